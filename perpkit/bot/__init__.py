@@ -1,0 +1,1 @@
+"""The wing that speaks Freqtrade: plugin discovery, the base strategy, the watch."""

@@ -1,0 +1,1 @@
+"""Circuit breakers as state machines: observation and state in, decision out."""

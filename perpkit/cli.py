@@ -1,0 +1,21 @@
+"""The `perpkit` command: what Freqtrade's own command line has no place for."""
+
+from __future__ import annotations
+
+import typer
+
+from perpkit.ops.replay import breakers
+from perpkit.venue.cli import venue
+
+app = typer.Typer(
+    help="Tools beside Freqtrade for Binance USD-M perpetuals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(breakers, name="breakers")
+app.command("venue")(venue)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

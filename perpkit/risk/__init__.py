@@ -1,0 +1,1 @@
+"""Leverage, stops and sizes. Pure functions, in price space."""

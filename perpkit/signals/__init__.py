@@ -1,0 +1,1 @@
+"""Entry and exit signals, and the confidence in them. Pure numpy and pandas."""

@@ -1,0 +1,1 @@
+"""A simulated Binance USD-M venue on the loopback: markets and the HTTP that serves them."""
