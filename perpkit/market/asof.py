@@ -1,0 +1,41 @@
+"""What was known when: joining readings that are published late, and grow old, to candles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def nanoseconds(dates: pd.Series | pd.DatetimeIndex) -> NDArray[np.int64]:
+    """UTC instants as integers, whatever unit the file they came from was stored in."""
+    return pd.DatetimeIndex(dates).as_unit("ns").asi8
+
+
+def join_known(
+    candles: pd.DataFrame,
+    timeframe: pd.Timedelta,
+    readings: pd.DataFrame,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Give every candle the newest reading that was known when it closed, unless that is stale.
+
+    A candle's row is acted on at its close, `date + timeframe`; what is published exactly then is
+    known. A row of the candles depends on no later candle and no later reading.
+
+    :param candles: with `date` (open time, UTC); any index
+    :param readings: ascending in `known_at`, the first instant a reading may be used; `stale_at`,
+        the last one; both UTC
+    :param columns: of the readings, to add
+    :return: a copy of the candles with those columns; NaN where nothing usable was known
+    """
+    close = nanoseconds(candles["date"]) + timeframe.value
+    newest = np.searchsorted(nanoseconds(readings["known_at"]), close, side="right") - 1
+    # One row past the end stands for "nothing known".
+    stale_at = np.append(nanoseconds(readings["stale_at"]), 0)
+    usable = (newest >= 0) & (close <= stale_at[newest])
+    row = np.where(usable, newest, len(readings))
+    values = {c: np.append(readings[c].to_numpy(dtype=float), np.nan)[row] for c in columns}
+    return candles.assign(**values)

@@ -1,0 +1,155 @@
+"""Funding: what longs pay shorts, on one scale, and how unusual it is for the pair.
+
+Binance settles funding every 8 h, for some pairs every 4 h or 1 h, and moves pairs between these.
+A rate is quoted for its own interval, so rates compare only once stated for the same time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from perpkit.market.asof import join_known, nanoseconds
+from perpkit.market.percentile import rolling_rank
+
+INTERVALS_HOURS = (1, 4, 8)
+COLUMNS = (
+    "funding_rate",
+    "funding_interval_hours",
+    "funding_rate_8h",
+    "funding_rate_annual",
+    "funding_zscore",
+    "funding_rank",
+)
+_HOUR = timedelta(hours=1)
+_FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
+
+
+@dataclass(frozen=True)
+class FundingRule:
+    """How funding is read.
+
+    :param window: the recent past a rate is compared with, at least a day
+    :param least: history needed before a comparison is made, at least 8 h and at most the window
+    :param lag: from a rate's stamp to its use, not negative. Freqtrade stores funding as 1h
+        candles, of which the one stamped T is usable from T + 1h
+    :param max_age_intervals: funding intervals after which a rate that was not followed by another
+        is no longer used, at least 1
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    window: timedelta = timedelta(days=30)
+    least: timedelta = timedelta(days=7)
+    lag: timedelta = _HOUR
+    max_age_intervals: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.window < timedelta(days=1):
+            raise ValueError(f"window must be at least 1 day, got {self.window}")
+        if not timedelta(hours=8) <= self.least <= self.window:
+            raise ValueError(f"least must lie between 8 h and {self.window}, got {self.least}")
+        if self.lag < timedelta(0):
+            raise ValueError(f"lag must not be negative, got {self.lag}")
+        if not self.max_age_intervals >= 1:
+            raise ValueError(f"max_age_intervals must be at least 1, got {self.max_age_intervals}")
+
+
+DEFAULT_RULE = FundingRule()
+
+
+def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) -> pd.DataFrame:
+    """Each settled rate, normalised and compared with the pair's own recent past.
+
+    A rate weighs in the comparison with the time it was paid for: 8 rates of 1 h as much as one of
+    8 h. Rates are compared on the 8 h scale.
+
+    :param funding: Freqtrade's funding candles: `date` ascending, `funding_rate` (fraction for the
+        interval that ends at `date`) or, before Freqtrade 2026.9, the same in `open`; may be empty
+    :return: one row a rate: `date`, `known_at`, `stale_at` (UTC) and `COLUMNS`; rates are
+        fractions, `funding_rank` is 0 to 1 and, with `funding_zscore`, NaN until there is history.
+        The rates before the first recognisable interval, at least the first one, are left out
+    :raises ValueError: a column is missing, or the dates do not ascend
+    """
+    dates, rate = _settled(funding)
+    gap = np.diff(nanoseconds(dates), prepend=nanoseconds(dates)[:1]) / 3_600e9
+    interval = _interval_hours(gap)
+    known = np.isfinite(interval)
+    dates, rate, gap, interval = dates[known], rate[known], gap[known], interval[known]
+
+    rate_8h = rate * 8 / interval
+    zscore, rank = _compare(dates, rate_8h, np.minimum(gap, interval), rule)
+    known_at = dates + rule.lag
+    age = pd.to_timedelta(interval * rule.max_age_intervals, unit="h")
+    return pd.DataFrame(
+        {
+            "date": dates,
+            "known_at": known_at,
+            "stale_at": known_at + age,
+            "funding_rate": rate,
+            "funding_interval_hours": interval,
+            "funding_rate_8h": rate_8h,
+            "funding_rate_annual": rate_8h * 3 * 365,
+            "funding_zscore": zscore,
+            "funding_rank": rank,
+        }
+    )
+
+
+def with_funding(
+    candles: pd.DataFrame,
+    funding: pd.DataFrame,
+    timeframe: str,
+    rule: FundingRule = DEFAULT_RULE,
+) -> pd.DataFrame:
+    """Candles with the funding known at each one's close.
+
+    :param candles: with `date` (open time, UTC)
+    :param funding: as for `funding_readings`
+    :param timeframe: of the candles, such as "1h"
+    :return: a copy with `COLUMNS`; NaN before the first rate, without any, and where it is stale
+    """
+    return join_known(candles, pd.Timedelta(timeframe), funding_readings(funding, rule), COLUMNS)
+
+
+def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    column = "funding_rate" if "funding_rate" in funding else "open"
+    for needed in ("date", column):
+        if needed not in funding:
+            raise ValueError(f"funding needs a column {needed}, got {list(funding)}")
+    rows = funding[["date", column]].dropna()
+    # Exchanges stamp settlement some milliseconds late; Freqtrade's files are on the hour already.
+    dates = pd.DatetimeIndex(pd.to_datetime(rows["date"], utc=True)).floor("h")
+    if not dates.is_monotonic_increasing:
+        raise ValueError("funding must ascend in date")
+    last = ~dates.duplicated(keep="last")
+    return dates[last], rows[column].to_numpy(dtype=float)[last]
+
+
+def _interval_hours(gap: np.ndarray) -> np.ndarray:
+    """The interval each rate was paid for, from the gap before it: the future is not asked.
+
+    Any other gap means that rates are missing, and the interval is taken not to have changed.
+    """
+    recognised = np.where(np.isin(gap, INTERVALS_HOURS), gap, np.nan)
+    return pd.Series(recognised, dtype=float).ffill().to_numpy()
+
+
+def _compare(
+    dates: pd.DatetimeIndex, rate: np.ndarray, hours: np.ndarray, rule: FundingRule
+) -> tuple[np.ndarray, np.ndarray]:
+    """z-score and rank of each rate among the hours of the window that ends with it."""
+    count = hours.astype(int)
+    last = np.cumsum(count) - 1
+    before_stamp = np.repeat(last, count) - np.arange(count.sum())
+    times = np.repeat(dates, count) - pd.to_timedelta(before_stamp, unit="h")
+    hourly = pd.Series(np.repeat(rate, count), index=times)
+
+    least = int(rule.least / _HOUR)
+    rolling = hourly.rolling(rule.window, min_periods=least)
+    deviation = rolling.std()
+    zscore = (hourly - rolling.mean()) / deviation.where(deviation > _FLAT)
+    rank = rolling_rank(hourly, rule.window, least)
+    return zscore.to_numpy()[last], rank.to_numpy()[last]
