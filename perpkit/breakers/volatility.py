@@ -1,0 +1,332 @@
+"""Crypto-VIX: brake when volatility stands high within its own recent past.
+
+A fixed level does not travel from one year to the next, so the thresholds are percentiles of the
+trailing window. Figures behind the defaults: docs/crypto_vix.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import IntEnum
+from math import isnan
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.breakers.breaker import OFF, Decision, Hysteresis, Latch, Trading
+from perpkit.market.volatility import (
+    Estimator,
+    HourlyCandles,
+    memory_hours,
+    percentile_rank,
+    vol_annual,
+)
+
+HOUR_SECONDS = 3600
+BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
+
+
+class Level(IntEnum):
+    CALM = 0
+    ELEVATED = 1  # smaller positions
+    STRESSED = 2  # no new entries
+    EXTREME = 3  # no new entries; the highest alarm
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+LEVELS = (Level.ELEVATED, Level.STRESSED, Level.EXTREME)
+
+
+@dataclass(frozen=True)
+class VolatilityLimits:
+    """Parameters. Percentiles are of the trailing window, 0 to 100.
+
+    :param half_life_hours: of the exponential average, for the estimators that have one
+    :param window_days: the past that a value is compared with
+    :param min_history_days: with less than this known, the level stays calm
+    :param elevated_percentile: at or above it a level is declared; likewise stressed, extreme
+    :param elevated_release_percentile: below it a level counts as calmed; likewise the others
+    :param confirm_candles: candles in a row at a level before it is declared
+    :param calm_candles: candles in a row below the release percentile before a level ends
+    :param floor_annual: annualised volatility (fraction) below which all is calm
+    :param elevated_size_factor: share of the usual size while elevated
+    :param asset: what the reason calls the market
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    estimator: Estimator = Estimator.PARKINSON
+    half_life_hours: float = 2.0
+    window_days: int = 180
+    min_history_days: int = 30
+    elevated_percentile: float = 85.0
+    elevated_release_percentile: float = 80.0
+    stressed_percentile: float = 96.0
+    stressed_release_percentile: float = 94.0
+    extreme_percentile: float = 99.0
+    extreme_release_percentile: float = 97.0
+    confirm_candles: int = 1
+    calm_candles: int = 2
+    floor_annual: float = 0.2
+    elevated_size_factor: float = 0.5
+    asset: str = "BTC"
+
+    def __post_init__(self) -> None:
+        if self.estimator not in list(Estimator):
+            raise ValueError(
+                f"estimator must be one of {', '.join(Estimator)}, got {self.estimator!r}"
+            )
+        object.__setattr__(self, "estimator", Estimator(self.estimator))
+        for name, low, high in (
+            ("half_life_hours", 0.5, 720),
+            ("window_days", 7, 730),
+            ("min_history_days", 1, 730),
+            *((f"{level}_percentile", 0, 100) for level in LEVELS),
+            *((f"{level}_release_percentile", 0, 100) for level in LEVELS),
+            ("confirm_candles", 1, 24),
+            ("calm_candles", 1, 168),
+            ("floor_annual", 0, 10),
+            ("elevated_size_factor", 0, 1),
+        ):
+            _check_range(name, getattr(self, name), low, high)
+        for smaller, larger in (
+            ("min_history_days", "window_days"),
+            *((f"{level}_release_percentile", f"{level}_percentile") for level in LEVELS),
+            ("elevated_percentile", "stressed_percentile"),
+            ("stressed_percentile", "extreme_percentile"),
+            ("elevated_release_percentile", "stressed_release_percentile"),
+            ("stressed_release_percentile", "extreme_release_percentile"),
+        ):
+            if getattr(self, smaller) > (limit := getattr(self, larger)):
+                raise ValueError(
+                    f"{smaller} must be at most {larger} ({limit}), got {getattr(self, smaller)}"
+                )
+
+    def trip(self, level: Level) -> float:
+        """Percentile from which `level` (above calm) is declared."""
+        return float(getattr(self, f"{level}_percentile"))
+
+    def release(self, level: Level) -> float:
+        """Percentile below which `level` counts as calmed."""
+        return float(getattr(self, f"{level}_release_percentile"))
+
+    def hysteresis(self, level: Level) -> Hysteresis:
+        return Hysteresis(
+            self.trip(level), self.release(level), self.confirm_candles, self.calm_candles
+        )
+
+    @property
+    def history_hours(self) -> int:
+        """Closed candles after which more history hardly changes the decision.
+
+        The window, before it what the estimator remembers, and a week for a level that was
+        declared earlier and still holds.
+        """
+        memory = memory_hours(self.estimator, self.half_life_hours)
+        return self.window_days * 24 + memory + 7 * 24
+
+
+def _check_range(name: str, value: object, low: float, high: float) -> None:
+    whole = name.endswith(("_days", "_candles"))
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not (number and low <= value <= high):  # type: ignore[operator]
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"{name} must be {kind} from {low:g} to {high:g}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class VolatilityDecision(Decision):
+    """:param vol_annual: newest known value as a fraction, None while unknown; percentile alike"""
+
+    level: Level = Level.CALM
+    vol_annual: float | None = None
+    percentile: float | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One closed candle. NaN means that the candle, or enough history, is missing."""
+
+    closed_at: datetime
+    vol_annual: float
+    percentile: float
+
+
+@dataclass(frozen=True)
+class VolatilityState:
+    """What the breaker remembers; figures are those of the newest known candle."""
+
+    closed_at: datetime | None = None
+    vol_annual: float | None = None
+    percentile: float | None = None
+    elevated: Latch = OFF
+    stressed: Latch = OFF
+    extreme: Latch = OFF
+
+    @property
+    def level(self) -> Level:
+        # The latches are nested: thresholds of a higher level are never below those of a lower.
+        return Level(self.elevated.on + self.stressed.on + self.extreme.on)
+
+
+def step(
+    limits: VolatilityLimits, state: VolatilityState, observation: Observation
+) -> tuple[VolatilityState, VolatilityDecision]:
+    """Fold in one closed candle; one that is not newer than the last changes nothing."""
+    if state.closed_at is None or observation.closed_at > state.closed_at:
+        state = replace(state, closed_at=observation.closed_at)
+        if not isnan(observation.percentile):
+            below_floor = observation.vol_annual < limits.floor_annual
+            score = BELOW_FLOOR if below_floor else observation.percentile
+            state = replace(
+                state,
+                vol_annual=observation.vol_annual,
+                percentile=observation.percentile,
+                elevated=limits.hysteresis(Level.ELEVATED).step(state.elevated, score),
+                stressed=limits.hysteresis(Level.STRESSED).step(state.stressed, score),
+                extreme=limits.hysteresis(Level.EXTREME).step(state.extreme, score),
+            )
+    assert state.closed_at is not None
+    holding = state.stressed if state.level >= Level.STRESSED else state.elevated
+    return state, _decide(
+        limits,
+        state.level,
+        state.vol_annual,
+        state.percentile,
+        holding.below,
+        _hours(state.closed_at),
+    )
+
+
+@dataclass(frozen=True)
+class VolatilityTimeline:
+    """Every decision over a frame of candles; row i belongs to the candle that closed at
+    `first_close` + i hours.
+
+    :param first_close: in hours since 1970-01-01 00:00 UTC
+    :param vol_annual: NaN where unknown; so is `percentile`
+    :param level: values of `Level` after each candle
+    :param below: calm candles in a row counted by the latch that decides on the release
+    :param newest: row of the newest known candle, -1 before the first
+    """
+
+    limits: VolatilityLimits
+    first_close: int
+    vol_annual: NDArray[np.float64]
+    percentile: NDArray[np.float64]
+    level: NDArray[np.int64]
+    below: NDArray[np.int64]
+    newest: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    @property
+    def last_close(self) -> datetime | None:
+        """When the newest candle closed; how old it may be is for the caller to judge."""
+        return _time(self.first_close + len(self) - 1) if len(self) else None
+
+    @property
+    def entries_blocked(self) -> NDArray[np.bool_]:
+        return self.level >= Level.STRESSED
+
+    def at(self, now: datetime) -> VolatilityDecision:
+        """The decision at `now` (aware), from candles closed at or before it.
+
+        Past the newest candle the last level holds, and its release moves on with the clock:
+        hours that nobody saw do not count as calm.
+        """
+        hour = _hours(now)
+        row = min(hour - self.first_close, len(self) - 1)
+        if row < 0 or self.newest[row] < 0:
+            return _decide(self.limits, Level.CALM, None, None, 0, hour)
+        known = self.newest[row]
+        return _decide(
+            self.limits,
+            Level(self.level[row]),
+            float(self.vol_annual[known]),
+            float(self.percentile[known]),
+            int(self.below[row]),
+            hour,
+        )
+
+
+def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimeline:
+    """Evaluate a frame of 1h candles at once; equal to `step` candle by candle.
+
+    :param candles: Freqtrade's columns `date` (open time, UTC), `open`, `high`, `low`, `close`
+    :raises ValueError: if the candles are not hourly
+    """
+    grid = HourlyCandles.from_frame(candles)
+    vol = vol_annual(grid, limits.estimator, limits.half_life_hours)
+    rank = percentile_rank(vol, limits.window_days * 24, limits.min_history_days * 24)
+    known = ~np.isnan(rank)
+    score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, rank)
+    elevated, elevated_below = limits.hysteresis(Level.ELEVATED).sweep(score)
+    stressed, stressed_below = limits.hysteresis(Level.STRESSED).sweep(score)
+    extreme, _ = limits.hysteresis(Level.EXTREME).sweep(score)
+    return VolatilityTimeline(
+        limits,
+        first_close=grid.first_hour + 1,
+        vol_annual=vol,
+        percentile=rank,
+        level=elevated.astype(np.int64) + stressed + extreme,
+        below=np.where(stressed, stressed_below, elevated_below),
+        newest=np.maximum.accumulate(np.where(known, np.arange(len(grid)), -1)),
+    )
+
+
+def _decide(
+    limits: VolatilityLimits,
+    level: Level,
+    vol: float | None,
+    percentile: float | None,
+    below: int,
+    hour: int,
+) -> VolatilityDecision:
+    """:param below: calm candles seen by the latch that holds the restriction"""
+    if vol is None or percentile is None:
+        reason = (
+            f"{limits.asset} volatility unknown (fewer than {limits.min_history_days} days of "
+            "hourly candles): no restriction"
+        )
+        return VolatilityDecision(reason=reason)
+    figures = (
+        f"{limits.asset} volatility {vol:.0%} a year, percentile {percentile:.1f} of the last "
+        f"{limits.window_days} days"
+    )
+    if level is Level.CALM:
+        return VolatilityDecision(reason=f"{figures}: calm", vol_annual=vol, percentile=percentile)
+    blocked = level >= Level.STRESSED
+    release = _time(hour + limits.calm_candles - below)
+    effect = "no new entries" if blocked else f"{limits.elevated_size_factor:.0%} of the usual size"
+    return VolatilityDecision(
+        trading=Trading.REDUCING if blocked else Trading.ACTIVE,
+        size_factor=0.0 if blocked else limits.elevated_size_factor,
+        release=release,
+        reason=(
+            f"{figures} ({level} from {limits.trip(level):g} until below "
+            f"{limits.release(level):g}): "
+            f"{effect} before {release:%Y-%m-%d %H:%M} UTC"
+        ),
+        level=level,
+        vol_annual=vol,
+        percentile=percentile,
+    )
+
+
+def _hours(moment: datetime) -> int:
+    """Whole hours since 1970-01-01 00:00 UTC.
+
+    :raises ValueError: for a naive time, which would be read in the machine's own zone
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"time must carry its time zone, got {moment.isoformat()}")
+    return int(moment.timestamp() // HOUR_SECONDS)
+
+
+def _time(hours: int) -> datetime:
+    return datetime.fromtimestamp(hours * HOUR_SECONDS, UTC)
