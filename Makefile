@@ -23,7 +23,7 @@ $(OLD)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(OLD)
 	$(OLD)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
 	$(OLD)/bin/python -m pip --disable-pip-version-check --quiet install \
-	    'freqtrade==$(OLDER_FREQTRADE)' pytest pytest-timeout pytest-xdist hypothesis httpx --editable .
+	    'freqtrade[hyperopt]==$(OLDER_FREQTRADE)' pytest pytest-timeout pytest-xdist hypothesis httpx --editable .
 	touch $@
 
 lint: setup

@@ -1,0 +1,106 @@
+"""Candle look-ups with a history of their own.
+
+Freqtrade gives every informative pair `startup_candle_count` candles of warm-up. A volatility rank
+over 180 days or a funding rank over 30 needs more, without making every traded pair load as much.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+from freqtrade.configuration import TimeRange
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.data.history import load_pair_history
+from freqtrade.enums import CandleType, RunMode
+from freqtrade.exchange import timeframe_to_seconds
+
+SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT)
+
+
+class CandleFeed(Protocol):
+    """Where closed candles come from."""
+
+    def history(
+        self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
+    ) -> pd.DataFrame:
+        """Closed candles up to now; of a simulated run all of them, to be looked up by time.
+
+        :param warm_up: how far before now, or before the start of the run, they should reach
+        :return: columns `date` (open time, UTC), `open`, `high`, `low`, `close`, `volume`, empty
+            when there are none; the same object for as long as nothing is new, and read-only
+        """
+
+
+class StoredCandles:
+    """Candles of a data directory, for backtest and hyperopt.
+
+    They end with the time range of the run, so that Freqtrade's look-ahead analysis, which shortens
+    it, sees what depends on them; and they start with the file, for warm-up.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._datadir = Path(config["datadir"])
+        self._format = config.get("dataformat_ohlcv", "feather")
+        stop = TimeRange.parse_timerange(config.get("timerange"))
+        self._until = TimeRange(None, "date", 0, stop.stopts) if stop.stoptype == "date" else None
+        self._loaded: dict[tuple[str, str, CandleType], pd.DataFrame] = {}
+
+    def history(
+        self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
+    ) -> pd.DataFrame:
+        key = (pair, timeframe, candle_type)
+        if key not in self._loaded:
+            self._loaded[key] = load_pair_history(
+                pair=pair,
+                timeframe=timeframe,
+                datadir=self._datadir,
+                timerange=self._until,
+                data_format=self._format,
+                candle_type=candle_type,
+                fill_up_missing=candle_type != CandleType.FUNDING_RATE,
+            )
+        return self._loaded[key]
+
+
+class LiveCandles:
+    """Candles of the running bot: fetched once for the warm-up, then continued from its own.
+
+    The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
+    """
+
+    def __init__(self, dp: DataProvider) -> None:
+        self._dp = dp
+        self._held: dict[tuple[str, str, CandleType], pd.DataFrame] = {}
+
+    def history(
+        self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
+    ) -> pd.DataFrame:
+        key = (pair, timeframe, candle_type)
+        recent = self._dp.get_pair_dataframe(pair, timeframe, candle_type)
+        held = self._held.get(key)
+        if recent.empty:
+            return recent if held is None else held
+        if held is not None and held["date"].iloc[-1] == recent["date"].iloc[-1]:
+            return held
+        first = recent["date"].iloc[0]
+        step = timedelta(seconds=timeframe_to_seconds(timeframe))
+        if held is None or held["date"].iloc[-1] + step < first:
+            held = self._fetch(key, datetime.now(UTC) - warm_up)
+        self._held[key] = pd.concat([held[held["date"] < first], recent], ignore_index=True)
+        return self._held[key]
+
+    def _fetch(self, key: tuple[str, str, CandleType], since: datetime) -> pd.DataFrame:
+        pair, timeframe, candle_type = key
+        exchange = self._dp._exchange
+        fetched: pd.DataFrame = exchange.get_historic_ohlcv(
+            pair, timeframe, int(since.timestamp() * 1000), candle_type
+        )
+        return fetched
+
+
+def feed_for(config: dict[str, Any], dp: DataProvider) -> CandleFeed:
+    """The feed of this run mode: the one place where they differ, for they differ in storage."""
+    return StoredCandles(config) if dp.runmode in SIMULATED else LiveCandles(dp)

@@ -1,0 +1,49 @@
+"""Funding and positioning as columns of the strategy's candles."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.enums import CandleType
+
+from perpkit.bot.candles import feed_for
+from perpkit.market.funding import DEFAULT_RULE, with_funding
+from perpkit.market.positioning import read_long_short_ratio, with_long_short_ratio
+
+logger = logging.getLogger(__name__)
+
+NO_RATES = pd.DataFrame(
+    {"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": pd.Series(dtype=float)}
+)
+
+
+class MarketColumns:
+    """Joins what the market pays and how it is positioned; what is absent is NaN, said once."""
+
+    def __init__(self, config: dict[str, Any], dp: DataProvider) -> None:
+        self._datadir = Path(config["datadir"])
+        self._feed = feed_for(config, dp)
+        self._said: set[str] = set()
+
+    def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
+        """A copy of the candles with the columns of `market.funding` and `market.positioning`."""
+        warm_up = DEFAULT_RULE.window + timedelta(days=1)
+        rates = self._feed.history(pair, "1h", CandleType.FUNDING_RATE, warm_up)
+        if rates.empty:
+            self._say(f"No funding rates of {pair}: no bonus for funding.")
+            rates = NO_RATES
+        ratios = read_long_short_ratio(self._datadir, pair)
+        if ratios is None:
+            self._say(f"No long/short ratio of {pair}: no bonus for positioning.")
+        candles = with_funding(candles, rates, timeframe)
+        return with_long_short_ratio(candles, ratios, timeframe)
+
+    def _say(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            logger.info(message)

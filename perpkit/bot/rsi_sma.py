@@ -1,0 +1,83 @@
+"""The RSI/SMA strategy with funding and positioning bias, for any timeframe."""
+
+from __future__ import annotations
+
+import pandas as pd
+from freqtrade.exchange import timeframe_to_resample_freq
+from freqtrade.strategy import (
+    BooleanParameter,
+    CategoricalParameter,
+    DecimalParameter,
+    IntParameter,
+)
+
+from perpkit.bot.strategy import PerpStrategy
+from perpkit.signals import rsi_sma
+from perpkit.signals.confidence import ConfidenceRule, confidence, tag
+
+
+class RsiSmaStrategy(PerpStrategy):
+    """Subclasses set `timeframe`, `trend_timeframe` and their own defaults."""
+
+    # Timeframe of the larger trend, a multiple of `timeframe`.
+    trend_timeframe: str
+
+    rule = CategoricalParameter(
+        ["pullback", "literal"], default="pullback", space="buy", optimize=False
+    )
+    trend_filter = CategoricalParameter(["own", "higher", "both"], default="higher", space="buy")
+    oversold = IntParameter(20, 45, default=30, space="buy")
+    overbought = IntParameter(55, 80, default=70, space="buy")
+    lookback = IntParameter(2, 30, default=12, space="buy")
+    min_confidence = DecimalParameter(0.6, 0.9, default=0.6, decimals=1, space="buy")
+    funding_rank = DecimalParameter(0.85, 0.99, default=0.95, decimals=2, space="buy")
+    crowd_rank = DecimalParameter(0.85, 0.99, default=0.95, decimals=2, space="buy")
+
+    exit_on_opposite = BooleanParameter(default=True, space="sell")
+    exit_on_trend_loss = BooleanParameter(default=True, space="sell")
+
+    def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        dataframe = super().populate_indicators(dataframe, metadata)
+        dataframe = dataframe.join(rsi_sma.indicators(dataframe))
+        dataframe["own_trend"] = rsi_sma.trend(dataframe)
+        dataframe["higher_trend"] = rsi_sma.higher_trend(
+            dataframe,
+            timeframe_to_resample_freq(self.timeframe),
+            timeframe_to_resample_freq(self.trend_timeframe),
+        )
+        return dataframe
+
+    def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        long, short = self._signals(dataframe)
+        direction = self._trend(dataframe)
+        rule = ConfidenceRule(
+            funding_rank=self.funding_rank.value, crowd_rank=self.crowd_rank.value
+        )
+        long_score, short_score = confidence(dataframe, rule)
+        long &= (direction > 0) & (long_score >= self.min_confidence.value)
+        short &= (direction < 0) & (short_score >= self.min_confidence.value)
+        dataframe["enter_long"] = long.astype(int)
+        dataframe["enter_short"] = short.astype(int)
+        dataframe["enter_tag"] = tag("rsi_sma", long_score.where(long, short_score))
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        long, short = self._signals(dataframe)
+        direction = self._trend(dataframe)
+        opposite, loss = self.exit_on_opposite.value, self.exit_on_trend_loss.value
+        dataframe["exit_long"] = ((short & opposite) | ((direction < 0) & loss)).astype(int)
+        dataframe["exit_short"] = ((long & opposite) | ((direction > 0) & loss)).astype(int)
+        return dataframe
+
+    def _signals(self, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        extremes = {"oversold": self.oversold.value, "overbought": self.overbought.value}
+        if self.rule.value == "literal":
+            return rsi_sma.literal(frame, **extremes)
+        return rsi_sma.pullback_ended(frame, **extremes, lookback=self.lookback.value)
+
+    def _trend(self, frame: pd.DataFrame) -> pd.Series:
+        if self.trend_filter.value == "own":
+            return frame["own_trend"]
+        if self.trend_filter.value == "higher":
+            return frame["higher_trend"]
+        return frame["own_trend"].where(frame["own_trend"] == frame["higher_trend"], 0)
