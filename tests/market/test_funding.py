@@ -1,0 +1,208 @@
+"""Funding on one scale, compared with its own past, known no earlier than it was."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perpkit.market.funding import COLUMNS, FundingRule, funding_readings, with_funding
+from tests import factories
+
+
+def funding_after(gaps: list[float], rates: list[float] | None = None) -> pd.DataFrame:
+    """One rate at the start, then one after each gap in hours."""
+    hours = np.concatenate(([0], np.cumsum(gaps)))
+    dates = factories.START + pd.to_timedelta(hours, unit="h")
+    return pd.DataFrame({"date": dates, "funding_rate": rates or [0.0001] * len(hours)})
+
+
+@pytest.mark.parametrize(
+    ("gaps", "intervals"),
+    [
+        ([], []),
+        ([8, 8, 8], [8, 8, 8]),
+        ([4, 4], [4, 4]),
+        ([1, 1, 1], [1, 1, 1]),
+        ([8, 4, 4, 1, 1], [8, 4, 4, 1, 1]),
+        ([1, 8, 4], [1, 8, 4]),
+        ([8, 16, 8], [8, 8, 8]),  # a rate is missing: the interval is taken not to have changed
+        ([1, 3, 1], [1, 1, 1]),
+        ([8, 720, 8], [8, 8, 8]),
+        ([24, 8], [8]),  # nothing to go by until a known interval is seen
+    ],
+)
+def test_interval_of_each_rate(gaps, intervals):
+    readings = funding_readings(funding_after(gaps))
+    assert readings["funding_interval_hours"].tolist() == intervals
+
+
+@pytest.mark.parametrize(
+    ("gap", "rate_8h", "annual"),
+    [(8, 0.0001, 0.1095), (4, 0.0002, 0.219), (1, 0.0008, 0.876)],
+)
+def test_rates_are_stated_for_8_hours_and_for_a_year(gap, rate_8h, annual):
+    last = funding_readings(funding_after([gap])).iloc[-1]
+    assert last["funding_rate"] == 0.0001
+    assert last["funding_rate_8h"] == pytest.approx(rate_8h)
+    assert last["funding_rate_annual"] == pytest.approx(annual)
+
+
+@pytest.mark.parametrize(
+    ("hours_after_the_stamp", "timeframe", "known"),
+    [
+        (0, "1h", True),  # opens at the stamp, closes an hour later: the rate is usable
+        (-1, "1h", False),
+        (0, "5m", False),
+        (55 / 60, "5m", True),
+        (50 / 60, "5m", False),
+        (-3, "4h", True),
+        (-4, "4h", False),
+        (16, "1h", True),  # two intervals after it became usable
+        (17, "1h", False),
+    ],
+)
+def test_a_rate_is_used_from_an_hour_after_its_stamp_until_two_intervals_later(
+    hours_after_the_stamp, timeframe, known
+):
+    funding = funding_after([8], rates=[0.0001, 0.0007])
+    opened = funding["date"].iloc[-1] + pd.Timedelta(hours=hours_after_the_stamp)
+    row = with_funding(pd.DataFrame({"date": [opened]}), funding, timeframe)
+    assert row["funding_rate"].eq(0.0007).tolist() == [known]
+
+
+def test_without_a_lag_a_rate_is_used_at_its_stamp():
+    funding = funding_after([8])
+    candle = pd.DataFrame({"date": [funding["date"].iloc[-1] - pd.Timedelta("1h")]})
+    at_once = with_funding(candle, funding, "1h", FundingRule(lag=timedelta(0)))
+    assert at_once["funding_rate"].notna().all()
+    assert with_funding(candle, funding, "1h")["funding_rate"].isna().all()
+
+
+def test_an_unusual_rate_ranks_high_and_a_usual_one_in_the_middle():
+    rates = [0.0001] * 90 + [0.0015]
+    readings = funding_readings(factories.funding(rates))
+    assert readings["funding_rank"].iloc[-1] > 0.99
+    assert readings["funding_zscore"].iloc[-1] > 5
+    assert readings["funding_rank"].iloc[-2] == pytest.approx(0.5)
+
+
+def test_a_rate_that_never_moved_has_no_z_score():
+    readings = funding_readings(factories.funding([0.0001] * 90))
+    assert readings["funding_zscore"].isna().all()
+
+
+def test_rates_weigh_with_the_time_they_were_paid_for():
+    """Ten days of low rates every 8 h, then ten of high ones: the middle does not depend on how
+    often the high ones were paid."""
+    every_8h = funding_after([8] * 60 + [8], [0.0001] * 31 + [0.0009] * 30 + [0.0005])
+    every_1h = funding_after(
+        [8] * 30 + [1] * 240 + [8], [0.0001] * 31 + [0.0009 / 8] * 240 + [0.0005]
+    )
+    ranks = [funding_readings(f)["funding_rank"].iloc[-1] for f in (every_8h, every_1h)]
+    assert ranks[0] == pytest.approx(0.5, abs=0.01)
+    assert ranks[1] == pytest.approx(ranks[0])
+
+
+def test_the_window_is_measured_in_time_not_in_rates():
+    """A month of high rates leaves the window after 30 days, be it 90 rates or 720."""
+    for every, per_day in (("8h", 3), ("1h", 24)):
+        rates = [0.001] * (30 * per_day) + [0.0001] * (31 * per_day)
+        readings = funding_readings(factories.funding(rates, every=every))
+        assert readings["funding_rank"].iloc[-1] == pytest.approx(0.5)
+        assert readings["funding_rank"].iloc[-2 * per_day] < 0.5
+
+
+def test_no_comparison_without_history():
+    ranks = funding_readings(factories.funding(60))["funding_rank"]
+    assert ranks.isna().tolist() == [True] * 20 + [False] * 39  # 21 rates of 8 h are 7 days
+
+
+intervals = st.lists(st.sampled_from([1, 4, 8, 8, 8, 16, 3]), min_size=1, max_size=150)
+
+
+@settings(max_examples=40, deadline=None)
+@given(gaps=intervals, seed=st.integers(0, 9), cut=st.integers(0, 150))
+def test_adding_future_rates_and_candles_changes_no_past_value(gaps, seed, cut):
+    rates = np.random.default_rng(seed).normal(0.0001, 0.0003, len(gaps) + 1).round(5).tolist()
+    funding = funding_after(gaps, rates)
+    hours = int(sum(gaps)) + 30
+    candles = pd.DataFrame({"date": pd.date_range(factories.START, periods=hours, freq="h")})
+    now = funding["date"].iloc[min(cut, len(gaps))] + pd.Timedelta("1h")
+
+    whole = with_funding(candles, funding, "1h")
+    past = candles["date"] + pd.Timedelta("1h") <= now
+    known = funding[funding["date"] + pd.Timedelta("1h") <= now]
+    pd.testing.assert_frame_equal(with_funding(candles[past], known, "1h"), whole[past])
+
+
+@pytest.mark.parametrize("columns", [["date", "funding_rate"], ["date", "open"]])
+def test_no_funding_gives_empty_columns(columns):
+    nothing = factories.funding(0)[columns]
+    frame = with_funding(factories.candles(5), nothing, "1h")
+    assert frame[list(COLUMNS)].isna().all(axis=None)
+    assert len(frame) == 5
+
+
+def test_both_layouts_and_every_unit_of_time_are_read_alike():
+    rates = factories.funding(100)
+    old = factories.funding(100, legacy=True)
+    expected = with_funding(factories.candles(800), rates, "1h")
+    for unit in ("ms", "ns"):
+        dated = old.assign(date=old["date"].astype(f"datetime64[{unit}, UTC]"))
+        pd.testing.assert_frame_equal(with_funding(factories.candles(800), dated, "1h"), expected)
+
+
+def test_settlement_stamped_late_by_milliseconds_is_settled_on_the_hour():
+    exact = factories.funding(50)
+    late = exact.assign(date=exact["date"] + pd.Timedelta("7ms"))
+    pd.testing.assert_frame_equal(funding_readings(late), funding_readings(exact))
+
+
+def test_missing_values_are_missing_rates():
+    funding = factories.funding([0.0001, 0.0001, np.nan, 0.0003])
+    readings = funding_readings(funding)
+    assert readings["funding_rate"].tolist() == [0.0001, 0.0003]
+    assert readings["funding_interval_hours"].tolist() == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("funding", "message"),
+    [
+        (factories.funding(3).drop(columns="date"), "column date"),
+        (factories.funding(3)[["date"]], "column open"),
+        (factories.funding(3)[::-1], "ascend"),
+    ],
+)
+def test_malformed_funding_is_named(funding, message):
+    with pytest.raises(ValueError, match=message):
+        funding_readings(funding)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"window": timedelta(hours=23)},
+        {"least": timedelta(hours=7)},
+        {"least": timedelta(days=31)},
+        {"lag": timedelta(seconds=-1)},
+        {"max_age_intervals": 0.5},
+        {"max_age_intervals": float("nan")},
+    ],
+)
+def test_a_bad_parameter_is_named(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        FundingRule(**bad)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("base", ["BTC", "ETH", "XRP", "LTC", "ADA"])
+def test_real_funding(real_datadir, base):
+    path = real_datadir / "futures" / f"{base}_USDT_USDT-1h-funding_rate.feather"
+    readings = funding_readings(pd.read_feather(path))
+    assert (readings["funding_interval_hours"] == 8).all()
+    assert 0.002 < readings["funding_rate_8h"].abs().max() < 0.006
+    extreme = (readings["funding_rank"] >= 0.95) & (readings["funding_rate_8h"] > 0.0002)
+    assert 0.01 < extreme.mean() < 0.10
