@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from perpkit.breakers.breaker import OFF, Decision, Hysteresis, Latch, Trading
+from perpkit.breakers.breaker import OFF, Decision, Hysteresis, Latch, Trading, check_range
 from perpkit.market.volatility import (
     Estimator,
     HourlyCandles,
@@ -80,18 +80,16 @@ class VolatilityLimits:
                 f"estimator must be one of {', '.join(Estimator)}, got {self.estimator!r}"
             )
         object.__setattr__(self, "estimator", Estimator(self.estimator))
-        for name, low, high in (
-            ("half_life_hours", 0.5, 720),
-            ("window_days", 7, 730),
-            ("min_history_days", 1, 730),
-            *((f"{level}_percentile", 0, 100) for level in LEVELS),
-            *((f"{level}_release_percentile", 0, 100) for level in LEVELS),
-            ("confirm_candles", 1, 24),
-            ("calm_candles", 1, 168),
-            ("floor_annual", 0, 10),
-            ("elevated_size_factor", 0, 1),
-        ):
-            _check_range(name, getattr(self, name), low, high)
+        check_range("half_life_hours", self.half_life_hours, 0.5, 720)
+        check_range("window_days", self.window_days, 7, 730, whole=True)
+        check_range("min_history_days", self.min_history_days, 1, 730, whole=True)
+        for level in LEVELS:
+            check_range(f"{level}_percentile", self.trip(level), 0, 100)
+            check_range(f"{level}_release_percentile", self.release(level), 0, 100)
+        check_range("confirm_candles", self.confirm_candles, 1, 24, whole=True)
+        check_range("calm_candles", self.calm_candles, 1, 168, whole=True)
+        check_range("floor_annual", self.floor_annual, 0, 10)
+        check_range("elevated_size_factor", self.elevated_size_factor, 0, 1)
         for smaller, larger in (
             ("min_history_days", "window_days"),
             *((f"{level}_release_percentile", f"{level}_percentile") for level in LEVELS),
@@ -107,11 +105,13 @@ class VolatilityLimits:
 
     def trip(self, level: Level) -> float:
         """Percentile from which `level` (above calm) is declared."""
-        return float(getattr(self, f"{level}_percentile"))
+        value: float = getattr(self, f"{level}_percentile")
+        return value
 
     def release(self, level: Level) -> float:
         """Percentile below which `level` counts as calmed."""
-        return float(getattr(self, f"{level}_release_percentile"))
+        value: float = getattr(self, f"{level}_release_percentile")
+        return value
 
     def hysteresis(self, level: Level) -> Hysteresis:
         return Hysteresis(
@@ -127,14 +127,6 @@ class VolatilityLimits:
         """
         memory = memory_hours(self.estimator, self.half_life_hours)
         return self.window_days * 24 + memory + 7 * 24
-
-
-def _check_range(name: str, value: object, low: float, high: float) -> None:
-    whole = name.endswith(("_days", "_candles"))
-    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not (number and low <= value <= high):  # type: ignore[operator]
-        kind = "a whole number" if whole else "a number"
-        raise ValueError(f"{name} must be {kind} from {low:g} to {high:g}, got {value!r}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Operator commands: what a person runs beside the bot."""
