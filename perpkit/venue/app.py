@@ -1,0 +1,62 @@
+"""The venue's HTTP: errors shaped as the exchange's, and the routers of its parts."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from perpkit.venue.errors import VenueError
+from perpkit.venue.market import Market
+from perpkit.venue.market_routes import market_router
+
+
+def create_app(market: Market) -> FastAPI:
+    """An application that serves `market` under the paths of USD-M futures."""
+    app = FastAPI(title="Perpkit venue", openapi_url=None)
+    app.include_router(market_router(market))
+    app.add_exception_handler(VenueError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _no_such_path)
+    return app
+
+
+def _answer(refusal: VenueError) -> JSONResponse:
+    return JSONResponse({"code": refusal.code, "msg": refusal.msg}, refusal.status)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, VenueError)
+    return _answer(error)
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    """The first bad parameter, named as the exchange names it."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name, fault = first["loc"][-1], first["type"]
+    if fault == "missing" or first.get("input") == "":
+        code, msg = (
+            -1102,
+            f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.",
+        )
+    elif fault.startswith("int_"):
+        code, msg = (
+            -1100,
+            f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.",
+        )
+    else:
+        code, msg = -1130, f"Data sent for parameter '{name}' is not valid."
+    return _answer(VenueError(code, msg))
+
+
+async def _no_such_path(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(
+        VenueError(
+            -5000,
+            f"Path {request.url.path}, Method {request.method} is invalid",
+            error.status_code,
+        )
+    )

@@ -1,0 +1,25 @@
+"""Refusals in the exchange's own words."""
+
+from __future__ import annotations
+
+
+class VenueError(Exception):
+    """A request that the exchange answers with `{"code": ..., "msg": ...}`.
+
+    :param code: the exchange's number, negative
+    :param status: HTTP status that carries it
+    """
+
+    def __init__(self, code: int, msg: str, status: int = 400) -> None:
+        super().__init__(f"{code} {msg}")
+        self.code = code
+        self.msg = msg
+        self.status = status
+
+
+def invalid_symbol() -> VenueError:
+    return VenueError(-1121, "Invalid symbol.")
+
+
+def invalid_interval() -> VenueError:
+    return VenueError(-1120, "Invalid interval.")

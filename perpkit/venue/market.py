@@ -1,0 +1,270 @@
+"""The market as of now: the only way from stored history to what the venue shows.
+
+Nothing that has not happened leaves this module. The candle being formed is built from the part of
+the finest candle on record that has passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zlib import crc32
+
+import numpy as np
+
+from perpkit.venue.book import Book, make_book, volatility_stress
+from perpkit.venue.candles import (
+    DAY_MS,
+    HOUR_MS,
+    INTERVALS_MS,
+    Candles,
+    Floats,
+    Kind,
+    Times,
+    bucket_start,
+    joined,
+    part_of,
+    resample,
+)
+from perpkit.venue.clock import Clock
+from perpkit.venue.errors import invalid_interval, invalid_symbol
+from perpkit.venue.history import Funding, History, PairHistory
+from perpkit.venue.instruments import Instrument
+
+_STRESS_RECENT_MS = 2 * HOUR_MS
+_STRESS_ORDINARY_MS = 7 * DAY_MS
+
+
+@dataclass(frozen=True)
+class Ticker:
+    """Rolling 24 hours; volumes in base asset and USDT."""
+
+    opened: int
+    closed: int
+    open: float
+    high: float
+    low: float
+    last: float
+    volume: float
+    turnover: float
+
+
+@dataclass(frozen=True)
+class Premium:
+    """:param funding_rate: of the last settlement, 0 before the first"""
+
+    mark: float
+    index: float
+    funding_rate: float
+    next_funding: int
+
+
+class Market:
+    """Reads `history` at the time of `clock`; the state of the market is those two and `seed`."""
+
+    def __init__(self, history: History, clock: Clock, seed: int = 0) -> None:
+        """:raises ValueError: when some pair has no candles yet, or none any more"""
+        first = max(int(p.candles(Kind.LAST, p.finest(Kind.LAST)).time[0]) for p in history)
+        if not first <= clock.now() < history.end:
+            span, now = f"{_iso(first)} to {_iso(history.end)}", _iso(clock.now())
+            raise ValueError(f"the time must lie where all pairs have candles, {span}, got {now}")
+        self._history = history
+        self._clock = clock
+        self._seed = seed
+        self._stress: dict[str, tuple[int, float]] = {}
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(self._history.pairs)
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def instrument(self, symbol: str) -> Instrument:
+        return self._pair(symbol).instrument
+
+    def listed(self, symbol: str) -> int:
+        """Opening time of the first candle, ms."""
+        pair = self._pair(symbol)
+        return min(int(c.time[0]) for c in pair.stored[Kind.LAST].values())
+
+    def candles(
+        self,
+        symbol: str,
+        interval: str,
+        kind: Kind = Kind.LAST,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int = 500,
+    ) -> Candles:
+        """At most `limit` candles that open in [start, end], the one being formed included.
+
+        The first ones from `start` if it is given, else the last ones, as on the exchange.
+
+        :raises VenueError: for an unknown symbol or interval
+        """
+        pair, now = self._pair(symbol), self.now()
+        series = _series(pair, kind, interval)
+        closed = int(series.time.searchsorted(now - INTERVALS_MS[interval], side="right"))
+        forming = _forming(pair, kind, interval, now)
+        known = closed + len(forming)
+        first = 0 if start is None else int(series.time.searchsorted(start))
+        last = known
+        if end is not None:
+            last = min(known, int(series.time.searchsorted(end, side="right")))
+        if start is None:
+            first = max(first, last - limit)
+        last = min(last, first + limit)
+        rows = series[first : min(last, closed)]
+        return joined(rows, forming) if first <= closed < last else rows
+
+    def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
+        """Where this price stands now; after the end of the history, its last value."""
+        pair = self._pair(symbol)
+        candles = self.candles(symbol, pair.finest(kind), kind, limit=1)
+        return float(candles.close[-1])
+
+    def ticker(self, symbol: str) -> Ticker:
+        pair, now = self._pair(symbol), self.now()
+        finest = pair.finest(Kind.LAST)
+        opened = now - DAY_MS
+        rows = self.candles(symbol, finest, start=opened, limit=DAY_MS // INTERVALS_MS[finest] + 1)
+        if not len(rows):
+            last = self.price(symbol)
+            return Ticker(opened, now, last, last, last, last, 0.0, 0.0)
+        return Ticker(
+            opened,
+            now,
+            float(rows.open[0]),
+            float(rows.high.max()),
+            float(rows.low.min()),
+            float(rows.close[-1]),
+            float(rows.volume.sum()),
+            float(rows.turnover().sum()),
+        )
+
+    def book(self, symbol: str, levels: int) -> Book:
+        """It changes every second."""
+        second = self.now() // 1000
+        ticker = self.ticker(symbol)
+        return make_book(
+            self.instrument(symbol),
+            ticker.last,
+            turnover=ticker.turnover,
+            stress=self.stress(symbol),
+            levels=levels,
+            rng=np.random.default_rng([self._seed, crc32(symbol.encode()), second]),
+        )
+
+    def stress(self, symbol: str) -> float:
+        """Volatility of the last two hours as a multiple of the last week's."""
+        pair = self._pair(symbol)
+        finest = pair.finest(Kind.LAST)
+        ms = INTERVALS_MS[finest]
+        closed = self.now() // ms
+        if self._stress.get(symbol, (None,))[0] != closed:
+            recent, ordinary = (
+                max(2, span // ms) for span in (_STRESS_RECENT_MS, _STRESS_ORDINARY_MS)
+            )
+            candles = self.candles(symbol, finest, end=closed * ms - 1, limit=ordinary + 1)
+            self._stress[symbol] = closed, volatility_stress(candles, recent, ordinary)
+        return self._stress[symbol][1]
+
+    def premium(self, symbol: str) -> Premium:
+        pair, now = self._pair(symbol), self.now()
+        settled = self.funding(symbol, limit=1)
+        hours = pair.instrument.funding_hours * HOUR_MS
+        return Premium(
+            self.price(symbol, Kind.MARK),
+            self.price(symbol, Kind.INDEX),
+            float(settled.rate[-1]) if len(settled.rate) else 0.0,
+            now // hours * hours + hours,
+        )
+
+    def funding(
+        self, symbol: str, *, start: int | None = None, end: int | None = None, limit: int = 100
+    ) -> Funding:
+        """Settlements in [start, end] that have happened; `limit` as for candles."""
+        funding = self._pair(symbol).funding
+        rows = self._window(funding.time, start, end, limit)
+        return Funding(funding.time[rows], funding.rate[rows])
+
+    def mark_at(self, symbol: str, times: Times) -> Floats:
+        """Mark price when the clock stood at each of `times`, to the finest closed candle."""
+        pair = self._pair(symbol)
+        finest = pair.finest(Kind.MARK)
+        series = _series(pair, Kind.MARK, finest)
+        rows = series.time.searchsorted(times - INTERVALS_MS[finest], side="right") - 1
+        out: Floats = np.where(rows < 0, series.open[0], series.close[np.maximum(rows, 0)])
+        return out
+
+    def readings(
+        self,
+        symbol: str,
+        what: str,
+        period: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int = 30,
+    ) -> tuple[Times, Floats]:
+        """A column of `Positioning` on the grid of `period`: at each time the latest reading.
+
+        Empty where the history has no positioning.
+        """
+        positioning = self._pair(symbol).positioning
+        if positioning is None:
+            return np.array([], dtype=np.int64), np.array([])
+        ms = _known_interval(period)
+        first = -(-int(positioning.time[0]) // ms) * ms
+        grid = np.arange(first, self.now() + 1, ms, dtype=np.int64)
+        grid = grid[self._window(grid, start, end, limit)]
+        rows = positioning.time.searchsorted(grid, side="right") - 1
+        values: Floats = getattr(positioning, what)[rows]
+        return grid, values
+
+    def _window(self, time: Times, start: int | None, end: int | None, limit: int) -> slice:
+        now = self.now()
+        last = int(time.searchsorted(now if end is None else min(end, now), side="right"))
+        if start is None:
+            return slice(max(0, last - limit), last)
+        first = int(time.searchsorted(start))
+        return slice(first, min(last, first + limit))
+
+    def _pair(self, symbol: str) -> PairHistory:
+        pair = self._history.pairs.get(symbol)
+        if pair is None:
+            raise invalid_symbol()
+        return pair
+
+
+def _iso(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _known_interval(interval: str) -> int:
+    if interval not in INTERVALS_MS:
+        raise invalid_interval()
+    return INTERVALS_MS[interval]
+
+
+def _series(pair: PairHistory, kind: Kind, interval: str) -> Candles:
+    try:
+        return pair.candles(kind, interval)
+    except ValueError as error:
+        raise invalid_interval() from error
+
+
+def _forming(pair: PairHistory, kind: Kind, interval: str, now: int) -> Candles:
+    """The candle being formed, one row; none where the history has none at this time."""
+    opened = bucket_start(now, INTERVALS_MS[interval])
+    for source in (pair.finest(kind), interval):
+        series = _series(pair, kind, source)
+        first = int(series.time.searchsorted(opened))
+        current = int(series.time.searchsorted(now, side="right")) - 1
+        if current >= first:
+            fraction = min(1.0, (now - int(series.time[current])) / INTERVALS_MS[source])
+            part = part_of(series[current : current + 1], fraction)
+            return resample(joined(series[first:current], part), INTERVALS_MS[interval])
+    return series[:0]

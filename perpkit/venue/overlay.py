@@ -1,0 +1,52 @@
+"""The Freqtrade configuration that sends all of its exchange traffic to a venue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PATHS = {
+    "fapiPublic": "/fapi/v1",
+    "fapiPublicV2": "/fapi/v2",
+    "fapiPublicV3": "/fapi/v3",
+    "fapiPrivate": "/fapi/v1",
+    "fapiPrivateV2": "/fapi/v2",
+    "fapiPrivateV3": "/fapi/v3",
+    "fapiData": "/futures/data",
+    "dapiPublic": "/dapi/v1",
+    "dapiPrivate": "/dapi/v1",
+    "sapi": "/sapi/v1",
+    "sapiV2": "/sapi/v2",
+    "sapiV3": "/sapi/v3",
+    "sapiV4": "/sapi/v4",
+    "public": "/api/v3",
+    "private": "/api/v3",
+    "v1": "/api/v1",
+}
+
+
+def overlay(base_url: str) -> dict[str, Any]:
+    """To be given last: `freqtrade trade -c config.json -c config.venue.json`.
+
+    No URL of the real exchange is left: a call that the venue does not know fails there.
+
+    :param base_url: such as "http://127.0.0.1:8900"
+    """
+    return {
+        "exchange": {
+            "name": "binance",
+            # The venue has no websocket, and 1m to 30m candles would come from a public archive.
+            "enable_ws": False,
+            "only_from_ccxt": True,
+            "ccxt_config": {
+                "enableRateLimit": False,
+                "timeout": 5000,
+                "options": {
+                    "fetchMarkets": {"types": ["linear"]},
+                    "fetchCurrencies": False,
+                    "fetchMargins": False,
+                    "adjustForTimeDifference": False,
+                },
+                "urls": {"api": {name: base_url + path for name, path in _PATHS.items()}},
+            },
+        }
+    }

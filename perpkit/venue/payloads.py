@@ -1,0 +1,316 @@
+"""Answers in the exchange's shapes: numbers as strings on their grid, times in ms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from perpkit.venue.book import Book
+from perpkit.venue.candles import INTERVALS_MS, Candles, Kind
+from perpkit.venue.errors import VenueError
+from perpkit.venue.history import Funding
+from perpkit.venue.instruments import Instrument
+from perpkit.venue.market import Market
+from perpkit.venue.perpetual import INTEREST_8H
+
+_NEVER_DELIVERED = 4133404800000
+_TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
+_ORDER_TYPES = (
+    "LIMIT",
+    "MARKET",
+    "STOP",
+    "STOP_MARKET",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_MARKET",
+    "TRAILING_STOP_MARKET",
+)
+
+Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
+
+
+def exchange_info(market: Market) -> dict[str, Any]:
+    return {
+        "timezone": "UTC",
+        "serverTime": market.now(),
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
+            _rate_limit("ORDERS", "MINUTE", 1, 1200),
+            _rate_limit("ORDERS", "SECOND", 10, 300),
+        ],
+        "exchangeFilters": [],
+        "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
+        "symbols": [_symbol(market.instrument(s), market.listed(s)) for s in market.symbols],
+    }
+
+
+def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+
+
+def _symbol(instrument: Instrument, listed: int) -> dict[str, Any]:
+    return {
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": _NEVER_DELIVERED,
+        "onboardDate": listed,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": instrument.base,
+        "quoteAsset": "USDT",
+        "marginAsset": "USDT",
+        "pricePrecision": instrument.price_decimals,
+        "quantityPrecision": instrument.quantity_decimals,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": _filters(instrument),
+        "orderTypes": list(_ORDER_TYPES),
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+    }
+
+
+def _filters(instrument: Instrument) -> list[dict[str, Any]]:
+    tick = _price(instrument, instrument.tick_size)
+    step = _quantity(instrument, instrument.step_size)
+    lot = {"minQty": step, "maxQty": _quantity(instrument, 1e6), "stepSize": step}
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": _price(instrument, 1e7),
+            "tickSize": tick,
+        },
+        {"filterType": "LOT_SIZE", **lot},
+        {"filterType": "MARKET_LOT_SIZE", **lot, "maxQty": _quantity(instrument, 1e5)},
+        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+        {"filterType": "MIN_NOTIONAL", "notional": f"{instrument.min_notional:g}"},
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": "1.0500",
+            "multiplierDown": "0.9500",
+            "multiplierDecimal": "4",
+        },
+    ]
+
+
+def klines(instrument: Instrument, candles: Candles, ms: int, kind: Kind) -> bytes:
+    """The JSON text itself: the most asked-for answer, and one that formatting dominates."""
+    traded = kind is Kind.LAST
+    p = instrument.price_decimals if traded else 8
+    q = instrument.quantity_decimals
+    rows = zip(*(c.tolist() for c in (*candles.columns(), candles.turnover())), strict=True)
+    if traded:
+        text = ",".join(
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{t + ms - 1},'
+            f'"{w:.2f}",{int(w / _TRADE_SIZE) + 1},"{v / 2:.{q}f}","{w / 2:.2f}","0"]'
+            for t, o, h, lo, c, v, w in rows
+        )
+    else:
+        text = ",".join(
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","0",{t + ms - 1},'
+            f'"0",0,"0","0","0"]'
+            for t, o, h, lo, c, _, _ in rows
+        )
+    return f"[{text}]".encode()
+
+
+def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any]]:
+    marks = market.mark_at(symbol, settled.time)
+    return [
+        {
+            "symbol": symbol,
+            "fundingTime": time,
+            "fundingRate": f"{rate:.8f}",
+            "markPrice": f"{mark:.8f}",
+        }
+        for time, rate, mark in zip(
+            settled.time.tolist(), settled.rate.tolist(), marks.tolist(), strict=True
+        )
+    ]
+
+
+def funding_info(instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": instrument.symbol,
+        "adjustedFundingRateCap": f"{instrument.funding_cap:.8f}",
+        "adjustedFundingRateFloor": f"{-instrument.funding_cap:.8f}",
+        "fundingIntervalHours": instrument.funding_hours,
+        "disclaimer": False,
+    }
+
+
+def premium(market: Market, symbol: str) -> dict[str, Any]:
+    now = market.premium(symbol)
+    return {
+        "symbol": symbol,
+        "markPrice": f"{now.mark:.8f}",
+        "indexPrice": f"{now.index:.8f}",
+        "estimatedSettlePrice": f"{now.index:.8f}",
+        "lastFundingRate": f"{now.funding_rate:.8f}",
+        "interestRate": f"{INTEREST_8H:.8f}",
+        "nextFundingTime": now.next_funding,
+        "time": market.now(),
+    }
+
+
+def ticker(market: Market, symbol: str) -> dict[str, Any]:
+    instrument, day = market.instrument(symbol), market.ticker(symbol)
+    mean = day.turnover / day.volume if day.volume else day.last
+    trades = int(day.turnover / _TRADE_SIZE)
+    return {
+        "symbol": symbol,
+        "priceChange": _price(instrument, day.last - day.open),
+        "priceChangePercent": f"{(day.last / day.open - 1) * 100:.3f}",
+        "weightedAvgPrice": _price(instrument, mean),
+        "lastPrice": _price(instrument, day.last),
+        "lastQty": _quantity(instrument, instrument.step_size),
+        "openPrice": _price(instrument, day.open),
+        "highPrice": _price(instrument, day.high),
+        "lowPrice": _price(instrument, day.low),
+        "volume": _quantity(instrument, day.volume),
+        "quoteVolume": f"{day.turnover:.2f}",
+        "openTime": day.opened,
+        "closeTime": day.closed,
+        "firstId": 1,
+        "lastId": trades,
+        "count": trades,
+    }
+
+
+def ticker_price(market: Market, symbol: str) -> dict[str, Any]:
+    price = _price(market.instrument(symbol), market.price(symbol))
+    return {"symbol": symbol, "price": price, "time": market.now()}
+
+
+def book_ticker(market: Market, symbol: str) -> dict[str, Any]:
+    top = _levels(market.instrument(symbol), market.book(symbol, 1))
+    (bid, bid_size), (ask, ask_size) = top["bids"][0], top["asks"][0]
+    now = market.now()
+    return {
+        "symbol": symbol,
+        "bidPrice": bid,
+        "bidQty": bid_size,
+        "askPrice": ask,
+        "askQty": ask_size,
+        "time": now,
+        "lastUpdateId": now // 1000,
+    }
+
+
+def depth(market: Market, symbol: str, levels: int) -> dict[str, Any]:
+    now = market.now()
+    sides = _levels(market.instrument(symbol), market.book(symbol, levels))
+    return {"lastUpdateId": now // 1000, "E": now, "T": now, **sides}
+
+
+def _levels(instrument: Instrument, book: Book) -> dict[str, list[list[str]]]:
+    def side(prices: Any, sizes: Any) -> list[list[str]]:
+        pairs = zip(prices.tolist(), sizes.tolist(), strict=True)
+        return [[_price(instrument, p), _quantity(instrument, s)] for p, s in pairs]
+
+    return {
+        "bids": side(book.bid_prices, book.bid_sizes),
+        "asks": side(book.ask_prices, book.ask_sizes),
+    }
+
+
+def open_interest(market: Market, symbol: str) -> dict[str, Any]:
+    """:raises VenueError: where none is on record, rather than report a false 0"""
+    _, values = market.readings(symbol, "open_interest", "1h", limit=1)
+    if not len(values) or np.isnan(values[-1]):
+        raise VenueError(-1000, f"No open interest on record for {symbol}.")
+    amount = _quantity(market.instrument(symbol), float(values[-1]))
+    return {"openInterest": amount, "symbol": symbol, "time": market.now()}
+
+
+def _ratio(damping: float) -> Statistics:
+    """Accounts long/short; large accounts lean the same way by `damping` of the log ratio."""
+
+    def rows(
+        market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "symbol": symbol,
+                "longShortRatio": f"{ratio:.4f}",
+                "longAccount": f"{ratio / (1 + ratio):.4f}",
+                "shortAccount": f"{1 / (1 + ratio):.4f}",
+                "timestamp": time,
+            }
+            for time, value in _read(market, symbol, "long_short_ratio", period, start, end, limit)
+            for ratio in (value**damping,)
+        ]
+
+    return rows
+
+
+def _takers(
+    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+) -> list[dict[str, Any]]:
+    ms, instrument = INTERVALS_MS[period], market.instrument(symbol)
+    rows = []
+    for time, ratio in _read(market, symbol, "taker_ratio", period, start, end, limit):
+        candle = market.candles(symbol, period, start=time - ms, end=time - 1, limit=1)
+        volume = float(candle.volume.sum())
+        rows.append(
+            {
+                "buySellRatio": f"{ratio:.4f}",
+                "buyVol": _quantity(instrument, volume * ratio / (1 + ratio)),
+                "sellVol": _quantity(instrument, volume / (1 + ratio)),
+                "timestamp": time,
+            }
+        )
+    return rows
+
+
+def _interest(
+    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+) -> list[dict[str, Any]]:
+    readings = _read(market, symbol, "open_interest", period, start, end, limit)
+    marks = market.mark_at(symbol, np.array([time for time, _ in readings], dtype=np.int64))
+    return [
+        {
+            "symbol": symbol,
+            "sumOpenInterest": f"{amount:.8f}",
+            "sumOpenInterestValue": f"{amount * mark:.8f}",
+            "timestamp": time,
+        }
+        for (time, amount), mark in zip(readings, marks.tolist(), strict=True)
+    ]
+
+
+def _read(
+    market: Market, symbol: str, what: str, period: str, start: int, end: int | None, limit: int
+) -> list[tuple[int, float]]:
+    """Known values only, the last `limit` of them."""
+    times, values = market.readings(symbol, what, period, start=start, end=end, limit=10_000)
+    known = ~np.isnan(values)
+    pairs = zip(times[known].tolist(), values[known].tolist(), strict=True)
+    return list(pairs)[-limit:]
+
+
+STATISTICS: dict[str, Statistics] = {
+    "globalLongShortAccountRatio": _ratio(1.0),
+    "topLongShortAccountRatio": _ratio(0.9),
+    "topLongShortPositionRatio": _ratio(0.4),
+    "takerlongshortRatio": _takers,
+    "openInterestHist": _interest,
+}
+
+
+def _price(instrument: Instrument, value: float) -> str:
+    return f"{value:.{instrument.price_decimals}f}"
+
+
+def _quantity(instrument: Instrument, value: float) -> str:
+    return f"{value:.{instrument.quantity_decimals}f}"
