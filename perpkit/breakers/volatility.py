@@ -7,7 +7,7 @@ trailing window. Figures behind the defaults: docs/crypto_vix.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from math import isnan
 
@@ -16,15 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import OFF, Decision, Hysteresis, Latch, Trading, check_range
+from perpkit.market.percentile import rolling_rank
 from perpkit.market.volatility import (
     Estimator,
     HourlyCandles,
-    memory_hours,
-    percentile_rank,
+    hour_of,
+    time_of,
     vol_annual,
 )
 
-HOUR_SECONDS = 3600
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
 
 
@@ -119,13 +119,13 @@ class VolatilityLimits:
         )
 
     @property
-    def history_hours(self) -> int:
+    def historyhour_of(self) -> int:
         """Closed candles after which more history hardly changes the decision.
 
         The window, before it what the estimator remembers, and a week for a level that was
         declared earlier and still holds.
         """
-        memory = memory_hours(self.estimator, self.half_life_hours)
+        memory = memoryhour_of(self.estimator, self.half_life_hours)
         return self.window_days * 24 + memory + 7 * 24
 
 
@@ -183,14 +183,8 @@ def step(
             )
     assert state.closed_at is not None
     holding = state.stressed if state.level >= Level.STRESSED else state.elevated
-    return state, _decide(
-        limits,
-        state.level,
-        state.vol_annual,
-        state.percentile,
-        holding.below,
-        _hours(state.closed_at),
-    )
+    figures = state.vol_annual, state.percentile
+    return state, _decide(limits, state.level, *figures, holding.below, hour_of(state.closed_at))
 
 
 @dataclass(frozen=True)
@@ -219,7 +213,7 @@ class VolatilityTimeline:
     @property
     def last_close(self) -> datetime | None:
         """When the newest candle closed; how old it may be is for the caller to judge."""
-        return _time(self.first_close + len(self) - 1) if len(self) else None
+        return time_of(self.first_close + len(self) - 1) if len(self) else None
 
     @property
     def entries_blocked(self) -> NDArray[np.bool_]:
@@ -231,19 +225,13 @@ class VolatilityTimeline:
         Past the newest candle the last level holds, and its release moves on with the clock:
         hours that nobody saw do not count as calm.
         """
-        hour = _hours(now)
+        hour = hour_of(now)
         row = min(hour - self.first_close, len(self) - 1)
         if row < 0 or self.newest[row] < 0:
             return _decide(self.limits, Level.CALM, None, None, 0, hour)
         known = self.newest[row]
-        return _decide(
-            self.limits,
-            Level(self.level[row]),
-            float(self.vol_annual[known]),
-            float(self.percentile[known]),
-            int(self.below[row]),
-            hour,
-        )
+        figures = float(self.vol_annual[known]), float(self.percentile[known])
+        return _decide(self.limits, Level(self.level[row]), *figures, int(self.below[row]), hour)
 
 
 def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimeline:
@@ -254,9 +242,11 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
     """
     grid = HourlyCandles.from_frame(candles)
     vol = vol_annual(grid, limits.estimator, limits.half_life_hours)
-    rank = percentile_rank(vol, limits.window_days * 24, limits.min_history_days * 24)
-    known = ~np.isnan(rank)
-    score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, rank)
+    window = timedelta(days=limits.window_days)
+    rank = rolling_rank(pd.Series(vol, grid.open_times), window, limits.min_history_days * 24)
+    percentile = 100 * rank.to_numpy(dtype=np.float64)
+    known = ~np.isnan(percentile)
+    score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, percentile)
     elevated, elevated_below = limits.hysteresis(Level.ELEVATED).sweep(score)
     stressed, stressed_below = limits.hysteresis(Level.STRESSED).sweep(score)
     extreme, _ = limits.hysteresis(Level.EXTREME).sweep(score)
@@ -264,7 +254,7 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
         limits,
         first_close=grid.first_hour + 1,
         vol_annual=vol,
-        percentile=rank,
+        percentile=percentile,
         level=elevated.astype(np.int64) + stressed + extreme,
         below=np.where(stressed, stressed_below, elevated_below),
         newest=np.maximum.accumulate(np.where(known, np.arange(len(grid)), -1)),
@@ -281,11 +271,10 @@ def _decide(
 ) -> VolatilityDecision:
     """:param below: calm candles seen by the latch that holds the restriction"""
     if vol is None or percentile is None:
-        reason = (
-            f"{limits.asset} volatility unknown (fewer than {limits.min_history_days} days of "
-            "hourly candles): no restriction"
+        least = f"{limits.min_history_days} days of hourly candles"
+        return VolatilityDecision(
+            reason=f"{limits.asset} volatility unknown (fewer than {least}): no restriction"
         )
-        return VolatilityDecision(reason=reason)
     figures = (
         f"{limits.asset} volatility {vol:.0%} a year, percentile {percentile:.1f} of the last "
         f"{limits.window_days} days"
@@ -293,7 +282,7 @@ def _decide(
     if level is Level.CALM:
         return VolatilityDecision(reason=f"{figures}: calm", vol_annual=vol, percentile=percentile)
     blocked = level >= Level.STRESSED
-    release = _time(hour + limits.calm_candles - below)
+    release = time_of(hour + limits.calm_candles - below)
     effect = "no new entries" if blocked else f"{limits.elevated_size_factor:.0%} of the usual size"
     return VolatilityDecision(
         trading=Trading.REDUCING if blocked else Trading.ACTIVE,
@@ -301,24 +290,9 @@ def _decide(
         release=release,
         reason=(
             f"{figures} ({level} from {limits.trip(level):g} until below "
-            f"{limits.release(level):g}): "
-            f"{effect} before {release:%Y-%m-%d %H:%M} UTC"
+            f"{limits.release(level):g}): {effect} before {release:%Y-%m-%d %H:%M} UTC"
         ),
         level=level,
         vol_annual=vol,
         percentile=percentile,
     )
-
-
-def _hours(moment: datetime) -> int:
-    """Whole hours since 1970-01-01 00:00 UTC.
-
-    :raises ValueError: for a naive time, which would be read in the machine's own zone
-    """
-    if moment.tzinfo is None:
-        raise ValueError(f"time must carry its time zone, got {moment.isoformat()}")
-    return int(moment.timestamp() // HOUR_SECONDS)
-
-
-def _time(hours: int) -> datetime:
-    return datetime.fromtimestamp(hours * HOUR_SECONDS, UTC)

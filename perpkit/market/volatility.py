@@ -1,4 +1,4 @@
-"""Annualised volatility from hourly candles, and where it stands in its own recent past.
+"""Annualised volatility from hourly candles.
 
 Each estimator is a variance per hour, averaged, times the hours in a year, under a square root:
 `vol_annual` 0.6 means 60% a year. Range-based variances (Parkinson, Garman-Klass, Yang-Zhang) use
@@ -9,6 +9,7 @@ returns need for the same precision: that is what makes a half-life of a few hou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from math import ceil, log
@@ -37,11 +38,26 @@ class Estimator(StrEnum):
     HAR = "har"  # Parkinson over a day, a week and a month, blended (Corsi 2009)
 
 
+def hour_of(moment: datetime) -> int:
+    """Whole hours since 1970-01-01 00:00 UTC.
+
+    :raises ValueError: for a naive time, which would be read in the machine's own zone
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"time must carry its time zone, got {moment.isoformat()}")
+    return int(moment.timestamp() // 3600)
+
+
+def time_of(hour: int) -> datetime:
+    """When that hour begins."""
+    return datetime.fromtimestamp(hour * 3600, UTC)
+
+
 @dataclass(frozen=True)
 class HourlyCandles:
     """Prices on a gapless hourly grid; an hour without a usable candle is NaN in all four.
 
-    :param first_hour: open time of row 0, in hours since 1970-01-01 00:00 UTC
+    :param first_hour: open time of row 0, as `hour_of` counts
     """
 
     first_hour: int
@@ -76,6 +92,10 @@ class HourlyCandles:
 
     def __len__(self) -> int:
         return len(self.close)
+
+    @property
+    def open_times(self) -> pd.DatetimeIndex:
+        return pd.date_range(time_of(self.first_hour), periods=len(self), freq="h")
 
     @cached_property
     def log_return(self) -> Floats:
@@ -158,16 +178,6 @@ def memory_hours(estimator: Estimator, half_life_hours: float) -> int:
             return ceil(10 * SLOW_HALF_LIFE_HOURS)
         case _:
             return max(24, ceil(10 * half_life_hours))
-
-
-def percentile_rank(values: Floats, window: int, min_known: int) -> Floats:
-    """Percentile (0 to 100) of each value within the `window` values that end with it.
-
-    Ties share their mean rank, so that a constant series stands in the middle, not at the top.
-    NaN where the value is missing or fewer than `min_known` values of the window are known.
-    """
-    ranks = pd.Series(values).rolling(window, min_periods=min_known).rank(pct=True)
-    return 100 * ranks.to_numpy(dtype=np.float64)
 
 
 def _fading_mean(values: Floats, half_life_hours: float) -> Floats:

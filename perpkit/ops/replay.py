@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from perpkit.breakers.volatility import VolatilityTimeline
 
 HOUR = timedelta(hours=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ALMOST_HOUR = timedelta(minutes=59, seconds=59)  # time ranges are in whole seconds
 
 breakers = typer.Typer(help="Circuit breakers on stored candles.", no_args_is_help=True)
 
@@ -174,21 +174,24 @@ def summarise(
     """
     import numpy as np
 
+    from perpkit.market.volatility import hour_of, time_of
+
     first_open, last_close = decisions.first_close - 1, decisions.first_close - 1 + len(decisions)
-    begin = first_open if start is None else max(_ceil_hours(start), first_open)
-    end = last_close if stop is None else min(_ceil_hours(stop), last_close)
+    # An hour counts if it begins inside the range.
+    begin = first_open if start is None else max(hour_of(start + ALMOST_HOUR), first_open)
+    end = last_close if stop is None else min(hour_of(stop + ALMOST_HOUR), last_close)
     if begin >= end:
         asked = "-".join(f"{end:%Y%m%d}" if end else "" for end in (start, stop))
         raise BadInputError(
-            f"timerange must overlap the stored candles ({_time(first_open):%Y%m%d}-"
-            f"{_time(last_close):%Y%m%d}), got {asked}"
+            f"timerange must overlap the stored candles ({time_of(first_open):%Y%m%d}-"
+            f"{time_of(last_close):%Y%m%d}), got {asked}"
         )
     # The level in force during an hour is the one of the candle that closed as the hour began.
     level = np.concatenate(([0], decisions.level))[begin - first_open : end - first_open]
     blocked = np.concatenate(([False], decisions.entries_blocked))
     return Replay(
-        _time(begin),
-        _time(end),
+        time_of(begin),
+        time_of(end),
         float(blocked[begin - first_open : end - first_open].mean()),
         list(_intervals(decisions, level, begin)),
     )
@@ -197,12 +200,14 @@ def summarise(
 def _intervals(decisions: VolatilityTimeline, level: Any, begin: int) -> Iterator[Interval]:
     import numpy as np
 
+    from perpkit.market.volatility import time_of
+
     edges = [0, *(np.flatnonzero(np.diff(level)) + 1).tolist(), len(level)]
     for first, after in pairwise(edges):
         if level[first]:
-            start = _time(begin + first)
+            start = time_of(begin + first)
             decision = decisions.at(start)
-            yield Interval(start, _time(begin + after), str(decision.level), decision.reason)
+            yield Interval(start, time_of(begin + after), str(decision.level), decision.reason)
 
 
 def as_dict(result: Replay) -> dict[str, Any]:
@@ -245,15 +250,6 @@ def _print_table(pair: str, result: Replay) -> None:
         soft_wrap=True,
         highlight=False,
     )
-
-
-def _ceil_hours(moment: datetime) -> int:
-    """Whole hours since 1970, rounded up: an hour counts if it begins inside the range."""
-    return -((EPOCH - moment) // HOUR)
-
-
-def _time(hours: int) -> datetime:
-    return EPOCH + hours * HOUR
 
 
 def _fail(message: str) -> NoReturn:
