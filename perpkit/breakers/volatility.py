@@ -21,6 +21,7 @@ from perpkit.market.volatility import (
     Estimator,
     HourlyCandles,
     hour_of,
+    memory_hours,
     time_of,
     vol_annual,
 )
@@ -125,7 +126,7 @@ class VolatilityLimits:
         The window, before it what the estimator remembers, and a week for a level that was
         declared earlier and still holds.
         """
-        memory = memoryhour_of(self.estimator, self.half_life_hours)
+        memory = memory_hours(self.estimator, self.half_life_hours)
         return self.window_days * 24 + memory + 7 * 24
 
 
