@@ -120,7 +120,7 @@ class VolatilityLimits:
         )
 
     @property
-    def historyhour_of(self) -> int:
+    def history_hours(self) -> int:
         """Closed candles after which more history hardly changes the decision.
 
         The window, before it what the estimator remembers, and a week for a level that was
