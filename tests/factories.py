@@ -124,12 +124,14 @@ def funding(
     return frame.assign(funding_rate=frame["open"])
 
 
-def write_candles(datadir: Path, pair: str, frame: pd.DataFrame, kind: str = "futures") -> None:
-    """Store 1h candles where Freqtrade looks for them.
+def write_candles(
+    datadir: Path, pair: str, frame: pd.DataFrame, kind: str = "futures", timeframe: str = "1h"
+) -> None:
+    """Store candles where Freqtrade looks for them.
 
     :param kind: "futures", "mark" or "funding_rate"
     """
-    get_datahandler(datadir, "feather").ohlcv_store(pair, "1h", frame, CandleType(kind))
+    get_datahandler(datadir, "feather").ohlcv_store(pair, timeframe, frame, CandleType(kind))
 
 
 def write_market(

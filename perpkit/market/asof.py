@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -39,3 +41,24 @@ def join_known(
     row = np.where(usable, newest, len(readings))
     values = {c: np.append(readings[c].to_numpy(dtype=float), np.nan)[row] for c in columns}
     return candles.assign(**values)
+
+
+class KnownReadings:
+    """Readings looked up one instant at a time, by the rule of `join_known`; a microsecond each.
+
+    :param readings: as for `join_known`
+    :param columns: of the readings, to look up
+    """
+
+    def __init__(self, readings: pd.DataFrame, columns: Sequence[str]) -> None:
+        self._known_at = nanoseconds(readings["known_at"]).tolist()
+        self._stale_at = nanoseconds(readings["stale_at"]).tolist()
+        self._rows = list(zip(*(readings[c].tolist() for c in columns), strict=True))
+
+    def at(self, when: datetime) -> tuple[float, ...] | None:
+        """The values known at `when`, in the order of the columns; None when nothing usable is."""
+        instant = pd.Timestamp(when).as_unit("ns").value
+        newest = bisect_right(self._known_at, instant) - 1
+        if newest < 0 or instant > self._stale_at[newest]:
+            return None
+        return self._rows[newest]
