@@ -50,7 +50,7 @@ class CryptoVixBreaker(MarketProtection):
             f"{limits.calm_candles} calm hours."
         )
 
-    def decide(self, feed: CandleFeed, now: datetime) -> Decision:
+    def evaluate(self, feed: CandleFeed, now: datetime) -> Decision:
         warm_up = timedelta(hours=self._limits.history_hours)
         candles = feed.history(self._pair, TIMEFRAME, CandleType.FUTURES, warm_up)
         if candles is not self._candles or self._timeline is None:

@@ -6,4 +6,5 @@ class RsiSmaSwing(RsiSmaStrategy):
 
     timeframe = "1h"
     trend_timeframe = "4h"
+    # 50 candles of 4h for the trend, and as many again for RSI to forget its start.
     startup_candle_count = 400

@@ -43,15 +43,22 @@ class MarketProtection(IProtection):
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
         self.feed: CandleFeed | None = None
+        self._decided: tuple[datetime, Decision] | None = None
 
     @abstractmethod
-    def decide(self, feed: CandleFeed, now: datetime) -> Decision:
+    def evaluate(self, feed: CandleFeed, now: datetime) -> Decision:
         """What the breaker allows at `now`, from candles that have closed by then."""
+
+    def decide(self, feed: CandleFeed, now: datetime) -> Decision:
+        """`evaluate`, once for each moment."""
+        if self._decided is None or self._decided[0] != now:
+            self._decided = now, self.evaluate(feed, now)
+        return self._decided[1]
 
     @property
     @abstractmethod
     def informative_pairs(self) -> list[tuple[str, str]]:
-        """(pair, timeframe) of the candles that `decide` reads."""
+        """(pair, timeframe) of the candles that `evaluate` reads."""
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float

@@ -26,15 +26,15 @@ class RsiSmaStrategy(PerpStrategy):
         ["pullback", "literal"], default="pullback", space="buy", optimize=False
     )
     trend_filter = CategoricalParameter(["own", "higher", "both"], default="higher", space="buy")
-    oversold = IntParameter(20, 45, default=30, space="buy")
-    overbought = IntParameter(55, 80, default=70, space="buy")
+    oversold = IntParameter(20, 45, default=35, space="buy")
+    overbought = IntParameter(55, 80, default=65, space="buy")
     lookback = IntParameter(2, 30, default=12, space="buy")
     min_confidence = DecimalParameter(0.6, 0.9, default=0.6, decimals=1, space="buy")
     funding_rank = DecimalParameter(0.85, 0.99, default=0.95, decimals=2, space="buy")
     crowd_rank = DecimalParameter(0.85, 0.99, default=0.95, decimals=2, space="buy")
 
     exit_on_opposite = BooleanParameter(default=True, space="sell")
-    exit_on_trend_loss = BooleanParameter(default=True, space="sell")
+    exit_on_trend_loss = BooleanParameter(default=False, space="sell")
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)

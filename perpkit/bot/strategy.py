@@ -59,8 +59,8 @@ class PerpStrategy(IStrategy):
     max_leverage: float = 3.0
 
     # Distances as fractions of the entry price, before leverage.
-    stop_distance = DecimalParameter(0.01, 0.06, default=0.02, decimals=3, space="sell")
-    take_profit = DecimalParameter(0.02, 0.12, default=0.04, decimals=3, space="sell")
+    stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
+    take_profit = DecimalParameter(0.02, 0.20, default=0.10, decimals=3, space="sell")
 
     # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
     vix_stressed = IntParameter(90, 98, default=96, space="protection")

@@ -22,6 +22,9 @@ from perpkit.breakers.breaker import Decision, Trading
 logger = logging.getLogger(__name__)
 
 
+FAILED = Decision(Trading.REDUCING, reason="a breaker failed, see the log: no new entries")
+
+
 def severity(decision: Decision) -> tuple[int, float]:
     """Order of decisions, the strictest highest."""
     return list(Trading).index(decision.trading), -decision.size_factor
@@ -109,10 +112,9 @@ class Watch:
         except Exception:
             # Freqtrade swallows what `bot_loop_start` raises, and a breaker that cannot decide
             # must not look like one that has nothing to say.
-            logger.exception("A breaker failed.")
-            self.decision = Decision(
-                Trading.REDUCING, reason="a breaker failed, see the log: no new entries"
-            )
+            if self.decision is not FAILED:
+                logger.exception("A breaker failed.")
+            self.decision = FAILED
         self._tell(before, self.decision)
 
     def _managed(self, protections: list[dict[str, Any]]) -> MarketProtectionManager:

@@ -13,11 +13,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import talib
+from numpy.typing import NDArray
+
+from perpkit.market.asof import nanoseconds
 
 RSI_PERIOD = 14
 MEAN_PERIOD = 20
 TREND_PERIODS = (50, 200)
-HIGHER_TREND_PERIODS = (20, 50)
+HIGHER_TREND_PERIODS = (10, 50)
 
 
 def indicators(candles: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +29,7 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
     :param candles: with `close`
     :return: columns `rsi`, `sma_20`, `sma_50`, `sma_200` on the index of the candles
     """
-    close = candles["close"]
+    close = candles["close"].to_numpy(dtype=float)
     means = {f"sma_{n}": talib.SMA(close, n) for n in (MEAN_PERIOD, *TREND_PERIODS)}
     return pd.DataFrame({"rsi": talib.RSI(close, RSI_PERIOD), **means}, index=candles.index)
 
@@ -42,12 +45,12 @@ def pullback_ended(
     :param lookback: how many candles ago the extreme may lie, this one included, at least 1
     :return: boolean (long, short)
     """
-    side = np.sign(frame["close"] - frame["sma_20"])
+    above, below = frame["close"] > frame["sma_20"], frame["close"] < frame["sma_20"]
     was_oversold = frame["rsi"].rolling(lookback, min_periods=1).min() < oversold
     was_overbought = frame["rsi"].rolling(lookback, min_periods=1).max() > overbought
     return (
-        was_oversold & (side > 0) & (side.shift() <= 0),
-        was_overbought & (side < 0) & (side.shift() >= 0),
+        was_oversold & above & ~above.shift(fill_value=True),
+        was_overbought & below & ~below.shift(fill_value=True),
     )
 
 
@@ -69,11 +72,12 @@ def trend(frame: pd.DataFrame) -> pd.Series:
 
     :return: 1 up, -1 down, 0 unknown
     """
-    return np.sign(frame["sma_50"] - frame["sma_200"]).fillna(0).astype(int)
+    direction = _direction(frame["sma_50"].to_numpy(), frame["sma_200"].to_numpy())
+    return pd.Series(direction, index=frame.index)
 
 
 def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Series:
-    """Direction of the trend on a higher timeframe: close against SMA(50), where SMA(20) agrees.
+    """Direction of the trend on a higher timeframe: its SMA(10) against its SMA(50).
 
     The higher candles are put together from the given ones, so that backtest and live see the same
     and nothing else need be downloaded. A higher candle counts from the moment it has closed.
@@ -81,14 +85,17 @@ def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Serie
     :param candles: with `date` (open time, UTC) and `close`
     :param timeframe: of the candles, as a pandas offset (`1h`, `5min`)
     :param higher: a multiple of it
-    :return: 1 up, -1 down, 0 mixed or unknown, on the index of the candles
+    :return: 1 up, -1 down, 0 unknown, on the index of the candles
     """
-    step, wide = pd.Timedelta(timeframe), pd.Timedelta(higher)
-    closes_at = candles["date"] + step
+    closes_at = nanoseconds(candles["date"]) + pd.Timedelta(timeframe).value
     # The row that completes a higher candle carries that candle's close.
-    complete = (closes_at.astype("int64") % wide.as_unit(closes_at.dt.unit).value) == 0
-    close = candles.loc[complete, "close"]
+    complete = closes_at % pd.Timedelta(higher).value == 0
+    close = candles["close"].to_numpy(dtype=float)[complete]
     fast, slow = (talib.SMA(close, n) for n in HIGHER_TREND_PERIODS)
-    up, down = (close > slow) & (fast > slow), (close < slow) & (fast < slow)
-    direction = up.astype(int) - down.astype(int)
-    return direction.reindex(candles.index).ffill().fillna(0).astype(int)
+    direction = _direction(fast, slow)
+    known = pd.Series(direction, index=candles.index[complete])
+    return known.reindex(candles.index).ffill().fillna(0).astype(int)
+
+
+def _direction(fast: NDArray[np.float64], slow: NDArray[np.float64]) -> NDArray[np.int64]:
+    return (fast > slow).astype(np.int64) - (fast < slow)
