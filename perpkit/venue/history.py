@@ -67,9 +67,13 @@ class PairHistory:
                 return candidate
         return Kind.LAST
 
-    def finest(self, kind: Kind) -> str:
-        """The shortest interval on record."""
-        return min(self.stored[self.kind_on_record(kind)], key=interval_ms)
+    def finest(self, kind: Kind, at: int | None = None) -> str:
+        """The shortest interval on record; with `at` (ms), the shortest that covers that time."""
+        stored = self.stored[self.kind_on_record(kind)]
+        covering = [
+            i for i in stored if at is None or int(stored[i].time[0]) <= at < _end(stored, i)
+        ]
+        return min(covering or stored, key=interval_ms)
 
     def candles(self, kind: Kind, interval: str) -> Candles:
         """Every candle there is or will be, built from shorter ones where it is not on record.
@@ -93,10 +97,15 @@ class PairHistory:
         return self._resampled[kind, interval]
 
     @property
+    def start(self) -> int:
+        """When the first traded candle opens, ms."""
+        return min(int(candles.time[0]) for candles in self.stored[Kind.LAST].values())
+
+    @property
     def end(self) -> int:
-        """When the last candle on record closes, ms."""
-        interval = self.finest(Kind.LAST)
-        return int(self.candles(Kind.LAST, interval).time[-1]) + interval_ms(interval)
+        """When the last traded candle closes, ms."""
+        stored = self.stored[Kind.LAST]
+        return max(_end(stored, interval) for interval in stored)
 
     def shifted(self, ms: int) -> PairHistory:
         return PairHistory(
@@ -107,6 +116,10 @@ class PairHistory:
         )
 
 
+def _end(stored: Mapping[str, Candles], interval: str) -> int:
+    return int(stored[interval].time[-1]) + interval_ms(interval)
+
+
 @dataclass(frozen=True)
 class History:
     """:param pairs: by the exchange's symbol, e.g. "BTCUSDT"; at least one"""
@@ -115,6 +128,11 @@ class History:
 
     def __iter__(self) -> Iterator[PairHistory]:
         return iter(self.pairs.values())
+
+    @property
+    def start(self) -> int:
+        """When the last of the pairs gets candles, ms."""
+        return max(pair.start for pair in self)
 
     @property
     def end(self) -> int:

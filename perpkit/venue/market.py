@@ -64,9 +64,8 @@ class Market:
 
     def __init__(self, history: History, clock: Clock, seed: int = 0) -> None:
         """:raises ValueError: when some pair has no candles yet, or none any more"""
-        first = max(int(p.candles(Kind.LAST, p.finest(Kind.LAST)).time[0]) for p in history)
-        if not first <= clock.now() < history.end:
-            span, now = f"{_iso(first)} to {_iso(history.end)}", _iso(clock.now())
+        if not history.start <= clock.now() < history.end:
+            span, now = f"{_iso(history.start)} to {_iso(history.end)}", _iso(clock.now())
             raise ValueError(f"the time must lie where all pairs have candles, {span}, got {now}")
         self._history = history
         self._clock = clock
@@ -85,8 +84,7 @@ class Market:
 
     def listed(self, symbol: str) -> int:
         """Opening time of the first candle, ms."""
-        pair = self._pair(symbol)
-        return min(int(c.time[0]) for c in pair.stored[Kind.LAST].values())
+        return self._pair(symbol).start
 
     def candles(
         self,
@@ -122,12 +120,12 @@ class Market:
     def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
         """Where this price stands now; after the end of the history, its last value."""
         pair = self._pair(symbol)
-        candles = self.candles(symbol, pair.finest(kind), kind, limit=1)
+        candles = self.candles(symbol, pair.finest(kind, self.now()), kind, limit=1)
         return float(candles.close[-1])
 
     def ticker(self, symbol: str) -> Ticker:
         pair, now = self._pair(symbol), self.now()
-        finest = pair.finest(Kind.LAST)
+        finest = pair.finest(Kind.LAST, now)
         opened = now - DAY_MS
         rows = self.candles(symbol, finest, start=opened, limit=DAY_MS // INTERVALS_MS[finest] + 1)
         if not len(rows):
@@ -160,9 +158,10 @@ class Market:
     def stress(self, symbol: str) -> float:
         """Volatility of the last two hours as a multiple of the last week's."""
         pair = self._pair(symbol)
-        finest = pair.finest(Kind.LAST)
+        now = self.now()
+        finest = pair.finest(Kind.LAST, now)
         ms = INTERVALS_MS[finest]
-        closed = self.now() // ms
+        closed = now // ms
         if self._stress.get(symbol, (None,))[0] != closed:
             recent, ordinary = (
                 max(2, span // ms) for span in (_STRESS_RECENT_MS, _STRESS_ORDINARY_MS)
@@ -193,7 +192,7 @@ class Market:
     def mark_at(self, symbol: str, times: Times) -> Floats:
         """Mark price when the clock stood at each of `times`, to the finest closed candle."""
         pair = self._pair(symbol)
-        finest = pair.finest(Kind.MARK)
+        finest = pair.finest(Kind.MARK, int(times[0]) if len(times) else None)
         series = _series(pair, Kind.MARK, finest)
         rows = series.time.searchsorted(times - INTERVALS_MS[finest], side="right") - 1
         out: Floats = np.where(rows < 0, series.open[0], series.close[np.maximum(rows, 0)])
@@ -259,7 +258,7 @@ def _series(pair: PairHistory, kind: Kind, interval: str) -> Candles:
 def _forming(pair: PairHistory, kind: Kind, interval: str, now: int) -> Candles:
     """The candle being formed, one row; none where the history has none at this time."""
     opened = bucket_start(now, INTERVALS_MS[interval])
-    for source in (pair.finest(kind), interval):
+    for source in (pair.finest(kind, now), interval):
         series = _series(pair, kind, source)
         first = int(series.time.searchsorted(opened))
         current = int(series.time.searchsorted(now, side="right")) - 1
