@@ -85,9 +85,8 @@ class Hysteresis:
     def __post_init__(self) -> None:
         if not self.release <= self.trip:
             raise ValueError(f"release must be at most trip ({self.trip}), got {self.release}")
-        for name in ("confirm", "calm"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_range("confirm", self.confirm, 1, 10_000, whole=True)
+        check_range("calm", self.calm, 1, 10_000, whole=True)
 
     def step(self, latch: Latch, value: float) -> Latch:
         """Fold one sample into the latch."""
