@@ -95,7 +95,7 @@ def _widen(resolver: Any, kind: str, config_key: str) -> None:
     _ignore_missing_user_folder(resolver, kind)
     load = resolver._load_object.__func__
 
-    def _load_object(cls: Any, paths: list[Path], *, object_name: str, **kwargs: Any) -> Any:
+    def _load_object(cls: Any, /, paths: list[Path], *, object_name: str, **kwargs: Any) -> Any:
         found = load(cls, paths, object_name=object_name, **kwargs)
         if found is None:
             from freqtrade.exceptions import OperationalException

@@ -38,13 +38,10 @@ class MarketProtectionManager(ProtectionManager):
     ) -> None:
         super().__init__(config, protections)
         self._feed = feed
-        self._protection_handlers = [
-            handler
-            for handler in self._protection_handlers
-            if isinstance(handler, MarketProtection)
-        ]
-        for handler in self._protection_handlers:
+        handlers = [h for h in self._protection_handlers if isinstance(h, MarketProtection)]
+        for handler in handlers:
             handler.feed = feed
+        self._protection_handlers: list[MarketProtection] = handlers
 
     def decide(self, now: datetime) -> Decision:
         """The strictest decision of all at `now`."""

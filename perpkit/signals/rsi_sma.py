@@ -45,12 +45,12 @@ def pullback_ended(
     :param lookback: how many candles ago the extreme may lie, this one included, at least 1
     :return: boolean (long, short)
     """
-    above, below = frame["close"] > frame["sma_20"], frame["close"] < frame["sma_20"]
+    close, mean = frame["close"], frame["sma_20"]
     was_oversold = frame["rsi"].rolling(lookback, min_periods=1).min() < oversold
     was_overbought = frame["rsi"].rolling(lookback, min_periods=1).max() > overbought
     return (
-        was_oversold & above & ~above.shift(fill_value=True),
-        was_overbought & below & ~below.shift(fill_value=True),
+        was_oversold & (close > mean) & (close <= mean).shift(fill_value=False),
+        was_overbought & (close < mean) & (close >= mean).shift(fill_value=False),
     )
 
 
