@@ -100,7 +100,7 @@ def _read_pair(directory: Path, base: str, files: dict[tuple[str, str], Path]) -
     for (kind, interval), path in files.items():
         if kind == _FUNDING_RATE:
             frame = _load(path)
-            # Files from before Freqtrade 2026 keep the rate in the column "open".
+            # Freqtrade has written a column of its own for the rate since 2026.9.
             rate = frame[_FUNDING_RATE if _FUNDING_RATE in frame else "open"]
             funding = Funding(_ms(frame), rate.to_numpy(np.float64))
         elif kind in set(Kind):
@@ -164,10 +164,10 @@ def _candle_frame(candles: Candles) -> pd.DataFrame:
 
 
 def _funding(pair: PairHistory, end: int) -> pd.DataFrame:
+    """Rates as candles that open at the rate: all releases read that, the newer convert it."""
     rows = int(pair.funding.time.searchsorted(end, side="right"))
-    return pd.DataFrame(
-        {"date": _dates(pair.funding.time[:rows]), _FUNDING_RATE: pair.funding.rate[:rows]}
-    )
+    rate, rest = pair.funding.rate[:rows], np.zeros(rows)
+    return _candle_frame(Candles(pair.funding.time[:rows], rate, rest, rest, rest, rest))
 
 
 def _positioning_frame(readings: Positioning) -> pd.DataFrame:
