@@ -16,7 +16,7 @@ CANDLES = 60
 STRATEGY = """
 from freqtrade.strategy import IStrategy
 
-class AlwaysLong(IStrategy):
+class Probed(IStrategy):
     timeframe = "1h"
     stoploss = -0.02
     minimal_roi = {}
@@ -32,7 +32,7 @@ class AlwaysLong(IStrategy):
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
-        dataframe["enter_long"] = 1
+        dataframe["enter_long"] = ENTER
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
@@ -45,6 +45,7 @@ class Probe(IPairList):
 
     supports_backtesting = SupportsBacktesting.YES
     empty_at: range = range(0)
+    twice_at: int | None = None
 
     @staticmethod
     def description():
@@ -54,18 +55,22 @@ class Probe(IPairList):
         return ""
 
     def filter_pairlist(self, pairlist, tickers):
+        if len(self.seen) == self.twice_at:
+            self.clock.tick()
         self.seen.append(self.clock.tick())
         return [] if len(self.seen) - 1 in self.empty_at else pairlist
 
 
-def backtest(config, start_up=0, empty_at=range(0), runs=1):
+def backtest(config, start_up=0, empty_at=range(0), runs=1, trading=True, refreshed_twice_at=None):
     """Runs a stock dynamic-pairlist backtest; gives the clock's times and Freqtrade's."""
     folder = config["user_data_dir"] / "strategies"
     folder.mkdir()
-    (folder / "always_long.py").write_text(STRATEGY.replace("START_UP", str(start_up)))
+    (folder / "probed.py").write_text(
+        STRATEGY.replace("START_UP", str(start_up)).replace("ENTER", str(int(trading)))
+    )
     config |= {
         "runmode": RunMode.BACKTEST,
-        "strategy": "AlwaysLong",
+        "strategy": "Probed",
         "enable_dynamic_pairlist": True,
         "export": "none",
         "exchange": config["exchange"] | {"pair_whitelist": PAIRS},
@@ -73,7 +78,7 @@ def backtest(config, start_up=0, empty_at=range(0), runs=1):
     backtesting = Backtesting(config)
     probe = Probe(backtesting.exchange, backtesting.pairlists, config, {}, 1)
     probe.clock = BacktestClock(backtesting.dataprovider, "1h")
-    probe.seen, probe.empty_at = [], empty_at
+    probe.seen, probe.empty_at, probe.twice_at = [], empty_at, refreshed_twice_at
     backtesting.pairlists._pairlist_handlers.append(probe)
     candles, timerange = backtesting.load_bt_data()
     strategy = backtesting.strategylist[0]
@@ -103,8 +108,11 @@ def config(offline_markets, default_futures_config):
         {"empty_at": range(5, 25)},
         {"empty_at": range(30, 1000)},
         {"empty_at": range(1000)},
+        # Without an open trade nothing is processed while the whitelist is empty.
+        {"empty_at": range(5, 25), "trading": False},
+        {"empty_at": range(30, 1000), "trading": False},
         {"runs": 2},
-        {"runs": 2, "start_up": 10, "empty_at": range(20, 1000)},
+        {"runs": 2, "start_up": 10, "empty_at": range(20, 1000), "trading": False},
     ],
 )
 def test_every_refresh_has_the_time_of_its_candle(config, case):
@@ -137,3 +145,10 @@ def test_pairs_that_start_later_do_not_shift_it(config):
     factories.write_candles(config["datadir"], PAIRS[0], late)
     clock, freqtrade = backtest(config, start_up=5)
     assert clock == freqtrade
+
+
+@pytest.mark.contract
+def test_a_refresh_that_freqtrade_did_not_make_is_put_right_at_the_next_candle(config):
+    clock, freqtrade = backtest(config, refreshed_twice_at=10)
+    assert clock[10] == freqtrade[11]
+    assert clock[:10] + clock[11:] == freqtrade[:10] + freqtrade[11:]
