@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from perpkit.market.asof import join_known
+from perpkit.market.asof import KnownReadings, join_known
 
 NOON = pd.Timestamp("2023-01-01 12:00", tz="UTC")
 
@@ -59,3 +61,24 @@ def test_the_candles_keep_their_index_and_are_not_changed():
     )
     assert joined.index.tolist() == [7]
     pd.testing.assert_frame_equal(candles, before)
+
+
+@given(
+    ages=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), max_size=12),
+    closes=st.lists(st.integers(0, 60), min_size=1, max_size=12),
+)
+def test_a_look_up_and_a_join_agree(ages, closes):
+    ages = sorted(ages)
+    table = pd.DataFrame(
+        {
+            "known_at": NOON + pd.to_timedelta([known for known, _ in ages], unit="h"),
+            "stale_at": NOON + pd.to_timedelta([known + life for known, life in ages], unit="h"),
+            "value": np.arange(len(ages), dtype=float),
+        }
+    )
+    hour = pd.Timedelta("1h")
+    candles = pd.DataFrame({"date": NOON + pd.to_timedelta(sorted(closes), unit="h") - hour})
+    joined = join_known(candles, hour, table, ["value"])["value"]
+    readings = KnownReadings(table, ["value"])
+    looked_up = [readings.at(opened + hour) for opened in candles["date"]]
+    assert [None if np.isnan(value) else (value,) for value in joined] == looked_up
