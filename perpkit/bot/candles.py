@@ -17,7 +17,13 @@ from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import timeframe_to_seconds
 
-SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT)
+# The analyses of a strategy, such as lookahead-analysis, run as utilities without an exchange.
+SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.UTIL_NO_EXCHANGE)
+
+
+def is_simulated(config: dict[str, Any]) -> bool:
+    """Whether this run goes through stored candles."""
+    return config.get("runmode") in SIMULATED
 
 
 class CandleFeed(Protocol):
@@ -69,6 +75,7 @@ class LiveCandles:
     """Candles of the running bot: fetched once for the warm-up, then continued from its own.
 
     The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
+    Raises what Freqtrade's exchange raises when the warm-up cannot be fetched.
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -88,7 +95,8 @@ class LiveCandles:
         first = recent["date"].iloc[0]
         step = timedelta(seconds=timeframe_to_seconds(timeframe))
         if held is None or held["date"].iloc[-1] + step < first:
-            held = self._fetch(key, datetime.now(UTC) - warm_up)
+            since = datetime.now(UTC) - warm_up
+            held = self._fetch(key, since) if since < first else recent
         self._held[key] = pd.concat([held[held["date"] < first], recent], ignore_index=True)
         return self._held[key]
 
@@ -103,4 +111,4 @@ class LiveCandles:
 
 def feed_for(config: dict[str, Any], dp: DataProvider) -> CandleFeed:
     """The feed of this run mode: the one place where they differ, for they differ in storage."""
-    return StoredCandles(config) if dp.runmode in SIMULATED else LiveCandles(dp)
+    return StoredCandles(config) if is_simulated(config) else LiveCandles(dp)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
+from freqtrade.exceptions import ExchangeError
 
 from perpkit.bot.candles import feed_for
 from perpkit.market.funding import DEFAULT_RULE, with_funding
@@ -32,16 +33,24 @@ class MarketColumns:
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
         """A copy of the candles with the columns of `market.funding` and `market.positioning`."""
-        warm_up = DEFAULT_RULE.window + timedelta(days=1)
-        rates = self._feed.history(pair, "1h", CandleType.FUNDING_RATE, warm_up)
+        rates = self._rates(pair)
         if rates.empty:
             self._say(f"No funding rates of {pair}: no bonus for funding.")
-            rates = NO_RATES
         ratios = read_long_short_ratio(self._datadir, pair)
         if ratios is None:
             self._say(f"No long/short ratio of {pair}: no bonus for positioning.")
         candles = with_funding(candles, rates, timeframe)
         return with_long_short_ratio(candles, ratios, timeframe)
+
+    def _rates(self, pair: str) -> pd.DataFrame:
+        warm_up = DEFAULT_RULE.window + timedelta(days=1)
+        try:
+            rates = self._feed.history(pair, "1h", CandleType.FUNDING_RATE, warm_up)
+        except ExchangeError as error:
+            # Without its columns the strategy would miss exits as well as a bonus.
+            logger.warning(f"Funding rates of {pair} could not be fetched: {error}")
+            return NO_RATES
+        return NO_RATES if rates.empty else rates
 
     def _say(self, message: str) -> None:
         if message not in self._said:

@@ -19,7 +19,7 @@ from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import PairLocks
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
-from perpkit.bot.candles import SIMULATED, CandleFeed, StoredCandles
+from perpkit.bot.candles import CandleFeed, StoredCandles, is_simulated
 from perpkit.breakers.breaker import Decision
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,9 @@ class MarketProtection(IProtection):
         decision = self.decide(feed, date_now)
         if not decision.entries_blocked or self._locked(date_now):
             return None
-        # A lock ends with the first candle that starts after `until`. It lasts until the earliest
-        # release, and is renewed then if the release has moved on; so locks are few, and exact.
-        step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
-        earliest = decision.release or date_now + step
-        until = max(earliest, date_now + step) - timedelta(seconds=1)
+        # Freqtrade moves the end of a lock up to the next candle. It lasts until the earliest
+        # release, and is renewed then if that has moved on; so locks are few, and exact.
+        until = max((decision.release or date_now) - timedelta(seconds=1), date_now)
         return ProtectionReturn(lock=True, until=until, reason=f"{self.name}: {decision.reason}")
 
     def stop_per_pair(
@@ -92,7 +90,7 @@ class MarketProtection(IProtection):
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
             return None
-        if self._config.get("runmode") in SIMULATED:
+        if is_simulated(self._config):
             self.feed = StoredCandles(self._config)
             return self.feed
         self.log_once(

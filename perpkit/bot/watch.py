@@ -15,7 +15,7 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
 
-from perpkit.bot.candles import SIMULATED, CandleFeed, feed_for
+from perpkit.bot.candles import CandleFeed, feed_for, is_simulated
 from perpkit.bot.protection import MarketProtection
 from perpkit.breakers.breaker import Decision, Trading
 
@@ -62,7 +62,7 @@ class Watch:
     def __init__(self, config: dict[str, Any], dp: DataProvider) -> None:
         self._config = config
         self._dp = dp
-        self._simulated = dp.runmode in SIMULATED
+        self._simulated = is_simulated(config)
         self._feed = feed_for(config, dp)
         self._manager: MarketProtectionManager | None = None
         self._last: datetime | None = None
@@ -98,8 +98,8 @@ class Watch:
         """
         if not self.enabled:
             return
-        if self._last is not None and now <= self._last:
-            self._manager = None  # a new backtest, or the next epoch with other parameters
+        if self._last is None or now <= self._last:
+            self._manager = None  # another backtest or epoch, perhaps with other parameters
         self._last = MarketProtection.driven_at = now
         before = self.decision
         try:
