@@ -90,7 +90,10 @@ def test_candles_after_the_range_change_nothing(datadir, tmp_path):
     frame = factories.candles(24 * 60)
     frame.loc[frame["date"] == SHOCK, "high"] *= 1.2
     factories.write_candles(tmp_path, PAIR, frame[frame["date"] < SHOCK + timedelta(hours=5)])
-    timerange = ("--timerange", f"20230201-{SHOCK + timedelta(hours=5):%Y%m%dT%H%M}")
+    timerange = (
+        "--timerange",
+        f"{SHOCK.timestamp() - 86400:.0f}-{SHOCK.timestamp() + 5 * 3600:.0f}",
+    )
     assert replayed(datadir, *timerange) == replayed(tmp_path, *timerange)
 
 
