@@ -140,14 +140,14 @@ def test_adding_future_rates_and_candles_changes_no_past_value(gaps, seed, cut):
 
 @pytest.mark.parametrize("columns", [["date", "funding_rate"], ["date", "open"]])
 def test_no_funding_gives_empty_columns(columns):
-    nothing = factories.funding(0)[columns]
+    nothing = factories.funding(0, legacy=False)[columns]
     frame = with_funding(factories.candles(5), nothing, "1h")
     assert frame[list(COLUMNS)].isna().all(axis=None)
     assert len(frame) == 5
 
 
 def test_both_layouts_and_every_unit_of_time_are_read_alike():
-    rates = factories.funding(100)
+    rates = factories.funding(100, legacy=False)
     old = factories.funding(100, legacy=True)
     expected = with_funding(factories.candles(800), rates, "1h")
     for unit in ("ms", "ns"):

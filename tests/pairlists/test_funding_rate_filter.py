@@ -132,6 +132,12 @@ def test_an_unreachable_exchange_leaves_the_last_list_until_its_rates_are_too_ol
     endpoint.error = None
     endpoint.clock.shift(timedelta(minutes=30))
     assert whitelist(pairlists) == [ETH, XRP]
+    assert caplog.text.count("the funding of XRP/USDT:USDT is unknown") == 1
+
+    endpoint.error = ccxt.NetworkError("cable cut again")
+    endpoint.clock.shift(timedelta(days=1))
+    assert whitelist(pairlists) == []
+    assert caplog.text.count("the funding of XRP/USDT:USDT is unknown") == 2
 
 
 @pytest.mark.parametrize(("keep_unknown", "expected"), [(False, []), (True, PAIRS)])
@@ -298,7 +304,7 @@ def test_funding_of_the_future_changes_no_past_whitelist(backtest_config):
     before = whitelists(backtest_config, min_funding_rate_8h=0, sort="desc")
     turn = pd.Timestamp("2023-02-15 03:00", tz="UTC")
     for frame in funding.values():
-        frame.loc[frame["date"] >= turn, ["open", "funding_rate"]] *= -1
+        frame.loc[frame["date"] >= turn, frame.columns != "date"] *= -1
     write(backtest_config, funding)
     after = whitelists(backtest_config, min_funding_rate_8h=0, sort="desc")
     known = turn + pd.Timedelta("1h")
