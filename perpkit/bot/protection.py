@@ -97,6 +97,7 @@ class MarketProtection(IProtection):
             f"{self.name} has no effect: in dry-run and live it needs a strategy that is built on "
             "perpkit.bot.strategy.PerpStrategy.",
             logger.warning,
+            force_show=True,
         )
         return None
 
