@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exchange import timeframe_to_prev_date, timeframe_to_seconds
+from freqtrade.exchange import timeframe_to_seconds
 
 
 class BacktestClock:
@@ -42,8 +42,8 @@ class BacktestClock:
         if run is not self._run:
             self._now = self._first_candle()
         elif reached is not None and reached != self._reached:
-            # With a detail timeframe, the time moves inside the candle too.
-            self._now = timeframe_to_prev_date(self._timeframe, reached)
+            # In whole candles: with a detail timeframe, time moves inside them too.
+            self._now += (reached - self._now) // self._step * self._step
         self._run, self._reached = run, reached
         self._now += self._step
         return self._now
@@ -51,9 +51,8 @@ class BacktestClock:
     def _first_candle(self) -> datetime:
         analysed: dict[Any, Any] = self._dp._DataProvider__cached_pairs
         start_up = self._dp.get_required_startup(self._timeframe)
-        first: datetime = min(
-            frame["date"].iloc[start_up]
+        return min(
+            frame["date"].iloc[start_up].to_pydatetime()
             for (_, timeframe, _), (frame, _) in analysed.items()
             if timeframe == self._timeframe and len(frame) > start_up
         )
-        return first

@@ -51,13 +51,13 @@ class KnownReadings:
     """
 
     def __init__(self, readings: pd.DataFrame, columns: Sequence[str]) -> None:
-        self._known_at = nanoseconds(readings["known_at"]).tolist()
-        self._stale_at = nanoseconds(readings["stale_at"]).tolist()
+        self._known_at = (nanoseconds(readings["known_at"]) / 1e9).tolist()
+        self._stale_at = (nanoseconds(readings["stale_at"]) / 1e9).tolist()
         self._rows = list(zip(*(readings[c].tolist() for c in columns), strict=True))
 
     def at(self, when: datetime) -> tuple[float, ...] | None:
         """The values known at `when`, in the order of the columns; None when nothing usable is."""
-        instant = pd.Timestamp(when).as_unit("ns").value
+        instant = when.timestamp()
         newest = bisect_right(self._known_at, instant) - 1
         if newest < 0 or instant > self._stale_at[newest]:
             return None
