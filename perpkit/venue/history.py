@@ -58,7 +58,9 @@ class PairHistory:
     stored: Mapping[Kind, Mapping[str, Candles]]
     funding: Funding
     positioning: Positioning | None = None
-    _resampled: dict[tuple[Kind, str], Candles] = field(default_factory=dict, compare=False)
+    _resampled: dict[tuple[Kind, str], Candles] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def kind_on_record(self, kind: Kind) -> Kind:
         """`kind`, or the price that stands in for it: mark for the index, last for the mark."""

@@ -1,0 +1,75 @@
+"""A synthetic market, a clock that is set by hand, and Freqtrade configurations that lead here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perpkit.venue.candles import DAY_MS
+from perpkit.venue.history import History
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from perpkit.venue.synthetic import generate
+
+START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
+DAYS = 40
+
+
+@dataclass
+class HandClock:
+    time: int
+
+    def now(self) -> int:
+        return self.time
+
+
+@pytest.fixture(scope="session")
+def history() -> History:
+    return generate(seed=7, start=START, days=DAYS)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """In the middle of a 5m candle, thirty days and a few hours into the history."""
+    return HandClock(START + 30 * DAY_MS + 7 * 3_600_000 + 23 * 60_000 + 30_000)
+
+
+@pytest.fixture
+def market(history: History, clock: HandClock) -> Market:
+    return Market(history, clock, seed=7)
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Callable[..., list[str]]:
+    """Writes a dry-run configuration for a venue; returns the arguments that select it."""
+
+    def write(base_url: str, **settings: Any) -> list[str]:
+        config = {
+            "dry_run": True,
+            "dry_run_wallet": 10_000,
+            "trading_mode": "futures",
+            "margin_mode": "isolated",
+            "max_open_trades": 3,
+            "stake_currency": "USDT",
+            "stake_amount": 100,
+            "entry_pricing": {"price_side": "same", "use_order_book": True, "order_book_top": 1},
+            "exit_pricing": {"price_side": "same", "use_order_book": True, "order_book_top": 1},
+            "pairlists": [{"method": "StaticPairList"}],
+            "exchange": {"pair_whitelist": ["BTC/USDT:USDT", "SOL/USDT:USDT"]},
+            "initial_state": "running",
+            **settings,
+        }
+        files = {"config.json": config, "venue.json": overlay(base_url)}
+        for name, content in files.items():
+            (tmp_path / name).write_text(json.dumps(content))
+        user_data = tmp_path / "user_data"
+        user_data.mkdir(exist_ok=True)
+        chosen = [arg for name in files for arg in ("-c", str(tmp_path / name))]
+        return [*chosen, "--userdir", str(user_data)]
+
+    return write
