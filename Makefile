@@ -39,7 +39,7 @@ test: lint contract
 	$(BIN)/python -m pytest -n $(JOBS)
 
 demo: setup
-	$(BIN)/python -m perpkit.demo
+	$(BIN)/python -m perpkit.ops.demo
 
 clean:
 	rm -rf $(VENV) $(OLD) .demo build dist
