@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.constants import Config
-from freqtrade.enums import OPTIMIZE_MODES, CandleType, RunMode
+from freqtrade.enums import OPTIMIZE_MODES, CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import Exchange
 from freqtrade.exchange.exchange_types import Tickers
@@ -12,7 +12,7 @@ from freqtrade.plugins.pairlist.IPairList import IPairList, PairlistParameter, S
 from freqtrade.util import dt_now, dt_ts
 
 from perpkit.bot.backtest_clock import BacktestClock
-from perpkit.bot.candles import StoredCandles
+from perpkit.bot.candles import StoredCandles, is_simulated
 from perpkit.bot.protection import only_known_keys
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 TIMEFRAME = "1h"
 COLUMNS = ("funding_rate_8h", "funding_rank")
-# The commands that run the strategy on stored candles; the analyses run as utilities.
-SIMULATED = (*OPTIMIZE_MODES, RunMode.UTIL_NO_EXCHANGE)
 
 
 class FundingRateFilter(IPairList):
@@ -44,11 +42,11 @@ class FundingRateFilter(IPairList):
         pairlistconfig: dict[str, Any],
         pairlist_pos: int,
     ) -> None:
-        super().__init__(exchange, pairlistmanager, config, pairlistconfig, pairlist_pos)
-        names = {field.name for field in fields(FundingBand)}
-        given = only_known_keys(self.name, pairlistconfig, names | {"refresh_period"})
         # FreqUI sends what is left empty as null or as an empty string.
-        given = {key: value for key, value in given.items() if value not in (None, "")}
+        filled = {key: value for key, value in pairlistconfig.items() if value not in (None, "")}
+        super().__init__(exchange, pairlistmanager, config, filled, pairlist_pos)
+        names = {field.name for field in fields(FundingBand)}
+        given = only_known_keys(self.name, filled, names | {"refresh_period"})
         period = given.pop("refresh_period", 1800)
         if type(period) not in (int, float) or not 1 <= period <= 86400:
             raise ConfigurationError(
@@ -70,9 +68,9 @@ class FundingRateFilter(IPairList):
         self._stored: StoredCandles | None = None
         self._clock: BacktestClock | None = None
 
-        self._simulated = config["runmode"] in SIMULATED
+        self._simulated = is_simulated(config)
         self._dynamic = bool(config.get("enable_dynamic_pairlist"))
-        if self._simulated and not self._dynamic and config["runmode"] in OPTIMIZE_MODES:
+        if not self._dynamic and config["runmode"] in OPTIMIZE_MODES:
             logger.warning(
                 f"{self.name} lets all pairs through: chosen once for the whole run, they would be "
                 "chosen by what funding became later. Backtest with --enable-dynamic-pairlist."

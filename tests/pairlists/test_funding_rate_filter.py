@@ -87,6 +87,7 @@ def endpoint(futures_exchange, monkeypatch):
         ({"sort": "desc", "number_assets": 2}, [BTC, XRP]),
         # What FreqUI sends for fields left empty.
         ({"min_percentile": None, "max_percentile": "", "sort": "", "number_assets": 0}, PAIRS),
+        ({"max_funding_rate_8h": 0.0003, "refresh_period": None}, [ETH, XRP]),
     ],
 )
 def test_live_the_band_is_applied_to_the_settled_rates(
@@ -331,3 +332,10 @@ def test_a_static_backtest_is_not_filtered_and_says_so(backtest_config, caplog):
     seen = whitelists(static, max_funding_rate_8h=0)
     assert {tuple(pairs) for pairs in seen.values()} == {tuple(PAIRS)}
     assert caplog.text.count("lets all pairs through") == 1
+
+
+def test_the_analysis_commands_ask_no_exchange(config, futures_exchange, endpoint):
+    """lookahead-analysis and recursive-analysis run backtests as utilities."""
+    config["runmode"] = RunMode.UTIL_NO_EXCHANGE
+    assert whitelist(manager(config, futures_exchange, max_funding_rate_8h=0)) == PAIRS
+    assert endpoint.asked == []
