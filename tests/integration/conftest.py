@@ -1,0 +1,100 @@
+"""A venue, and stock Freqtrade pointed at it, for the whole test session."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from freqtrade.data.btanalysis import load_backtest_stats
+
+from perpkit.venue import datadir, synthetic
+from perpkit.venue.clock import SystemClock
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from perpkit.venue.server import running_venue
+from tests.conftest import REPOSITORY
+from tests.freqtrade_cli import run_freqtrade
+
+PAIRS = tuple(synthetic.MODELS)
+START = datetime(2025, 1, 1, tzinfo=UTC)
+DAYS = 150
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+@pytest.fixture(scope="session")
+def venue_url() -> Iterator[str]:
+    """A venue whose synthetic market runs up to the present and on."""
+    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since -= timedelta(days=60)
+    history = synthetic.generate(seed=2, start=milliseconds(since), days=62, pairs=PAIRS, base="5m")
+    with running_venue(Market(history, SystemClock(), 2)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Freqtrade data directory: 150 synthetic days of five pairs, 5m and 1h."""
+    directory = tmp_path_factory.mktemp("stored")
+    history = synthetic.generate(
+        seed=1, start=milliseconds(START), days=DAYS, pairs=PAIRS, base="5m"
+    )
+    datadir.write(history, directory, ["5m", "1h"], milliseconds(START + timedelta(days=DAYS)))
+    return directory
+
+
+@dataclass
+class Bot:
+    """Stock `freqtrade` with the example config, the overlay, and a user directory of its own."""
+
+    userdir: Path
+    configs: list[Path]
+    datadir: Path
+
+    def __call__(
+        self, command: str, *arguments: str | Path, timeout: float = 240, **config: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """:param config: settings on top of the example's"""
+        return run_freqtrade(self.arguments(command, *arguments, **config), timeout)
+
+    def arguments(self, command: str, *arguments: str | Path, **config: Any) -> list[str | Path]:
+        own = self.userdir / "own.json"
+        own.write_text(json.dumps(config))
+        return [
+            command,
+            *(f"--config={path}" for path in (*self.configs, own)),
+            f"--userdir={self.userdir}",
+            *arguments,
+        ]
+
+    def backtest(self, strategy: str, *arguments: str, **config: Any) -> dict[str, Any]:
+        """The statistics of `freqtrade backtesting` as Freqtrade exports them."""
+        result = self(
+            "backtesting",
+            f"--datadir={self.datadir}",
+            f"--strategy={strategy}",
+            "--timerange=20250118-20250531",
+            "--cache=none",
+            *arguments,
+            **config,
+        )
+        assert "BACKTESTING REPORT" in result.stdout, result.stdout[-3000:]
+        results = self.userdir / "backtest_results"
+        return load_backtest_stats(results)["strategy"][strategy]
+
+
+@pytest.fixture
+def bot(venue_url: str, stored: Path, tmp_path: Path) -> Bot:
+    userdir = tmp_path / "user_data"
+    (userdir / "backtest_results").mkdir(parents=True)
+    redirect = tmp_path / "venue.json"
+    redirect.write_text(json.dumps(overlay(venue_url)))
+    return Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
