@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,5 +24,7 @@ def run_freqtrade(
         text=True,
         timeout=timeout,
         cwd=cwd,
+        # Wide enough that no line of a log is broken.
+        env={**os.environ, "COLUMNS": "400"},
         check=False,
     )

@@ -1,0 +1,81 @@
+"""Stock hyperopt and the stock bias analyses over both strategies, offline."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+RANGES = {"RsiSmaSwing": "20250118-20250531", "RsiSmaScalp": "20250110-20250220"}
+
+
+@pytest.fixture(params=sorted(RANGES))
+def strategy(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def common(bot, strategy: str) -> list[str]:
+    return [
+        f"--datadir={bot.datadir}",
+        f"--strategy={strategy}",
+        f"--timerange={RANGES[strategy]}",
+    ]
+
+
+def test_hyperopt_over_all_spaces(bot):
+    result = bot(
+        "hyperopt",
+        *common(bot, "RsiSmaSwing"),
+        "--spaces",
+        "buy",
+        "sell",
+        "protection",
+        "--hyperopt-loss=SharpeHyperOptLossDaily",
+        "--epochs=20",
+        "--random-state=1",
+        "--job-workers=1",
+        "--min-trades=1",
+        "--enable-protections",
+        "--disable-param-export",
+    )
+    assert "Best result" in result.stdout, result.stdout[-3000:]
+    epochs = [
+        json.loads(line)
+        for path in (bot.userdir / "hyperopt_results").glob("*.fthypt")
+        for line in path.read_text().splitlines()
+    ]
+    assert len(epochs) == 20
+    assert {"buy", "sell", "protection"} <= set(epochs[0]["params_details"])
+    # The parameters reach the strategy: epochs differ in what they trade.
+    assert len({epoch["results_metrics"]["total_trades"] for epoch in epochs}) > 3
+
+
+def test_no_look_ahead_bias(bot, strategy):
+    report = bot.userdir / "lookahead.csv"
+    result = bot(
+        "lookahead-analysis",
+        *common(bot, strategy),
+        "--minimum-trade-amount=5",
+        "--targeted-trade-amount=10",
+        f"--lookahead-analysis-exportfilename={report}",
+    )
+    assert report.is_file(), result.stdout[-3000:]
+    header, row = report.read_text().splitlines()
+    values = dict(zip(header.split(","), row.split(","), strict=False))
+    assert values["has_bias"] == "False"
+    assert int(values["total_signals"]) >= 5
+    assert int(values["biased_entry_signals"]) == int(values["biased_exit_signals"]) == 0
+    assert values["biased_indicators"] == ""
+
+
+def test_no_recursive_bias(bot, strategy):
+    startup = {"RsiSmaSwing": 400, "RsiSmaScalp": 900}[strategy]
+    result = bot("recursive-analysis", *common(bot, strategy), f"--startup-candle={startup}")
+    assert f"{startup} (from strategy)" in result.stdout, result.stdout[-3000:]
+    assert "No lookahead bias on indicators found." in result.stdout, result.stdout[-3000:]
+    # Rounding dust of running sums is printed as 0.000%.
+    table = result.stdout.split("Recursive Analysis")[-1]
+    assert {abs(float(value)) for value in re.findall(r"(-?[\d.]+|nan)%", table)} == {0.0}

@@ -1,0 +1,171 @@
+"""`perpkit venue`: what it prints, what it refuses, how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.venue import datadir
+from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
+from perpkit.venue.server import bind
+from perpkit.venue.synthetic import generate
+
+START = 1_704_067_200_000
+
+
+def venue(*arguments: object):
+    return CliRunner().invoke(app, ["venue", *map(str, arguments)])
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command in a process of its own, and its URL once it has said that it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from perpkit.cli import main; main()", "venue", "--port", "0"]
+        + [str(a) for a in arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        if not line.startswith("venue listening on "):
+            raise AssertionError(f"{line!r} {process.communicate(timeout=10)}")
+        yield process, line.removeprefix("venue listening on ").strip()
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def get(url: str):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_it_writes_a_data_directory(tmp_path):
+    result = venue(
+        "--write-datadir", tmp_path, "--start", "2024-01-01", "--days", 3, "--seed", 5,
+        "--timeframes", "5m,1h", "--pairs", "BTC/USDT:USDT SOL/USDT:USDT",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"10 files in {tmp_path}: 2024-01-01 to 2024-01-04, seed 5\n"
+    written = datadir.read(tmp_path)
+    generated = generate(seed=5, start=START, days=3).pairs["SOLUSDT"]
+    for column, expected in zip(
+        written.pairs["SOLUSDT"].candles(Kind.LAST, "5m").columns(),
+        generated.candles(Kind.LAST, "5m").columns(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(column, expected)
+
+
+def write_small(directory: Path) -> Path:
+    datadir.write(
+        generate(seed=5, start=START, days=10, pairs=["BTC/USDT:USDT"]),
+        directory,
+        ["5m", "1h"],
+        START + 10 * DAY_MS,
+    )
+    return directory
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal_and_ends_cleanly(tmp_path, number):
+    overlay = tmp_path / "overlay.json"
+    with running("--days", 3, "--overlay", overlay) as (process, url):
+        assert get(f"{url}/fapi/v1/ping") == {}
+        last = get(f"{url}/fapi/v1/klines?symbol=BTCUSDT&interval=5m&limit=1")[0]
+        now = get(f"{url}/fapi/v1/time")["serverTime"]
+        assert last[0] <= now <= last[6] + 5000
+        api = json.loads(overlay.read_text())["exchange"]["ccxt_config"]["urls"]["api"]
+        assert api["fapiPublic"] == f"{url}/fapi/v1"
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_a_replay_leads_up_to_now_by_whole_days(tmp_path):
+    with running("--datadir", write_small(tmp_path)) as (_, url):
+        rows = get(f"{url}/fapi/v1/klines?symbol=BTCUSDT&interval=5m&limit=1500")
+        now = get(f"{url}/fapi/v1/time")["serverTime"]
+        hours = get(f"{url}/fapi/v1/klines?symbol=BTCUSDT&interval=1h&limit=1500")
+    assert 0 <= now - rows[-1][0] < 300_000 + 5000
+    shift = hours[0][0] - START
+    assert shift % DAY_MS == 0
+    assert DAY_MS <= START + 10 * DAY_MS + shift - now < 2 * DAY_MS
+    original = generate(seed=5, start=START, days=10, pairs=["BTC/USDT:USDT"]).pairs["BTCUSDT"]
+    closes = original.candles(Kind.LAST, "1h").close[: len(hours) - 1]
+    assert [float(row[4]) for row in hours[:-1]] == closes.tolist()
+
+
+def test_a_replay_can_keep_its_dates(tmp_path):
+    with running("--datadir", write_small(tmp_path), "--as-of", "2024-01-05T12:34") as (_, url):
+        now = get(f"{url}/fapi/v1/time")["serverTime"]
+        last = get(f"{url}/fapi/v1/klines?symbol=BTCUSDT&interval=1h&limit=1")[0]
+    began = START + 4 * DAY_MS + 12 * HOUR_MS + 34 * 60_000
+    assert began <= now < began + 20_000
+    assert last[0] == START + 4 * DAY_MS + 12 * HOUR_MS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--host", "0.0.0.0"), "host must be a loopback address, got 0.0.0.0"),
+        (("--host", "example.org"), "'example.org' does not appear to be an IPv4 or IPv6 address"),
+        (("--datadir", "EMPTY"), "datadir must hold candles such as futures/BTC_USDT_USDT"),
+        (("--datadir", "SMALL", "--pairs", "XRP/USDT:USDT"), "pairs must be among BTC/USDT:USDT"),
+        (
+            ("--datadir", "SMALL", "--as-of", "soon"),
+            "as-of must be an ISO date or time, got 'soon'",
+        ),
+        (("--datadir", "SMALL", "--as-of", "2023-01-01"), "where all pairs have candles"),
+        (("--as-of", "2024-01-01"), "as-of needs a datadir"),
+        (("--pairs", "FOO/USDT:USDT"), "got 'FOO/USDT:USDT'"),
+        (("--base", "2m"), "base must be one of 1m, 5m, got '2m'"),
+        (("--start", "2024-01-01T05:00"), "start must be a date such as 2024-01-31"),
+        (("--start", "2999-01-01"), "start must lie in the past, got 2999-01-01"),
+        (("--write-datadir", "EMPTY", "--timeframes", "7m"), "timeframe must be one of 1m, 3m"),
+        (("--write-datadir", "EMPTY", "--timeframes", ""), "timeframes must name at least one"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path, arguments, message):
+    if "SMALL" in arguments:
+        write_small(tmp_path)
+    places = {"EMPTY": tmp_path, "SMALL": tmp_path}
+    result = venue("--port", 0, *(places.get(a, a) for a in arguments))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("perpkit venue: ")
+    assert message in result.stderr
+
+
+def test_a_port_in_use_is_one_clear_line():
+    taken = bind("127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    result = venue("--port", port, "--days", 3)
+    taken.close()
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"perpkit venue: cannot listen on 127.0.0.1:{port}: {os.strerror(98)}\n"
+    )
+
+
+@pytest.mark.real_data
+def test_real_candles_replayed(real_datadir):
+    with running("--datadir", real_datadir) as (_, url):
+        symbols = {s["symbol"] for s in get(f"{url}/fapi/v1/exchangeInfo")["symbols"]}
+        rows = get(f"{url}/fapi/v1/klines?symbol=XRPUSDT&interval=1h&limit=2")
+        now = get(f"{url}/fapi/v1/time")["serverTime"]
+    assert symbols == {"ADAUSDT", "BTCUSDT", "ETHUSDT", "LTCUSDT", "XRPUSDT"}
+    assert rows[-1][0] <= now <= rows[-1][6] + 5000

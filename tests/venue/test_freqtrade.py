@@ -1,0 +1,167 @@
+"""Stock Freqtrade against the venue, by configuration alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perpkit.venue import datadir
+from perpkit.venue.candles import DAY_MS, Kind
+from perpkit.venue.clock import SystemClock
+from perpkit.venue.market import Market
+from perpkit.venue.server import running_venue
+from perpkit.venue.synthetic import MODELS, generate
+from tests.freqtrade_cli import run_freqtrade
+
+pytestmark = pytest.mark.integration
+
+STRATEGY = '''
+from freqtrade.strategy import IStrategy
+
+
+class Flipper(IStrategy):
+    """Long above the mean, short below it."""
+
+    timeframe = "5m"
+    can_short = True
+    stoploss = -0.05
+    minimal_roi = {"0": 0.02}
+    startup_candle_count = 30
+
+    def populate_indicators(self, dataframe, metadata):
+        dataframe["mean"] = dataframe["close"].rolling(20).mean()
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        above = dataframe["close"] > dataframe["mean"]
+        dataframe.loc[above, "enter_long"] = 1
+        dataframe.loc[~above, "enter_short"] = 1
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        return dataframe
+
+    def leverage(self, *args, **kwargs):
+        return 3.0
+'''
+
+
+@pytest.fixture(scope="module")
+def now_history():
+    """Twelve days that lead up to the present."""
+    start = SystemClock().now() // DAY_MS * DAY_MS - 12 * DAY_MS
+    return generate(seed=7, start=start, days=14)
+
+
+@pytest.fixture(scope="module")
+def base_url(now_history):
+    with running_venue(Market(now_history, SystemClock(), seed=7)) as url:
+        yield url
+
+
+@pytest.fixture
+def strategies(tmp_path: Path) -> Path:
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "flipper.py").write_text(STRATEGY)
+    return tmp_path / "strategies"
+
+
+def test_list_pairs(base_url, configuration):
+    result = run_freqtrade(["list-pairs", *configuration(base_url), "--print-json"])
+    assert result.returncode == 0, result.stdout
+    assert set(json.loads(result.stdout.splitlines()[-1])) == set(MODELS)
+
+
+def test_pairlists_that_ask_for_tickers_spreads_and_daily_candles(base_url, configuration):
+    pairlists = [
+        {"method": "VolumePairList", "number_assets": 4, "sort_key": "quoteVolume"},
+        {"method": "AgeFilter", "min_days_listed": 5},
+        {"method": "SpreadFilter", "max_spread_ratio": 0.005},
+        {"method": "RangeStabilityFilter", "lookback_days": 5, "min_rate_of_change": 0.01},
+    ]
+    arguments = configuration(base_url, pairlists=pairlists)
+    result = run_freqtrade(["test-pairlist", *arguments, "--print-json"])
+    assert result.returncode == 0, result.stdout
+    pairs = json.loads(result.stdout.splitlines()[-1])
+    assert len(pairs) == 4
+    assert set(pairs) < set(MODELS)
+
+
+def test_downloaded_data_is_the_history_and_can_be_backtested(
+    base_url, configuration, strategies, now_history, tmp_path
+):
+    arguments = configuration(base_url)
+    data = tmp_path / "data"
+    result = run_freqtrade(
+        ["download-data", *arguments, "--datadir", data, "--timeframes", "5m", "1h", "--days", 8]
+    )
+    assert result.returncode == 0, result.stdout
+    downloaded = datadir.read(data)
+    assert set(downloaded.pairs) == {"BTCUSDT", "SOLUSDT"}
+    for symbol, got in downloaded.pairs.items():
+        generated = now_history.pairs[symbol]
+        for kind, interval in ((Kind.LAST, "5m"), (Kind.LAST, "1h"), (Kind.MARK, "1h")):
+            part, whole = got.candles(kind, interval), generated.candles(kind, interval)
+            rows = slice(first := int(whole.time.searchsorted(part.time[0])), first + len(part))
+            np.testing.assert_array_equal(part.time[:-1], whole.time[rows][:-1])
+            # But for the last: it was still forming.
+            np.testing.assert_array_equal(part.close[:-1], whole.close[rows][:-1])
+        assert set(got.funding.rate) <= set(generated.funding.rate)
+        assert len(got.funding.rate) > 20
+
+    result = run_freqtrade(
+        ["backtesting", *arguments, "--datadir", data, "--strategy-path", strategies,
+         "--strategy", "Flipper", "--cache", "none"]
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    trades = re.search(r"│\s*Flipper\s*│\s*(\d+)\s*│", result.stdout)
+    assert trades is not None, result.stdout
+    assert int(trades[1]) > 10
+
+
+def test_a_dry_run_trades_on_current_candles_and_stops_on_sigint(
+    base_url, configuration, strategies, tmp_path
+):
+    arguments = configuration(
+        base_url, internals={"process_throttle_secs": 1, "heartbeat_interval": 1}
+    )
+    output: list[str] = []
+    analysed = threading.Event()
+
+    def watch() -> None:
+        for line in process.stdout:
+            output.append(line)
+            heartbeats = sum("Bot heartbeat" in seen for seen in output)
+            if heartbeats >= 4 and any("Creating" in seen for seen in output):
+                analysed.set()
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "freqtrade", "trade", *arguments, "--strategy-path", str(strategies),
+         "--strategy", "Flipper", "--db-url", f"sqlite:///{tmp_path / 'trades.sqlite'}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:  # fmt: skip
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            done = analysed.wait(60)
+            process.send_signal(signal.SIGINT)
+            code = process.wait(30)
+        finally:
+            process.kill()
+        watcher.join(10)
+    text = "".join(output)
+    assert done, text
+    assert code == 0, text
+    assert "Outdated history" not in text
+    assert "Traceback" not in text
+    assert "ERROR" not in text
