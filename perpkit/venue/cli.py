@@ -62,6 +62,8 @@ def venue(
             )
         elif datadir is not None:
             _serve(host, port, overlay, lambda: _replay(datadir, as_of, names))
+        elif as_of is not None:
+            raise ValueError("as-of needs a datadir: the synthetic market is always at the present")
         else:
             first, _ = _span(days, start)
             _serve(host, port, overlay, lambda: _synthetic(seed, first, base, names))

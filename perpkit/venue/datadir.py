@@ -39,6 +39,8 @@ def write(history: History, directory: Path, timeframes: Sequence[str], end: int
     :returns: the files written
     :raises ValueError: for a timeframe that cannot be made, before anything is written
     """
+    if not timeframes:
+        raise ValueError(f"timeframes must name at least one of {', '.join(INTERVALS_MS)}")
     jobs: list[tuple[Path, pd.DataFrame]] = []
     for pair in history:
         candles = {(Kind.LAST, timeframe): timeframe for timeframe in timeframes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+# Every API that ccxt knows for Binance, used or not: none may reach the real exchange.
 _PATHS = {
     "fapiPublic": "/fapi/v1",
     "fapiPublicV2": "/fapi/v2",
@@ -14,6 +15,12 @@ _PATHS = {
     "fapiData": "/futures/data",
     "dapiPublic": "/dapi/v1",
     "dapiPrivate": "/dapi/v1",
+    "dapiPrivateV2": "/dapi/v2",
+    "dapiData": "/dapi/data",
+    "eapiPublic": "/eapi/v1",
+    "eapiPrivate": "/eapi/v1",
+    "papi": "/papi/v1",
+    "papiV2": "/papi/v2",
     "sapi": "/sapi/v1",
     "sapiV2": "/sapi/v2",
     "sapiV3": "/sapi/v3",
@@ -27,7 +34,7 @@ _PATHS = {
 def overlay(base_url: str) -> dict[str, Any]:
     """To be given last: `freqtrade trade -c config.json -c config.venue.json`.
 
-    No URL of the real exchange is left: a call that the venue does not know fails there.
+    No URL of the real exchange is left: a call that the venue does not know fails at the venue.
 
     :param base_url: such as "http://127.0.0.1:8900"
     """

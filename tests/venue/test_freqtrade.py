@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -130,17 +131,18 @@ def test_downloaded_data_is_the_history_and_can_be_backtested(
 def test_a_dry_run_trades_on_current_candles_and_stops_on_sigint(
     base_url, configuration, strategies, tmp_path
 ):
-    arguments = configuration(
-        base_url, internals={"process_throttle_secs": 1, "heartbeat_interval": 1}
-    )
+    every_second = {"process_throttle_secs": 1, "heartbeat_interval": 1}
+    arguments = configuration(base_url, internals=every_second)
     output: list[str] = []
     analysed = threading.Event()
 
     def watch() -> None:
+        loops = entries = 0
         for line in process.stdout:
             output.append(line)
-            heartbeats = sum("Bot heartbeat" in seen for seen in output)
-            if heartbeats >= 4 and any("Creating" in seen for seen in output):
+            loops += "Bot heartbeat" in line
+            entries += "signal found: about create a new trade" in line
+            if loops >= 4 and entries:
                 analysed.set()
 
     with subprocess.Popen(
@@ -149,6 +151,7 @@ def test_a_dry_run_trades_on_current_candles_and_stops_on_sigint(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={**os.environ, "COLUMNS": "500"},  # the log must not wrap
     ) as process:  # fmt: skip
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -161,7 +164,7 @@ def test_a_dry_run_trades_on_current_candles_and_stops_on_sigint(
         watcher.join(10)
     text = "".join(output)
     assert done, text
-    assert code == 0, text
+    assert code == 128 + signal.SIGINT, text  # how Freqtrade answers it
     assert "Outdated history" not in text
     assert "Traceback" not in text
     assert "ERROR" not in text
