@@ -19,3 +19,7 @@ app.command("venue")(venue)
 def main() -> None:
     """Entry point of the console script."""
     app()
+
+
+if __name__ == "__main__":
+    main()

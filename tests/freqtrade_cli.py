@@ -25,6 +25,6 @@ def run_freqtrade(
         timeout=timeout,
         cwd=cwd,
         # Wide enough that no line of a log is broken.
-        env={**os.environ, "COLUMNS": "400"},
+        env={**os.environ, "COLUMNS": "2000"},
         check=False,
     )

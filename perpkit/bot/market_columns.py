@@ -35,7 +35,9 @@ class MarketColumns:
         """A copy of the candles with the columns of `market.funding` and `market.positioning`."""
         rates = self._rates(pair)
         if rates.empty:
-            self._say(f"No funding rates of {pair}: no bonus for funding.")
+            self._say(
+                f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
+            )
         ratios = read_long_short_ratio(self._datadir, pair)
         if ratios is None:
             self._say(f"No long/short ratio of {pair}: no bonus for positioning.")
@@ -55,4 +57,4 @@ class MarketColumns:
     def _say(self, message: str) -> None:
         if message not in self._said:
             self._said.add(message)
-            logger.info(message)
+            logger.warning(message)

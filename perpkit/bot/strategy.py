@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from freqtrade.constants import Config
 from freqtrade.enums import CandleType
+from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_minutes
 from freqtrade.persistence import Trade
 from freqtrade.strategy import (
@@ -66,6 +68,14 @@ class PerpStrategy(IStrategy):
     vix_stressed = IntParameter(90, 98, default=96, space="protection")
     vix_calm_hours = IntParameter(1, 24, default=2, space="protection")
 
+    def __init__(self, config: Config) -> None:
+        if config.get("trading_mode") != "futures":
+            raise ConfigurationError(
+                f'{type(self).__name__} needs "trading_mode": "futures", '
+                f'got "{config.get("trading_mode", "spot")}"'
+            )
+        super().__init__(config)
+
     @property
     def protections(self) -> list[dict[str, Any]]:
         """The breakers, at their present parameters; Freqtrade evaluates this as it starts."""
@@ -82,7 +92,6 @@ class PerpStrategy(IStrategy):
         self._leverage_limit = LeverageLimit(self.max_leverage)
         self._market = MarketColumns(self.config, self.dp)
         self.watch = Watch(self.config, self.dp)
-        self.watch.require_candles(self.protections)
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [
@@ -93,6 +102,11 @@ class PerpStrategy(IStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         self.watch.step(self.protections, current_time)
+
+    def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        # Backtest and hyperopt start here; from the other callbacks an error would not get through.
+        self.watch.require_candles(self.protections)
+        return super().advise_all_indicators(data)
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds funding, positioning, and `range_24h`: high less low of the day, over the close."""

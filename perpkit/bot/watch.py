@@ -82,8 +82,6 @@ class Watch:
 
         :raises OperationalException: naming the candles and where they were looked for
         """
-        if not self._simulated:
-            return
         for pair, timeframe in sorted(self.informative_pairs(protections)):
             if self._feed.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(

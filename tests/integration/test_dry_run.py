@@ -26,7 +26,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "COLUMNS": "400"},
+            env={**os.environ, "COLUMNS": "2000"},
         )
         self.log: list[str] = []
         self._lines: Queue[str] = Queue()
