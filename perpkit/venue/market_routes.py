@@ -11,6 +11,7 @@ from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
 from perpkit.venue.errors import VenueError, invalid_interval
 from perpkit.venue.market import Market
+from perpkit.venue.statistics import STATISTICS, Statistics
 
 Limit1500 = Annotated[int, Query(ge=1, le=1500)]
 Limit1000 = Annotated[int, Query(ge=1, le=1000)]
@@ -154,7 +155,7 @@ def _add_prices(router: APIRouter, market: Market) -> None:
 
 
 def _add_statistics(router: APIRouter, market: Market) -> None:
-    for path, make in payloads.STATISTICS.items():
+    for path, make in STATISTICS.items():
 
         def statistics(
             symbol: Symbol,
@@ -162,7 +163,7 @@ def _add_statistics(router: APIRouter, market: Market) -> None:
             startTime: Time = None,  # noqa: N803
             endTime: Time = None,  # noqa: N803
             limit: Limit500 = 30,
-            make: payloads.Statistics = make,
+            make: Statistics = make,
         ) -> list[dict[str, Any]]:
             if period not in _PERIODS:
                 raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from perpkit.venue.book import Book
-from perpkit.venue.candles import INTERVALS_MS, Candles, Kind
+from perpkit.venue.candles import Candles, Kind
 from perpkit.venue.errors import VenueError
 from perpkit.venue.history import Funding
 from perpkit.venue.instruments import Instrument
@@ -26,8 +25,6 @@ _ORDER_TYPES = (
     "TAKE_PROFIT_MARKET",
     "TRAILING_STOP_MARKET",
 )
-
-Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
 
 
 def exchange_info(market: Market) -> dict[str, Any]:
@@ -79,18 +76,18 @@ def _symbol(instrument: Instrument, listed: int) -> dict[str, Any]:
 
 
 def _filters(instrument: Instrument) -> list[dict[str, Any]]:
-    tick = _price(instrument, instrument.tick_size)
-    step = _quantity(instrument, instrument.step_size)
-    lot = {"minQty": step, "maxQty": _quantity(instrument, 1e6), "stepSize": step}
+    tick = price_text(instrument, instrument.tick_size)
+    step = quantity_text(instrument, instrument.step_size)
+    lot = {"minQty": step, "maxQty": quantity_text(instrument, 1e6), "stepSize": step}
     return [
         {
             "filterType": "PRICE_FILTER",
             "minPrice": tick,
-            "maxPrice": _price(instrument, 1e7),
+            "maxPrice": price_text(instrument, 1e7),
             "tickSize": tick,
         },
         {"filterType": "LOT_SIZE", **lot},
-        {"filterType": "MARKET_LOT_SIZE", **lot, "maxQty": _quantity(instrument, 1e5)},
+        {"filterType": "MARKET_LOT_SIZE", **lot, "maxQty": quantity_text(instrument, 1e5)},
         {"filterType": "MAX_NUM_ORDERS", "limit": 200},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
         {"filterType": "MIN_NOTIONAL", "notional": f"{instrument.min_notional:g}"},
@@ -169,15 +166,15 @@ def ticker(market: Market, symbol: str) -> dict[str, Any]:
     trades = int(day.turnover / _TRADE_SIZE)
     return {
         "symbol": symbol,
-        "priceChange": _price(instrument, day.last - day.open),
+        "priceChange": price_text(instrument, day.last - day.open),
         "priceChangePercent": f"{(day.last / day.open - 1) * 100:.3f}",
-        "weightedAvgPrice": _price(instrument, mean),
-        "lastPrice": _price(instrument, day.last),
-        "lastQty": _quantity(instrument, instrument.step_size),
-        "openPrice": _price(instrument, day.open),
-        "highPrice": _price(instrument, day.high),
-        "lowPrice": _price(instrument, day.low),
-        "volume": _quantity(instrument, day.volume),
+        "weightedAvgPrice": price_text(instrument, mean),
+        "lastPrice": price_text(instrument, day.last),
+        "lastQty": quantity_text(instrument, instrument.step_size),
+        "openPrice": price_text(instrument, day.open),
+        "highPrice": price_text(instrument, day.high),
+        "lowPrice": price_text(instrument, day.low),
+        "volume": quantity_text(instrument, day.volume),
         "quoteVolume": f"{day.turnover:.2f}",
         "openTime": day.opened,
         "closeTime": day.closed,
@@ -188,7 +185,7 @@ def ticker(market: Market, symbol: str) -> dict[str, Any]:
 
 
 def ticker_price(market: Market, symbol: str) -> dict[str, Any]:
-    price = _price(market.instrument(symbol), market.price(symbol))
+    price = price_text(market.instrument(symbol), market.price(symbol))
     return {"symbol": symbol, "price": price, "time": market.now()}
 
 
@@ -216,7 +213,7 @@ def depth(market: Market, symbol: str, levels: int) -> dict[str, Any]:
 def _levels(instrument: Instrument, book: Book) -> dict[str, list[list[str]]]:
     def side(prices: Any, sizes: Any) -> list[list[str]]:
         pairs = zip(prices.tolist(), sizes.tolist(), strict=True)
-        return [[_price(instrument, p), _quantity(instrument, s)] for p, s in pairs]
+        return [[price_text(instrument, p), quantity_text(instrument, s)] for p, s in pairs]
 
     return {
         "bids": side(book.bid_prices, book.bid_sizes),
@@ -229,88 +226,13 @@ def open_interest(market: Market, symbol: str) -> dict[str, Any]:
     _, values = market.readings(symbol, "open_interest", "1h", limit=1)
     if not len(values) or np.isnan(values[-1]):
         raise VenueError(-1000, f"No open interest on record for {symbol}.")
-    amount = _quantity(market.instrument(symbol), float(values[-1]))
+    amount = quantity_text(market.instrument(symbol), float(values[-1]))
     return {"openInterest": amount, "symbol": symbol, "time": market.now()}
 
 
-def _ratio(damping: float) -> Statistics:
-    """Accounts long/short; large accounts lean the same way by `damping` of the log ratio."""
-
-    def rows(
-        market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
-    ) -> list[dict[str, Any]]:
-        return [
-            {
-                "symbol": symbol,
-                "longShortRatio": f"{ratio:.4f}",
-                "longAccount": f"{ratio / (1 + ratio):.4f}",
-                "shortAccount": f"{1 / (1 + ratio):.4f}",
-                "timestamp": time,
-            }
-            for time, value in _read(market, symbol, "long_short_ratio", period, start, end, limit)
-            for ratio in (value**damping,)
-        ]
-
-    return rows
-
-
-def _takers(
-    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
-) -> list[dict[str, Any]]:
-    ms, instrument = INTERVALS_MS[period], market.instrument(symbol)
-    rows = []
-    for time, ratio in _read(market, symbol, "taker_ratio", period, start, end, limit):
-        candle = market.candles(symbol, period, start=time - ms, end=time - 1, limit=1)
-        volume = float(candle.volume.sum())
-        rows.append(
-            {
-                "buySellRatio": f"{ratio:.4f}",
-                "buyVol": _quantity(instrument, volume * ratio / (1 + ratio)),
-                "sellVol": _quantity(instrument, volume / (1 + ratio)),
-                "timestamp": time,
-            }
-        )
-    return rows
-
-
-def _interest(
-    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
-) -> list[dict[str, Any]]:
-    readings = _read(market, symbol, "open_interest", period, start, end, limit)
-    marks = market.mark_at(symbol, np.array([time for time, _ in readings], dtype=np.int64))
-    return [
-        {
-            "symbol": symbol,
-            "sumOpenInterest": f"{amount:.8f}",
-            "sumOpenInterestValue": f"{amount * mark:.8f}",
-            "timestamp": time,
-        }
-        for (time, amount), mark in zip(readings, marks.tolist(), strict=True)
-    ]
-
-
-def _read(
-    market: Market, symbol: str, what: str, period: str, start: int, end: int | None, limit: int
-) -> list[tuple[int, float]]:
-    """Known values only, the last `limit` of them."""
-    times, values = market.readings(symbol, what, period, start=start, end=end, limit=10_000)
-    known = ~np.isnan(values)
-    pairs = zip(times[known].tolist(), values[known].tolist(), strict=True)
-    return list(pairs)[-limit:]
-
-
-STATISTICS: dict[str, Statistics] = {
-    "globalLongShortAccountRatio": _ratio(1.0),
-    "topLongShortAccountRatio": _ratio(0.9),
-    "topLongShortPositionRatio": _ratio(0.4),
-    "takerlongshortRatio": _takers,
-    "openInterestHist": _interest,
-}
-
-
-def _price(instrument: Instrument, value: float) -> str:
+def price_text(instrument: Instrument, value: float) -> str:
     return f"{value:.{instrument.price_decimals}f}"
 
 
-def _quantity(instrument: Instrument, value: float) -> str:
+def quantity_text(instrument: Instrument, value: float) -> str:
     return f"{value:.{instrument.quantity_decimals}f}"

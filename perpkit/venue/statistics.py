@@ -1,0 +1,89 @@
+"""Positioning under /futures/data: account ratios, taker volumes, open interest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from perpkit.venue.candles import INTERVALS_MS
+from perpkit.venue.market import Market
+from perpkit.venue.payloads import quantity_text
+
+Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
+
+
+def _ratio(damping: float) -> Statistics:
+    """Accounts long/short; large accounts lean the same way by `damping` of the log ratio."""
+
+    def rows(
+        market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "symbol": symbol,
+                "longShortRatio": f"{ratio:.4f}",
+                "longAccount": f"{ratio / (1 + ratio):.4f}",
+                "shortAccount": f"{1 / (1 + ratio):.4f}",
+                "timestamp": time,
+            }
+            for time, value in _read(market, symbol, "long_short_ratio", period, start, end, limit)
+            for ratio in (value**damping,)
+        ]
+
+    return rows
+
+
+def _takers(
+    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+) -> list[dict[str, Any]]:
+    ms, instrument = INTERVALS_MS[period], market.instrument(symbol)
+    rows = []
+    for time, ratio in _read(market, symbol, "taker_ratio", period, start, end, limit):
+        candle = market.candles(symbol, period, start=time - ms, end=time - 1, limit=1)
+        volume = float(candle.volume.sum())
+        rows.append(
+            {
+                "buySellRatio": f"{ratio:.4f}",
+                "buyVol": quantity_text(instrument, volume * ratio / (1 + ratio)),
+                "sellVol": quantity_text(instrument, volume / (1 + ratio)),
+                "timestamp": time,
+            }
+        )
+    return rows
+
+
+def _interest(
+    market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
+) -> list[dict[str, Any]]:
+    readings = _read(market, symbol, "open_interest", period, start, end, limit)
+    marks = market.mark_at(symbol, np.array([time for time, _ in readings], dtype=np.int64))
+    return [
+        {
+            "symbol": symbol,
+            "sumOpenInterest": f"{amount:.8f}",
+            "sumOpenInterestValue": f"{amount * mark:.8f}",
+            "timestamp": time,
+        }
+        for (time, amount), mark in zip(readings, marks.tolist(), strict=True)
+    ]
+
+
+def _read(
+    market: Market, symbol: str, what: str, period: str, start: int, end: int | None, limit: int
+) -> list[tuple[int, float]]:
+    """Known values only, the last `limit` of them."""
+    times, values = market.readings(symbol, what, period, start=start, end=end, limit=10_000)
+    known = ~np.isnan(values)
+    pairs = zip(times[known].tolist(), values[known].tolist(), strict=True)
+    return list(pairs)[-limit:]
+
+
+STATISTICS: dict[str, Statistics] = {
+    "globalLongShortAccountRatio": _ratio(1.0),
+    "topLongShortAccountRatio": _ratio(0.9),
+    "topLongShortPositionRatio": _ratio(0.4),
+    "takerlongshortRatio": _takers,
+    "openInterestHist": _interest,
+}
