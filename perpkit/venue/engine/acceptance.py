@@ -1,0 +1,193 @@
+"""Whether the exchange takes an order: words, filters, position, leverage bracket, margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+from perpkit.venue.engine import filters, margin
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.balance import balance_of, order_margin, order_notionals
+from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.orders import (
+    NewOrder,
+    OrderType,
+    PositionSide,
+    Side,
+    TimeInForce,
+)
+from perpkit.venue.engine.quote import Quote
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.engine.state import State, SymbolStatus
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An order that passed; :param limit: None at market; the rest as in `Order`"""
+
+    contract: Contract
+    quote: Quote
+    holding: Holding
+    side: Side
+    position_side: PositionSide
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit: Decimal | None
+    closing: bool
+
+
+def accept(state: State, account: Account, new: NewOrder, *, triggered: bool) -> Accepted:
+    """:param triggered: it comes from a conditional order, whose client id it shares
+    :raises VenueError: the exchange's refusal
+    """
+    contract = state.contract(new.symbol)
+    side = word(Side, new.side, Refusal.INVALID_SIDE)
+    kind = word(OrderType, new.type, Refusal.INVALID_TYPE)
+    if kind.conditional:
+        raise Refusal.USE_ALGO_ENDPOINT.error()
+    position_side = side_of_position(account, new.position_side, new.reduce_only)
+    limit, time_in_force = _terms(contract, kind, new)
+    if new.client_id is not None and not triggered:
+        filters.check_client_id(new.client_id)
+        known = account.orders_by_client_id.get(new.client_id)
+        if known is not None and known.is_open:
+            raise Refusal.DUPLICATE_CLIENT_ID.error()
+    quantity = required(new.quantity, "quantity")
+    filters.check_quantity(contract, quantity, market=limit is None)
+
+    quote = state.quote(new.symbol)
+    holding = state.holding(account, new.symbol)
+    closing = new.reduce_only or closes(side, position_side)
+    _check_status(state, new.symbol, closing)
+    if closing:
+        quantity = min(quantity, _reducible(holding, side, position_side, limit))
+        if quantity <= 0:
+            raise Refusal.REDUCE_ONLY.error()
+    else:
+        filters.check_notional(contract, quantity * (quote.mark if limit is None else limit))
+    filters.check_percent_price(contract, side, limit, quote.best(side), quote.mark)
+    if len(holding.orders) >= contract.max_orders:
+        raise Refusal.MAX_OPEN_ORDERS.error()
+    if not closing:
+        _check_margin(
+            state, account, contract, quote, holding, side, position_side, quantity, limit
+        )
+    return Accepted(
+        contract, quote, holding, side, position_side, kind, time_in_force, quantity, limit, closing
+    )
+
+
+def word(kind: type[Word], value: str, refusal: Refusal) -> Word:
+    try:
+        return kind(value)
+    except ValueError:
+        raise refusal.error() from None
+
+
+def required(value: Decimal | None, name: str) -> Decimal:
+    if value is None:
+        raise Refusal.MANDATORY.error(name)
+    return value
+
+
+def side_of_position(account: Account, value: str, reduce_only: bool) -> PositionSide:
+    side = word(PositionSide, value, Refusal.BAD_POSITION_SIDE)
+    if account.hedge is (side is PositionSide.BOTH):
+        raise Refusal.POSITION_SIDE_MISMATCH.error()
+    if account.hedge and reduce_only:
+        raise Refusal.NOT_REQUIRED.error("reduceonly")
+    return side
+
+
+def closes(side: Side, position_side: PositionSide) -> bool:
+    """Hedge mode: selling closes LONG, buying closes SHORT."""
+    long = position_side is PositionSide.LONG
+    return position_side is not PositionSide.BOTH and long is (side is Side.SELL)
+
+
+def _terms(
+    contract: Contract, kind: OrderType, new: NewOrder
+) -> tuple[Decimal | None, TimeInForce]:
+    if kind is OrderType.MARKET:
+        if new.time_in_force is not None:
+            raise Refusal.NOT_REQUIRED.error("timeInForce")
+        if new.price is not None:
+            raise Refusal.NOT_REQUIRED.error("price")
+        return None, TimeInForce.GTC
+    if new.time_in_force is None:
+        raise Refusal.MANDATORY.error("timeInForce")
+    time_in_force = word(TimeInForce, new.time_in_force, Refusal.INVALID_TIME_IN_FORCE)
+    price = required(new.price, "price")
+    filters.check_price(contract, price)
+    return price, time_in_force
+
+
+def _check_status(state: State, symbol: str, closing: bool) -> None:
+    status = state.status.get(symbol, SymbolStatus.TRADING)
+    if status is SymbolStatus.CLOSE:
+        raise Refusal.SYMBOL_CLOSED.error()
+    if status is SymbolStatus.SETTLING and not closing:
+        raise Refusal.NOT_OPENING.error()
+
+
+def _reducible(
+    holding: Holding, side: Side, position_side: PositionSide, limit: Decimal | None
+) -> Decimal:
+    """What an order may close: the position, less what resting orders close before it.
+
+    An order at market trades before all that rest; a limit stands behind better and equal ones.
+    """
+    position = holding.position(position_side)
+    if position.amount * side.sign >= 0:
+        return ZERO
+    before = ZERO
+    if limit is not None:
+        for order in holding.orders.values():
+            if order.closing and order.side is side and (order.price - limit) * side.sign >= 0:
+                before += order.remaining
+    return abs(position.amount) - before
+
+
+def _check_margin(
+    state: State,
+    account: Account,
+    contract: Contract,
+    quote: Quote,
+    holding: Holding,
+    side: Side,
+    position_side: PositionSide,
+    quantity: Decimal,
+    limit: Decimal | None,
+) -> None:
+    """-2027 the bracket, -2018 an empty wallet, -2019 the cost against what is available."""
+    price = margin.assumed_price(side, limit, quote)
+    bids, asks = order_notionals(holding.orders.values())
+    amount = holding.position(position_side).amount
+    resting = bids if side is Side.BUY else asks
+    notional = quantity * price
+    if side.sign * amount * quote.mark + resting + notional > contract.brackets.cap_at(
+        holding.leverage
+    ):
+        raise Refusal.MAX_POSITION.error()
+    if account.wallet <= 0:
+        raise Refusal.NO_BALANCE.error()
+    opening = quantity - min(quantity, max(ZERO, -side.sign * amount))
+    trades = quote.sweep(side, quantity, limit)
+    # A MARKET order that eats deep into the book costs more than its assumed price says.
+    notional = max(notional, sum((p * q for p, q in trades), ZERO))
+    signed = amount * quote.mark
+    hedged = account.hedge
+    now = order_margin(holding.leverage, signed, bids, asks, hedged)
+    if side is Side.BUY:
+        bids += notional
+    else:
+        asks += notional
+    then = order_margin(holding.leverage, signed, bids, asks, hedged)
+    cost = then - now + margin.open_loss(side, opening, price, quote.mark)
+    if cost > balance_of(state, account).available:
+        raise Refusal.NO_MARGIN.error()

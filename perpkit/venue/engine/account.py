@@ -1,0 +1,128 @@
+"""Accounts: wallet, positions, open orders, and the history of what happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.orders import Algo, Fill, Order, PositionSide
+from perpkit.venue.engine.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """What an API key may do.
+
+    :param addresses: IP addresses it may come from; empty allows every address
+    """
+
+    read: bool = True
+    trade: bool = True
+    withdraw: bool = False
+    addresses: frozenset[str] = frozenset()
+
+
+UNRESTRICTED = Restrictions()
+
+
+class IncomeKind(StrEnum):
+    REALIZED_PNL = "REALIZED_PNL"
+    COMMISSION = "COMMISSION"
+    FUNDING_FEE = "FUNDING_FEE"
+    INSURANCE_CLEAR = "INSURANCE_CLEAR"  # liquidation fee, or what the insurance fund covered
+
+
+@dataclass(frozen=True, slots=True)
+class Income:
+    """A change of the wallet, USDT; `trade_id` 0 where no trade caused it."""
+
+    id: int
+    kind: IncomeKind
+    amount: Decimal
+    symbol: str
+    time: int
+    trade_id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """:param amount: base asset, negative for a short
+    :param isolated_wallet: margin set aside for it, USDT; 0 with cross margin
+    """
+
+    side: PositionSide
+    amount: Decimal = ZERO
+    entry: Decimal = ZERO
+    isolated_wallet: Decimal = ZERO
+    updated: int = 0
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        return (mark - self.entry) * self.amount
+
+
+@dataclass(slots=True, eq=False)
+class Holding:
+    """What an account has in one symbol: settings, positions, open orders."""
+
+    symbol: str
+    leverage: int
+    isolated: bool = False
+    positions: dict[PositionSide, Position] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    algos: dict[int, Algo] = field(default_factory=dict)
+
+    def position(self, side: PositionSide) -> Position:
+        if side not in self.positions:
+            self.positions[side] = Position(side)
+        return self.positions[side]
+
+    def held(self) -> Iterator[Position]:
+        """Positions that are not flat."""
+        return (p for p in self.positions.values() if p.amount)
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A user with one API key.
+
+    :param wallet: USDT, isolated wallets included; changes only by an `Income`
+    :param maker: commission, a fraction of the traded value; `taker` likewise
+    """
+
+    api_key: str
+    secret: str = field(repr=False)
+    wallet: Decimal
+    opened: int
+    restrictions: Restrictions = UNRESTRICTED
+    maker: Decimal = Decimal("0.0002")
+    taker: Decimal = Decimal("0.0005")
+    hedge: bool = False
+    multi_assets: bool = False
+    updated: int = 0
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    orders_by_client_id: dict[str, Order] = field(default_factory=dict)
+    algos: dict[int, Algo] = field(default_factory=dict)
+    algos_by_client_id: dict[str, Algo] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    incomes: list[Income] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.updated = self.opened
+
+    @property
+    def cross_wallet(self) -> Decimal:
+        """The wallet without what isolated positions have set aside."""
+        return self.wallet - sum(
+            (p.isolated_wallet for h in self.holdings.values() for p in h.positions.values()), ZERO
+        )
+
+    def authorize(self, *, trading: bool, address: str) -> None:
+        """:raises VenueError: -2015 unless the key may do this from this IP address"""
+        may = self.restrictions
+        allowed = may.trade if trading else may.read
+        if not allowed or (may.addresses and address not in may.addresses):
+            raise Refusal.BAD_KEY.error()

@@ -1,0 +1,138 @@
+"""What an account is worth at mark prices, and what of it is bound as margin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.orders import Order, PositionSide, Side
+from perpkit.venue.engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """Of one holding, USDT: unrealised PnL, initial margin (positions, orders), maintenance."""
+
+    unrealized: Decimal
+    position: Decimal
+    order: Decimal
+    maintenance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account's USDT. Names as in the exchange's account information; `cross_*` leave out
+    isolated positions."""
+
+    wallet: Decimal
+    cross_wallet: Decimal
+    unrealized: Decimal
+    cross_unrealized: Decimal
+    position_initial_margin: Decimal
+    open_order_initial_margin: Decimal
+    cross_position_initial_margin: Decimal
+    maintenance: Decimal
+    cross_maintenance: Decimal
+    update_time: int
+
+    @property
+    def margin_balance(self) -> Decimal:
+        return self.wallet + self.unrealized
+
+    @property
+    def cross_margin_balance(self) -> Decimal:
+        return self.cross_wallet + self.cross_unrealized
+
+    @property
+    def initial_margin(self) -> Decimal:
+        return self.position_initial_margin + self.open_order_initial_margin
+
+    @property
+    def available(self) -> Decimal:
+        """For new orders; never negative."""
+        bound = self.cross_position_initial_margin + self.open_order_initial_margin
+        return max(ZERO, self.cross_margin_balance - bound)
+
+    @property
+    def max_withdraw(self) -> Decimal:
+        """Unrealised profit cannot be withdrawn, unrealised loss is kept back."""
+        return max(ZERO, min(self.available, self.available - self.cross_unrealized))
+
+
+def order_notionals(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
+    """Value of what open orders could still buy and sell; closing orders bind no margin."""
+    bids = asks = ZERO
+    for order in orders:
+        if order.closing:
+            continue
+        if order.side is Side.BUY:
+            bids += order.remaining * order.price
+        else:
+            asks += order.remaining * order.price
+    return bids, asks
+
+
+def margin_of(state: State, holding: Holding) -> Margin:
+    quote = state.quotes.get(holding.symbol)
+    brackets = state.contracts[holding.symbol].brackets
+    unrealized = signed = gross = maintenance = ZERO
+    hedged = False
+    for position in holding.held():
+        mark = position.entry if quote is None else quote.mark
+        notional = position.amount * mark
+        unrealized += position.unrealized(mark)
+        signed += notional
+        gross += abs(notional)
+        maintenance += brackets.maintenance(abs(notional))
+        hedged = position.side is not PositionSide.BOTH
+    order = ZERO
+    if holding.orders:
+        order = order_margin(
+            holding.leverage, signed, *order_notionals(holding.orders.values()), hedged
+        )
+    return Margin(unrealized, gross / holding.leverage, order, maintenance)
+
+
+def order_margin(
+    leverage: int, signed: Decimal, bids: Decimal, asks: Decimal, hedged: bool
+) -> Decimal:
+    """Initial margin of open orders beyond that of the position.
+
+    One-way: the worse of all bids filling and all asks filling, so that orders which would only
+    shrink the position bind nothing. Hedged: both sides add up.
+    """
+    if hedged:
+        return (bids + asks) / leverage
+    return (max(abs(signed + bids), abs(signed - asks), abs(signed)) - abs(signed)) / leverage
+
+
+def balance_of(state: State, account: Account) -> Balance:
+    unrealized = cross_unrealized = position = cross_position = ZERO
+    order = maintenance = cross_maintenance = isolated = ZERO
+    for holding in account.holdings.values():
+        margin = margin_of(state, holding)
+        unrealized += margin.unrealized
+        position += margin.position
+        order += margin.order
+        maintenance += margin.maintenance
+        if holding.isolated:
+            isolated += sum((p.isolated_wallet for p in holding.positions.values()), ZERO)
+        else:
+            cross_unrealized += margin.unrealized
+            cross_position += margin.position
+            cross_maintenance += margin.maintenance
+    return Balance(
+        account.wallet,
+        account.wallet - isolated,
+        unrealized,
+        cross_unrealized,
+        position,
+        order,
+        cross_position,
+        maintenance,
+        cross_maintenance,
+        account.updated,
+    )

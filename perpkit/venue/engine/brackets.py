@@ -1,0 +1,97 @@
+"""Leverage brackets: the larger a position, the less leverage and the more maintenance margin."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """Notional values in [floor, cap), USDT.
+
+    :param rate: maintenance margin rate, a fraction of notional
+    :param cum: maintenance amount, USDT, which joins the brackets without a jump
+    """
+
+    number: int
+    floor: Decimal
+    cap: Decimal
+    rate: Decimal
+    cum: Decimal
+    max_leverage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brackets:
+    """Brackets of one contract, from the smallest notional up."""
+
+    rows: tuple[Bracket, ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows or self.rows[0].floor != 0:
+            raise ValueError(f"rows must begin with a bracket from 0, got {self.rows[:1]}")
+
+    @property
+    def max_leverage(self) -> int:
+        return self.rows[0].max_leverage
+
+    def at(self, notional: Decimal) -> Bracket:
+        """The bracket of an absolute notional; the last one above all caps."""
+        for bracket in self.rows:
+            if notional < bracket.cap:
+                return bracket
+        return self.rows[-1]
+
+    def maintenance(self, notional: Decimal) -> Decimal:
+        """Maintenance margin of an absolute notional: notional x rate - cum."""
+        bracket = self.at(notional)
+        return notional * bracket.rate - bracket.cum
+
+    def cap_at(self, leverage: int) -> Decimal:
+        """The largest notional that may be held at this leverage."""
+        return max((b.cap for b in self.rows if b.max_leverage >= leverage), default=Decimal(0))
+
+
+# Freqtrade takes a pair that its bundle does not know for one without leverage; so does the venue.
+UNKNOWN_PAIR = Brackets(
+    (Bracket(1, Decimal(0), Decimal(10) ** 9, Decimal("0.5"), Decimal(0), max_leverage=1),)
+)
+
+
+def bundled_brackets(pair: str) -> Brackets:
+    """Brackets of a pair such as "BTC/USDT:USDT" from the tiers that Freqtrade ships."""
+    tiers = _bundle().get(pair)
+    if tiers is None:
+        return UNKNOWN_PAIR
+    return Brackets(
+        tuple(
+            Bracket(
+                number=int(tier["tier"]),
+                floor=tier["minNotional"],
+                cap=tier["maxNotional"],
+                rate=tier["maintenanceMarginRate"],
+                cum=tier["info"]["cum"],
+                max_leverage=int(tier["maxLeverage"]),
+            )
+            for tier in tiers
+        )
+    )
+
+
+@cache
+def _bundle() -> dict[str, list[dict[str, Any]]]:
+    # The file is found by path: importing Freqtrade takes seconds and is not needed here.
+    spec = find_spec("freqtrade")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("freqtrade is not installed, and with it no leverage tiers")
+    path = Path(spec.origin).parent / "exchange" / "binance_leverage_tiers.json"
+    bundle: dict[str, list[dict[str, Any]]] = json.loads(
+        path.read_text(), parse_float=Decimal, parse_int=Decimal
+    )
+    return bundle

@@ -1,0 +1,68 @@
+"""A contract as the engine needs it: grids, limits, fees of liquidation, leverage brackets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+from perpkit.venue.engine.brackets import Brackets
+from perpkit.venue.instruments import Instrument
+
+ZERO = Decimal(0)
+_CENT = Decimal("1E-8")
+
+
+def money(amount: Decimal) -> Decimal:
+    """Rounded to the eight decimals in which the exchange keeps its accounts."""
+    return amount.quantize(_CENT, ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A USDT-margined perpetual.
+
+    :param tick: price grid, USDT; also the least price
+    :param step: quantity grid, base asset; also the least quantity
+    :param percent_up: greatest price of a buy as a multiple of mark; `percent_down` for sells
+    :param take_bound: how far from mark a MARKET order may eat into the book, a fraction
+    :param liquidation_fee: of the notional that is liquidated, a fraction
+    """
+
+    symbol: str
+    tick: Decimal
+    step: Decimal
+    brackets: Brackets
+    min_notional: Decimal = Decimal(5)
+    max_price: Decimal = Decimal(10_000_000)
+    max_quantity: Decimal = Decimal(1_000_000)
+    max_market_quantity: Decimal = Decimal(100_000)
+    max_orders: int = 200
+    max_algo_orders: int = 10
+    percent_up: Decimal = Decimal("1.05")
+    percent_down: Decimal = Decimal("0.95")
+    take_bound: Decimal = Decimal("0.05")
+    liquidation_fee: Decimal = Decimal("0.0125")
+
+    @classmethod
+    def of(cls, instrument: Instrument, brackets: Brackets) -> Contract:
+        return cls(
+            instrument.symbol,
+            tick=_exact(instrument.tick_size),
+            step=_exact(instrument.step_size),
+            brackets=brackets,
+            min_notional=_exact(instrument.min_notional),
+        )
+
+    def price(self, value: float | Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+        """On the price grid, nearest unless said otherwise."""
+        return (Decimal(value) / self.tick).quantize(Decimal(1), rounding) * self.tick
+
+    def quantity(self, value: float | Decimal) -> Decimal:
+        """On the quantity grid, rounded down; a float that is on it but for its last bits stays."""
+        exact = value if isinstance(value, Decimal) else _exact(value)
+        return (exact / self.step).quantize(Decimal(1), ROUND_DOWN) * self.step
+
+
+def _exact(value: float) -> Decimal:
+    """The decimal number that the float was written as."""
+    return Decimal(f"{value:.10f}").normalize()

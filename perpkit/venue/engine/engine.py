@@ -1,0 +1,297 @@
+"""The engine's only door: what a user may ask for, and what the market does to all users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from perpkit.venue.engine import funding, ledger, liquidation, matching, settings, triggers
+from perpkit.venue.engine.account import UNRESTRICTED, Account, Income, IncomeKind, Restrictions
+from perpkit.venue.engine.balance import Balance, balance_of
+from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.orders import (
+    Algo,
+    AlgoStatus,
+    Fill,
+    NewAlgo,
+    NewOrder,
+    Order,
+    OrderStatus,
+)
+from perpkit.venue.engine.quote import Depth, Quote
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.engine.state import State, SymbolStatus
+from perpkit.venue.engine.views import PositionView, position_views
+
+
+class Engine:
+    """Accounts, orders and positions of one venue; see the package for the rules.
+
+    Times are ms since the epoch and come from the caller, who never goes back. A refused request
+    raises `VenueError` and changes nothing.
+    """
+
+    def __init__(self, contracts: Iterable[Contract]) -> None:
+        self._state = State({contract.symbol: contract for contract in contracts})
+
+    # Accounts
+
+    def add_account(
+        self,
+        api_key: str,
+        secret: str,
+        wallet: Decimal,
+        now: int,
+        *,
+        restrictions: Restrictions = UNRESTRICTED,
+        maker: Decimal = Decimal("0.0002"),
+        taker: Decimal = Decimal("0.0005"),
+    ) -> Account:
+        """:raises ValueError: when the key is taken"""
+        if api_key in self._state.accounts:
+            raise ValueError(f"api_key must be new, got {api_key!r} again")
+        account = Account(api_key, secret, wallet, now, restrictions, maker, taker)
+        self._state.accounts[api_key] = account
+        return account
+
+    @property
+    def accounts(self) -> list[Account]:
+        return list(self._state.accounts.values())
+
+    def account(self, api_key: str) -> Account:
+        """:raises VenueError: -2015"""
+        account = self._state.accounts.get(api_key)
+        if account is None:
+            raise Refusal.BAD_KEY.error()
+        return account
+
+    # Market
+
+    def contract(self, symbol: str) -> Contract:
+        """:raises VenueError: -1121"""
+        return self._state.contract(symbol)
+
+    def add_contract(self, contract: Contract) -> None:
+        self._state.contracts[contract.symbol] = contract
+
+    def set_status(self, symbol: str, status: SymbolStatus) -> None:
+        self._state.contract(symbol)
+        self._state.status[symbol] = status
+
+    def on_price(
+        self,
+        symbol: str,
+        last: Decimal,
+        mark: Decimal,
+        depth: Depth,
+        now: int,
+        *,
+        traded: Decimal = ZERO,
+        resting_limit: Decimal | None = None,
+    ) -> None:
+        """The market has moved: trigger conditional orders, fill resting ones, liquidate.
+
+        Only prices that are shown here exist: show a candle's low and high to have stops and
+        limits at them reached. The same `depth` again stays as eaten into as it was.
+
+        :param traded: quantity that traded at `last` since the previous call, for orders that wait
+            exactly there
+        :param resting_limit: the most that resting orders may fill in this call; 0 makes them stick
+        """
+        state = self._state
+        quote = state.quotes.get(symbol)
+        if quote is None:
+            state.contract(symbol)
+            state.quotes[symbol] = Quote(last, mark, depth)
+        else:
+            quote.update(last, mark, depth)
+        triggers.trigger_reached(state, symbol, now)
+        matching.match_resting(state, symbol, now, traded, resting_limit)
+        liquidation.liquidate(state, symbol, now)
+
+    def on_funding(self, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
+        """A funding settlement at this moment. Show the price first, if there is a new one."""
+        self._state.contract(symbol)
+        funding.settle(self._state, symbol, rate, mark, now)
+        if symbol in self._state.quotes:
+            liquidation.liquidate(self._state, symbol, now)
+
+    # Orders
+
+    def place_order(self, account: Account, new: NewOrder, now: int) -> Order:
+        return matching.place(self._state, account, new, now)
+
+    def cancel_order(
+        self, account: Account, symbol: str, now: int, *, order_id: int = 0, client_id: str = ""
+    ) -> Order:
+        """:raises VenueError: -2011 unless there is such an order and it is open"""
+        order = self._order(account, symbol, order_id, client_id)
+        if order is None:
+            raise Refusal.UNKNOWN_ORDER.error()
+        matching.cancel(account.holdings[symbol], order, now)
+        return order
+
+    def cancel_all(self, account: Account, symbol: str, now: int) -> None:
+        """Ordinary orders; conditional ones have `cancel_all_algos`."""
+        holding = self._state.holding(account, symbol)
+        for order in list(holding.orders.values()):
+            matching.cancel(holding, order, now)
+
+    def query_order(
+        self, account: Account, symbol: str, *, order_id: int = 0, client_id: str = ""
+    ) -> Order:
+        """:raises VenueError: -2013"""
+        order = self._order(account, symbol, order_id, client_id)
+        if order is None:
+            raise Refusal.NO_SUCH_ORDER.error()
+        return order
+
+    def open_orders(self, account: Account, symbol: str | None = None) -> list[Order]:
+        return [
+            order
+            for holding in account.holdings.values()
+            if symbol in (None, holding.symbol)
+            for order in holding.orders.values()
+        ]
+
+    def orders(self, account: Account, symbol: str) -> list[Order]:
+        """All of them, oldest first."""
+        return [order for order in account.orders.values() if order.symbol == symbol]
+
+    def expire_order(self, account: Account, order_id: int, now: int) -> Order:
+        """The exchange itself ends an open order."""
+        order = account.orders.get(order_id)
+        if order is None or not order.is_open:
+            raise Refusal.UNKNOWN_ORDER.error()
+        ledger.end_order(account.holdings[order.symbol], order, OrderStatus.EXPIRED, now)
+        return order
+
+    def fill_order(self, account: Account, order_id: int, quantity: Decimal, now: int) -> Order:
+        """Somebody trades with a resting order at its price, whatever the book says."""
+        order = account.orders.get(order_id)
+        if order is None:
+            raise Refusal.UNKNOWN_ORDER.error()
+        matching.fill_resting(self._state, account, order, quantity, now)
+        return order
+
+    # Conditional orders
+
+    def place_algo(self, account: Account, new: NewAlgo, now: int) -> Algo:
+        return triggers.place_algo(self._state, account, new, now)
+
+    def cancel_algo(
+        self, account: Account, now: int, *, algo_id: int = 0, client_id: str = ""
+    ) -> Algo:
+        """:raises VenueError: -2011 unless there is such an order and it has not triggered"""
+        algo = self._algo(account, algo_id, client_id)
+        if algo is None:
+            raise Refusal.UNKNOWN_ORDER.error()
+        triggers.cancel_algo(account.holdings[algo.symbol], algo, now)
+        return algo
+
+    def cancel_all_algos(self, account: Account, symbol: str, now: int) -> None:
+        holding = self._state.holding(account, symbol)
+        for algo in list(holding.algos.values()):
+            triggers.cancel_algo(holding, algo, now)
+
+    def query_algo(self, account: Account, *, algo_id: int = 0, client_id: str = "") -> Algo:
+        """:raises VenueError: -2013"""
+        algo = self._algo(account, algo_id, client_id)
+        if algo is None:
+            raise Refusal.NO_SUCH_ORDER.error()
+        return algo
+
+    def open_algos(self, account: Account, symbol: str | None = None) -> list[Algo]:
+        return [
+            algo
+            for holding in account.holdings.values()
+            if symbol in (None, holding.symbol)
+            for algo in holding.algos.values()
+        ]
+
+    def expire_algo(self, account: Account, algo_id: int, now: int) -> Algo:
+        """The exchange itself ends a conditional order that has not triggered."""
+        algo = account.algos.get(algo_id)
+        if algo is None or not algo.is_open:
+            raise Refusal.UNKNOWN_ORDER.error()
+        ledger.end_algo(account.holdings[algo.symbol], algo, AlgoStatus.EXPIRED, now)
+        return algo
+
+    # Settings
+
+    def set_leverage(self, account: Account, symbol: str, leverage: int) -> Decimal:
+        """:returns: the largest notional at this leverage, USDT"""
+        return settings.set_leverage(self._state, account, symbol, leverage)
+
+    def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
+        settings.set_margin_type(self._state, account, symbol, isolated=isolated)
+
+    def set_position_mode(self, account: Account, *, hedge: bool) -> None:
+        settings.set_position_mode(account, hedge=hedge)
+
+    def set_multi_assets(self, account: Account, *, multi_assets: bool) -> None:
+        settings.set_multi_assets(account, multi_assets=multi_assets)
+
+    # What an account has and had
+
+    def balance(self, account: Account) -> Balance:
+        return balance_of(self._state, account)
+
+    def positions(self, account: Account, symbol: str | None = None) -> list[PositionView]:
+        """Of one symbol, flat ones included; of all, those with a position or an order."""
+        if symbol is not None:
+            self._state.contract(symbol)
+            return position_views(self._state, account, symbol)
+        return [
+            view
+            for holding in account.holdings.values()
+            if holding.orders or any(holding.held())
+            for view in position_views(self._state, account, holding.symbol)
+            if view.amount or view.initial_margin
+        ]
+
+    def user_trades(
+        self,
+        account: Account,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        start: int = 0,
+        end: int | None = None,
+    ) -> list[Fill]:
+        """Oldest first, `start` and `end` included."""
+        return [
+            fill
+            for fill in account.fills
+            if fill.symbol == symbol
+            and order_id in (None, fill.order_id)
+            and start <= fill.time
+            and (end is None or fill.time <= end)
+        ]
+
+    def income(
+        self,
+        account: Account,
+        *,
+        symbol: str | None = None,
+        kind: IncomeKind | None = None,
+        start: int = 0,
+        end: int | None = None,
+    ) -> list[Income]:
+        """Oldest first, `start` and `end` included."""
+        return [
+            income
+            for income in account.incomes
+            if symbol in (None, income.symbol)
+            and kind in (None, income.kind)
+            and start <= income.time
+            and (end is None or income.time <= end)
+        ]
+
+    def _order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order | None:
+        self._state.contract(symbol)
+        order = account.orders.get(order_id) or account.orders_by_client_id.get(client_id)
+        return order if order is not None and order.symbol == symbol else None
+
+    def _algo(self, account: Account, algo_id: int, client_id: str) -> Algo | None:
+        return account.algos.get(algo_id) or account.algos_by_client_id.get(client_id)

@@ -1,0 +1,74 @@
+"""The order filters of a contract, in the exchange's codes."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.orders import Side
+from perpkit.venue.engine.refusals import Refusal
+
+_CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+
+
+def check_client_id(client_id: str) -> None:
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise Refusal.BAD_CLIENT_ID.error()
+
+
+def check_price(contract: Contract, price: Decimal) -> None:
+    """PRICE_FILTER; also of trigger and activation prices."""
+    if not price.is_finite():
+        raise Refusal.INVALID_MESSAGE.error()
+    if price <= 0:
+        raise Refusal.PRICE_NEGATIVE.error()
+    _check_grid(price, contract.tick, Refusal.PRICE_OFF_TICK)
+    if price < contract.tick:
+        raise Refusal.PRICE_BELOW_MIN.error()
+    if price > contract.max_price:
+        raise Refusal.PRICE_ABOVE_MAX.error()
+
+
+def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> None:
+    """LOT_SIZE, or MARKET_LOT_SIZE for orders without a limit."""
+    if not quantity.is_finite():
+        raise Refusal.INVALID_MESSAGE.error()
+    if quantity <= 0:
+        raise Refusal.QUANTITY_ZERO.error()
+    if quantity > (contract.max_market_quantity if market else contract.max_quantity):
+        raise Refusal.QUANTITY_ABOVE_MAX.error()
+    _check_grid(quantity, contract.step, Refusal.QUANTITY_OFF_STEP)
+
+
+def check_percent_price(
+    contract: Contract, side: Side, limit: Decimal | None, best: Decimal | None, mark: Decimal
+) -> None:
+    """PERCENT_PRICE: how far a limit, or the price a MARKET order meets, may be from mark.
+
+    :param limit: None at market
+    :param best: best price of the other side, None if there is none
+    """
+    price = best if limit is None else limit
+    if price is None:
+        return
+    if side is Side.BUY and price > (bound := mark * contract.percent_up):
+        refusal = Refusal.LIMIT_TOO_HIGH
+    elif side is Side.SELL and price < (bound := mark * contract.percent_down):
+        refusal = Refusal.LIMIT_TOO_LOW
+    else:
+        return
+    if limit is None:
+        raise Refusal.COUNTERPARTY_PRICE.error()
+    raise refusal.error(contract.price(bound))
+
+
+def check_notional(contract: Contract, notional: Decimal) -> None:
+    if notional < contract.min_notional:
+        raise Refusal.MIN_NOTIONAL.error(f"{contract.min_notional:f}")
+
+
+def _check_grid(value: Decimal, grid: Decimal, off: Refusal) -> None:
+    if value % grid:
+        finer = value.normalize().as_tuple().exponent < grid.normalize().as_tuple().exponent  # type: ignore[operator]
+        raise (Refusal.BAD_PRECISION if finer else off).error()

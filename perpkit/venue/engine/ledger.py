@@ -1,0 +1,170 @@
+"""The only place where money moves: trades, funding, insurance. Every change is an `Income`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine.account import Account, Holding, Income, IncomeKind, Position
+from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.orders import (
+    Algo,
+    AlgoStatus,
+    Fill,
+    Order,
+    OrderStatus,
+)
+from perpkit.venue.engine.state import State
+
+
+def record(
+    state: State,
+    account: Account,
+    kind: IncomeKind,
+    amount: Decimal,
+    symbol: str,
+    now: int,
+    trade_id: int = 0,
+) -> None:
+    """Add `amount` (eight decimals) to the wallet, and write down why."""
+    account.wallet += amount
+    account.updated = now
+    account.incomes.append(Income(next(state.income_ids), kind, amount, symbol, now, trade_id))
+
+
+def charge(
+    state: State,
+    account: Account,
+    holding: Holding,
+    position: Position,
+    kind: IncomeKind,
+    amount: Decimal,
+    now: int,
+    trade_id: int = 0,
+) -> None:
+    """Commission and funding: from the free wallet first, then from the margin of the position."""
+    record(state, account, kind, amount, holding.symbol, now, trade_id)
+    if holding.isolated and amount < 0:
+        short = min(-account.cross_wallet, -amount, position.isolated_wallet)
+        position.isolated_wallet -= max(short, ZERO)
+
+
+def fill(
+    state: State,
+    account: Account,
+    order: Order,
+    price: Decimal,
+    quantity: Decimal,
+    now: int,
+    *,
+    maker: bool,
+    commission_rate: Decimal | None = None,
+) -> None:
+    """One trade of `order`: position, margin, incomes, history.
+
+    :param commission_rate: None for the account's own
+    """
+    holding = account.holdings[order.symbol]
+    position = holding.position(order.position_side)
+    amount = order.side.sign * quantity
+    trade_id = next(state.trade_ids)
+
+    closed = ZERO
+    if position.amount * amount < 0:
+        closed = min(quantity, abs(position.amount)) * order.side.sign
+    pnl = money((position.entry - price) * closed)
+    if closed:
+        _close(state, account, holding, position, closed, pnl, now, trade_id)
+    if amount != closed:
+        _open(holding, position, amount - closed, price)
+    position.updated = now
+
+    if commission_rate is None:
+        commission_rate = account.maker if maker else account.taker
+    commission = money(price * quantity * commission_rate)
+    if commission:
+        charge(state, account, holding, position, IncomeKind.COMMISSION, -commission, now, trade_id)
+
+    account.fills.append(
+        Fill(
+            trade_id,
+            order.id,
+            order.symbol,
+            order.side,
+            order.position_side,
+            price,
+            quantity,
+            pnl,
+            commission,
+            maker,
+            now,
+        )
+    )
+    order.executed += quantity
+    order.quote += price * quantity
+    order.updated = now
+    if order.remaining:
+        order.status = OrderStatus.PARTIALLY_FILLED
+    else:
+        end_order(holding, order, OrderStatus.FILLED, now)
+    if closed and position.amount * closed >= 0:  # flat, or flipped
+        _expire_closing(holding, position, now)
+
+
+def _open(holding: Holding, position: Position, amount: Decimal, price: Decimal) -> None:
+    total = position.amount + amount
+    position.entry = (position.entry * position.amount + price * amount) / total
+    position.amount = total
+    if holding.isolated:
+        position.isolated_wallet += money(abs(amount) * price / holding.leverage)
+
+
+def _close(
+    state: State,
+    account: Account,
+    holding: Holding,
+    position: Position,
+    closed: Decimal,
+    pnl: Decimal,
+    now: int,
+    trade_id: int,
+) -> None:
+    """Release the closed share of the margin; a loss beyond it eats into the rest, and a loss
+    beyond all of it is borne by the insurance fund."""
+    record(state, account, IncomeKind.REALIZED_PNL, pnl, holding.symbol, now, trade_id)
+    if holding.isolated:
+        released = money(position.isolated_wallet * -closed / position.amount)
+        position.isolated_wallet += min(released + pnl, ZERO) - released
+        if position.isolated_wallet < 0:
+            cover = -position.isolated_wallet
+            position.isolated_wallet = ZERO
+            kind = IncomeKind.INSURANCE_CLEAR
+            record(state, account, kind, cover, holding.symbol, now, trade_id)
+    position.amount += closed
+    if not position.amount:
+        position.entry = ZERO
+
+
+def end_order(holding: Holding, order: Order, status: OrderStatus, now: int) -> None:
+    """An order that trades no more, and with it the conditional order it came from."""
+    order.status = status
+    order.updated = now
+    holding.orders.pop(order.id, None)
+    if order.algo is not None:
+        order.algo.status = AlgoStatus.FINISHED
+        order.algo.updated = now
+
+
+def end_algo(holding: Holding, algo: Algo, status: AlgoStatus, now: int) -> None:
+    algo.status = status
+    algo.updated = now
+    holding.algos.pop(algo.id, None)
+
+
+def _expire_closing(holding: Holding, position: Position, now: int) -> None:
+    """What they were to close is gone: closing orders must not wait for the next position."""
+    for order in list(holding.orders.values()):
+        if order.closing and order.position_side is position.side:
+            end_order(holding, order, OrderStatus.EXPIRED, now)
+    for algo in list(holding.algos.values()):
+        if algo.close_position and algo.position_side is position.side:
+            end_algo(holding, algo, AlgoStatus.EXPIRED, now)

@@ -1,0 +1,213 @@
+"""Orders, conditional ("algo") orders and trades: what is asked for, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.errors import VenueError
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class PositionSide(StrEnum):
+    BOTH = "BOTH"  # one-way mode
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TRAILING_STOP_MARKET = "TRAILING_STOP_MARKET"
+
+    @property
+    def conditional(self) -> bool:
+        return self is not OrderType.MARKET and self is not OrderType.LIMIT
+
+    @property
+    def limits(self) -> bool:
+        """Whether the order, once it trades, has a price limit."""
+        return self in (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT)
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"  # rests until cancelled
+    IOC = "IOC"  # what does not trade at once expires
+    FOK = "FOK"  # trades in full at once or is refused
+    GTX = "GTX"  # rests, or is refused: post only
+
+
+class WorkingType(StrEnum):
+    CONTRACT_PRICE = "CONTRACT_PRICE"
+    MARK_PRICE = "MARK_PRICE"
+
+
+class OrderStatus(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"  # by the user
+    EXPIRED = "EXPIRED"  # by the exchange
+
+
+class AlgoStatus(StrEnum):
+    NEW = "NEW"
+    TRIGGERING = "TRIGGERING"  # forwarded to the matching engine
+    TRIGGERED = "TRIGGERED"  # its order is in the matching engine
+    FINISHED = "FINISHED"  # its order has been filled or has ended
+    CANCELED = "CANCELED"  # by the user
+    EXPIRED = "EXPIRED"  # by the exchange
+    REJECTED = "REJECTED"  # the matching engine refused its order
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A request as the user sent it; the engine judges the words."""
+
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: str | None = None
+    reduce_only: bool = False
+    position_side: str = "BOTH"
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlgo:
+    """A conditional order as the user sent it.
+
+    :param callback_rate: of a trailing stop, percent, 0.1 to 10
+    """
+
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal | None = None
+    trigger_price: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: str = "GTC"
+    working_type: str = "CONTRACT_PRICE"
+    reduce_only: bool = False
+    close_position: bool = False
+    activate_price: Decimal | None = None
+    callback_rate: Decimal | None = None
+    position_side: str = "BOTH"
+    client_id: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """:param closing: can only make a position smaller: reduceOnly, or closing in hedge mode
+    :param quantity: as accepted; a reduce-only order is cut to the position
+    :param quote: USDT traded so far
+    :param ahead: quantity that stood in the queue before a resting order
+    """
+
+    id: int
+    client_id: str
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    price: Decimal
+    reduce_only: bool
+    closing: bool
+    created: int
+    updated: int
+    algo: Algo | None = None
+    status: OrderStatus = OrderStatus.NEW
+    executed: Decimal = ZERO
+    quote: Decimal = ZERO
+    ahead: Decimal = ZERO
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.executed
+
+    @property
+    def average(self) -> Decimal:
+        """Mean price of what has traded, 0 before."""
+        return self.quote / self.executed if self.executed else ZERO
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+@dataclass(slots=True, eq=False)
+class Algo:
+    """:param order: what it became when it triggered
+    :param extreme: best price since activation of a trailing stop, None before
+    :param refusal: why the matching engine refused its order
+    """
+
+    id: int
+    client_id: str
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    type: OrderType
+    time_in_force: TimeInForce
+    working_type: WorkingType
+    quantity: Decimal
+    price: Decimal
+    trigger_price: Decimal
+    activate_price: Decimal
+    callback_rate: Decimal
+    reduce_only: bool
+    close_position: bool
+    created: int
+    updated: int
+    status: AlgoStatus = AlgoStatus.NEW
+    triggered: int = 0
+    order: Order | None = None
+    extreme: Decimal | None = None
+    refusal: VenueError | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is AlgoStatus.NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One trade of one order; money in USDT."""
+
+    id: int
+    order_id: int
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    price: Decimal
+    quantity: Decimal
+    realized_pnl: Decimal
+    commission: Decimal
+    maker: bool
+    time: int
+
+    @property
+    def quote(self) -> Decimal:
+        return self.price * self.quantity

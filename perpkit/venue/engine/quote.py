@@ -1,0 +1,85 @@
+"""Prices of a contract at a moment, and the book that orders trade against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from perpkit.venue.book import Book
+from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.orders import Side
+
+Level = tuple[Decimal, Decimal]  # price, quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A book snapshot, levels from the best outwards. Either side may be empty."""
+
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+
+    @classmethod
+    def of(cls, contract: Contract, book: Book) -> Depth:
+        def levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
+            pairs = zip(prices, sizes, strict=True)
+            return tuple((contract.price(p), contract.quantity(q)) for p, q in pairs)
+
+        return cls(
+            levels(book.bid_prices.tolist(), book.bid_sizes.tolist()),
+            levels(book.ask_prices.tolist(), book.ask_sizes.tolist()),
+        )
+
+    def resting(self, side: Side, price: Decimal) -> Decimal:
+        """Quantity that stands on `side` at exactly this price."""
+        for level, quantity in self.bids if side is Side.BUY else self.asks:
+            if level == price:
+                return quantity
+        return ZERO
+
+
+@dataclass(slots=True)
+class Quote:
+    """:param taken: what orders have taken from `depth`, by price; a new snapshot is whole again"""
+
+    last: Decimal
+    mark: Decimal
+    depth: Depth
+    taken: dict[Decimal, Decimal] = field(default_factory=dict)
+
+    def update(self, last: Decimal, mark: Decimal, depth: Depth) -> None:
+        self.last = last
+        self.mark = mark
+        if depth != self.depth:
+            self.depth = depth
+            self.taken.clear()
+
+    def offers(self, side: Side, limit: Decimal | None = None) -> Iterator[Level]:
+        """What an order of `side` can still trade with, best first, no worse than `limit`."""
+        buying = side is Side.BUY
+        for price, quantity in self.depth.asks if buying else self.depth.bids:
+            if limit is not None and (price > limit if buying else price < limit):
+                return
+            left = quantity - self.taken.get(price, ZERO)
+            if left > 0:
+                yield price, left
+
+    def best(self, side: Side) -> Decimal | None:
+        """The best price for an order of `side`; None where nobody offers."""
+        return next((price for price, _ in self.offers(side)), None)
+
+    def sweep(self, side: Side, quantity: Decimal, limit: Decimal | None) -> list[Level]:
+        """The trades of an order that takes now. Nothing is taken yet: see `take`."""
+        trades: list[Level] = []
+        for price, left in self.offers(side, limit):
+            traded = min(left, quantity)
+            trades.append((price, traded))
+            quantity -= traded
+            if not quantity:
+                break
+        return trades
+
+    def take(self, trades: list[Level]) -> None:
+        for price, quantity in trades:
+            self.taken[price] = self.taken.get(price, ZERO) + quantity

@@ -1,0 +1,90 @@
+"""Leverage, margin type, position mode, asset mode: what may be changed, and when."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.balance import balance_of, order_notionals
+from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.engine.state import State
+
+
+def set_leverage(state: State, account: Account, symbol: str, leverage: int) -> Decimal:
+    """:returns: the largest notional at this leverage"""
+    brackets = state.contract(symbol).brackets
+    if not 1 <= leverage <= brackets.max_leverage:
+        raise Refusal.BAD_LEVERAGE.error(leverage)
+    holding = state.holding(account, symbol)
+    cap = brackets.cap_at(leverage)
+    if max(_exposures(state, holding)) > cap:
+        raise Refusal.MAX_POSITION.error()
+    held = list(holding.held())
+    if held and leverage < holding.leverage and holding.isolated:
+        raise Refusal.ISOLATED_LEVERAGE.error()
+
+    previous = holding.leverage
+    holding.leverage = leverage
+    if leverage < previous and _overdrawn(state, account):
+        holding.leverage = previous
+        raise Refusal.LOW_LEVERAGE.error()
+    if leverage > previous and holding.isolated:
+        _release(holding, previous)
+    return cap
+
+
+def _exposures(state: State, holding: Holding) -> tuple[Decimal, Decimal]:
+    """Notional of longs and of shorts, with the open orders that would add to them."""
+    longs, shorts = order_notionals(holding.orders.values())
+    for position in holding.held():
+        notional = position.amount * state.quotes[holding.symbol].mark
+        longs += max(notional, ZERO)
+        shorts -= min(notional, ZERO)
+    return longs, shorts
+
+
+def _overdrawn(state: State, account: Account) -> bool:
+    balance = balance_of(state, account)
+    bound = balance.cross_position_initial_margin + balance.open_order_initial_margin
+    return balance.cross_margin_balance < bound
+
+
+def _release(holding: Holding, previous: int) -> None:
+    """More leverage on an isolated position frees the margin that it needs no longer."""
+    for position in holding.held():
+        value = abs(position.amount) * position.entry
+        freed = money(value / previous - value / holding.leverage)
+        position.isolated_wallet -= min(freed, position.isolated_wallet)
+
+
+def set_margin_type(state: State, account: Account, symbol: str, *, isolated: bool) -> None:
+    state.contract(symbol)
+    holding = state.holding(account, symbol)
+    if holding.isolated is isolated:
+        raise Refusal.SAME_MARGIN_TYPE.error()
+    if isolated and account.multi_assets:
+        raise Refusal.ISOLATED_WITH_MULTI.error()
+    if holding.orders or holding.algos:
+        raise Refusal.MARGIN_TYPE_ORDERS.error()
+    if any(holding.held()):
+        raise Refusal.MARGIN_TYPE_POSITION.error()
+    holding.isolated = isolated
+
+
+def set_position_mode(account: Account, *, hedge: bool) -> None:
+    if account.hedge is hedge:
+        raise Refusal.SAME_POSITION_MODE.error()
+    if any(h.orders or h.algos for h in account.holdings.values()):
+        raise Refusal.POSITION_MODE_ORDERS.error()
+    if any(any(h.held()) for h in account.holdings.values()):
+        raise Refusal.POSITION_MODE_POSITION.error()
+    account.hedge = hedge
+
+
+def set_multi_assets(account: Account, *, multi_assets: bool) -> None:
+    if account.multi_assets is multi_assets:
+        raise Refusal.SAME_MULTI_ASSETS.error()
+    if multi_assets and any(h.isolated for h in account.holdings.values()):
+        raise Refusal.MULTI_WITH_ISOLATED.error()
+    account.multi_assets = multi_assets

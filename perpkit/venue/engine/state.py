@@ -1,0 +1,54 @@
+"""All that the engine knows, and the numbers it hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.quote import Quote
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.errors import invalid_symbol
+
+DEFAULT_LEVERAGE = 20  # of a symbol whose leverage was never set, as on the exchange
+
+
+class SymbolStatus(StrEnum):
+    TRADING = "TRADING"
+    SETTLING = "SETTLING"  # to be delisted: positions can only be closed
+    CLOSE = "CLOSE"  # no orders at all
+
+
+@dataclass(slots=True)
+class State:
+    contracts: dict[str, Contract]
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    status: dict[str, SymbolStatus] = field(default_factory=dict)
+    order_ids: count[int] = field(default_factory=lambda: count(1))
+    algo_ids: count[int] = field(default_factory=lambda: count(1))
+    trade_ids: count[int] = field(default_factory=lambda: count(1))
+    income_ids: count[int] = field(default_factory=lambda: count(1))
+
+    def contract(self, symbol: str) -> Contract:
+        """:raises VenueError: -1121"""
+        contract = self.contracts.get(symbol)
+        if contract is None:
+            raise invalid_symbol()
+        return contract
+
+    def quote(self, symbol: str) -> Quote:
+        """:raises VenueError: -2010 before the first price"""
+        quote = self.quotes.get(symbol)
+        if quote is None:
+            raise Refusal.REJECTED.error()
+        return quote
+
+    def holding(self, account: Account, symbol: str) -> Holding:
+        holding = account.holdings.get(symbol)
+        if holding is None:
+            leverage = min(DEFAULT_LEVERAGE, self.contract(symbol).brackets.max_leverage)
+            holding = account.holdings[symbol] = Holding(symbol, leverage)
+        return holding

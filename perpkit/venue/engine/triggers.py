@@ -1,0 +1,204 @@
+"""Conditional orders: accepted apart from the book, and forwarded to it when a price is reached.
+
+No margin is checked and none is bound before that. A trailing stop follows the best price since its
+activation; the others wait for `trigger_price`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine import filters, ledger, matching
+from perpkit.venue.engine.acceptance import closes, required, side_of_position, word
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.orders import (
+    Algo,
+    AlgoStatus,
+    NewAlgo,
+    NewOrder,
+    OrderType,
+    PositionSide,
+    Side,
+    TimeInForce,
+    WorkingType,
+)
+from perpkit.venue.engine.quote import Quote
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.engine.state import State
+from perpkit.venue.errors import VenueError
+
+_STOPS = (OrderType.STOP, OrderType.STOP_MARKET)
+_CAN_CLOSE_POSITION = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
+
+
+def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
+    """:raises VenueError: nothing has happened then"""
+    contract = state.contract(new.symbol)
+    side = word(Side, new.side, Refusal.INVALID_SIDE)
+    kind = word(OrderType, new.type, Refusal.INVALID_TYPE)
+    if not kind.conditional:
+        raise Refusal.INVALID_TYPE.error()
+    working = word(WorkingType, new.working_type, Refusal.BAD_WORKING_TYPE)
+    time_in_force = word(TimeInForce, new.time_in_force, Refusal.INVALID_TIME_IN_FORCE)
+    position_side = side_of_position(account, new.position_side, new.reduce_only)
+    if new.client_id is not None:
+        filters.check_client_id(new.client_id)
+        known = account.algos_by_client_id.get(new.client_id)
+        if known is not None and known.is_open:
+            raise Refusal.DUPLICATE_CLIENT_ID.error()
+
+    quote = state.quote(new.symbol)
+    holding = state.holding(account, new.symbol)
+    if len(holding.algos) >= contract.max_algo_orders:
+        raise Refusal.MAX_ALGO_ORDERS.error()
+    quantity = _check_size(contract, holding, new, side, position_side, kind)
+    price = ZERO
+    if kind.limits:
+        price = required(new.price, "price")
+        filters.check_price(contract, price)
+    if kind is OrderType.TRAILING_STOP_MARKET:
+        _check_trailing(contract, new, side, _watched(quote, working))
+    else:
+        trigger = required(new.trigger_price, "triggerPrice")
+        filters.check_price(contract, trigger)
+        if _has_reached(kind, side, trigger, _watched(quote, working)):
+            raise Refusal.WOULD_TRIGGER.error()
+
+    number = next(state.algo_ids)
+    algo = Algo(
+        id=number,
+        client_id=new.client_id or f"venue-algo-{number}",
+        symbol=new.symbol,
+        side=side,
+        position_side=position_side,
+        type=kind,
+        time_in_force=time_in_force,
+        working_type=working,
+        quantity=quantity,
+        price=price,
+        trigger_price=new.trigger_price or ZERO,
+        activate_price=new.activate_price or ZERO,
+        callback_rate=new.callback_rate or ZERO,
+        reduce_only=new.reduce_only,
+        close_position=new.close_position,
+        created=now,
+        updated=now,
+    )
+    if kind is OrderType.TRAILING_STOP_MARKET and new.activate_price is None:
+        algo.extreme = _watched(quote, working)
+    account.algos[number] = account.algos_by_client_id[algo.client_id] = algo
+    holding.algos[number] = algo
+    return algo
+
+
+def cancel_algo(holding: Holding, algo: Algo, now: int) -> None:
+    """:raises VenueError: -2011 when it has triggered or ended"""
+    if not algo.is_open:
+        raise Refusal.UNKNOWN_ORDER.error()
+    ledger.end_algo(holding, algo, AlgoStatus.CANCELED, now)
+
+
+def trigger_reached(state: State, symbol: str, now: int) -> None:
+    """Forward every conditional order of the symbol whose price has been reached, oldest first."""
+    quote = state.quotes[symbol]
+    for account in state.accounts.values():
+        holding = account.holdings.get(symbol)
+        if holding is None:
+            continue
+        for algo in list(holding.algos.values()):
+            # One that triggers may close the position that another was to close.
+            if algo.is_open and _due(algo, _watched(quote, algo.working_type)):
+                _forward(state, account, holding, algo, now)
+
+
+def _check_size(
+    contract: Contract,
+    holding: Holding,
+    new: NewAlgo,
+    side: Side,
+    position_side: PositionSide,
+    kind: OrderType,
+) -> Decimal:
+    if not new.close_position:
+        quantity = required(new.quantity, "quantity")
+        filters.check_quantity(contract, quantity, market=not kind.limits)
+        return quantity
+    if kind not in _CAN_CLOSE_POSITION:
+        raise Refusal.INVALID_PARAMETER.error("closePosition")
+    if new.quantity:
+        raise Refusal.QUANTITY_WITH_CLOSE.error()
+    if new.reduce_only:
+        raise Refusal.NOT_REQUIRED.error("reduceonly")
+    if position_side is not PositionSide.BOTH and not closes(side, position_side):
+        raise Refusal.REDUCE_ONLY.error()
+    for other in holding.algos.values():
+        if other.close_position and other.side is side and (other.type is kind):
+            raise Refusal.CLOSE_POSITION_EXISTS.error()
+    return ZERO
+
+
+def _check_trailing(contract: Contract, new: NewAlgo, side: Side, price: Decimal) -> None:
+    rate = required(new.callback_rate, "callbackRate")
+    if not Decimal("0.1") <= rate <= 10:
+        raise Refusal.INVALID_PARAMETER.error("callbackRate")
+    if new.activate_price is not None:
+        filters.check_price(contract, new.activate_price)
+        if (new.activate_price - price) * side.sign >= 0:
+            raise Refusal.WOULD_TRIGGER.error()
+
+
+def _watched(quote: Quote, working: WorkingType) -> Decimal:
+    return quote.mark if working is WorkingType.MARK_PRICE else quote.last
+
+
+def _has_reached(kind: OrderType, side: Side, trigger: Decimal, price: Decimal) -> bool:
+    """A stop waits for a price worse for a new order of its side, a take-profit for a better."""
+    beyond = (price - trigger) * side.sign
+    return beyond >= 0 if kind in _STOPS else beyond <= 0
+
+
+def _due(algo: Algo, price: Decimal) -> bool:
+    if algo.type is not OrderType.TRAILING_STOP_MARKET:
+        return _has_reached(algo.type, algo.side, algo.trigger_price, price)
+    sign = algo.side.sign
+    if algo.extreme is None:
+        if (price - algo.activate_price) * sign > 0:
+            return False
+        algo.extreme = price
+    if (price - algo.extreme) * sign < 0:
+        algo.extreme = price
+    turn = algo.extreme * (1 + sign * algo.callback_rate / 100)
+    return (price - turn) * sign >= 0
+
+
+def _forward(state: State, account: Account, holding: Holding, algo: Algo, now: int) -> None:
+    algo.triggered = now
+    ledger.end_algo(holding, algo, AlgoStatus.TRIGGERING, now)
+    quantity = algo.quantity
+    if algo.close_position:
+        quantity = abs(holding.position(algo.position_side).amount)
+        if not quantity:
+            algo.status = AlgoStatus.EXPIRED
+            return
+    one_way = algo.position_side is PositionSide.BOTH
+    new = NewOrder(
+        algo.symbol,
+        algo.side,
+        OrderType.LIMIT if algo.type.limits else OrderType.MARKET,
+        quantity,
+        algo.price if algo.type.limits else None,
+        algo.time_in_force if algo.type.limits else None,
+        reduce_only=one_way and (algo.reduce_only or algo.close_position),
+        position_side=algo.position_side,
+        client_id=algo.client_id,
+    )
+    try:
+        order = matching.place(state, account, new, now, algo)
+    except VenueError as refusal:
+        algo.status = AlgoStatus.REJECTED
+        algo.refusal = refusal
+        return
+    algo.order = order
+    if order.is_open:
+        algo.status = AlgoStatus.TRIGGERED
