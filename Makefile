@@ -6,7 +6,7 @@ OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install
+PIP = -m pip --disable-pip-version-check --quiet install
 
 .PHONY: setup test lint contract demo clean
 
@@ -14,16 +14,13 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade pip
-	$(PIP) --editable '.[dev]'
+	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@
 
 # The Freqtrade of about three months ago, for the contract tests.
 $(OLD)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
-	$(OLD)/bin/python -m pip --disable-pip-version-check --quiet install \
-	    'freqtrade[hyperopt]==$(OLDER_FREQTRADE)' pytest pytest-timeout pytest-xdist hypothesis httpx --editable .
+	$(OLD)/bin/python $(PIP) 'freqtrade[hyperopt]==$(OLDER_FREQTRADE)' --editable '.[test]'
 	touch $@
 
 lint: setup
@@ -32,8 +29,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Everything that touches Freqtrade in-process, on the older release; `test` has the newest.
 contract: $(OLD)/.ready
-	$(OLD)/bin/python -m pytest -q -m contract tests/contract
+	$(OLD)/bin/python -m pytest -n $(JOBS) tests/contract tests/bot tests/protections tests/pairlists
 
 test: lint contract
 	$(BIN)/python -m pytest -n $(JOBS)
