@@ -31,6 +31,8 @@ INTERVALS_MS = {
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
 }
+# Where inside a candle the price turns, as shares of its length: see `part_of`.
+TURNING_POINTS = (0.0, 0.3, 0.7)
 # The epoch fell on a Thursday; the exchange's weeks begin on Monday.
 _WEEK_OFFSET_MS = 4 * DAY_MS
 
@@ -136,7 +138,7 @@ def part_of(candle: Candles, fraction: float) -> Candles:
     """
     open_, high, low, close = (float(c[0]) for c in candle.columns()[1:5])
     turns = (low, high) if close >= open_ else (high, low)
-    times, prices = (0.0, 0.3, 0.7, 1.0), (open_, *turns, close)
+    times, prices = (*TURNING_POINTS, 1.0), (open_, *turns, close)
     price = float(np.interp(fraction, times, prices))
     seen = [p for t, p in zip(times, prices, strict=True) if t <= fraction] + [price]
     return Candles(

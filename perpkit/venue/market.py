@@ -17,6 +17,7 @@ from perpkit.venue.candles import (
     DAY_MS,
     HOUR_MS,
     INTERVALS_MS,
+    TURNING_POINTS,
     Candles,
     Floats,
     Kind,
@@ -117,11 +118,25 @@ class Market:
         rows = series[first : min(last, closed)]
         return joined(rows, forming) if first <= closed < last else rows
 
-    def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
-        """Where this price stands now; after the end of the history, its last value."""
-        pair = self._pair(symbol)
-        candles = self.candles(symbol, pair.finest(kind, self.now()), kind, limit=1)
-        return float(candles.close[-1])
+    def price(self, symbol: str, kind: Kind = Kind.LAST, at: int | None = None) -> float:
+        """Where this price stands, now or at an earlier time; after the history, its last value."""
+        pair, now = self._pair(symbol), self.now()
+        time = now if at is None else min(at, now)
+        finest = pair.finest(kind, time)
+        forming = _forming(pair, kind, finest, time)
+        if len(forming):
+            return float(forming.close[-1])
+        series = _series(pair, kind, finest)
+        row = max(0, int(series.time.searchsorted(time, side="right")) - 1)
+        return float(series.close[row])
+
+    def turns(self, symbol: str, since: int, until: int) -> list[int]:
+        """Times in (since, until) at which the price may turn; between two it runs straight."""
+        ms = INTERVALS_MS[self._pair(symbol).finest(Kind.LAST, until)]
+        offsets = [int(ms * part) for part in TURNING_POINTS]
+        first = bucket_start(since, ms)
+        times = [t + offset for t in range(first, until, ms) for offset in offsets]
+        return [time for time in times if since < time < until]
 
     def ticker(self, symbol: str) -> Ticker:
         pair, now = self._pair(symbol), self.now()
