@@ -6,6 +6,7 @@ the finest candle on record that has passed.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zlib import crc32
@@ -48,6 +49,14 @@ class Ticker:
     last: float
     volume: float
     turnover: float
+
+
+@dataclass(frozen=True)
+class _Stopped:
+    time: int
+
+    def now(self) -> int:
+        return self.time
 
 
 @dataclass(frozen=True)
@@ -118,17 +127,17 @@ class Market:
         rows = series[first : min(last, closed)]
         return joined(rows, forming) if first <= closed < last else rows
 
-    def price(self, symbol: str, kind: Kind = Kind.LAST, at: int | None = None) -> float:
-        """Where this price stands, now or at an earlier time; after the history, its last value."""
-        pair, now = self._pair(symbol), self.now()
-        time = now if at is None else min(at, now)
-        finest = pair.finest(kind, time)
-        forming = _forming(pair, kind, finest, time)
-        if len(forming):
-            return float(forming.close[-1])
-        series = _series(pair, kind, finest)
-        row = max(0, int(series.time.searchsorted(time, side="right")) - 1)
-        return float(series.close[row])
+    def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
+        """Where this price stands now; after the end of the history, its last value."""
+        pair = self._pair(symbol)
+        candles = self.candles(symbol, pair.finest(kind, self.now()), kind, limit=1)
+        return float(candles.close[-1])
+
+    def as_of(self, time: int) -> Market:
+        """The same market as it stood at an earlier time."""
+        view = copy(self)
+        view._clock = _Stopped(min(time, self.now()))
+        return view
 
     def turns(self, symbol: str, since: int, until: int) -> list[int]:
         """Times in (since, until) at which the price may turn; between two it runs straight."""

@@ -1,0 +1,81 @@
+"""The exchange: market and engine kept at the same moment.
+
+Nothing runs in the background. Before an account is looked at, everything that the market did since
+the last look is shown to the engine, in order: each turn of the price, each funding settlement.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.candles import Kind
+from perpkit.venue.engine import Contract, Depth, Engine, bundled_brackets
+from perpkit.venue.market import Market
+
+BOOK_LEVELS = 100
+
+
+class Exchange:
+    """:param market: what is traded; every symbol of it becomes a contract of the engine"""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.engine = Engine(
+            Contract.of(instrument, bundled_brackets(instrument.pair))
+            for instrument in map(market.instrument, market.symbols)
+        )
+        self._reached = dict.fromkeys(market.symbols, market.now())
+
+    def catch_up(self, symbol: str | None = None) -> int:
+        """Bring the engine to the present, for every symbol that an account holds or waits for.
+
+        :param symbol: one that is about to be traded, too
+        :return: the present, ms
+        """
+        now = self.market.now()
+        for busy in self._busy():
+            self._replay(busy, now)
+        if symbol is not None and symbol in self._reached:
+            self._show(symbol, now)
+            self._reached[symbol] = now
+        return now
+
+    def _busy(self) -> list[str]:
+        """In the market's order, so that the same past gives the same present."""
+        held = {
+            holding.symbol
+            for account in self.engine.accounts
+            for holding in account.holdings.values()
+            if holding.orders or holding.algos or any(holding.held())
+        }
+        return [symbol for symbol in self._reached if symbol in held]
+
+    def _replay(self, symbol: str, now: int) -> None:
+        since = self._reached[symbol]
+        if now <= since:
+            return
+        market = self.market
+        settlements = market.funding(symbol, start=since + 1, end=now, limit=1000)
+        rates = dict(zip(settlements.time.tolist(), settlements.rate.tolist(), strict=True))
+        for time in sorted({*market.turns(symbol, since, now), *rates, now}):
+            self._show(symbol, time)
+            if time in rates:
+                mark = self.engine.contract(symbol).price(
+                    market.as_of(time).price(symbol, Kind.MARK)
+                )
+                self.engine.on_funding(symbol, _decimal(rates[time]), mark, time)
+        self._reached[symbol] = now
+
+    def _show(self, symbol: str, time: int) -> None:
+        market, contract = self.market.as_of(time), self.engine.contract(symbol)
+        self.engine.on_price(
+            symbol,
+            contract.price(market.price(symbol)),
+            contract.price(market.price(symbol, Kind.MARK)),
+            Depth.of(contract, market.book(symbol, BOOK_LEVELS)),
+            time,
+        )
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(f"{value:.10f}")
