@@ -196,5 +196,5 @@ def _reached(
         passed = min(order.ahead, traded)
         order.ahead -= passed
         filled = min(wanted, traded - passed)
-        return filled, traded - passed - filled
+        return filled, traded - filled
     return ZERO, traded
