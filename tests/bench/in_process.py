@@ -1,0 +1,189 @@
+"""Freqtrade's own worker loop in this process, on a virtual clock.
+
+The bot is stock: configuration, worker, exchange, strategy, database. What is replaced is how long
+things take. Where Freqtrade sleeps, the clock moves; requests reach the venue through a wire
+(`tests.bench.wire`). time-machine moves every clock of the process but `time.monotonic`, so the
+venue, on the system's clock, has the bot's time.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import time_machine
+from freqtrade.configuration import Configuration
+from freqtrade.enums import NO_ECHO_MESSAGES
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import PairLocks, Trade
+from freqtrade.persistence.custom_data import _CustomData
+from freqtrade.persistence.pairlock import PairLock
+from freqtrade.rpc import RPCHandler
+from freqtrade.rpc.rpc_types import RPCSendMsg
+from freqtrade.worker import Worker
+from starlette.types import ASGIApp
+
+from perpkit.venue.app import create_app
+from perpkit.venue.clock import SystemClock
+from perpkit.venue.history import History
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from tests.bench.wire import BASE_URL, Wire, wired
+from tests.conftest import REPOSITORY
+
+STRATEGIES = Path(__file__).parent / "strategies"
+MINUTE = timedelta(minutes=1)
+
+
+class Recorder(RPCHandler):
+    """Keeps what the bot would send to Telegram and the like."""
+
+    def __init__(self, bot: FreqtradeBot) -> None:
+        super().__init__(bot.rpc._rpc, {"recorder": {"allow_custom_messages": True}})
+        self.messages: list[RPCSendMsg] = []
+
+    def send_msg(self, msg: RPCSendMsg) -> None:
+        if msg["type"] not in NO_ECHO_MESSAGES:  # the candles, for other bots
+            self.messages.append(msg)
+
+    def cleanup(self) -> None: ...
+
+
+class InProcessBot:
+    """A bot that has been made, but has not run yet.
+
+    :param worker: Freqtrade's
+    :param wire: to the venue
+    """
+
+    def __init__(self, worker: Worker, wire: Wire, clock: time_machine.Traveller) -> None:
+        self.wire = wire
+        self._worker = worker
+        self._clock = clock
+        self._state: Any = None
+        recorder = Recorder(self.bot)
+        self.bot.rpc.registered_modules.append(recorder)
+        self.messages = recorder.messages
+        worker._sleep = self.sleep  # type: ignore[method-assign]
+
+    @property
+    def bot(self) -> FreqtradeBot:
+        return self._worker.freqtrade
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.shift(seconds)
+
+    def run(self, cycles: int = 1, step: timedelta = MINUTE) -> None:
+        """Iterations of the worker's loop, each followed by its sleep.
+
+        :param step: Freqtrade's throttle; as ever, it wakes a second into each new candle at most
+        """
+        self._worker._throttle_secs = step.total_seconds()
+        for _ in range(cycles):
+            self._state = self._worker._worker(old_state=self._state)
+
+    def run_until(
+        self, condition: Callable[[], Any], within: timedelta, step: timedelta = MINUTE
+    ) -> None:
+        """Cycles until `condition` holds.
+
+        :raises AssertionError: when it does not `within` that time
+        """
+        end = self.now + within
+        while not condition():
+            assert self.now < end, f"not within {within}, at {self.now:%Y-%m-%d %H:%M}"
+            self.run(1, step)
+
+    def trades(self) -> list[Trade]:
+        """Open and closed, oldest first."""
+        return sorted(Trade.get_trades().unique(), key=lambda trade: trade.id)
+
+    def locks(self) -> list[PairLock]:
+        """All there have been, oldest first."""
+        return list(PairLocks.get_all_locks())
+
+
+def _configuration(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The example's configuration, led to the wire, with `settings` on top."""
+    files = {"venue.json": overlay(BASE_URL), "own.json": settings}
+    for name, content in files.items():
+        (userdir / name).write_text(json.dumps(content))
+    arguments = {
+        "command": "trade",
+        "config": [str(REPOSITORY / "config.json.example"), *(str(userdir / n) for n in files)],
+        "strategy": strategy,
+        "strategy_path": str(STRATEGIES),
+        "user_data_dir": str(userdir),
+    }
+    return Configuration(arguments, None).get_config()
+
+
+@contextmanager
+def bench(
+    strategy: str,
+    history: History,
+    start: datetime,
+    *,
+    seed: int = 0,
+    serve: Callable[[Market], ASGIApp] = create_app,
+    userdir: Path | None = None,
+    **settings: Any,
+) -> Iterator[InProcessBot]:
+    """A bot at a venue, at `start`; both end with the block.
+
+    :param history: what happens on the market; all of its pairs are traded
+    :param start: within the history, late enough for the strategy's warm-up
+    :param serve: makes the venue; with accounts, it can serve a bot that is live
+    :param userdir: a temporary one by default
+    :param settings: of Freqtrade's configuration, on top of config.json.example; the database is in
+        memory unless `db_url` is given
+    """
+    settings = {"db_url": "sqlite://", **settings}
+    exchange = {"pair_whitelist": [pair.instrument.pair for pair in history]}
+    settings["exchange"] = {**exchange, **settings.get("exchange", {})}
+    with ExitStack() as stack:
+        if userdir is None:
+            userdir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        clock = stack.enter_context(time_machine.travel(start, tick=False))
+        stack.enter_context(_sleepless(clock))
+        wire = stack.enter_context(wired(serve(Market(history, SystemClock(), seed))))
+        config = _configuration(userdir, strategy, settings)
+        worker = Worker({}, config)
+        stack.callback(_forget_database)
+        stack.callback(worker.exit)
+        yield InProcessBot(worker, wire, clock)
+
+
+@contextmanager
+def _sleepless(clock: time_machine.Traveller) -> Iterator[None]:
+    """Whoever sleeps moves the clock; and Freqtrade leaves the logging to pytest."""
+
+    async def sleep(seconds: float) -> None:
+        clock.shift(seconds)
+
+    with (
+        mock.patch.object(time, "sleep", clock.shift),
+        mock.patch("freqtrade.freqtradebot.sleep", clock.shift),
+        mock.patch("freqtrade.exchange.common.asyncio", SimpleNamespace(sleep=sleep)),
+        mock.patch("freqtrade.configuration.configuration.setup_logging"),
+    ):
+        yield
+
+
+def _forget_database() -> None:
+    engine = Trade.session.get_bind()
+    Trade.session.remove()
+    _CustomData.session.remove()
+    engine.dispose()
