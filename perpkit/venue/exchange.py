@@ -20,9 +20,10 @@ class Exchange:
 
     def __init__(self, market: Market) -> None:
         self.market = market
+        instruments = map(market.instrument, market.symbols)
         self.engine = Engine(
-            Contract.of(instrument, bundled_brackets(instrument.pair))
-            for instrument in map(market.instrument, market.symbols)
+            (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
+            first_id=market.now(),
         )
         self._reached = dict.fromkeys(market.symbols, market.now())
 

@@ -31,8 +31,9 @@ class Engine:
     raises `VenueError` and changes nothing.
     """
 
-    def __init__(self, contracts: Iterable[Contract]) -> None:
-        self._state = State({contract.symbol: contract for contract in contracts})
+    def __init__(self, contracts: Iterable[Contract], first_id: int = 1) -> None:
+        """:param first_id: of orders; a new one at every start keeps ids unique across restarts"""
+        self._state = State({contract.symbol: contract for contract in contracts}, first_id)
 
     # Accounts
 

@@ -12,6 +12,7 @@ from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.errors import invalid_symbol
 
+ALGO_IDS_ABOVE = 10**15
 DEFAULT_LEVERAGE = 20  # of a symbol whose leverage was never set, as on the exchange
 
 
@@ -23,14 +24,22 @@ class SymbolStatus(StrEnum):
 
 @dataclass(slots=True)
 class State:
+    """:param first_id: of orders; those of conditional orders lie far above, because users of the
+    exchange take the two for one kind and keep them in one column"""
+
     contracts: dict[str, Contract]
+    first_id: int = 1
     quotes: dict[str, Quote] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     status: dict[str, SymbolStatus] = field(default_factory=dict)
-    order_ids: count[int] = field(default_factory=lambda: count(1))
-    algo_ids: count[int] = field(default_factory=lambda: count(1))
+    order_ids: count[int] = field(init=False)
+    algo_ids: count[int] = field(init=False)
     trade_ids: count[int] = field(default_factory=lambda: count(1))
     income_ids: count[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.order_ids = count(self.first_id)
+        self.algo_ids = count(self.first_id + ALGO_IDS_ABOVE)
 
     def contract(self, symbol: str) -> Contract:
         """:raises VenueError: -1121"""
