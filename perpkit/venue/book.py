@@ -63,6 +63,27 @@ def make_book(
     return Book(*bids, *asks)
 
 
+def widened(book: Book, instrument: Instrument, factor: float) -> Book:
+    """Every level `factor` (at least 1) times as far from the middle, on the tick."""
+    tick = instrument.tick_size
+    middle = (book.bid_prices[0] + book.ask_prices[0]) / 2
+    bids = np.floor((middle - (middle - book.bid_prices) * factor) / tick) * tick
+    asks = np.ceil((middle + (book.ask_prices - middle) * factor) / tick) * tick
+    kept = bids > 0
+    return Book(bids[kept], book.bid_sizes[kept], asks, book.ask_sizes)
+
+
+def emptied(book: Book, *, bids: bool, asks: bool) -> Book:
+    """Without the levels of one side or both."""
+    none = np.array([])
+    return Book(
+        none if bids else book.bid_prices,
+        none if bids else book.bid_sizes,
+        none if asks else book.ask_prices,
+        none if asks else book.ask_sizes,
+    )
+
+
 def volatility_stress(candles: Candles, recent: int, ordinary: int) -> float:
     """Volatility of the last `recent` candles as a multiple of that of the last `ordinary`.
 

@@ -31,7 +31,7 @@ INTERVALS_MS = {
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
 }
-# Where inside a candle the price turns, as shares of its length: see `part_of`.
+# Where inside a candle the price turns, as shares of its length: see `path_within`.
 TURNING_POINTS = (0.0, 0.3, 0.7)
 # The epoch fell on a Thursday; the exchange's weeks begin on Monday.
 _WEEK_OFFSET_MS = 4 * DAY_MS
@@ -127,8 +127,8 @@ def resample(candles: Candles, ms: int) -> Candles:
     )
 
 
-def part_of(candle: Candles, fraction: float) -> Candles:
-    """How a candle looked when `fraction` (0 to 1) of its time had passed.
+def path_within(candle: Candles) -> tuple[Floats, Floats]:
+    """Fractions of its time and the prices there, linear in between.
 
     The price is taken to run from the open to the extreme away from the close, to the other
     extreme and to the close, turning at 3/10 and 7/10: any path inside the range would do, this
@@ -138,9 +138,17 @@ def part_of(candle: Candles, fraction: float) -> Candles:
     """
     open_, high, low, close = (float(c[0]) for c in candle.columns()[1:5])
     turns = (low, high) if close >= open_ else (high, low)
-    times, prices = (*TURNING_POINTS, 1.0), (open_, *turns, close)
+    return np.array((*TURNING_POINTS, 1.0)), np.array((open_, *turns, close))
+
+
+def part_of(candle: Candles, fraction: float) -> Candles:
+    """How a candle looked when `fraction` (0 to 1) of its time had passed along `path_within`.
+
+    :param candle: one candle
+    """
+    times, prices = path_within(candle)
     price = float(np.interp(fraction, times, prices))
-    seen = [p for t, p in zip(times, prices, strict=True) if t <= fraction] + [price]
+    seen = [*prices[times <= fraction], price]
     return Candles(
         candle.time,
         candle.open,

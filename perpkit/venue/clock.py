@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,3 +27,27 @@ class SystemClock:
     def starting_at(cls, moment: int) -> SystemClock:
         """A clock that reads `moment` (ms) now and runs on from there."""
         return cls(moment - cls().now())
+
+
+class VirtualClock:
+    """Stands still until it is advanced, from any thread."""
+
+    def __init__(self, moment: int) -> None:
+        """:param moment: ms since the epoch"""
+        self._now = moment
+        self._lock = threading.Lock()
+
+    def now(self) -> int:
+        return self._now
+
+    def advance(self, ms: int) -> int:
+        """The new time.
+
+        :raises ValueError: when it would go back
+        """
+        if ms < 0:
+            raise ValueError(f"ms must not be negative, got {ms}")
+        # Two advances at once must both count.
+        with self._lock:
+            self._now += ms
+            return self._now

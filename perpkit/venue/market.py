@@ -13,7 +13,8 @@ from zlib import crc32
 
 import numpy as np
 
-from perpkit.venue.book import Book, make_book, volatility_stress
+from perpkit.venue import tape
+from perpkit.venue.book import Book, emptied, make_book, volatility_stress, widened
 from perpkit.venue.candles import (
     DAY_MS,
     HOUR_MS,
@@ -25,13 +26,14 @@ from perpkit.venue.candles import (
     Times,
     bucket_start,
     joined,
-    part_of,
-    resample,
 )
-from perpkit.venue.clock import Clock
+from perpkit.venue.clock import Clock, VirtualClock
 from perpkit.venue.errors import invalid_interval, invalid_symbol
+from perpkit.venue.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.history import Funding, History, PairHistory
 from perpkit.venue.instruments import Instrument
+from perpkit.venue.listing import Listing, listing
+from perpkit.venue.shocks import Shocks, shocks
 
 _STRESS_RECENT_MS = 2 * HOUR_MS
 _STRESS_ORDINARY_MS = 7 * DAY_MS
@@ -52,14 +54,6 @@ class Ticker:
 
 
 @dataclass(frozen=True)
-class _Stopped:
-    time: int
-
-    def now(self) -> int:
-        return self.time
-
-
-@dataclass(frozen=True)
 class Premium:
     """:param funding_rate: of the last settlement, 0 before the first"""
 
@@ -70,15 +64,18 @@ class Premium:
 
 
 class Market:
-    """Reads `history` at the time of `clock`; the state of the market is those two and `seed`."""
+    """Reads `history` at the time of `clock`, disturbed by `faults`; `seed` makes the books."""
 
-    def __init__(self, history: History, clock: Clock, seed: int = 0) -> None:
+    def __init__(
+        self, history: History, clock: Clock, seed: int = 0, faults: FaultPlan | None = None
+    ) -> None:
         """:raises ValueError: when some pair has no candles yet, or none any more"""
         if not history.start <= clock.now() < history.end:
             span, now = f"{_iso(history.start)} to {_iso(history.end)}", _iso(clock.now())
             raise ValueError(f"the time must lie where all pairs have candles, {span}, got {now}")
         self._history = history
-        self._clock = clock
+        self.clock = clock
+        self.faults = FaultPlan() if faults is None else faults
         self._seed = seed
         self._stress: dict[str, tuple[int, float]] = {}
 
@@ -87,14 +84,19 @@ class Market:
         return list(self._history.pairs)
 
     def now(self) -> int:
-        return self._clock.now()
+        return self.clock.now()
+
+    def server_time(self) -> int:
+        """What the exchange takes the time to be, ms: a fault may have moved its clock."""
+        now = self.now()
+        skew = self.faults.active(FaultKind.CLOCK_SKEW, None, now)
+        return now if skew is None else now + int(skew.number("ms"))
 
     def instrument(self, symbol: str) -> Instrument:
         return self._pair(symbol).instrument
 
-    def listed(self, symbol: str) -> int:
-        """Opening time of the first candle, ms."""
-        return self._pair(symbol).start
+    def listing(self, symbol: str) -> Listing:
+        return listing(self.faults, symbol, self._pair(symbol).start, self.now())
 
     def candles(
         self,
@@ -113,9 +115,10 @@ class Market:
         :raises VenueError: for an unknown symbol or interval
         """
         pair, now = self._pair(symbol), self.now()
-        series = _series(pair, kind, interval)
+        series = tape.series(pair, kind, interval)
+        over = self._shocks(symbol, kind)
         closed = int(series.time.searchsorted(now - INTERVALS_MS[interval], side="right"))
-        forming = _forming(pair, kind, interval, now)
+        forming = tape.forming(pair, kind, interval, now, over)
         known = closed + len(forming)
         first = 0 if start is None else int(series.time.searchsorted(start))
         last = known
@@ -124,7 +127,7 @@ class Market:
         if start is None:
             first = max(first, last - limit)
         last = min(last, first + limit)
-        rows = series[first : min(last, closed)]
+        rows = tape.closed(pair, kind, interval, series[first : min(last, closed)], over)
         return joined(rows, forming) if first <= closed < last else rows
 
     def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
@@ -136,7 +139,7 @@ class Market:
     def as_of(self, time: int) -> Market:
         """The same market as it stood at an earlier time."""
         view = copy(self)
-        view._clock = _Stopped(min(time, self.now()))
+        view.clock = VirtualClock(min(time, self.now()))
         return view
 
     def turns(self, symbol: str, since: int, until: int) -> list[int]:
@@ -145,6 +148,9 @@ class Market:
         offsets = [int(ms * part) for part in TURNING_POINTS]
         first = bucket_start(since, ms)
         times = [t + offset for t in range(first, until, ms) for offset in offsets]
+        over = self._shocks(symbol, Kind.LAST)
+        if over is not None:
+            times = sorted({*times, *over.times.tolist()})
         return [time for time in times if since < time < until]
 
     def ticker(self, symbol: str) -> Ticker:
@@ -167,17 +173,33 @@ class Market:
         )
 
     def book(self, symbol: str, levels: int) -> Book:
-        """It changes every second."""
-        second = self.now() // 1000
-        ticker = self.ticker(symbol)
-        return make_book(
-            self.instrument(symbol),
+        """It changes every second, unless faults keep it, empty it or pull it apart."""
+        made = self.book_time(symbol)
+        if made < self.now():
+            return self.as_of(made).book(symbol, levels)
+        instrument, ticker = self.instrument(symbol), self.ticker(symbol)
+        book = make_book(
+            instrument,
             ticker.last,
             turnover=ticker.turnover,
             stress=self.stress(symbol),
             levels=levels,
-            rng=np.random.default_rng([self._seed, crc32(symbol.encode()), second]),
+            rng=np.random.default_rng([self._seed, crc32(symbol.encode()), made // 1000]),
         )
+        wide = self.faults.active(FaultKind.WIDE_SPREAD, symbol, made)
+        if wide is not None:
+            book = widened(book, instrument, wide.number("factor"))
+        empty = self.faults.active(FaultKind.EMPTY_BOOK, symbol, made)
+        if empty is not None:
+            side = empty.text("side")
+            book = emptied(book, bids=side != "asks", asks=side != "bids")
+        return book
+
+    def book_time(self, symbol: str) -> int:
+        """When the book that is shown was made, ms: now, or before it went stale."""
+        now = self.now()
+        stale = self.faults.active(FaultKind.STALE_BOOK, symbol, now)
+        return now if stale is None else max(stale.since - 1, self._history.start)
 
     def stress(self, symbol: str) -> float:
         """Volatility of the last two hours as a multiple of the last week's."""
@@ -197,12 +219,17 @@ class Market:
     def premium(self, symbol: str) -> Premium:
         pair, now = self._pair(symbol), self.now()
         settled = self.funding(symbol, limit=1)
+        # The schedule is public: intervals change over the years, and where times are relabelled.
+        ahead = int(pair.funding.time.searchsorted(now, side="right"))
         hours = pair.instrument.funding_hours * HOUR_MS
+        following = now // hours * hours + hours
+        if ahead < len(pair.funding.time):
+            following = int(pair.funding.time[ahead])
         return Premium(
             self.price(symbol, Kind.MARK),
             self.price(symbol, Kind.INDEX),
             float(settled.rate[-1]) if len(settled.rate) else 0.0,
-            now // hours * hours + hours,
+            following,
         )
 
     def funding(
@@ -217,10 +244,11 @@ class Market:
         """Mark price when the clock stood at each of `times`, to the finest closed candle."""
         pair = self._pair(symbol)
         finest = pair.finest(Kind.MARK, int(times[0]) if len(times) else None)
-        series = _series(pair, Kind.MARK, finest)
+        series = tape.series(pair, Kind.MARK, finest)
+        over = self._shocks(symbol, Kind.MARK)
         rows = series.time.searchsorted(times - INTERVALS_MS[finest], side="right") - 1
         out: Floats = np.where(rows < 0, series.open[0], series.close[np.maximum(rows, 0)])
-        return out
+        return out if over is None else out * over.at(times)
 
     def readings(
         self,
@@ -247,6 +275,9 @@ class Market:
         values: Floats = getattr(positioning, what)[rows]
         return grid, values
 
+    def _shocks(self, symbol: str, kind: Kind) -> Shocks | None:
+        return shocks(self.faults.of(*PRICE_KINDS, symbol=symbol), kind)
+
     def _window(self, time: Times, start: int | None, end: int | None, limit: int) -> slice:
         now = self.now()
         last = int(time.searchsorted(now if end is None else min(end, now), side="right"))
@@ -270,24 +301,3 @@ def _known_interval(interval: str) -> int:
     if interval not in INTERVALS_MS:
         raise invalid_interval()
     return INTERVALS_MS[interval]
-
-
-def _series(pair: PairHistory, kind: Kind, interval: str) -> Candles:
-    try:
-        return pair.candles(kind, interval)
-    except ValueError as error:
-        raise invalid_interval() from error
-
-
-def _forming(pair: PairHistory, kind: Kind, interval: str, now: int) -> Candles:
-    """The candle being formed, one row; none where the history has none at this time."""
-    opened = bucket_start(now, INTERVALS_MS[interval])
-    for source in (pair.finest(kind, now), interval):
-        series = _series(pair, kind, source)
-        first = int(series.time.searchsorted(opened))
-        current = int(series.time.searchsorted(now, side="right")) - 1
-        if current >= first:
-            fraction = min(1.0, (now - int(series.time[current])) / INTERVALS_MS[source])
-            part = part_of(series[current : current + 1], fraction)
-            return resample(joined(series[first:current], part), INTERVALS_MS[interval])
-    return series[:0]

@@ -52,7 +52,7 @@ def _add_exchange(router: APIRouter, market: Market) -> None:
 
     @router.get("/fapi/v1/time")
     async def time() -> dict[str, int]:
-        return {"serverTime": market.now()}
+        return {"serverTime": market.server_time()}
 
     @router.get("/fapi/v1/exchangeInfo")
     async def exchange_info() -> dict[str, Any]:

@@ -11,10 +11,10 @@ from perpkit.venue.candles import Candles, Kind
 from perpkit.venue.errors import VenueError
 from perpkit.venue.history import Funding
 from perpkit.venue.instruments import Instrument
+from perpkit.venue.listing import Listing
 from perpkit.venue.market import Market
 from perpkit.venue.perpetual import INTEREST_8H
 
-_NEVER_DELIVERED = 4133404800000
 _TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
 _ORDER_TYPES = (
     "LIMIT",
@@ -30,7 +30,7 @@ _ORDER_TYPES = (
 def exchange_info(market: Market) -> dict[str, Any]:
     return {
         "timezone": "UTC",
-        "serverTime": market.now(),
+        "serverTime": market.server_time(),
         "futuresType": "U_MARGINED",
         "rateLimits": [
             _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
@@ -39,7 +39,7 @@ def exchange_info(market: Market) -> dict[str, Any]:
         ],
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [_symbol(market.instrument(s), market.listed(s)) for s in market.symbols],
+        "symbols": [_symbol(market.instrument(s), market.listing(s)) for s in market.symbols],
     }
 
 
@@ -47,14 +47,14 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, 
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _symbol(instrument: Instrument, listed: int) -> dict[str, Any]:
+def _symbol(instrument: Instrument, stands: Listing) -> dict[str, Any]:
     return {
         "symbol": instrument.symbol,
         "pair": instrument.symbol,
         "contractType": "PERPETUAL",
-        "deliveryDate": _NEVER_DELIVERED,
-        "onboardDate": listed,
-        "status": "TRADING",
+        "deliveryDate": stands.delivery,
+        "onboardDate": stands.onboard,
+        "status": stands.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": instrument.base,
@@ -190,9 +190,11 @@ def ticker_price(market: Market, symbol: str) -> dict[str, Any]:
 
 
 def book_ticker(market: Market, symbol: str) -> dict[str, Any]:
-    top = _levels(market.instrument(symbol), market.book(symbol, 1))
-    (bid, bid_size), (ask, ask_size) = top["bids"][0], top["asks"][0]
-    now = market.now()
+    instrument = market.instrument(symbol)
+    top = _levels(instrument, market.book(symbol, 1))
+    nothing = [price_text(instrument, 0.0), quantity_text(instrument, 0.0)]
+    (bid, bid_size), (ask, ask_size) = ((top[side] or [nothing])[0] for side in ("bids", "asks"))
+    now = market.book_time(symbol)
     return {
         "symbol": symbol,
         "bidPrice": bid,
@@ -205,7 +207,7 @@ def book_ticker(market: Market, symbol: str) -> dict[str, Any]:
 
 
 def depth(market: Market, symbol: str, levels: int) -> dict[str, Any]:
-    now = market.now()
+    now = market.book_time(symbol)
     sides = _levels(market.instrument(symbol), market.book(symbol, levels))
     return {"lastUpdateId": now // 1000, "E": now, "T": now, **sides}
 

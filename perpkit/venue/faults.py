@@ -1,0 +1,277 @@
+"""What goes wrong, where and when: a plan that is evaluated, not carried out.
+
+Faults of requests are carried out by `injection`, those of the market by `market.Market`, those of
+orders and accounts by the trading routes, which ask `FaultPlan.active` or `FaultPlan.strike`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+Value = float | str
+
+
+class FaultKind(StrEnum):
+    # of requests
+    LATENCY = "latency"
+    TIMEOUT = "timeout"  # no answer until the client gives up
+    RESET = "reset"  # connection reset before the request is read
+    TRUNCATED = "truncated"  # the connection ends within the body
+    MALFORMED = "malformed"  # a whole answer that is not JSON
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    BANNED = "banned"
+    MAINTENANCE = "maintenance"
+    RESPONSE_LOST = "response_lost"  # carried out, but the answer never arrives
+    # of the market
+    CLOCK_SKEW = "clock_skew"
+    STALE_BOOK = "stale_book"
+    EMPTY_BOOK = "empty_book"
+    WIDE_SPREAD = "wide_spread"
+    PRICE_GAP = "price_gap"
+    FLASH_CRASH = "flash_crash"
+    SYMBOL_STATUS = "symbol_status"
+    DELISTING = "delisting"  # announced at `since`, delivered at `until`
+    # of orders and accounts
+    STUCK_ORDERS = "stuck_orders"
+    SLOW_FILLS = "slow_fills"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_CANCELLED = "order_cancelled"
+    LIQUIDATION = "liquidation"
+    PERMISSION_REMOVED = "permission_removed"
+
+
+_K = FaultKind
+REQUEST_KINDS = frozenset(list(_K)[: list(_K).index(_K.CLOCK_SKEW)])
+ORDER_KINDS = frozenset(list(_K)[list(_K).index(_K.STUCK_ORDERS) :])
+PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
+# Ending is part of what they mean.
+_ENDING = frozenset({_K.FLASH_CRASH, _K.DELISTING})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number in [low, high], or one of `choices`."""
+
+    default: Value
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[Value, ...] = ()
+
+    def check(self, name: str, value: object) -> None:
+        """:raises ValueError: naming the parameter, the value and what is allowed"""
+        if self.choices:
+            if value not in self.choices:
+                allowed = ", ".join(map(str, self.choices))
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+        elif isinstance(value, bool | str) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+        elif not self.low <= value <= self.high:
+            raise ValueError(f"{name} must be {self.low:g} to {self.high:g}, got {value:g}")
+
+
+_CHANGE = Parameter(-0.1, low=-0.99, high=10.0)
+_MARK_SHARE = Parameter(1.0, low=0.0, high=1.0)
+_RETRY_AFTER = Parameter(30, low=1, high=3 * 86_400)
+_DAY_MS = 86_400_000
+PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
+    {
+        # Real ms, whatever the venue's clock: it is the client that waits.
+        _K.LATENCY: {
+            "ms": Parameter(1000, high=120_000),
+            "jitter_ms": Parameter(0, high=120_000),
+        },
+        _K.TIMEOUT: {"at_most_ms": Parameter(30_000, low=1, high=300_000)},
+        _K.SERVER_ERROR: {
+            "status": Parameter(503, choices=(500, 502, 503, 504)),
+            "executed": Parameter("no", choices=("no", "yes")),
+        },
+        _K.RATE_LIMITED: {"retry_after_s": _RETRY_AFTER},
+        _K.BANNED: {"retry_after_s": _RETRY_AFTER},
+        # Silence before the connection breaks: longer than the client's time-out, it sees that.
+        _K.RESPONSE_LOST: {"after_ms": Parameter(0, high=300_000)},
+        _K.CLOCK_SKEW: {"ms": Parameter(5000, low=-_DAY_MS, high=_DAY_MS)},
+        _K.EMPTY_BOOK: {"side": Parameter("both", choices=("both", "bids", "asks"))},
+        # Times the distance of each level from the middle.
+        _K.WIDE_SPREAD: {"factor": Parameter(50, low=1, high=10_000)},
+        # `mark_share`: how much of the move mark and index follow.
+        _K.PRICE_GAP: {"change": _CHANGE, "mark_share": _MARK_SHARE},
+        # `recovery`: share of the move that is undone by `until`.
+        _K.FLASH_CRASH: {
+            "change": _CHANGE,
+            "recovery": Parameter(1.0, low=0.0, high=1.0),
+            "mark_share": _MARK_SHARE,
+        },
+        _K.SYMBOL_STATUS: {
+            "status": Parameter(
+                "CLOSE", choices=("PENDING_TRADING", "PRE_SETTLE", "SETTLING", "CLOSE")
+            )
+        },
+        # The most of an order that fills at a time.
+        _K.SLOW_FILLS: {"share": Parameter(0.1, low=0.001, high=1.0)},
+        _K.PERMISSION_REMOVED: {"permission": Parameter("trade", choices=("trade", "read", "ip"))},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong for a while.
+
+    :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"
+    :param symbol: "BTCUSDT"; None for every symbol
+    :param since: ms on the venue's clock, inclusive
+    :param until: ms, exclusive; None for good
+    :param probability: that it strikes a request or order in its way
+    :param times: it is over after striking so often; None for no such end
+    :param parameters: of the kind, see `PARAMETERS`; defaults where left out
+    :raises ValueError: naming the field, the value and what is allowed
+    """
+
+    kind: FaultKind
+    endpoint: str = "*"
+    symbol: str | None = None
+    since: int = 0
+    until: int | None = None
+    probability: float = 1.0
+    times: int | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = PARAMETERS.get(self.kind, {})
+        for name, value in self.parameters.items():
+            if name not in known:
+                allowed = ", ".join(known) or "none"
+                raise ValueError(f"parameters of {self.kind} are {allowed}, got {name!r}")
+            known[name].check(name, value)
+        if not 0 < self.probability <= 1:
+            raise ValueError(f"probability must be above 0 and at most 1, got {self.probability:g}")
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times must be at least 1, got {self.times}")
+        if self.until is not None and self.until <= self.since:
+            raise ValueError(f"until must be after since ({self.since}), got {self.until}")
+        if self.until is None and self.kind in _ENDING:
+            raise ValueError(f"until must be given for {self.kind}")
+        if self.kind not in REQUEST_KINDS:
+            if self.endpoint != "*":
+                raise ValueError(f"endpoint means nothing to {self.kind}, got {self.endpoint!r}")
+            if self.kind not in ORDER_KINDS and (self.probability < 1 or self.times):
+                raise ValueError(f"{self.kind} is a state: it has neither probability nor times")
+
+    def number(self, name: str) -> float:
+        return float(self._value(name))
+
+    def text(self, name: str) -> str:
+        return str(self._value(name))
+
+    def _value(self, name: str) -> Value:
+        return self.parameters.get(name, PARAMETERS[self.kind][name].default)
+
+    def at(self, now: int) -> bool:
+        return self.since <= now and (self.until is None or now < self.until)
+
+    def concerns(self, symbol: str | None) -> bool:
+        return self.symbol is None or self.symbol == symbol
+
+    def reaches(self, kind: FaultKind, symbol: str | None, now: int) -> bool:
+        return self.kind is kind and self.at(now) and self.concerns(symbol)
+
+    def meets(self, method: str, path: str) -> bool:
+        if self.endpoint == "*":
+            return True
+        return fnmatchcase(f"{method} {path}" if " " in self.endpoint else path, self.endpoint)
+
+
+class FaultPlan:
+    """Faults by id, in the order they were added. The same seed and questions, the same answers."""
+
+    def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
+        self._seed = seed
+        self._faults: dict[str, Fault] = {}
+        self._tries: dict[str, int] = {}
+        self._strikes: dict[str, int] = {}
+        self._added = 0
+        for fault in faults:
+            self.add(fault)
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def __iter__(self) -> Iterator[tuple[str, Fault]]:
+        return iter(list(self._faults.items()))
+
+    def __getitem__(self, name: str) -> Fault:
+        """:raises KeyError: for an id that is not in the plan"""
+        return self._faults[name]
+
+    def add(self, fault: Fault) -> str:
+        """Its id."""
+        self._added += 1
+        name = f"f{self._added}"
+        self._faults[name] = fault
+        self._tries[name] = self._strikes[name] = 0
+        return name
+
+    def remove(self, name: str) -> Fault:
+        """:raises KeyError: for an id that is not in the plan"""
+        return self._faults.pop(name)
+
+    def strikes(self, name: str) -> int:
+        """How often it has struck."""
+        return self._strikes[name]
+
+    def of(self, *kinds: FaultKind, symbol: str | None) -> list[Fault]:
+        """Faults of these kinds that concern `symbol`, at any time."""
+        return [f for f in self._faults.values() if f.kind in kinds and f.concerns(symbol)]
+
+    def active(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
+        """The first that is on at `now`, whatever its probability."""
+        for name, fault in self._faults.items():
+            if fault.reaches(kind, symbol, now) and not self._spent(name, fault):
+                return fault
+        return None
+
+    def strike(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
+        """The first that is on and whose dice say so. Each call is one order in its way."""
+        for name, fault in self._faults.items():
+            if fault.reaches(kind, symbol, now) and self._draw(name, fault):
+                return fault
+        return None
+
+    def striking(
+        self, method: str, path: str, symbol: str | None, now: int
+    ) -> tuple[list[Fault], Fault | None]:
+        """What happens to a request: all latencies, and the first other fault that strikes."""
+        delays: list[Fault] = []
+        for name, fault in self._faults.items():
+            if (
+                fault.kind in REQUEST_KINDS
+                and fault.at(now)
+                and fault.concerns(symbol)
+                and fault.meets(method, path)
+                and self._draw(name, fault)
+            ):
+                if fault.kind is not FaultKind.LATENCY:
+                    return delays, fault
+                delays.append(fault)
+        return delays, None
+
+    def _spent(self, name: str, fault: Fault) -> bool:
+        return fault.times is not None and self._strikes[name] >= fault.times
+
+    def _draw(self, name: str, fault: Fault) -> bool:
+        if self._spent(name, fault):
+            return False
+        if fault.probability < 1:
+            # A stream for each fault: other traffic does not change what happens to this one's.
+            self._tries[name] += 1
+            dice = random.Random(f"{self._seed}/{name}/{self._tries[name]}")  # noqa: S311
+            if dice.random() >= fault.probability:
+                return False
+        self._strikes[name] += 1
+        return True
