@@ -35,7 +35,10 @@ def account_router(exchange: Exchange, server_time: Callable[[], int]) -> APIRou
                     trading=trading,
                 )
                 now = exchange.catch_up(parameters.optional("symbol"))
-                return handler(account, parameters, now)
+                try:
+                    return handler(account, parameters, now)
+                finally:
+                    exchange.checker.observe(exchange.engine, now)
 
             for path in paths:
                 router.add_api_route(path, endpoint, methods=[method])

@@ -10,16 +10,20 @@ from decimal import Decimal
 
 from perpkit.venue.candles import Kind
 from perpkit.venue.engine import Contract, Depth, Engine, bundled_brackets
+from perpkit.venue.invariants import Checker, Limits
 from perpkit.venue.market import Market
 
 BOOK_LEVELS = 100
 
 
 class Exchange:
-    """:param market: what is traded; every symbol of it becomes a contract of the engine"""
+    """:param market: what is traded; every symbol of it becomes a contract of the engine
+    :param limits: what the invariants allow
+    """
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, limits: Limits | None = None) -> None:
         self.market = market
+        self.checker = Checker(limits or Limits())
         instruments = map(market.instrument, market.symbols)
         self.engine = Engine(
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
@@ -39,6 +43,7 @@ class Exchange:
         if symbol is not None and symbol in self._reached:
             self._show(symbol, now)
             self._reached[symbol] = now
+        self.checker.observe(self.engine, now)
         return now
 
     def _busy(self) -> list[str]:

@@ -1,0 +1,154 @@
+"""What must always hold on the venue, whoever trades on it: checked at every look at an account.
+
+A breach is recorded once, when it begins to be one, and says who, what and for how long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from perpkit.venue.engine import Account, Algo, Engine, OrderType, Position, Side
+
+CENT = Decimal("0.01")
+STOPS = (OrderType.STOP, OrderType.STOP_MARKET, OrderType.TRAILING_STOP_MARKET)
+
+
+class Invariant(StrEnum):
+    PROTECTED = "protected"  # every position has a live stop that closes all of it
+    WITHIN_LIMITS = "within_limits"  # no position above the notional or leverage allowed
+    CONSERVED = "conserved"  # wallet == what it began with + its incomes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """:param unprotected_ms: how long a position may be without its stop
+    :param notional: of one position at mark price, USDT; None for no limit
+    :param leverage: of one position; None for no limit
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    unprotected_ms: int = 15_000
+    notional: Decimal | None = None
+    leverage: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("unprotected_ms", "notional", "leverage"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Breach:
+    """:param at: when it was seen, ms"""
+
+    invariant: Invariant
+    api_key: str
+    symbol: str
+    at: int
+    detail: str
+
+
+def uncovered(position: Position, algos: list[Algo]) -> Decimal:
+    """The part of a position that no live, reduce-only stop would close; never negative."""
+    closing = Side.SELL if position.amount > 0 else Side.BUY
+    stops = [
+        algo
+        for algo in algos
+        if algo.is_open
+        and algo.type in STOPS
+        and algo.side is closing
+        and algo.position_side is position.side
+        and (algo.reduce_only or algo.close_position or position.side != "BOTH")
+    ]
+    if any(stop.close_position for stop in stops):
+        return Decimal(0)
+    return max(Decimal(0), abs(position.amount) - sum((s.quantity for s in stops), Decimal(0)))
+
+
+@dataclass
+class _Books:
+    """:param expected: what the wallet should hold after `entries` incomes"""
+
+    expected: Decimal
+    entries: int = 0
+
+
+@dataclass
+class Checker:
+    """Remembers since when positions have been without their stop, and what has been breached."""
+
+    limits: Limits = field(default_factory=Limits)
+    breaches: list[Breach] = field(default_factory=list)
+    _books: dict[str, _Books] = field(default_factory=dict)
+    _covered_at: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _bare_since: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _said: set[tuple[str, ...]] = field(default_factory=set)
+
+    def observe(self, engine: Engine, now: int) -> None:
+        """Look at every account as it is at `now`, ms."""
+        for account in engine.accounts:
+            self._conserved(account, now)
+            for holding in account.holdings.values():
+                for position in holding.positions.values():
+                    self._protected(
+                        account, holding.symbol, position, [*holding.algos.values()], now
+                    )
+                self._within_limits(engine, account, holding.symbol, now)
+
+    def _conserved(self, account: Account, now: int) -> None:
+        books = self._books.get(account.api_key)
+        if books is None:
+            incomes = sum((income.amount for income in account.incomes), Decimal(0))
+            books = self._books[account.api_key] = _Books(account.wallet - incomes)
+        for income in account.incomes[books.entries :]:
+            books.expected += income.amount
+        books.entries = len(account.incomes)
+        missing = account.wallet - books.expected
+        if abs(missing) >= CENT:
+            detail = f"wallet is off by {missing} USDT"
+            self._record(Invariant.CONSERVED, account, "", now, detail, str(missing))
+
+    def _protected(
+        self, account: Account, symbol: str, position: Position, algos: list[Algo], now: int
+    ) -> None:
+        key = (account.api_key, symbol, str(position.side))
+        bare = uncovered(position, algos) if position.amount else Decimal(0)
+        if not bare:
+            self._covered_at[key] = now
+            self._bare_since.pop(key, None)
+            return
+        # Seen only now, but bare since it was opened, or since its stop was last seen.
+        began = max(position.updated, self._covered_at.get(key, 0))
+        since = self._bare_since.setdefault(key, began)
+        if now - since > self.limits.unprotected_ms:
+            self._record(
+                Invariant.PROTECTED,
+                account,
+                symbol,
+                now,
+                f"{bare} of {position.amount} without a stop for {(now - since) / 1000:.1f} s",
+                str(since),
+            )
+
+    def _within_limits(self, engine: Engine, account: Account, symbol: str, now: int) -> None:
+        limits = self.limits
+        for view in engine.positions(account, symbol):
+            if not view.amount:
+                continue
+            if limits.notional is not None and abs(view.notional) > limits.notional:
+                detail = f"notional {abs(view.notional):.2f} USDT is above {limits.notional}"
+                self._record(Invariant.WITHIN_LIMITS, account, symbol, now, detail, "notional")
+            if limits.leverage is not None and view.leverage > limits.leverage:
+                detail = f"leverage {view.leverage} is above {limits.leverage}"
+                self._record(Invariant.WITHIN_LIMITS, account, symbol, now, detail, "leverage")
+
+    def _record(
+        self, invariant: Invariant, account: Account, symbol: str, now: int, detail: str, once: str
+    ) -> None:
+        key = (invariant, account.api_key, symbol, once)
+        if key not in self._said:
+            self._said.add(key)
+            self.breaches.append(Breach(invariant, account.api_key, symbol, now, detail))
