@@ -120,7 +120,9 @@ class Engine:
     # Orders
 
     def place_order(self, account: Account, new: NewOrder, now: int) -> Order:
-        return matching.place(self._state, account, new, now)
+        order = matching.place(self._state, account, new, now)
+        liquidation.cover_debt(self._state, account, new.symbol, now)
+        return order
 
     def cancel_order(
         self, account: Account, symbol: str, now: int, *, order_id: int = 0, client_id: str = ""

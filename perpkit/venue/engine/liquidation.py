@@ -32,12 +32,25 @@ def liquidate(state: State, symbol: str, now: int) -> None:
     """Every position, and every cross account, that the new mark price of `symbol` has undone."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
-        if holding is None or not any(holding.held()):
+        if holding is None:
             continue
-        if holding.isolated:
-            _liquidate_isolated(state, account, holding, now)
-        else:
-            _liquidate_cross(state, account, now)
+        if any(holding.held()):
+            if holding.isolated:
+                _liquidate_isolated(state, account, holding, now)
+            else:
+                _liquidate_cross(state, account, now)
+        cover_debt(state, account, symbol, now)
+
+
+def cover_debt(state: State, account: Account, symbol: str, now: int) -> None:
+    """The insurance fund pays what an account without cross positions still owes."""
+    owed = -account.cross_wallet
+    if owed > 0 and not _cross_positions(account):
+        ledger.record(state, account, IncomeKind.INSURANCE_CLEAR, owed, symbol, now)
+
+
+def _cross_positions(account: Account) -> list[tuple[Holding, Position]]:
+    return [(h, p) for h in account.holdings.values() if not h.isolated for p in h.held()]
 
 
 def _liquidate_isolated(state: State, account: Account, holding: Holding, now: int) -> None:
@@ -52,16 +65,8 @@ def _liquidate_isolated(state: State, account: Account, holding: Holding, now: i
 
 def _liquidate_cross(state: State, account: Account, now: int) -> None:
     """One position after another, that with the greatest maintenance margin first, until enough."""
-    while True:
+    while held := _cross_positions(account):
         balance = balance_of(state, account)
-        held = [(h, p) for h in account.holdings.values() if not h.isolated for p in h.held()]
-        if not held:
-            # The positions are gone; the insurance fund makes up for a debt.
-            if balance.cross_wallet < 0:
-                cover = -balance.cross_wallet
-                record, kind = ledger.record, IncomeKind.INSURANCE_CLEAR
-                record(state, account, kind, cover, "", now)
-            return
         if balance.cross_margin_balance > balance.cross_maintenance:
             return
         for holding in account.holdings.values():

@@ -129,15 +129,30 @@ def test_the_largest_cross_position_goes_first_and_the_rest_may_stay():
     assert desk.user.wallet == 0
 
 
-def test_a_debt_of_a_cross_account_is_made_up_for():
-    """A gap takes both positions beyond what there was."""
+@pytest.mark.parametrize("kind", ["stop", "order"])
+def test_the_insurance_fund_pays_the_debt_of_a_cross_account(kind):
+    """A gap: the position is closed in the book, for more than there was."""
+    desk = opened("BUY", isolated=False, wallet=200)
+    if kind == "stop":
+        desk.algo("SELL", "STOP_MARKET", 10, 90, reduce_only=True)
+        desk.price(50, book=at(50))
+    else:
+        desk.price("80.4", book=at("80.4"))
+        desk.price("80.4", book=at(79))
+        desk.order("SELL", 10)
+    assert (desk.amount, desk.user.wallet) == (0, 0)
+    assert desk.incomes("INSURANCE_CLEAR")[-1] > 0
+    assert not any(o.client_id.startswith("autoclose-") for o in desk.user.orders.values())
+
+
+def test_a_gap_takes_a_cross_account_and_no_more():
     desk = Desk(300, leverage=10)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         desk.price(100, symbol=symbol, book=at(100))
         desk.order("BUY", 10, symbol=symbol)
     desk.price(95, mark=95, symbol="ETHUSDT", book=at(95))
     desk.price(40, mark=40, book=Depth())
-    assert desk.user.wallet >= 0
+    assert desk.user.wallet == 0
     assert not desk.engine.positions(desk.user)
 
 

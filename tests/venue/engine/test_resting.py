@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from perpkit.venue.engine import Depth
+from perpkit.venue.book import make_book
+from perpkit.venue.engine import Contract, Depth
 from perpkit.venue.errors import VenueError
-from tests.venue.engine.desk import Desk, dec, depth
+from perpkit.venue.instruments import Instrument
+from tests.venue.engine.desk import BRACKETS, Desk, dec, depth
 
 
 @pytest.fixture
@@ -135,3 +138,20 @@ def test_an_entry_order_outlives_the_position(desk):
     more = desk.order("BUY", 1, 99)
     desk.order("SELL", 1)
     assert more.is_open
+
+
+@pytest.mark.parametrize(("tick", "last"), [(0.1, 60_000.0), (0.0001, 0.6123), (0.01, 87.65)])
+def test_a_book_of_the_market_becomes_a_depth_on_the_grids(tick, last):
+    instrument = Instrument("BTC", tick, 0.001)
+    contract = Contract.of(instrument, BRACKETS)
+    made = make_book(
+        instrument, last, turnover=1e9, stress=2.0, levels=50, rng=np.random.default_rng(5)
+    )
+    shown = Depth.of(contract, made)
+    for levels, prices, sizes in (
+        (shown.bids, made.bid_prices, made.bid_sizes),
+        (shown.asks, made.ask_prices, made.ask_sizes),
+    ):
+        assert [float(p) for p, _ in levels] == pytest.approx(prices.tolist(), rel=1e-12)
+        assert [float(q) for _, q in levels] == pytest.approx(sizes.tolist(), rel=1e-12)
+        assert all(p % contract.tick == 0 and q % contract.step == 0 for p, q in levels)

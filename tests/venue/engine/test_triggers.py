@@ -225,6 +225,13 @@ def test_close_position_ends_with_the_position_and_reduce_only_waits(desk):
     assert (empty.status, empty.order) == ("EXPIRED", None)
 
 
+def test_one_stop_may_close_what_another_was_to_close(desk):
+    first = desk.algo("SELL", "STOP_MARKET", 5, 95, reduce_only=True)
+    second = desk.algo("SELL", "STOP_MARKET", None, 95, close_position=True)
+    desk.price(94)
+    assert (first.status, second.status, second.triggered) == ("FINISHED", "EXPIRED", 0)
+
+
 def test_close_position_in_hedge_mode_is_for_its_side():
     desk = Desk()
     desk.engine.set_position_mode(desk.user, hedge=True)
