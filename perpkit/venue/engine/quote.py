@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import numpy as np
+
 from perpkit.venue.book import Book
+from perpkit.venue.candles import Floats
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.orders import Side
 
@@ -22,14 +25,16 @@ class Depth:
 
     @classmethod
     def of(cls, contract: Contract, book: Book) -> Depth:
-        def levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
-            pairs = zip(prices, sizes, strict=True)
-            return tuple((contract.price(p), contract.quantity(q)) for p, q in pairs)
+        """:param book: on the grids of the contract but for the last bits of its floats"""
 
-        return cls(
-            levels(book.bid_prices.tolist(), book.bid_sizes.tolist()),
-            levels(book.ask_prices.tolist(), book.ask_sizes.tolist()),
-        )
+        def on_grid(values: Floats, grid: Decimal) -> list[Decimal]:
+            return [grid * n for n in np.rint(values / float(grid)).astype(np.int64).tolist()]
+
+        def levels(prices: Floats, sizes: Floats) -> tuple[Level, ...]:
+            pairs = on_grid(prices, contract.tick), on_grid(sizes, contract.step)
+            return tuple(zip(*pairs, strict=True))
+
+        return cls(levels(book.bid_prices, book.bid_sizes), levels(book.ask_prices, book.ask_sizes))
 
     def resting(self, side: Side, price: Decimal) -> Decimal:
         """Quantity that stands on `side` at exactly this price."""
