@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
+from perpkit.venue.injection import Wait
 from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
+from perpkit.venue.rate_limits import Limiter
+from perpkit.venue.request_log import RequestLog
+from perpkit.venue.traffic import CONTROL, Traffic
 
 
-def create_app(market: Market) -> FastAPI:
-    """An application that serves `market` under the paths of USD-M futures."""
+def create_app(
+    market: Market,
+    *,
+    limiter: Limiter | None = None,
+    log: RequestLog | None = None,
+    wait: Wait = asyncio.sleep,
+) -> FastAPI:
+    """An application that serves `market` under the paths of USD-M futures.
+
+    :param limiter: by default one that counts and refuses nobody
+    :param wait: how latency and silence pass, in seconds
+    """
+    limiter = limiter or Limiter(enforced=False)
+    log = log or RequestLog()
     app = FastAPI(title="Perpkit venue", openapi_url=None)
     app.include_router(market_router(market))
+    app.mount(CONTROL, create_control(market, limiter, log))
+    app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
     app.add_exception_handler(VenueError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_path)

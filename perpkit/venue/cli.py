@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perpkit.venue.candles import DAY_MS
+from perpkit.venue.clock import Clock, SystemClock, VirtualClock, iso_date
 
 if TYPE_CHECKING:
     from perpkit.venue.market import Market
 
-# Kept beyond the present, to be revealed as time passes.
-_SYNTHETIC_MARGIN_DAYS = 30
-_REPLAY_MARGIN_DAYS = 1
+
+class ClockKind(StrEnum):
+    SYSTEM = "system"
+    VIRTUAL = "virtual"
 
 
 def venue(
@@ -33,6 +36,16 @@ def venue(
     as_of: Annotated[
         str | None,
         typer.Option(help="With --datadir: keep its dates, begin at this time (ISO, UTC)."),
+    ] = None,
+    clock: Annotated[
+        ClockKind, typer.Option(help="The machine's, or one that only the control API advances.")
+    ] = ClockKind.SYSTEM,
+    start_at: Annotated[
+        str | None,
+        typer.Option(help="With --clock virtual: the time it shows at first (ISO, UTC)."),
+    ] = None,
+    relabel: Annotated[
+        str | None, typer.Option(help="Serve coarse candles as fine ones, such as 1h:1m.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic market.")] = 1,
     days: Annotated[int, typer.Option(min=1, help="Synthetic history before now.")] = 90,
@@ -51,33 +64,65 @@ def venue(
     overlay: Annotated[
         Path | None, typer.Option(help="Write the Freqtrade config that leads here.")
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="HTTPS, so that ccxt maps errors as on the exchange.")
+    ] = False,
+    rate_limits: Annotated[
+        bool, typer.Option("--rate-limits", help="Refuse what is over the exchange's limits.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="Append every request to this file (JSON lines).")
+    ] = None,
 ) -> None:
     """Serve a simulated Binance USD-M market to stock Freqtrade, or write it to disk."""
     names = pairs.replace(",", " ").split()
     try:
         if write_datadir is not None:
-            first, end = _span(days, start)
+            first, end = _span(days, start, SystemClock().now())
             _write(
                 write_datadir, timeframes.replace(",", " ").split(), seed, first, end, base, names
             )
-        elif datadir is not None:
-            _serve(host, port, overlay, lambda: _replay(datadir, as_of, names))
-        elif as_of is not None:
+            return
+        time = _clock(clock, start_at, as_of)
+        if as_of is not None and datadir is None:
             raise ValueError("as-of needs a datadir: the synthetic market is always at the present")
-        else:
-            first, _ = _span(days, start)
-            _serve(host, port, overlay, lambda: _synthetic(seed, first, base, names))
+
+        def make() -> Market:
+            from perpkit.venue import source
+
+            faster = source.labels(relabel) if relabel else None
+            if datadir is not None:
+                dated = as_of is not None or start_at is not None
+                return source.replayed_market(datadir, names, time, faster, keep_dates=dated)
+            first, _ = _span(days, start, time.now())
+            return source.synthetic_market(seed, first, base, names, time, faster)
+
+        _serve(host, port, make, overlay=overlay, tls=tls, rate_limits=rate_limits, log=log)
     except (ValueError, OSError) as error:
         print(f"perpkit venue: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
 
 
-def _span(days: int, start: str | None) -> tuple[int, int]:
+def _clock(kind: ClockKind, start_at: str | None, as_of: str | None) -> Clock:
+    if kind is ClockKind.SYSTEM:
+        if start_at is not None:
+            raise ValueError("start-at needs --clock virtual")
+        if as_of is None:
+            return SystemClock()
+        return SystemClock.starting_at(_moment("as-of", as_of))
+    if as_of is not None:
+        raise ValueError("as-of is for the system's clock: with --clock virtual give start-at")
+    return VirtualClock(_moment("start-at", start_at) if start_at else SystemClock().now())
+
+
+def _span(days: int, start: str | None, now: int) -> tuple[int, int]:
     """First and last midnight of the synthetic market, ms.
 
     Without `start` it begins with a month, so that a restart within the month has the same past.
     """
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.fromtimestamp(now / 1000, UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
     if start is None:
         return _ms((today - timedelta(days=days)).replace(day=1)), _ms(today)
     first = _moment("start", start)
@@ -117,55 +162,34 @@ def _write(
         base=base,
     )
     files = datadir.write(history, directory, timeframes, end)
-    print(f"{len(files)} files in {directory}: {_date(first)} to {_date(end)}, seed {seed}")
+    print(f"{len(files)} files in {directory}: {iso_date(first)} to {iso_date(end)}, seed {seed}")
 
 
-def _date(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"
-
-
-def _synthetic(seed: int, first: int, base: str, pairs: list[str]) -> Market:
-    from perpkit.venue import synthetic
-    from perpkit.venue.clock import SystemClock
-    from perpkit.venue.market import Market
-
-    clock = SystemClock()
-    if first >= clock.now():
-        raise ValueError(f"start must lie in the past, got {_date(first)}")
-    history = synthetic.generate(
-        seed=seed,
-        start=first,
-        days=(clock.now() - first) // DAY_MS + 1 + _SYNTHETIC_MARGIN_DAYS,
-        pairs=pairs or tuple(synthetic.MODELS),
-        base=base,
-    )
-    return Market(history, clock, seed)
-
-
-def _replay(directory: Path, as_of: str | None, pairs: list[str]) -> Market:
-    from perpkit.venue import datadir
-    from perpkit.venue.clock import SystemClock
-    from perpkit.venue.market import Market
-
-    history = datadir.read(directory, pairs)
-    if as_of is not None:
-        return Market(history, SystemClock.starting_at(_moment("as-of", as_of)))
-    # Whole days, so that days, funding times and hours of the day stay what they were.
-    clock = SystemClock()
-    behind = clock.now() + _REPLAY_MARGIN_DAYS * DAY_MS - history.end
-    return Market(history.shifted(-(-behind // DAY_MS) * DAY_MS), clock)
-
-
-def _serve(host: str, port: int, overlay: Path | None, make: Callable[[], Market]) -> None:
+def _serve(
+    host: str,
+    port: int,
+    make: Callable[[], Market],
+    *,
+    overlay: Path | None,
+    tls: bool,
+    rate_limits: bool,
+    log: Path | None,
+) -> None:
     # Checked and bound before the market is made: both can fail, and making it takes seconds.
     if not ip_address(host).is_loopback:
         raise ValueError(f"host must be a loopback address, got {host}")
     from perpkit.venue import server
+    from perpkit.venue.app import create_app
     from perpkit.venue.overlay import overlay as config_overlay
+    from perpkit.venue.rate_limits import Limiter
+    from perpkit.venue.request_log import RequestLog
 
     listener = server.bind(host, port)
-    url = server.base_url(listener)
-    market = make()
+    url = server.base_url(listener, tls=tls)
+    requests = RequestLog(file=log)
+    app = create_app(make(), limiter=Limiter(enforced=rate_limits), log=requests)
     if overlay is not None:
-        overlay.write_text(json.dumps(config_overlay(url), indent=4) + "\n")
-    server.serve(market, listener, lambda: print(f"venue listening on {url}", flush=True))
+        config = config_overlay(url, throttle=rate_limits)
+        overlay.write_text(json.dumps(config, indent=4) + "\n")
+    server.serve(app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=tls)
+    requests.close()

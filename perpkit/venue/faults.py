@@ -84,7 +84,6 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
         # Real ms, whatever the venue's clock: it is the client that waits.
         _K.LATENCY: {
             "ms": Parameter(1000, high=120_000),
-            "jitter_ms": Parameter(0, high=120_000),
         },
         _K.TIMEOUT: {"at_most_ms": Parameter(30_000, low=1, high=300_000)},
         _K.SERVER_ERROR: {

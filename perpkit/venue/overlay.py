@@ -31,13 +31,15 @@ _PATHS = {
 }
 
 
-def overlay(base_url: str) -> dict[str, Any]:
+def overlay(base_url: str, *, throttle: bool = False) -> dict[str, Any]:
     """To be given last: `freqtrade trade -c config.json -c config.venue.json`.
 
     No URL of the real exchange is left: a call that the venue does not know fails at the venue.
 
-    :param base_url: such as "http://127.0.0.1:8900"
+    :param base_url: such as "http://127.0.0.1:8900"; over https the certificate is not checked
+    :param throttle: let ccxt keep the rate limits, for a venue that enforces them
     """
+    unchecked = {"verify": False} if base_url.startswith("https://") else {}
     return {
         "exchange": {
             "name": "binance",
@@ -45,8 +47,9 @@ def overlay(base_url: str) -> dict[str, Any]:
             "enable_ws": False,
             "only_from_ccxt": True,
             "ccxt_config": {
-                "enableRateLimit": False,
+                "enableRateLimit": throttle,
                 "timeout": 5000,
+                **unchecked,
                 "options": {
                     "fetchMarkets": {"types": ["linear"]},
                     "fetchCurrencies": False,

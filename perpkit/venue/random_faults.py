@@ -20,7 +20,7 @@ _MINUTES = {
 }
 _OTHERWISE_MINUTES = 4.0
 _PARAMETERS: dict[FaultKind, Callable[[random.Random], dict[str, Value]]] = {
-    _K.LATENCY: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3)), "jitter_ms": 200},
+    _K.LATENCY: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
     _K.SERVER_ERROR: lambda r: {
         "status": r.choice((500, 502, 503, 504)),
         "executed": r.choice(("no", "no", "yes")),

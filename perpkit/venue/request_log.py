@@ -1,0 +1,70 @@
+"""What clients asked for and what became of it: the last so many, and a file of all."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+# Never written down.
+SECRETS = frozenset({"signature", "apiKey", "listenKey"})
+
+
+@dataclass
+class Entry:
+    """One request.
+
+    :param number: counts from 1
+    :param time: on the venue's clock when it arrived, ms
+    :param status: that the client was sent; None when the connection ended before
+    :param executed: status that the exchange itself gave; None when the request never got there
+    :param ms: real time it took
+    """
+
+    time: int
+    method: str
+    path: str
+    parameters: dict[str, str]
+    number: int = 0
+    status: int | None = None
+    executed: int | None = None
+    ms: float = 0.0
+    weight: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class RequestLog:
+    """:param kept: entries in memory, the oldest go first"""
+
+    def __init__(self, kept: int = 10_000, file: Path | None = None) -> None:
+        """:raises OSError: when the file cannot be opened for appending"""
+        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._file: TextIO | None = file.open("a", buffering=1) if file else None
+        self.total = 0
+        self.by_status: Counter[str] = Counter()
+        self.by_fault: Counter[str] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        self.total += 1
+        entry.number = self.total
+        self.by_status["none" if entry.status is None else str(entry.status)] += 1
+        self.by_fault.update(entry.faults)
+        self._entries.append(entry)
+        if self._file is not None:
+            self._file.write(json.dumps(asdict(entry)) + "\n")
+
+    def after(self, number: int, limit: int) -> list[Entry]:
+        """The first `limit` of those kept that came after entry `number`, oldest first."""
+        return list(islice(self._since(number), limit))
+
+    def _since(self, number: int) -> Iterator[Entry]:
+        gone = self.total - len(self._entries)
+        return islice(self._entries, max(0, number - gone), None)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,77 @@
+"""Which market the options of `perpkit venue` mean, and how its history meets the clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perpkit.venue import datadir, synthetic
+from perpkit.venue.candles import DAY_MS, HOUR_MS, interval_ms
+from perpkit.venue.clock import Clock, iso_date
+from perpkit.venue.history import History
+from perpkit.venue.market import Market
+from perpkit.venue.relabel import relabelled
+
+# Kept beyond the present, to be revealed as time passes.
+_SYNTHETIC_MARGIN_DAYS = 30
+_REPLAY_MARGIN_MS = DAY_MS
+# Relabelled histories are short: this share of them is still to come.
+_RELABELLED_MARGIN = 0.25
+
+Labels = tuple[str, str]
+
+
+def labels(text: str) -> Labels:
+    """ "1h:1m": coarse candles, served as fine ones.
+
+    :raises ValueError: naming the option
+    """
+    coarse, colon, fine = text.partition(":")
+    if not colon:
+        raise ValueError(f"relabel must look like 1h:1m, got {text!r}")
+    for interval in (coarse, fine):
+        interval_ms(interval)
+    return coarse, fine
+
+
+def synthetic_market(
+    seed: int, first: int, base: str, pairs: list[str], clock: Clock, labels: Labels | None
+) -> Market:
+    """:param first: midnight that its history begins with, ms"""
+    now = clock.now()
+    if first >= now:
+        raise ValueError(f"start must lie in the past, got {iso_date(first)}")
+    history = synthetic.generate(
+        seed=seed,
+        start=first,
+        days=(now - first) // DAY_MS + 1 + _SYNTHETIC_MARGIN_DAYS,
+        pairs=pairs or tuple(synthetic.MODELS),
+        base=base,
+    )
+    if labels is not None:
+        history = _faster(history, labels, now)
+    return Market(history, clock, seed)
+
+
+def replayed_market(
+    directory: Path, pairs: list[str], clock: Clock, labels: Labels | None, *, keep_dates: bool
+) -> Market:
+    """:param keep_dates: the clock stands within the history; else the history is moved to it"""
+    history = datadir.read(directory, pairs)
+    now = clock.now()
+    if labels is not None:
+        history = _faster(history, labels, now if keep_dates else history.end)
+    if keep_dates:
+        return Market(history, clock)
+    # Whole days, so that days, funding times and hours of the day stay what they were. There are
+    # none to keep where an hour passes in a minute.
+    margin, step = _REPLAY_MARGIN_MS, DAY_MS
+    if labels is not None:
+        margin, step = int((history.end - history.start) * _RELABELLED_MARGIN), HOUR_MS
+    behind = now + margin - history.end
+    return Market(history.shifted(-(-behind // step) * step), clock)
+
+
+def _faster(history: History, labels: Labels, around: int) -> History:
+    coarse, fine = labels
+    ms = interval_ms(coarse)
+    return relabelled(history, coarse, fine, around // ms * ms)
