@@ -1,6 +1,6 @@
 """The trading engine of the simulated venue: accounts, matching, margin, liquidation, funding.
 
-Pure: no HTTP, no clock, no randomness. Every call takes `now` in ms; ids count up from 1; money and
+Pure: no HTTP, no clock, no randomness. Every call takes `now` in ms; ids count up; money and
 quantities are `Decimal`. The same calls give the same answers.
 
     contract = Contract.of(instrument, bundled_brackets(instrument.pair))
