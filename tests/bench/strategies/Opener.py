@@ -27,10 +27,10 @@ class Opener(IStrategy):
         return dataframe
 
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, **kwargs):
-        return proposed_rate * 1.01
+        return proposed_rate * 1.002
 
     def custom_exit_price(self, pair, trade, current_time, proposed_rate, **kwargs):
-        return proposed_rate * 0.99
+        return proposed_rate * 0.998
 
     def custom_exit(self, pair, trade, current_time, current_rate, current_profit, **kwargs):
         return "told" if (Path(self.config["user_data_dir"]) / self.SIGNAL).exists() else None

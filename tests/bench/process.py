@@ -1,0 +1,84 @@
+"""`freqtrade trade` as a user runs it: a process, its log, and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, Queue
+from time import monotonic
+from typing import Any
+
+
+class Process:
+    """A running `freqtrade`, its log line by line."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "freqtrade", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "COLUMNS": "2000"},
+        )
+        self.log: list[str] = []
+        self._lines: Queue[str] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def wait_for(self, text: str, seconds: float = 120) -> str:
+        """The next line that contains `text`."""
+        end = monotonic() + seconds
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, end - monotonic()))
+            except Empty:
+                tail = "".join(self.log[-40:])
+                raise AssertionError(f"no line with {text!r} in {seconds} s:\n{tail}") from None
+            self.log.append(line)
+            if text in line:
+                return line
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal (SIGINT is Ctrl-C, SIGKILL `kill -9`); the exit code.
+
+        The log is complete then.
+        """
+        self._process.send_signal(how)
+        code = self._process.wait(60)
+        self._reader.join(10)
+        while not self._lines.empty():
+            self.log.append(self._lines.get())
+        return code
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def trading(bot: Any, strategy: str, **config: Any) -> Iterator[Process]:
+    """`freqtrade trade` until the end of the block; a second one continues with its database.
+
+    :param bot: the fixture of tests/integration
+    :param config: settings on top of the example's
+    """
+    config = {
+        "db_url": f"sqlite:///{bot.userdir}/trades.sqlite",
+        "internals": {"process_throttle_secs": 1, "heartbeat_interval": 1},
+        **config,
+    }
+    process = Process([*map(str, bot.arguments("trade", f"--strategy={strategy}", **config))])
+    try:
+        yield process
+    finally:
+        process.close()

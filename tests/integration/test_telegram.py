@@ -1,0 +1,119 @@
+"""What the operator reads and does in Telegram: python-telegram-bot over HTTP, venue and clock
+virtual."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from perpkit.venue import synthetic
+from tests.bench import telegram as bot_api
+from tests.bench.in_process import bench
+from tests.bench.telegram import telegram
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+# Two hours later the synthetic market of seed 1 becomes rough, and then falls.
+CALM = datetime(2025, 4, 7, 12, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return synthetic.generate(
+        seed=1,
+        start=int(START.timestamp() * 1000),
+        days=110,
+        pairs=("BTC/USDT:USDT", "ETH/USDT:USDT"),
+        base="5m",
+    )
+
+
+@pytest.fixture
+def chat():
+    with telegram() as chat:
+        yield chat
+
+
+@pytest.fixture
+def bot(chat, history):
+    """With a long position in both pairs."""
+    with bench("GuardedOpener", history, CALM, telegram=bot_api.CONFIG) as bot:
+        chat.wait_until_heard()
+        bot.run(2)
+        assert is_open(bot) == [True, True]
+        yield bot
+
+
+def is_open(bot):
+    return [trade.is_open for trade in bot.trades()]
+
+
+def test_it_says_what_it_is_and_what_it_does(bot, chat):
+    for text in (
+        "*Status:* `running`",
+        "Dry run is enabled",
+        "*Strategy:* `GuardedOpener`",
+        "CryptoVixBreaker - No entries while BTC/USDT:USDT volatility",
+        "New Trade (#1)",
+        "New Trade (#2)",
+    ):
+        chat.wait_for(text)
+
+
+def test_the_state_on_request(bot, chat):
+    for command, text in (
+        ("/status", "*Trade ID:* `1`"),
+        ("/status table", "ETH/USDT"),
+        ("/profit", "*ROI:* All trades"),
+        ("/balance", "*Estimated Value (Bot managed assets only)*"),
+        ("/daily 3", "<b>Daily Profit over the last 3 days</b>"),
+        ("/count", "current"),
+        ("/locks", "No active locks."),
+    ):
+        chat.ask(command, text)
+
+
+def test_a_button_brings_a_text_up_to_date(bot, chat):
+    chat.ask("/daily 3", "Daily Profit")
+    chat.press("update_daily", "Updated: ")
+
+
+def test_the_breaker_is_told_once_a_change_and_its_lock_is_listed(bot, chat):
+    bot.run_until(bot.locks, within=6 * HOUR, step=5 * MINUTE)
+    lock = bot.locks()[0]
+    assert chat.wait_for("REDUCING: ").endswith("Exits and stops go on.")
+    listed = chat.ask("/locks", "CryptoVixBreaker: BTC volatility")
+    assert f"{lock.lock_end_time:%Y-%m-%d %H:%M}" in listed
+    bot.run_until(lambda: len(bot.locks()) == 3, within=6 * HOUR, step=5 * MINUTE)
+    chat.ask("/locks", "CryptoVixBreaker")  # after it, all that was said before has arrived
+    assert sum("REDUCING: " in text for text in chat.said) == 1
+
+
+def test_stopentry_lets_go_of_nothing_and_opens_nothing(bot, chat):
+    chat.ask("/stopentry", "no more entries will occur from now")
+    chat.ask("/forceexit 2", "Exiting")
+    bot.run(3)
+    assert is_open(bot) == [True, False]
+    chat.ask("/start", "Status")
+    bot.run(3)
+    assert is_open(bot) == [True, False, True]
+
+
+def test_forceexit_all_closes_every_position(bot, chat):
+    chat.ask("/stopentry")
+    chat.ask("/forceexit all", "#2")
+    bot.run(2)
+    assert [trade.exit_reason for trade in bot.trades()] == ["force_exit", "force_exit"]
+    assert is_open(bot) == [False, False]
+
+
+def test_a_stranger_is_not_obeyed(bot, chat, monkeypatch):
+    monkeypatch.setattr(bot_api, "CHAT", bot_api.CHAT + 1)
+    chat.send("/stop")
+    monkeypatch.undo()
+    chat.ask("/count", "current")
+    bot.run(1)
+    assert bot.bot.state.name == "RUNNING"
