@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from perpkit.venue import account_payloads as payloads
 from perpkit.venue.engine import Account, IncomeKind, NewAlgo, NewOrder, Refusal
 from perpkit.venue.exchange import Exchange
+from perpkit.venue.order_faults import check_permission
 from perpkit.venue.signing import Parameters, authenticate
 
 # What a signed endpoint does with the account, the parameters and the present (ms).
@@ -18,9 +19,9 @@ Handler = Callable[[Account, Parameters, int], Any]
 SUCCESS = {"code": 200, "msg": "success"}
 
 
-def account_router(exchange: Exchange, server_time: Callable[[], int]) -> APIRouter:
-    """:param server_time: the clock that timestamps are held against, ms"""
-    router = APIRouter()
+def account_router(exchange: Exchange) -> APIRouter:
+    """Routes that trade on `exchange`; parameter names are the exchange's."""
+    router, market = APIRouter(), exchange.market
 
     def signed(method: str, *paths: str, trading: bool = False) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
@@ -30,10 +31,11 @@ def account_router(exchange: Exchange, server_time: Callable[[], int]) -> APIRou
                     api_key=request.headers.get("x-mbx-apikey"),
                     query=request.url.query,
                     body=(await request.body()).decode(),
-                    now=server_time(),
+                    now=market.server_time(),
                     address=request.client.host if request.client else "",
                     trading=trading,
                 )
+                check_permission(market.faults, trading=trading, now=market.now())
                 now = exchange.catch_up(parameters.optional("symbol"))
                 try:
                     return handler(account, parameters, now)

@@ -9,8 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from perpkit.venue.account_control import add_account_control
+from perpkit.venue.account_routes import account_router
 from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
+from perpkit.venue.exchange import Exchange
 from perpkit.venue.injection import Wait
 from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
@@ -22,12 +25,14 @@ from perpkit.venue.traffic import CONTROL, Traffic
 def create_app(
     market: Market,
     *,
+    exchange: Exchange | None = None,
     limiter: Limiter | None = None,
     log: RequestLog | None = None,
     wait: Wait = asyncio.sleep,
 ) -> FastAPI:
     """An application that serves `market` under the paths of USD-M futures.
 
+    :param exchange: of that market, to trade on; without one there is market data only
     :param limiter: by default one that counts and refuses nobody
     :param wait: how latency and silence pass, in seconds
     """
@@ -35,7 +40,11 @@ def create_app(
     log = log or RequestLog()
     app = FastAPI(title="Perpkit venue", openapi_url=None)
     app.include_router(market_router(market))
-    app.mount(CONTROL, create_control(market, limiter, log))
+    control = create_control(market, limiter, log)
+    if exchange is not None:
+        app.include_router(account_router(exchange))
+        add_account_control(control, exchange)
+    app.mount(CONTROL, control)
     app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
     app.add_exception_handler(VenueError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -12,6 +12,7 @@ from perpkit.venue.candles import Kind
 from perpkit.venue.engine import Contract, Depth, Engine, bundled_brackets
 from perpkit.venue.invariants import Checker, Limits
 from perpkit.venue.market import Market
+from perpkit.venue.order_faults import OrderFaults, order_status, resting_limit
 
 BOOK_LEVELS = 100
 
@@ -29,6 +30,7 @@ class Exchange:
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
             first_id=market.now(),
         )
+        self._faults = OrderFaults(market.faults, self.engine)
         self._reached = dict.fromkeys(market.symbols, market.now())
 
     def catch_up(self, symbol: str | None = None) -> int:
@@ -74,13 +76,16 @@ class Exchange:
 
     def _show(self, symbol: str, time: int) -> None:
         market, contract = self.market.as_of(time), self.engine.contract(symbol)
+        self.engine.set_status(symbol, order_status(market.listing(symbol).status))
         self.engine.on_price(
             symbol,
             contract.price(market.price(symbol)),
             contract.price(market.price(symbol, Kind.MARK)),
             Depth.of(contract, market.book(symbol, BOOK_LEVELS)),
             time,
+            resting_limit=resting_limit(market.faults, self.engine, symbol, time),
         )
+        self._faults.strike(symbol, time)
 
 
 def _decimal(value: float) -> Decimal:

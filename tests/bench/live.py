@@ -11,7 +11,6 @@ from typing import Any
 from freqtrade.persistence import Order, Trade
 from starlette.types import ASGIApp
 
-from perpkit.venue.account_routes import account_router
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Account, Fill
 from perpkit.venue.exchange import Exchange
@@ -38,9 +37,7 @@ class Venue:
     def serve(self, market: Market) -> ASGIApp:
         self.exchange = Exchange(market)
         self.exchange.engine.add_account("key", "secret", WALLET, market.now())
-        app = create_app(market)
-        app.include_router(account_router(self.exchange, market.now))
-        return app
+        return create_app(market, exchange=self.exchange)
 
     @property
     def account(self) -> Account:

@@ -16,7 +16,6 @@ from freqtrade.exceptions import ExchangeError, InsufficientFundsError, Temporar
 from freqtrade.exchange import Exchange as FreqtradeExchange
 from freqtrade.resolvers import ExchangeResolver
 
-from perpkit.venue.account_routes import account_router
 from perpkit.venue.app import create_app
 from perpkit.venue.clock import SystemClock
 from perpkit.venue.errors import VenueError
@@ -44,8 +43,7 @@ def venue() -> Exchange:
 def live(venue: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreqtradeExchange]:
     """Freqtrade's exchange in live mode, with an account of 1,000 USDT."""
     venue.engine.add_account("key", "secret", Decimal(1000), venue.market.now())
-    app = create_app(venue.market)
-    app.include_router(account_router(venue, venue.market.now))
+    app = create_app(venue.market, exchange=venue)
     settings = overlay(BASE_URL)["exchange"]
     config = {
         "dry_run": False,

@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from perpkit.venue.account_routes import account_router
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Restrictions
 from perpkit.venue.exchange import Exchange
@@ -64,8 +63,7 @@ def exchange(market: Market) -> Exchange:
 
 @pytest.fixture
 def app(market: Market, exchange: Exchange) -> FastAPI:
-    app = create_app(market)
-    app.include_router(account_router(exchange, market.now))
+    app = create_app(market, exchange=exchange)
     return app
 
 
@@ -223,8 +221,7 @@ def test_the_same_past_however_often_one_looks(market, clock, history):
         hand = HandClock(clock.time)
         exchange = Exchange(Market(history, hand, seed=7))
         exchange.engine.add_account("key", "secret", Decimal(10_000), hand.now())
-        app = create_app(exchange.market)
-        app.include_router(account_router(exchange, hand.now))
+        app = create_app(exchange.market, exchange=exchange)
         client = Client(app, hand)
         client("POST", "/fapi/v1/order", symbol=BTC, side="BUY", type="MARKET", quantity="0.1")
         price = exchange.market.price(BTC)

@@ -117,6 +117,10 @@ class Engine:
         if symbol in self._state.quotes:
             liquidation.liquidate(self._state, symbol, now)
 
+    def force_liquidation(self, account: Account, symbol: str, now: int) -> None:
+        """Close what the account has in this symbol as if its margin were gone."""
+        liquidation.force(self._state, account, self._state.holding(account, symbol), now)
+
     # Orders
 
     def place_order(self, account: Account, new: NewOrder, now: int) -> Order:

@@ -42,6 +42,21 @@ def liquidate(state: State, symbol: str, now: int) -> None:
         cover_debt(state, account, symbol, now)
 
 
+def force(state: State, account: Account, holding: Holding, now: int) -> None:
+    """Liquidate every position of a holding, whatever its margin."""
+    for position in list(holding.held()):
+        _expire_all(holding, now)
+        if holding.isolated:
+            margin = position.isolated_wallet
+        else:
+            mark = state.quotes[holding.symbol].mark
+            total = balance_of(state, account).cross_margin_balance
+            margin = total - position.unrealized(mark)
+        price = bankruptcy_price(position.amount, position.entry, margin)
+        _close_out(state, account, holding, position, price, now)
+    cover_debt(state, account, holding.symbol, now)
+
+
 def cover_debt(state: State, account: Account, symbol: str, now: int) -> None:
     """The insurance fund pays what an account without cross positions still owes."""
     owed = -account.cross_wallet

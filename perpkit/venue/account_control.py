@@ -1,0 +1,97 @@
+"""Control of accounts: see them, open one, trade with an order, charge funding."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from perpkit.venue import account_payloads as payloads
+from perpkit.venue.candles import Kind
+from perpkit.venue.errors import VenueError
+from perpkit.venue.exchange import Exchange
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewAccount(_Body):
+    """:param wallet: USDT"""
+
+    api_key: str = Field(min_length=1)
+    secret: str = Field(min_length=1)
+    wallet: Decimal = Field(ge=0)
+
+
+class NewFill(_Body):
+    """Somebody trades with a resting order at its price; all that is left by default."""
+
+    api_key: str
+    order_id: int
+    quantity: Decimal | None = Field(default=None, gt=0)
+
+
+class Settlement(_Body):
+    """:param rate: a fraction, paid by longs to shorts now"""
+
+    symbol: str
+    rate: Decimal
+
+
+def add_account_control(app: FastAPI, exchange: Exchange) -> None:
+    """Routes for an application that is mounted at /control."""
+    engine = exchange.engine
+
+    def shown(api_key: str) -> dict[str, Any]:
+        account = engine.account(api_key)
+        return {
+            "api_key": api_key,
+            **payloads.asset(engine.balance(account)),
+            "positions": [payloads.position(v) for v in engine.positions(account)],
+            "orders": [payloads.order(o) for o in engine.open_orders(account)],
+            "algo_orders": [payloads.algo(a) for a in engine.open_algos(account)],
+        }
+
+    @app.get("/accounts")
+    async def accounts() -> list[dict[str, Any]]:
+        exchange.catch_up()
+        return [shown(account.api_key) for account in engine.accounts]
+
+    @app.post("/accounts")
+    async def open_account(body: NewAccount) -> dict[str, Any]:
+        try:
+            engine.add_account(body.api_key, body.secret, body.wallet, exchange.market.now())
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
+        return shown(body.api_key)
+
+    @app.post("/fills")
+    async def fill(body: NewFill) -> dict[str, Any]:
+        now = exchange.catch_up()
+        try:
+            account = engine.account(body.api_key)
+            order = account.orders.get(body.order_id)
+            quantity = body.quantity or (order.remaining if order else Decimal(0))
+            return payloads.order(engine.fill_order(account, body.order_id, quantity, now))
+        except VenueError as error:
+            raise HTTPException(400, str(error)) from error
+
+    @app.post("/funding")
+    async def settle(body: Settlement) -> dict[str, str]:
+        try:
+            contract = engine.contract(body.symbol)
+        except VenueError as error:
+            raise HTTPException(400, str(error)) from error
+        now = exchange.catch_up(body.symbol)
+        mark = contract.price(exchange.market.price(body.symbol, Kind.MARK))
+        engine.on_funding(body.symbol, body.rate, mark, now)
+        return {"symbol": body.symbol, "rate": str(body.rate), "mark": payloads.number(mark)}
+
+    @app.get("/breaches")
+    async def breaches() -> list[dict[str, Any]]:
+        exchange.catch_up()
+        return [asdict(breach) for breach in exchange.checker.breaches]

@@ -1,0 +1,86 @@
+"""Faults of orders and accounts, carried out on the engine: see `faults.FaultKind`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine import Account, Engine, Refusal, SymbolStatus
+from perpkit.venue.faults import FaultKind, FaultPlan
+
+# What exchangeInfo calls a status, as far as orders are concerned.
+_STATUS = {
+    "TRADING": SymbolStatus.TRADING,
+    "PRE_SETTLE": SymbolStatus.SETTLING,
+    "SETTLING": SymbolStatus.SETTLING,
+    "PENDING_TRADING": SymbolStatus.CLOSE,
+    "CLOSE": SymbolStatus.CLOSE,
+}
+
+
+def order_status(listed: str) -> SymbolStatus:
+    """What a contract's status in exchangeInfo means for its orders."""
+    return _STATUS[listed]
+
+
+def resting_limit(plan: FaultPlan, engine: Engine, symbol: str, now: int) -> Decimal | None:
+    """The most that resting orders may fill at a time; None without a fault."""
+    if plan.active(FaultKind.STUCK_ORDERS, symbol, now):
+        return Decimal(0)
+    slow = plan.active(FaultKind.SLOW_FILLS, symbol, now)
+    if slow is None:
+        return None
+    orders = [o for account in engine.accounts for o in engine.open_orders(account, symbol)]
+    share = Decimal(str(slow.number("share")))
+    step = engine.contract(symbol).step
+    # An order of few steps still fills, a step at a time.
+    return max(step, share * sum((order.quantity for order in orders), Decimal(0)))
+
+
+def check_permission(plan: FaultPlan, *, trading: bool, now: int) -> None:
+    """:raises VenueError: -2015 while a fault has taken from all keys what is needed"""
+    fault = plan.active(FaultKind.PERMISSION_REMOVED, None, now)
+    if fault is not None and (trading or fault.text("permission") != "trade"):
+        raise Refusal.BAD_KEY.error()
+
+
+class OrderFaults:
+    """Ends orders and positions as the plan says; each meets its fate once.
+
+    A plan's dice are thrown once for every order and every position that comes in its way.
+    """
+
+    def __init__(self, plan: FaultPlan, engine: Engine) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._met: set[tuple[FaultKind, int]] = set()
+
+    def strike(self, symbol: str, now: int) -> None:
+        for account in self._engine.accounts:
+            self._orders(account, symbol, now)
+            self._positions(account, symbol, now)
+
+    def _orders(self, account: Account, symbol: str, now: int) -> None:
+        engine = self._engine
+        for order in engine.open_orders(account, symbol):
+            if self._meets(FaultKind.ORDER_EXPIRED, symbol, order.id, now):
+                engine.expire_order(account, order.id, now)
+            elif self._meets(FaultKind.ORDER_CANCELLED, symbol, order.id, now):
+                engine.cancel_order(account, symbol, now, order_id=order.id)
+        for algo in engine.open_algos(account, symbol):
+            if self._meets(FaultKind.ORDER_EXPIRED, symbol, algo.id, now):
+                engine.expire_algo(account, algo.id, now)
+            elif self._meets(FaultKind.ORDER_CANCELLED, symbol, algo.id, now):
+                engine.cancel_algo(account, now, algo_id=algo.id)
+
+    def _positions(self, account: Account, symbol: str, now: int) -> None:
+        holding = account.holdings.get(symbol)
+        # A position is told from the next one by the fill that last changed it.
+        for position in list(holding.held()) if holding else ():
+            if self._meets(FaultKind.LIQUIDATION, symbol, position.updated, now):
+                self._engine.force_liquidation(account, symbol, now)
+
+    def _meets(self, kind: FaultKind, symbol: str, number: int, now: int) -> bool:
+        if (kind, number) in self._met or not self._plan.active(kind, symbol, now):
+            return False
+        self._met.add((kind, number))
+        return self._plan.strike(kind, symbol, now) is not None
