@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,9 @@ from perpkit.venue.clock import Clock, SystemClock, VirtualClock, iso_date
 
 if TYPE_CHECKING:
     from perpkit.venue.market import Market
+
+
+DEFAULT_ACCOUNT = "rehearsal:rehearsal:10000"
 
 
 class ClockKind(StrEnum):
@@ -64,6 +68,10 @@ def venue(
     overlay: Annotated[
         Path | None, typer.Option(help="Write the Freqtrade config that leads here.")
     ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY:SECRET:WALLET, to trade with; may be repeated."),
+    ] = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="HTTPS, so that ccxt maps errors as on the exchange.")
     ] = False,
@@ -97,10 +105,32 @@ def venue(
             first, _ = _span(days, start, time.now())
             return source.synthetic_market(seed, first, base, names, time, faster)
 
-        _serve(host, port, make, overlay=overlay, tls=tls, rate_limits=rate_limits, log=log)
+        accounts = [_account(text) for text in account or [DEFAULT_ACCOUNT]]
+        _serve(
+            host,
+            port,
+            make,
+            accounts,
+            overlay=overlay,
+            tls=tls,
+            rate_limits=rate_limits,
+            log=log,
+        )
     except (ValueError, OSError) as error:
         print(f"perpkit venue: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
+
+
+def _account(text: str) -> tuple[str, str, Decimal]:
+    key, _, rest = text.partition(":")
+    secret, _, wallet = rest.rpartition(":")
+    try:
+        amount = Decimal(wallet)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not key or not secret or not (amount.is_finite() and amount >= 0):
+        raise ValueError(f"account must look like KEY:SECRET:WALLET, got {text!r}")
+    return key, secret, amount
 
 
 def _clock(kind: ClockKind, start_at: str | None, as_of: str | None) -> Clock:
@@ -169,6 +199,7 @@ def _serve(
     host: str,
     port: int,
     make: Callable[[], Market],
+    accounts: list[tuple[str, str, Decimal]],
     *,
     overlay: Path | None,
     tls: bool,
@@ -180,6 +211,7 @@ def _serve(
         raise ValueError(f"host must be a loopback address, got {host}")
     from perpkit.venue import server
     from perpkit.venue.app import create_app
+    from perpkit.venue.exchange import Exchange
     from perpkit.venue.overlay import overlay as config_overlay
     from perpkit.venue.rate_limits import Limiter
     from perpkit.venue.request_log import RequestLog
@@ -187,9 +219,14 @@ def _serve(
     listener = server.bind(host, port)
     url = server.base_url(listener, tls=tls)
     requests = RequestLog(file=log)
-    app = create_app(make(), limiter=Limiter(enforced=rate_limits), log=requests)
+    exchange = Exchange(make())
+    for key, secret, wallet in accounts:
+        exchange.engine.add_account(key, secret, wallet, exchange.market.now())
+    limiter = Limiter(enforced=rate_limits)
+    app = create_app(exchange.market, exchange=exchange, limiter=limiter, log=requests)
     if overlay is not None:
         config = config_overlay(url, throttle=rate_limits)
+        config["exchange"].update(key=accounts[0][0], secret=accounts[0][1])
         overlay.write_text(json.dumps(config, indent=4) + "\n")
     server.serve(app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=tls)
     requests.close()

@@ -26,7 +26,7 @@ class Client:
     """Signs as the exchange asks for."""
 
     def __init__(self, app: FastAPI, clock: HandClock, key: str = "key", secret: str = "secret"):
-        self._http = TestClient(app)
+        self.http = TestClient(app, client=("127.0.0.1", 50_000))
         self._clock, self._key, self._secret = clock, key, secret
 
     def __call__(self, method: str, path: str, **sent: Any) -> Any:
@@ -46,15 +46,15 @@ class Client:
         signed = f"{query}&signature={signature}"
         if method in ("POST", "PUT"):
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            return self._http.request(method, path, content=signed, headers=headers)
-        return self._http.request(method, f"{path}?{signed}", headers=headers)
+            return self.http.request(method, path, content=signed, headers=headers)
+        return self.http.request(method, f"{path}?{signed}", headers=headers)
 
 
 @pytest.fixture
 def exchange(market: Market) -> Exchange:
     exchange = Exchange(market)
     exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-    reader = Restrictions(trade=False, addresses=frozenset({"testclient"}))
+    reader = Restrictions(trade=False, addresses=frozenset({"127.0.0.1"}))
     exchange.engine.add_account("reader", "r", Decimal(0), market.now(), restrictions=reader)
     elsewhere = Restrictions(addresses=frozenset({"10.0.0.1"}))
     exchange.engine.add_account("far", "f", Decimal(0), market.now(), restrictions=elsewhere)

@@ -1,0 +1,169 @@
+"""Faults of orders and accounts, as a user of the endpoints meets them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from perpkit.venue.app import create_app
+from perpkit.venue.exchange import Exchange
+from perpkit.venue.faults import Fault, FaultKind
+from tests.venue.test_account_routes import BTC, MINUTE, Client
+
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture
+def exchange(market):
+    exchange = Exchange(market)
+    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
+    return exchange
+
+
+@pytest.fixture
+def client(market, exchange, clock):
+    return Client(create_app(market, exchange=exchange), clock)
+
+
+def plan(market, kind: FaultKind, **settings) -> None:
+    market.faults.add(Fault(kind, **{"since": market.now(), **settings}))
+
+
+def buy(client, **changes):
+    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1", **changes}
+    return client("POST", "/fapi/v1/order", **sent)
+
+
+def rest(client, market, away: float = 0.003, quantity: str = "0.1"):
+    price = round(market.price(BTC) * (1 - away), 1)
+    return buy(client, type="LIMIT", timeInForce="GTC", price=price, quantity=quantity)
+
+
+def stop(client, market, quantity: str = "0.1"):
+    return client(
+        "POST",
+        "/fapi/v1/algoOrder",
+        algoType="CONDITIONAL",
+        symbol=BTC,
+        side="SELL",
+        type="STOP_MARKET",
+        quantity=quantity,
+        triggerPrice=round(market.price(BTC) * 0.8),
+        reduceOnly="true",
+    )
+
+
+def order(client, placed):
+    return client("GET", "/fapi/v1/order", symbol=BTC, orderId=placed["orderId"])
+
+
+def falls(market) -> None:
+    """The price goes down by a tenth, at once and for good."""
+    gap = {"change": -0.1, "mark_share": 1.0}
+    market.faults.add(Fault(FaultKind.PRICE_GAP, since=market.now() + 1, parameters=gap))
+
+
+def test_a_stuck_order_waits_while_the_price_goes_through_it(client, market, clock):
+    placed = rest(client, market)
+    plan(market, FaultKind.STUCK_ORDERS, until=market.now() + HOUR)
+    falls(market)
+    clock.time += 10 * MINUTE
+    assert order(client, placed)["status"] == "NEW"
+    clock.time += HOUR
+    assert order(client, placed)["status"] == "FILLED"
+
+
+def test_an_order_that_fills_slowly_fills_a_share_at_a_time(client, market, clock):
+    placed = rest(client, market)
+    plan(market, FaultKind.SLOW_FILLS, parameters={"share": 0.2})
+    falls(market)
+    clock.time += MINUTE
+    first = order(client, placed)
+    assert first["status"] == "PARTIALLY_FILLED"
+    assert Decimal(first["executedQty"]) % Decimal("0.02") == 0
+    clock.time += 2 * HOUR
+    assert order(client, placed)["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(FaultKind.ORDER_EXPIRED, "EXPIRED"), (FaultKind.ORDER_CANCELLED, "CANCELED")],
+)
+def test_the_exchange_ends_orders(client, market, clock, kind, status):
+    buy(client)
+    placed, guard = rest(client, market, away=0.04), stop(client, market)
+    plan(market, kind, until=market.now() + MINUTE)
+    clock.time += MINUTE // 2
+    assert order(client, placed)["status"] == status
+    ended = client("GET", "/fapi/v1/algoOrder", algoId=guard["algoId"])
+    assert ended["algoStatus"] == status
+    clock.time += MINUTE
+    assert order(client, rest(client, market, away=0.04))["status"] == "NEW"
+
+
+def test_dice_are_thrown_once_for_an_order(client, market, clock):
+    placed = [rest(client, market, away=0.04, quantity="0.001") for _ in range(40)]
+    plan(market, FaultKind.ORDER_EXPIRED, probability=0.5)
+    for _ in range(5):
+        clock.time += 1000
+        ended = sum(order(client, each)["status"] == "EXPIRED" for each in placed)
+        assert 8 < ended < 32
+
+
+def test_a_position_is_liquidated(client, market, clock, exchange):
+    client("POST", "/fapi/v1/marginType", symbol=BTC, marginType="ISOLATED")
+    client("POST", "/fapi/v1/leverage", symbol=BTC, leverage=5)
+    buy(client)
+    guard = stop(client, market)
+    plan(market, FaultKind.LIQUIDATION, times=1)
+    clock.time += 1000
+    assert client("GET", "/fapi/v3/positionRisk") == []
+    (forced,) = (
+        each
+        for each in client("GET", "/fapi/v1/allOrders", symbol=BTC)
+        if each["clientOrderId"].startswith("autoclose-")
+    )
+    assert forced["status"] == "FILLED"
+    assert client("GET", "/fapi/v1/algoOrder", algoId=guard["algoId"])["algoStatus"] == "EXPIRED"
+    assert exchange.checker.breaches == []
+    # The next position is left alone: the fault has struck once.
+    buy(client)
+    clock.time += 1000
+    assert len(client("GET", "/fapi/v3/positionRisk")) == 1
+
+
+@pytest.mark.parametrize(("permission", "may_read"), [("trade", True), ("read", False)])
+def test_a_permission_is_removed(client, market, clock, permission, may_read):
+    plan(
+        market,
+        FaultKind.PERMISSION_REMOVED,
+        until=market.now() + MINUTE,
+        parameters={"permission": permission},
+    )
+    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+    assert client.refusal("POST", "/fapi/v1/order", **sent) == (401, -2015)
+    if may_read:
+        client("GET", "/fapi/v3/account")
+    else:
+        assert client.refusal("GET", "/fapi/v3/account") == (401, -2015)
+    clock.time += MINUTE
+    buy(client)
+
+
+def test_a_contract_that_is_delisted_takes_only_closing_orders(client, market, clock):
+    buy(client)
+    plan(market, FaultKind.DELISTING, until=market.now() + HOUR)
+    clock.time += 10 * MINUTE
+    buy(client, quantity="0.001")
+    clock.time += 25 * MINUTE
+    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.001"}
+    assert client.refusal("POST", "/fapi/v1/order", **sent) == (400, -4140)
+    buy(client, side="SELL", quantity="0.05", reduceOnly="true")
+    clock.time += HOUR
+    assert client.refusal("POST", "/fapi/v1/order", **sent) == (400, -4141)
+
+
+def test_a_clock_that_is_off_refuses_signed_requests(client, market):
+    plan(market, FaultKind.CLOCK_SKEW, parameters={"ms": 20_000})
+    assert client.refusal("GET", "/fapi/v3/account") == (400, -1021)
