@@ -1,0 +1,90 @@
+"""The stock `freqtrade trade` process in live mode, over TLS, killed with a position open."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from freqtrade.persistence import Trade, init_db
+
+from perpkit.venue.app import create_app
+from perpkit.venue.clock import SystemClock
+from perpkit.venue.exchange import Exchange
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from perpkit.venue.server import running_venue
+from perpkit.venue.synthetic import generate
+from tests.bench.in_process import STRATEGIES
+from tests.bench.live import LIVE, Venue, differences
+from tests.bench.process import trading
+from tests.conftest import REPOSITORY
+from tests.integration.conftest import Bot, milliseconds
+
+pytestmark = pytest.mark.integration
+
+PAIR = "ETH/USDT:USDT"
+
+
+@pytest.fixture
+def venue() -> Venue:
+    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since -= timedelta(days=10)
+    history = generate(seed=4, start=milliseconds(since), days=12, pairs=(PAIR,), base="1m")
+    venue = Venue()
+    venue.serve(Market(history, SystemClock(), 4))
+    return venue
+
+
+@pytest.fixture
+def live_bot(venue: Venue, tmp_path, stored) -> Iterator[Bot]:
+    exchange: Exchange = venue.exchange
+    userdir = tmp_path / "user_data"
+    userdir.mkdir()
+    app = create_app(exchange.market, exchange=exchange)
+    with running_venue(exchange.market, tls=True, app=app) as url:
+        redirect = tmp_path / "venue.json"
+        redirect.write_text(json.dumps(overlay(url)))
+        yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
+    settings = {
+        **LIVE,
+        "exchange": {**LIVE["exchange"], "pair_whitelist": [PAIR]},
+        "strategy_path": str(STRATEGIES),
+        "side": side,
+    }
+    with trading(live_bot, "LiveOpener", **settings) as process:
+        process.wait_for("'type': entry_fill")
+        for _ in range(2):  # the stop is placed in the loop after the fill
+            process.wait_for("Bot heartbeat")
+        assert process.end(signal.SIGKILL) == -signal.SIGKILL
+    held = venue.amount
+    assert (held > 0) is (side == "long")
+    (stop,) = venue.exchange.engine.open_algos(venue.account)
+    assert stop.quantity == abs(held)
+
+    with trading(live_bot, "LiveOpener", **settings) as process:
+        process.wait_for("Bot heartbeat")
+        assert venue.amount == held
+        assert [a.id for a in venue.exchange.engine.open_algos(venue.account)] == [stop.id]
+        (live_bot.userdir / "leave").touch()
+        process.wait_for("'type': exit_fill")
+        process.wait_for("Bot heartbeat")
+        process.end()
+        log = "".join(process.log)
+    assert venue.amount == Decimal(0)
+    assert venue.exchange.engine.open_algos(venue.account) == []
+    assert "Traceback" not in log, log[-4000:]
+
+    init_db(f"sqlite:///{live_bot.userdir}/trades.sqlite")
+    try:
+        assert differences(list(Trade.get_trades().unique()), venue) == []
+    finally:
+        Trade.session.remove()
+    assert venue.exchange.checker.breaches == []
