@@ -5,6 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Limits that all contracts of the venue share.
+MAX_PRICE = 10_000_000
+MAX_QUANTITY = 1_000_000
+MAX_MARKET_QUANTITY = 100_000
+MAX_ORDERS = 200
+MAX_ALGO_ORDERS = 10
+PERCENT_UP, PERCENT_DOWN = "1.05", "0.95"  # of mark
+TAKE_BOUND = "0.05"  # how far from mark a MARKET order may eat into the book
+LIQUIDATION_FEE = "0.0125"
+
 _PAIR = re.compile(r"^([A-Z0-9]+)/USDT:USDT$")
 
 

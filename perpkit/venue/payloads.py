@@ -10,7 +10,18 @@ from perpkit.venue.book import Book
 from perpkit.venue.candles import Candles, Kind
 from perpkit.venue.errors import VenueError
 from perpkit.venue.history import Funding
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.instruments import (
+    LIQUIDATION_FEE,
+    MAX_ALGO_ORDERS,
+    MAX_MARKET_QUANTITY,
+    MAX_ORDERS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    PERCENT_DOWN,
+    PERCENT_UP,
+    TAKE_BOUND,
+    Instrument,
+)
 from perpkit.venue.listing import Listing
 from perpkit.venue.market import Market
 from perpkit.venue.perpetual import INTEREST_8H
@@ -67,8 +78,8 @@ def _symbol(instrument: Instrument, stands: Listing) -> dict[str, Any]:
         "underlyingType": "COIN",
         "underlyingSubType": [],
         "triggerProtect": "0.0500",
-        "liquidationFee": "0.012500",
-        "marketTakeBound": "0.05",
+        "liquidationFee": LIQUIDATION_FEE,
+        "marketTakeBound": TAKE_BOUND,
         "filters": _filters(instrument),
         "orderTypes": list(_ORDER_TYPES),
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
@@ -78,23 +89,27 @@ def _symbol(instrument: Instrument, stands: Listing) -> dict[str, Any]:
 def _filters(instrument: Instrument) -> list[dict[str, Any]]:
     tick = price_text(instrument, instrument.tick_size)
     step = quantity_text(instrument, instrument.step_size)
-    lot = {"minQty": step, "maxQty": quantity_text(instrument, 1e6), "stepSize": step}
+    lot = {"minQty": step, "maxQty": quantity_text(instrument, MAX_QUANTITY), "stepSize": step}
     return [
         {
             "filterType": "PRICE_FILTER",
             "minPrice": tick,
-            "maxPrice": price_text(instrument, 1e7),
+            "maxPrice": price_text(instrument, MAX_PRICE),
             "tickSize": tick,
         },
         {"filterType": "LOT_SIZE", **lot},
-        {"filterType": "MARKET_LOT_SIZE", **lot, "maxQty": quantity_text(instrument, 1e5)},
-        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            **lot,
+            "maxQty": quantity_text(instrument, MAX_MARKET_QUANTITY),
+        },
+        {"filterType": "MAX_NUM_ORDERS", "limit": MAX_ORDERS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": MAX_ALGO_ORDERS},
         {"filterType": "MIN_NOTIONAL", "notional": f"{instrument.min_notional:g}"},
         {
             "filterType": "PERCENT_PRICE",
-            "multiplierUp": "1.0500",
-            "multiplierDown": "0.9500",
+            "multiplierUp": PERCENT_UP,
+            "multiplierDown": PERCENT_DOWN,
             "multiplierDecimal": "4",
         },
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
+from perpkit.venue import instruments
 from perpkit.venue.engine.brackets import Brackets
 from perpkit.venue.instruments import Instrument
 
@@ -33,15 +34,15 @@ class Contract:
     step: Decimal
     brackets: Brackets
     min_notional: Decimal = Decimal(5)
-    max_price: Decimal = Decimal(10_000_000)
-    max_quantity: Decimal = Decimal(1_000_000)
-    max_market_quantity: Decimal = Decimal(100_000)
-    max_orders: int = 200
-    max_algo_orders: int = 10
-    percent_up: Decimal = Decimal("1.05")
-    percent_down: Decimal = Decimal("0.95")
-    take_bound: Decimal = Decimal("0.05")
-    liquidation_fee: Decimal = Decimal("0.0125")
+    max_price: Decimal = Decimal(instruments.MAX_PRICE)
+    max_quantity: Decimal = Decimal(instruments.MAX_QUANTITY)
+    max_market_quantity: Decimal = Decimal(instruments.MAX_MARKET_QUANTITY)
+    max_orders: int = instruments.MAX_ORDERS
+    max_algo_orders: int = instruments.MAX_ALGO_ORDERS
+    percent_up: Decimal = Decimal(instruments.PERCENT_UP)
+    percent_down: Decimal = Decimal(instruments.PERCENT_DOWN)
+    take_bound: Decimal = Decimal(instruments.TAKE_BOUND)
+    liquidation_fee: Decimal = Decimal(instruments.LIQUIDATION_FEE)
 
     @classmethod
     def of(cls, instrument: Instrument, brackets: Brackets) -> Contract:
