@@ -33,6 +33,8 @@ class _Line:
         self._transport = transport
 
     def reset(self) -> None:
+        if self._transport.is_closing():
+            return
         # Not to linger is to send RST where FIN would be sent.
         linger = struct.pack("ii", 1, 0)
         self._transport.get_extra_info("socket").setsockopt(
@@ -50,6 +52,12 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, LINE: _Line(transport)}
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        # A TLS connection that nobody uses would wait for a client that need not say goodbye.
+        if self.transport.is_closing():
+            self.transport.abort()
 
 
 class _Server(uvicorn.Server):
