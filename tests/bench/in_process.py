@@ -88,7 +88,7 @@ class InProcessBot:
     def run(self, cycles: int = 1, step: timedelta = MINUTE) -> None:
         """Iterations of the worker's loop, each followed by its sleep.
 
-        :param step: Freqtrade's throttle; as ever, it wakes a second into each new candle at most
+        :param step: Freqtrade's throttle; it wakes early for a new candle, as ever
         """
         self._worker._throttle_secs = step.total_seconds()
         for _ in range(cycles):

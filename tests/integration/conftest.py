@@ -15,6 +15,7 @@ from freqtrade.data.btanalysis import load_backtest_stats
 
 from perpkit.venue import datadir, synthetic
 from perpkit.venue.clock import SystemClock
+from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import running_venue
@@ -41,12 +42,15 @@ def venue_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Freqtrade data directory: 150 synthetic days of five pairs, 5m and 1h."""
+def history() -> History:
+    """150 synthetic days of five pairs."""
+    return synthetic.generate(seed=1, start=milliseconds(START), days=DAYS, pairs=PAIRS, base="5m")
+
+
+@pytest.fixture(scope="session")
+def stored(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`history` as a Freqtrade data directory, 5m and 1h."""
     directory = tmp_path_factory.mktemp("stored")
-    history = synthetic.generate(
-        seed=1, start=milliseconds(START), days=DAYS, pairs=PAIRS, base="5m"
-    )
     datadir.write(history, directory, ["5m", "1h"], milliseconds(START + timedelta(days=DAYS)))
     return directory
 

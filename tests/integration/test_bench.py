@@ -1,0 +1,172 @@
+"""The bench itself, and the breaker of a backtest against the breaker of a running bot."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import ccxt
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from perpkit.venue.app import create_app
+from tests.bench.in_process import bench
+
+pytestmark = pytest.mark.integration
+
+NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+ONE_PAIR = {"exchange": {"pair_whitelist": ["BTC/USDT:USDT"]}}
+
+
+def test_bot_and_venue_live_by_the_same_clock(history):
+    with bench("Opener", history, NOON, **ONE_PAIR) as b:
+        b.run(30)
+        assert b.now == NOON + 30 * MINUTE
+        exchange = b.bot.exchange
+        assert exchange._api.fetch_time() == b.now.timestamp() * 1000
+        candles = b.bot.dataprovider.get_pair_dataframe("BTC/USDT:USDT", "5m")
+        assert candles["date"].iloc[-1] == NOON + 20 * MINUTE
+        b.run(1)
+        candles = b.bot.dataprovider.get_pair_dataframe("BTC/USDT:USDT", "5m")
+        assert candles["date"].iloc[-1] == NOON + 25 * MINUTE
+
+
+def test_a_trade_from_entry_to_exit(history, tmp_path):
+    with bench("Opener", history, NOON, userdir=tmp_path, max_open_trades=1, **ONE_PAIR) as b:
+        b.run(3)
+        (trade,) = b.trades()
+        assert trade.is_open
+        (tmp_path / "leave").touch()
+        b.run(1)
+        assert b.trades()[0].exit_reason == "told"
+        kinds = [str(message["type"]) for message in b.messages]
+        assert kinds[-4:] == ["entry", "entry_fill", "exit", "exit_fill"]
+
+
+def test_the_same_again_is_the_same(history):
+    def episode() -> list[tuple]:
+        with bench("Opener", history, NOON, seed=3, max_open_trades=3) as b:
+            b.run(10)
+            return [(t.pair, t.open_date, t.open_rate, t.amount) for t in b.trades()]
+
+    first = episode()
+    assert len(first) == 3
+    assert episode() == first
+
+
+def test_an_episode_leaves_nothing_behind(history):
+    before = time.sleep, set(threading.enumerate())
+    for start in (NOON, NOON - 24 * HOUR):  # and time may go back between them
+        with bench("Opener", history, start, **ONE_PAIR) as b:
+            assert b.trades() == []
+            b.run(2)
+            assert len(b.trades()) == 1
+    assert (time.sleep, set(threading.enumerate())) == before
+    assert datetime.now(UTC) > NOON + 365 * 24 * HOUR
+
+
+class Faulty:
+    """A venue that answers as it should unless it is given a fault."""
+
+    def __init__(self, app) -> None:
+        self._app = app
+        self.fault = None
+
+    async def __call__(self, scope, receive, send) -> None:
+        await (self.fault or self._app)(scope, receive, send)
+
+
+async def drops(scope, receive, send) -> None: ...
+
+
+async def hangs(scope, receive, send) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+def refuses(code: int, status: int = 400) -> JSONResponse:
+    return JSONResponse({"code": code, "msg": "no"}, status)
+
+
+@pytest.fixture
+def faulty(history):
+    """A bot with a position, and its venue."""
+    made: list[Faulty] = []
+
+    def serve(market) -> Faulty:
+        made.append(Faulty(create_app(market)))
+        return made[0]
+
+    with bench("Opener", history, NOON, serve=serve, max_open_trades=1, **ONE_PAIR) as b:
+        b.run(1)
+        assert len(b.trades()) == 1
+        yield b, made[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (drops, ccxt.NetworkError),
+        (hangs, ccxt.RequestTimeout),
+        (refuses(-1021), ccxt.InvalidNonce),
+        (refuses(-2019), ccxt.InsufficientFunds),
+        (refuses(-2021), ccxt.OrderImmediatelyFillable),  # among the futures' codes only
+        (refuses(-1003, 429), ccxt.DDoSProtection),
+        (PlainTextResponse("busy", 503), ccxt.ExchangeNotAvailable),
+    ],
+)
+def test_faults_reach_freqtrade_as_from_the_exchange(faulty, fault, expected):
+    """Through ccxt's blocking client and its async one."""
+    b, venue = faulty
+    exchange = b.bot.exchange
+    exchange._api.timeout = exchange._api_async.timeout = 50
+    venue.fault = fault
+    with pytest.raises(expected):
+        exchange._api.fetch_time()
+    with pytest.raises(expected):
+        exchange.loop.run_until_complete(exchange._api_async.fetch_time())
+    venue.fault = None
+    assert exchange._api.fetch_time() == b.now.timestamp() * 1000
+
+
+def test_waiting_takes_no_time(faulty):
+    """Refused for too many requests, Freqtrade backs off and retries, in its own time."""
+    b, venue = faulty
+    venue.fault = refuses(-1003, 429)
+    began = b.now
+    b.run(1)
+    assert b.now - began > MINUTE + 10 * SECOND
+    venue.fault = None
+    b.run(1)
+    assert b.trades()[0].is_open
+
+
+def test_locks_of_a_bot_are_those_of_a_backtest(bot, history):
+    """A crash of two days: every lock of the bot ends as in the backtest, to the candle, and begins
+    within one loop after it."""
+    since, until = datetime(2025, 4, 7, 12, tzinfo=UTC), datetime(2025, 4, 10, 2, tzinfo=UTC)
+    stats = bot.backtest("RsiSmaSwing", "--enable-protections")
+
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    expected = [
+        (moment(lock["lock_time"]), moment(lock["lock_end_time"]), lock["reason"])
+        for lock in stats["locks"]
+        if since <= moment(lock["lock_time"]) < until
+    ]
+    loop = 20 * MINUTE
+    with bench("RsiSmaSwing", history, since, **ONE_PAIR) as b:
+        b.run_until(lambda: b.now >= until, within=72 * HOUR, step=loop)
+        found = [
+            (lock.lock_time.replace(tzinfo=UTC), lock.lock_end_time.replace(tzinfo=UTC))
+            for lock in b.locks()
+        ]
+        reasons = [lock.reason for lock in b.locks()]
+    assert len(expected) > 20
+    assert [end for _, end in found] == [end for _, end, _ in expected]
+    assert reasons == [reason for *_, reason in expected]
+    for (began, _), (should, *_) in zip(found, expected, strict=True):
+        assert timedelta(0) <= began - should <= loop
