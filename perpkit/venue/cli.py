@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 
 DEFAULT_ACCOUNT = "rehearsal:rehearsal:10000"
+# Live, with a database of its own: these trades must not be taken for those of the real exchange.
+REHEARSAL = {
+    "dry_run": False,
+    "db_url": "sqlite:///rehearsal.sqlite",
+    "bot_name": "rehearsal",
+}
 
 
 class ClockKind(StrEnum):
@@ -72,6 +78,9 @@ def venue(
         list[str] | None,
         typer.Option(help="KEY:SECRET:WALLET, to trade with; may be repeated."),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="The overlay is for live mode: real orders, here.")
+    ] = False,
     tls: Annotated[
         bool, typer.Option("--tls", help="HTTPS, so that ccxt maps errors as on the exchange.")
     ] = False,
@@ -112,6 +121,7 @@ def venue(
             make,
             accounts,
             overlay=overlay,
+            live=live,
             tls=tls,
             rate_limits=rate_limits,
             log=log,
@@ -202,6 +212,7 @@ def _serve(
     accounts: list[tuple[str, str, Decimal]],
     *,
     overlay: Path | None,
+    live: bool,
     tls: bool,
     rate_limits: bool,
     log: Path | None,
@@ -227,6 +238,8 @@ def _serve(
     if overlay is not None:
         config = config_overlay(url, throttle=rate_limits)
         config["exchange"].update(key=accounts[0][0], secret=accounts[0][1])
+        if live:
+            config |= REHEARSAL
         overlay.write_text(json.dumps(config, indent=4) + "\n")
     server.serve(app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=tls)
     requests.close()

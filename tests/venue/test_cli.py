@@ -169,3 +169,21 @@ def test_real_candles_replayed(real_datadir):
         now = get(f"{url}/fapi/v1/time")["serverTime"]
     assert symbols == {"ADAUSDT", "BTCUSDT", "ETHUSDT", "LTCUSDT", "XRPUSDT"}
     assert rows[-1][0] <= now <= rows[-1][6] + 5000
+
+
+def test_an_overlay_for_live_mode_has_a_key_and_a_database_of_its_own(tmp_path):
+    overlay = tmp_path / "overlay.json"
+    with running("--days", 3, "--overlay", overlay, "--live", "--account", "me:a:b:50") as (_, url):
+        config = json.loads(overlay.read_text())
+        assert (config["exchange"]["key"], config["exchange"]["secret"]) == ("me", "a:b")
+        assert config["dry_run"] is False
+        assert "rehearsal" in config["db_url"]
+        (account,) = get(f"{url}/control/accounts")
+        assert (account["api_key"], account["walletBalance"]) == ("me", "50")
+
+
+@pytest.mark.parametrize("bad", ["me", "me:secret", "me:secret:much", ":secret:1", "me:secret:-1"])
+def test_a_bad_account_is_shown(bad):
+    result = venue("--account", bad)
+    assert result.exit_code == 2
+    assert f"account must look like KEY:SECRET:WALLET, got {bad!r}" in result.output
