@@ -9,10 +9,11 @@ from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from perpkit.venue.candles import Kind
 from perpkit.venue.clock import VirtualClock

@@ -9,6 +9,7 @@ import numpy as np
 
 from perpkit.venue.candles import Candles, Floats, Kind, Times, path_within
 from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.instruments import decimals_of
 
 _BOTTOM = 0.3  # of a crash's time have passed when the price turns
 
@@ -75,7 +76,9 @@ def shocked(candles: Candles, ms: int, over: Shocks, now: int, tick: float | Non
             column[row] = value
         volume[row] *= fraction
     if tick is not None:
-        prices = [np.maximum(1.0, np.rint(column / tick)) * tick for column in prices]
+        decimals = decimals_of(tick)
+        ticks = [np.maximum(1.0, np.rint(column / tick)) for column in prices]
+        prices = [np.round(column * tick, decimals) for column in ticks]
     open_, high, low, close = prices
     return Candles(candles.time, open_, high, low, close, volume)
 

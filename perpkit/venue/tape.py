@@ -39,7 +39,7 @@ def forming(pair: PairHistory, kind: Kind, interval: str, now: int, over: Shocks
         current = int(stored.time.searchsorted(now, side="right")) - 1
         if current < first:
             continue
-        if over is not None:
+        if over is not None and over.times[0] < now:
             rows = stored[first : current + 1]
             return resample(shocked(rows, source_ms, over, now, _tick(pair, kind)), ms)
         fraction = min(1.0, (now - int(stored.time[current])) / source_ms)
