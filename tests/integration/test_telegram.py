@@ -106,3 +106,12 @@ def test_a_stranger_is_not_obeyed(bot, chat, monkeypatch):
     chat.ask("/count", "current")
     bot.run(1)
     assert bot.bot.state.name == "RUNNING"
+
+
+def test_a_message_with_broken_markdown_is_lost(bot, chat):
+    """So what the strategies say must not contain a lone * or _."""
+    for text in ("a_lone mark", "no_lone_mark"):
+        bot.bot.dataprovider.send_msg(text, always_send=True)
+    bot.run(1)
+    chat.wait_for("no_lone_mark")
+    assert "a_lone mark" not in chat.said
