@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zlib import crc32
 
 import numpy as np
@@ -27,7 +26,7 @@ from perpkit.venue.candles import (
     bucket_start,
     joined,
 )
-from perpkit.venue.clock import Clock, VirtualClock
+from perpkit.venue.clock import Clock, VirtualClock, iso_minute
 from perpkit.venue.errors import invalid_interval, invalid_symbol
 from perpkit.venue.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.history import Funding, History, PairHistory
@@ -71,7 +70,8 @@ class Market:
     ) -> None:
         """:raises ValueError: when some pair has no candles yet, or none any more"""
         if not history.start <= clock.now() < history.end:
-            span, now = f"{_iso(history.start)} to {_iso(history.end)}", _iso(clock.now())
+            start, end, now = map(iso_minute, (history.start, history.end, clock.now()))
+            span = f"{start} to {end}"
             raise ValueError(f"the time must lie where all pairs have candles, {span}, got {now}")
         self._history = history
         self.clock = clock
@@ -148,8 +148,7 @@ class Market:
         offsets = [int(ms * part) for part in TURNING_POINTS]
         first = bucket_start(since, ms)
         times = [t + offset for t in range(first, until, ms) for offset in offsets]
-        over = self._shocks(symbol, Kind.LAST)
-        if over is not None:
+        if (over := self._shocks(symbol, Kind.LAST)) is not None:
             times = sorted({*times, *over.times.tolist()})
         return [time for time in times if since < time < until]
 
@@ -186,11 +185,9 @@ class Market:
             levels=levels,
             rng=np.random.default_rng([self._seed, crc32(symbol.encode()), made // 1000]),
         )
-        wide = self.faults.active(FaultKind.WIDE_SPREAD, symbol, made)
-        if wide is not None:
+        if wide := self.faults.active(FaultKind.WIDE_SPREAD, symbol, made):
             book = widened(book, instrument, wide.number("factor"))
-        empty = self.faults.active(FaultKind.EMPTY_BOOK, symbol, made)
-        if empty is not None:
+        if empty := self.faults.active(FaultKind.EMPTY_BOOK, symbol, made):
             side = empty.text("side")
             book = emptied(book, bids=side != "asks", asks=side != "bids")
         return book
@@ -291,10 +288,6 @@ class Market:
         if pair is None:
             raise invalid_symbol()
         return pair
-
-
-def _iso(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _known_interval(interval: str) -> int:

@@ -13,13 +13,19 @@ import pytest
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import DDosProtection, TemporaryError
 from freqtrade.resolvers import ExchangeResolver
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.testclient import TestClient
 
 from perpkit.venue.app import create_app
 from perpkit.venue.clock import VirtualClock
 from perpkit.venue.faults import REQUEST_KINDS, Fault, FaultKind
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
+from perpkit.venue.rate_limits import Limiter
+from perpkit.venue.request_log import RequestLog
 from perpkit.venue.server import running_venue
+from perpkit.venue.traffic import Traffic
 from tests.venue.test_faults import NOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
@@ -212,6 +218,16 @@ def test_a_form_is_read_for_its_symbol_and_still_reaches_the_routes(history):
     assert [entry["parameters"] for entry in log] == [
         {"symbol": "BTCUSDT"}, {"symbol": "ETHUSDT"},
     ]  # fmt: skip
+
+
+def test_what_has_been_read_at_the_edge_is_there_for_the_routes(still_market):
+    async def echo(scope, receive, send):
+        await Response(await Request(scope, receive).body())(scope, receive, send)
+
+    client = TestClient(Traffic(echo, still_market, Limiter(), RequestLog()))
+    sent = b"symbol=BTCUSDT&side=BUY"
+    assert client.post("/fapi/v1/order", content=sent).content == sent
+    assert client.request("DELETE", "/fapi/v1/order", content=sent * 9000).content == sent * 9000
 
 
 def test_without_a_connection_to_cut_the_application_ends_without_an_answer(history):
