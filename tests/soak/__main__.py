@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import multiprocessing
 import sys
-import warnings
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
-from tests.soak.episodes import episode
-from tests.soak.rehearsal import Outcome, rehearse
+from tests.soak.rehearsal import Outcome, run
 from tests.soak.report import table, troubles
-
-
-def run(seed: int) -> Outcome:
-    logging.disable(logging.NOTSET)
-    warnings.simplefilter("ignore")
-    return rehearse(episode(seed))
 
 
 def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(run, seeds)
         return
-    # Fresh processes now and then: what an episode left behind must not reach the next for long.
-    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=50) as pool:
-        yield from pool.imap(run, seeds)
+    # Fresh processes now and then: what an episode left behind must not reach the others for long.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=50) as pool:
+        yield from pool.map(run, seeds)
 
 
 def main() -> int:
@@ -41,7 +33,6 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("soak"), help="directory of the results")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("freqtrade").propagate = False
     began, results = perf_counter(), []
     seeds = range(arguments.first, arguments.first + arguments.episodes)
     with (arguments.out / "episodes.jsonl").open("w") as file:

@@ -46,6 +46,7 @@ COLUMNS: dict[str, Callable[[list[Outcome]], str]] = {
     "doubles": _count(lambda row: row.doubles),
     "2 stops": _count(lambda row: row.stops > 1),
     "unknown position": _count(lambda row: row.unknown),
+    "no order id": _count(lambda row: row.nameless),
     "misbooked": _count(lambda row: row.misbooked),
     "ERROR lines": _errors,
 }
