@@ -4,11 +4,12 @@ VENV   ?= .venv
 OLD    ?= .venv-older
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
+EPISODES ?= 500
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 
-.PHONY: setup test lint contract demo clean
+.PHONY: setup test lint contract soak demo clean
 
 setup: $(VENV)/.ready
 
@@ -36,8 +37,12 @@ contract: $(OLD)/.ready
 test: lint contract
 	$(BIN)/python -m pytest -n $(JOBS)
 
+# Seeded episodes of faults at the venue: how Freqtrade behaves in each. Minutes, not seconds.
+soak: setup
+	$(BIN)/python -m tests.soak --episodes $(EPISODES) --jobs $(JOBS)
+
 demo: setup
 	$(BIN)/python -m perpkit.ops.demo
 
 clean:
-	rm -rf $(VENV) $(OLD) .demo build dist
+	rm -rf $(VENV) $(OLD) .demo soak build dist
