@@ -20,8 +20,7 @@ def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(run, seeds)
         return
-    # Fresh processes now and then: what an episode left behind must not reach the others for long.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=50) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         yield from pool.map(run, seeds)
 
 

@@ -119,7 +119,7 @@ async def _wait(seconds: float) -> None:
 
 
 def _impatient(app: ASGIApp) -> ASGIApp:
-    """An answer that comes after the client's time-out does not arrive.
+    """An answer that breaks off, or that comes after the client's time-out, does not arrive.
 
     What it asked for has been carried out all the same, if early: at the time-out.
     """
@@ -133,7 +133,8 @@ def _impatient(app: ASGIApp) -> ASGIApp:
             answer.append(message)
 
         await app(scope, receive, collect)
-        if waited[0] < _PATIENCE_S:
+        whole = answer and not answer[-1].get("more_body")
+        if whole and waited[0] < _PATIENCE_S:
             for message in answer:
                 await send(message)
 
