@@ -16,7 +16,6 @@ from freqtrade.enums import State
 from freqtrade.persistence import Trade
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perpkit.venue.account_routes import account_router
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Engine
 from perpkit.venue.exchange import Exchange
@@ -106,9 +105,7 @@ class FaultyVenue(Venue):
         self.exchange = Exchange(market)
         self.exchange.checker = self.watch
         self.exchange.engine.add_account("key", "secret", WALLET, market.now())
-        app = create_app(market, wait=_wait)
-        app.include_router(account_router(self.exchange))
-        return _impatient(app)
+        return _impatient(create_app(market, exchange=self.exchange, wait=_wait))
 
 
 async def _wait(seconds: float) -> None:
