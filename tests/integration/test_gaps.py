@@ -1,0 +1,134 @@
+"""Gaps of Freqtrade that the soak has found, each as small as it gets; see docs/soak.md.
+
+They are for the base strategy and the operator tools to close. Until then they fail, and tell when
+they no longer do. Two more are at the end of test_live.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.live import differences, live_bench
+from tests.bench.scripted_market import scripted_market
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+STILL = scripted_market(START, [(0, 50_000.0)])
+ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
+
+
+def enter(bot, venue) -> None:
+    bot.bot.strategy.side = "long"
+    bot.run_until(lambda: venue.amount, timedelta(minutes=5), STEP)
+    bot.bot.strategy.side = None
+
+
+def hold(bot, venue) -> None:
+    """A position with its stop."""
+    enter(bot, venue)
+    bot.run_until(lambda: live_stops(venue), timedelta(minutes=1), STEP)
+
+
+def leave(bot, venue) -> None:
+    bot.bot.strategy.leave = True
+    bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
+
+
+def live_stops(venue):
+    return venue.exchange.engine.open_algos(venue.account)
+
+
+def add_fault(venue, kind, endpoint, **when) -> None:
+    venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **when))
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade takes an order without an answer for no order")
+def test_an_entry_whose_answer_is_lost_is_known():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
+        enter(bot, venue)
+        bot.run(24, STEP)
+        assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade sends the entry again, as often as it is lost")
+def test_an_entry_whose_answer_is_lost_is_not_sent_again():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=3)
+        bot.bot.strategy.side = "long"
+        bot.run(10, STEP)
+        assert len(venue.account.orders) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade takes an order without an answer for no order")
+def test_an_exit_whose_answer_is_lost_closes_the_trade():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        hold(bot, venue)
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
+        leave(bot, venue)
+        bot.run(24, STEP)
+        assert not bot.trades()[0].is_open
+
+
+@pytest.mark.xfail(strict=True, reason="ccxt gives text that is not JSON for an order without id")
+def test_no_order_is_stored_without_an_id():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        hold(bot, venue)
+        add_fault(venue, FaultKind.MALFORMED, f"POST {ORDER}", times=1)
+        leave(bot, venue)
+        bot.run(24, STEP)
+        assert "None" not in [order.order_id for order in bot.trades()[0].orders]
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade takes a stop without an answer for no stop")
+def test_a_stop_whose_answer_is_lost_is_not_placed_again():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {STOP}", times=1)
+        hold(bot, venue)
+        bot.run(6, STEP)
+        assert len(live_stops(venue)) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade tries once to cancel the stop of a closed trade")
+def test_no_stop_outlives_its_trade():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        hold(bot, venue)
+        add_fault(venue, FaultKind.RESET, f"DELETE {STOP}", times=1)
+        leave(bot, venue)
+        bot.run(24, STEP)
+        assert not bot.trades()[0].is_open
+        assert live_stops(venue) == []
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade leaves only when a stop is refused, not unheard")
+def test_a_position_whose_stop_cannot_be_placed_is_left():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESET, f"POST {STOP}")
+        enter(bot, venue)
+        bot.run(24, STEP)
+        assert venue.amount == 0
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade asks for positions between the fill and the stop")
+def test_a_read_that_fails_does_not_delay_the_stop():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        enter(bot, venue)
+        add_fault(venue, FaultKind.RESET, "GET /fapi/*/positionRisk")
+        bot.run(12, STEP)
+        assert venue.exchange.checker.breaches == []
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade learns of a liquidation from no order of its own")
+def test_a_liquidated_position_is_closed_in_the_database():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        hold(bot, venue)
+        now = venue.exchange.market.now()
+        add_fault(venue, FaultKind.LIQUIDATION, "*", since=now, times=1)
+        bot.run(24, STEP)
+        assert venue.amount == 0
+        assert not bot.trades()[0].is_open
