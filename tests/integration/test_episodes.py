@@ -1,23 +1,39 @@
-"""A few episodes of the soak (`make soak`), so that it does not rot."""
+"""A dozen episodes of the soak, and what the soak itself must be able to tell. See docs/soak.md."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 
-from tests.soak.rehearsal import run
+from perpkit.venue.faults import FaultKind
+from perpkit.venue.invariants import Invariant
+from tests.soak.episodes import GROUPS, MIX, NOTHING, episode
+from tests.soak.rehearsal import Outcome, run
+from tests.soak.report import troubles
 
 pytestmark = pytest.mark.integration
 
+CALM = Outcome(0, NOTHING, "holding", "long", adverse=False, entered=True, flat=True)
 
-@pytest.mark.parametrize("seed", [0, 10, 78, 101, 290])
-def test_an_episode_ends_and_is_the_same_again(seed):
-    outcome = run(seed)
-    assert not outcome.halted
-    assert not outcome.crashed
-    assert outcome.cycles > 10
-    assert asdict(run(seed)) == asdict(outcome)
+
+def test_every_kind_of_fault_takes_its_turn():
+    turns = [episode(number) for number in range(len(GROUPS))]
+    struck = {fault.kind for each in turns if each.group != MIX for fault in each.faults}
+    assert struck == set(FaultKind)
+    assert turns[0].faults == ()
+
+
+@pytest.mark.parametrize("half", [range(6), range(6, 12)], ids=["0-5", "6-11"])
+def test_episodes_end_without_trouble(half):
+    outcomes = [run(seed) for seed in half]
+    assert troubles(outcomes) == []
+    assert any(outcome.entered for outcome in outcomes)
+    assert any(outcome.strikes for outcome in outcomes)
+
+
+def test_the_same_seed_is_the_same_episode():
+    assert run(5) == run(5)
 
 
 @pytest.mark.parametrize(
@@ -26,3 +42,21 @@ def test_an_episode_ends_and_is_the_same_again(seed):
 def test_the_soak_sees_what_it_reports(seed, what):
     value = getattr(run(seed), what)
     assert value > 15 if what == "bare_s" else value
+
+
+@pytest.mark.parametrize(
+    ("outcome", "found"),
+    [
+        (CALM, []),
+        (replace(CALM, crashed="KeyError"), ["seed 0: trouble without a fault"]),
+        (replace(CALM, halted=True), ["seed 0: trouble without a fault"]),
+        (replace(CALM, flat=False), ["seed 0: trouble without a fault"]),
+        (replace(CALM, group=FaultKind.RESET, flat=False), []),
+        (
+            replace(CALM, group=FaultKind.RESET, breaches={Invariant.CONSERVED: 1}),
+            ["seed 0 (reset): money is not conserved"],
+        ),
+    ],
+)
+def test_trouble(outcome, found):
+    assert troubles([outcome]) == found
