@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from freqtrade.persistence import Trade, init_db
@@ -14,6 +15,7 @@ from freqtrade.persistence import Trade, init_db
 from perpkit.venue.app import create_app
 from perpkit.venue.clock import SystemClock
 from perpkit.venue.exchange import Exchange
+from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import running_venue
@@ -51,14 +53,45 @@ def live_bot(venue: Venue, tmp_path, stored) -> Iterator[Bot]:
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
-def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
-    settings = {
+def settings_for(side: str) -> dict[str, Any]:
+    return {
         **LIVE,
         "exchange": {**LIVE["exchange"], "pair_whitelist": [PAIR]},
         "strategy_path": str(STRATEGIES),
         "side": side,
     }
+
+
+def stored_trades(bot: Bot) -> list[Trade]:
+    init_db(f"sqlite:///{bot.userdir}/trades.sqlite")
+    return list(Trade.get_trades().unique())
+
+
+@pytest.mark.parametrize(("side", "gap"), [("long", -0.12), ("short", 0.12)])
+def test_the_stop_at_the_exchange_triggers(live_bot, venue, side, gap):
+    with trading(live_bot, "LiveOpener", **settings_for(side)) as process:
+        process.wait_for("'type': entry_fill")
+        for _ in range(2):
+            process.wait_for("Bot heartbeat")
+        (live_bot.userdir / "leave").touch()  # no second entry; the price is faster than the exit
+        market = venue.exchange.market
+        parameters = {"change": gap, "mark_share": 1.0}
+        market.faults.add(Fault(FaultKind.PRICE_GAP, since=market.now(), parameters=parameters))
+        process.wait_for("'type': exit_fill")
+        process.wait_for("Bot heartbeat")
+        process.end()
+    assert venue.amount == 0
+    try:
+        (trade,) = stored_trades(live_bot)
+        assert trade.close_profit < -0.3
+        assert differences([trade], venue) == []
+    finally:
+        Trade.session.remove()
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
+    settings = settings_for(side)
     with trading(live_bot, "LiveOpener", **settings) as process:
         process.wait_for("'type': entry_fill")
         for _ in range(2):  # the stop is placed in the loop after the fill
@@ -82,9 +115,8 @@ def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
     assert venue.exchange.engine.open_algos(venue.account) == []
     assert "Traceback" not in log, log[-4000:]
 
-    init_db(f"sqlite:///{live_bot.userdir}/trades.sqlite")
     try:
-        assert differences(list(Trade.get_trades().unique()), venue) == []
+        assert differences(stored_trades(live_bot), venue) == []
     finally:
         Trade.session.remove()
     assert venue.exchange.checker.breaches == []
