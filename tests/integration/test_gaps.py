@@ -7,6 +7,7 @@ they no longer do. Two more are at the end of test_live.py.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -37,6 +38,21 @@ def hold(bot, venue) -> None:
 def leave(bot, venue) -> None:
     bot.bot.strategy.leave = True
     bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
+
+
+def wait_in_book(bot, venue):
+    """An entry below the market, which nobody takes."""
+    strategy = bot.bot.strategy
+    strategy.side, strategy.crossing = "long", False
+    bot.run_until(lambda: venue.account.orders, timedelta(minutes=2), STEP)
+    strategy.side, strategy.crossing = None, True
+    (order,) = venue.account.orders.values()
+    return order
+
+
+def fill(venue, order, quantity) -> None:
+    exchange = venue.exchange
+    exchange.engine.fill_order(venue.account, order.id, quantity, exchange.market.now())
 
 
 def live_stops(venue):
@@ -117,14 +133,9 @@ def test_a_position_whose_stop_cannot_be_placed_is_left():
 @pytest.mark.xfail(strict=True, reason="Freqtrade ends its cycle at the first read that fails")
 def test_a_read_that_fails_does_not_delay_the_stop():
     with live_bench("Steered", STILL, START) as (bot, venue):
-        strategy = bot.bot.strategy
-        strategy.side, strategy.crossing = "long", False
-        bot.run_until(lambda: venue.account.orders, timedelta(minutes=2), STEP)
-        strategy.side = None
-        (order,) = venue.account.orders.values()
+        order = wait_in_book(bot, venue)
         add_fault(venue, FaultKind.RESET, "GET /fapi/*/positionRisk")
-        now = venue.exchange.market.now()
-        venue.exchange.engine.fill_order(venue.account, order.id, order.quantity, now)
+        fill(venue, order, order.quantity)
         bot.run(12, STEP)
         assert venue.exchange.checker.breaches == []
 
@@ -138,3 +149,16 @@ def test_a_liquidated_position_is_closed_in_the_database():
         bot.run(24, STEP)
         assert venue.amount == 0
         assert not bot.trades()[0].is_open
+
+
+@pytest.mark.xfail(strict=True, reason="Freqtrade takes the plain mean of the rates of the fills")
+def test_an_order_that_fills_at_two_commissions_is_accounted_for():
+    with live_bench("Steered", STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        fill(venue, order, Decimal("0.001"))
+        venue.account.maker = venue.account.taker
+        fill(venue, order, order.remaining)
+        bot.run(2, STEP)
+        leave(bot, venue)
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=1), STEP)
+        assert differences(bot.trades(), venue) == []
