@@ -89,6 +89,28 @@ def test_the_stop_at_the_exchange_triggers(live_bot, venue, side, gap):
         Trade.session.remove()
 
 
+def test_a_partly_filled_entry_times_out_and_keeps_what_was_filled(live_bot, venue):
+    patience = {"unfilledtimeout": {"entry": 6, "exit": 60, "unit": "seconds"}, "waits": True}
+    with trading(live_bot, "LiveOpener", **settings_for("long"), **patience) as process:
+        process.wait_for("'type': entry")
+        (entry,) = venue.account.orders.values()
+        half = entry.quantity / 2 // Decimal("0.001") * Decimal("0.001")
+        now = venue.exchange.market.now()
+        venue.exchange.engine.fill_order(venue.account, entry.id, half, now)
+        process.wait_for("'type': entry_cancel")
+        for _ in range(2):
+            process.wait_for("Bot heartbeat")
+        process.end()
+    assert entry.status == "CANCELED"
+    assert venue.amount == half
+    (stop,) = venue.exchange.engine.open_algos(venue.account)
+    assert stop.quantity == half
+    try:
+        assert differences(stored_trades(live_bot), venue) == []
+    finally:
+        Trade.session.remove()
+
+
 @pytest.mark.parametrize("side", ["long", "short"])
 def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
     settings = settings_for(side)

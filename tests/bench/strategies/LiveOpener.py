@@ -4,7 +4,8 @@ from freqtrade.strategy import IStrategy
 class LiveOpener(IStrategy):
     """One position on the side that the configuration names, with its stop at the exchange.
 
-    Out of it once `leave` appears in the user directory; told by a file, which survives a restart.
+    With `waits` in the configuration its entry rests away from the market. Out of it once `leave`
+    appears in the user directory; told by a file, which survives a restart.
     """
 
     timeframe = "5m"
@@ -38,7 +39,8 @@ class LiveOpener(IStrategy):
         return 3.0
 
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, entry_tag, side, **kw):
-        return proposed_rate * (1.002 if side == "long" else 0.998)
+        away = -0.01 if self.config.get("waits") else 0.002
+        return proposed_rate * (1 + away if side == "long" else 1 - away)
 
     def custom_exit_price(self, pair, trade, current_time, proposed_rate, **kwargs):
         return proposed_rate * (1.002 if trade.is_short else 0.998)
