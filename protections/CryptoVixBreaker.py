@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,8 +8,8 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.candles import CandleFeed
-from perpkit.bot.protection import MarketProtection, only_known_keys
+from perpkit.bot.protection import WatchedProtection, only_known_keys
+from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.volatility import VolatilityLimits, VolatilityTimeline, timeline
 
@@ -17,7 +18,7 @@ TIMEFRAME = "1h"
 STALE_AFTER = timedelta(hours=2, minutes=5)
 
 
-class CryptoVixBreaker(MarketProtection):
+class CryptoVixBreaker(WatchedProtection):
     """Blocks new entries while the volatility of one market, usually BTC, stands extremely high.
 
     Parameters: those of `perpkit.breakers.volatility.VolatilityLimits`, and `pair`, the market that
@@ -38,8 +39,7 @@ class CryptoVixBreaker(MarketProtection):
         self._candles: pd.DataFrame | None = None
         self._timeline: VolatilityTimeline | None = None
 
-    @property
-    def informative_pairs(self) -> list[tuple[str, str]]:
+    def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         return [(self._pair, TIMEFRAME)]
 
     def short_desc(self) -> str:
@@ -50,9 +50,9 @@ class CryptoVixBreaker(MarketProtection):
             f"{limits.calm_candles} calm hours."
         )
 
-    def evaluate(self, feed: CandleFeed, now: datetime) -> Decision:
+    def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         warm_up = timedelta(hours=self._limits.history_hours)
-        candles = feed.history(self._pair, TIMEFRAME, CandleType.FUTURES, warm_up)
+        candles = sources.candles.history(self._pair, TIMEFRAME, CandleType.FUTURES, warm_up)
         if candles is not self._candles or self._timeline is None:
             self._timeline = timeline(self._limits, candles)
             self._candles = candles
@@ -61,8 +61,11 @@ class CryptoVixBreaker(MarketProtection):
             seen = (
                 f"the last closed at {last_close:%Y-%m-%d %H:%M} UTC" if last_close else "none seen"
             )
-            return Decision(
-                Trading.REDUCING,
-                reason=f"no current candles of {self._pair} ({seen}): no new entries",
-            )
-        return self._timeline.at(now)
+            return [
+                Decision(
+                    Trading.REDUCING,
+                    size_factor=0.0,
+                    reason=f"no current candles of {self._pair} ({seen}): no new entries",
+                )
+            ]
+        return [self._timeline.at(now)]

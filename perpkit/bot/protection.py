@@ -1,15 +1,16 @@
-"""Base of the protections that watch the market instead of closed trades.
+"""Base of the protections that the watch drives.
 
 Freqtrade evaluates protections when a trade has fully closed, so one that watches the market sleeps
 through a crash in which nothing closes. The watch of the base strategy (`perpkit.bot.watch`) drives
-these every candle instead, through Freqtrade's own ProtectionManager. With any other strategy they
-still work in backtests, at Freqtrade's pace; in dry-run and live they have no candles, and say so.
+these every candle instead. With any other strategy they still work in backtests, at Freqtrade's
+pace; in dry-run and live they have nothing to look at, and say so.
 """
 
 from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,82 +18,169 @@ from freqtrade.constants import Config, LongShort
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import PairLocks
+from freqtrade.persistence.pairlock import PairLock
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
-from perpkit.bot.candles import CandleFeed, StoredCandles, is_simulated
-from perpkit.breakers.breaker import Decision
+from perpkit.bot.candles import is_simulated
+from perpkit.bot.sources import Sources, stored_sources
+from perpkit.breakers.breaker import ALL_PAIRS, Decision, Trading
 
 logger = logging.getLogger(__name__)
 
 # Keys of a protection's configuration that belong to Freqtrade.
 FREQTRADE_KEYS = frozenset({"method", "enabled"})
+# Length of the database column of a lock's reason.
+LONGEST_REASON = 255
+# End of a lock that only an operator ends: further off than any that ends by itself.
+NEVER = timedelta(days=3650)
+SECOND = timedelta(seconds=1)
 
 
-class MarketProtection(IProtection):
-    """A breaker over market data, as a Freqtrade protection.
+class WatchedProtection(IProtection):
+    """A breaker as a Freqtrade protection.
 
-    Subclasses name their informative pairs and decide; this class turns decisions into locks.
+    Subclasses decide; this class turns decisions into locks. A halt without a release lives in its
+    lock: Freqtrade's database keeps it over restarts, and `/unlock` is how the operator clears it.
     """
 
     has_global_stop = True
-    has_local_stop = False
+    has_local_stop = True
 
-    # When the watch last drove the protections of this process: see `_own_feed`.
+    # When the watch last drove the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        self.feed: CandleFeed | None = None
-        self._decided: tuple[datetime, Decision] | None = None
+        self._simulated = is_simulated(config)
+        self._sources: Sources | None = None
+        self._decided: tuple[datetime, Sequence[Decision]] | None = None
+        self._standing: PairLock | None = None
+        self._cleared: datetime | None = None
+        self._knows_locks = False
 
     @abstractmethod
-    def evaluate(self, feed: CandleFeed, now: datetime) -> Decision:
-        """What the breaker allows at `now`, from candles that have closed by then."""
+    def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
+        """What the breaker restricts at `now`, from what was known by then."""
 
-    def decide(self, feed: CandleFeed, now: datetime) -> Decision:
-        """`evaluate`, once for each moment."""
+    def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
+        """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
+        return []
+
+    def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
+        """`evaluate`, once for each moment, and a halt that stands from before."""
         if self._decided is None or self._decided[0] != now:
-            self._decided = now, self.evaluate(feed, now)
+            standing = [] if self._simulated else self._standing_halt(now)
+            self._decided = now, [*standing, *self.evaluate(sources, now)]
         return self._decided[1]
 
-    @property
-    @abstractmethod
-    def informative_pairs(self) -> list[tuple[str, str]]:
-        """(pair, timeframe) of the candles that `evaluate` reads."""
+    def cleared_at(self) -> datetime | None:
+        """When an operator last cleared a halt of this breaker."""
+        return self._cleared
+
+    def lock(self, decision: Decision, now: datetime) -> None:
+        """Lock what `decision` blocks, unless a lock of this breaker does so already."""
+        if not self._locked(decision, now):
+            PairLocks.lock_pair(
+                decision.pair,
+                self._until(decision, now),
+                self._reason(decision),
+                now=now,
+                side=decision.side,
+            )
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float
     ) -> ProtectionReturn | None:
-        feed = self.feed or self._own_feed(date_now)
-        if feed is None:
-            return None
-        decision = self.decide(feed, date_now)
-        if not decision.entries_blocked or self._locked(date_now):
-            return None
-        # Freqtrade moves the end of a lock up to the next candle. It lasts until the earliest
-        # release, and is renewed then if that has moved on; so locks are few, and exact.
-        until = max((decision.release or date_now) - timedelta(seconds=1), date_now)
-        return ProtectionReturn(lock=True, until=until, reason=f"{self.name}: {decision.reason}")
+        return self._driven_by_freqtrade(ALL_PAIRS, date_now, side)
 
     def stop_per_pair(
         self, pair: str, date_now: datetime, side: LongShort, starting_balance: float
     ) -> ProtectionReturn | None:
-        return None
+        return self._driven_by_freqtrade(pair, date_now, side)
 
-    def _locked(self, now: datetime) -> bool:
-        return any(
-            (lock.reason or "").startswith(self.name) for lock in PairLocks.get_pair_locks("*", now)
+    def _driven_by_freqtrade(
+        self, pair: str, now: datetime, side: LongShort
+    ) -> ProtectionReturn | None:
+        sources = self._own_sources(now)
+        if sources is None:
+            return None
+        blocking = [
+            decision
+            for decision in self.decide(sources, now)
+            if decision.entries_blocked
+            and decision.pair == pair
+            and decision.concerns(pair, side)
+            and not self._locked(decision, now)
+        ]
+        if not blocking:
+            return None
+        decision = max(blocking, key=lambda blocked: blocked.trading.strictness)
+        return ProtectionReturn(
+            lock=True,
+            until=self._until(decision, now),
+            reason=self._reason(decision),
+            lock_side=decision.side,
         )
 
-    def _own_feed(self, now: datetime) -> CandleFeed | None:
-        """Candles for an instance that Freqtrade drives, unless the watch drives its twin."""
-        driven = MarketProtection.driven_at
+    def _label(self, trading: Trading) -> str:
+        return f"{self.name} {trading}: "
+
+    def _reason(self, decision: Decision) -> str:
+        return (self._label(decision.trading) + decision.reason)[:LONGEST_REASON]
+
+    def _locked(self, decision: Decision, now: datetime) -> bool:
+        label = self._label(decision.trading)
+        return any(
+            lock.pair == decision.pair and (lock.reason or "").startswith(label)
+            for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side)
+        )
+
+    @staticmethod
+    def _until(decision: Decision, now: datetime) -> datetime:
+        """The end of a lock, which Freqtrade moves up to the next candle.
+
+        It lasts until the earliest release, and is renewed then if that has moved on; so locks are
+        few, and exact.
+        """
+        if decision.release is None and decision.trading is Trading.HALTED:
+            return now + NEVER
+        return max((decision.release or now) - SECOND, now)
+
+    def _standing_halt(self, now: datetime) -> list[Decision]:
+        label = self._label(Trading.HALTED)
+        halts = [
+            lock
+            for lock in PairLocks.get_pair_locks(ALL_PAIRS, now)
+            if (lock.reason or "").startswith(label) and lock.lock_end_time_utc - now > NEVER / 2
+        ]
+        if not self._knows_locks or (self._standing is not None and not halts):
+            self._cleared = self._last_cleared(label, now)
+            self._knows_locks = True
+        self._standing = halts[0] if halts else None
+        return [
+            Decision(Trading.HALTED, 0.0, reason=(halt.reason or "").removeprefix(label))
+            for halt in halts[:1]
+        ]
+
+    @staticmethod
+    def _last_cleared(label: str, now: datetime) -> datetime | None:
+        # `/unlock` ends a lock at that moment and leaves it in the database, inactive.
+        ended = [
+            lock.lock_end_time_utc
+            for lock in PairLocks.get_all_locks()
+            if not lock.active and (lock.reason or "").startswith(label)
+        ]
+        return min(max(ended), now) if ended else None
+
+    def _own_sources(self, now: datetime) -> Sources | None:
+        """Sources of an instance that Freqtrade drives, unless the watch drives its twin."""
+        driven = WatchedProtection.driven_at
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
             return None
-        if is_simulated(self._config):
-            self.feed = StoredCandles(self._config)
-            return self.feed
+        if self._simulated:
+            self._sources = self._sources or stored_sources(self._config)
+            return self._sources
         self.log_once(
             f"{self.name} has no effect: in dry-run and live it needs a strategy that is built on "
             "perpkit.bot.strategy.PerpStrategy.",

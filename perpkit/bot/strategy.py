@@ -143,7 +143,7 @@ class PerpStrategy(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        return proposed_stake * self.watch.decision.size_factor
+        return proposed_stake * self.watch.decision(pair, side).size_factor
 
     def confirm_trade_entry(
         self,
@@ -158,7 +158,7 @@ class PerpStrategy(IStrategy):
         **kwargs: Any,
     ) -> bool:
         """Second line of defence behind the locks, which a forced entry does not see."""
-        decision = self.watch.decision
+        decision = self.watch.decision(pair, side)
         if decision.entries_blocked:
             logger.info(f"Entry refused: {pair} {side}. {decision.reason}")
         return not decision.entries_blocked

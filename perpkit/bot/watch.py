@@ -1,4 +1,4 @@
-"""The watch: drives the strategy's market breakers every candle, in every mode.
+"""The watch: drives the strategy's breakers every candle, in every mode.
 
 Called from `bot_loop_start`: once a candle in backtest and hyperopt, once an iteration in dry-run
 and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` and FreqUI.
@@ -7,6 +7,7 @@ and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,46 +16,33 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
 
-from perpkit.bot.candles import CandleFeed, feed_for, is_simulated
-from perpkit.bot.protection import MarketProtection
-from perpkit.breakers.breaker import Decision, Trading
+from perpkit.bot.candles import is_simulated
+from perpkit.bot.protection import WatchedProtection
+from perpkit.bot.sources import watched_sources
+from perpkit.breakers.breaker import (
+    ALL_PAIRS,
+    UNRESTRICTED,
+    Decision,
+    Side,
+    Trading,
+    strictest,
+)
 
 logger = logging.getLogger(__name__)
 
+Protections = list[dict[str, Any]]
+# What restricts, by the name of its breaker, the pair and the side.
+Restrictions = Mapping[tuple[str, str, Side], Decision]
 
-FAILED = Decision(Trading.REDUCING, reason="a breaker failed, see the log: no new entries")
-
-
-def severity(decision: Decision) -> tuple[int, float]:
-    """Order of decisions, the strictest highest."""
-    return list(Trading).index(decision.trading), -decision.size_factor
-
-
-class MarketProtectionManager(ProtectionManager):
-    """Freqtrade's manager for the market protections of a list; the bot's own has the others."""
-
-    def __init__(
-        self, config: dict[str, Any], protections: list[dict[str, Any]], feed: CandleFeed
-    ) -> None:
-        super().__init__(config, protections)
-        self._feed = feed
-        handlers = [h for h in self._protection_handlers if isinstance(h, MarketProtection)]
-        for handler in handlers:
-            handler.feed = feed
-        self._protection_handlers: list[MarketProtection] = handlers
-
-    def decide(self, now: datetime) -> Decision:
-        """The strictest decision of all at `now`."""
-        decisions = [handler.decide(self._feed, now) for handler in self._protection_handlers]
-        return max(decisions, key=severity, default=Decision())
-
-    def informative_pairs(self) -> set[tuple[str, str]]:
-        """(pair, timeframe) of the candles that the protections read."""
-        return {pair for handler in self._protection_handlers for pair in handler.informative_pairs}
+STILL_ALLOWED = {
+    Trading.ACTIVE: "Entries, exits and stops as usual.",
+    Trading.REDUCING: "Exits and stops go on.",
+    Trading.HALTED: "Open positions are closed, none is opened.",
+}
 
 
 class Watch:
-    """The market breakers of one strategy.
+    """The breakers of one strategy.
 
     In backtest and hyperopt it obeys `--enable-protections`, as Freqtrade's own protections do.
     """
@@ -63,33 +51,48 @@ class Watch:
         self._config = config
         self._dp = dp
         self._simulated = is_simulated(config)
-        self._feed = feed_for(config, dp)
-        self._manager: MarketProtectionManager | None = None
+        self._sources = watched_sources(config, dp)
+        self._breakers: list[WatchedProtection] | None = None
+        self._failed: set[str] = set()
         self._last: datetime | None = None
-        self.decision = Decision()
+        self._restrictions: Restrictions = {}
 
     @property
     def enabled(self) -> bool:
         """Whether protections count in this run."""
         return not self._simulated or bool(self._config.get("enable_protections", False))
 
-    def informative_pairs(self, protections: list[dict[str, Any]]) -> set[tuple[str, str]]:
-        """(pair, timeframe) of the candles that the breakers read."""
-        return self._managed(protections).informative_pairs() if self.enabled else set()
+    def decision(self, pair: str = ALL_PAIRS, side: str = "*") -> Decision:
+        """All breakers as one, for a pair and side; without a pair, what holds for all of them."""
+        if not self._restrictions:
+            return UNRESTRICTED
+        return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
-    def require_candles(self, protections: list[dict[str, Any]]) -> None:
+    def informative_pairs(self, protections: Protections) -> set[tuple[str, str]]:
+        """(pair, timeframe) of the candles that the breakers read."""
+        if not self.enabled:
+            return set()
+        traded = self._dp.current_whitelist()
+        return {
+            candles
+            for breaker in self._watched(protections)
+            for candles in breaker.informative_pairs(traded)
+        }
+
+    def require_candles(self, protections: Protections) -> None:
         """Refuse to start a simulated run whose breakers would have nothing to look at.
 
         :raises OperationalException: naming the candles and where they were looked for
         """
         for pair, timeframe in sorted(self.informative_pairs(protections)):
-            if self._feed.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
+            candles = self._sources.candles
+            if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(
                     f"The breakers need {timeframe} candles of {pair}, and there are none in "
                     f"{self._config['datadir']}. Download them, or leave out --enable-protections."
                 )
 
-    def step(self, protections: list[dict[str, Any]], now: datetime) -> None:
+    def step(self, protections: Protections, now: datetime) -> None:
         """Evaluate every breaker at `now`, and lock what they block.
 
         :param protections: the strategy's, at their present parameters
@@ -97,35 +100,74 @@ class Watch:
         if not self.enabled:
             return
         if self._last is None or now <= self._last:
-            self._manager = None  # another backtest or epoch, perhaps with other parameters
-        self._last = MarketProtection.driven_at = now
-        before = self.decision
+            self._breakers = None  # another backtest or epoch, perhaps with other parameters
+        self._last = WatchedProtection.driven_at = now
+        self._sources.pairs = self._dp.current_whitelist()
+        before = self._restrictions
+        self._restrictions = {
+            (breaker.name, decision.pair, decision.side): decision
+            for breaker in self._watched(protections)
+            for decision in self._decide(breaker, now)
+        }
+        if not self._simulated:
+            self._tell(before)
+
+    def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
+        """What one breaker restricts; locked where it blocks.
+
+        Freqtrade swallows what `bot_loop_start` raises, and a breaker that cannot decide must not
+        look like one that has nothing to say.
+        """
         try:
-            manager = self._managed(protections)
-            self.decision = manager.decide(now)
-            manager.global_stop(now)
+            restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
+            for decision in restrictions:
+                if decision.entries_blocked:
+                    breaker.lock(decision, now)
+            self._failed.discard(breaker.name)
         except Exception:
-            # Freqtrade swallows what `bot_loop_start` raises, and a breaker that cannot decide
-            # must not look like one that has nothing to say.
-            if self.decision is not FAILED:
-                logger.exception("A breaker failed.")
-            self.decision = FAILED
-        self._tell(before, self.decision)
+            if breaker.name not in self._failed:
+                logger.exception(f"{breaker.name} failed.")
+            self._failed.add(breaker.name)
+            restrictions = [
+                Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
+            ]
+        # The strictest comes last, for one pair and side holds one decision of a breaker.
+        yield from sorted(restrictions, key=lambda d: (d.trading.strictness, -d.size_factor))
 
-    def _managed(self, protections: list[dict[str, Any]]) -> MarketProtectionManager:
-        if self._manager is None:
-            self._manager = MarketProtectionManager(self._config, protections, self._feed)
-        return self._manager
+    def _watched(self, protections: Protections) -> list[WatchedProtection]:
+        if self._breakers is None:
+            handlers = ProtectionManager(self._config, protections)._protection_handlers
+            self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]
+        return self._breakers
 
-    def _tell(self, before: Decision, after: Decision) -> None:
-        """One message per change of state, not per tick."""
-        changed = (before.trading, before.size_factor) != (after.trading, after.size_factor)
-        if changed and not self._simulated:
-            allowed = {
-                Trading.ACTIVE: "Entries, exits and stops as usual.",
-                Trading.REDUCING: "Exits and stops go on.",
-                Trading.HALTED: "Everything is closed; an operator has to clear it.",
-            }[after.trading]
-            message = f"{after.trading.upper()}: {after.reason or 'all calm'}. {allowed}"
+    def _tell(self, before: Restrictions) -> None:
+        """One message for each breaker and change of state, not one a tick."""
+        after = self._restrictions
+        changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
+        for key in dict.fromkeys((*before, *after)):
+            was, now = (_effect(where.get(key, UNRESTRICTED)) for where in (before, after))
+            if was != now:
+                changes.setdefault((key[0], now), []).append(key)
+        for (name, (trading, _)), keys in changes.items():
+            decision = after.get(keys[0])
+            pairs = sorted({pair for _, pair, _ in keys} - {ALL_PAIRS})
+            where = f" on {', '.join(pairs)}" if pairs else ""
+            if decision is None:
+                what, trading = f"{name} has released{where}", self.decision(*keys[0][1:]).trading
+            else:
+                what = f"{name}{where}: {decision.reason}"
+            message = f"{trading.upper()}: {what}. {_until(decision)}{STILL_ALLOWED[trading]}"
             logger.warning(message)
             self._dp.send_msg(message, always_send=True)
+
+
+def _effect(decision: Decision) -> tuple[Trading, float]:
+    return decision.trading, decision.size_factor
+
+
+def _until(decision: Decision | None) -> str:
+    if decision is None:
+        return ""
+    if decision.release is not None:
+        return f"Until {decision.release:%Y-%m-%d %H:%M} UTC at the earliest. "
+    return "Until an operator ends its lock. " if decision.trading is Trading.HALTED else ""

@@ -1,4 +1,4 @@
-"""What every circuit breaker shares: trading states, the decision, and hysteresis.
+"""What every circuit breaker shares: trading states, decisions, and which of them wins.
 
 A breaker is a pure step `(limits, state, observation) -> (state, decision)`: it reads no clock and
 keeps nothing to itself, so that the same candles give the same decisions in every mode.
@@ -6,13 +6,18 @@ keeps nothing to itself, so that the same candles give the same decisions in eve
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from math import isnan
+from math import inf
+from typing import Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+ALL_PAIRS = "*"
+Side = Literal["long", "short", "*"]
 
 
 class Trading(StrEnum):
@@ -20,103 +25,82 @@ class Trading(StrEnum):
 
     ACTIVE = "active"
     REDUCING = "reducing"  # no new risk; exits, partial exits and stops go on
-    HALTED = "halted"  # flatten, then nothing until an operator clears it
+    HALTED = "halted"  # flatten, then nothing until the release or, without one, an operator
+
+    @property
+    def strictness(self) -> int:
+        return list(Trading).index(self)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a breaker allows, and why.
+    """What a breaker allows, where, and why.
 
     :param size_factor: share of the usual position size that sizing may use, 0 to 1
     :param release: earliest time the restriction can end (UTC); None where there is none
     :param reason: for people, with the figures in it
+    :param pair: the pair it is about, `*` for all of them
+    :param side: the side it is about, `*` for both
+    :param max_leverage: cap on the leverage of new positions
     """
 
     trading: Trading = Trading.ACTIVE
     size_factor: float = 1.0
     release: datetime | None = None
     reason: str = ""
+    pair: str = ALL_PAIRS
+    side: Side = "*"
+    max_leverage: float = inf
 
     @property
     def entries_blocked(self) -> bool:
         return self.trading is not Trading.ACTIVE
 
+    @property
+    def restricts(self) -> bool:
+        """Whether it takes anything away."""
+        return self.entries_blocked or self.size_factor < 1 or self.max_leverage < inf
 
-def check_range(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    """:raises ValueError: unless `value` is a number (a whole one) from `low` to `high`"""
-    number = isinstance(value, int) or (isinstance(value, float) and not whole)
-    if isinstance(value, bool) or not (number and low <= value <= high):  # type: ignore[operator]
-        kind = "a whole number" if whole else "a number"
-        raise ValueError(f"{name} must be {kind} from {low:g} to {high:g}, got {value!r}")
+    def concerns(self, pair: str, side: str = "*") -> bool:
+        """Whether it applies to that pair and side."""
+        return self.pair in (ALL_PAIRS, pair) and self.side in ("*", side)
 
 
-@dataclass(frozen=True)
-class Latch:
-    """State of one `Hysteresis`.
+UNRESTRICTED = Decision()
 
-    :param above: samples in a row at or above the trip value, counted up to `confirm`
-    :param below: samples in a row below the release value, counted up to `calm`
+
+def strictest(decisions: Iterable[Decision]) -> Decision:
+    """All of them as one: the strictest state, the smallest size, the lowest leverage.
+
+    The release is that of the state's own decisions, the latest of them: a milder restriction that
+    lasts longer is no reason to stay halted. One without a release outlasts them all.
     """
+    held = [decision for decision in decisions if decision.restricts]
+    if len(held) < 2:
+        return held[0] if held else UNRESTRICTED
+    trading = max((d.trading for d in held), key=lambda state: state.strictness)
+    deciding = [d for d in held if d.trading is trading]
+    releases = [d.release for d in deciding if d.release is not None]
+    return Decision(
+        trading=trading,
+        size_factor=min(d.size_factor for d in held),
+        release=max(releases) if len(releases) == len(deciding) else None,
+        reason="; ".join(dict.fromkeys(d.reason for d in deciding)),
+        max_leverage=min(d.max_leverage for d in held),
+    )
 
-    on: bool = False
-    above: int = 0
-    below: int = 0
+
+S = TypeVar("S")
 
 
-OFF = Latch()
+def dump_state(state: object) -> str:
+    """A breaker's state, a frozen dataclass, as JSON."""
+    return json.dumps(TypeAdapter(type(state)).dump_python(state, mode="json"))
 
 
-@dataclass(frozen=True)
-class Hysteresis:
-    """Trips at one value, releases at a lower one, so that it does not flutter between the two.
+def load_state(kind: type[S], stored: str) -> S:
+    """The state that `dump_state` stored.
 
-    A missing sample (NaN) changes nothing: it neither confirms, nor trips, nor counts as calm.
-
-    :param trip: `confirm` samples in a row at or above it trip the latch
-    :param release: `calm` samples in a row below it release the latch
-    :raises ValueError: naming the parameter, its value and the allowed range
+    :raises ValueError: naming what does not fit, for anything else
     """
-
-    trip: float
-    release: float
-    confirm: int = 1
-    calm: int = 1
-
-    def __post_init__(self) -> None:
-        if not self.release <= self.trip:
-            raise ValueError(f"release must be at most trip ({self.trip}), got {self.release}")
-        check_range("confirm", self.confirm, 1, 10_000, whole=True)
-        check_range("calm", self.calm, 1, 10_000, whole=True)
-
-    def step(self, latch: Latch, value: float) -> Latch:
-        """Fold one sample into the latch."""
-        if isnan(value):
-            return latch
-        above = min(latch.above + 1, self.confirm) if value >= self.trip else 0
-        below = min(latch.below + 1, self.calm) if value < self.release else 0
-        on = above == self.confirm or (latch.on and below < self.calm)
-        return Latch(on, above, below)
-
-    def sweep(self, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """`on` and `below` after each sample: equal to stepping through `values`, without the loop.
-
-        On since the last trip, unless a full run of calm samples has ended after it.
-        """
-        known = np.flatnonzero(~np.isnan(values))
-        seen = values[known]
-        above = _run_length(seen >= self.trip)
-        below = np.minimum(_run_length(seen < self.release), self.calm)
-        on = _last_true(above >= self.confirm) > _last_true(below >= self.calm)
-        # Position of the newest known sample at each row; 0 stands for "none yet".
-        newest = np.searchsorted(known, np.arange(len(values)), side="right")
-        return np.concatenate(([False], on))[newest], np.concatenate(([0], below))[newest]
-
-
-def _last_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Index of the newest True at or before each position; -1 where there is none."""
-    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))
-
-
-def _run_length(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Number of True values in a row that end at each position."""
-    return np.arange(len(flags)) - _last_true(~flags)
+    return TypeAdapter(kind).validate_python(json.loads(stored))

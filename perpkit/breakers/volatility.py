@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from perpkit.breakers.breaker import OFF, Decision, Hysteresis, Latch, Trading, check_range
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.checks import check_range
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.volatility import (
     Estimator,
@@ -291,7 +293,7 @@ def _decide(
         release=release,
         reason=(
             f"{figures} ({level} from {limits.trip(level):g} until below "
-            f"{limits.release(level):g}): {effect} before {release:%Y-%m-%d %H:%M} UTC"
+            f"{limits.release(level):g}): {effect}"
         ),
         level=level,
         vol_annual=vol,

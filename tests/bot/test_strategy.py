@@ -128,7 +128,7 @@ def test_the_target_is_a_distance_of_price_after_fees(trade_database, strategy, 
 )
 def test_the_decision_sizes_and_confirms_entries(strategy, caplog, decision, stake, confirmed):
     caplog.set_level("INFO")
-    strategy.watch.decision = decision
+    strategy.watch.decision = lambda *_: decision
     now = factories.START
     assert stake == strategy.custom_stake_amount(
         BTC, now, 1.0, 100.0, 5.0, 1000.0, 3.0, None, "long"

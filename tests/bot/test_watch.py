@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
@@ -11,7 +10,7 @@ from freqtrade.persistence import PairLocks, disable_database_use, enable_databa
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.bot.protection import MarketProtection
+from perpkit.bot.protection import WatchedProtection
 from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from tests.factories import START
@@ -19,29 +18,29 @@ from tests.factories import START
 HOUR = timedelta(hours=1)
 
 
-class Scripted(MarketProtection):
+class Scripted(WatchedProtection):
     """Blocks while `stressed` says so, and then for at least two hours."""
 
     stressed: set[int] = set()
     broken = False
     evaluations = 0
 
-    @property
-    def informative_pairs(self):
+    def informative_pairs(self, pairs):
         return [("BTC/USDT:USDT", "1h")]
 
     def short_desc(self):
         return "scripted"
 
-    def evaluate(self, feed, now: datetime) -> Decision:
+    def evaluate(self, sources, now: datetime) -> list[Decision]:
         Scripted.evaluations += 1
         if Scripted.broken:
             raise RuntimeError("no")
         hour = (now - START) // HOUR
         seen = max((h for h in Scripted.stressed if h <= hour), default=-9)
         if hour >= seen + 2:
-            return Decision()
-        return Decision(Trading.REDUCING, 0.0, START + (seen + 2) * HOUR, f"stress at {seen}")
+            return [Decision()]
+        release = START + (seen + 2) * HOUR
+        return [Decision(Trading.REDUCING, 0.0, release, f"stress at {seen}")]
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def scripted(monkeypatch):
         return stock(name, config, protection_config)
 
     monkeypatch.setattr(ProtectionResolver, "load_protection", staticmethod(load))
-    monkeypatch.setattr(MarketProtection, "driven_at", None)
+    monkeypatch.setattr(WatchedProtection, "driven_at", None)
     Scripted.stressed, Scripted.broken, Scripted.evaluations = set(), False, 0
     disable_database_use("1h")
     PairLocks.reset_locks()
@@ -65,6 +64,9 @@ def scripted(monkeypatch):
 
 
 class Messages(list):
+    def current_whitelist(self):
+        return ["BTC/USDT:USDT", "ETH/USDT:USDT"]
+
     def send_msg(self, text, *, always_send=False):
         self.append(text)
 
@@ -130,7 +132,7 @@ def test_the_lock_is_global_for_both_sides_and_says_why(
     inside, after = START + 6 * HOUR, START + 7 * HOUR
     assert PairLocks.is_pair_locked(pair, inside, side)
     assert not PairLocks.is_pair_locked(pair, after, side)
-    assert PairLocks.locks[0].reason == "Scripted: stress at 5"
+    assert PairLocks.locks[0].reason == "Scripted reducing: stress at 5"
 
 
 def test_off_unless_protections_are_enabled(scripted, default_futures_config):
@@ -139,7 +141,7 @@ def test_off_unless_protections_are_enabled(scripted, default_futures_config):
     run(off, range(20))
     assert PairLocks.locks == []
     assert scripted.evaluations == 0
-    assert off.decision.trading is Trading.ACTIVE
+    assert off.decision().trading is Trading.ACTIVE
 
 
 @pytest.mark.parametrize("runmode", [RunMode.DRY_RUN, RunMode.LIVE])
@@ -147,7 +149,7 @@ def test_always_on_in_dry_run_and_live(scripted, default_futures_config, runmode
     scripted.stressed = {5}
     live, _ = watch(default_futures_config, runmode, enable=False)
     run(live, range(6))
-    assert live.decision.entries_blocked
+    assert live.decision().entries_blocked
 
 
 def test_one_evaluation_a_candle(scripted, default_futures_config):
@@ -160,14 +162,14 @@ def test_a_broken_breaker_blocks_entries_until_it_works_again(
 ):
     subject, _ = watch(default_futures_config)
     run(subject, range(3))
-    assert not subject.decision.entries_blocked
+    assert not subject.decision().entries_blocked
     scripted.broken = True
     run(subject, range(3, 6))
-    assert subject.decision.entries_blocked
-    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["A breaker failed."]
+    assert subject.decision().entries_blocked
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["Scripted failed."]
     scripted.broken = False
     run(subject, range(6, 7))
-    assert not subject.decision.entries_blocked
+    assert not subject.decision().entries_blocked
 
 
 def test_one_message_a_change(scripted, default_futures_config):
@@ -175,7 +177,7 @@ def test_one_message_a_change(scripted, default_futures_config):
     live, messages = watch(default_futures_config, RunMode.DRY_RUN)
     run(live, range(20), timedelta(minutes=1))
     assert len(messages) == 2
-    assert messages[0].startswith("REDUCING: stress at 5")
+    assert messages[0].startswith("REDUCING: Scripted: stress at 5")
     assert "Exits and stops go on" in messages[0]
     assert messages[1].startswith("ACTIVE")
 
@@ -183,9 +185,9 @@ def test_one_message_a_change(scripted, default_futures_config):
 def test_the_next_epoch_has_its_own_parameters(scripted, default_futures_config):
     subject, _ = watch(default_futures_config, RunMode.HYPEROPT)
     run(subject, range(5))
-    first = subject._manager
+    first = subject._breakers
     run(subject, range(5))
-    assert subject._manager is not first
+    assert subject._breakers is not first
 
 
 class TestWithoutTheWatch:
@@ -198,7 +200,7 @@ class TestWithoutTheWatch:
     def test_a_backtest_of_any_strategy_is_protected(self, scripted, default_futures_config):
         scripted.stressed = {5}
         lock = self.ask(default_futures_config, RunMode.BACKTEST)
-        assert lock.reason == "Scripted: stress at 5"
+        assert lock.reason == "Scripted reducing: stress at 5"
 
     def test_live_it_says_that_it_has_no_effect(self, scripted, default_futures_config, caplog):
         scripted.stressed = {5}
@@ -219,6 +221,6 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
         "runmode": RunMode.BACKTEST,
         "enable_protections": True,
     }
-    subject = Watch(config, SimpleNamespace())
+    subject = Watch(config, Messages())
     with pytest.raises(Exception, match=r"need 1h candles of BTC/USDT:USDT, and there are none"):
         subject.require_candles([{"method": "CryptoVixBreaker"}])

@@ -7,13 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import (
-    OFF,
-    Decision,
-    Hysteresis,
-    Trading,
-    check_range,
-)
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.latch import OFF, Hysteresis
+from perpkit.checks import check_range
 
 NAN = float("nan")
 samples = st.lists(st.one_of(st.just(NAN), st.integers(0, 10).map(float)), max_size=60)

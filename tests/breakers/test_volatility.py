@@ -20,7 +20,8 @@ from benchmarks.volatility_breaker import (
     load_btc,
     worst_days,
 )
-from perpkit.breakers.breaker import Latch, Trading
+from perpkit.breakers.breaker import Trading
+from perpkit.breakers.latch import Latch
 from perpkit.breakers.volatility import (
     Level,
     Observation,
@@ -100,13 +101,13 @@ def test_levels(percentiles, level, trading, size, hours_to_release):
             [97.25],
             1.823,
             "BTC volatility 182% a year, percentile 97.2 of the last 180 days (stressed from 96 "
-            "until below 94): no new entries before 2023-01-01 15:00 UTC",
+            "until below 94): no new entries",
         ),
         (
             [88],
             0.6,
             "BTC volatility 60% a year, percentile 88.0 of the last 180 days (elevated from 85 "
-            "until below 80): 50% of the usual size before 2023-01-01 15:00 UTC",
+            "until below 80): 50% of the usual size",
         ),
         ([40], 0.4, "BTC volatility 40% a year, percentile 40.0 of the last 180 days: calm"),
         (

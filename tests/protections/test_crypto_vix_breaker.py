@@ -31,13 +31,16 @@ def crash() -> pd.DataFrame:
 
 
 class Feed:
+    """Sources whose candles are always the same."""
+
     def __init__(self, candles: pd.DataFrame) -> None:
-        self.candles = candles
+        self.data = candles
+        self.candles = self
         self.asked = []
 
     def history(self, *request):
         self.asked.append(request)
-        return self.candles
+        return self.data
 
 
 def test_it_decides_as_its_timeline(default_futures_config):
@@ -45,16 +48,16 @@ def test_it_decides_as_its_timeline(default_futures_config):
     subject, feed = breaker(default_futures_config, **SHORT_MEMORY), Feed(candles)
     expected = timeline(VolatilityLimits(**SHORT_MEMORY), candles)
     times = list(candles["date"] + HOUR)
-    decisions = [subject.evaluate(feed, now) for now in times]
+    decisions = [subject.evaluate(feed, now)[0] for now in times]
     assert decisions == [expected.at(now) for now in times]
     assert {decision.trading for decision in decisions} == {Trading.ACTIVE, Trading.REDUCING}
 
 
 def test_it_watches_the_market_it_is_told_to(default_futures_config):
     subject = breaker(default_futures_config, pair="ETH/USDT:USDT")
-    assert subject.informative_pairs == [("ETH/USDT:USDT", "1h")]
+    assert subject.informative_pairs(["BTC/USDT:USDT"]) == [("ETH/USDT:USDT", "1h")]
     feed = Feed(crash())
-    decision = subject.evaluate(feed, feed.candles["date"].iloc[-1] + HOUR)
+    [decision] = subject.evaluate(feed, feed.data["date"].iloc[-1] + HOUR)
     assert feed.asked[0][:2] == ("ETH/USDT:USDT", "1h")
     assert decision.reason.startswith("ETH volatility")
 
@@ -64,7 +67,7 @@ def test_it_watches_the_market_it_is_told_to(default_futures_config):
 )
 def test_candles_that_stopped_block_entries(default_futures_config, age, blocked):
     candles = factories.candles(720)
-    decision = breaker(default_futures_config, stressed_percentile=98).evaluate(
+    [decision] = breaker(default_futures_config, stressed_percentile=98).evaluate(
         Feed(candles), candles["date"].iloc[-1] + HOUR + age
     )
     assert ("no current candles of BTC/USDT:USDT" in decision.reason) is blocked
@@ -73,7 +76,7 @@ def test_candles_that_stopped_block_entries(default_futures_config, age, blocked
 
 def test_without_any_candle_entries_are_blocked(default_futures_config):
     nothing = Feed(factories.candles(5)[:0])
-    decision = breaker(default_futures_config).evaluate(nothing, factories.START)
+    [decision] = breaker(default_futures_config).evaluate(nothing, factories.START)
     assert decision.entries_blocked
     assert "none seen" in decision.reason
 

@@ -1,0 +1,36 @@
+"""What the breakers look at, gathered by the watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+
+from perpkit.bot.candles import CandleFeed, StoredCandles, feed_for
+
+
+@dataclass
+class Sources:
+    """Sources of one run.
+
+    :param pairs: the whitelist of the moment
+    :param dp: None where Freqtrade drives a protection in a backtest of a foreign strategy
+    """
+
+    config: dict[str, Any]
+    candles: CandleFeed
+    dp: DataProvider | None = None
+    pairs: Sequence[str] = ()
+
+
+def watched_sources(config: dict[str, Any], dp: DataProvider) -> Sources:
+    """Sources of a strategy that drives its own breakers."""
+    return Sources(config, feed_for(config, dp), dp)
+
+
+def stored_sources(config: dict[str, Any]) -> Sources:
+    """Sources of a simulated run whose strategy knows nothing of Perpkit."""
+    whitelist = config["exchange"].get("pair_whitelist", [])
+    return Sources(config, StoredCandles(config), None, list(whitelist))

@@ -1,0 +1,83 @@
+"""Hysteresis: how a level trips, holds and lets go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True)
+class Latch:
+    """State of one `Hysteresis`.
+
+    :param above: samples in a row at or above the trip value, counted up to `confirm`
+    :param below: samples in a row below the release value, counted up to `calm`
+    """
+
+    on: bool = False
+    above: int = 0
+    below: int = 0
+
+
+OFF = Latch()
+
+
+@dataclass(frozen=True)
+class Hysteresis:
+    """Trips at one value, releases at a lower one, so that it does not flutter between the two.
+
+    A missing sample (NaN) changes nothing: it neither confirms, nor trips, nor counts as calm.
+
+    :param trip: `confirm` samples in a row at or above it trip the latch
+    :param release: `calm` samples in a row below it release the latch
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    trip: float
+    release: float
+    confirm: int = 1
+    calm: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.release <= self.trip:
+            raise ValueError(f"release must be at most trip ({self.trip}), got {self.release}")
+        check_range("confirm", self.confirm, 1, 10_000, whole=True)
+        check_range("calm", self.calm, 1, 10_000, whole=True)
+
+    def step(self, latch: Latch, value: float) -> Latch:
+        """Fold one sample into the latch."""
+        if isnan(value):
+            return latch
+        above = min(latch.above + 1, self.confirm) if value >= self.trip else 0
+        below = min(latch.below + 1, self.calm) if value < self.release else 0
+        on = above == self.confirm or (latch.on and below < self.calm)
+        return Latch(on, above, below)
+
+    def sweep(self, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """`on` and `below` after each sample: equal to stepping through `values`, without the loop.
+
+        On since the last trip, unless a full run of calm samples has ended after it.
+        """
+        known = np.flatnonzero(~np.isnan(values))
+        seen = values[known]
+        above = _run_length(seen >= self.trip)
+        below = np.minimum(_run_length(seen < self.release), self.calm)
+        on = _last_true(above >= self.confirm) > _last_true(below >= self.calm)
+        # Position of the newest known sample at each row; 0 stands for "none yet".
+        newest = np.searchsorted(known, np.arange(len(values)), side="right")
+        return np.concatenate(([False], on))[newest], np.concatenate(([0], below))[newest]
+
+
+def _last_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Index of the newest True at or before each position; -1 where there is none."""
+    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))
+
+
+def _run_length(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number of True values in a row that end at each position."""
+    return np.arange(len(flags)) - _last_true(~flags)
