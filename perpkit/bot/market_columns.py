@@ -14,7 +14,8 @@ from freqtrade.exceptions import ExchangeError
 
 from perpkit.bot.candles import feed_for
 from perpkit.market.funding import DEFAULT_RULE, with_funding
-from perpkit.market.positioning import read_long_short_ratio, with_long_short_ratio
+from perpkit.market.positioning import with_positioning
+from perpkit.market.store import StoreError, read_periods
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,19 @@ class MarketColumns:
             self._say(
                 f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
             )
-        ratios = read_long_short_ratio(self._datadir, pair)
-        if ratios is None:
-            self._say(f"No long/short ratio of {pair}: no bonus for positioning.")
         candles = with_funding(candles, rates, timeframe)
-        return with_long_short_ratio(candles, ratios, timeframe)
+        return with_positioning(candles, self._positioning(pair), timeframe)
+
+    def _positioning(self, pair: str) -> dict[str, pd.DataFrame]:
+        try:
+            stored = read_periods(self._datadir, pair)
+        except StoreError as error:
+            # As with funding: without its columns the strategy would miss exits.
+            self._say(f"Positioning of {pair} cannot be used: {error}")
+            return {}
+        if not stored:
+            self._say(f"No positioning data of {pair}: no bonus for positioning.")
+        return stored
 
     def _rates(self, pair: str) -> pd.DataFrame:
         warm_up = DEFAULT_RULE.window + timedelta(days=1)

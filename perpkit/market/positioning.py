@@ -1,111 +1,191 @@
-"""Positioning: how crowded the accounts are on one side, from the exchange's long/short ratio."""
+"""Positioning: how crowded the accounts are on one side, what the large ones do, what is open."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from enum import IntEnum
 
+import numpy as np
 import pandas as pd
 
-from perpkit.market.asof import join_known
+from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
+from perpkit.market.store import PERIODS, SERIES
 
-COLUMNS = ("long_short_ratio", "long_short_rank")
+COLUMNS = (
+    "long_short_ratio",
+    "long_short_rank",
+    "long_short_zscore",
+    "long_short_change",
+    "top_accounts_ratio",
+    "top_positions_ratio",
+    "top_divergence",
+    "top_divergence_zscore",
+    "taker_ratio",
+    "taker_rank",
+    "open_interest",
+    "open_interest_change",
+)
+QUADRANT = "open_interest_quadrant"
+_FLAT = 1e-9  # standard deviation of a ratio that never moved, up to rounding
+
+
+class Quadrant(IntEnum):
+    """Open interest against price, as futures desks read the pair."""
+
+    LONG_BUILD_UP = 1  # both rise: new longs pay up
+    SHORT_BUILD_UP = 2  # open interest rises, price falls: new shorts sell
+    SHORT_COVERING = 3  # open interest falls, price rises: shorts buy back
+    LONG_UNWINDING = 4  # both fall: longs give up
 
 
 @dataclass(frozen=True)
 class PositioningRule:
-    """How the long/short ratio is read.
+    """How readings are used.
 
-    :param period: between readings, which is also how late each is published: the reading stamped T
-        is used from T + period. At least 5 minutes, the shortest the exchange serves
-    :param window: the recent past a ratio is compared with, at least 10 periods
-    :param least: history needed before a comparison is made, at most the window
+    :param lag_periods: from a reading's time to its use, in its periods, not negative. The exchange
+        names no time of publication; one period is what a bot that asks once a period can rely on
     :param max_age_periods: after which a reading that was not followed by another is no longer
         used, at least 1
+    :param window: the recent past a reading is compared with, at least a day
+    :param least: history needed before a comparison is made, above 0 and at most the window
+    :param change: the span of `long_short_change` and `open_interest_change`, at least 5 minutes
     :raises ValueError: naming the parameter, its value and the allowed range
     """
 
-    period: timedelta = timedelta(hours=1)
+    lag_periods: float = 1.0
+    max_age_periods: float = 2.0
     window: timedelta = timedelta(days=30)
     least: timedelta = timedelta(days=7)
-    max_age_periods: float = 2.0
+    change: timedelta = timedelta(days=1)
 
     def __post_init__(self) -> None:
-        if self.period < timedelta(minutes=5):
-            raise ValueError(f"period must be at least 5 minutes, got {self.period}")
-        if self.window < 10 * self.period:
-            raise ValueError(f"window must be at least {10 * self.period}, got {self.window}")
-        if not self.period <= self.least <= self.window:
-            raise ValueError(
-                f"least must lie between {self.period} and {self.window}, got {self.least}"
-            )
-        if not self.max_age_periods >= 1:
+        if not 0 <= self.lag_periods < np.inf:
+            raise ValueError(f"lag_periods must not be negative, got {self.lag_periods}")
+        if not 1 <= self.max_age_periods < np.inf:
             raise ValueError(f"max_age_periods must be at least 1, got {self.max_age_periods}")
+        if self.window < timedelta(days=1):
+            raise ValueError(f"window must be at least 1 day, got {self.window}")
+        if not timedelta(0) < self.least <= self.window:
+            raise ValueError(f"least must be above 0 and at most {self.window}, got {self.least}")
+        if self.change < timedelta(minutes=5):
+            raise ValueError(f"change must be at least 5 minutes, got {self.change}")
 
 
 DEFAULT_RULE = PositioningRule()
 
 
-def with_long_short_ratio(
+def with_positioning(
     candles: pd.DataFrame,
-    ratios: pd.DataFrame | None,
+    stored: Mapping[str, pd.DataFrame],
     timeframe: str,
     rule: PositioningRule = DEFAULT_RULE,
 ) -> pd.DataFrame:
-    """Candles with the long/short ratio known at each one's close.
+    """Candles with the positioning known at each one's close.
 
-    :param candles: with `date` (open time, UTC)
-    :param ratios: `date` ascending (UTC) and `long_short_ratio` (accounts long / accounts short,
-        positive); None or empty where there are no data
+    Where several periods are stored, the shortest that has a usable value is taken.
+
+    :param candles: with `date` (open time, UTC) and `close`
+    :param stored: by period, as `store.read_periods` returns them; may be empty
     :param timeframe: of the candles, such as "1h"
-    :return: a copy with `COLUMNS`; the rank is 0 to 1 within the pair's own recent past. NaN before
-        the first reading, without any, and where it is stale
+    :return: a copy with `COLUMNS` (see docs/data.md) and `QUADRANT`, a `Quadrant` or NaN where
+        either side is unknown or has not moved. NaN before the first reading, without any, and
+        where the newest is stale
+    :raises ValueError: the dates of some readings do not ascend
+    """
+    every = pd.Timedelta(timeframe)
+    known = candles.assign(**dict.fromkeys(COLUMNS, np.nan))
+    for period in sorted(stored, key=PERIODS.__getitem__):
+        readings = positioning_readings(stored[period], period, every, rule)
+        joined = join_known(candles[["date"]], every, readings, COLUMNS)
+        for column in COLUMNS:
+            known[column] = known[column].where(known[column].notna(), joined[column])
+    price = candles["close"].pct_change(max(1, rule.change // every), fill_method=None)
+    return known.assign(**{QUADRANT: _quadrant(price, known["open_interest_change"])})
+
+
+def positioning_readings(
+    stored: pd.DataFrame,
+    period: str,
+    every: timedelta,
+    rule: PositioningRule = DEFAULT_RULE,
+) -> pd.DataFrame:
+    """The readings that candles can see, compared with the pair's own recent past.
+
+    Between two closes only the last reading is seen. The others are left out first, so that a year
+    of 5m readings costs hourly candles what hourly readings would.
+
+    :param stored: `date` ascending, and columns of `SERIES`; those that are absent are unknown
+    :param every: the candles' timeframe
+    :return: `known_at`, `stale_at` (UTC) and `COLUMNS`. Ratios are compared as logarithms: twice
+        as many longs and twice as many shorts are equally far from balance
     :raises ValueError: the dates do not ascend
     """
-    if ratios is None:
-        ratios = pd.DataFrame({"date": pd.DatetimeIndex([], tz="UTC"), "long_short_ratio": []})
-    rows = ratios[["date", "long_short_ratio"]].dropna()
-    if not rows["date"].is_monotonic_increasing:
-        raise ValueError("long/short ratios must ascend in date")
-    ratio = pd.Series(
-        rows["long_short_ratio"].to_numpy(dtype=float), index=pd.DatetimeIndex(rows["date"])
-    )
-    known_at = pd.DatetimeIndex(rows["date"]) + rule.period
-    readings = pd.DataFrame(
+    if not stored["date"].is_monotonic_increasing:
+        raise ValueError(f"readings of {period} must ascend in date")
+    length = PERIODS[period]
+    rows = stored.reindex(columns=["date", *SERIES])
+    known_at = pd.DatetimeIndex(rows["date"]) + rule.lag_periods * length
+    close = -(-nanoseconds(known_at) // pd.Timedelta(every).value)
+    last = np.append(np.diff(close) > 0, True)[: len(rows)]
+    rows, known_at = rows[last].set_index("date"), known_at[last]
+
+    step = max(length, every)
+    least = max(2, int(rule.least / step))
+    crowd = _log(rows["long_short_ratio"])
+    divergence = _log(rows["top_positions_ratio"]) - crowd
+    interest = _log(rows["open_interest"])
+    tolerance = max(rule.max_age_periods * length, step)
+
+    def change(values: pd.Series) -> pd.Series:
+        return values - _before(values, rule.change, tolerance)
+
+    return pd.DataFrame(
         {
             "known_at": known_at,
-            "stale_at": known_at + rule.max_age_periods * rule.period,
-            "long_short_ratio": ratio.to_numpy(),
-            "long_short_rank": rolling_rank(
-                ratio, rule.window, int(rule.least / rule.period)
-            ).to_numpy(),
+            "stale_at": known_at + rule.max_age_periods * length,
+            "long_short_ratio": rows["long_short_ratio"].to_numpy(),
+            "long_short_rank": rolling_rank(crowd, rule.window, least).to_numpy(),
+            "long_short_zscore": _zscore(crowd, rule.window, least).to_numpy(),
+            "long_short_change": change(crowd).to_numpy(),
+            "top_accounts_ratio": rows["top_accounts_ratio"].to_numpy(),
+            "top_positions_ratio": rows["top_positions_ratio"].to_numpy(),
+            "top_divergence": divergence.to_numpy(),
+            "top_divergence_zscore": _zscore(divergence, rule.window, least).to_numpy(),
+            "taker_ratio": rows["taker_ratio"].to_numpy(),
+            "taker_rank": rolling_rank(rows["taker_ratio"], rule.window, least).to_numpy(),
+            "open_interest": rows["open_interest"].to_numpy(),
+            "open_interest_change": np.expm1(change(interest).to_numpy()),
         }
     )
-    return join_known(candles, pd.Timedelta(timeframe), readings, COLUMNS)
 
 
-def read_long_short_ratio(datadir: Path, pair: str) -> pd.DataFrame | None:
-    """The stored hourly long/short ratio of a pair, None where there is no file.
+def _log(ratio: pd.Series) -> pd.Series:
+    return pd.Series(np.log(ratio.where(ratio > 0)), index=ratio.index)
 
-    :param datadir: a Freqtrade data directory; the file is
-        `positioning/BTC_USDT_USDT-1h.feather` for BTC/USDT:USDT
-    :return: `date` (UTC), `long_short_ratio`
-    :raises ValueError: naming the file and the column that is missing or of the wrong type
-    """
-    path = datadir / "positioning" / f"{pair.replace('/', '_').replace(':', '_')}-1h.feather"
-    if not path.is_file():
-        return None
-    frame = pd.read_feather(path)
-    for column, fits, kind in (
-        ("date", pd.api.types.is_datetime64_any_dtype, "a date"),
-        ("long_short_ratio", pd.api.types.is_float_dtype, "a decimal number"),
-    ):
-        if column not in frame:
-            raise ValueError(f"{path}: column {column} is missing")
-        if not fits(frame[column]):
-            raise ValueError(f"{path}: column {column} must be {kind}, is {frame[column].dtype}")
-    if frame["date"].dt.tz is None:
-        raise ValueError(f"{path}: column date must be in UTC, has no time zone")
-    return frame[["date", "long_short_ratio"]]
+
+def _zscore(values: pd.Series, window: timedelta, least: int) -> pd.Series:
+    rolling = values.rolling(window, min_periods=least)
+    deviation = rolling.std()
+    return (values - rolling.mean()) / deviation.where(deviation > _FLAT)
+
+
+def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndarray:
+    """The value `span` earlier, from the newest reading then unless that was older than allowed."""
+    times = nanoseconds(pd.DatetimeIndex(values.index))
+    then = times - pd.Timedelta(span).value
+    row = np.searchsorted(times, then, side="right") - 1
+    found = (row >= 0) & (then - times[row] <= pd.Timedelta(tolerance).value)
+    return np.where(found, values.to_numpy()[row], np.nan)
+
+
+def _quadrant(price: pd.Series, interest: pd.Series) -> pd.Series:
+    moved = (price * interest).abs() > 0  # NaN and standstill are not
+    number = np.where(
+        interest > 0,
+        np.where(price > 0, Quadrant.LONG_BUILD_UP, Quadrant.SHORT_BUILD_UP),
+        np.where(price > 0, Quadrant.SHORT_COVERING, Quadrant.LONG_UNWINDING),
+    )
+    return pd.Series(number, index=price.index, dtype=float).where(moved)

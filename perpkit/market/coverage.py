@@ -1,0 +1,81 @@
+"""What of a stretch of time the stored positioning data cover, and what is still to be fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from perpkit.market.asof import nanoseconds
+
+EPOCH = pd.Timestamp(0, tz="UTC")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Times of readings from `first` to `last`, both included."""
+
+    first: datetime
+    last: datetime
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError(f"first must not be after last ({self.last}), got {self.first}")
+
+    def readings(self, period: timedelta) -> int:
+        return (self.last - self.first) // period + 1
+
+
+def on_grid(moment: datetime, period: timedelta, *, up: bool = False) -> datetime:
+    """The last time of a reading at or before `moment`; with `up`, the first at or after it."""
+    stamp = pd.Timestamp(moment)
+    return (stamp.ceil(period) if up else stamp.floor(period)).to_pydatetime()
+
+
+def gaps(dates: pd.Series, period: timedelta) -> list[Window]:
+    """The readings that are missing between the first and the last.
+
+    :param dates: ascending
+    """
+    steps = np.flatnonzero(np.diff(nanoseconds(dates)) > pd.Timedelta(period).value)
+    return [
+        Window(
+            dates.iloc[row].to_pydatetime() + period, dates.iloc[row + 1].to_pydatetime() - period
+        )
+        for row in steps
+    ]
+
+
+def missing(
+    readings: pd.DataFrame | None,
+    series: list[str],
+    wanted: Window,
+    period: timedelta,
+    page: int,
+) -> list[Window]:
+    """Pages that, fetched one by one, complete the stored readings.
+
+    :param readings: `date` ascending, and `series`; None where nothing is stored
+    :param series: columns of which one that is unknown makes a reading incomplete
+    :param wanted: its ends on the grid of the period
+    :param page: readings that one request can bring
+    """
+    step = pd.Timedelta(period).value
+    grid = np.arange(
+        pd.Timestamp(wanted.first).value, pd.Timestamp(wanted.last).value + 1, step, dtype=np.int64
+    )
+    if readings is not None:
+        whole = readings[series].notna().all(axis=1).to_numpy()
+        grid = grid[~np.isin(grid, nanoseconds(readings["date"])[whole])]
+    pages = []
+    while len(grid):
+        within = grid[grid < grid[0] + page * step]
+        pages.append(Window(_time(within[0]), _time(within[-1])))
+        grid = grid[len(within) :]
+    return pages
+
+
+def _time(nanosecond: np.int64) -> datetime:
+    return (EPOCH + pd.Timedelta(int(nanosecond))).to_pydatetime()

@@ -1,0 +1,210 @@
+"""The store of positioning data: who is long, who trades, what is open, by pair and period.
+
+One feather file each, `<datadir>/positioning/BTC_USDT_USDT-5m.feather`, in a folder of Freqtrade's
+data directory that Freqtrade's own tools do not look into. `date` is when the reading was taken.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from perpkit.market.asof import nanoseconds
+
+FOLDER = "positioning"
+# What the exchange serves.
+PERIODS = {
+    name: timedelta(minutes=minutes)
+    for name, minutes in {
+        "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "12h": 720,
+        "1d": 1440,
+    }.items()
+}  # fmt: skip
+# Each column, and a value that no market has ever come near; all are above 0.
+SERIES = {
+    "long_short_ratio": 1e3,  # accounts net long / net short
+    "top_accounts_ratio": 1e3,  # the same of the 20% with the largest margin
+    "top_positions_ratio": 1e3,  # their positions
+    "taker_ratio": 1e6,  # volume bought by takers / sold, over the period that ends at `date`
+    "open_interest": 1e15,  # base asset
+    "open_interest_value": 1e13,  # quote asset
+}
+_FILE = re.compile(r"(?P<stem>.+)-(?P<period>\d+[mhd])\.feather")
+_LOCK_SECONDS = 60.0
+
+
+class StoreError(ValueError):
+    """Data that cannot be what it should be; the message names file, row and column."""
+
+
+class BusyError(RuntimeError):
+    """Another process holds a lock of the store."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """:param added, changed: readings that are new, and that have other or more values now"""
+
+    added: int
+    changed: int
+
+
+def path_of(datadir: Path, pair: str, period: str) -> Path:
+    """:raises ValueError: for a period the exchange does not serve"""
+    if period not in PERIODS:
+        raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
+    return datadir / FOLDER / f"{pair.replace('/', '_').replace(':', '_')}-{period}.feather"
+
+
+def stored(datadir: Path) -> list[tuple[str, str]]:
+    """(pair, period) of every file, sorted, the shortest period first."""
+    found = []
+    for path in (datadir / FOLDER).glob("*.feather"):
+        match = _FILE.fullmatch(path.name)
+        if match and match["period"] in PERIODS and match["stem"].count("_") >= 2:
+            base, quote, settle = match["stem"].rsplit("_", 2)
+            found.append((f"{base}/{quote}:{settle}", match["period"]))
+    return sorted(found, key=lambda one: (one[0], PERIODS[one[1]]))
+
+
+def read(
+    datadir: Path, pair: str, period: str, series: Sequence[str] = tuple(SERIES)
+) -> pd.DataFrame | None:
+    """The stored readings of a pair, checked; None where there is no file.
+
+    :param series: columns of `SERIES` to read
+    :return: `date` (UTC, ascending, on the grid of the period) and `series`, NaN where unknown
+    :raises StoreError: naming the file, and the row and column that are wrong
+    """
+    path = path_of(datadir, pair, period)
+    if not path.is_file():
+        return None
+    try:
+        frame = pd.read_feather(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read as feather: {error}") from error
+    check(frame, period, str(path))
+    return frame.reindex(columns=["date", *series])
+
+
+def read_periods(
+    datadir: Path, pair: str, series: Sequence[str] = tuple(SERIES)
+) -> dict[str, pd.DataFrame]:
+    """Everything stored of a pair by period, the shortest first; see `read`."""
+    frames = ((period, read(datadir, pair, period, series)) for period in PERIODS)
+    return {period: frame for period, frame in frames if frame is not None}
+
+
+def check(frame: pd.DataFrame, period: str, source: str) -> None:
+    """Whether these can be readings: types, ascending UTC times on the grid, possible values.
+
+    :param source: where they come from, for the message
+    :raises StoreError: naming the source, row and column of the first thing that is wrong
+    """
+    known = {"date", *SERIES}
+    for column in frame.columns:
+        if column not in known:
+            raise StoreError(f"{source}: column {column} is unknown, known are {', '.join(known)}")
+        dtype = frame[column].dtype
+        if column != "date" and dtype != np.float64:
+            raise StoreError(f"{source}: column {column} must be a decimal number, is {dtype}")
+    if "date" not in frame:
+        raise StoreError(f"{source}: column date is missing")
+    if not isinstance(frame["date"].dtype, pd.DatetimeTZDtype) or str(frame["date"].dt.tz) != "UTC":
+        raise StoreError(f"{source}: column date must be a date in UTC, is {frame['date'].dtype}")
+    times = nanoseconds(frame["date"])
+    back = np.flatnonzero(np.diff(times) <= 0)
+    if len(back):
+        row = int(back[0]) + 1
+        what = "is a duplicate of" if times[row] == times[row - 1] else "comes before"
+        raise StoreError(
+            f"{source}: row {row}: column date: {frame['date'].iloc[row]} {what} the row above"
+        )
+    off = np.flatnonzero(times % pd.Timedelta(PERIODS[period]).value)
+    if len(off):
+        row = int(off[0])
+        raise StoreError(
+            f"{source}: row {row}: column date: {frame['date'].iloc[row]} is not on the grid of "
+            f"{period}"
+        )
+    for column, most in SERIES.items():
+        if column in frame:
+            values = frame[column].to_numpy()
+            bad = np.flatnonzero(~((values > 0) & (values <= most)) & ~np.isnan(values))
+            if len(bad):
+                row = int(bad[0])
+                raise StoreError(
+                    f"{source}: row {row}: column {column} must be above 0 and at most {most:g}, "
+                    f"is {values[row]:g}"
+                )
+
+
+def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merged:
+    """Add readings to the store, in one step, also beside other processes that do the same.
+
+    Of two values for the same time the one given now counts; NaN takes nothing away.
+
+    :param readings: as for `check`; columns left out are unknown
+    :raises StoreError: for readings, or a file in the store, that `check` refuses; nothing changes
+    :raises BusyError: when another process does not let go of the store
+    """
+    path = path_of(datadir, pair, period)
+    check(readings, period, f"readings of {pair}")
+    with _locked(datadir, ".lock", _LOCK_SECONDS):
+        before = read(datadir, pair, period)
+        given = readings.set_index("date").reindex(columns=list(SERIES))
+        if before is None:
+            after, changed = given, 0
+        else:
+            held = before.set_index("date")
+            dates = held.index.union(given.index)
+            given = given.reindex(dates)
+            after = given.where(given.notna(), held.reindex(dates))
+            same = after.loc[held.index].eq(held) | held.isna() & after.loc[held.index].isna()
+            changed = int((~same.all(axis=1)).sum())
+        added = len(after) - (0 if before is None else len(before))
+        if added or changed:
+            _replace(path, after)
+    return Merged(added, changed)
+
+
+@contextmanager
+def sole_downloader(datadir: Path) -> Iterator[None]:
+    """One process at a time asks the exchange for this store's data: the limits are by address.
+
+    :raises BusyError: at once when there is another
+    """
+    with _locked(datadir, ".download.lock", 0):
+        yield
+
+
+@contextmanager
+def _locked(datadir: Path, name: str, seconds: float) -> Iterator[None]:
+    path = datadir / FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # The system lets go of it when the process ends, however it ends.
+        with FileLock(path, timeout=seconds):
+            yield
+    except Timeout as error:
+        raise BusyError(f"another process is at work in {path.parent} ({name})") from error
+
+
+def _replace(path: Path, readings: pd.DataFrame) -> None:
+    dates = pd.DatetimeIndex(readings.index).as_unit("ms")
+    frame = readings.set_axis(dates.rename("date")).reset_index()
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        frame.to_feather(file, compression="lz4")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
