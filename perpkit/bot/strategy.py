@@ -24,8 +24,11 @@ from freqtrade.strategy import (
     stoploss_from_absolute,
 )
 
+from perpkit.bot.candles import is_simulated
 from perpkit.bot.market_columns import MarketColumns
+from perpkit.bot.trade_view import copy_trades_on_write
 from perpkit.bot.watch import Watch
+from perpkit.breakers.breaker import Trading
 from perpkit.risk.leverage import LeverageLimit, volatility_leverage
 
 logger = logging.getLogger(__name__)
@@ -92,6 +95,9 @@ class PerpStrategy(IStrategy):
         self._leverage_limit = LeverageLimit(self.max_leverage)
         self._market = MarketColumns(self.config, self.dp)
         self.watch = Watch(self.config, self.dp)
+        self._exit_order_type = self.order_types["exit"]
+        if is_simulated(self.config):
+            copy_trades_on_write()
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [
@@ -102,6 +108,9 @@ class PerpStrategy(IStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         self.watch.step(self.protections, current_time)
+        # A halt must get out: a limit order can stand beside a market that runs away.
+        halted = self.watch.decision().trading is Trading.HALTED
+        self.order_types["exit"] = "market" if halted else self._exit_order_type
 
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
@@ -128,7 +137,8 @@ class PerpStrategy(IStrategy):
     ) -> float:
         candles, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)
         range_24h = float("nan") if candles.empty else candles["range_24h"].iloc[-1]
-        return volatility_leverage(self._leverage_limit, range_24h, max_leverage)
+        allowed = min(max_leverage, self.watch.decision(pair, side).max_leverage)
+        return volatility_leverage(self._leverage_limit, range_24h, allowed)
 
     def custom_stake_amount(
         self,
@@ -162,6 +172,19 @@ class PerpStrategy(IStrategy):
         if decision.entries_blocked:
             logger.info(f"Entry refused: {pair} {side}. {decision.reason}")
         return not decision.entries_blocked
+
+    def custom_exit(
+        self,
+        pair: str,
+        trade: Trade,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        **kwargs: Any,
+    ) -> str | None:
+        """Flattens while the breakers are HALTED."""
+        halted = self.watch.decision(pair, trade.trade_direction).trading is Trading.HALTED
+        return "halted" if halted else None
 
     def custom_stoploss(
         self,

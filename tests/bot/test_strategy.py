@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -73,7 +74,7 @@ def test_a_bad_leverage_limit_is_named(default_futures_config):
     config = {**default_futures_config, "strategy": "RsiSmaSwing", "runmode": RunMode.BACKTEST}
     strategy = StrategyResolver.load_strategy(config)
     strategy.dp, strategy.max_leverage = DataProvider(pd.DataFrame()), 500
-    with pytest.raises(Exception, match="max_leverage must lie between 1 and 125, got 500"):
+    with pytest.raises(Exception, match="max_leverage must be a number from 1 to 125, got 500"):
         strategy.ft_bot_start()
 
 
@@ -137,6 +138,34 @@ def test_the_decision_sizes_and_confirms_entries(strategy, caplog, decision, sta
         BTC, "limit", 1.0, 1.0, "GTC", now, None, "short"
     )
     assert (f"Entry refused: {BTC} short. {decision.reason}" in caplog.text) is not confirmed
+
+
+@pytest.mark.parametrize(
+    ("trading", "reason", "order_type"),
+    [
+        (Trading.ACTIVE, None, "limit"),
+        (Trading.REDUCING, None, "limit"),
+        (Trading.HALTED, "halted", "market"),
+    ],
+)
+def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, order_type):
+    trade = SimpleNamespace(trade_direction="short")
+    decision = Decision(trading, 0.5)
+    monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
+    monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
+    strategy.bot_loop_start(factories.START)
+    assert strategy.order_types["exit"] == order_type
+    assert strategy.custom_exit(BTC, trade, factories.START, 1.0, 0.0) == reason
+    decision = Decision()
+    strategy.bot_loop_start(factories.START)
+    assert strategy.order_types["exit"] == "limit"
+    assert strategy.custom_exit(BTC, trade, factories.START, 1.0, 0.0) is None
+
+
+def test_breakers_cap_the_leverage(strategy, monkeypatch):
+    strategy.dp = DataProvider(pd.DataFrame({"range_24h": [0.02]}))
+    monkeypatch.setattr(strategy.watch, "decision", lambda *_: Decision(max_leverage=1.5))
+    assert strategy.leverage(BTC, factories.START, 1.0, 1.0, 125, None, "long") == 1.5
 
 
 def test_it_never_overrides_the_veto_of_exits(strategy):

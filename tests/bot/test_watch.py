@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
+from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable_database_use
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 
@@ -22,6 +22,7 @@ class Scripted(WatchedProtection):
     """Blocks while `stressed` says so, and then for at least two hours."""
 
     stressed: set[int] = set()
+    extra: list[Decision] = []
     broken = False
     evaluations = 0
 
@@ -38,9 +39,10 @@ class Scripted(WatchedProtection):
         hour = (now - START) // HOUR
         seen = max((h for h in Scripted.stressed if h <= hour), default=-9)
         if hour >= seen + 2:
-            return [Decision()]
+            return [Decision(), *Scripted.extra]
         release = START + (seen + 2) * HOUR
-        return [Decision(Trading.REDUCING, 0.0, release, f"stress at {seen}")]
+        stress = Decision(Trading.REDUCING, 0.0, release, f"stress at {seen}")
+        return [stress, *Scripted.extra]
 
 
 @pytest.fixture
@@ -55,7 +57,8 @@ def scripted(monkeypatch):
 
     monkeypatch.setattr(ProtectionResolver, "load_protection", staticmethod(load))
     monkeypatch.setattr(WatchedProtection, "driven_at", None)
-    Scripted.stressed, Scripted.broken, Scripted.evaluations = set(), False, 0
+    Scripted.stressed, Scripted.extra = set(), []
+    Scripted.broken, Scripted.evaluations = False, 0
     disable_database_use("1h")
     PairLocks.reset_locks()
     yield Scripted
@@ -172,6 +175,97 @@ def test_a_broken_breaker_blocks_entries_until_it_works_again(
     assert not subject.decision().entries_blocked
 
 
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+
+
+@pytest.mark.parametrize(
+    ("pair", "side", "locked"),
+    [
+        ("*", "*", {(BTC, "long"), (BTC, "short"), (ETH, "long"), (ETH, "short")}),
+        ("*", "long", {(BTC, "long"), (ETH, "long")}),
+        (ETH, "*", {(ETH, "long"), (ETH, "short")}),
+        (ETH, "short", {(ETH, "short")}),
+    ],
+)
+def test_it_locks_the_pair_and_side_that_are_meant(
+    scripted, default_futures_config, pair, side, locked
+):
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="why", pair=pair, side=side)]
+    subject, _ = watch(default_futures_config)
+    run(subject, range(3))
+    now = START + 2 * HOUR
+    every = [(p, s) for p in (BTC, ETH) for s in ("long", "short")]
+    assert {key for key in every if PairLocks.is_pair_locked(*key[:1], now, key[1])} == locked
+    assert {key for key in every if subject.decision(*key).entries_blocked} == locked
+
+
+def test_smaller_sizes_and_leverage_need_no_lock(scripted, default_futures_config):
+    scripted.extra = [Decision(size_factor=0.5, reason="a"), Decision(max_leverage=2.0, pair=ETH)]
+    subject, _ = watch(default_futures_config)
+    run(subject, range(3))
+    assert PairLocks.locks == []
+    assert subject.decision(BTC, "long").max_leverage == float("inf")
+    assert (subject.decision(ETH, "long").size_factor, subject.decision(ETH).max_leverage) == (
+        0.5,
+        2.0,
+    )
+
+
+class TestHalt:
+    """HALTED without a release: only the operator ends it."""
+
+    @pytest.fixture(autouse=True)
+    def database(self, trade_database, scripted):
+        """Locks live in Freqtrade's database, as in dry-run and live."""
+        enable_database_use()
+        PairLocks.timeframe = "1h"
+
+    HALT = Decision(Trading.HALTED, 0.0, reason="-11% on the account")
+
+    def test_it_survives_a_restart(self, scripted, default_futures_config):
+        scripted.extra = [self.HALT]
+        run(watch(default_futures_config, RunMode.LIVE)[0], range(3))
+        scripted.extra = []
+        restarted, _ = watch(default_futures_config, RunMode.LIVE)
+        run(restarted, range(500, 503))
+        assert restarted.decision() == self.HALT
+        assert len(PairLocks.get_all_locks()) == 1
+
+    def test_the_operator_clears_it_by_unlocking(self, scripted, default_futures_config):
+        scripted.extra = [self.HALT]
+        live, messages = watch(default_futures_config, RunMode.LIVE)
+        run(live, range(3))
+        scripted.extra = []
+        self.unlock(START + 3 * HOUR)
+        run(live, range(4, 6))
+        assert not live.decision().restricts
+        assert [m.partition(":")[0] for m in messages] == ["HALTED", "ACTIVE"]
+        assert "Until an operator ends its lock. Open positions are closed" in messages[0]
+
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_the_breaker_learns_when_it_was_cleared(
+        self, scripted, default_futures_config, restart
+    ):
+        scripted.extra = [self.HALT]
+        live, _ = watch(default_futures_config, RunMode.LIVE)
+        run(live, range(3))
+        [breaker] = live._watched(BREAKERS)
+        assert breaker.cleared_at() is None
+        scripted.extra = []
+        self.unlock(START + 3 * HOUR)
+        if restart:
+            live, _ = watch(default_futures_config, RunMode.LIVE)
+        run(live, range(4, 6))
+        [breaker] = live._watched(BREAKERS)
+        assert breaker.cleared_at() == START + 3 * HOUR
+
+    def unlock(self, now: datetime) -> None:
+        """What `/unlock` does: see tests/contract."""
+        for lock in PairLocks.get_pair_locks(None, now):
+            lock.active, lock.lock_end_time = False, now
+        Trade.commit()
+
+
 def test_one_message_a_change(scripted, default_futures_config):
     scripted.stressed = {5, 6}
     live, messages = watch(default_futures_config, RunMode.DRY_RUN)
@@ -190,6 +284,37 @@ def test_the_next_epoch_has_its_own_parameters(scripted, default_futures_config)
     assert subject._breakers is not first
 
 
+def test_pairs_that_change_together_share_a_message(scripted, default_futures_config):
+    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    run(live, range(1))
+    scripted.extra = [
+        Decision(Trading.REDUCING, 0.0, START + 9 * HOUR, "a crash", pair=pair)
+        for pair in (ETH, BTC)
+    ]
+    run(live, range(1, 4))
+    assert messages == [
+        f"REDUCING: Scripted on {BTC}, {ETH}: a crash. Until 2023-01-01 09:00 UTC at the "
+        "earliest. Exits and stops go on."
+    ]
+    scripted.extra = scripted.extra[:1]
+    run(live, range(4, 6))
+    assert messages[1:] == [
+        f"ACTIVE: Scripted has released on {BTC}. Entries, exits and stops as usual."
+    ]
+
+
+def test_a_release_says_what_others_still_hold(scripted, default_futures_config):
+    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    scripted.extra = [
+        Decision(Trading.REDUCING, 0.0, reason="all"),
+        Decision(Trading.REDUCING, 0.0, reason="one", pair=ETH),
+    ]
+    run(live, range(2))
+    scripted.extra = scripted.extra[:1]
+    run(live, range(2, 4))
+    assert messages[-1].startswith(f"REDUCING: Scripted has released on {ETH}. Exits and stops")
+
+
 class TestWithoutTheWatch:
     """Freqtrade's own manager asks when a trade closes, whatever the strategy is built on."""
 
@@ -201,6 +326,20 @@ class TestWithoutTheWatch:
         scripted.stressed = {5}
         lock = self.ask(default_futures_config, RunMode.BACKTEST)
         assert lock.reason == "Scripted reducing: stress at 5"
+
+    @pytest.mark.parametrize(("pair", "side"), [(ETH, "long"), (ETH, "*"), ("*", "short")])
+    def test_it_locks_the_pair_and_side_that_are_meant(
+        self, scripted, default_futures_config, pair, side
+    ):
+        scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="why", pair=pair, side=side)]
+        config = {**default_futures_config, "runmode": RunMode.BACKTEST}
+        manager = ProtectionManager(config, [{"method": "Scripted"}])
+        closed = "long" if side == "*" else side
+        locks = [
+            manager.global_stop(START, closed),
+            *(manager.stop_per_pair(p, START, closed) for p in (BTC, ETH)),
+        ]
+        assert [(lock.pair, lock.side) for lock in locks if lock] == [(pair, side)]
 
     def test_live_it_says_that_it_has_no_effect(self, scripted, default_futures_config, caplog):
         scripted.stressed = {5}

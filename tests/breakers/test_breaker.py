@@ -1,13 +1,24 @@
-"""The parts every breaker shares: hysteresis that confirms, holds and lets go."""
+"""The parts every breaker shares: decisions, and hysteresis that confirms, holds and lets go."""
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import permutations
+from math import inf
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.breaker import (
+    UNRESTRICTED,
+    Decision,
+    Trading,
+    dump_state,
+    load_state,
+    strictest,
+)
 from perpkit.breakers.latch import OFF, Hysteresis
 from perpkit.checks import check_range
 
@@ -122,3 +133,99 @@ def test_range_check(value, whole, fine):
 )
 def test_entries_are_blocked_in_every_state_but_active(trading, blocked):
     assert Decision(trading).entries_blocked is blocked
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HALF = Decision(size_factor=0.5, release=NOON + 9 * HOUR, reason="half")
+LOW = Decision(max_leverage=2.0, reason="low")
+SHUT = Decision(Trading.REDUCING, 0.0, NOON + HOUR, "shut")
+SHUT_LONGER = Decision(Trading.REDUCING, 0.0, NOON + 2 * HOUR, "longer", max_leverage=1.0)
+STALE = Decision(Trading.REDUCING, 0.0, None, "stale")
+HALT = Decision(Trading.HALTED, 0.0, None, "halt")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected"),
+    [
+        ([], UNRESTRICTED),
+        ([UNRESTRICTED, UNRESTRICTED], UNRESTRICTED),
+        ([UNRESTRICTED, HALF], HALF),
+        ([HALF, LOW], Decision(Trading.ACTIVE, 0.5, None, "half; low", max_leverage=2.0)),
+        ([HALF, SHUT], Decision(Trading.REDUCING, 0.0, NOON + HOUR, "shut")),
+        (
+            [SHUT, SHUT_LONGER],
+            Decision(Trading.REDUCING, 0.0, NOON + 2 * HOUR, "shut; longer", max_leverage=1.0),
+        ),
+        ([SHUT, STALE], Decision(Trading.REDUCING, 0.0, None, "shut; stale")),
+        ([SHUT, HALT, HALF], Decision(Trading.HALTED, 0.0, None, "halt")),
+        ([SHUT, SHUT], SHUT),
+    ],
+)
+def test_the_strictest_wins(decisions, expected):
+    for order in permutations(decisions):
+        combined = strictest(order)
+        assert sorted(combined.reason.split("; ")) == sorted(expected.reason.split("; "))
+        assert (combined.trading, combined.size_factor, combined.release) == (
+            expected.trading,
+            expected.size_factor,
+            expected.release,
+        )
+        assert combined.max_leverage == expected.max_leverage
+
+
+@pytest.mark.parametrize(
+    ("pair", "side", "asked", "concerned"),
+    [
+        ("*", "*", ("ETH", "long"), True),
+        ("*", "long", ("ETH", "long"), True),
+        ("*", "long", ("ETH", "short"), False),
+        ("ETH", "*", ("ETH", "short"), True),
+        ("ETH", "*", ("BTC", "short"), False),
+        ("ETH", "short", ("ETH", "short"), True),
+        ("ETH", "*", ("*", "*"), False),  # what holds for one pair does not hold for all
+        ("*", "long", ("*", "*"), False),
+        ("*", "*", ("*", "*"), True),
+    ],
+)
+def test_whom_a_decision_concerns(pair, side, asked, concerned):
+    assert Decision(Trading.REDUCING, pair=pair, side=side).concerns(*asked) is concerned
+
+
+@pytest.mark.parametrize(
+    ("decision", "restricts"),
+    [(UNRESTRICTED, False), (Decision(reason="calm"), False)]
+    + [(decision, True) for decision in (HALF, LOW, SHUT, HALT)],
+)
+def test_what_restricts(decision, restricts):
+    assert decision.restricts is restricts
+
+
+@dataclass(frozen=True)
+class Memory:
+    seen: datetime | None = None
+    worst: float = -inf
+    marks: tuple[tuple[datetime, float], ...] = ()
+    trading: Trading = Trading.ACTIVE
+    by_pair: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        Memory(),
+        Memory(NOON, 3.5, ((NOON, inf), (NOON + HOUR, -2.0)), Trading.HALTED, {"ETH": 2}),
+    ],
+)
+def test_a_state_survives_storage(state):
+    assert load_state(Memory, dump_state(state)) == state
+
+
+def test_a_missing_figure_survives_storage():
+    assert np.isnan(load_state(Memory, dump_state(Memory(worst=NAN))).worst)
+
+
+@pytest.mark.parametrize("stored", ["", "{", "[]", '{"worst": "high"}', '{"seen": 1e99}'])
+def test_what_is_no_state_is_refused(stored):
+    with pytest.raises(ValueError, match=r"Expecting|Input|Memory"):
+        load_state(Memory, stored)

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import Exchange
+from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, PairLocks, disable_database_use, enable_database_use
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import StrategyResolver
+from freqtrade.rpc import RPC
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
@@ -79,3 +81,24 @@ def test_the_data_provider_holds_the_exchange(default_futures_config):
 def test_candle_history_is_fetched_by_these_names():
     parameters = list(inspect.signature(Exchange.get_historic_ohlcv).parameters)
     assert parameters[:5] == ["self", "pair", "timeframe", "since_ms", "candle_type"]
+
+
+def test_unlocking_ends_a_lock_and_leaves_it_inactive():
+    """How an operator clears a halt, and how its breaker learns when."""
+    source = inspect.getsource(RPC._rpc_delete_lock)
+    assert "lock.active = False" in source
+    assert "lock.lock_end_time = datetime.now(UTC)" in source
+
+
+def test_callbacks_are_given_a_deep_copy_of_the_trade(monkeypatch):
+    """Which is a view of a simulated trade: perpkit.bot.trade_view."""
+    monkeypatch.setattr(LocalTrade, "__deepcopy__", lambda *_: "a copy", raising=False)
+    trade = LocalTrade(pair="BTC/USDT:USDT", open_rate=1.0, stake_amount=1.0, amount=1.0)
+    assert strategy_safe_wrapper(lambda trade: trade)(trade=trade) == "a copy"
+
+
+def test_an_exit_reads_its_order_type_when_it_is_placed():
+    """So that a halt can make it a market order."""
+    source = inspect.getsource(FreqtradeBot.execute_trade_exit)
+    assert "self.strategy.order_types[exit_type]" in source
+    assert "self.strategy.order_types" in inspect.getsource(Backtesting._get_exit_for_signal)

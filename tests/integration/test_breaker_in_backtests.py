@@ -102,7 +102,10 @@ def test_a_lock_appears_with_no_trade_closing_around_it(bot):
         if not any(abs(since - time) <= 3 * HOUR for time in closed)
     ]
     assert alone
-    assert all(lock["reason"].startswith("CryptoVixBreaker: BTC") for lock in stats["locks"])
+    reasons = [lock["reason"] for lock in stats["locks"]]
+    assert all(reason.startswith("CryptoVixBreaker reducing: BTC") for reason in reasons)
+        lock["reason"].startswith("CryptoVixBreaker reducing: BTC") for lock in stats["locks"]
+    )
 
 
 def test_elevated_volatility_halves_the_stake(bot):

@@ -1,0 +1,50 @@
+"""Copies of trades that cost nothing until they are changed: faster backtests, the same trades.
+
+Freqtrade deep-copies the trade for every overridden callback that takes it, on every candle (55 to
+90 us), so that a strategy cannot change it. In a simulated run a view does: it has attributes of
+its own, and copies the orders, the only part that is not a plain value, when they are looked at.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from freqtrade.persistence import LocalTrade, Trade
+from freqtrade.persistence.trade_model import Order
+
+
+class TradeView(LocalTrade):
+    """A trade's attributes at one moment; changing them changes nothing else."""
+
+    @property
+    def orders(self) -> list[Order]:  # type: ignore[override]
+        own: list[Order] | None = self.__dict__.get("own_orders")
+        if own is None:
+            shared, original = self.__dict__["orders"], self.__dict__["copied_from"]
+            own = self.__dict__["own_orders"] = deepcopy(shared, {id(original): self})
+        return own
+
+    @orders.setter
+    def orders(self, orders: list[Order]) -> None:
+        self.__dict__["own_orders"] = orders
+
+
+def _view(trade: LocalTrade, memo: dict[int, Any]) -> LocalTrade:
+    view = memo[id(trade)] = TradeView.__new__(TradeView)
+    view.__dict__.update(trade.__dict__, orders=trade.orders, copied_from=trade)
+    view.__dict__.pop("own_orders", None)  # of a view that was copied
+    return view
+
+
+def copy_trades_on_write() -> None:
+    """Let `deepcopy` of a simulated trade give a view; trades of a database stay as they are."""
+    LocalTrade.__deepcopy__ = _view  # type: ignore[attr-defined]
+    Trade.__deepcopy__ = None  # as if it were not there
+
+
+def copy_trades_in_full() -> None:
+    """Undo `copy_trades_on_write`."""
+    for kind in (LocalTrade, Trade):
+        if "__deepcopy__" in kind.__dict__:
+            del kind.__deepcopy__
