@@ -104,8 +104,6 @@ def test_a_lock_appears_with_no_trade_closing_around_it(bot):
     assert alone
     reasons = [lock["reason"] for lock in stats["locks"]]
     assert all(reason.startswith("CryptoVixBreaker reducing: BTC") for reason in reasons)
-        lock["reason"].startswith("CryptoVixBreaker reducing: BTC") for lock in stats["locks"]
-    )
 
 
 def test_elevated_volatility_halves_the_stake(bot):
