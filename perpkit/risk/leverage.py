@@ -1,26 +1,168 @@
-"""Leverage: less of it the more the price has moved in the last day."""
+"""Leverage: as much as keeps liquidation well beyond the stop, and no more than any cap allows.
+
+The price must reach the stop long before the buffered liquidation price, so the stop distance d
+asks for a liquidation distance of k x d / (1 - buffer). For collateral S at leverage L the value is
+S x L, and `liquidation_price` solved for L in each maintenance tier (rate m, amount c) gives
+
+    L <= (1 + c / S) / (q + m (1 - q))    long,    q = k d / (1 - buffer), at most 1
+    L <= (1 + c / S) / (q + m (1 + q))    short
+
+A long needs no more than q = 1: its price cannot fall below 0.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from perpkit.checks import check_range
+from perpkit.risk.liquidation import MaintenanceTiers
 
 # (24h range as a fraction of the price, leverage above it), widest first; from the original design.
 TIERS = ((0.10, 2.0), (0.05, 5.0), (0.0, 10.0))
 
+# A long that cannot fall far enough for k x d is still safe: liquidation at 0, moved by the widest
+# buffer, is 60% away, beyond the widest stop.
+WIDEST_STOP = 0.5
+WIDEST_BUFFER = 0.4
+
+
+class Cap(StrEnum):
+    """What holds leverage down."""
+
+    MAXIMUM = "max_leverage"
+    VOLATILITY = "volatility"
+    BREAKERS = "breakers"
+    BRACKET = "bracket"
+    LIQUIDATION = "liquidation"
+    INPUT = "input"  # stop or stake unknown: nothing can be said
+
 
 @dataclass(frozen=True)
 class LeverageLimit:
-    """:param max_leverage: cap on every tier, 1 to 125; 2 to 3 is for anybody's first year
+    """Parameters.
 
+    :param max_leverage: cap on every trade, 1 to 125; 2 to 3 is for anybody's first year
+    :param stop_margin: least distance of the buffered liquidation price, in stop distances
+    :param liquidation_buffer: share of the way to the entry that the liquidation price is moved
+        for safety; Freqtrade's setting of that name is 0.05
+    :param volatility_tiers: (24h range as a fraction of the price, leverage above it), widest first
     :raises ValueError: naming the parameter, its value and the allowed range
     """
 
     max_leverage: float = 3.0
+    stop_margin: float = 2.0
+    liquidation_buffer: float = 0.05
+    volatility_tiers: tuple[tuple[float, float], ...] = TIERS
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_leverage <= 125:
-            raise ValueError(f"max_leverage must lie between 1 and 125, got {self.max_leverage!r}")
+        check_range("max_leverage", self.max_leverage, 1, 125)
+        check_range("stop_margin", self.stop_margin, 1.1, 10)
+        check_range("liquidation_buffer", self.liquidation_buffer, 0, WIDEST_BUFFER)
+        tiers = self.volatility_tiers
+        falling = all(a[0] > b[0] and a[1] <= b[1] for a, b in pairwise(tiers))
+        if not (tiers and falling and tiers[-1][0] == 0 and tiers[0][1] >= 1):
+            raise ValueError(
+                "volatility_tiers must fall in range, down to 0, and rise in leverage, from 1 or "
+                f"more, got {tiers!r}"
+            )
+
+    def by_volatility(self, range_24h: float) -> tuple[float, str]:
+        """Leverage of the volatility tier, and why."""
+        if not (math.isfinite(range_24h) and range_24h >= 0):
+            return self.volatility_tiers[0][1], "24h range unknown"
+        for floor, leverage in self.volatility_tiers[:-1]:
+            if range_24h > floor:
+                return leverage, f"24h range {range_24h:.1%} is above {floor:.1%}"
+        return self.volatility_tiers[-1][1], f"24h range {range_24h:.1%}"
+
+
+@dataclass(frozen=True)
+class LeverageDecision:
+    """:param leverage: whole, at least 1; None where the entry is refused
+    :param cap: what decided
+    :param reason: for people, with the figures in it
+    """
+
+    leverage: float | None
+    cap: Cap
+    reason: str
+
+    @property
+    def refused(self) -> bool:
+        return self.leverage is None
+
+
+def choose_leverage(
+    limit: LeverageLimit,
+    tiers: MaintenanceTiers,
+    *,
+    stake: float,
+    stop_distance: float,
+    is_short: bool,
+    range_24h: float,
+    breaker_cap: float = math.inf,
+    margin: float | None = None,
+) -> LeverageDecision:
+    """The largest leverage that every cap allows; refused where even 1x is too much.
+
+    Whole, because the exchange takes no other: Freqtrade would set 2 for 2.7 and book 2.7. Never
+    more for a wider stop, a larger stake, more volatility or a lower cap.
+
+    :param stake: the most collateral the entry may get, quote currency; less is always safer
+    :param stop_distance: from entry to stop, as a fraction of the entry price, before leverage
+    :param range_24h: as `volatility_leverage` takes it
+    :param breaker_cap: the most the breakers allow; below 1, or NaN, refuses
+    :param margin: what carries the position: isolated, the stake itself (default); cross,
+        `carrying_margin`
+    """
+    carrying = stake if margin is None else margin
+    if not 0 < stop_distance <= WIDEST_STOP:
+        return _refusal(
+            Cap.INPUT,
+            f"stop distance {stop_distance:.2%} is not above 0 and at most {WIDEST_STOP:.0%}",
+        )
+    if not 0 < stake < math.inf or math.isnan(carrying):
+        return _refusal(Cap.INPUT, f"stake is {stake}, margin {carrying}")
+    if math.isnan(breaker_cap):
+        return _refusal(Cap.BREAKERS, "what the breakers allow is unknown")
+    needed = limit.stop_margin * stop_distance
+    by_volatility, volatility = limit.by_volatility(range_24h)
+    caps = (
+        (limit.max_leverage, Cap.MAXIMUM, "max_leverage"),
+        (by_volatility, Cap.VOLATILITY, volatility),
+        (breaker_cap, Cap.BREAKERS, "what the breakers allow"),
+        (
+            bracket_leverage(tiers, stake),
+            Cap.BRACKET,
+            f"the pair's bracket at a stake of {stake:,.0f}",
+        ),
+        (
+            _liquidation_leverage(limit, tiers, stake, carrying, needed, is_short),
+            Cap.LIQUIDATION,
+            f"buffered liquidation at least {needed:.2%} of price away, {limit.stop_margin:g} x "
+            f"the stop's {stop_distance:.2%}",
+        ),
+    )
+    most, cap, why = min(caps, key=lambda c: c[0])
+    if not most >= 1:
+        return _refusal(cap, f"even 1x is more than {most:.3g}x ({why})")
+    leverage = float(math.floor(most))
+    return LeverageDecision(leverage, cap, f"leverage {leverage:g}x: {why} ({most:.4g}x)")
+
+
+def bracket_leverage(tiers: MaintenanceTiers, stake: float) -> float:
+    """The largest leverage whose notional value, stake x leverage, the exchange still allows it.
+
+    Below 1 where the stake alone exceeds the largest notional.
+    """
+    ceilings = [upper.floor for upper in tiers.rows[1:]] + [tiers.cap]
+    return max(
+        min(tier.max_leverage, ceiling / stake)
+        for tier, ceiling in zip(tiers.rows, ceilings, strict=True)
+    )
 
 
 def volatility_leverage(limit: LeverageLimit, range_24h: float, pair_maximum: float) -> float:
@@ -31,7 +173,27 @@ def volatility_leverage(limit: LeverageLimit, range_24h: float, pair_maximum: fl
     :param pair_maximum: what the exchange allows for the pair at the intended stake
     :return: at least 1
     """
-    tier = TIERS[0][1]
-    if math.isfinite(range_24h) and range_24h >= 0:
-        tier = next((leverage for floor, leverage in TIERS if range_24h > floor), TIERS[-1][1])
-    return max(1.0, min(tier, limit.max_leverage, pair_maximum))
+    return max(1.0, min(limit.by_volatility(range_24h)[0], limit.max_leverage, pair_maximum))
+
+
+def _refusal(cap: Cap, why: str) -> LeverageDecision:
+    return LeverageDecision(None, cap, f"leverage refused: {why}")
+
+
+def _liquidation_leverage(
+    limit: LeverageLimit,
+    tiers: MaintenanceTiers,
+    stake: float,
+    carrying: float,
+    needed: float,
+    is_short: bool,
+) -> float:
+    """:param needed: least distance of the buffered liquidation price, a fraction of the entry"""
+    distance = needed / (1 - limit.liquidation_buffer)
+    if not is_short:
+        distance = min(distance, 1.0)
+    side = 1 if is_short else -1
+    return min(
+        (carrying + tier.amount) / stake / (distance + tier.rate * (1 + side * distance))
+        for tier in tiers.rows
+    )

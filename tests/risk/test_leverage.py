@@ -1,12 +1,31 @@
 import math
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perpkit.risk.leverage import LeverageLimit, volatility_leverage
+from perpkit.risk.leverage import (
+    Cap,
+    LeverageLimit,
+    bracket_leverage,
+    choose_leverage,
+    volatility_leverage,
+)
+from perpkit.risk.liquidation import (
+    Held,
+    MaintenanceTier,
+    MaintenanceTiers,
+    Position,
+    buffered,
+    carrying_margin,
+    liquidation_price,
+)
+from tests.risk import markets
 
 NO_CAP = LeverageLimit(125)
+BTC = markets.bundled_tiers("BTC/USDT:USDT")
+CALM = {"stake": 100.0, "stop_distance": 0.02, "is_short": False, "range_24h": 0.02}
 
 
 @pytest.mark.parametrize(
@@ -25,13 +44,228 @@ NO_CAP = LeverageLimit(125)
 )
 def test_the_tier_of_a_daily_range(range_24h, expected):
     assert volatility_leverage(NO_CAP, range_24h, 125) == expected
+    assert choose_leverage(NO_CAP, BTC, **{**CALM, "range_24h": range_24h}).leverage == expected
 
 
 @pytest.mark.parametrize(
     ("limit", "pair_maximum", "expected"), [(3, 125, 3), (20, 125, 10), (20, 4, 4), (20, 0.5, 1)]
 )
-def test_caps(limit, pair_maximum, expected):
+def test_caps_of_the_volatility_tier(limit, pair_maximum, expected):
     assert volatility_leverage(LeverageLimit(limit), 0.01, pair_maximum) == expected
+
+
+SMALL = MaintenanceTiers((MaintenanceTier(0, 0.01, 0, 20), MaintenanceTier(1000, 0.1, 90, 4)), 5000)
+
+
+@pytest.mark.parametrize(
+    ("limit", "tiers", "change", "leverage", "cap", "reason"),
+    [
+        (LeverageLimit(), BTC, {}, 3, Cap.MAXIMUM, "leverage 3x: max_leverage (3x)"),
+        (LeverageLimit(2.7), BTC, {}, 2, Cap.MAXIMUM, "leverage 2x: max_leverage (2.7x)"),
+        (
+            LeverageLimit(), BTC, {"range_24h": 0.123}, 2, Cap.VOLATILITY,
+            "leverage 2x: 24h range 12.3% is above 10.0% (2x)",
+        ),
+        (
+            LeverageLimit(), BTC, {"range_24h": math.nan}, 2, Cap.VOLATILITY,
+            "leverage 2x: 24h range unknown (2x)",
+        ),
+        (NO_CAP, BTC, {}, 10, Cap.VOLATILITY, "leverage 10x: 24h range 2.0% (10x)"),
+        (
+            NO_CAP, BTC, {"breaker_cap": 2}, 2, Cap.BREAKERS,
+            "leverage 2x: what the breakers allow (2x)",
+        ),
+        (
+            NO_CAP, BTC, {"breaker_cap": 0}, None, Cap.BREAKERS,
+            "leverage refused: even 1x is more than 0x (what the breakers allow)",
+        ),
+        (
+            NO_CAP, BTC, {"breaker_cap": math.nan}, None, Cap.BREAKERS,
+            "leverage refused: what the breakers allow is unknown",
+        ),
+        # 1 / (0.004 + 0.2 / 0.95 x 0.996) = 4.68
+        (
+            NO_CAP, BTC, {"stop_distance": 0.1}, 4, Cap.LIQUIDATION,
+            "leverage 4x: buffered liquidation at least 20.00% of price away, 2 x the stop's "
+            "10.00% (4.68x)",
+        ),
+        # a short that would be liquidated within twice 48%
+        (
+            NO_CAP, BTC, {"stop_distance": 0.48, "is_short": True}, None, Cap.LIQUIDATION,
+            "leverage refused: even 1x is more than 0.982x (buffered liquidation at least 96.00% "
+            "of price away, 2 x the stop's 48.00%)",
+        ),
+        (NO_CAP, BTC, {"stop_distance": 0.48}, 1, Cap.LIQUIDATION, None),
+        # at 8x the stake of 200 would be worth 1 600, where only 4x is allowed; 5x is worth 1 000
+        (
+            NO_CAP, SMALL, {"stake": 200}, 5, Cap.BRACKET,
+            "leverage 5x: the pair's bracket at a stake of 200 (5x)",
+        ),
+        (NO_CAP, SMALL, {"stake": 2500}, 2, Cap.BRACKET, None),
+        (
+            NO_CAP, SMALL, {"stake": 10_000}, None, Cap.BRACKET,
+            "leverage refused: even 1x is more than 0.5x (the pair's bracket at a stake of 10,000)",
+        ),
+        (
+            NO_CAP, BTC, {"stop_distance": math.nan}, None, Cap.INPUT,
+            "leverage refused: stop distance nan% is not above 0 and at most 50%",
+        ),
+        (NO_CAP, BTC, {"stop_distance": 0.0}, None, Cap.INPUT, None),
+        (NO_CAP, BTC, {"stop_distance": 0.51}, None, Cap.INPUT, None),
+        (
+            NO_CAP, BTC, {"stake": math.nan}, None, Cap.INPUT,
+            "leverage refused: stake is nan, margin nan",
+        ),
+        (NO_CAP, BTC, {"stake": 0.0}, None, Cap.INPUT, None),
+        (NO_CAP, BTC, {"margin": math.nan}, None, Cap.INPUT, None),
+        # cross: others have lost what would carry it
+        (NO_CAP, BTC, {"margin": -5.0}, None, Cap.LIQUIDATION, None),
+    ],
+)  # fmt: skip
+def test_what_binds_and_why(limit, tiers, change, leverage, cap, reason):
+    decision = choose_leverage(limit, tiers, **{**CALM, **change})
+    assert (decision.leverage, decision.cap) == (leverage, cap)
+    assert decision.refused is (leverage is None)
+    assert decision.reason == reason or (reason is None and decision.reason)
+
+
+ranges = st.floats(0, 0.2) | st.just(math.nan)
+limits = st.builds(
+    LeverageLimit,
+    max_leverage=st.floats(1, 125),
+    stop_margin=st.floats(1.1, 5),
+    liquidation_buffer=st.floats(0, 0.4),
+    # An even chance for the other caps to bind.
+    volatility_tiers=st.sampled_from([LeverageLimit().volatility_tiers, ((0.0, 125.0),)]),
+)
+requests = st.fixed_dictionaries(
+    {
+        "stake": markets.stakes,
+        "stop_distance": markets.distances,
+        "is_short": markets.sides,
+        "range_24h": ranges,
+        "breaker_cap": st.floats(0, 125) | st.just(math.inf),
+    }
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(limits, markets.tiers, requests, markets.prices)
+def test_a_position_cannot_be_liquidated_before_its_stop(limit, tiers, request, entry):
+    leverage = choose_leverage(limit, tiers, **request).leverage
+    if leverage is None:
+        return
+    stake, stop = request["stake"], request["stop_distance"]
+    position = Position(entry, stake * leverage / entry, request["is_short"])
+    liquidation = buffered(
+        liquidation_price(position, stake, tiers),
+        entry,
+        position.is_short,
+        limit.liquidation_buffer,
+    )
+    away = liquidation - entry if position.is_short else entry - liquidation
+    distance = away / entry
+    assert distance > stop * (1 + 1e-9)
+    widest = 1 - limit.liquidation_buffer  # of a long: its price cannot fall below 0
+    needed = limit.stop_margin * stop
+    assert distance >= (needed if position.is_short else min(needed, widest)) * (1 - 1e-9)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(limits, markets.tiers, requests)
+def test_leverage_is_whole_within_every_cap_and_the_largest_such(limit, tiers, request):
+    decision = choose_leverage(limit, tiers, **request)
+    leverage, stake = decision.leverage or 0.0, request["stake"]
+    assert leverage == int(leverage)
+    by_volatility = volatility_leverage(replace(limit, max_leverage=125), request["range_24h"], 125)
+
+    def allowed(candidate: float) -> bool:
+        value = stake * candidate
+        bracket = [t for t in tiers.rows if t.floor < value][-1].max_leverage
+        position = Position(100.0, value / 100, request["is_short"])
+        liquidation = liquidation_price(position, stake, tiers)
+        inside = buffered(liquidation, 100, position.is_short, limit.liquidation_buffer)
+        distance = (inside - 100 if position.is_short else 100 - inside) / 100
+        needed = limit.stop_margin * request["stop_distance"]
+        if not position.is_short:
+            needed = min(needed, 1 - limit.liquidation_buffer)
+        return (
+            candidate <= min(limit.max_leverage, by_volatility, request["breaker_cap"], bracket)
+            and value <= tiers.cap
+            and distance >= needed * (1 - 1e-9)
+        )
+
+    slack = 1e-6
+    assert leverage == 0 or allowed(leverage * (1 - slack))
+    assert not allowed((leverage + 1) * (1 + slack))
+    assert decision.reason
+    assert decision.refused is (leverage == 0)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(limits, limits, markets.tiers, requests, requests)
+def test_more_risk_never_means_more_leverage(limit, stricter, tiers, request, riskier):
+    def worse(name: str) -> float:
+        pair = request[name], riskier[name]
+        if name == "range_24h":
+            return math.nan if any(map(math.isnan, pair)) else max(pair)
+        return min(pair) if name == "breaker_cap" else max(pair)
+
+    # One change at a time, then all at once.
+    changed = [{**request, name: worse(name)} for name in request if name != "is_short"]
+    changed.append({k: v for c in changed for k, v in c.items() if v != request[k]} or request)
+    changed[-1] = {**request, **changed[-1]}
+    leverage = choose_leverage(limit, tiers, **request).leverage or 0
+    for variant in changed:
+        assert (choose_leverage(limit, tiers, **variant).leverage or 0) <= leverage
+    tighter = LeverageLimit(
+        min(limit.max_leverage, stricter.max_leverage),
+        max(limit.stop_margin, stricter.stop_margin),
+        max(limit.liquidation_buffer, stricter.liquidation_buffer),
+        limit.volatility_tiers,
+    )
+    assert (choose_leverage(tighter, tiers, **request).leverage or 0) <= leverage
+
+
+@settings(max_examples=300, deadline=None)
+@given(markets.tiers, requests, markets.positions(), st.floats(0.9, 1.1), st.floats(0.1, 20))
+def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share):
+    position, collateral, rows = other
+    others = [Held(position, position.entry * move, rows)]
+    stake = request["stake"]
+    wallet = stake * share + collateral
+    margin = carrying_margin(wallet, others)
+    leverage = choose_leverage(NO_CAP, tiers, **request, margin=margin).leverage
+    if leverage is None:
+        return
+    mine = Position(100.0, stake * leverage / 100, request["is_short"])
+    liquidation = buffered(liquidation_price(mine, wallet, tiers, others), 100, mine.is_short)
+    away = liquidation - 100 if mine.is_short else 100 - liquidation
+    assert away / 100 > request["stop_distance"] * (1 + 1e-9)
+
+
+@settings(max_examples=500, deadline=None)
+@given(markets.tiers, markets.stakes)
+def test_the_brackets_leverage_and_value_allow_each_other(tiers, stake):
+    leverage = bracket_leverage(tiers, stake)
+
+    def bears(candidate: float) -> bool:
+        value = candidate * stake
+        return value <= tiers.cap and all(
+            candidate <= t.max_leverage for t in tiers.rows if t.floor < value
+        )
+
+    assert bears(leverage * (1 - 1e-9))
+    assert not bears(leverage * (1 + 1e-9))
+
+
+def test_the_brackets_leverage_is_never_below_freqtrades(futures_exchange):
+    for pair in markets.PAIRS:
+        tiers = markets.bundled_tiers(pair)
+        for exponent in range(10, 65):
+            stake = 10 ** (exponent / 10)
+            theirs = futures_exchange.get_max_leverage(pair, stake)
+            assert bracket_leverage(tiers, stake) >= theirs
 
 
 @given(
@@ -47,7 +281,22 @@ def test_more_range_never_means_more_leverage(limit, maximum, calm, wild):
     assert 1 <= low <= high <= min(limit, maximum)
 
 
-@pytest.mark.parametrize("bad", [0.99, 126, math.nan])
-def test_a_bad_limit_is_named(bad):
-    with pytest.raises(ValueError, match="max_leverage must lie between 1 and 125"):
-        LeverageLimit(bad)
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        ({"max_leverage": 0.99}, "max_leverage must be a number from 1 to 125, got 0.99"),
+        ({"max_leverage": 126}, "max_leverage"),
+        ({"max_leverage": math.nan}, "max_leverage"),
+        ({"stop_margin": 1.0}, "stop_margin must be a number from 1.1 to 10, got 1.0"),
+        ({"liquidation_buffer": 0.41}, "liquidation_buffer must be a number from 0 to 0.4"),
+        ({"volatility_tiers": ()}, r"volatility_tiers must fall in range.*got \(\)"),
+        ({"volatility_tiers": ((0.1, 2.0),)}, "volatility_tiers"),
+        ({"volatility_tiers": ((0.1, 5.0), (0.0, 2.0))}, "volatility_tiers"),
+        ({"volatility_tiers": ((0.0, 2.0), (0.1, 5.0))}, "volatility_tiers"),
+        ({"volatility_tiers": ((0.1, 0.5), (0.0, 2.0))}, "volatility_tiers"),
+        ({"volatility_tiers": ((math.nan, 2.0), (0.0, 2.0))}, "volatility_tiers"),
+    ],
+)
+def test_a_bad_limit_is_named(bad, named):
+    with pytest.raises(ValueError, match=named):
+        LeverageLimit(**bad)

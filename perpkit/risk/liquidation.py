@@ -1,0 +1,172 @@
+"""Liquidation and bankruptcy prices of USD-M perpetuals, and how far away they are.
+
+Sources: Binance support, "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts" (its WB,
+TMM, UPNL, cum, MMR, EP) and "Leverage and Margin of USDⓈ-M Futures".
+
+Freqtrade's dry-run takes the maintenance tier of the collateral where the exchange takes that of
+the position's value, and counts other cross positions as longs. Prices here are the exchange's:
+equal to Freqtrade's where both mean the same tier, otherwise closer to the entry, never farther.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceTier:
+    """Terms of positions whose value is at least `floor`.
+
+    :param floor: notional value, quote currency
+    :param rate: maintenance margin, as a fraction of the notional value
+    :param amount: what is taken off that (the exchange's cum, Freqtrade's maintAmt), quote currency
+    :param max_leverage: the most the exchange allows for such a position
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    floor: float
+    rate: float
+    amount: float
+    max_leverage: float
+
+    def __post_init__(self) -> None:
+        check_range("floor", self.floor, 0, 1e15)
+        check_range("rate", self.rate, 0, 0.99)
+        check_range("amount", self.amount, 0, 1e15)
+        check_range("max_leverage", self.max_leverage, 1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceTiers:
+    """The tiers of one contract, from the smallest notional up.
+
+    Maintenance margin is the greatest that any tier would ask for. Where the amounts join the tiers
+    without a jump, as the exchange's do, that is the margin of the tier the value lies in.
+
+    :param cap: the largest notional that may be held at all, quote currency
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    rows: tuple[MaintenanceTier, ...]
+    cap: float = inf
+
+    def __post_init__(self) -> None:
+        if not self.rows or self.rows[0].floor != 0:
+            raise ValueError(f"rows must begin with a tier from 0, got {self.rows[:1]}")
+        for lower, upper in pairwise(self.rows):
+            ordered = lower.floor < upper.floor and lower.rate <= upper.rate
+            if not (ordered and lower.max_leverage >= upper.max_leverage):
+                raise ValueError(
+                    f"rows must rise in floor and rate and fall in max_leverage, "
+                    f"got {lower} before {upper}"
+                )
+        if not self.cap > self.rows[-1].floor:
+            raise ValueError(f"cap must be above {self.rows[-1].floor:g}, got {self.cap!r}")
+
+    def maintenance(self, notional: float) -> float:
+        """Maintenance margin of an absolute notional value."""
+        return max(notional * tier.rate - tier.amount for tier in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """:param amount: in base currency, positive for shorts too"""
+
+    entry: float
+    amount: float
+    is_short: bool
+
+    def profit(self, price: float) -> float:
+        """Before fees and funding, quote currency."""
+        move = self.entry - price if self.is_short else price - self.entry
+        return self.amount * move
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another position on the same cross wallet, at its mark price."""
+
+    position: Position
+    mark: float
+    tiers: MaintenanceTiers
+
+    @property
+    def unrealized(self) -> float:
+        return self.position.profit(self.mark)
+
+    @property
+    def maintenance(self) -> float:
+        return self.tiers.maintenance(self.position.amount * self.mark)
+
+
+def carrying_margin(margin: float, others: Sequence[Held] = ()) -> float:
+    """What a position may lose before only its own maintenance margin is left: WB - TMM + UPNL.
+
+    :param margin: isolated: the position's collateral; cross: the cross wallet's balance
+    :param others: cross: all other positions on that wallet
+    """
+    return margin + sum(other.unrealized - other.maintenance for other in others)
+
+
+def liquidation_price(
+    position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[Held] = ()
+) -> float:
+    """The mark price at which what carries the position equals its maintenance margin.
+
+    In one tier: (margin + amount_tier -/+ size x entry) / (size x rate -/+ size), the exchange's
+    formula. A position must satisfy every tier at once, so the strictest one decides.
+
+    :param margin: with `others`, as in `carrying_margin`
+    :return: 0 where no price above 0 liquidates (a long without leverage)
+    """
+    carrying = carrying_margin(margin, others)
+    size, cost = position.amount, position.amount * position.entry
+    if position.is_short:
+        price = min((carrying + t.amount + cost) / (size * (1 + t.rate)) for t in tiers.rows)
+    else:
+        price = max((cost - carrying - t.amount) / (size * (1 - t.rate)) for t in tiers.rows)
+    return max(price, 0.0)
+
+
+def bankruptcy_price(position: Position, margin: float, others: Sequence[Held] = ()) -> float:
+    """The price at which the position has used up all that carries it, 0 if a long never does.
+
+    A liquidation is executed at this price or better, and never loses more.
+
+    :param margin: with `others`, as in `carrying_margin`; here nothing is kept back for their
+        maintenance
+    """
+    equity = margin + sum(other.unrealized for other in others)
+    per_unit = equity / position.amount
+    return max(position.entry + (per_unit if position.is_short else -per_unit), 0.0)
+
+
+def buffered(liquidation: float, entry: float, is_short: bool, buffer: float = 0.05) -> float:
+    """A liquidation price moved the safe way; stops must stay inside of it.
+
+    :param buffer: share of the distance to the entry; Freqtrade's `liquidation_buffer`, whose
+        stored `Trade.liquidation_price` is this price
+    """
+    moved = buffer * abs(entry - liquidation)
+    return max(liquidation - moved, 0.0) if is_short else liquidation + moved
+
+
+def liquidation_distance(rate: float, liquidation: float, is_short: bool) -> float:
+    """How far the price may move before liquidation, as a fraction of `rate`; negative if past."""
+    gap = liquidation - rate if is_short else rate - liquidation
+    return gap / rate
+
+
+def liquidation_distance_atr(rate: float, liquidation: float, is_short: bool, atr: float) -> float:
+    """`liquidation_distance` in units of ATR.
+
+    :param atr: average true range, in price; NaN, 0 or negative means unknown and gives NaN
+    """
+    if not atr > 0:
+        return float("nan")
+    return liquidation_distance(rate, liquidation, is_short) * rate / atr
