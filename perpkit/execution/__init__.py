@@ -1,0 +1,1 @@
+"""How entries meet the book: checks, slippage, prices, partial fills. Nothing vetoes an exit."""

@@ -1,0 +1,64 @@
+"""Slippage where there is no book, as in backtests: from an order's share of the turnover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf, isfinite, log2, sqrt
+
+from perpkit.checks import check_range
+from perpkit.execution.book import BPS
+
+REFERENCE_SHARE = 0.01  # of an hour's turnover: where all three shapes cost the same
+
+
+class Shape(StrEnum):
+    """Of the cost as the order grows. Square root is what studies of impact find."""
+
+    LINEAR = "linear"
+    SQUARE_ROOT = "square_root"
+    LOGARITHMIC = "logarithmic"
+
+    def at(self, multiple: float) -> float:
+        """:param multiple: of the reference share; the result is 1 at 1"""
+        match self:
+            case Shape.LINEAR:
+                return multiple
+            case Shape.SQUARE_ROOT:
+                return sqrt(multiple)
+            case Shape.LOGARITHMIC:
+                return log2(1 + multiple)
+
+
+@dataclass(frozen=True)
+class ParticipationModel:
+    """Parameters.
+
+    :param half_spread_bps: paid by the smallest order too
+    :param impact: at 1% of an hour's turnover, in one-hour standard deviations. A tenth is the
+        square-root law with a factor of one (Tóth et al., Anomalous price impact, 2011)
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    shape: Shape = Shape.SQUARE_ROOT
+    half_spread_bps: float = 0.5
+    impact: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.shape not in list(Shape):
+            raise ValueError(f"shape must be one of {', '.join(Shape)}, got {self.shape!r}")
+        object.__setattr__(self, "shape", Shape(self.shape))
+        check_range("half_spread_bps", self.half_spread_bps, 0, 1000)
+        check_range("impact", self.impact, 0, 10)
+
+    def slippage_bps(self, notional: float, turnover_1h: float, vol_1h: float) -> float:
+        """Against the middle; infinite where turnover or volatility is missing.
+
+        :param notional: of the order, in the currency of `turnover_1h`
+        :param vol_1h: standard deviation of one-hour returns, a fraction
+        """
+        known = isfinite(turnover_1h) and turnover_1h > 0 and isfinite(vol_1h) and vol_1h >= 0
+        if not known:
+            return inf
+        multiple = notional / turnover_1h / REFERENCE_SHARE
+        return self.half_spread_bps + self.impact * vol_1h * BPS * self.shape.at(multiple)
