@@ -96,14 +96,14 @@ def with_positioning(
     :raises ValueError: the dates of some readings do not ascend
     """
     every = pd.Timedelta(timeframe)
-    known = candles.assign(**dict.fromkeys(COLUMNS, np.nan))
-    for period in sorted(stored, key=PERIODS.__getitem__):
+    known = pd.DataFrame(np.nan, candles.index, COLUMNS)
+    for number, period in enumerate(sorted(stored, key=PERIODS.__getitem__)):
         readings = positioning_readings(stored[period], period, every, rule)
-        joined = join_known(candles[["date"]], every, readings, COLUMNS)
-        for column in COLUMNS:
-            known[column] = known[column].where(known[column].notna(), joined[column])
+        joined = join_known(candles[["date"]], every, readings, COLUMNS)[list(COLUMNS)]
+        known = known.where(known.notna(), joined) if number else joined
     price = candles["close"].pct_change(max(1, rule.change // every), fill_method=None)
-    return known.assign(**{QUADRANT: _quadrant(price, known["open_interest_change"])})
+    quadrant = _quadrant(price, known["open_interest_change"])
+    return candles.assign(**{column: known[column] for column in COLUMNS}, **{QUADRANT: quadrant})
 
 
 def positioning_readings(

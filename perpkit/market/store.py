@@ -38,7 +38,7 @@ SERIES = {
     "open_interest": 1e15,  # base asset
     "open_interest_value": 1e13,  # quote asset
 }
-_FILE = re.compile(r"(?P<stem>.+)-(?P<period>\d+[mhd])\.feather")
+_FILE = re.compile(r"(?P<base>.+)_(?P<quote>[^_]+)_(?P<settle>[^_]+)-(?P<period>\d+[mhd])\.feather")
 _LOCK_SECONDS = 60.0
 
 
@@ -67,13 +67,16 @@ def path_of(datadir: Path, pair: str, period: str) -> Path:
 
 def stored(datadir: Path) -> list[tuple[str, str]]:
     """(pair, period) of every file, sorted, the shortest period first."""
-    found = []
-    for path in (datadir / FOLDER).glob("*.feather"):
-        match = _FILE.fullmatch(path.name)
-        if match and match["period"] in PERIODS and match["stem"].count("_") >= 2:
-            base, quote, settle = match["stem"].rsplit("_", 2)
-            found.append((f"{base}/{quote}:{settle}", match["period"]))
-    return sorted(found, key=lambda one: (one[0], PERIODS[one[1]]))
+    names = (name_of(path.name) for path in (datadir / FOLDER).glob("*.feather"))
+    return sorted((n for n in names if n is not None), key=lambda one: (one[0], PERIODS[one[1]]))
+
+
+def name_of(file: str) -> tuple[str, str] | None:
+    """(pair, period) that a file's name, or path, stands for; None where it is not the store's."""
+    match = _FILE.fullmatch(Path(file).name)
+    if match is None or match["period"] not in PERIODS:
+        return None
+    return f"{match['base']}/{match['quote']}:{match['settle']}", match["period"]
 
 
 def read(

@@ -1,0 +1,188 @@
+"""The exchange archive's daily `metrics` files: 5-minute positioning of one symbol, CSV in a zip.
+
+Until 2026-06-24 a row's `create_time` is the time of its reading, and a day runs from 00:05 to
+00:00; since then it is five minutes before the reading, and a day runs from 00:00 to 23:55 (seen by
+a user, binance/binance-public-data#491; the exchange has not said so). Here `date` is the time of
+the reading. Should that be mistaken, new readings are used five minutes late, never early.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+import pandas as pd
+
+from perpkit.market.store import PERIODS, SERIES
+
+PERIOD = "5m"
+COLUMNS = {
+    "sum_open_interest": "open_interest",
+    "sum_open_interest_value": "open_interest_value",
+    "count_toptrader_long_short_ratio": "top_accounts_ratio",
+    "sum_toptrader_long_short_ratio": "top_positions_ratio",
+    "count_long_short_ratio": "long_short_ratio",
+    "sum_taker_long_short_vol_ratio": "taker_ratio",
+}
+HEADER = ("create_time", "symbol", *COLUMNS)
+LABELLED_BY_START = datetime(2026, 6, 25, tzinfo=UTC)
+_MOST_BYTES = 64 * 2**20
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_SYMBOL = re.compile(r"([^\W_]+?)(USDT|USDC)")
+
+
+class FileError(ValueError):
+    """A file that cannot be taken; the message names it, and the line and column."""
+
+
+@dataclass(frozen=True)
+class PairReadings:
+    """:param readings: as `store.merge` takes them"""
+
+    pair: str
+    period: str
+    readings: pd.DataFrame
+
+
+def pair_of(symbol: str) -> str:
+    """:raises ValueError: for a symbol that is not a perpetual in USDT or USDC"""
+    match = _SYMBOL.fullmatch(symbol)
+    if match is None:
+        raise ValueError(f"must be a perpetual such as BTCUSDT, is {symbol!r}")
+    return f"{match[1]}/{match[2]}:{match[2]}"
+
+
+def parse_zip(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
+    """The one CSV in a zip file; otherwise as `parse_csv`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len(members) != 1 or not members[0].filename.endswith(".csv"):
+                found = ", ".join(m.filename for m in members) or "nothing"
+                raise FileError(f"{name}: must hold one CSV file, holds {found}")
+            if members[0].file_size > _MOST_BYTES:
+                raise FileError(f"{name}: {members[0].filename} is larger than any day can be")
+            text = archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FileError(f"{name}: not a whole zip file: {error}") from error
+    return parse_csv(text, f"{name}: {members[0].filename}", now, published=published)
+
+
+def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
+    """The readings of a metrics file. What the file leaves empty, or writes as 0, is unknown.
+
+    :param name: of the file, for messages
+    :param now: later rows are refused
+    :param published: the file is as the exchange published it, by its checksum. A day that ends
+        early, and a row that is written twice, are then what the exchange has; otherwise both are
+        taken for damage
+    :raises FileError: naming the file, the line and the column
+    """
+    try:
+        text = content.decode("ascii")
+    except UnicodeDecodeError as error:
+        bad = content.count(b"\n", 0, error.start) + 1
+        raise FileError(f"{name}: line {bad}: not text (byte {error.start})") from error
+    lines = text.splitlines()
+    header = _header(lines, name)
+    if len(lines) < 2:
+        raise FileError(f"{name}: line 2: column create_time: there are no rows")
+    place = [header.index(column) for column in HEADER]
+    symbol = ""
+    times: list[datetime] = []
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines[1:], start=2):
+        where = f"{name}: line {number}: column"
+        given = line.split(",")
+        if len(given) != len(HEADER):
+            column = header[min(len(given), len(HEADER) - 1)]
+            raise FileError(f"{where} {column}: the line has {len(given)} of {len(HEADER)} values")
+        moment_text, symbol_text, *texts = (given[i] for i in place)
+        symbol = _symbol(symbol_text, symbol, where)
+        moment = _moment(moment_text, now, where)
+        row = [_value(text, c, where) for text, c in zip(texts, COLUMNS, strict=True)]
+        if times and moment <= times[-1]:
+            again = moment == times[-1]
+            if published and again and str(row) == str(rows[-1]):
+                continue
+            what = "is a duplicate of" if again else "comes before"
+            raise FileError(f"{where} create_time: {moment_text} {what} the line above")
+        times.append(moment)
+        rows.append(row)
+    if not published:
+        where = f"{name}: line {len(lines)}: column"
+        if not text.endswith("\n"):
+            raise FileError(f"{where} {header[-1]}: the line has no end: the file is cut short")
+        if times[-1].time() not in (time(0, 0), time(23, 55)):
+            raise FileError(
+                f"{where} create_time: the day ends at {times[-1]:%H:%M}: the file is cut short"
+            )
+    readings = pd.DataFrame(rows, columns=list(COLUMNS.values()))
+    readings.insert(0, "date", pd.DatetimeIndex(times).as_unit("ms") + _until_taken(times))
+    return PairReadings(pair_of(symbol), PERIOD, readings)
+
+
+def _header(lines: Sequence[str], name: str) -> list[str]:
+    header = lines[0].split(",") if lines else []
+    for column in HEADER:
+        if column not in header:
+            raise FileError(f"{name}: line 1: column {column} is missing")
+    for column in header:
+        if column not in HEADER or header.count(column) > 1:
+            what = "is there twice" if column in HEADER else "is unknown"
+            raise FileError(f"{name}: line 1: column {column} {what}")
+    return header
+
+
+def _symbol(text: str, before: str, where: str) -> str:
+    if text == before:
+        return text
+    if before:
+        raise FileError(f"{where} symbol: {text!r} in a file of {before}")
+    try:
+        pair_of(text)
+    except ValueError as error:
+        raise FileError(f"{where} symbol {error}") from None
+    return text
+
+
+def _moment(text: str, now: datetime, where: str) -> datetime:
+    if not _TIME.fullmatch(text):
+        raise FileError(f"{where} create_time: must be like 2026-01-25 00:05:00, is {text!r}")
+    try:
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise FileError(f"{where} create_time: {text!r}: {error}") from error
+    if moment > now:
+        raise FileError(f"{where} create_time: {text} lies in the future")
+    if moment.minute % 5 or moment.second:
+        raise FileError(f"{where} create_time: {text} is not on the grid of {PERIOD}")
+    return moment
+
+
+def _value(text: str, column: str, where: str) -> float:
+    if not text:
+        return math.nan
+    most = SERIES[COLUMNS[column]]
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most:
+        raise FileError(f"{where} {column}: must be 0 to {most:g}, is {text!r}")
+    return value or math.nan
+
+
+def _until_taken(times: Sequence[datetime]) -> timedelta:
+    """From `create_time` to the reading: the ends of the day tell, or else its date."""
+    first, last = times[0], times[-1]
+    by_start = last.time() != time(0, 0) and (
+        first.time() == time(0, 0) or first >= LABELLED_BY_START
+    )
+    return PERIODS[PERIOD] if by_start else timedelta(0)
