@@ -1,0 +1,50 @@
+"""Parameters from the configuration: laid over defaults, checked, and refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar, cast, get_type_hints
+
+from freqtrade.exceptions import ConfigurationError
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+
+def overridden(default: T, given: object, where: str) -> T:
+    """`default`, a dataclass of parameters, with what the configuration gives in its place.
+
+    :param given: an object of the configuration; its objects are laid over nested dataclasses
+    :param where: its place in the configuration, for errors
+    :raises ConfigurationError: naming the place, the value and what is allowed
+    """
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f'"{where}" must be an object of parameters, got {given!r}')
+    assert is_dataclass(default)
+    assert not isinstance(default, type)
+    types = get_type_hints(type(default))
+    known = {field.name for field in fields(default)}
+    changes: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            allowed = ", ".join(sorted(known))
+            raise ConfigurationError(f'"{where}" has no parameter "{name}". Allowed: {allowed}.')
+        current = getattr(default, name)
+        if is_dataclass(current):
+            changes[name] = overridden(current, value, f"{where}.{name}")
+        else:
+            changes[name] = _typed(types[name], value, f"{where}.{name}")
+    try:
+        return cast(T, replace(default, **changes))
+    except ValueError as error:
+        raise ConfigurationError(f'"{where}": {error}') from error
+
+
+def _typed(kind: Any, value: object, where: str) -> Any:
+    try:
+        # As JSON, in which names of enumerations and lists are what they look like.
+        return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise ConfigurationError(f'"{where}": {error.errors()[0]["msg"]}, got {value!r}') from error

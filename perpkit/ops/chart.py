@@ -1,0 +1,135 @@
+"""A chart of the price with the states of the breakers shaded, as one HTML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+# By what a state takes away. Levels of the crypto-VIX stand for the states they bring about.
+COLOURS = {
+    "elevated": "rgba(240, 190, 60, 0.35)",
+    "active": "rgba(240, 190, 60, 0.35)",
+    "stressed": "rgba(230, 110, 40, 0.40)",
+    "reducing": "rgba(230, 110, 40, 0.40)",
+    "extreme": "rgba(190, 30, 40, 0.45)",
+    "halted": "rgba(120, 0, 90, 0.50)",
+}
+MEANINGS = {
+    "elevated": "smaller or less leveraged entries",
+    "active": "smaller or less leveraged entries",
+    "stressed": "no new entries",
+    "reducing": "no new entries",
+    "extreme": "no new entries (extreme)",
+    "halted": "halted, everything closed",
+}
+MOST_CANDLES = 20_000  # a browser draws no more at ease
+
+
+class Shaded(Protocol):
+    """A stretch of time in one state, of one breaker."""
+
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def breaker(self) -> str: ...
+
+
+class NoPlotlyError(ImportError):
+    def __init__(self) -> None:
+        super().__init__("a chart needs plotly: pip install 'perpkit[chart]'")
+
+
+def draw(candles: DataFrame, intervals: Iterable[Shaded], title: str) -> Figure:
+    """Price above; below it one lane a breaker, with its states shaded and its reasons on hover.
+
+    :param candles: Freqtrade's columns; of many candles every n-th close is drawn
+    :raises NoPlotlyError: where the extra is not installed
+    """
+    try:
+        from plotly import graph_objects as go
+        from plotly.subplots import make_subplots
+    except ImportError as error:
+        raise NoPlotlyError from error
+
+    every = list(intervals)
+    lanes = list(dict.fromkeys(interval.breaker for interval in every))
+    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.03)
+    thinned = candles[:: max(1, len(candles) // MOST_CANDLES)]
+    figure.add_trace(
+        go.Scatter(
+            x=thinned["date"], y=thinned["close"], name="close", line={"width": 1, "color": "#345"}
+        ),
+        row=1,
+        col=1,
+    )
+    for level in dict.fromkeys(interval.level for interval in every):
+        stretches = [interval for interval in every if interval.level == level]
+        figure.add_trace(
+            go.Bar(
+                base=[interval.start for interval in stretches],
+                # Lengths of time are in milliseconds.
+                x=[1000 * (i.until - i.start).total_seconds() for i in stretches],
+                y=[interval.breaker for interval in stretches],
+                hovertext=[_hover(interval) for interval in stretches],
+                hoverinfo="text",
+                orientation="h",
+                name=f"{level}: {MEANINGS[level]}",
+                marker={"color": COLOURS[level], "line": {"width": 0}},
+            ),
+            row=2,
+            col=1,
+        )
+    figure.update_layout(
+        title=title,
+        barmode="overlay",
+        template="plotly_white",
+        legend={"orientation": "h", "y": -0.08},
+        shapes=[_shade(interval) for interval in every],
+        yaxis={"type": "log", "title": "price"},
+        yaxis2={"categoryorder": "array", "categoryarray": lanes[::-1]},
+        xaxis={"type": "date"},
+        xaxis2={"type": "date"},
+    )
+    return figure
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write the figure as one HTML file that needs no network; whole or not at all."""
+    half = path.with_name(path.name + ".part")
+    figure.write_html(half, include_plotlyjs=True)
+    os.replace(half, path)
+
+
+def _shade(interval: Shaded) -> dict[str, object]:
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "y domain",
+        "x0": interval.start,
+        "x1": interval.until,
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": COLOURS[interval.level],
+        "line": {"width": 0},
+        "layer": "below",
+    }
+
+
+def _hover(interval: Shaded) -> str:
+    return (
+        f"{interval.breaker}: {interval.level}<br>{interval.start:%Y-%m-%d %H:%M} to "
+        f"{interval.until:%Y-%m-%d %H:%M} UTC<br>{interval.reason}"
+    )

@@ -1,0 +1,129 @@
+"""A backtest's equity marked to market, and what follows from it.
+
+Freqtrade's own statistics of a futures backtest move only when a trade closes: a loss that was
+carried for a week and won back does not exist for them.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from perpkit.market.asof import nanoseconds
+from perpkit.risk.equity import Fill, TradeLedger, profit_curve
+
+DAYS_A_YEAR = 365
+
+
+def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
+    """The statistics of one strategy in a backtest export of Freqtrade.
+
+    :param path: `backtest-result-*.zip`, or the .json of older releases
+    :param strategy: may be left out where there is only one
+    :raises ValueError: if the file is no export, or has not that strategy
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [n for n in archive.namelist() if n == f"{path.stem}.json"]
+                content = json.loads(archive.read(names[0]))
+        else:
+            content = json.loads(path.read_text())
+        strategies: dict[str, dict[str, Any]] = dict(content["strategy"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"export must be a Freqtrade backtest result, got {path}") from error
+    if strategy is None and len(strategies) == 1:
+        return next(iter(strategies.values()))
+    if strategy not in strategies:
+        known = ", ".join(sorted(strategies))
+        raise ValueError(f"strategy must be one of {known} in {path}, got {strategy}")
+    return strategies[strategy]
+
+
+def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
+    """Exported trades as fills. All funding counts at the close, which exports do not divide."""
+    return [_ledger(trade) for trade in trades]
+
+
+def _ledger(trade: Mapping[str, Any]) -> TradeLedger:
+    sign = -1.0 if trade["is_short"] else 1.0
+    fills = tuple(
+        Fill(
+            at=order["order_filled_timestamp"] / 1000,
+            amount=order["amount"] * (sign if order["ft_is_entry"] else -sign),
+            rate=order["safe_price"],
+            fee=trade["fee_open" if order["ft_is_entry"] else "fee_close"],
+        )
+        for order in trade["orders"]
+        if order["order_filled_timestamp"]
+    )
+    closed_at = None if trade["is_open"] else trade["close_timestamp"] / 1000
+    return TradeLedger(trade["pair"], fills, trade["fee_close"], closed_at, trade["profit_abs"])
+
+
+def marked_equity(
+    stats: Mapping[str, Any], candles: Mapping[str, pd.DataFrame], step: pd.Timedelta
+) -> pd.Series:
+    """Equity at every close of the candles while the backtest ran; quote currency, index UTC.
+
+    :param stats: of one strategy, from `load_export`
+    :param candles: of every traded pair: `date` (open time), `close`
+    :param step: the timeframe of the candles
+    """
+    start = pd.Timestamp(stats["backtest_start"], tz="UTC")
+    end = pd.Timestamp(stats["backtest_end"], tz="UTC")
+    times = pd.date_range(start, end, freq=step)
+    closes = {
+        pair: frame.set_index(pd.DatetimeIndex(frame["date"]) + step)["close"]
+        .reindex(times)
+        .to_numpy(dtype=np.float64)
+        for pair, frame in candles.items()
+    }
+    profit = profit_curve(nanoseconds(times) / 1e9, closes, ledgers(stats["trades"]))
+    return pd.Series(stats["starting_balance"] + profit, times, name="equity")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All as fractions; drawdown and worst day are positive.
+
+    :param max_drawdown: on every mark, not on daily ones
+    """
+
+    profit: float
+    cagr: float
+    sharpe: float
+    calmar: float
+    max_drawdown: float
+    worst_day: float
+
+
+def figures(equity: pd.Series) -> Figures:
+    """:param equity: from `marked_equity`, positive throughout"""
+    daily = equity.resample("1D").last()
+    returns = daily.pct_change().dropna()
+    years = len(daily) / DAYS_A_YEAR
+    growth = equity.iloc[-1] / equity.iloc[0]
+    cagr = growth ** (1 / years) - 1 if growth > 0 else -1.0
+    drawdown = float((1 - equity / equity.cummax()).max())
+    deviation = returns.std() if len(returns) > 1 else 0.0
+    return Figures(
+        profit=float(growth - 1),
+        cagr=float(cagr),
+        sharpe=float(returns.mean() / deviation * np.sqrt(DAYS_A_YEAR)) if deviation else 0.0,
+        calmar=float(cagr / drawdown) if drawdown else 0.0,
+        max_drawdown=drawdown,
+        worst_day=float(max(0.0, -returns.min())) if len(returns) else 0.0,
+    )
+
+
+def liquidations(stats: Mapping[str, Any]) -> int:
+    """Trades that ended at their liquidation price."""
+    return sum(trade["exit_reason"] == "liquidation" for trade in stats["trades"])
