@@ -1,0 +1,119 @@
+"""Announced maintenance of the exchange: no new entries before it, and flat if so wished.
+
+Binance announces it by notice, once or twice a month, and publishes no calendar that a program
+could read: the operator keeps one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from perpkit.breakers.breaker import Decision, Trading, strictest
+from perpkit.checks import check_range
+
+_KEYS = ("from", "until", "note")
+_DAY_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `start` up to `end`, aware; `note` is for people."""
+
+    start: datetime
+    end: datetime
+    note: str = ""
+
+    def __str__(self) -> str:
+        until = f"{self.end:%Y-%m-%d %H:%M}"
+        note = f" ({self.note})" if self.note else ""
+        return f"maintenance from {self.start:%Y-%m-%d %H:%M} to {until} UTC{note}"
+
+
+@dataclass(frozen=True)
+class MaintenanceLimits:
+    """Parameters, in minutes before the start of a window.
+
+    :param no_entries_before_minutes: from then on nothing is opened
+    :param flat_before_minutes: from then on positions are closed; None for never
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    no_entries_before_minutes: float = 60.0
+    flat_before_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        check_range("no_entries_before_minutes", self.no_entries_before_minutes, 0, _DAY_MINUTES)
+        if self.flat_before_minutes is not None:
+            most = self.no_entries_before_minutes
+            check_range("flat_before_minutes", self.flat_before_minutes, 0, most)
+
+
+def decide(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) -> Decision:
+    """The decision at `now` (aware): all of the windows that have begun to count, as one."""
+    return strictest(_decisions(limits, windows, now))
+
+
+def _decisions(
+    limits: MaintenanceLimits, windows: Iterable[Window], now: datetime
+) -> Iterator[Decision]:
+    for window in windows:
+        minutes = (window.start - now) / timedelta(minutes=1)
+        if now >= window.end or minutes > limits.no_entries_before_minutes:
+            continue
+        if limits.flat_before_minutes is not None and minutes <= limits.flat_before_minutes:
+            yield Decision(Trading.HALTED, 0.0, window.end, f"{window}: positions are closed")
+        else:
+            yield Decision(Trading.REDUCING, 0.0, window.end, f"{window}: no new entries")
+
+
+def in_maintenance(windows: Iterable[Window], now: datetime) -> bool:
+    """Whether a window is open at `now`."""
+    return any(window.start <= now < window.end for window in windows)
+
+
+def parse_calendar(text: str) -> tuple[Window, ...]:
+    """The windows of a calendar: a JSON list of objects with `from`, `until` and perhaps `note`.
+
+    :raises ValueError: naming the entry (from 1), the field, the value and what is allowed
+    """
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ValueError(f"must be a list of windows, got {type(entries).__name__}")
+    return tuple(_window(number, entry) for number, entry in enumerate(entries, 1))
+
+
+def _window(number: int, entry: Any) -> Window:
+    where = f"entry {number}"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where} must be an object with from and until, got {entry!r}")
+    for key in entry:
+        if key not in _KEYS:
+            raise ValueError(f"{where}: fields are {', '.join(_KEYS)}, got {key!r}")
+    start, end = (_moment(where, key, entry.get(key)) for key in ("from", "until"))
+    note = entry.get("note", "")
+    if not isinstance(note, str):
+        raise ValueError(f"{where}: note must be text, got {note!r}")
+    if end <= start:
+        raise ValueError(
+            f"{where}: until must be after from ({entry['from']}), got {entry['until']}"
+        )
+    return Window(start, end, note)
+
+
+def _moment(where: str, key: str, value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(
+            f"{where}: {key} must be a time with its zone, as 2026-03-02T06:00:00Z, got {value!r}"
+        )
+    return moment.astimezone(UTC)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from freqtrade.constants import Config
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.bot.calendar_file import CalendarFile
+from perpkit.bot.protection import WatchedProtection, only_known_keys
+from perpkit.bot.sources import Sources
+from perpkit.bot.venue_probe import VenueProbe
+from perpkit.breakers.breaker import UNRESTRICTED, Decision, strictest
+from perpkit.breakers.maintenance import MaintenanceLimits, decide, in_maintenance
+from perpkit.breakers.venue_health import HealthLimits, HealthState, step
+
+logger = logging.getLogger(__name__)
+
+HEALTH = {field.name for field in fields(HealthLimits)}
+BROKEN_CALENDAR = "the maintenance calendar cannot be read, see the log. The last good one counts."
+MAINTENANCE = {field.name for field in fields(MaintenanceLimits)}
+
+
+class VenueHealthBreaker(WatchedProtection):
+    """Blocks new entries while the exchange fails, lags or is about to be closed for maintenance.
+
+    Parameters: those of `perpkit.breakers.venue_health.HealthLimits` and
+    `perpkit.breakers.maintenance.MaintenanceLimits`; `pair`, whose order book is looked at; and
+    `maintenance_file`, from the user directory where it is relative. Details: docs/venue_health.md.
+    """
+
+    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
+        super().__init__(config, protection_config)
+        known = HEALTH | MAINTENANCE | {"pair", "maintenance_file"}
+        given = only_known_keys(self.name, protection_config, known)
+        stake = config["stake_currency"]
+        self._pair = given.pop("pair", f"BTC/{stake}:{stake}")
+        path = given.pop("maintenance_file", None)
+        try:
+            self._limits = HealthLimits(**{k: v for k, v in given.items() if k in HEALTH})
+            self._maintenance = MaintenanceLimits(
+                **{k: v for k, v in given.items() if k in MAINTENANCE}
+            )
+            self._calendar = None if path is None else self._open(config, path)
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"{self.name}: {error}") from error
+        self._probe: VenueProbe | None = None
+        self._state = HealthState()
+        self._health: Decision = UNRESTRICTED
+
+    @staticmethod
+    def _open(config: Config, path: object) -> CalendarFile:
+        if not isinstance(path, str):
+            raise ValueError(f"maintenance_file must be a path, got {path!r}")
+        return CalendarFile(Path(config["user_data_dir"]) / path)
+
+    def short_desc(self) -> str:
+        limits = self._limits
+        calendar = f"; {len(self._calendar.windows)} maintenance windows" if self._calendar else ""
+        return (
+            f"{self.name} - No entries after {limits.confirm_reads} failed or stale reads in a row "
+            f"(one every {limits.interval_s:g} s), until {limits.good_reads} good ones{calendar}."
+        )
+
+    def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
+        # A backtest has no exchange to look at. The calendar needs none, and is rehearsed there.
+        if not self._simulated:
+            self._follow_calendar(sources)
+            self._look(sources, now)
+        windows = self._calendar.windows if self._calendar else ()
+        return [strictest([decide(self._maintenance, windows, now), self._health])]
+
+    def _look(self, sources: Sources, now: datetime) -> None:
+        assert sources.dp is not None
+        if self._probe is None:
+            timeframe = self._config["timeframe"]
+            self._probe = VenueProbe(sources.dp, self._limits, self._pair, timeframe)
+        reading = self._probe.poll(now, sources.pairs)
+        if reading is not None:
+            windows = self._calendar.windows if self._calendar else ()
+            reading = replace(reading, maintenance=in_maintenance(windows, now))
+            self._state, self._health = step(self._limits, self._state, reading)
+
+    def _follow_calendar(self, sources: Sources) -> None:
+        complaint = self._calendar.refresh() if self._calendar else None
+        if complaint:
+            logger.warning(complaint)
+            assert sources.dp is not None
+            # Without the details: Telegram refuses Markdown that does not add up.
+            sources.dp.send_msg(f"{self.name}: {BROKEN_CALENDAR}", always_send=True)
