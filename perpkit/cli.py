@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from perpkit.ops.data import data
 from perpkit.ops.replay import breakers
 from perpkit.venue.cli import venue
 
@@ -13,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(breakers, name="breakers")
+app.add_typer(data, name="data")
 app.command("venue")(venue)
 
 

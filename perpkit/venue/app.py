@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from perpkit.venue.account_control import add_account_control
 from perpkit.venue.account_routes import account_router
+from perpkit.venue.archive_routes import archive_router
 from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
@@ -40,6 +41,7 @@ def create_app(
     log = log or RequestLog()
     app = FastAPI(title="Perpkit venue", openapi_url=None)
     app.include_router(market_router(market))
+    app.include_router(archive_router(market))
     control = create_control(market, limiter, log)
     if exchange is not None:
         app.include_router(account_router(exchange))

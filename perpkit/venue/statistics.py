@@ -13,9 +13,12 @@ from perpkit.venue.payloads import quantity_text
 
 Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
 
+# Large accounts lean as all do, by this part of the log ratio; by number, and by position.
+TOP_ACCOUNTS, TOP_POSITIONS = 0.9, 0.4
+
 
 def _ratio(damping: float) -> Statistics:
-    """Accounts long/short; large accounts lean the same way by `damping` of the log ratio."""
+    """Long/short, `damping` of the log ratio of all accounts."""
 
     def rows(
         market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
@@ -82,8 +85,8 @@ def _read(
 
 STATISTICS: dict[str, Statistics] = {
     "globalLongShortAccountRatio": _ratio(1.0),
-    "topLongShortAccountRatio": _ratio(0.9),
-    "topLongShortPositionRatio": _ratio(0.4),
+    "topLongShortAccountRatio": _ratio(TOP_ACCOUNTS),
+    "topLongShortPositionRatio": _ratio(TOP_POSITIONS),
     "takerlongshortRatio": _takers,
     "openInterestHist": _interest,
 }

@@ -1,0 +1,244 @@
+"""The exchange's five positioning statistics, page by page, within a share of its limits.
+
+Source: Binance USD-M futures, "Market Data" endpoints under /futures/data. They cost no weight but
+share 1000 calls per 5 minutes and IP; they keep 30 days; a page holds 500 readings.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ccxt
+import pandas as pd
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential
+
+from perpkit.market.coverage import Window
+
+logger = logging.getLogger(__name__)
+
+PAGE = 500
+KEPT = timedelta(days=30)
+_ATTEMPTS = 5  # 1, 2, 4, 8 s between them, or what the exchange asks for
+_LONGEST_WAIT = 330.0  # the limits' longest window, and a little; a longer one is a ban
+_SECRETS = ("apiKey", "secret", "password", "privateKey")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """:param method: of ccxt; `columns`: the store's, by the answer's field"""
+
+    method: str
+    columns: Mapping[str, str]
+
+
+STATISTICS = (
+    Statistic("fapiDataGetGlobalLongShortAccountRatio", {"longShortRatio": "long_short_ratio"}),
+    Statistic("fapiDataGetTopLongShortAccountRatio", {"longShortRatio": "top_accounts_ratio"}),
+    Statistic("fapiDataGetTopLongShortPositionRatio", {"longShortRatio": "top_positions_ratio"}),
+    Statistic("fapiDataGetTakerlongshortRatio", {"buySellRatio": "taker_ratio"}),
+    Statistic(
+        "fapiDataGetOpenInterestHist",
+        {"sumOpenInterest": "open_interest", "sumOpenInterestValue": "open_interest_value"},
+    ),
+)
+
+
+class DownloadError(RuntimeError):
+    """The exchange did not give what was asked for, and asking again did not help."""
+
+
+class _BadAnswerError(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be used of the exchange's limits.
+
+    :param share: of each, above 0 and at most 1
+    :param weight_1m, calls_5m: the limits of an IP: weight a minute, statistics in 5 minutes
+    """
+
+    share: float = 0.8
+    weight_1m: int = 2400
+    calls_5m: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must be above 0 and at most 1, got {self.share}")
+
+
+class Pacer:
+    """Spaces calls evenly, so that a restart needs no memory of what was used before it.
+
+    The weight is that of everybody on this IP, so it is read from each answer: from the share on,
+    it waits for the next minute.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._interval = 300 / (budget.calls_5m * budget.share)
+        self._most_weight = budget.weight_1m * budget.share
+        self._next = -math.inf
+
+    def wait(self) -> None:
+        """Until the next call may be made."""
+        if (ahead := self._next - self._clock()) > 0:
+            self._sleep(ahead)
+        self._next = max(self._next, self._clock()) + self._interval
+
+    def answered(self, headers: Mapping[str, str]) -> None:
+        used = headers.get("x-mbx-used-weight-1m", "")
+        # One more call costs a weight of 1 at most.
+        if used.isdigit() and int(used) + 1 > self._most_weight:
+            minute = math.floor(self._clock() / 60) + 1
+            self._next = max(self._next, minute * 60 + 1)
+
+
+class PositioningClient:
+    """Public endpoints only: it needs no key and is never given one.
+
+    :param exchange: Freqtrade's "exchange" section; `ccxt_config` may lead elsewhere
+    :param clock, sleep: seconds; what `sleep` raises ends the call
+    :raises ValueError: for another exchange than Binance
+    """
+
+    def __init__(
+        self,
+        exchange: Mapping[str, Any],
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        name = exchange.get("name", "binance")
+        if name not in ("binance", "binanceusdm"):
+            raise ValueError(f"exchange.name must be binance or binanceusdm, got {name!r}")
+        self._ccxt = ccxt.binanceusdm(_settings(exchange))
+        self._pacer = Pacer(budget or Budget(), clock, sleep)
+        self._sleep = sleep
+        self._symbols: dict[str, str] = {}
+
+    def close(self) -> None:
+        self._ccxt.session.close()
+
+    def now(self) -> datetime:
+        """The exchange's time. :raises DownloadError:"""
+        answer = self._call("fapiPublicGetTime", {})
+        return datetime.fromtimestamp(int(answer["serverTime"]) / 1000, UTC)
+
+    def symbol(self, pair: str) -> str:
+        """The exchange's symbol of a perpetual.
+
+        :raises ValueError: when it lists none
+        :raises DownloadError:
+        """
+        if pair not in self._symbols:
+            listed = self._call("fapiPublicGetExchangeInfo", {})["symbols"]
+            self._symbols = {
+                f"{entry['baseAsset']}/{entry['quoteAsset']}:{entry['marginAsset']}": entry[
+                    "symbol"
+                ]
+                for entry in listed
+                if entry["contractType"] == "PERPETUAL"
+            }
+        if pair not in self._symbols:
+            raise ValueError(f"pairs must be perpetuals that the exchange lists, got {pair!r}")
+        return self._symbols[pair]
+
+    def page(self, statistic: Statistic, symbol: str, period: str, window: Window) -> pd.DataFrame:
+        """The readings within a window of at most `PAGE` of them, indexed by date.
+
+        :raises DownloadError:
+        """
+        rows = self._call(
+            statistic.method,
+            {
+                "symbol": symbol,
+                "period": period,
+                "startTime": _ms(window.first),
+                "endTime": _ms(window.last),
+                "limit": PAGE,
+            },
+        )
+        dates = pd.to_datetime([int(row["timestamp"]) for row in rows], unit="ms", utc=True)
+        values = {
+            column: pd.Series([_number(row.get(field)) for row in rows], dates, dtype=float)
+            for field, column in statistic.columns.items()
+        }
+        frame = pd.DataFrame(values, index=dates).sort_index()
+        frame = frame[~frame.index.duplicated(keep="last")]
+        return frame.loc[window.first : window.last]
+
+    def _call(self, method: str, parameters: dict[str, Any]) -> Any:
+        def once() -> Any:
+            self._pacer.wait()
+            self._ccxt.last_response_headers = None
+            answer = getattr(self._ccxt, method)(parameters)
+            self._pacer.answered(self._ccxt.last_response_headers or {})
+            if not isinstance(answer, list | dict):
+                raise _BadAnswerError(f"{method}: not JSON: {str(answer)[:100]!r}")
+            return answer
+
+        attempts = Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=self._backoff,
+            stop=self._hopeless,
+            sleep=self._sleep,
+            before_sleep=_tell,
+            reraise=True,
+        )
+        try:
+            return attempts(once)
+        except (ccxt.BaseError, _BadAnswerError) as error:
+            raise DownloadError(str(error)) from error
+
+    def _asked_to_wait(self) -> float:
+        after = (self._ccxt.last_response_headers or {}).get("Retry-After", "")
+        return float(after) if after.isdigit() else 0.0
+
+    def _backoff(self, state: RetryCallState) -> float:
+        return max(wait_exponential(multiplier=1)(state), self._asked_to_wait())
+
+    def _hopeless(self, state: RetryCallState) -> bool:
+        return stop_after_attempt(_ATTEMPTS)(state) or self._asked_to_wait() > _LONGEST_WAIT
+
+
+def _may_pass(error: BaseException) -> bool:
+    # ccxt knows the codes of server errors by the exchange's own URL only; the status says it all.
+    answer = getattr(error.__context__, "response", None)
+    failed = getattr(answer, "status_code", 0) >= 500
+    return failed or isinstance(error, ccxt.NetworkError | _BadAnswerError)
+
+
+def _tell(state: RetryCallState) -> None:
+    assert state.outcome is not None
+    assert state.next_action is not None
+    error = state.outcome.exception()
+    logger.warning(f"Asked again in {state.next_action.sleep:.0f} s: {error}")
+
+
+def _settings(exchange: Mapping[str, Any]) -> dict[str, Any]:
+    given = {**exchange.get("ccxt_config", {}), **exchange.get("ccxt_sync_config", {})}
+    return {name: value for name, value in given.items() if name not in _SECRETS}
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _number(text: Any) -> float:
+    """0 is no reading: NaN."""
+    return float(text or 0) or math.nan

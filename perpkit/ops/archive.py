@@ -1,0 +1,205 @@
+"""The exchange's public archive: daily positioning files, checked against their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pandas as pd
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_exponential
+
+from perpkit.market import store
+from perpkit.market.metrics_file import PERIOD, FileError, parse_zip
+from perpkit.market.store import PERIODS
+
+BASE_URL = "https://data.binance.vision"
+FIRST_DAY = date(2020, 9, 1)  # none is older
+_FOLDER = "/data/futures/um/daily/metrics"
+_ATTEMPTS = 5  # 1, 2, 4, 8 s between them
+_AT_ONCE = 4
+_BATCH = 32  # files that are fetched before they are stored
+_DAY = timedelta(days=1)
+
+
+class ArchiveError(RuntimeError):
+    """The archive does not answer, or with other bytes than it says; the message names the file."""
+
+
+class _TemporaryError(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """:param file, files: looked for so far, and in all"""
+
+    pair: str
+    file: int
+    files: int
+
+
+@dataclass
+class Filled:
+    """:param files: stored; `absent`: that the archive does not have; `refused`: why, one each"""
+
+    files: int = 0
+    added: int = 0
+    absent: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+class Archive:
+    """:param url: of a server laid out as the exchange's
+    :param sleep: how waiting passes, in seconds
+    """
+
+    def __init__(self, url: str = BASE_URL, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
+        self._sleep = sleep
+
+    def close(self) -> None:
+        self._http.close()
+
+    def fetch(self, symbol: str, day: date) -> bytes | None:
+        """A day's zip file as published; None where the archive has none.
+
+        :raises ArchiveError: when it cannot be had, or does not match its checksum
+        """
+        name = file_name(symbol, day)
+        path = f"{_FOLDER}/{symbol}/{name}"
+        told = self._get(f"{path}.CHECKSUM")
+        content = None if told is None else self._get(path)
+        if told is None or content is None:
+            return None
+        expected = told.split()[0].decode("latin-1").lower() if told.split() else "nothing"
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected:
+            raise ArchiveError(f"{name}: sha256 is {found}, {name}.CHECKSUM says {expected}")
+        return content
+
+    def _get(self, path: str) -> bytes | None:
+        def once() -> bytes | None:
+            answer = self._http.get(path)
+            if answer.status_code == 429 or answer.status_code >= 500:
+                raise _TemporaryError(f"HTTP {answer.status_code}")
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            return answer.content
+
+        attempts = Retrying(
+            retry=retry_if_exception_type((httpx.TransportError, _TemporaryError)),
+            wait=wait_exponential(multiplier=1),
+            stop=stop_after_attempt(_ATTEMPTS),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(once)
+        except (httpx.HTTPError, _TemporaryError) as error:
+            raise ArchiveError(f"{self._http.base_url.join(path)}: {error}") from error
+
+
+def file_name(symbol: str, day: date) -> str:
+    return f"{symbol}-metrics-{day}.zip"
+
+
+def fill(
+    archive: Archive,
+    datadir: Path,
+    pairs: Sequence[str],
+    since: date,
+    now: datetime,
+    told: Callable[[Progress], None] = lambda _: None,
+) -> Filled:
+    """Store the days since `since` that are not complete in the store yet.
+
+    A file that is refused is reported and left out; the others are kept.
+
+    :raises ValueError: for an argument, naming it and what is allowed
+    :raises StoreError: for a stored file that cannot be positioning data
+    :raises ArchiveError: when the archive does not answer
+    """
+    if not FIRST_DAY <= since < now.date():
+        last = now.date() - _DAY
+        raise ValueError(f"since must lie between {FIRST_DAY} and {last}, got {since}")
+    plan = [(pair, _incomplete(datadir, pair, since, now.date())) for pair in pairs]
+    files = sum(len(days) for _, days in plan)
+    filled, looked_for = Filled(), 0
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for pair, days in plan:
+            symbol = symbol_of(pair)
+            for start in range(0, len(days), _BATCH):
+                told(Progress(pair, looked_for, files))
+                batch = days[start : start + _BATCH]
+                contents = pool.map(lambda day, s=symbol: _fetched(archive, s, day), batch)
+                _keep(datadir, pair, batch, list(contents), now, filled)
+                looked_for += len(batch)
+    told(Progress(pairs[-1] if pairs else "", files, files))
+    return filled
+
+
+def symbol_of(pair: str) -> str:
+    """:raises ValueError: for what is not a pair such as BTC/USDT:USDT"""
+    base, _, rest = pair.partition("/")
+    quote, _, settle = rest.partition(":")
+    if not base or quote != settle or quote not in ("USDT", "USDC"):
+        raise ValueError(f"pairs must be like BTC/USDT:USDT, got {pair!r}")
+    return base + quote
+
+
+def _incomplete(datadir: Path, pair: str, since: date, until: date) -> list[date]:
+    """Days in [since, until) of which the store lacks readings."""
+    symbol_of(pair)
+    days = [since + n * _DAY for n in range((until - since).days)]
+    stored = store.read(datadir, pair, PERIOD)
+    if stored is None:
+        return days
+    # A day's last reading is that of the midnight after it.
+    readings = (stored["date"] - PERIODS[PERIOD]).dt.date.value_counts()
+    return [day for day in days if readings.get(day, 0) < _DAY // PERIODS[PERIOD]]
+
+
+def _fetched(archive: Archive, symbol: str, day: date) -> bytes | ArchiveError | None:
+    try:
+        return archive.fetch(symbol, day)
+    except ArchiveError as error:
+        return error
+
+
+def _keep(
+    datadir: Path,
+    pair: str,
+    days: Sequence[date],
+    contents: Sequence[bytes | ArchiveError | None],
+    now: datetime,
+    filled: Filled,
+) -> None:
+    frames = []
+    for day, content in zip(days, contents, strict=True):
+        if content is None:
+            filled.absent += 1
+        elif isinstance(content, ArchiveError):
+            filled.refused.append(str(content))
+        else:
+            name = file_name(symbol_of(pair), day)
+            try:
+                parsed = parse_zip(content, name, now, published=True)
+            except FileError as error:
+                filled.refused.append(str(error))
+                continue
+            if parsed.pair != pair:
+                filled.refused.append(f"{name}: holds readings of {parsed.pair}")
+                continue
+            frames.append(parsed.readings)
+    if frames:
+        readings = pd.concat(frames).drop_duplicates("date", keep="last").sort_values("date")
+        filled.files += len(frames)
+        filled.added += store.merge(datadir, pair, PERIOD, readings).added

@@ -1,0 +1,317 @@
+"""`perpkit data`: positioning data for backtests and for the running bot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+# pandas, ccxt and rich load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perpkit.market.metrics_file import PairReadings
+
+data = typer.Typer(
+    help="Long/short ratios, taker flow and open interest: download, import, coverage.",
+    no_args_is_help=True,
+)
+
+Datadir = Annotated[
+    Path | None,
+    typer.Option(help="Freqtrade data directory; the config's, or user_data/data/binance."),
+]
+Config = Annotated[
+    list[Path] | None,
+    typer.Option("--config", "-c", help="Freqtrade configuration; may be repeated."),
+]
+Pairs = Annotated[
+    str, typer.Option(help="Such as 'BTC/USDT:USDT ETH/USDT:USDT'; the config's by default.")
+]
+More = Annotated[list[str] | None, typer.Argument(metavar="[PAIRS]", help="More pairs.")]
+
+
+@data.command()
+def download(
+    pairs: Pairs = "",
+    more: More = None,
+    days: Annotated[float, typer.Option(help="Back from now; the exchange keeps 30.")] = 30,
+    period: Annotated[str, typer.Option(help="5m 15m 30m 1h 2h 4h 6h 12h or 1d.")] = "1h",
+    datadir: Datadir = None,
+    config: Config = None,
+) -> None:
+    """Fetch what the store lacks from the exchange; can be stopped and run again at any point."""
+    from perpkit.bot.positioning_client import DownloadError, PositioningClient
+    from perpkit.bot.positioning_download import download as fetch
+    from perpkit.market.store import BusyError
+
+    with _errors(ValueError, DownloadError, BusyError):
+        settings = _load(config)
+        target = _datadir(datadir, settings)
+        wanted = _pairs(pairs, more, settings)
+        client = PositioningClient(settings.get("exchange", {}))
+        with _progress() as show:
+            added = fetch(
+                client,
+                target,
+                wanted,
+                period,
+                days,
+                lambda p: show(p.page, p.pages, f"{p.pair} {p.added} new readings"),
+            )
+        client.close()
+    typer.echo(f"{added} new readings of {len(wanted)} pairs ({period}) in {target}")
+
+
+@data.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="metrics .zip or .csv, or .feather.")],
+    as_published: Annotated[
+        bool,
+        typer.Option(
+            "--as-published",
+            help="Take days that end early, and rows that are there twice, as the exchange's own.",
+        ),
+    ] = False,
+    datadir: Datadir = None,
+    config: Config = None,
+) -> None:
+    """Take files into the store: all of them, or none when one is refused."""
+    from perpkit.market import store
+
+    with _errors(ValueError, OSError, store.BusyError):
+        target = _datadir(datadir, _load(config))
+        now = datetime.now(UTC)
+        parsed = [each for path in files for each in _parse(path, now, as_published)]
+        grouped: dict[tuple[str, str], list[PairReadings]] = {}
+        for each in parsed:
+            grouped.setdefault((each.pair, each.period), []).append(each)
+        for pair, period in grouped:
+            store.read(target, pair, period)  # one that is damaged stops it before the first write
+        for (pair, period), parts in sorted(grouped.items()):
+            merged = store.merge(target, pair, period, _joined(parts))
+            typer.echo(f"{pair} {period}: {merged.added} new readings, {merged.changed} changed")
+
+
+@data.command()
+def archive(
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y%m%d"])],
+    pairs: Pairs = "",
+    more: More = None,
+    url: Annotated[str, typer.Option(help="Of a server laid out as the exchange's archive.")] = "",
+    datadir: Datadir = None,
+    config: Config = None,
+) -> None:
+    """Fetch daily files from the exchange's archive, verify their checksums, and import them."""
+    from perpkit.market.store import BusyError
+    from perpkit.ops.archive import BASE_URL, Archive, ArchiveError, fill
+
+    with _errors(ValueError, ArchiveError, BusyError):
+        settings = _load(config)
+        target = _datadir(datadir, settings)
+        wanted = _pairs(pairs, more, settings)
+        server = Archive(url or BASE_URL)
+        with _progress() as show:
+            filled = fill(
+                server,
+                target,
+                wanted,
+                since.date(),
+                datetime.now(UTC),
+                lambda p: show(p.file, p.files, p.pair),
+            )
+        server.close()
+    for message in filled.refused:
+        typer.echo(f"Error: {message}", err=True)
+    typer.echo(
+        f"{filled.added} new readings from {filled.files} files in {target}; "
+        f"{filled.absent} days are not in the archive, {len(filled.refused)} files were refused"
+    )
+    if filled.refused:
+        raise typer.Exit(1)
+
+
+@data.command()
+def status(
+    datadir: Datadir = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """What is stored, from when to when, and where readings are missing."""
+    from perpkit.market import store
+
+    with _errors(ValueError):
+        target = _datadir(datadir, _load(config))
+    rows = [_coverage(target, pair, period) for pair, period in store.stored(target)]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+    elif rows:
+        _print_table(rows)
+    else:
+        typer.echo(f"No positioning data in {target / store.FOLDER}")
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+def _parse(path: Path, now: datetime, published: bool) -> list[PairReadings]:
+    from perpkit.market.metrics_file import parse_csv, parse_zip
+    from perpkit.market.ratio_file import parse_feather
+
+    content = path.read_bytes()
+    match path.suffix:
+        case ".zip":
+            return [parse_zip(content, str(path), now, published=published)]
+        case ".csv":
+            return [parse_csv(content, str(path), now, published=published)]
+        case ".feather":
+            return parse_feather(content, str(path), now)
+        case _:
+            raise ValueError(f"{path}: must end in .zip, .csv or .feather")
+
+
+def _joined(parts: list[PairReadings]) -> Any:
+    """One table; of a time that several files have, the last one counts."""
+    import pandas as pd
+
+    frame = pd.concat([part.readings for part in parts])
+    return frame.drop_duplicates("date", keep="last").sort_values("date")
+
+
+def _coverage(datadir: Path, pair: str, period: str) -> dict[str, Any]:
+    from perpkit.market import store
+    from perpkit.market.coverage import gaps
+
+    row: dict[str, Any] = {"pair": pair, "period": period}
+    try:
+        frame = store.read(datadir, pair, period)
+    except store.StoreError as error:
+        return {**row, "error": str(error)}
+    if frame is None or frame.empty:
+        return {**row, "error": f"{store.path_of(datadir, pair, period)}: there are no readings"}
+    step, dates = store.PERIODS[period], frame["date"]
+    holes = gaps(dates, step)
+    return {
+        **row,
+        "from": dates.iloc[0].isoformat(),
+        "until": dates.iloc[-1].isoformat(),
+        "readings": len(frame),
+        "missing": sum(hole.readings(step) for hole in holes),
+        "gaps": [
+            {
+                "from": hole.first.isoformat(),
+                "until": hole.last.isoformat(),
+                "readings": hole.readings(step),
+            }
+            for hole in holes
+        ],
+        "known": {name: round(float(frame[name].notna().mean()), 4) for name in store.SERIES},
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("pair", "period", "from (UTC)", "until (UTC)", "readings", "missing", "gaps")
+    table = Table(*columns, box=None, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[4:]:
+        column.justify = "right"
+    notes = []
+    for row in rows:
+        name = f"{row['pair']} {row['period']}"
+        if "error" in row:
+            notes.append(f"{name}: {row['error']}")
+            continue
+        counts = (row["readings"], row["missing"], len(row["gaps"]))
+        ends = (_minute(row["from"]), _minute(row["until"]))
+        table.add_row(row["pair"], row["period"], *ends, *map(str, counts))
+        if row["gaps"]:
+            longest = max(row["gaps"], key=lambda gap: gap["readings"])
+            notes.append(
+                f"{name}: longest gap from {_minute(longest['from'])}, "
+                f"{longest['readings']} readings"
+            )
+        partly = [f"{name} {share:.1%}" for name, share in row["known"].items() if share < 1]
+        if partly:
+            notes.append(f"{name}: known only in part: {', '.join(partly)}")
+    console = Console()
+    console.print(table)
+    for note in notes:
+        console.print(note, soft_wrap=True, highlight=False)
+
+
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
+
+
+def _load(files: list[Path] | None) -> dict[str, Any]:
+    if not files:
+        return {}
+    from freqtrade.configuration.load_config import load_from_files
+    from freqtrade.exceptions import OperationalException
+
+    try:
+        return load_from_files([str(path) for path in files])
+    except OperationalException as error:
+        raise ValueError(str(error)) from error
+
+
+def _datadir(given: Path | None, config: dict[str, Any]) -> Path:
+    """As Freqtrade finds it."""
+    user_data = Path(config.get("user_data_dir", "user_data"))
+    default = user_data / "data" / config.get("exchange", {}).get("name", "binance")
+    return given or Path(config.get("datadir", default))
+
+
+def _pairs(text: str, more: list[str] | None, config: dict[str, Any]) -> list[str]:
+    names = [*text.replace(",", " ").split(), *(more or [])]
+    names = names or config.get("exchange", {}).get("pair_whitelist", [])
+    if not names:
+        raise ValueError("pairs must be named, here or in the config's pair_whitelist")
+    return list(dict.fromkeys(names))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal; elsewhere a line for each tenth."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+        tenths = -1
+
+        def show(done: int, of: int, text: str) -> None:
+            nonlocal tenths
+            bar.update(task, completed=done, total=of, description=text)
+            reached = 10 * done // of if of else 10
+            if not console.is_terminal and reached > tenths:
+                tenths = reached
+                typer.echo(f"{done} of {of}: {text}", err=True)
+
+        yield show
+
+
+@contextmanager
+def _errors(*kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kinds as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was fetched is kept; run it again to go on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,216 @@
+"""The refresh inside the bot: once a period, in its own thread, harmless when it fails."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from perpkit.bot.positioning_client import PositioningClient
+from perpkit.bot.positioning_refresh import PositioningRefresh
+from perpkit.market import store
+from perpkit.venue.app import create_app
+from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.clock import VirtualClock
+from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from perpkit.venue.request_log import RequestLog
+from perpkit.venue.server import running_venue
+from perpkit.venue.synthetic import generate
+
+START = 1_704_067_200_000
+BTC, SOL = "BTC/USDT:USDT", "SOL/USDT:USDT"
+
+
+class Pairs:
+    """The whitelist, which is asked for at the start of every round."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self._rounds = threading.Semaphore(0)
+
+    def __call__(self) -> list[str]:
+        self._rounds.release()
+        return self.names
+
+    def wait_for_a_round(self) -> None:
+        """Until one that began after now has ended."""
+        while self._rounds.acquire(blocking=False):
+            pass
+        for _ in range(2):
+            assert self._rounds.acquire(timeout=30)
+
+
+@pytest.fixture
+def venue(tmp_path):
+    clock = VirtualClock(START + 35 * DAY_MS + 20 * MINUTE_MS)
+    market = Market(generate(seed=7, start=START, days=40, pairs=(BTC, SOL)), clock, seed=7)
+    log = RequestLog()
+    with running_venue(market, app=create_app(market, log=log)) as url:
+        yield market, log, {"datadir": tmp_path, **overlay(url)}
+
+
+@pytest.fixture
+def refresh(venue):
+    """Makes a refresh that waits a hundredth of a second where it would wait a minute."""
+    market, _, config = venue
+    made = []
+
+    def make(pairs, **options):
+        def client(exchange, budget, sleep):
+            return PositioningClient(exchange, budget, sleep=lambda _: sleep(0))
+
+        made.append(
+            PositioningRefresh(
+                config,
+                pairs,
+                retry=timedelta(milliseconds=10),
+                clock=lambda: market.now() / 1000,
+                client=client,
+                **options,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+        assert not each._thread.is_alive()
+
+
+def test_each_pair_is_asked_for_once_a_period(venue, refresh):
+    market, log, config = venue
+    pairs = Pairs(BTC)
+    refresh(pairs).start()
+    pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], BTC, "1h")) == 720
+    before = log.total
+    pairs.wait_for_a_round()
+    assert log.total == before
+    market.clock.advance(40 * MINUTE_MS + 30_000)  # the hour, but not yet a minute of the next
+    pairs.wait_for_a_round()
+    assert log.total == before
+    market.clock.advance(MINUTE_MS)
+    pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], BTC, "1h")) == 721
+    pairs.names.append(SOL)
+    pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], SOL, "1h")) == 720
+
+
+def test_after_an_outage_the_gap_is_filled(venue, refresh):
+    market, _, config = venue
+    pairs = Pairs(BTC)
+    refresh(pairs).start()
+    pairs.wait_for_a_round()
+    name = market.faults.add(Fault(FaultKind.SERVER_ERROR))
+    market.clock.advance(50 * HOUR_MS)
+    pairs.wait_for_a_round()
+    market.faults.remove(name)
+    pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], BTC, "1h")) == 720 + 50
+
+
+def test_a_failure_is_said_once_and_its_end_too(venue, refresh, caplog):
+    caplog.set_level("INFO", "perpkit.bot.positioning_refresh")
+    market, _, config = venue
+    name = market.faults.add(Fault(FaultKind.SERVER_ERROR))
+    pairs = Pairs(BTC)
+    refresh(pairs).start()
+    for _ in range(3):
+        pairs.wait_for_a_round()
+    said = [r.message for r in caplog.records if r.name == "perpkit.bot.positioning_refresh"]
+    assert len(said) == 1
+    assert said[0].startswith("Positioning data are not refreshed: ")
+    market.faults.remove(name)
+    pairs.wait_for_a_round()
+    assert caplog.records[-1].message == "Positioning data are refreshed again."
+    assert store.read(config["datadir"], BTC, "1h") is not None
+
+
+def test_one_pair_that_fails_does_not_keep_the_others_back(venue, refresh, caplog):
+    _, _, config = venue
+    store.merge(
+        config["datadir"], BTC, "1h", store.read_periods(config["datadir"], BTC).get("1h", _one())
+    )
+    store.path_of(config["datadir"], BTC, "1h").write_bytes(b"damaged")
+    pairs = Pairs("NEW/USDT:USDT", BTC, SOL)
+    refresh(pairs).start()
+    pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], SOL, "1h")) == 720
+    assert "NEW/USDT:USDT" in caplog.text
+    assert "BTC_USDT_USDT-1h.feather: cannot be read" in caplog.text
+
+
+def _one():
+    import pandas as pd
+
+    dates = pd.DatetimeIndex(["2024-01-01T00:00Z"])
+    return pd.DataFrame({"date": dates, "long_short_ratio": [1.0]})
+
+
+def test_a_whitelist_that_cannot_be_had_does_not_end_it(venue, refresh):
+    _, _, config = venue
+    pairs = Pairs(BTC)
+    fails = [True]
+
+    def sometimes() -> list[str]:
+        names = pairs()
+        if fails[0]:
+            raise RuntimeError("not yet")
+        return names
+
+    refresh(sometimes).start()
+    pairs.wait_for_a_round()
+    assert store.read(config["datadir"], BTC, "1h") is None
+    fails[0] = False
+    pairs.wait_for_a_round()
+    assert store.read(config["datadir"], BTC, "1h") is not None
+
+
+def test_beside_another_download_it_waits_its_turn(venue, refresh, caplog):
+    _, log, config = venue
+    pairs = Pairs(BTC)
+    with store.sole_downloader(config["datadir"]):
+        refresh(pairs).start()
+        pairs.wait_for_a_round()
+        assert log.total == 0
+    pairs.wait_for_a_round()
+    assert store.read(config["datadir"], BTC, "1h") is not None
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+
+
+def test_it_stops_in_the_middle_of_a_wait(venue):
+    _, _, config = venue
+    pairs = Pairs(BTC)
+    # A client that is to wait an hour between two calls.
+    refresh = PositioningRefresh(config, pairs, share=300 / (3600 * 1000))
+    refresh.start()
+    assert pairs._rounds.acquire(timeout=30)
+    refresh.stop(timeout=20)
+    assert not refresh._thread.is_alive()
+
+
+def test_starting_another_one_ends_the_first(venue, refresh):
+    pairs, more = Pairs(BTC), Pairs(SOL)
+    first, second = refresh(pairs), refresh(more)
+    first.start()
+    second.start()
+    first._thread.join(30)
+    assert not first._thread.is_alive()
+    more.wait_for_a_round()
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"period": "7m"}, "period must be one of"),
+        ({"delay": timedelta(hours=1)}, "delay must be less than 1:00:00"),
+        ({"share": 2}, "share must be above 0"),
+    ],
+)
+def test_a_bad_parameter_is_named(tmp_path, bad, message):
+    with pytest.raises(ValueError, match=message):
+        PositioningRefresh({"datadir": tmp_path, "exchange": {}}, list, **bad)
