@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from perpkit.ops.stored import BadInputError
+
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
@@ -45,24 +47,22 @@ class Shaded(Protocol):
     def reason(self) -> str: ...
     @property
     def breaker(self) -> str: ...
+    @property
+    def pair(self) -> str: ...
 
 
-class NoPlotlyError(ImportError):
-    def __init__(self) -> None:
-        super().__init__("a chart needs plotly: pip install 'perpkit[chart]'")
+def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
+    """Price above, shaded where `pair` is restricted; below it a lane for each breaker, with the
+    states of all pairs and the reasons on hover.
 
-
-def draw(candles: DataFrame, intervals: Iterable[Shaded], title: str) -> Figure:
-    """Price above; below it one lane a breaker, with its states shaded and its reasons on hover.
-
-    :param candles: Freqtrade's columns; of many candles every n-th close is drawn
-    :raises NoPlotlyError: where the extra is not installed
+    :param candles: of `pair`, Freqtrade's columns; of many candles every n-th close is drawn
+    :raises BadInputError: where the extra is not installed
     """
     try:
         from plotly import graph_objects as go
         from plotly.subplots import make_subplots
     except ImportError as error:
-        raise NoPlotlyError from error
+        raise BadInputError("chart needs plotly: pip install 'perpkit[chart]'") from error
 
     every = list(intervals)
     lanes = list(dict.fromkeys(interval.breaker for interval in every))
@@ -93,11 +93,11 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], title: str) -> Figure:
             col=1,
         )
     figure.update_layout(
-        title=title,
+        title=f"{pair}: what the breakers restrict",
         barmode="overlay",
         template="plotly_white",
         legend={"orientation": "h", "y": -0.08},
-        shapes=[_shade(interval) for interval in every],
+        shapes=[_shade(interval) for interval in every if interval.pair in ("*", pair)],
         yaxis={"type": "log", "title": "price"},
         yaxis2={"categoryorder": "array", "categoryarray": lanes[::-1]},
         xaxis={"type": "date"},

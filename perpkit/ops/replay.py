@@ -1,25 +1,27 @@
-"""`perpkit breakers replay`: what a breaker would have done on stored candles, without a bot."""
+"""`perpkit breakers replay`: what breakers would have done on stored candles, without a bot."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from perpkit.ops import breaker_replay, vix_replay
+from perpkit.ops.stored import BadInputError, load_candles, parse_timerange, stored_pairs
+
 # pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from perpkit.breakers.volatility import VolatilityTimeline
+    from perpkit.ops.chart import Shaded
 
-HOUR = timedelta(hours=1)
-ALMOST_HOUR = timedelta(minutes=59, seconds=59)  # time ranges are in whole seconds
+VIX = "CryptoVixBreaker"
+ALL = (*breaker_replay.MARKET_BREAKERS, breaker_replay.DRAWDOWN)
 
 breakers = typer.Typer(help="Circuit breakers on stored candles.", no_args_is_help=True)
 
@@ -27,32 +29,6 @@ breakers = typer.Typer(help="Circuit breakers on stored candles.", no_args_is_he
 @breakers.callback()
 def _group() -> None:
     """Keep `replay` a sub-command while it is the only one."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A longest stretch at one level above calm.
-
-    :param start: close of the candle that began it, when the decision took effect
-    :param reason: what the breaker said at its start
-    """
-
-    start: datetime
-    until: datetime
-    level: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Replay:
-    start: datetime
-    stop: datetime
-    hours_locked_share: float
-    intervals: list[Interval]
-
-
-class BadInputError(ValueError):
-    """Something the operator gave that cannot be used; the message is for them."""
 
 
 @breakers.command()
@@ -65,6 +41,24 @@ def replay(
     data_format: Annotated[
         str, typer.Option(help="Of the stored candles: feather, parquet, json, jsongz.")
     ] = "feather",
+    breaker: Annotated[
+        list[str] | None,
+        typer.Option(help=f"{', '.join(ALL)}, or all. May be repeated; default: {VIX} alone."),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Parameter of a breaker: FlashCrashBreaker.name=value."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Backtest result of Freqtrade, for the DrawdownBreaker."),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Which strategy of the export, if it has several.")
+    ] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Write the price, states shaded, to this HTML file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
     estimator: Annotated[
         str | None,
@@ -83,10 +77,10 @@ def replay(
     calm_candles: Annotated[int | None, typer.Option()] = None,
     floor_annual: Annotated[float | None, typer.Option(help="Fraction: 0.2 is 20% a year.")] = None,
 ) -> None:
-    """Replay the volatility breaker over 1h candles: table, or JSON for tuning.
+    """Replay breakers over 1h candles: a table, or JSON for tuning, and a chart.
 
-    Options without a value keep the breaker's own defaults (docs/crypto_vix.md). Candles before
-    the time range warm it up.
+    The options below `--json` are the crypto-VIX's own (docs/crypto_vix.md), without `--breaker`.
+    What is not given keeps the breakers' defaults. Candles before the time range warm them up.
     """
     given = {
         "estimator": estimator,
@@ -104,152 +98,158 @@ def replay(
         "floor_annual": floor_annual,
         "asset": pair.partition("/")[0],
     }
-    from perpkit.breakers.volatility import VolatilityLimits, timeline
-
+    stored = Stored(datadir, data_format, pair, timerange)
     try:
-        limits = VolatilityLimits(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        start, stop = parse_timerange(timerange)
-        decisions = timeline(limits, load_candles(datadir, pair, data_format, stop))
-        result = summarise(decisions, start, stop)
+        if breaker:
+            mine = {k: v for k, v in given.items() if v is not None and k != "asset"}
+            if mine:
+                raise BadInputError(
+                    f"{_option(next(iter(mine)))} is for the replay without --breaker; use --set "
+                    f"{VIX}.{next(iter(mine))}=..."
+                )
+            _replay_breakers(
+                stored,
+                _chosen(breaker, export),
+                _settings(setting),
+                export,
+                strategy,
+                chart,
+                as_json,
+            )
+        else:
+            _replay_vix(stored, given, chart, as_json)
     except ValueError as error:
         _fail(str(error))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Which stored candles to look at."""
+
+    datadir: Path
+    data_format: str
+    pair: str
+    timerange: str
+
+    def ends(self) -> tuple[datetime | None, datetime | None]:
+        return parse_timerange(self.timerange)
+
+    def candles(self, pair: str, stop: datetime | None) -> DataFrame:
+        return load_candles(self.datadir, pair, self.data_format, stop)
+
+
+def _replay_vix(stored: Stored, given: dict[str, Any], chart: Path | None, as_json: bool) -> None:
+    from perpkit.breakers.volatility import VolatilityLimits, timeline
+
+    limits = VolatilityLimits(**{k: v for k, v in given.items() if v is not None})
+    start, stop = stored.ends()
+    candles = stored.candles(stored.pair, stop)
+    result = vix_replay.summarise(timeline(limits, candles), start, stop)
+    if chart is not None:
+        _draw(candles, result.start, result.intervals, stored.pair, chart)
     if as_json:
-        print(json.dumps(as_dict(result)))
+        print(json.dumps(vix_replay.as_dict(result)))
     else:
-        _print_table(pair, result)
+        vix_replay.print_table(stored.pair, result)
 
 
-def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
-    """Both ends of a Freqtrade time range; None where an end is open.
-
-    :raises BadInputError: for anything that Freqtrade itself refuses
-    """
-    from freqtrade.configuration import TimeRange
-    from freqtrade.exceptions import OperationalException
-
-    try:
-        parsed = TimeRange.parse_timerange(text)
-    except (OperationalException, OverflowError) as error:
-        raise BadInputError(
-            f"timerange must be like 20200101-20240101, start before stop, got {text!r}"
-        ) from error
-    ends = (parsed.startdt, parsed.stopdt)
-    if None not in ends and ends[0] == ends[1]:
-        raise BadInputError(f"timerange must not be empty, got {text!r}")
-    return ends
-
-
-def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | None) -> DataFrame:
-    """Stored 1h candles that open before `stop`, gaps left open.
-
-    :raises BadInputError: if the directory or the candles are not there
-    """
-    from freqtrade.data.history.datahandlers import get_datahandler
-    from freqtrade.enums import CandleType
-
-    if not datadir.is_dir():
-        raise BadInputError(f"datadir must be a directory with Freqtrade data, got {datadir}")
-    formats = ("feather", "parquet", "json", "jsongz")
-    if data_format not in formats:
-        raise BadInputError(f"data_format must be one of {', '.join(formats)}, got {data_format!r}")
-    kind = CandleType.FUTURES if ":" in pair else CandleType.SPOT
-    candles: DataFrame = get_datahandler(datadir, data_format).ohlcv_load(
-        pair, "1h", kind, fill_missing=False, warn_no_data=False
-    )
-    if stop is not None:
-        candles = candles[candles["date"] < stop]
-    if candles.empty:
-        stored = f"1h {kind.value} candles ({data_format}) in {datadir}"
-        before = f" before {stop:%Y-%m-%d %H:%M}" if stop else ""
-        raise BadInputError(f"pair must have {stored}{before}, got {pair}")
-    return candles
-
-
-def summarise(
-    decisions: VolatilityTimeline, start: datetime | None, stop: datetime | None
-) -> Replay:
-    """Intervals and share of blocked hours between `start` and `stop`, as far as candles reach.
-
-    :raises BadInputError: if no candle lies in the range
-    """
-    import numpy as np
-
-    from perpkit.market.volatility import hour_of, time_of
-
-    first_open, last_close = decisions.first_close - 1, decisions.first_close - 1 + len(decisions)
-    # An hour counts if it begins inside the range.
-    begin = first_open if start is None else max(hour_of(start + ALMOST_HOUR), first_open)
-    end = last_close if stop is None else min(hour_of(stop + ALMOST_HOUR), last_close)
-    if begin >= end:
-        asked = "-".join(f"{end:%Y%m%d}" if end else "" for end in (start, stop))
-        raise BadInputError(
-            f"timerange must overlap the stored candles ({time_of(first_open):%Y%m%d}-"
-            f"{time_of(last_close):%Y%m%d}), got {asked}"
+def _replay_breakers(
+    stored: Stored,
+    names: Sequence[str],
+    settings: dict[str, dict[str, Any]],
+    export: Path | None,
+    strategy: str | None,
+    chart: Path | None,
+    as_json: bool,
+) -> None:
+    given_start, given_stop = stored.ends()
+    candles = stored.candles(stored.pair, given_stop)
+    # From the close of the first candle to that of the last.
+    start, stop = (candles["date"].iloc[n].to_pydatetime() + breaker_replay.HOUR for n in (0, -1))
+    start = max(given_start or start, start)
+    if start >= stop:
+        raise BadInputError(f"timerange must overlap the stored candles, got {stored.timerange}")
+    found = []
+    for name in names:
+        if name == breaker_replay.DRAWDOWN:
+            assert export is not None
+            moments = _drawdown(stored, export, strategy, settings.get(name, {}))
+        else:
+            parameters = settings.get(name, {})
+            if name == VIX:
+                parameters = {"pair": stored.pair, **parameters}
+            moments = breaker_replay.market_moments(
+                name,
+                parameters,
+                datadir=stored.datadir,
+                data_format=stored.data_format,
+                pairs=stored_pairs(stored.datadir, stored.data_format),
+                start=start,
+                stop=stop,
+            )
+        found += breaker_replay.stretches(
+            name, ((at, decisions) for at, decisions in moments if start <= at < stop), stop
         )
-    # The level in force during an hour is the one of the candle that closed as the hour began.
-    level = np.concatenate(([0], decisions.level))[begin - first_open : end - first_open]
-    blocked = np.concatenate(([False], decisions.entries_blocked))
-    return Replay(
-        time_of(begin),
-        time_of(end),
-        float(blocked[begin - first_open : end - first_open].mean()),
-        list(_intervals(decisions, level, begin)),
-    )
+    found.sort(key=lambda stretch: stretch.start)
+    if chart is not None:
+        _draw(candles, start, found, stored.pair, chart)
+    if as_json:
+        print(json.dumps(breaker_replay.as_dict(found, start, stop)))
+    else:
+        breaker_replay.print_table(found, start, stop)
 
 
-def _intervals(decisions: VolatilityTimeline, level: Any, begin: int) -> Iterator[Interval]:
-    import numpy as np
+def _drawdown(
+    stored: Stored, export: Path, strategy: str | None, parameters: dict[str, Any]
+) -> breaker_replay.Moments:
+    from perpkit.research.marked import load_export
 
-    from perpkit.market.volatility import time_of
-
-    edges = [0, *(np.flatnonzero(np.diff(level)) + 1).tolist(), len(level)]
-    for first, after in pairwise(edges):
-        if level[first]:
-            start = time_of(begin + first)
-            decision = decisions.at(start)
-            yield Interval(start, time_of(begin + after), str(decision.level), decision.reason)
+    stats = load_export(export, strategy)
+    traded = sorted({trade["pair"] for trade in stats["trades"]})
+    candles = {pair: stored.candles(pair, None) for pair in traded}
+    return breaker_replay.drawdown_moments(stats, candles, parameters)
 
 
-def as_dict(result: Replay) -> dict[str, Any]:
-    return {
-        "hours_locked_share": result.hours_locked_share,
-        "intervals": [
-            {
-                "from": interval.start.isoformat(),
-                "until": interval.until.isoformat(),
-                "level": interval.level,
-                "reason": interval.reason,
-            }
-            for interval in result.intervals
-        ],
-    }
+def _chosen(names: list[str], export: Path | None) -> list[str]:
+    if "all" in names:
+        return [name for name in ALL if export or name != breaker_replay.DRAWDOWN]
+    for name in names:
+        if name not in ALL:
+            raise BadInputError(f"breaker must be one of {', '.join(ALL)} or all, got {name!r}")
+    if breaker_replay.DRAWDOWN in names and export is None:
+        raise BadInputError(f"{breaker_replay.DRAWDOWN} needs --export, a backtest result")
+    return list(dict.fromkeys(names))
 
 
-def _print_table(pair: str, result: Replay) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _settings(given: list[str] | None) -> dict[str, dict[str, Any]]:
+    """`Breaker.name=value` as parameters of each breaker; values are JSON, or else text."""
+    settings: dict[str, dict[str, Any]] = {}
+    for text in given or []:
+        name, _, value = text.partition("=")
+        breaker, _, parameter = name.partition(".")
+        if breaker not in ALL or not parameter or not value:
+            raise BadInputError(
+                f"set must be like FlashCrashBreaker.name=value, for one of {', '.join(ALL)}, "
+                f"got {text!r}"
+            )
+        try:
+            settings.setdefault(breaker, {})[parameter] = json.loads(value)
+        except ValueError:
+            settings[breaker][parameter] = value
+    return settings
 
-    table = Table("from (UTC)", "until (UTC)", "hours", "level", "reason")
-    table.columns[2].justify = "right"
-    for interval in result.intervals:
-        hours = (interval.until - interval.start) // HOUR
-        table.add_row(
-            f"{interval.start:%Y-%m-%d %H:%M}",
-            f"{interval.until:%Y-%m-%d %H:%M}",
-            str(hours),
-            interval.level,
-            interval.reason,
-        )
-    console = Console()
-    console.print(table)
-    blocked = round(result.hours_locked_share * ((result.stop - result.start) / HOUR))
-    console.print(
-        f"{pair} {result.start:%Y-%m-%d %H:%M} to {result.stop:%Y-%m-%d %H:%M}: "
-        f"{len(result.intervals)} intervals above calm, entries blocked {blocked} hours "
-        f"({result.hours_locked_share:.1%})",
-        soft_wrap=True,
-        highlight=False,
-    )
+
+def _draw(
+    candles: DataFrame, start: datetime, found: Sequence[Shaded], pair: str, path: Path
+) -> None:
+    from perpkit.ops import chart
+
+    shown = candles[candles["date"] >= start - timedelta(hours=1)]
+    chart.write(chart.draw(shown, found, pair), path)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,0 +1,86 @@
+"""Stored candles and time ranges, as an operator names them on the command line."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from rich.console import Console
+
+FORMATS = ("feather", "parquet", "json", "jsongz")
+
+
+class BadInputError(ValueError):
+    """Something the operator gave that cannot be used; the message is for them."""
+
+
+def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
+    """Both ends of a Freqtrade time range; None where an end is open.
+
+    :raises BadInputError: for anything that Freqtrade itself refuses
+    """
+    from freqtrade.configuration import TimeRange
+    from freqtrade.exceptions import OperationalException
+
+    try:
+        parsed = TimeRange.parse_timerange(text)
+    except (OperationalException, OverflowError) as error:
+        raise BadInputError(
+            f"timerange must be like 20200101-20240101, start before stop, got {text!r}"
+        ) from error
+    ends = (parsed.startdt, parsed.stopdt)
+    if None not in ends and ends[0] == ends[1]:
+        raise BadInputError(f"timerange must not be empty, got {text!r}")
+    return ends
+
+
+def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | None) -> DataFrame:
+    """Stored 1h candles that open before `stop`, gaps left open.
+
+    :raises BadInputError: if the directory or the candles are not there
+    """
+    from freqtrade.data.history.datahandlers import get_datahandler
+    from freqtrade.enums import CandleType
+
+    if not datadir.is_dir():
+        raise BadInputError(f"datadir must be a directory with Freqtrade data, got {datadir}")
+    if data_format not in FORMATS:
+        raise BadInputError(f"data_format must be one of {', '.join(FORMATS)}, got {data_format!r}")
+    kind = CandleType.FUTURES if ":" in pair else CandleType.SPOT
+    candles: DataFrame = get_datahandler(datadir, data_format).ohlcv_load(
+        pair, "1h", kind, fill_missing=False, warn_no_data=False
+    )
+    if stop is not None:
+        candles = candles[candles["date"] < stop]
+    if candles.empty:
+        stored = f"1h {kind.value} candles ({data_format}) in {datadir}"
+        before = f" before {stop:%Y-%m-%d %H:%M}" if stop else ""
+        raise BadInputError(f"pair must have {stored}{before}, got {pair}")
+    return candles
+
+
+def stored_pairs(datadir: Path, data_format: str) -> list[str]:
+    """Every pair with stored 1h futures candles."""
+    from freqtrade.data.history.datahandlers import get_datahandler
+    from freqtrade.enums import CandleType, TradingMode
+
+    available = get_datahandler(datadir, data_format).ohlcv_get_available_data(
+        datadir, TradingMode.FUTURES
+    )
+    return sorted(
+        pair
+        for pair, timeframe, kind in available
+        if timeframe == "1h" and kind == CandleType.FUTURES
+    )
+
+
+def wide_console() -> Console:
+    """For tables with sentences: as wide as the terminal, and wide where there is none."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160)

@@ -1,0 +1,185 @@
+"""`perpkit breakers replay --breaker`: decisions as stretches, drawdown of an export, the chart."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.ops.breaker_replay import Stretch, as_dict, locked_share, stretches
+from perpkit.ops.replay import breakers
+from tests import factories
+
+HOUR = timedelta(hours=1)
+START = factories.START
+PAIR = "BTC/USDT:USDT"
+SHUT = Decision(Trading.REDUCING, 0.0, reason="shut")
+HALF = Decision(size_factor=0.5, reason="half")
+LONGS = Decision(Trading.REDUCING, 0.0, reason="longs", pair=PAIR, side="long")
+
+app = typer.Typer()
+app.add_typer(breakers, name="breakers")
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ([], []),
+        ([[UNRESTRICTED], []], []),
+        ([[], [SHUT], [SHUT], []], [(1, 3, "reducing", "*", "*")]),
+        ([[SHUT], [SHUT]], [(0, 2, "reducing", "*", "*")]),  # still going on at the end
+        ([[HALF], [SHUT], [HALF]], [(0, 1, "active", "*", "*"), (1, 2, "reducing", "*", "*"),
+                                    (2, 3, "active", "*", "*")]),
+        ([[SHUT, LONGS], [LONGS], []], [(0, 1, "reducing", "*", "*"),
+                                        (0, 2, "reducing", PAIR, "long")]),
+    ],
+)  # fmt: skip
+def test_decisions_become_stretches(moments, expected):
+    timed = [(START + n * HOUR, decisions) for n, decisions in enumerate(moments)]
+    found = stretches("B", timed, START + len(moments) * HOUR)
+    assert [
+        ((s.start - START) // HOUR, (s.until - START) // HOUR, s.level, s.pair, s.side)
+        for s in found
+    ] == expected
+
+
+def stretch(start, until, level="reducing", pair="*", side="*"):
+    return Stretch(START + start * HOUR, START + until * HOUR, level, "", "B", pair, side)
+
+
+@pytest.mark.parametrize(
+    ("found", "share"),
+    [
+        ([], 0),
+        ([stretch(0, 5)], 0.5),
+        ([stretch(0, 5), stretch(3, 6)], 0.6),  # two breakers at once lock once
+        ([stretch(0, 9), stretch(3, 6)], 0.9),
+        ([stretch(0, 5, level="active")], 0),
+        ([stretch(0, 5, pair=PAIR), stretch(0, 5, side="long")], 0),
+        ([stretch(8, 20)], 0.2),
+    ],
+)
+def test_the_share_of_hours_in_which_nothing_may_be_entered(found, share):
+    assert locked_share(found, START, START + 10 * HOUR) == pytest.approx(share)
+    assert as_dict(found, START, START + 10 * HOUR)["hours_locked_share"] == pytest.approx(share)
+
+
+@pytest.fixture(scope="module")
+def datadir(tmp_path_factory):
+    """60 quiet days with one violent hour, in two pairs."""
+    directory = tmp_path_factory.mktemp("data")
+    for pair in (PAIR, "ETH/USDT:USDT"):
+        frame = factories.candles(24 * 60)
+        frame.loc[1234, ["low", "close"]] *= 0.7
+        factories.write_candles(directory, pair, frame)
+    return directory
+
+
+def run(datadir, *options):
+    command = ["breakers", "replay", "--datadir", str(datadir), *options]
+    return CliRunner().invoke(app, command)
+
+
+def test_all_market_breakers_at_once(datadir):
+    result = run(datadir, "--breaker", "all", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert 0 < found["hours_locked_share"] < 0.5
+    crash = (START + 1235 * HOUR).isoformat()
+    tripped = {(i["breaker"], i["pair"]) for i in found["intervals"] if i["from"] == crash}
+    assert {("CryptoVixBreaker", "*"), ("FlashCrashBreaker", "ETH/USDT:USDT")} <= tripped
+    assert found["intervals"] == sorted(found["intervals"], key=lambda i: i["from"])
+
+
+def test_a_table_for_people(datadir):
+    result = run(datadir, "--breaker", "FlashCrashBreaker")
+    assert "FlashCrashBreaker" in result.stdout
+    assert "entries of all pairs blocked" in result.stdout
+
+
+def test_a_parameter_can_be_set(datadir):
+    result = run(
+        datadir,
+        "--breaker",
+        "CryptoVixBreaker",
+        "--json",
+        "--set",
+        "CryptoVixBreaker.floor_annual=10",
+    )
+    assert json.loads(result.stdout)["intervals"] == []
+
+
+@pytest.fixture
+def export(datadir, tmp_path):
+    """A long bought just before the crash, with all of the wallet and twice leveraged."""
+    at = [int((START + n * HOUR).timestamp() * 1000) for n in (1200, 1300)]
+    candles = factories.candles(24 * 60)["close"]
+    amount = 2 * 1000 / candles[1199]
+
+    def order(time, rate, entry):
+        return {"order_filled_timestamp": time, "amount": amount, "safe_price": rate,
+                "ft_is_entry": entry}  # fmt: skip
+
+    trade = {
+        "pair": PAIR, "is_short": False, "is_open": False, "fee_open": 0.0, "fee_close": 0.0,
+        "close_timestamp": at[1], "profit_abs": 0.0, "exit_reason": "roi",
+        "orders": [order(at[0], candles[1199], True), order(at[1], candles[1199], False)],
+    }  # fmt: skip
+    stats = {
+        "backtest_start": f"{START:%Y-%m-%d %H:%M:%S}",
+        "backtest_end": f"{START + 1400 * HOUR:%Y-%m-%d %H:%M:%S}",
+        "starting_balance": 1000.0,
+        "trades": [trade],
+    }
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps({"strategy": {"Any": stats}}))
+    return path
+
+
+def test_drawdown_of_a_backtest_that_was_exported(datadir, export):
+    result = run(datadir, "--breaker", "DrawdownBreaker", "--export", str(export), "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["intervals"]
+    halted = [i for i in found if i["level"] == "halted"]
+    assert halted[0]["from"] == (START + 1235 * HOUR).isoformat()
+    assert not [i for i in found if i["from"] < halted[0]["from"] and i["level"] != "active"]
+
+
+def test_a_chart(datadir, tmp_path):
+    path = tmp_path / "chart.html"
+    result = run(datadir, "--breaker", "all", "--chart", str(path))
+    assert result.exit_code == 0, result.stderr
+    page = path.read_text()
+    assert "FlashCrashBreaker" in page
+    assert "what the breakers restrict" in page
+    assert [p.name for p in tmp_path.iterdir()] == ["chart.html"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--breaker", "Nothing"], "breaker must be one of CryptoVixBreaker,"),
+        (["--breaker", "DrawdownBreaker"], "DrawdownBreaker needs --export"),
+        (
+            ["--breaker", "DrawdownBreaker", "--export", "nowhere.zip"],
+            "export must be a Freqtrade backtest result, got nowhere.zip",
+        ),
+        (["--breaker", "all", "--set", "floor=1"], "set must be like FlashCrashBreaker.name=value"),
+        (
+            ["--breaker", "all", "--set", "CryptoVixBreaker.floor=1"],
+            "CryptoVixBreaker: unknown parameter 'floor'",
+        ),
+        (["--breaker", "all", "--window-days", "90"], "--window-days is for the replay without"),
+        (["--breaker", "all", "--timerange", "20300101-"], "timerange must overlap"),
+    ],
+)
+def test_bad_input_is_one_line(datadir, options, message):
+    result = run(datadir, *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
