@@ -157,13 +157,13 @@ class VenueProbe:
         except (ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
             headers = client.last_response_headers
             return _Answer(
-                type(error).__name__,
+                _words(error),
                 used_weight=_number(headers, _USED_WEIGHT),
                 refused=True,
                 pause_s=float(np.nan_to_num(_number(headers, _RETRY_AFTER))),
             )
         except Exception as error:  # whatever went wrong, this reading has failed
-            return _Answer(type(error).__name__)
+            return _Answer(_words(error))
 
     def _note_weight(self, now: datetime) -> None:
         """The weight that Freqtrade's own last answers told, if they are of this minute."""
@@ -183,6 +183,10 @@ def candle_delay(dp: DataProvider, pairs: Sequence[str], timeframe: str, now: da
     known = [candles for p in pairs if not (candles := dp.ohlcv(p, timeframe, copy=False)).empty]
     delays = [(now - candles["date"].iloc[-1] - 2 * step).total_seconds() for candles in known]
     return median_low(delays) if delays else nan
+
+
+def _words(error: Exception) -> str:
+    return f"a request failed ({type(error).__name__})"
 
 
 def _skew(before_ms: float, after_ms: float, told_ms: float, latency_s: float) -> float:

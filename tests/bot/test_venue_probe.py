@@ -134,14 +134,14 @@ def test_the_client_is_its_own(world, probe):
 def test_whatever_goes_wrong_is_a_failed_reading(world, probe, error, refused):
     world.error = error("no")
     reading = probe.poll(world.now, [])
-    assert reading.failure == error.__name__
+    assert reading.failure == f"a request failed ({error.__name__})"
     assert reading.refused is refused
     assert isnan(reading.latency_s)
 
 
 def test_an_answer_that_is_not_json_is_a_failed_reading(world, probe):
     world.answers = False
-    assert probe.poll(world.now, []).failure == "KeyError"
+    assert probe.poll(world.now, []).failure == "a request failed (KeyError)"
 
 
 def test_an_answer_without_a_time_is_a_failed_reading(world, probe, monkeypatch):
