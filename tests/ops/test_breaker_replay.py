@@ -102,14 +102,8 @@ def test_a_table_for_people(datadir):
 
 
 def test_a_parameter_can_be_set(datadir):
-    result = run(
-        datadir,
-        "--breaker",
-        "CryptoVixBreaker",
-        "--json",
-        "--set",
-        "CryptoVixBreaker.floor_annual=10",
-    )
+    never = ("--set", "CryptoVixBreaker.min_history_days=100")
+    result = run(datadir, "--breaker", "CryptoVixBreaker", "--json", *never)
     assert json.loads(result.stdout)["intervals"] == []
 
 
