@@ -1,0 +1,129 @@
+"""Entry slicing: an entry large against the book goes in over several candles.
+
+The first slice is the entry itself; the others are position adjustments. A slice is never above
+its share of the plan by more than what is too small to stand alone, a plan is never overfilled, and
+one that cannot go on is given up: an entry that stays smaller than planned costs an opportunity, a
+late one costs money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True)
+class SlicingRule:
+    """:param slices: where the depth is not known, as in backtests; 1 is the whole at once
+    :param book_share: largest part of the depth that a slice may take
+    :param max_slices: however shallow the book
+    :param candles_apart: between two slices
+    :param max_drift: from the price of the signal, as a fraction, either way; beyond it the rest
+        is given up
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    slices: int = 1
+    book_share: float = 0.05
+    max_slices: int = 5
+    candles_apart: int = 1
+    max_drift: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_range("max_slices", self.max_slices, 1, 100, whole=True)
+        check_range("slices", self.slices, 1, self.max_slices, whole=True)
+        check_range("book_share", self.book_share, 0.001, 1)
+        check_range("candles_apart", self.candles_apart, 1, 1_000, whole=True)
+        check_range("max_drift", self.max_drift, 0.0001, 0.5)
+
+
+class Plan(NamedTuple):
+    """:param stake: of all slices together, in stake currency"""
+
+    stake: float
+    slices: int
+
+    @property
+    def slice_stake(self) -> float:
+        return self.stake / self.slices
+
+
+class Slice(NamedTuple):
+    """:param stake: of the slice to send now; 0 for none
+    :param done: the plan is filled or given up; no further slice will follow
+    :param reason: for people, when given up
+    """
+
+    stake: float = 0.0
+    done: bool = False
+    reason: str = ""
+
+
+def plan(
+    rule: SlicingRule,
+    stake: float,
+    min_stake: float,
+    leverage: float,
+    depth: float | None,
+) -> Plan:
+    """How many slices; the first of them, `slice_stake`, is the entry.
+
+    :param stake: what sizing allows, in stake currency
+    :param min_stake: smallest stake of an order; slices are merged until none is below it
+    :param depth: value resting in the book within the slippage that one accepts, in stake
+        currency; None or NaN where it is not known
+    """
+    if depth is None or depth != depth:
+        wished = rule.slices
+    elif depth * rule.book_share * rule.max_slices <= stake * leverage:
+        wished = rule.max_slices
+    else:
+        wished = ceil(stake * leverage / (depth * rule.book_share) - 1e-9)
+    largest = int(stake / min_stake + 1e-9) if min_stake > 0 else wished
+    return Plan(stake, max(1, min(wished, largest)))
+
+
+def next_slice(
+    rule: SlicingRule,
+    plan: Plan,
+    filled: float,
+    candles: int,
+    candles_since_fill: int,
+    drift: float,
+    entries_blocked: bool,
+    min_stake: float,
+) -> Slice:
+    """The slice to send now. Not to be asked while an order is open, nor once a part was sold.
+
+    A slice that was missed or filled in part is made up for at the end, not by a double one; when
+    twice the planned time has passed the rest is given up.
+
+    :param filled: stake that has gone in so far
+    :param candles: closed since the entry
+    :param candles_since_fill: closed since the last slice filled
+    :param drift: price now over the price of the signal, less 1; NaN gives up
+    :param entries_blocked: by a breaker or an operator
+    :param min_stake: smallest stake of an order now
+    """
+    left = plan.stake - filled
+    # Stakes come back from amounts cut to the step: a thousandth of the plan is not a slice.
+    if not left >= max(min_stake, 0.001 * plan.stake):
+        return Slice(done=True)
+    if entries_blocked:
+        return _give_up("entries are blocked")
+    if not abs(drift) <= rule.max_drift:
+        return _give_up(f"price is {drift:+.2%} from the signal (limit {rule.max_drift:.2%})")
+    if candles > 2 * plan.slices * rule.candles_apart:
+        return _give_up(f"{candles} candles since the entry")
+    if candles_since_fill < rule.candles_apart:
+        return Slice()
+    stake = min(left, plan.slice_stake)
+    # What could not be sent alone goes with this slice.
+    return Slice(left if left - stake < min_stake else stake)
+
+
+def _give_up(cause: str) -> Slice:
+    return Slice(done=True, reason=f"{cause}: rest of the entry given up")
