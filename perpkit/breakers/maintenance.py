@@ -60,11 +60,12 @@ def decide(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) 
 def _decisions(
     limits: MaintenanceLimits, windows: Iterable[Window], now: datetime
 ) -> Iterator[Decision]:
+    before = timedelta(minutes=limits.no_entries_before_minutes)
+    flat = limits.flat_before_minutes
     for window in windows:
-        minutes = (window.start - now) / timedelta(minutes=1)
-        if now >= window.end or minutes > limits.no_entries_before_minutes:
+        if not window.start - before <= now < window.end:
             continue
-        if limits.flat_before_minutes is not None and minutes <= limits.flat_before_minutes:
+        if flat is not None and window.start - now <= timedelta(minutes=flat):
             yield Decision(Trading.HALTED, 0.0, window.end, f"{window}: positions are closed")
         else:
             yield Decision(Trading.REDUCING, 0.0, window.end, f"{window}: no new entries")

@@ -224,6 +224,24 @@ def test_a_maintenance_with_a_way_out(tmp_path):
         bot.run_until(lambda: venue.amount, 3 * MINUTE, STEP)
 
 
+def test_a_window_in_a_backtest(bot):
+    window = {"from": "2025-02-01T06:00:00Z", "until": "2025-02-01T08:00:00Z"}
+    (bot.userdir / "maintenance.json").write_text(json.dumps([window]))
+    stats = bot.backtest(
+        "HealthSteered",
+        "--enable-protections",
+        f"--strategy-path={STRATEGIES}",
+        "--timerange=20250201-20250202",
+        timeframe="5m",
+        side="long",
+        venue_health={"maintenance_file": "maintenance.json"},
+    )
+    [lock] = stats["locks"]
+    assert lock["lock_time"].startswith("2025-02-01 05:00:00")
+    assert lock["lock_end_time"].startswith("2025-02-01 08:00:00")
+    assert lock["reason"].startswith("VenueHealthBreaker reducing: maintenance from 2025-02-01")
+
+
 def control(url, method, path, body=None):
     headers = {"Content-Type": "application/json"}
     request = Request(f"{url}/control/{path}", json.dumps(body).encode(), headers, method=method)
