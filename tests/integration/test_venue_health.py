@@ -32,7 +32,7 @@ SHORT = 0.5  # of real time, which time-outs take here
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    """On a busy machine the answers of the bench, too, belong to the loop that asked for them."""
+    """Answers take real time and the loops of the bench none: wait for each in its own loop."""
     monkeypatch.setattr(venue_probe, "PATIENCE_S", 2)
 
 
