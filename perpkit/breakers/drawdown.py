@@ -1,0 +1,266 @@
+"""Drawdown: brake, then halt, when equity marked to market falls.
+
+Several limits at once, each with its own reference, its own clock and its own effect; and pauses
+after losing streaks. Reasons for the defaults: docs/drawdown.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from math import isnan
+from typing import Any
+
+from perpkit.breakers import loss_streak
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.loss_limits import (
+    LossLimit,
+    Mark,
+    Reference,
+    Sample,
+    Track,
+    decide,
+    follow,
+    reviewed,
+    written_off,
+)
+from perpkit.breakers.loss_streak import ClosedTrade, StreakLimit, Streaks
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True)
+class DrawdownLimits:
+    """Losses are shares of equity, 0 to 1; 0 switches a limit off.
+
+    :param hour_loss: below the highest of the last hour: smaller positions
+    :param day_loss: below the highest of the last 24 hours: smaller positions
+    :param week_loss: below the highest of the last 7 days: no new entries
+    :param week_block_hours: the longest that one such loss blocks entries
+    :param cool_down_hours: entries blocked by it are looked at again after so long
+    :param open_loss: lost by the open positions together: halted
+    :param high_water_loss: below the high-water mark: halted
+    :param daily_loss: since the day began: no new entries until the next begins
+    :param reset_hour: when a day begins, UTC
+    :param size_factor: share of the usual size while hour or day restrict
+    :param recovered_share: a loss below this share of its limit counts as recovered
+    :param streak_losses: losing trades in a row: no new entries for `streak_hours`
+    :param pair_streak_losses: the same for each pair, for `pair_streak_hours`
+    :param confirm: samples in a row that trip a limit
+    :param clear_hours: after so long a halt ends by itself; None leaves it to an operator
+    :param limits: further limits
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    hour_loss: float = 0.03
+    day_loss: float = 0.05
+    week_loss: float = 0.10
+    week_block_hours: float = 24.0
+    cool_down_hours: float = 6.0
+    open_loss: float = 0.10
+    high_water_loss: float = 0.15
+    daily_loss: float = 0.0
+    reset_hour: int = 0
+    size_factor: float = 0.5
+    recovered_share: float = 0.5
+    streak_losses: int = 0
+    streak_hours: float = 12.0
+    pair_streak_losses: int = 0
+    pair_streak_hours: float = 24.0
+    confirm: int = 3
+    clear_hours: float | None = None
+    limits: tuple[LossLimit, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("hour_loss", "day_loss", "week_loss", "open_loss", "high_water_loss"):
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("daily_loss", self.daily_loss, 0, 1)
+        check_range("week_block_hours", self.week_block_hours, 0.1, 8760)
+        check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
+        check_range("reset_hour", self.reset_hour, 0, 23, whole=True)
+        check_range("size_factor", self.size_factor, 0, 1)
+        check_range("recovered_share", self.recovered_share, 0, 1)
+        check_range("confirm", self.confirm, 1, 1000, whole=True)
+        if self.clear_hours is not None:
+            check_range("clear_hours", self.clear_hours, 0.1, 8760)
+        for kind in ("streak", "pair_streak"):
+            try:
+                StreakLimit(getattr(self, f"{kind}_losses"), getattr(self, f"{kind}_hours"))
+            except ValueError as error:
+                raise ValueError(f"{kind}_{error}") from error
+
+    @cached_property
+    def all(self) -> tuple[tuple[LossLimit, Hysteresis], ...]:
+        """Every limit that is on, with the rule that trips it."""
+        smaller = {"trading": Trading.ACTIVE, "size_factor": self.size_factor}
+        block = {
+            "cool_down_hours": self.cool_down_hours,
+            "longest_hours": self.week_block_hours,
+        }
+        halt = {"trading": Trading.HALTED}
+        shipped: list[tuple[float, dict[str, Any]]] = [
+            (self.hour_loss, {"hours": 1, **smaller}),
+            (self.day_loss, {"hours": 24, **smaller}),
+            (self.week_loss, {"hours": 168, **block}),
+            (self.daily_loss, {"reference": Reference.DAY, "reset_hour": self.reset_hour}),
+            (self.open_loss, {"reference": Reference.OPEN, **halt}),
+            (self.high_water_loss, {"reference": Reference.HIGH_WATER, **halt}),
+        ]
+        limits = [
+            LossLimit(loss, recovered=loss * self.recovered_share, **rest)
+            for loss, rest in shipped
+            if loss
+        ]
+        return tuple((limit, limit.hysteresis(self.confirm)) for limit in (*limits, *self.limits))
+
+    @cached_property
+    def streaks(self) -> tuple[StreakLimit, StreakLimit]:
+        """Of the account, and of each pair."""
+        return (
+            StreakLimit(self.streak_losses, self.streak_hours),
+            StreakLimit(self.pair_streak_losses, self.pair_streak_hours),
+        )
+
+    @property
+    def memory(self) -> timedelta:
+        """The past from which the state can be rebuilt, but for the high-water mark."""
+        spans = [(limit.hours or 24) + (limit.longest_hours or 0) for limit, _ in self.all]
+        return timedelta(hours=max(spans, default=0))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The account at one moment.
+
+    :param capital: what profits add to
+    :param profit: realised and unrealised since the account began; NaN while a price is missing
+    :param open_profit: the unrealised part of it
+    :param closed: trades closed since the observation before, in their order
+    :param cleared_at: when an operator last cleared a halt: what was before no longer counts
+    :param missing: what is not known, for the reason
+    """
+
+    now: datetime
+    capital: float
+    profit: float
+    open_profit: float = 0.0
+    closed: tuple[ClosedTrade, ...] = ()
+    cleared_at: datetime | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Halt:
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class DrawdownState:
+    """What the breaker remembers.
+
+    :param restarted: when a halt was last cleared; nothing of before is in here
+    :param equity: newest known
+    :param high_water: highest profit so far, and when
+    :param tracks: of `DrawdownLimits.all`, in that order
+    :param missing: why equity is not known now
+    """
+
+    now: datetime | None = None
+    restarted: datetime | None = None
+    equity: float = 0.0
+    high_water: Sample | None = None
+    tracks: tuple[Track, ...] = ()
+    streaks: Streaks = field(default_factory=dict)
+    halted: Halt | None = None
+    missing: str = ""
+
+
+def step(
+    limits: DrawdownLimits, state: DrawdownState, seen: Observation
+) -> tuple[DrawdownState, tuple[Decision, ...]]:
+    """Fold in one observation; one that is not newer than the last changes nothing."""
+    if state.now is None or seen.now > state.now:
+        restart = _restart(limits, state, seen)
+        if restart != state.restarted:
+            state = DrawdownState(restarted=restart)
+        state = _fold(limits, state, seen)
+    return state, _decisions(limits, state)
+
+
+def rebuild(
+    limits: DrawdownLimits, state: DrawdownState, past: Iterable[Observation]
+) -> DrawdownState:
+    """The state after observations of a time in which nobody watched.
+
+    It never halts: a loss that was made up since is no reason to close anything now.
+    """
+    for seen in past:
+        state, _ = step(limits, replace(state, halted=None), seen)
+    return replace(state, halted=None)
+
+
+def _restart(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> datetime | None:
+    before = state.restarted
+    if seen.cleared_at is not None and (before is None or seen.cleared_at > before):
+        return seen.cleared_at
+    if state.halted is not None and limits.clear_hours is not None:
+        end = state.halted.since + timedelta(hours=limits.clear_hours)
+        if seen.now >= end:
+            return end
+    return before
+
+
+def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> DrawdownState:
+    now, stamp = seen.now, seen.now.timestamp()
+    tracks = state.tracks or (Track(),) * len(limits.all)
+    streaks = loss_streak.observe(state.streaks, seen.closed) if seen.closed else state.streaks
+    if isnan(seen.profit) or isnan(seen.capital):
+        tracks = tuple(
+            [
+                reviewed(limit, written_off(limit, track, now, stamp), now)
+                for (limit, _), track in zip(limits.all, tracks, strict=True)
+            ]
+        )
+        missing = seen.missing or "a price is missing"
+        return replace(state, now=now, tracks=tracks, streaks=streaks, missing=missing)
+    high = state.high_water
+    if high is None or seen.profit > high[1]:
+        high = stamp, seen.profit
+    mark = Mark(now, stamp, seen.capital, seen.profit, seen.open_profit, high[1])
+    tracks = tuple(
+        [follow(*rule, track, mark) for rule, track in zip(limits.all, tracks, strict=True)]
+    )
+    equity = seen.capital + seen.profit
+    state = DrawdownState(now, state.restarted, equity, high, tracks, streaks, state.halted)
+    if state.halted is None:
+        reasons = "; ".join(decision.reason for decision in _tripped(limits, state, halts=True))
+        if reasons:
+            return replace(state, halted=Halt(now, reasons))
+    return state
+
+
+def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> list[Decision]:
+    return [
+        decide(limit, rule, track, state.equity)
+        for (limit, rule), track in zip(limits.all, state.tracks, strict=True)
+        if track.tripped is not None and limit.halts is halts
+    ]
+
+
+def _decisions(limits: DrawdownLimits, state: DrawdownState) -> tuple[Decision, ...]:
+    if state.now is None:
+        return ()
+    if state.halted is not None:
+        hours = limits.clear_hours
+        release = None if hours is None else state.halted.since + timedelta(hours=hours)
+        return (Decision(Trading.HALTED, 0.0, release, state.halted.reason),)
+    decisions = _tripped(limits, state, halts=False)
+    if state.missing:
+        unknown = f"equity unknown ({state.missing}): no new entries"
+        decisions.append(Decision(Trading.REDUCING, 0.0, reason=unknown))
+    if state.streaks:
+        decisions += loss_streak.decide(*limits.streaks, state.streaks, state.now)
+    return tuple(decisions)

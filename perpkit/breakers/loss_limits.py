@@ -1,0 +1,271 @@
+"""What one loss limit watches: how far equity may stand below a reference, and how long it counts.
+
+A deposit or a withdrawal is no gain and no loss: a reference is remembered as profit, and becomes
+equity only with the capital of the moment. Times in samples are seconds since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple
+
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.checks import check_range
+
+# Samples of a window are thinned to so many of its length: a week keeps one an hour.
+RESOLUTION = 168
+DAY = 24 * 3600
+
+Sample = tuple[float, float]  # (time, profit)
+
+
+class Reference(StrEnum):
+    """What equity is compared with."""
+
+    TRAILING = "trailing"  # its highest of the last `hours`
+    START = "start"  # where it was `hours` ago
+    DAY = "day"  # where it was at the last `reset_hour`
+    HIGH_WATER = "high_water"  # its highest ever, or since an operator cleared a halt
+    OPEN = "open"  # equity without the open positions
+
+
+WINDOWS = (Reference.TRAILING, Reference.START)
+
+
+@dataclass(frozen=True)
+class LossLimit:
+    """Shares are of the equity at the reference, 0 to 1.
+
+    :param loss: equity so far below the reference trips the limit
+    :param hours: length of the window, for a trailing or start reference
+    :param trading: the state that it asks for; `active` means smaller positions only
+    :param size_factor: share of the usual size while it asks for `active`
+    :param recovered: a loss below it counts as recovered; None stands for half of `loss`
+    :param cool_down_hours: a restriction lasts so long, then ends if recovered or begins another
+    :param longest_hours: after so long a window begins anew: its loss is written off
+    :param reset_hour: of the day in UTC, for a day reference: what it restricts lasts until then
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    loss: float
+    reference: Reference = Reference.TRAILING
+    hours: float | None = None
+    trading: Trading = Trading.REDUCING
+    size_factor: float = 0.5
+    recovered: float | None = None
+    cool_down_hours: float = 0.0
+    longest_hours: float | None = None
+    reset_hour: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kind in (("reference", Reference), ("trading", Trading)):
+            if (value := getattr(self, name)) not in list(kind):
+                raise ValueError(f"{name} must be one of {', '.join(kind)}, got {value!r}")
+            object.__setattr__(self, name, kind(value))
+        check_range("loss", self.loss, 0.0001, 1)
+        check_range("size_factor", self.size_factor, 0, 1)
+        check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
+        check_range("reset_hour", self.reset_hour, 0, 23, whole=True)
+        if self.recovered is not None:
+            check_range("recovered", self.recovered, 0, self.loss)
+        if self.reference in WINDOWS:
+            check_range("hours", self.hours, 0.1, 8760)
+            if self.longest_hours is not None:
+                check_range("longest_hours", self.longest_hours, 0.1, 8760)
+            return
+        for name in ("hours", "longest_hours"):
+            if (value := getattr(self, name)) is not None:
+                raise ValueError(f"{name} must be absent for reference {self.reference}: {value!r}")
+
+    @property
+    def halts(self) -> bool:
+        return self.trading is Trading.HALTED
+
+    @property
+    def span(self) -> str:
+        """The time it looks back, for people."""
+        if self.reference is Reference.DAY:
+            return f"{self.reset_hour:02}:00 UTC"
+        hours = self.hours or 0.0
+        return f"{hours / 24:g} days" if hours >= 48 and hours % 24 == 0 else f"{hours:g} h"
+
+    @property
+    def effect(self) -> str:
+        return {
+            Trading.ACTIVE: f"{self.size_factor:.0%} of the usual size",
+            Trading.REDUCING: "no new entries",
+            Trading.HALTED: "everything is closed",
+        }[self.trading]
+
+    def __str__(self) -> str:
+        where = {
+            Reference.TRAILING: "below the highest of {}",
+            Reference.START: "in {}",
+            Reference.DAY: "since {}",
+            Reference.HIGH_WATER: "below the high-water mark",
+            Reference.OPEN: "in open positions",
+        }[self.reference].format(self.span)
+        return f"{self.loss:.2%} {where}: {self.effect}"
+
+    def hysteresis(self, confirm: int) -> Hysteresis:
+        """:param confirm: samples in a row that trip it"""
+        # A halt does not end by itself, so that what trips it must hold now.
+        low = self.loss if self.halts else self.recovered
+        return Hysteresis(self.loss, self.loss / 2 if low is None else low, confirm)
+
+    def day_of(self, stamp: float) -> float:
+        """When the day in which `stamp` lies began."""
+        reset = self.reset_hour * 3600
+        return (stamp - reset) // DAY * DAY + reset
+
+
+@dataclass(frozen=True)
+class Track:
+    """State of one limit.
+
+    :param samples: what its reference can still need
+    :param fall: newest loss, as a share of the equity at the reference, while it matters
+    :param tripped: since when it restricts
+    :param release: when the restriction can end; what cannot recover in between ends then
+    """
+
+    samples: tuple[Sample, ...] = ()
+    fall: float = 0.0
+    latch: Latch = OFF
+    tripped: datetime | None = None
+    release: datetime | None = None
+
+
+class Mark(NamedTuple):
+    """The account at one moment, all figures known.
+
+    :param stamp: `now` in seconds since 1970 UTC
+    :param high_water: highest profit so far
+    """
+
+    now: datetime
+    stamp: float
+    capital: float
+    profit: float
+    open_profit: float
+    high_water: float
+
+
+def follow(limit: LossLimit, rule: Hysteresis, track: Track, mark: Mark) -> Track:
+    """Fold one mark into the limit."""
+    if track.tripped is not None or limit.reference is Reference.DAY:
+        track = written_off(limit, track, mark.now, mark.stamp)
+    samples, base = track.samples, mark.capital
+    if limit.reference is Reference.OPEN:
+        lost = -mark.open_profit
+        base += mark.profit - mark.open_profit
+    else:
+        peak = mark.high_water
+        if limit.hours is not None:
+            push = trailing if limit.reference is Reference.TRAILING else rolling
+            samples = push(samples, (mark.stamp, mark.profit), limit.hours * 3600)
+            peak = samples[0][1]
+        elif limit.reference is Reference.DAY:
+            samples = samples or ((mark.stamp, mark.profit),)
+            peak = samples[0][1]
+        lost = peak - mark.profit
+        base += peak
+    fall = lost / base if base > 0 else inf if lost > 0 else 0.0
+    if fall < limit.loss and track.tripped is None and not track.latch.on:
+        # What the last line says, sooner: by far the most frequent case.
+        return track if samples is track.samples and not track.latch.above else Track(samples)
+    latch = rule.step(track.latch, fall)
+    return reviewed(limit, Track(samples, fall, latch, track.tripped, track.release), mark.now)
+
+
+def written_off(limit: LossLimit, track: Track, now: datetime, stamp: float) -> Track:
+    """The limit as it begins anew when its time is up."""
+    if limit.reference is Reference.DAY:
+        over = bool(track.samples) and limit.day_of(track.samples[0][0]) != limit.day_of(stamp)
+    elif limit.longest_hours is not None and track.tripped is not None:
+        over = now >= track.tripped + timedelta(hours=limit.longest_hours)
+    else:
+        over = False
+    return Track() if over else track
+
+
+def reviewed(limit: LossLimit, track: Track, now: datetime) -> Track:
+    """Begin, hold or end the restriction."""
+    if track.tripped is None:
+        if not track.latch.on:
+            return track
+        return replace(track, tripped=now, release=_release(limit, now, now))
+    if track.release is not None and now < track.release:
+        return track
+    if not track.latch.on:
+        return replace(track, tripped=None, release=None)
+    return replace(track, release=_release(limit, track.tripped, now))
+
+
+def _release(limit: LossLimit, tripped: datetime, now: datetime) -> datetime | None:
+    if limit.reference is Reference.DAY:
+        return datetime.fromtimestamp(limit.day_of(now.timestamp()) + DAY, UTC)
+    if not limit.cool_down_hours:
+        return None
+    release = now + timedelta(hours=limit.cool_down_hours)
+    if limit.longest_hours is None:
+        return release
+    return min(release, tripped + timedelta(hours=limit.longest_hours))
+
+
+def trailing(samples: tuple[Sample, ...], newest: Sample, length: float) -> tuple[Sample, ...]:
+    """The candidates for the highest of the last `length` seconds, the highest first.
+
+    Samples nearer to each other than the resolution become one, as high as the higher and as new as
+    the newer: the peak may be up to one resolution older than the window, never lower.
+    """
+    stamp, profit = newest
+    kept = len(samples)
+    while kept and samples[kept - 1][1] <= profit:
+        kept -= 1
+    width = length / RESOLUTION
+    if kept and samples[kept - 1][0] // width == stamp // width:
+        kept -= 1
+        newest = stamp, samples[kept][1]
+    first = 0
+    while first < kept and samples[first][0] < stamp - length:
+        first += 1
+    return (*samples[first:kept], newest)
+
+
+def rolling(samples: tuple[Sample, ...], newest: Sample, length: float) -> tuple[Sample, ...]:
+    """The samples of the last `length` seconds, the oldest first, one for each resolution."""
+    stamp = newest[0]
+    first = 0
+    while first < len(samples) and samples[first][0] < stamp - length:
+        first += 1
+    kept = samples[first:]
+    width = length / RESOLUTION
+    if kept and kept[-1][0] // width == stamp // width:
+        return kept
+    return (*kept, newest)
+
+
+def decide(limit: LossLimit, rule: Hysteresis, track: Track, equity: float) -> Decision:
+    """What a tripped limit asks for."""
+    below = "what it is without the open positions"
+    if limit.reference is not Reference.OPEN:
+        below = {
+            Reference.TRAILING: "its highest of the last {}",
+            Reference.START: "where it was {} ago",
+            Reference.DAY: "where it was at {}",
+            Reference.HIGH_WATER: "its high-water mark",
+        }[limit.reference].format(limit.span)
+    ends = not limit.halts and limit.reference is not Reference.DAY
+    until = f", until below {rule.release:.2%}" if ends else ""
+    return Decision(
+        limit.trading,
+        limit.size_factor if limit.trading is Trading.ACTIVE else 0.0,
+        track.release,
+        f"equity {equity:.2f}, {track.fall:.2%} below {below} (limit {limit.loss:.2%}{until}): "
+        f"{limit.effect}",
+    )

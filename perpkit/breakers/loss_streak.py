@@ -1,0 +1,82 @@
+"""Loss streaks: after too many losing trades in a row, no new risk for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from perpkit.breakers.breaker import ALL_PAIRS, Decision, Trading
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True)
+class ClosedTrade:
+    """:param profit: realised, after fees and funding, in stake currency"""
+
+    pair: str
+    closed_at: datetime
+    profit: float
+
+
+@dataclass(frozen=True)
+class StreakLimit:
+    """
+    :param losses: losing trades in a row that trip it; 0 switches it off
+    :param hours: how long entries stay blocked, counted from the last loss
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    losses: int
+    hours: float
+
+    def __post_init__(self) -> None:
+        check_range("losses", self.losses, 0, 1000, whole=True)
+        check_range("hours", self.hours, 0.1, 8760)
+        if self.losses == 1:
+            raise ValueError("losses must be 0 or at least 2, got 1")
+
+
+@dataclass(frozen=True)
+class Streak:
+    """Losing trades in a row; the last of them, while there are any."""
+
+    losses: int = 0
+    last_loss: datetime | None = None
+
+
+NO_STREAK = Streak()
+# Keyed by pair, and `*` for the account.
+Streaks = Mapping[str, Streak]
+
+
+def observe(streaks: Streaks, trades: Iterable[ClosedTrade]) -> Streaks:
+    """Fold closed trades in. One that did not lose ends the streak."""
+    after = dict(streaks)
+    for trade in trades:
+        for key in (ALL_PAIRS, trade.pair):
+            if trade.profit >= 0:
+                after.pop(key, None)
+            else:
+                after[key] = Streak(after.get(key, NO_STREAK).losses + 1, trade.closed_at)
+    return after
+
+
+def decide(
+    account: StreakLimit, pair: StreakLimit, streaks: Streaks, now: datetime
+) -> Iterator[Decision]:
+    """What the streaks block at `now`."""
+    for key, streak in streaks.items():
+        limit = account if key == ALL_PAIRS else pair
+        if not limit.losses or streak.losses < limit.losses or streak.last_loss is None:
+            continue
+        release = streak.last_loss + timedelta(hours=limit.hours)
+        if now < release:
+            where = "" if key == ALL_PAIRS else f" on {key}"
+            yield Decision(
+                Trading.REDUCING,
+                0.0,
+                release,
+                f"{streak.losses} losses in a row{where} (limit {limit.losses}): no new entries",
+                pair=key,
+            )
