@@ -1,0 +1,224 @@
+"""What the account may still take on: the room that each limit leaves for one more entry.
+
+Every limit is stated in shares or multiples of marked-to-market equity and answers the same
+question, the largest notional that may be added. Risk is in price space: notional times distance to
+the stop. Open risk adds the risks up as if all stops were hit; cluster risk adds them up as the
+pairs have lately moved, sqrt(r' C r) with shorts negative, so that opposite positions in pairs that
+move alike offset each other there, and only there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
+from typing import NamedTuple
+
+from perpkit.checks import check_range
+
+# Correlation of two pairs, -1 to 1, NaN when unknown; see `perpkit.market.correlation`.
+Between = Callable[[str, str], float]
+
+
+class Limit(StrEnum):
+    """What can bind a size."""
+
+    POSITIONS = "open positions"
+    PAIR = "exposure in the pair"
+    SIDE = "exposure on the side"
+    GROSS = "gross exposure"
+    NET = "net exposure"
+    OPEN_RISK = "open risk"
+    CLUSTER = "cluster risk"
+    FREE_MARGIN = "margin in use"
+    BALANCE = "balance or exchange maximum"
+    MINIMUM = "smallest order"
+
+
+_PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
+
+
+@dataclass(frozen=True)
+class ExposureLimits:
+    """Exposure is notional over equity: 1.5 is one and a half times the account.
+
+    :param max_positions: open at once
+    :param max_pair: of one pair
+    :param max_side: of all longs, and of all shorts
+    :param max_gross: longs plus shorts
+    :param max_net: longs less shorts, either way
+    :param max_open_risk: what all stops together may lose, as a share of equity
+    :param max_cluster_risk: the same as the pairs move together. 2% at 1% a trade is two full-size
+        positions that move as one; a third in the same direction fits below a correlation of 0.17,
+        is cut above, and refused above 0.65. Three at 0.7 of full size fit up to 0.86
+    :param least_cluster_room: share of equity below which what is left of `max_cluster_risk`
+        counts as nothing; a quarter of a full-size position
+    :param free_margin: share of equity that no position may use as margin
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    max_positions: int = 3
+    max_pair: float = 1.0
+    max_side: float = 1.5
+    max_gross: float = 2.0
+    max_net: float = 1.5
+    max_open_risk: float = 0.03
+    max_cluster_risk: float = 0.02
+    least_cluster_room: float = 0.0025
+    free_margin: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_range("max_positions", self.max_positions, 1, 1_000, whole=True)
+        for name in ("max_pair", "max_side", "max_gross", "max_net"):
+            check_range(name, getattr(self, name), 0.01, 125)
+        check_range("max_open_risk", self.max_open_risk, 0.0001, 1)
+        check_range("max_cluster_risk", self.max_cluster_risk, 0.0001, 1)
+        check_range("least_cluster_room", self.least_cluster_room, 0, 1)
+        check_range("free_margin", self.free_margin, 0, 0.99)
+
+
+class Holding(NamedTuple):
+    """An open position, or an entry order that may still fill, in stake currency.
+
+    :param notional: at the mark price; negative for a short
+    :param risk: lost if the stop is hit, from the mark price; at least 0
+    """
+
+    pair: str
+    notional: float
+    risk: float
+    margin: float
+
+
+class Entry(NamedTuple):
+    """:param stop_distance: from the entry price to the stop, as a fraction of the price"""
+
+    pair: str
+    is_short: bool
+    stop_distance: float
+    leverage: float
+
+
+class Room(NamedTuple):
+    """What one limit leaves.
+
+    :param notional: that may be added, in stake currency; not above 0 for nothing, NaN for unknown
+    :param used, allowed: what the reason shows: a count, multiples of equity or shares of it
+    """
+
+    limit: Limit
+    notional: float
+    used: float
+    allowed: float
+
+    @property
+    def reason(self) -> str:
+        if self.limit is Limit.POSITIONS:
+            return f"{self.limit} {self.used:g} of {self.allowed:g}"
+        if self.limit is Limit.BALANCE:
+            return f"{self.limit} is {self.allowed:.2f} x equity"
+        if self.limit in _PERCENT:
+            return f"{self.limit} {self.used:.2%} of {self.allowed:.2%} of equity in use"
+        return f"{self.limit} {self.used:.2f} of {self.allowed:.2f} x equity in use"
+
+
+def rooms(
+    limits: ExposureLimits,
+    equity: float,
+    holdings: Sequence[Holding],
+    entry: Entry,
+    between: Between,
+) -> list[Room]:
+    """The room under each limit, for an entry beside what is held; the smallest counts.
+
+    :param equity: marked to market, above 0, in stake currency
+    """
+    sign = -1 if entry.is_short else 1
+    longs = sum(h.notional for h in holdings if not h.notional < 0)  # NaN stays in sight
+    shorts = -sum(h.notional for h in holdings if h.notional < 0)
+    side = shorts if entry.is_short else longs
+    pair = sum(abs(h.notional) for h in holdings if h.pair == entry.pair)
+    toward = sign * (longs - shorts)
+    risk = sum(max(h.risk, 0.0) for h in holdings)
+    margin = sum(h.margin for h in holdings)
+    others = len({h.pair for h in holdings} - {entry.pair})
+    cluster, cluster_room = _cluster(limits, equity, holdings, entry, between)
+
+    def exposure(limit: Limit, used: float, allowed: float) -> Room:
+        return Room(limit, allowed * equity - used, used / equity, allowed)
+
+    return [
+        Room(
+            Limit.POSITIONS,
+            float("inf") if others < limits.max_positions else 0.0,
+            others,
+            limits.max_positions,
+        ),
+        exposure(Limit.PAIR, pair, limits.max_pair),
+        exposure(Limit.SIDE, side, limits.max_side),
+        exposure(Limit.GROSS, longs + shorts, limits.max_gross),
+        exposure(Limit.NET, toward, limits.max_net),
+        Room(
+            Limit.OPEN_RISK,
+            (limits.max_open_risk * equity - risk) / entry.stop_distance,
+            risk / equity,
+            limits.max_open_risk,
+        ),
+        Room(
+            Limit.CLUSTER,
+            cluster_room / entry.stop_distance,
+            cluster / equity,
+            limits.max_cluster_risk,
+        ),
+        Room(
+            Limit.FREE_MARGIN,
+            ((1 - limits.free_margin) * equity - margin) * entry.leverage,
+            margin / equity,
+            1 - limits.free_margin,
+        ),
+    ]
+
+
+def cluster_risk(risks: Iterable[tuple[str, float]], between: Between) -> float:
+    """sqrt(r' C r), in the unit of the risks.
+
+    :param risks: (pair, what is lost at its stop, negative for a short)
+    """
+    risks = list(risks)
+    square = sum(a * a for _, a in risks)
+    for i, (first, a) in enumerate(risks):
+        for second, b in risks[:i]:
+            square += 2 * _joint(first, a, second, b, between)
+    return 0.0 if square < 0 else sqrt(square)  # NaN stays in sight
+
+
+def _joint(first: str, a: float, second: str, b: float, between: Between) -> float:
+    """Covariance of two risks; at its worst where the correlation is unknown.
+
+    Full correlation would be no worst case: it would pass opposite positions as a perfect hedge.
+    """
+    correlation = between(first, second)
+    return abs(a * b) if correlation != correlation else correlation * a * b
+
+
+def _cluster(
+    limits: ExposureLimits,
+    equity: float,
+    holdings: Sequence[Holding],
+    entry: Entry,
+    between: Between,
+) -> tuple[float, float]:
+    """Present cluster risk, and the risk that may be added to it, both in stake currency.
+
+    With x of risk added, (r' C r) becomes x^2 + 2 b x + a, to be at most cap^2.
+    """
+    risks = [(h.pair, max(h.risk, 0.0) * (-1 if h.notional < 0 else 1)) for h in holdings]
+    held = cluster_risk(risks, between)
+    cap = limits.max_cluster_risk * equity
+    if held >= cap:
+        return held, 0.0  # even for a hedge: it is known too roughly to let more in
+    sign = -1.0 if entry.is_short else 1.0
+    b = sum(_joint(entry.pair, sign, pair, r, between) for pair, r in risks)
+    room = sqrt(b * b - held * held + cap * cap) - b
+    return held, room if not room < limits.least_cluster_room * equity else 0.0

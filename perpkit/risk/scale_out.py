@@ -1,0 +1,154 @@
+"""Scale-out: parts of a position sold at multiples of the risk first taken (R), the rest trails.
+
+What has been sold says which rungs are behind, so nothing needs to be remembered, a restart changes
+nothing, and an exit that filled in part is completed.
+
+No dust: a rung is passed over when what it sells, or what it leaves, is below the smallest order.
+The position then rides whole, under its stop, to the next rung, which sells both parts at once if
+it can. Selling everything instead would end small positions at the first rung.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from math import floor
+from typing import NamedTuple
+
+from perpkit.checks import check_range
+
+
+@dataclass(frozen=True)
+class Rung:
+    """:param at_r: gain at which it sells, in R
+    :param share: of the amount first bought
+    :param stop_r: where the stop goes once it is sold, in R from the entry; 0 is break-even
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    at_r: float
+    share: float
+    stop_r: float
+
+    def __post_init__(self) -> None:
+        check_range("at_r", self.at_r, 0.1, 100)
+        check_range("share", self.share, 0.01, 1)
+        check_range("stop_r", self.stop_r, -1, 100)
+        if not self.stop_r < self.at_r:
+            raise ValueError(f"stop_r must be below at_r ({self.at_r:g}), got {self.stop_r!r}")
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """:param rungs: nearest first, stops never looser; what they leave trails
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    rungs: tuple[Rung, ...] = (Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0))
+
+    def __post_init__(self) -> None:
+        if not self.rungs:
+            raise ValueError("rungs must hold at least one rung")
+        for near, far in pairwise(self.rungs):
+            if not near.at_r < far.at_r:
+                raise ValueError(f"rungs must ascend in at_r, got {near.at_r:g}, {far.at_r:g}")
+            if not near.stop_r <= far.stop_r:
+                raise ValueError(f"rungs must not loosen stop_r: {near.stop_r:g}, {far.stop_r:g}")
+        if self.shares[-1] > 1:
+            raise ValueError(f"rungs must sell at most 1 in all, got {self.shares[-1]:g}")
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Sold once a rung and those before it are taken."""
+        return tuple(round(share, 9) for share in accumulate(rung.share for rung in self.rungs))
+
+    @cached_property
+    def first_r(self) -> float:
+        return self.rungs[0].at_r
+
+
+class OpenPosition(NamedTuple):
+    """Amounts in base currency.
+
+    :param entry: average price
+    :param risk_distance: from the entry to the first stop, in price
+    :param held: now
+    :param initial: bought in all
+    """
+
+    entry: float
+    is_short: bool
+    risk_distance: float
+    held: float
+    initial: float
+
+
+def next_exit(
+    ladder: Ladder, position: OpenPosition, rate: float, least: float, amount_step: float
+) -> float:
+    """Amount to sell now, a multiple of the step or all that is held; 0 for nothing.
+
+    :param rate: the exit price to be had
+    :param least: smallest order value, see `perpkit.risk.sizing.least_notional`
+    :param amount_step: above 0
+    """
+    gain = position.entry - rate if position.is_short else rate - position.entry
+    if not (position.risk_distance > 0 and gain >= ladder.first_r * position.risk_distance):
+        return 0.0
+    held, sold = _lots_held(position, amount_step)
+    initial = held + sold
+    for rung, share in zip(reversed(ladder.rungs), reversed(ladder.shares), strict=True):
+        if gain < rung.at_r * position.risk_distance:
+            continue
+        lots = _target(initial, share) - sold
+        if lots <= 0:
+            return 0.0  # this rung is behind, and so are those before it
+        rest = held - lots
+        value = amount_step * rate
+        if lots * value >= least and (rest == 0 or rest * value >= least):
+            return position.held if rest == 0 else lots * amount_step
+    return 0.0
+
+
+def rungs_taken(ladder: Ladder, position: OpenPosition, amount_step: float) -> int:
+    """How many rungs are behind, by what has been sold."""
+    held, sold = _lots_held(position, amount_step)
+    return sum(0 < _target(held + sold, share) <= sold for share in ladder.shares)
+
+
+def stop_of(ladder: Ladder, position: OpenPosition, amount_step: float) -> float | None:
+    """Price of the stop that goes with the last rung taken; None before the first.
+
+    It only ever tightens; the caller keeps whichever stop is tighter.
+    """
+    taken = rungs_taken(ladder, position, amount_step)
+    if not taken or not position.risk_distance > 0:
+        return None
+    away = ladder.rungs[taken - 1].stop_r * position.risk_distance
+    return position.entry - away if position.is_short else position.entry + away
+
+
+def reducing_stake(amount: float, held: float, held_stake: float, amount_step: float) -> float:
+    """What `adjust_trade_position` must return for Freqtrade to sell exactly `amount`.
+
+    Freqtrade sells |stake| x trade.amount / trade.stake_amount, cut to the step: leverage and the
+    current price are no part of it. Half a step on top keeps rounding from losing a whole one.
+
+    :param amount: a multiple of the step, or all of `held`
+    :param held, held_stake: the trade's `amount` and `stake_amount`
+    :return: below 0
+    """
+    if amount >= held:
+        return -held_stake
+    return -min(held_stake, (amount + amount_step / 2) * held_stake / held)
+
+
+def _lots_held(position: OpenPosition, amount_step: float) -> tuple[int, int]:
+    """Steps held, and sold; the latter at least 0."""
+    held = floor(position.held / amount_step + 1e-6)
+    return held, max(0, floor(position.initial / amount_step + 1e-6) - held)
+
+
+def _target(initial: int, share: float) -> int:
+    return floor(initial * share + 1e-6)
