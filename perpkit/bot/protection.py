@@ -88,6 +88,16 @@ class WatchedProtection(IProtection):
                 side=decision.side,
             )
 
+    def unlock(self, decision: Decision, now: datetime) -> None:
+        """End the locks of this breaker that block new entries as `decision` did, if there are any.
+
+        A halt that an operator has to clear stays.
+        """
+        label = self._label(Trading.REDUCING)
+        for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side):
+            if lock.pair == decision.pair and (lock.reason or "").startswith(label):
+                PairLocks.unlock_reason(lock.reason or "", now)
+
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float
     ) -> ProtectionReturn | None:

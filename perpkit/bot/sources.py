@@ -8,6 +8,8 @@ from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 
+from freqtrade.wallets import Wallets
+
 from perpkit.bot.candles import CandleFeed, StoredCandles, feed_for
 
 
@@ -16,18 +18,22 @@ class Sources:
     """Sources of one run.
 
     :param pairs: the whitelist of the moment
-    :param dp: None where Freqtrade drives a protection in a backtest of a foreign strategy
+    :param dp: None where Freqtrade drives a protection in a backtest of a foreign strategy;
+        `wallets` likewise
     """
 
     config: dict[str, Any]
     candles: CandleFeed
     dp: DataProvider | None = None
     pairs: Sequence[str] = ()
+    wallets: Wallets | None = None
 
 
-def watched_sources(config: dict[str, Any], dp: DataProvider) -> Sources:
+def watched_sources(
+    config: dict[str, Any], dp: DataProvider, wallets: Wallets | None = None
+) -> Sources:
     """Sources of a strategy that drives its own breakers."""
-    return Sources(config, feed_for(config, dp), dp)
+    return Sources(config, feed_for(config, dp), dp, wallets=wallets)
 
 
 def stored_sources(config: dict[str, Any]) -> Sources:

@@ -15,6 +15,7 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles import is_simulated
 from perpkit.bot.protection import WatchedProtection
@@ -31,6 +32,8 @@ from perpkit.breakers.breaker import (
 logger = logging.getLogger(__name__)
 
 Protections = list[dict[str, Any]]
+# Telegram refuses a message whose marks of Markdown do not match, and Freqtrade drops it then.
+NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
 # What restricts, by the name of its breaker, the pair and the side.
 Restrictions = Mapping[tuple[str, str, Side], Decision]
 
@@ -47,11 +50,13 @@ class Watch:
     In backtest and hyperopt it obeys `--enable-protections`, as Freqtrade's own protections do.
     """
 
-    def __init__(self, config: dict[str, Any], dp: DataProvider) -> None:
+    def __init__(
+        self, config: dict[str, Any], dp: DataProvider, wallets: Wallets | None = None
+    ) -> None:
         self._config = config
         self._dp = dp
         self._simulated = is_simulated(config)
-        self._sources = watched_sources(config, dp)
+        self._sources = watched_sources(config, dp, wallets)
         self._breakers: list[WatchedProtection] | None = None
         self._failed: set[str] = set()
         self._last: datetime | None = None
@@ -99,7 +104,7 @@ class Watch:
         """
         if not self.enabled:
             return
-        if self._last is None or now <= self._last:
+        if self._simulated and (self._last is None or now <= self._last):
             self._breakers = None  # another backtest or epoch, perhaps with other parameters
         self._last = WatchedProtection.driven_at = now
         self._sources.pairs = self._dp.current_whitelist()
@@ -110,6 +115,7 @@ class Watch:
             for decision in self._decide(breaker, now)
         }
         if not self._simulated:
+            self._unlock(before, now)
             self._tell(before)
 
     def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
@@ -134,6 +140,14 @@ class Watch:
         # The strictest comes last, for one pair and side holds one decision of a breaker.
         yield from sorted(restrictions, key=lambda d: (d.trading.strictness, -d.size_factor))
 
+    def _unlock(self, before: Restrictions, now: datetime) -> None:
+        """End locks with their reasons: between two candles, too, where a bot may enter."""
+        for breaker in self._breakers or []:
+            for key, was in before.items():
+                still = self._restrictions.get(key, UNRESTRICTED)
+                if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
+                    breaker.unlock(was, now)
+
     def _watched(self, protections: Protections) -> list[WatchedProtection]:
         if self._breakers is None:
             handlers = ProtectionManager(self._config, protections)._protection_handlers
@@ -157,6 +171,7 @@ class Watch:
             else:
                 what = f"{name}{where}: {decision.reason}"
             message = f"{trading.upper()}: {what}. {_until(decision)}{STILL_ALLOWED[trading]}"
+            message = message.translate(NO_MARKDOWN)
             logger.warning(message)
             self._dp.send_msg(message, always_send=True)
 

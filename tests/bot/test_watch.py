@@ -266,6 +266,25 @@ class TestHalt:
         Trade.commit()
 
 
+def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="an outage")]
+    live, _ = watch(default_futures_config, RunMode.LIVE)
+    run(live, range(1))
+    noon = START + 10 * timedelta(minutes=1)
+    live.step(BREAKERS, noon)
+    assert PairLocks.is_global_lock(noon)
+    scripted.extra = []
+    live.step(BREAKERS, noon + timedelta(seconds=5))
+    assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
+
+
+def test_no_mark_of_markdown_is_left_in_a_message(scripted, default_futures_config):
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="a_b *c* `d` [e](f)")]
+    live, messages = watch(default_futures_config, RunMode.LIVE)
+    run(live, range(1))
+    assert not set("_*`[") & set(messages[0])
+
+
 def test_one_message_a_change(scripted, default_futures_config):
     scripted.stressed = {5, 6}
     live, messages = watch(default_futures_config, RunMode.DRY_RUN)
