@@ -96,7 +96,9 @@ class WatchedProtection(IProtection):
         label = self._label(Trading.REDUCING)
         for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side):
             if lock.pair == decision.pair and (lock.reason or "").startswith(label):
-                PairLocks.unlock_reason(lock.reason or "", now)
+                lock.active = False
+        if PairLocks.use_db:
+            PairLock.session.commit()
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles import CandleFeed, StoredCandles, feed_for
