@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import log
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
+
+F = TypeVar("F", float, NDArray[np.float64])
 
 INTERVALS_HOURS = (1, 4, 8)
 COLUMNS = (
@@ -23,7 +28,12 @@ COLUMNS = (
     "funding_rate_annual",
     "funding_zscore",
     "funding_rank",
+    "funding_mean_8h",
+    "funding_next_8h",
+    "funding_paid_24h",
 )
+# How long half of a rate's distance from its mean lasts: see docs/funding_breaker.md.
+HALF_LIFE_HOURS = 24.0
 _HOUR = timedelta(hours=1)
 _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
 
@@ -69,8 +79,11 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
     :param funding: Freqtrade's funding candles: `date` ascending, `funding_rate` (fraction for the
         interval that ends at `date`) or, before Freqtrade 2026.9, the same in `open`; may be empty
     :return: one row a rate: `date`, `known_at`, `stale_at` (UTC) and `COLUMNS`; rates are
-        fractions, `funding_rank` is 0 to 1 and, with `funding_zscore`, NaN until there is history.
-        The rates before the first recognisable interval, at least the first one, are left out
+        fractions. `funding_rank` is 0 to 1; `funding_mean_8h` is of the window; `funding_next_8h`
+        is what the next settlement is predicted to be; `funding_paid_24h` is the sum of the rates
+        paid for the last 24 hours. What compares with the past is NaN until there is history, and
+        so is a sum before 24 hours are known. The rates before the first recognisable interval, at
+        least the first one, are left out
     :raises ValueError: a column is missing, or the dates do not ascend
     """
     dates, rate = _settled(funding)
@@ -80,7 +93,10 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
     dates, rate, gap, interval = dates[known], rate[known], gap[known], interval[known]
 
     rate_8h = rate * 8 / interval
-    zscore, rank = _compare(dates, rate_8h, np.minimum(gap, interval), rule)
+    hours = np.minimum(gap, interval).astype(int)
+    hourly, last = _hourly(dates, rate_8h, hours)
+    zscore, rank, mean = (column[last] for column in _compare(hourly, rule))
+    paid = hourly.rolling(timedelta(hours=24), min_periods=24).sum().to_numpy()[last] / 8
     known_at = dates + rule.lag
     age = pd.to_timedelta(interval * rule.max_age_intervals, unit="h")
     return pd.DataFrame(
@@ -94,8 +110,25 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
             "funding_rate_annual": rate_8h * 3 * 365,
             "funding_zscore": zscore,
             "funding_rank": rank,
+            "funding_mean_8h": mean,
+            "funding_next_8h": mean + (rate_8h - mean) * 0.5 ** (interval / HALF_LIFE_HOURS),
+            "funding_paid_24h": paid,
         }
     )
+
+
+def predicted_cost(rate_8h: F, mean_8h: F, hours: float) -> F:
+    """What a long is predicted to pay over `hours`, as a fraction of the position; a short gains.
+
+    The distance of the last settled rate from its mean decays: rates persist for days, and extremes
+    do not. Only settled rates are asked, so that a backtest and the live bot predict alike; the
+    rate that an exchange announces is in no stored candle.
+
+    :param rate_8h: the last settled rate on the 8 h scale, and `mean_8h`, its recent mean
+    """
+    decay = 0.5 ** (hours / HALF_LIFE_HOURS)
+    weight = (1 - decay) * HALF_LIFE_HOURS / log(2) / 8
+    return mean_8h * (hours / 8 - weight) + rate_8h * weight
 
 
 def with_funding(
@@ -137,19 +170,21 @@ def _interval_hours(gap: np.ndarray) -> np.ndarray:
     return pd.Series(recognised, dtype=float).ffill().to_numpy()
 
 
-def _compare(
-    dates: pd.DatetimeIndex, rate: np.ndarray, hours: np.ndarray, rule: FundingRule
-) -> tuple[np.ndarray, np.ndarray]:
-    """z-score and rank of each rate among the hours of the window that ends with it."""
-    count = hours.astype(int)
-    last = np.cumsum(count) - 1
-    before_stamp = np.repeat(last, count) - np.arange(count.sum())
-    times = np.repeat(dates, count) - pd.to_timedelta(before_stamp, unit="h")
-    hourly = pd.Series(np.repeat(rate, count), index=times)
+def _hourly(
+    dates: pd.DatetimeIndex, rate_8h: np.ndarray, hours: np.ndarray
+) -> tuple[pd.Series, np.ndarray]:
+    """Each rate at every hour it was paid for, and the row of the last of these."""
+    last = np.cumsum(hours) - 1
+    before_stamp = np.repeat(last, hours) - np.arange(hours.sum())
+    times = np.repeat(dates, hours) - pd.to_timedelta(before_stamp, unit="h")
+    return pd.Series(np.repeat(rate_8h, hours), index=times), last
 
+
+def _compare(hourly: pd.Series, rule: FundingRule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """z-score, rank and mean of each hour in the window that ends with it."""
     least = int(rule.least / _HOUR)
     rolling = hourly.rolling(rule.window, min_periods=least)
-    deviation = rolling.std()
-    zscore = (hourly - rolling.mean()) / deviation.where(deviation > _FLAT)
+    mean, deviation = rolling.mean(), rolling.std()
+    zscore = (hourly - mean) / deviation.where(deviation > _FLAT)
     rank = rolling_rank(hourly, rule.window, least)
-    return zscore.to_numpy()[last], rank.to_numpy()[last]
+    return zscore.to_numpy(), rank.to_numpy(), mean.to_numpy()

@@ -1,0 +1,96 @@
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from freqtrade.constants import Config
+from freqtrade.enums import CandleType
+from freqtrade.exceptions import ConfigurationError, ExchangeError
+
+from perpkit.bot.protection import WatchedProtection, only_known_keys
+from perpkit.bot.sources import Sources
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.funding import FundingLimits, FundingTimeline
+from perpkit.breakers.positioning import PositioningLimits, PositioningState, Positions
+from perpkit.breakers.positioning import alerts as positioning_alerts
+
+logger = logging.getLogger(__name__)
+
+FUNDING = {field.name for field in fields(FundingLimits)}
+POSITIONING = {field.name for field in fields(PositioningLimits)}
+
+
+class FundingBreaker(WatchedProtection):
+    """Blocks new entries, pair by pair, on the side that pays extreme or too costly funding.
+
+    Parameters: those of `FundingLimits` in `perpkit.breakers.funding` and, for alerts that block
+    nothing, of `PositioningLimits` in `perpkit.breakers.positioning`. Figures:
+    docs/funding_breaker.md.
+    """
+
+    has_global_stop = False
+
+    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
+        super().__init__(config, protection_config)
+        given = only_known_keys(self.name, protection_config, FUNDING | POSITIONING)
+        try:
+            self._limits = FundingLimits(**{k: v for k, v in given.items() if k in FUNDING})
+            self._positioning = PositioningLimits(
+                **{k: v for k, v in given.items() if k in POSITIONING}
+            )
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"{self.name}: {error}") from error
+        self._lines: dict[str, tuple[pd.DataFrame, FundingTimeline]] = {}
+        self._told: dict[str, PositioningState] = {}
+        self._said: set[str] = set()
+
+    def short_desc(self) -> str:
+        limits = self._limits
+        return (
+            f"{self.name} - No entries on the side of a pair that pays funding in the top "
+            f"{100 - limits.extreme_percentile:g}% of {limits.window_days} days and "
+            f"{limits.floor_8h:.3%} per 8 h, or a predicted {limits.expected_edge:.2%} over "
+            f"{limits.holding_hours:g} h."
+        )
+
+    def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
+        return [decision for pair in sources.pairs for decision in self._of(pair, sources, now)]
+
+    def alerts(self, sources: Sources, now: datetime) -> Iterator[str]:
+        """What is to be told of the positions of others; each crossing of a limit once."""
+        assert sources.dp is not None
+        for pair in sources.pairs:
+            candles, _ = sources.dp.get_analyzed_dataframe(pair, self._config["timeframe"])
+            if candles.empty:
+                continue
+            newest = candles.iloc[-1]
+            seen = Positions(
+                newest["date"].to_pydatetime(),
+                float(newest.get("long_short_ratio", float("nan"))),
+                float(newest.get("open_interest_change", float("nan"))),
+            )
+            state = self._told.get(pair, PositioningState())
+            self._told[pair], texts = positioning_alerts(self._positioning, pair, state, seen)
+            yield from texts
+
+    def _of(self, pair: str, sources: Sources, now: datetime) -> Sequence[Decision]:
+        history = self._limits.history
+        try:
+            rates = sources.candles.history(pair, "1h", CandleType.FUNDING_RATE, history)
+        except ExchangeError as error:
+            reason = f"funding rates could not be fetched ({error}): no new entries"
+            return [Decision(Trading.REDUCING, 0.0, reason=reason, pair=pair)]
+        known = self._lines.get(pair)
+        if known is None or known[0] is not rates:
+            known = self._lines[pair] = rates, self._timeline(pair, rates)
+        return known[1].at(now)
+
+    def _timeline(self, pair: str, rates: pd.DataFrame) -> FundingTimeline:
+        if rates.empty:
+            if pair not in self._said:
+                logger.warning(f"{self.name}: no funding rates of {pair}, so none are extreme.")
+            self._said.add(pair)
+            rates = pd.DataFrame({"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": []})
+        return FundingTimeline(self._limits, pair, rates)
