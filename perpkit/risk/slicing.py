@@ -120,9 +120,8 @@ def next_slice(
         return _give_up(f"{candles} candles since the entry")
     if candles_since_fill < rule.candles_apart:
         return Slice()
-    stake = min(left, plan.slice_stake)
     # What could not be sent alone goes with this slice.
-    return Slice(left if left - stake < min_stake else stake)
+    return Slice(left if left - plan.slice_stake < min_stake else plan.slice_stake)
 
 
 def _give_up(cause: str) -> Slice:

@@ -236,7 +236,7 @@ def test_future_candles_change_no_past_value():
     assert np.isfinite(before[99:]).all()
 
 
-@pytest.mark.parametrize("still", [0.0, 0.001])
+@pytest.mark.parametrize("still", [0.0, 0.001, 0.1])
 def test_what_does_not_move_is_unknown(still):
     values = returns(300, 2)
     values[100:250, 0] = still
