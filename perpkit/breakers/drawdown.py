@@ -195,11 +195,14 @@ def rebuild(
 ) -> DrawdownState:
     """The state after observations of a time in which nobody watched.
 
-    It never halts: a loss that was made up since is no reason to close anything now.
+    None of them halts: a loss that was made up since is no reason to close anything now.
     """
     for seen in past:
-        state, _ = step(limits, replace(state, halted=None), seen)
-    return replace(state, halted=None)
+        before = state.halted
+        state, _ = step(limits, state, seen)
+        if before is None:
+            state = replace(state, halted=None)
+    return state
 
 
 def _restart(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> datetime | None:

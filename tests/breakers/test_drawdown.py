@@ -176,6 +176,13 @@ def test_rebuilding_remembers_losses_but_does_not_halt_for_what_was_made_up():
     assert halt.trading is Trading.HALTED
 
 
+def test_rebuilding_keeps_a_halt_until_it_is_cleared():
+    state, _ = run(LIMITS, [seen(0, 0), seen(1, -160)])
+    past = [seen(hour, -160) for hour in range(2, 6)]
+    assert rebuild(LIMITS, state, past).halted == state.halted
+    assert rebuild(replace(LIMITS, clear_hours=3), state, past).halted is None
+
+
 def test_streaks_are_part_of_it():
     limits = DrawdownLimits(confirm=1, streak_losses=2, pair_streak_losses=2)
     trades = tuple(ClosedTrade(BTC, START + i * HOUR, -1.0) for i in range(2))

@@ -157,7 +157,10 @@ def test_a_deposit_is_no_gain_and_a_withdrawal_no_loss():
 
 # Times in seconds, ascending, at least one apart; profits with many ties.
 paths = st.lists(st.tuples(st.integers(1, 4000), st.integers(-5, 5)), min_size=1, max_size=80).map(
-    lambda steps: [(sum(d for d, _ in steps[: i + 1]), float(p)) for i, (_, p) in enumerate(steps)]
+    lambda steps: [
+        (float(sum(after for after, _ in steps[: i + 1])), float(profit))
+        for i, (_, profit) in enumerate(steps)
+    ]
 )
 LENGTH = 10_000.0
 WIDTH = LENGTH / RESOLUTION

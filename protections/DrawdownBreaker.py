@@ -1,0 +1,124 @@
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from math import isnan
+from typing import Any
+
+from freqtrade.constants import Config
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.bot.account import Account, account_for
+from perpkit.bot.protection import WatchedProtection, only_known_keys
+from perpkit.bot.sources import Sources
+from perpkit.breakers.breaker import Decision
+from perpkit.breakers.drawdown import (
+    DrawdownLimits,
+    DrawdownState,
+    Observation,
+    rebuild,
+    step,
+)
+from perpkit.breakers.loss_limits import LossLimit
+from perpkit.breakers.loss_streak import ClosedTrade
+from perpkit.checks import check_range
+
+PARAMETERS = {field.name for field in fields(DrawdownLimits)} - {"clear_hours"}
+# Nobody clears a halt in a backtest. A week, the longest window, stands for the operator there.
+BACKTEST_CLEAR_HOURS = 168
+# The stored high-water mark follows in steps of so much of the capital.
+COARSE = 0.001
+FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+class DrawdownBreaker(WatchedProtection):
+    """Brakes, and in the end halts, when the account's equity falls.
+
+    Parameters: those of `perpkit.breakers.drawdown.DrawdownLimits`, with `limits` as a list of
+    objects with the parameters of `LossLimit`; and `backtest_clear_hours`, after which a halt ends
+    in a backtest. Figures: docs/drawdown.md.
+    """
+
+    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
+        super().__init__(config, protection_config)
+        given = only_known_keys(self.name, protection_config, PARAMETERS | {"backtest_clear_hours"})
+        clear_hours = given.pop("backtest_clear_hours", BACKTEST_CLEAR_HOURS)
+        try:
+            check_range("backtest_clear_hours", clear_hours, 0.1, 8760)
+            further = tuple(LossLimit(**limit) for limit in given.pop("limits", ()))
+            limits = DrawdownLimits(**given, limits=further)
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"{self.name}: {error}") from error
+        if self._simulated:
+            # The close of a candle is a price that many agreed on; a quote of a live loop, one of
+            # hundreds in a candle, is not.
+            limits = replace(limits, confirm=1, clear_hours=clear_hours)
+        self._limits = limits
+        self._state = DrawdownState()
+        self._decisions: Sequence[Decision] = ()
+        self._account: Account | None = None
+
+    def short_desc(self) -> str:
+        limits = "; ".join(str(limit) for limit, _ in self._limits.all)
+        return f"{self.name} - Equity marked to market. {limits or 'No limit'}."
+
+    def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
+        if self._account is None:
+            self._account = account_for(
+                sources.config, sources.candles, sources.dp, sources.wallets
+            )
+        account, last = self._account, self._state.now
+        if last is not None and now <= last:
+            return self._decisions  # a clock that was set back
+        unseen = last is None or now - last > account.step
+        past = self._past(account, now) if unseen else []
+        capital, closed = account.capital(now), tuple(account.newly_closed(now))
+        if past:
+            closed = self._catch_up(past, capital, closed)
+        standing = account.at(now)
+        missing = ["the price of " + pair for pair in standing.unpriced]
+        missing += ["the capital"] if isnan(capital) else []
+        self._state, self._decisions = step(
+            self._limits,
+            self._state,
+            Observation(
+                now,
+                capital,
+                standing.profit,
+                standing.open_profit,
+                closed,
+                self.cleared_at(),
+                ", ".join(missing),
+            ),
+        )
+        if self._state.high_water is not None:
+            account.store_high_water(self._state.high_water, COARSE * capital)
+        return self._decisions
+
+    def _past(self, account: Account, now: datetime) -> list[tuple[datetime, float]]:
+        """Profits in the time when nobody watched: before this process, or between two trades that
+        closed, where Freqtrade drives the breaker."""
+        cleared = self.cleared_at() or FIRST
+        since = max(self._state.now or now - self._limits.memory, cleared)
+        points = list(account.curve(since, now))
+        mark = account.stored_high_water() if self._state.now is None else None
+        if mark is not None and (at := datetime.fromtimestamp(mark[0], UTC)) >= cleared:
+            points.append((at, mark[1]))
+        return sorted(points)
+
+    def _catch_up(
+        self,
+        past: list[tuple[datetime, float]],
+        capital: float,
+        closed: tuple[ClosedTrade, ...],
+    ) -> tuple[ClosedTrade, ...]:
+        """Fold the past in; what is left are the trades that closed since."""
+        cleared = self.cleared_at()
+        closed = tuple(t for t in closed if cleared is None or t.closed_at > cleared)
+        observations = []
+        for at, profit in past:
+            told = tuple(trade for trade in closed if trade.closed_at <= at)
+            closed = closed[len(told) :]
+            # What was open then is no matter now: the limits of open positions look at the present.
+            observations.append(Observation(at, capital, profit, 0.0, told, cleared))
+        self._state = rebuild(self._limits, self._state, observations)
+        return closed

@@ -1,0 +1,346 @@
+"""The account of a backtest and of a running bot: the same figures, each from where they are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Lock
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from freqtrade.enums import RunMode
+from freqtrade.persistence import (
+    LocalTrade,
+    Order,
+    Trade,
+    disable_database_use,
+    enable_database_use,
+)
+from freqtrade.util.ft_ttlcache import FtTTLCache
+
+from perpkit.bot.account import RunningAccount, SimulatedAccount, account_for, ledger_of
+from tests import factories
+from tests.factories import START
+
+HOUR = timedelta(hours=1)
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+FEE = 0.0005
+
+
+class Feed:
+    """The same candles whenever they are asked for."""
+
+    def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
+        self.frames = frames
+
+    def history(self, pair, *request):
+        return self.frames.get(pair, factories.candles(1)[:0])
+
+
+@pytest.fixture
+def frames():
+    return {
+        BTC: factories.candles(48),
+        ETH: factories.candles(48, price=2000.0, seed=8),
+    }
+
+
+@pytest.fixture
+def memory():
+    """Trades in memory, as in a backtest."""
+    disable_database_use("1h")
+    Trade.reset_trades()
+    yield LocalTrade
+    Trade.reset_trades()
+    enable_database_use()
+
+
+def order(trade, side: str, rate: float, amount: float, hour: float, funding: float = 0.0) -> Order:
+    when = START + hour * HOUR
+    return Order(
+        order_id=f"{side}-{hour}",
+        ft_pair=trade.pair,
+        ft_order_side=side,
+        ft_amount=amount,
+        ft_price=rate,
+        ft_is_open=False,
+        symbol=trade.pair,
+        order_type="limit",
+        side=side,
+        status="closed",
+        price=rate,
+        average=rate,
+        amount=amount,
+        filled=amount,
+        remaining=0.0,
+        cost=rate * amount,
+        order_date=when,
+        order_filled_date=when,
+        funding_fee=funding,
+    )
+
+
+def opened(
+    pair: str = BTC, is_short: bool = False, rate: float = 30_000.0, amount: float = 0.03, hour=0.0
+) -> LocalTrade:
+    trade = LocalTrade(
+        pair=pair,
+        trading_mode="futures",
+        is_short=is_short,
+        leverage=3.0,
+        amount=0.0,
+        open_rate=rate,
+        stake_amount=rate * amount / 3,
+        open_date=START + hour * HOUR,
+        fee_open=FEE,
+        fee_close=FEE,
+        is_open=True,
+        orders=[],
+    )
+    trade.orders.append(order(trade, trade.entry_side, rate, amount, hour))
+    trade.recalc_trade_from_orders()
+    return trade
+
+
+def exited(trade: LocalTrade, rate: float, amount: float, hour: float, funding=0.0) -> LocalTrade:
+    """Part of it, or all that is left, as a backtest books it."""
+    whole = amount == trade.amount
+    trade.orders.append(order(trade, trade.exit_side, rate, amount, hour, funding))
+    if whole:
+        trade.close_date = START + hour * HOUR
+        trade.close(rate, show_msg=False)
+    else:
+        trade.recalc_trade_from_orders()
+    return trade
+
+
+def simulated(config, frames) -> SimulatedAccount:
+    account = account_for({**config, "runmode": RunMode.BACKTEST}, Feed(frames), None)
+    assert isinstance(account, SimulatedAccount)
+    return account
+
+
+class TestBacktest:
+    @pytest.mark.parametrize("is_short", [False, True])
+    def test_marked_at_the_newest_closed_candle(
+        self, memory, default_futures_config, frames, is_short
+    ):
+        trade = opened(is_short=is_short)
+        memory.add_bt_trade(trade)
+        account = simulated(default_futures_config, frames)
+        for hour in (1, 2, 47, 48):
+            close = frames[BTC]["close"].iloc[hour - 1]
+            expected = trade.calc_profit(close)
+            for minute in (0, 59):
+                standing = account.at(START + hour * HOUR + timedelta(minutes=minute))
+                assert standing.profit == pytest.approx(expected, abs=1e-7)
+                assert standing.open_profit == pytest.approx(expected, abs=1e-7)
+
+    def test_realised_and_unrealised_of_all_trades(self, memory, default_futures_config, frames):
+        memory.add_bt_trade(closed := opened(hour=0))
+        memory.close_bt_trade(exited(closed, 30_300.0, 0.03, 2))
+        memory.add_bt_trade(partly := exited(opened(ETH, True, 2000.0, 0.4), 1990.0, 0.1, 3))
+        memory.add_bt_trade(opened(hour=3))
+        now = START + 5 * HOUR
+        standing = simulated(default_futures_config, frames).at(now)
+        closes = {pair: frames[pair]["close"].iloc[4] for pair in frames}
+        struct = [t.calculate_profit(closes[t.pair]) for t in memory.bt_trades_open]
+        expected = closed.close_profit_abs + sum(profit.total_profit for profit in struct)
+        assert partly.realized_profit > 0
+        assert standing.profit == pytest.approx(expected, abs=1e-7)
+        assert standing.open_profit == pytest.approx(sum(p.profit_abs for p in struct), abs=1e-7)
+
+    def test_an_entry_that_is_not_filled_is_no_position(
+        self, memory, default_futures_config, frames
+    ):
+        trade = opened()
+        trade.amount = 0.0
+        memory.add_bt_trade(trade)
+        assert simulated(default_futures_config, frames).at(START + HOUR).profit == 0.0
+
+    @pytest.mark.parametrize(("funding", "rate"), [(0.0, 31_000.0), (-4.0, 31_000.0), (3.0, 29e3)])
+    @pytest.mark.parametrize("is_short", [False, True])
+    def test_after_a_partial_exit_it_is_what_closing_would_realise(
+        self, memory, default_futures_config, frames, funding, rate, is_short
+    ):
+        """Funding of before the partial exit counts once, though Freqtrade's own figure for the
+        open trade has it twice."""
+        frames[BTC].loc[9, "close"] = rate
+        trade = exited(opened(is_short=is_short), 30_500.0, 0.01, 5, funding)
+        trade.set_funding_fees(1.5)  # settled since
+        memory.add_bt_trade(trade)
+        standing = simulated(default_futures_config, frames).at(START + 10 * HOUR)
+        theirs = trade.calculate_profit(rate).total_profit
+        assert theirs - standing.profit == pytest.approx(funding, abs=1e-6)
+        exited(trade, rate, 0.02, 10, 1.5)
+        assert standing.profit == pytest.approx(trade.close_profit_abs, abs=1e-6)
+
+    @pytest.mark.parametrize("hour", [0, 49])
+    def test_without_a_price_it_is_not_known(self, memory, default_futures_config, frames, hour):
+        memory.add_bt_trade(opened())
+        standing = simulated(default_futures_config, frames).at(START + hour * HOUR)
+        assert standing.profit != standing.profit
+        assert standing.unpriced == (BTC,)
+
+    def test_each_closed_trade_is_told_once(self, memory, default_futures_config, frames):
+        account = simulated(default_futures_config, frames)
+        assert account.newly_closed(START) == []
+        memory.add_bt_trade(trade := opened())
+        assert account.newly_closed(START + HOUR) == []
+        memory.close_bt_trade(exited(trade, 29_000.0, 0.03, 1))
+        (told,) = account.newly_closed(START + 2 * HOUR)
+        assert (told.pair, told.closed_at) == (BTC, START + HOUR)
+        assert told.profit == trade.close_profit_abs < 0
+        assert account.newly_closed(START + 3 * HOUR) == []
+
+    def test_the_curve_is_what_was_seen_at_the_time(self, memory, default_futures_config, frames):
+        """All that was marked candle by candle comes again from the trades that are there now."""
+        account = simulated(default_futures_config, frames)
+        trades = {pair: opened(pair, pair == ETH, r, a) for pair, r, a in OPENED}
+        seen = []
+        for hour in range(1, 30):
+            now = START + hour * HOUR
+            if hour == 4:
+                for trade in trades.values():
+                    memory.add_bt_trade(trade)
+            if hour == 10:
+                exited(trades[ETH], 1980.0, 0.1, hour)
+            if hour == 20:
+                memory.close_bt_trade(exited(trades[BTC], 30_111.0, 0.03, hour))
+            seen.append((now, account.at(now).profit))
+        rebuilt = dict(account.curve(START + 4 * HOUR, START + 30 * HOUR))
+        assert list(rebuilt) == [START + hour * HOUR for hour in range(5, 30)]
+        for now, profit in seen[4:]:
+            assert rebuilt[now] == pytest.approx(profit, abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("settings", "capital"),
+        [
+            ({}, 1000.0),
+            ({"tradable_balance_ratio": 0.1}, 1000.0),  # what is kept out is still the account's
+            ({"dry_run_wallet": {"USDT": 500, "BTC": 1}}, 500.0),
+            ({"available_capital": 300}, 300.0),
+        ],
+    )
+    def test_the_capital(self, memory, default_futures_config, frames, settings, capital):
+        account = simulated({**default_futures_config, **settings}, frames)
+        assert account.capital(START) == capital
+
+
+OPENED = [(BTC, 30_000.0, 0.03), (ETH, 2000.0, 0.4)]
+
+
+class Market:
+    """A data provider with its exchange, neither of which can ask anybody."""
+
+    def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
+        self.frames = frames
+        self._exchange = SimpleNamespace(
+            _cache_lock=Lock(), _exit_rate_cache=FtTTLCache(maxsize=9, ttl=300)
+        )
+
+    def get_pair_dataframe(self, pair, *kind):
+        return self.frames.get(pair, factories.candles(1)[:0])
+
+    @property
+    def rates(self):
+        return self._exchange._exit_rate_cache
+
+
+class TestRunningBot:
+    @pytest.fixture
+    def running(self, trade_database, default_futures_config, frames):
+        def make(**more) -> RunningAccount:
+            self.market = Market(frames)
+            self.wallets = SimpleNamespace(get_starting_balance=lambda: self.free)
+            config = {**default_futures_config, "tradable_balance_ratio": 0.5, **more}
+            account = account_for(config, Feed(frames), self.market, self.wallets)
+            assert isinstance(account, RunningAccount)
+            return account
+
+        return make
+
+    def test_marked_at_the_rate_of_the_last_look_at_exits(self, running):
+        account = running()
+        long, short = factories.trade(BTC), factories.trade(ETH, True, 2000.0, amount=0.1)
+        closed = factories.trade(BTC, close_rate=30_300.0, opened=START - 9 * HOUR)
+        self.market.rates.update({BTC: 30_500.0, ETH: 1990.0})
+        unrealised = long.calc_profit(30_500.0) + short.calc_profit(1990.0)
+        standing = account.at(START + HOUR)
+        assert standing.open_profit == pytest.approx(unrealised, abs=1e-7)
+        assert standing.profit == pytest.approx(unrealised + closed.close_profit_abs, abs=1e-7)
+
+    @pytest.mark.parametrize(
+        ("age", "known"),
+        [(timedelta(minutes=1), True), (HOUR, True), (1.2 * HOUR, False), (9 * HOUR, False)],
+    )
+    def test_before_there_is_any_the_newest_candle_serves(self, running, frames, age, known):
+        account, trade = running(), factories.trade(BTC)
+        standing = account.at(START + 48 * HOUR + age)
+        if known:
+            expected = trade.calc_profit(frames[BTC]["close"].iloc[-1])
+            assert standing.profit == pytest.approx(expected, abs=1e-7)
+        else:
+            assert standing.unpriced == (BTC,)
+
+    def test_each_closed_trade_is_told_once_even_if_found_late(self, running):
+        account, now = running(), START + 9 * HOUR
+        first = factories.trade(BTC, close_rate=30_300.0, held=4 * HOUR)
+        assert [t.profit for t in account.newly_closed(now)] == [first.close_profit_abs]
+        assert account.newly_closed(now) == []
+        late = factories.trade(ETH, True, 2000.0, 2100.0, 0.1, held=2 * HOUR)
+        (told,) = account.newly_closed(now)
+        assert (told.pair, told.closed_at) == (ETH, START + 2 * HOUR)
+        assert told.profit == late.close_profit_abs
+
+    def test_the_curve_comes_from_the_database(self, running, frames):
+        account = running()
+        trade = factories.trade(BTC, close_rate=30_300.0, held=4 * HOUR)
+        curve = dict(account.curve(START - 2 * HOUR, START + 7 * HOUR))
+        assert curve[START - HOUR] == 0.0
+        assert curve[START + 3 * HOUR] == pytest.approx(
+            trade.calc_profit(frames[BTC]["close"].iloc[2], 0.01, 30_000.0), abs=1e-7
+        )
+        for hour in (4, 6):
+            assert curve[START + hour * HOUR] == pytest.approx(trade.close_profit_abs)
+
+    def test_the_high_water_mark_outlives_the_process(self, running):
+        assert running().stored_high_water() is None
+        first = running()
+        for profit in (100.0, 100.4, 101.0, 101.5):
+            first.store_high_water((START.timestamp(), profit), coarse=1.0)
+        assert running().stored_high_water() == (START.timestamp(), 101.0)
+
+    @pytest.mark.parametrize(
+        ("settings", "capital"),
+        [
+            ({}, 1000.0),
+            ({"dry_run": False, "runmode": RunMode.LIVE}, 800.0),  # 400 tradable, a half
+            ({"dry_run": False, "available_capital": 300}, 300.0),
+        ],
+    )
+    def test_the_capital(self, running, settings, capital):
+        self.free = 400.0
+        assert running(**settings).capital(START) == capital
+
+    def test_a_stake_on_its_way_is_no_change_of_capital(self, running):
+        account = running(dry_run=False, runmode=RunMode.LIVE)
+        self.free = 400.0
+        account.capital(START)
+        self.free = 10.0
+        assert account.capital(START + timedelta(seconds=5)) == 800.0
+        assert account.capital(START + timedelta(minutes=30)) == 800.0
+        assert account.capital(START + timedelta(minutes=36)) == 20.0  # money was taken out
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_ledger_knows_what_was_bought_and_sold(memory, is_short):
+    trade = exited(opened(is_short=is_short), 31_000.0, 0.03, 4, funding=-2.0)
+    ledger = ledger_of(trade)
+    sign = -1 if is_short else 1
+    times = [START.timestamp(), (START + 4 * HOUR).timestamp()]
+    assert [tuple(fill) for fill in ledger.fills] == [
+        (times[0], sign * 0.03, 30_000.0, FEE, 0.0),
+        (times[1], -sign * 0.03, 31_000.0, FEE, -2.0),
+    ]
+    assert (ledger.closed_at, ledger.profit) == (times[1], trade.close_profit_abs)

@@ -1,0 +1,133 @@
+"""What the account reads from Freqtrade. Seen to hold on Freqtrade 2026.6 to 2026.9."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+
+import pytest
+from freqtrade.exchange import Exchange
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import (
+    KeyValueStore,
+    LocalTrade,
+    Trade,
+    disable_database_use,
+    enable_database_use,
+)
+from freqtrade.rpc.rpc import RPC
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from tests import factories
+from tests.bot.test_account import exited, opened
+from tests.factories import START
+
+pytestmark = pytest.mark.contract
+
+HOUR = timedelta(hours=1)
+BTC = "BTC/USDT:USDT"
+
+
+@pytest.fixture
+def memory():
+    disable_database_use("1h")
+    Trade.reset_trades()
+    yield LocalTrade
+    Trade.reset_trades()
+    enable_database_use()
+
+
+def test_a_backtest_keeps_its_trades_here(memory):
+    assert (memory.bt_trades, memory.bt_trades_open, memory.bt_total_profit) == ([], [], 0)
+    memory.add_bt_trade(trade := opened())
+    assert memory.bt_trades_open == [trade]
+    memory.close_bt_trade(exited(trade, 31_000.0, 0.03, 3))
+    assert (memory.bt_trades, memory.bt_trades_open) == ([trade], [])
+    assert memory.bt_total_profit == trade.close_profit_abs
+    assert memory.get_trades_proxy(is_open=False, close_date=START + 2 * HOUR) == [trade]
+    assert memory.get_trades_proxy(is_open=False, close_date=START + 3 * HOUR) == []
+
+
+def test_the_breakers_are_asked_before_the_candle_is_traded():
+    """So that the newest price they may know is the close of the candle before."""
+    source = inspect.getsource(Backtesting.time_pair_generator)
+    assert source.index("self.strategy.bot_loop_start") < source.index("self.validate_row")
+    source = inspect.getsource(Backtesting._check_trade_exit)
+    assert "_run_funding_fees(trade, current_time)" in source
+
+
+def test_and_live_before_exits_are_looked_at():
+    source = inspect.getsource(FreqtradeBot.process)
+    assert source.index("self.strategy.bot_loop_start") < source.index("self.exit_positions")
+
+
+def test_an_open_trade_carries_the_funding_of_its_partial_exits(memory):
+    """Already realised, and yet in the profit of the rest: see `open_funding`."""
+    with_funding = exited(opened(), 30_500.0, 0.01, 5, funding=-4.0)
+    without = exited(opened(), 30_500.0, 0.01, 5)
+    assert with_funding.funding_fees == -4.0
+    realised = with_funding.realized_profit - without.realized_profit
+    assert realised == pytest.approx(-4.0)
+    totals = [t.calculate_profit(30_000.0).total_profit for t in (with_funding, without)]
+    assert totals[0] - totals[1] == pytest.approx(-8.0)
+    for trade in (with_funding, without):
+        exited(trade, 30_000.0, 0.02, 9)
+    assert with_funding.close_profit_abs - without.close_profit_abs == pytest.approx(-4.0)
+
+
+def test_the_database_is_asked_by_these_names(trade_database):
+    first = factories.trade(BTC, close_rate=30_300.0)
+    factories.trade("ETH/USDT:USDT")
+    assert Trade.get_total_closed_profit() == first.close_profit_abs
+    assert [t.pair for t in Trade.get_trades_proxy(is_open=True)] == ["ETH/USDT:USDT"]
+    assert Trade.get_trades_proxy(is_open=False, close_date=START) == [first]
+    assert first.orders[0].safe_amount_after_fee == first.orders[0].filled
+    assert first.orders[0].order_filled_date is not None
+
+
+def test_rates_at_which_exits_were_looked_at_are_kept(futures_exchange, monkeypatch):
+    book = {"bids": [[99.0, 1.0]], "asks": [[101.0, 1.0]]}
+    monkeypatch.setattr(futures_exchange, "fetch_l2_order_book", lambda *_: book)
+    rate = futures_exchange.get_rate(BTC, side="exit", is_short=False, refresh=True)
+    with futures_exchange._cache_lock:
+        assert futures_exchange._exit_rate_cache.get(BTC) == rate
+    assert futures_exchange._exit_rate_cache.ttl <= 300
+    source = inspect.getsource(FreqtradeBot.handle_trade)
+    assert 'side="exit"' in source
+    assert "refresh=True" in source
+    assert "refresh" in inspect.signature(Exchange.get_rate).parameters
+
+
+@pytest.mark.parametrize(("settings", "expected"), [({}, 500.0), ({"available_capital": 300}, 300)])
+def test_the_starting_balance(
+    trade_database, default_futures_config, futures_exchange, settings, expected
+):
+    """A simulated wallet starts with the tradable part of it, whatever was won since."""
+    factories.trade(BTC, close_rate=30_300.0)
+    config = {**default_futures_config, "tradable_balance_ratio": 0.5, **settings}
+    wallets = Wallets(config, futures_exchange)
+    assert wallets.get_starting_balance() == pytest.approx(expected)
+
+
+def test_a_strategy_has_wallets():
+    assert "wallets" in IStrategy.__annotations__
+    source = inspect.getsource(FreqtradeBot.__init__)
+    assert source.index("self.strategy.wallets") < source.index("ft_bot_start")
+    source = inspect.getsource(Backtesting._set_strategy)
+    assert source.index("strategy.wallets") < source.index("ft_bot_start")
+
+
+def test_the_store_takes_any_key_and_a_line_of_text(trade_database):
+    assert KeyValueStore.get_string_value("perpkit_test") is None
+    for text in ("1672531200.0 12.5", "1672534800.0 13.5"):
+        KeyValueStore.store_value("perpkit_test", text)
+        assert KeyValueStore.get_string_value("perpkit_test") == text
+
+
+def test_an_unlocked_lock_ends_when_it_was_unlocked():
+    """The moment from which losses count anew."""
+    source = inspect.getsource(RPC._rpc_delete_lock)
+    assert "lock.active = False" in source
+    assert "lock.lock_end_time = datetime.now(UTC)" in source

@@ -1,0 +1,276 @@
+"""The plugin: parameters, and an account that is the same whoever looks at it, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from freqtrade.enums import RunMode
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.persistence import (
+    LocalTrade,
+    PairLocks,
+    Trade,
+    disable_database_use,
+    enable_database_use,
+)
+from freqtrade.resolvers import ProtectionResolver
+
+from perpkit.bot.sources import Sources
+from perpkit.breakers.breaker import Trading, strictest
+from tests import factories
+from tests.bot.test_account import BTC, Feed, Market, exited, opened
+from tests.factories import START
+
+HOUR = timedelta(hours=1)
+AMOUNT = 0.1  # 3,000 USDT at 30,000: a fall of 1% is 3% of the capital of 1,000
+
+
+def breaker(config, runmode=RunMode.BACKTEST, **parameters):
+    method = {"method": "DrawdownBreaker", **parameters}
+    return ProtectionResolver.load_protection(
+        "DrawdownBreaker", {**config, "runmode": runmode}, method
+    )
+
+
+def falling(*shares: float) -> pd.DataFrame:
+    """Candles that close so far below 30,000, hour by hour, from START on."""
+    candles = factories.candles(len(shares))
+    return candles.assign(close=[30_000 * (1 - share) for share in shares])
+
+
+@pytest.fixture
+def backtest(default_futures_config):
+    """Sources of a backtest with a long of 3x the capital, open from START on."""
+    disable_database_use("1h")
+    Trade.reset_trades()
+    LocalTrade.add_bt_trade(opened(amount=AMOUNT))
+
+    def sources(*shares: float) -> Sources:
+        config = {**default_futures_config, "runmode": RunMode.BACKTEST}
+        return Sources(config, Feed({BTC: falling(*shares)}))
+
+    yield sources
+    Trade.reset_trades()
+    enable_database_use()
+
+
+def decisions(subject, sources, hours: range) -> list[tuple[Trading, float]]:
+    found = []
+    for hour in hours:
+        decision = strictest(subject.evaluate(sources, START + hour * HOUR))
+        found.append((decision.trading, decision.size_factor))
+    return found
+
+
+CRASH = [0, 0.012, 0.02, 0.036, 0.036, 0.036]
+WHAT_FOLLOWS = [
+    (Trading.ACTIVE, 1.0),
+    (Trading.ACTIVE, 0.5),  # 3.6% in an hour
+    (Trading.ACTIVE, 0.5),  # 6% in a day
+    (Trading.HALTED, 0.0),  # 10.8% in open positions
+    (Trading.HALTED, 0.0),
+    (Trading.HALTED, 0.0),
+]
+
+
+def test_a_backtest_is_marked_candle_by_candle(backtest, default_futures_config):
+    sources = backtest(*CRASH)
+    found = decisions(breaker(default_futures_config), sources, range(1, 7))
+    assert found == WHAT_FOLLOWS
+
+
+def test_asked_only_now_and_then_it_knows_what_was_in_between(backtest, default_futures_config):
+    """As Freqtrade asks it, when a trade closes: the loss stands, though equity has recovered."""
+    sources = backtest(0, 0.012, 0.035, *[0.005] * 20)
+    subject = breaker(default_futures_config, open_loss=0, high_water_loss=0)
+    assert decisions(subject, sources, range(1, 2)) == [(Trading.ACTIVE, 1.0)]
+    assert decisions(subject, sources, range(7, 8)) == [(Trading.REDUCING, 0.0)]
+
+
+def test_it_looks_at_no_later_candle(backtest, default_futures_config):
+    whole = decisions(breaker(default_futures_config), backtest(*CRASH), range(1, 5))
+    known = decisions(breaker(default_futures_config), backtest(*CRASH[:4]), range(1, 5))
+    assert whole == known
+
+
+def test_a_halt_of_a_backtest_ends_as_if_an_operator_had_cleared_it(
+    backtest, default_futures_config
+):
+    sources = backtest(0, *[0.04] * 10)
+    subject = breaker(default_futures_config, backtest_clear_hours=5)
+    for hour in (1, 2):
+        found = subject.evaluate(sources, START + hour * HOUR)
+    (halt,) = found
+    assert (halt.trading, halt.release) == (Trading.HALTED, START + 7 * HOUR)
+    Trade.reset_trades()
+    LocalTrade.bt_total_profit = -120.0
+    assert decisions(subject, sources, range(3, 8)) == [(Trading.HALTED, 0.0)] * 4 + [
+        (Trading.ACTIVE, 1.0)
+    ]
+
+
+def test_closed_trades_make_streaks(backtest, default_futures_config):
+    Trade.reset_trades()
+    subject = breaker(default_futures_config, streak_losses=2, streak_hours=3)
+    sources = backtest(*[0] * 9)
+    assert decisions(subject, sources, range(1, 2)) == [(Trading.ACTIVE, 1.0)]
+    for hour in (1, 2):
+        LocalTrade.add_bt_trade(trade := opened(amount=0.001))
+        LocalTrade.close_bt_trade(exited(trade, 29_990.0, 0.001, hour))
+    assert decisions(subject, sources, range(2, 6)) == [(Trading.REDUCING, 0.0)] * 3 + [
+        (Trading.ACTIVE, 1.0)
+    ]
+
+
+@pytest.fixture
+def running(trade_database, default_futures_config):
+    """A bot in dry-run with a long of 3x its capital, and a clock of its own."""
+    PairLocks.timeframe = "1h"
+    candles = falling(*[0] * 200)
+    factories.trade(BTC, amount=AMOUNT, opened=START)
+    market = Market({BTC: candles})
+    config = {**default_futures_config, "runmode": RunMode.DRY_RUN}
+    return Sources(config, Feed({BTC: candles}), market), market
+
+
+def live(subject, sources, hours: float, lock: bool = True):
+    """One loop of the watch."""
+    now = START + hours * HOUR
+    found = subject.decide(sources, now)
+    for decision in found:
+        if lock and decision.entries_blocked:
+            subject.lock(decision, now)
+    return strictest(d for d in found if d.restricts)
+
+
+class TestRunningBot:
+    LOOP = 5 / 3600
+
+    def crash(self, subject, sources, market, to: float, at: float):
+        market.rates[BTC] = 30_000 * (1 - to)
+        for loop in range(3):
+            decision = live(subject, sources, at + loop * self.LOOP)
+        return decision
+
+    def test_three_quotes_confirm(self, running, default_futures_config):
+        sources, market = running
+        subject = breaker(default_futures_config, RunMode.DRY_RUN)
+        assert live(subject, sources, 1).trading is Trading.ACTIVE
+        market.rates[BTC] = 30_000 * 0.9
+        for loop in (1, 2):
+            assert live(subject, sources, 1 + loop * self.LOOP).trading is Trading.ACTIVE
+        decision = live(subject, sources, 1 + 3 * self.LOOP)
+        assert (decision.trading, decision.release) == (Trading.HALTED, None)
+
+    def test_a_halt_survives_the_process_until_it_is_cleared(self, running, default_futures_config):
+        sources, market = running
+        first = breaker(default_futures_config, RunMode.DRY_RUN)
+        live(first, sources, 1)
+        assert self.crash(first, sources, market, 0.04, 2).trading is Trading.HALTED
+        market.rates[BTC] = 30_000.0
+        second = breaker(default_futures_config, RunMode.DRY_RUN)  # after kill -9
+        assert live(second, sources, 3).trading is Trading.HALTED
+        (lock,) = PairLocks.get_pair_locks("*", START + 3 * HOUR)
+        assert lock.reason.startswith("DrawdownBreaker halted: equity")
+
+        lock.active, lock.lock_end_time = False, START + 4 * HOUR  # /unlock
+        assert live(second, sources, 5).trading is Trading.ACTIVE
+        third = breaker(default_futures_config, RunMode.DRY_RUN)
+        assert live(third, sources, 6).trading is Trading.ACTIVE
+
+    def test_after_clearing_losses_count_from_there(self, running, default_futures_config):
+        sources, market = running
+        market.frames[BTC].loc[2:, "close"] = 30_000 * 0.94
+        subject = breaker(default_futures_config, RunMode.DRY_RUN, open_loss=0)
+        live(subject, sources, 1)
+        assert self.crash(subject, sources, market, 0.06, 2).trading is Trading.HALTED
+        (lock,) = PairLocks.get_pair_locks("*", START + 3 * HOUR)
+        lock.active, lock.lock_end_time = False, START + 4 * HOUR
+        assert not self.crash(subject, sources, market, 0.061, 5).restricts
+        assert self.crash(subject, sources, market, 0.11, 6).trading is Trading.HALTED
+
+    def test_losses_and_the_high_water_mark_survive_the_process(
+        self, running, default_futures_config
+    ):
+        """The week comes from the candles, the mark, of three weeks ago, from the database."""
+        sources, market = running
+        more = {"open_loss": 0, "week_loss": 0.4}
+        first = breaker(default_futures_config, RunMode.DRY_RUN, **more)
+        live(first, sources, 1)
+        market.rates[BTC] = 33_000.0  # a profit of 300 on 1,000
+        live(first, sources, 2)
+        market.rates[BTC] = 31_500.0  # 11.5% below it
+        later = 2 + 21 * 24
+        candles = market.frames[BTC]
+        shifted = candles.assign(date=candles["date"] + timedelta(hours=later - 200))
+        market.frames[BTC] = sources.candles.frames[BTC] = shifted.assign(close=31_500.0)
+        second = breaker(default_futures_config, RunMode.DRY_RUN, **more)
+        assert live(second, sources, later).trading is Trading.ACTIVE
+        without = breaker(default_futures_config, RunMode.DRY_RUN, **more, high_water_loss=0)
+        assert self.crash(without, sources, market, -0.03, later + 1).trading is Trading.ACTIVE
+        assert self.crash(second, sources, market, -0.03, later + 2).trading is Trading.HALTED
+
+    def test_losses_of_the_week_survive_the_process(self, running, default_futures_config):
+        sources, market = running
+        frame = market.frames[BTC]
+        frame.loc[:190, "close"] = 31_200.0  # until nine hours ago
+        market.rates[BTC] = 30_000.0  # 10.7% of the equity lower
+        subject = breaker(default_futures_config, RunMode.DRY_RUN, confirm=1)
+        decision = live(subject, sources, 200)
+        assert decision.trading is Trading.REDUCING
+        assert "highest of the last 7 days" in decision.reason
+
+    def test_without_a_price_no_entries_and_no_halt(self, running, default_futures_config):
+        sources, market = running
+        market.frames.clear()
+        decision = live(breaker(default_futures_config, RunMode.DRY_RUN), sources, 1)
+        assert decision.trading is Trading.REDUCING
+        assert decision.reason == ("equity unknown (the price of BTC/USDT:USDT): no new entries")
+
+    def test_live_without_a_balance_no_entries(self, running, default_futures_config):
+        sources, _ = running
+        sources.config = {**sources.config, "dry_run": False, "runmode": RunMode.LIVE}
+        decision = live(breaker(default_futures_config, RunMode.LIVE), sources, 1)
+        assert decision.reason == "equity unknown (the capital): no new entries"
+
+    def test_a_clock_that_was_set_back_changes_nothing(self, running, default_futures_config):
+        sources, market = running
+        subject = breaker(default_futures_config, RunMode.DRY_RUN, confirm=1, open_loss=0)
+        live(subject, sources, 2)
+        market.rates[BTC] = 30_000 * 0.965
+        assert live(subject, sources, 3).entries_blocked
+        market.rates[BTC] = 30_000.0
+        assert live(subject, sources, 1).entries_blocked
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hour_loss": 3}, "hour_loss must be a number from 0 to 1, got 3"),
+        ({"hourly_loss": 0.1}, "unknown parameter 'hourly_loss'. Allowed: backtest_clear_hours"),
+        ({"clear_hours": 3}, "unknown parameter 'clear_hours'"),
+        ({"backtest_clear_hours": 0}, "backtest_clear_hours must be"),
+        ({"limits": [{"loss": 0.1}]}, "hours must be a number"),
+        ({"limits": [{"loss": 0.1, "hour": 3}]}, "unexpected keyword argument 'hour'"),
+        ({"limits": 3}, "'int' object is not iterable"),
+    ],
+)
+def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
+    with pytest.raises(ConfigurationError, match="DrawdownBreaker: ") as error:
+        breaker(default_futures_config, **parameters)
+    assert message in str(error.value)
+
+
+def test_it_introduces_itself(default_futures_config):
+    further = [{"loss": 0.2, "hours": 720, "trading": "halted"}]
+    assert breaker(default_futures_config, limits=further).short_desc() == (
+        "DrawdownBreaker - Equity marked to market. "
+        "3.00% below the highest of 1 h: 50% of the usual size; "
+        "5.00% below the highest of 24 h: 50% of the usual size; "
+        "10.00% below the highest of 7 days: no new entries; "
+        "10.00% in open positions: everything is closed; "
+        "15.00% below the high-water mark: everything is closed; "
+        "20.00% below the highest of 30 days: everything is closed."
+    )
