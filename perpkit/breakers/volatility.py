@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from math import isnan
+from math import inf, isnan
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
 from perpkit.checks import check_range
+from perpkit.market.basket import HourlyIndex
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.volatility import (
     Estimator,
@@ -29,11 +30,12 @@ from perpkit.market.volatility import (
 )
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
+NO_LEVERAGE_CAP = 125.0  # as much as any exchange offers
 
 
 class Level(IntEnum):
     CALM = 0
-    ELEVATED = 1  # smaller positions
+    ELEVATED = 1  # smaller or less leveraged positions, where parameters say so
     STRESSED = 2  # no new entries
     EXTREME = 3  # no new entries; the highest alarm
 
@@ -56,7 +58,8 @@ class VolatilityLimits:
     :param confirm_candles: candles in a row at a level before it is declared
     :param calm_candles: candles in a row below the release percentile before a level ends
     :param floor_annual: annualised volatility (fraction) below which all is calm
-    :param elevated_size_factor: share of the usual size while elevated
+    :param elevated_size_factor: share of the usual size while elevated, 1 for all of it
+    :param elevated_max_leverage: cap on leverage while elevated, 125 for none
     :param asset: what the reason calls the market
     :raises ValueError: naming the parameter, its value and the allowed range
     """
@@ -74,7 +77,8 @@ class VolatilityLimits:
     confirm_candles: int = 1
     calm_candles: int = 2
     floor_annual: float = 0.2
-    elevated_size_factor: float = 0.5
+    elevated_size_factor: float = 1.0
+    elevated_max_leverage: float = NO_LEVERAGE_CAP
     asset: str = "BTC"
 
     def __post_init__(self) -> None:
@@ -93,6 +97,7 @@ class VolatilityLimits:
         check_range("calm_candles", self.calm_candles, 1, 168, whole=True)
         check_range("floor_annual", self.floor_annual, 0, 10)
         check_range("elevated_size_factor", self.elevated_size_factor, 0, 1)
+        check_range("elevated_max_leverage", self.elevated_max_leverage, 1, NO_LEVERAGE_CAP)
         for smaller, larger in (
             ("min_history_days", "window_days"),
             *((f"{level}_release_percentile", f"{level}_percentile") for level in LEVELS),
@@ -115,6 +120,12 @@ class VolatilityLimits:
         """Percentile below which `level` counts as calmed."""
         value: float = getattr(self, f"{level}_release_percentile")
         return value
+
+    @property
+    def leverage_cap(self) -> float:
+        """Of a `Decision` above calm: infinite where there is none."""
+        capped = self.elevated_max_leverage < NO_LEVERAGE_CAP
+        return self.elevated_max_leverage if capped else inf
 
     def hysteresis(self, level: Level) -> Hysteresis:
         return Hysteresis(
@@ -245,8 +256,14 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
     """
     grid = HourlyCandles.from_frame(candles)
     vol = vol_annual(grid, limits.estimator, limits.half_life_hours)
+    return index_timeline(limits, HourlyIndex(grid.first_hour, vol))
+
+
+def index_timeline(limits: VolatilityLimits, index: HourlyIndex) -> VolatilityTimeline:
+    """The same for an index that is measured already: of a basket, or implied by options."""
+    vol = index.vol_annual
     window = timedelta(days=limits.window_days)
-    rank = rolling_rank(pd.Series(vol, grid.open_times), window, limits.min_history_days * 24)
+    rank = rolling_rank(pd.Series(vol, index.open_times), window, limits.min_history_days * 24)
     percentile = 100 * rank.to_numpy(dtype=np.float64)
     known = ~np.isnan(percentile)
     score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, percentile)
@@ -255,12 +272,12 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
     extreme, _ = limits.hysteresis(Level.EXTREME).sweep(score)
     return VolatilityTimeline(
         limits,
-        first_close=grid.first_hour + 1,
+        first_close=index.first_hour + 1,
         vol_annual=vol,
         percentile=percentile,
         level=elevated.astype(np.int64) + stressed + extreme,
         below=np.where(stressed, stressed_below, elevated_below),
-        newest=np.maximum.accumulate(np.where(known, np.arange(len(grid)), -1)),
+        newest=np.maximum.accumulate(np.where(known, np.arange(len(vol)), -1)),
     )
 
 
@@ -286,16 +303,24 @@ def _decide(
         return VolatilityDecision(reason=f"{figures}: calm", vol_annual=vol, percentile=percentile)
     blocked = level >= Level.STRESSED
     release = time_of(hour + limits.calm_candles - below)
-    effect = "no new entries" if blocked else f"{limits.elevated_size_factor:.0%} of the usual size"
     return VolatilityDecision(
         trading=Trading.REDUCING if blocked else Trading.ACTIVE,
         size_factor=0.0 if blocked else limits.elevated_size_factor,
         release=release,
         reason=(
             f"{figures} ({level} from {limits.trip(level):g} until below "
-            f"{limits.release(level):g}): {effect}"
+            f"{limits.release(level):g}): {_effect(limits, blocked)}"
         ),
+        max_leverage=limits.leverage_cap,
         level=level,
         vol_annual=vol,
         percentile=percentile,
     )
+
+
+def _effect(limits: VolatilityLimits, blocked: bool) -> str:
+    if blocked:
+        return "no new entries"
+    size = f"{limits.elevated_size_factor:.0%} of the usual size"
+    cap = f", leverage at most {limits.leverage_cap:g}x" if limits.leverage_cap < inf else ""
+    return f"{size}{cap}"

@@ -256,7 +256,7 @@ def test_future_rates_change_no_past_decision(seed, rows):
 def test_too_little_history_never_locks(rows):
     funding = factories.funding([0.003 * i for i in range(20)])[:rows]
     line = FundingTimeline(FundingLimits(), PAIR, funding)
-    for hours in range(0, 8 * rows + 16, 4):
+    for hours in range(0, 8 * rows + 9, 4):
         assert line.at(factories.START + hours * HOUR) == ()
 
 

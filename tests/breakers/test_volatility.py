@@ -1,9 +1,9 @@
 """The crypto-VIX: what it says about a candle, about many, and about real crashes."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.volatility_breaker import (
     PERIODS,
+    against_dvol,
     blocked_hours,
     caught,
     fixed_level,
@@ -20,23 +21,24 @@ from benchmarks.volatility_breaker import (
     load_btc,
     worst_days,
 )
-from perpkit.breakers.breaker import Trading
-from perpkit.breakers.latch import Latch
+from perpkit.breakers.breaker import Trading, dump_state, load_state
 from perpkit.breakers.volatility import (
     Level,
     Observation,
     VolatilityDecision,
     VolatilityLimits,
     VolatilityState,
+    index_timeline,
     step,
     timeline,
 )
+from perpkit.market.basket import HourlyIndex
 from perpkit.market.volatility import Estimator
 from tests import factories
 
 HOUR = timedelta(hours=1)
 NOON = factories.START + timedelta(hours=12)
-LIMITS = VolatilityLimits(calm_candles=3)
+LIMITS = VolatilityLimits(calm_candles=3, elevated_size_factor=0.5)
 # Short windows keep the property tests quick.
 QUICK = VolatilityLimits(
     window_days=7,
@@ -48,6 +50,8 @@ QUICK = VolatilityLimits(
     extreme_percentile=97,
     extreme_release_percentile=95,
     calm_candles=3,
+    elevated_size_factor=0.5,
+    elevated_max_leverage=2.0,
 )
 NAN = float("nan")
 
@@ -121,6 +125,29 @@ def test_the_reason_has_the_figures_in_it(percentiles, vol, reason):
     assert seen(*percentiles, vol=vol)[1].reason == reason
 
 
+@pytest.mark.parametrize(
+    ("percentile", "cap", "expected", "effect"),
+    [
+        (50, 2.0, inf, "calm"),
+        (85, 2.0, 2.0, "50% of the usual size, leverage at most 2x"),
+        (85, 125.0, inf, "50% of the usual size"),
+        (96, 2.0, 2.0, "no new entries"),
+        (99, 2.0, 2.0, "no new entries"),
+    ],
+)
+def test_leverage_is_capped_from_elevated_on(percentile, cap, expected, effect):
+    _, decision = seen(percentile, limits=replace(LIMITS, elevated_max_leverage=cap))
+    assert decision.max_leverage == expected
+    assert decision.reason.endswith(f": {effect}")
+
+
+def test_as_shipped_an_elevated_level_restricts_nothing():
+    """Smaller positions cost more than they saved: docs/crypto_vix.md."""
+    _, decision = seen(85, limits=VolatilityLimits())
+    assert decision.level is Level.ELEVATED
+    assert not decision.restricts
+
+
 def test_the_reason_names_the_market_watched():
     assert seen(99, limits=replace(LIMITS, asset="ETH"))[1].reason.startswith("ETH volatility")
 
@@ -164,9 +191,11 @@ def test_the_same_candle_twice_changes_nothing(percentiles):
 @given(st.lists(st.integers(0, 100).map(float), min_size=1, max_size=30), st.data())
 def test_monotone_in_severity(percentiles, data):
     raised = [min(p + data.draw(st.integers(0, 20)), 100.0) for p in percentiles]
-    milder, harsher = seen(*percentiles)[1], seen(*raised)[1]
+    limits = replace(LIMITS, elevated_max_leverage=2.0)
+    milder, harsher = seen(*percentiles, limits=limits)[1], seen(*raised, limits=limits)[1]
     assert harsher.level >= milder.level
     assert harsher.size_factor <= milder.size_factor
+    assert harsher.max_leverage <= milder.max_leverage
 
 
 @given(st.lists(st.integers(70, 100).map(float), min_size=1, max_size=30))
@@ -184,13 +213,8 @@ def test_entries_never_open_before_the_announced_release(percentiles):
 
 @given(st.lists(st.sampled_from([10.0, 82.0, 90.0, 95.0, 98.0, 100.0, NAN]), min_size=1))
 def test_state_survives_storage(percentiles):
-    """Through JSON, as a database would keep it."""
     state, _ = seen(*percentiles)
-    stored = json.loads(json.dumps(asdict(state), default=str))
-    for name in ("elevated", "stressed", "extreme"):
-        stored[name] = Latch(**stored[name])
-    stored["closed_at"] = pd.Timestamp(stored["closed_at"]).to_pydatetime()
-    again = VolatilityState(**stored)
+    again = load_state(VolatilityState, dump_state(state))
     following = Observation(NOON + HOUR, 0.9, 93.0)
     assert again == state
     assert step(LIMITS, again, following) == step(LIMITS, state, following)
@@ -278,6 +302,14 @@ def test_too_little_history_never_locks(rows):
     assert "unknown (fewer than 30 days" in decision.reason
 
 
+def test_an_index_measured_elsewhere_is_judged_alike():
+    line = timeline(QUICK, wild_candles(3))
+    again = index_timeline(QUICK, HourlyIndex(line.first_close - 1, line.vol_annual))
+    for hour in range(len(line)):
+        now = factories.START + (hour + 1) * HOUR
+        assert again.at(now) == line.at(now)
+
+
 def test_only_closed_candles_count():
     """The shock opens at row 399: nothing is known of it before the hour is over."""
     frame = factories.candles(400)
@@ -341,6 +373,8 @@ def test_history_hours_are_enough(estimator):
         ("floor_annual", -0.1),
         ("elevated_size_factor", 1.5),
         ("elevated_size_factor", None),
+        ("elevated_max_leverage", 0.9),
+        ("elevated_max_leverage", 126),
     ],
 )
 def test_a_bad_parameter_is_named(parameter, value):
@@ -393,6 +427,12 @@ class TestRealBtc:
         blocked = blocked_hours(VolatilityLimits(**changed), btc)
         assert caught(blocked, btc, worst_days(btc, 2020, 2023, 10))[0] >= 8
         assert blocked.mean() <= 0.10
+
+    def test_the_slow_form_follows_implied_volatility(self, btc, real_datadir):
+        dvol = pd.read_feather(real_datadir.parent / "positioning/dvol_1h_BTC_2021_2023.feather")
+        spearman = against_dvol(btc, dvol)
+        assert spearman["slow"]["2021-2023"] >= 0.90
+        assert spearman["slow"]["2021-2023"] > spearman["classic"]["2021-2023"] + 0.1
 
     def test_a_fixed_level_of_the_classic_recipe_does_not_travel(self, btc):
         _, blocked = fixed_level(btc)

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perpkit.market.funding import COLUMNS, FundingRule, funding_readings, with_funding
+from perpkit.market.funding import (
+    COLUMNS,
+    FundingRule,
+    funding_readings,
+    predicted_cost,
+    with_funding,
+)
 from tests import factories
 
 
@@ -115,6 +121,59 @@ def test_the_window_is_measured_in_time_not_in_rates():
         assert readings["funding_rank"].iloc[-2 * per_day] < 0.5
 
 
+@pytest.mark.parametrize(
+    ("gaps", "rates", "paid"),
+    [
+        ([8, 8], [0.1, 0.001, 0.001], None),  # 16 hours are known
+        ([8, 8, 8, 8], [0.1, 0.1, 0.001, 0.002, 0.004], 0.007),
+        ([8] + [1] * 24, [0.1] + [0.1] + [0.001] * 24, 0.024),
+        ([8, 8, 8, 4, 4, 4, 4], [0.1, 0.1, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001], 0.005),
+        ([8, 8, 8, 16], [0.1, 0.1, 0.001, 0.001, 0.001], None),  # a rate is missing
+    ],
+)
+def test_what_was_paid_over_the_last_day(gaps, rates, paid):
+    last = funding_readings(funding_after(gaps, rates))["funding_paid_24h"].iloc[-1]
+    assert np.isnan(last) if paid is None else last == pytest.approx(paid)
+
+
+def test_the_next_rate_is_predicted_between_the_last_and_the_mean():
+    """Half of the distance is left after a day: 79% of it after 8 hours, 97% after one."""
+    rates = [0.0001] * 90 + [0.0011]
+    last = funding_readings(factories.funding(rates)).iloc[-1]
+    mean = last["funding_mean_8h"]
+    assert mean == pytest.approx(0.0001 + 0.001 / 90)
+    assert last["funding_next_8h"] == pytest.approx(mean + (0.0011 - mean) * 0.5 ** (1 / 3))
+    hourly = funding_readings(funding_after([1] * 300, [0.0001 / 8] * 300 + [0.0011 / 8])).iloc[-1]
+    distance = 0.0011 - hourly["funding_mean_8h"]
+    kept = (hourly["funding_next_8h"] - hourly["funding_mean_8h"]) / distance
+    assert kept == pytest.approx(0.5 ** (1 / 24))
+
+
+@pytest.mark.parametrize(
+    ("rate", "mean", "hours", "cost"),
+    [
+        (0.0, 0.0, 24, 0.0),
+        (0.001, 0.001, 24, 0.003),
+        (-0.001, -0.001, 48, -0.006),
+        (0.001, 0.0, 24, 0.001 * 12 / np.log(2) / 8),
+        (0.001, 0.0, 1e6, 0.001 * 24 / np.log(2) / 8),  # an extreme has an end
+    ],
+)
+def test_predicted_cost(rate, mean, hours, cost):
+    assert predicted_cost(rate, mean, hours) == pytest.approx(cost)
+
+
+@given(st.floats(-0.01, 0.01), st.floats(-0.01, 0.01), st.floats(1, 1000), st.floats(0, 0.01))
+def test_a_cost_lies_between_those_of_the_rate_and_of_the_mean_and_rises_with_both(
+    rate, mean, hours, more
+):
+    cost = predicted_cost(rate, mean, hours)
+    low, high = sorted((rate * hours / 8, mean * hours / 8))
+    assert low - 1e-9 <= cost <= high + 1e-9
+    assert predicted_cost(rate + more, mean, hours) >= cost - 1e-12
+    assert predicted_cost(rate, mean + more, hours) >= cost - 1e-12
+
+
 def test_no_comparison_without_history():
     ranks = funding_readings(factories.funding(60))["funding_rank"]
     assert ranks.isna().tolist() == [True] * 20 + [False] * 39  # 21 rates of 8 h are 7 days
@@ -206,3 +265,23 @@ def test_real_funding(real_datadir, base):
     assert 0.002 < readings["funding_rate_8h"].abs().max() < 0.006
     extreme = (readings["funding_rank"] >= 0.95) & (readings["funding_rate_8h"] > 0.0002)
     assert 0.01 < extreme.mean() < 0.10
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("first", "last"), [(2020, 2021), (2022, 2023)])
+def test_predicted_costs_are_better_than_persistence_and_than_the_mean(real_datadir, first, last):
+    """Root mean square error over the two days after each rate, BTC."""
+    path = real_datadir / "futures" / "BTC_USDT_USDT-1h-funding_rate.feather"
+    known = funding_readings(pd.read_feather(path))
+    paid = known["funding_rate_8h"][::-1].rolling(6).sum()[::-1].shift(-1)
+    rate, mean = known["funding_rate_8h"].to_numpy(), known["funding_mean_8h"].to_numpy()
+    chosen = (
+        known["date"].dt.year.between(first, last) & paid.notna() & known["funding_mean_8h"].notna()
+    )
+
+    def error(predicted: np.ndarray) -> float:
+        return float(np.sqrt(((predicted - paid)[chosen] ** 2).mean()))
+
+    decayed = error(predicted_cost(rate, mean, 48))
+    assert decayed < 0.9 * error(6 * rate)
+    assert decayed < 0.9 * error(6 * mean)

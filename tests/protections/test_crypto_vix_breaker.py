@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import ProtectionResolver
 
 from perpkit.breakers.breaker import Trading
-from perpkit.breakers.volatility import VolatilityLimits, timeline
+from perpkit.breakers.volatility import VolatilityLimits, index_timeline, timeline
+from perpkit.market.basket import HourlyIndex, basket_index
+from perpkit.market.volatility import Estimator, hour_of
 from tests import factories
 
 HOUR = timedelta(hours=1)
@@ -86,8 +90,14 @@ def test_without_any_candle_entries_are_blocked(default_futures_config):
     [
         ({"stressed_percentile": 130}, "stressed_percentile must be"),
         ({"calm_candles": 0}, "calm_candles must be"),
-        ({"stressed": 95}, "unknown parameter 'stressed'. Allowed: calm_candles"),
+        ({"stressed": 95}, "unknown parameter 'stressed'. Allowed: basket, calm_candles"),
         ({"estimator": "magic"}, "estimator must be one of classic"),
+        ({"basket": []}, "basket must have at least one pair"),
+        ({"basket": "BTC/USDT:USDT"}, "basket must be a list of pairs"),
+        ({"basket": {"BTC/USDT:USDT": 0}}, "weight of BTC/USDT:USDT must be"),
+        ({"basket": ["ETH/USDT:USDT"], "pair": "BTC/USDT:USDT"}, "pair must not be given"),
+        ({"dvol": "yes"}, "dvol must be true or false"),
+        ({"dvol": True, "pair": "XRP/USDT:USDT"}, "dvol must be of BTC or ETH"),
     ],
 )
 def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
@@ -101,3 +111,80 @@ def test_it_introduces_itself(default_futures_config):
         "CryptoVixBreaker - No entries while BTC/USDT:USDT volatility is in the top 4% of 180 "
         "days, until 2 calm hours."
     )
+
+
+def test_a_basket_is_watched_as_one(default_futures_config):
+    weights = {"BTC/USDT:USDT": 2.0, "ETH/USDT:USDT": 1.0}
+    subject = breaker(default_futures_config, basket=weights, **SHORT_MEMORY)
+    assert subject.informative_pairs([]) == [(pair, "1h") for pair in weights]
+    frames = {
+        "BTC/USDT:USDT": factories.candles(744, volatility=0.004),
+        "ETH/USDT:USDT": crash(),
+    }
+    index = basket_index(frames, weights, Estimator.PARKINSON, 2.0)
+    expected = index_timeline(VolatilityLimits(**SHORT_MEMORY, asset="BTC, ETH"), index)
+
+    class Feeds(Feed):
+        def history(self, pair, *request):
+            return frames[pair]
+
+    now = frames["BTC/USDT:USDT"]["date"].iloc[-1] + HOUR
+    [decision] = subject.evaluate(Feeds(crash()), now)
+    assert decision == expected.at(now)
+    assert decision.reason.startswith("BTC, ETH volatility")
+
+
+class Options:
+    """In place of `Dvol`: an index that is there, or is not."""
+
+    def __init__(self, vol: float | None) -> None:
+        hours = np.full(31 * 24, 0.5)
+        hours[-1] = vol or 0.5
+        self._index = HourlyIndex(hour_of(factories.START), hours)
+        self.there = vol is not None
+
+    def index(self, now):
+        return self._index if self.there else None
+
+
+@pytest.mark.parametrize(
+    ("vol", "blocked", "reason"),
+    [(0.9, True, "BTC implied volatility 90%"), (0.4, False, "BTC implied volatility 40%")],
+)
+def test_dvol_decides_beside_the_candles(default_futures_config, vol, blocked, reason):
+    """The stricter of both counts: with it, entries are blocked at least as often."""
+    subject = breaker(default_futures_config, dvol=True, **SHORT_MEMORY)
+    subject._dvol = Options(vol)
+    calm = factories.candles(744, volatility=0.004)
+    from_candles, implied = subject.evaluate(Feed(calm), calm["date"].iloc[-1] + HOUR)
+    assert from_candles.reason.startswith("BTC volatility")
+    assert implied.reason.startswith(reason)
+    assert implied.entries_blocked is blocked
+
+
+def test_without_dvol_the_candles_decide_alone_and_it_is_said_once(default_futures_config, caplog):
+    subject = breaker(default_futures_config, dvol=True, **SHORT_MEMORY)
+    subject._dvol = options = Options(None)
+    calm = factories.candles(744, volatility=0.004)
+    now = calm["date"].iloc[-1] + HOUR
+    for there in (False, False, True, True, False):
+        options.there = there
+        assert len(subject.evaluate(Feed(calm), now)) == 1 + there
+    said = [record.getMessage() for record in caplog.records if "DVOL" in record.getMessage()]
+    assert said == [
+        "CryptoVixBreaker: no current DVOL, candles decide alone.",
+        "CryptoVixBreaker: DVOL is back, it decides with the candles.",
+        "CryptoVixBreaker: no current DVOL, candles decide alone.",
+    ]
+
+
+def test_a_backtest_asks_nobody_for_dvol(default_futures_config, caplog):
+    config = {**default_futures_config, "runmode": RunMode.BACKTEST}
+    subject = breaker(config, dvol=True, **SHORT_MEMORY)
+    calm = factories.candles(744, volatility=0.004)
+    assert len(subject.evaluate(Feed(calm), calm["date"].iloc[-1] + HOUR)) == 1
+    assert "no DVOL in backtests" in caplog.text
+
+
+def test_dvol_is_off_unless_asked_for(default_futures_config):
+    assert breaker(default_futures_config)._dvol is None

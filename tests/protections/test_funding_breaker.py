@@ -1,0 +1,150 @@
+"""The plugin only translates; what the breaker decides is tested in tests/breakers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from freqtrade.enums import CandleType, RunMode
+from freqtrade.exceptions import ConfigurationError, TemporaryError
+from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
+from freqtrade.resolvers import ProtectionResolver
+
+from perpkit.breakers.funding import FundingLimits, FundingTimeline
+from tests import factories
+
+HOUR = timedelta(hours=1)
+BTC, ETH, XRP = "BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"
+KNOWN = factories.START + (90 * 8 + 1) * HOUR  # when the last rate of `market` may be used
+
+
+def breaker(config, **parameters):
+    method = {"method": "FundingBreaker", **parameters}
+    return ProtectionResolver.load_protection("FundingBreaker", config, method)
+
+
+def market() -> dict[str, pd.DataFrame]:
+    """Thirty usual days; then longs of one pair pay, shorts of another, nobody of the third."""
+    return {
+        pair: factories.funding([0.0001] * 90 + [last])
+        for pair, last in ((BTC, 0.0015), (ETH, -0.0015), (XRP, 0.0001))
+    }
+
+
+class Feed:
+    """Sources with these funding rates and, as analysed candles, these columns."""
+
+    def __init__(self, rates, columns=None) -> None:
+        self.rates = rates
+        self.columns = columns or {}
+        self.candles = self.dp = self
+        self.pairs = list(rates)
+        self.asked = []
+
+    def history(self, *request):
+        self.asked.append(request)
+        found = self.rates[request[0]]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def get_analyzed_dataframe(self, pair, timeframe):
+        assert timeframe == "1h"
+        return pd.DataFrame(self.columns.get(pair, {})), None
+
+
+def test_it_decides_as_its_timelines(default_futures_config):
+    subject, feed = breaker(default_futures_config), Feed(market())
+    lines = [FundingTimeline(FundingLimits(), pair, rates) for pair, rates in market().items()]
+    for hours in range(0, 91 * 8, 5):
+        now = factories.START + hours * HOUR
+        assert subject.evaluate(feed, now) == [d for line in lines for d in line.at(now)]
+    blocked = {(d.pair, d.side) for d in subject.evaluate(feed, KNOWN)}
+    assert blocked == {(BTC, "long"), (ETH, "short")}
+    assert feed.asked[0] == (BTC, "1h", CandleType.FUNDING_RATE, FundingLimits().history)
+
+
+def test_new_rates_are_seen(default_futures_config):
+    subject, feed = breaker(default_futures_config), Feed({BTC: market()[BTC]})
+    [before] = subject.evaluate(feed, KNOWN)
+    feed.rates = {BTC: factories.funding([0.0001] * 90 + [0.0015, 0.0001])}
+    assert subject.evaluate(feed, before.release) == []
+
+
+@pytest.mark.parametrize(
+    "columns", [["date", "funding_rate"], ["date", "open", "close"], []], ids=str
+)
+def test_without_rates_nothing_is_extreme_and_it_is_said_once(
+    default_futures_config, caplog, columns
+):
+    subject = breaker(default_futures_config)
+    for _ in range(3):
+        assert subject.evaluate(Feed({BTC: pd.DataFrame(columns=columns)}), KNOWN) == []
+    assert caplog.text.count(f"no funding rates of {BTC}") == 1
+
+
+def test_rates_that_cannot_be_fetched_block_their_pair_alone(default_futures_config):
+    feed = Feed(market() | {XRP: TemporaryError("timed out")})
+    decisions = breaker(default_futures_config).evaluate(feed, KNOWN)
+    assert [(d.pair, d.side) for d in decisions] == [(BTC, "long"), (ETH, "short"), (XRP, "*")]
+    assert decisions[-1].reason == "funding rates could not be fetched (timed out): no new entries"
+
+
+def test_freqtrade_itself_locks_the_side_that_pays(default_futures_config):
+    """In a backtest of a strategy that knows nothing of Perpkit."""
+    config = {**default_futures_config, "runmode": RunMode.BACKTEST}
+    for pair, rates in market().items():
+        factories.write_candles(config["datadir"], pair, rates, "funding_rate")
+    subject = breaker(config)
+    disable_database_use("1h")
+    PairLocks.reset_locks()
+    try:
+        longs = subject.stop_per_pair(BTC, KNOWN, "long", 1000)
+        assert (longs.lock_side, longs.until) == ("long", KNOWN + 8 * HOUR - timedelta(seconds=1))
+        assert subject.stop_per_pair(BTC, KNOWN, "short", 1000) is None
+        assert subject.stop_per_pair(ETH, KNOWN, "short", 1000).lock_side == "short"
+        assert subject.stop_per_pair(XRP, KNOWN, "long", 1000) is None
+        assert not subject.has_global_stop
+    finally:
+        enable_database_use()
+
+
+def columns(hours: int, **values: float) -> dict:
+    return {"date": [factories.START + hours * HOUR], **{k: [v] for k, v in values.items()}}
+
+
+def test_alerts_come_from_the_strategys_own_columns_once(default_futures_config):
+    subject = breaker(default_futures_config, long_short_high=2.5)
+    crowded = columns(0, long_short_ratio=2.6, open_interest_change=-0.2)
+    feed = Feed(market(), {BTC: crowded, ETH: columns(0, close=1.0)})
+    expected = [
+        f"{BTC}: long/short ratio 2.60, longs are crowded",
+        f"{BTC}: open interest -20.0% in 24 h (limit 10%)",
+    ]
+    assert list(subject.alerts(feed, KNOWN)) == expected
+    feed.columns = {BTC: columns(1, long_short_ratio=2.7, open_interest_change=-0.3)}
+    assert list(subject.alerts(feed, KNOWN)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"extreme_percentile": 130}, "extreme_percentile must be"),
+        ({"expected_edge": 0}, "expected_edge must be"),
+        ({"long_short_low": 3}, "long_short_low must be"),
+        ({"extreme": 95}, "unknown parameter 'extreme'. Allowed: calm_rates"),
+        ({"holding_hours": "long"}, "holding_hours must be"),
+    ],
+)
+def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
+    with pytest.raises(ConfigurationError, match="FundingBreaker: ") as error:
+        breaker(default_futures_config, **parameters)
+    assert message in str(error.value)
+
+
+def test_it_introduces_itself(default_futures_config):
+    assert breaker(default_futures_config).short_desc() == (
+        "FundingBreaker - No entries on the side of a pair that pays funding in the top 2% of 30 "
+        "days and 0.050% per 8 h, or a predicted 0.50% over 48 h."
+    )
