@@ -13,20 +13,38 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from perpkit.breakers.volatility import VolatilityLimits, timeline
+from perpkit.breakers.volatility import VolatilityLimits, index_timeline, timeline
+from perpkit.market.basket import HourlyIndex, basket_index
 from perpkit.market.volatility import Estimator, HourlyCandles, vol_annual
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+BASES = ("BTC", "ETH", "XRP", "LTC", "ADA")
 PERIODS = {"2020-2023": (2020, 2023), "2020-2021": (2020, 2021), "2022-2023": (2022, 2023)}
 
 
+def load(datadir: Path, base: str) -> pd.DataFrame:
+    return pd.read_feather(datadir / "futures" / f"{base}_USDT_USDT-1h-futures.feather")
+
+
 def load_btc(datadir: Path) -> pd.DataFrame:
-    return pd.read_feather(datadir / "futures" / "BTC_USDT_USDT-1h-futures.feather")
+    return load(datadir, "BTC")
+
+
+def load_dvol(data: Path) -> pd.DataFrame:
+    return pd.read_feather(data / "positioning" / "dvol_1h_BTC_2021_2023.feather")
 
 
 def blocked_hours(limits: VolatilityLimits, candles: pd.DataFrame) -> np.ndarray:
     """Whether entries are blocked during each hour: what candles closed before it decided."""
     return np.concatenate(([False], timeline(limits, candles).entries_blocked[:-1]))
+
+
+def blocked_by_index(index: HourlyIndex, candles: pd.DataFrame) -> np.ndarray:
+    """The same for an index that may cover other hours than the candles."""
+    line = index_timeline(VolatilityLimits(), index)
+    closes = index.open_times + pd.Timedelta(hours=1)
+    blocked = pd.Series(line.entries_blocked, closes).reindex(candles["date"], fill_value=False)
+    return blocked.to_numpy()
 
 
 def in_years(candles: pd.DataFrame, first: int, last: int) -> np.ndarray:
@@ -94,6 +112,34 @@ def recipes(candles: pd.DataFrame) -> None:
     print()
 
 
+def other_indices(candles: pd.DataFrame, data: Path) -> None:
+    print("Other indices, shipped thresholds; the worst days are BTC's:")
+    frames = {base: load(data / "binance", base) for base in BASES}
+    equal = dict.fromkeys(BASES, 1.0)
+    for name, weights in {
+        "ETH": {"ETH": 1.0},
+        "basket of five": equal,
+        "basket, half BTC": equal | {"BTC": 4.0},
+    }.items():
+        index = basket_index(frames, weights, Estimator.PARKINSON, 2.0)
+        report(name, blocked_by_index(index, candles), candles)
+    grids = {base: HourlyCandles.from_frame(frame) for base, frame in frames.items()}
+    returns = pd.DataFrame(
+        {base: pd.Series(grid.log_return, grid.open_times) for base, grid in grids.items()}
+    )
+    for name, variance in {
+        "mean of squared returns, ewma": (returns**2).mean(axis=1),
+        "square of the mean return, ewma": returns.mean(axis=1) ** 2,
+    }.items():
+        vol = variance.ewm(halflife=2.0, min_periods=24).mean() ** 0.5 * (365 * 24) ** 0.5
+        report(name, blocked_by_index(HourlyIndex.from_series(vol), candles), candles)
+    dvol = load_dvol(data).set_index("timestamp")["close"] / 100
+    implied = blocked_by_index(HourlyIndex.from_series(dvol), candles)
+    report("DVOL (since 2021-03)", implied, candles)
+    report("BTC or DVOL", implied | blocked_hours(VolatilityLimits(), candles), candles)
+    print()
+
+
 def sensitivity(candles: pd.DataFrame) -> None:
     default = VolatilityLimits()
     print("One parameter at a time, the others at their defaults:")
@@ -133,7 +179,11 @@ def against_dvol(candles: pd.DataFrame, dvol: pd.DataFrame) -> dict[str, dict[st
             vol = pd.Series(vol_annual(grid, estimator, half_life), grid.open_times, name="vol")
             both = pd.concat([vol, implied], axis=1).dropna()
             name = f"{estimator} {half_life:g}h" if half_life != 2.0 else str(estimator)
-            table[name] = {"2021-2023": both["vol"].corr(both["dvol"], method="spearman")} | {
+            later = both[both.index.year >= 2022]
+            table[name] = {
+                "2021-2023": both["vol"].corr(both["dvol"], method="spearman"),
+                "2022-2023": later["vol"].corr(later["dvol"], method="spearman"),
+            } | {
                 year: part["vol"].corr(part["dvol"], method="spearman")
                 for year, part in both.groupby(both.index.strftime("%Y"))
             }
@@ -144,11 +194,11 @@ def main() -> None:
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
     candles = load_btc(data / "binance")
     recipes(candles)
+    other_indices(candles, data)
     sensitivity(candles)
     by_close(candles)
     print("Spearman correlation with DVOL, hourly:")
-    dvol = pd.read_feather(data / "positioning" / "dvol_1h_BTC_2021_2023.feather")
-    print(pd.DataFrame(against_dvol(candles, dvol)).T.round(3).to_string())
+    print(pd.DataFrame(against_dvol(candles, load_dvol(data))).T.round(3).to_string())
     start = time.perf_counter()
     timeline(VolatilityLimits(), candles)
     print(f"\n{len(candles)} candles in {time.perf_counter() - start:.3f} s")

@@ -19,6 +19,7 @@ from benchmarks.volatility_breaker import (
     fixed_level,
     in_years,
     load_btc,
+    load_dvol,
     worst_days,
 )
 from perpkit.breakers.breaker import Trading, dump_state, load_state
@@ -429,8 +430,7 @@ class TestRealBtc:
         assert blocked.mean() <= 0.10
 
     def test_the_slow_form_follows_implied_volatility(self, btc, real_datadir):
-        dvol = pd.read_feather(real_datadir.parent / "positioning/dvol_1h_BTC_2021_2023.feather")
-        spearman = against_dvol(btc, dvol)
+        spearman = against_dvol(btc, load_dvol(real_datadir.parent))
         assert spearman["slow"]["2021-2023"] >= 0.90
         assert spearman["slow"]["2021-2023"] > spearman["classic"]["2021-2023"] + 0.1
 
