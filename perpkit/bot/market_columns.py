@@ -11,35 +11,49 @@ import pandas as pd
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ExchangeError
+from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.candles import feed_for
+from perpkit.market.benchmark import with_benchmark_correlation
 from perpkit.market.funding import DEFAULT_RULE, with_funding
 from perpkit.market.positioning import with_positioning
 from perpkit.market.store import StoreError, read_periods
 
 logger = logging.getLogger(__name__)
 
+BENCHMARK_WARM_UP = timedelta(days=30)
 NO_RATES = pd.DataFrame(
     {"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": pd.Series(dtype=float)}
 )
 
 
 class MarketColumns:
-    """Joins what the market pays and how it is positioned; what is absent is NaN, said once."""
+    """Joins what the market pays, how it is positioned, and how alike the pair and the benchmark
+    move; what is absent is NaN, said once.
 
-    def __init__(self, config: dict[str, Any], dp: DataProvider) -> None:
+    :param benchmark: a pair, whose 1h candles a running bot keeps current
+    """
+
+    def __init__(self, config: dict[str, Any], dp: DataProvider, benchmark: str) -> None:
+        self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
         self._feed = feed_for(config, dp)
         self._said: set[str] = set()
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
-        """A copy of the candles with the columns of `market.funding` and `market.positioning`."""
+        """A copy of the candles with the columns of `market.funding`, `market.positioning` and
+        `market.benchmark`."""
         rates = self._rates(pair)
         if rates.empty:
             self._say(
                 f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
             )
         candles = with_funding(candles, rates, timeframe)
+        others = self._history(self._benchmark, CandleType.FUTURES, BENCHMARK_WARM_UP)
+        if others.empty:
+            self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
+        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+        candles = with_benchmark_correlation(candles, step, others)
         return with_positioning(candles, self._positioning(pair), timeframe)
 
     def _positioning(self, pair: str) -> dict[str, pd.DataFrame]:
@@ -55,13 +69,17 @@ class MarketColumns:
 
     def _rates(self, pair: str) -> pd.DataFrame:
         warm_up = DEFAULT_RULE.window + timedelta(days=1)
-        try:
-            rates = self._feed.history(pair, "1h", CandleType.FUNDING_RATE, warm_up)
-        except ExchangeError as error:
-            # Without its columns the strategy would miss exits as well as a bonus.
-            logger.warning(f"Funding rates of {pair} could not be fetched: {error}")
-            return NO_RATES
+        rates = self._history(pair, CandleType.FUNDING_RATE, warm_up)
         return NO_RATES if rates.empty else rates
+
+    def _history(self, pair: str, candle_type: CandleType, warm_up: timedelta) -> pd.DataFrame:
+        """Hourly; empty when they cannot be had."""
+        try:
+            return self._feed.history(pair, "1h", candle_type, warm_up)
+        except ExchangeError as error:
+            # Without its columns the strategy would miss exits as well.
+            logger.warning(f"1h {candle_type} of {pair} could not be fetched: {error}")
+            return pd.DataFrame()
 
     def _say(self, message: str) -> None:
         if message not in self._said:

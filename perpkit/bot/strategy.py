@@ -1,13 +1,14 @@
 """PerpStrategy: what every strategy of this package shares on Binance USD-M perpetuals.
 
 Subclasses add signals in `populate_entry_trend` and `populate_exit_trend`. This class adds the
-market columns they read, states stop and target as distances of price whatever the leverage, picks
-the leverage, and drives the market breakers.
+market columns they read, and hands each callback to the part that answers it: entries (leverage
+and stake), the stop keeper, adjustments (scale-out and slices), the watch over the breakers.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,23 +16,43 @@ import pandas as pd
 from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
-from freqtrade.exchange import timeframe_to_minutes
+from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
-from freqtrade.strategy import (
-    DecimalParameter,
-    IntParameter,
-    IStrategy,
-    stoploss_from_absolute,
-)
+from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy
 
-from perpkit.bot.candles import is_simulated
+from perpkit.bot.account import account_for
+from perpkit.bot.adjustments import Adjustments
+from perpkit.bot.candle_columns import CandleColumns
+from perpkit.bot.candles import feed_for, is_simulated
+from perpkit.bot.contracts import Contracts
+from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.market_columns import MarketColumns
+from perpkit.bot.parameters import Settings
+from perpkit.bot.settings import overridden
+from perpkit.bot.stop_keeper import StopKeeper
+from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.trade_view import copy_trades_on_write
 from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Trading
-from perpkit.risk.leverage import LeverageLimit, volatility_leverage
+from perpkit.market.ranges import with_ranges
+from perpkit.risk.trailing import Trail
 
 logger = logging.getLogger(__name__)
+
+# Of the newest closed candle, what the callbacks look at.
+LOOKED_UP = (
+    "high",
+    "low",
+    "close",
+    "atr",
+    "sar",
+    "range_24h",
+    "vol_1h",
+    "btc_correlation",
+    "funding_rate",
+    "funding_interval_hours",
+)
+HOUR = 3600
 
 
 class PerpStrategy(IStrategy):
@@ -60,12 +81,17 @@ class PerpStrategy(IStrategy):
         "stoploss_on_exchange": True,
     }
 
-    # Cap on the leverage of every tier; 2 to 3 is for anybody's first year.
-    max_leverage: float = 3.0
+    # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
+    settings = Settings()
 
     # Distances as fractions of the entry price, before leverage.
     stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
     take_profit = DecimalParameter(0.02, 0.20, default=0.10, decimals=3, space="sell")
+    trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell")
+    # Share of equity that is lost at the stop.
+    risk_per_trade = DecimalParameter(
+        0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
+    )
 
     # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
     vix_stressed = IntParameter(90, 98, default=96, space="protection")
@@ -78,6 +104,9 @@ class PerpStrategy(IStrategy):
                 f'got "{config.get("trading_mode", "spot")}"'
             )
         super().__init__(config)
+        overridden(self.settings, config.get("perpkit", {}), "perpkit")  # refuse early
+        self._columns: dict[str, CandleColumns] = {}
+        self._last_loop: datetime | None = None
 
     @property
     def protections(self) -> list[dict[str, Any]]:
@@ -92,21 +121,55 @@ class PerpStrategy(IStrategy):
         ]
 
     def bot_start(self, **kwargs: Any) -> None:
-        self._leverage_limit = LeverageLimit(self.max_leverage)
-        self._market = MarketColumns(self.config, self.dp)
-        self.watch = Watch(self.config, self.dp)
+        self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
+        self._feed = feed_for(self.config, self.dp)
+        self._market = MarketColumns(self.config, self.dp, self.benchmark)
+        self.watch = Watch(self.config, self.dp, self.wallets)
         self._exit_order_type = self.order_types["exit"]
-        if is_simulated(self.config):
+        self._simulated = is_simulated(self.config)
+        if self._simulated:
             copy_trades_on_write()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Everything that depends on parameters, or remembers something of a run."""
+        settings = self.present_settings()
+        columns, kept = self._columns.get, not self._simulated
+        contracts = Contracts(self.dp._exchange)
+        account = account_for(self.config, self._feed, self.dp, self.wallets)
+        self._risks = TradeRisks(settings.stop, columns, kept)
+        self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
+        self._stops = StopKeeper(settings, self._risks, columns)
+        self._adjustments = Adjustments(settings, self._risks, columns, contracts, kept)
+        self.position_adjustment_enable = settings.use.scale_out or settings.use.slicing
+
+    def present_settings(self) -> Settings:
+        """The strategy's own, at its present parameters, with the configuration's on top."""
+        own = self.settings
+        at_present = replace(
+            own,
+            stop=replace(own.stop, distance=self.stop_distance.value),
+            trailing=replace(own.trailing, atr_multiple=self.trail_atr.value),
+            sizing=replace(own.sizing, risk_per_trade=self.risk_per_trade.value),
+        )
+        return overridden(at_present, self.config.get("perpkit", {}), "perpkit")
+
+    @property
+    def benchmark(self) -> str:
+        """The pair to which the correlation of all others is measured."""
+        return f"BTC/{self.config['stake_currency']}:{self.config['stake_currency']}"
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [
             (pair, "1h", CandleType.FUNDING_RATE.value) for pair in self.dp.current_whitelist()
         ]
-        watched = [(*pair, "") for pair in self.watch.informative_pairs(self.protections)]
-        return [*funding, *watched]
+        watched = {(*pair, "") for pair in self.watch.informative_pairs(self.protections)}
+        return [*funding, *sorted(watched | {(self.benchmark, "1h", "")})]
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
+        if self._simulated and (self._last_loop is None or current_time <= self._last_loop):
+            self._prepare()  # another backtest or epoch, perhaps with other parameters
+        self._last_loop = current_time
         self.watch.step(self.protections, current_time)
         # A halt must get out: a limit order can stand beside a market that runs away.
         halted = self.watch.decision().trading is Trading.HALTED
@@ -117,11 +180,16 @@ class PerpStrategy(IStrategy):
         self.watch.require_candles(self.protections)
         return super().advise_all_indicators(data)
 
+    def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        # The last step of every analysis, in every mode: from here on the candles are looked up.
+        analysed = super().advise_exit(dataframe, metadata)
+        self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
+        return analysed
+
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        """Adds funding, positioning, and `range_24h`: high less low of the day, over the close."""
-        day = 24 * 60 // timeframe_to_minutes(self.timeframe)
-        spread = dataframe["high"].rolling(day).max() - dataframe["low"].rolling(day).min()
-        dataframe["range_24h"] = spread / dataframe["close"]
+        """Adds funding, positioning, ranges, and the correlation to the benchmark."""
+        sar = self.present_settings().trailing.trail is Trail.SAR
+        dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
 
     def leverage(
@@ -135,10 +203,8 @@ class PerpStrategy(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        candles, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)
-        range_24h = float("nan") if candles.empty else candles["range_24h"].iloc[-1]
-        allowed = min(max_leverage, self.watch.decision(pair, side).max_leverage)
-        return volatility_leverage(self._leverage_limit, range_24h, allowed)
+        entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+        return self._entries.leverage(entry, self.watch.decision(pair, side), max_leverage)
 
     def custom_stake_amount(
         self,
@@ -153,7 +219,10 @@ class PerpStrategy(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        return proposed_stake * self.watch.decision(pair, side).size_factor
+        entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+        decision = self.watch.decision(pair, side)
+        stake = self._entries.stake(entry, decision, leverage, proposed_stake, max_stake)
+        return self._adjustments.first_slice(pair, stake, current_rate, leverage, None)
 
     def confirm_trade_entry(
         self,
@@ -173,6 +242,24 @@ class PerpStrategy(IStrategy):
             logger.info(f"Entry refused: {pair} {side}. {decision.reason}")
         return not decision.entries_blocked
 
+    def adjust_trade_position(
+        self,
+        trade: Trade,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        min_stake: float | None,
+        max_stake: float,
+        current_entry_rate: float,
+        current_exit_rate: float,
+        current_entry_profit: float,
+        current_exit_profit: float,
+        **kwargs: Any,
+    ) -> float | tuple[float | None, str | None] | None:
+        blocked = self.watch.decision(trade.pair, trade.trade_direction).entries_blocked
+        answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
+        return None if answer and trade.has_open_orders else answer
+
     def custom_exit(
         self,
         pair: str,
@@ -182,9 +269,14 @@ class PerpStrategy(IStrategy):
         current_profit: float,
         **kwargs: Any,
     ) -> str | None:
-        """Flattens while the breakers are HALTED."""
-        halted = self.watch.decision(pair, trade.trade_direction).trading is Trading.HALTED
-        return "halted" if halted else None
+        """Flattens while HALTED, and leaves what has outlived its reason."""
+        if self.watch.decision(pair, trade.trade_direction).trading is Trading.HALTED:
+            return "halted"
+        if reason := self._stops.exit_reason(trade, current_time):
+            return reason
+        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR
+        dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
+        return "carry_cost" if dear else None
 
     def custom_stoploss(
         self,
@@ -196,13 +288,10 @@ class PerpStrategy(IStrategy):
         after_fill: bool,
         **kwargs: Any,
     ) -> float | None:
-        """Sets the stop once, at the fill, `stop_distance` of price away from the entry."""
-        if not after_fill:
-            return None
-        away = self.stop_distance.value if trade.is_short else -self.stop_distance.value
-        return stoploss_from_absolute(
-            trade.open_rate * (1 + away), current_rate, trade.is_short, trade.leverage
-        )
+        """The stop in price space, as Freqtrade's leveraged ratio."""
+        decision = self.watch.decision(pair, trade.trade_direction)
+        reducing = decision.trading is Trading.REDUCING
+        return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
     def custom_roi(
         self,

@@ -18,7 +18,7 @@ class TradeView(LocalTrade):
     """A trade's attributes at one moment; changing them changes nothing else."""
 
     @property
-    def orders(self) -> list[Order]:  # type: ignore[override]
+    def orders(self) -> list[Order]:
         own: list[Order] | None = self.__dict__.get("own_orders")
         if own is None:
             shared, original = self.__dict__["orders"], self.__dict__["copied_from"]
@@ -39,7 +39,7 @@ def _view(trade: LocalTrade, memo: dict[int, Any]) -> LocalTrade:
 
 def copy_trades_on_write() -> None:
     """Let `deepcopy` of a simulated trade give a view; trades of a database stay as they are."""
-    LocalTrade.__deepcopy__ = _view  # type: ignore[attr-defined]
+    LocalTrade.__deepcopy__ = _view
     Trade.__deepcopy__ = None  # as if it were not there
 
 

@@ -1,0 +1,116 @@
+"""Changes to open positions: parts sold at multiples of R, entries that go in by slices.
+
+`adjust_trade_position` of the base strategy asks here once a candle in backtests and once a loop in
+dry-run and live; most of the time the answer is None, after one comparison.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import nan
+
+from freqtrade.persistence import LocalTrade, Trade
+
+from perpkit.bot.contracts import Contracts
+from perpkit.bot.parameters import Settings
+from perpkit.bot.stop_keeper import position_of, step_of
+from perpkit.bot.trade_risk import Columns, TradeRisks
+from perpkit.risk.scale_out import next_exit, reducing_stake
+from perpkit.risk.slicing import Plan, next_slice, plan
+
+PLAN_KEY = "perpkit_slices"
+Answer = float | tuple[float, str] | None
+
+
+class Adjustments:
+    """:param kept: whether trades live in a database"""
+
+    def __init__(
+        self,
+        settings: Settings,
+        risks: TradeRisks,
+        columns: Columns,
+        contracts: Contracts,
+        kept: bool,
+    ) -> None:
+        self._settings = settings
+        self._risks = risks
+        self._columns = columns
+        self._contracts = contracts
+        self._kept = kept
+        # By pair until the trade exists, then by pair and opening time.
+        self._asked: dict[str, Plan] = {}
+        self._plans: dict[tuple[str, datetime], Plan | None] = {}
+
+    def first_slice(
+        self, pair: str, stake: float, rate: float, leverage: float, depth: float | None
+    ) -> float:
+        """The part of an entry's stake that goes in first.
+
+        :param depth: value resting in the book within what one accepts; None where it is unknown
+        """
+        if not self._settings.use.slicing:
+            return stake
+        least = self._contracts.least_notional(pair, rate) / leverage
+        planned = self._asked[pair] = plan(self._settings.slicing, stake, least, leverage, depth)
+        return planned.slice_stake
+
+    def adjust(
+        self, trade: LocalTrade, now: datetime, rate: float, entries_blocked: bool
+    ) -> Answer:
+        """What `adjust_trade_position` returns: stake to add, or below 0 to take off, and a tag."""
+        if self._settings.use.scale_out and (sold := self._scaled_out(trade, rate)):
+            return sold, "scale_out"
+        if self._settings.use.slicing and not trade.realized_profit:
+            return self._sliced(trade, now, rate, entries_blocked)
+        return None
+
+    def _scaled_out(self, trade: LocalTrade, rate: float) -> float:
+        ladder, memory = self._settings.scale_out, self._risks.of(trade)
+        gain = trade.open_rate - rate if trade.is_short else rate - trade.open_rate
+        if gain < ladder.first_r * memory.risk:
+            return 0.0
+        step = step_of(trade)
+        least = self._contracts.least_notional(trade.pair, rate)
+        amount = next_exit(ladder, position_of(trade, memory), rate, least, step)
+        return reducing_stake(amount, trade.amount, trade.stake_amount, step) if amount else 0.0
+
+    def _sliced(
+        self, trade: LocalTrade, now: datetime, rate: float, entries_blocked: bool
+    ) -> Answer:
+        planned, columns = self._plan_of(trade), self._columns(trade.pair)
+        if planned is None or columns is None:
+            return None
+        row = columns.row(now)
+        filled = trade.date_last_filled_utc or trade.open_date_utc
+        signal = columns.at("close", trade.open_date_utc)
+        following = next_slice(
+            self._settings.slicing,
+            planned,
+            filled=trade.max_stake_amount or trade.stake_amount,
+            candles=row - columns.row(trade.open_date_utc),
+            candles_since_fill=row - columns.row(filled),
+            drift=rate / signal - 1 if signal > 0 else nan,
+            entries_blocked=entries_blocked,
+            min_stake=self._contracts.least_notional(trade.pair, rate) / trade.leverage,
+        )
+        if following.done:
+            self._plans[trade.pair, trade.open_date] = None
+            self._store(trade, None)
+        return (following.stake, "slice") if following.stake else None
+
+    def _plan_of(self, trade: LocalTrade) -> Plan | None:
+        key = trade.pair, trade.open_date
+        if key not in self._plans:
+            planned = self._asked.pop(trade.pair, None)
+            if planned is not None:
+                self._store(trade, planned)
+            elif self._kept and isinstance(trade, Trade):
+                stored = trade.get_custom_data(PLAN_KEY)
+                planned = Plan(*stored) if stored else None
+            self._plans[key] = planned
+        return self._plans[key]
+
+    def _store(self, trade: LocalTrade, planned: Plan | None) -> None:
+        if self._kept:
+            trade.set_custom_data(PLAN_KEY, list(planned) if planned else [])

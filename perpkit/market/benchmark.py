@@ -1,0 +1,44 @@
+"""A pair's correlation to the benchmark, as a column of its candles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.market.asof import join_known, nanoseconds
+from perpkit.market.correlation import rolling_correlation
+
+COLUMN = "btc_correlation"
+HOUR = pd.Timedelta("1h")
+# A correlation over a hundred hours hardly changes within two.
+USABLE = 2 * HOUR
+
+
+def with_benchmark_correlation(
+    candles: pd.DataFrame, timeframe: pd.Timedelta, benchmark: pd.DataFrame
+) -> pd.DataFrame:
+    """A copy of the candles with `btc_correlation`, from hourly log returns whatever the timeframe.
+
+    :param candles: `date` (open time, UTC), `close`; timeframe at most an hour, or it is NaN
+    :param benchmark: 1h candles of the benchmark; empty when there are none, which gives NaN
+    :return: `COLUMN` of a row is known at its close
+    """
+    close_at = pd.DatetimeIndex(candles["date"]) + timeframe
+    on_the_hour = nanoseconds(close_at) % HOUR.value == 0
+    hours = close_at[on_the_hour]
+    if not len(hours) or benchmark.empty or timeframe > HOUR:
+        return candles.assign(**{COLUMN: np.nan})
+    grid = pd.date_range(hours[0], hours[-1], freq=HOUR)
+    own = _returns(pd.Series(candles["close"].to_numpy()[on_the_hour], hours), grid)
+    other_close = pd.DatetimeIndex(benchmark["date"]) + HOUR
+    other = _returns(pd.Series(benchmark["close"].to_numpy(), other_close), grid)
+    readings = pd.DataFrame(
+        {"known_at": grid, "stale_at": grid + USABLE, COLUMN: rolling_correlation(own, other)}
+    )
+    return join_known(candles, timeframe, readings, [COLUMN])
+
+
+def _returns(closes: pd.Series, grid: pd.DatetimeIndex) -> NDArray[np.float64]:
+    prices = closes.reindex(grid).to_numpy(dtype=np.float64)
+    return np.diff(np.log(prices), prepend=np.nan)

@@ -1,0 +1,80 @@
+"""Carry: what funding will cost a position until it is planned to end, against what it may earn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, isnan
+
+from perpkit.checks import check_range
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class CarryRule:
+    """Parameters.
+
+    :param planned_hours: that a position is expected to be held
+    :param edge: expected profit of a trade over that time, as a fraction of the price, before
+        funding; it is used up evenly as the time passes
+    :param max_share: of the edge that is left, which funding may cost
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    planned_hours: float = 48.0
+    edge: float = 0.01
+    max_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("planned_hours", self.planned_hours, 1, 10_000)
+        check_range("edge", self.edge, 0.0001, 1)
+        check_range("max_share", self.max_share, 0.01, 10)
+
+
+def settlements(now: float, hours: float, interval_hours: float) -> int:
+    """How often funding is settled after `now` and within `hours`.
+
+    :param now: seconds since 1970 UTC; settlements fall on multiples of the interval of the day
+    """
+    interval = interval_hours * HOUR
+    first = ceil((now + 1) / interval) * interval
+    return max(0, int((now + hours * HOUR - first) // interval) + 1)
+
+
+def carry_cost(
+    rate: float, interval_hours: float, is_short: bool, now: float, hours: float
+) -> float:
+    """Funding that a position will pay within `hours`, as a fraction of its value; negative if it
+    is paid. The newest settled rate is the best simple forecast of the next: it is persistent.
+
+    :param rate: of one settlement, positive when longs pay
+    """
+    return (-rate if is_short else rate) * settlements(now, hours, interval_hours)
+
+
+def too_dear(
+    rule: CarryRule,
+    rate: float,
+    interval_hours: float,
+    is_short: bool,
+    now: float,
+    held_hours: float,
+) -> str | None:
+    """Why the carry is too dear, for people; None where it is not, or where no rate is known.
+
+    Just before a settlement the whole payment counts, just after it none of it.
+
+    :param held_hours: since the entry; 0 for an entry that is only considered
+    """
+    if isnan(rate) or not interval_hours > 0:
+        return None
+    # A trade older than planned is asked about the next settlement only.
+    hours = max(rule.planned_hours - held_hours, interval_hours)
+    left = rule.edge * hours / rule.planned_hours
+    cost = carry_cost(rate, interval_hours, is_short, now, hours)
+    if cost <= rule.max_share * min(left, rule.edge):
+        return None
+    return (
+        f"funding would cost {cost:.2%} in the next {hours:.0f} h, "
+        f"more than {rule.max_share:.0%} of an edge of {left:.2%}"
+    )
