@@ -231,7 +231,8 @@ class Entries:
         row = columns.row(now)
         return too_dear(
             self._settings.carry,
-            columns.value("funding_rate", row),
+            columns.value("funding_rate_8h", row),
+            columns.value("funding_mean_8h", row),
             columns.value("funding_interval_hours", row),
             is_short,
             now.timestamp(),

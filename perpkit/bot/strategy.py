@@ -49,7 +49,8 @@ LOOKED_UP = (
     "range_24h",
     "vol_1h",
     "btc_correlation",
-    "funding_rate",
+    "funding_rate_8h",
+    "funding_mean_8h",
     "funding_interval_hours",
 )
 HOUR = 3600

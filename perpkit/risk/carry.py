@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil, isnan
 
 from perpkit.checks import check_range
+from perpkit.market.funding import predicted_cost
 
 HOUR = 3600
 
@@ -42,19 +43,29 @@ def settlements(now: float, hours: float, interval_hours: float) -> int:
 
 
 def carry_cost(
-    rate: float, interval_hours: float, is_short: bool, now: float, hours: float
+    rate_8h: float,
+    mean_8h: float,
+    interval_hours: float,
+    is_short: bool,
+    now: float,
+    hours: float,
 ) -> float:
-    """Funding that a position will pay within `hours`, as a fraction of its value; negative if it
-    is paid. The newest settled rate is the best simple forecast of the next: it is persistent.
+    """Funding that a position is predicted to pay within `hours`, as a fraction of its value;
+    negative if it is paid. Just before a settlement all of it counts, just after it none.
 
-    :param rate: of one settlement, positive when longs pay
+    :param rate_8h: the newest settled rate, per 8 h, positive when longs pay
+    :param mean_8h: to which rates return; NaN where unknown: then the newest stays
     """
-    return (-rate if is_short else rate) * settlements(now, hours, interval_hours)
+    ahead = settlements(now, hours, interval_hours) * interval_hours
+    mean = rate_8h if isnan(mean_8h) else mean_8h
+    cost = predicted_cost(rate_8h, mean, ahead)
+    return -cost if is_short else cost
 
 
 def too_dear(
     rule: CarryRule,
-    rate: float,
+    rate_8h: float,
+    mean_8h: float,
     interval_hours: float,
     is_short: bool,
     now: float,
@@ -62,19 +73,17 @@ def too_dear(
 ) -> str | None:
     """Why the carry is too dear, for people; None where it is not, or where no rate is known.
 
-    Just before a settlement the whole payment counts, just after it none of it.
-
     :param held_hours: since the entry; 0 for an entry that is only considered
     """
-    if isnan(rate) or not interval_hours > 0:
+    if isnan(rate_8h) or not interval_hours > 0:
         return None
     # A trade older than planned is asked about the next settlement only.
     hours = max(rule.planned_hours - held_hours, interval_hours)
-    left = rule.edge * hours / rule.planned_hours
-    cost = carry_cost(rate, interval_hours, is_short, now, hours)
-    if cost <= rule.max_share * min(left, rule.edge):
+    left = rule.edge * min(1.0, hours / rule.planned_hours)
+    cost = carry_cost(rate_8h, mean_8h, interval_hours, is_short, now, hours)
+    if cost <= rule.max_share * left:
         return None
     return (
-        f"funding would cost {cost:.2%} in the next {hours:.0f} h, "
+        f"funding is predicted to cost {cost:.2%} in the next {hours:.0f} h, "
         f"more than {rule.max_share:.0%} of an edge of {left:.2%}"
     )
