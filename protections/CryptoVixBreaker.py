@@ -92,7 +92,8 @@ class CryptoVixBreaker(WatchedProtection):
                 )
             ]
         implied = self._from_options(now)
-        return [line.at(now), implied.at(now)] if implied else [line.at(now)]
+        lines = [line, implied] if implied else [line]
+        return [one.at(now) for one in lines if one.restricts(now)]
 
     def _from_candles(self, sources: Sources) -> VolatilityTimeline:
         warm_up = timedelta(hours=self._limits.history_hours)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cached_property
 from math import inf, isnan
 
 import numpy as np
@@ -224,7 +225,7 @@ class VolatilityTimeline:
     def __len__(self) -> int:
         return len(self.level)
 
-    @property
+    @cached_property
     def last_close(self) -> datetime | None:
         """When the newest candle closed; how old it may be is for the caller to judge."""
         return time_of(self.first_close + len(self) - 1) if len(self) else None
@@ -232,6 +233,16 @@ class VolatilityTimeline:
     @property
     def entries_blocked(self) -> NDArray[np.bool_]:
         return self.level >= Level.STRESSED
+
+    @cached_property
+    def _restricts(self) -> list[bool]:
+        elevated = self.limits.elevated_size_factor < 1 or self.limits.leverage_cap < inf
+        return (self.level >= (Level.ELEVATED if elevated else Level.STRESSED)).tolist()
+
+    def restricts(self, now: datetime) -> bool:
+        """Whether the decision at `now` takes anything away; a fraction of the cost of `at`."""
+        row = min(hour_of(now) - self.first_close, len(self) - 1)
+        return row >= 0 and self._restricts[row]
 
     def at(self, now: datetime) -> VolatilityDecision:
         """The decision at `now` (aware), from candles closed at or before it.

@@ -238,11 +238,15 @@ def wild_candles(seed: int, rows: int = 400) -> pd.DataFrame:
     confirm=st.integers(1, 3),
     calm=st.integers(1, 5),
     floor=st.sampled_from([0.0, 0.8]),
+    size=st.sampled_from([0.5, 1.0]),
+    cap=st.sampled_from([2.0, 125.0]),
 )
 @settings(max_examples=40, deadline=None)
-def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor):
+def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size, cap):
     limits = replace(
         QUICK,
+        elevated_size_factor=size,
+        elevated_max_leverage=cap,
         estimator=estimator,
         confirm_candles=confirm,
         calm_candles=calm,
@@ -257,6 +261,7 @@ def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor):
         assert line.at(closed) == decision
         assert line.at(closed + timedelta(minutes=59)) == decision
         assert line.entries_blocked[row] == decision.entries_blocked
+        assert line.restricts(closed) == decision.restricts
         levels.add(decision.level)
     assert Level.CALM in levels
 
@@ -333,7 +338,9 @@ def test_the_release_moves_on_while_candles_are_missing():
 
 
 def test_before_the_first_candle_nothing_is_known():
-    decision = timeline(QUICK, factories.candles(400)).at(factories.START)
+    line = timeline(QUICK, factories.candles(400))
+    assert not line.restricts(factories.START)
+    decision = line.at(factories.START)
     assert decision.percentile is None
     assert not decision.entries_blocked
     assert timeline(QUICK, factories.candles(1)[:0]).last_close is None

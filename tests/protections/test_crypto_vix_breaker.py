@@ -11,7 +11,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.breakers.breaker import Trading
+from perpkit.breakers.breaker import Trading, strictest
 from perpkit.breakers.volatility import VolatilityLimits, index_timeline, timeline
 from perpkit.market.basket import HourlyIndex, basket_index
 from perpkit.market.volatility import Estimator, hour_of
@@ -52,13 +52,13 @@ def test_it_decides_as_its_timeline(default_futures_config):
     subject, feed = breaker(default_futures_config, **SHORT_MEMORY), Feed(candles)
     expected = timeline(VolatilityLimits(**SHORT_MEMORY), candles)
     times = list(candles["date"] + HOUR)
-    decisions = [subject.evaluate(feed, now)[0] for now in times]
-    assert decisions == [expected.at(now) for now in times]
+    decisions = [strictest(subject.evaluate(feed, now)) for now in times]
+    assert decisions == [strictest([expected.at(now)]) for now in times]
     assert {decision.trading for decision in decisions} == {Trading.ACTIVE, Trading.REDUCING}
 
 
 def test_it_watches_the_market_it_is_told_to(default_futures_config):
-    subject = breaker(default_futures_config, pair="ETH/USDT:USDT")
+    subject = breaker(default_futures_config, pair="ETH/USDT:USDT", **SHORT_MEMORY)
     assert subject.informative_pairs(["BTC/USDT:USDT"]) == [("ETH/USDT:USDT", "1h")]
     feed = Feed(crash())
     [decision] = subject.evaluate(feed, feed.data["date"].iloc[-1] + HOUR)
@@ -71,11 +71,11 @@ def test_it_watches_the_market_it_is_told_to(default_futures_config):
 )
 def test_candles_that_stopped_block_entries(default_futures_config, age, blocked):
     candles = factories.candles(720)
-    [decision] = breaker(default_futures_config, stressed_percentile=98).evaluate(
+    decisions = breaker(default_futures_config, stressed_percentile=98).evaluate(
         Feed(candles), candles["date"].iloc[-1] + HOUR + age
     )
-    assert ("no current candles of BTC/USDT:USDT" in decision.reason) is blocked
-    assert decision.entries_blocked is blocked
+    assert [decision.entries_blocked for decision in decisions] == [True] * blocked
+    assert all("no current candles of BTC/USDT:USDT" in d.reason for d in decisions)
 
 
 def test_without_any_candle_entries_are_blocked(default_futures_config):
@@ -137,39 +137,39 @@ def test_a_basket_is_watched_as_one(default_futures_config):
 class Options:
     """In place of `Dvol`: an index that is there, or is not."""
 
-    def __init__(self, vol: float | None) -> None:
+    def __init__(self, vol: float) -> None:
         hours = np.full(31 * 24, 0.5)
-        hours[-1] = vol or 0.5
+        hours[-1] = vol
         self._index = HourlyIndex(hour_of(factories.START), hours)
-        self.there = vol is not None
+        self.there = True
 
     def index(self, now):
         return self._index if self.there else None
 
 
-@pytest.mark.parametrize(
-    ("vol", "blocked", "reason"),
-    [(0.9, True, "BTC implied volatility 90%"), (0.4, False, "BTC implied volatility 40%")],
-)
-def test_dvol_decides_beside_the_candles(default_futures_config, vol, blocked, reason):
+@pytest.mark.parametrize("candles", [factories.candles(744, volatility=0.004), crash()])
+@pytest.mark.parametrize("vol", [0.4, 0.9])
+def test_dvol_decides_beside_the_candles(default_futures_config, candles, vol):
     """The stricter of both counts: with it, entries are blocked at least as often."""
+    now = candles["date"].iloc[-1] + HOUR
+    alone = breaker(default_futures_config, **SHORT_MEMORY).evaluate(Feed(candles), now)
     subject = breaker(default_futures_config, dvol=True, **SHORT_MEMORY)
     subject._dvol = Options(vol)
-    calm = factories.candles(744, volatility=0.004)
-    from_candles, implied = subject.evaluate(Feed(calm), calm["date"].iloc[-1] + HOUR)
-    assert from_candles.reason.startswith("BTC volatility")
-    assert implied.reason.startswith(reason)
-    assert implied.entries_blocked is blocked
+    both = subject.evaluate(Feed(candles), now)
+    assert both[: len(alone)] == alone
+    implied = [decision.reason for decision in both[len(alone) :]]
+    assert len(implied) == (vol > 0.5)
+    assert all(reason.startswith("BTC implied volatility 90%") for reason in implied)
 
 
 def test_without_dvol_the_candles_decide_alone_and_it_is_said_once(default_futures_config, caplog):
     subject = breaker(default_futures_config, dvol=True, **SHORT_MEMORY)
-    subject._dvol = options = Options(None)
+    subject._dvol = options = Options(0.9)
     calm = factories.candles(744, volatility=0.004)
     now = calm["date"].iloc[-1] + HOUR
     for there in (False, False, True, True, False):
         options.there = there
-        assert len(subject.evaluate(Feed(calm), now)) == 1 + there
+        assert len(subject.evaluate(Feed(calm), now)) == there
     said = [record.getMessage() for record in caplog.records if "DVOL" in record.getMessage()]
     assert said == [
         "CryptoVixBreaker: no current DVOL, candles decide alone.",
@@ -182,7 +182,8 @@ def test_a_backtest_asks_nobody_for_dvol(default_futures_config, caplog):
     config = {**default_futures_config, "runmode": RunMode.BACKTEST}
     subject = breaker(config, dvol=True, **SHORT_MEMORY)
     calm = factories.candles(744, volatility=0.004)
-    assert len(subject.evaluate(Feed(calm), calm["date"].iloc[-1] + HOUR)) == 1
+    assert subject.evaluate(Feed(calm), calm["date"].iloc[-1] + HOUR) == []
+    assert subject._dvol is None
     assert "no DVOL in backtests" in caplog.text
 
 
