@@ -118,7 +118,11 @@ class PerpStrategy(IStrategy):
                 "stressed_percentile": self.vix_stressed.value,
                 "stressed_release_percentile": self.vix_stressed.value - 2,
                 "calm_candles": self.vix_calm_hours.value,
-            }
+            },
+            {"method": "DrawdownBreaker"},
+            {"method": "FlashCrashBreaker"},
+            {"method": "FundingBreaker"},
+            {"method": "VenueHealthBreaker"},
         ]
 
     def bot_start(self, **kwargs: Any) -> None:

@@ -1,0 +1,23 @@
+"""Stock `freqtrade` without a network: the markets are made up, the candles are what is stored.
+
+Used by the other benchmarks as `python -m benchmarks.offline backtesting ...`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from freqtrade.exchange import Exchange
+from freqtrade.main import main
+
+from tests import factories
+
+
+def _made_up_markets(exchange: Exchange, *_: object, **__: object) -> None:
+    exchange._api_async.set_markets(factories.markets())
+
+
+if __name__ == "__main__":
+    Exchange._load_async_markets = _made_up_markets
+    Exchange.check_time_offset = lambda _: None
+    main(sys.argv[1:])
