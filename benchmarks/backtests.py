@@ -68,8 +68,7 @@ def backtest(
         results = list((userdir / "backtest_results").glob("*.zip"))
         if not results:
             said = done.stdout[-2000:] + done.stderr[-2000:]
-            raise RuntimeError(f"no result of {strategy}:
-{said}")
+            raise RuntimeError(f"no result of {strategy}:\n{said}")
         return load_export(results[0])
 
 
