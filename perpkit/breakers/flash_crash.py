@@ -1,0 +1,403 @@
+"""Flash crash: brake after a fall or rise too large for the time it took.
+
+Judged on closed candles, pair by pair and, from the pairs, for the whole market. What is watched is
+an absolute size: a relative brake is the crypto-VIX. Figures behind the defaults:
+docs/flash_crash.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from math import ceil, isnan
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Side, Trading
+from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.checks import check_range
+
+Floats = NDArray[np.float64]
+
+# A candle as the latch sees it: it trips, holds, or counts as calm.
+CRASHING, UNSETTLED, CALM = 1.0, 0.5, 0.0
+
+
+class Blocks(StrEnum):
+    """Which entries a move blocks."""
+
+    BOTH = "both"
+    AGAINST = "against"  # those that bet on its return: longs after a fall, shorts after a rise
+
+
+class Window(NamedTuple):
+    """:param move: fall or rise within `minutes` that trips, as a fraction of where it began"""
+
+    minutes: int
+    move: float
+
+
+@dataclass(frozen=True)
+class FlashCrashLimits:
+    """Parameters. A time that is no multiple of the candle is rounded up to whole candles.
+
+    :param windows: pairs of minutes and move, the longer window with the larger move
+    :param cool_down_minutes: after the last trip; calm counts from its end
+    :param calm_minutes: the range, high over low, of so many minutes tells whether it is calm
+    :param calm_range: below this range (fraction) a candle counts as calm
+    :param calm_candles: candles in a row that must be calm
+    :param market_share: share of the traded pairs that must be blocked to block all
+    :param market_min_pairs: but at least so many
+    :param timeframe_minutes: length of a candle
+    :param pair: the pair that decisions are about
+    :raises ValueError: naming the parameter, its value and the allowed range
+    """
+
+    windows: tuple[Window, ...] = (Window(60, 0.08), Window(240, 0.12))
+    cool_down_minutes: int = 120
+    calm_minutes: int = 60
+    calm_range: float = 0.04
+    calm_candles: int = 1
+    blocks: Blocks = Blocks.BOTH
+    market_share: float = 0.5
+    market_min_pairs: int = 2
+    timeframe_minutes: int = 60
+    pair: str = ALL_PAIRS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", _checked_windows(self.windows))
+        if self.blocks not in list(Blocks):
+            raise ValueError(f"blocks must be one of {', '.join(Blocks)}, got {self.blocks!r}")
+        object.__setattr__(self, "blocks", Blocks(self.blocks))
+        check_range("cool_down_minutes", self.cool_down_minutes, 0, 10_080, whole=True)
+        check_range("calm_minutes", self.calm_minutes, 1, 10_080, whole=True)
+        check_range("calm_range", self.calm_range, 0.0001, self.windows[0].move)
+        check_range("calm_candles", self.calm_candles, 1, 1_000, whole=True)
+        check_range("market_share", self.market_share, 0, 1)
+        check_range("market_min_pairs", self.market_min_pairs, 1, 1_000, whole=True)
+        check_range("timeframe_minutes", self.timeframe_minutes, 1, 10_080, whole=True)
+
+    @property
+    def candle(self) -> timedelta:
+        return timedelta(minutes=self.timeframe_minutes)
+
+    @property
+    def cool_down(self) -> timedelta:
+        return self.candle * self.candles_in(self.cool_down_minutes)
+
+    @property
+    def hysteresis(self) -> Hysteresis:
+        return Hysteresis(CRASHING, UNSETTLED, calm=self.calm_candles)
+
+    @property
+    def history_minutes(self) -> int:
+        """What the decision depends on: a trip, and a week in which the market did not calm."""
+        return self.windows[-1].minutes + self.cool_down_minutes + 7 * 24 * 60
+
+    def candles_in(self, minutes: int) -> int:
+        return ceil(minutes / self.timeframe_minutes)
+
+
+def _checked_windows(given: object) -> tuple[Window, ...]:
+    wanted = "windows must be pairs of minutes and move, such as [[60, 0.1], [240, 0.15]]"
+    try:
+        windows = tuple(Window(*window) for window in given)  # type: ignore[attr-defined]
+    except TypeError:
+        windows = ()
+    if not windows:
+        raise ValueError(f"{wanted}, got {given!r}")
+    for minutes, move in windows:
+        check_range("minutes of windows", minutes, 1, 10_080, whole=True)
+        check_range("move of windows", move, 0.001, 10)
+    for shorter, longer in pairwise(windows):
+        if not (shorter.minutes < longer.minutes and shorter.move < longer.move):
+            raise ValueError(f"{wanted}, each longer and larger than the one before, got {given!r}")
+    return windows
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One closed candle. NaN means that the candle is missing.
+
+    :param falls: largest fall that ended in it, for each window; `rises` likewise
+    :param range: high over low of the calm window, less one
+    """
+
+    closed_at: datetime
+    falls: tuple[float, ...]
+    rises: tuple[float, ...]
+    range: float
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Falls, or rises: what is remembered of them.
+
+    :param tripped_at: close of the last candle that tripped
+    :param move: the move of then, within `minutes`, with `limit` as its limit
+    """
+
+    latch: Latch = OFF
+    tripped_at: datetime | None = None
+    move: float = 0.0
+    minutes: int = 0
+    limit: float = 0.0
+
+
+STILL = Direction()
+
+
+@dataclass(frozen=True)
+class FlashCrashState:
+    closed_at: datetime | None = None
+    fall: Direction = STILL
+    rise: Direction = STILL
+
+
+def step(
+    limits: FlashCrashLimits, state: FlashCrashState, observation: Observation
+) -> tuple[FlashCrashState, Decision]:
+    """Fold in one closed candle; one that is not newer than the last changes nothing."""
+    if state.closed_at is None or observation.closed_at > state.closed_at:
+        state = FlashCrashState(
+            observation.closed_at,
+            _fold(limits, state.fall, observation, observation.falls),
+            _fold(limits, state.rise, observation, observation.rises),
+        )
+    assert state.closed_at is not None
+    return state, _decide(limits, state.fall, state.rise, state.closed_at)
+
+
+def _fold(
+    limits: FlashCrashLimits, was: Direction, seen: Observation, moves: tuple[float, ...]
+) -> Direction:
+    if isnan(seen.range):
+        return was
+    severities = _severities(limits, moves)
+    worst = int(np.argmax(severities))
+    if severities[worst] >= 1:
+        latch = limits.hysteresis.step(was.latch, CRASHING)
+        return Direction(latch, seen.closed_at, moves[worst], *limits.windows[worst])
+    cooling = was.tripped_at is not None and seen.closed_at - was.tripped_at < limits.cool_down
+    score = UNSETTLED if cooling or seen.range >= limits.calm_range else CALM
+    return replace(was, latch=limits.hysteresis.step(was.latch, score))
+
+
+def _severities(limits: FlashCrashLimits, moves: tuple[float, ...]) -> list[float]:
+    """Of the move in each window, in multiples of its limit."""
+    return [move / window.move for move, window in zip(moves, limits.windows, strict=True)]
+
+
+@dataclass(frozen=True)
+class FlashCrashTimeline:
+    """Every decision over a frame of candles, a row each. Of the arrays by direction, the first is
+    about falls, the second about rises.
+
+    :param moves: by direction, candle and window, NaN where the candle is missing
+    :param range: of the calm window, NaN likewise
+    :param on: by direction and candle: whether the latch holds; `below` is its count
+    :param tripped: by direction and candle: row of the last trip, -1 before the first
+    """
+
+    limits: FlashCrashLimits
+    grid: CandleGrid
+    moves: Floats
+    range: Floats
+    on: NDArray[np.bool_]
+    below: NDArray[np.int64]
+    tripped: NDArray[np.int64]
+    # As bytes, for one is looked up three times as fast.
+    blocked: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocked", self.on.any(axis=0).tobytes())
+
+    @property
+    def last_close(self) -> datetime | None:
+        """When the newest candle closed; how old it may be is for the caller to judge."""
+        return self.grid.closed_at(len(self.blocked) - 1) if self.blocked else None
+
+    def at(self, now: datetime) -> Decision:
+        """The decision at `now` (aware), from candles closed at or before it.
+
+        Past the newest candle the last state holds, and its release moves on with the clock:
+        candles that nobody saw do not count as calm.
+        """
+        slot = self.grid.row_at(now)
+        row = min(slot, len(self.blocked) - 1)
+        if row < 0 or not self.blocked[row]:
+            return UNRESTRICTED
+        fall, rise = (self._direction(direction, row) for direction in (0, 1))
+        return _decide(self.limits, fall, rise, self.grid.closed_at(slot))
+
+    def _direction(self, direction: int, row: int) -> Direction:
+        if not self.on[direction, row]:
+            return STILL
+        tripped = int(self.tripped[direction, row])
+        moves = tuple(float(move) for move in self.moves[direction, tripped])
+        latch = Latch(on=True, below=int(self.below[direction, row]))
+        worst = int(np.argmax(_severities(self.limits, moves)))
+        window = self.limits.windows[worst]
+        return Direction(latch, self.grid.closed_at(tripped), moves[worst], *window)
+
+
+def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimeline:
+    """Evaluate a frame of candles at once; equal to `step` candle by candle.
+
+    A candle without volume is a missing one: nobody traded, or somebody filled a gap.
+
+    :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
+    :raises ValueError: if the candles are not of `timeframe_minutes`
+    """
+    grid, frame = on_grid(candles, limits.timeframe_minutes)
+    frame = frame.where(frame["volume"] > 0)
+    upside_down = 1 / frame.rename(columns={"high": "low", "low": "high"})
+    counts = [limits.candles_in(window.minutes) for window in limits.windows]
+    falls = np.column_stack([_largest_fall(frame, count) for count in counts])
+    drops = np.column_stack([_largest_fall(upside_down, count) for count in counts])
+    moves = np.array([falls, drops / (1 - drops)])
+    calm = limits.candles_in(limits.calm_minutes)
+    highest = frame["high"].rolling(calm, min_periods=1).max()
+    lowest = frame["low"].rolling(calm, min_periods=1).min()
+    span = (highest / lowest - 1).where(frame["close"].notna()).to_numpy(dtype=np.float64)
+
+    rows = np.arange(len(frame))
+    trips = (moves / [window.move for window in limits.windows] >= 1).any(axis=2)
+    tripped = np.maximum.accumulate(np.where(trips, rows, -1), axis=1)
+    cool_down = limits.candles_in(limits.cool_down_minutes)
+    cooling = (tripped >= 0) & (rows - tripped < cool_down)
+    score = np.where(cooling | (span >= limits.calm_range), UNSETTLED, CALM)
+    score = np.where(np.isnan(span), np.nan, np.where(trips, CRASHING, score))
+    swept = [limits.hysteresis.sweep(of_direction) for of_direction in score]
+    on, below = (np.array(part) for part in zip(*swept, strict=True))
+    return FlashCrashTimeline(limits, grid, moves, span, on, below, tripped)
+
+
+def _largest_fall(frame: pd.DataFrame, count: int) -> pd.Series[float]:
+    """The largest fall within `count` candles that is known to have ended in each, as a fraction.
+
+    Within a candle the order of high and low is unknown, but its open came first and its close
+    last: so a fall from an earlier high or the open to the low counts, and one from the high to the
+    close. What fell from its own high to its own low in between is missed: the figure errs low.
+    """
+    start = frame["open"]
+    if count > 1:
+        earlier = frame["high"].rolling(count - 1, min_periods=1).max().shift()
+        start = start.where(~(earlier > start), earlier)
+    to_low, to_close = 1 - frame["low"] / start, 1 - frame["close"] / frame["high"]
+    return to_low.where(to_low > to_close, to_close)
+
+
+def _decide(
+    limits: FlashCrashLimits, fall: Direction, rise: Direction, closed_at: datetime
+) -> Decision:
+    held = [(word, d) for word, d in (("fell", fall), ("rose", rise)) if d.latch.on]
+    if not held:
+        return UNRESTRICTED
+    releases = [_release(limits, direction, closed_at) for _, direction in held]
+    side: Side = "*"
+    effect = "no new entries"
+    if limits.blocks is Blocks.AGAINST and len(held) == 1:
+        side = "long" if fall.latch.on else "short"
+        effect = f"no new {side}s"
+    moves = " and ".join(
+        f"{word} {direction.move:.1%} within {direction.minutes} min by "
+        f"{direction.tripped_at:%Y-%m-%d %H:%M} UTC (limit {direction.limit:.1%})"
+        for word, direction in held
+    )
+    return Decision(
+        Trading.REDUCING,
+        size_factor=0.0,
+        # Both directions block one side each: the first that ends changes what is blocked.
+        release=min(releases) if limits.blocks is Blocks.AGAINST else max(releases),
+        reason=f"{limits.pair} {moves}: {effect} until {limits.calm_minutes} min stay within "
+        f"{limits.calm_range:.1%}",
+        pair=limits.pair,
+        side=side,
+    )
+
+
+def _release(limits: FlashCrashLimits, direction: Direction, closed_at: datetime) -> datetime:
+    assert direction.tripped_at is not None
+    first_calm = max(closed_at + limits.candle, direction.tripped_at + limits.cool_down)
+    return first_calm + limits.candle * (limits.calm_candles - direction.latch.below - 1)
+
+
+def market_wide(
+    limits: FlashCrashLimits, market: Decision, pairs: Sequence[Decision]
+) -> Iterator[Decision]:
+    """What blocks every pair: the leading market, or many of the traded ones at once.
+
+    :param market: decision of the pair that leads the market
+    :param pairs: decisions of the traded pairs, the quiet ones too
+    """
+    if market.entries_blocked:
+        yield replace(market, pair=ALL_PAIRS, reason=f"market-wide, {market.reason}")
+    least = max(limits.market_min_pairs, ceil(limits.market_share * len(pairs)))
+    sides: tuple[Side, ...] = ("*",) if limits.blocks is Blocks.BOTH else ("long", "short")
+    for side in sides:
+        held = [d for d in pairs if d.entries_blocked and d.concerns(d.pair, side)]
+        if len(held) < least:
+            continue
+        # It ends when one pair fewer than needed is left.
+        releases = sorted(d.release for d in held if d.release is not None)
+        yield Decision(
+            Trading.REDUCING,
+            size_factor=0.0,
+            release=releases[len(held) - least],
+            reason=f"market-wide, {len(held)} of {len(pairs)} pairs moved beyond their limits "
+            f"(limit {least}): no new {'entries' if side == '*' else side + 's'}",
+            side=side,
+        )
+
+
+@dataclass(frozen=True)
+class CandleGrid:
+    """When the rows of a gapless frame of candles close.
+
+    :param first_close: of row 0, in seconds since 1970-01-01 00:00 UTC
+    :param seconds: length of a candle
+    """
+
+    first_close: int
+    seconds: int
+
+    def row_at(self, now: datetime) -> int:
+        """The newest candle closed at or before `now`; negative before the first.
+
+        :raises ValueError: for a naive time, which would be read in the machine's own zone
+        """
+        if now.tzinfo is None:
+            raise ValueError(f"now must carry its time zone, got {now.isoformat()}")
+        return int((now.timestamp() - self.first_close) // self.seconds)
+
+    def closed_at(self, row: int) -> datetime:
+        return datetime.fromtimestamp(self.first_close + row * self.seconds, UTC)
+
+
+def on_grid(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, pd.DataFrame]:
+    """The candles by open time, a row for each; NaN where one is missing or contradictory.
+
+    :raises ValueError: if they are not of `timeframe_minutes`
+    """
+    frame = candles.set_index("date")[["open", "high", "low", "close", "volume"]].astype(float)
+    frame = frame[~frame.index.duplicated(keep="last")].sort_index()
+    body = frame[["open", "close"]]
+    usable = (frame["low"] > 0) & (frame["high"] < np.inf) & (frame["volume"] >= 0)
+    usable &= (body.min(axis=1) >= frame["low"]) & (body.max(axis=1) <= frame["high"])
+    frame = frame.where(usable)
+    candle = pd.Timedelta(minutes=timeframe_minutes)
+    if frame.empty:
+        return CandleGrid(0, timeframe_minutes * 60), frame
+    rows = pd.date_range(frame.index[0], frame.index[-1], freq=candle)
+    steps = frame.index.to_series().diff()
+    if not frame.index.isin(rows).all() or (len(frame) > 2 and steps.median() != candle):
+        raise ValueError(f"candles must be of {timeframe_minutes} minutes")
+    first_close = int((frame.index[0] + candle).timestamp())
+    return CandleGrid(first_close, timeframe_minutes * 60), frame.reindex(rows)

@@ -1,0 +1,299 @@
+"""The market halt: hardly any volume, a book that is none, and the gap after it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perpkit.breakers.breaker import UNRESTRICTED, Trading, dump_state, load_state
+from perpkit.breakers.market_halt import (
+    HaltLimits,
+    HaltState,
+    Observation,
+    beside_the_book,
+    step,
+    timeline,
+)
+from perpkit.execution.book import Book, NoBook
+from tests import factories
+
+HOUR = timedelta(hours=1)
+NOON = factories.START + timedelta(hours=12)
+NAN = float("nan")
+LIMITS = HaltLimits(pair="XRP/USDT:USDT")
+# Volume share and gap of a candle.
+USUAL, THIN, DEAD, LEAP, UNSEEN = (1.0, 0), (0.05, 0), (0.004, 0), (2.0, -0.12), (NAN, NAN)
+hours = st.lists(st.sampled_from([USUAL, THIN, DEAD, LEAP, UNSEEN]), min_size=1, max_size=30)
+
+
+def seen(*candles, limits=LIMITS):
+    """State and decision after one candle an hour, the last one closed at noon."""
+    state = HaltState()
+    first = NOON - (len(candles) - 1) * HOUR
+    for i, (share, gap) in enumerate(candles):
+        state, decision = step(limits, state, Observation(first + i * HOUR, share, gap))
+    return state, decision
+
+
+@pytest.mark.parametrize(
+    ("candles", "hours_to_release"),
+    [
+        ([USUAL], None),
+        ([THIN], None),
+        ([UNSEEN], None),
+        ([DEAD], 1),
+        ([(0.01, 0)], 1),
+        ([(0.0101, 0)], None),
+        # A little volume is not the end of a halt; nor is a candle that nobody saw.
+        ([DEAD, THIN], 1),
+        ([DEAD, (0.1, 0)], 1),
+        ([DEAD, UNSEEN], 1),
+        ([DEAD, (0.101, 0)], None),
+        ([DEAD, THIN, USUAL, THIN], None),
+        # A gap, up or down, is followed by two quiet hours.
+        ([LEAP], 2),
+        ([(1, 0.10)], 2),
+        ([(1, 0.0999)], None),
+        ([LEAP, USUAL], 1),
+        ([LEAP, USUAL, USUAL], None),
+        ([LEAP, LEAP], 2),
+        ([LEAP, DEAD], 1),
+        ([LEAP, USUAL, DEAD], 1),
+    ],
+)
+def test_when_entries_are_blocked(candles, hours_to_release):
+    decision = seen(*candles)[1]
+    if hours_to_release is None:
+        assert decision is UNRESTRICTED
+    else:
+        assert (decision.trading, decision.size_factor) == (Trading.REDUCING, 0.0)
+        assert (decision.pair, decision.side) == ("XRP/USDT:USDT", "*")
+        assert decision.release == NOON + hours_to_release * HOUR
+
+
+@pytest.mark.parametrize(
+    ("candles", "reason"),
+    [
+        (
+            [DEAD],
+            "XRP/USDT:USDT has 0.4% of its usual volume (limit 1.0%), until it is above 10%: "
+            "no new entries",
+        ),
+        (
+            [LEAP],
+            "XRP/USDT:USDT has a gap of -12.0% by 2023-01-01 12:00 UTC (limit 10%), a quiet period "
+            "in which stops may tighten: no new entries",
+        ),
+        (
+            [LEAP, DEAD],
+            "XRP/USDT:USDT has 0.4% of its usual volume (limit 1.0%), until it is above 10% and a "
+            "gap of -12.0% by 2023-01-01 11:00 UTC (limit 10%), a quiet period in which stops may "
+            "tighten: no new entries",
+        ),
+    ],
+)
+def test_the_reason_has_the_figures_in_it(candles, reason):
+    assert seen(*candles)[1].reason == reason
+
+
+@given(hours)
+def test_the_same_candle_twice_changes_nothing(candles):
+    state, decision = seen(*candles)
+    for late in (NOON, NOON - HOUR):
+        assert step(LIMITS, state, Observation(late, *DEAD)) == (state, decision)
+
+
+@given(hours, st.data())
+def test_monotone_in_severity(candles, data):
+    """Less volume and larger gaps never open what more volume and smaller gaps keep shut."""
+    harsher = [
+        (share * data.draw(st.sampled_from([1, 0.1])), gap * data.draw(st.sampled_from([1, 2])))
+        for share, gap in candles
+    ]
+    mild, harsh = seen(*candles)[1], seen(*harsher)[1]
+    assert harsh.trading.strictness >= mild.trading.strictness
+    if mild.release is not None:
+        assert harsh.release >= mild.release
+
+
+@given(hours, st.sampled_from([1, 60, 90, 300]))
+def test_entries_never_open_before_the_announced_release(candles, quiet):
+    """Nor later, if every candle from here on is usual."""
+    limits = replace(LIMITS, quiet_minutes=quiet)
+    state, decision = seen(*candles, limits=limits)
+    now, announced = NOON, decision.release
+    while decision.entries_blocked:
+        now += HOUR
+        state, decision = step(limits, state, Observation(now, *USUAL))
+    assert announced in (None, now)
+
+
+@given(hours)
+def test_state_survives_storage(candles):
+    state, _ = seen(*candles)
+    again = load_state(HaltState, dump_state(state))
+    assert again == state
+    following = Observation(NOON + HOUR, *THIN)
+    assert step(LIMITS, again, following) == step(LIMITS, state, following)
+
+
+@cache
+def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
+    """Candles with outages of several lengths, gaps, some missing and some broken."""
+    rng = np.random.default_rng(seed)
+    candles = factories.candles(rows, seed=seed)
+    for start in rng.choice(rows - 10, 4, replace=False):
+        candles.loc[start : start + rng.integers(0, 5), "volume"] *= rng.choice([0, 0.003, 0.06])
+    for start in rng.choice(rows, 3, replace=False):
+        prices = ["open", "high", "low", "close"]
+        candles.loc[start:, prices] *= rng.choice([0.85, 1.15])
+    candles.loc[rng.choice(rows, 5, replace=False), "close"] = 0.0
+    return candles.drop(index=rng.choice(np.arange(1, rows - 1), rows // 20, replace=False))
+
+
+@given(st.integers(0, 20), st.sampled_from([1, 60, 90, 300]), st.sampled_from([1, 7]))
+@settings(max_examples=30, deadline=None)
+def test_a_timeline_equals_stepping(seed, quiet, days):
+    limits = replace(LIMITS, quiet_minutes=quiet, volume_days=days)
+    line, state = timeline(limits, wild_candles(seed)), HaltState()
+    blocked = set()
+    for row in range(len(line.gap)):
+        closed = factories.START + (row + 1) * HOUR
+        seen = Observation(closed, float(line.volume_share[row]), float(line.gap[row]))
+        state, decision = step(limits, state, seen)
+        assert line.at(closed) == decision
+        assert line.at(closed + timedelta(minutes=59, seconds=59)) == decision
+        np.testing.assert_equal(line.volume_share_at(closed), line.volume_share[row])
+        blocked.add(decision.entries_blocked)
+    assert blocked == {True, False}
+
+
+@given(st.integers(0, 20), st.integers(1, 299))
+@settings(max_examples=30, deadline=None)
+def test_future_candles_change_no_past_decision(seed, rows):
+    candles = wild_candles(seed)
+    past = timeline(LIMITS, candles[candles.index < rows])
+    shocked = candles.copy()
+    shocked.loc[shocked.index >= rows, "volume"] *= 100
+    shocked.loc[shocked.index >= rows, ["open", "high", "low", "close"]] *= 2
+    whole = timeline(LIMITS, shocked)
+    for row in range(len(past.gap)):
+        closed = factories.START + (row + 1) * HOUR
+        assert whole.at(closed) == past.at(closed)
+
+
+def outage(hours: int) -> pd.DataFrame:
+    """Ten days, then candles as Freqtrade fills them, then trades again, 15% higher."""
+    candles = factories.candles(260)
+    halted = slice(240, 239 + hours)
+    last = candles["close"].loc[239]
+    candles.loc[halted, ["open", "high", "low", "close"]] = last
+    candles.loc[halted, "volume"] = 0.0
+    after = 240 + hours
+    rise = last * 1.15 / candles["open"].loc[after]
+    candles.loc[after:, ["open", "high", "low", "close"]] *= rise
+    return candles
+
+
+@pytest.mark.parametrize("hours", [1, 3, 10])
+def test_an_outage_and_the_gap_after_it(hours):
+    line = timeline(LIMITS, outage(hours))
+    blocked = [
+        row for row in range(260) if line.at(factories.START + (row + 1) * HOUR).entries_blocked
+    ]
+    # Halted in its own hours, quiet in the first candle with trades and the next.
+    assert blocked == list(range(240, 240 + hours + 2))
+    resumed = line.at(factories.START + (241 + hours) * HOUR)
+    assert "a gap of +15.0%" in resumed.reason
+
+
+def test_a_long_outage_does_not_become_the_usual_volume():
+    candles = factories.candles(800)
+    candles.loc[400:, "volume"] = 0.0
+    assert timeline(LIMITS, candles).at(factories.START + 800 * HOUR).entries_blocked
+
+
+def test_past_the_newest_candle_a_halt_holds_and_a_quiet_period_ends():
+    halted = timeline(LIMITS, outage(3)[:242])
+    late = factories.START + 250 * HOUR
+    assert halted.at(late).release == late + HOUR
+    quiet = timeline(LIMITS, outage(1)[:242])
+    end = factories.START + 244 * HOUR
+    assert quiet.at(end - HOUR).release == end
+    assert quiet.at(end) is UNRESTRICTED
+
+
+@pytest.mark.parametrize("rows", [0, 1, 100])
+def test_without_a_halt_nothing_is_locked(rows):
+    line = timeline(LIMITS, factories.candles(100)[:rows])
+    for hour in range(-2, rows + 2):
+        assert line.at(factories.START + hour * HOUR) is UNRESTRICTED
+    assert np.isnan(line.volume_share_at(factories.START))
+
+
+def test_a_first_candle_without_volume_is_no_halt():
+    candles = factories.candles(2).assign(volume=0.0)
+    assert timeline(LIMITS, candles).at(factories.START + 2 * HOUR) is UNRESTRICTED
+
+
+def book(bid: float, ask: float) -> Book:
+    return Book(((bid, 1.0),), ((ask, 1.0),))
+
+
+@pytest.mark.parametrize(
+    ("book", "reason"),
+    [
+        (book(99, 101), None),
+        (book(97.51, 102.49), None),
+        (book(97, 103), "a spread of 6.0% (limit 5.0%)"),
+        (NoBook("no usable book: no bids"), "no usable book: no bids"),
+        (NoBook("no order book to be had"), "no order book to be had"),
+    ],
+)
+def test_what_the_book_adds_to_a_low_volume(book, reason):
+    decision = beside_the_book(LIMITS, 0.07, book, NOON)
+    if reason is None:
+        assert decision is UNRESTRICTED
+    else:
+        assert (decision.trading, decision.pair) == (Trading.REDUCING, "XRP/USDT:USDT")
+        assert decision.release == NOON
+        assert decision.reason == (
+            f"XRP/USDT:USDT has 7.0% of its usual volume (low up to 10%) and {reason}: "
+            "no new entries"
+        )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("low_volume", 1.1),
+        ("low_volume", NAN),
+        ("halted_volume", 0.11),
+        ("halted_volume", -0.01),
+        ("volume_days", 0),
+        ("max_spread", 0),
+        ("gap", 0),
+        ("gap", "wide"),
+        ("quiet_minutes", 0),
+        ("timeframe_minutes", 1.5),
+    ],
+)
+def test_a_bad_parameter_is_named(parameter, value):
+    with pytest.raises(ValueError, match=rf"^{parameter} must be .*, got "):
+        HaltLimits(**{parameter: value})
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("asset", ["BTC", "ETH", "XRP", "LTC", "ADA"])
+def test_the_one_outage_in_four_years_of_hours(real_datadir, asset):
+    stored = real_datadir / "futures" / f"{asset}_USDT_USDT-1h-futures.feather"
+    line = timeline(LIMITS, pd.read_feather(stored))
+    [row] = np.flatnonzero(np.frombuffer(line.blocked, dtype=bool))
+    assert line.grid.closed_at(int(row)) == pd.Timestamp("2021-03-02 02:00", tz="UTC")
