@@ -32,6 +32,11 @@ class BacktestClock:
         self._reached: datetime | None = None
         self._now: datetime
 
+    @property
+    def started(self) -> bool:
+        """Whether the run has its candles: a generator is asked once before, for all its pairs."""
+        return bool(self._dp._DataProvider__cached_pairs)
+
     def tick(self) -> datetime:
         """The time of the candle that starts now; to be called once at every refresh.
 

@@ -2,109 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import nan
 from typing import Literal, NamedTuple, get_args
 
-Sort = Literal["none", "asc", "desc"]
+from perpkit.checks import check_range
+from perpkit.market.band import Measure, RankedBand
+from perpkit.market.funding import predicted_cost
+
+CarrySide = Literal["either", "long", "short"]
 
 
 class Funding(NamedTuple):
-    """:param rate_8h: fraction per 8 h
-    :param rank: 0 to 1 within the pair's own recent past, NaN without enough history"""
+    """:param rate_8h: the last settled rate, fraction per 8 h
+    :param rank: 0 to 1 within the pair's own recent past, NaN without enough history
+    :param next_8h: predicted for the next settlement; `mean_8h` of the recent past
+    :param interval_hours: between settlements"""
 
     rate_8h: float
-    rank: float
+    rank: float = nan
+    next_8h: float = nan
+    mean_8h: float = nan
+    interval_hours: float = nan
 
 
-@dataclass(frozen=True)
-class FundingBand:
-    """The band and the order. A bound that is None does not bind; bounds belong to the band.
+@dataclass(frozen=True, kw_only=True)
+class FundingBand(RankedBand[Funding]):
+    """The band and the order, by the last settled rate.
 
-    :param min_funding_rate_8h: fraction per 8 h, -0.25 to 0.25; 0.0001 is 0.01%, the usual rate.
-        Negative rates are paid by shorts
-    :param max_funding_rate_8h: likewise, not below the minimum
-    :param min_percentile: of the pair's own recent past, 0 to 100
-    :param max_percentile: likewise, not below the minimum
-    :param sort: by rate: "asc", "desc", or "none", which keeps the order the pairs came in
-    :param number_assets: pairs kept, the first in that order; 0 keeps all
-    :param keep_unknown: whether pairs with unknown funding pass; they sort last
+    Rates are fractions per 8 h, -0.25 to 0.25; 0.0001 is 0.01%, the usual rate. Negative rates are
+    paid by shorts. Percentiles are of the pair's own recent past, 0 to 100.
+
+    :param min_predicted_rate_8h: of the next settlement, as `predicted_cost` predicts; and maximum
+    :param min_interval_hours: between settlements, 1 to 8; and maximum
+    :param max_carry_cost: what funding is predicted to take over a holding time, as a fraction of
+        the position, -1 to 1; negative asks for funding that pays
+    :param holding_hours: of that holding time, 1 to 720
+    :param carry_side: whose cost: of a "long", a "short", or of "either", the one that pays
     :raises ValueError: naming the parameter, its value and what is allowed
     """
+
+    MEASURES = (
+        Measure("funding_rate_8h", -0.25, 0.25, "funding per 8h", ".4%"),
+        Measure("percentile", 0, 100, "funding percentile", ".4g"),
+        Measure("predicted_rate_8h", -0.25, 0.25, "predicted funding per 8h", ".4%"),
+        Measure("interval_hours", 1, 8, "hours between settlements", "g"),
+        Measure("carry_cost", -1, 1, "carry cost", ".4%"),
+    )
 
     min_funding_rate_8h: float | None = None
     max_funding_rate_8h: float | None = None
     min_percentile: float | None = None
     max_percentile: float | None = None
-    sort: Sort = "none"
-    number_assets: int = 0
-    keep_unknown: bool = False
+    min_predicted_rate_8h: float | None = None
+    max_predicted_rate_8h: float | None = None
+    min_interval_hours: float | None = None
+    max_interval_hours: float | None = None
+    max_carry_cost: float | None = None
+    holding_hours: float = 24
+    carry_side: CarrySide = "either"
 
     def __post_init__(self) -> None:
-        for name, low, high in (("funding_rate_8h", -0.25, 0.25), ("percentile", 0, 100)):
-            bounds = [getattr(self, f"{side}_{name}") for side in ("min", "max")]
-            for side, value in zip(("min", "max"), bounds, strict=True):
-                if value is not None and not (_is_number(value) and low <= value <= high):
-                    raise ValueError(
-                        f"{side}_{name} must be a number between {low} and {high}, got {value!r}"
-                    )
-            if None not in bounds and bounds[0] > bounds[1]:
-                raise ValueError(
-                    f"min_{name} must not exceed max_{name}, got {bounds[0]} and {bounds[1]}"
-                )
-        if self.sort not in get_args(Sort):
-            raise ValueError(f"sort must be one of {', '.join(get_args(Sort))}, got {self.sort!r}")
-        if type(self.number_assets) is not int or self.number_assets < 0:
+        super().__post_init__()
+        check_range("holding_hours", self.holding_hours, 1, 720)
+        if self.carry_side not in get_args(CarrySide):
             raise ValueError(
-                f"number_assets must be a whole number from 0, got {self.number_assets!r}"
+                f"carry_side must be one of {', '.join(get_args(CarrySide))}, "
+                f"got {self.carry_side!r}"
             )
-        if not isinstance(self.keep_unknown, bool):
-            raise ValueError(f"keep_unknown must be true or false, got {self.keep_unknown!r}")
 
-    def knows(self, funding: Funding | None) -> bool:
-        """Whether this band can judge: a rank is needed only where a percentile binds."""
-        if funding is None or isnan(funding.rate_8h):
-            return False
-        ranked = self.min_percentile is not None or self.max_percentile is not None
-        return not (ranked and isnan(funding.rank))
+    def figures(self, known: Funding) -> tuple[float, ...]:
+        return (
+            known.rate_8h,
+            100 * known.rank,
+            known.next_8h,
+            known.interval_hours,
+            self._carry_cost(known),
+        )
 
-    def objection(self, funding: Funding) -> str | None:
-        """Why known funding lies outside the band, None when it lies inside."""
-        rate, percentile = funding.rate_8h, 100 * funding.rank
-        if self.min_funding_rate_8h is not None and rate < self.min_funding_rate_8h:
-            return f"funding {rate:.4%} per 8h is below {self.min_funding_rate_8h:.4%}"
-        if self.max_funding_rate_8h is not None and rate > self.max_funding_rate_8h:
-            return f"funding {rate:.4%} per 8h is above {self.max_funding_rate_8h:.4%}"
-        if self.min_percentile is not None and percentile < self.min_percentile:
-            return f"funding at percentile {percentile:.1f} is below {self.min_percentile:g}"
-        if self.max_percentile is not None and percentile > self.max_percentile:
-            return f"funding at percentile {percentile:.1f} is above {self.max_percentile:g}"
-        return None
-
-    def choose(self, pairs: Sequence[str], funding: Mapping[str, Funding | None]) -> list[str]:
-        """The pairs that pass, in order; equal rates by name.
-
-        :param funding: of every pair; None where unknown
-        """
-        inside: list[tuple[float, str]] = []
-        unknown: list[str] = []
-        passed: list[str] = []
-        for pair in pairs:
-            known = funding[pair]
-            if known is None or not self.knows(known):
-                if not self.keep_unknown:
-                    continue
-                unknown.append(pair)
-            elif self.objection(known) is None:
-                inside.append((-known.rate_8h if self.sort == "desc" else known.rate_8h, pair))
-            else:
-                continue
-            passed.append(pair)
-        if self.sort != "none":
-            passed = [pair for _, pair in sorted(inside)] + sorted(unknown)
-        return passed[: self.number_assets or None]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    def _carry_cost(self, known: Funding) -> float:
+        long = predicted_cost(known.rate_8h, known.mean_8h, self.holding_hours)
+        return {"long": long, "short": -long, "either": abs(long)}[self.carry_side]

@@ -50,10 +50,10 @@ def test_the_order_does_not_depend_on_the_order_pairs_came_in():
 @pytest.mark.parametrize(
     ("band", "pair", "reason"),
     [
-        ({"max_funding_rate_8h": 0.0003}, "BTC", "funding 0.0500% per 8h is above 0.0300%"),
-        ({"min_funding_rate_8h": 0}, "ETH", "funding -0.0300% per 8h is below 0.0000%"),
-        ({"max_percentile": 90}, "BTC", "funding at percentile 98.0 is above 90"),
-        ({"min_percentile": 5}, "ETH", "funding at percentile 2.0 is below 5"),
+        ({"max_funding_rate_8h": 0.0003}, "BTC", "funding per 8h 0.0500% is above 0.0300%"),
+        ({"min_funding_rate_8h": 0}, "ETH", "funding per 8h -0.0300% is below 0.0000%"),
+        ({"max_percentile": 90}, "BTC", "funding percentile 98 is above 90"),
+        ({"min_percentile": 5}, "ETH", "funding percentile 2 is below 5"),
         ({"min_percentile": 5}, "ADA", None),
     ],
 )
@@ -64,11 +64,11 @@ def test_the_reason_names_the_figure_and_the_bound(band, pair, reason):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"min_funding_rate_8h": 1}, "min_funding_rate_8h must be a number between -0.25 and 0.25"),
+        ({"min_funding_rate_8h": 1}, "min_funding_rate_8h must be a number from -0.25 to 0.25"),
         ({"max_funding_rate_8h": -1}, "max_funding_rate_8h .*got -1"),
         ({"max_funding_rate_8h": "0.1"}, "max_funding_rate_8h .*got '0.1'"),
         ({"max_funding_rate_8h": NAN}, "max_funding_rate_8h .*got nan"),
-        ({"min_percentile": 101}, "min_percentile must be a number between 0 and 100, got 101"),
+        ({"min_percentile": 101}, "min_percentile must be a number from 0 to 100, got 101"),
         ({"max_percentile": True}, "max_percentile .*got True"),
         (
             {"min_funding_rate_8h": 0.01, "max_funding_rate_8h": 0},
@@ -76,7 +76,7 @@ def test_the_reason_names_the_figure_and_the_bound(band, pair, reason):
         ),
         ({"min_percentile": 60, "max_percentile": 40}, "min_percentile must not exceed"),
         ({"sort": "down"}, "sort must be one of none, asc, desc, got 'down'"),
-        ({"number_assets": -1}, "number_assets must be a whole number from 0, got -1"),
+        ({"number_assets": -1}, "number_assets must be a whole number from 0 to 10000, got -1"),
         ({"number_assets": 1.5}, "number_assets .*got 1.5"),
         ({"keep_unknown": "yes"}, "keep_unknown must be true or false, got 'yes'"),
     ],

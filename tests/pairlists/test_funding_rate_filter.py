@@ -169,7 +169,7 @@ def test_a_newly_listed_pair_has_a_rate_but_no_percentile(config, futures_exchan
         ({"max_percentile": 120}, "FundingRateFilter: max_percentile must be .* got 120"),
         ({"sort": "up"}, "FundingRateFilter: sort must be one of none, asc, desc, got 'up'"),
         ({"max_percentil": 90}, "FundingRateFilter: unknown parameter 'max_percentil'.*max_perc"),
-        ({"refresh_period": 0}, "refresh_period must be 1 to 86400 seconds, got 0"),
+        ({"refresh_period": 0}, "refresh_period must be a number from 1 to 86400, got 0"),
         ({"refresh_period": "1h"}, "refresh_period .*got '1h'"),
     ],
 )

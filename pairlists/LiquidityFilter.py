@@ -1,0 +1,104 @@
+import logging
+from dataclasses import replace
+from typing import Any
+
+from freqtrade.exchange.exchange_types import Tickers
+from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+
+from perpkit.bot.pairlist_base import FuturesPairList, number
+from perpkit.bot.pairlist_requests import PairRequests
+from perpkit.execution.book import Book, NoBook, read_book
+from perpkit.execution.liquidity import LEVELS, LiquidityRule
+
+logger = logging.getLogger(__name__)
+
+
+class LiquidityFilter(FuturesPairList):
+    """Keeps pairs whose order book takes the orders that are meant to be placed.
+
+    Live only: nobody stores books, so that backtests keep all pairs. See docs/pairlists.md.
+    """
+
+    RULE = LiquidityRule
+    supports_backtesting = SupportsBacktesting.NO_ACTION
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stake = self._config.get("stake_amount")
+        if self.rule.stake is None and isinstance(stake, int | float):
+            self.rule = replace(self.rule, stake=stake)
+        self._books = PairRequests(self._exchange, self._ask, self._period, self._patience)
+
+    def short_desc(self) -> str:
+        rule = self.rule
+        return (
+            f"{self.name} - spread up to {rule.max_spread_bps:g} bps, {rule.min_depth:,.0f} within "
+            f"{rule.depth_within:.2%}, {rule.notional:,.0f} at up to {rule.max_slippage_bps:g} bps."
+        )
+
+    @staticmethod
+    def description() -> str:
+        return "Filter futures pairs by what their order book can take."
+
+    @staticmethod
+    def available_parameters() -> dict[str, PairlistParameter]:
+        rule = LiquidityRule()
+        return {
+            "max_spread_bps": number(
+                "Maximum spread", "In basis points of the middle.", rule.max_spread_bps
+            ),
+            "min_depth": number(
+                "Minimum depth", "Quote currency offered on each side.", rule.min_depth
+            ),
+            "depth_within": number(
+                "Depth within", "Of the middle, as a fraction: 0.005 is 0.5%.", rule.depth_within
+            ),
+            "notional": number(
+                "Order value", "Of a typical order, stake times leverage.", rule.notional
+            ),
+            "max_slippage_bps": number(
+                "Maximum slippage",
+                "Of that order, in basis points of the middle, half of the spread included.",
+                rule.max_slippage_bps,
+            ),
+            "stake": number(
+                "Smallest stake",
+                "Pairs whose least order needs a larger one are left out. Default: stake_amount, "
+                "where that is a number.",
+            ),
+            "leverage": number("Leverage", "Of the smallest stake.", rule.leverage),
+            "levels": number(
+                "Levels of the book",
+                f"On each side: {', '.join(map(str, LEVELS))}. More cost more request weight.",
+                rule.levels,
+            ),
+            **FuturesPairList.refresh_period_parameter(),
+        }
+
+    def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
+        if self._simulated:
+            return pairlist
+        now = self.now()
+        self.say_failed("order book", self._books.refresh(pairlist, now))
+        unknown, removed = {}, {}
+        for pair in pairlist:
+            book = self._books.latest(pair, now)
+            if book is None:
+                unknown[pair] = "the order book"
+            elif objection := self.rule.objection(book, self._least_stake(pair, book)):
+                removed[pair] = objection
+        self.say(pairlist, unknown, removed)
+        return [pair for pair in pairlist if pair not in unknown and pair not in removed]
+
+    def _least_stake(self, pair: str, book: Book) -> float | None:
+        """As Freqtrade will ask for it, with what it reserves for the stop."""
+        least: float | None = self._exchange.get_min_pair_stake_amount(
+            pair, book.mid, self._config.get("stoploss", 0.0), self.rule.leverage
+        )
+        return least
+
+    async def _ask(self, pair: str) -> Book:
+        book = read_book(await self._exchange._api_async.fetch_order_book(pair, self.rule.levels))
+        if isinstance(book, NoBook):
+            raise ValueError(book.reason)
+        return book

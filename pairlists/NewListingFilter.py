@@ -1,0 +1,97 @@
+import logging
+from datetime import datetime
+from typing import Any
+
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.exchange import market_is_active
+from freqtrade.exchange.exchange_types import Tickers
+from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.util import dt_from_ts
+
+from perpkit.bot.pairlist_base import FuturesPairList, number
+from perpkit.market.listing import ListingRule
+
+logger = logging.getLogger(__name__)
+
+
+class NewListingFilter(FuturesPairList):
+    """Leaves out pairs that were listed a short while ago, and those whose end is announced.
+
+    Both stand in the exchange's list of contracts, which Freqtrade reloads every hour. A backtest
+    knows when a pair was listed, and not when its end was announced. See docs/pairlists.md.
+    """
+
+    RULE = ListingRule
+    HINDSIGHT = "how old they became"
+    supports_backtesting = SupportsBacktesting.YES
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self._exchange.get_option("has_delisting"):
+            raise ConfigurationError(
+                f"{self.name}: exchange.name must be one that announces delistings, "
+                f"got {self._exchange.name!r}"
+            )
+        if self._simulated and not self._static:
+            logger.warning(f"{self.name}: delistings are not looked at in a backtest.")
+
+    def short_desc(self) -> str:
+        rule = self.rule
+        most = f" to {rule.max_days_listed:g}" if rule.max_days_listed else ""
+        ends = f" within {rule.delisting_days:g} days" if rule.delisting_days else ""
+        return (
+            f"{self.name} - listed for {rule.min_days_listed:g}{most} days or more, "
+            f"no delisting{ends}."
+        )
+
+    @staticmethod
+    def description() -> str:
+        return "Filter futures pairs by their time since listing, and those to be delisted."
+
+    @staticmethod
+    def available_parameters() -> dict[str, PairlistParameter]:
+        rule = ListingRule()
+        return {
+            "min_days_listed": number(
+                "Minimum days listed", "Younger pairs are left out.", rule.min_days_listed
+            ),
+            "max_days_listed": number(
+                "Maximum days listed",
+                "Older pairs are left out. 0 is no limit.",
+                rule.max_days_listed,
+            ),
+            "delisting_days": number(
+                "Days to delisting",
+                "Pairs that end within so many days are left out. 0 leaves out all whose end is "
+                "announced.",
+                rule.delisting_days,
+            ),
+            **FuturesPairList.refresh_period_parameter(),
+        }
+
+    def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
+        if self._static:
+            return pairlist
+        now = self.now()
+        unknown, removed = {}, {}
+        for pair in pairlist:
+            market = self._exchange.markets.get(pair, {})
+            created = market.get("created")
+            if not created:
+                unknown[pair] = "the listing date"
+            elif objection := self._objection(pair, market, dt_from_ts(created), now):
+                removed[pair] = objection
+        self.say(pairlist, unknown, removed)
+        return [pair for pair in pairlist if pair not in unknown and pair not in removed]
+
+    def _objection(
+        self, pair: str, market: dict[str, Any], listed: datetime, now: datetime
+    ) -> str | None:
+        if too_young_or_old := self.rule.age_objection(listed, now):
+            return too_young_or_old
+        if self._simulated:
+            return None
+        if not market_is_active(market):
+            return f"its status is {market.get('info', {}).get('status', 'unknown')}"
+        # The public check answers in dry-run and live only, and `test-pairlist` should show it too.
+        return self.rule.end_objection(self._exchange._check_delisting_futures(pair), now)

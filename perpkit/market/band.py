@@ -1,0 +1,155 @@
+"""Which pairs lie between bounds, and in what order: what the filters of pairs have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args
+
+from perpkit.checks import check_range
+
+K = TypeVar("K")
+Sort = Literal["none", "asc", "desc"]
+
+
+class Measure(NamedTuple):
+    """A figure of a pair that parameters `min_NAME` and `max_NAME` may bound.
+
+    :param low, high: what a bound may be
+    :param words, spec: how the figure is told to people
+    """
+
+    name: str
+    low: float
+    high: float
+    words: str
+    spec: str
+
+
+class _Bound(NamedTuple):
+    number: int  # of the measure
+    least: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band(Generic[K]):
+    """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band.
+
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    MEASURES: ClassVar[tuple[Measure, ...]]
+
+    def __post_init__(self) -> None:
+        for measure in self.MEASURES:
+            least, most = self._bounds(measure)
+            for side, value in (("min", least), ("max", most)):
+                if value is not None:
+                    check_range(f"{side}_{measure.name}", value, measure.low, measure.high)
+            if least is not None and most is not None and least > most:
+                raise ValueError(
+                    f"min_{measure.name} must not exceed max_{measure.name}, got {least} and {most}"
+                )
+
+    @abstractmethod
+    def figures(self, known: K) -> tuple[float, ...]:
+        """The figures of `MEASURES`, NaN where unknown."""
+
+    def knows(self, known: K | None) -> bool:
+        """Whether this band can judge: it needs the first figure, and of the others what binds."""
+        if known is None:
+            return False
+        figures = self.figures(known)
+        return not (isnan(figures[0]) or any(isnan(figures[bound.number]) for bound in self._binds))
+
+    def objection(self, known: K) -> str | None:
+        """Why what is known lies outside the band, None when it lies inside."""
+        figures = self.figures(known)
+        for number, least, most in self._binds:
+            figure = figures[number]
+            if least is not None and figure < least:
+                return self._told(number, figure, "below", least)
+            if most is not None and figure > most:
+                return self._told(number, figure, "above", most)
+        return None
+
+    def description(self) -> list[str]:
+        """What binds, for people."""
+        return [self._described(bound) for bound in self._binds]
+
+    def _bounds(self, measure: Measure) -> tuple[float | None, float | None]:
+        # Not every measure is worth bounding on both sides.
+        least: float | None = getattr(self, f"min_{measure.name}", None)
+        most: float | None = getattr(self, f"max_{measure.name}", None)
+        return least, most
+
+    @cached_property
+    def _binds(self) -> tuple[_Bound, ...]:
+        bounds = (_Bound(number, *self._bounds(m)) for number, m in enumerate(self.MEASURES))
+        return tuple(b for b in bounds if (b.least, b.most) != (None, None))
+
+    def _told(self, number: int, figure: float, where: str, bound: float) -> str:
+        measure = self.MEASURES[number]
+        return f"{measure.words} {figure:{measure.spec}} is {where} {bound:{measure.spec}}"
+
+    def _described(self, bound: _Bound) -> str:
+        words, spec = self.MEASURES[bound.number][-2:]
+        if bound.least is None:
+            return f"{words} up to {bound.most:{spec}}"
+        end = "" if bound.most is None else f" to {bound.most:{spec}}"
+        return f"{words} from {bound.least:{spec}}{end}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedBand(Band[K]):
+    """A band that also orders the pairs, by the first of its figures.
+
+    :param sort: "asc", "desc", or "none", which keeps the order the pairs came in
+    :param number_assets: pairs kept, the first in that order; 0 keeps all
+    :param keep_unknown: whether pairs of which too little is known pass; they sort last
+    """
+
+    sort: Sort = "none"
+    number_assets: int = 0
+    keep_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sort not in get_args(Sort):
+            raise ValueError(f"sort must be one of {', '.join(get_args(Sort))}, got {self.sort!r}")
+        check_range("number_assets", self.number_assets, 0, 10_000, whole=True)
+        if not isinstance(self.keep_unknown, bool):
+            raise ValueError(f"keep_unknown must be true or false, got {self.keep_unknown!r}")
+
+    def choose(self, pairs: Sequence[str], known: Mapping[str, K | None]) -> list[str]:
+        """The pairs that pass, in order; equal figures by name.
+
+        :param known: of every pair; None where nothing is
+        """
+        inside: list[tuple[float, str]] = []
+        unknown: list[str] = []
+        passed: list[str] = []
+        for pair in pairs:
+            of_pair = known[pair]
+            if of_pair is None or not self.knows(of_pair):
+                if not self.keep_unknown:
+                    continue
+                unknown.append(pair)
+            elif self.objection(of_pair) is None:
+                first = self.figures(of_pair)[0]
+                inside.append((-first if self.sort == "desc" else first, pair))
+            else:
+                continue
+            passed.append(pair)
+        if self.sort != "none":
+            passed = [pair for _, pair in sorted(inside)] + sorted(unknown)
+        return passed[: self.number_assets or None]
+
+    def description(self) -> list[str]:
+        order = [f"sorted {self.sort}"] if self.sort != "none" else []
+        first = [f"the first {self.number_assets}"] if self.number_assets else []
+        return [*super().description(), *order, *first]

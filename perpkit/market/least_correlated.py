@@ -1,0 +1,125 @@
+"""A set of pairs of which no two move alike: the greedy choice, beside what is held already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf, isinf, isnan, nan
+
+import numpy as np
+import pandas as pd
+
+from perpkit.checks import check_range
+from perpkit.market.asof import nanoseconds
+from perpkit.market.correlation import PooledCorrelation
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeastCorrelated:
+    """Starts from the pairs that are held, or else from the first; adds the pair whose greatest
+    correlation to those chosen is the least, and so on.
+
+    Correlations count without their sign: a pair that moves the other way is the same bet, the
+    other way round.
+
+    :param max_correlation: above which a pair is not added, 0 to 1
+    :param number_assets: at which it ends, held pairs counted; 0 ends with the pairs
+    :param window_hours: of hourly returns that the correlation is taken over, 24 to 400
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    max_correlation: float = 0.8
+    number_assets: int = 0
+    window_hours: int = 100
+
+    def __post_init__(self) -> None:
+        check_range("max_correlation", self.max_correlation, 0, 1)
+        check_range("number_assets", self.number_assets, 0, 10_000, whole=True)
+        check_range("window_hours", self.window_hours, 24, 400, whole=True)
+
+    def choose(
+        self, pairs: Sequence[str], held: Collection[str], correlation: PooledCorrelation
+    ) -> list[str]:
+        """The pairs that stay, in the order they came; equal correlations by that order.
+
+        Held pairs always stay. One that is held but not among the pairs counts all the same. A pair
+        whose correlation to one of those chosen is unknown is not added.
+        """
+        chosen = {pair for pair in pairs if pair in held}
+        open_pairs = [pair for pair in pairs if pair not in chosen and knows(correlation, pair)]
+        if not held:
+            chosen.update(open_pairs[:1])
+            del open_pairs[:1]
+        nearest = {
+            pair: max((_alike(correlation, pair, other) for other in held or chosen), default=0.0)
+            for pair in open_pairs
+        }
+        while nearest and not 0 < self.number_assets <= len(chosen):
+            # The first of the least, for a dict keeps the order.
+            pair = min(nearest, key=nearest.__getitem__)
+            if nearest.pop(pair) > self.max_correlation:
+                break
+            chosen.add(pair)
+            for other in nearest:
+                nearest[other] = max(nearest[other], _alike(correlation, other, pair))
+        return [pair for pair in pairs if pair in chosen]
+
+    def objection(self, pair: str, chosen: Collection[str], correlation: PooledCorrelation) -> str:
+        """Why a pair was not added to those that were chosen, or are held."""
+        like = max(sorted(chosen), key=lambda other: _alike(correlation, pair, other), default=pair)
+        alike = _alike(correlation, pair, like)
+        if isinf(alike):
+            return f"its correlation to {like} is unknown"
+        if alike > self.max_correlation:
+            return f"its correlation to {like} is {alike:.2f}, above {self.max_correlation:g}"
+        return f"{self.number_assets} pairs that move less alike are enough"
+
+
+def knows(correlation: PooledCorrelation, pair: str) -> bool:
+    """Whether there was enough of the pair to correlate it."""
+    row = correlation.values.get(pair, {})  # noqa: PD011 - no frame
+    return not isnan(row.get(pair, nan))
+
+
+def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Log returns of 1h candles, a column a pair, by the time each hour closed.
+
+    :param candles: by pair, `date` (open time, UTC, ascending) and `close`; may be empty
+    :return: every hour between the first and the last, NaN where one was not traded
+    """
+    closes = {
+        pair: pd.Series(
+            np.log(frame["close"].to_numpy(dtype=float)),
+            pd.DatetimeIndex(frame["date"]).as_unit("ns") + _HOUR,
+        )
+        for pair, frame in candles.items()
+        if len(frame)
+    }
+    table = pd.DataFrame(closes, columns=list(candles), dtype=float)
+    if table.empty:
+        return table
+    hours = pd.date_range(table.index[0], table.index[-1], freq=_HOUR)
+    return table.reindex(hours).diff()
+
+
+def known_returns(returns: pd.DataFrame, now: datetime, window: int) -> pd.DataFrame:
+    """The rows of the last `window` hours that had closed at `now`.
+
+    :param returns: of `hourly_returns`
+    """
+    if returns.empty:
+        return returns
+    last = pd.Timestamp(now).floor(_HOUR).value
+    times = nanoseconds(pd.DatetimeIndex(returns.index))
+    since = last - window * pd.Timedelta(_HOUR).value
+    first, end = np.searchsorted(times, [since, last], side="right")
+    return returns.iloc[first:end]
+
+
+def _alike(correlation: PooledCorrelation, first: str, second: str) -> float:
+    value = abs(correlation.between(first, second))
+    # Unknown blocks, as the greatest correlation would.
+    return inf if isnan(value) else value
