@@ -36,7 +36,7 @@ NO_LEVERAGE_CAP = 125.0  # as much as any exchange offers
 
 class Level(IntEnum):
     CALM = 0
-    ELEVATED = 1  # smaller or less leveraged positions, where parameters say so
+    ELEVATED = 1  # smaller positions, less leveraged ones where parameters say so
     STRESSED = 2  # no new entries
     EXTREME = 3  # no new entries; the highest alarm
 
@@ -78,7 +78,7 @@ class VolatilityLimits:
     confirm_candles: int = 1
     calm_candles: int = 2
     floor_annual: float = 0.2
-    elevated_size_factor: float = 1.0
+    elevated_size_factor: float = 0.5
     elevated_max_leverage: float = NO_LEVERAGE_CAP
     asset: str = "BTC"
 

@@ -39,7 +39,7 @@ from tests import factories
 
 HOUR = timedelta(hours=1)
 NOON = factories.START + timedelta(hours=12)
-LIMITS = VolatilityLimits(calm_candles=3, elevated_size_factor=0.5)
+LIMITS = VolatilityLimits(calm_candles=3)
 # Short windows keep the property tests quick.
 QUICK = VolatilityLimits(
     window_days=7,
@@ -51,7 +51,6 @@ QUICK = VolatilityLimits(
     extreme_percentile=97,
     extreme_release_percentile=95,
     calm_candles=3,
-    elevated_size_factor=0.5,
     elevated_max_leverage=2.0,
 )
 NAN = float("nan")
@@ -142,11 +141,12 @@ def test_leverage_is_capped_from_elevated_on(percentile, cap, expected, effect):
     assert decision.reason.endswith(f": {effect}")
 
 
-def test_as_shipped_an_elevated_level_restricts_nothing():
-    """Smaller positions cost more than they saved: docs/crypto_vix.md."""
-    _, decision = seen(85, limits=VolatilityLimits())
+@pytest.mark.parametrize(("size", "cap"), [(0.5, 125.0), (1.0, 2.0), (1.0, 125.0)])
+def test_an_elevated_level_restricts_what_its_parameters_say(size, cap):
+    limits = replace(LIMITS, elevated_size_factor=size, elevated_max_leverage=cap)
+    _, decision = seen(85, limits=limits)
     assert decision.level is Level.ELEVATED
-    assert not decision.restricts
+    assert decision.restricts is (size < 1 or cap < 125)
 
 
 def test_the_reason_names_the_market_watched():
