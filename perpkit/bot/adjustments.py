@@ -38,9 +38,9 @@ class Adjustments:
         self._columns = columns
         self._contracts = contracts
         self._kept = kept
-        # By pair until the trade exists, then by pair and opening time.
+        # By pair until the trade exists, then by its id.
         self._asked: dict[str, Plan] = {}
-        self._plans: dict[tuple[str, datetime], Plan | None] = {}
+        self._plans: dict[int, Plan | None] = {}
 
     def first_slice(
         self, pair: str, stake: float, rate: float, leverage: float, depth: float | None
@@ -95,21 +95,20 @@ class Adjustments:
             min_stake=self._contracts.least_notional(trade.pair, rate) / trade.leverage,
         )
         if following.done:
-            self._plans[trade.pair, trade.open_date] = None
+            self._plans[trade.id] = None
             self._store(trade, None)
         return (following.stake, "slice") if following.stake else None
 
     def _plan_of(self, trade: LocalTrade) -> Plan | None:
-        key = trade.pair, trade.open_date
-        if key not in self._plans:
+        if trade.id not in self._plans:
             planned = self._asked.pop(trade.pair, None)
             if planned is not None:
                 self._store(trade, planned)
             elif self._kept and isinstance(trade, Trade):
                 stored = trade.get_custom_data(PLAN_KEY)
                 planned = Plan(*stored) if stored else None
-            self._plans[key] = planned
-        return self._plans[key]
+            self._plans[trade.id] = planned
+        return self._plans[trade.id]
 
     def _store(self, trade: LocalTrade, planned: Plan | None) -> None:
         if self._kept:

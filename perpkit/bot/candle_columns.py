@@ -24,7 +24,8 @@ class CandleColumns:
     """
 
     def __init__(self, frame: pd.DataFrame, step: timedelta, columns: Sequence[str]) -> None:
-        self._closed_at = (nanoseconds(frame["date"]) / 1e9 + step.total_seconds()).tolist()
+        self.step = step.total_seconds()
+        self._closed_at: list[float] = (nanoseconds(frame["date"]) / 1e9 + self.step).tolist()
         unknown = [nan] * len(frame)
         self._values: dict[str, list[float]] = {
             name: frame[name].astype(float).tolist() if name in frame else unknown
@@ -33,11 +34,22 @@ class CandleColumns:
 
     def row(self, now: datetime) -> int:
         """Row of the candle that has closed last at `now`; -1 when there is none."""
-        return bisect_right(self._closed_at, now.timestamp()) - 1
+        return self.row_at(now.timestamp())
+
+    def row_at(self, seconds: float) -> int:
+        """The same at a time since 1970 UTC."""
+        return bisect_right(self._closed_at, seconds) - 1
 
     def age(self, row: int, now: datetime) -> float:
-        """Seconds since that candle closed."""
-        return now.timestamp() - self._closed_at[row]
+        """Seconds since that candle closed, or ever for row -1."""
+        return now.timestamp() - self.closed_at(row)
+
+    def closed_at(self, row: int) -> float:
+        """When that candle closed, in seconds since 1970 UTC; 0 for row -1.
+
+        What is to be remembered: rows shift as a running bot drops its oldest candles.
+        """
+        return self._closed_at[row] if row >= 0 else 0.0
 
     def value(self, column: str, row: int) -> float:
         """NaN for row -1."""

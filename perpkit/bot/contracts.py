@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import inf
 from typing import Any
 
@@ -17,10 +16,15 @@ class Contracts:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.tiers = cache(self._tiers)
+        self._known: dict[str, MaintenanceTiers | None] = {}
+
+    def tiers(self, pair: str) -> MaintenanceTiers | None:
+        """None where the exchange has not told them."""
+        if pair not in self._known:
+            self._known[pair] = self._tiers(pair)
+        return self._known[pair]
 
     def _tiers(self, pair: str) -> MaintenanceTiers | None:
-        """None where the exchange has not told them."""
         rows = self._exchange._leverage_tiers.get(pair)
         if not rows:
             return None

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite, nan, sqrt
+from math import floor, isfinite, nan, sqrt
 from typing import Any
 
 from freqtrade.persistence import LocalTrade, Trade
@@ -19,6 +19,7 @@ from perpkit.bot.account import Account
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.parameters import Settings
+from perpkit.bot.stop_keeper import position_of
 from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.breakers.breaker import Decision
 from perpkit.market.correlation import BenchmarkCorrelation
@@ -94,7 +95,8 @@ class Entries:
         range_24h = columns.at("range_24h", entry.now) if columns else nan
         if not settings.use.liquidation:
             allowed = min(maximum, decision.max_leverage)
-            return volatility_leverage(settings.leverage, range_24h, allowed)
+            # Whole, as the exchange takes it.
+            return float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
         tiers = self._contracts.tiers(entry.pair)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
@@ -121,7 +123,7 @@ class Entries:
         :param proposed: Freqtrade's own stake
         :param most: the largest that balance and exchange allow
         """
-        refused = self._refusal_of(entry) or self._too_dear(entry)
+        refused = _blocked(decision) or self._refusal_of(entry) or self._too_dear(entry)
         if refused:
             sized = Size(0.0, None, refused)
         elif self._settings.use.sizing:
@@ -178,13 +180,16 @@ class Entries:
         return min(equity, equity * sizing.risk_per_trade * self._settings.kelly.cap / distance)
 
     def _holding(self, trade: LocalTrade, now: datetime) -> Holding:
-        columns, memory = self._columns(trade.pair), self._risks.of(trade)
+        columns = self._columns(trade.pair)
         rate = columns.at("close", now) if columns else nan
-        amount = trade.amount or trade.amount_requested or 0.0
+        amount = trade.amount + _ordered(trade)
         sign = -1.0 if trade.is_short else 1.0
-        stop = memory.stop or trade.open_rate - sign * memory.risk
-        risk = max(0.0, sign * (rate - stop)) * amount
-        return Holding(trade.pair, sign * amount * rate, risk, trade.stake_amount)
+        stop = sign * (trade.open_rate - sign * self._risks.of(trade).risk)
+        if trade.amount and trade.stop_loss:
+            stop = max(stop, sign * trade.stop_loss)
+        risk = max(0.0, sign * rate - stop) * amount
+        margin = amount * trade.open_rate / trade.leverage
+        return Holding(trade.pair, sign * amount * rate, risk, margin)
 
     def _correlation(self, entry: Candidate) -> BenchmarkCorrelation:
         def known(pair: str) -> float:
@@ -199,8 +204,9 @@ class Entries:
         if self._kelly[0] != len(closed):
             multiples = []
             for trade in sorted(closed, key=lambda t: t.close_date_utc or t.open_date_utc):
-                lost = self._risks.of(trade).risk * trade.amount
-                multiples.append((trade.close_profit_abs or 0.0) / lost if lost else nan)
+                memory = self._risks.of(trade)
+                risked = memory.risk * position_of(trade, memory).initial
+                multiples.append((trade.close_profit_abs or 0.0) / risked if risked else nan)
             rule, sizing = self._settings.kelly, self._settings.sizing
             self._kelly = len(closed), kelly_factor(rule, multiples, sizing.risk_per_trade)
         return self._kelly[1]
@@ -249,6 +255,21 @@ class Entries:
         pair, is_short, asked, reason = self._refusal
         same = (pair, is_short) == (entry.pair, entry.is_short)
         return reason if same and entry.now - asked < SAME_ENTRY else None
+
+
+def _blocked(decision: Decision) -> str | None:
+    if decision.entries_blocked or not decision.size_factor > 0:
+        return decision.reason or f"the breakers are {decision.trading}"
+    return None
+
+
+def _ordered(trade: LocalTrade) -> float:
+    """By entry orders that are open, in base currency; a trade counts their fills when they end."""
+    return sum(
+        order.safe_amount
+        for order in trade.orders
+        if order.ft_is_open and order.ft_order_side == trade.entry_side
+    )
 
 
 def open_trades() -> list[LocalTrade]:

@@ -8,9 +8,11 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast, get_type_hints
 
 from freqtrade.exceptions import ConfigurationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 T = TypeVar("T")
+# Also within lists, where a misspelt key would otherwise leave the default.
+NO_MORE = ConfigDict(extra="forbid")
 
 
 def overridden(default: T, given: object, where: str) -> T:
@@ -45,6 +47,8 @@ def overridden(default: T, given: object, where: str) -> T:
 def _typed(kind: Any, value: object, where: str) -> Any:
     try:
         # As JSON, in which names of enumerations and lists are what they look like.
-        return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+        return TypeAdapter(kind, config=NO_MORE).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        raise ConfigurationError(f'"{where}": {error.errors()[0]["msg"]}, got {value!r}') from error
+        first = error.errors()[0]
+        place = ".".join([where, *map(str, first["loc"])])
+        raise ConfigurationError(f'"{place}": {first["msg"]}, got {first["input"]!r}') from error

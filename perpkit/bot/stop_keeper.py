@@ -24,6 +24,8 @@ from perpkit.risk.stops import (
 from perpkit.risk.trailing import next_stop, out_of_time
 
 HOUR = 3600.0
+# Part of a candle after which most of its highs and lows are from before an entry.
+EARLY = 0.1
 
 
 class StopKeeper:
@@ -41,16 +43,18 @@ class StopKeeper:
         memory = self._risks.of(trade)
         columns = self._columns(trade.pair)
         row = columns.row(now) if columns else -1
-        if row == memory.row and reducing == memory.reducing and not after_fill:
+        candle = columns.closed_at(row) if columns else 0.0
+        # The amount tells of a part sold before Freqtrade does, in backtests a candle before.
+        looked_at = memory.candle == candle and memory.amount == trade.amount
+        if looked_at and memory.reducing == reducing and not after_fill:
             return None
-        stop = self._stop(trade, memory, columns, row, rate, reducing)
-        memory.row, memory.reducing = row, reducing
-        close = columns.value("close", row) if columns else rate
-        memory.overtaken = stop_reached(stop, close, trade.is_short)
-        if memory.overtaken or (stop == memory.stop and not after_fill):
+        worst = self._worst(trade, columns, row, rate)
+        stop = self._stop(trade, memory, columns, row, worst, reducing)
+        memory.candle, memory.amount, memory.reducing = candle, trade.amount, reducing
+        memory.overtaken = stop_reached(stop, worst, trade.is_short)
+        if memory.overtaken or stop == trade.stop_loss:
             return None
-        memory.stop = stop
-        return stop_ratio(stop, rate, trade.is_short, trade.leverage) or None
+        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
 
     def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
         """Why the trade is to be closed without waiting for its stop."""
@@ -60,7 +64,7 @@ class StopKeeper:
         trailing = self._settings.trailing
         if self._settings.use.trailing and trailing.time_stop_hours:
             hours = (now - trade.open_date_utc).total_seconds() / HOUR
-            gain = abs(memory.best - trade.open_rate)
+            gain = (memory.best - trade.open_rate) * (-1 if trade.is_short else 1)
             if out_of_time(trailing, hours, gain, memory.risk):
                 return "time_stop"
         return None
@@ -75,13 +79,14 @@ class StopKeeper:
         reducing: bool,
     ) -> float:
         is_short, entry = trade.is_short, trade.open_rate
-        stop = memory.stop
-        if stop is None:
-            distance = memory.risk / entry
-            # The one in the database, if Freqtrade has been restarted, may be tighter.
-            stop = _tighter(stop_price(entry, distance, is_short), trade.stop_loss, is_short)
+        # Freqtrade's is the one that stands, also after a restart. It must not be loosened, and
+        # Freqtrade would take a looser one after a fill.
+        stop = _tighter(stop_price(entry, memory.risk / entry, is_short), trade.stop_loss, is_short)
         if self._settings.use.scale_out and trade.realized_profit:
-            stop = _tighter(stop, self._rung_stop(trade, memory), is_short)
+            rung = stop_of(self._settings.scale_out, position_of(trade, memory), step_of(trade))
+            # Parts sold by hand, at a loss, are no rung: the rest would be closed at once.
+            if rung and not stop_reached(rung, rate, is_short):
+                stop = _tighter(stop, rung, is_short)
         if self._settings.use.trailing and columns is not None:
             memory.best = self._best(trade, memory, columns, row)
             stop = next_stop(
@@ -91,7 +96,7 @@ class StopKeeper:
                 risk=memory.risk,
                 stop=stop,
                 best=memory.best,
-                rate=columns.value("close", row) if row >= 0 else rate,
+                rate=rate,
                 break_even=break_even_price(
                     entry, is_short, trade.fee_open, trade.fee_close or trade.fee_open
                 ),
@@ -107,23 +112,36 @@ class StopKeeper:
     def _best(
         self, trade: LocalTrade, memory: TradeMemory, columns: CandleColumns, row: int
     ) -> float:
-        """With the candles that have closed since it was looked at last, the entry's included."""
-        first = max(memory.row, columns.row(trade.open_date_utc)) + 1
+        """With the candles that have closed since it was looked at last."""
+        opened = columns.row(trade.open_date_utc)
+        if columns.age(opened, trade.open_date_utc) > EARLY * columns.step:
+            opened += 1
+        first = max(columns.row_at(memory.candle), opened) + 1
         newest = columns.extreme(not trade.is_short, first, row)
         if trade.is_short:
             return newest if newest < memory.best else memory.best
         return newest if newest > memory.best else memory.best
 
-    def _rung_stop(self, trade: LocalTrade, memory: TradeMemory) -> float | None:
-        return stop_of(self._settings.scale_out, position_of(trade, memory), step_of(trade))
+    def _worst(
+        self, trade: LocalTrade, columns: CandleColumns | None, row: int, rate: float
+    ) -> float:
+        """The worse for the trade of two rates: the present one, and the newest candle's close.
+
+        In a backtest the present one is the best of a candle that is still to come, live it may
+        have run away from the close. A close from before the entry does not count.
+        """
+        if columns is None or row <= columns.row(trade.open_date_utc):
+            return rate
+        close = columns.value("close", row)
+        return max(close, rate) if trade.is_short else min(close, rate)
 
 
 def position_of(trade: LocalTrade, memory: TradeMemory) -> OpenPosition:
     """The trade as `perpkit.risk.scale_out` sees it."""
-    initial = (trade.max_stake_amount or trade.stake_amount) * trade.leverage / trade.open_rate
-    return OpenPosition(
-        trade.open_rate, trade.is_short, memory.risk, trade.amount, max(initial, trade.amount)
-    )
+    # Both stakes are at the average entry price as it is; `open_rate` is cut to a tick.
+    bought = (trade.max_stake_amount or trade.stake_amount) / trade.stake_amount
+    initial = trade.amount * max(bought, 1.0)
+    return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
 
 
 def step_of(trade: LocalTrade) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from freqtrade.persistence import LocalTrade, Trade
 
@@ -25,21 +24,19 @@ class TradeMemory:
     """What is known of one open trade beside what Freqtrade keeps.
 
     :param risk: R, in price
-    :param stop: the present one, price; None before the first fill
-    :param row: of the newest candle that was looked at, -1 for none
     :param best: highest rate since entry, lowest of a short
-    :param overtaken: the stop has been overtaken by the rate: to be closed
-    :param reducing: whether the breakers were REDUCING when the stop was set last
-    :param stored: R is in the database
+    :param candle: when the newest candle that was looked at closed, seconds since 1970 UTC
+    :param amount: of the position when its stop was looked at last
+    :param reducing: whether the breakers were REDUCING then
+    :param overtaken: the rate had passed where the stop should go: to be closed
     """
 
     risk: float
     best: float
-    stop: float | None = None
-    row: int = -1
-    overtaken: bool = False
+    candle: float = 0.0
+    amount: float = 0.0
     reducing: bool = False
-    stored: bool = False
+    overtaken: bool = False
 
 
 class TradeRisks:
@@ -53,19 +50,20 @@ class TradeRisks:
         self._rule = rule
         self._columns = columns
         self._kept = kept
-        self._memories: dict[tuple[str, datetime], TradeMemory] = {}
+        self._memories: dict[int, TradeMemory] = {}
 
     def of(self, trade: LocalTrade) -> TradeMemory:
-        key = trade.pair, trade.open_date
-        memory = self._memories.get(key)
-        if memory is None:
-            stored = self._stored(trade)
-            risk = stored or self._distance(trade) * trade.open_rate
-            memory = TradeMemory(risk, trade.open_rate, stored=stored is not None)
-            self._memories[key] = memory
-        if self._kept and trade.amount and not memory.stored:  # once its entry has filled
-            trade.set_custom_data(RISK_KEY, memory.risk)
-            memory.stored = True
+        memory = self._memories.get(trade.id)
+        if memory is not None:
+            return memory
+        stored = self._stored(trade)
+        risk = stored or self._distance(trade) * trade.open_rate
+        memory = TradeMemory(risk, trade.open_rate)
+        if not trade.amount:
+            return memory  # of an entry that has not filled, and whose price may change
+        self._memories[trade.id] = memory
+        if self._kept and stored is None:
+            trade.set_custom_data(RISK_KEY, risk)
         return memory
 
     def _stored(self, trade: LocalTrade) -> float | None:
