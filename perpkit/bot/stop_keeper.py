@@ -45,13 +45,13 @@ class StopKeeper:
         row = columns.row(now) if columns else -1
         candle = columns.closed_at(row) if columns else 0.0
         # The amount tells of a part sold before Freqtrade does, in backtests a candle before.
-        looked_at = memory.candle == candle and memory.amount == trade.amount
-        if looked_at and memory.reducing == reducing and not after_fill:
+        same_candle, same_amount = memory.candle == candle, memory.amount == trade.amount
+        if same_candle and same_amount and memory.reducing == reducing and not after_fill:
             return None
-        worst = self._worst(trade, columns, row, rate)
-        stop = self._stop(trade, memory, columns, row, worst, reducing)
+        seen = rate if same_candle or after_fill else self._at_close(trade, columns, row, rate)
+        stop = self._stop(trade, memory, columns, row, seen, reducing)
         memory.candle, memory.amount, memory.reducing = candle, trade.amount, reducing
-        memory.overtaken = stop_reached(stop, worst, trade.is_short)
+        memory.overtaken = stop_reached(stop, seen, trade.is_short)
         if memory.overtaken or stop == trade.stop_loss:
             return None
         return stop_ratio(stop, rate, trade.is_short, trade.leverage)
@@ -122,13 +122,13 @@ class StopKeeper:
             return newest if newest < memory.best else memory.best
         return newest if newest > memory.best else memory.best
 
-    def _worst(
+    def _at_close(
         self, trade: LocalTrade, columns: CandleColumns | None, row: int, rate: float
     ) -> float:
-        """The worse for the trade of two rates: the present one, and the newest candle's close.
+        """The rate as a candle closes: its close, or the present one if that is worse already.
 
-        In a backtest the present one is the best of a candle that is still to come, live it may
-        have run away from the close. A close from before the entry does not count.
+        In a backtest the present one is the best of the candle that is still to come. A close from
+        before the entry does not count.
         """
         if columns is None or row <= columns.row(trade.open_date_utc):
             return rate
