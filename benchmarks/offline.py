@@ -13,11 +13,16 @@ from freqtrade.main import main
 from tests import factories
 
 
+def offline() -> None:
+    """From now on, exchanges of this process ask for nothing."""
+    Exchange._load_async_markets = _made_up_markets
+    Exchange.check_time_offset = lambda _: None
+
+
 def _made_up_markets(exchange: Exchange, *_: object, **__: object) -> None:
     exchange._api_async.set_markets(factories.markets())
 
 
 if __name__ == "__main__":
-    Exchange._load_async_markets = _made_up_markets
-    Exchange.check_time_offset = lambda _: None
+    offline()
     main(sys.argv[1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 from freqtrade.exchange import timeframe_to_resample_freq
 from freqtrade.strategy import (
@@ -12,12 +14,18 @@ from freqtrade.strategy import (
 )
 
 from perpkit.bot.strategy import PerpStrategy
+from perpkit.risk.trailing import Trailing
 from perpkit.signals import rsi_sma
 from perpkit.signals.confidence import ConfidenceRule, confidence, tag
 
 
 class RsiSmaStrategy(PerpStrategy):
     """Subclasses set `timeframe`, `trend_timeframe` and their own defaults."""
+
+    # Pull-backs need room: the ladder takes profit at 1R and sets the rest to break-even, so the
+    # trail may stand far off (docs/strategies.md has what nearer ones cost).
+    settings = replace(PerpStrategy.settings, trailing=Trailing(break_even_after=0.0))
+    trail_atr = DecimalParameter(1.5, 8.0, default=5.0, decimals=1, space="sell")
 
     # Timeframe of the larger trend, a multiple of `timeframe`.
     trend_timeframe: str
