@@ -1,7 +1,7 @@
 """Gaps of Freqtrade that the soak has found, each as small as it gets; see docs/soak.md.
 
-They are for the base strategy and the operator tools to close. Until then they fail, and tell when
-they no longer do. Two more are at the end of test_live.py.
+Each is there with `Steered`, which knows nothing of Perpkit, and closed with `GuardedSteered`. Two
+more are at the end of test_live.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 STEP = timedelta(seconds=5)
 STILL = scripted_market(START, [(0, 50_000.0)])
 ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
+
+
+def gap(reason: str):
+    """:param reason: why there is a gap without Perpkit"""
+    alone = pytest.param("Steered", marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("strategy", [alone, "GuardedSteered"])
 
 
 def enter(bot, venue) -> None:
@@ -63,27 +69,27 @@ def add_fault(venue, kind, endpoint, **when) -> None:
     venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **when))
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade takes an order without an answer for no order")
-def test_an_entry_whose_answer_is_lost_is_known():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade takes an order without an answer for no order")
+def test_an_entry_whose_answer_is_lost_is_known(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
         enter(bot, venue)
         bot.run(24, STEP)
         assert differences(bot.trades(), venue) == []
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade sends the entry again, as often as it is lost")
-def test_an_entry_whose_answer_is_lost_is_not_sent_again():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade sends the entry again, as often as it is lost")
+def test_an_entry_whose_answer_is_lost_is_not_sent_again(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=3)
         bot.bot.strategy.side = "long"
         bot.run(10, STEP)
         assert len(venue.account.orders) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade takes an order without an answer for no order")
-def test_an_exit_whose_answer_is_lost_closes_the_trade():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade takes an order without an answer for no order")
+def test_an_exit_whose_answer_is_lost_closes_the_trade(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         hold(bot, venue)
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
         leave(bot, venue)
@@ -91,9 +97,9 @@ def test_an_exit_whose_answer_is_lost_closes_the_trade():
         assert not bot.trades()[0].is_open
 
 
-@pytest.mark.xfail(strict=True, reason="ccxt gives text that is not JSON for an order without id")
-def test_no_order_is_stored_without_an_id():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("ccxt gives text that is not JSON for an order without id")
+def test_no_order_is_stored_without_an_id(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         hold(bot, venue)
         add_fault(venue, FaultKind.MALFORMED, f"POST {ORDER}", times=1)
         leave(bot, venue)
@@ -101,18 +107,18 @@ def test_no_order_is_stored_without_an_id():
         assert "None" not in [order.order_id for order in bot.trades()[0].orders]
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade takes a stop without an answer for no stop")
-def test_a_stop_whose_answer_is_lost_is_not_placed_again():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade takes a stop without an answer for no stop")
+def test_a_stop_whose_answer_is_lost_is_not_placed_again(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {STOP}", times=1)
         hold(bot, venue)
         bot.run(6, STEP)
         assert len(live_stops(venue)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade tries once to cancel the stop of a closed trade")
-def test_no_stop_outlives_its_trade():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade tries once to cancel the stop of a closed trade")
+def test_no_stop_outlives_its_trade(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         hold(bot, venue)
         add_fault(venue, FaultKind.RESET, f"DELETE {STOP}", times=5)  # ccxt is asked five times
         leave(bot, venue)
@@ -121,18 +127,18 @@ def test_no_stop_outlives_its_trade():
         assert live_stops(venue) == []
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade leaves only when a stop is refused, not unheard")
-def test_a_position_whose_stop_cannot_be_placed_is_left():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade leaves only when a stop is refused, not unheard")
+def test_a_position_whose_stop_cannot_be_placed_is_left(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESET, f"POST {STOP}")
         enter(bot, venue)
         bot.run(24, STEP)
         assert venue.amount == 0
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade ends its cycle at the first read that fails")
-def test_a_read_that_fails_does_not_delay_the_stop():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade ends its cycle at the first read that fails")
+def test_a_read_that_fails_does_not_delay_the_stop(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
         add_fault(venue, FaultKind.RESET, "GET /fapi/*/positionRisk")
         fill(venue, order, order.quantity)
@@ -140,9 +146,9 @@ def test_a_read_that_fails_does_not_delay_the_stop():
         assert venue.exchange.checker.breaches == []
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade learns of a liquidation from no order of its own")
-def test_a_liquidated_position_is_closed_in_the_database():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade learns of a liquidation from no order of its own")
+def test_a_liquidated_position_is_closed_in_the_database(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         hold(bot, venue)
         now = venue.exchange.market.now()
         add_fault(venue, FaultKind.LIQUIDATION, "*", since=now, times=1)
@@ -151,9 +157,9 @@ def test_a_liquidated_position_is_closed_in_the_database():
         assert not bot.trades()[0].is_open
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade takes the plain mean of the rates of the fills")
-def test_an_order_that_fills_at_two_commissions_is_accounted_for():
-    with live_bench("Steered", STILL, START) as (bot, venue):
+@gap("Freqtrade takes the plain mean of the rates of the fills")
+def test_an_order_that_fills_at_two_commissions_is_accounted_for(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
         fill(venue, order, Decimal("0.001"))
         venue.account.maker = venue.account.taker

@@ -1,0 +1,124 @@
+"""What Freqtrade books wrongly in live mode, put right in its own database.
+
+Funding: a trade closed by its stop at the exchange is booked without the funding charged since its
+last order. Commission: an order with several fills is booked at the plain mean of their rates.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.running_bot import running_bot
+
+logger = logging.getLogger(__name__)
+
+# Trades that closed longer ago are left as they are.
+MEMORY = timedelta(days=7)
+# Until a settlement is sure to be among the exchange's incomes.
+_SETTLED = timedelta(minutes=1)
+# After a failure.
+_AGAIN = timedelta(minutes=1)
+_INCOMES = 1000  # the most that the exchange gives at once
+
+
+class Booking:
+    """Made in `bot_start` of a live bot; `step` is to be called every loop.
+
+    A stop order whose `funding_fee` is empty is one that has not been corrected: this is how the
+    next process knows.
+    """
+
+    def __init__(self, dp: DataProvider) -> None:
+        self._exchange: Any = running_bot(dp).exchange
+        self._wait_until = datetime.min.replace(tzinfo=UTC)
+        fills_of = self._exchange.get_trades_for_order
+        self._exchange.get_trades_for_order = one_fill(fills_of)
+
+    def step(self, now: datetime) -> None:
+        """Correct at most one trade. Never raises."""
+        if now < self._wait_until:
+            return
+        try:
+            trade = self._next(now)
+            if trade is not None:
+                self._correct(trade)
+        except Exception as error:
+            logger.warning(f"Funding of a trade closed by its stop is not known yet: {error}")
+            self._wait_until = now + _AGAIN
+
+    def _next(self, now: datetime) -> Trade | None:
+        naive = now.astimezone(UTC).replace(tzinfo=None)  # as the database has it
+        trade: Trade | None = Trade.get_trades(
+            [
+                Trade.is_open.is_(False),
+                Trade.close_date >= naive - MEMORY,
+                Trade.close_date <= naive - _SETTLED,
+                Trade.orders.any(
+                    (Order.ft_order_side == "stoploss")
+                    & (Order.filled > 0)
+                    & Order.funding_fee.is_(None)
+                ),
+            ]
+        ).first()
+        return trade
+
+    def _correct(self, trade: Trade) -> None:
+        fills = sorted((o for o in trade.orders if o.safe_filled), key=_filled_at)
+        first = _filled_at(fills[0])
+        charged = self._exchange._api.fetch_funding_history(
+            trade.pair, int(first.timestamp() * 1000), _INCOMES
+        )
+        before, booked = first, trade.close_profit_abs or 0.0
+        for order in fills:
+            at = _filled_at(order)
+            if order.ft_order_side == "stoploss" and order.funding_fee is None:
+                order.funding_fee = _sum(charged, before, at)
+            before = at
+        trade.recalc_trade_from_orders(is_closing=True)
+        Trade.commit()
+        change = (trade.close_profit_abs or 0.0) - booked
+        if change:
+            logger.info(
+                f"Funding of {change:+.8g} {trade.stake_currency} before the stop of {trade} "
+                "is now part of its profit."
+            )
+
+
+def _sum(charged: Sequence[dict[str, Any]], since: datetime, until: datetime) -> float:
+    start, end = since.timestamp() * 1000, until.timestamp() * 1000
+    return float(sum(fee["amount"] for fee in charged if start < fee["timestamp"] <= end))
+
+
+def _filled_at(order: Order) -> datetime:
+    return order.order_filled_utc or order.order_date_utc
+
+
+Fills = list[dict[str, Any]]
+
+
+def one_fill(fills_of: Callable[..., Fills]) -> Callable[..., Fills]:
+    """`fills_of` an order, all of them as one, whose rate of commission is then the weighted one.
+
+    Commissions in several currencies have no common rate and are left as they are.
+    """
+
+    def together(*args: Any, **kwargs: Any) -> Fills:
+        fills = fills_of(*args, **kwargs)
+        if len({(fill.get("fee") or {}).get("currency") for fill in fills}) != 1:
+            return fills
+        if any(value is None for fill in fills for value in (fill["cost"], fill["fee"]["cost"])):
+            return fills
+        amount, cost = (sum(fill[name] for fill in fills) for name in ("amount", "cost"))
+        currency, paid = fills[0]["fee"]["currency"], sum(fill["fee"]["cost"] for fill in fills)
+        fee = {"currency": currency, "cost": paid}
+        if currency == fills[0]["symbol"].split(":")[-1]:
+            fee["rate"] = paid / cost  # which Freqtrade would round to eight decimals
+        return [{**fills[-1], "amount": amount, "cost": cost, "fee": fee}]
+
+    return together

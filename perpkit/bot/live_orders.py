@@ -1,0 +1,244 @@
+"""Entries of a running bot at the exchange: checked against the book, watched while they are open,
+and their slippage kept.
+
+In dry-run and live; a backtest has no book, and fills its orders whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from math import nan
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exceptions import InvalidOrderException
+from freqtrade.persistence import Order, Trade
+from freqtrade.persistence.custom_data import _CustomData
+from sqlalchemy import select
+
+from perpkit.bot.running_bot import running_bot, stored
+from perpkit.execution.book import Book, NoBook, Side, read_book
+from perpkit.execution.entry import EntryLimits, check_entry
+from perpkit.execution.entry_price import crossing_price
+from perpkit.execution.fills import KEPT, FillSlippage, SlippageRecord, fill_slippage
+from perpkit.execution.partial_entry import Action, OpenEntry, PartialLimits, decide
+
+logger = logging.getLogger(__name__)
+
+# Deep enough for all that a size limit of 30% of the depth lets through: docs/execution.md.
+LEVELS = 500
+NEAR = 5  # levels that tell the price, at the least weight
+SLIPPAGE_KEY = "perpkit_slippage"
+# Of the order that takes the rest of a nearly filled entry.
+REST = "rest"
+# Freqtrade's process_throttle_secs where the configuration has none.
+_THROTTLE_SECONDS = 5.0
+# What a look and the orders after it may take on top of the interval between looks.
+_REQUESTS_SECONDS = 1.0
+
+
+class LiveOrders:
+    """:param entry: limits of the check before an entry
+    :param partial: limits of entries that are open
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        entry: EntryLimits,
+        partial: PartialLimits,
+    ) -> None:
+        self._dp = dp
+        self._bot: Any = running_bot(dp)
+        self._live = not config["dry_run"]
+        self._entry = entry
+        self._partial = partial
+        internals = config.get("internals", {})
+        self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
+        self._interval = self._throttle
+        self._began_at: datetime | None = None
+        self._estimates: dict[str, tuple[float, float]] = {}
+        # Open entries, by the exchange's id: last seen without a fill, and last seen at all.
+        self._empty_at: dict[str, datetime] = {}
+        self._seen_at: dict[str, datetime] = {}
+        self._rests: dict[int, float] = {}
+        self._record: SlippageRecord | None = None
+
+    def begin_cycle(self, now: datetime) -> None:
+        """To be told when a cycle begins: how far apart the looks really are."""
+        if self._began_at is not None:
+            self._interval = (now - self._began_at).total_seconds()
+        self._began_at = now
+
+    @property
+    def next_look_seconds(self) -> float:
+        """Until an order is looked at again, and could be acted on."""
+        return max(self._throttle, min(self._interval, 4 * self._throttle)) + _REQUESTS_SECONDS
+
+    def refusal(
+        self,
+        pair: str,
+        side: str,
+        amount: float,
+        now: datetime,
+        *,
+        signal_price: float,
+        vol_1h: float,
+    ) -> str | None:
+        """Why the book does not allow this entry; None where it does. Never raises.
+
+        :param side: long or short
+        """
+        try:
+            book = self._book(pair, LEVELS, now)
+            check = check_entry(
+                self._entry,
+                book,
+                Side.entering(side),
+                amount,
+                signal_price=signal_price,
+                vol_1h=vol_1h,
+            )
+        except Exception as error:  # Freqtrade takes an error in its callback for consent
+            return f"the entry could not be checked: {error}"
+        if not check.allowed:
+            return check.reason
+        if isinstance(book, Book) and check.slippage is not None:
+            self._estimates[pair] = book.mid, check.slippage.mid_bps
+        return None
+
+    def timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
+        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills."""
+        number = order.order_id
+        self._seen_at[number] = now
+        filled = order.safe_filled
+        if not filled:
+            self._empty_at[number] = now
+        bare = now - self._empty_at.get(number, order.order_date_utc)
+        decision = decide(
+            self._partial,
+            OpenEntry(
+                filled_share=filled / order.safe_amount,
+                order_price=order.safe_placement_price,
+                price=self._price(trade.pair, now),
+                waited_seconds=(now - order.order_date_utc).total_seconds(),
+                unprotected_seconds=bare.total_seconds() if filled else None,
+                next_look_seconds=self.next_look_seconds,
+            ),
+        )
+        if decision.action is Action.WAIT:
+            return False
+        crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
+        what = "the rest is taken at the market's price" if crosses else "the rest is cancelled"
+        logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
+        if crosses:
+            self._rests[trade.id] = order.safe_remaining
+        if self._live and filled and self._would_be_kept(trade, filled):
+            try:
+                self._end(*stored(trade, order))
+            except InvalidOrderException:
+                logger.info(f"Entry {number} for {trade.pair} has ended meanwhile.")
+            return False
+        return True
+
+    def rest_stake(self, trade: Trade, min_stake: float | None) -> tuple[float, str] | None:
+        """For `adjust_trade_position`: the stake of the order that takes the rest, and its tag.
+
+        Asked in the cycle that ended the order; once.
+        """
+        amount = self._rests.pop(trade.id, None)
+        if amount is None or trade.has_open_orders:
+            return None
+        stake = amount * trade.open_rate / trade.leverage
+        if min_stake is not None and stake < min_stake:
+            logger.info(f"The rest for {trade.pair} is below the least that can be ordered.")
+            return None
+        return stake, REST
+
+    def rest_price(self, pair: str, side: str, amount: float, proposed: float) -> float:
+        """For `custom_entry_price` with the tag `REST`: a limit that takes all of it at once.
+
+        :param side: long or short
+        """
+        try:
+            book = self._book(pair, LEVELS, datetime.now(UTC))
+            if isinstance(book, Book):
+                return crossing_price(book, Side.entering(side), amount) or proposed
+        except Exception as error:
+            logger.warning(f"No crossing price for {pair}: {error}")
+        return proposed
+
+    def order_filled(self, trade: Trade, order: Order) -> None:
+        """Keeps what an entry of a live bot cost against the estimate before it."""
+        for seen in (self._empty_at, self._seen_at):
+            seen.pop(order.order_id, None)
+        if order.ft_order_side != trade.entry_side or not order.safe_filled or not self._live:
+            return
+        estimate = self._estimates.pop(trade.pair, None)
+        if estimate is None:
+            return
+        mid, estimated_bps = estimate
+        side = Side.entering(trade.trade_direction)
+        fill = fill_slippage(side, mid, order.safe_price, estimated_bps)
+        record = self.slippage.add(fill)
+        trade.set_custom_data(SLIPPAGE_KEY, asdict(fill))
+        self._record = record
+        logger.info(
+            f"Entry into {trade.pair}: {fill.actual_bps:.2f} bps of slippage, "
+            f"{fill.estimated_bps:.2f} estimated. {record}."
+        )
+
+    @property
+    def slippage(self) -> SlippageRecord:
+        """Of the last hundred entries, of earlier processes too."""
+        if self._record is None:
+            newest = (
+                select(_CustomData)
+                .where(_CustomData.cd_key == SLIPPAGE_KEY)
+                .order_by(_CustomData.id.desc())
+                .limit(KEPT)
+            )
+            rows = _CustomData.session.scalars(newest).all()
+            fills = [Trade.get_trades([Trade.id == row.ft_trade_id]).first() for row in rows]
+            kept = [t.get_custom_data(SLIPPAGE_KEY) for t in fills if t is not None]
+            self._record = SlippageRecord(tuple(FillSlippage(**fill) for fill in reversed(kept)))
+        return self._record
+
+    def end_unseen(self, trade: Trade, now: datetime) -> None:
+        """End entries that could not be looked at for so long that fills may be without a stop."""
+        patience = timedelta(seconds=self._partial.max_unprotected_seconds - self.next_look_seconds)
+        for order in trade.open_orders:
+            if order.ft_order_side != trade.entry_side:
+                continue
+            if now - self._seen_at.setdefault(order.order_id, now) > patience:
+                logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
+                with self._bot._exit_lock:
+                    self._end(trade, order)
+
+    def _end(self, trade: Trade, order: Order) -> None:
+        """Cancel without regard to what is filled, and tell Freqtrade."""
+        told = self._bot.exchange.cancel_order(order.order_id, trade.pair)
+        self._bot.handle_cancel_enter(trade, told, order, "timeout")
+
+    def _would_be_kept(self, trade: Trade, filled: float) -> bool:
+        """Freqtrade does not cancel where what is filled is worth less than an order may be, with
+        a reserve for its stop; a position closes with less all the same, as a reduce-only order
+        need not be of that value."""
+        least = self._bot.exchange.get_min_pair_stake_amount(
+            trade.pair, trade.open_rate, self._bot.strategy.stoploss
+        )
+        return bool(least) and (trade.amount + filled) * trade.open_rate < least
+
+    def _price(self, pair: str, now: datetime) -> float:
+        try:
+            book = self._book(pair, NEAR, now)
+        except Exception:
+            return nan
+        return book.mid if isinstance(book, Book) else nan
+
+    def _book(self, pair: str, levels: int, now: datetime) -> Book | NoBook:
+        raw = self._dp.orderbook(pair, levels)
+        return read_book(raw, int(now.timestamp() * 1000), self._entry.max_book_age_seconds)

@@ -1,0 +1,148 @@
+"""The database and the exchange compared: what one of them has that the other does not know.
+
+Freqtrade looks for a position that is gone only when it has no stop at the exchange either, and
+never for one that it does not know.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.order_answers import OrderAnswers
+from perpkit.bot.running_bot import warn
+
+logger = logging.getLogger(__name__)
+
+# How far back the orders of a position that nobody knows are looked for.
+_LOOK_BACK = timedelta(hours=6)
+_DUST = 1e-9  # amounts that differ by less are equal
+
+
+class Reconciliation:
+    """Positions are acted on when they are odd in the same way at two looks in a row: between the
+    exchange's answer and the database, a stop may have triggered."""
+
+    def __init__(self, bot: FreqtradeBot, answers: OrderAnswers) -> None:
+        self._bot: Any = bot
+        self._exchange: Any = bot.exchange
+        self._answers = answers
+        self._odd: dict[str, float] = {}
+        self._foreign: dict[str, float] = {}
+        self.look_again = False
+
+    def refusal(self, pair: str) -> str | None:
+        """Why there is to be no entry in this pair, if there is a reason."""
+        if pair not in self._foreign:
+            return None
+        return f"the exchange holds {self._foreign[pair]:g} that the database does not know"
+
+    def orders(self) -> None:
+        """Cancel orders of this bot that its database does not know; raises what Freqtrade raises.
+
+        One request (weight 40) when there are none.
+        """
+        for order in self._answers.left_behind():
+            logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
+            cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
+            getattr(self._exchange, cancel)(order["id"], order["symbol"])
+        with self._bot._exit_lock:
+            known = {order.order_id for order in Order.get_open_orders()}
+            unknown = [stop for stop in self._answers.open_stops() if stop[1] not in known]
+        for pair, stop in unknown:
+            logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
+            self._exchange.cancel_stoploss_order(stop, pair)
+
+    def positions(self, now: datetime) -> None:
+        """Deal with positions that differ; raises what Freqtrade raises. One request (weight 5)
+        when there are none."""
+        with self._bot._exit_lock:
+            held = self._held()
+            trades = {trade.pair: trade for trade in Trade.get_open_trades()}
+            differ = dict(self._differences(held, trades))
+        before, self._odd = self._odd, differ
+        self._foreign = {pair: differ[pair] for pair in self._foreign if pair in differ}
+        self.look_again = any(before.get(pair) != more for pair, more in differ.items())
+        for pair, more in differ.items():
+            if before.get(pair) != more or pair in self._foreign:
+                continue
+            trade = trades.get(pair)
+            if trade is not None and more * _signed(trade) < 0:
+                self._find_exits(trade)
+            else:
+                self._unknown_position(pair, more, now)
+
+    def _differences(
+        self, held: dict[str, float], trades: dict[str, Trade]
+    ) -> list[tuple[str, float]]:
+        """Pairs, and how much more the exchange holds; pairs with open orders are in motion."""
+        settled = [p for p in {*held, *trades} if p not in trades or not trades[p].has_open_orders]
+        more = [(p, held.get(p, 0.0) - _signed(trades.get(p))) for p in sorted(settled)]
+        return [(pair, amount) for pair, amount in more if abs(amount) > _DUST]
+
+    def _held(self) -> dict[str, float]:
+        """Amounts at the exchange, negative for shorts."""
+        held = {}
+        for position in self._exchange.fetch_positions():
+            if contracts := position["contracts"]:
+                amount = self._exchange._contracts_to_amount(position["symbol"], contracts)
+                held[position["symbol"]] = -amount if position["side"] == "short" else amount
+        return held
+
+    def _find_exits(self, trade: Trade) -> None:
+        """Some or all of a position is gone: liquidated, or by an exit that nobody knows of."""
+        bot = self._bot
+        logger.warning(f"{trade.pair}: the exchange holds less than the database says.")
+        with bot._exit_lock:
+            trade.set_funding_fees(
+                self._exchange.get_funding_fees(
+                    trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
+                )
+            )
+            bot.wallets.update()
+            bot.handle_onexchange_order(trade)
+        if not trade.is_open:
+            warn(bot, f"{trade.pair} was closed by the exchange, or by an order without an answer.")
+
+    def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
+        """What orders of this bot have opened without an answer is closed; anything else is
+        reported once, and the pair left alone."""
+        if abs(amount) <= self._opened_unknown(pair, amount, now) + _DUST:
+            warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
+            self._exchange.create_order(
+                pair=pair,
+                ordertype="market",
+                side="sell" if amount > 0 else "buy",
+                amount=abs(amount),
+                rate=0.0,
+                leverage=1.0,
+                reduceOnly=True,
+            )
+            return
+        self._foreign[pair] = amount
+        warn(
+            self._bot,
+            f"{pair}: the exchange holds {amount:g} that the database does not know; it may have "
+            "no stop. There are no entries in this pair until it is gone.",
+        )
+
+    def _opened_unknown(self, pair: str, amount: float, now: datetime) -> float:
+        """Filled by orders of this side that are this bot's and not in its database."""
+        return sum(
+            order["filled"] or 0.0
+            for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
+            if order["side"] == ("buy" if amount > 0 else "sell")
+            and self._answers.owns(order["clientOrderId"])
+            and Order.order_by_id(order["id"], pair) is None
+        )
+
+
+def _signed(trade: Trade | None) -> float:
+    if trade is None:
+        return 0.0
+    amount: float = trade.amount
+    return -amount if trade.is_short else amount

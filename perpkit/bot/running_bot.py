@@ -1,0 +1,35 @@
+"""The bot around the strategy: Freqtrade gives a strategy no way to it but this one.
+
+Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+"""
+
+from __future__ import annotations
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.enums import RPCMessageType
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import LocalTrade, Order, Trade
+
+
+def running_bot(dp: DataProvider) -> FreqtradeBot:
+    """The bot of dry-run or live that `dp` belongs to.
+
+    :raises LookupError: where there is none, as in a backtest
+    """
+    rpc = getattr(dp, "_DataProvider__rpc", None)
+    if rpc is None:
+        raise LookupError("no bot is running")
+    return rpc._rpc._freqtrade
+
+
+def stored(trade: LocalTrade, order: Order) -> tuple[Trade, Order]:
+    """What Freqtrade works with, of the copies that a callback is given."""
+    [own] = Trade.get_trades([Trade.id == trade.id]).unique()
+    found = own.select_order_by_order_id(order.order_id)
+    assert found is not None
+    return own, found
+
+
+def warn(bot: FreqtradeBot, message: str) -> None:
+    """To the operator, at once and whatever becomes of the cycle."""
+    bot.notify_status(message, RPCMessageType.WARNING)
