@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from types import SimpleNamespace
 
@@ -19,7 +19,10 @@ from freqtrade.persistence import (
 from freqtrade.util.ft_ttlcache import FtTTLCache
 
 from perpkit.bot.account import RunningAccount, SimulatedAccount, account_for, ledger_of
+from perpkit.bot.candles import feed_for
 from tests import factories
+from tests.bench.live import live_bench
+from tests.bench.scripted_market import scripted_market
 from tests.factories import START
 
 HOUR = timedelta(hours=1)
@@ -331,6 +334,52 @@ class TestRunningBot:
         assert account.capital(START + timedelta(seconds=5)) == 800.0
         assert account.capital(START + timedelta(minutes=30)) == 800.0
         assert account.capital(START + timedelta(minutes=36)) == 20.0  # money was taken out
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_live_bot_knows_what_the_exchange_knows(side):
+    """Over an entry, a move, the exit and a settlement of funding: the same equity as there, less
+    what closing would cost, within the spread; though what is looked at is made on the way."""
+    start = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
+    points = [(0, 50_000.0), (4, 50_000.0), (8, 51_000.0), (30, 51_000.0)]
+    market = scripted_market(start, points, funding_rate=0.001)
+    step = timedelta(seconds=5)
+    with live_bench("Steered", market, start) as (bot, venue):
+        strategy = bot.bot.strategy
+
+        def look(account: RunningAccount) -> tuple[float, float]:
+            """(here, there)"""
+            venue.exchange.catch_up()
+            there = venue.exchange.engine.balance(venue.account).margin_balance
+            return account.capital(bot.now) + account.at(bot.now).profit, float(there)
+
+        def account() -> RunningAccount:
+            made = account_for(
+                bot.bot.config, feed_for(bot.bot.config, strategy.dp), strategy.dp, strategy.wallets
+            )
+            assert isinstance(made, RunningAccount)
+            return made
+
+        bot.run(1, step)
+        first = account()
+        assert look(first) == (10_000.0, 10_000.0)
+        strategy.side = side
+        bot.run_until(lambda: venue.amount, timedelta(minutes=2), step)
+        strategy.side = None
+        bot.run_until(lambda: bot.now.minute == 59, timedelta(minutes=20), step)
+        for subject in (first, account()):
+            here, there = look(subject)
+            assert abs(there - 10_000.0) > 10  # a move of 2% of 900 USDT
+            assert here == pytest.approx(there, abs=0.002 * 900)
+        bot.run_until(lambda: bot.now.minute == 5, timedelta(minutes=10), step)
+        here, there = look(first)
+        assert here == pytest.approx(there, abs=0.002 * 900)
+        strategy.leave = True
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=5), step)
+        here, there = look(first)
+        assert here == pytest.approx(there, abs=1e-3)
+        assert look(account()) == pytest.approx((there, there), abs=1e-3)
 
 
 @pytest.mark.parametrize("is_short", [False, True])

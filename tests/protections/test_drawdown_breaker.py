@@ -235,14 +235,16 @@ class TestRunningBot:
         decision = live(breaker(default_futures_config, RunMode.LIVE), sources, 1)
         assert decision.reason == "equity unknown (the capital): no new entries"
 
-    def test_a_clock_that_was_set_back_changes_nothing(self, running, default_futures_config):
-        sources, market = running
-        subject = breaker(default_futures_config, RunMode.DRY_RUN, confirm=1, open_loss=0)
-        live(subject, sources, 2)
-        market.rates[BTC] = 30_000 * 0.965
-        assert live(subject, sources, 3).entries_blocked
-        market.rates[BTC] = 30_000.0
-        assert live(subject, sources, 1).entries_blocked
+    def test_a_clock_that_was_set_back_loses_nothing(self, running, default_futures_config):
+        sources, _ = running
+        subject = breaker(default_futures_config, RunMode.DRY_RUN, streak_losses=2)
+        live(subject, sources, 3)
+        for hour in (1, 2):
+            factories.trade(
+                "ETH/USDT:USDT", False, 2000.0, 1999.0, 0.01, opened=START + hour * HOUR, held=HOUR
+            )
+        assert not live(subject, sources, 2.5).restricts
+        assert "2 losses in a row" in live(subject, sources, 3.5).reason
 
 
 @pytest.mark.parametrize(
