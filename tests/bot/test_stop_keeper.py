@@ -292,7 +292,7 @@ def test_an_entry_that_has_not_filled_is_not_remembered():
     assert case.risks.of(case.trade).best == 80
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     entries=st.lists(
         st.tuples(st.integers(1, 90_000), st.floats(0.98, 1.02)), min_size=1, max_size=4
@@ -325,7 +325,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(events, min_size=1, max_size=25),
     st.booleans(),
