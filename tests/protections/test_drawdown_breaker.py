@@ -191,6 +191,25 @@ class TestRunningBot:
         assert not self.crash(subject, sources, market, 0.061, 5).restricts
         assert self.crash(subject, sources, market, 0.11, 6).trading is Trading.HALTED
 
+    def test_after_clearing_and_a_restart_losses_of_before_make_no_streak(
+        self, running, default_futures_config
+    ):
+        sources, _ = running
+        for hour in (1, 2):
+            factories.trade(
+                "ETH/USDT:USDT", False, 2000.0, 1999.0, 0.01, opened=START + hour * HOUR, held=HOUR
+            )
+        kind = {"streak_losses": 2, "streak_hours": 99}
+        assert live(
+            breaker(default_futures_config, RunMode.DRY_RUN, **kind), sources, 5, lock=False
+        ).restricts
+        label = "DrawdownBreaker halted: "
+        lock = PairLocks.lock_pair("*", START + 9999 * HOUR, label, now=START + 3.5 * HOUR)
+        lock.active, lock.lock_end_time = False, START + 4 * HOUR
+        assert not live(
+            breaker(default_futures_config, RunMode.DRY_RUN, **kind), sources, 6
+        ).restricts
+
     def test_losses_and_the_high_water_mark_survive_the_process(
         self, running, default_futures_config
     ):
