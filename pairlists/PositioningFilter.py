@@ -67,7 +67,7 @@ class PositioningFilter(FuturesPairList):
         at = self.candle(now)
         self._load(pairlist, now)
         if not self._simulated:
-            lacking = [pair for pair in pairlist if not self.rule.knows(self._crowd(pair, at, now))]
+            lacking = [pair for pair in pairlist if self._judged(self._stored[pair], at) is None]
             self.say_failed("long/short ratio", self._asked.refresh(lacking, now))
         crowds = {pair: self._crowd(pair, at, now) for pair in pairlist}
         return self.keep(pairlist, crowds, "the long/short ratio")
@@ -86,8 +86,11 @@ class PositioningFilter(FuturesPairList):
 
     def _crowd(self, pair: str, at: datetime, now: datetime) -> Crowd | None:
         asked = self._asked.latest(pair, now)
-        crowds = crowds_at([*self._stored[pair], *([asked] if asked else [])], at)
+        return self._judged([*self._stored[pair], *([asked] if asked else [])], at)
+
+    def _judged(self, readings: list[KnownReadings], at: datetime) -> Crowd | None:
         # The first that the rule can judge by: a short history has a ratio but no percentile.
+        crowds = crowds_at(readings, at)
         return next((crowd for crowd in crowds if self.rule.knows(crowd)), None)
 
     def _ask(self, pair: str) -> Awaitable[KnownReadings]:

@@ -9,35 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import time_machine
-from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
-from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.plugins.pairlistmanager import PairListManager
-from freqtrade.resolvers import PairListResolver
 
 from perpkit.market.funding import with_funding
 from tests import factories
-from tests.conftest import REPOSITORY
+from tests.pairlists import running
+from tests.pairlists.running import BTC, DAYS, ETH, PAIRS, XRP, whitelist
 
-BTC, ETH, XRP = PAIRS = ["BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"]
 NOW = datetime(2023, 3, 1, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def config(default_futures_config):
-    return default_futures_config | {"pairlist_path": str(REPOSITORY / "pairlists")}
-
-
 def manager(config, exchange, **parameters):
-    handlers = [{"method": "StaticPairList"}, {"method": "FundingRateFilter", **parameters}]
-    config = config | {"pairlists": handlers}
-    return PairListManager(exchange, config, DataProvider(config, exchange))
-
-
-def whitelist(pairlists):
-    pairlists.refresh_pairlist()
-    return pairlists.whitelist
+    return running.manager(config, exchange, {"method": "FundingRateFilter", **parameters})
 
 
 class FundingEndpoint:
@@ -82,6 +66,17 @@ def endpoint(futures_exchange, monkeypatch):
         ({"max_funding_rate_8h": 0.0003}, [ETH, XRP]),
         ({"min_funding_rate_8h": 0.0001}, [BTC, XRP]),
         ({"min_percentile": 90}, [BTC]),
+        # Between its last rate and its mean of 0.02%: 0.0005 -> 0.000438, -0.0002 -> -0.00012.
+        ({"max_predicted_rate_8h": 0.0004}, [ETH, XRP]),
+        ({"min_predicted_rate_8h": -0.0001}, [BTC, XRP]),
+        ({"min_interval_hours": 8}, PAIRS),
+        ({"max_interval_hours": 4}, []),
+        # Over a day a long pays 0.1% in BTC and is paid 0.02% in ETH.
+        ({"max_carry_cost": 0.0005, "carry_side": "long"}, [ETH, XRP]),
+        ({"max_carry_cost": 0, "carry_side": "long"}, [ETH]),
+        ({"max_carry_cost": 0, "carry_side": "short"}, [BTC, XRP]),
+        ({"max_carry_cost": 0.0005}, [ETH, XRP]),
+        ({"max_carry_cost": 0.0005, "holding_hours": 240, "carry_side": "short"}, PAIRS),
         ({"max_percentile": 10}, [ETH]),
         ({"sort": "asc"}, [ETH, XRP, BTC]),
         ({"sort": "desc", "number_assets": 2}, [BTC, XRP]),
@@ -178,26 +173,6 @@ def test_bad_parameters_stop_the_bot_with_one_line(config, futures_exchange, par
         manager(config, futures_exchange, **parameters)
 
 
-def test_spot_is_refused(config, futures_exchange):
-    with pytest.raises(OperationalException, match="trading_mode must be futures, got 'spot'"):
-        manager(config | {"trading_mode": "spot"}, futures_exchange)
-
-
-def test_the_parameters_freq_ui_shows_are_those_that_are_accepted(config, futures_exchange):
-    cls = PairListResolver.load_pairlist(
-        "FundingRateFilter", futures_exchange, None, config, {"method": "FundingRateFilter"}, 1
-    )
-    shown = cls.available_parameters()
-    manager(config, futures_exchange, **{name: p["default"] for name, p in shown.items()})
-    with pytest.raises(OperationalException) as refused:
-        manager(config, futures_exchange, nonsense=1)
-    for name, parameter in shown.items():
-        assert name in str(refused.value)
-        assert parameter["description"]
-        assert parameter["help"]
-    assert cls.description()
-
-
 @pytest.mark.parametrize(
     ("parameters", "described"),
     [
@@ -217,59 +192,15 @@ def test_the_start_up_message(config, futures_exchange, parameters, described):
 
 # --- backtests
 
-DAYS = 60
-STRATEGY = """
-from freqtrade.strategy import IStrategy
-
-class Watcher(IStrategy):
-    timeframe = "1h"
-    stoploss = -0.2
-    startup_candle_count = 24
-
-    def bot_start(self):
-        self.seen = {}
-
-    def bot_loop_start(self, current_time, **kwargs):
-        self.seen[current_time] = self.dp.current_whitelist()
-
-    def populate_indicators(self, dataframe, metadata):
-        return dataframe
-
-    def populate_entry_trend(self, dataframe, metadata):
-        dataframe["enter_long"] = 1
-        return dataframe
-
-    def populate_exit_trend(self, dataframe, metadata):
-        return dataframe
-"""
-
-
-@pytest.fixture
-def backtest_config(offline_markets, config):
-    (config["user_data_dir"] / "strategies").mkdir()
-    (config["user_data_dir"] / "strategies" / "watcher.py").write_text(STRATEGY)
-    return config | {
-        "runmode": RunMode.BACKTEST,
-        "strategy": "Watcher",
-        "enable_dynamic_pairlist": True,
-        "timerange": "20230205-",
-        "export": "none",
-    }
-
 
 def write(config, funding):
     factories.write_market(config["datadir"], funding, rows=24 * DAYS)
 
 
 def whitelists(config, **parameters):
-    """The whitelist at every candle of a stock backtest."""
-    handlers = [{"method": "StaticPairList"}, {"method": "FundingRateFilter", **parameters}]
-    backtesting = Backtesting(config | {"pairlists": handlers})
-    candles, timerange = backtesting.load_bt_data()
-    strategy = backtesting.strategylist[0]
-    backtesting.backtest_one_strategy(strategy, candles, timerange)
-    backtesting.exchange.close()
-    return strategy.seen
+    return running.whitelists(
+        config, {"method": "StaticPairList"}, {"method": "FundingRateFilter", **parameters}
+    )
 
 
 def random_funding(every=("8h", "4h", "1h")):
