@@ -112,9 +112,18 @@ def next_exit(
 
 
 def rungs_taken(ladder: Ladder, position: OpenPosition, amount_step: float) -> int:
-    """How many rungs are behind, by what has been sold."""
+    """How many rungs are behind, by what has been sold.
+
+    Of a few steps two rungs may sell the same; then it was the nearer one, with the looser stop.
+    """
     held, sold = _lots_held(position, amount_step)
-    return sum(0 < _target(held + sold, share) <= sold for share in ladder.shares)
+    taken = before = 0
+    for number, share in enumerate(ladder.shares, start=1):
+        target = _target(held + sold, share)
+        if before < target <= sold:
+            taken = number
+        before = target
+    return taken
 
 
 def stop_of(ladder: Ladder, position: OpenPosition, amount_step: float) -> float | None:

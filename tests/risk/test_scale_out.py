@@ -95,6 +95,13 @@ def test_the_stop_that_goes_with_the_rungs(held, is_short, taken, stop):
     assert stop_of(LADDER, where, 0.01) == stop
 
 
+def test_rungs_that_would_sell_the_same_count_as_the_nearest():
+    # Of two steps, 50% and 75% are both one.
+    assert rungs_taken(LADDER, position(0.1, 0.2), 0.1) == 1
+    assert stop_of(LADDER, position(0.1, 0.2), 0.1) == 100.0
+    assert rungs_taken(LADDER, position(0.1, 0.3), 0.1) == 2
+
+
 def test_a_position_too_small_to_divide_has_no_rung_behind_it():
     assert rungs_taken(LADDER, position(0.1, 0.1), 0.1) == 0
 
