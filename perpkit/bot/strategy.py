@@ -130,6 +130,7 @@ class PerpStrategy(IStrategy):
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self.dp, self.benchmark)
         self.watch = Watch(self.config, self.dp, self.wallets)
+        self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
         self._exit_order_type = self.order_types["exit"]
         self._simulated = is_simulated(self.config)
         if self._simulated:

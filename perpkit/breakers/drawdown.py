@@ -17,6 +17,7 @@ from perpkit.breakers import loss_streak
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.loss_limits import (
+    LEAST_LOSS,
     LossLimit,
     Mark,
     Reference,
@@ -74,9 +75,10 @@ class DrawdownLimits:
     limits: tuple[LossLimit, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("hour_loss", "day_loss", "week_loss", "open_loss", "high_water_loss"):
-            check_range(name, getattr(self, name), 0, 1)
-        check_range("daily_loss", self.daily_loss, 0, 1)
+        losses = ("hour_loss", "day_loss", "week_loss", "open_loss", "high_water_loss")
+        for name in (*losses, "daily_loss"):
+            if getattr(self, name) != 0:
+                check_range(name, getattr(self, name), LEAST_LOSS, 1)
         check_range("week_block_hours", self.week_block_hours, 0.1, 8760)
         check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
         check_range("reset_hour", self.reset_hour, 0, 23, whole=True)

@@ -19,6 +19,7 @@ from perpkit.checks import check_range
 # Samples of a window are thinned to so many of its length: a week keeps one an hour.
 RESOLUTION = 168
 DAY = 24 * 3600
+LEAST_LOSS = 0.0001
 
 Sample = tuple[float, float]  # (time, profit)
 
@@ -66,7 +67,7 @@ class LossLimit:
             if (value := getattr(self, name)) not in list(kind):
                 raise ValueError(f"{name} must be one of {', '.join(kind)}, got {value!r}")
             object.__setattr__(self, name, kind(value))
-        check_range("loss", self.loss, 0.0001, 1)
+        check_range("loss", self.loss, LEAST_LOSS, 1)
         check_range("size_factor", self.size_factor, 0, 1)
         check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
         check_range("reset_hour", self.reset_hour, 0, 23, whole=True)

@@ -22,26 +22,30 @@ def scripted_market(
     turnover: float = 1e9,
     funding_rate: float = 0.0,
     instrument: Instrument = BTC,
+    hardly_traded: tuple[float, float] = (0, 0),
 ) -> History:
     """:param start: of the script; before it the price stands still for 10 hours
     :param points: (minutes after the start, price), ascending; the last price stays for a day
     :param turnover: of a day, USDT; the book holds 0.3% of it within 1% of the price, each side
+    :param hardly_traded: minutes after the start between which volume is 1% of the usual
     :param funding_rate: of every settlement, every 8 hours of the day
     """
-    first = int((start - WARM_UP).timestamp() * 1000)
+    first = int((start - WARM_UP).timestamp() * 1000) // MINUTE_MS * MINUTE_MS
     begin = int(start.timestamp() * 1000)
     minutes, prices = zip(*points, strict=True)
     rows = (begin - first) // MINUTE_MS + int(minutes[-1]) + 24 * 60
     times = first + np.arange(rows + 1, dtype=np.int64) * MINUTE_MS
     path = np.interp((times - begin) / MINUTE_MS, minutes, prices)
     open_, close = path[:-1], path[1:]
+    minute = (times[:-1] - begin) / MINUTE_MS
+    thin = (minute >= hardly_traded[0]) & (minute < hardly_traded[1])
     candles = Candles(
         times[:-1],
         open_,
         np.maximum(open_, close),
         np.minimum(open_, close),
         close,
-        turnover / (24 * 60) / open_,
+        turnover / (24 * 60) / open_ * np.where(thin, 0.01, 1.0),
     )
     settled = np.arange(first // (8 * HOUR_MS) + 1, times[-1] // (8 * HOUR_MS) + 1) * 8 * HOUR_MS
     funding = Funding(settled, np.full(len(settled), funding_rate))

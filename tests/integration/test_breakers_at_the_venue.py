@@ -1,0 +1,204 @@
+"""Breakers in live bots: each trouble ends in the state that is documented, and no exit waits.
+
+Outages, slow answers, skewed clocks and maintenance are in test_venue_health.py.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freqtrade.persistence import PairLocks, Trade
+from freqtrade.rpc import RPC
+
+from perpkit.breakers.breaker import Trading
+from perpkit.venue.app import create_app
+from perpkit.venue.clock import SystemClock
+from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.market import Market
+from perpkit.venue.overlay import overlay
+from perpkit.venue.server import running_venue
+from perpkit.venue.synthetic import generate
+from tests.bench.in_process import STRATEGIES
+from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.process import trading
+from tests.bench.scripted_market import scripted_market
+from tests.conftest import REPOSITORY
+from tests.integration.conftest import Bot, milliseconds
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+PAIR = "BTC/USDT:USDT"
+# Small enough to calm down within the test.
+CRASH = {
+    "method": "FlashCrashBreaker",
+    "windows": [[5, 0.04]],
+    "cool_down_minutes": 5,
+    "calm_minutes": 5,
+    "calm_range": 0.01,
+}
+DRAWDOWN = {"method": "DrawdownBreaker", "open_loss": 0.001, "confirm": 1}
+
+
+def braked(market, *breakers, strategy="Braked", **settings):
+    return live_bench(strategy, market, START, breakers=list(breakers), **settings)
+
+
+def decision(bot, pair=PAIR):
+    return bot.bot.strategy.watch.decision(pair)
+
+
+def hold(bot, venue) -> None:
+    """A position with its stop."""
+    bot.bot.strategy.side = "long"
+    engine = venue.exchange.engine
+    bot.run_until(lambda: engine.open_algos(venue.account), timedelta(minutes=5), STEP)
+    bot.bot.strategy.side = None
+
+
+def leave(bot, venue) -> datetime:
+    """When it was out again, once told."""
+    bot.bot.strategy.leave = True
+    bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
+    return bot.now
+
+
+def told(bot) -> list[str]:
+    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
+
+
+def test_a_flash_crash_stops_entries_and_nothing_else():
+    """Down 10% in two minutes: the stop at the exchange closes the position, nothing opens while it
+    falls, the market calms, and the bot trades again."""
+    script = [(0, 50_000.0), (10, 50_000.0), (12, 45_000.0)]
+    with braked(scripted_market(START, script), CRASH) as (bot, venue):
+        hold(bot, venue)
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=15), STEP)
+        (trade,) = bot.trades()
+        assert trade.exit_reason == "stoploss_on_exchange"
+        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=3), STEP)
+        bot.bot.strategy.side = "long"
+        bot.run(24, STEP)
+        assert len(bot.trades()) == 1
+        assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
+        bot.run_until(lambda: len(bot.trades()) == 2, timedelta(minutes=30), STEP)
+        assert decision(bot).trading is Trading.ACTIVE
+        messages = [text for text in told(bot) if "FlashCrashBreaker" in text]
+        assert [text.partition(":")[0] for text in messages] == ["REDUCING", "ACTIVE"]
+        assert "fell 8." in messages[0]
+
+
+def test_a_market_that_nobody_makes_stops_entries_until_it_is_made_again():
+    """Volume at 1%, spreads fifty times as wide: a halt, told by the book."""
+    market = scripted_market(START, [(0, 50_000.0)], hardly_traded=(5, 25))
+    halt = {**CRASH, "halted_volume": 0.0, "book_seconds": 10}
+    with braked(market, halt) as (bot, venue):
+        hold(bot, venue)
+        faults = venue.exchange.market.faults
+        wide = faults.add(Fault(FaultKind.WIDE_SPREAD, parameters={"factor": 1000.0}))
+        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=15), STEP)
+        assert "spread" in decision(bot).reason
+        assert venue.amount > 0
+        faults.remove(wide)
+        bot.run_until(lambda: not decision(bot).entries_blocked, timedelta(minutes=30), STEP)
+        assert bot.trades()[0].is_open
+        leave(bot, venue)
+        assert differences(bot.trades(), venue) == []
+
+
+def test_a_halt_flattens_at_once_and_stays_until_the_operator_clears_it():
+    script = [(0, 50_000.0), (10, 50_000.0), (12, 49_000.0)]
+    with braked(scripted_market(START, script), DRAWDOWN) as (bot, venue):
+        hold(bot, venue)
+        bot.run_until(lambda: decision(bot).trading is Trading.HALTED, timedelta(minutes=15), STEP)
+        bot.run_until(lambda: not venue.amount, timedelta(minutes=1), STEP)
+        bot.run(2, STEP)
+        (trade,) = bot.trades()
+        assert trade.exit_reason == "halted"
+        assert trade.orders[-1].order_type == "market"
+        assert venue.exchange.engine.open_algos(venue.account) == []
+        assert differences(bot.trades(), venue) == []
+        bot.bot.strategy.side = "long"
+        bot.run(48, STEP)
+        assert len(bot.trades()) == 1
+        halts = [lock for lock in bot.locks() if lock.reason.startswith("DrawdownBreaker halted")]
+        (lock,) = halts
+        RPC(bot.bot)._rpc_delete_lock(lock.id)
+        bot.run_until(lambda: len(bot.trades()) == 2, timedelta(minutes=5), STEP)
+        assert [text.partition(":")[0] for text in told(bot)] == ["HALTED", "ACTIVE"]
+
+
+def exit_delay(strategy: str) -> timedelta:
+    """How much later than without a breaker the position is left, while entries are blocked."""
+    left = []
+    for breakers in ((), (CRASH,)):
+        script = [(0, 50_000.0), (5, 50_000.0), (6, 52_500.0)]
+        with braked(scripted_market(START, script), *breakers, strategy=strategy) as (bot, venue):
+            hold(bot, venue)
+            bot.run_until(lambda: bot.now >= START + 8 * MINUTE, timedelta(minutes=9), STEP)
+            assert decision(bot).entries_blocked is bool(breakers)
+            left.append(leave(bot, venue))
+    return left[1] - left[0]
+
+
+def test_no_exit_waits_for_a_breaker():
+    assert exit_delay("Braked") == timedelta(0)
+
+
+def test_a_breaker_that_vetoes_exits_would_be_noticed():
+    with pytest.raises(AssertionError, match="not within"):
+        exit_delay("Vetoing")
+
+
+@pytest.fixture
+def venue() -> Venue:
+    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since -= timedelta(days=3)
+    history = generate(seed=4, start=milliseconds(since), days=5, pairs=(PAIR,), base="1m")
+    venue = Venue()
+    venue.serve(Market(history, SystemClock(), 4))
+    return venue
+
+
+@pytest.fixture
+def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
+    exchange = venue.exchange
+    userdir = tmp_path / "user_data"
+    userdir.mkdir()
+    app = create_app(exchange.market, exchange=exchange)
+    with running_venue(exchange.market, tls=True, app=app) as url:
+        redirect = tmp_path / "venue.json"
+        redirect.write_text(json.dumps(overlay(url)))
+        yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
+
+
+def test_killed_while_halted_it_is_still_halted_when_it_comes_back(live_bot, venue, monkeypatch):
+    """The real process, `kill -9`, the real process again."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    settings = {
+        **LIVE,
+        "exchange": {**LIVE["exchange"], "pair_whitelist": [PAIR]},
+        "strategy_path": str(STRATEGIES),
+        "side": "long",
+        # The fees of one position are too much.
+        "breakers": [{**DRAWDOWN, "open_loss": 0.0001}],
+    }
+    with trading(live_bot, "Braked", **settings) as process:
+        process.wait_for("HALTED: DrawdownBreaker")
+        process.wait_for("'type': exit_fill")
+        process.end(signal.SIGKILL)
+    orders = len(venue.account.orders)
+    assert venue.amount == 0
+    with trading(live_bot, "Braked", **settings) as process:
+        process.wait_for("HALTED: DrawdownBreaker")
+        for _ in range(5):
+            process.wait_for("Bot heartbeat")
+        process.end()
+    assert (venue.amount, len(venue.account.orders)) == (0, orders)
+    Trade.session.remove()
