@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import nan
 from typing import Any
 
@@ -37,6 +37,7 @@ REST = "rest"
 _THROTTLE_SECONDS = 5.0
 # What a look and the orders after it may take on top of the interval between looks.
 _REQUESTS_SECONDS = 1.0
+_ROUNDING = 1e-6
 
 
 class LiveOrders:
@@ -65,6 +66,7 @@ class LiveOrders:
         self._empty_at: dict[str, datetime] = {}
         self._seen_at: dict[str, datetime] = {}
         self._rests: dict[int, float] = {}
+        self._rest_prices: dict[str, float] = {}
         self._record: SlippageRecord | None = None
 
     def begin_cycle(self, now: datetime) -> None:
@@ -144,7 +146,9 @@ class LiveOrders:
             return False
         return True
 
-    def rest_stake(self, trade: Trade, min_stake: float | None) -> tuple[float, str] | None:
+    def rest_stake(
+        self, trade: Trade, now: datetime, min_stake: float | None
+    ) -> tuple[float, str] | None:
         """For `adjust_trade_position`: the stake of the order that takes the rest, and its tag.
 
         Asked in the cycle that ended the order; once.
@@ -152,24 +156,27 @@ class LiveOrders:
         amount = self._rests.pop(trade.id, None)
         if amount is None or trade.has_open_orders:
             return None
-        stake = amount * trade.open_rate / trade.leverage
-        if min_stake is not None and stake < min_stake:
-            logger.info(f"The rest for {trade.pair} is below the least that can be ordered.")
+        try:
+            book = self._book(trade.pair, LEVELS, now)
+        except Exception as error:
+            book = NoBook(f"no order book: {error}")
+        side = Side.entering(trade.trade_direction)
+        price = crossing_price(book, side, amount) if isinstance(book, Book) else None
+        if price is None:
+            why = book.reason if isinstance(book, NoBook) else "the book does not hold it"
+            logger.info(f"The rest for {trade.pair} is not taken: {why}.")
             return None
+        # Freqtrade rounds the amount down that it makes of this.
+        stake = amount * (1 + _ROUNDING) * price / trade.leverage
+        if min_stake is not None and stake < min_stake:
+            logger.info(f"The rest for {trade.pair} is less than can be ordered.")
+            return None
+        self._rest_prices[trade.pair] = price
         return stake, REST
 
-    def rest_price(self, pair: str, side: str, amount: float, proposed: float) -> float:
-        """For `custom_entry_price` with the tag `REST`: a limit that takes all of it at once.
-
-        :param side: long or short
-        """
-        try:
-            book = self._book(pair, LEVELS, datetime.now(UTC))
-            if isinstance(book, Book):
-                return crossing_price(book, Side.entering(side), amount) or proposed
-        except Exception as error:
-            logger.warning(f"No crossing price for {pair}: {error}")
-        return proposed
+    def rest_price(self, pair: str, proposed: float) -> float:
+        """For `custom_entry_price` with the tag `REST`: a limit that takes all of it at once."""
+        return self._rest_prices.pop(pair, proposed)
 
     def order_filled(self, trade: Trade, order: Order) -> None:
         """Keeps what an entry of a live bot cost against the estimate before it."""

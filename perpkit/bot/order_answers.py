@@ -59,7 +59,7 @@ class Sent:
 
 
 class OrderAnswers:
-    """Takes the place of `create_order` of Freqtrade's ccxt client.
+    """Takes the place of `create_order` and `fetch_order` of Freqtrade's ccxt client.
 
     :param api: that client
     :param tag: six characters by which the orders of this bot's database are known
@@ -69,8 +69,10 @@ class OrderAnswers:
         self._api = api
         self._tag = tag
         self._send = api.create_order
+        self._ask = api.fetch_order
         self._unsettled: list[Sent] = []
         api.create_order = self.create_order
+        api.fetch_order = self.fetch_order
 
     @property
     def unsettled(self) -> bool:
@@ -114,6 +116,16 @@ class OrderAnswers:
         if order.get("id"):
             return order
         return self._find(sent, ccxt.BadResponse("an answer without an order"))
+
+    def fetch_order(
+        self, id: str, symbol: str | None = None, params: dict[str, Any] | None = None
+    ) -> CcxtOrder:
+        """As ccxt's, but of text that is not JSON it makes no order. Freqtrade would take such a
+        one for a stop without a price, and cancel the stop to place another."""
+        order: CcxtOrder = self._ask(id, symbol, params or {})
+        if not order.get("id"):
+            raise ccxt.BadResponse("an answer without an order")
+        return order
 
     @property
     def _prefix(self) -> str:
@@ -187,12 +199,9 @@ class OrderAnswers:
         if sent.stop:
             params["stop"] = True
         try:
-            order: CcxtOrder = self._api.fetch_order("", sent.pair, params)
+            return self.fetch_order("", sent.pair, params)
         except ccxt.OrderNotFound:
             return None
-        if not order.get("id"):
-            raise ccxt.BadResponse("an answer without an order")
-        return order
 
     def open_stops(self) -> Iterator[tuple[str, str]]:
         """Pair and id of the stops at the exchange that this bot has sent (weight 40)."""

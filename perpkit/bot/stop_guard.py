@@ -62,14 +62,16 @@ class StopGuard:
         return self._reconciliation.refusal(pair)
 
     def _take_over(self) -> None:
-        """Looks around the cycles of a running bot and of one that is stopped; a fill is dealt with
-        to its end; an exit waits for no balance."""
+        """Look around the cycles of a running bot and of one that is stopped, and after entries and
+        fills; neither a stop nor an exit waits for a balance."""
         bot = self._bot
         self._process: Callable[[], None] = bot.process
         self._process_stopped: Callable[[], None] = bot.process_stopped
+        self._execute_entry: Callable[..., bool] = bot.execute_entry
         self._after_fill: Callable[..., Trade] = bot._update_trade_after_fill
         bot.process = self._cycle
         bot.process_stopped = self._stopped_cycle
+        bot.execute_entry = self._entry
         bot._update_trade_after_fill = self._fill
         bot._safe_exit_amount = _exit_amount
 
@@ -113,17 +115,23 @@ class StopGuard:
                 self._reconciliation.positions(now)
 
     def _stops(self) -> None:
+        with self._bot._exit_lock:
+            self._protect_all()
+
+    def _protect_all(self) -> None:
         for trade in Trade.get_open_trades():
             if trade.has_open_position:
-                self._protect(trade, datetime.now(UTC))
+                self._protect(trade)
 
-    def _protect(self, trade: Trade, now: datetime) -> None:
+    def _protect(self, trade: Trade) -> None:
+        """Place what is missing, or leave. The bot's lock is held."""
+        now = datetime.now(UTC)
         if self._is_covered(trade):
             self._covered[trade.id] = now
             return
-        with self._trying(f"Cancelling a small stop for {trade.pair}"), self._bot._exit_lock:
+        with self._trying(f"Cancelling a small stop for {trade.pair}"):
             self._bot.cancel_stoploss_on_exchange(trade)
-        with self._trying(f"Placing a stop for {trade.pair}"), self._bot._exit_lock:
+        with self._trying(f"Placing a stop for {trade.pair}"):
             if trade.has_open_sl_orders:  # too small, and stays: together they cover
                 self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
             else:
@@ -139,7 +147,7 @@ class StopGuard:
                 f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
                 "it is closed at the market.",
             )
-            with self._trying(f"Leaving {trade.pair}"), self._bot._exit_lock:
+            with self._trying(f"Leaving {trade.pair}"):
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()
 
@@ -153,21 +161,54 @@ class StopGuard:
             for trade in Trade.get_open_trades()
         )
 
+    def _entry(self, *args: Any, **kwargs: Any) -> bool:
+        """Freqtrade's, which reads the balance between an order that fills at once and its stop."""
+        with self._balance_later():
+            placed = self._execute_entry(*args, **kwargs)
+            self._protect_all()
+        return placed
+
     def _fill(self, trade: Trade, order: Order, send_msg: bool) -> Trade:
         """Freqtrade's, in which one read that fails would leave the trade without its own stop and
         the rest of the cycle undone."""
-        try:
-            return self._after_fill(trade, order, send_msg)
-        except DependencyException as error:
-            logger.warning(f"After a fill of {trade.pair}, not all could be done: {error}")
-        strategy = self._bot.strategy
-        if trade.is_open and order.ft_order_side == trade.entry_side:
-            trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
-            if strategy.use_custom_stoploss:
-                strategy.ft_stoploss_adjust(
-                    trade.open_rate, trade, datetime.now(UTC), 0.0, 0, after_fill=True
-                )
+        entered = order.ft_order_side == trade.entry_side
+        with self._balance_later():
+            try:
+                trade = self._after_fill(trade, order, send_msg)
+            except DependencyException as error:
+                logger.warning(f"After a fill of {trade.pair}, not all could be done: {error}")
+                if entered and trade.is_open:
+                    self._set_stop(trade)
+            if entered and trade.has_open_position:
+                self._protect(trade)
         return trade
+
+    def _set_stop(self, trade: Trade) -> None:
+        """As Freqtrade does after a fill, at the price of the entry instead of one to be read."""
+        strategy = self._bot.strategy
+        trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
+        if strategy.use_custom_stoploss:
+            strategy.ft_stoploss_adjust(
+                trade.open_rate, trade, datetime.now(UTC), 0.0, 0, after_fill=True
+            )
+
+    @contextmanager
+    def _balance_later(self) -> Iterator[None]:
+        """The balance is read at the end, if it was to be read."""
+        wallets, wanted = self._bot.wallets, []
+        update = wallets.update
+
+        def later(*_: Any, **__: Any) -> None:
+            wanted.append(True)
+
+        wallets.update = later
+        try:
+            yield
+        finally:
+            wallets.update = update
+            if wanted:
+                with self._trying("Reading the balance"):
+                    update()
 
     def _cancel_outlived(self) -> None:
         """Stops that the database shows as open, of trades that it shows as closed."""

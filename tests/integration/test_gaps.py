@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import scripted_market
 
@@ -21,12 +22,6 @@ START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 STEP = timedelta(seconds=5)
 STILL = scripted_market(START, [(0, 50_000.0)])
 ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
-
-
-def gap(reason: str):
-    """:param reason: why there is a gap without Perpkit"""
-    alone = pytest.param("Steered", marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("strategy", [alone, "GuardedSteered"])
 
 
 def enter(bot, venue) -> None:

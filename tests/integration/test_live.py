@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from perpkit.venue.engine import AlgoStatus, OrderStatus
+from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench, stops
 from tests.bench.scripted_market import scripted_market
 
@@ -161,27 +162,27 @@ def test_a_partly_filled_entry_ends_with_what_was_filled():
         assert stop.quantity == entry.executed
 
 
-# Freqtrade's own gaps, brought to light by the venue, for the base strategy to close. Until then
-# these fail, and tell when they no longer do.
+# Freqtrade's own gaps, brought to light by the venue, and closed by the base strategy.
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade places no stop before an entry has ended")
-def test_a_partly_filled_entry_is_not_left_without_a_stop():
-    with live_bench("Steered", scripted_market(START, STILL), START) as (bot, venue):
+@gap("Freqtrade places no stop before an entry has ended")
+def test_a_partly_filled_entry_is_not_left_without_a_stop(strategy):
+    with live_bench(strategy, scripted_market(START, STILL), START) as (bot, venue):
         half_filled(bot, venue)
         bot.run(12, STEP)
         assert venue.exchange.checker.breaches == []
 
 
-@pytest.mark.xfail(strict=True, reason="Freqtrade closes a trade at its stop without asking")
-def test_funding_of_a_trade_that_is_stopped_out_is_accounted_for():
+@gap("Freqtrade closes a trade at its stop without asking")
+def test_funding_of_a_trade_that_is_stopped_out_is_accounted_for(strategy):
     start = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
     points = [(0, 50_000.0), (10.2, 50_000.0), (10.4, 48_500.0)]
     market = scripted_market(start, points, funding_rate=0.001)
-    with live_bench("Steered", market, start) as (bot, venue):
+    with live_bench(strategy, market, start) as (bot, venue):
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
         bot.bot.strategy.side = None
         bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=20), STEP)
         assert [i.kind for i in venue.account.incomes].count("FUNDING_FEE") == 1
+        bot.run(15, STEP)  # the exchange has a minute to book it
         assert differences(bot.trades(), venue) == []

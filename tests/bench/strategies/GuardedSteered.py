@@ -62,7 +62,7 @@ class GuardedSteered(PerpStrategy):
         self.orders.order_filled(trade, order)
 
     def adjust_trade_position(self, trade, current_time, *args, **kwargs):
-        return self.orders.rest_stake(trade, kwargs["min_stake"])
+        return self.orders.rest_stake(trade, current_time, kwargs["min_stake"])
 
     # What the test says.
 
@@ -88,7 +88,7 @@ class GuardedSteered(PerpStrategy):
 
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, entry_tag, side, **kw):
         if entry_tag == REST:
-            return self.orders.rest_price(pair, side, 0.01, proposed_rate)
+            return self.orders.rest_price(pair, proposed_rate)
         away = 0.001 if self.crossing else -0.001
         return proposed_rate * (1 + away if side == "long" else 1 - away)
 

@@ -1,0 +1,427 @@
+"""Live mode guarded by the base strategy: stops, entries and books through failures and restarts.
+
+The gaps of Freqtrade that are closed by it are in test_gaps.py and at the end of test_live.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from unittest import mock
+from urllib.parse import urlsplit
+
+import pytest
+from freqtrade.enums import State
+
+from perpkit.bot.live_orders import SLIPPAGE_KEY
+from perpkit.venue.app import create_app
+from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
+from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.gap import gap
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.scripted_market import scripted_market
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+STILL = scripted_market(START, [(0, 50_000.0)])
+STEP_SIZE = Decimal("0.001")
+ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
+GUARDED = "GuardedSteered"
+
+
+def enter(bot, venue, side="long") -> None:
+    bot.bot.strategy.side = side
+    bot.run_until(lambda: venue.amount, 5 * MINUTE, STEP)
+    bot.bot.strategy.side = None
+
+
+def hold(bot, venue) -> None:
+    """A position with its stop."""
+    enter(bot, venue)
+    bot.run_until(lambda: live_stops(venue), MINUTE, STEP)
+
+
+def wait_in_book(bot, venue):
+    """An entry below the market, which nobody takes."""
+    strategy = bot.bot.strategy
+    strategy.side, strategy.crossing = "long", False
+    bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
+    strategy.side, strategy.crossing = None, True
+    (order,) = venue.account.orders.values()
+    return order
+
+
+def fill(venue, order, share) -> None:
+    quantity = max(order.quantity * Decimal(share) // STEP_SIZE, 1) * STEP_SIZE
+    exchange = venue.exchange
+    exchange.engine.fill_order(venue.account, order.id, quantity, exchange.market.now())
+
+
+def live_stops(venue):
+    return venue.exchange.engine.open_algos(venue.account)
+
+
+def add_fault(venue, kind, endpoint="*", **given) -> str:
+    return venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **given))
+
+
+def remove_fault(venue, name) -> None:
+    venue.exchange.market.faults.remove(name)
+
+
+def told(bot) -> list[str]:
+    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
+
+
+def breaches(venue):
+    venue.exchange.catch_up()
+    return venue.exchange.checker.breaches
+
+
+def by_hand(venue, side: str) -> None:
+    """Somebody else's order on the same account."""
+    engine, now = venue.exchange.engine, venue.exchange.market.now()
+    order = NewOrder("BTCUSDT", side, "MARKET", Decimal("0.002"))
+    venue.exchange.catch_up("BTCUSDT")
+    engine.place_order(venue.account, order, now)
+
+
+# Entries that are open
+
+
+@gap("Freqtrade keeps an order whose fills are worth less than an order may be")
+def test_a_small_fill_has_its_stop(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        fill(venue, order, "0.001")
+        bot.run(12, STEP)
+        assert breaches(venue) == []
+        assert order.status is OrderStatus.CANCELED
+        (stop,) = live_stops(venue)
+        assert stop.quantity == venue.amount == STEP_SIZE
+        assert differences(bot.trades(), venue) == []
+
+
+def test_the_rest_of_a_nearly_filled_entry_is_taken():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        fill(venue, order, "0.9")
+        bot.run(6, STEP)
+        first, second = venue.account.orders.values()
+        assert first.status is OrderStatus.CANCELED
+        assert second.executed == first.quantity - first.executed
+        (stop,) = live_stops(venue)
+        assert stop.quantity == venue.amount == order.quantity
+        assert breaches(venue) == []
+        assert differences(bot.trades(), venue) == []
+
+
+def test_a_rest_that_nobody_offers_is_done_without():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        fill(venue, order, "0.9")
+        since = venue.exchange.market.now()
+        add_fault(venue, FaultKind.EMPTY_BOOK, since=since, parameters={"side": "asks"})
+        bot.run(12, STEP)
+        assert list(venue.account.orders) == [order.id]
+        assert order.status is OrderStatus.CANCELED
+        (stop,) = live_stops(venue)
+        assert stop.quantity == venue.amount == order.executed
+        assert breaches(venue) == []
+
+
+def test_an_entry_that_cannot_be_looked_at_ends():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        fill(venue, order, "0.5")
+        bot.run(12, STEP)
+        assert order.status is OrderStatus.CANCELED
+        (stop,) = live_stops(venue)
+        assert stop.quantity == venue.amount == order.executed
+        assert breaches(venue) == []
+
+
+@gap("Freqtrade looks at nothing while it is stopped")
+def test_an_entry_of_a_bot_that_is_stopped_ends(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.bot.state = State.STOPPED
+        fill(venue, order, "0.5")
+        bot.run(12, STEP)
+        assert order.status is OrderStatus.CANCELED
+        assert breaches(venue) == []
+
+
+# Stops
+
+
+def test_an_entry_that_fills_at_once_has_its_stop_in_the_same_cycle():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        enter(bot, venue)
+        assert len(live_stops(venue)) == 1
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_stop_that_trails_is_replaced_without_a_gap(side):
+    to = 52_000.0 if side == "long" else 48_000.0
+    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (25, to), (30, 50_000.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        bot.bot.strategy.trails = True
+        enter(bot, venue, side)
+        bot.run_until(lambda: not bot.trades()[0].is_open, 40 * MINUTE, STEP)
+        algos = list(venue.account.algos.values())
+        assert len(algos) > 5
+        assert [algo.status for algo in algos[:-1]] == [AlgoStatus.CANCELED] * (len(algos) - 1)
+        assert breaches(venue) == []
+        bot.run(15, STEP)
+        assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(3, False), (60, True)])
+def test_a_stop_that_cannot_be_replaced(seconds, left):
+    market = scripted_market(START, [(0, 50_000.0), (3, 50_000.0), (30, 53_000.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        bot.bot.strategy.trails = True
+        hold(bot, venue)
+        fault = add_fault(venue, FaultKind.RESET, f"POST {STOP}")
+        bot.run_until(lambda: not live_stops(venue), 10 * MINUTE, STEP)
+        until = bot.now + timedelta(seconds=seconds)
+        bot.run_until(lambda: bot.now >= until, 2 * MINUTE, STEP)
+        remove_fault(venue, fault)
+        bot.run(2, STEP)
+        assert breaches(venue) == []
+        assert (venue.amount == 0) is left
+        assert len(live_stops(venue)) == (not left)
+        assert any("closed at the market" in message for message in told(bot)) is left
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.RESPONSE_LOST, FaultKind.TRUNCATED, FaultKind.MALFORMED]
+)
+@pytest.mark.parametrize("endpoint", [f"POST {STOP}", f"DELETE {STOP}", f"POST {ORDER}"])
+def test_a_whole_trade_with_lost_answers(kind, endpoint):
+    """One of each three or so."""
+    market = scripted_market(START, [(0, 50_000.0), (3, 50_000.0), (12, 51_000.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        add_fault(venue, kind, endpoint, probability=0.4)
+        bot.bot.strategy.trails = True
+        enter(bot, venue)
+        bot.run_until(lambda: bot.now > START + 10 * MINUTE, 15 * MINUTE, STEP)
+        assert breaches(venue) == []
+        assert len(live_stops(venue)) == 1
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bot.trades()[0].is_open, 3 * MINUTE, STEP)
+        bot.run(15, STEP)
+        assert venue.amount == 0
+        assert live_stops(venue) == []
+        assert len(bot.trades()) == 1
+        assert differences(bot.trades(), venue) == []
+
+
+@gap("Freqtrade reads the balance before it leaves")
+def test_an_exit_waits_for_no_balance(strategy):
+    with live_bench(strategy, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        for endpoint in ("GET /fapi/*/account", "GET /fapi/*/balance", "GET /fapi/*/positionRisk"):
+            add_fault(venue, FaultKind.RESET, endpoint)
+        bot.bot.strategy.leave = True
+        bot.run(12, STEP)
+        assert venue.amount == 0
+        assert not bot.trades()[0].is_open
+
+
+# Restarts
+
+
+class SameVenue(Venue):
+    """One exchange for several bots, one after the other."""
+
+    def serve(self, market):
+        if not hasattr(self, "exchange"):
+            return super().serve(market)
+        return create_app(self.exchange.market, exchange=self.exchange)
+
+
+@pytest.fixture
+def venue() -> SameVenue:
+    return SameVenue()
+
+
+@pytest.fixture
+def start_bot(venue, tmp_path):
+    """Starts bots with one database at `venue`."""
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+
+    def start(at):
+        return bench(GUARDED, STILL, at, serve=venue.serve, userdir=tmp_path, **settings)
+
+    return start
+
+
+def test_an_entry_is_still_waited_for_after_a_restart(start_bot, venue):
+    with start_bot(START) as bot:
+        order = wait_in_book(bot, venue)
+        now = bot.now
+    with start_bot(now + MINUTE) as bot:
+        bot.run(6, STEP)
+        assert order.is_open
+        fill(venue, order, "1")
+        bot.run(1, STEP)
+        assert len(live_stops(venue)) == 1
+
+
+def test_what_was_filled_before_a_restart_is_not_left_without_a_stop(start_bot, venue):
+    with start_bot(START) as bot:
+        order = wait_in_book(bot, venue)
+        fill(venue, order, "0.5")
+        now = bot.now
+    with start_bot(now + STEP) as bot:
+        bot.run(12, STEP)
+        assert order.status is OrderStatus.CANCELED
+        assert len(live_stops(venue)) == 1
+        assert breaches(venue) == []
+
+
+def test_a_stop_that_was_missing_before_a_restart_is_placed(start_bot, venue):
+    with start_bot(START) as bot:
+        fault = add_fault(venue, FaultKind.RESET, f"POST {STOP}")
+        enter(bot, venue)
+        assert live_stops(venue) == []
+        now = bot.now
+    remove_fault(venue, fault)
+    with start_bot(now + STEP) as bot:
+        add_fault(venue, FaultKind.RESET, "GET /fapi/*/positionRisk", times=5)
+        bot.run(1, STEP)
+        assert len(live_stops(venue)) == 1
+        assert breaches(venue) == []
+
+
+def test_a_stop_of_a_closed_trade_is_cancelled_after_a_restart(start_bot, venue):
+    with start_bot(START) as bot:
+        hold(bot, venue)
+        fault = add_fault(venue, FaultKind.RESET, f"DELETE {STOP}")
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
+        now = bot.now
+    assert len(live_stops(venue)) == 1
+    remove_fault(venue, fault)
+    with start_bot(now + STEP) as bot:
+        bot.run(1, STEP)
+        assert live_stops(venue) == []
+
+
+# What the database does not know
+
+
+def test_a_position_that_is_not_the_bots_is_told_of_and_left_alone():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        bot.run(1, STEP)
+        by_hand(venue, "BUY")
+        bot.run(15, STEP)
+        [message] = told(bot)
+        assert "BTC/USDT:USDT: the exchange holds 0.002" in message
+        bot.bot.strategy.side = "long"
+        bot.run(15, STEP)
+        assert venue.amount == Decimal("0.002")
+        assert bot.trades() == []
+
+        by_hand(venue, "SELL")
+        bot.run_until(lambda: venue.amount, 3 * MINUTE, STEP)
+        assert len(told(bot)) == 1
+
+
+def test_an_entry_that_cannot_be_looked_up_is_closed():
+    """Its answer is lost, and nobody wants it any more when the exchange can be read again."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
+        add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        enter(bot, venue)
+        bot.run(4, STEP)
+        assert venue.amount == 0
+        assert breaches(venue) == []
+        [message] = told(bot)
+        assert "of an order without an answer is closed" in message
+        assert bot.trades() == []
+
+
+def test_an_entry_that_cannot_be_looked_up_is_not_sent_again():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
+        add_fault(venue, FaultKind.RESET, f"GET {ORDER}", times=3)
+        bot.bot.strategy.side, bot.bot.strategy.crossing = "long", False
+        bot.run(12, STEP)
+        (order,) = venue.account.orders.values()
+        assert [o.order_id for t in bot.trades() for o in t.orders] == [str(order.id)]
+
+
+def test_an_entry_in_the_book_that_nobody_knows_is_cancelled():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
+        fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        bot.bot.strategy.side, bot.bot.strategy.crossing = "long", False
+        bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
+        bot.bot.strategy.side = None
+        remove_fault(venue, fault)
+        bot.run(6, STEP)
+        (order,) = venue.account.orders.values()
+        assert order.status is OrderStatus.CANCELED
+        assert told(bot) == []
+
+
+# Before an entry, and after
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (FaultKind.WIDE_SPREAD, {"parameters": {"factor": 300}}),
+        (FaultKind.STALE_BOOK, {}),
+        (FaultKind.EMPTY_BOOK, {"parameters": {"side": "bids"}}),
+    ],
+)
+def test_no_entry_without_a_good_book(kind, where):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        bot.run(1, STEP)
+        fault = add_fault(venue, kind, since=venue.exchange.market.now(), **where)
+        bot.run(3, STEP)
+        bot.bot.strategy.side = "long"
+        bot.run(12, STEP)
+        assert venue.account.orders == {}
+        remove_fault(venue, fault)
+        bot.run_until(lambda: venue.amount, 2 * MINUTE, STEP)
+
+
+def test_what_an_entry_cost_is_kept(start_bot, venue):
+    with start_bot(START) as bot:
+        enter(bot, venue)
+        [trade] = bot.trades()
+        kept = trade.get_custom_data(SLIPPAGE_KEY)
+        [fill] = venue.account.fills
+        assert kept["actual_bps"] == pytest.approx(kept["estimated_bps"], abs=0.5)
+        assert 0 < kept["actual_bps"] < 30
+        assert float(fill.price) > 50_000
+        now = bot.now
+    with start_bot(now) as bot:
+        [known] = bot.bot.strategy.orders.slippage.fills
+        assert known.actual_bps == kept["actual_bps"]
+
+
+def test_a_quiet_bot_asks_little():
+    """The database is compared with the exchange by two requests a minute, and nothing else."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
+            bot.run(10 * 12, STEP)
+        asked = Counter(
+            f"{call.args[0]} {urlsplit(call.args[1]).path}" for call in ask.call_args_list
+        )
+        assert asked["GET /fapi/v3/positionRisk"] <= 11
+        assert asked["GET /fapi/v1/openAlgoOrders"] <= 11
+        assert asked["GET /fapi/v1/allOrders"] == 0
+        assert not [what for what in asked if not what.startswith("GET")]
