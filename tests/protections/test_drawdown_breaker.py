@@ -269,7 +269,7 @@ class TestRunningBot:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"hour_loss": 3}, "hour_loss must be a number from 0 to 1, got 3"),
+        ({"hour_loss": 3}, "hour_loss must be a number from 0.0001 to 1, got 3"),
         ({"hourly_loss": 0.1}, "unknown parameter 'hourly_loss'. Allowed: backtest_clear_hours"),
         ({"clear_hours": 3}, "unknown parameter 'clear_hours'"),
         ({"backtest_clear_hours": 0}, "backtest_clear_hours must be"),
