@@ -103,7 +103,10 @@ class FlashCrashBreaker(WatchedProtection):
             lines = self._lines_of(self._market, sources)
             found += self._stale(ALL_PAIRS, self._market, lines, now)
             market = lines.crash.at(now)
-        wide = list(market_wide(self._crash, market, crashes))
+        # The one that lasts longest comes last, for it is the one that the watch keeps.
+        wide = sorted(
+            market_wide(self._crash, market, crashes), key=lambda block: block.release or now
+        )
         return wide + [d for d in found if d is not UNRESTRICTED and not _covered(d, wide)]
 
     def _live(

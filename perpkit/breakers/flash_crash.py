@@ -59,7 +59,7 @@ class FlashCrashLimits:
     :raises ValueError: naming the parameter, its value and the allowed range
     """
 
-    windows: tuple[Window, ...] = (Window(60, 0.08), Window(240, 0.12))
+    windows: tuple[Window, ...] = (Window(60, 0.10), Window(240, 0.15))
     cool_down_minutes: int = 120
     calm_minutes: int = 60
     calm_range: float = 0.04

@@ -217,7 +217,19 @@ def test_an_outage_and_the_gap_after_it(hours):
 def test_a_long_outage_does_not_become_the_usual_volume():
     candles = factories.candles(800)
     candles.loc[400:, "volume"] = 0.0
-    assert timeline(LIMITS, candles).at(factories.START + 800 * HOUR).entries_blocked
+    candles.loc[799, "volume"] = candles["volume"].iloc[:400].mean() * 0.05
+    line = timeline(LIMITS, candles)
+    assert all(line.at(factories.START + row * HOUR).entries_blocked for row in range(401, 801))
+
+
+def test_volume_is_compared_with_what_came_before_it():
+    candles = factories.candles(30).assign(volume=10.0)
+    candles.loc[20, "volume"] = 20.0
+    candles.loc[[22, 23], "volume"] = 0.0
+    line = timeline(replace(LIMITS, volume_days=1), candles)
+    assert np.isnan(line.volume_share[0])
+    assert line.volume_share[20] == pytest.approx(2.0)
+    assert line.volume_share[24] == pytest.approx(10 / ((21 * 10 + 20) / 22))
 
 
 def test_past_the_newest_candle_a_halt_holds_and_a_quiet_period_ends():

@@ -34,10 +34,10 @@ def calm() -> pd.DataFrame:
 
 
 def crash(row: int = ROWS - 1) -> pd.DataFrame:
-    """The price falls by 15% in one hour, and stays there."""
+    """The price falls by 20% in one hour, and stays there."""
     candles = calm()
-    candles.loc[row + 1 :, ["open", "high", "low", "close"]] *= 0.85
-    candles.loc[row, ["low", "close"]] *= 0.85
+    candles.loc[row + 1 :, ["open", "high", "low", "close"]] *= 0.8
+    candles.loc[row, ["low", "close"]] *= 0.8
     return candles
 
 
@@ -248,13 +248,13 @@ def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
     [
         (
             {},
-            "FlashCrashBreaker - No entries on a pair that moves 8% in 60 min, 12% in 240 min, is "
+            "FlashCrashBreaker - No entries on a pair that moves 10% in 60 min, 15% in 240 min, is "
             "halted, or opens with a gap of 10%; on none when BTC/USDT:USDT or 50% of the pairs "
             "move so.",
         ),
         (
-            {"blocks": "against", "windows": [[60, 0.1]], "market_pair": None},
-            "FlashCrashBreaker - No entries against the move on a pair that moves 10% in 60 min, "
+            {"blocks": "against", "windows": [[60, 0.2]], "market_pair": None},
+            "FlashCrashBreaker - No entries against the move on a pair that moves 20% in 60 min, "
             "is halted, or opens with a gap of 10%; on none when 50% of the pairs move so.",
         ),
     ],
