@@ -2,6 +2,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import market_is_active
 from freqtrade.exchange.exchange_types import Tickers
@@ -32,6 +34,7 @@ class NewListingFilter(FuturesPairList):
                 f"{self.name}: exchange.name must be one that announces delistings, "
                 f"got {self._exchange.name!r}"
             )
+        self._listed: dict[str, datetime | None] = {}
         if self._simulated and not self._static:
             logger.warning(f"{self.name}: delistings are not looked at in a backtest.")
 
@@ -76,13 +79,29 @@ class NewListingFilter(FuturesPairList):
         unknown, removed = {}, {}
         for pair in pairlist:
             market = self._exchange.markets.get(pair, {})
-            created = market.get("created")
-            if not created:
+            listed = self._listed_at(pair, market)
+            if listed is None:
                 unknown[pair] = "the listing date"
-            elif objection := self._objection(pair, market, dt_from_ts(created), now):
+            elif objection := self._objection(pair, market, listed, now):
                 removed[pair] = objection
         self.say(pairlist, unknown, removed)
         return [pair for pair in pairlist if pair not in unknown and pair not in removed]
+
+    def _listed_at(self, pair: str, market: dict[str, Any]) -> datetime | None:
+        if pair in self._listed:
+            return self._listed[pair]
+        created = market.get("created")
+        listed = dt_from_ts(created) if created else None
+        if self._simulated:
+            # The date is that of the newest listing: a pair whose candles begin earlier was there.
+            first = self._first_candle(pair)
+            listed = self._listed[pair] = min(filter(None, (listed, first)), default=None)
+        return listed
+
+    def _first_candle(self, pair: str) -> datetime | None:
+        handler = get_datahandler(self._config["datadir"], self._config["dataformat_ohlcv"])
+        first, _, rows = handler.ohlcv_data_min_max(pair, self._timeframe, CandleType.FUTURES)
+        return first if rows else None
 
     def _objection(
         self, pair: str, market: dict[str, Any], listed: datetime, now: datetime

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from perpkit.checks import check_range
 
+# Binance gives perpetuals a delivery in the year 2100 until their end is announced.
+_NEVER = timedelta(days=3650)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListingRule:
@@ -44,7 +47,7 @@ class ListingRule:
 
     def end_objection(self, ends: datetime | None, now: datetime) -> str | None:
         """Why a pair whose end is announced for then is left out, or None."""
-        if ends is None:
+        if ends is None or ends - now > _NEVER:
             return None
         if self.delisting_days and ends - now > timedelta(days=self.delisting_days):
             return None

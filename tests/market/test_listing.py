@@ -31,6 +31,7 @@ def test_age(rule, days, reason):
     [
         ({}, None, False),
         ({}, 400, True),
+        ({}, 28_000, False),
         ({}, -1, True),
         ({"delisting_days": 7}, 7.1, False),
         ({"delisting_days": 7}, 7, True),

@@ -108,6 +108,12 @@ def test_an_exchange_that_does_not_announce_delistings_is_refused(config, market
         manager(config, markets)
 
 
+def write_from(config, first):
+    """ETH's candles from `first` on."""
+    rows = 24 * DAYS - int((first - factories.START) / timedelta(hours=1))
+    factories.write_candles(config["datadir"], ETH, factories.candles(rows, start=first))
+
+
 def test_a_backtest_knows_the_age_of_a_pair_at_each_candle(backtest_config, monkeypatch, caplog):
     onboard = datetime(2023, 2, 1, 12, tzinfo=UTC)
     original = factories.markets
@@ -124,6 +130,7 @@ def test_a_backtest_knows_the_age_of_a_pair_at_each_candle(backtest_config, monk
     monkeypatch.setattr(factories, "markets", with_a_new_pair)
     funding = {pair: factories.funding([0.0001] * 3 * DAYS) for pair in PAIRS}
     factories.write_market(backtest_config["datadir"], funding, rows=24 * DAYS)
+    write_from(backtest_config, onboard)
     seen = running.whitelists(
         backtest_config,
         {"method": "StaticPairList"},
@@ -133,3 +140,20 @@ def test_a_backtest_knows_the_age_of_a_pair_at_each_candle(backtest_config, monk
     assert {tuple(pairs) for time, pairs in seen.items() if time < old} == {(BTC, XRP)}
     assert {tuple(pairs) for time, pairs in seen.items() if time >= old} == {tuple(PAIRS)}
     assert "delistings are not looked at in a backtest" in caplog.text
+
+
+def test_a_pair_is_as_old_as_its_candles_where_it_was_listed_anew(backtest_config, monkeypatch):
+    original = factories.markets
+    new = ms(NOW + timedelta(days=365))
+    monkeypatch.setattr(
+        factories, "markets", lambda: [market | {"created": new} for market in original()]
+    )
+    funding = {pair: factories.funding([0.0001] * 3 * DAYS) for pair in PAIRS}
+    factories.write_market(backtest_config["datadir"], funding, rows=24 * DAYS)
+    first = datetime(2023, 2, 1, tzinfo=UTC)
+    write_from(backtest_config, first)
+    handler = {"method": "NewListingFilter", "min_days_listed": 14}
+    seen = running.whitelists(backtest_config, {"method": "StaticPairList"}, handler)
+    old = first + timedelta(days=14)
+    assert {tuple(pairs) for time, pairs in seen.items() if time < old} == {(BTC, XRP)}
+    assert {tuple(pairs) for time, pairs in seen.items() if time >= old} == {tuple(PAIRS)}
