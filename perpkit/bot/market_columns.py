@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
-from perpkit.bot.candles import feed_for
+from perpkit.bot.candles import CandleFeed
 from perpkit.market.benchmark import with_benchmark_correlation
 from perpkit.market.funding import DEFAULT_RULE, with_funding
 from perpkit.market.positioning import with_positioning
@@ -34,10 +33,10 @@ class MarketColumns:
     :param benchmark: a pair, whose 1h candles a running bot keeps current
     """
 
-    def __init__(self, config: dict[str, Any], dp: DataProvider, benchmark: str) -> None:
+    def __init__(self, config: dict[str, Any], candles: CandleFeed, benchmark: str) -> None:
         self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
-        self._feed = feed_for(config, dp)
+        self._feed = candles
         self._said: set[str] = set()
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.wallets import Wallets
 
-from perpkit.bot.candles import CandleFeed, StoredCandles, feed_for
+from perpkit.bot.candles import CandleFeed, StoredCandles
 
 
 @dataclass
@@ -26,13 +26,6 @@ class Sources:
     dp: DataProvider | None = None
     pairs: Sequence[str] = ()
     wallets: Wallets | None = None
-
-
-def watched_sources(
-    config: dict[str, Any], dp: DataProvider, wallets: Wallets | None = None
-) -> Sources:
-    """Sources of a strategy that drives its own breakers."""
-    return Sources(config, feed_for(config, dp), dp, wallets=wallets)
 
 
 def stored_sources(config: dict[str, Any]) -> Sources:

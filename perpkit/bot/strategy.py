@@ -128,8 +128,8 @@ class PerpStrategy(IStrategy):
     def bot_start(self, **kwargs: Any) -> None:
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
-        self._market = MarketColumns(self.config, self.dp, self.benchmark)
-        self.watch = Watch(self.config, self.dp, self.wallets)
+        self._market = MarketColumns(self.config, self._feed, self.benchmark)
+        self.watch = Watch(self.config, self.dp, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
         self._exit_order_type = self.order_types["exit"]
         self._simulated = is_simulated(self.config)

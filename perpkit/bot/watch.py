@@ -17,9 +17,9 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.wallets import Wallets
 
-from perpkit.bot.candles import is_simulated
+from perpkit.bot.candles import CandleFeed, feed_for, is_simulated
 from perpkit.bot.protection import WatchedProtection
-from perpkit.bot.sources import watched_sources
+from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import (
     ALL_PAIRS,
     UNRESTRICTED,
@@ -51,12 +51,16 @@ class Watch:
     """
 
     def __init__(
-        self, config: dict[str, Any], dp: DataProvider, wallets: Wallets | None = None
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        wallets: Wallets | None = None,
+        candles: CandleFeed | None = None,
     ) -> None:
         self._config = config
         self._dp = dp
         self._simulated = is_simulated(config)
-        self._sources = watched_sources(config, dp, wallets)
+        self._sources = Sources(config, candles or feed_for(config, dp), dp, wallets=wallets)
         self._breakers: list[WatchedProtection] | None = None
         self._failed: set[str] = set()
         self._last: datetime | None = None
