@@ -1,59 +1,100 @@
-"""What the base strategy adds: columns, leverage, stop and target in price space, the last word."""
+"""What the base strategy adds: columns, and callbacks in the hands of what answers them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
 from freqtrade.resolvers import StrategyResolver
 
+from perpkit.bot.parameters import Settings
 from perpkit.breakers.breaker import Decision, Trading
+from perpkit.risk.trailing import Trail
 from tests import factories
+from tests.bot import stack
+from tests.bot.stack import BTC, ETH, HOUR, START
 
-BTC = "BTC/USDT:USDT"
+NOW = START + 10 * HOUR
 
 
 class DataProvider:
-    """The analysed candles of one pair."""
+    """Of a bot that trades one pair."""
 
-    def __init__(self, candles: pd.DataFrame) -> None:
-        self.candles = candles
+    def __init__(self) -> None:
+        self._exchange = stack.exchange({BTC: 0.001, ETH: 0.001})
 
-    def get_analyzed_dataframe(self, pair, timeframe):
-        return self.candles, None
+    def current_whitelist(self) -> list[str]:
+        return [ETH]
 
 
-def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **settings):
-    config = {**config, "strategy": name, "runmode": runmode, **settings}
+def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
+    config = {**config, "strategy": name, "runmode": runmode, **changed}
     strategy = StrategyResolver.load_strategy(config)
-    strategy.dp = DataProvider(pd.DataFrame())
+    strategy.dp, strategy.wallets = DataProvider(), None
     strategy.ft_bot_start()
     return strategy
 
 
 @pytest.fixture
 def strategy(default_futures_config):
-    return started(default_futures_config)
+    disable_database_use("1h")
+    Trade.reset_trades()
+    made = started(default_futures_config)
+    made._columns[BTC] = stack.flat(40)
+    made.stop_distance.value, made.risk_per_trade.value = 0.05, 0.01  # whatever the defaults
+    made._prepare()
+    yield made
+    Trade.reset_trades()
+    enable_database_use()
+
+
+def decide(strategy, monkeypatch, decision: Decision) -> None:
+    monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
+    monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
+
+
+def leverage(strategy, maximum=125.0, side="long") -> float:
+    return strategy.leverage(BTC, NOW, 100.0, 1.0, maximum, None, side)
+
+
+def stake(strategy, side="long", tag=None) -> float:
+    return strategy.custom_stake_amount(BTC, NOW, 100.0, 50.0, 5.0, 900.0, 3.0, tag, side)
 
 
 @pytest.mark.parametrize("name", ["RsiSmaSwing", "RsiSmaScalp"])
 def test_no_look_ahead(default_futures_config, name):
     datadir = default_futures_config["datadir"]
-    factories.write_candles(datadir, BTC, factories.funding(400), "funding_rate")
-    subject = started(default_futures_config, name)
+    factories.write_candles(datadir, ETH, factories.funding(400), "funding_rate")
+    factories.write_candles(datadir, BTC, factories.candles(3000, seed=8))
+    subject = started(default_futures_config, name, perpkit={"trailing": {"trail": "sar"}})
     candles = factories.candles(2500, subject.timeframe)
 
     def analysed(rows: int) -> pd.DataFrame:
-        frame = subject.advise_indicators(candles[:rows].copy(), {"pair": BTC})
-        return subject.ft_advise_signals(frame, {"pair": BTC})
+        frame = subject.advise_indicators(candles[:rows].copy(), {"pair": ETH})
+        return subject.ft_advise_signals(frame, {"pair": ETH})
 
     whole = analysed(2500)
-    assert whole["funding_rate_8h"].notna().any()
+    columns = ["funding_rate_8h", "btc_correlation", "atr", "sar", "vol_1h", "range_24h"]
+    assert whole[columns].notna().any().all()
     for rows in (1200, 1201, 1207, 2000, 2499):
         pd.testing.assert_frame_equal(analysed(rows), whole[:rows])
+
+
+def test_the_analysed_candles_are_what_is_looked_up(default_futures_config):
+    subject = started(default_futures_config)
+    candles = factories.candles(500)
+    frame = subject.advise_indicators(candles, {"pair": ETH})
+    analysed = subject.ft_advise_signals(frame, {"pair": ETH})
+    columns = subject._columns[ETH]
+    row = columns.row(START + 300 * HOUR)
+    assert row == 299
+    for name in ("high", "low", "close", "atr", "range_24h", "vol_1h"):
+        assert columns.value(name, row) == analysed[name][row]
+    assert "sar" not in analysed
 
 
 @pytest.mark.parametrize(
@@ -61,83 +102,145 @@ def test_no_look_ahead(default_futures_config, name):
     [(0.02, 125, 3), (0.07, 125, 3), (0.12, 125, 2), (float("nan"), 125, 2), (0.02, 1, 1)],
 )
 def test_leverage_by_the_range_of_the_day(strategy, range_24h, pair_maximum, expected):
-    strategy.dp = DataProvider(pd.DataFrame({"range_24h": [0.5, range_24h]}))
-    leverage = strategy.leverage(BTC, factories.START, 1.0, 1.0, pair_maximum, None, "long")
-    assert leverage == expected
+    strategy._columns[BTC] = stack.flat(40, range_24h=range_24h)
+    assert leverage(strategy, pair_maximum) == expected
 
 
 def test_leverage_without_candles_is_the_lowest_tier(strategy):
-    assert strategy.leverage(BTC, factories.START, 1.0, 1.0, 125, None, "long") == 2
-
-
-def test_a_bad_leverage_limit_is_named(default_futures_config):
-    config = {**default_futures_config, "strategy": "RsiSmaSwing", "runmode": RunMode.BACKTEST}
-    strategy = StrategyResolver.load_strategy(config)
-    strategy.dp, strategy.max_leverage = DataProvider(pd.DataFrame()), 500
-    with pytest.raises(Exception, match="max_leverage must be a number from 1 to 125, got 500"):
-        strategy.ft_bot_start()
-
-
-@pytest.mark.parametrize("is_short", [False, True])
-@pytest.mark.parametrize("leverage", [1.0, 2.0, 3.0, 10.0])
-@pytest.mark.parametrize("moved", [-0.005, 0.0, 0.005])
-def test_the_stop_lies_at_its_distance_of_price_whatever_the_leverage(
-    trade_database, strategy, is_short, leverage, moved
-):
-    trade = factories.trade(is_short=is_short, leverage=leverage, open_rate=1000.0)
-    trade.stop_loss = trade.initial_stop_loss_pct = None
-    strategy.ft_stoploss_adjust(
-        1000.0 * (1 + moved), trade, trade.open_date_utc, 0, 0, after_fill=True
-    )
-    expected = 1000.0 * (1.05 if is_short else 0.95)
-    assert trade.stop_loss == pytest.approx(expected, rel=1e-6)
-    assert not trade.is_stop_loss_trailing
-
-
-@pytest.mark.parametrize("is_short", [False, True])
-@pytest.mark.parametrize("leverage", [1.0, 3.0, 10.0])
-def test_the_stop_does_not_move_after_the_fill(trade_database, strategy, is_short, leverage):
-    trade = factories.trade(is_short=is_short, leverage=leverage, open_rate=1000.0)
-    now = trade.open_date_utc
-    trade.stop_loss = trade.initial_stop_loss_pct = None
-    strategy.ft_stoploss_adjust(1000.0, trade, now, 0, 0, after_fill=True)
-    before = trade.stop_loss
-    for rate in (1030.0, 970.0, 1000.0):
-        strategy.ft_stoploss_adjust(rate, trade, now + timedelta(hours=1), 0, 0)
-    assert trade.stop_loss == before
-
-
-@pytest.mark.parametrize("is_short", [False, True])
-@pytest.mark.parametrize("leverage", [1.0, 3.0, 10.0])
-def test_the_target_is_a_distance_of_price_after_fees(trade_database, strategy, is_short, leverage):
-    trade = factories.trade(is_short=is_short, leverage=leverage, open_rate=1000.0)
-    _, roi = strategy.min_roi_reached_entry(trade, 60, trade.open_date_utc)
-    rate = trade.calc_close_rate_for_roi(roi)
-    # 10% of price and 0.1% of fees
-    assert abs(rate / 1000.0 - 1) == pytest.approx(0.101, abs=3e-4)
-    assert (rate < 1000.0) is is_short
+    del strategy._columns[BTC]
+    assert leverage(strategy) == 2
 
 
 @pytest.mark.parametrize(
-    ("decision", "stake", "confirmed"),
+    ("given", "message"),
     [
-        (Decision(), 100, True),
-        (Decision(size_factor=0.5), 50, True),
+        ({"leverage": {"max_leverage": 500}}, '"perpkit.leverage": max_leverage must .* got 500'),
+        ({"levrage": {}}, '"perpkit" has no parameter "levrage"'),
+    ],
+)
+def test_what_is_wrong_in_the_configuration_is_named_at_once(
+    default_futures_config, given, message
+):
+    config = {**default_futures_config, "strategy": "RsiSmaSwing", "perpkit": given}
+    with pytest.raises(ConfigurationError, match=message):
+        StrategyResolver.load_strategy(config)
+
+
+def test_the_configuration_comes_before_parameters_and_they_before_the_class(strategy):
+    assert strategy.present_settings().stop.distance == strategy.stop_distance.value
+    strategy.stop_distance.value, strategy.trail_atr.value = 0.04, 2.5
+    strategy.risk_per_trade.value = 0.005
+    present = strategy.present_settings()
+    assert present.stop.distance == 0.04
+    assert present.trailing.atr_multiple == 2.5
+    assert present.sizing.risk_per_trade == 0.005
+    assert present.exposure == Settings().exposure
+    strategy.config["perpkit"] = {"stop": {"distance": 0.03}, "trailing": {"trail": "sar"}}
+    present = strategy.present_settings()
+    assert (present.stop.distance, present.trailing.trail) == (0.03, Trail.SAR)
+    assert present.trailing.atr_multiple == 2.5
+
+
+def test_another_epoch_starts_with_its_own_parameters_and_no_memory(strategy):
+    trade = stack.simulated()
+    strategy.bot_loop_start(NOW)
+    assert strategy._risks.of(trade).risk == pytest.approx(5)
+    strategy.bot_loop_start(NOW + HOUR)
+    strategy.stop_distance.value = 0.02
+    assert strategy._risks.of(trade).risk == pytest.approx(5)
+    strategy.bot_loop_start(NOW)
+    assert strategy._risks.of(trade).risk == pytest.approx(2)
+
+
+def test_a_running_bot_whose_clock_is_set_back_forgets_nothing(default_futures_config):
+    live = started(default_futures_config, runmode=RunMode.DRY_RUN)
+    live.watch.step = lambda *_: None
+    live.bot_loop_start(NOW)
+    before = live._risks
+    live.bot_loop_start(NOW - HOUR)
+    assert live._risks is before
+
+
+@pytest.mark.parametrize(
+    ("use", "enabled"),
+    [
+        ({}, True),
+        ({"scale_out": False}, False),
+        ({"scale_out": False, "slicing": True}, True),
+    ],
+)
+def test_positions_are_adjusted_where_something_adjusts_them(default_futures_config, use, enabled):
+    subject = started(default_futures_config, perpkit={"use": use})
+    assert subject.position_adjustment_enable is enabled
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 3.0, 10.0])
+@pytest.mark.parametrize("moved", [-0.005, 0.0, 0.005])
+def test_the_stop_lies_at_its_distance_of_price_whatever_the_leverage(
+    strategy, is_short, ratio, moved
+):
+    trade = stack.simulated(is_short=is_short, leverage=ratio, rate=1000.0, opened=NOW)
+    strategy.ft_stoploss_adjust(1000.0 * (1 + moved), trade, NOW, 0, 0, after_fill=True)
+    expected = 1000.0 * (1.05 if is_short else 0.95)
+    assert trade.stop_loss == pytest.approx(expected, rel=2e-5)
+    assert not trade.is_stop_loss_trailing
+
+
+def test_a_halving_of_the_stops_room_while_reducing(strategy, monkeypatch):
+    trade = stack.simulated(opened=NOW)
+    strategy.ft_stoploss_adjust(100.0, trade, NOW, 0, 0, after_fill=True)
+    assert trade.stop_loss == pytest.approx(95, abs=0.011)
+    decide(strategy, monkeypatch, Decision(Trading.REDUCING))
+    strategy.ft_stoploss_adjust(100.0, trade, NOW + HOUR, 0, 0)
+    assert trade.stop_loss == pytest.approx(97.5, abs=0.011)
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize("ratio", [1.0, 3.0, 10.0])
+def test_the_target_is_a_distance_of_price_after_fees(strategy, is_short, ratio):
+    trade = stack.simulated(is_short=is_short, leverage=ratio, rate=1000.0)
+    target = strategy.take_profit.value
+    _, roi = strategy.min_roi_reached_entry(trade, 60, trade.open_date_utc)
+    rate = trade.calc_close_rate_for_roi(roi)
+    # the price's distance and 0.1% of fees
+    assert abs(rate / 1000.0 - 1) == pytest.approx(target + 0.001, abs=3e-4)
+    assert (rate < 1000.0) is is_short
+
+
+# 1% of 1,000 lost 5% away is 200 of exposure: 66.67 of stake at 3x.
+@pytest.mark.parametrize(
+    ("decision", "expected", "confirmed"),
+    [
+        (Decision(), 200 / 3, True),
+        (Decision(size_factor=0.5), 100 / 3, True),
         (Decision(Trading.REDUCING, 0.0, reason="stress"), 0, False),
         (Decision(Trading.HALTED, 0.0, reason="halt"), 0, False),
     ],
 )
-def test_the_decision_sizes_and_confirms_entries(strategy, caplog, decision, stake, confirmed):
+def test_the_decision_sizes_and_confirms_entries(
+    strategy, monkeypatch, caplog, decision, expected, confirmed
+):
     caplog.set_level("INFO")
-    strategy.watch.decision = lambda *_: decision
-    now = factories.START
-    assert stake == strategy.custom_stake_amount(
-        BTC, now, 1.0, 100.0, 5.0, 1000.0, 3.0, None, "long"
-    )
+    decide(strategy, monkeypatch, decision)
+    assert stake(strategy) == pytest.approx(expected)
     assert confirmed == strategy.confirm_trade_entry(
-        BTC, "limit", 1.0, 1.0, "GTC", now, None, "short"
+        BTC, "limit", 1.0, 100.0, "GTC", NOW, None, "short"
     )
     assert (f"Entry refused: {BTC} short. {decision.reason}" in caplog.text) is not confirmed
+    assert (f"No entry: {BTC} long. {decision.reason}" in caplog.text) is not confirmed
+
+
+def test_the_tag_of_the_signal_scales_the_stake_and_a_forced_one_does_not(strategy):
+    assert stake(strategy, tag="rsi_sma 0.70") == pytest.approx(140 / 3)
+    assert stake(strategy, tag="force_entry") == pytest.approx(200 / 3)
+
+
+def test_the_stake_may_be_sliced(default_futures_config, strategy):
+    sliced = {"use": {"slicing": True}, "slicing": {"slices": 2}}
+    strategy.config["perpkit"] = sliced
+    strategy._prepare()
+    assert stake(strategy) == pytest.approx(100 / 3)
 
 
 @pytest.mark.parametrize(
@@ -149,23 +252,48 @@ def test_the_decision_sizes_and_confirms_entries(strategy, caplog, decision, sta
     ],
 )
 def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, order_type):
-    trade = SimpleNamespace(trade_direction="short")
-    decision = Decision(trading, 0.5)
-    monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
-    monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
-    strategy.bot_loop_start(factories.START)
+    trade = stack.simulated(is_short=True)
+    decide(strategy, monkeypatch, Decision(trading, 0.5))
+    strategy.bot_loop_start(START)
     assert strategy.order_types["exit"] == order_type
-    assert strategy.custom_exit(BTC, trade, factories.START, 1.0, 0.0) == reason
-    decision = Decision()
-    strategy.bot_loop_start(factories.START)
+    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == reason
+    decide(strategy, monkeypatch, Decision())
+    strategy.bot_loop_start(START)
     assert strategy.order_types["exit"] == "limit"
-    assert strategy.custom_exit(BTC, trade, factories.START, 1.0, 0.0) is None
+    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) is None
+
+
+def test_what_has_outlived_its_reason_is_left(strategy):
+    trade = stack.simulated(opened=NOW)
+    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) is None
+    strategy._columns[BTC] = stack.flat(40, funding_rate_8h=0.01, funding_mean_8h=0.01)
+    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == "carry_cost"
+    strategy._risks.of(trade).overtaken = True
+    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == "stop_overtaken"
+
+
+def test_a_part_is_sold_unless_an_order_is_open(strategy):
+    trade = stack.simulated(opened=NOW)
+    numbers = (0.0, 5.0, 900.0, 100.0, 105.0, 0.0, 0.0)
+
+    def adjusted():
+        return strategy.adjust_trade_position(trade, NOW + HOUR, 105.0, *numbers)
+
+    assert adjusted()[1] == "scale_out"
+    trade.orders.append(stack.order(trade, "sell", 0.5, 105.0, NOW, filled=False))
+    assert adjusted() is None
 
 
 def test_breakers_cap_the_leverage(strategy, monkeypatch):
-    strategy.dp = DataProvider(pd.DataFrame({"range_24h": [0.02]}))
-    monkeypatch.setattr(strategy.watch, "decision", lambda *_: Decision(max_leverage=1.5))
-    assert strategy.leverage(BTC, factories.START, 1.0, 1.0, 125, None, "long") == 1.5
+    decide(strategy, monkeypatch, Decision(max_leverage=2.5))
+    assert leverage(strategy) == 2
+
+
+def test_exposure_counts_what_is_open(strategy):
+    alone = stake(strategy)
+    strategy._columns[ETH] = stack.flat(40, btc_correlation=0.99)
+    LocalTrade.add_bt_trade(stack.simulated(ETH, amount=3.0, number=7))
+    assert 0 <= stake(strategy) < alone
 
 
 def test_it_never_overrides_the_veto_of_exits(strategy):
@@ -189,7 +317,14 @@ def test_every_threshold_is_a_hyperopt_parameter(strategy):
             "funding_rank",
             "crowd_rank",
         },
-        "sell": {"stop_distance", "take_profit", "exit_on_opposite", "exit_on_trend_loss"},
+        "sell": {
+            "stop_distance",
+            "take_profit",
+            "trail_atr",
+            "risk_per_trade",
+            "exit_on_opposite",
+            "exit_on_trend_loss",
+        },
         "protection": {"vix_stressed", "vix_calm_hours"},
     }
     for percentile in strategy.vix_stressed.range:
@@ -199,8 +334,24 @@ def test_every_threshold_is_a_hyperopt_parameter(strategy):
 
 def test_the_live_bot_keeps_funding_and_the_watched_market_current(default_futures_config):
     live = started(default_futures_config, runmode=RunMode.DRY_RUN)
-    live.dp.current_whitelist = lambda: ["ETH/USDT:USDT"]
-    assert set(live.informative_pairs()) == {
-        ("ETH/USDT:USDT", "1h", "funding_rate"),
-        (BTC, "1h", ""),
-    }
+    informative = set(live.informative_pairs())
+    assert {(ETH, "1h", "funding_rate"), (BTC, "1h", "")} <= informative
+
+
+def test_the_floor_is_wider_than_any_stop_the_leverage_rule_allows(strategy):
+    """Freqtrade's own stop would otherwise come first, and the sizes be wrong."""
+    strategy._columns[BTC] = stack.flat(40)
+    for distance in strategy.stop_distance.range:
+        strategy.stop_distance.value = distance
+        strategy.config["perpkit"] = {"leverage": {"max_leverage": 125}}
+        strategy._prepare()
+        for side in ("long", "short"):
+            assert leverage(strategy, side=side) * distance < -strategy.stoploss
+
+
+def test_time_moves_on(strategy):
+    """A later loop of the same run keeps what it knows."""
+    strategy.bot_loop_start(NOW)
+    before = strategy._risks
+    strategy.bot_loop_start(NOW + timedelta(seconds=1))
+    assert strategy._risks is before
