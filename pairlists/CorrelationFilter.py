@@ -33,10 +33,12 @@ class CorrelationFilter(FuturesPairList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._candles: dict[str, pd.DataFrame] = {}
-        self._returns = hourly_returns({})
+        self._pairs: list[str] = []
+        self._all_returns = self._returns = hourly_returns({})
+        self._latest = PooledCorrelation({})
+        self._made = -1  # number of the refresh period
         self._schedule = Schedule()
         self._stored: StoredCandles | None = None
-        self._latest: tuple[tuple[int, list[str]], PooledCorrelation] | None = None
 
     def short_desc(self) -> str:
         rule = self.rule
@@ -94,16 +96,17 @@ class CorrelationFilter(FuturesPairList):
     def _correlation(self, pairs: list[str], now: datetime) -> PooledCorrelation:
         """Of these pairs, made once a refresh period unless there are others or new candles."""
         if (self._load if self._simulated else self._fetch)(pairs, now):
-            self._returns = hourly_returns(self._candles)
-            self._latest = None
-        key = int(now.timestamp() // self._period.total_seconds()), pairs
-        if self._latest is None or self._latest[0] != key:
-            recent = known_returns(self._returns, now, self.rule.window_hours)
-            self._latest = (
-                key,
-                pooled_correlation(recent.reindex(columns=pairs), self.rule.window_hours),
-            )
-        return self._latest[1]
+            self._all_returns, self._pairs = hourly_returns(self._candles), []
+        if pairs != self._pairs:
+            self._returns = self._all_returns.reindex(columns=pairs)
+            self._pairs, self._made = pairs, -1
+        number = int(now.timestamp() // self._period.total_seconds())
+        if number != self._made:
+            window = self.rule.window_hours
+            recent = known_returns(self._returns, now, window)
+            self._latest = pooled_correlation(recent, window)
+            self._made = number
+        return self._latest
 
     def _load(self, pairs: list[str], now: datetime) -> bool:
         """Stored candles of the pairs that are new; whether there are any."""
