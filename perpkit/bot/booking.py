@@ -14,7 +14,7 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.running_bot import running_bot
+from perpkit.bot.running_bot import running_bot, words
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ class Booking:
             if trade is not None:
                 self._correct(trade)
         except Exception as error:
-            logger.warning(f"Funding of a trade closed by its stop is not known yet: {error}")
+            logger.warning(
+                f"Funding of a trade closed by its stop is not known yet: {words(error)}"
+            )
             self._wait_until = now + _AGAIN
 
     def _next(self, now: datetime) -> Trade | None:
@@ -110,7 +112,8 @@ def one_fill(fills_of: Callable[..., Fills]) -> Callable[..., Fills]:
 
     def together(*args: Any, **kwargs: Any) -> Fills:
         fills = fills_of(*args, **kwargs)
-        if len({(fill.get("fee") or {}).get("currency") for fill in fills}) != 1:
+        currencies = {(fill.get("fee") or {}).get("currency") for fill in fills}
+        if len(currencies) != 1 or None in currencies:
             return fills
         if any(value is None for fill in fills for value in (fill["cost"], fill["fee"]["cost"])):
             return fills

@@ -18,7 +18,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.persistence.custom_data import _CustomData
 from sqlalchemy import select
 
-from perpkit.bot.running_bot import running_bot, stored
+from perpkit.bot.running_bot import running_bot, stored, words
 from perpkit.execution.book import Book, NoBook, Side, read_book
 from perpkit.execution.entry import EntryLimits, check_entry
 from perpkit.execution.entry_price import crossing_price
@@ -105,7 +105,7 @@ class LiveOrders:
                 vol_1h=vol_1h,
             )
         except Exception as error:  # Freqtrade takes an error in its callback for consent
-            return f"the entry could not be checked: {error}"
+            return f"the entry could not be checked: {words(error)}"
         if not check.allowed:
             return check.reason
         if isinstance(book, Book) and check.slippage is not None:
@@ -159,7 +159,7 @@ class LiveOrders:
         try:
             book = self._book(trade.pair, LEVELS, now)
         except Exception as error:
-            book = NoBook(f"no order book: {error}")
+            book = NoBook(f"no order book: {words(error)}")
         side = Side.entering(trade.trade_direction)
         price = crossing_price(book, side, amount) if isinstance(book, Book) else None
         if price is None:
@@ -237,7 +237,7 @@ class LiveOrders:
         least = self._bot.exchange.get_min_pair_stake_amount(
             trade.pair, trade.open_rate, self._bot.strategy.stoploss
         )
-        return bool(least) and (trade.amount + filled) * trade.open_rate < least
+        return bool(least) and filled * trade.open_rate < least
 
     def _price(self, pair: str, now: datetime) -> float:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
+from sqlalchemy import select
 
 from perpkit.bot.order_answers import OrderAnswers
 from perpkit.bot.running_bot import warn
@@ -132,12 +133,13 @@ class Reconciliation:
 
     def _opened_unknown(self, pair: str, amount: float, now: datetime) -> float:
         """Filled by orders of this side that are this bot's and not in its database."""
+        known = set(Order.session.scalars(select(Order.order_id).where(Order.ft_pair == pair)))
         return sum(
             order["filled"] or 0.0
             for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
             if order["side"] == ("buy" if amount > 0 else "sell")
             and self._answers.owns(order["clientOrderId"])
-            and Order.order_by_id(order["id"], pair) is None
+            and order["id"] not in known
         )
 
 

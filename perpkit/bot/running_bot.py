@@ -33,3 +33,8 @@ def stored(trade: LocalTrade, order: Order) -> tuple[Trade, Order]:
 def warn(bot: FreqtradeBot, message: str) -> None:
     """To the operator, at once and whatever becomes of the cycle."""
     bot.notify_status(message, RPCMessageType.WARNING)
+
+
+def words(error: Exception) -> str:
+    """What an error says, without the signed query of the request."""
+    return str(error).split("?")[0]

@@ -27,7 +27,7 @@ from freqtrade.persistence import Order, Trade
 from perpkit.bot.live_orders import LiveOrders
 from perpkit.bot.order_answers import OrderAnswers, order_tag
 from perpkit.bot.reconciliation import Reconciliation
-from perpkit.bot.running_bot import running_bot, warn
+from perpkit.bot.running_bot import running_bot, warn, words
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class StopGuard:
                 raise
             if not self._open_entries() and not self._bare():
                 raise
-            logger.warning(f"A cycle ended early, the next one follows at once: {error}")
+            logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
             self._stops()  # of entries that were filled at once
 
@@ -176,7 +176,9 @@ class StopGuard:
             try:
                 trade = self._after_fill(trade, order, send_msg)
             except DependencyException as error:
-                logger.warning(f"After a fill of {trade.pair}, not all could be done: {error}")
+                logger.warning(
+                    f"After a fill of {trade.pair}, not all could be done: {words(error)}"
+                )
                 if entered and trade.is_open:
                     self._set_stop(trade)
             if entered and trade.has_open_position:
@@ -242,7 +244,7 @@ class StopGuard:
             yield
         except Exception as error:
             if what not in self._failing:
-                logger.warning(f"{what} failed: {error}")
+                logger.warning(f"{what} failed: {words(error)}")
             self._failing.add(what)
         else:
             self._failing.discard(what)

@@ -1,0 +1,183 @@
+"""Funding before a stop, and commissions of several fills."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.booking import Booking, one_fill
+from tests import factories
+from tests.factories import START
+
+HOUR = timedelta(hours=1)
+CLOSED = START + 20 * HOUR
+FUNDING = [  # at 8 and 16 hours after the entry, and after the exit
+    {"timestamp": int((START + hours * HOUR).timestamp() * 1000), "amount": -0.25}
+    for hours in (8, 16, 24)
+]
+
+
+class Exchange:
+    def __init__(self) -> None:
+        self._api = self
+        self.asked: list[tuple] = []
+        self.error: Exception | None = None
+
+    def get_trades_for_order(self, *args, **kwargs):
+        return []
+
+    def fetch_funding_history(self, *args):
+        self.asked.append(args)
+        if self.error is not None:
+            raise self.error
+        return FUNDING
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
+
+
+@pytest.fixture
+def booking(exchange, trade_database) -> Booking:
+    return started(exchange)
+
+
+def started(exchange) -> Booking:
+    bot = SimpleNamespace(exchange=exchange)
+    rpc = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
+    return Booking(SimpleNamespace(_DataProvider__rpc=rpc))
+
+
+def filled(trade: Trade, side: str, price: float, amount: float, at, **fields) -> Order:
+    return Order(
+        order_id=f"{side}-{at}",
+        ft_pair=trade.pair,
+        ft_order_side=side,
+        ft_amount=amount,
+        ft_price=price,
+        ft_is_open=False,
+        side=trade.exit_side,
+        status="closed",
+        average=price,
+        amount=amount,
+        filled=amount,
+        order_date=at,
+        order_filled_date=at,
+        **fields,
+    )
+
+
+def close(trade: Trade, side: str = "stoploss", **fields) -> Trade:
+    trade.orders.append(filled(trade, side, 29_000.0, trade.amount, CLOSED, **fields))
+    trade.close(29_000.0)
+    Trade.commit()
+    return trade
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_funding_before_a_stop_is_booked_once(booking, exchange, caplog, is_short):
+    trade = close(factories.trade(is_short=is_short))
+    before = trade.close_profit_abs
+    with caplog.at_level(logging.INFO, "perpkit"):
+        for minutes in range(1, 5):
+            booking.step(CLOSED + timedelta(minutes=minutes))
+    assert trade.funding_fees == -0.5
+    assert trade.close_profit_abs == pytest.approx(before - 0.5)
+    assert trade.realized_profit == trade.close_profit_abs
+    assert exchange.asked == [("BTC/USDT:USDT", int(START.timestamp() * 1000), 1000)]
+    assert len(caplog.messages) == 1
+
+
+def test_the_next_process_does_not_book_it_again(booking, exchange):
+    trade = close(factories.trade())
+    booking.step(CLOSED + HOUR)
+    profit = trade.close_profit_abs
+    Trade.session.expire_all()
+    started(exchange).step(CLOSED + HOUR)
+    assert trade.close_profit_abs == profit
+    assert len(exchange.asked) == 1
+
+
+def test_only_what_was_charged_since_the_last_order_is_missing(booking):
+    trade = factories.trade(amount=0.02)
+    trade.orders.append(filled(trade, "sell", 31_000.0, 0.01, START + 10 * HOUR, funding_fee=-0.25))
+    trade.recalc_trade_from_orders()
+    close(trade)
+    booking.step(CLOSED + HOUR)
+    assert [order.funding_fee for order in trade.orders] == [None, -0.25, -0.25]
+    assert trade.funding_fees == -0.5
+
+
+@pytest.mark.parametrize(
+    ("side", "fields", "after"),
+    [
+        ("sell", {"funding_fee": -0.5}, HOUR),  # an exit of Freqtrade's own
+        ("stoploss", {"funding_fee": 0.0}, HOUR),  # corrected before, to nothing
+        ("stoploss", {}, timedelta(seconds=59)),  # the settlement may not be in the books yet
+        ("stoploss", {}, timedelta(days=8)),
+    ],
+)
+def test_a_trade_that_is_left_as_it_is(booking, exchange, side, fields, after):
+    close(factories.trade(), side, **fields)
+    booking.step(CLOSED + after)
+    assert exchange.asked == []
+
+
+def test_an_open_trade_is_left_as_it_is(booking, exchange):
+    trade = factories.trade()
+    trade.orders.append(filled(trade, "stoploss", 29_000.0, 0.004, CLOSED))
+    Trade.commit()
+    booking.step(CLOSED + HOUR)
+    assert exchange.asked == []
+
+
+def test_a_failure_is_logged_and_tried_again_a_minute_later(booking, exchange, caplog):
+    trade = close(factories.trade())
+    exchange.error = RuntimeError("no answer")
+    for seconds in (0, 5, 59):
+        booking.step(CLOSED + HOUR + timedelta(seconds=seconds))
+    assert len(exchange.asked) == len(caplog.messages) == 1
+    exchange.error = None
+    booking.step(CLOSED + HOUR + timedelta(seconds=60))
+    assert trade.funding_fees == -0.5
+
+
+def fill(amount: float, cost: float, fee: float, currency: str | None = "USDT") -> dict:
+    return {
+        "symbol": "BTC/USDT:USDT",
+        "amount": amount,
+        "cost": cost,
+        "fee": {"currency": currency, "cost": fee, "rate": fee / cost},
+    }
+
+
+def test_the_rate_of_several_fills_is_weighted():
+    fills = [fill(0.001, 30.0, 0.006), fill(0.009, 270.0, 0.135)]
+    [together] = one_fill(lambda: fills)()
+    assert together["amount"] == pytest.approx(0.010)
+    assert together["cost"] == pytest.approx(300)
+    assert together["fee"]["cost"] == pytest.approx(0.141)
+    assert together["fee"]["rate"] == pytest.approx(0.141 / 300)
+
+
+def test_a_rate_in_another_currency_is_left_to_freqtrade():
+    [together] = one_fill(lambda: [fill(0.001, 30.0, 0.00002, "BNB")] * 2)()
+    assert together["fee"] == {"currency": "BNB", "cost": 0.00004}
+
+
+@pytest.mark.parametrize(
+    "fills",
+    [
+        [],
+        [fill(1, 1.0, 0.1), fill(1, 1.0, 0.1, "BNB")],
+        [fill(1, 1.0, 0.1), {**fill(1, 1.0, 0.1), "cost": None}],
+        [{"symbol": "BTC/USDT:USDT", "amount": 1, "cost": 1.0, "fee": None}],
+    ],
+)
+def test_fills_that_have_no_common_commission_stay_apart(fills):
+    assert one_fill(lambda: fills)() == fills

@@ -1,0 +1,347 @@
+"""What the live parts rely on in Freqtrade and ccxt. Seen to hold on Freqtrade 2026.6 to 2026.9."""
+
+from __future__ import annotations
+
+import inspect
+from copy import copy
+from datetime import timedelta
+from types import SimpleNamespace
+
+import ccxt
+import pytest
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
+from freqtrade.exchange import Exchange
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import KeyValueStore, Order, Trade
+from freqtrade.rpc import RPCManager
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
+from freqtrade.wallets import Wallets
+from freqtrade.worker import Worker
+
+from perpkit.bot.running_bot import running_bot
+from tests import factories
+
+pytestmark = pytest.mark.contract
+
+BTC = "BTC/USDT:USDT"
+
+
+def calls(function, *texts: str) -> bool:
+    """Whether the source has them in this order."""
+    source = inspect.getsource(function)
+    places = [source.find(text) for text in texts]
+    return -1 not in places and places == sorted(places)
+
+
+def test_the_bot_is_reached_through_the_data_provider(default_futures_config):
+    bot = SimpleNamespace(config={"telegram": {}, "discord": {}, "webhook": {}, "api_server": {}})
+    dp = DataProvider(default_futures_config, None, rpc=RPCManager(bot))
+    assert running_bot(dp) is bot
+
+
+def test_a_backtest_has_no_bot(default_futures_config):
+    with pytest.raises(LookupError):
+        running_bot(DataProvider(default_futures_config, None))
+
+
+@pytest.mark.parametrize(
+    ("caller", "call"),
+    [
+        (Worker._process_running, "self.freqtrade.process()"),
+        (Worker._process_stopped, "self.freqtrade.process_stopped()"),
+        (FreqtradeBot.create_trade, "self.execute_entry("),
+        (FreqtradeBot.check_and_call_adjust_trade_position, "self.execute_entry("),
+        (FreqtradeBot.update_trade_state, "self._update_trade_after_fill(trade, order_obj, send_"),
+        (FreqtradeBot.execute_trade_exit, "self._safe_exit_amount(trade, trade.pair, "),
+        (FreqtradeBot.fee_detection_from_trades, "self.exchange.get_trades_for_order("),
+        (FreqtradeBot.execute_entry, "self.wallets.update()"),
+        (FreqtradeBot._update_trade_after_fill, "self.wallets.update()"),
+        (Exchange.create_order, "self._api.create_order("),
+        (Exchange.create_stoploss, "self._api.create_order("),
+        (Exchange.fetch_order, "self._api.fetch_order("),
+    ],
+)
+def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
+    assert call in inspect.getsource(caller)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (FreqtradeBot.process, ["self"]),
+        (FreqtradeBot.process_stopped, ["self"]),
+        (FreqtradeBot.manage_open_orders, ["self"]),
+        (FreqtradeBot._update_trade_after_fill, ["self", "trade", "order", "send_msg"]),
+        (FreqtradeBot._safe_exit_amount, ["self", "trade", "pair", "amount"]),
+        (FreqtradeBot.handle_stoploss_on_exchange, ["self", "trade"]),
+        (FreqtradeBot.create_stoploss_order, ["self", "trade", "stop_price"]),
+        (FreqtradeBot.cancel_stoploss_on_exchange, ["self", "trade", "allow_nonblocking"]),
+        (FreqtradeBot.emergency_exit, ["self", "trade", "price", "sub_trade_amt"]),
+        (FreqtradeBot.handle_onexchange_order, ["self", "trade"]),
+        (
+            FreqtradeBot.handle_cancel_enter,
+            ["self", "trade", "order", "order_obj", "reason", "replacing"],
+        ),
+        (FreqtradeBot.notify_status, ["self", "msg", "msg_type"]),
+        (Exchange.get_funding_fees, ["self", "pair", "amount", "is_short", "open_date"]),
+        (Exchange.fetch_orders, ["self", "pair", "since", "params"]),
+        (Exchange.fetch_positions, ["self", "pair", "params"]),
+        (
+            Exchange.cancel_stoploss_order_with_result,
+            ["self", "order_id", "pair", "amount"],
+        ),
+        (Exchange.get_min_pair_stake_amount, ["self", "pair", "price", "stoploss", "leverage"]),
+        (Exchange._contracts_to_amount, ["self", "pair", "num_contracts"]),
+        (Wallets.update, ["self", "require_update"]),
+        (Trade.recalc_trade_from_orders, ["self", "is_closing"]),
+    ],
+)
+def test_what_is_called_has_these_parameters(function, parameters):
+    assert list(inspect.signature(function).parameters) == parameters
+
+
+def test_the_adjustment_of_a_stop_takes_these_in_this_order():
+    parameters = list(inspect.signature(IStrategy.ft_stoploss_adjust).parameters)
+    assert parameters[:6] == [
+        "self",
+        "current_rate",
+        "trade",
+        "current_time",
+        "current_profit",
+        "force_stoploss",
+    ]
+    assert "after_fill" in parameters
+
+
+def test_orders_are_looked_at_before_stops_and_stops_before_adjustments_and_entries():
+    """So that an entry ended for its timeout has its stop, and its rest, in the same cycle."""
+    assert calls(
+        FreqtradeBot.process,
+        "bot_loop_start",
+        "self.manage_open_orders()",
+        "self.exit_positions(",
+        "self.process_open_trade_positions()",
+        "self.enter_positions(",
+    )
+
+
+def test_a_cycle_that_fails_is_followed_by_a_pause():
+    assert calls(Worker._process_running, "except TemporaryError", "time.sleep(RETRY_TIMEOUT)")
+
+
+def test_errors_of_requests_are_dependency_errors():
+    assert issubclass(DDosProtection, TemporaryError)
+    assert issubclass(TemporaryError, DependencyException)
+
+
+def test_an_exit_of_futures_makes_no_use_of_the_balance():
+    assert calls(
+        FreqtradeBot._safe_exit_amount,
+        "self.wallets.update()",
+        "if self.trading_mode == TradingMode.FUTURES:",
+        "return amount",
+    )
+
+
+def test_an_error_in_the_confirmation_of_an_entry_counts_as_consent():
+    def fails(**kwargs):
+        raise RuntimeError
+
+    assert strategy_safe_wrapper(fails, default_retval=True)(pair=BTC) is True
+
+
+def test_an_entry_that_has_ended_is_taken_as_it_is():
+    """Whatever its fills are worth: the check for too little is for orders to be cancelled."""
+    assert calls(
+        FreqtradeBot.handle_cancel_enter,
+        'if order["status"] not in constants.NON_OPEN_EXCHANGE_STATES:',
+        "_stake < minstake",
+        "corder = order",
+    )
+
+
+def test_a_timeout_is_asked_for_with_what_is_filled():
+    assert calls(
+        FreqtradeBot.manage_open_orders,
+        "self.update_trade_state(trade, open_order.order_id, order)",
+        "ft_check_timed_out(trade, open_order,",
+    )
+
+
+def test_a_custom_price_of_an_adjustment_knows_the_tag():
+    assert calls(FreqtradeBot.get_valid_enter_price_and_stake, "custom_entry_price", "entry_tag=")
+    assert calls(FreqtradeBot.check_and_call_adjust_trade_position, "enter_tag=order_tag")
+
+
+def test_a_rate_of_commission_that_is_given_is_not_rounded(futures_exchange):
+    fee = {"currency": "USDT", "cost": 1.0, "rate": 0.000312345678912}
+    assert futures_exchange.calculate_fee_rate(fee, BTC, 1.0, 1.0) == fee["rate"]
+
+
+def test_values_are_kept_in_the_database(trade_database):
+    assert KeyValueStore.get_string_value("perpkit_test") is None
+    KeyValueStore.store_value("perpkit_test", "abc")
+    assert KeyValueStore.get_string_value("perpkit_test") == "abc"
+
+
+@pytest.fixture
+def stopped_out(trade_database) -> Trade:
+    """A long of 0.01 from 30,000 that its stop has closed at 29,000."""
+    trade = factories.trade()
+    trade.orders.append(
+        Order(
+            order_id="stop",
+            ft_pair=trade.pair,
+            ft_order_side="stoploss",
+            ft_amount=trade.amount,
+            ft_price=29_000.0,
+            ft_is_open=True,
+            side="sell",
+            order_type="stop_market",
+            status="open",
+            amount=trade.amount,
+        )
+    )
+    trade.update_order(
+        {
+            "id": "stop",
+            "status": "closed",
+            "amount": 0.01,
+            "filled": 0.01,
+            "average": 29_000.0,
+            "side": "sell",
+            "lastTradeTimestamp": int((factories.START + timedelta(hours=9)).timestamp() * 1000),
+        }
+    )
+    trade.update_trade(trade.orders[-1])
+    return trade
+
+
+def test_a_trade_closed_by_its_stop_is_booked_without_funding(stopped_out):
+    assert not stopped_out.is_open
+    assert stopped_out.orders[-1].funding_fee is None
+    assert stopped_out.funding_fees == 0
+
+
+def test_funding_of_an_order_becomes_part_of_the_profit_when_it_is_computed_again(stopped_out):
+    before = stopped_out.close_profit_abs
+    stopped_out.orders[-1].funding_fee = -0.25
+    stopped_out.recalc_trade_from_orders(is_closing=True)
+    assert stopped_out.funding_fees == -0.25
+    assert stopped_out.close_profit_abs == pytest.approx(before - 0.25)
+    assert stopped_out.realized_profit == pytest.approx(before - 0.25)
+    stake = 0.01 * 30_000 * (1 + stopped_out.fee_open)
+    assert stopped_out.close_profit == pytest.approx((before - 0.25) / stake * 3)
+
+
+# ccxt
+
+
+@pytest.fixture
+def client(futures_exchange):
+    """A copy of Freqtrade's client that keeps what it is asked; it answers with `told`."""
+    client = copy(futures_exchange._api)
+    client.asked, client.told = [], {}
+    client.apiKey = client.secret = "key"
+    client.milliseconds = lambda: 50_000
+
+    def fetch(url, method="GET", headers=None, body=None):
+        client.asked.append(f"{method} {url} {body or ''}")
+        return client.told
+
+    client.fetch = fetch
+    return client
+
+
+def test_an_order_takes_the_clients_id(client):
+    client.create_order(BTC, "limit", "buy", 0.01, 30_000.0, {"clientOrderId": "mine"})
+    [asked] = client.asked
+    assert asked.startswith("POST https://fapi.binance.com/fapi/v1/order ")
+    assert "newClientOrderId=mine" in asked
+
+
+def test_a_stop_takes_the_clients_id(client):
+    params = {"stopPrice": 29_000.0, "reduceOnly": True, "clientOrderId": "mine"}
+    client.create_order(BTC, "stop_market", "sell", 0.01, None, params)
+    [asked] = client.asked
+    assert asked.startswith("POST https://fapi.binance.com/fapi/v1/algoOrder ")
+    assert "clientAlgoId=mine" in asked
+
+
+@pytest.mark.parametrize(
+    ("params", "path"),
+    [
+        ({}, "/fapi/v1/order?symbol=BTCUSDT&origClientOrderId=mine"),
+        ({"stop": True}, "/fapi/v1/algoOrder?"),
+    ],
+)
+def test_an_order_is_found_by_the_clients_id(client, params, path):
+    client.fetch_order("", BTC, {"clientOrderId": "mine", **params})
+    [asked] = client.asked
+    assert "ientOrderId=mine" in asked.replace("clientAlgoId", "clientOrderId")
+    assert path.split("?")[0] in asked
+
+
+@pytest.mark.parametrize("told", ["half of an ans", None, {}])
+def test_of_text_that_is_not_json_there_is_no_id(client, told):
+    client.told = told
+    try:
+        order = client.create_order(BTC, "market", "buy", 0.01, None, {"clientOrderId": "mine"})
+    except ccxt.BadResponse:
+        return
+    assert not order.get("id")
+
+
+def test_open_stops_are_asked_for_all_pairs_at_once(client):
+    client.told = []
+    assert client.fapiPrivateGetOpenAlgoOrders() == []
+    assert "/fapi/v1/openAlgoOrders?" in client.asked[0]
+    assert client.safe_symbol("BTCUSDT", None, None, "swap") == BTC
+
+
+def test_funding_that_was_charged(client):
+    client.told = [
+        {
+            "symbol": "BTCUSDT",
+            "incomeType": "FUNDING_FEE",
+            "income": "-0.25",
+            "asset": "USDT",
+            "time": 60_000,
+            "info": "FUNDING_FEE",
+            "tranId": 1,
+            "tradeId": "",
+        }
+    ]
+    [fee] = client.fetch_funding_history(BTC, 50_000, 1000)
+    assert (fee["timestamp"], fee["amount"]) == (60_000, -0.25)
+    assert "/fapi/v1/income?" in client.asked[0]
+    assert "startTime=50000" in client.asked[0]
+    assert "limit=1000" in client.asked[0]
+
+
+def test_ids_begin_as_ccxt_would_begin_them(client):
+    assert len(client.options["broker"]["future"]) == 10
+    assert client.generate_client_order_id(client.market(BTC)).startswith(
+        client.options["broker"]["future"]
+    )
+    assert client.options["recvWindow"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (ccxt.RequestTimeout, True),
+        (ccxt.ExchangeNotAvailable, True),
+        (ccxt.NetworkError, True),
+        (ccxt.OperationFailed, True),
+        (ccxt.BadResponse, True),
+        (ccxt.InsufficientFunds, False),
+        (ccxt.InvalidOrder, False),
+        (ccxt.OperationRejected, False),
+        (ccxt.AuthenticationError, False),
+    ],
+)
+def test_errors_after_which_nobody_knows_are_of_one_class(error, unknown):
+    assert issubclass(error, ccxt.OperationFailed) is unknown
