@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from freqtrade.constants import Config, LongShort
 from freqtrade.exceptions import ConfigurationError
-from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.exchange import timeframe_to_next_date, timeframe_to_seconds
 from freqtrade.persistence import PairLocks
 from freqtrade.persistence.pairlock import PairLock
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from perpkit.bot.candles import is_simulated
 from perpkit.bot.sources import Sources, stored_sources
-from perpkit.breakers.breaker import ALL_PAIRS, Decision, Trading
+from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class WatchedProtection(IProtection):
         self._standing: PairLock | None = None
         self._cleared: datetime | None = None
         self._knows_locks = False
+        self._held: dict[tuple[str, Side, Trading], PairLock] = {}
 
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
@@ -65,6 +66,10 @@ class WatchedProtection(IProtection):
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
         return []
+
+    def alerts(self, sources: Sources, now: datetime) -> Iterable[str]:
+        """What is worth a message though it restricts nothing; each of them once."""
+        return ()
 
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """`evaluate`, once for each moment, and a halt that stands from before."""
@@ -79,14 +84,23 @@ class WatchedProtection(IProtection):
 
     def lock(self, decision: Decision, now: datetime) -> None:
         """Lock what `decision` blocks, unless a lock of this breaker does so already."""
-        if not self._locked(decision, now):
-            PairLocks.lock_pair(
+        key = decision.pair, decision.side, decision.trading
+        held = self._held.get(key)
+        if held is not None and held.lock_end_time >= now:
+            # Extended when it ends, for in a backtest Freqtrade scans every lock there has been.
+            if held.lock_end_time == now:
+                until = self._until(decision, now)
+                held.lock_end_time = timeframe_to_next_date(PairLocks.timeframe, until)
+        elif not self._locked(decision, now):
+            lock = PairLocks.lock_pair(
                 decision.pair,
                 self._until(decision, now),
                 self._reason(decision),
                 now=now,
                 side=decision.side,
             )
+            if self._simulated:  # in a database, an operator may have ended it
+                self._held[key] = lock
 
     def unlock(self, decision: Decision, now: datetime) -> None:
         """End the locks of this breaker that block new entries as `decision` did, if there are any.

@@ -7,7 +7,7 @@ and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,27 +79,27 @@ class Watch:
 
     def informative_pairs(self, protections: Protections) -> set[tuple[str, str]]:
         """(pair, timeframe) of the candles that the breakers read."""
-        if not self.enabled:
-            return set()
-        traded = self._dp.current_whitelist()
-        return {
-            candles
-            for breaker in self._watched(protections)
-            for candles in breaker.informative_pairs(traded)
-        }
+        return self._candles_of(protections, self._dp.current_whitelist())
 
     def require_candles(self, protections: Protections) -> None:
         """Refuse to start a simulated run whose breakers would have nothing to look at.
 
         :raises OperationalException: naming the candles and where they were looked for
         """
-        for pair, timeframe in sorted(self.informative_pairs(protections)):
+        # A traded pair without candles is left out by Freqtrade.
+        for pair, timeframe in sorted(self._candles_of(protections, ())):
             candles = self._sources.candles
             if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(
                     f"The breakers need {timeframe} candles of {pair}, and there are none in "
                     f"{self._config['datadir']}. Download them, or leave out --enable-protections."
                 )
+
+    def _candles_of(self, protections: Protections, traded: Sequence[str]) -> set[tuple[str, str]]:
+        if not self.enabled:
+            return set()
+        breakers = self._watched(protections)
+        return {candles for b in breakers for candles in b.informative_pairs(traded)}
 
     def step(self, protections: Protections, now: datetime) -> None:
         """Evaluate every breaker at `now`, and lock what they block.
@@ -121,6 +121,7 @@ class Watch:
         if not self._simulated:
             self._unlock(before, now)
             self._tell(before)
+            self._alert(now)
 
     def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
         """What one breaker restricts; locked where it blocks.
@@ -152,6 +153,15 @@ class Watch:
                 if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
                     breaker.unlock(was, now)
 
+    def _alert(self, now: datetime) -> None:
+        for breaker in self._breakers or []:
+            try:
+                for text in breaker.alerts(self._sources, now):
+                    self._dp.send_msg(text.translate(NO_MARKDOWN), always_send=True)
+            except Exception:
+                # Nothing depends on an alert.
+                logger.exception(f"{breaker.name}: its alerts failed.")
+
     def _watched(self, protections: Protections) -> list[WatchedProtection]:
         if self._breakers is None:
             handlers = ProtectionManager(self._config, protections)._protection_handlers
@@ -164,12 +174,12 @@ class Watch:
         changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
         for key in dict.fromkeys((*before, *after)):
             was, now = (_effect(where.get(key, UNRESTRICTED)) for where in (before, after))
-            if was != now:
+            if was != now and not self._still_covered(key):
                 changes.setdefault((key[0], now), []).append(key)
         for (name, (trading, _)), keys in changes.items():
             decision = after.get(keys[0])
-            pairs = sorted({pair for _, pair, _ in keys} - {ALL_PAIRS})
-            where = f" on {', '.join(pairs)}" if pairs else ""
+            pairs = sorted({pair for _, pair, _ in keys})
+            where = "" if ALL_PAIRS in pairs else f" on {', '.join(pairs)}"
             if decision is None:
                 what, trading = f"{name} has released{where}", self.decision(*keys[0][1:]).trading
             else:
@@ -178,6 +188,14 @@ class Watch:
             message = message.translate(NO_MARKDOWN)
             logger.warning(message)
             self._dp.send_msg(message, always_send=True)
+
+    def _still_covered(self, key: tuple[str, str, Side]) -> bool:
+        """Whether a wider restriction of the same breaker took over from this one."""
+        name, pair, side = key
+        return key not in self._restrictions and any(
+            other == name and decision.entries_blocked and decision.concerns(pair, side)
+            for (other, *_), decision in self._restrictions.items()
+        )
 
 
 def _effect(decision: Decision) -> tuple[Trading, float]:

@@ -52,7 +52,9 @@ def stretches(breaker: str, moments: Moments, end: datetime) -> list[Stretch]:
         found.append(Stretch(start, at, decision.trading.value, decision.reason, breaker, *key))
 
     for now, decisions in moments:
-        by_key = {(d.pair, d.side): d for d in decisions if d.restricts}
+        by_key: dict[tuple[str, str], Decision] = {
+            (d.pair, d.side): d for d in decisions if d.restricts
+        }
         for key in [k for k, (_, d) in going.items() if _effect(by_key.get(k)) != _effect(d)]:
             close(key, now)
         for key, decision in by_key.items():

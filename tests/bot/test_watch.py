@@ -102,9 +102,9 @@ def locks() -> list[tuple[int, int]]:
     [
         (set(), []),
         ({5}, [(5, 7)]),
-        # the stress goes on: the lock is renewed when it ends, not at every candle
-        ({5, 6}, [(5, 7), (7, 8)]),
-        ({5, 6, 7, 8}, [(5, 7), (7, 9), (9, 10)]),
+        # the stress goes on: the lock is extended when it ends, not at every candle
+        ({5, 6}, [(5, 8)]),
+        ({5, 6, 7, 8}, [(5, 10)]),
         # released in between
         ({5, 8}, [(5, 7), (8, 10)]),
     ],
@@ -278,6 +278,15 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
     assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
 
 
+def test_alerts_are_told_and_harm_nobody(scripted, default_futures_config, monkeypatch, caplog):
+    live, messages = watch(default_futures_config, RunMode.LIVE)
+    texts = [["crowded_longs"], []]
+    monkeypatch.setattr(scripted, "alerts", lambda *_: texts.pop(0), raising=False)
+    run(live, range(3))
+    assert messages == ["crowded longs"]
+    assert "its alerts failed" in caplog.text  # the third has nothing to pop
+
+
 def test_no_mark_of_markdown_is_left_in_a_message(scripted, default_futures_config):
     scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="a_b *c* `d` [e](f)")]
     live, messages = watch(default_futures_config, RunMode.LIVE)
@@ -322,16 +331,30 @@ def test_pairs_that_change_together_share_a_message(scripted, default_futures_co
     ]
 
 
-def test_a_release_says_what_others_still_hold(scripted, default_futures_config):
+def test_a_pair_that_the_market_takes_along_has_not_been_released(scripted, default_futures_config):
+    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="one", pair=ETH)]
+    run(live, range(2))
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="all")]
+    run(live, range(2, 4))
+    assert [text.partition(".")[0] for text in messages] == [
+        f"REDUCING: Scripted on {ETH}: one",
+        "REDUCING: Scripted: all",
+    ]
+
+
+def test_a_release_says_what_the_market_still_holds(scripted, default_futures_config):
     live, messages = watch(default_futures_config, RunMode.DRY_RUN)
     scripted.extra = [
-        Decision(Trading.REDUCING, 0.0, reason="all"),
-        Decision(Trading.REDUCING, 0.0, reason="one", pair=ETH),
+        Decision(Trading.REDUCING, 0.0, reason="longs", side="long"),
+        Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "one", pair=ETH),
     ]
     run(live, range(2))
     scripted.extra = scripted.extra[:1]
     run(live, range(2, 4))
-    assert messages[-1].startswith(f"REDUCING: Scripted has released on {ETH}. Exits and stops")
+    assert messages[-1] == (
+        f"ACTIVE: Scripted has released on {ETH}. Entries, exits and stops as usual."
+    )
 
 
 class TestWithoutTheWatch:

@@ -13,9 +13,14 @@ pytestmark = pytest.mark.integration
 
 HOUR = timedelta(hours=1)
 # One slot a pair and a fixed stake, so that pairs do not influence each other.
-INDEPENDENT = {"max_open_trades": 5, "stake_amount": 100, "tradable_balance_ratio": 1.0}
+INDEPENDENT = {
+    "max_open_trades": 5,
+    "stake_amount": 100,
+    "tradable_balance_ratio": 1.0,
+    "perpkit": {"use": {"sizing": False, "scale_out": False, "trailing": False}},
+}
 
-# The strategy with the breaker's effect on sizes taken out, to compare trade by trade.
+# With one breaker, and its effect on sizes taken out, to compare trade by trade.
 ONLY_LOCKS = """
 from strategies.RsiSmaSwing import RsiSmaSwing
 
@@ -23,7 +28,7 @@ from strategies.RsiSmaSwing import RsiSmaSwing
 class OnlyLocks(RsiSmaSwing):
     @property
     def protections(self):
-        return [{{**super().protections[0], "elevated_size_factor": 1.0, {more}}}]
+        return [{{**super().protections[0], {parameters}}}]
 """
 
 
@@ -31,10 +36,10 @@ class OnlyLocks(RsiSmaSwing):
 def strategy(bot, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
-    def write(more: str = "") -> None:
+    def write(parameters: str = '"elevated_size_factor": 1.0') -> None:
         folder = bot.userdir / "strategies"
         folder.mkdir(exist_ok=True)
-        (folder / "OnlyLocks.py").write_text(ONLY_LOCKS.format(more=more))
+        (folder / "OnlyLocks.py").write_text(ONLY_LOCKS.format(parameters=parameters))
 
     return write
 
@@ -86,15 +91,16 @@ def test_the_difference_is_what_the_breaker_did(bot, strategy):
 
 
 def test_a_breaker_that_never_trips_changes_nothing(bot, strategy):
-    strategy('"floor_annual": 9.0')
+    strategy('"elevated_size_factor": 1.0, "floor_annual": 9.0')
     without = bot.backtest("OnlyLocks", **INDEPENDENT)
     with_breaker = bot.backtest("OnlyLocks", "--enable-protections", **INDEPENDENT)
     assert with_breaker["locks"] == []
     assert entries(with_breaker) == entries(without) != {}
 
 
-def test_a_lock_appears_with_no_trade_closing_around_it(bot):
-    stats = bot.backtest("RsiSmaSwing", "--enable-protections")
+def test_a_lock_appears_with_no_trade_closing_around_it(bot, strategy):
+    strategy()
+    stats = bot.backtest("OnlyLocks", "--enable-protections")
     closed = [moment(trade["close_date"]) for trade in stats["trades"]]
     alone = [
         since
@@ -106,9 +112,10 @@ def test_a_lock_appears_with_no_trade_closing_around_it(bot):
     assert all(reason.startswith("CryptoVixBreaker reducing: BTC") for reason in reasons)
 
 
-def test_elevated_volatility_halves_the_stake(bot):
+def test_elevated_volatility_halves_the_stake(bot, strategy):
+    strategy("")
     stats = bot.backtest(
-        "RsiSmaSwing", "--enable-protections", **{**INDEPENDENT, "stake_amount": 1000}
+        "OnlyLocks", "--enable-protections", **{**INDEPENDENT, "stake_amount": 1000}
     )
     # To the step of the quantity, which is worth up to 3% of such a stake.
     stakes = {round(trade["stake_amount"] / 100) * 100 for trade in stats["trades"]}
