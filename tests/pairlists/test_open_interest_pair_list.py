@@ -135,6 +135,14 @@ def test_further_down_it_ranks_the_pairs_it_is_given(config, futures_exchange, e
     assert sorted(endpoint.asked) == PAIRS
 
 
+def test_between_candles_the_last_close_decides_as_in_a_backtest(
+    config, futures_exchange, endpoint
+):
+    """By 11:30 what 4h candles saw at 8:00 would be stale, and the next they see is at 12:00."""
+    endpoint.clock.move_to(datetime(2023, 3, 1, 11, 30, tzinfo=UTC))
+    assert whitelist(generator(config | {"timeframe": "4h"}, futures_exchange)) == factories.PAIRS
+
+
 # --- backtests
 
 

@@ -168,6 +168,14 @@ def test_a_damaged_store_is_said_and_the_exchange_is_asked(
     assert caplog.text.count("ETH_USDT_USDT-1h.feather: cannot be read") == 1
 
 
+def test_between_candles_the_last_close_decides_as_in_a_backtest(
+    config, futures_exchange, endpoint
+):
+    """By 11:30 what 4h candles saw at 8:00 would be stale, and the next they see is at 12:00."""
+    endpoint.clock.move_to(datetime(2023, 3, 1, 11, 30, tzinfo=UTC))
+    assert whitelist(manager(config | {"timeframe": "4h"}, futures_exchange)) == PAIRS
+
+
 # --- backtests
 
 
