@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from perpkit.ops.data import data
+from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
 from perpkit.venue.cli import venue
 
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.command("parameters")(parameters)
 app.command("venue")(venue)
 
 

@@ -48,7 +48,9 @@ class DrawdownLimits:
     :param size_factor: share of the usual size while hour or day restrict
     :param recovered_share: a loss below this share of its limit counts as recovered
     :param streak_losses: losing trades in a row: no new entries for `streak_hours`
+    :param streak_hours: how long they are blocked, counted from the last loss
     :param pair_streak_losses: the same for each pair, for `pair_streak_hours`
+    :param pair_streak_hours: likewise
     :param confirm: samples in a row that trip a limit
     :param clear_hours: after so long a halt ends by itself; None leaves it to an operator
     :param limits: further limits

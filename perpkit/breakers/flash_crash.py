@@ -52,6 +52,7 @@ class FlashCrashLimits:
     :param calm_minutes: the range, high over low, of so many minutes tells whether it is calm
     :param calm_range: below this range (fraction) a candle counts as calm
     :param calm_candles: candles in a row that must be calm
+    :param blocks: both sides, or only entries against the move
     :param market_share: share of the traded pairs that must be blocked to block all
     :param market_min_pairs: but at least so many
     :param timeframe_minutes: length of a candle

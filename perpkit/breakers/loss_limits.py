@@ -42,6 +42,7 @@ class LossLimit:
     """Shares are of the equity at the reference, 0 to 1.
 
     :param loss: equity so far below the reference trips the limit
+    :param reference: what a loss is measured from, see `Reference`
     :param hours: length of the window, for a trailing or start reference
     :param trading: the state that it asks for; `active` means smaller positions only
     :param size_factor: share of the usual size while it asks for `active`

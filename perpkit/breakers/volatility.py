@@ -51,11 +51,14 @@ LEVELS = (Level.ELEVATED, Level.STRESSED, Level.EXTREME)
 class VolatilityLimits:
     """Parameters. Percentiles are of the trailing window, 0 to 100.
 
+    :param estimator: of the volatility, see `Estimator`
     :param half_life_hours: of the exponential average, for the estimators that have one
     :param window_days: the past that a value is compared with
     :param min_history_days: with less than this known, the level stays calm
-    :param elevated_percentile: at or above it a level is declared; likewise stressed, extreme
-    :param elevated_release_percentile: below it a level counts as calmed; likewise the others
+    :param elevated_percentile, stressed_percentile, extreme_percentile: at or above it the level is
+        declared
+    :param elevated_release_percentile, stressed_release_percentile, extreme_release_percentile:
+        below it the level counts as calmed
     :param confirm_candles: candles in a row at a level before it is declared
     :param calm_candles: candles in a row below the release percentile before a level ends
     :param floor_annual: annualised volatility (fraction) below which all is calm

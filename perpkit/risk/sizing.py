@@ -30,7 +30,8 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class SizingRule:
-    """:param risk_per_trade: share of marked-to-market equity lost at the stop, before costs
+    """:param basis: what a size starts from, the risk at the stop or the pair's volatility
+    :param risk_per_trade: share of marked-to-market equity lost at the stop, before costs
     :param vol_target_annual: annualised volatility of the account that one position may cause,
         under `Basis.VOLATILITY`; 0.12 is a fifth of the account in a pair at 60% a year, as is the
         default risk with a stop 5% away

@@ -24,6 +24,7 @@ class EntryStop:
 
     :param method: `fixed`, or `atr`: a multiple of the average true range
     :param distance: of the fixed stop, 0.1% to 50%
+    :param atr_multiple: of the ATR stop
     :param floor: least distance of an ATR stop: closer ones die of noise and fees
     :param ceiling: greatest distance of an ATR stop
     :raises ValueError: naming the parameter, its value and what is allowed

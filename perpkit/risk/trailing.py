@@ -26,10 +26,12 @@ class Trailing:
     """Parameters.
 
     :param break_even_after: best profit, in R, from which the stop covers entry and fees; 0 is off
-    :param trail: what the stop follows, once `trail_after` R have been reached
+    :param trail: what the stop follows
+    :param trail_after: best profit, in R, from which it does
     :param atr_multiple: of the chandelier
     :param distance: of the percentage trail, a fraction of the best price
     :param time_stop_hours: a trade that has not reached `time_stop_r` by then is closed; 0 is off
+    :param time_stop_r: profit, in R, that a trade must reach in that time
     :param reducing_factor: while the breakers are REDUCING, a stop stands no farther from the best
         price than this share of R or of the trail; 1 changes nothing
     :raises ValueError: naming the parameter, its value and what is allowed
