@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from perpkit.checks import check_range
-from perpkit.market.asof import nanoseconds
 from perpkit.market.correlation import PooledCorrelation
 
 _HOUR = timedelta(hours=1)
@@ -108,15 +107,12 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def known_returns(returns: pd.DataFrame, now: datetime, window: int) -> pd.DataFrame:
     """The rows of the last `window` hours that had closed at `now`.
 
-    :param returns: of `hourly_returns`
+    :param returns: of `hourly_returns`, a row for every hour
     """
     if returns.empty:
         return returns
-    last = pd.Timestamp(now).floor(_HOUR).value
-    times = nanoseconds(pd.DatetimeIndex(returns.index))
-    since = last - window * pd.Timedelta(_HOUR).value
-    first, end = np.searchsorted(times, [since, last], side="right")
-    return returns.iloc[first:end]
+    end = max(0, (pd.Timestamp(now) - returns.index[0]) // _HOUR + 1)
+    return returns.iloc[max(0, end - window) : end]
 
 
 def _alike(correlation: PooledCorrelation, first: str, second: str) -> float:
