@@ -77,8 +77,11 @@ class LiveOrders:
 
     @property
     def next_look_seconds(self) -> float:
-        """Until an order is looked at again, and could be acted on."""
-        return max(self._throttle, min(self._interval, 4 * self._throttle)) + _REQUESTS_SECONDS
+        """Until an order is looked at again, and could be acted on.
+
+        As long as the last time, up to twice as long as it should be.
+        """
+        return max(self._throttle, min(self._interval, 2 * self._throttle)) + _REQUESTS_SECONDS
 
     def refusal(
         self,

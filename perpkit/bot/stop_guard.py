@@ -55,6 +55,7 @@ class StopGuard:
         self._reconciliation = Reconciliation(self._bot, self._answers)
         self._cycles_left = 0
         self._failing: set[str] = set()
+        self._given_up: set[int] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
@@ -142,11 +143,13 @@ class StopGuard:
         since = max(self._covered.get(trade.id, trade.date_last_filled_utc), trade.open_date_utc)
         bare = (now - since).total_seconds()
         if bare + self._orders.next_look_seconds > self._limit and not _leaving(trade):
-            warn(
-                self._bot,
-                f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
-                "it is closed at the market.",
-            )
+            if trade.id not in self._given_up:
+                warn(
+                    self._bot,
+                    f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
+                    "it is closed at the market.",
+                )
+            self._given_up.add(trade.id)
             with self._trying(f"Leaving {trade.pair}"):
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()

@@ -1,0 +1,395 @@
+"""What the guard does around Freqtrade's cycles. With a whole bot: tests/integration."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from threading import Lock
+from types import SimpleNamespace
+
+import pytest
+import time_machine
+from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.live_orders import LiveOrders
+from perpkit.bot.stop_guard import COMPARE_EVERY, StopGuard
+from perpkit.execution.entry import EntryLimits
+from perpkit.execution.partial_entry import PartialLimits
+from tests import factories
+from tests.factories import START
+
+BTC = "BTC/USDT:USDT"
+OUTAGE = TemporaryError("no answer")
+
+
+class Api:
+    options = {"broker": {"future": "x-cvBPrNm9"}, "recvWindow": 10_000}
+
+    def create_order(self, *args): ...
+
+    def fetch_order(self, *args): ...
+
+    def milliseconds(self):
+        return 0
+
+    def fapiPrivateGetOpenAlgoOrders(self):  # noqa: N802 - ccxt's name
+        return []
+
+
+class Bot:
+    """Freqtrade's bot, exchange and wallets, as far as the guard asks them.
+
+    `fails` holds what is raised, by the name of the method.
+    """
+
+    def __init__(self) -> None:
+        self.exchange = self.wallets = self
+        self._api = Api()
+        self.config = {}
+        self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
+        self._exit_lock = Lock()
+        self.done: list[str] = []
+        self.told: list[str] = []
+        self.held: list[dict] = []
+        self.fails: dict[str, Exception] = {}
+        self.during_process = lambda: None
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        if what in self.fails:
+            raise self.fails[what]
+
+    def process(self) -> None:
+        self._do("process")
+        self.during_process()
+
+    def process_stopped(self) -> None:
+        self._do("process_stopped")
+
+    def manage_open_orders(self) -> None:
+        assert self._exit_lock.locked()
+        self._do("manage")
+
+    def execute_entry(self, *args, **kwargs) -> bool:
+        self.wallets.update()
+        return True
+
+    def _update_trade_after_fill(self, trade, order, send_msg):
+        self._do("after_fill")
+        self.wallets.update()
+        return trade
+
+    def update(self, require_update: bool = True) -> None:
+        self._do("balance")
+
+    def handle_stoploss_on_exchange(self, trade) -> bool:
+        assert self._exit_lock.locked()
+        self._do("stop")
+        add_stop(trade, trade.amount)
+        return False
+
+    def create_stoploss_order(self, trade, stop_price) -> bool:
+        self._do("second stop")
+        add_stop(trade, trade.amount)
+        return True
+
+    def cancel_stoploss_on_exchange(self, trade):
+        for order in trade.open_sl_orders:
+            self._do("cancel")
+            order.ft_is_open = False
+        return trade
+
+    def cancel_stoploss_order_with_result(self, order_id, pair, amount):
+        self._do("cancel outlived")
+        return {"id": order_id, "status": "canceled"}
+
+    def emergency_exit(self, trade, price) -> None:
+        assert self._exit_lock.locked()
+        self._do("leave")
+
+    def fetch_positions(self):
+        self._do("positions")
+        return self.held
+
+    def fetch_orders(self, pair, since):
+        return []
+
+    def _contracts_to_amount(self, pair, contracts):
+        return contracts
+
+    def notify_status(self, message, kind) -> None:
+        self.told.append(message)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def bot(trade_database, clock) -> Bot:
+    return Bot()
+
+
+@pytest.fixture
+def guard(bot) -> StopGuard:
+    rpc = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
+    dp = SimpleNamespace(_DataProvider__rpc=rpc)
+    orders = LiveOrders({"dry_run": False}, dp, EntryLimits(), PartialLimits())
+    return StopGuard(dp, orders, 15)
+
+
+def add_stop(trade: Trade, amount: float) -> None:
+    trade.orders.append(
+        Order(
+            order_id=f"stop-{len(trade.orders)}",
+            ft_pair=trade.pair,
+            ft_order_side="stoploss",
+            ft_amount=amount,
+            ft_price=trade.stop_loss,
+            ft_is_open=True,
+            side=trade.exit_side,
+            order_type="stop_market",
+            status="open",
+            amount=amount,
+            order_date=START,
+        )
+    )
+    Trade.commit()
+
+
+def position(stop: float | None = None) -> Trade:
+    """A long of 0.01, with a stop for `stop` of it."""
+    trade = factories.trade()
+    if stop is not None:
+        add_stop(trade, stop)
+    return trade
+
+
+def open_order(trade: Trade, side: str, kind: str) -> None:
+    trade.orders.append(
+        Order(
+            order_id="open", ft_pair=trade.pair, ft_order_side=side, ft_amount=0.01,
+            ft_price=30_000.0, ft_is_open=True, side=side, order_type=kind, status="open",
+            amount=0.01, filled=0.0, order_date=datetime.now(UTC),
+        )
+    )  # fmt: skip
+    Trade.commit()
+
+
+def holds(amount: float, pair: str = BTC) -> dict:
+    side = "long" if amount > 0 else "short"
+    return {"symbol": pair, "contracts": abs(amount), "side": side}
+
+
+def around(bot: Bot) -> list[str]:
+    """What is done around one cycle, the comparison with the exchange left out."""
+    bot.done.clear()
+    bot.process()
+    return [what for what in bot.done if what != "positions"]
+
+
+def test_a_position_with_its_stop_asks_for_nothing(bot, guard):
+    position(stop=0.01)
+    assert around(bot) == ["process"]
+
+
+def test_a_position_without_a_stop_is_given_one_before_the_cycle(bot, guard):
+    position()
+    assert around(bot) == ["stop", "process"]
+    assert around(bot) == ["process"]
+
+
+def test_one_that_came_in_the_cycle_is_given_it_after(bot, guard):
+    bot.during_process = position
+    assert around(bot) == ["process", "stop"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stop_that_covers_too_little_makes_room_or_stays(bot, guard, fails):
+    position(stop=0.004)
+    if fails:
+        bot.fails["cancel"] = OUTAGE
+    assert around(bot) == ["cancel", "second stop" if fails else "stop", "process"]
+    assert around(bot) == ["process"]
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(8, False), (10, True)])
+def test_a_position_whose_stop_cannot_be_placed_is_left_in_time(bot, guard, clock, seconds, left):
+    position()
+    bot.fails["stop"] = OUTAGE
+    clock.shift(seconds)
+    assert ("leave" in around(bot)) is left
+    assert len(bot.told) == left
+
+
+def test_the_time_counts_from_when_it_last_had_its_stop(bot, guard, clock):
+    trade = position(stop=0.01)
+    for _ in range(2):
+        clock.shift(5)
+        around(bot)
+    trade.orders[-1].ft_is_open = False
+    bot.fails["stop"] = OUTAGE
+    clock.shift(5)
+    assert "leave" not in around(bot)
+    clock.shift(5)
+    assert "leave" in around(bot)
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [("market", False), ("limit", True)],
+)
+def test_an_exit_at_the_market_that_is_on_its_way_is_enough(bot, guard, clock, kind, left):
+    open_order(position(), "sell", kind)
+    bot.fails["stop"] = OUTAGE
+    clock.shift(60)
+    assert ("leave" in around(bot)) is left
+
+
+def test_no_failure_of_the_guard_reaches_the_cycle_and_each_is_logged_once(bot, guard, caplog):
+    trade = position(stop=0.004)
+    close = factories.trade("ETH/USDT:USDT", close_rate=31_000.0)
+    add_stop(close, 0.01)
+    for what in ("cancel", "second stop", "cancel outlived", "positions", "leave"):
+        bot.fails[what] = RuntimeError("broken")
+    with caplog.at_level(logging.WARNING, "perpkit"):
+        for _ in range(3):
+            assert "process" in around(bot)
+    assert len(caplog.messages) == len(set(caplog.messages)) == 4
+    assert trade.is_open
+
+
+@pytest.mark.parametrize("error", [OUTAGE, DDosProtection("418"), OperationalException("no")])
+def test_a_cycle_that_fails_is_raised_where_nothing_is_at_stake(bot, guard, error):
+    position(stop=0.01)
+    bot.fails["process"] = error
+    with pytest.raises(type(error)):
+        bot.process()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(OUTAGE, False), (DDosProtection("418"), True), (OperationalException("no"), True)],
+)
+def test_while_an_entry_is_open_the_next_cycle_follows_at_once(bot, guard, error, raised):
+    open_order(position(stop=0.01), "buy", "limit")
+    bot.fails["process"] = error
+    try:
+        done = around(bot)
+    except type(error):
+        assert raised
+    else:
+        assert not raised
+        assert done == ["process", "manage"]
+
+
+def test_a_position_that_is_found_while_a_cycle_fails_is_given_its_stop(bot, guard):
+    bot.fails["process"] = OUTAGE
+    bot.fails["stop"] = OUTAGE
+    position()
+    assert around(bot) == ["stop", "process", "stop"]  # and nothing raised, as there is none yet
+    del bot.fails["stop"]
+    with pytest.raises(TemporaryError):
+        around(bot)
+
+
+def test_a_bot_that_is_stopped_keeps_its_stops(bot, guard):
+    position()
+    bot.done.clear()
+    bot.process_stopped()
+    assert [what for what in bot.done if what != "positions"] == ["stop", "process_stopped"]
+
+
+def test_the_balance_is_read_after_the_stop_of_an_entry(bot, guard):
+    position()
+    with bot._exit_lock:
+        bot.execute_entry()
+    assert bot.done == ["stop", "balance"]
+    bot.update()
+    assert bot.done[-1] == "balance"
+
+
+@pytest.mark.parametrize("fails", ["after_fill", "balance"])
+def test_a_fill_is_dealt_with_to_its_end(bot, guard, fails):
+    trade = position()
+    bot.fails[fails] = OUTAGE
+    with bot._exit_lock:
+        assert bot._update_trade_after_fill(trade, trade.orders[0], True) is trade
+    assert bot.done[:2] == ["after_fill", "stop"]
+
+
+def test_the_stop_of_the_strategy_is_set_when_freqtrade_could_not(bot, guard):
+    def adjust(rate, trade, now, profit, force, after_fill):
+        assert (rate, after_fill) == (trade.open_rate, True)
+        trade.adjust_stop_loss(rate, -0.03, allow_refresh=True)
+
+    bot.strategy = SimpleNamespace(
+        stoploss=-0.6, use_custom_stoploss=True, ft_stoploss_adjust=adjust
+    )
+    trade = position()
+    bot.fails["after_fill"] = OUTAGE
+    with bot._exit_lock:
+        bot._update_trade_after_fill(trade, trade.orders[0], True)
+    assert trade.stop_loss == 29_700.0
+
+
+def test_an_exit_takes_the_amount_as_it_is(bot, guard):
+    assert bot._safe_exit_amount(None, BTC, 0.01) == 0.01
+    assert bot.done == []
+
+
+def test_stops_of_closed_trades_are_cancelled_until_they_are(bot, guard):
+    trade = factories.trade(close_rate=31_000.0)
+    add_stop(trade, 0.01)
+    bot.fails["cancel outlived"] = OUTAGE
+    assert around(bot) == ["cancel outlived", "process"]
+    del bot.fails["cancel outlived"]
+    assert around(bot) == ["cancel outlived", "process"]
+    assert around(bot) == ["process"]
+
+
+def test_the_exchange_is_asked_once_in_so_many_cycles(bot, guard):
+    position(stop=0.01)
+    bot.held = [holds(0.01)]
+    for _ in range(3 * (COMPARE_EVERY + 1)):
+        bot.process()
+    assert bot.done.count("positions") == 3
+
+
+@pytest.mark.parametrize("amount", [0.5, -0.5])
+def test_a_position_that_nobody_knows_is_told_of_at_the_second_look(bot, guard, amount):
+    bot.held = [holds(amount)]
+    bot.process()
+    assert guard.refusal(BTC) is None
+    for _ in range(30):
+        bot.process()
+    assert guard.refusal(BTC) == f"the exchange holds {amount:g} that the database does not know"
+    assert guard.refusal("ETH/USDT:USDT") is None
+    assert len(bot.told) == 1
+    assert bot.done.count("positions") < 6
+    bot.held = []
+    for _ in range(13):
+        bot.process()
+    assert guard.refusal(BTC) is None
+
+
+def test_a_position_that_was_odd_for_a_moment_is_not_told_of(bot, guard):
+    trade = position(stop=0.01)
+    bot.held = []
+    bot.process()  # the stop has triggered, and Freqtrade is about to see it
+    trade.close(29_000.0)
+    Trade.commit()
+    for _ in range(14):
+        bot.process()
+    assert bot.told == []
+
+
+def test_a_pair_with_open_orders_is_in_motion(bot, guard):
+    open_order(position(stop=0.01), "buy", "limit")
+    bot.held = [holds(0.015)]
+    for _ in range(3 * COMPARE_EVERY):
+        bot.process()
+    assert bot.told == []
