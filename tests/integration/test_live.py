@@ -123,7 +123,8 @@ def test_funding_across_a_settlement_is_accounted_for(side):
 
 def test_a_reduce_only_exit_cannot_open_the_other_side():
     """The conditional stop stays live while the exit order rests: only one of them may close."""
-    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (6, 48_900.0), (8, 50_400.0)])
+    points = [(0, 50_000.0), (5, 50_000.0), (6, 48_900.0), (7, 48_900.0), (9, 50_400.0)]
+    market = scripted_market(START, points)
     with live_bench("Steered", market, START) as (bot, venue):
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
