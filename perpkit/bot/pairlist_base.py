@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, CandleType
+from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, CandleType, RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import Exchange, timeframe_to_prev_date
 from freqtrade.plugins.pairlist.IPairList import IPairList, PairlistParameter
@@ -67,7 +67,9 @@ class FuturesPairList(IPairList):
         self._timeframe: str = config.get("timeframe") or "1h"
         self._patience = PATIENCE_TRADING if config["runmode"] in TRADE_MODES else PATIENCE
         self._simulated = is_simulated(config)
-        self._static = self._simulated and not config.get("enable_dynamic_pairlist")
+        # Hyperopt makes the list once, whatever it is told.
+        dynamic = config.get("enable_dynamic_pairlist") and config["runmode"] != RunMode.HYPEROPT
+        self._static = self._simulated and not dynamic
         self._clock: BacktestClock | None = None
         self._unknown: set[str] = set()
         if self.HINDSIGHT and self._static and config["runmode"] in OPTIMIZE_MODES:

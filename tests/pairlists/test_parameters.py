@@ -114,7 +114,8 @@ def test_a_static_backtest_keeps_all_pairs_and_asks_nobody(
 ):
     """The last is what lookahead-analysis and recursive-analysis run as."""
     monkeypatch.setattr(futures_exchange, "_api_async", None)
-    handler = {"method": method}
-    assert whitelist(manager(config | {"runmode": runmode}, futures_exchange, handler)) == PAIRS
+    # Hyperopt ignores the switch.
+    config |= {"runmode": runmode, "enable_dynamic_pairlist": runmode is RunMode.HYPEROPT}
+    assert whitelist(manager(config, futures_exchange, {"method": method})) == PAIRS
     warned = "lets all pairs through" in caplog.text
     assert warned is (method in WARNS and runmode is not RunMode.UTIL_NO_EXCHANGE)
