@@ -161,6 +161,7 @@ def test_a_close_from_before_the_entry_closes_nothing(is_short, last_close):
     before = [*BEFORE[:-1], (last_close,) * 3]
     case = Case([], is_short=is_short, before=before)
     assert case.look(0, 100, after_fill=True) == pytest.approx(95, abs=0.011)
+    case.restart()
     assert case.look(0.9, 99) == pytest.approx(95, abs=0.011)
     assert case.reason(0.9) is None
 
