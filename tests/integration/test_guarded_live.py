@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from freqtrade.enums import State
 
-from perpkit.bot.live_orders import SLIPPAGE_KEY
+from perpkit.bot.live_orders import SLIPPAGE_KEY, LiveOrders
+from perpkit.execution.entry import EntryLimits
+from perpkit.execution.partial_entry import PartialLimits
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
@@ -408,7 +410,8 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         assert float(fill.price) > 50_000
         now = bot.now
     with start_bot(now) as bot:
-        [known] = bot.bot.strategy.orders.slippage.fills
+        limits = EntryLimits(), PartialLimits()
+        [known] = LiveOrders(bot.bot.config, bot.bot.dataprovider, *limits).slippage.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

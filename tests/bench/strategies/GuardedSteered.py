@@ -1,75 +1,36 @@
+from dataclasses import replace
+
 import numpy as np
 from freqtrade.strategy import stoploss_from_absolute
 
-from perpkit.bot.booking import Booking
-from perpkit.bot.live_orders import REST, LiveOrders
-from perpkit.bot.stop_guard import StopGuard
+from perpkit.bot.live_orders import REST
+from perpkit.bot.parameters import Settings, Switches
 from perpkit.bot.strategy import PerpStrategy
-from perpkit.execution.entry import EntryLimits
-from perpkit.execution.partial_entry import PartialLimits
 
 
 class GuardedSteered(PerpStrategy):
-    """Does what the test says, as `Steered` does, guarded by Perpkit's base strategy.
+    """Does what the test says, as `Steered` does, on the base strategy without its breakers.
 
     `side` opens a position ("long" or "short"), `leave` closes it, `crossing` takes what the book
-    offers instead of waiting, `trails` keeps the stop 2% behind the price.
+    offers instead of waiting, `trails` keeps the stop 2% behind the price instead of the entry.
     """
 
     timeframe = "1m"
     startup_candle_count = 10
     process_only_new_candles = False
-    position_adjustment_enable = True
     protections = ()
+    settings = replace(
+        Settings(), use=replace(Switches(), scale_out=False, carry=False, refresh=False)
+    )
 
     side: str | None = None
     leave = False
     crossing = True
     trails = False
 
-    # What the base strategy is to do, as long as it does not.
-
-    def bot_start(self, **kwargs):
-        super().bot_start(**kwargs)
-        self.orders = LiveOrders(self.config, self.dp, EntryLimits(), PartialLimits())
-        if not self.config["dry_run"]:
-            self.guard = StopGuard(self.dp, self.orders, 15)
-            self.booking = Booking(self.dp)
-
-    def bot_loop_start(self, current_time, **kwargs):
-        super().bot_loop_start(current_time, **kwargs)
-        if not self.config["dry_run"]:
-            self.booking.step(current_time)
-
-    def confirm_trade_entry(self, pair, order_type, amount, rate, *args, **kwargs):
-        candles, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)
-        newest = candles.iloc[-1]
-        refused = self.guard.refusal(pair) or self.orders.refusal(
-            pair,
-            kwargs["side"],
-            amount,
-            kwargs["current_time"],
-            signal_price=newest["close"],
-            vol_1h=newest["vol_1h"],
-        )
-        self.refused = refused
-        return refused is None
-
-    def check_entry_timeout(self, pair, trade, order, current_time, **kwargs):
-        return self.orders.timed_out(trade, order, current_time)
-
-    def order_filled(self, pair, trade, order, current_time, **kwargs):
-        self.orders.order_filled(trade, order)
-
-    def adjust_trade_position(self, trade, current_time, *args, **kwargs):
-        return self.orders.rest_stake(trade, current_time, kwargs["min_stake"])
-
-    # What the test says.
-
     def populate_indicators(self, dataframe, metadata):
         returns = np.log(dataframe["close"]).diff()
         dataframe["vol_1h"] = returns.rolling(9).std() * 60**0.5
-        dataframe["range_24h"] = 0.0
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
@@ -88,7 +49,9 @@ class GuardedSteered(PerpStrategy):
 
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, entry_tag, side, **kw):
         if entry_tag == REST:
-            return self.orders.rest_price(pair, proposed_rate)
+            return super().custom_entry_price(
+                pair, trade, current_time, proposed_rate, entry_tag, side
+            )
         away = 0.001 if self.crossing else -0.001
         return proposed_rate * (1 + away if side == "long" else 1 - away)
 
