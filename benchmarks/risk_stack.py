@@ -1,4 +1,4 @@
-"""RsiSmaSwing with each part of the risk stack switched on in turn: `python -m benchmarks.risk_stack`.
+"""The risk stack, each part switched on in turn: `python -m benchmarks.risk_stack`.
 
 Stock backtests on the real 1h candles of five pairs, 2020-03 to 2023; equity marked to market every
 hour, Sharpe and Calmar of daily values.

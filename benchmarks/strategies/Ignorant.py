@@ -35,4 +35,4 @@ class Ignorant(IStrategy):
         return dataframe
 
     def leverage(self, *_, **__) -> float:
-        return 3.0
+        return 1.0

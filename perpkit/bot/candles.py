@@ -21,6 +21,14 @@ from freqtrade.exchange import timeframe_to_seconds
 SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.UTIL_NO_EXCHANGE)
 
 
+TRADING = (RunMode.DRY_RUN, RunMode.LIVE)
+
+
+def is_trading(config: dict[str, Any]) -> bool:
+    """Whether this is a bot that trades, with or without money."""
+    return config.get("runmode") in TRADING
+
+
 def is_simulated(config: dict[str, Any]) -> bool:
     """Whether this run goes through stored candles."""
     return config.get("runmode") in SIMULATED

@@ -35,6 +35,8 @@ class Switches:
     :param slicing: entries large against the book go in over several candles
     :param carry: positions whose funding costs more than they may earn are left, or not entered
     :param book: entries are checked against the order book, in dry-run and live
+    :param guard: no position without a stop at the exchange, whatever fails; live only
+    :param refresh: positioning data are kept current, in dry-run and live
     """
 
     liquidation: bool = True
@@ -46,6 +48,8 @@ class Switches:
     slicing: bool = False
     carry: bool = True
     book: bool = True
+    guard: bool = True
+    refresh: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Subclasses add signals in `populate_entry_trend` and `populate_exit_trend`. This class adds the
 market columns they read, and hands each callback to the part that answers it: entries (leverage
-and stake), the stop keeper, adjustments (scale-out and slices), the watch over the breakers.
+and stake), the stop keeper, adjustments (scale-out and slices), the watch over the breakers, and
+what only a running bot has (order books, orders, the stop guard).
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.persistence import Trade
+from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy
 
 from perpkit.bot.account import account_for
 from perpkit.bot.adjustments import Adjustments
 from perpkit.bot.candle_columns import CandleColumns
-from perpkit.bot.candles import feed_for, is_simulated
+from perpkit.bot.candles import feed_for, is_simulated, is_trading
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.market_columns import MarketColumns
 from perpkit.bot.parameters import Settings
+from perpkit.bot.running_parts import RunningParts
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
@@ -136,6 +138,7 @@ class PerpStrategy(IStrategy):
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
+        self._running = RunningParts(self.config, self.dp, self.present_settings())
 
     def _prepare(self) -> None:
         """Everything that depends on parameters, or remembers something of a run."""
@@ -147,7 +150,10 @@ class PerpStrategy(IStrategy):
         self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
         self._stops = StopKeeper(settings, self._risks, columns)
         self._adjustments = Adjustments(settings, self._risks, columns, contracts, kept)
-        self.position_adjustment_enable = settings.use.scale_out or settings.use.slicing
+        # A running bot may have to take the rest of a partly filled entry.
+        self.position_adjustment_enable = (
+            settings.use.scale_out or settings.use.slicing or is_trading(self.config)
+        )
 
     def present_settings(self) -> Settings:
         """The strategy's own, at its present parameters, with the configuration's on top."""
@@ -177,6 +183,7 @@ class PerpStrategy(IStrategy):
             self._prepare()  # another backtest or epoch, perhaps with other parameters
         self._last_loop = current_time
         self.watch.step(self.protections, current_time)
+        self._running.step(current_time)
         # A halt must get out: a limit order can stand beside a market that runs away.
         halted = self.watch.decision().trading is Trading.HALTED
         self.order_types["exit"] = "market" if halted else self._exit_order_type
@@ -243,10 +250,35 @@ class PerpStrategy(IStrategy):
         **kwargs: Any,
     ) -> bool:
         """Second line of defence behind the locks, which a forced entry does not see."""
-        decision = self.watch.decision(pair, side)
-        if decision.entries_blocked:
-            logger.info(f"Entry refused: {pair} {side}. {decision.reason}")
-        return not decision.entries_blocked
+        decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
+        refused = decision.reason if decision.entries_blocked else None
+        if refused is None:
+            refused = self._running.refusal(pair, side, amount, current_time, columns)
+        if refused is not None:
+            logger.info(f"Entry refused: {pair} {side}. {refused}")
+        return refused is None
+
+    def custom_entry_price(
+        self,
+        pair: str,
+        trade: Trade | None,
+        current_time: datetime,
+        proposed_rate: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        return self._running.entry_price(pair, proposed_rate, entry_tag)
+
+    def check_entry_timeout(
+        self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
+    ) -> bool:
+        return self._running.entry_timed_out(trade, order, current_time)
+
+    def order_filled(
+        self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
+    ) -> None:
+        self._running.order_filled(trade, order)
 
     def adjust_trade_position(
         self,
@@ -262,6 +294,8 @@ class PerpStrategy(IStrategy):
         current_exit_profit: float,
         **kwargs: Any,
     ) -> float | tuple[float | None, str | None] | None:
+        if rest := self._running.rest_stake(trade, current_time, min_stake):
+            return rest
         blocked = self.watch.decision(trade.pair, trade.trade_direction).entries_blocked
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer

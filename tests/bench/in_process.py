@@ -150,7 +150,9 @@ def bench(
     :param settings: of Freqtrade's configuration, on top of config.json.example; the database is in
         memory unless `db_url` is given
     """
-    settings = {"db_url": "sqlite://", **settings}
+    # A thread that asks for positioning would not live on the virtual clock.
+    perpkit = {"use": {"refresh": False}}
+    settings = {"db_url": "sqlite://", "perpkit": perpkit, **settings}
     exchange = {"pair_whitelist": [pair.instrument.pair for pair in history]}
     settings["exchange"] = {**exchange, **settings.get("exchange", {})}
     with ExitStack() as stack:

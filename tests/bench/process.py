@@ -75,6 +75,7 @@ def trading(bot: Any, strategy: str, **config: Any) -> Iterator[Process]:
     config = {
         "db_url": f"sqlite:///{bot.userdir}/trades.sqlite",
         "internals": {"process_throttle_secs": 1, "heartbeat_interval": 1},
+        "perpkit": {"use": {"refresh": False}},  # the stored data are every test's
         **config,
     }
     process = Process([*map(str, bot.arguments("trade", f"--strategy={strategy}", **config))])

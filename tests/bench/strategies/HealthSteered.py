@@ -21,7 +21,7 @@ class HealthSteered(PerpStrategy):
         return [] if parameters is None else [{"method": "VenueHealthBreaker", **parameters}]
 
     def populate_indicators(self, dataframe, metadata):
-        dataframe["range_24h"] = 0.0
+        dataframe["range_24h"], dataframe["vol_1h"] = 0.0, 0.002
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):

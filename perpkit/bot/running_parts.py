@@ -1,0 +1,80 @@
+"""What only a bot in dry-run or live has: order books, orders that wait, stops to guard.
+
+In a simulated run every answer is the one of Freqtrade itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import nan
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.booking import Booking
+from perpkit.bot.candle_columns import CandleColumns
+from perpkit.bot.candles import is_trading
+from perpkit.bot.live_orders import REST, LiveOrders
+from perpkit.bot.parameters import Settings
+from perpkit.bot.positioning_refresh import PositioningRefresh
+from perpkit.bot.stop_guard import StopGuard
+
+
+class RunningParts:
+    """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves."""
+
+    def __init__(self, config: dict[str, Any], dp: DataProvider, settings: Settings) -> None:
+        self._book_checked = settings.use.book
+        self.orders: LiveOrders | None = None
+        self._guard: StopGuard | None = None
+        self._booking: Booking | None = None
+        if not is_trading(config):
+            return
+        self.orders = LiveOrders(config, dp, settings.entry, settings.partial)
+        if settings.use.refresh:
+            PositioningRefresh(config, dp.current_whitelist, period="1h").start()
+        if not config["dry_run"] and settings.use.guard:
+            self._guard = StopGuard(dp, self.orders, settings.partial.max_unprotected_seconds)
+            self._booking = Booking(dp)
+
+    def step(self, now: datetime) -> None:
+        """Once a loop."""
+        if self._booking is not None:
+            self._booking.step(now)
+
+    def refusal(
+        self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None
+    ) -> str | None:
+        """Why this entry is not to be made now; None where nothing speaks against it.
+
+        :param columns: analysed candles of the pair, with `close` and `vol_1h`
+        """
+        if self._guard is not None and (unknown := self._guard.refusal(pair)):
+            return unknown
+        if self.orders is None or not self._book_checked:
+            return None
+        close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
+        return self.orders.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+
+    def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
+        """For `custom_entry_price`."""
+        if self.orders is None or tag != REST:
+            return proposed
+        return self.orders.rest_price(pair, proposed)
+
+    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
+        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept."""
+        return self.orders is not None and self.orders.timed_out(trade, order, now)
+
+    def rest_stake(
+        self, trade: Trade, now: datetime, min_stake: float | None
+    ) -> tuple[float, str] | None:
+        """For `adjust_trade_position`: the rest of an entry that had filled nearly."""
+        if self.orders is None:
+            return None
+        return self.orders.rest_stake(trade, now, min_stake)
+
+    def order_filled(self, trade: Trade, order: Order) -> None:
+        if self.orders is not None:
+            self.orders.order_filled(trade, order)
