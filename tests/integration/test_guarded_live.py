@@ -298,7 +298,6 @@ def test_a_stop_that_was_missing_before_a_restart_is_placed(start_bot, venue):
         now = bot.now
     remove_fault(venue, fault)
     with start_bot(now + STEP) as bot:
-        add_fault(venue, FaultKind.RESET, "GET /fapi/*/positionRisk", times=5)
         bot.run(1, STEP)
         assert len(live_stops(venue)) == 1
         assert breaches(venue) == []
