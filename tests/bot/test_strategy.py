@@ -46,10 +46,13 @@ def strategy(default_futures_config):
     disable_database_use("1h")
     Trade.reset_trades()
     made = started(default_futures_config)
+    parameters = [(p, p.value) for _, p in made.enumerate_parameters()]
     made._columns[BTC] = stack.flat(40)
     made.stop_distance.value, made.risk_per_trade.value = 0.05, 0.01  # whatever the defaults
     made._prepare()
     yield made
+    for parameter, value in parameters:
+        parameter.value = value  # they are the class's
     Trade.reset_trades()
     enable_database_use()
 

@@ -75,12 +75,14 @@ def test_it_explains_every_parameter_of_the_base_strategy():
         if re.fullmatch(r"`\w+\.\w+`", meaning)
     ],
 )
-def test_a_parameter_is_the_setting_that_the_page_says(default_futures_config, name, setting):
+def test_a_parameter_is_the_setting_that_the_page_says(
+    default_futures_config, monkeypatch, name, setting
+):
     strategy = PerpStrategy(default_futures_config)
     section, field = setting.split(".")
     parameter = getattr(strategy, name)
     for value in (parameter.low, parameter.high):
-        parameter.value = value
+        monkeypatch.setattr(parameter, "value", value)
         assert getattr(getattr(strategy.present_settings(), section), field) == value
 
 
