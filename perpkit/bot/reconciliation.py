@@ -32,15 +32,17 @@ class Reconciliation:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
         self._answers = answers
-        self._odd: dict[str, float] = {}
-        self._foreign: dict[str, float] = {}
+        self._odd: dict[str, float] | None = None
+        self._foreign: set[str] = set()
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
-        if pair not in self._foreign:
-            return None
-        return f"the exchange holds {self._foreign[pair]:g} that the database does not know"
+        if self._odd is None:
+            return "positions have not been compared with the exchange's yet"
+        if pair in self._odd:
+            return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
+        return None
 
     def orders(self) -> None:
         """Cancel orders of this bot that its database does not know; raises what Freqtrade raises.
@@ -65,8 +67,8 @@ class Reconciliation:
             held = self._held()
             trades = {trade.pair: trade for trade in Trade.get_open_trades()}
             differ = dict(self._differences(held, trades))
-        before, self._odd = self._odd, differ
-        self._foreign = {pair: differ[pair] for pair in self._foreign if pair in differ}
+        before, self._odd = self._odd or {}, differ
+        self._foreign &= differ.keys()
         self.look_again = any(before.get(pair) != more for pair, more in differ.items())
         for pair, more in differ.items():
             if before.get(pair) != more or pair in self._foreign:
@@ -124,11 +126,11 @@ class Reconciliation:
                 reduceOnly=True,
             )
             return
-        self._foreign[pair] = amount
+        self._foreign.add(pair)
         warn(
             self._bot,
             f"{pair}: the exchange holds {amount:g} that the database does not know; it may have "
-            "no stop. There are no entries in this pair until it is gone.",
+            "no stop. There is no entry into this pair until it is gone.",
         )
 
     def _opened_unknown(self, pair: str, amount: float, now: datetime) -> float:

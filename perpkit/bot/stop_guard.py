@@ -92,19 +92,25 @@ class StopGuard:
                 raise
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
-            self._stops()  # of entries that were filled at once
+            self._end()
 
     def _stopped_cycle(self) -> None:
         """A bot that is stopped does not look at its entries: they end, and stops stay."""
         self._begin()
         self._process_stopped()
+        self._end()
 
     def _begin(self) -> None:
+        """What must not wait for the cycle."""
         now = datetime.now(UTC)
         self._orders.begin_cycle(now)
         for trade in self._open_entries():
             with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                 self._orders.end_unseen(trade, now)
+        self._stops()
+
+    def _end(self) -> None:
+        """What can wait: exits come first."""
         self._stops()
         self._cancel_outlived()
         self._cycles_left -= 1
@@ -113,7 +119,7 @@ class StopGuard:
             with self._trying("Comparing orders with the exchange"):
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
-                self._reconciliation.positions(now)
+                self._reconciliation.positions(datetime.now(UTC))
 
     def _stops(self) -> None:
         with self._bot._exit_lock:

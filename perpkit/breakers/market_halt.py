@@ -17,10 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
-from perpkit.breakers.flash_crash import CandleGrid, on_grid
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
 from perpkit.checks import check_range
 from perpkit.execution.book import BPS, Book, NoBook
+from perpkit.market.candle_grid import CandleGrid, on_grid
 
 Floats = NDArray[np.float64]
 
