@@ -12,8 +12,13 @@ from freqtrade.exchange import Exchange
 from freqtrade.exchange.binance import Binance
 from freqtrade.persistence import PairLocks, Trade, init_db
 from freqtrade.resolvers import ExchangeResolver
+from hypothesis import settings
 
 from tests import factories
+
+# The same examples in every run, and no judgement by the clock of a busy machine.
+settings.register_profile("perpkit", deadline=None, derandomize=True)
+settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
