@@ -11,13 +11,14 @@ while later never will be.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
 import ccxt
-from freqtrade.persistence import KeyValueStore
+from freqtrade.persistence import KeyValueStore, Order
+from sqlalchemy import select
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +64,13 @@ class OrderAnswers:
 
     :param api: that client
     :param tag: six characters by which the orders of this bot's database are known
+    :param known: whether the database has an order, by pair and id
     """
 
-    def __init__(self, api: Any, tag: str) -> None:
+    def __init__(self, api: Any, tag: str, known: Callable[[str, str], bool]) -> None:
         self._api = api
         self._tag = tag
+        self._known = known
         self._send = api.create_order
         self._ask = api.fetch_order
         self._unsettled: list[Sent] = []
@@ -169,7 +172,8 @@ class OrderAnswers:
                 continue
             self._unsettled.remove(sent)
             over = found["status"] in _OVER and not found["filled"]
-            if not over and (not sent.closes or sent.amount == wanted.amount):
+            same = not sent.closes or sent.amount == wanted.amount
+            if same and not over and not self._known(sent.pair, found["id"]):
                 logger.warning(f"An order for {sent.pair} without an answer is {found['id']}.")
                 return found
         return None
@@ -188,6 +192,10 @@ class OrderAnswers:
             self._unsettled.remove(sent)
             if found is not None and found["status"] == "open":
                 yield {**found, "symbol": sent.pair, "stop": sent.stop}
+
+    def forget(self, pair: str) -> None:
+        """Nobody waits any more for the answers to orders in this pair."""
+        self._unsettled = [sent for sent in self._unsettled if sent.pair != pair]
 
     def _may_arrive(self, sent: Sent, now: int) -> bool:
         window: int = self._api.options["recvWindow"]
@@ -208,6 +216,12 @@ class OrderAnswers:
         for stop in self._api.fapiPrivateGetOpenAlgoOrders():
             if self.owns(stop.get("clientAlgoId")):
                 yield self._api.safe_symbol(stop["symbol"], None, None, "swap"), str(stop["algoId"])
+
+
+def is_stored(pair: str, order_id: str) -> bool:
+    """Whether the database has this order of the exchange."""
+    which = select(Order.id).where(Order.ft_pair == pair, Order.order_id == order_id)
+    return Order.session.scalars(which).first() is not None
 
 
 def order_tag() -> str:

@@ -12,9 +12,8 @@ from typing import Any
 
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
-from sqlalchemy import select
 
-from perpkit.bot.order_answers import OrderAnswers
+from perpkit.bot.order_answers import OrderAnswers, is_stored
 from perpkit.bot.running_bot import warn
 
 logger = logging.getLogger(__name__)
@@ -114,8 +113,20 @@ class Reconciliation:
     def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
         """What orders of this bot have opened without an answer is closed; anything else is
         reported once, and the pair left alone."""
-        if abs(amount) <= self._opened_unknown(pair, amount, now) + _DUST:
-            warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
+        orders = self._unknown_orders(pair, "buy" if amount > 0 else "sell", now)
+        if abs(amount) > sum(order["filled"] or 0.0 for order in orders) + _DUST:
+            self._foreign.add(pair)
+            warn(
+                self._bot,
+                f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
+                "have no stop. There is no entry into this pair until it is gone.",
+            )
+            return
+        warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
+        for order in orders:
+            if order["status"] == "open":
+                self._exchange.cancel_order(order["id"], pair)
+        try:
             self._exchange.create_order(
                 pair=pair,
                 ordertype="market",
@@ -125,24 +136,18 @@ class Reconciliation:
                 leverage=1.0,
                 reduceOnly=True,
             )
-            return
-        self._foreign.add(pair)
-        warn(
-            self._bot,
-            f"{pair}: the exchange holds {amount:g} that the database does not know; it may have "
-            "no stop. There is no entry into this pair until it is gone.",
-        )
+        finally:
+            self._answers.forget(pair)  # the entry is no longer wanted; this order has no trade
 
-    def _opened_unknown(self, pair: str, amount: float, now: datetime) -> float:
-        """Filled by orders of this side that are this bot's and not in its database."""
-        known = set(Order.session.scalars(select(Order.order_id).where(Order.ft_pair == pair)))
-        return sum(
-            order["filled"] or 0.0
+    def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
+        """Orders of this bot that its database does not know."""
+        return [
+            order
             for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
-            if order["side"] == ("buy" if amount > 0 else "sell")
+            if order["side"] == side
             and self._answers.owns(order["clientOrderId"])
-            and order["id"] not in known
-        )
+            and not is_stored(pair, order["id"])
+        ]
 
 
 def _signed(trade: Trade | None) -> float:

@@ -25,7 +25,7 @@ from freqtrade.exceptions import (
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live_orders import LiveOrders
-from perpkit.bot.order_answers import OrderAnswers, order_tag
+from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
 
@@ -50,7 +50,7 @@ class StopGuard:
         self._exchange: Any = self._bot.exchange
         self._orders = orders
         self._limit = max_unprotected_seconds
-        self._answers = OrderAnswers(self._exchange._api, order_tag())
+        self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
         self._covered: dict[int, datetime] = {}
         self._reconciliation = Reconciliation(self._bot, self._answers)
         self._cycles_left = 0

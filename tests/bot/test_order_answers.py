@@ -5,7 +5,7 @@ from __future__ import annotations
 import ccxt
 import pytest
 
-from perpkit.bot.order_answers import OrderAnswers, order_tag
+from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 TAG = "abcdef"
@@ -29,6 +29,7 @@ class Exchange:
         self.refuses: Exception | None = None
         self.unreadable: Exception | None = None
         self.open_stops: list[dict] = []
+        self.stored: list[str] = []
 
     def milliseconds(self) -> int:
         return self.now
@@ -65,7 +66,7 @@ def exchange() -> Exchange:
 
 @pytest.fixture
 def answers(exchange) -> OrderAnswers:
-    return OrderAnswers(exchange, TAG)
+    return OrderAnswers(exchange, TAG, lambda _, order_id: order_id in exchange.stored)
 
 
 def send(exchange, side="buy", amount=1.0, params=None, pair=BTC):
@@ -133,6 +134,21 @@ def test_the_next_attempt_is_given_the_order_of_the_first(exchange, answers, par
     assert len(exchange.orders) == 1
     assert not answers.unsettled
     assert send(exchange, params=params)["id"] == "2"
+
+
+@pytest.mark.parametrize("params", [None, STOP, EXIT])
+def test_an_order_that_has_found_its_trade_is_not_given_to_another(exchange, answers, params):
+    lose(exchange, params=params)
+    exchange.stored = ["1"]
+    assert send(exchange, params=params)["id"] == "2"
+
+
+def test_an_order_that_nobody_wants_any_more_is_not_given_to_the_next(exchange, answers):
+    lose(exchange)
+    lose(exchange, pair=ETH)
+    answers.forget(BTC)
+    assert send(exchange)["id"] == "3"
+    assert send(exchange, pair=ETH)["id"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +240,13 @@ def test_stops_at_the_exchange_that_are_this_bots(exchange, answers):
         {"symbol": "ETHUSDT", "algoId": 8, "clientAlgoId": "somebody"},
     ]
     assert list(answers.open_stops()) == [(BTC, "7")]
+
+
+def test_the_orders_of_the_database(mock_trades):
+    order = mock_trades[0].orders[0]
+    assert is_stored(order.ft_pair, order.order_id)
+    assert not is_stored(ETH, order.order_id)
+    assert not is_stored(order.ft_pair, "another")
 
 
 def test_the_tag_belongs_to_the_database(trade_database):

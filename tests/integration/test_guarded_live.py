@@ -351,6 +351,23 @@ def test_an_entry_that_cannot_be_looked_up_is_closed():
         assert bot.trades() == []
 
 
+def test_an_entry_that_was_closed_is_not_taken_for_the_next():
+    """Nor is the order that closed it, whose answer is lost as well."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=2)
+        fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        enter(bot, venue)
+        bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        remove_fault(venue, fault)
+        hold(bot, venue)
+        assert venue.amount > 0
+        assert len(venue.account.orders) == 3
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
+        assert len(bot.trades()) == 1
+        assert venue.amount == 0
+
+
 def test_an_entry_that_cannot_be_looked_up_is_not_sent_again():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
