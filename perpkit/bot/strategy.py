@@ -99,6 +99,10 @@ class PerpStrategy(IStrategy):
     # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
     vix_stressed = IntParameter(90, 98, default=96, space="protection")
     vix_calm_hours = IntParameter(1, 24, default=2, space="protection")
+    # Shares of equity, of the price within an hour (half as much again within four), percentile.
+    week_loss = DecimalParameter(0.04, 0.20, default=0.10, decimals=2, space="protection")
+    flash_move = DecimalParameter(0.05, 0.20, default=0.10, decimals=2, space="protection")
+    funding_extreme = IntParameter(90, 99, default=98, space="protection")
 
     def __init__(self, config: Config) -> None:
         if config.get("trading_mode") != "futures":
@@ -121,9 +125,16 @@ class PerpStrategy(IStrategy):
                 "stressed_release_percentile": self.vix_stressed.value - 2,
                 "calm_candles": self.vix_calm_hours.value,
             },
-            {"method": "DrawdownBreaker"},
-            {"method": "FlashCrashBreaker"},
-            {"method": "FundingBreaker"},
+            {"method": "DrawdownBreaker", "week_loss": self.week_loss.value},
+            {
+                "method": "FlashCrashBreaker",
+                "windows": [[60, self.flash_move.value], [240, 1.5 * self.flash_move.value]],
+            },
+            {
+                "method": "FundingBreaker",
+                "extreme_percentile": self.funding_extreme.value,
+                "extreme_release_percentile": self.funding_extreme.value - 3,
+            },
             {"method": "VenueHealthBreaker"},
         ]
 

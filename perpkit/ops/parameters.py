@@ -99,6 +99,9 @@ HYPEROPT = {
     "take_profit": "distance from the entry at which all that is left is sold, after fees",
     "vix_stressed": "`stressed_percentile` of `CryptoVixBreaker`, its release 2 below",
     "vix_calm_hours": "`calm_candles` of `CryptoVixBreaker`",
+    "week_loss": "`week_loss` of `DrawdownBreaker`",
+    "flash_move": "move of the first of the `windows` of `FlashCrashBreaker`, 1.5 times it in 4 h",
+    "funding_extreme": "`extreme_percentile` of `FundingBreaker`, its release 3 below",
 }
 
 # Of each breaker, the dataclasses of its parameters; further ones are told by its docstring.

@@ -330,7 +330,13 @@ def test_every_threshold_is_a_hyperopt_parameter(strategy):
             "exit_on_opposite",
             "exit_on_trend_loss",
         },
-        "protection": {"vix_stressed", "vix_calm_hours"},
+        "protection": {
+            "vix_stressed",
+            "vix_calm_hours",
+            "week_loss",
+            "flash_move",
+            "funding_extreme",
+        },
     }
     for percentile in strategy.vix_stressed.range:
         strategy.vix_stressed.value = percentile
