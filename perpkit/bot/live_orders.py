@@ -7,7 +7,7 @@ In dry-run and live; a backtest has no book, and fills its orders whole.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from math import nan
 from typing import Any
@@ -123,17 +123,17 @@ class LiveOrders:
         if not filled:
             self._empty_at[number] = now
         bare = now - self._empty_at.get(number, order.order_date_utc)
-        decision = decide(
-            self._partial,
-            OpenEntry(
-                filled_share=filled / order.safe_amount,
-                order_price=order.safe_placement_price,
-                price=self._price(trade.pair, now),
-                waited_seconds=(now - order.order_date_utc).total_seconds(),
-                unprotected_seconds=bare.total_seconds() if filled else None,
-                next_look_seconds=self.next_look_seconds,
-            ),
+        entry = OpenEntry(
+            filled_share=filled / order.safe_amount,
+            order_price=order.safe_placement_price,
+            price=nan,
+            waited_seconds=(now - order.order_date_utc).total_seconds(),
+            unprotected_seconds=bare.total_seconds() if filled else None,
+            next_look_seconds=self.next_look_seconds,
         )
+        decision = decide(self._partial, entry)
+        if decision.action is Action.WAIT:  # only now a price is worth its request
+            decision = decide(self._partial, replace(entry, price=self._price(trade.pair, now)))
         if decision.action is Action.WAIT:
             return False
         crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
