@@ -10,7 +10,8 @@ import pytest
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.exchange.binance import Binance
-from freqtrade.persistence import PairLocks, Trade, init_db
+from freqtrade.mixins import LoggingMixin
+from freqtrade.persistence import CustomDataWrapper, PairLocks, Trade, init_db
 from freqtrade.resolvers import ExchangeResolver
 from hypothesis import settings
 
@@ -21,6 +22,12 @@ settings.register_profile("perpkit", deadline=None, derandomize=True)
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def log_once_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backtest in this process switches it off, for whatever comes after."""
+    monkeypatch.setattr(LoggingMixin, "show_output", True)
 
 
 @pytest.fixture
@@ -90,7 +97,7 @@ def futures_exchange(
 def trade_database() -> Iterator[None]:
     """An empty in-memory trade database."""
     init_db("sqlite://")
-    Trade.use_db = PairLocks.use_db = True
+    Trade.use_db = PairLocks.use_db = CustomDataWrapper.use_db = True
     yield
     Trade.rollback()
     Trade.session.remove()
