@@ -3,6 +3,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ccxt import NotSupported
 from freqtrade.constants import Config
@@ -23,6 +24,7 @@ from perpkit.breakers.flash_crash import (
 )
 from perpkit.breakers.market_halt import HaltLimits, HaltTimeline, beside_the_book
 from perpkit.checks import check_range
+from perpkit.market.candle_grid import CandleGrid
 
 CRASH_PARAMETERS = {field.name for field in fields(FlashCrashLimits)}
 HALT_PARAMETERS = {field.name for field in fields(HaltLimits)}
@@ -68,6 +70,8 @@ class FlashCrashBreaker(WatchedProtection):
         self._keep_books = timedelta(seconds=book_seconds)
         self._books: OrderBooks | None = None
         self._lines: dict[str, PairLines] = {}
+        # Of a backtest: the pairs, their common grid, and whether any line restricts at each row.
+        self._calm: tuple[list[str], CandleGrid | None, bytes] | None = None
         self._warm_up = timedelta(
             minutes=max(self._crash.history_minutes, self._halt.history_minutes)
         )
@@ -89,6 +93,8 @@ class FlashCrashBreaker(WatchedProtection):
         )
 
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
+        if self._simulated and self._is_calm(sources, now):
+            return []
         found: list[Decision] = []
         crashes: list[Decision] = []
         for pair in sources.pairs:
@@ -108,6 +114,23 @@ class FlashCrashBreaker(WatchedProtection):
             market_wide(self._crash, market, crashes), key=lambda block: block.release or now
         )
         return wide + [d for d in found if d is not UNRESTRICTED and not _covered(d, wide)]
+
+    def _is_calm(self, sources: Sources, now: datetime) -> bool:
+        """Whether no line restricts anything at `now`: one look-up where there are two a pair."""
+        if self._calm is None or self._calm[0] != sources.pairs:
+            watched = [*sources.pairs, self._market] if self._market else sources.pairs
+            lines = [self._lines_of(pair, sources) for pair in watched]
+            grids = {lines_of.crash.grid for lines_of in lines}
+            rows = {len(lines_of.crash.blocked) for lines_of in lines}
+            masks = [
+                np.frombuffer(b, bool) for x in lines for b in (x.crash.blocked, x.halt.blocked)
+            ]
+            same = len(grids) == len(rows) == 1
+            blocked = np.logical_or.reduce(masks).tobytes() if same else b""
+            self._calm = list(sources.pairs), next(iter(grids), None), blocked
+        _, grid, blocked = self._calm
+        row = grid.row_at(now) if grid else -1
+        return 0 <= row < len(blocked) and not blocked[row]
 
     def _live(
         self, pair: str, lines: PairLines, sources: Sources, now: datetime

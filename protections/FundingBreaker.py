@@ -76,13 +76,15 @@ class FundingBreaker(WatchedProtection):
             yield from texts
 
     def _of(self, pair: str, sources: Sources, now: datetime) -> Sequence[Decision]:
+        known = self._lines.get(pair)
+        if known is not None and self._simulated:  # all of them are there from the start
+            return known[1].at(now)
         history = self._limits.history
         try:
             rates = sources.candles.history(pair, "1h", CandleType.FUNDING_RATE, history)
         except ExchangeError as error:
             reason = f"funding rates could not be fetched ({error}): no new entries"
             return [Decision(Trading.REDUCING, 0.0, reason=reason, pair=pair)]
-        known = self._lines.get(pair)
         if known is None or known[0] is not rates:
             known = self._lines[pair] = rates, self._timeline(pair, rates)
         return known[1].at(now)

@@ -91,7 +91,7 @@ class WatchedProtection(IProtection):
             if held.lock_end_time == now:
                 until = self._until(decision, now)
                 held.lock_end_time = timeframe_to_next_date(PairLocks.timeframe, until)
-        elif not self._locked(decision, now):
+        elif self._simulated or not self._locked(decision, now):
             lock = PairLocks.lock_pair(
                 decision.pair,
                 self._until(decision, now),

@@ -131,6 +131,8 @@ class Watch:
         """
         try:
             restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
+            if not restrictions and not self._failed:
+                return
             for decision in restrictions:
                 if decision.entries_blocked:
                     breaker.lock(decision, now)
