@@ -305,9 +305,10 @@ class PerpStrategy(IStrategy):
         current_exit_profit: float,
         **kwargs: Any,
     ) -> float | tuple[float | None, str | None] | None:
-        if rest := self._running.rest_stake(trade, current_time, min_stake):
-            return rest
         blocked = self.watch.decision(trade.pair, trade.trade_direction).entries_blocked
+        rest = self._running.rest_stake(trade, current_time, min_stake)
+        if rest and not blocked:
+            return rest
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 

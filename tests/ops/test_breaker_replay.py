@@ -91,7 +91,7 @@ def test_all_market_breakers_at_once(datadir):
     assert 0 < found["hours_locked_share"] < 0.5
     crash = (START + 1235 * HOUR).isoformat()
     tripped = {(i["breaker"], i["pair"]) for i in found["intervals"] if i["from"] == crash}
-    assert {("CryptoVixBreaker", "*"), ("FlashCrashBreaker", "ETH/USDT:USDT")} <= tripped
+    assert {("CryptoVixBreaker", "*"), ("FlashCrashBreaker", "*")} <= tripped
     assert found["intervals"] == sorted(found["intervals"], key=lambda i: i["from"])
 
 
