@@ -71,7 +71,7 @@ class FlashCrashBreaker(WatchedProtection):
         self._books: OrderBooks | None = None
         self._lines: dict[str, PairLines] = {}
         # Of a backtest: the pairs, their common grid, and whether any line restricts at each row.
-        self._calm: tuple[list[str], CandleGrid | None, bytes] | None = None
+        self._calm: tuple[list[str], CandleGrid, bytes] | None = None
         self._warm_up = timedelta(
             minutes=max(self._crash.history_minutes, self._halt.history_minutes)
         )
@@ -120,16 +120,9 @@ class FlashCrashBreaker(WatchedProtection):
         if self._calm is None or self._calm[0] != sources.pairs:
             watched = [*sources.pairs, self._market] if self._market else sources.pairs
             lines = [self._lines_of(pair, sources) for pair in watched]
-            grids = {lines_of.crash.grid for lines_of in lines}
-            rows = {len(lines_of.crash.blocked) for lines_of in lines}
-            masks = [
-                np.frombuffer(b, bool) for x in lines for b in (x.crash.blocked, x.halt.blocked)
-            ]
-            same = len(grids) == len(rows) == 1
-            blocked = np.logical_or.reduce(masks).tobytes() if same else b""
-            self._calm = list(sources.pairs), next(iter(grids), None), blocked
+            self._calm = list(sources.pairs), *_restricted(lines)
         _, grid, blocked = self._calm
-        row = grid.row_at(now) if grid else -1
+        row = grid.row_at(now)
         return 0 <= row < len(blocked) and not blocked[row]
 
     def _live(
@@ -164,6 +157,20 @@ class FlashCrashBreaker(WatchedProtection):
             )
             self._lines[pair] = lines
         return lines
+
+
+def _restricted(lines: Sequence[PairLines]) -> tuple[CandleGrid, bytes]:
+    """Whether any line restricts, on the grid of the time for which all of them have candles."""
+    seconds = lines[0].crash.grid.seconds
+    first = max(line.crash.grid.first_close for line in lines)
+    ends = (line.crash.grid.first_close + len(line.crash.blocked) * seconds for line in lines)
+    rows = max(0, (min(ends) - first) // seconds)
+    restricted = np.zeros(rows, bool)
+    for line in lines:
+        start = (first - line.crash.grid.first_close) // seconds
+        for blocked in (line.crash.blocked, line.halt.blocked):
+            restricted |= np.frombuffer(blocked, bool)[start : start + rows]
+    return CandleGrid(first, seconds), restricted.tobytes()
 
 
 def _minutes(timeframe: str) -> int:
