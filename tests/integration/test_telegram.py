@@ -74,7 +74,7 @@ def test_the_breaker_is_told_once_a_change_and_its_lock_is_listed(bot, chat):
     bot.run_until(bot.locks, within=6 * HOUR, step=5 * MINUTE)
     lock = bot.locks()[0]
     assert chat.wait_for("REDUCING: ").endswith("Exits and stops go on.")
-    listed = chat.ask("/locks", "CryptoVixBreaker: BTC volatility")
+    listed = chat.ask("/locks", "CryptoVixBreaker reducing: BTC volatility")
     assert f"{lock.lock_end_time:%Y-%m-%d %H:%M}" in listed
     bot.run_until(lambda: len(bot.locks()) == 2, within=6 * HOUR, step=5 * MINUTE)
     chat.ask("/locks", "CryptoVixBreaker")  # after it, all that was said before has arrived
