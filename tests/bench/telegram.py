@@ -28,7 +28,7 @@ CHAT = 7
 USER = {"id": CHAT, "is_bot": False, "first_name": "Operator"}
 CONFIG = {"enabled": True, "token": TOKEN, "chat_id": str(CHAT)}
 
-_SECONDS = 10.0
+_SECONDS = 60.0
 _CODE = re.compile(r"\\.|```.*?```|`[^`]*`", re.DOTALL)
 
 

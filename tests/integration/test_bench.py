@@ -121,13 +121,15 @@ def test_faults_reach_freqtrade_as_from_the_exchange(faulty, fault, expected):
     """Through ccxt's blocking client and its async one."""
     b, venue = faulty
     exchange = b.bot.exchange
-    exchange._api.timeout = exchange._api_async.timeout = 50
+    if fault is hangs:
+        exchange._api.timeout = exchange._api_async.timeout = 50
     venue.fault = fault
     with pytest.raises(expected):
         exchange._api.fetch_time()
     with pytest.raises(expected):
         exchange.loop.run_until_complete(exchange._api_async.fetch_time())
     venue.fault = None
+    exchange._api.timeout = 10_000
     assert exchange._api.fetch_time() == b.now.timestamp() * 1000
 
 
