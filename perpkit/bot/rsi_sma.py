@@ -27,6 +27,9 @@ class RsiSmaStrategy(PerpStrategy):
     settings = replace(PerpStrategy.settings, trailing=Trailing(break_even_after=0.0))
     trail_atr = DecimalParameter(1.5, 8.0, default=5.0, decimals=1, space="sell")
 
+    # Base and bonuses of the confidence; the ranks are parameters, below.
+    confidence_rule = ConfidenceRule()
+
     # Timeframe of the larger trend, a multiple of `timeframe`.
     trend_timeframe: str
 
@@ -58,8 +61,10 @@ class RsiSmaStrategy(PerpStrategy):
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         long, short = self._signals(dataframe)
         direction = self._trend(dataframe)
-        rule = ConfidenceRule(
-            funding_rank=self.funding_rank.value, crowd_rank=self.crowd_rank.value
+        rule = replace(
+            self.confidence_rule,
+            funding_rank=self.funding_rank.value,
+            crowd_rank=self.crowd_rank.value,
         )
         long_score, short_score = confidence(dataframe, rule)
         long &= (direction > 0) & (long_score >= self.min_confidence.value)

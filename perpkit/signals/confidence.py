@@ -69,7 +69,8 @@ def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd
 
     def score(paid: pd.Series, crowded: pd.Series) -> pd.Series:
         total = rule.base + rule.funding_bonus * paid + rule.crowd_bonus * crowded
-        return total.clip(upper=1.0)
+        # As decimals, for thresholds are: 0.7 + 0.1 is a little less than 0.8.
+        return total.round(9).clip(upper=1.0)
 
     return score(shorts_pay, shorts_crowded), score(longs_pay, longs_crowded)
 

@@ -51,6 +51,18 @@ def test_what_pays_the_side_adds_to_the_score(frame, long, short):
     assert [side.iloc[0] for side in scores] == pytest.approx([long, short])
 
 
+@pytest.mark.parametrize(
+    ("frame", "short"),
+    [
+        (market(ratio=2.5), 0.8),
+        (market(rate=0.001, rank=0.99), 0.9),
+        (market(rate=0.001, rank=0.99, ratio=2.5), 1.0),
+    ],
+)
+def test_a_score_reaches_the_threshold_that_is_written_like_it(frame, short):
+    assert confidence(frame, ConfidenceRule())[1].iloc[0] >= short
+
+
 numbers = st.just(NAN) | st.floats(-10, 10)
 
 
