@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from perpkit.breakers.market_alerts import AlertLimits
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from perpkit.risk.carry import CarryRule
@@ -37,6 +38,7 @@ class Switches:
     :param book: entries are checked against the order book, in dry-run and live
     :param guard: no position without a stop at the exchange, whatever fails; live only
     :param refresh: positioning data are kept current, in dry-run and live
+    :param alerts: what moves on the market is told, in dry-run and live
     """
 
     liquidation: bool = True
@@ -50,6 +52,7 @@ class Switches:
     book: bool = True
     guard: bool = True
     refresh: bool = True
+    alerts: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,4 @@ class Settings:
     carry: CarryRule = field(default_factory=CarryRule)
     entry: EntryLimits = field(default_factory=EntryLimits)
     partial: PartialLimits = field(default_factory=PartialLimits)
+    alerts: AlertLimits = field(default_factory=AlertLimits)

@@ -1,4 +1,4 @@
-"""What only a bot in dry-run or live has: order books, orders that wait, stops to guard.
+"""What only a bot in dry-run or live has: order books, orders that wait, stops to guard, alerts.
 
 In a simulated run every answer is the one of Freqtrade itself.
 """
@@ -16,6 +16,7 @@ from perpkit.bot.booking import Booking
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
 from perpkit.bot.live_orders import REST, LiveOrders
+from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.stop_guard import StopGuard
@@ -29,11 +30,14 @@ class RunningParts:
         self.orders: LiveOrders | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
+        self._alerts: MarketAlerts | None = None
         if not is_trading(config):
             return
         self.orders = LiveOrders(config, dp, settings.entry, settings.partial)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
+        if settings.use.alerts:
+            self._alerts = MarketAlerts(config, dp, settings.alerts)
         if not config["dry_run"] and settings.use.guard:
             self._guard = StopGuard(dp, self.orders, settings.partial.max_unprotected_seconds)
             self._booking = Booking(dp)
@@ -42,6 +46,8 @@ class RunningParts:
         """Once a loop."""
         if self._booking is not None:
             self._booking.step(now)
+        if self._alerts is not None:
+            self._alerts.step(now)
 
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None

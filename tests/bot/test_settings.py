@@ -56,7 +56,7 @@ def test_what_is_given_takes_the_place_of_the_strategys_own(given, expected):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"stops": {}}, '"perpkit" has no parameter "stops". Allowed: carry, .*, trailing, use.'),
+        ({"stops": {}}, '"perpkit" has no parameter "stops". Allowed: alerts, .*, trailing, use.'),
         ({"stop": {"distanse": 0.1}}, '"perpkit.stop" has no parameter "distanse". Allowed: '),
         ({"stop": 0.1}, '"perpkit.stop" must be an object of parameters, got 0.1'),
         (None, '"perpkit" must be an object of parameters, got None'),

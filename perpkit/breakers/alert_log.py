@@ -1,0 +1,97 @@
+"""Which market alerts are told, which are withheld, and the summary that makes up for these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import isnan, nan
+
+from perpkit.breakers.market_alerts import HOUR, Alert, AlertLimits, Kind, Reading
+
+KEPT = 100
+# Lines of a summary; Telegram refuses a message of more than 4096 characters.
+PAIRS_SHOWN = 20
+WITHHELD_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class AlertLog:
+    """
+    :param told_at: the last alert of each pair and kind that is not long enough ago for another
+    :param kept: alerts since the last summary, told and withheld, the newest `KEPT`
+    """
+
+    told_at: Mapping[tuple[str, Kind], datetime] = field(default_factory=dict)
+    kept: tuple[Alert, ...] = ()
+
+
+def admit(
+    limits: AlertLimits, log: AlertLog, alerts: Iterable[Alert], now: datetime
+) -> tuple[AlertLog, tuple[Alert, ...]]:
+    """The new alerts that are to be told now, the most urgent first, and the log with all of them.
+
+    What is withheld stays so: the summary tells it.
+    """
+    quiet = timedelta(hours=limits.quiet_hours)
+    told_at = {key: at for key, at in log.told_at.items() if now - at < quiet}
+    # Quiet lasts an hour at least, so that all of the last hour are there.
+    left = limits.max_per_hour - sum(now - at < HOUR for at in told_at.values())
+    decided = []
+    for alert in sorted(alerts, key=lambda new: limits.kinds.index(new.kind)):
+        told = left > 0 and (alert.pair, alert.kind) not in told_at
+        if told:
+            told_at[alert.pair, alert.kind] = now
+            left -= 1
+        decided.append(alert._replace(told=told))
+    kept = (*log.kept, *decided)[-KEPT:]
+    return AlertLog(told_at, kept), tuple(alert for alert in decided if alert.told)
+
+
+def summary(
+    limits: AlertLimits, log: AlertLog, pairs: Mapping[str, Reading | None], now: datetime
+) -> str:
+    """One message: how the pairs are, the largest move first, and the alerts since the last.
+
+    :param limits: with the windows of the readings
+    :param pairs: None for those without a current candle
+    """
+    withheld = [alert.text for alert in log.kept if not alert.told]
+    told = len(log.kept) - len(withheld)
+    lines = [_line(pair, reading) for pair, reading in sorted(pairs.items(), key=_by_move)]
+    return "\n".join(
+        [
+            f"Market at {now:%Y-%m-%d %H:%M} UTC (price over {limits.price_hours:g} h, funding per "
+            "8 h, open interest over 24 h)",
+            *_first(PAIRS_SHOWN, lines),
+            f"Alerts since the last summary: {told} told, {len(withheld)} withheld",
+            *_first(WITHHELD_SHOWN, withheld),
+        ]
+    )
+
+
+def _by_move(item: tuple[str, Reading | None]) -> tuple[float, str]:
+    pair, reading = item
+    change = nan if reading is None else abs(reading.price_change)
+    return (0.0 if isnan(change) else -change), pair
+
+
+def _line(pair: str, reading: Reading | None) -> str:
+    if reading is None:
+        return f"{pair}: no current candle"
+    parts = (
+        (reading.price_change, f"{reading.price_change:+.1%}"),
+        (
+            reading.funding_rate_8h,
+            f"funding {reading.funding_rate_8h:+.4%} ({reading.funding_rate_annual:+.0%} a year)",
+        ),
+        (reading.long_short_ratio, f"long/short {reading.long_short_ratio:.2f}"),
+        (reading.open_interest_change, f"open interest {reading.open_interest_change:+.1%}"),
+    )
+    known = [text for value, text in parts if not isnan(value)]
+    return ", ".join([f"{pair}: {reading.close:.8g}", *known])
+
+
+def _first(most: int, lines: list[str]) -> list[str]:
+    more = len(lines) - most
+    return [*lines[:most], f"and {more} more"] if more > 0 else lines
