@@ -11,8 +11,11 @@ import ccxt
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
+from perpkit.venue import datadir
 from perpkit.venue.app import create_app
-from tests.bench.in_process import bench
+from tests.bench.in_process import STRATEGIES, bench
+from tests.bench.scripted_market import scripted_market
+from tests.integration.conftest import milliseconds
 
 pytestmark = pytest.mark.integration
 
@@ -164,31 +167,40 @@ def stretches(locks) -> list[tuple[str, str, str, datetime, datetime]]:
 LOOP = 20 * MINUTE
 
 
+def locks_of_backtest(stats) -> list[dict]:
+    names = ("lock_time", "lock_end_time")
+    return [
+        {**lock, **{n: datetime.fromisoformat(lock[n]).replace(tzinfo=UTC) for n in names}}
+        for lock in stats["locks"]
+    ]
+
+
+def locks_of_bot(b) -> list[dict]:
+    return [
+        {
+            "reason": lock.reason,
+            "pair": lock.pair,
+            "side": lock.side,
+            "lock_time": lock.lock_time.replace(tzinfo=UTC),
+            "lock_end_time": lock.lock_end_time.replace(tzinfo=UTC),
+        }
+        for lock in b.locks()
+    ]
+
+
 def test_locks_of_a_bot_are_those_of_a_backtest(bot, history):
     """A crash of two days, all breakers: every lock of the bot ends as in the backtest, to the
     candle, and begins within one loop after it."""
     since, until = datetime(2025, 4, 7, 12, tzinfo=UTC), datetime(2025, 4, 10, 2, tzinfo=UTC)
     stats = bot.backtest("RsiSmaSwing", "--enable-protections")
-    for lock in stats["locks"]:
-        for name in ("lock_time", "lock_end_time"):
-            lock[name] = datetime.fromisoformat(lock[name]).replace(tzinfo=UTC)
     expected = [
         stretch
-        for stretch in stretches(stats["locks"])
+        for stretch in stretches(locks_of_backtest(stats))
         if since <= stretch[3] and stretch[4] < until and stretch[1] in ("*", "BTC/USDT:USDT")
     ]
     with bench("RsiSmaSwing", history, since, **ONE_PAIR) as b:
         b.run_until(lambda: b.now >= until, within=72 * HOUR, step=LOOP)
-        locks = [
-            {
-                "reason": lock.reason,
-                "pair": lock.pair,
-                "side": lock.side,
-                "lock_time": lock.lock_time.replace(tzinfo=UTC),
-                "lock_end_time": lock.lock_end_time.replace(tzinfo=UTC),
-            }
-            for lock in b.locks()
-        ]
+        locks = locks_of_bot(b)
     found = [stretch for stretch in stretches(locks) if stretch[4] < until]
     assert {name for name, *_ in expected} == {
         "CryptoVixBreaker reducing",
@@ -198,3 +210,49 @@ def test_locks_of_a_bot_are_those_of_a_backtest(bot, history):
     assert [(*s[:3], s[4]) for s in found] == [(*s[:3], s[4]) for s in expected]
     for (*_, began, _), (*_, should, _) in zip(found, expected, strict=True):
         assert timedelta(0) <= began - should <= LOOP
+
+
+def test_a_loss_within_a_candle_locks_to_the_same_candle_as_in_a_backtest(bot, tmp_path):
+    """12% of the account in a minute, while the position stays open: the bot blocks entries within
+    a loop, the backtest at the end of the candle, and both until the same one."""
+    start = datetime(2025, 3, 1, 10, tzinfo=UTC)
+    fallen = start + 42 * MINUTE
+    market = scripted_market(start, [(0, 50_000), (42, 50_000), (43, 48_000)])
+    drawdown = {
+        "method": "DrawdownBreaker",
+        "week_loss": 0.10,
+        "open_loss": 0,
+        "high_water_loss": 0,
+        "week_block_hours": 1,
+        "cool_down_hours": 0.25,
+    }
+    settings = {
+        **ONE_PAIR,
+        "pairlists": [{"method": "StaticPairList"}],
+        "timeframe": "5m",
+        "max_open_trades": 1,
+        "side": "long",
+        "breakers": [drawdown],
+        "perpkit": {"use": {"sizing": False, "scale_out": False, "trailing": False,
+                            "refresh": False}},
+    }  # fmt: skip
+    until = start + 110 * MINUTE
+    bot.datadir = tmp_path / "stored"
+    datadir.write(market, bot.datadir, ["5m", "1h"], milliseconds(until))
+    stats = bot.backtest(
+        "Braked",
+        "--enable-protections",
+        f"--strategy-path={STRATEGIES}",
+        f"--timerange={start.timestamp():.0f}-{until.timestamp():.0f}",
+        **settings,
+    )
+    expected = stretches(locks_of_backtest(stats))
+    with bench("Braked", market, start + 30 * MINUTE, **settings) as b:
+        b.run_until(lambda: b.now >= until, within=2 * HOUR, step=30 * SECOND)
+        assert [trade.is_open for trade in b.trades()] == [True]
+        found = stretches(locks_of_bot(b))
+    ((*lock, began, ended),) = found
+    ((*same_lock, noticed, same_end),) = expected
+    assert lock == same_lock == ["DrawdownBreaker reducing", "*", "*"]
+    assert ended == same_end < until
+    assert fallen < began < noticed <= fallen + 5 * MINUTE
