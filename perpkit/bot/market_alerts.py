@@ -78,7 +78,7 @@ class MarketAlerts:
         newest = self._newest[pair] = readings.at(-1)
         if before is None and isnan(newest.price_change):
             hours = self._limits.price_hours
-            logger.warning(f"Market alerts: no {hours:g} h of {pair}, whose move is not known.")
+            logger.warning(f"Market alerts: the candles of {pair} do not reach back {hours:g} h.")
         return readings.crossings(pair, max(seen, self._too_old(now)))
 
     def _summarise(self, pairs: Sequence[str], now: datetime) -> None:

@@ -188,7 +188,7 @@ def test_candles_that_do_not_reach_back_a_day_are_named_once(caplog):
     live(short, alerts(short), 1, 1, 1)
     live(long, alerts(long), 1)
     assert [r.message for r in caplog.records] == [
-        f"Market alerts: no 24 h of {BTC}, whose move is not known."
+        f"Market alerts: the candles of {BTC} do not reach back 24 h."
     ]
 
 
