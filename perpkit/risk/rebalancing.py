@@ -1,0 +1,163 @@
+"""Rebalancing: target weights, and the trades that bring a basket back to them.
+
+A weight is the value of a position over equity marked to market, negative for a short; what the
+weights leave is cash. A pair may drift within the tolerance band; beyond it, it is brought back to
+the target itself. Between two rebalances nothing is traded for its own sake, so that fees are paid
+for drift that lasts and not for noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf, isnan
+from typing import NamedTuple
+
+from perpkit.checks import check_range
+
+# Sums of weights such as 0.4 + 0.3 + 0.2 + 0.1 are not exact.
+_ROUNDING = 1e-9
+
+
+def _example() -> dict[str, float]:
+    return {"BTC/USDT:USDT": 0.4, "ETH/USDT:USDT": 0.3, "BNB/USDT:USDT": 0.2}
+
+
+@dataclass(frozen=True)
+class TargetWeights:
+    """What a basket is to hold. Given, `weights` take the place of all the default ones.
+
+    :param weights: shares of equity by pair, below 0 for shorts; the rest is cash
+    :param tolerance: largest distance from its weight that a position may drift, a share of equity
+    :param min_trade: smallest trade, in stake currency
+    :param max_gross: longs plus shorts as a multiple of equity: of the weights, and no trade
+        brings the basket above it
+    :param cooldown_days: that a pair stays out after it was stopped out, or closed by hand
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+
+    weights: Mapping[str, float] = field(default_factory=_example)
+    tolerance: float = 0.05
+    min_trade: float = 100.0
+    max_gross: float = 1.0
+    cooldown_days: float = 7.0
+
+    def __post_init__(self) -> None:
+        check_range("tolerance", self.tolerance, 0.001, 1)
+        check_range("min_trade", self.min_trade, 1, 1_000_000)
+        check_range("max_gross", self.max_gross, 0.01, 10)
+        check_range("cooldown_days", self.cooldown_days, 0, 365)
+        if not isinstance(self.weights, Mapping) or not self.weights:
+            raise ValueError(f"weights must be an object of pairs and weights, got {self.weights}")
+        for pair, weight in self.weights.items():
+            check_range(f"weights of {pair}", weight, -self.max_gross, self.max_gross)
+        gross = sum(map(abs, self.weights.values()))
+        if gross > self.max_gross + _ROUNDING:
+            raise ValueError(
+                "weights, shorts counted as they are large, must add up to at most max_gross "
+                f"({self.max_gross:g}), got {gross:g}"
+            )
+
+    def of(self, pair: str) -> float:
+        """0 for a pair that is not to be held."""
+        return self.weights.get(pair, 0.0)
+
+    @property
+    def pairs(self) -> list[str]:
+        """Those that are to be held."""
+        return [pair for pair, weight in self.weights.items() if weight]
+
+
+class Change(NamedTuple):
+    """What is to be done about one pair, in stake currency.
+
+    :param value: to buy, below 0 to sell; 0 where it cannot be done
+    :param deviation: weight held less target
+    :param opens: the pair is not held yet
+    :param adds: it takes on exposure, rather than giving some up
+    :param reason: why it is not done, or not in full; for people
+    """
+
+    pair: str
+    value: float
+    deviation: float
+    opens: bool
+    adds: bool
+    reason: str = ""
+
+
+def rebalance(
+    rule: TargetWeights,
+    equity: float,
+    held: Mapping[str, float],
+    *,
+    free: float = inf,
+    least: Mapping[str, float] | None = None,
+    factors: Mapping[str, float] | None = None,
+) -> list[Change]:
+    """The trades that bring every pair beyond the tolerance to its weight, largest deviation first.
+
+    A pair that is not held is bought whatever its weight. No trade crosses 0: a position on the
+    wrong side is closed first. What a reduction sets free, of margin and of the limit of gross
+    exposure, counts from the next decision on, when it has been filled; until then additions get
+    what there is, the largest deviation first. Unknown equity or values (NaN) move nothing.
+
+    :param equity: marked to market, in stake currency
+    :param held: value of each position at the market, below 0 for shorts
+    :param free: exposure that the free margin can carry
+    :param least: smallest order of a pair, where it is above `min_trade`; a reduction leaves no
+        less either
+    :param factors: part of a pair's target, 0 to 1, up to which new risk is allowed; reductions
+        do not look at it
+    """
+    if not equity > 0 or any(map(isnan, held.values())):
+        return []
+    least, factors = least or {}, factors or {}
+    wanted = []
+    for pair in {*rule.weights, *held}:
+        value, weight = held.get(pair, 0.0), rule.of(pair)
+        deviation = value / equity - weight
+        if deviation and (not value or abs(deviation) > rule.tolerance):
+            wanted.append((pair, value, weight * equity, deviation))
+    wanted.sort(key=lambda want: (-round(abs(want[-1]), 9), want[0]))
+
+    room = min(free, rule.max_gross * equity - sum(map(abs, held.values())))
+    changes = []
+    for pair, value, target, deviation in wanted:
+        smallest = max(rule.min_trade, least.get(pair, 0.0))
+        adds = value * target >= 0 and abs(target) > abs(value)
+        if adds:
+            trade, reason = _addition(value, target, factors.get(pair, 1.0), room, smallest)
+            room -= abs(trade)
+        else:
+            kept = target if value * target > 0 else 0.0
+            trade, reason = _reduction(value, kept, smallest, least.get(pair, 0.0))
+        changes.append(Change(pair, trade, deviation, not value, adds, reason))
+    return changes
+
+
+def _addition(
+    value: float, target: float, factor: float, room: float, smallest: float
+) -> tuple[float, str]:
+    """What to trade, below 0 for a short, and why it is not what the target asks for."""
+    sign = 1.0 if target > 0 else -1.0
+    allowed = abs(target) * factor - abs(value)
+    reason = "" if factor == 1 else f"breakers and locks allow {factor:.0%} of the weight"
+    if not allowed > 0:
+        return 0.0, reason
+    if room < allowed:
+        allowed, reason = room, f"free margin or gross exposure leaves {max(room, 0.0):.2f}"
+    if allowed < smallest:
+        too_small = f"a trade of {max(allowed, 0.0):.2f} is below the smallest of {smallest:.2f}"
+        return 0.0, f"{too_small} ({reason})" if reason else too_small
+    return sign * allowed, reason
+
+
+def _reduction(value: float, kept: float, smallest: float, least: float) -> tuple[float, str]:
+    """The same; no part of a position is left that is too small to be sold."""
+    trade = kept - value
+    if abs(trade) < smallest:
+        return 0.0, f"a trade of {abs(trade):.2f} is below the smallest of {smallest:.2f}"
+    if 0 < abs(kept) < least:
+        return 0.0, f"what is left, {abs(kept):.2f}, is below the smallest order of {least:.2f}"
+    return trade, ""

@@ -1,0 +1,159 @@
+import logging
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from freqtrade.constants import Config
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.persistence import Trade
+from freqtrade.strategy import DecimalParameter
+
+from perpkit.bot.basket import BasketSettings, Rebalancer
+from perpkit.bot.contracts import Contracts
+from perpkit.bot.strategy import PerpStrategy
+
+logger = logging.getLogger(__name__)
+
+
+class TargetBasket(PerpStrategy):
+    """Keeps target weights, long, short and cash, and rebalances what drifts away from them.
+
+    The weights come from the configuration: `"perpkit": {"basket": {"weights": {...}}}`.
+    """
+
+    timeframe = "1h"
+    # 100 hours of returns for the correlation, and as many again for the ATR to forget its start.
+    startup_candle_count = 200
+
+    settings = BasketSettings()
+
+    # For a catastrophe: what is nearer is the drift that the basket is there to trade against.
+    stop_distance = DecimalParameter(0.10, 0.45, default=0.30, decimals=2, space="sell")
+    # Out of reach: gains are taken by rebalancing.
+    take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
+    # Only where the configuration switches trailing on.
+    trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell", optimize=False)
+    week_loss = DecimalParameter(0.10, 0.40, default=0.20, decimals=2, space="protection")
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        basket = self.present_settings().basket
+        slots = config["max_open_trades"]
+        if 0 < slots < len(basket.pairs):
+            raise ConfigurationError(
+                f'"max_open_trades" must be at least {len(basket.pairs)}, one for each pair of '
+                f'"perpkit.basket.weights", got {slots}'
+            )
+        self._not_listed: set[str] = set()
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        settings = self.present_settings()
+        self._basket = settings.basket
+        self._rebalancer = Rebalancer(
+            settings.basket,
+            settings.leverage.max_leverage,
+            self._entries.equity,
+            self._columns.get,
+            Contracts(self.dp._exchange),
+            self.wallets,
+            self.watch.decision,
+            self._step,
+        )
+        self.position_adjustment_enable = True
+
+    @property
+    def protections(self) -> list[dict[str, Any]]:
+        """The drawdown limits of the base are for strategies that are mostly out of the market."""
+        wide = {
+            "method": "DrawdownBreaker",
+            "hour_loss": 0.06,
+            "day_loss": 0.10,
+            "week_loss": self.week_loss.value,
+            "open_loss": 0.40,
+            "high_water_loss": 0.40,
+        }
+        return [p if p["method"] != wide["method"] else wide for p in super().protections]
+
+    def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
+        super().bot_loop_start(current_time, **kwargs)
+        self._rebalancer.lock_after_exits(current_time)
+        not_listed = {*self._basket.pairs} - {*self.dp.current_whitelist()}
+        if not_listed - self._not_listed:
+            logger.warning(
+                'Of "perpkit.basket.weights" not in the pairlist, so nothing is bought of it: '
+                f"{', '.join(sorted(not_listed))}"
+            )
+        self._not_listed = not_listed
+
+    def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        weight = self.present_settings().basket.of(metadata["pair"])
+        dataframe["enter_long"], dataframe["enter_short"] = int(weight > 0), int(weight < 0)
+        dataframe["enter_tag"] = "basket"
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        """Leaves what the weights do not have any more, or have on the other side."""
+        weight = self.present_settings().basket.of(metadata["pair"])
+        dataframe["exit_long"], dataframe["exit_short"] = int(weight <= 0), int(weight >= 0)
+        return dataframe
+
+    def custom_stake_amount(
+        self,
+        pair: str,
+        current_time: datetime,
+        current_rate: float,
+        proposed_stake: float,
+        min_stake: float | None,
+        max_stake: float,
+        leverage: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        stake = self._rebalancer.opening(pair, current_time) / leverage
+        if not stake:
+            return 0.0  # decided for this candle, and the log says why
+        return super().custom_stake_amount(
+            pair, current_time, current_rate, stake, min_stake, max_stake, leverage, entry_tag, side
+        )
+
+    def adjust_trade_position(
+        self,
+        trade: Trade,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        min_stake: float | None,
+        max_stake: float,
+        current_entry_rate: float,
+        current_exit_rate: float,
+        current_entry_profit: float,
+        current_exit_profit: float,
+        **kwargs: Any,
+    ) -> float | tuple[float | None, str | None] | None:
+        rest = super().adjust_trade_position(
+            trade,
+            current_time,
+            current_rate,
+            current_profit,
+            min_stake,
+            max_stake,
+            current_entry_rate,
+            current_exit_rate,
+            current_entry_profit,
+            current_exit_profit,
+        )
+        if rest is not None:
+            return rest
+        change = self._rebalancer.adjustment(trade, current_time, max_stake)
+        if change is None or change[0] < 0:
+            return change
+        side, stake = trade.trade_direction, change[0]
+        amount = stake * trade.leverage / current_entry_rate
+        columns = self._columns.get(trade.pair)
+        refused = self._running.refusal(trade.pair, side, amount, current_time, columns)
+        if refused is not None:
+            logger.info(f"Addition refused: {trade.pair} {side}. {refused}")
+            return None
+        return change
