@@ -182,7 +182,7 @@ class Entries:
     def _holding(self, trade: LocalTrade, now: datetime) -> Holding:
         columns = self._columns(trade.pair)
         rate = columns.at("close", now) if columns else nan
-        amount = trade.amount + _ordered(trade)
+        amount = trade.amount + ordered(trade)
         sign = -1.0 if trade.is_short else 1.0
         stop = sign * (trade.open_rate - sign * self._risks.of(trade).risk)
         if trade.amount and trade.stop_loss:
@@ -263,7 +263,7 @@ def _blocked(decision: Decision) -> str | None:
     return None
 
 
-def _ordered(trade: LocalTrade) -> float:
+def ordered(trade: LocalTrade) -> float:
     """By entry orders that are open, in base currency; a trade counts their fills when they end."""
     return sum(
         order.safe_amount
