@@ -95,6 +95,11 @@ class CryptoVixBreaker(WatchedProtection):
         lines = [line, implied] if implied else [line]
         return [one.at(now) for one in lines if one.restricts(now)]
 
+    def quiet_until(self, sources: Sources, now: datetime) -> datetime:
+        line = self._from_candles(sources)
+        stale = line.last_close + STALE_AFTER if line.last_close else now
+        return min(line.quiet_until(now), max(stale, now))
+
     def _from_candles(self, sources: Sources) -> VolatilityTimeline:
         warm_up = timedelta(hours=self._limits.history_hours)
         candles = [

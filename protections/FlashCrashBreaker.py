@@ -3,7 +3,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from ccxt import NotSupported
 from freqtrade.constants import Config
@@ -24,7 +23,6 @@ from perpkit.breakers.flash_crash import (
 )
 from perpkit.breakers.market_halt import HaltLimits, HaltTimeline, beside_the_book
 from perpkit.checks import check_range
-from perpkit.market.candle_grid import CandleGrid
 
 CRASH_PARAMETERS = {field.name for field in fields(FlashCrashLimits)}
 HALT_PARAMETERS = {field.name for field in fields(HaltLimits)}
@@ -70,8 +68,6 @@ class FlashCrashBreaker(WatchedProtection):
         self._keep_books = timedelta(seconds=book_seconds)
         self._books: OrderBooks | None = None
         self._lines: dict[str, PairLines] = {}
-        # Of a backtest: the pairs, their common grid, and whether any line restricts at each row.
-        self._calm: tuple[list[str], CandleGrid, bytes] | None = None
         self._warm_up = timedelta(
             minutes=max(self._crash.history_minutes, self._halt.history_minutes)
         )
@@ -93,8 +89,6 @@ class FlashCrashBreaker(WatchedProtection):
         )
 
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
-        if self._simulated and self._is_calm(sources, now):
-            return []
         found: list[Decision] = []
         crashes: list[Decision] = []
         for pair in sources.pairs:
@@ -115,15 +109,14 @@ class FlashCrashBreaker(WatchedProtection):
         )
         return wide + [d for d in found if d is not UNRESTRICTED and not _covered(d, wide)]
 
-    def _is_calm(self, sources: Sources, now: datetime) -> bool:
-        """Whether no line restricts anything at `now`: one look-up where there are two a pair."""
-        if self._calm is None or self._calm[0] != sources.pairs:
-            watched = [*sources.pairs, self._market] if self._market else sources.pairs
-            lines = [self._lines_of(pair, sources) for pair in watched]
-            self._calm = list(sources.pairs), *_restricted(lines)
-        _, grid, blocked = self._calm
-        row = grid.row_at(now)
-        return 0 <= row < len(blocked) and not blocked[row]
+    def quiet_until(self, sources: Sources, now: datetime) -> datetime:
+        watched = [*sources.pairs, self._market] if self._market else sources.pairs
+        lines = [self._lines_of(pair, sources) for pair in watched]
+        ends = [timeline.quiet_until(now) for line in lines for timeline in (line.crash, line.halt)]
+        if self._market:
+            last = lines[-1].crash.last_close
+            ends.append(max(last + self._stale_after, now) if last else now)
+        return min(ends, default=now)
 
     def _live(
         self, pair: str, lines: PairLines, sources: Sources, now: datetime
@@ -157,20 +150,6 @@ class FlashCrashBreaker(WatchedProtection):
             )
             self._lines[pair] = lines
         return lines
-
-
-def _restricted(lines: Sequence[PairLines]) -> tuple[CandleGrid, bytes]:
-    """Whether any line restricts, on the grid of the time for which all of them have candles."""
-    seconds = lines[0].crash.grid.seconds
-    first = max(line.crash.grid.first_close for line in lines)
-    ends = (line.crash.grid.first_close + len(line.crash.blocked) * seconds for line in lines)
-    rows = max(0, (min(ends) - first) // seconds)
-    restricted = np.zeros(rows, bool)
-    for line in lines:
-        start = (first - line.crash.grid.first_close) // seconds
-        for blocked in (line.crash.blocked, line.halt.blocked):
-            restricted |= np.frombuffer(blocked, bool)[start : start + rows]
-    return CandleGrid(first, seconds), restricted.tobytes()
 
 
 def _minutes(timeframe: str) -> int:

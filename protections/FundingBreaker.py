@@ -58,6 +58,10 @@ class FundingBreaker(WatchedProtection):
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
         return [decision for pair in sources.pairs for decision in self._of(pair, sources, now)]
 
+    def quiet_until(self, sources: Sources, now: datetime) -> datetime:
+        lines = (self._lines[pair][1] for pair in sources.pairs)
+        return min((line.quiet_until(now) for line in lines), default=now)
+
     def alerts(self, sources: Sources, now: datetime) -> Iterator[str]:
         """What is to be told of the positions of others; each crossing of a limit once."""
         assert sources.dp is not None

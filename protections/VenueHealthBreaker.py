@@ -15,7 +15,13 @@ from perpkit.bot.protection import WatchedProtection, only_known_keys
 from perpkit.bot.sources import Sources
 from perpkit.bot.venue_probe import VenueProbe
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, strictest
-from perpkit.breakers.maintenance import MaintenanceLimits, decide, in_maintenance
+from perpkit.breakers.maintenance import (
+    MaintenanceLimits,
+    Window,
+    decide,
+    in_maintenance,
+    quiet_until,
+)
 from perpkit.breakers.venue_health import HealthLimits, HealthState, step
 
 logger = logging.getLogger(__name__)
@@ -71,8 +77,14 @@ class VenueHealthBreaker(WatchedProtection):
         if not self._simulated:
             self._follow_calendar(sources)
             self._look(sources, now)
-        windows = self._calendar.windows if self._calendar else ()
-        return [strictest([decide(self._maintenance, windows, now), self._health])]
+        return [strictest([decide(self._maintenance, self._windows, now), self._health])]
+
+    def quiet_until(self, sources: Sources, now: datetime) -> datetime:
+        return quiet_until(self._maintenance, self._windows, now)
+
+    @property
+    def _windows(self) -> Sequence[Window]:
+        return self._calendar.windows if self._calendar else ()
 
     def _look(self, sources: Sources, now: datetime) -> None:
         assert sources.dp is not None
@@ -81,8 +93,7 @@ class VenueHealthBreaker(WatchedProtection):
             self._probe = VenueProbe(sources.dp, self._limits, self._pair, timeframe)
         reading = self._probe.poll(now, sources.pairs)
         if reading is not None:
-            windows = self._calendar.windows if self._calendar else ()
-            reading = replace(reading, maintenance=in_maintenance(windows, now))
+            reading = replace(reading, maintenance=in_maintenance(self._windows, now))
             self._state, self._health = step(self._limits, self._state, reading)
 
     def _follow_calendar(self, sources: Sources) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
 
 from freqtrade.constants import Config, LongShort
 from freqtrade.exceptions import ConfigurationError
@@ -22,6 +22,7 @@ from freqtrade.persistence.pairlock import PairLock
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from perpkit.bot.candles import is_simulated
+from perpkit.bot.simulated_lock import SimulatedLock
 from perpkit.bot.sources import Sources, stored_sources
 from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
 
@@ -34,6 +35,7 @@ LONGEST_REASON = 255
 # End of a lock that only an operator ends: further off than any that ends by itself.
 NEVER = timedelta(days=3650)
 SECOND = timedelta(seconds=1)
+AWAKE = datetime.min.replace(tzinfo=UTC)
 
 
 class WatchedProtection(IProtection):
@@ -53,15 +55,24 @@ class WatchedProtection(IProtection):
         super().__init__(config, protection_config)
         self._simulated = is_simulated(config)
         self._sources: Sources | None = None
+        # Up to then the watch of a simulated run need not ask it.
+        self.asleep_until = AWAKE
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
         self._standing: PairLock | None = None
         self._cleared: datetime | None = None
         self._knows_locks = False
-        self._held: dict[tuple[str, Side, Trading], PairLock] = {}
+        self._held: dict[tuple[str, Side, Trading], SimulatedLock] = {}
 
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """What the breaker restricts at `now`, from what was known by then."""
+
+    def quiet_until(self, sources: Sources, now: datetime) -> datetime:
+        """In a simulated run, from `now` on up to then `evaluate` restricts nothing.
+
+        To be overridden where that follows from stored candles alone: they do not change.
+        """
+        return now
 
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
@@ -84,23 +95,33 @@ class WatchedProtection(IProtection):
 
     def lock(self, decision: Decision, now: datetime) -> None:
         """Lock what `decision` blocks, unless a lock of this breaker does so already."""
-        key = decision.pair, decision.side, decision.trading
-        held = self._held.get(key)
-        if held is not None and held.lock_end_time >= now:
-            # Extended when it ends, for in a backtest Freqtrade scans every lock there has been.
-            if held.lock_end_time == now:
-                until = self._until(decision, now)
-                held.lock_end_time = timeframe_to_next_date(PairLocks.timeframe, until)
-        elif self._simulated or not self._locked(decision, now):
-            lock = PairLocks.lock_pair(
+        if self._simulated:
+            self._lock_simulated(decision, now)
+        elif not self._locked(decision, now):  # an operator may have ended it
+            PairLocks.lock_pair(
                 decision.pair,
                 self._until(decision, now),
                 self._reason(decision),
                 now=now,
                 side=decision.side,
             )
-            if self._simulated:  # in a database, an operator may have ended it
-                self._held[key] = lock
+
+    def _lock_simulated(self, decision: Decision, now: datetime) -> None:
+        """The same for a backtest: nobody else ends its locks, so that it need not look for them.
+
+        A lock is extended when it ends, for Freqtrade looks through all there have been.
+        """
+        key = decision.pair, decision.side, decision.trading
+        held = self._held.get(key)
+        if held is not None and held.lock_end_time > now:
+            return
+        end = timeframe_to_next_date(PairLocks.timeframe, self._until(decision, now))
+        if held is not None and held.lock_end_time == now:
+            held.lock_end_time = end
+            return
+        lock = SimulatedLock(decision.pair, decision.side, now, end, self._reason(decision))
+        PairLocks.locks.append(cast(PairLock, lock))
+        self._held[key] = lock
 
     def unlock(self, decision: Decision, now: datetime) -> None:
         """End the locks of this breaker that block new entries as `decision` did, if there are any.

@@ -18,7 +18,7 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles import CandleFeed, feed_for, is_simulated
-from perpkit.bot.protection import WatchedProtection
+from perpkit.bot.protection import AWAKE, WatchedProtection
 from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import (
     ALL_PAIRS,
@@ -111,17 +111,25 @@ class Watch:
         if self._simulated and (self._last is None or now <= self._last):
             self._breakers = None  # another backtest or epoch, perhaps with other parameters
         self._last = WatchedProtection.driven_at = now
-        self._sources.pairs = self._dp.current_whitelist()
+        self._follow_whitelist()
         before = self._restrictions
         self._restrictions = {
             (breaker.name, decision.pair, decision.side): decision
             for breaker in self._watched(protections)
+            if now >= breaker.asleep_until
             for decision in self._decide(breaker, now)
         }
         if not self._simulated:
             self._unlock(before, now)
             self._tell(before)
             self._alert(now)
+
+    def _follow_whitelist(self) -> None:
+        pairs = self._dp.current_whitelist()
+        if pairs != self._sources.pairs:
+            self._sources.pairs = pairs
+            for breaker in self._breakers or []:
+                breaker.asleep_until = AWAKE
 
     def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
         """What one breaker restricts; locked where it blocks.
@@ -131,6 +139,8 @@ class Watch:
         """
         try:
             restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
+            if not restrictions and self._simulated:  # a market that runs must be looked at
+                breaker.asleep_until = breaker.quiet_until(self._sources, now)
             if not restrictions and not self._failed:
                 return
             for decision in restrictions:

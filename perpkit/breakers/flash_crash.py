@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Side, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.quiet import quiet_until
 from perpkit.checks import check_range
 from perpkit.market.candle_grid import CandleGrid, on_grid
 
@@ -237,6 +238,10 @@ class FlashCrashTimeline:
             return UNRESTRICTED
         fall, rise = (self._direction(direction, row) for direction in (0, 1))
         return _decide(self.limits, fall, rise, self.grid.closed_at(slot))
+
+    def quiet_until(self, now: datetime) -> datetime:
+        """From `now` (aware) up to then it restricts nothing."""
+        return quiet_until(self.blocked, self.grid, now)
 
     def _direction(self, direction: int, row: int) -> Direction:
         if not self.on[direction, row]:

@@ -7,11 +7,12 @@ cost more than a trade is expected to earn. Figures behind the defaults: docs/fu
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.quiet import FOREVER
 from perpkit.checks import check_range
 from perpkit.market.asof import nanoseconds
 from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
@@ -161,14 +163,19 @@ class FundingTimeline:
         self.pair = pair
         self.readings = readings.assign(percentile=100 * readings["funding_rank"])
         self._interval = (3600 * readings["funding_interval_hours"]).tolist()
-        self._known_at = (nanoseconds(readings["known_at"]) / 1e9).tolist()
-        self._stale_at = (nanoseconds(readings["stale_at"]) / 1e9).tolist()
+        known_at = nanoseconds(readings["known_at"]) / 1e9
+        stale_at = nanoseconds(readings["stale_at"]) / 1e9
+        self._known_at, self._stale_at = known_at.tolist(), stale_at.tolist()
         columns = ("funding_rate_8h", "funding_mean_8h", "percentile")
         scores = _scores(limits, *(self.readings[c].to_numpy(dtype=np.float64) for c in columns))
         swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
         self.held = np.array([on for on, _ in swept])
         self._below = [below for _, below in swept]
-        self._blocked: list[bool] = (self.held.sum(axis=0) > 0).tolist()
+        blocked = self.held.any(axis=0)
+        self._blocked: list[bool] = blocked.tolist()
+        stale = np.append(known_at[1:], inf) > stale_at if len(known_at) else blocked
+        begins = np.concatenate([known_at[blocked], stale_at[stale]])
+        self._begins: list[float] = np.sort(begins).tolist()
         self._decided = lru_cache(8)(self._decide)
 
     def __len__(self) -> int:
@@ -190,6 +197,15 @@ class FundingTimeline:
         if not self._blocked[row]:
             return NOTHING
         return self._decided(row, int((instant - self._known_at[row]) // self._interval[row]))
+
+    def quiet_until(self, now: datetime) -> datetime:
+        """From `now` (aware) up to then it restricts nothing."""
+        if self.at(now):
+            return now
+        following = bisect_left(self._begins, now.timestamp())
+        if following == len(self._begins):
+            return FOREVER
+        return datetime.fromtimestamp(self._begins[following], UTC)
 
     def reading(self, row: int) -> Reading:
         """The rate in a row of `readings`."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perpkit.breakers.breaker import Decision, Trading, strictest
+from perpkit.breakers.quiet import FOREVER
 from perpkit.checks import check_range
 
 _KEYS = ("from", "until", "note")
@@ -55,6 +56,13 @@ class MaintenanceLimits:
 def decide(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) -> Decision:
     """The decision at `now` (aware): all of the windows that have begun to count, as one."""
     return strictest(_decisions(limits, windows, now))
+
+
+def quiet_until(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) -> datetime:
+    """From `now` (aware) up to then no window counts."""
+    before = timedelta(minutes=limits.no_entries_before_minutes)
+    begins = (window.start - before for window in windows if now < window.end)
+    return max(min(begins, default=FOREVER), now)
 
 
 def _decisions(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.quiet import quiet_until
 from perpkit.checks import check_range
 from perpkit.execution.book import BPS, Book, NoBook
 from perpkit.market.candle_grid import CandleGrid, on_grid
@@ -155,6 +156,10 @@ class HaltTimeline:
         gap_at = self.grid.closed_at(gapped) if gapped >= 0 else None
         closed_at = self.grid.closed_at(slot)
         return _decide(self.limits, share, float(self.gap[gapped]), gap_at, closed_at)
+
+    def quiet_until(self, now: datetime) -> datetime:
+        """From `now` (aware) up to then it restricts nothing."""
+        return quiet_until(self.blocked, self.grid, now)
 
     def volume_share_at(self, now: datetime) -> float:
         """Of the newest candle closed at or before `now`; NaN where unknown."""

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.quiet import quiet_until
 from perpkit.checks import check_range
 from perpkit.market.basket import HourlyIndex
+from perpkit.market.candle_grid import CandleGrid
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.volatility import (
     Estimator,
@@ -238,14 +240,18 @@ class VolatilityTimeline:
         return self.level >= Level.STRESSED
 
     @cached_property
-    def _restricts(self) -> list[bool]:
+    def _restricts(self) -> bytes:
         elevated = self.limits.elevated_size_factor < 1 or self.limits.leverage_cap < inf
-        return (self.level >= (Level.ELEVATED if elevated else Level.STRESSED)).tolist()
+        return (self.level >= (Level.ELEVATED if elevated else Level.STRESSED)).tobytes()
 
     def restricts(self, now: datetime) -> bool:
         """Whether the decision at `now` takes anything away; a fraction of the cost of `at`."""
         row = min(hour_of(now) - self.first_close, len(self) - 1)
-        return row >= 0 and self._restricts[row]
+        return row >= 0 and self._restricts[row] == 1
+
+    def quiet_until(self, now: datetime) -> datetime:
+        """From `now` (aware) up to then it restricts nothing."""
+        return quiet_until(self._restricts, CandleGrid(self.first_close * 3600, 3600), now)
 
     def at(self, now: datetime) -> VolatilityDecision:
         """The decision at `now` (aware), from candles closed at or before it.
