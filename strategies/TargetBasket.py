@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.basket import BasketSettings, Rebalancer
 from perpkit.bot.contracts import Contracts
+from perpkit.bot.entries import Candidate
 from perpkit.bot.strategy import PerpStrategy
 
 logger = logging.getLogger(__name__)
@@ -111,12 +113,14 @@ class TargetBasket(PerpStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
+        """The pair's part of what was decided for this candle, where the log says why."""
         stake = self._rebalancer.opening(pair, current_time) / leverage
         if not stake:
-            return 0.0  # decided for this candle, and the log says why
-        return super().custom_stake_amount(
-            pair, current_time, current_rate, stake, min_stake, max_stake, leverage, entry_tag, side
-        )
+            return 0.0
+        entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+        # The size that the breakers allow is a part of the decision already.
+        decision = replace(self.watch.decision(pair, side), size_factor=1.0)
+        return self._entries.stake(entry, decision, leverage, stake, max_stake)
 
     def adjust_trade_position(
         self,
