@@ -1,0 +1,58 @@
+from freqtrade.strategy import BooleanParameter, CategoricalParameter, DecimalParameter
+from pandas import DataFrame
+
+from perpkit.bot.strategy import PerpStrategy
+from perpkit.signals import funding_tide, rsi_sma
+from perpkit.signals.confidence import ConfidenceRule, confidence, tag
+from perpkit.signals.funding_tide import ExitOn, TideRule
+
+
+class FundingTide(PerpStrategy):
+    """The side that is paid, while funding is extreme and price is stretched, with the trend.
+
+    See docs/strategies.md for what it did, and for what fading without the trend did.
+    """
+
+    timeframe = "1h"
+    # SMA(200), and as many again for the average true range to forget its start.
+    startup_candle_count = 400
+
+    funding_rank = DecimalParameter(0.80, 0.99, default=0.90, decimals=2, space="buy")
+    funding_floor_8h = DecimalParameter(0.0, 0.0005, default=0.00005, decimals=5, space="buy")
+    stretch = DecimalParameter(0.5, 2.5, default=1.0, decimals=1, space="buy")
+    with_trend = BooleanParameter(default=True, space="buy")
+    # What a trade is expected to earn and to cost is stated, not fitted.
+    reversion = DecimalParameter(0.0, 0.5, default=0.2, decimals=2, space="buy", optimize=False)
+    costs = DecimalParameter(0.0, 0.01, default=0.0014, decimals=4, space="buy", optimize=False)
+
+    exit_on = CategoricalParameter([str(e) for e in ExitOn], default="both", space="sell")
+
+    def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        dataframe = super().populate_indicators(dataframe, metadata)
+        dataframe = dataframe.join(funding_tide.indicators(dataframe))
+        dataframe["trend"] = rsi_sma.trend(rsi_sma.indicators(dataframe))
+        return dataframe
+
+    def populate_entry_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        rule = TideRule(
+            funding_rank=self.funding_rank.value,
+            funding_floor_8h=self.funding_floor_8h.value,
+            stretch=self.stretch.value,
+            reversion=self.reversion.value,
+            costs=self.costs.value,
+        )
+        long, short = funding_tide.entries(dataframe, rule)
+        if self.with_trend.value:
+            long &= dataframe["trend"] > 0
+            short &= dataframe["trend"] < 0
+        long_score, short_score = confidence(dataframe, ConfidenceRule())
+        dataframe["enter_long"] = long.astype(int)
+        dataframe["enter_short"] = short.astype(int)
+        dataframe["enter_tag"] = tag("funding_tide", long_score.where(long, short_score))
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        long, short = funding_tide.exits(dataframe, ExitOn(self.exit_on.value))
+        dataframe["exit_long"] = long.astype(int)
+        dataframe["exit_short"] = short.astype(int)
+        return dataframe
