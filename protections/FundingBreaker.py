@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -13,20 +13,16 @@ from perpkit.bot.protection import WatchedProtection, only_known_keys
 from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
-from perpkit.breakers.positioning import PositioningLimits, PositioningState, Positions
-from perpkit.breakers.positioning import alerts as positioning_alerts
 
 logger = logging.getLogger(__name__)
 
-FUNDING = {field.name for field in fields(FundingLimits)}
-POSITIONING = {field.name for field in fields(PositioningLimits)}
+KEYS = {field.name for field in fields(FundingLimits)}
 
 
 class FundingBreaker(WatchedProtection):
     """Blocks new entries, pair by pair, on the side that pays extreme or too costly funding.
 
-    Parameters: those of `FundingLimits` in `perpkit.breakers.funding` and, for alerts that block
-    nothing, of `PositioningLimits` in `perpkit.breakers.positioning`. Figures:
+    Parameters: those of `FundingLimits` in `perpkit.breakers.funding`. Figures:
     docs/funding_breaker.md.
     """
 
@@ -34,16 +30,12 @@ class FundingBreaker(WatchedProtection):
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        given = only_known_keys(self.name, protection_config, FUNDING | POSITIONING)
+        given = only_known_keys(self.name, protection_config, KEYS)
         try:
-            self._limits = FundingLimits(**{k: v for k, v in given.items() if k in FUNDING})
-            self._positioning = PositioningLimits(
-                **{k: v for k, v in given.items() if k in POSITIONING}
-            )
+            self._limits = FundingLimits(**given)
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self.name}: {error}") from error
         self._lines: dict[str, tuple[pd.DataFrame, FundingTimeline]] = {}
-        self._told: dict[str, PositioningState] = {}
         self._said: set[str] = set()
 
     def short_desc(self) -> str:
@@ -61,23 +53,6 @@ class FundingBreaker(WatchedProtection):
     def quiet_until(self, sources: Sources, now: datetime) -> datetime:
         lines = (self._lines[pair][1] for pair in sources.pairs)
         return min((line.quiet_until(now) for line in lines), default=now)
-
-    def alerts(self, sources: Sources, now: datetime) -> Iterator[str]:
-        """What is to be told of the positions of others; each crossing of a limit once."""
-        assert sources.dp is not None
-        for pair in sources.pairs:
-            candles, _ = sources.dp.get_analyzed_dataframe(pair, self._config["timeframe"])
-            if candles.empty:
-                continue
-            newest = candles.iloc[-1]
-            seen = Positions(
-                newest["date"].to_pydatetime(),
-                float(newest.get("long_short_ratio", float("nan"))),
-                float(newest.get("open_interest_change", float("nan"))),
-            )
-            state = self._told.get(pair, PositioningState())
-            self._told[pair], texts = positioning_alerts(self._positioning, pair, state, seen)
-            yield from texts
 
     def _of(self, pair: str, sources: Sources, now: datetime) -> Sequence[Decision]:
         known = self._lines.get(pair)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
@@ -77,10 +77,6 @@ class WatchedProtection(IProtection):
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
         return []
-
-    def alerts(self, sources: Sources, now: datetime) -> Iterable[str]:
-        """What is worth a message though it restricts nothing; each of them once."""
-        return ()
 
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """`evaluate`, once for each moment, and a halt that stands from before."""

@@ -122,7 +122,6 @@ class Watch:
         if not self._simulated:
             self._unlock(before, now)
             self._tell(before)
-            self._alert(now)
 
     def _follow_whitelist(self) -> None:
         pairs = self._dp.current_whitelist()
@@ -164,15 +163,6 @@ class Watch:
                 still = self._restrictions.get(key, UNRESTRICTED)
                 if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
                     breaker.unlock(was, now)
-
-    def _alert(self, now: datetime) -> None:
-        for breaker in self._breakers or []:
-            try:
-                for text in breaker.alerts(self._sources, now):
-                    self._dp.send_msg(text.translate(NO_MARKDOWN), always_send=True)
-            except Exception:
-                # Nothing depends on an alert.
-                logger.exception(f"{breaker.name}: its alerts failed.")
 
     def _watched(self, protections: Protections) -> list[WatchedProtection]:
         if self._breakers is None:

@@ -11,12 +11,12 @@ import ast
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from enum import EnumMeta
 from inspect import cleandoc
 from math import nan
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from perpkit.bot.parameters import Settings
 from perpkit.bot.plugins import own_folder
@@ -26,7 +26,6 @@ from perpkit.breakers.funding import FundingLimits
 from perpkit.breakers.loss_limits import LossLimit
 from perpkit.breakers.maintenance import MaintenanceLimits
 from perpkit.breakers.market_halt import HaltLimits
-from perpkit.breakers.positioning import PositioningLimits
 from perpkit.breakers.venue_health import HealthLimits
 from perpkit.breakers.volatility import VolatilityLimits
 from perpkit.risk.scale_out import Rung
@@ -109,7 +108,7 @@ BREAKERS: dict[str, tuple[type, ...]] = {
     "CryptoVixBreaker": (VolatilityLimits,),
     "DrawdownBreaker": (DrawdownLimits,),
     "FlashCrashBreaker": (FlashCrashLimits, HaltLimits),
-    "FundingBreaker": (FundingLimits, PositioningLimits),
+    "FundingBreaker": (FundingLimits,),
     "VenueHealthBreaker": (HealthLimits, MaintenanceLimits),
 }
 # What the breakers work out themselves.
@@ -140,7 +139,10 @@ def page() -> str:
     from perpkit.bot.strategy import PerpStrategy
 
     settings, names = PerpStrategy.settings, [section.name for section in fields(Settings)]
-    sections = (f"### {name}\n\n{_section(getattr(settings, name), name)}" for name in names)
+    sections = [f"### {name}\n\n{_section(getattr(settings, name), name)}" for name in names]
+    for name, kind in own_sections():
+        only = f"Of `{kind.__name__}` only. {_section(getattr(kind.settings, name), name)}"
+        sections.append(f"### {name}\n\n{only}")
     breakers = (f"### {name}\n\n{_breaker(name)}" for name in BREAKERS)
     return PAGE.format(
         hyperopt=_hyperopt(PerpStrategy),
@@ -148,6 +150,13 @@ def page() -> str:
         sections="\n\n".join(sections),
         breakers="\n\n".join(breakers),
     )
+
+
+def own_sections() -> Iterator[tuple[str, type[PerpStrategy]]]:
+    """Sections that a strategy has beside those of all, and the strategy."""
+    shared = {section.name for section in fields(Settings)}
+    for kind in _strategies():
+        yield from ((s.name, kind) for s in fields(kind.settings) if s.name not in shared)
 
 
 def rows(instance: Any) -> list[Row]:
@@ -196,7 +205,7 @@ def _allowed(instance: Any, field: Field[Any], kind: Any) -> str:
         return ", ".join(map(str, kind))
     number = _NUMBER.search(_refusal(instance, field.name, nan) or "")
     if number is None:
-        return "list"
+        return "object" if get_origin(kind) is Mapping else "list"
     zero = "0 or " if float(number["low"]) > 0 and not _refusal(instance, field.name, 0) else ""
     whole = "whole, " if number["whole"] else ""
     null = " or null" if "None" in str(kind) else ""

@@ -278,15 +278,6 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
     assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
 
 
-def test_alerts_are_told_and_harm_nobody(scripted, default_futures_config, monkeypatch, caplog):
-    live, messages = watch(default_futures_config, RunMode.LIVE)
-    texts = [["crowded_longs"], []]
-    monkeypatch.setattr(scripted, "alerts", lambda *_: texts.pop(0), raising=False)
-    run(live, range(3))
-    assert messages == ["crowded longs"]
-    assert "its alerts failed" in caplog.text  # the third has nothing to pop
-
-
 def test_no_mark_of_markdown_is_left_in_a_message(scripted, default_futures_config):
     scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="a_b *c* `d` [e](f)")]
     live, messages = watch(default_futures_config, RunMode.LIVE)

@@ -33,12 +33,11 @@ def market() -> dict[str, pd.DataFrame]:
 
 
 class Feed:
-    """Sources with these funding rates and, as analysed candles, these columns."""
+    """Sources with these funding rates."""
 
-    def __init__(self, rates, columns=None) -> None:
+    def __init__(self, rates) -> None:
         self.rates = rates
-        self.columns = columns or {}
-        self.candles = self.dp = self
+        self.candles = self
         self.pairs = list(rates)
         self.asked = []
 
@@ -48,10 +47,6 @@ class Feed:
         if isinstance(found, Exception):
             raise found
         return found
-
-    def get_analyzed_dataframe(self, pair, timeframe):
-        assert timeframe == "1h"
-        return pd.DataFrame(self.columns.get(pair, {})), None
 
 
 def test_it_decides_as_its_timelines(default_futures_config):
@@ -110,29 +105,11 @@ def test_freqtrade_itself_locks_the_side_that_pays(default_futures_config):
         enable_database_use()
 
 
-def columns(hours: int, **values: float) -> dict:
-    return {"date": [factories.START + hours * HOUR], **{k: [v] for k, v in values.items()}}
-
-
-def test_alerts_come_from_the_strategys_own_columns_once(default_futures_config):
-    subject = breaker(default_futures_config, long_short_high=2.5)
-    crowded = columns(0, long_short_ratio=2.6, open_interest_change=-0.2)
-    feed = Feed(market(), {BTC: crowded, ETH: columns(0, close=1.0)})
-    expected = [
-        f"{BTC}: long/short ratio 2.60, longs are crowded",
-        f"{BTC}: open interest -20.0% in 24 h (limit 10%)",
-    ]
-    assert list(subject.alerts(feed, KNOWN)) == expected
-    feed.columns = {BTC: columns(1, long_short_ratio=2.7, open_interest_change=-0.3)}
-    assert list(subject.alerts(feed, KNOWN)) == []
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"extreme_percentile": 130}, "extreme_percentile must be"),
         ({"expected_edge": 0}, "expected_edge must be"),
-        ({"long_short_low": 3}, "long_short_low must be"),
         ({"extreme": 95}, "unknown parameter 'extreme'. Allowed: calm_rates"),
         ({"holding_hours": "long"}, "holding_hours must be"),
     ],
