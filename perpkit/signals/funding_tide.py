@@ -21,7 +21,7 @@ from perpkit.checks import check_range
 from perpkit.market.funding import HALF_LIFE_HOURS, predicted_cost
 
 MEAN_PERIOD = 48
-_FLAT = 1e-9  # deviation of a price that never moved, up to rounding, as a share of its mean
+_FLAT = 1e-6  # deviation of a price that does not move, up to rounding, as a share of its mean
 
 
 class ExitOn(StrEnum):

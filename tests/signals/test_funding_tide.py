@@ -150,9 +150,13 @@ def test_the_stretch_is_counted_in_deviations_of_two_days():
     assert found["stretch"] == pytest.approx((110 - mean) / deviation)
 
 
-def test_a_price_that_does_not_move_is_not_stretched():
-    found = indicators(pd.DataFrame({"close": [123.456] * 100}))
-    assert found["stretch"].isna().all()
+def test_a_price_that_no_longer_moves_is_not_stretched():
+    """Running sums leave a rest of what they held before, which over no deviation is endless."""
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        moved, stands = np.exp(rng.normal(0, 0.1, 100).cumsum()), rng.uniform(0.1, 10)
+        found = indicators(pd.DataFrame({"close": np.append(moved, np.full(80, stands))}))
+        assert found["stretch"].iloc[-30:].isna().all()
 
 
 @pytest.mark.parametrize("every", ["8h", "4h", "1h"])
