@@ -30,7 +30,7 @@ class TargetBasket(PerpStrategy):
     settings = BasketSettings()
 
     # For a catastrophe: what is nearer is the drift that the basket is there to trade against.
-    stop_distance = DecimalParameter(0.10, 0.45, default=0.30, decimals=2, space="sell")
+    stop_distance = DecimalParameter(0.10, 0.40, default=0.30, decimals=2, space="sell")
     # Out of reach: gains are taken by rebalancing.
     take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
     # Only where the configuration switches trailing on.

@@ -103,7 +103,9 @@ class Rebalancer:
             return None
         value = abs(change.value)
         if change.adds:
-            return min(value / trade.leverage, most), TAG
+            value = min(value, most * trade.leverage)
+            # The exchange's largest order may leave too little to be worth its fee.
+            return (value / trade.leverage, TAG) if value >= self._rule.min_trade else None
         step = step_of(trade)
         amount = floor_to_step(value / self._prices[trade.pair], step)
         return reducing_stake(amount, trade.amount, trade.stake_amount, step), TAG

@@ -17,7 +17,9 @@ from perpkit.ops import parameters
 from tests.conftest import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "parameters.md"
+OWN = list(parameters.own_sections())
 SECTIONS = [getattr(Settings(), section.name) for section in fields(Settings)]
+SECTIONS += [getattr(kind.settings, name) for name, kind in OWN]
 LIMITS = [kind() for kinds in parameters.BREAKERS.values() for kind in kinds]
 EVERYTHING = [*SECTIONS, *LIMITS, *parameters.ELEMENTS.values()]
 
@@ -33,7 +35,8 @@ def test_it_has_every_section_and_every_breaker():
     text = DOCUMENT.read_text()
     headings = re.findall(r"^### (\w+)$", text, re.MULTILINE)
     breakers = sorted(path.stem for path in (REPOSITORY / "protections").glob("*.py"))
-    assert headings == [*(section.name for section in fields(Settings)), *breakers]
+    own = [name for name, _ in OWN]
+    assert headings == [*(section.name for section in fields(Settings)), *own, *breakers]
 
 
 @pytest.mark.parametrize("instance", EVERYTHING, ids=lambda i: type(i).__name__)
@@ -42,7 +45,7 @@ def test_what_it_calls_allowed_is_allowed_and_nothing_else(instance):
         assert row.description
         span = re.search(r"(\S+) to ([\d. ]+)", row.allowed)
         if span is None:
-            assert "," in row.allowed or row.allowed == "list" or row.name in ("asset", "pair")
+            assert "," in row.allowed or row.allowed in ("list", "object") or row.name in ("asset", "pair")
             continue
         low, high = (float(end.replace(" ", "")) for end in span.groups())
         for beyond in (low - 1, high + 1, high + 0.5, float("inf"), "1"):
