@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,11 @@ import pytest
 from perpkit.market.asof import nanoseconds
 from perpkit.research.marked import ledgers
 from perpkit.risk.equity import profit_curve
+from perpkit.venue.history import History
+from perpkit.venue.instruments import Instrument
 from perpkit.venue.overlay import overlay
+from tests.bench.live import differences, live_bench
+from tests.bench.scripted_market import scripted_market
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot
 from tests.integration.test_risk_stack import fills
@@ -152,3 +157,69 @@ def test_no_look_ahead_bias(bot):
 
 def analysis(bot) -> list[str]:
     return [f"--datadir={bot.datadir}", "--strategy=TargetBasket", "--timerange=20250118-20250531"]
+
+
+# Live, at the venue
+
+
+BEGIN = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+KEPT = {BTC: 0.5, ETH: -0.3}
+# Bitcoin gains a fifth in ten minutes: 54.5% of what there is then, and ether 27.3%.
+RISE = [(0, 50_000.0), (5, 50_000.0), (15, 60_000.0)]
+ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
+
+
+@contextmanager
+def live_basket(**basket):
+    btc = scripted_market(BEGIN, RISE)
+    eth = scripted_market(BEGIN, [(0, 2_500.0), (15, 2_500.0)], instrument=ETHER)
+    settings = {
+        "max_open_trades": 2,
+        "perpkit": {
+            "use": {"refresh": False},
+            "basket": {"weights": KEPT, "tolerance": 0.02, **basket},
+        },
+    }
+    market = History({**btc.pairs, **eth.pairs})
+    with live_bench("BasketOfMinutes", market, BEGIN, **settings) as (bot, venue):
+        yield bot, venue
+
+
+def shares(venue) -> dict[str, float]:
+    """Of each position in the equity, both at the mark price."""
+    venue.exchange.catch_up()
+    views = venue.exchange.engine.positions(venue.account)
+    equity = float(venue.account.wallet + sum(view.unrealized for view in views))
+    return {view.symbol: float(view.amount * view.mark_price) / equity for view in views}
+
+
+def test_live_it_enters_drifts_and_is_brought_back():
+    with live_basket() as (bot, venue):
+        bot.run_until(lambda: len(shares(venue)) == 2, 3 * MINUTE, STEP)
+        assert shares(venue) == pytest.approx({"BTCUSDT": 0.5, "ETHUSDT": -0.3}, rel=0.03)
+        bot.run_until(lambda: bot.now > BEGIN + 17 * MINUTE, 20 * MINUTE, STEP)
+        # Unattended it would have been 54.5% and -27.3%.
+        off = pd.Series(shares(venue)) - pd.Series({"BTCUSDT": 0.5, "ETHUSDT": -0.3})
+        assert off.abs().max() <= 0.02 + NOISE
+        for trade, added in zip(bot.trades(), (False, True), strict=True):
+            orders = [order for order in trade.orders if order.ft_order_tag == "rebalance"]
+            assert 1 <= len(orders) <= 2
+            for order in orders:
+                assert (order.ft_order_side == trade.entry_side) is added
+                assert order.safe_filled * order.safe_price >= 100
+        held = {
+            view.symbol: abs(view.amount) for view in venue.exchange.engine.positions(venue.account)
+        }
+        stops = venue.exchange.engine.open_algos(venue.account)
+        assert {stop.symbol: stop.quantity for stop in stops} == held
+        assert venue.exchange.checker.breaches == []
+        assert differences(bot.trades(), venue) == []
+
+
+def test_live_what_drifts_less_than_the_tolerance_is_left_alone():
+    with live_basket(tolerance=0.06) as (bot, venue):
+        bot.run_until(lambda: bot.now > BEGIN + 17 * MINUTE, 20 * MINUTE, STEP)
+        assert shares(venue) == pytest.approx({"BTCUSDT": 0.545, "ETHUSDT": -0.273}, rel=0.03)
+        assert len(venue.account.orders) == 2
