@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.research.marked import load_export, marked_equity
 
@@ -37,6 +40,7 @@ def backtest(
     timerange: str = WHOLE,
     settings: dict[str, Any] | None = None,
     source: str | None = None,
+    datadir: Path = DATA,
 ) -> dict[str, Any]:
     """Statistics of one stock backtest.
 
@@ -59,7 +63,7 @@ def backtest(
             [
                 sys.executable, "-m", "benchmarks.offline", "backtesting",
                 "-c", str(REPOSITORY / "config.json.example"), "-c", str(userdir / "own.json"),
-                "--userdir", folder, "--datadir", str(DATA), "--strategy", strategy,
+                "--userdir", folder, "--datadir", str(datadir), "--strategy", strategy,
                 "--strategy-path", str(userdir / "strategies" if source else STRATEGIES),
                 "--timerange", timerange, "--cache", "none", "--export", "trades", *flags,
             ],
@@ -70,6 +74,42 @@ def backtest(
             said = done.stdout[-2000:] + done.stderr[-2000:]
             raise RuntimeError(f"no result of {strategy}:\n{said}")
         return load_export(results[0])
+
+
+def variant(strategy: str, body: str) -> str:
+    """Source of `strategy` with a class `Variant` that differs from it by `body`."""
+    source = (REPOSITORY / "strategies" / f"{strategy}.py").read_text()
+    return f"{source}\n\nclass Variant({strategy}):\n    {body}\n"
+
+
+def price_returns(trades: Iterable[dict[str, Any]]) -> NDArray[np.float64]:
+    """What each trade earned after fees and funding, as a fraction of the value entered."""
+    return np.array(
+        [
+            trade["profit_abs"]
+            / sum(o["amount"] * o["safe_price"] for o in trade["orders"] if o["ft_is_entry"])
+            for trade in trades
+        ]
+    )
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95% of the means of values drawn again with replacement; seeded."""
+    return _middle(_means(values, seed=1))
+
+
+def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
+    """The same of the difference of two means."""
+    return _middle(_means(values, seed=1) - _means(others, seed=2))
+
+
+def _means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
+
+
+def _middle(means: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def equity(stats: dict[str, Any], of: dict[str, pd.DataFrame]) -> pd.Series:

@@ -70,7 +70,7 @@ def stake(strategy, side="long", tag=None) -> float:
     return strategy.custom_stake_amount(BTC, NOW, 100.0, 50.0, 5.0, 900.0, 3.0, tag, side)
 
 
-@pytest.mark.parametrize("name", ["RsiSmaSwing", "RsiSmaScalp"])
+@pytest.mark.parametrize("name", ["RsiSmaSwing", "RsiSmaScalp", "FundingTide"])
 def test_no_look_ahead(default_futures_config, name):
     datadir = default_futures_config["datadir"]
     factories.write_candles(datadir, ETH, factories.funding(400), "funding_rate")

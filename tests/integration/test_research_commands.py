@@ -1,4 +1,4 @@
-"""Stock hyperopt and the stock bias analyses over both strategies, offline."""
+"""Stock hyperopt and the stock bias analyses over the strategies that have signals, offline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-RANGES = {"RsiSmaSwing": "20250118-20250531", "RsiSmaScalp": "20250110-20250220"}
+RANGES = {
+    "RsiSmaSwing": "20250118-20250531",
+    "RsiSmaScalp": "20250110-20250220",
+    "FundingTide": "20250118-20250531",
+}
+STARTUP = {"RsiSmaSwing": 400, "RsiSmaScalp": 900, "FundingTide": 400}
 
 
 @pytest.fixture(params=sorted(RANGES))
@@ -25,10 +30,11 @@ def common(bot, strategy: str) -> list[str]:
     ]
 
 
-def test_hyperopt_over_all_spaces(bot):
+@pytest.mark.parametrize("name", ["RsiSmaSwing", "FundingTide"])
+def test_hyperopt_over_all_spaces(bot, name):
     result = bot(
         "hyperopt",
-        *common(bot, "RsiSmaSwing"),
+        *common(bot, name),
         "--spaces",
         "buy",
         "sell",
@@ -72,7 +78,7 @@ def test_no_look_ahead_bias(bot, strategy):
 
 
 def test_no_recursive_bias(bot, strategy):
-    startup = {"RsiSmaSwing": 400, "RsiSmaScalp": 900}[strategy]
+    startup = STARTUP[strategy]
     result = bot("recursive-analysis", *common(bot, strategy), f"--startup-candle={startup}")
     assert f"{startup} (from strategy)" in result.stdout, result.stdout[-3000:]
     assert "No lookahead bias on indicators found." in result.stdout, result.stdout[-3000:]
