@@ -7,7 +7,7 @@ from typing import Any
 from freqtrade.constants import Config
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.account import Account, account_for
+from perpkit.bot.account import Account, Standing, account_for
 from perpkit.bot.protection import WatchedProtection, only_known_keys
 from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import Decision
@@ -75,8 +75,6 @@ class DrawdownBreaker(WatchedProtection):
         if past:
             closed = self._catch_up(past, capital, closed)
         standing = account.at(now)
-        missing = ["the price of " + pair for pair in standing.unpriced]
-        missing += ["the capital"] if isnan(capital) else []
         self._state, self._decisions = step(
             self._limits,
             self._state,
@@ -87,7 +85,7 @@ class DrawdownBreaker(WatchedProtection):
                 standing.open_profit,
                 closed,
                 self.cleared_at(),
-                ", ".join(missing),
+                _missing(standing, capital),
             ),
         )
         if self._state.high_water is not None:
@@ -122,3 +120,11 @@ class DrawdownBreaker(WatchedProtection):
             observations.append(Observation(at, capital, profit, 0.0, told, cleared))
         self._state = rebuild(self._limits, self._state, observations)
         return closed
+
+
+def _missing(standing: Standing, capital: float) -> str:
+    """What is not known, for people."""
+    if not standing.unpriced and not isnan(capital):
+        return ""
+    capitals = ["the capital"] if isnan(capital) else []
+    return ", ".join(["the price of " + pair for pair in standing.unpriced] + capitals)

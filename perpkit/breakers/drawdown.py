@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from perpkit.breakers import loss_streak
 from perpkit.breakers.breaker import Decision, Trading
@@ -134,9 +134,8 @@ class DrawdownLimits:
         return timedelta(hours=max(spans, default=0))
 
 
-@dataclass(frozen=True)
-class Observation:
-    """The account at one moment.
+class Observation(NamedTuple):
+    """The account at one moment; a tuple, for there is one every candle.
 
     :param capital: what profits add to
     :param profit: realised and unrealised since the account began; NaN while a price is missing
@@ -243,13 +242,16 @@ def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> Dr
     equity = seen.capital + seen.profit
     state = DrawdownState(now, state.restarted, equity, high, tracks, streaks, state.halted)
     if state.halted is None:
-        reasons = "; ".join(decision.reason for decision in _tripped(limits, state, halts=True))
-        if reasons:
+        halts = _tripped(limits, state, halts=True)
+        if halts:
+            reasons = "; ".join(decision.reason for decision in halts)
             return replace(state, halted=Halt(now, reasons))
     return state
 
 
 def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> list[Decision]:
+    if not [track for track in state.tracks if track.tripped]:
+        return []  # as nearly always
     return [
         decide(limit, rule, track, state.equity)
         for (limit, rule), track in zip(limits.all, state.tracks, strict=True)

@@ -171,7 +171,7 @@ class FundingTimeline:
         swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
         self.held = np.array([on for on, _ in swept])
         self._below = [below for _, below in swept]
-        blocked = self.held.any(axis=0)
+        blocked = self.held.sum(axis=0) > 0
         self._blocked: list[bool] = blocked.tolist()
         stale = np.append(known_at[1:], inf) > stale_at if len(known_at) else blocked
         begins = np.concatenate([known_at[blocked], stale_at[stale]])

@@ -272,8 +272,7 @@ def test_an_account_that_never_loses_is_never_restricted(gains):
 def test_monotone_in_severity(life, lower, deeper):
     """A lower equity, or a deeper loss of what is open, never gives a milder decision."""
     state, _ = run(EVERY, life[:-1])
-    worse = replace(
-        life[-1],
+    worse = life[-1]._replace(
         profit=life[-1].profit - lower * 10.0,
         open_profit=life[-1].open_profit - (deeper + lower) * 10.0,
     )
@@ -284,7 +283,7 @@ def test_monotone_in_severity(life, lower, deeper):
 @given(lives())
 def test_idempotent_for_the_same_moment(life):
     state, decisions = run(EVERY, life)
-    for same in (life[-1], life[0], replace(life[-1], profit=-500.0)):
+    for same in (life[-1], life[0], life[-1]._replace(profit=-500.0)):
         assert step(EVERY, state, same) == (state, decisions)
 
 

@@ -1,0 +1,96 @@
+"""Until when a breaker has nothing to say: never too long, and no shorter than it must be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perpkit.breakers import flash_crash, maintenance, market_halt, volatility
+from perpkit.breakers.breaker import Decision
+from perpkit.breakers.funding import FundingTimeline
+from perpkit.breakers.maintenance import MaintenanceLimits, Window
+from perpkit.breakers.quiet import FOREVER
+from tests import factories
+from tests.breakers import test_flash_crash, test_funding, test_market_halt, test_volatility
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+STEP = 30 * MINUTE
+VIX = volatility.VolatilityLimits(window_days=7, min_history_days=2, stressed_percentile=97)
+BRAKE = volatility.VolatilityLimits(window_days=7, min_history_days=2, elevated_size_factor=1.0)
+
+
+def calendar(seed: int) -> Any:
+    """Two windows, as a timeline."""
+    limits = MaintenanceLimits(no_entries_before_minutes=90)
+    windows = [
+        Window(factories.START + hours * HOUR, factories.START + (hours + 3) * HOUR)
+        for hours in (20 + seed, 60)
+    ]
+    return SimpleNamespace(
+        at=lambda now: maintenance.decide(limits, windows, now),
+        quiet_until=lambda now: maintenance.quiet_until(limits, windows, now),
+    )
+
+
+def halts(seed: int) -> market_halt.HaltTimeline:
+    return market_halt.timeline(market_halt.HaltLimits(), test_market_halt.wild_candles(seed))
+
+
+LINES = {
+    "volatility": lambda seed: volatility.timeline(VIX, test_volatility.wild_candles(seed)),
+    "brake alone": lambda seed: volatility.timeline(BRAKE, test_volatility.wild_candles(seed)),
+    "flash crash": lambda seed: flash_crash.timeline(
+        test_flash_crash.LIMITS, test_flash_crash.wild_candles(seed)
+    ),
+    "halt": halts,
+    "funding": lambda seed: FundingTimeline(
+        test_funding.QUICK, test_funding.PAIR, test_funding.wild_funding(seed)
+    ),
+    "calendar": calendar,
+}
+
+
+def restricts(line: Any, now: datetime) -> bool:
+    decided = line.at(now)
+    decisions: tuple[Decision, ...] = decided if isinstance(decided, tuple) else (decided,)
+    return any(decision.restricts for decision in decisions)
+
+
+@pytest.mark.parametrize("kind", LINES)
+@given(seed=st.integers(0, 20), minutes=st.integers(-600, 60 * 500))
+@settings(max_examples=25, deadline=None)
+def test_quiet_until_the_next_restriction(kind, seed, minutes):
+    line = LINES[kind](seed)
+    now = factories.START + minutes * MINUTE
+    until = line.quiet_until(now)
+    assert until >= now
+    end = min(until, now + 500 * HOUR)
+    asked = pd.date_range(now, end, freq=STEP, inclusive="left").to_pydatetime()
+    assert not any(restricts(line, at) for at in asked)
+    # Rates are stale after the moment that is named, all else restricts at it.
+    assert until == FOREVER or restricts(line, until) or restricts(line, until + MINUTE)
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_the_property_has_both_cases(kind):
+    line = LINES[kind](0)
+    found = {line.quiet_until(factories.START + hour * HOUR) for hour in range(400)}
+    assert len(found) > 5
+
+
+def test_without_candles_or_rates_it_is_quiet_for_ever():
+    none = factories.candles(1)[:0]
+    rates = factories.funding([0.0])[:0]
+    for line in (
+        volatility.timeline(VIX, none),
+        flash_crash.timeline(test_flash_crash.LIMITS, none),
+        market_halt.timeline(market_halt.HaltLimits(), none),
+        FundingTimeline(test_funding.QUICK, test_funding.PAIR, rates),
+    ):
+        assert line.quiet_until(factories.START) == FOREVER
