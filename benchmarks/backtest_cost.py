@@ -1,15 +1,20 @@
-"""CPU of Freqtrade's `backtest()` with the stack, as ratios: `python -m benchmarks.backtest_cost`.
+"""What the stack and its breakers cost a backtest in CPU: `python -m benchmarks.backtest_cost`.
 
-The same strategy with none of Perpkit's callbacks is 1. Each round runs every variant once, in
-turn; the medians count. Real candles: 1h, five pairs, four years; 5m, three pairs, half a year.
+Three tables, each of medians over rounds that run every variant once, in turn:
+- whole `freqtrade backtesting` processes with and without `--enable-protections`;
+- Freqtrade's `backtest()` alone, against the same strategy with none of Perpkit's callbacks;
+- what the stack adds to it per trade, as trades become more.
+Real candles: 1h, five pairs, four years; 5m, three pairs, half a year.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from freqtrade.configuration import Configuration
@@ -17,10 +22,8 @@ from freqtrade.enums import RunMode
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.strategy import IStrategy
 
-from benchmarks.backtests import DATA, PAIRS, REPOSITORY, WHOLE
+from benchmarks.backtests import DATA, PAIRS, REPOSITORY, STRATEGIES, WHOLE, backtest
 from benchmarks.offline import offline
-from strategies.RsiSmaScalp import RsiSmaScalp
-from strategies.RsiSmaSwing import RsiSmaSwing
 
 CALLBACKS = (
     "adjust_trade_position", "bot_loop_start", "check_entry_timeout", "check_exit_timeout",
@@ -37,20 +40,26 @@ VARIANTS: dict[str, tuple[bool, dict[str, Any]]] = {
     "stack": (False, LADDER),
     "stack without scale-out, breakers": (False, BREAKERS),
 }
+# About 200, 500 and 1,500 trades of the strategy `Clockwork`, at the same pace.
+GROWING = ("20200301-20200831", "20200301-20210606", "20200301-20240101")
+
+Run = Callable[[], tuple[float, int]]  # its CPU seconds, and its trades
 
 
-def prepared(
-    strategy: type[IStrategy], bare: bool, settings: dict[str, Any], pairs: list[str], range_: str
-) -> tuple[Backtesting, Any, Any]:
-    """A backtest that has loaded its candles and indicators."""
-    userdir = tempfile.mkdtemp()
+def prepared(strategy: str, bare: bool, settings: dict[str, Any], pairs: list[str], r: str) -> Run:
+    """A `backtest()` that has loaded its candles and indicators.
+
+    :param bare: without Perpkit's callbacks
+    :param r: time range
+    """
     config = Configuration(
         {
             "config": [str(REPOSITORY / "config.json.example")],
-            "user_data_dir": userdir,
+            "user_data_dir": tempfile.mkdtemp(),
             "datadir": DATA,
-            "strategy": strategy.__name__,
-            "timerange": range_,
+            "strategy": strategy,
+            "strategy_path": str(STRATEGIES),
+            "timerange": r,
             "command": "backtesting",
             "export": "none",
         },
@@ -61,7 +70,7 @@ def prepared(
     config["pairlists"] = [{"method": "StaticPairList"}]
     backtesting = Backtesting(config)
     chosen = backtesting.strategylist[0]
-    if bare:
+    if bare:  # Freqtrade loads a class of its own for each
         for name in CALLBACKS:
             setattr(type(chosen), name, getattr(IStrategy, name))
         chosen.use_custom_stoploss = chosen.use_custom_roi = False
@@ -70,38 +79,69 @@ def prepared(
     backtesting._set_strategy(chosen)
     data, timerange = backtesting.load_bt_data()
     backtesting.timerange = timerange
-    return backtesting, data, timerange
+    analysed = chosen.advise_all_indicators(data)
+
+    def run() -> tuple[float, int]:
+        frames = {pair: frame.copy() for pair, frame in analysed.items()}
+        began = time.process_time()
+        result = backtesting.backtest(frames, timerange.startdt, timerange.stopdt)
+        return time.process_time() - began, len(result["results"])
+
+    return run
 
 
-def seconds(prepared_one: tuple[Backtesting, Any, Any]) -> tuple[float, int]:
-    """CPU seconds of one `backtest()`, and its trades."""
-    backtesting, data, timerange = prepared_one
-    frames = backtesting.strategy.advise_all_indicators({p: f.copy() for p, f in data.items()})
-    began = time.process_time()
-    result = backtesting.backtest(frames, timerange.startdt, timerange.stopdt)
-    return time.process_time() - began, len(result["results"])
+def process(*flags: str) -> Run:
+    """A whole process: imports, loading, indicators, trades, statistics, export."""
+
+    def run() -> tuple[float, int]:
+        began = resource.getrusage(resource.RUSAGE_CHILDREN)
+        trades = backtest("RsiSmaSwing", *flags)["trades"]
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
+        return spent, len(trades)
+
+    return run
 
 
-def compare(strategy: type[IStrategy], pairs: list[str], range_: str, rounds: int) -> None:
-    # A class of its own for each, for one of them loses its callbacks.
-    made = {n: prepared(strategy, *variant, pairs, range_) for n, variant in VARIANTS.items()}
-    spent: dict[str, list[float]] = {name: [] for name in made}
-    trades = {}
-    for _ in range(rounds):
-        for name, one in made.items():
-            used, trades[name] = seconds(one)
-            spent[name].append(used)
-    base = statistics.median(spent["no callbacks"])
-    print(
-        f"\n{strategy.__name__}, {len(pairs)} pairs, {range_}: without callbacks {base:.1f} s CPU\n"
-    )
-    print("| | ratio | trades |\n|---|---|---|")
-    for name, times in spent.items():
-        print(f"| {name} | {statistics.median(times) / base:.2f} | {trades[name]} |")
+def medians(runs: Mapping[str, Run], rounds: int) -> dict[str, tuple[float, int]]:
+    """CPU seconds and trades of each, in turn."""
+    found = [{name: run() for name, run in runs.items()} for _ in range(rounds)]
+    return {n: (statistics.median(one[n][0] for one in found), found[0][n][1]) for n in runs}
+
+
+def compare_processes(rounds: int) -> None:
+    runs = {"no breakers": process(), "all breakers": process("--enable-protections")}
+    print_ratios(f"`freqtrade backtesting` of RsiSmaSwing, 5 pairs, {WHOLE}", medians(runs, rounds))
+
+
+def compare_loops(strategy: str, pairs: list[str], range_: str, rounds: int) -> None:
+    runs = {name: prepared(strategy, *how, pairs, range_) for name, how in VARIANTS.items()}
+    title = f"`backtest()` of {strategy}, {len(pairs)} pairs, {range_}"
+    print_ratios(title, medians(runs, rounds))
+
+
+def print_ratios(title: str, found: Mapping[str, tuple[float, int]]) -> None:
+    base = next(iter(found.values()))[0]
+    print(f"\n{title}: {base:.1f} s CPU are 1\n\n| | ratio | trades |\n|---|---|---|")
+    for name, (spent, trades) in found.items():
+        print(f"| {name} | {spent / base:.2f} | {trades} |", flush=True)
+
+
+def compare_growth(rounds: int) -> None:
+    names = ("no callbacks", "stack without scale-out", "stack without scale-out, breakers")
+    print("\nAdded to `backtest()` per trade, in ms, as trades become more\n")
+    print("| trades | stack without scale-out | with breakers |\n|---|---|---|")
+    for range_ in GROWING:
+        runs = {n: prepared("Clockwork", *VARIANTS[n], PAIRS, range_) for n in names}
+        (base, _), *others = medians(runs, rounds).values()
+        added = " | ".join(f"{1000 * (spent - base) / trades:.2f}" for spent, trades in others)
+        print(f"| {others[0][1]} | {added} |", flush=True)
 
 
 if __name__ == "__main__":
     offline()
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    compare(RsiSmaSwing, PAIRS, WHOLE, rounds)
-    compare(RsiSmaScalp, [PAIRS[n] for n in (0, 1, 3)], "20230201-20230801", rounds)
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    compare_processes(rounds)
+    compare_loops("RsiSmaSwing", PAIRS, WHOLE, rounds)
+    compare_loops("RsiSmaScalp", [PAIRS[n] for n in (0, 1, 3)], "20230201-20230801", rounds)
+    compare_growth(rounds)
