@@ -9,7 +9,7 @@ from tests.bench.process import trading
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("strategy", ["RsiSmaSwing", "RsiSmaScalp", "TargetBasket"])
+@pytest.mark.parametrize("strategy", ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket"])
 def test_it_starts_analyses_and_stops_on_sigint(bot, strategy):
     with trading(bot, strategy) as process:
         process.wait_for("Whitelist with 5 pairs")
