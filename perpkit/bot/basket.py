@@ -152,9 +152,7 @@ class Rebalancer:
             least={pair: self._least(pair) for pair in pairs},
             factors={pair: self._allowed(pair, now) for pair in self._rule.pairs},
         )
-        # What an order is waiting for is not known yet.
-        waiting = {trade.pair for trade in trades if trade.has_open_orders}
-        self._changes = {c.pair: c for c in changes if c.value and c.pair not in waiting}
+        self._changes = {change.pair: change for change in changes if change.value}
         for change in changes:
             weight, value = self._rule.of(change.pair), abs(change.value)
             trade = f"{'buy' if change.value > 0 else 'sell'} {value:.2f}" if value else "no trade"

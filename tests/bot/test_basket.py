@@ -90,8 +90,8 @@ def holding(value: float, pair=BTC, number=1, leverage=1.0) -> LocalTrade:
     return trade
 
 
-def adjusted(strategy, trade, now=NOW):
-    return strategy.adjust_trade_position(trade, now, 100.0, 0.0, 5.0, 9000.0, *[100.0] * 4)
+def adjusted(strategy, trade, now=NOW, most=9000.0):
+    return strategy.adjust_trade_position(trade, now, 100.0, 0.0, 5.0, most, *[100.0] * 4)
 
 
 # Configuration
@@ -265,6 +265,13 @@ def test_freqtrade_is_told_the_stake(strategy):
         else:
             sold = -stake * trade.amount / trade.stake_amount
             assert sold == pytest.approx(-traded / 110, abs=0.001)
+
+
+@pytest.mark.parametrize(("most", "added"), [(9000, 600), (120, 240), (49, None), (0, None)])
+def test_what_the_exchange_takes_at_most(strategy, most, added):
+    trade = holding(4400, leverage=2.0)
+    answer = adjusted(strategy, trade, most=most)
+    assert answer == (added and (pytest.approx(added / 2), TAG))
 
 
 @pytest.mark.parametrize(
