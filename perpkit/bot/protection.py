@@ -109,11 +109,11 @@ class WatchedProtection(IProtection):
         """
         key = decision.pair, decision.side, decision.trading
         held = self._held.get(key)
-        if held is not None and held.lock_end_time > now:
+        if held is not None and held.lock_end_time_utc > now:
             return
         end = timeframe_to_next_date(PairLocks.timeframe, self._until(decision, now))
-        if held is not None and held.lock_end_time == now:
-            held.lock_end_time = end
+        if held is not None and held.lock_end_time_utc == now:
+            held.extend(end)
             return
         lock = SimulatedLock(decision.pair, decision.side, now, end, self._reason(decision))
         PairLocks.locks.append(cast(PairLock, lock))

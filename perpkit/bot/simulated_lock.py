@@ -1,7 +1,8 @@
-"""A lock of a backtest, ten times as fast to read as Freqtrade's own.
+"""A lock of a backtest, twelve times as fast to look at as Freqtrade's own.
 
-At each entry Freqtrade looks through every lock there has been, and its own are rows of a database,
-with attributes that are looked up in SQLAlchemy. This one has what a backtest reads of a lock.
+At each entry Freqtrade compares the end of every lock there has been with the time of the candle, a
+pandas Timestamp. With another Timestamp that takes 0.25 us, with a datetime 2.4 us, and 3.1 us with
+the attribute of a database row, which its own locks are.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 from freqtrade.persistence.pairlock import PairLock
 
 from perpkit.breakers.breaker import Side
@@ -17,19 +19,30 @@ from perpkit.breakers.breaker import Side
 
 @dataclass(eq=False)
 class SimulatedLock:
-    """:param lock_time: begin, and `lock_end_time`, aware"""
+    """:param lock_time: when it begins, and `lock_end_time_utc`, when it ends: aware"""
 
     pair: str
     side: Side
     lock_time: datetime
-    lock_end_time: datetime
+    lock_end_time_utc: datetime
     reason: str
     active: bool = True
 
-    @property
-    def lock_end_time_utc(self) -> datetime:
-        return self.lock_end_time
+    def __post_init__(self) -> None:
+        self.extend(self.lock_end_time_utc)
+
+    def extend(self, end: datetime) -> None:
+        self.lock_end_time_utc = end
+        self.lock_end_time = pd.Timestamp(end)
 
     def to_json(self) -> dict[str, Any]:
         """For the export: as Freqtrade writes its own."""
-        return PairLock(**vars(self)).to_json()
+        lock = PairLock(
+            pair=self.pair,
+            side=self.side,
+            lock_time=self.lock_time,
+            lock_end_time=self.lock_end_time_utc,
+            reason=self.reason,
+            active=self.active,
+        )
+        return lock.to_json()

@@ -27,6 +27,8 @@ from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
 NOTHING: tuple[Decision, ...] = ()
+# Columns of the readings that the latches look at.
+SCORED = ("funding_rate_8h", "funding_mean_8h", "percentile")
 
 
 class Cause(IntEnum):
@@ -162,12 +164,13 @@ class FundingTimeline:
         self.limits = limits
         self.pair = pair
         self.readings = readings.assign(percentile=100 * readings["funding_rank"])
+        columns = ("funding_interval_hours", *SCORED)
+        self._figures = [self.readings[column].tolist() for column in columns]
         self._interval = (3600 * readings["funding_interval_hours"]).tolist()
         known_at = nanoseconds(readings["known_at"]) / 1e9
         stale_at = nanoseconds(readings["stale_at"]) / 1e9
         self._known_at, self._stale_at = known_at.tolist(), stale_at.tolist()
-        columns = ("funding_rate_8h", "funding_mean_8h", "percentile")
-        scores = _scores(limits, *(self.readings[c].to_numpy(dtype=np.float64) for c in columns))
+        scores = _scores(limits, *(self.readings[c].to_numpy(dtype=np.float64) for c in SCORED))
         swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
         self.held = np.array([on for on, _ in swept])
         self._below = [below for _, below in swept]
@@ -209,14 +212,8 @@ class FundingTimeline:
 
     def reading(self, row: int) -> Reading:
         """The rate in a row of `readings`."""
-        values = self.readings.iloc[row]
-        return Reading(
-            values["known_at"].to_pydatetime(),
-            float(values["funding_interval_hours"]),
-            float(values["funding_rate_8h"]),
-            float(values["funding_mean_8h"]),
-            float(values["percentile"]),
-        )
+        known_at = datetime.fromtimestamp(self._known_at[row], UTC)
+        return Reading(known_at, *(figures[row] for figures in self._figures))
 
     def _decide(self, row: int, late: int) -> tuple[Decision, ...]:
         below = {cause: int(self._below[cause][row]) for cause in Cause if self.held[cause, row]}
