@@ -66,16 +66,20 @@ class TargetBasket(PerpStrategy):
 
     @property
     def protections(self) -> list[dict[str, Any]]:
-        """The drawdown limits of the base are for strategies that are mostly out of the market."""
-        wide = {
+        """Those of the base, with drawdown limits for an account that is always in the market.
+
+        A halt at a distance from the high-water mark sold lows, and saved nothing. The one on open
+        positions is a net under their stops, which together are 30% away.
+        """
+        limits = {
             "method": "DrawdownBreaker",
             "hour_loss": 0.06,
             "day_loss": 0.10,
             "week_loss": self.week_loss.value,
-            "open_loss": 0.40,
-            "high_water_loss": 0.40,
+            "open_loss": 0.35,
+            "high_water_loss": 0,
         }
-        return [p if p["method"] != wide["method"] else wide for p in super().protections]
+        return [limits if p["method"] == limits["method"] else p for p in super().protections]
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         super().bot_loop_start(current_time, **kwargs)
