@@ -144,14 +144,15 @@ class Rebalancer:
             for t in trades
         }
         equity = self._equity(now)
-        changes = rebalance(
-            self._rule,
-            equity,
-            held,
-            free=self._wallets.get_available_stake_amount() * self._leverage,
-            least={pair: self._least(pair) for pair in pairs},
-            factors={pair: self._allowed(pair, now) for pair in self._rule.pairs},
-        )
+        limits = {
+            "free": self._wallets.get_available_stake_amount() * self._leverage,
+            "least": {pair: self._least(pair) for pair in pairs},
+        }
+        changes = rebalance(self._rule, equity, held, **limits)
+        if adding := [change.pair for change in changes if change.adds]:
+            # Only now, for in a backtest a look at the locks is a look at all there have been.
+            factors = {pair: self._allowed(pair, now) for pair in adding}
+            changes = rebalance(self._rule, equity, held, **limits, factors=factors)
         self._changes = {change.pair: change for change in changes if change.value}
         for change in changes:
             weight, value = self._rule.of(change.pair), abs(change.value)
