@@ -45,7 +45,11 @@ def test_what_it_calls_allowed_is_allowed_and_nothing_else(instance):
         assert row.description
         span = re.search(r"(\S+) to ([\d. ]+)", row.allowed)
         if span is None:
-            assert "," in row.allowed or row.allowed in ("list", "object") or row.name in ("asset", "pair")
+            assert (
+                "," in row.allowed
+                or row.allowed in ("list", "object")
+                or row.name in ("asset", "pair")
+            )
             continue
         low, high = (float(end.replace(" ", "")) for end in span.groups())
         for beyond in (low - 1, high + 1, high + 0.5, float("inf"), "1"):
