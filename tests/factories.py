@@ -38,6 +38,7 @@ PAIRS = [f"{base}/USDT:USDT" for base in _STEPS]
 def symbol_info(base: str) -> dict[str, Any]:
     """One entry of `symbols` in the answer of GET /fapi/v1/exchangeInfo."""
     tick, step, least = _STEPS[base]
+    # The greatest quantities are those of the venue: never in the way of an account of 10,000 USDT.
     return {
         "symbol": f"{base}USDT",
         "pair": f"{base}USDT",
@@ -52,8 +53,8 @@ def symbol_info(base: str) -> dict[str, Any]:
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1e7", "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": "10000", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": "1000", "stepSize": step},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": "1e6", "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": "1e5", "stepSize": step},
             {"filterType": "MIN_NOTIONAL", "notional": "5"},
         ],
     }
