@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.backtests import DATA, HOUR, backtest, candles, equity, variant
+from benchmarks.backtests import DATA, HOUR, backtest, candles, equity
 from perpkit.research.marked import figures, liquidations
 
 BTC, ETH, XRP = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "XRP"))
@@ -36,13 +36,6 @@ ROWS: list[tuple[str, dict[str, float], dict[str, Any], tuple[str, ...]]] = [
     ("with all breakers", HEDGED, {}, BREAKERS),
     ("2x, stop 22%", HEDGED, HALVED, ()),
 ]
-# The markets of the benchmarks take no more than 10,000 of a coin at once, a stake of 1,500 in XRP.
-UNLIMITED = """
-    def bot_start(self, **kwargs):
-        for market in self.dp._exchange.markets.values():
-            market["limits"]["amount"]["max"] = None
-        super().bot_start(**kwargs)
-"""
 
 
 def main() -> None:
@@ -59,8 +52,7 @@ def main() -> None:
             "max_open_trades": len(weights),
             "perpkit": perpkit,
         }
-        source = variant("TargetBasket", UNLIMITED)
-        stats = backtest("Variant", *flags, settings=settings, source=source)
+        stats = backtest("TargetBasket", *flags, settings=settings)
         trades = stats["trades"]
         assert not liquidations(stats)
         worth = equity(stats, {pair: of[pair] for pair in weights})
