@@ -93,6 +93,15 @@ def price_returns(trades: Iterable[dict[str, Any]]) -> NDArray[np.float64]:
     )
 
 
+def fees(trade: dict[str, Any]) -> float:
+    """Of its filled orders, in stake currency."""
+    return sum(
+        o["amount"] * o["safe_price"] * trade["fee_open" if o["ft_is_entry"] else "fee_close"]
+        for o in trade["orders"]
+        if o["order_filled_timestamp"]
+    )
+
+
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     """95% of the means of values drawn again with replacement; seeded."""
     return _middle(_means(values, seed=1))

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.backtests import backtest, candles, equity, interval, price_returns, variant
+from benchmarks.backtests import (
+    backtest,
+    candles,
+    equity,
+    fees,
+    interval,
+    price_returns,
+    variant,
+)
 from perpkit.research.marked import figures
 
 HALVES = {"2020-03 to 2021": "20200301-20220101", "2022 to 2023": "20220101-20240101"}
@@ -31,14 +39,6 @@ def side(trades: list[dict[str, Any]]) -> str:
     found = price_returns(trades)
     low, high = interval(found)
     return f"{len(found)}: {found.mean():+.2%} ({low:+.2%} to {high:+.2%})"
-
-
-def fees(trade: dict[str, Any]) -> float:
-    return sum(
-        o["amount"] * o["safe_price"] * trade["fee_open" if o["ft_is_entry"] else "fee_close"]
-        for o in trade["orders"]
-        if o["order_filled_timestamp"]
-    )
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.backtests import DATA, HOUR, backtest, candles, equity
+from benchmarks.backtests import DATA, HOUR, backtest, candles, equity, fees
 from perpkit.research.marked import figures, liquidations
 
 BTC, ETH, XRP = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "XRP"))
@@ -59,22 +59,18 @@ def main() -> None:
         for trade in trades:
             worth = worth.add(carried(trade, worth.index))
         orders = sum(len(trade["orders"]) for trade in trades)
-        fees = sum(
-            order["amount"] * order["safe_price"] * trade["fee_open"]
-            for trade in trades
-            for order in trade["orders"]
-        )
+        paid = sum(map(fees, trades))
         funding = sum(trade["funding_fees"] for trade in trades)
-        show(name, worth, f"{len(trades)}, {orders}", -fees, funding)
+        show(name, worth, f"{len(trades)}, {orders}", -paid, funding)
 
 
-def show(name: str, worth: pd.Series, counts: str, fees: float, funding: float) -> None:
+def show(name: str, worth: pd.Series, counts: str, paid: float, funding: float) -> None:
     all_, first, second = map(figures, (worth, worth[:SECOND_HALF], worth[SECOND_HALF:]))
     print(
         f"| {name} | {all_.profit:.0%} | {all_.max_drawdown:.0%} | {all_.sharpe:.2f} | "
         f"{first.profit:.0%}, {first.max_drawdown:.0%}, {first.sharpe:.2f} | "
         f"{second.profit:.0%}, {second.max_drawdown:.0%}, {second.sharpe:.2f} | "
-        f"{counts} | {fees:,.0f} | {funding:,.0f} |",
+        f"{counts} | {paid:,.0f} | {funding:,.0f} |",
         flush=True,
     )
 
