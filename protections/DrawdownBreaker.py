@@ -18,7 +18,7 @@ from perpkit.breakers.drawdown import (
     rebuild,
     step,
 )
-from perpkit.breakers.loss_limits import LossLimit
+from perpkit.breakers.loss_limits import LossLimit, Reference
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.checks import check_range
 
@@ -56,6 +56,9 @@ class DrawdownBreaker(WatchedProtection):
         self._state = DrawdownState()
         self._decisions: Sequence[Decision] = ()
         self._account: Account | None = None
+        # "Where equity was" depends on when it was looked at, for its samples are thinned.
+        self._can_rest = all(limit.reference is not Reference.START for limit, _ in limits.all)
+        self._resting: Observation | None = None
 
     def short_desc(self) -> str:
         limits = "; ".join(str(limit) for limit, _ in self._limits.all)
@@ -66,7 +69,15 @@ class DrawdownBreaker(WatchedProtection):
             self._account = account_for(
                 sources.config, sources.candles, sources.dp, sources.wallets
             )
-        account, last = self._account, self._state.now
+        account = self._account
+        if self._resting is not None:
+            if account.unmoved():
+                # Equity stays where it is, and its highest can only leave a window: nothing trips.
+                self._resting = self._resting._replace(now=now)
+                return ()
+            self._state, _ = step(self._limits, self._state, self._resting)
+            self._resting = None
+        last = self._state.now
         if last is not None and now <= last:
             return self._decisions  # a clock that was set back
         unseen = last is None or now - last > account.step
@@ -75,21 +86,20 @@ class DrawdownBreaker(WatchedProtection):
         if past:
             closed = self._catch_up(past, capital, closed)
         standing = account.at(now)
-        self._state, self._decisions = step(
-            self._limits,
-            self._state,
-            Observation(
-                now,
-                capital,
-                standing.profit,
-                standing.open_profit,
-                closed,
-                self.cleared_at(),
-                _missing(standing, capital),
-            ),
+        seen = Observation(
+            now,
+            capital,
+            standing.profit,
+            standing.open_profit,
+            closed,
+            self.cleared_at(),
+            _missing(standing, capital),
         )
+        self._state, self._decisions = step(self._limits, self._state, seen)
         if self._state.high_water is not None:
             account.store_high_water(self._state.high_water, COARSE * capital)
+        if self._can_rest and not self._decisions and account.unmoved():
+            self._resting = seen._replace(closed=())
         return self._decisions
 
     def _past(self, account: Account, now: datetime) -> list[tuple[datetime, float]]:

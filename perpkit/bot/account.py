@@ -69,6 +69,11 @@ class Account(ABC):
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
         """Trades not told of before, in the order in which they closed."""
 
+    def unmoved(self) -> bool:
+        """Whether nothing is open, and profit and capital are for sure what they were when
+        `newly_closed` was last asked for."""
+        return False
+
     @abstractmethod
     def stored_high_water(self) -> Sample | None:
         """The high-water mark of an earlier process, if there is one."""
@@ -164,6 +169,9 @@ class SimulatedAccount(Account):
             return []
         new, self._told = trades[self._told :], len(trades)
         return [closed_trade(trade) for trade in new]
+
+    def unmoved(self) -> bool:
+        return not LocalTrade.bt_trades_open and len(LocalTrade.bt_trades) == self._told
 
     def stored_high_water(self) -> Sample | None:
         return None  # a backtest starts from nothing

@@ -50,6 +50,10 @@ class Chat:
         self._polled = False
         self._closed = False
 
+    def expect_bot(self) -> None:
+        """A bot has been made: from now on it is its polling that is waited for."""
+        self._polled = False
+
     def wait_until_heard(self) -> None:
         """Until the bot listens: as it starts, it drops commands and loses messages."""
         self._wait(lambda: self._polled, "the bot does not poll")
@@ -182,12 +186,20 @@ def telegram() -> Iterator[Chat]:
     base_url = f"http://127.0.0.1:{server.server_port}/bot"
 
     def build(module: Telegram) -> Application:
+        chat.expect_bot()
         return Application.builder().token(TOKEN).base_url(base_url).build()
 
+    def clean_up(module: Telegram) -> None:
+        # Freqtrade cannot stop what has not started to poll: it would wait for ever.
+        chat.wait_until_heard()
+        stop(module)
+
+    stop = Telegram.cleanup
     # Freqtrade looks every 10 s whether polling has ended.
     impatient = {**vars(asyncio), "sleep": lambda seconds: asyncio.sleep(min(seconds, 0.1))}
     with (
         mock.patch.object(Telegram, "_init_telegram_app", build),
+        mock.patch.object(Telegram, "cleanup", clean_up),
         mock.patch("freqtrade.rpc.telegram.asyncio", SimpleNamespace(**impatient)),
     ):
         try:

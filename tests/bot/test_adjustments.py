@@ -9,7 +9,7 @@ from ccxt import TICK_SIZE
 from freqtrade.exchange import amount_to_contract_precision
 from freqtrade.persistence import Trade, disable_database_use, enable_database_use
 from freqtrade.util import FtPrecise
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpkit.bot.adjustments import Adjustments
@@ -22,6 +22,7 @@ from perpkit.risk.stops import EntryStop
 from tests import factories
 from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
+from tests.cases import cases
 
 # R is 5 of an entry at 100: half is sold at 105, a quarter at 110.
 LADDER = Ladder((Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0)))
@@ -108,7 +109,7 @@ def test_after_a_restart_a_rung_is_not_sold_twice():
     assert sell(made()[0], trade, 110.0) == 0.25
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     slices=st.lists(
         st.tuples(st.integers(1, 50_000), st.floats(0.98, 1.02)), min_size=1, max_size=3

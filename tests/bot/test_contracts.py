@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from perpkit.bot.contracts import Contracts
 from tests.bot import stack
 from tests.bot.stack import BTC
+from tests.cases import cases
 from tests.risk.markets import BUNDLE, bundled_tiers
 
 
@@ -53,9 +54,7 @@ def test_without_a_step_amounts_are_fine():
     assert stack.contracts({BTC: None}).amount_step(BTC) == 1e-8
 
 
-@settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(cases(250), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     price=st.floats(0.05, 100_000),
     leverage=st.floats(1, 125),

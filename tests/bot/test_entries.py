@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.account import Standing
@@ -26,6 +26,7 @@ from perpkit.risk.sizing import Basis, SizingRule
 from perpkit.risk.stops import EntryStop
 from tests.bot import stack
 from tests.bot.stack import BTC, ETH, HOUR, LTC, START
+from tests.cases import cases
 
 flat = cache(stack.flat)
 NOW = START + 20 * HOUR
@@ -396,7 +397,7 @@ def test_cross_margin_with_a_position_nobody_can_price_refuses():
     assert case.enter()[1] == 0
 
 
-@settings(max_examples=400, deadline=None)
+@cases(400)
 @given(
     capital=st.floats(20, 5e6),
     profit=st.floats(-0.9, 2),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from freqtrade.persistence import Trade, disable_database_use, enable_database_use
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.parameters import Settings, Switches
@@ -18,6 +18,7 @@ from perpkit.risk.trailing import Trail, Trailing
 from tests import factories
 from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
+from tests.cases import cases
 
 # R is 5 of an entry at 100, the chandelier 3 below the best price.
 SETTINGS = Settings(stop=EntryStop(distance=0.05), trailing=Trailing(atr_multiple=3.0))
@@ -293,7 +294,7 @@ def test_an_entry_that_has_not_filled_is_not_remembered():
     assert case.risks.of(case.trade).best == 80
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     entries=st.lists(
         st.tuples(st.integers(1, 90_000), st.floats(0.98, 1.02)), min_size=1, max_size=4
@@ -326,7 +327,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     st.lists(events, min_size=1, max_size=25),
     st.booleans(),

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading, dump_state, load_state
@@ -23,6 +23,7 @@ from perpkit.breakers.flash_crash import (
     timeline,
 )
 from tests import factories
+from tests.cases import cases
 
 DEFAULT = FlashCrashLimits()
 HOUR = timedelta(hours=1)
@@ -197,7 +198,7 @@ def test_what_is_known_of_a_fall_and_a_rise(candles, fall, rise):
 
 
 @given(st.integers(0, 20), st.integers(1, 5))
-@settings(max_examples=20, deadline=None)
+@cases(20)
 def test_falls_against_a_naive_search(seed, count):
     """Every pair of prices in the window of which the order is known."""
     candles = wild_candles(seed, 60).set_index("date").asfreq("h")
@@ -236,7 +237,7 @@ def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
     cool_down=st.sampled_from([0, 60, 90, 300]),
     blocks=st.sampled_from(Blocks),
 )
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_a_timeline_equals_stepping(seed, calm, cool_down, blocks):
     limits = replace(LIMITS, calm_candles=calm, cool_down_minutes=cool_down, blocks=blocks)
     line, state = timeline(limits, wild_candles(seed)), FlashCrashState()
@@ -254,7 +255,7 @@ def test_a_timeline_equals_stepping(seed, calm, cool_down, blocks):
 
 
 @given(st.integers(0, 20), st.integers(1, 299))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
     candles = wild_candles(seed)
     past = timeline(LIMITS, candles[candles.index < rows])

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import Trading, dump_state, load_state
@@ -19,6 +19,7 @@ from perpkit.breakers.funding import (
     step,
 )
 from tests import factories
+from tests.cases import cases
 
 PAIR = "BTC/USDT:USDT"
 HOUR = timedelta(hours=1)
@@ -219,7 +220,7 @@ def wild_funding(seed: int, rows: int = 200) -> pd.DataFrame:
     calm=st.integers(1, 3),
     edge=st.sampled_from([0.003, 0.01, 1.0]),
 )
-@settings(max_examples=25, deadline=None)
+@cases(25)
 def test_a_timeline_equals_stepping(seed, confirm, calm, edge):
     limits = replace(QUICK, confirm_rates=confirm, calm_rates=calm, expected_edge=edge)
     line, state = FundingTimeline(limits, PAIR, wild_funding(seed)), FundingState()
@@ -238,7 +239,7 @@ def test_wild_funding_trips_every_latch():
 
 
 @given(st.integers(0, 20), st.integers(20, 190))
-@settings(max_examples=25, deadline=None)
+@cases(25)
 def test_future_rates_change_no_past_decision(seed, rows):
     funding = wild_funding(seed)
     past = FundingTimeline(QUICK, PAIR, funding[funding.index < rows])

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import UNRESTRICTED, Trading, dump_state, load_state
@@ -23,6 +23,7 @@ from perpkit.breakers.market_halt import (
 )
 from perpkit.execution.book import Book, NoBook
 from tests import factories
+from tests.cases import cases
 
 HOUR = timedelta(hours=1)
 NOON = factories.START + timedelta(hours=12)
@@ -159,7 +160,7 @@ def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
 
 
 @given(st.integers(0, 20), st.sampled_from([1, 60, 90, 300]), st.sampled_from([1, 7]))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_a_timeline_equals_stepping(seed, quiet, days):
     limits = replace(LIMITS, quiet_minutes=quiet, volume_days=days)
     line, state = timeline(limits, wild_candles(seed)), HaltState()
@@ -176,7 +177,7 @@ def test_a_timeline_equals_stepping(seed, quiet, days):
 
 
 @given(st.integers(0, 20), st.integers(1, 299))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
     candles = wild_candles(seed)
     past = timeline(LIMITS, candles[candles.index < rows])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers import flash_crash, maintenance, market_halt, volatility
@@ -18,6 +18,7 @@ from perpkit.breakers.maintenance import MaintenanceLimits, Window
 from perpkit.breakers.quiet import FOREVER
 from tests import factories
 from tests.breakers import test_flash_crash, test_funding, test_market_halt, test_volatility
+from tests.cases import cases
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 STEP = 30 * MINUTE
@@ -64,7 +65,7 @@ def restricts(line: Any, now: datetime) -> bool:
 
 @pytest.mark.parametrize("kind", LINES)
 @given(seed=st.integers(0, 20), minutes=st.integers(-600, 60 * 500))
-@settings(max_examples=25, deadline=None)
+@cases(25)
 def test_quiet_until_the_next_restriction(kind, seed, minutes):
     line = LINES[kind](seed)
     now = factories.START + minutes * MINUTE

@@ -8,7 +8,7 @@ from math import inf
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.volatility_breaker import (
@@ -36,6 +36,7 @@ from perpkit.breakers.volatility import (
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.volatility import Estimator
 from tests import factories
+from tests.cases import cases
 
 HOUR = timedelta(hours=1)
 NOON = factories.START + timedelta(hours=12)
@@ -241,7 +242,7 @@ def wild_candles(seed: int, rows: int = 400) -> pd.DataFrame:
     size=st.sampled_from([0.5, 1.0]),
     cap=st.sampled_from([2.0, 125.0]),
 )
-@settings(max_examples=40, deadline=None)
+@cases(40)
 def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size, cap):
     limits = replace(
         QUICK,
@@ -271,7 +272,7 @@ def test_wild_candles_reach_every_level():
 
 
 @given(st.integers(0, 20), st.integers(50, 399))
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
     frame = wild_candles(seed)
     past = timeline(QUICK, frame[frame.index < rows])

@@ -5,12 +5,13 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market.basket import HourlyIndex, basket_index
 from perpkit.market.volatility import Estimator, HourlyCandles, hour_of, vol_annual
 from tests import factories
+from tests.cases import cases
 
 HOUR = timedelta(hours=1)
 A, B, C = "A/USDT:USDT", "B/USDT:USDT", "C/USDT:USDT"
@@ -81,7 +82,7 @@ def test_without_candles_there_is_no_index():
 
 
 @given(st.integers(30, 199), st.sampled_from([A, B, C]))
-@settings(max_examples=20, deadline=None)
+@cases(20)
 def test_future_candles_change_no_past_value(rows, pair):
     frames, weights = market(), {A: 1.0, B: 2.0, C: 3.0}
     past = basket_index({p: f[:rows] for p, f in frames.items()}, weights, *HOW)
@@ -91,7 +92,7 @@ def test_future_candles_change_no_past_value(rows, pair):
 
 
 @given(st.integers(40, 150), st.floats(1.01, 3))
-@settings(max_examples=20, deadline=None)
+@cases(20)
 def test_more_range_of_a_member_is_never_less_volatility(row, factor):
     frames, weights = market(), {A: 1.0, B: 1.0, C: 1.0}
     calmer = basket_index(frames, weights, *HOW).vol_annual

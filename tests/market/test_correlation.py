@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market.correlation import (
@@ -15,6 +15,7 @@ from perpkit.market.correlation import (
     rolling_correlation,
     shrunk_correlation,
 )
+from tests.cases import cases
 
 NAN = math.nan
 
@@ -56,7 +57,7 @@ def by_the_paper(values: np.ndarray) -> tuple[np.ndarray, float]:
     return weight * f + (1 - weight) * s, weight
 
 
-@settings(max_examples=200, deadline=None)
+@cases(200)
 @given(
     rows=st.integers(10, 120),
     columns=st.integers(3, 6),
@@ -196,7 +197,7 @@ def test_correlation_by_way_of_the_benchmark(a, b, residual, expected):
     assert benchmark.between("A", "A") == 1
 
 
-@settings(max_examples=300, deadline=None)
+@cases(300)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=6), st.floats(0, 1))
 def test_correlations_by_way_of_the_benchmark_fit_together(rhos, residual):
     names = [str(i) for i in range(len(rhos))]
@@ -206,7 +207,7 @@ def test_correlations_by_way_of_the_benchmark_fit_together(rhos, residual):
     assert np.abs(matrix).max() <= 1 + 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@cases(100)
 @given(
     seed=st.integers(0, 10_000),
     missing=st.sets(st.integers(0, 149), max_size=40),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market.funding import (
@@ -16,6 +16,7 @@ from perpkit.market.funding import (
     with_funding,
 )
 from tests import factories
+from tests.cases import cases
 
 
 def funding_after(gaps: list[float], rates: list[float] | None = None) -> pd.DataFrame:
@@ -182,7 +183,7 @@ def test_no_comparison_without_history():
 intervals = st.lists(st.sampled_from([1, 4, 8, 8, 8, 16, 3]), min_size=1, max_size=150)
 
 
-@settings(max_examples=40, deadline=None)
+@cases(40)
 @given(gaps=intervals, seed=st.integers(0, 9), cut=st.integers(0, 150))
 def test_adding_future_rates_and_candles_changes_no_past_value(gaps, seed, cut):
     rates = np.random.default_rng(seed).normal(0.0001, 0.0003, len(gaps) + 1).round(5).tolist()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market.positioning import (
@@ -18,6 +18,7 @@ from perpkit.market.positioning import (
 )
 from perpkit.market.store import PERIODS, SERIES
 from tests import factories
+from tests.cases import cases
 
 
 def readings(period: str = "1h", **series) -> pd.DataFrame:
@@ -164,7 +165,7 @@ def test_the_shorter_period_counts_where_it_is_known():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@cases(25)
 @given(
     seed=st.integers(0, 9),
     cut=st.integers(1, 259),

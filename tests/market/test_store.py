@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market import store
@@ -16,6 +16,7 @@ from perpkit.venue import datadir as venue_datadir
 from perpkit.venue.candles import DAY_MS
 from perpkit.venue.synthetic import generate
 from tests import factories
+from tests.cases import cases
 from tests.freqtrade_cli import run_freqtrade
 
 PAIR = "BTC/USDT:USDT"
@@ -82,7 +83,7 @@ def test_nothing_new_leaves_the_file_alone(tmp_path):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-@settings(max_examples=25, deadline=None)
+@cases(25)
 @given(parts=st.lists(st.sets(st.integers(0, 60), min_size=1), min_size=1, max_size=5))
 def test_any_order_of_parts_makes_the_same_file(tmp_path_factory, parts):
     def row(hours):

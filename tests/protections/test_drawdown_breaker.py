@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+from itertools import accumulate
 
 import pandas as pd
 import pytest
@@ -122,6 +124,48 @@ def test_closed_trades_make_streaks(backtest, default_futures_config):
     assert decisions(subject, sources, range(2, 6)) == [(Trading.REDUCING, 0.0)] * 3 + [
         (Trading.ACTIVE, 1.0)
     ]
+
+
+LIMITS = {
+    "close": {"hour_loss": 0.01, "day_loss": 0.015, "week_loss": 0.02, "high_water_loss": 0.05},
+    "day": {"daily_loss": 0.01, "reset_hour": 5, "hour_loss": 0, "week_loss": 0.04},
+    "streaks": {"streak_losses": 2, "pair_streak_losses": 3, "streak_hours": 5},
+    "start": {"limits": [{"loss": 0.01, "reference": "start", "hours": 30}]},
+}
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+@pytest.mark.parametrize("seed", range(3))
+def test_it_may_rest_while_nothing_is_open(backtest, default_futures_config, limits, seed):
+    """Trades come and go; one breaker looks at every candle, the other only when it must."""
+    rng = random.Random(seed)
+    Trade.reset_trades()
+    falls = list(accumulate(rng.gauss(0, 0.004) for _ in range(400)))
+    sources = backtest(*falls)
+    LocalTrade.bt_trades_open.clear()
+    diligent, resting = (
+        breaker(default_futures_config, **LIMITS[limits], backtest_clear_hours=20) for _ in range(2)
+    )
+    diligent._can_rest = False
+    rested, restricted = 0, 0
+    for hour in range(1, 400):
+        now = START + hour * HOUR
+        decided = [subject.evaluate(sources, now) for subject in (diligent, resting)]
+        assert decided[0] == decided[1], now
+        restricted += bool(decided[0])
+        rested += resting._resting is not None
+        price = 30_000 * (1 - falls[hour - 1])
+        for trade in list(LocalTrade.bt_trades_open):
+            if rng.random() < 0.2:
+                LocalTrade.close_bt_trade(exited(trade, price, trade.amount, hour))
+        if rng.random() < 0.03:
+            LocalTrade.add_bt_trade(
+                trade := opened(BTC, rng.random() < 0.5, price, rng.choice([0.02, 0.1]), hour)
+            )
+            if rng.random() < 0.2:  # in and out within a candle
+                LocalTrade.close_bt_trade(exited(trade, price * 0.99, trade.amount, hour))
+    assert restricted
+    assert (rested > 50) is (limits != "start")
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.carry import HOUR, CarryRule, carry_cost, settlements, too_dear
+from tests.cases import cases
 
 RULE = CarryRule(planned_hours=48, edge=0.01, max_share=0.5)
 MIDNIGHT = 1_700_006_400  # 2023-11-15 00:00 UTC
@@ -33,7 +34,7 @@ def test_how_often_funding_is_settled(after_hours, hours, interval, expected):
     assert settlements(MIDNIGHT + after_hours * HOUR, hours, interval) == expected
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(st.integers(0, 48 * HOUR), st.integers(0, 100 * HOUR), st.sampled_from([1, 2, 4, 8]))
 def test_settlements_are_the_full_hours_of_the_interval(after, span, interval):
     now = MIDNIGHT + after
@@ -47,7 +48,7 @@ def test_rates_that_stay_are_paid_once_a_settlement():
     assert carry_cost(0.0008, nan, 4, False, MIDNIGHT, 48) == pytest.approx(12 * 0.0004)
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     st.floats(-0.03, 0.03), st.floats(-0.005, 0.005) | st.just(nan), st.sampled_from([1, 4, 8]),
     st.floats(0, 96), st.floats(0, 96),
@@ -98,7 +99,7 @@ def test_the_reason_has_its_figures():
     )
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     st.floats(0, 0.03), st.floats(0, 0.03), st.floats(0, 500), st.sampled_from([1, 4, 8]),
     st.floats(0.01, 2), st.floats(0.0001, 0.5),

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.market.correlation import BenchmarkCorrelation
@@ -16,6 +16,7 @@ from perpkit.risk.exposure import (
     cluster_risk,
     rooms,
 )
+from tests.cases import cases
 
 NAN = math.nan
 PAIRS = ("BTC", "ETH", "XRP", "LTC")
@@ -200,7 +201,7 @@ def with_entry(holdings, entry, notional) -> list[Holding]:
     ]
 
 
-@settings(max_examples=1500, deadline=None)
+@cases(750)
 @given(some_limits, holdings_of, entries, correlations, st.floats(0.01, 1))
 def test_what_fits_in_the_room_breaks_no_limit(limits, holdings, entry, rhos, part):
     """Limits that earlier positions break on the other side are not made worse."""
@@ -214,7 +215,7 @@ def test_what_fits_in_the_room_breaks_no_limit(limits, holdings, entry, rhos, pa
         assert after[limit] <= max(most * EQUITY, before[limit]) * (1 + 1e-9) + 1e-9, limit
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(some_limits, holdings_of, entries, correlations)
 def test_a_little_more_than_the_room_breaks_its_limit(limits, holdings, entry, rhos):
     limits = replace(limits, least_cluster_room=0)
@@ -226,7 +227,7 @@ def test_a_little_more_than_the_room_breaks_its_limit(limits, holdings, entry, r
     assert after[answer.limit] > allowed(limits)[answer.limit] * EQUITY
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(some_limits, holdings_of, entries, correlations, st.floats(1, 4), st.floats(0.2, 1))
 def test_the_riskier_the_less_room(limits, holdings, entry, rhos, wider, poorer):
     between = BenchmarkCorrelation(rhos).between
@@ -241,7 +242,7 @@ def test_the_riskier_the_less_room(limits, holdings, entry, rhos, wider, poorer)
                 assert after.notional <= before.notional * (1 + 1e-9) + 1e-6, before.limit
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(some_limits, holdings_of, entries, correlations, st.sampled_from(PAIRS))
 def test_not_knowing_a_correlation_never_makes_room(limits, holdings, entry, rhos, forgotten):
     full = {pair: rhos.get(pair, 0.5) for pair in PAIRS}

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.kelly import KellyRule, full_kelly, kelly_factor
+from tests.cases import cases
 
 RULE = KellyRule()
 
@@ -41,7 +42,7 @@ def test_the_factor(r_multiples, expected):
     assert kelly_factor(RULE, r_multiples, 0.01) == pytest.approx(expected)
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(
     st.integers(0, 120),
     st.floats(-0.3, 1.5),
@@ -58,7 +59,7 @@ def test_worse_trades_never_mean_a_larger_factor(count, mean, worse_by, risk, se
     assert better <= RULE.cap
 
 
-@settings(max_examples=300, deadline=None)
+@cases(300)
 @given(st.lists(st.floats(-3, 10), min_size=2, max_size=60))
 def test_no_other_fraction_grows_faster(trades):
     values = np.array(trades)

@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import (
@@ -21,6 +21,7 @@ from perpkit.risk.liquidation import (
     carrying_margin,
     liquidation_price,
 )
+from tests.cases import cases
 from tests.risk import markets
 
 NO_CAP = LeverageLimit(125)
@@ -149,7 +150,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@cases(750)
 @given(limits, markets.tiers, requests, markets.prices)
 def test_a_position_cannot_be_liquidated_before_its_stop(limit, tiers, request, entry):
     leverage = choose_leverage(limit, tiers, **request).leverage
@@ -171,7 +172,7 @@ def test_a_position_cannot_be_liquidated_before_its_stop(limit, tiers, request, 
     assert distance >= (needed if position.is_short else min(needed, widest)) * (1 - 1e-9)
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(limits, markets.tiers, requests)
 def test_leverage_is_whole_within_every_cap_and_the_largest_such(limit, tiers, request):
     decision = choose_leverage(limit, tiers, **request)
@@ -202,7 +203,7 @@ def test_leverage_is_whole_within_every_cap_and_the_largest_such(limit, tiers, r
     assert decision.refused is (leverage == 0)
 
 
-@settings(max_examples=1500, deadline=None)
+@cases(750)
 @given(limits, limits, markets.tiers, requests, requests)
 def test_more_risk_never_means_more_leverage(limit, stricter, tiers, request, riskier):
     def worse(name: str) -> float:
@@ -227,7 +228,7 @@ def test_more_risk_never_means_more_leverage(limit, stricter, tiers, request, ri
     assert (choose_leverage(tighter, tiers, **request).leverage or 0) <= leverage
 
 
-@settings(max_examples=300, deadline=None)
+@cases(300)
 @given(markets.tiers, requests, markets.positions(), st.floats(0.9, 1.1), st.floats(0.1, 20))
 def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share):
     position, collateral, rows = other
@@ -244,7 +245,7 @@ def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share)
     assert away / 100 > request["stop_distance"] * (1 + 1e-9)
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(markets.tiers, markets.stakes)
 def test_the_brackets_leverage_and_value_allow_each_other(tiers, stake):
     leverage = bracket_leverage(tiers, stake)

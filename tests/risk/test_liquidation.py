@@ -9,7 +9,7 @@ import pytest
 from freqtrade.enums import MarginMode
 from freqtrade.exchange.binance import Binance
 from freqtrade.persistence import LocalTrade
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.liquidation import (
@@ -27,6 +27,7 @@ from perpkit.risk.liquidation import (
 from perpkit.venue.engine import Bracket, Brackets
 from perpkit.venue.engine.margin import bankruptcy_price as exact_bankruptcy_price
 from perpkit.venue.engine.margin import liquidation_price as exact_liquidation_price
+from tests.cases import cases
 from tests.risk import markets
 
 # The exchange's older BTC brackets as far as its worked examples need them.
@@ -118,7 +119,7 @@ def exact_brackets(tiers: MaintenanceTiers) -> Brackets:
     )
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(markets.positions(), st.floats(-0.5, 2))
 def test_the_strictest_tier_is_the_solution_of_the_venue(case, extra):
     position, stake, tiers = case
@@ -136,7 +137,7 @@ def test_the_strictest_tier_is_the_solution_of_the_venue(case, extra):
         )
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(markets.positions(), st.lists(markets.positions(), max_size=3), st.data())
 def test_at_its_liquidation_price_an_account_is_worth_its_maintenance(case, more, data):
     position, stake, tiers = case
@@ -156,7 +157,7 @@ def test_at_its_liquidation_price_an_account_is_worth_its_maintenance(case, more
     assert equity == pytest.approx(maintenance, abs=1e-9 * (wallet + sum(values)))
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(markets.positions(), st.floats(0.01, 1))
 def test_more_margin_and_less_size_take_liquidation_away(case, share):
     position, stake, tiers = case

@@ -6,7 +6,7 @@ import pytest
 from ccxt import TICK_SIZE
 from freqtrade.exchange import amount_to_contract_precision
 from freqtrade.util import FtPrecise
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.scale_out import (
@@ -18,6 +18,7 @@ from perpkit.risk.scale_out import (
     rungs_taken,
     stop_of,
 )
+from tests.cases import cases
 
 LADDER = Ladder()
 ALL_OUT = Ladder((Rung(1, 0.5, 0), Rung(2, 0.25, 1), Rung(3, 0.25, 2)))
@@ -117,7 +118,7 @@ def grid(lots: int, digits: int) -> float:
     return float(FtPrecise(str(lots)) / FtPrecise(str(10**digits)))
 
 
-@settings(max_examples=3000, deadline=None)
+@cases(1500)
 @given(
     lots=st.integers(1, 10**7),
     part=st.floats(0, 1),
@@ -134,7 +135,7 @@ def test_freqtrade_sells_exactly_the_amount_that_was_meant(lots, part, digits, e
     assert freqtrade_sells(stake, held, held_stake, step) == grid(wanted, digits)
 
 
-@settings(max_examples=2000, deadline=None)
+@cases(1000)
 @given(
     rungs=st.lists(
         st.tuples(st.floats(0.2, 2), st.floats(0.05, 0.5), st.floats(0.1, 1)),
@@ -198,7 +199,7 @@ def climb(rungs: list[tuple[float, float, float]]) -> Ladder:
     return Ladder(tuple(made))
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(st.integers(1, 5000), st.floats(0, 10), st.floats(0, 10), st.floats(0, 300))
 def test_a_higher_price_never_sells_less(lots, one, other, least):
     where = position(float(lots), float(lots))

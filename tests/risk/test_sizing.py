@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ccxt import TICK_SIZE
 from freqtrade.exchange import amount_to_contract_precision
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.exposure import Entry, ExposureLimits, Holding, Limit
@@ -20,6 +20,7 @@ from perpkit.risk.sizing import (
     least_notional,
     size,
 )
+from tests.cases import cases
 
 NAN = math.nan
 RULE = SizingRule()
@@ -160,7 +161,7 @@ def test_only_the_order_not_the_stake_has_to_reach_the_minimum():
     assert sized(amount_step=1.9, min_stake=95.0).stake == pytest.approx(100)
 
 
-cases = st.fixed_dictionaries(
+situations = st.fixed_dictionaries(
     {
         "equity": st.floats(50, 1e6),
         "stop_distance": st.floats(0.002, 0.3),
@@ -209,8 +210,8 @@ def answer_to(case: dict, **changed) -> Size:
     )
 
 
-@settings(max_examples=2000, deadline=None)
-@given(cases, st.floats(0, 1))
+@cases(1000)
+@given(situations, st.floats(0, 1))
 def test_a_riskier_entry_never_gets_more(case, by):
     now = answer_to(case).stake
     less, more = 0.1 + 0.9 * by, 1 + 3 * by
@@ -228,8 +229,8 @@ def test_a_riskier_entry_never_gets_more(case, by):
         assert answer_to(case, **change).stake <= now * (1 + 1e-9), change
 
 
-@settings(max_examples=2000, deadline=None)
-@given(cases)
+@cases(1000)
+@given(situations)
 def test_no_size_is_above_what_was_meant_and_every_refusal_has_its_reason(case):
     answer = answer_to(case)
     if answer.stake == 0:
@@ -258,8 +259,8 @@ def test_no_size_is_above_what_was_meant_and_every_refusal_has_its_reason(case):
     assert len(case["held"]) < LIMITS.max_positions
 
 
-@settings(max_examples=1000, deadline=None)
-@given(cases)
+@cases(500)
+@given(situations)
 def test_what_freqtrade_makes_of_the_stake_is_an_order_of_at_least_the_minimum(case):
     """Its own arithmetic: amount = stake / rate * leverage, cut to the step."""
     answer = answer_to(case)

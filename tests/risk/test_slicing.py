@@ -3,10 +3,11 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.slicing import Plan, Slice, SlicingRule, next_slice, plan
+from tests.cases import cases
 
 RULE = SlicingRule(slices=3)
 GO = {"candles": 1, "candles_since_fill": 1, "drift": 0.0, "entries_blocked": False}
@@ -83,7 +84,7 @@ def test_what_ends_it(changed, reason):
     assert answer == Slice(0.0, True, reason)
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(
     slices=st.integers(1, 8),
     apart=st.integers(1, 4),
@@ -114,7 +115,7 @@ def test_a_plan_is_never_overfilled_and_always_ends(
     assert step.done
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(slices=st.integers(1, 8), stake=st.floats(5, 1e5), min_stake=st.floats(0.01, 5))
 def test_with_every_slice_filled_the_plan_is_filled_on_time(slices, stake, min_stake):
     rule = SlicingRule(slices=slices, max_slices=8)

@@ -5,7 +5,7 @@ import math
 import pytest
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy import stoploss_from_absolute
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import LeverageLimit, choose_leverage
@@ -20,6 +20,7 @@ from perpkit.risk.stops import (
     stop_ratio,
     stop_reached,
 )
+from tests.cases import cases
 from tests.risk import markets
 
 FIXED = EntryStop()
@@ -75,7 +76,7 @@ def test_a_stop_too_near_liquidation_moves_towards_the_entry(
     assert clear_of_liquidation(stop, 100, liquidation, is_short, margin) == expected
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(markets.positions(), markets.distances, st.floats(1, 5))
 def test_whatever_the_leverage_the_first_stop_comes_before_liquidation(case, distance, margin):
     position, stake, tiers = case
@@ -93,7 +94,7 @@ def test_whatever_the_leverage_the_first_stop_comes_before_liquidation(case, dis
         assert worth > tiers.maintenance(position.amount * stop)
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(
     markets.tiers, markets.stakes, markets.prices, st.floats(0, 0.3), markets.sides,
     st.floats(0, 0.2),
@@ -118,7 +119,7 @@ def test_the_leverage_rule_leaves_the_stop_where_it_was_wanted(
     assert stop == pytest.approx(wanted, rel=1e-9)
 
 
-@settings(max_examples=2000, deadline=None)
+@cases(1000)
 @given(
     st.just(0.0) | markets.prices,
     st.just(0.0) | markets.prices,
@@ -130,7 +131,7 @@ def test_the_ratio_is_freqtrades(stop, rate, is_short, leverage):
     assert stop_ratio(stop, rate, is_short, leverage) == pytest.approx(theirs, rel=1e-12)
 
 
-@settings(max_examples=500, deadline=None)
+@cases(250)
 @given(markets.prices, markets.distances, markets.sides, st.floats(1, 125), st.floats(-0.4, 0.4))
 def test_freqtrade_puts_the_stop_back_where_it_was(entry, distance, is_short, leverage, move):
     stop, rate = stop_price(entry, distance, is_short), entry * (1 + move)

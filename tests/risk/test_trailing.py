@@ -5,13 +5,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import LeverageLimit, choose_leverage
 from perpkit.risk.liquidation import Position, buffered, liquidation_price
 from perpkit.risk.stops import break_even_price, stop_price, stop_reached
 from perpkit.risk.trailing import Trail, Trailing, next_stop, out_of_time
+from tests.cases import cases
 from tests.risk import markets
 
 OFF = Trailing(break_even_after=0, trail=Trail.NONE)
@@ -142,7 +143,7 @@ def walk(rule, is_short, entry, distance, path):
         yield stop, rate
 
 
-@settings(max_examples=1500, deadline=None)
+@cases(750)
 @given(
     rules, markets.prices, markets.distances, markets.sides,
     st.lists(candles, min_size=1, max_size=25),
@@ -153,7 +154,7 @@ def test_a_stop_is_never_loosened(rule, entry, distance, is_short, path):
         assert side * after >= side * before
 
 
-@settings(max_examples=1000, deadline=None)
+@cases(500)
 @given(
     rules, markets.prices, markets.distances, markets.sides,
     st.lists(candles, min_size=1, max_size=25),
@@ -173,7 +174,7 @@ def test_reducing_tightens_and_never_closes_by_itself(rule, entry, distance, is_
     assert side * first < side * entry
 
 
-@settings(max_examples=1500, deadline=None)
+@cases(750)
 @given(
     rule=rules,
     tiers=markets.tiers,

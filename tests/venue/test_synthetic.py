@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.venue.candles import HOUR_MS, Candles, Kind
@@ -10,6 +10,7 @@ from perpkit.venue.history import History, PairHistory
 from perpkit.venue.perpetual import funding
 from perpkit.venue.regimes import regimes
 from perpkit.venue.synthetic import MODELS, generate
+from tests.cases import cases
 
 START = 1_704_067_200_000
 BTC = "BTC/USDT:USDT"
@@ -36,7 +37,7 @@ def hourly_returns(pair: PairHistory) -> np.ndarray:
     return np.diff(np.log(pair.candles(Kind.LAST, "1h").close))
 
 
-@settings(max_examples=12, deadline=None)
+@cases(12)
 @given(seed=st.integers(0, 2**63), days=st.integers(1, 12), more=st.integers(1, 30))
 def test_history_does_not_change_as_time_goes_on(seed, days, more):
     short, long = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.venue.engine import Depth
+from tests.cases import cases
 from tests.venue.engine.desk import Desk, dec, depth
 
 
@@ -180,7 +181,7 @@ def test_hedge_legs_with_isolated_margin_are_liquidated_apart():
     assert [p.amount for p in desk.engine.positions(desk.user, "BTCUSDT")] == [0, -10]
 
 
-@settings(max_examples=200)
+@cases(200)
 @given(
     side=st.sampled_from(["BUY", "SELL"]),
     leverage=st.integers(2, 125),
@@ -204,7 +205,7 @@ def test_no_path_of_prices_costs_more_than_the_margin(side, leverage, size, path
         assert desk.engine.balance(desk.user).cross_wallet >= free
 
 
-@settings(max_examples=200)
+@cases(200)
 @given(
     side=st.sampled_from(["BUY", "SELL"]),
     leverage=st.integers(2, 125),

@@ -8,11 +8,12 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.venue.engine import Account, Depth, Order, Side
 from perpkit.venue.errors import VenueError
+from tests.cases import cases
 from tests.venue.engine.desk import Desk, dec
 
 START = 5_000
@@ -164,13 +165,13 @@ def played(steps: list[tuple[Any, ...]], isolated: bool, leverage: int) -> Sessi
     return session
 
 
-@settings(max_examples=150, deadline=None)
+@cases(150)
 @given(steps=STEPS, isolated=FLAGS, leverage=LEVERAGES)
 def test_money_orders_and_positions_agree_after_every_step(steps, isolated, leverage):
     played(steps, isolated, leverage)
 
 
-@settings(max_examples=150, deadline=None)
+@cases(150)
 @given(steps=STEPS, leverage=LEVERAGES)
 def test_fills_stay_within_what_the_book_has_shown(steps, leverage):
     steps = [(*s[:3], Decimal(0), s[4]) if s[0] == "move" else s for s in steps]
@@ -178,7 +179,7 @@ def test_fills_stay_within_what_the_book_has_shown(steps, leverage):
     check_depth(session)
 
 
-@settings(max_examples=50, deadline=None)
+@cases(50)
 @given(steps=STEPS, isolated=FLAGS)
 def test_the_same_steps_give_the_same_history(steps, isolated):
     def history(play: Callable[..., Session]) -> list[object]:
@@ -188,7 +189,7 @@ def test_the_same_steps_give_the_same_history(steps, isolated):
     assert history(played) == history(played)
 
 
-@settings(max_examples=100, deadline=None)
+@cases(100)
 @given(steps=STEPS, leverage=LEVERAGES)
 def test_isolated_trading_loses_no_more_than_the_margin_it_was_given(steps, leverage):
     session = Session(isolated=True, leverage=leverage)
