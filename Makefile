@@ -8,6 +8,7 @@ EPISODES ?= 500
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
+PYTEST = -m pytest -n $(JOBS) --dist loadscope
 
 .PHONY: setup test lint contract soak demo clean
 
@@ -32,13 +33,19 @@ lint: setup
 
 # Everything that touches Freqtrade in-process, on the older release; `test` has the newest.
 contract: $(OLD)/.ready
-	$(OLD)/bin/python -m pytest -n $(JOBS) tests/contract tests/bot tests/protections tests/pairlists
+	$(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists
 
-test: lint contract
-	$(BIN)/python -m pytest -n $(JOBS)
+# Both environments at a time: either has a core to itself.
+test:
+	$(MAKE) --jobs 2 $(VENV)/.ready $(OLD)/.ready
+	$(MAKE) lint contract
+	$(BIN)/python $(PYTEST)
 
-# Seeded episodes of faults at the venue: how Freqtrade behaves in each. Minutes, not seconds.
+# Minutes, not seconds: the longer tests, every property with twenty times the cases, and seeded
+# episodes of faults at the venue: how Freqtrade behaves in each.
 soak: setup
+	$(BIN)/python $(PYTEST) -m slow
+	CASES_FACTOR=20 $(BIN)/python $(PYTEST) tests/risk tests/bot tests/breakers tests/venue/engine
 	$(BIN)/python -m tests.soak --episodes $(EPISODES) --jobs $(JOBS)
 
 demo: setup

@@ -1,12 +1,15 @@
-"""How many cases a property is tried with."""
+"""How much of a test every `make test` runs, and how much only `make soak`."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
-# `make soak` looks further.
+# A variant of a test that costs seconds, whose fellow is in `make test`.
+SLOW = pytest.mark.slow
+# `make soak` tries more cases of every property.
 FACTOR = int(os.environ.get("CASES_FACTOR", "1"))
 
 

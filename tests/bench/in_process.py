@@ -23,7 +23,7 @@ import time_machine
 from freqtrade.configuration import Configuration
 from freqtrade.enums import NO_ECHO_MESSAGES
 from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.persistence import PairLocks, Trade
+from freqtrade.persistence import PairLocks, Trade, enable_database_use
 from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.persistence.pairlock import PairLock
 from freqtrade.rpc import RPCHandler
@@ -162,6 +162,7 @@ def bench(
         stack.enter_context(_sleepless(clock))
         wire = stack.enter_context(wired(serve(Market(history, SystemClock(), seed))))
         config = _configuration(userdir, strategy, settings)
+        enable_database_use()  # an earlier backtest in this process has done without
         worker = Worker({}, config)
         stack.callback(_forget_database)
         stack.callback(worker.exit)

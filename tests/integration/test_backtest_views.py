@@ -35,7 +35,7 @@ def test_views_change_no_trade(bot, monkeypatch):
     for which in ("copy_trades_on_write", "copy_trades_in_full"):
         source = SCRIBBLER.format(which=which)
         (bot.userdir / "strategies/Scribbler.py").write_text(source)
-        results.append(bot.backtest("Scribbler"))
+        results.append(bot.backtest("Scribbler", "--timerange=20250301-20250415"))
     with_views, with_copies = (result["trades"] for result in results)
     assert {trade["exit_reason"] for trade in with_views} >= {"old"}
     assert with_views == with_copies

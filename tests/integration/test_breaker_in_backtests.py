@@ -92,8 +92,9 @@ def test_the_difference_is_what_the_breaker_did(bot, strategy):
 
 def test_a_breaker_that_never_trips_changes_nothing(bot, strategy):
     strategy('"elevated_size_factor": 1.0, "floor_annual": 9.0')
-    without = bot.backtest("OnlyLocks", **INDEPENDENT)
-    with_breaker = bot.backtest("OnlyLocks", "--enable-protections", **INDEPENDENT)
+    spring = "--timerange=20250401-20250531"
+    without = bot.backtest("OnlyLocks", spring, **INDEPENDENT)
+    with_breaker = bot.backtest("OnlyLocks", spring, "--enable-protections", **INDEPENDENT)
     assert with_breaker["locks"] == []
     assert entries(with_breaker) == entries(without) != {}
 

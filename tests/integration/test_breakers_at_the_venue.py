@@ -65,7 +65,7 @@ def hold(bot, venue) -> None:
 def leave(bot, venue) -> datetime:
     """When it was out again, once told."""
     bot.bot.strategy.leave = True
-    bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
+    bot.run_until(lambda: not venue.amount, 2 * MINUTE, STEP)
     return bot.now
 
 

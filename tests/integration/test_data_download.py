@@ -67,16 +67,27 @@ class Bench:
         return output
 
 
-@pytest.fixture
-def bench(tmp_path) -> Iterator[Bench]:
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> Iterator[Bench]:
     clock = VirtualClock(START + 35 * DAY_MS + 20 * MINUTE_MS)
     market = Market(generate(seed=7, start=START, days=40, pairs=(BTC, SOL)), clock, seed=7)
     log = StampedLog()
     app = create_app(market, limiter=Limiter(), log=log)
     with running_venue(market, app=app) as url:
-        config = tmp_path / "config.json"
+        config = tmp_path_factory.mktemp("bench") / "config.json"
         config.write_text(json.dumps(overlay(url)))
         yield Bench(market, log, config)
+
+
+@pytest.fixture(scope="module")
+def whole(bench, tmp_path_factory) -> Path:
+    """Where nothing came in between."""
+    datadir = tmp_path_factory.mktemp("whole")
+    output, shown = bench.finish(datadir)
+    assert output == f"1920 new readings of 2 pairs (15m) in {datadir}\n"
+    assert shown.startswith(f"0 of 4: {BTC} 0 new readings\n")
+    assert set(files(datadir)) == {"BTC_USDT_USDT-15m.feather", "SOL_USDT_USDT-15m.feather"}
+    return datadir
 
 
 def files(datadir: Path) -> dict[str, bytes]:
@@ -98,13 +109,9 @@ def wait_for_readings(process: subprocess.Popen[str], datadir: Path, least: int)
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_in_the_middle_and_started_again_it_ends_as_if_it_had_not_been(
-    bench, tmp_path, number
+    bench, whole, tmp_path, number
 ):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    output, shown = bench.finish(whole)
-    assert output == f"1920 new readings of 2 pairs (15m) in {whole}\n"
-    assert shown.startswith(f"0 of 4: {BTC} 0 new readings\n")
-
+    broken = tmp_path
     process = bench.start(broken)
     wait_for_readings(process, broken, 500)
     process.send_signal(number)
@@ -117,12 +124,9 @@ def test_stopped_in_the_middle_and_started_again_it_ends_as_if_it_had_not_been(
     output, _ = bench.finish(broken)
     assert output.startswith(f"{1920 - kept} new readings")
     assert files(broken) == files(whole)
-    assert set(files(whole)) == {"BTC_USDT_USDT-15m.feather", "SOL_USDT_USDT-15m.feather"}
 
 
-def test_through_faults_it_ends_the_same_and_stays_within_the_limits(bench, tmp_path):
-    whole, shaken = tmp_path / "whole", tmp_path / "shaken"
-    bench.finish(whole)
+def test_through_faults_it_ends_the_same_and_stays_within_the_limits(bench, whole, tmp_path):
     first = len(bench.log.came)
     for kind, endpoint, options in (
         (FaultKind.RATE_LIMITED, "/futures/data/*", {"parameters": {"retry_after_s": 3}}),
@@ -131,8 +135,8 @@ def test_through_faults_it_ends_the_same_and_stays_within_the_limits(bench, tmp_
         (FaultKind.RESET, "/futures/data/top*", {}),
     ):
         bench.market.faults.add(Fault(kind, endpoint=endpoint, times=1, **options))
-    bench.finish(shaken)
-    assert files(shaken) == files(whole)
+    bench.finish(tmp_path)
+    assert files(tmp_path) == files(whole)
     entries = bench.log.after(first, 1000)
     assert sum(bool(entry.faults) for entry in entries) == 4
     gaps = np.diff(bench.log.came[first:])

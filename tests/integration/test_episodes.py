@@ -1,4 +1,4 @@
-"""A dozen episodes of the soak, and what the soak itself must be able to tell. See docs/soak.md."""
+"""Six episodes of the soak, and what the soak itself must be able to tell. See docs/soak.md."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def test_every_kind_of_fault_takes_its_turn():
     assert turns[0].faults == ()
 
 
-@pytest.mark.parametrize("half", [range(6), range(6, 12)], ids=["0-5", "6-11"])
-def test_episodes_end_without_trouble(half):
-    outcomes = [run(seed) for seed in half]
+def test_episodes_end_without_trouble():
+    outcomes = [run(seed) for seed in range(6)]
     assert troubles(outcomes) == []
     assert any(outcome.entered for outcome in outcomes)
     assert any(outcome.strikes for outcome in outcomes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from tests.bench.gap import gap
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, Venue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -169,7 +171,7 @@ def test_an_entry_that_fills_at_once_has_its_stop_in_the_same_cycle():
         assert len(live_stops(venue)) == 1
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
 def test_a_stop_that_trails_is_replaced_without_a_gap(side):
     to = 52_000.0 if side == "long" else 48_000.0
     market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (25, to), (30, 50_000.0)])
@@ -203,10 +205,20 @@ def test_a_stop_that_cannot_be_replaced(seconds, left):
         assert any("closed at the market" in message for message in told(bot)) is left
 
 
+LOSSES = {
+    FaultKind.RESPONSE_LOST: f"POST {STOP}",
+    FaultKind.TRUNCATED: f"DELETE {STOP}",
+    FaultKind.MALFORMED: f"POST {ORDER}",
+}
+
+
 @pytest.mark.parametrize(
-    "kind", [FaultKind.RESPONSE_LOST, FaultKind.TRUNCATED, FaultKind.MALFORMED]
+    ("kind", "endpoint"),
+    [
+        pytest.param(kind, endpoint, marks=() if LOSSES[kind] == endpoint else SLOW)
+        for kind, endpoint in product(LOSSES, LOSSES.values())
+    ],
 )
-@pytest.mark.parametrize("endpoint", [f"POST {STOP}", f"DELETE {STOP}", f"POST {ORDER}"])
 def test_a_whole_trade_with_lost_answers(kind, endpoint):
     """One of each three or so."""
     market = scripted_market(START, [(0, 50_000.0), (3, 50_000.0), (12, 51_000.0)])

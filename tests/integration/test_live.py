@@ -14,6 +14,7 @@ from perpkit.venue.engine import AlgoStatus, OrderStatus
 from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench, stops
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -84,7 +85,7 @@ def test_an_entry_that_nobody_takes_is_cancelled_in_time():
 
 
 def test_a_stop_that_trails_is_replaced_at_the_exchange():
-    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (35, 52_000.0), (40, 50_500.0)])
+    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (25, 52_000.0), (30, 50_500.0)])
     settings = {"trailing_stop": True}
     with live_bench("Steered", market, START, **settings) as (bot, venue):
         bot.bot.strategy.side = "long"
@@ -103,7 +104,7 @@ def test_a_stop_that_trails_is_replaced_at_the_exchange():
         assert venue.exchange.checker.breaches == []
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
 def test_funding_across_a_settlement_is_accounted_for(side):
     start = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
     market = scripted_market(start, STILL, funding_rate=0.001)

@@ -23,6 +23,7 @@ from perpkit.venue.synthetic import generate
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences
 from tests.bench.process import trading
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, milliseconds
 
@@ -67,7 +68,9 @@ def stored_trades(bot: Bot) -> list[Trade]:
     return list(Trade.get_trades().unique())
 
 
-@pytest.mark.parametrize(("side", "gap"), [("long", -0.12), ("short", 0.12)])
+@pytest.mark.parametrize(
+    ("side", "gap"), [("long", -0.12), pytest.param("short", 0.12, marks=SLOW)]
+)
 def test_the_stop_at_the_exchange_triggers(live_bot, venue, side, gap):
     with trading(live_bot, "LiveOpener", **settings_for(side)) as process:
         process.wait_for("'type': entry_fill")
@@ -111,7 +114,7 @@ def test_a_partly_filled_entry_times_out_and_keeps_what_was_filled(live_bot, ven
         Trade.session.remove()
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
 def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
     settings = settings_for(side)
     with trading(live_bot, "LiveOpener", **settings) as process:

@@ -31,7 +31,7 @@ def datadir(real_datadir: Path, tmp_path: Path) -> Path:
 def tags(bot: Bot, datadir: Path) -> Counter[tuple[str, float | None]]:
     stats = replace(bot, datadir=datadir).backtest(
         "RsiSmaSwing",
-        "--timerange=20220101-20230101",
+        "--timerange=20220101-20220701",
         exchange={"pair_whitelist": PAIRS},
         pairlists=[{"method": "StaticPairList"}],
     )

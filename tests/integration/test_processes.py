@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench.in_process import STRATEGIES
 from tests.bench.process import trading
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +29,7 @@ def trades(bot) -> list[dict]:
     ("how", "code"),
     [
         (signal.SIGINT, GRACEFUL),
-        (signal.SIGTERM, GRACEFUL),
+        pytest.param(signal.SIGTERM, GRACEFUL, marks=SLOW),
         (signal.SIGKILL, -signal.SIGKILL),
     ],
 )

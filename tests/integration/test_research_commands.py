@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from tests.cases import SLOW
+
 pytestmark = pytest.mark.integration
 
 RANGES = {
@@ -30,8 +32,9 @@ def common(bot, strategy: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["RsiSmaSwing", "FundingTide"])
+@pytest.mark.parametrize("name", ["RsiSmaSwing", pytest.param("FundingTide", marks=SLOW)])
 def test_hyperopt_over_all_spaces(bot, name):
+    """In two processes: what the strategy holds must travel to them."""
     result = bot(
         "hyperopt",
         *common(bot, name),
@@ -40,9 +43,9 @@ def test_hyperopt_over_all_spaces(bot, name):
         "sell",
         "protection",
         "--hyperopt-loss=SharpeHyperOptLossDaily",
-        "--epochs=20",
+        "--epochs=10",
         "--random-state=1",
-        "--job-workers=1",
+        "--job-workers=2",
         "--min-trades=1",
         "--enable-protections",
         "--disable-param-export",
@@ -53,7 +56,7 @@ def test_hyperopt_over_all_spaces(bot, name):
         for path in (bot.userdir / "hyperopt_results").glob("*.fthypt")
         for line in path.read_text().splitlines()
     ]
-    assert len(epochs) == 20
+    assert len(epochs) == 10
     assert {"buy", "sell", "protection"} <= set(epochs[0]["params_details"])
     # The parameters reach the strategy: epochs differ in what they trade.
     assert len({epoch["results_metrics"]["total_trades"] for epoch in epochs}) > 3
@@ -65,7 +68,7 @@ def test_no_look_ahead_bias(bot, strategy):
         "lookahead-analysis",
         *common(bot, strategy),
         "--minimum-trade-amount=5",
-        "--targeted-trade-amount=10",
+        "--targeted-trade-amount=6",
         f"--lookahead-analysis-exportfilename={report}",
     )
     assert report.is_file(), result.stdout[-3000:]

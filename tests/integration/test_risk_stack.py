@@ -197,18 +197,3 @@ def test_what_it_does_not_know_is_refused_by_name_in_one_line(bot, given, messag
     errors = [line for line in result.stdout.splitlines() if "ERROR" in line]
     assert len(errors) == 1
     assert message in errors[0]
-
-
-def test_hyperopt_in_two_processes(bot):
-    """What the strategy holds must travel to them, and their epochs differ by its parameters."""
-    result = bot(
-        "hyperopt", f"--datadir={bot.datadir}", "--strategy=RsiSmaSwing",
-        "--timerange=20250301-20250531", "--spaces", "sell", "--epochs=4", "--job-workers=2",
-        "--hyperopt-loss=SharpeHyperOptLossDaily", "--random-state=1", "--min-trades=1",
-        "--disable-param-export",
-    )  # fmt: skip
-    assert "Best result" in result.stdout, result.stdout[-3000:]
-    (results,) = (bot.userdir / "hyperopt_results").glob("*.fthypt")
-    epochs = [json.loads(line) for line in results.read_text().splitlines()]
-    assert len(epochs) == 4
-    assert len({epoch["results_metrics"]["profit_total_abs"] for epoch in epochs}) > 1

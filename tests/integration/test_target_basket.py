@@ -140,7 +140,7 @@ def test_no_look_ahead_bias(bot):
         "lookahead-analysis",
         *analysis(bot),
         "--minimum-trade-amount=5",
-        "--targeted-trade-amount=10",
+        "--targeted-trade-amount=6",
         f"--lookahead-analysis-exportfilename={report}",
         # Its own wallet of a billion is more than the exchange takes, and it fixes the stake.
         available_capital=1_000_000,

@@ -19,6 +19,7 @@ from tests.bench.in_process import STRATEGIES
 from tests.bench.live import differences, live_bench
 from tests.bench.process import trading
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -162,7 +163,15 @@ def test_pressure_on_the_rate_limit():
         assert bot.now - START > 2 * MINUTE
 
 
-@pytest.mark.parametrize("kind", [None, FaultKind.RESET, FaultKind.CLOCK_SKEW, FaultKind.TIMEOUT])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(None, marks=SLOW),
+        FaultKind.RESET,
+        FaultKind.CLOCK_SKEW,
+        FaultKind.TIMEOUT,
+    ],
+)
 def test_no_exit_waits_for_the_breaker(kind):
     """The same exit at the same second, with and without."""
     state = Trading.ACTIVE if kind is None else Trading.REDUCING
