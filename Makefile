@@ -8,6 +8,7 @@ EPISODES ?= 500
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
+# A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(JOBS) --dist loadscope
 
 .PHONY: setup test lint contract soak demo clean

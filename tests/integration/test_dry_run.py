@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.process import trading
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("strategy", ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket"])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "RsiSmaSwing",
+        "TargetBasket",
+        *(pytest.param(name, marks=SLOW) for name in ("RsiSmaScalp", "FundingTide")),
+    ],
+)
 def test_it_starts_analyses_and_stops_on_sigint(bot, strategy):
     with trading(bot, strategy) as process:
         process.wait_for("Whitelist with 5 pairs")

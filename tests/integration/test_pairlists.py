@@ -11,6 +11,7 @@ from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.instruments import Instrument
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 from tests.integration.conftest import PAIRS
 
 pytestmark = pytest.mark.integration
@@ -38,6 +39,7 @@ def offered(bot, *pairlists, **config) -> list[str]:
     return json.loads(line)
 
 
+@SLOW  # one by one what the next has together
 @pytest.mark.parametrize("method", FILTERS)
 def test_a_filter_at_the_venue(bot, method):
     assert sorted(offered(bot, STATIC, {"method": method, **FILTERS[method]})) == sorted(PAIRS)
