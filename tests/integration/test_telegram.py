@@ -3,6 +3,7 @@ virtual."""
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,3 +116,18 @@ def test_a_message_with_broken_markdown_is_lost(bot, chat):
     bot.run(1)
     chat.wait_for("no_lone_mark")
     assert "a_lone mark" not in chat.said
+
+
+@pytest.mark.timeout(60)
+def test_a_bot_that_ends_before_it_listens_ends(chat, history, monkeypatch):
+    """Freqtrade's Telegram cannot be stopped before it polls; so one waits until it does."""
+    ending, answer = threading.Event(), chat.answer
+
+    def late(method, given):
+        if method == "getMe":
+            ending.wait(30)
+        return answer(method, given)
+
+    monkeypatch.setattr(chat, "answer", late)
+    with bench("Opener", history, CALM, telegram=bot_api.CONFIG):
+        ending.set()
