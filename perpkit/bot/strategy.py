@@ -193,7 +193,7 @@ class PerpStrategy(IStrategy):
         if self._simulated and (self._last_loop is None or current_time <= self._last_loop):
             self._prepare()  # another backtest or epoch, perhaps with other parameters
         self._last_loop = current_time
-        self.watch.step(self.protections, current_time)
+        self.watch.step(lambda: self.protections, current_time)
         self._running.step(current_time)
         # A halt must get out: a limit order can stand beside a market that runs away.
         halted = self.watch.decision().trading is Trading.HALTED

@@ -7,7 +7,7 @@ and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,10 +101,10 @@ class Watch:
         breakers = self._watched(protections)
         return {candles for b in breakers for candles in b.informative_pairs(traded)}
 
-    def step(self, protections: Protections, now: datetime) -> None:
+    def step(self, protections: Callable[[], Protections], now: datetime) -> None:
         """Evaluate every breaker at `now`, and lock what they block.
 
-        :param protections: the strategy's, at their present parameters
+        :param protections: asked, as a run begins, for the strategy's at their present parameters
         """
         if not self.enabled:
             return
@@ -115,7 +115,7 @@ class Watch:
         before = self._restrictions
         self._restrictions = {
             (breaker.name, decision.pair, decision.side): decision
-            for breaker in self._watched(protections)
+            for breaker in self._breakers or self._watched(protections())
             if now >= breaker.asleep_until
             for decision in self._decide(breaker, now)
         }

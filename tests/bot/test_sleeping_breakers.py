@@ -84,7 +84,7 @@ def run(subject: Watch, pairs: Whitelist) -> tuple[list, list]:
     restricted = []
     for hour in range(610):
         pairs[:] = [BTC, ETH, XRP] if hour < 300 else [BTC, XRP]
-        subject.step(BREAKERS, START + hour * HOUR)
+        subject.step(lambda: BREAKERS, START + hour * HOUR)
         restricted.append(dict(subject._restrictions))
     return restricted, [lock.to_json() for lock in PairLocks.locks]
 
@@ -133,7 +133,7 @@ def test_asleep_or_awake_the_decisions_are_the_same(default_futures_config, aske
 def steps(subject: Watch, *hours: int) -> None:
     """With one breaker, whose calendar is empty: it has nothing to say, ever."""
     for hour in hours:
-        subject.step([{"method": "VenueHealthBreaker"}], START + hour * HOUR)
+        subject.step(lambda: [{"method": "VenueHealthBreaker"}], START + hour * HOUR)
 
 
 def test_one_that_has_nothing_to_say_is_asked_once(default_futures_config, asked):

@@ -86,7 +86,7 @@ BREAKERS = [{"method": "Scripted"}, {"method": "CooldownPeriod", "stop_duration"
 def run(watch: Watch, hours: range, step: timedelta = HOUR) -> None:
     now = START + hours.start * HOUR
     while now < START + hours.stop * HOUR:
-        watch.step(BREAKERS, now)
+        watch.step(lambda: BREAKERS, now)
         now += step
 
 
@@ -271,10 +271,10 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
     live, _ = watch(default_futures_config, RunMode.LIVE)
     run(live, range(1))
     noon = START + 10 * timedelta(minutes=1)
-    live.step(BREAKERS, noon)
+    live.step(lambda: BREAKERS, noon)
     assert PairLocks.is_global_lock(noon)
     scripted.extra = []
-    live.step(BREAKERS, noon + timedelta(seconds=5))
+    live.step(lambda: BREAKERS, noon + timedelta(seconds=5))
     assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
 
 

@@ -102,7 +102,7 @@ class TestInABacktest:
         watch = Watch(config, SimpleNamespace(current_whitelist=lambda: ["BTC/USDT:USDT"]))
         states = {}
         for hour in range(8):
-            watch.step([{"method": "VenueHealthBreaker", **parameters}], NOON + hour * HOUR)
+            watch.step(lambda: [{"method": "VenueHealthBreaker", **parameters}], NOON + hour * HOUR)
             states[hour] = watch.decision().trading
         return [hour for hour, state in states.items() if state is not Trading.ACTIVE]
 
