@@ -132,9 +132,12 @@ def compare_processes(rounds: int) -> None:
     print_ratios(f"`freqtrade backtesting` of RsiSmaSwing, 5 pairs, {WHOLE}", medians(runs, rounds))
 
 
-def compare_loops(strategy: str, pairs: list[str], range_: str, rounds: int) -> None:
-    runs = {name: prepared(strategy, *how, pairs, range_) for name, how in VARIANTS.items()}
-    title = f"`backtest()` of {strategy}, {len(pairs)} pairs, {range_}"
+def compare_loops(strategy: str, frame: str, pairs: list[str], range_: str, rounds: int) -> None:
+    runs = {
+        name: prepared(strategy, bare, {**settings, "timeframe": frame}, pairs, range_)
+        for name, (bare, settings) in VARIANTS.items()
+    }
+    title = f"`backtest()` of {strategy}, {frame}, {len(pairs)} pairs, {range_}"
     print_ratios(title, medians(runs, rounds))
 
 
@@ -177,6 +180,7 @@ if __name__ == "__main__":
     offline()
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     compare_processes(rounds)
-    compare_loops("RsiSmaSwing", PAIRS, WHOLE, rounds)
-    compare_loops("RsiSmaScalp", [PAIRS[n] for n in (0, 1, 3)], "20230201-20230801", rounds)
+    compare_loops("RsiSmaSwing", "1h", PAIRS, WHOLE, rounds)
+    # RsiSmaScalp would hold its trades longer without callbacks.
+    compare_loops("Clockwork", "5m", [PAIRS[n] for n in (0, 1, 3)], "20230201-20230801", rounds)
     compare_growth(rounds)
