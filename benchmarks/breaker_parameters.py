@@ -62,19 +62,40 @@ PAGES: dict[str, list[tuple[str, dict[str, Any], list[Breaker]]]] = {
     "funding_breaker": [
         ("stack: **default**", STACK, [funding()]),
         ("stack: `expected_edge` 0.003", STACK, [funding(expected_edge=0.003)]),
+        ("fixed: no breaker", FIXED, NO_BREAKERS),
         ("fixed: **default**", FIXED, [funding()]),
         ("fixed: extreme only", FIXED, [funding(expected_edge=1)]),
         ("fixed: cost only", FIXED, [funding(floor_8h=0.1)]),
         ("fixed: `expected_edge` 0.003", FIXED, [funding(expected_edge=0.003)]),
         ("fixed: `expected_edge` 0.002", FIXED, [funding(expected_edge=0.002)]),
+        (
+            "fixed: extreme from 90 (release 85) and 0.03%, no cost",
+            FIXED,
+            [
+                funding(
+                    extreme_percentile=90,
+                    extreme_release_percentile=85,
+                    floor_8h=0.0003,
+                    expected_edge=1,
+                )
+            ],
+        ),
         ("fixed: default, and CryptoVixBreaker's brake only", FIXED, [funding(), BRAKE]),
     ],
     "flash_crash": [
+        ("fixed: no breaker", FIXED, NO_BREAKERS),
         ("fixed: **default**", FIXED, [flash()]),
         ("fixed: 5% in 1 h, 8% in 4 h", FIXED, [flash((60, 0.05), (240, 0.08))]),
         ("fixed: 8% in 1 h, 12% in 4 h", FIXED, [flash((60, 0.08), (240, 0.12))]),
         ("fixed: 12% in 1 h, 18% in 4 h", FIXED, [flash((60, 0.12), (240, 0.18))]),
+        (
+            "fixed: default and 25% in 24 h",
+            FIXED,
+            [flash((60, 0.10), (240, 0.15), (1440, 0.25))],
+        ),
         ("fixed: `cool_down_minutes` 480", FIXED, [flash(cool_down_minutes=480)]),
+        ("fixed: `calm_candles` 2", FIXED, [flash(calm_candles=2)]),
+        ("fixed: `calm_range` 0.03", FIXED, [flash(calm_range=0.03)]),
         ("fixed: `blocks: against`", FIXED, [flash(blocks="against")]),
     ],
     "drawdown": [

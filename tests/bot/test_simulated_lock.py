@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 
@@ -47,6 +48,8 @@ def test_it_locks_and_is_exported_as_freqtrades_own(both):
     assert answers(own) == answers(stock)
     assert any(locked for locked, _ in answers(own))
     assert [lock.to_json() for lock in own] == [lock.to_json() for lock in stock]
+    # What it is for: this is what Freqtrade compares, with another of its kind.
+    assert all(type(lock.lock_end_time) is pd.Timestamp for lock in own)
 
 
 def test_freqtrade_can_end_it_and_lock_beside_it(both):
