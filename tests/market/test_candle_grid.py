@@ -1,0 +1,42 @@
+"""Candles on their grid, and the timeframes that are refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from perpkit.market.candle_grid import on_grid
+from tests import factories
+
+HOUR = timedelta(hours=1)
+
+
+def candles(*hours: float):
+    """That open so many hours after START."""
+    frame = factories.candles(len(hours))
+    return frame.assign(date=[factories.START + hour * HOUR for hour in hours])
+
+
+@pytest.mark.parametrize("hours", [(0,), (0, 4), (0, 1, 3), (0, 2, 3), (0, 2, 4, 5), range(9)])
+def test_missing_candles_are_rows_without_figures(hours):
+    grid, frame = on_grid(candles(*hours), 60)
+    assert len(frame) == max(hours) + 1
+    assert [row for row, close in enumerate(frame["close"]) if close > 0] == list(hours)
+    for row in range(len(frame)):
+        assert grid.row_at(grid.closed_at(row)) == row
+        assert grid.closed_at(row) == factories.START + (row + 1) * HOUR
+
+
+@pytest.mark.parametrize("hours", [(0, 4, 8), (0, 0.5, 1), (0, 1.5), (0, 2, 4, 8)])
+def test_candles_of_another_timeframe_are_refused(hours):
+    with pytest.raises(ValueError, match="candles must be of 60 minutes"):
+        on_grid(candles(*hours), 60)
+
+
+def test_what_contradicts_itself_is_missing():
+    broken = candles(0, 1, 2, 3)
+    broken.loc[1, "low"] = broken.loc[1, "high"] * 2
+    broken.loc[2, "volume"] = -1.0
+    _, frame = on_grid(broken, 60)
+    assert frame["close"].isna().tolist() == [False, True, True, False]
