@@ -46,7 +46,8 @@ test:
 # episodes of faults at the venue: how Freqtrade behaves in each.
 soak: setup
 	$(BIN)/python $(PYTEST) -m slow
-	CASES_FACTOR=20 $(BIN)/python $(PYTEST) tests/risk tests/bot tests/breakers tests/venue/engine
+	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
+		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue/engine
 	$(BIN)/python -m tests.soak --episodes $(EPISODES) --jobs $(JOBS)
 
 demo: setup
