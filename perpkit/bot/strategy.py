@@ -142,7 +142,7 @@ class PerpStrategy(IStrategy):
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
-        self.watch = Watch(self.config, self.dp, self.wallets, self._feed)
+        self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
         self._exit_order_type = self.order_types["exit"]
         self._simulated = is_simulated(self.config)
@@ -186,14 +186,14 @@ class PerpStrategy(IStrategy):
         funding = [
             (pair, "1h", CandleType.FUNDING_RATE.value) for pair in self.dp.current_whitelist()
         ]
-        watched = {(*pair, "") for pair in self.watch.informative_pairs(self.protections)}
+        watched = {(*pair, "") for pair in self.watch.informative_pairs()}
         return [*funding, *sorted(watched | {(self.benchmark, "1h", "")})]
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         if self._simulated and (self._last_loop is None or current_time <= self._last_loop):
             self._prepare()  # another backtest or epoch, perhaps with other parameters
         self._last_loop = current_time
-        self.watch.step(lambda: self.protections, current_time)
+        self.watch.step(current_time)
         self._running.step(current_time)
         # A halt must get out: a limit order can stand beside a market that runs away.
         halted = self.watch.decision().trading is Trading.HALTED
@@ -201,7 +201,7 @@ class PerpStrategy(IStrategy):
 
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
-        self.watch.require_candles(self.protections)
+        self.watch.require_candles()
         return super().advise_all_indicators(data)
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:

@@ -31,7 +31,6 @@ from perpkit.breakers.breaker import (
 
 logger = logging.getLogger(__name__)
 
-Protections = list[dict[str, Any]]
 # Telegram refuses a message whose marks of Markdown do not match, and Freqtrade drops it then.
 NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
 # What restricts, by the name of its breaker, the pair and the side.
@@ -48,17 +47,21 @@ class Watch:
     """The breakers of one strategy.
 
     In backtest and hyperopt it obeys `--enable-protections`, as Freqtrade's own protections do.
+
+    :param protections: asked, as a run begins, for the strategy's at their present parameters
     """
 
     def __init__(
         self,
         config: dict[str, Any],
         dp: DataProvider,
+        protections: Callable[[], list[dict[str, Any]]],
         wallets: Wallets | None = None,
         candles: CandleFeed | None = None,
     ) -> None:
         self._config = config
         self._dp = dp
+        self._protections = protections
         self._simulated = is_simulated(config)
         self._sources = Sources(config, candles or feed_for(config, dp), dp, wallets=wallets)
         self._breakers: list[WatchedProtection] | None = None
@@ -77,17 +80,17 @@ class Watch:
             return UNRESTRICTED
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
-    def informative_pairs(self, protections: Protections) -> set[tuple[str, str]]:
+    def informative_pairs(self) -> set[tuple[str, str]]:
         """(pair, timeframe) of the candles that the breakers read."""
-        return self._candles_of(protections, self._dp.current_whitelist())
+        return self._candles_of(self._dp.current_whitelist())
 
-    def require_candles(self, protections: Protections) -> None:
+    def require_candles(self) -> None:
         """Refuse to start a simulated run whose breakers would have nothing to look at.
 
         :raises OperationalException: naming the candles and where they were looked for
         """
         # A traded pair without candles is left out by Freqtrade.
-        for pair, timeframe in sorted(self._candles_of(protections, ())):
+        for pair, timeframe in sorted(self._candles_of(())):
             candles = self._sources.candles
             if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(
@@ -95,17 +98,13 @@ class Watch:
                     f"{self._config['datadir']}. Download them, or leave out --enable-protections."
                 )
 
-    def _candles_of(self, protections: Protections, traded: Sequence[str]) -> set[tuple[str, str]]:
+    def _candles_of(self, traded: Sequence[str]) -> set[tuple[str, str]]:
         if not self.enabled:
             return set()
-        breakers = self._watched(protections)
-        return {candles for b in breakers for candles in b.informative_pairs(traded)}
+        return {candles for b in self._watched() for candles in b.informative_pairs(traded)}
 
-    def step(self, protections: Callable[[], Protections], now: datetime) -> None:
-        """Evaluate every breaker at `now`, and lock what they block.
-
-        :param protections: asked, as a run begins, for the strategy's at their present parameters
-        """
+    def step(self, now: datetime) -> None:
+        """Evaluate every breaker at `now`, and lock what they block."""
         if not self.enabled:
             return
         if self._simulated and (self._last is None or now <= self._last):
@@ -115,7 +114,7 @@ class Watch:
         before = self._restrictions
         self._restrictions = {
             (breaker.name, decision.pair, decision.side): decision
-            for breaker in self._breakers or self._watched(protections())
+            for breaker in self._watched()
             if now >= breaker.asleep_until
             for decision in self._decide(breaker, now)
         }
@@ -164,9 +163,9 @@ class Watch:
                 if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
                     breaker.unlock(was, now)
 
-    def _watched(self, protections: Protections) -> list[WatchedProtection]:
+    def _watched(self) -> list[WatchedProtection]:
         if self._breakers is None:
-            handlers = ProtectionManager(self._config, protections)._protection_handlers
+            handlers = ProtectionManager(self._config, self._protections())._protection_handlers
             self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]
         return self._breakers
 

@@ -74,9 +74,11 @@ def backtest(monkeypatch):
     enable_database_use()
 
 
-def watch(config: dict[str, Any], pairs: Whitelist, runmode=RunMode.BACKTEST) -> Watch:
+def watch(
+    config: dict[str, Any], pairs: Whitelist, runmode=RunMode.BACKTEST, breakers=BREAKERS
+) -> Watch:
     config = {**config, "runmode": runmode, "enable_protections": True}
-    return Watch(config, pairs, candles=Stored())
+    return Watch(config, pairs, lambda: breakers, candles=Stored())
 
 
 def run(subject: Watch, pairs: Whitelist) -> tuple[list, list]:
@@ -84,7 +86,7 @@ def run(subject: Watch, pairs: Whitelist) -> tuple[list, list]:
     restricted = []
     for hour in range(610):
         pairs[:] = [BTC, ETH, XRP] if hour < 300 else [BTC, XRP]
-        subject.step(lambda: BREAKERS, START + hour * HOUR)
+        subject.step(START + hour * HOUR)
         restricted.append(dict(subject._restrictions))
     return restricted, [lock.to_json() for lock in PairLocks.locks]
 
@@ -130,25 +132,28 @@ def test_asleep_or_awake_the_decisions_are_the_same(default_futures_config, aske
     assert awake[-1]["CryptoVixBreaker", "*", "*"].reason.startswith("no current candles")
 
 
+# Its calendar is empty: it has nothing to say, ever.
+SILENT = [{"method": "VenueHealthBreaker"}]
+
+
 def steps(subject: Watch, *hours: int) -> None:
-    """With one breaker, whose calendar is empty: it has nothing to say, ever."""
     for hour in hours:
-        subject.step(lambda: [{"method": "VenueHealthBreaker"}], START + hour * HOUR)
+        subject.step(START + hour * HOUR)
 
 
 def test_one_that_has_nothing_to_say_is_asked_once(default_futures_config, asked):
-    steps(watch(default_futures_config, Whitelist([BTC])), *range(20))
+    steps(watch(default_futures_config, Whitelist([BTC]), breakers=SILENT), *range(20))
     assert len(asked) == 1
 
 
 def test_another_epoch_wakes_it(default_futures_config, asked):
-    subject = watch(default_futures_config, Whitelist([BTC]))
+    subject = watch(default_futures_config, Whitelist([BTC]), breakers=SILENT)
     steps(subject, *range(20), *range(20))
     assert [now for _, now in asked] == [START, START]
 
 
 def test_another_whitelist_wakes_it(default_futures_config, asked):
-    subject = watch(default_futures_config, Whitelist([BTC]))
+    subject = watch(default_futures_config, Whitelist([BTC]), breakers=SILENT)
     steps(subject, *range(5))
     subject._dp.append(ETH)
     steps(subject, *range(5, 9))
@@ -160,7 +165,7 @@ def test_in_a_running_bot_none_sleeps(default_futures_config, asked, trade_datab
     monkeypatch.setattr(PairLocks, "timeframe", "1h")
     monkeypatch.setattr(VenueProbe, "__init__", lambda *_: None)
     monkeypatch.setattr(VenueProbe, "poll", lambda *_: None)
-    subject = watch(default_futures_config, Whitelist([BTC]), RunMode.DRY_RUN)
+    subject = watch(default_futures_config, Whitelist([BTC]), RunMode.DRY_RUN, SILENT)
     steps(subject, *range(5))
     assert not subject.decision().restricts
     assert len(asked) == 5

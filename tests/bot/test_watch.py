@@ -77,7 +77,7 @@ class Messages(list):
 def watch(config, runmode=RunMode.BACKTEST, enable=True) -> tuple[Watch, Messages]:
     messages = Messages()
     config = {**config, "runmode": runmode, "enable_protections": enable}
-    return Watch(config, messages), messages
+    return Watch(config, messages, lambda: BREAKERS), messages
 
 
 BREAKERS = [{"method": "Scripted"}, {"method": "CooldownPeriod", "stop_duration": 60}]
@@ -86,7 +86,7 @@ BREAKERS = [{"method": "Scripted"}, {"method": "CooldownPeriod", "stop_duration"
 def run(watch: Watch, hours: range, step: timedelta = HOUR) -> None:
     now = START + hours.start * HOUR
     while now < START + hours.stop * HOUR:
-        watch.step(lambda: BREAKERS, now)
+        watch.step(now)
         now += step
 
 
@@ -249,14 +249,14 @@ class TestHalt:
         scripted.extra = [self.HALT]
         live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(3))
-        [breaker] = live._watched(BREAKERS)
+        [breaker] = live._watched()
         assert breaker.cleared_at() is None
         scripted.extra = []
         self.unlock(START + 3 * HOUR)
         if restart:
             live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(4, 6))
-        [breaker] = live._watched(BREAKERS)
+        [breaker] = live._watched()
         assert breaker.cleared_at() == START + 3 * HOUR
 
     def unlock(self, now: datetime) -> None:
@@ -271,10 +271,10 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
     live, _ = watch(default_futures_config, RunMode.LIVE)
     run(live, range(1))
     noon = START + 10 * timedelta(minutes=1)
-    live.step(lambda: BREAKERS, noon)
+    live.step(noon)
     assert PairLocks.is_global_lock(noon)
     scripted.extra = []
-    live.step(lambda: BREAKERS, noon + timedelta(seconds=5))
+    live.step(noon + timedelta(seconds=5))
     assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
 
 
@@ -393,6 +393,6 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
         "runmode": RunMode.BACKTEST,
         "enable_protections": True,
     }
-    subject = Watch(config, Messages())
+    subject = Watch(config, Messages(), lambda: [{"method": "CryptoVixBreaker"}])
     with pytest.raises(Exception, match=r"need 1h candles of BTC/USDT:USDT, and there are none"):
-        subject.require_candles([{"method": "CryptoVixBreaker"}])
+        subject.require_candles()

@@ -99,10 +99,11 @@ class TestInABacktest:
 
     def run(self, config, **parameters):
         config = {**config, "runmode": RunMode.BACKTEST, "enable_protections": True}
-        watch = Watch(config, SimpleNamespace(current_whitelist=lambda: ["BTC/USDT:USDT"]))
+        dp = SimpleNamespace(current_whitelist=lambda: ["BTC/USDT:USDT"])
+        watch = Watch(config, dp, lambda: [{"method": "VenueHealthBreaker", **parameters}])
         states = {}
         for hour in range(8):
-            watch.step(lambda: [{"method": "VenueHealthBreaker", **parameters}], NOON + hour * HOUR)
+            watch.step(NOON + hour * HOUR)
             states[hour] = watch.decision().trading
         return [hour for hour, state in states.items() if state is not Trading.ACTIVE]
 
