@@ -18,7 +18,7 @@ def candles(*hours: float):
     return frame.assign(date=[factories.START + hour * HOUR for hour in hours])
 
 
-@pytest.mark.parametrize("hours", [(0,), (0, 4), (0, 1, 3), (0, 2, 3), (0, 2, 4, 5), range(9)])
+@pytest.mark.parametrize("hours", [(0,), (0, 4), (0, 1, 3), (0, 2, 3), (0, 1, 4, 5, 8), range(9)])
 def test_missing_candles_are_rows_without_figures(hours):
     grid, frame = on_grid(candles(*hours), 60)
     assert len(frame) == max(hours) + 1
@@ -28,7 +28,7 @@ def test_missing_candles_are_rows_without_figures(hours):
         assert grid.closed_at(row) == factories.START + (row + 1) * HOUR
 
 
-@pytest.mark.parametrize("hours", [(0, 4, 8), (0, 0.5, 1), (0, 1.5), (0, 2, 4, 8)])
+@pytest.mark.parametrize("hours", [(0, 4, 8), (0, 0.5, 1), (0, 1.5), (0, 2, 4, 8), (0, 2, 4, 5)])
 def test_candles_of_another_timeframe_are_refused(hours):
     with pytest.raises(ValueError, match="candles must be of 60 minutes"):
         on_grid(candles(*hours), 60)
