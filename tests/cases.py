@@ -9,10 +9,10 @@ from hypothesis import settings
 
 # A variant of a test that costs seconds, whose fellow is in `make test`.
 SLOW = pytest.mark.slow
-# `make soak` tries more cases of every property.
+# `make soak` tries more cases of every property: see the profile in conftest.py for most of them.
 FACTOR = int(os.environ.get("CASES_FACTOR", "1"))
 
 
 def cases(count: int) -> settings:
-    """For a property whose cases cost little, or much: other properties have Hypothesis' 100."""
-    return settings(max_examples=count * FACTOR, deadline=None)
+    """For a property whose cases cost little, or much; others have 100."""
+    return settings(max_examples=count * FACTOR)

@@ -16,9 +16,10 @@ from freqtrade.resolvers import ExchangeResolver
 from hypothesis import settings
 
 from tests import factories
+from tests.cases import FACTOR
 
 # The same examples in every run, and no judgement by the clock of a busy machine.
-settings.register_profile("perpkit", deadline=None, derandomize=True)
+settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=100 * FACTOR)
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
