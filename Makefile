@@ -47,7 +47,7 @@ test:
 soak: setup
 	$(BIN)/python $(PYTEST) -m slow
 	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
-		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue/engine
+		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
 	$(BIN)/python -m tests.soak --episodes $(EPISODES) --jobs $(JOBS)
 
 demo: setup
