@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 # Limits that all contracts of the venue share.
 MAX_PRICE = 10_000_000
@@ -15,19 +16,38 @@ PERCENT_UP, PERCENT_DOWN = "1.05", "0.95"  # of mark
 TAKE_BOUND = "0.05"  # how far from mark a MARKET order may eat into the book
 LIQUIDATION_FEE = "0.0125"
 
-_PAIR = re.compile(r"^([A-Z0-9]+)/USDT:USDT$")
+# BASE/QUOTE:QUOTE, dated contracts with their delivery: "BTC/USDT:USDT-260327".
+_PAIR = re.compile(r"^([^\s/:]+)/([A-Z0-9]+):\2(?:-(\d{6}))?$")
+
+
+class ContractType(StrEnum):
+    """The exchange's names."""
+
+    PERPETUAL = "PERPETUAL"
+    TRADIFI_PERPETUAL = "TRADIFI_PERPETUAL"  # on shares, metals, indices: XAU, TSLA
+    CURRENT_QUARTER = "CURRENT_QUARTER"
+    NEXT_QUARTER = "NEXT_QUARTER"
+
+    @property
+    def perpetual(self) -> bool:
+        return self in (ContractType.PERPETUAL, ContractType.TRADIFI_PERPETUAL)
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """A USDT-margined perpetual and its order filters.
+    """A linear contract and its order filters.
 
-    :param base: asset, e.g. "BTC"
-    :param tick_size: price grid, USDT
+    :param base: asset, e.g. "BTC"; names outside ASCII exist
+    :param tick_size: price grid, quote asset
     :param step_size: quantity grid, base asset
-    :param min_notional: least value of an order, USDT
+    :param min_notional: least value of an order, quote asset
     :param funding_hours: hours between funding settlements: 1, 2, 4 or 8
     :param funding_cap: greatest absolute funding rate of one settlement
+    :param quote: asset that prices, margin and profit are in: "USDT", "USDC"
+    :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
+    :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
+    :param min_price, max_price: of a limit or a trigger, quote asset; 0: the tick
+    :param liquidation_fee: of the value that is liquidated, a fraction
     """
 
     base: str
@@ -36,28 +56,52 @@ class Instrument:
     min_notional: float = 5.0
     funding_hours: int = 8
     funding_cap: float = 0.02
+    quote: str = "USDT"
+    contract_type: ContractType = ContractType.PERPETUAL
+    delivery: str = ""
+    max_quantity: float = MAX_QUANTITY
+    max_market_quantity: float = MAX_MARKET_QUANTITY
+    min_price: float = 0.0
+    max_price: float = MAX_PRICE
+    liquidation_fee: float = 0.0125
 
     def __post_init__(self) -> None:
-        for name in ("tick_size", "step_size", "min_notional", "funding_cap"):
+        for name in (
+            "tick_size",
+            "step_size",
+            "min_notional",
+            "funding_cap",
+            "max_quantity",
+            "max_market_quantity",
+            "max_price",
+            "liquidation_fee",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.funding_hours not in (1, 2, 4, 8):
             raise ValueError(f"funding_hours must be 1, 2, 4 or 8, got {self.funding_hours}")
+        if self.contract_type.perpetual is bool(self.delivery):
+            raise ValueError(
+                f"delivery must be given for dated contracts and for no other, got "
+                f"{self.delivery!r} for {self.contract_type}"
+            )
 
     @property
     def symbol(self) -> str:
-        """The exchange's name, e.g. "BTCUSDT"."""
-        return f"{self.base}USDT"
+        """The exchange's name, e.g. "BTCUSDT", "BTCUSDT_260327"."""
+        return f"{self.base}{self.quote}" + (f"_{self.delivery}" if self.delivery else "")
 
     @property
     def pair(self) -> str:
-        """Freqtrade's name, e.g. "BTC/USDT:USDT"."""
-        return f"{self.base}/USDT:USDT"
+        """Freqtrade's name, e.g. "BTC/USDT:USDT", "BTC/USDT:USDT-260327"."""
+        return f"{self.base}/{self.quote}:{self.quote}" + (
+            f"-{self.delivery}" if self.delivery else ""
+        )
 
     @property
     def stem(self) -> str:
         """How Freqtrade spells the pair in file names, e.g. "BTC_USDT_USDT"."""
-        return f"{self.base}_USDT_USDT"
+        return self.pair.replace("/", "_").replace(":", "_")
 
     @property
     def price_decimals(self) -> int:
@@ -71,7 +115,7 @@ class Instrument:
 def base_of(pair: str) -> str:
     """Base asset of a Freqtrade pair name.
 
-    :raises ValueError: when it is not a USDT-margined perpetual
+    :raises ValueError: when it is not a linear contract
     """
     match = _PAIR.match(pair)
     if match is None:
