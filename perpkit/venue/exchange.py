@@ -1,20 +1,16 @@
 """The exchange: market and engine kept at the same moment.
 
 Nothing runs in the background. Before an account is looked at, everything that the market did since
-the last look is shown to the engine, in order: each turn of the price, each funding settlement.
+the last look is shown to the engine: see `replay`.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from perpkit.venue.candles import Kind
-from perpkit.venue.engine import Contract, Depth, Engine, bundled_brackets
+from perpkit.venue.engine import Contract, Engine, bundled_brackets
 from perpkit.venue.invariants import Checker, Limits
 from perpkit.venue.market import Market
-from perpkit.venue.order_faults import OrderFaults, order_status, resting_limit
-
-BOOK_LEVELS = 100
+from perpkit.venue.order_faults import OrderFaults
+from perpkit.venue.replay import Replay
 
 
 class Exchange:
@@ -30,8 +26,8 @@ class Exchange:
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
             first_id=market.now(),
         )
-        self._faults = OrderFaults(market.faults, self.engine)
-        self._reached = dict.fromkeys(market.symbols, market.now())
+        self._replay = Replay(market, self.engine, OrderFaults(market.faults, self.engine))
+        self._reached = market.now()
 
     def catch_up(self, symbol: str | None = None) -> int:
         """Bring the engine to the present, for every symbol that an account holds or waits for.
@@ -40,11 +36,10 @@ class Exchange:
         :return: the present, ms
         """
         now = self.market.now()
-        for busy in self._busy():
-            self._replay(busy, now)
-        if symbol is not None and symbol in self._reached:
-            self._show(symbol, now)
-            self._reached[symbol] = now
+        self._replay.run(self._busy(), self._reached, now)
+        self._reached = now
+        if symbol is not None and symbol in self.market.symbols:
+            self._replay.show(symbol, now)
         self.checker.observe(self.engine, now)
         return now
 
@@ -56,37 +51,4 @@ class Exchange:
             for holding in account.holdings.values()
             if holding.orders or holding.algos or any(holding.held())
         }
-        return [symbol for symbol in self._reached if symbol in held]
-
-    def _replay(self, symbol: str, now: int) -> None:
-        since = self._reached[symbol]
-        if now <= since:
-            return
-        market = self.market
-        settlements = market.funding(symbol, start=since + 1, end=now, limit=1000)
-        rates = dict(zip(settlements.time.tolist(), settlements.rate.tolist(), strict=True))
-        for time in sorted({*market.turns(symbol, since, now), *rates, now}):
-            self._show(symbol, time)
-            if time in rates:
-                mark = self.engine.contract(symbol).price(
-                    market.as_of(time).price(symbol, Kind.MARK)
-                )
-                self.engine.on_funding(symbol, _decimal(rates[time]), mark, time)
-        self._reached[symbol] = now
-
-    def _show(self, symbol: str, time: int) -> None:
-        market, contract = self.market.as_of(time), self.engine.contract(symbol)
-        self.engine.set_status(symbol, order_status(market.listing(symbol).status))
-        self.engine.on_price(
-            symbol,
-            contract.price(market.price(symbol)),
-            contract.price(market.price(symbol, Kind.MARK)),
-            Depth.of(contract, market.book(symbol, BOOK_LEVELS)),
-            time,
-            resting_limit=resting_limit(market.faults, self.engine, symbol, time),
-        )
-        self._faults.strike(symbol, time)
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(f"{value:.10f}")
+        return [symbol for symbol in self.market.symbols if symbol in held]

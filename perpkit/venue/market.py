@@ -6,6 +6,7 @@ the finest candle on record that has passed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from zlib import crc32
@@ -18,12 +19,10 @@ from perpkit.venue.candles import (
     DAY_MS,
     HOUR_MS,
     INTERVALS_MS,
-    TURNING_POINTS,
     Candles,
     Floats,
     Kind,
     Times,
-    bucket_start,
     joined,
 )
 from perpkit.venue.clock import Clock, VirtualClock, iso_minute
@@ -32,6 +31,7 @@ from perpkit.venue.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.history import Funding, History, PairHistory
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.listing import Listing, listing
+from perpkit.venue.price_path import PricePath, price_path
 from perpkit.venue.shocks import Shocks, shocks
 
 _STRESS_RECENT_MS = 2 * HOUR_MS
@@ -142,15 +142,10 @@ class Market:
         view.clock = VirtualClock(min(time, self.now()))
         return view
 
-    def turns(self, symbol: str, since: int, until: int) -> list[int]:
-        """Times in (since, until) at which the price may turn; between two it runs straight."""
-        ms = INTERVALS_MS[self._pair(symbol).finest(Kind.LAST, until)]
-        offsets = [int(ms * part) for part in TURNING_POINTS]
-        first = bucket_start(since, ms)
-        times = [t + offset for t in range(first, until, ms) for offset in offsets]
-        if (over := self._shocks(symbol, Kind.LAST)) is not None:
-            times = sorted({*times, *over.times.tolist()})
-        return [time for time in times if since < time < until]
+    def path(self, symbol: str, since: int, until: int, more: Iterable[int] = ()) -> PricePath:
+        """Last and mark price from `since` to `until`, ms: see `price_path`."""
+        over = self._shocks(symbol, Kind.LAST), self._shocks(symbol, Kind.MARK)
+        return price_path(self._pair(symbol), over, since, until, more)
 
     def ticker(self, symbol: str) -> Ticker:
         pair, now = self._pair(symbol), self.now()

@@ -56,6 +56,7 @@ from perpkit.venue.engine.quote import Depth
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import SymbolStatus
 from perpkit.venue.engine.views import PositionView
+from perpkit.venue.engine.waiting import Due, Levels
 
 __all__ = [
     "Account",
@@ -66,11 +67,13 @@ __all__ = [
     "Brackets",
     "Contract",
     "Depth",
+    "Due",
     "Engine",
     "Fill",
     "Holding",
     "Income",
     "IncomeKind",
+    "Levels",
     "NewAlgo",
     "NewOrder",
     "Order",

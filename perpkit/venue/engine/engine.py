@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
-from perpkit.venue.engine import funding, ledger, liquidation, matching, settings, triggers
+from perpkit.venue.engine import (
+    funding,
+    ledger,
+    liquidation,
+    matching,
+    settings,
+    triggers,
+    waiting,
+)
 from perpkit.venue.engine.account import UNRESTRICTED, Account, Income, IncomeKind, Restrictions
 from perpkit.venue.engine.balance import Balance, balance_of
 from perpkit.venue.engine.contract import ZERO, Contract
@@ -17,6 +25,7 @@ from perpkit.venue.engine.orders import (
     NewOrder,
     Order,
     OrderStatus,
+    WorkingType,
 )
 from perpkit.venue.engine.quote import Depth, Quote
 from perpkit.venue.engine.refusals import Refusal
@@ -109,6 +118,34 @@ class Engine:
         triggers.trigger_reached(state, symbol, now)
         matching.match_resting(state, symbol, now, traded, resting_limit)
         liquidation.liquidate(state, symbol, now)
+
+    # Between two calls of `on_price`: see `waiting`
+
+    def move(self, symbol: str, last: Decimal, mark: Decimal) -> None:
+        """Prices have moved and set nothing off: accounts are worth something else."""
+        quote = self._state.quotes[symbol]
+        quote.last, quote.mark = last, mark
+
+    def follow(self, symbol: str, last: Decimal, mark: Decimal) -> None:
+        """Trailing stops have seen these prices."""
+        for algo in waiting.trails(self._state, symbol):
+            triggers.follow(algo, mark if algo.working_type is WorkingType.MARK_PRICE else last)
+
+    def quote(self, symbol: str) -> Quote:
+        """:raises VenueError: -2010 before the first price"""
+        return self._state.quote(symbol)
+
+    def due(self, symbol: str) -> frozenset[waiting.Due]:
+        return waiting.due(self._state, symbol)
+
+    def levels(self, symbol: str, without: Collection[waiting.Due] = ()) -> waiting.Levels:
+        return waiting.levels(self._state, symbol, without)
+
+    def trails(self, symbol: str) -> list[Algo]:
+        return waiting.trails(self._state, symbol)
+
+    def cross_margins(self) -> list[waiting.CrossMargin]:
+        return waiting.cross_margins(self._state)
 
     def on_funding(self, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
         """A funding settlement at this moment. Show the price first, if there is a new one."""

@@ -177,14 +177,18 @@ def _fillable(account: Account, order: Order) -> Decimal:
     return min(order.remaining, max(ZERO, -order.side.sign * position.amount))
 
 
+def through(order: Order, quote: Quote) -> bool:
+    """Whether the last price has gone beyond that of a resting order."""
+    return (order.price - quote.last) * order.side.sign > 0
+
+
 def _reached(
     order: Order, quote: Quote, wanted: Decimal, traded: Decimal
 ) -> tuple[Decimal, Decimal]:
     """How much of `wanted` fills, and what is left of `traded` for those behind."""
     sign = order.side.sign
     best = quote.best(order.side)
-    through = (order.price - quote.last) * sign > 0
-    if through or (best is not None and (order.price - best) * sign >= 0):
+    if through(order, quote) or (best is not None and (order.price - best) * sign >= 0):
         order.ahead = ZERO
         if best is None:
             return ZERO, traded

@@ -28,7 +28,7 @@ from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import State
 from perpkit.venue.errors import VenueError
 
-_STOPS = (OrderType.STOP, OrderType.STOP_MARKET)
+STOPS = (OrderType.STOP, OrderType.STOP_MARKET)
 _CAN_CLOSE_POSITION = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 
 
@@ -108,7 +108,10 @@ def trigger_reached(state: State, symbol: str, now: int) -> None:
             continue
         for algo in list(holding.algos.values()):
             # One that triggers may close the position that another was to close.
-            if algo.is_open and _due(algo, _watched(quote, algo.working_type)):
+            if not algo.is_open:
+                continue
+            follow(algo, _watched(quote, algo.working_type))
+            if due(algo, quote):
                 _forward(state, account, holding, algo, now)
 
 
@@ -155,21 +158,35 @@ def _watched(quote: Quote, working: WorkingType) -> Decimal:
 def _has_reached(kind: OrderType, side: Side, trigger: Decimal, price: Decimal) -> bool:
     """A stop waits for a price worse for a new order of its side, a take-profit for a better."""
     beyond = (price - trigger) * side.sign
-    return beyond >= 0 if kind in _STOPS else beyond <= 0
+    return beyond >= 0 if kind in STOPS else beyond <= 0
 
 
-def _due(algo: Algo, price: Decimal) -> bool:
+def due(algo: Algo, quote: Quote) -> bool:
+    """Whether its price has been reached; nothing is changed."""
+    price = _watched(quote, algo.working_type)
     if algo.type is not OrderType.TRAILING_STOP_MARKET:
         return _has_reached(algo.type, algo.side, algo.trigger_price, price)
+    extreme = _extreme(algo, price)
+    return extreme is not None and (price - turn(algo, extreme)) * algo.side.sign >= 0
+
+
+def turn(algo: Algo, extreme: Decimal) -> Decimal:
+    """The price at which a trailing stop triggers."""
+    return extreme * (1 + algo.side.sign * algo.callback_rate / 100)
+
+
+def follow(algo: Algo, price: Decimal) -> None:
+    """A trailing stop sees a price."""
+    if algo.type is OrderType.TRAILING_STOP_MARKET:
+        algo.extreme = _extreme(algo, price)
+
+
+def _extreme(algo: Algo, price: Decimal) -> Decimal | None:
+    """The best price since activation once `price` has been seen; None before activation."""
     sign = algo.side.sign
     if algo.extreme is None:
-        if (price - algo.activate_price) * sign > 0:
-            return False
-        algo.extreme = price
-    if (price - algo.extreme) * sign < 0:
-        algo.extreme = price
-    turn = algo.extreme * (1 + sign * algo.callback_rate / 100)
-    return (price - turn) * sign >= 0
+        return None if (price - algo.activate_price) * sign > 0 else price
+    return price if (price - algo.extreme) * sign < 0 else algo.extreme
 
 
 def _forward(state: State, account: Account, holding: Holding, algo: Algo, now: int) -> None:

@@ -1,0 +1,217 @@
+"""What waits for a price in a contract: what is due now, and how far prices may go before it is.
+
+A market is not looked at every millisecond. `levels` and `trails` tell which stretches of its path
+need no look at all; `due` decides, at the prices of a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpkit.venue.candles import Floats
+from perpkit.venue.engine import triggers
+from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.balance import balance_of
+from perpkit.venue.engine.brackets import Brackets
+from perpkit.venue.engine.matching import through
+from perpkit.venue.engine.orders import Algo, Order, OrderType, Side, WorkingType
+from perpkit.venue.engine.state import State
+from perpkit.venue.engine.views import position_views
+
+
+class Due(NamedTuple):
+    """:param what: "order", "algo", or "liquidation" of an account; `id` of the first two"""
+
+    what: str
+    account: str
+    id: int = 0
+
+
+@dataclass(slots=True)
+class Range:
+    """Nothing happens while a price stays above `low` and below `high`."""
+
+    low: float = -inf
+    high: float = inf
+
+    def narrow(self, level: float, *, falling: bool) -> None:
+        """:param falling: the price comes to the level from above"""
+        if falling:
+            self.low = max(self.low, level)
+        else:
+            self.high = min(self.high, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Of a contract's last and mark price; they may be too narrow by a tick, never too wide."""
+
+    last: Range
+    mark: Range
+
+    def of(self, working: WorkingType) -> Range:
+        return self.mark if working is WorkingType.MARK_PRICE else self.last
+
+
+@dataclass(frozen=True, slots=True)
+class CrossMargin:
+    """An account's cross positions: their contracts are liquidated together.
+
+    :param wallet: cross wallet; `legs`: symbol, signed amount, entry price, brackets
+    :param slack: what roundings of mark prices may amount to, in all
+    """
+
+    account: str
+    wallet: float
+    legs: tuple[tuple[str, float, float, Brackets], ...]
+    slack: float
+
+    def gone(self, marks: Mapping[str, Floats]) -> NDArray[np.bool_]:
+        """Where the margin balance may no longer cover maintenance.
+
+        :param marks: of each leg's symbol at the same times; the answer has their shape
+        """
+        left = np.full_like(next(iter(marks.values())), self.wallet - self.slack)
+        for symbol, amount, entry, brackets in self.legs:
+            mark = marks[symbol]
+            left = left + amount * (mark - entry) - _maintenance(brackets, abs(amount) * mark)
+        return left <= 0
+
+
+def cross_margins(state: State) -> list[CrossMargin]:
+    """Of the accounts that hold something with cross margin."""
+    found = []
+    for account in state.accounts.values():
+        legs = [
+            (holding.symbol, position)
+            for holding in account.holdings.values()
+            if not holding.isolated
+            for position in holding.held()
+        ]
+        if not legs:
+            continue
+        contracts = state.contracts
+        found.append(
+            CrossMargin(
+                account.api_key,
+                float(account.cross_wallet),
+                tuple(
+                    (symbol, float(p.amount), float(p.entry), contracts[symbol].brackets)
+                    for symbol, p in legs
+                ),
+                sum(float(abs(p.amount) * contracts[symbol].tick) for symbol, p in legs),
+            )
+        )
+    return found
+
+
+def _maintenance(brackets: Brackets, notional: Floats) -> Floats:
+    """As `Brackets.maintenance`, of an array."""
+    caps = np.array([float(row.cap) for row in brackets.rows[:-1]])
+    rates, cums = (
+        np.array([float(value) for value in column])
+        for column in zip(*((row.rate, row.cum) for row in brackets.rows), strict=True)
+    )
+    rows = caps.searchsorted(notional, side="right")
+    out: Floats = notional * rates[rows] - cums[rows]
+    return out
+
+
+def due(state: State, symbol: str) -> frozenset[Due]:
+    """What `Engine.on_price` would set off at the present prices; nothing is changed."""
+    quote, found = state.quotes[symbol], set()
+    for account, holding in _holders(state, symbol):
+        for algo in holding.algos.values():
+            if triggers.due(algo, quote):
+                found.add(Due("algo", account.api_key, algo.id))
+        for order in holding.orders.values():
+            if through(order, quote):
+                found.add(Due("order", account.api_key, order.id))
+        if _undone(state, account, holding):
+            found.add(Due("liquidation", account.api_key))
+    return frozenset(found)
+
+
+def levels(state: State, symbol: str, without: Collection[Due] = ()) -> Levels:
+    """:param without: what is due already, and waits for something else than a price"""
+    out = Levels(Range(), Range())
+    # A price is rounded to the tick before it is compared.
+    half = float(state.contracts[symbol].tick) / 2
+    for account, holding in _holders(state, symbol):
+        for algo in holding.algos.values():
+            if Due("algo", account.api_key, algo.id) not in without:
+                _add_trigger(out.of(algo.working_type), algo, half)
+        for order in holding.orders.values():
+            if Due("order", account.api_key, order.id) not in without:
+                _add_resting(out.last, order, half)
+        if Due("liquidation", account.api_key) not in without:
+            _add_liquidation(out.mark, state, account, holding, half)
+    return out
+
+
+def trails(state: State, symbol: str) -> list[Algo]:
+    """The trailing stops of a contract: their levels move with the price."""
+    return [
+        algo
+        for _, holding in _holders(state, symbol)
+        for algo in holding.algos.values()
+        if algo.type is OrderType.TRAILING_STOP_MARKET
+    ]
+
+
+def _holders(state: State, symbol: str) -> Iterator[tuple[Account, Holding]]:
+    for account in state.accounts.values():
+        holding = account.holdings.get(symbol)
+        if holding is not None:
+            yield account, holding
+
+
+def _undone(state: State, account: Account, holding: Holding) -> bool:
+    """Whether the margin of a position no longer covers its maintenance."""
+    held = list(holding.held())
+    if not held:
+        return False
+    if not holding.isolated:
+        balance = balance_of(state, account)
+        return balance.cross_margin_balance <= balance.cross_maintenance
+    mark, brackets = state.quotes[holding.symbol].mark, state.contracts[holding.symbol].brackets
+    return any(
+        position.isolated_wallet + position.unrealized(mark)
+        <= brackets.maintenance(abs(position.amount) * mark)
+        for position in held
+    )
+
+
+def _add_trigger(prices: Range, algo: Algo, half: float) -> None:
+    if algo.type is not OrderType.TRAILING_STOP_MARKET:
+        falling = (algo.side is Side.SELL) is (algo.type in triggers.STOPS)
+        _add(prices, algo.trigger_price, half, falling=falling)
+
+
+def _add_resting(prices: Range, order: Order, half: float) -> None:
+    # It is reached a tick beyond its price, and the half of that is rounded there.
+    _add(prices, order.price, -half, falling=order.side is Side.BUY)
+
+
+def _add_liquidation(
+    prices: Range, state: State, account: Account, holding: Holding, half: float
+) -> None:
+    """Of isolated positions; with cross margin the other contracts have a say in it."""
+    if not holding.isolated or not any(holding.held()):
+        return
+    for view in position_views(state, account, holding.symbol):
+        if view.amount and view.liquidation_price:
+            _add(prices, view.liquidation_price, 2 * half, falling=view.amount > 0)
+
+
+def _add(prices: Range, level: Decimal, slack: float, *, falling: bool) -> None:
+    # The last bits of a float must not decide that a price was not reached.
+    slack += 1e-9 * float(level)
+    prices.narrow(float(level) + (slack if falling else -slack), falling=falling)
