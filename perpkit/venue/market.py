@@ -31,7 +31,7 @@ from perpkit.venue.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.history import Funding, History, PairHistory
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.listing import Listing, listing
-from perpkit.venue.price_path import PricePath, price_path
+from perpkit.venue.price_path import PricePath, price_path, prices_at
 from perpkit.venue.shocks import Shocks, shocks
 
 _STRESS_RECENT_MS = 2 * HOUR_MS
@@ -146,6 +146,18 @@ class Market:
         """Last and mark price from `since` to `until`, ms: see `price_path`."""
         over = self._shocks(symbol, Kind.LAST), self._shocks(symbol, Kind.MARK)
         return price_path(self._pair(symbol), over, since, until, more)
+
+    def settlement_price(self, symbol: str) -> float:
+        """At which open positions are closed when the contract ends now: the index, averaged.
+
+        Binance support, "Delisting of Futures Contracts": every second of the last 30 minutes; of
+        dated contracts every second of the last hour.
+        """
+        pair, now = self._pair(symbol), self.now()
+        perpetual = pair.instrument.contract_type.perpetual
+        seconds = np.arange(1, (30 if perpetual else 60) * 60 + 1, dtype=np.int64)
+        times = now - 1000 * (len(seconds) - seconds)
+        return float(prices_at(pair, Kind.INDEX, times, self._shocks(symbol, Kind.INDEX)).mean())
 
     def ticker(self, symbol: str) -> Ticker:
         pair, now = self._pair(symbol), self.now()

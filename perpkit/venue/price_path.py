@@ -56,7 +56,7 @@ def price_path(
     ends = np.array([since, until, *more], dtype=np.int64)
     times = np.unique(np.concatenate([ends, *turns]))
     last, mark = (
-        _prices(pair, kind, times, over) for kind, over in zip(kinds, shocks, strict=True)
+        prices_at(pair, kind, times, over) for kind, over in zip(kinds, shocks, strict=True)
     )
     return PricePath(times, last, mark)
 
@@ -105,7 +105,8 @@ def _vertices(pair: PairHistory, kind: Kind, times: Times, over: Shocks) -> Time
     return np.unique(np.concatenate((np.floor(vertex), np.ceil(vertex)))).astype(np.int64)
 
 
-def _prices(pair: PairHistory, kind: Kind, times: Times, over: Shocks | None) -> Floats:
+def prices_at(pair: PairHistory, kind: Kind, times: Times, over: Shocks | None) -> Floats:
+    """Where a price stood at each of `times`, ms; of the same shape."""
     prices = _undisturbed(pair, kind, times)
     return prices if over is None else prices * over.at(times)
 
