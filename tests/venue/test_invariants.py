@@ -144,7 +144,7 @@ class TestConserved:
     def test_a_cent_that_came_from_nowhere(self, desk):
         checker = Checker()
         checker.observe(desk.engine, desk.now)
-        desk.user.wallet += Decimal("0.01")
+        desk.user.wallets["USDT"] += Decimal("0.01")
         checker.observe(desk.engine, desk.now)
         assert seen(checker) == [(Invariant.CONSERVED, "wallet is off by 0.01 USDT")]
 

@@ -20,13 +20,16 @@ def money(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A USDT-margined perpetual.
+    """A linear contract.
 
     :param tick: price grid, USDT; also the least price
     :param step: quantity grid, base asset; also the least quantity
     :param percent_up: greatest price of a buy as a multiple of mark; `percent_down` for sells
     :param take_bound: how far from mark a MARKET order may eat into the book, a fraction
     :param liquidation_fee: of the notional that is liquidated, a fraction
+    :param asset: that prices, margin and profit are in
+    :param trigger_protect: how far mark and last may be apart when an order with price protection
+        triggers, a fraction of mark
     """
 
     symbol: str
@@ -43,6 +46,8 @@ class Contract:
     percent_down: Decimal = Decimal(instruments.PERCENT_DOWN)
     take_bound: Decimal = Decimal(instruments.TAKE_BOUND)
     liquidation_fee: Decimal = Decimal(instruments.LIQUIDATION_FEE)
+    asset: str = "USDT"
+    trigger_protect: Decimal = Decimal("0.05")
 
     @classmethod
     def of(cls, instrument: Instrument, brackets: Brackets) -> Contract:
@@ -52,6 +57,7 @@ class Contract:
             step=_exact(instrument.step_size),
             brackets=brackets,
             min_notional=_exact(instrument.min_notional),
+            asset=instrument.quote,
         )
 
     def price(self, value: float | Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
