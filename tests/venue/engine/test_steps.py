@@ -118,3 +118,5 @@ def test_no_more_than_the_margin_is_lost_and_each_step_makes_it_smaller(side, si
     lost = sum(desk.incomes("REALIZED_PNL")) + sum(desk.incomes("INSURANCE_CLEAR"))
     assert lost >= -margin
     assert desk.user.wallet >= 0
+    # Closed at the bankruptcy price or better, nothing is left for the fund to pay.
+    assert all(income < dec("0.000001") for income in desk.incomes("INSURANCE_CLEAR"))
