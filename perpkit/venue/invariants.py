@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from perpkit.venue.engine import Account, Algo, Engine, OrderType, Position, Side
+from perpkit.venue.engine import Account, Algo, Engine, Income, OrderType, Position, Side
 
 CENT = Decimal("0.01")
 STOPS = (OrderType.STOP, OrderType.STOP_MARKET, OrderType.TRAILING_STOP_MARKET)
@@ -17,24 +17,27 @@ STOPS = (OrderType.STOP, OrderType.STOP_MARKET, OrderType.TRAILING_STOP_MARKET)
 
 class Invariant(StrEnum):
     PROTECTED = "protected"  # every position has a live stop that closes all of it
+    SINGLE_STOP = "single_stop"  # no position with two live stops that each close all of it
     WITHIN_LIMITS = "within_limits"  # no position above the notional or leverage allowed
-    CONSERVED = "conserved"  # wallet == what it began with + its incomes
+    CONSERVED = "conserved"  # each wallet == what it began with + its incomes
 
 
 @dataclass(frozen=True)
 class Limits:
     """:param unprotected_ms: how long a position may be without its stop
-    :param notional: of one position at mark price, USDT; None for no limit
+    :param duplicate_ms: how long it may have two; None for no limit
+    :param notional: of one position at mark price, quote asset; None for no limit
     :param leverage: of one position; None for no limit
     :raises ValueError: naming the parameter, its value and what is allowed
     """
 
     unprotected_ms: int = 15_000
+    duplicate_ms: int | None = 15_000
     notional: Decimal | None = None
     leverage: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("unprotected_ms", "notional", "leverage"):
+        for name in ("unprotected_ms", "duplicate_ms", "notional", "leverage"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value!r}")
@@ -51,10 +54,10 @@ class Breach:
     detail: str
 
 
-def uncovered(position: Position, algos: list[Algo]) -> Decimal:
-    """The part of a position that no live, reduce-only stop would close; never negative."""
+def stops_of(position: Position, algos: list[Algo]) -> list[Algo]:
+    """Live stops that can only close the position."""
     closing = Side.SELL if position.amount > 0 else Side.BUY
-    stops = [
+    return [
         algo
         for algo in algos
         if algo.is_open
@@ -63,17 +66,39 @@ def uncovered(position: Position, algos: list[Algo]) -> Decimal:
         and algo.position_side is position.side
         and (algo.reduce_only or algo.close_position or position.side != "BOTH")
     ]
+
+
+def uncovered(position: Position, algos: list[Algo]) -> Decimal:
+    """The part of a position that no live, reduce-only stop would close; never negative."""
+    stops = stops_of(position, algos)
     if any(stop.close_position for stop in stops):
         return Decimal(0)
     return max(Decimal(0), abs(position.amount) - sum((s.quantity for s in stops), Decimal(0)))
 
 
+def duplicated_since(position: Position, algos: list[Algo]) -> int | None:
+    """Since when, ms, two live stops have each closed all of a position; None if they do not."""
+    size = abs(position.amount)
+    full = sorted(
+        stop.created
+        for stop in stops_of(position, algos)
+        if stop.close_position or stop.quantity >= size
+    )
+    # Two smaller ones became so when the position last shrank.
+    return max(full[1], position.updated) if len(full) > 1 else None
+
+
 @dataclass
 class _Books:
-    """:param expected: what the wallet should hold after `entries` incomes"""
+    """:param expected: what each wallet should hold after `entries` incomes"""
 
-    expected: Decimal
+    expected: dict[str, Decimal]
     entries: int = 0
+
+    def enter(self, incomes: list[Income], sign: int = 1) -> None:
+        for income in incomes:
+            held = self.expected.get(income.asset, Decimal(0))
+            self.expected[income.asset] = held + sign * income.amount
 
 
 @dataclass
@@ -92,24 +117,24 @@ class Checker:
         for account in engine.accounts:
             self._conserved(account, now)
             for holding in account.holdings.values():
+                algos = [*holding.algos.values()]
                 for position in holding.positions.values():
-                    self._protected(
-                        account, holding.symbol, position, [*holding.algos.values()], now
-                    )
+                    self._protected(account, holding.symbol, position, algos, now)
+                    self._single_stop(account, holding.symbol, position, algos, now)
                 self._within_limits(engine, account, holding.symbol, now)
 
     def _conserved(self, account: Account, now: int) -> None:
         books = self._books.get(account.api_key)
         if books is None:
-            incomes = sum((income.amount for income in account.incomes), Decimal(0))
-            books = self._books[account.api_key] = _Books(account.wallet - incomes)
-        for income in account.incomes[books.entries :]:
-            books.expected += income.amount
+            books = self._books[account.api_key] = _Books(dict(account.wallets))
+            books.enter(account.incomes, sign=-1)
+        books.enter(account.incomes[books.entries :])
         books.entries = len(account.incomes)
-        missing = account.wallet - books.expected
-        if abs(missing) >= CENT:
-            detail = f"wallet is off by {missing} USDT"
-            self._record(Invariant.CONSERVED, account, "", now, detail, str(missing))
+        for asset in sorted({*account.wallets, *books.expected}):
+            missing = account.wallet_of(asset) - books.expected.get(asset, Decimal(0))
+            if abs(missing) >= CENT:
+                detail = f"wallet is off by {missing} {asset}"
+                self._record(Invariant.CONSERVED, account, "", now, detail, f"{missing} {asset}")
 
     def _protected(
         self, account: Account, symbol: str, position: Position, algos: list[Algo], now: int
@@ -132,6 +157,18 @@ class Checker:
                 f"{bare} of {position.amount} without a stop for {(now - since) / 1000:.1f} s",
                 str(since),
             )
+
+    def _single_stop(
+        self, account: Account, symbol: str, position: Position, algos: list[Algo], now: int
+    ) -> None:
+        limit = self.limits.duplicate_ms
+        since = duplicated_since(position, algos) if position.amount else None
+        if limit is None or since is None or now - since <= limit:
+            return
+        detail = f"two stops for {position.amount} for {(now - since) / 1000:.1f} s"
+        self._record(
+            Invariant.SINGLE_STOP, account, symbol, now, detail, f"{position.side} {since}"
+        )
 
     def _within_limits(self, engine: Engine, account: Account, symbol: str, now: int) -> None:
         limits = self.limits

@@ -109,6 +109,82 @@ class TestProtected:
         assert "for 60.0 s" in seen(checker)[0][1]
 
 
+class TestSingleStop:
+    def watched(self, desk: Desk, seconds: int) -> list[tuple[Invariant, str]]:
+        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        watch(checker, desk, seconds)
+        return seen(checker)
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            {},
+            {"type": "TRAILING_STOP_MARKET", "trigger_price": None, "callback_rate": dec(1)},
+            {"type": "STOP", "price": dec(94)},
+            {"quantity": "5"},
+            {"quantity": "0", "close_position": True, "reduce_only": False},
+        ],
+        ids=["the same", "trailing", "limit", "larger", "closes the position"],
+    )
+    def test_two_that_each_close_all_of_it(self, desk, second):
+        buy(desk)
+        stop(desk)
+        stop(desk, **second)
+        assert self.watched(desk, 15) == []
+        ((invariant, detail),) = self.watched(desk, 100)
+        assert invariant is Invariant.SINGLE_STOP
+        assert detail == "two stops for 1 for 16.0 s"
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            {"type": "TAKE_PROFIT_MARKET", "trigger_price": dec(120)},
+            {"quantity": "0.5"},
+            {"side": "BUY", "trigger_price": dec(120), "reduce_only": False},
+        ],
+        ids=["takes profit", "for half of it", "wrong side"],
+    )
+    def test_other_orders_beside_it(self, desk, second):
+        buy(desk)
+        stop(desk)
+        stop(desk, **second)
+        assert self.watched(desk, 100) == []
+
+    def test_one_that_is_replaced(self, desk):
+        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        buy(desk)
+        for _ in range(10):
+            number = stop(desk)
+            watch(checker, desk, 20)
+            desk.engine.cancel_algo(desk.user, desk.now, algo_id=number)
+        assert seen(checker) == []
+
+    def test_two_halves_that_have_become_too_many(self, desk):
+        """The position was halved: since then each of the two closes all of it."""
+        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        buy(desk, "2")
+        stop(desk), stop(desk)
+        watch(checker, desk, 100)
+        assert seen(checker) == []
+        order = NewOrder(BTC, "SELL", "MARKET", dec(1), reduce_only=True)
+        desk.engine.place_order(desk.user, order, desk.now)
+        watch(checker, desk, 15)
+        assert seen(checker) == []
+        watch(checker, desk, 1)
+        assert [invariant for invariant, _ in seen(checker)] == [Invariant.SINGLE_STOP]
+
+    def test_seen_late_said_once_and_not_at_all_without_a_limit(self, desk):
+        buy(desk)
+        stop(desk), stop(desk)
+        desk.now += 60 * SECOND
+        strict, lax = Checker(), Checker(Limits(duplicate_ms=None))
+        for checker in (strict, strict, lax):
+            checker.observe(desk.engine, desk.now)
+        ((_, detail),) = seen(strict)
+        assert "for 60.0 s" in detail
+        assert seen(lax) == []
+
+
 class TestWithinLimits:
     @pytest.mark.parametrize(
         ("limits", "detail"),
@@ -144,12 +220,41 @@ class TestConserved:
     def test_a_cent_that_came_from_nowhere(self, desk):
         checker = Checker()
         checker.observe(desk.engine, desk.now)
-        desk.user.wallet += Decimal("0.01")
+        desk.user.wallets["USDT"] += Decimal("0.01")
         checker.observe(desk.engine, desk.now)
         assert seen(checker) == [(Invariant.CONSERVED, "wallet is off by 0.01 USDT")]
 
+    def test_each_asset_by_itself(self, desk):
+        """Ten more of one asset do not make up for ten less of the other."""
+        desk.user.wallets["USDC"] = Decimal(100)
+        checker = Checker()
+        checker.observe(desk.engine, desk.now)
+        desk.user.wallets["USDC"] += 10
+        desk.user.wallets["USDT"] -= 10
+        checker.observe(desk.engine, desk.now)
+        assert seen(checker) == [
+            (Invariant.CONSERVED, "wallet is off by 10 USDC"),
+            (Invariant.CONSERVED, "wallet is off by -10 USDT"),
+        ]
 
-@pytest.mark.parametrize("bad", [{"unprotected_ms": 0}, {"notional": Decimal(-1)}, {"leverage": 0}])
+    def test_an_account_that_is_first_seen_after_trades(self, desk):
+        checker = Checker()
+        buy(desk)
+        checker.observe(desk.engine, desk.now)
+        buy(desk)
+        checker.observe(desk.engine, desk.now)
+        assert seen(checker) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"unprotected_ms": 0},
+        {"duplicate_ms": -1},
+        {"notional": Decimal(-1)},
+        {"leverage": 0},
+    ],
+)
 def test_a_bad_limit_is_named(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be positive"):
         Limits(**bad)

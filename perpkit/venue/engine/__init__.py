@@ -20,10 +20,24 @@ Where the exchange's rules leave room, or are not public, this is what holds her
 - A reduce-only order is cut to what is left to close after resting closing orders with price
   priority, refused (-2022) if that is nothing, and expires with the position.
 - A conditional order whose order is refused when it triggers ends as REJECTED, with the refusal.
+  One with price protection waits while mark and last are further apart than the contract allows.
+- A limit by `price_match` is taken from the book when the order is placed, of a conditional order
+  when it triggers. A GTD order, conditional or not, expires at its second: see `next_time` and
+  `on_time`; a price shown later finds it gone.
+- Money is in the asset of the contract (USDT, USDC), each with a wallet of its own. In multi-assets
+  mode all wallets back all cross positions, each asset counted one for one, without a haircut; one
+  may be negative meanwhile, and is paid from the others (AUTO_EXCHANGE, one for one) when no cross
+  position is left. Isolated margin stays within its asset, and with single-asset mode.
 - Isolated margin: initial margin is set aside as an order fills; commission and funding come from
   the free wallet first and only then from that margin; closing gives back a proportional share.
-- Liquidation: see `liquidation`. There is no ADL and no closing in steps.
-- Wallets change by incomes only: start + sum of incomes == wallet, exactly.
+- Liquidation in steps, the insurance fund and ADL: see `liquidation`, `insurance`, `deleveraging`.
+- Delisting and delivery: see `settlement`. The caller says at which price and when.
+- The break-even price counts commissions paid and parts closed, as recorded answers of the exchange
+  do; not funding, nor the commission of the exit.
+- Wallets change by incomes only: start + sum of incomes == wallet, exactly, asset by asset. What a
+  user loses in a liquidation without a book, another user has, or the fund, or users beyond the
+  venue. An order of the exchange itself has a client id that begins with "autoclose-",
+  "settlement_autoclose-" or is "adl_autoclose".
 """
 
 from perpkit.venue.engine.account import (
@@ -48,6 +62,7 @@ from perpkit.venue.engine.orders import (
     OrderStatus,
     OrderType,
     PositionSide,
+    PriceMatch,
     Side,
     TimeInForce,
     WorkingType,
@@ -82,6 +97,7 @@ __all__ = [
     "Position",
     "PositionSide",
     "PositionView",
+    "PriceMatch",
     "Refusal",
     "Restrictions",
     "Side",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
-from typing import TypeVar
 
 from perpkit.venue.engine import filters, margin
 from perpkit.venue.engine.account import Account, Holding
@@ -15,14 +13,14 @@ from perpkit.venue.engine.orders import (
     NewOrder,
     OrderType,
     PositionSide,
+    PriceMatch,
     Side,
     TimeInForce,
 )
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import State, SymbolStatus
-
-Word = TypeVar("Word", bound=StrEnum)
+from perpkit.venue.engine.terms import good_till, limit_price, price_match, required, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,12 @@ class Accepted:
     quantity: Decimal
     limit: Decimal | None
     closing: bool
+    price_match: PriceMatch
+    good_till: int
 
 
-def accept(state: State, account: Account, new: NewOrder, *, triggered: bool) -> Accepted:
-    """:param triggered: it comes from a conditional order, whose client id it shares
+def accept(state: State, account: Account, new: NewOrder, now: int, *, triggered: bool) -> Accepted:
+    """:param triggered: it comes from a conditional order, whose client id and expiry it shares
     :raises VenueError: the exchange's refusal
     """
     contract = state.contract(new.symbol)
@@ -51,7 +51,12 @@ def accept(state: State, account: Account, new: NewOrder, *, triggered: bool) ->
     if kind.conditional:
         raise Refusal.USE_ALGO_ENDPOINT.error()
     position_side = side_of_position(account, new.position_side, new.reduce_only)
-    limit, time_in_force = _terms(contract, kind, new)
+    match = price_match(kind, new)
+    time_in_force = _time_in_force(kind, new)
+    expiry = (new.good_till or 0) if triggered else good_till(time_in_force, new.good_till, now)
+    limit = None
+    if kind is OrderType.LIMIT:
+        limit = limit_price(contract, state.quote(new.symbol), side, match, new.price)
     if new.client_id is not None and not triggered:
         filters.check_client_id(new.client_id)
         known = account.orders_by_client_id.get(new.client_id)
@@ -79,21 +84,19 @@ def accept(state: State, account: Account, new: NewOrder, *, triggered: bool) ->
             state, account, contract, quote, holding, side, position_side, quantity, limit
         )
     return Accepted(
-        contract, quote, holding, side, position_side, kind, time_in_force, quantity, limit, closing
+        contract,
+        quote,
+        holding,
+        side,
+        position_side,
+        kind,
+        time_in_force,
+        quantity,
+        limit,
+        closing,
+        match,
+        expiry,
     )
-
-
-def word(kind: type[Word], value: str, refusal: Refusal) -> Word:
-    try:
-        return kind(value)
-    except ValueError:
-        raise refusal.error() from None
-
-
-def required(value: Decimal | None, name: str) -> Decimal:
-    if value is None:
-        raise Refusal.MANDATORY.error(name)
-    return value
 
 
 def side_of_position(account: Account, value: str, reduce_only: bool) -> PositionSide:
@@ -111,21 +114,15 @@ def closes(side: Side, position_side: PositionSide) -> bool:
     return position_side is not PositionSide.BOTH and long is (side is Side.SELL)
 
 
-def _terms(
-    contract: Contract, kind: OrderType, new: NewOrder
-) -> tuple[Decimal | None, TimeInForce]:
+def _time_in_force(kind: OrderType, new: NewOrder) -> TimeInForce:
     if kind is OrderType.MARKET:
         if new.time_in_force is not None:
             raise Refusal.NOT_REQUIRED.error("timeInForce")
         if new.price is not None:
             raise Refusal.NOT_REQUIRED.error("price")
-        return None, TimeInForce.GTC
-    if new.time_in_force is None:
-        raise Refusal.MANDATORY.error("timeInForce")
-    time_in_force = word(TimeInForce, new.time_in_force, Refusal.INVALID_TIME_IN_FORCE)
-    price = required(new.price, "price")
-    filters.check_price(contract, price)
-    return price, time_in_force
+        return TimeInForce.GTC
+    sent = required(new.time_in_force, "timeInForce")
+    return word(TimeInForce, sent, Refusal.INVALID_TIME_IN_FORCE)
 
 
 def _check_status(state: State, symbol: str, closing: bool) -> None:
@@ -175,7 +172,8 @@ def _check_margin(
         holding.leverage
     ):
         raise Refusal.MAX_POSITION.error()
-    if account.wallet <= 0:
+    balance = balance_of(state, account, contract.asset)
+    if balance.shared.wallet <= 0:
         raise Refusal.NO_BALANCE.error()
     opening = quantity - min(quantity, max(ZERO, -side.sign * amount))
     trades = quote.sweep(side, quantity, limit)
@@ -190,5 +188,5 @@ def _check_margin(
         asks += notional
     then = order_margin(holding.leverage, signed, bids, asks, hedged)
     cost = then - now + margin.open_loss(side, opening, price, quote.mark)
-    if cost > balance_of(state, account).available:
+    if cost > balance.available:
         raise Refusal.NO_MARGIN.error()

@@ -26,6 +26,7 @@ class Restrictions:
 
 
 UNRESTRICTED = Restrictions()
+USDT = "USDT"
 
 
 class IncomeKind(StrEnum):
@@ -33,11 +34,13 @@ class IncomeKind(StrEnum):
     COMMISSION = "COMMISSION"
     FUNDING_FEE = "FUNDING_FEE"
     INSURANCE_CLEAR = "INSURANCE_CLEAR"  # liquidation fee, or what the insurance fund covered
+    DELIVERED_SETTELMENT = "DELIVERED_SETTELMENT"  # profit of a settled position; so spelled there
+    AUTO_EXCHANGE = "AUTO_EXCHANGE"  # one asset pays for the debt in another: multi-assets mode
 
 
 @dataclass(frozen=True, slots=True)
 class Income:
-    """A change of the wallet, USDT; `trade_id` 0 where no trade caused it."""
+    """A change of the wallet of `asset`; `trade_id` 0 where no trade caused it."""
 
     id: int
     kind: IncomeKind
@@ -45,12 +48,15 @@ class Income:
     symbol: str
     time: int
     trade_id: int = 0
+    asset: str = USDT
 
 
 @dataclass(slots=True, eq=False)
 class Position:
     """:param amount: base asset, negative for a short
-    :param isolated_wallet: margin set aside for it, USDT; 0 with cross margin
+    :param isolated_wallet: margin set aside for it, quote asset; 0 with cross margin
+    :param cost: what it has cost since it was last flat, quote asset: bought less sold, at the
+        prices paid, plus commissions
     """
 
     side: PositionSide
@@ -58,6 +64,16 @@ class Position:
     entry: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated: int = 0
+    cost: Decimal = ZERO
+
+    @property
+    def break_even(self) -> Decimal:
+        """The price at which closing all of it pays back what it has cost; 0 when flat.
+
+        As on the exchange: commissions and profits of parts closed before count, funding and the
+        commission of the exit do not. It is negative where those profits exceed the rest's value.
+        """
+        return self.cost / self.amount if self.amount else ZERO
 
     def unrealized(self, mark: Decimal) -> Decimal:
         return (mark - self.entry) * self.amount
@@ -65,11 +81,15 @@ class Position:
 
 @dataclass(slots=True, eq=False)
 class Holding:
-    """What an account has in one symbol: settings, positions, open orders."""
+    """What an account has in one symbol: settings, positions, open orders.
+
+    :param asset: that margin and profit are in
+    """
 
     symbol: str
     leverage: int
     isolated: bool = False
+    asset: str = USDT
     positions: dict[PositionSide, Position] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     algos: dict[int, Algo] = field(default_factory=dict)
@@ -88,13 +108,13 @@ class Holding:
 class Account:
     """A user with one API key.
 
-    :param wallet: USDT, isolated wallets included; changes only by an `Income`
+    :param wallets: by asset, isolated wallets included; each changes only by an `Income`
     :param maker: commission, a fraction of the traded value; `taker` likewise
     """
 
     api_key: str
     secret: str = field(repr=False)
-    wallet: Decimal
+    wallets: dict[str, Decimal]
     opened: int
     restrictions: Restrictions = UNRESTRICTED
     maker: Decimal = Decimal("0.0002")
@@ -114,10 +134,23 @@ class Account:
         self.updated = self.opened
 
     @property
-    def cross_wallet(self) -> Decimal:
+    def wallet(self) -> Decimal:
+        """The wallet of USDT."""
+        return self.wallet_of(USDT)
+
+    def wallet_of(self, asset: str) -> Decimal:
+        return self.wallets.get(asset, ZERO)
+
+    def cross_wallet(self, asset: str) -> Decimal:
         """The wallet without what isolated positions have set aside."""
-        return self.wallet - sum(
-            (p.isolated_wallet for h in self.holdings.values() for p in h.positions.values()), ZERO
+        return self.wallet_of(asset) - sum(
+            (
+                position.isolated_wallet
+                for holding in self.holdings.values()
+                if holding.asset == asset
+                for position in holding.positions.values()
+            ),
+            ZERO,
         )
 
     def authorize(self, *, trading: bool, address: str) -> None:

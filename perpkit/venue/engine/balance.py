@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from perpkit.venue.engine.account import Account, Holding
@@ -14,7 +14,7 @@ from perpkit.venue.engine.state import State
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Of one holding, USDT: unrealised PnL, initial margin (positions, orders), maintenance."""
+    """Of one holding: unrealised PnL, initial margin (positions, orders), maintenance."""
 
     unrealized: Decimal
     position: Decimal
@@ -24,8 +24,11 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's USDT. Names as in the exchange's account information; `cross_*` leave out
-    isolated positions."""
+    """An account's balance in one asset. Names as in the exchange's account information; `cross_*`
+    leave out isolated positions.
+
+    :param pool: all assets together, one for one, in multi-assets mode; None otherwise
+    """
 
     wallet: Decimal
     cross_wallet: Decimal
@@ -37,6 +40,12 @@ class Balance:
     maintenance: Decimal
     cross_maintenance: Decimal
     update_time: int
+    pool: Balance | None = None
+
+    @property
+    def shared(self) -> Balance:
+        """What stands behind cross positions in this asset."""
+        return self.pool or self
 
     @property
     def margin_balance(self) -> Decimal:
@@ -53,13 +62,19 @@ class Balance:
     @property
     def available(self) -> Decimal:
         """For new orders; never negative."""
+        return max(ZERO, -self.shared.shortfall)
+
+    @property
+    def shortfall(self) -> Decimal:
+        """What initial margins bind beyond the margin balance; negative where some is free."""
         bound = self.cross_position_initial_margin + self.open_order_initial_margin
-        return max(ZERO, self.cross_margin_balance - bound)
+        return bound - self.cross_margin_balance
 
     @property
     def max_withdraw(self) -> Decimal:
         """Unrealised profit cannot be withdrawn, unrealised loss is kept back."""
-        return max(ZERO, min(self.available, self.available - self.cross_unrealized))
+        free = min(self.available, self.available - self.shared.cross_unrealized)
+        return max(ZERO, min(free, self.cross_wallet) if self.pool else free)
 
 
 def order_notionals(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
@@ -109,10 +124,20 @@ def order_margin(
     return (max(abs(signed + bids), abs(signed - asks), abs(signed)) - abs(signed)) / leverage
 
 
-def balance_of(state: State, account: Account) -> Balance:
+def balance_of(state: State, account: Account, asset: str) -> Balance:
+    own = _balance(state, account, {asset})
+    if not account.multi_assets:
+        return own
+    assets = {asset, *account.wallets, *(h.asset for h in account.holdings.values())}
+    return replace(own, pool=_balance(state, account, assets))
+
+
+def _balance(state: State, account: Account, assets: set[str]) -> Balance:
     unrealized = cross_unrealized = position = cross_position = ZERO
     order = maintenance = cross_maintenance = isolated = ZERO
     for holding in account.holdings.values():
+        if holding.asset not in assets:
+            continue
         margin = margin_of(state, holding)
         unrealized += margin.unrealized
         position += margin.position
@@ -124,9 +149,10 @@ def balance_of(state: State, account: Account) -> Balance:
             cross_unrealized += margin.unrealized
             cross_position += margin.position
             cross_maintenance += margin.maintenance
+    wallet = sum((account.wallet_of(asset) for asset in assets), ZERO)
     return Balance(
-        account.wallet,
-        account.wallet - isolated,
+        wallet,
+        wallet - isolated,
         unrealized,
         cross_unrealized,
         position,

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from perpkit.venue.engine import (
+    deleveraging,
     funding,
     ledger,
     liquidation,
     matching,
     settings,
+    settlement,
+    terms,
     triggers,
     waiting,
 )
-from perpkit.venue.engine.account import UNRESTRICTED, Account, Income, IncomeKind, Restrictions
+from perpkit.venue.engine.account import (
+    UNRESTRICTED,
+    USDT,
+    Account,
+    Income,
+    IncomeKind,
+    Restrictions,
+)
 from perpkit.venue.engine.balance import Balance, balance_of
 from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.insurance import START, InsuranceFund
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
@@ -25,6 +36,7 @@ from perpkit.venue.engine.orders import (
     NewOrder,
     Order,
     OrderStatus,
+    PositionSide,
     WorkingType,
 )
 from perpkit.venue.engine.quote import Depth, Quote
@@ -40,9 +52,21 @@ class Engine:
     raises `VenueError` and changes nothing.
     """
 
-    def __init__(self, contracts: Iterable[Contract], first_id: int = 1) -> None:
-        """:param first_id: of orders; a new one at every start keeps ids unique across restarts"""
-        self._state = State({contract.symbol: contract for contract in contracts}, first_id)
+    def __init__(
+        self,
+        contracts: Iterable[Contract],
+        first_id: int = 1,
+        *,
+        insurance: Decimal | Mapping[str, Decimal] = START,
+    ) -> None:
+        """:param first_id: of orders; a new one at every start keeps ids unique across restarts
+        :param insurance: what the insurance fund begins with, of each asset
+        """
+        self._state = State(
+            {contract.symbol: contract for contract in contracts},
+            first_id,
+            InsuranceFund(insurance),
+        )
 
     # Accounts
 
@@ -50,17 +74,20 @@ class Engine:
         self,
         api_key: str,
         secret: str,
-        wallet: Decimal,
+        wallet: Decimal | Mapping[str, Decimal],
         now: int,
         *,
         restrictions: Restrictions = UNRESTRICTED,
         maker: Decimal = Decimal("0.0002"),
         taker: Decimal = Decimal("0.0005"),
     ) -> Account:
-        """:raises ValueError: when the key is taken"""
+        """:param wallet: by asset, or of USDT
+        :raises ValueError: when the key is taken
+        """
         if api_key in self._state.accounts:
             raise ValueError(f"api_key must be new, got {api_key!r} again")
-        account = Account(api_key, secret, wallet, now, restrictions, maker, taker)
+        wallets = dict(wallet) if isinstance(wallet, Mapping) else {USDT: wallet}
+        account = Account(api_key, secret, wallets, now, restrictions, maker, taker)
         self._state.accounts[api_key] = account
         return account
 
@@ -115,6 +142,7 @@ class Engine:
             state.quotes[symbol] = Quote(last, mark, depth)
         else:
             quote.update(last, mark, depth)
+        terms.expire_due(state, symbol, now)
         triggers.trigger_reached(state, symbol, now)
         matching.match_resting(state, symbol, now, traded, resting_limit)
         liquidation.liquidate(state, symbol, now)
@@ -153,6 +181,43 @@ class Engine:
         funding.settle(self._state, symbol, rate, mark, now)
         if symbol in self._state.quotes:
             liquidation.liquidate(self._state, symbol, now)
+
+    def next_time(self, symbol: str, after: int) -> int | None:
+        """The first moment after `after`, ms, at which time alone changes something."""
+        return terms.next_expiry(self._state, symbol, after)
+
+    def on_time(self, symbol: str, now: int) -> None:
+        """Do what is due by the clock, such as expiries. Twice is as good as once."""
+        terms.expire_due(self._state, symbol, now)
+
+    def settle(self, symbol: str, price: Decimal, now: int) -> None:
+        """Delist or deliver: nothing of the symbol is left, and its status is CLOSE."""
+        settlement.settle(self._state, symbol, price, now)
+
+    def insurance_balance(self, asset: str = USDT) -> Decimal:
+        return self._state.fund.balance(asset)
+
+    def adl_quantile(self, account: Account, symbol: str) -> dict[PositionSide, int]:
+        """0 to 4 of each position held; the higher, the sooner it is deleveraged."""
+        self._state.contract(symbol)
+        return deleveraging.quantiles(self._state, account, symbol)
+
+    def force_adl(
+        self,
+        account: Account,
+        symbol: str,
+        now: int,
+        *,
+        share: Decimal = Decimal(1),
+        price: Decimal | None = None,
+    ) -> list[Order]:
+        """Deleverage what the account has in this symbol, for somebody who is not on this venue.
+
+        :param share: of each position in profit, in (0, 1], on the quantity grid
+        :param price: at which the other went bankrupt; None for the mark price
+        :returns: the orders that did it; none where no position is in profit at that price
+        """
+        return deleveraging.force(self._state, account, symbol, now, share, price)
 
     def force_liquidation(self, account: Account, symbol: str, now: int) -> None:
         """Close what the account has in this symbol as if its margin were gone."""
@@ -274,12 +339,12 @@ class Engine:
         settings.set_position_mode(account, hedge=hedge)
 
     def set_multi_assets(self, account: Account, *, multi_assets: bool) -> None:
-        settings.set_multi_assets(account, multi_assets=multi_assets)
+        settings.set_multi_assets(self._state, account, multi_assets=multi_assets)
 
     # What an account has and had
 
-    def balance(self, account: Account) -> Balance:
-        return balance_of(self._state, account)
+    def balance(self, account: Account, asset: str = USDT) -> Balance:
+        return balance_of(self._state, account, asset)
 
     def positions(self, account: Account, symbol: str | None = None) -> list[PositionView]:
         """Of one symbol, flat ones included; of all, those with a position or an order."""

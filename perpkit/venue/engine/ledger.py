@@ -25,10 +25,35 @@ def record(
     now: int,
     trade_id: int = 0,
 ) -> None:
-    """Add `amount` (eight decimals) to the wallet, and write down why."""
-    account.wallet += amount
+    """Add `amount` (eight decimals) to the wallet of the symbol's asset, and write down why."""
+    asset = state.contracts[symbol].asset
+    if kind is IncomeKind.INSURANCE_CLEAR:
+        state.fund.receive(asset, -amount)
+    _move(state, account, kind, asset, amount, symbol, now, trade_id)
+
+
+def exchange(
+    state: State, account: Account, source: str, target: str, amount: Decimal, now: int
+) -> None:
+    """Pay a debt in one asset with another, one for one."""
+    for asset, change in ((source, -amount), (target, amount)):
+        _move(state, account, IncomeKind.AUTO_EXCHANGE, asset, change, "", now, 0)
+
+
+def _move(
+    state: State,
+    account: Account,
+    kind: IncomeKind,
+    asset: str,
+    amount: Decimal,
+    symbol: str,
+    now: int,
+    trade_id: int,
+) -> None:
+    account.wallets[asset] = account.wallet_of(asset) + amount
     account.updated = now
-    account.incomes.append(Income(next(state.income_ids), kind, amount, symbol, now, trade_id))
+    number = next(state.income_ids)
+    account.incomes.append(Income(number, kind, amount, symbol, now, trade_id, asset))
 
 
 def charge(
@@ -44,7 +69,7 @@ def charge(
     """Commission and funding: from the free wallet first, then from the margin of the position."""
     record(state, account, kind, amount, holding.symbol, now, trade_id)
     if holding.isolated and amount < 0:
-        short = min(-account.cross_wallet, -amount, position.isolated_wallet)
+        short = min(-account.cross_wallet(holding.asset), -amount, position.isolated_wallet)
         position.isolated_wallet -= max(short, ZERO)
 
 
@@ -58,10 +83,12 @@ def fill(
     *,
     maker: bool,
     commission_rate: Decimal | None = None,
+    kind: IncomeKind = IncomeKind.REALIZED_PNL,
 ) -> None:
     """One trade of `order`: position, margin, incomes, history.
 
     :param commission_rate: None for the account's own
+    :param kind: as what the profit of the closed part is booked
     """
     holding = account.holdings[order.symbol]
     position = holding.position(order.position_side)
@@ -73,7 +100,7 @@ def fill(
         closed = min(quantity, abs(position.amount)) * order.side.sign
     pnl = money((position.entry - price) * closed)
     if closed:
-        _close(state, account, holding, position, closed, pnl, now, trade_id)
+        _close(state, account, holding, position, closed, pnl, now, trade_id, kind)
     if amount != closed:
         _open(holding, position, amount - closed, price)
     position.updated = now
@@ -83,6 +110,7 @@ def fill(
     commission = money(price * quantity * commission_rate)
     if commission:
         charge(state, account, holding, position, IncomeKind.COMMISSION, -commission, now, trade_id)
+    _add_cost(position, amount, price, commission)
 
     account.fills.append(
         Fill(
@@ -97,6 +125,7 @@ def fill(
             commission,
             maker,
             now,
+            holding.asset,
         )
     )
     order.executed += quantity
@@ -127,21 +156,33 @@ def _close(
     pnl: Decimal,
     now: int,
     trade_id: int,
+    kind: IncomeKind,
 ) -> None:
     """Release the closed share of the margin; a loss beyond it eats into the rest, and a loss
     beyond all of it is borne by the insurance fund."""
-    record(state, account, IncomeKind.REALIZED_PNL, pnl, holding.symbol, now, trade_id)
+    record(state, account, kind, pnl, holding.symbol, now, trade_id)
     if holding.isolated:
         released = money(position.isolated_wallet * -closed / position.amount)
         position.isolated_wallet += min(released + pnl, ZERO) - released
         if position.isolated_wallet < 0:
             cover = -position.isolated_wallet
             position.isolated_wallet = ZERO
-            kind = IncomeKind.INSURANCE_CLEAR
-            record(state, account, kind, cover, holding.symbol, now, trade_id)
+            insured = IncomeKind.INSURANCE_CLEAR
+            record(state, account, insured, cover, holding.symbol, now, trade_id)
     position.amount += closed
     if not position.amount:
         position.entry = ZERO
+
+
+def _add_cost(position: Position, amount: Decimal, price: Decimal, commission: Decimal) -> None:
+    """What the trade of a signed `amount` adds to the cost of the position that it has led to."""
+    if not position.amount:
+        position.cost = ZERO
+    elif position.amount * amount > 0 and abs(position.amount) <= abs(amount):
+        opened = position.amount / amount  # the rest of a larger trade has closed what was before
+        position.cost = position.amount * price + commission * opened
+    else:
+        position.cost += amount * price + commission
 
 
 def end_order(holding: Holding, order: Order, status: OrderStatus, now: int) -> None:

@@ -1,30 +1,25 @@
 """Forced closing of positions whose margin no longer covers maintenance.
 
-The exchange sends an IOC limit order at the bankruptcy price; what the book does not take there,
-the insurance fund takes over at that price. So a position never loses more than the margin behind
-it. A fee on the liquidated value goes to the insurance fund as far as margin is left; no commission
-is charged. The whole position is closed at once: the exchange's steps from bracket to bracket for
-large positions are not modelled.
+Open orders expire first. A position above its lowest leverage bracket is reduced to the bracket
+below, again and again, until its margin covers maintenance; one in its lowest bracket is closed.
+Each step is an IOC limit order at the bankruptcy price. Where the book does not take all of it, the
+whole position goes: what the book leaves, the insurance fund takes over at the bankruptcy price,
+and unloads at mark. When the fund cannot bear that loss, users on the other side are deleveraged
+(see `deleveraging`). So a position never loses more than the margin behind it. A fee on the value
+that is liquidated goes to the insurance fund as far as margin is left; no commission is charged.
 """
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from perpkit.venue.engine import ledger, matching
+from perpkit.venue.engine import deleveraging, ledger, matching
 from perpkit.venue.engine.account import Account, Holding, IncomeKind, Position
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.margin import bankruptcy_price
-from perpkit.venue.engine.orders import (
-    AlgoStatus,
-    Order,
-    OrderStatus,
-    OrderType,
-    PositionSide,
-    Side,
-    TimeInForce,
-)
+from perpkit.venue.engine.orders import Order, OrderStatus
 from perpkit.venue.engine.state import State
 
 
@@ -38,55 +33,81 @@ def liquidate(state: State, symbol: str, now: int) -> None:
             if holding.isolated:
                 _liquidate_isolated(state, account, holding, now)
             else:
-                _liquidate_cross(state, account, now)
+                _liquidate_cross(state, account, holding.asset, now)
         cover_debt(state, account, symbol, now)
+
+
+def gone(state: State, account: Account, holding: Holding, position: Position) -> bool:
+    """Whether the margin behind a position no longer covers maintenance at the mark price."""
+    if not holding.isolated:
+        balance = balance_of(state, account, holding.asset).shared
+        return balance.cross_margin_balance <= balance.cross_maintenance
+    mark, brackets = state.quotes[holding.symbol].mark, state.contracts[holding.symbol].brackets
+    left = position.isolated_wallet + position.unrealized(mark)
+    return left <= brackets.maintenance(abs(position.amount) * mark)
 
 
 def force(state: State, account: Account, holding: Holding, now: int) -> None:
     """Liquidate every position of a holding, whatever its margin."""
     for position in list(holding.held()):
-        _expire_all(holding, now)
-        if holding.isolated:
-            margin = position.isolated_wallet
-        else:
-            mark = state.quotes[holding.symbol].mark
-            total = balance_of(state, account).cross_margin_balance
-            margin = total - position.unrealized(mark)
-        price = bankruptcy_price(position.amount, position.entry, margin)
-        _close_out(state, account, holding, position, price, now)
+        expire_all(holding, now)
+        _close_out(state, account, holding, position, abs(position.amount), now)
     cover_debt(state, account, holding.symbol, now)
 
 
 def cover_debt(state: State, account: Account, symbol: str, now: int) -> None:
-    """The insurance fund pays what an account without cross positions still owes."""
-    owed = -account.cross_wallet
-    if owed > 0 and not _cross_positions(account):
+    """What an account without cross positions still owes is paid: in multi-assets mode from its
+    other assets, and then by the insurance fund."""
+    asset = state.contracts[symbol].asset
+    if cross_positions(account, asset):
+        return
+    if account.multi_assets:
+        _pool_debts(state, account, asset, now)
+    owed = -account.cross_wallet(asset)
+    if owed > 0:
         ledger.record(state, account, IncomeKind.INSURANCE_CLEAR, owed, symbol, now)
 
 
-def _cross_positions(account: Account) -> list[tuple[Holding, Position]]:
-    return [(h, p) for h in account.holdings.values() if not h.isolated for p in h.held()]
+def _pool_debts(state: State, account: Account, asset: str, now: int) -> None:
+    """All debts are moved to `asset`, and paid there with what the other assets hold."""
+    others = [other for other in account.wallets if other != asset]
+    for other in others:
+        if (held := account.cross_wallet(other)) < 0:
+            ledger.exchange(state, account, asset, other, -held, now)
+    for other in others:
+        amount = min(account.cross_wallet(other), -account.cross_wallet(asset))
+        if amount > 0:
+            ledger.exchange(state, account, other, asset, amount, now)
+
+
+def cross_positions(account: Account, asset: str) -> list[tuple[Holding, Position]]:
+    """Those that share their margin with positions in `asset`."""
+    return [
+        (holding, position)
+        for holding in account.holdings.values()
+        if not holding.isolated and (account.multi_assets or holding.asset == asset)
+        for position in holding.held()
+    ]
 
 
 def _liquidate_isolated(state: State, account: Account, holding: Holding, now: int) -> None:
-    mark, brackets = state.quotes[holding.symbol].mark, state.contracts[holding.symbol].brackets
     for position in list(holding.held()):
-        balance = position.isolated_wallet + position.unrealized(mark)
-        if balance <= brackets.maintenance(abs(position.amount) * mark):
-            _expire_all(holding, now)
-            price = bankruptcy_price(position.amount, position.entry, position.isolated_wallet)
-            _close_out(state, account, holding, position, price, now)
+        filled = True
+        while position.amount and gone(state, account, holding, position):
+            expire_all(holding, now)
+            quantity = _step(state, holding, position) if filled else abs(position.amount)
+            filled = _close_out(state, account, holding, position, quantity, now)
 
 
-def _liquidate_cross(state: State, account: Account, now: int) -> None:
+def _liquidate_cross(state: State, account: Account, asset: str, now: int) -> None:
     """One position after another, that with the greatest maintenance margin first, until enough."""
-    while held := _cross_positions(account):
-        balance = balance_of(state, account)
-        if balance.cross_margin_balance > balance.cross_maintenance:
+    unfilled: set[Position] = set()
+    while held := cross_positions(account, asset):
+        if not gone(state, account, *held[0]):
             return
         for holding in account.holdings.values():
-            if not holding.isolated:
-                _expire_all(holding, now)
+            if not holding.isolated and (account.multi_assets or holding.asset == asset):
+                expire_all(holding, now)
 
         def maintenance(pair: tuple[Holding, Position]) -> Decimal:
             held_in, position = pair
@@ -94,17 +115,30 @@ def _liquidate_cross(state: State, account: Account, now: int) -> None:
             return contract.brackets.maintenance(abs(position.amount) * quote.mark)
 
         holding, position = max(held, key=maintenance)
-        mark = state.quotes[holding.symbol].mark
-        others = balance.cross_margin_balance - position.unrealized(mark)
-        price = bankruptcy_price(position.amount, position.entry, others)
-        _close_out(state, account, holding, position, price, now)
+        whole = position in unfilled
+        quantity = abs(position.amount) if whole else _step(state, holding, position)
+        if not _close_out(state, account, holding, position, quantity, now):
+            unfilled.add(position)
 
 
-def _expire_all(holding: Holding, now: int) -> None:
-    for order in list(holding.orders.values()):
-        ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
-    for algo in list(holding.algos.values()):
-        ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, now)
+def _step(state: State, holding: Holding, position: Position) -> Decimal:
+    """How much to close next: down to the bracket below, or all of the lowest bracket."""
+    contract, mark = state.contracts[holding.symbol], state.quotes[holding.symbol].mark
+    size = abs(position.amount)
+    floor = contract.brackets.at(size * mark).floor
+    left = contract.quantity(floor / mark)
+    if left * mark >= floor:
+        left -= contract.step
+    return size - max(left, ZERO)
+
+
+def _bankruptcy(state: State, account: Account, holding: Holding, position: Position) -> Decimal:
+    if holding.isolated:
+        margin = position.isolated_wallet
+    else:
+        total = balance_of(state, account, holding.asset).shared.cross_margin_balance
+        margin = total - position.unrealized(state.quotes[holding.symbol].mark)
+    return bankruptcy_price(position.amount, position.entry, margin)
 
 
 def _close_out(
@@ -112,39 +146,45 @@ def _close_out(
     account: Account,
     holding: Holding,
     position: Position,
-    bankruptcy: Decimal,
+    quantity: Decimal,
     now: int,
-) -> None:
+) -> bool:
+    """:returns: whether the book has taken it, or nothing of the position is left"""
     contract, quote = state.contracts[holding.symbol], state.quotes[holding.symbol]
-    long = position.amount > 0
+    bankruptcy = _bankruptcy(state, account, holding, position)
     # To the side on which the loss stays within the margin.
-    limit = max(contract.price(bankruptcy, ROUND_CEILING if long else ROUND_FLOOR), contract.tick)
-    number = next(state.order_ids)
-    order = Order(
-        id=number,
-        client_id=f"autoclose-{number}",
-        symbol=holding.symbol,
-        side=Side.SELL if long else Side.BUY,
-        position_side=position.side,
-        type=OrderType.LIMIT,
-        time_in_force=TimeInForce.IOC,
-        quantity=abs(position.amount),
-        price=limit,
-        reduce_only=position.side is PositionSide.BOTH,
-        closing=True,
-        created=now,
-        updated=now,
+    rounding = ROUND_CEILING if position.amount > 0 else ROUND_FLOOR
+    limit = max(contract.price(bankruptcy, rounding), contract.tick)
+    order = closing_order(
+        state, account, holding, position, quantity, now, client_id="autoclose-{}", limit=limit
     )
-    matching.enter(account, holding, order)
-    before = account.cross_wallet
-    trades = quote.sweep(order.side, order.quantity, limit)
+    before = account.cross_wallet(holding.asset)
+    trades = quote.sweep(order.side, quantity, limit)
     matching.execute(state, account, quote, order, trades, now, commission_rate=ZERO)
-    if order.remaining:
-        rest = order.remaining
-        ledger.fill(state, account, order, limit, rest, now, maker=False, commission_rate=ZERO)
+    if order.is_open and quantity == abs(position.amount) + order.executed:
+        _take_over(state, account, holding, order, now)
     # Isolated: the margin that came back. Cross: all that is left.
-    left = account.cross_wallet - before if holding.isolated else account.cross_wallet
+    left = account.cross_wallet(holding.asset) - before
+    if not holding.isolated:
+        shared = balance_of(state, account, holding.asset).shared
+        left = min(shared.cross_wallet, shared.cross_margin_balance)
     fee = money(min(order.quote * contract.liquidation_fee, max(left, ZERO)))
     if fee:
         kind = IncomeKind.INSURANCE_CLEAR
         ledger.record(state, account, kind, -fee, holding.symbol, now)
+    if order.is_open:
+        ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
+    return order.status is OrderStatus.FILLED
+
+
+def _take_over(state: State, account: Account, holding: Holding, order: Order, now: int) -> None:
+    """What the book has left of an order goes to the insurance fund, or to others by ADL."""
+    rest, price = order.remaining, order.price
+    mark = state.quotes[holding.symbol].mark
+    amount = -order.side.sign * rest
+    result = money((mark - price) * amount)
+    ledger.fill(state, account, order, price, rest, now, maker=False, commission_rate=ZERO)
+    if state.fund.bears(holding.asset, result):
+        state.fund.receive(holding.asset, result)
+    else:
+        deleveraging.deleverage(state, holding.symbol, amount, price, now)

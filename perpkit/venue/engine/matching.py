@@ -38,7 +38,7 @@ def place(
     :param algo: the conditional order that has triggered
     :raises VenueError: nothing has happened then
     """
-    accepted = accept(state, account, new, triggered=algo is not None)
+    accepted = accept(state, account, new, now, triggered=algo is not None)
     trades = accepted.quote.sweep(accepted.side, accepted.quantity, _reach(accepted))
     traded = sum((quantity for _, quantity in trades), ZERO)
     if accepted.time_in_force is TimeInForce.FOK and traded < accepted.quantity:
@@ -49,10 +49,7 @@ def place(
     order = _register(state, account, accepted, new, now, algo)
     execute(state, account, accepted.quote, order, trades, now)
     if order.is_open:
-        if order.type is OrderType.LIMIT and order.time_in_force in (
-            TimeInForce.GTC,
-            TimeInForce.GTX,
-        ):
+        if order.type is OrderType.LIMIT and order.time_in_force.rests:
             order.ahead = accepted.quote.depth.resting(order.side, order.price)
         else:
             ledger.end_order(accepted.holding, order, OrderStatus.EXPIRED, now)
@@ -85,6 +82,8 @@ def _register(
         created=now,
         updated=now,
         algo=algo,
+        price_match=accepted.price_match,
+        good_till=accepted.good_till,
     )
     enter(account, accepted.holding, order)
     return order

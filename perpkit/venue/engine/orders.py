@@ -53,6 +53,34 @@ class TimeInForce(StrEnum):
     IOC = "IOC"  # what does not trade at once expires
     FOK = "FOK"  # trades in full at once or is refused
     GTX = "GTX"  # rests, or is refused: post only
+    GTD = "GTD"  # rests until a moment
+
+    @property
+    def rests(self) -> bool:
+        return self in (TimeInForce.GTC, TimeInForce.GTX, TimeInForce.GTD)
+
+
+class PriceMatch(StrEnum):
+    """A limit taken from the book: the other side's n-th price, or that of the own side."""
+
+    NONE = "NONE"
+    OPPONENT = "OPPONENT"
+    OPPONENT_5 = "OPPONENT_5"
+    OPPONENT_10 = "OPPONENT_10"
+    OPPONENT_20 = "OPPONENT_20"
+    QUEUE = "QUEUE"
+    QUEUE_5 = "QUEUE_5"
+    QUEUE_10 = "QUEUE_10"
+    QUEUE_20 = "QUEUE_20"
+
+    @property
+    def opponent(self) -> bool:
+        return self.value.startswith("OPPONENT")
+
+    @property
+    def level(self) -> int:
+        """Counted from 1, the best."""
+        return int(self.value.partition("_")[2] or 1)
 
 
 class WorkingType(StrEnum):
@@ -80,7 +108,11 @@ class AlgoStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A request as the user sent it; the engine judges the words."""
+    """A request as the user sent it; the engine judges the words.
+
+    :param price_match: in place of a price: see `PriceMatch`
+    :param good_till: of a GTD order, ms
+    """
 
     symbol: str
     side: str
@@ -91,6 +123,8 @@ class NewOrder:
     reduce_only: bool = False
     position_side: str = "BOTH"
     client_id: str | None = None
+    price_match: str = "NONE"
+    good_till: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +132,9 @@ class NewAlgo:
     """A conditional order as the user sent it.
 
     :param callback_rate: of a trailing stop, percent, 0.1 to 10
+    :param price_match: of the order that it becomes, in place of a price
+    :param good_till: of a GTD order, ms
+    :param price_protect: it does not trigger while mark and last are too far apart
     """
 
     symbol: str
@@ -114,14 +151,18 @@ class NewAlgo:
     callback_rate: Decimal | None = None
     position_side: str = "BOTH"
     client_id: str | None = None
+    price_match: str = "NONE"
+    good_till: int | None = None
+    price_protect: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Order:
     """:param closing: can only make a position smaller: reduceOnly, or closing in hedge mode
     :param quantity: as accepted; a reduce-only order is cut to the position
-    :param quote: USDT traded so far
+    :param quote: value traded so far, quote asset
     :param ahead: quantity that stood in the queue before a resting order
+    :param good_till: when it expires, ms; 0 for never
     """
 
     id: int
@@ -142,6 +183,8 @@ class Order:
     executed: Decimal = ZERO
     quote: Decimal = ZERO
     ahead: Decimal = ZERO
+    price_match: PriceMatch = PriceMatch.NONE
+    good_till: int = 0
 
     @property
     def remaining(self) -> Decimal:
@@ -162,6 +205,7 @@ class Algo:
     """:param order: what it became when it triggered
     :param extreme: best price since activation of a trailing stop, None before
     :param refusal: why the matching engine refused its order
+    :param good_till: when it expires, ms; 0 for never
     """
 
     id: int
@@ -186,6 +230,9 @@ class Algo:
     order: Order | None = None
     extreme: Decimal | None = None
     refusal: VenueError | None = None
+    price_match: PriceMatch = PriceMatch.NONE
+    good_till: int = 0
+    price_protect: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -194,7 +241,7 @@ class Algo:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One trade of one order; money in USDT."""
+    """One trade of one order; money in `asset`."""
 
     id: int
     order_id: int
@@ -207,6 +254,7 @@ class Fill:
     commission: Decimal
     maker: bool
     time: int
+    asset: str = "USDT"
 
     @property
     def quote(self) -> Decimal:

@@ -86,6 +86,15 @@ class Refusal(Enum):
         -4168,
         "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
     )
+    MULTI_WITHOUT_MARGIN = (
+        -4169,
+        "Unable to adjust Multi-Assets Mode with insufficient margin balance in USDⓈ-M Futures.",
+    )
+    MULTI_WITH_DEBT = (
+        -4172,
+        "Unable to adjust Multi-Assets Mode with a negative wallet balance "
+        "in USDⓈ-M Futures account.",
+    )
     SAME_MULTI_ASSETS = (
         -4171,
         "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
@@ -100,6 +109,15 @@ class Refusal(Enum):
         "Due to the order could not be executed as maker, the Post Only order will be rejected. "
         "The order will not be recorded in the order history.",
     )
+
+    BAD_PRICE_MATCH = -5037, "Invalid price match"
+    PRICE_MATCH_TYPE = -5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT"
+    GOOD_TILL = (
+        -5040,
+        "The goodTillDate timestamp must be greater than the current time plus 600 seconds "
+        "and smaller than 253402300799000",
+    )
+    NO_PRICE_MATCH = -5041, "No depth matches this BBO order"
 
     @property
     def code(self) -> int:

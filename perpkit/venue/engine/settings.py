@@ -26,7 +26,7 @@ def set_leverage(state: State, account: Account, symbol: str, leverage: int) -> 
 
     previous = holding.leverage
     holding.leverage = leverage
-    if leverage < previous and _overdrawn(state, account):
+    if leverage < previous and balance_of(state, account, holding.asset).shared.shortfall > 0:
         holding.leverage = previous
         raise Refusal.LOW_LEVERAGE.error()
     if leverage > previous and holding.isolated:
@@ -42,12 +42,6 @@ def _exposures(state: State, holding: Holding) -> tuple[Decimal, Decimal]:
         longs += max(notional, ZERO)
         shorts -= min(notional, ZERO)
     return longs, shorts
-
-
-def _overdrawn(state: State, account: Account) -> bool:
-    balance = balance_of(state, account)
-    bound = balance.cross_position_initial_margin + balance.open_order_initial_margin
-    return balance.cross_margin_balance < bound
 
 
 def _release(holding: Holding, previous: int) -> None:
@@ -82,9 +76,16 @@ def set_position_mode(account: Account, *, hedge: bool) -> None:
     account.hedge = hedge
 
 
-def set_multi_assets(account: Account, *, multi_assets: bool) -> None:
+def set_multi_assets(state: State, account: Account, *, multi_assets: bool) -> None:
     if account.multi_assets is multi_assets:
         raise Refusal.SAME_MULTI_ASSETS.error()
     if multi_assets and any(h.isolated for h in account.holdings.values()):
         raise Refusal.MULTI_WITH_ISOLATED.error()
+    if any(wallet < 0 for wallet in account.wallets.values()):
+        raise Refusal.MULTI_WITH_DEBT.error()
+    if not multi_assets and any(
+        balance_of(state, account, asset).shortfall > 0
+        for asset in {holding.asset for holding in account.holdings.values()}
+    ):
+        raise Refusal.MULTI_WITHOUT_MARGIN.error()
     account.multi_assets = multi_assets

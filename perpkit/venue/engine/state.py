@@ -8,6 +8,7 @@ from itertools import count
 
 from perpkit.venue.engine.account import Account, Holding
 from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.insurance import InsuranceFund
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.errors import invalid_symbol
@@ -29,6 +30,7 @@ class State:
 
     contracts: dict[str, Contract]
     first_id: int = 1
+    fund: InsuranceFund = field(default_factory=InsuranceFund)
     quotes: dict[str, Quote] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     status: dict[str, SymbolStatus] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class State:
     def holding(self, account: Account, symbol: str) -> Holding:
         holding = account.holdings.get(symbol)
         if holding is None:
-            leverage = min(DEFAULT_LEVERAGE, self.contract(symbol).brackets.max_leverage)
-            holding = account.holdings[symbol] = Holding(symbol, leverage)
+            contract = self.contract(symbol)
+            leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
+            holding = account.holdings[symbol] = Holding(symbol, leverage, asset=contract.asset)
         return holding

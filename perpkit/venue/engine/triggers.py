@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine import filters, ledger, matching
-from perpkit.venue.engine.acceptance import closes, required, side_of_position, word
+from perpkit.venue.engine.acceptance import closes, side_of_position
 from perpkit.venue.engine.account import Account, Holding
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.orders import (
@@ -19,6 +19,7 @@ from perpkit.venue.engine.orders import (
     NewOrder,
     OrderType,
     PositionSide,
+    PriceMatch,
     Side,
     TimeInForce,
     WorkingType,
@@ -26,6 +27,7 @@ from perpkit.venue.engine.orders import (
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import State
+from perpkit.venue.engine.terms import good_till, price_match, required, word
 from perpkit.venue.errors import VenueError
 
 STOPS = (OrderType.STOP, OrderType.STOP_MARKET)
@@ -41,6 +43,8 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
         raise Refusal.INVALID_TYPE.error()
     working = word(WorkingType, new.working_type, Refusal.BAD_WORKING_TYPE)
     time_in_force = word(TimeInForce, new.time_in_force, Refusal.INVALID_TIME_IN_FORCE)
+    expiry = good_till(time_in_force, new.good_till, now)
+    match = price_match(kind, new)
     position_side = side_of_position(account, new.position_side, new.reduce_only)
     if new.client_id is not None:
         filters.check_client_id(new.client_id)
@@ -54,7 +58,7 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
         raise Refusal.MAX_ALGO_ORDERS.error()
     quantity = _check_size(contract, holding, new, side, position_side, kind)
     price = ZERO
-    if kind.limits:
+    if kind.limits and match is PriceMatch.NONE:
         price = required(new.price, "price")
         filters.check_price(contract, price)
     if kind is OrderType.TRAILING_STOP_MARKET:
@@ -84,6 +88,9 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
         close_position=new.close_position,
         created=now,
         updated=now,
+        price_match=match,
+        good_till=expiry,
+        price_protect=new.price_protect,
     )
     if kind is OrderType.TRAILING_STOP_MARKET and new.activate_price is None:
         algo.extreme = _watched(quote, working)
@@ -111,7 +118,7 @@ def trigger_reached(state: State, symbol: str, now: int) -> None:
             if not algo.is_open:
                 continue
             follow(algo, _watched(quote, algo.working_type))
-            if due(algo, quote):
+            if due(algo, quote) and not _protected(state.contracts[symbol], quote, algo):
                 _forward(state, account, holding, algo, now)
 
 
@@ -189,6 +196,12 @@ def _extreme(algo: Algo, price: Decimal) -> Decimal | None:
     return price if (price - algo.extreme) * sign < 0 else algo.extreme
 
 
+def _protected(contract: Contract, quote: Quote, algo: Algo) -> bool:
+    """Whether its price protection keeps an order from triggering: mark and last too far apart."""
+    apart = abs(quote.mark - quote.last)
+    return algo.price_protect and apart > contract.trigger_protect * quote.mark
+
+
 def _forward(state: State, account: Account, holding: Holding, algo: Algo, now: int) -> None:
     algo.triggered = now
     ledger.end_algo(holding, algo, AlgoStatus.TRIGGERING, now)
@@ -204,11 +217,13 @@ def _forward(state: State, account: Account, holding: Holding, algo: Algo, now: 
         algo.side,
         OrderType.LIMIT if algo.type.limits else OrderType.MARKET,
         quantity,
-        algo.price if algo.type.limits else None,
+        algo.price or None,
         algo.time_in_force if algo.type.limits else None,
         reduce_only=one_way and (algo.reduce_only or algo.close_position),
         position_side=algo.position_side,
         client_id=algo.client_id,
+        price_match=algo.price_match,
+        good_till=algo.good_till if algo.type.limits else None,
     )
     try:
         order = matching.place(state, account, new, now, algo)

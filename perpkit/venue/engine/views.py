@@ -8,6 +8,7 @@ from decimal import Decimal
 from perpkit.venue.engine.account import Account, Holding, Position
 from perpkit.venue.engine.balance import balance_of, margin_of, order_notionals
 from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.deleveraging import quantile
 from perpkit.venue.engine.margin import liquidation_price
 from perpkit.venue.engine.orders import PositionSide
 from perpkit.venue.engine.state import State
@@ -15,13 +16,15 @@ from perpkit.venue.engine.state import State
 
 @dataclass(frozen=True, slots=True)
 class PositionView:
-    """Money in USDT.
+    """Money in `asset`.
 
     :param amount: base asset, negative for a short; `notional` has its sign
     :param liquidation_price: 0 where no price liquidates
     :param isolated_margin: isolated wallet plus unrealised PnL; 0 with cross margin
     :param bid_notional: value of open orders that could still buy; `ask_notional` sell
     :param max_notional: of a position at this leverage
+    :param break_even: see `Position.break_even`
+    :param adl: see `deleveraging`
     """
 
     symbol: str
@@ -43,6 +46,9 @@ class PositionView:
     ask_notional: Decimal
     max_notional: Decimal
     update_time: int
+    asset: str
+    break_even: Decimal
+    adl: int
 
     @property
     def initial_margin(self) -> Decimal:
@@ -83,6 +89,9 @@ def _view(state: State, account: Account, holding: Holding, position: Position) 
         ask_notional=asks,
         max_notional=contract.brackets.cap_at(holding.leverage),
         update_time=position.updated,
+        asset=holding.asset,
+        break_even=position.break_even,
+        adl=quantile(state, account, holding, position),
     )
 
 
@@ -97,7 +106,8 @@ def _liquidation_price(
         balance = position.isolated_wallet
     else:
         legs = [(p.amount, p.entry) for p in holding.held()]
-        own, total = margin_of(state, holding), balance_of(state, account)
+        own = margin_of(state, holding)
+        total = balance_of(state, account, holding.asset).shared
         others = total.cross_unrealized - own.unrealized
         balance = total.cross_wallet + others - (total.cross_maintenance - own.maintenance)
     return liquidation_price(legs, brackets, balance) or ZERO

@@ -20,6 +20,7 @@ from perpkit.venue.engine import triggers
 from perpkit.venue.engine.account import Account, Holding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.brackets import Brackets
+from perpkit.venue.engine.liquidation import cross_positions, gone
 from perpkit.venue.engine.matching import through
 from perpkit.venue.engine.orders import Algo, Order, OrderType, Side, WorkingType
 from perpkit.venue.engine.state import State
@@ -62,13 +63,12 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class CrossMargin:
-    """An account's cross positions: their contracts are liquidated together.
+    """Cross positions of an account that share a margin: they are liquidated together.
 
     :param wallet: cross wallet; `legs`: symbol, signed amount, entry price, brackets
     :param slack: what roundings of mark prices may amount to, in all
     """
 
-    account: str
     wallet: float
     legs: tuple[tuple[str, float, float, Brackets], ...]
     slack: float
@@ -86,29 +86,29 @@ class CrossMargin:
 
 
 def cross_margins(state: State) -> list[CrossMargin]:
-    """Of the accounts that hold something with cross margin."""
+    """Of the accounts that hold something with cross margin, one for each wallet they share."""
     found = []
     for account in state.accounts.values():
-        legs = [
-            (holding.symbol, position)
-            for holding in account.holdings.values()
-            if not holding.isolated
-            for position in holding.held()
-        ]
-        if not legs:
-            continue
-        contracts = state.contracts
-        found.append(
-            CrossMargin(
-                account.api_key,
-                float(account.cross_wallet),
-                tuple(
-                    (symbol, float(p.amount), float(p.entry), contracts[symbol].brackets)
-                    for symbol, p in legs
-                ),
-                sum(float(abs(p.amount) * contracts[symbol].tick) for symbol, p in legs),
+        seen: set[str] = set()
+        for asset in dict.fromkeys(holding.asset for holding in account.holdings.values()):
+            held = cross_positions(account, asset)
+            if not held or asset in seen:
+                continue
+            seen |= {holding.asset for holding, _ in held}
+            contracts = [state.contracts[holding.symbol] for holding, _ in held]
+            found.append(
+                CrossMargin(
+                    float(balance_of(state, account, asset).shared.cross_wallet),
+                    tuple(
+                        (c.symbol, float(p.amount), float(p.entry), c.brackets)
+                        for c, (_, p) in zip(contracts, held, strict=True)
+                    ),
+                    sum(
+                        float(abs(p.amount) * c.tick)
+                        for c, (_, p) in zip(contracts, held, strict=True)
+                    ),
+                )
             )
-        )
     return found
 
 
@@ -134,7 +134,7 @@ def due(state: State, symbol: str) -> frozenset[Due]:
         for order in holding.orders.values():
             if through(order, quote):
                 found.add(Due("order", account.api_key, order.id))
-        if _undone(state, account, holding):
+        if any(gone(state, account, holding, position) for position in holding.held()):
             found.add(Due("liquidation", account.api_key))
     return frozenset(found)
 
@@ -171,22 +171,6 @@ def _holders(state: State, symbol: str) -> Iterator[tuple[Account, Holding]]:
         holding = account.holdings.get(symbol)
         if holding is not None:
             yield account, holding
-
-
-def _undone(state: State, account: Account, holding: Holding) -> bool:
-    """Whether the margin of a position no longer covers its maintenance."""
-    held = list(holding.held())
-    if not held:
-        return False
-    if not holding.isolated:
-        balance = balance_of(state, account)
-        return balance.cross_margin_balance <= balance.cross_maintenance
-    mark, brackets = state.quotes[holding.symbol].mark, state.contracts[holding.symbol].brackets
-    return any(
-        position.isolated_wallet + position.unrealized(mark)
-        <= brackets.maintenance(abs(position.amount) * mark)
-        for position in held
-    )
 
 
 def _add_trigger(prices: Range, algo: Algo, half: float) -> None:

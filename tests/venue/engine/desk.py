@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from perpkit.venue.engine import (
     Order,
     PositionView,
 )
+from perpkit.venue.engine.insurance import START
 
 Number = Decimal | int | float | str
 
@@ -41,6 +42,7 @@ BRACKETS = Brackets(
 )
 BTC = Contract("BTCUSDT", dec("0.1"), dec("0.001"), BRACKETS)
 ETH = Contract("ETHUSDT", dec("0.05"), dec("0.01"), BRACKETS)
+BTC_USDC = Contract("BTCUSDC", dec("0.1"), dec("0.001"), BRACKETS, asset="USDC")
 
 
 def depth(
@@ -59,22 +61,25 @@ class Desk:
 
     def __init__(
         self,
-        wallet: Number = 10_000,
+        wallet: Number | Mapping[str, Number] = 10_000,
         *,
         isolated: bool = False,
         leverage: int = 10,
-        contracts: Sequence[Contract] = (BTC, ETH),
+        contracts: Sequence[Contract] = (BTC, ETH, BTC_USDC),
+        insurance: Number = START,
     ):
         self.now = 1_000
-        self.engine = Engine(contracts)
+        self.engine = Engine(contracts, insurance=dec(insurance))
         self.user = self.another("key", wallet)
         self.price(100)
         self.engine.set_leverage(self.user, "BTCUSDT", leverage)
         if isolated:
             self.engine.set_margin_type(self.user, "BTCUSDT", isolated=True)
 
-    def another(self, key: str, wallet: Number = 10_000) -> Account:
-        return self.engine.add_account(key, "secret", dec(wallet), self.now)
+    def another(self, key: str, wallet: Number | Mapping[str, Number] = 10_000) -> Account:
+        wallets = wallet if isinstance(wallet, Mapping) else {"USDT": wallet}
+        held = {asset: dec(amount) for asset, amount in wallets.items()}
+        return self.engine.add_account(key, "secret", held, self.now)
 
     def price(
         self,
@@ -130,8 +135,8 @@ class Desk:
         )
         return self.engine.place_algo(self.user, new, self.now)
 
-    def position(self, symbol: str = "BTCUSDT") -> PositionView:
-        return self.engine.positions(self.user, symbol)[0]
+    def position(self, symbol: str = "BTCUSDT", user: Account | None = None) -> PositionView:
+        return self.engine.positions(user or self.user, symbol)[0]
 
     @property
     def amount(self) -> Decimal:

@@ -1,0 +1,123 @@
+"""Auto-deleveraging (ADL): who gives up a profit when the insurance fund cannot take a position.
+
+Positions on the other side close at the bankruptcy price of the one that is liquidated, first those
+with the greatest profit on the margin behind them times their margin ratio, as the exchange ranks
+them. No commission is charged; open orders of the symbol expire; the order is one at market with
+the client id "adl_autoclose". The rank of the exchange is among all its users. Here it is among the
+accounts of the venue, who are first in line: what they do not take, users beyond the venue do.
+
+A quantile (0 to 4, `adl` of a position) is 0 without a profit, else 1 to 4 by the rank among the
+venue's positions in profit on the same side: a single one is at 4.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine import ledger
+from perpkit.venue.engine.account import Account, Holding, Position
+from perpkit.venue.engine.balance import balance_of
+from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.forced import closing_order, expire_all
+from perpkit.venue.engine.orders import Order, PositionSide
+from perpkit.venue.engine.state import State
+
+_HIGHEST = 4
+
+
+def quantiles(state: State, account: Account, symbol: str) -> dict[PositionSide, int]:
+    holding = state.holding(account, symbol)
+    return {p.side: quantile(state, account, holding, p) for p in holding.held()}
+
+
+def quantile(state: State, account: Account, holding: Holding, position: Position) -> int:
+    own = _score(state, account, holding, position)
+    if own <= 0:
+        return 0
+    scores = [score for score, *_ in _ranked(state, holding.symbol, position.amount)]
+    return _HIGHEST - _HIGHEST * sum(score > own for score in scores) // len(scores)
+
+
+def deleverage(state: State, symbol: str, taken: Decimal, price: Decimal, now: int) -> Decimal:
+    """Let accounts on the other side close against a liquidated position.
+
+    :param taken: signed amount of the liquidated position that needs a counterparty
+    :param price: its bankruptcy price; nobody closes at a loss
+    :returns: how much of it the accounts of the venue have taken, absolute
+    """
+    left = abs(taken)
+    for _, account, holding, position in _ranked(state, symbol, -taken):
+        if left and (price - position.entry) * position.amount > 0:
+            order = _close(
+                state, account, holding, position, min(left, abs(position.amount)), price, now
+            )
+            left -= order.quantity
+    return abs(taken) - left
+
+
+def force(
+    state: State,
+    account: Account,
+    symbol: str,
+    now: int,
+    share: Decimal,
+    price: Decimal | None,
+) -> list[Order]:
+    """:raises ValueError: for a share outside (0, 1]"""
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    contract, holding = state.contract(symbol), state.holding(account, symbol)
+    at = state.quote(symbol).mark if price is None else price
+    orders = []
+    for position in list(holding.held()):
+        quantity = contract.quantity(abs(position.amount) * share)
+        if quantity and (at - position.entry) * position.amount > 0:
+            orders.append(_close(state, account, holding, position, quantity, at, now))
+    return orders
+
+
+def _close(
+    state: State,
+    account: Account,
+    holding: Holding,
+    position: Position,
+    quantity: Decimal,
+    price: Decimal,
+    now: int,
+) -> Order:
+    expire_all(holding, now)
+    order = closing_order(
+        state, account, holding, position, quantity, now, client_id="adl_autoclose"
+    )
+    ledger.fill(state, account, order, price, quantity, now, maker=False, commission_rate=ZERO)
+    return order
+
+
+def _ranked(
+    state: State, symbol: str, amount: Decimal
+) -> list[tuple[Decimal, Account, Holding, Position]]:
+    """Positions in profit on the side of a signed `amount`, the first to be deleveraged first."""
+    found = [
+        (score, account, holding, position)
+        for account in state.accounts.values()
+        if (holding := account.holdings.get(symbol)) is not None
+        for position in holding.held()
+        if position.amount * amount > 0 and (score := _score(state, account, holding, position)) > 0
+    ]
+    return sorted(found, key=lambda entry: -entry[0])
+
+
+def _score(state: State, account: Account, holding: Holding, position: Position) -> Decimal:
+    """Profit / collateral x margin ratio; 0 without a profit."""
+    quote = state.quotes.get(holding.symbol)
+    profit = ZERO if quote is None else position.unrealized(quote.mark)
+    if quote is None or profit <= 0:
+        return ZERO
+    if holding.isolated:
+        collateral = position.isolated_wallet + profit
+        brackets = state.contracts[holding.symbol].brackets
+        maintenance = brackets.maintenance(abs(position.amount) * quote.mark)
+    else:
+        balance = balance_of(state, account, holding.asset).shared
+        collateral, maintenance = balance.cross_margin_balance, balance.cross_maintenance
+    return profit / collateral * (maintenance / collateral) if collateral > 0 else ZERO

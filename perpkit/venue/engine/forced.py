@@ -1,0 +1,62 @@
+"""Orders that the exchange itself sends, and how it clears away those of the user before."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine import ledger, matching
+from perpkit.venue.engine.account import Account, Holding, Position
+from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.orders import (
+    AlgoStatus,
+    Order,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from perpkit.venue.engine.state import State
+
+
+def closing_order(
+    state: State,
+    account: Account,
+    holding: Holding,
+    position: Position,
+    quantity: Decimal,
+    now: int,
+    *,
+    client_id: str,
+    limit: Decimal | None = None,
+) -> Order:
+    """One that closes `quantity` of a position, entered but not traded.
+
+    :param client_id: "{}" in it stands for the number of the order
+    :param limit: of an IOC order; None for one at market
+    """
+    number = next(state.order_ids)
+    order = Order(
+        id=number,
+        client_id=client_id.format(number),
+        symbol=holding.symbol,
+        side=Side.SELL if position.amount > 0 else Side.BUY,
+        position_side=position.side,
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC if limit is None else TimeInForce.IOC,
+        quantity=quantity,
+        price=limit or ZERO,
+        reduce_only=False,  # as recorded of liquidations
+        closing=True,
+        created=now,
+        updated=now,
+    )
+    matching.enter(account, holding, order)
+    return order
+
+
+def expire_all(holding: Holding, now: int) -> None:
+    """Open orders and conditional orders of a symbol, by the exchange."""
+    for order in list(holding.orders.values()):
+        ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
+    for algo in list(holding.algos.values()):
+        ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, now)

@@ -1,0 +1,41 @@
+"""Settlement: what becomes of orders and positions when a contract is delisted or delivered.
+
+Open orders and conditional orders expire; positions close at the settlement price, by an order at
+market with the client id "settlement_autoclose-" and a number. The taker's commission is charged,
+as the exchange says of automatic settlement; no other rate is published for delivery. The profit is
+booked as DELIVERED_SETTELMENT (the exchange's spelling) in place of REALIZED_PNL. A position loses
+no more than the margin behind it: the insurance fund bears the rest.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpkit.venue.engine import ledger, liquidation
+from perpkit.venue.engine.account import IncomeKind
+from perpkit.venue.engine.forced import closing_order, expire_all
+from perpkit.venue.engine.state import State, SymbolStatus
+
+
+def settle(state: State, symbol: str, price: Decimal, now: int) -> None:
+    """:raises VenueError: -1121"""
+    state.contract(symbol)
+    for account in state.accounts.values():
+        holding = account.holdings.get(symbol)
+        if holding is None:
+            continue
+        expire_all(holding, now)
+        for position in list(holding.held()):
+            order = closing_order(
+                state,
+                account,
+                holding,
+                position,
+                abs(position.amount),
+                now,
+                client_id="settlement_autoclose-{}",
+            )
+            kind = IncomeKind.DELIVERED_SETTELMENT
+            ledger.fill(state, account, order, price, order.quantity, now, maker=False, kind=kind)
+        liquidation.cover_debt(state, account, symbol, now)
+    state.status[symbol] = SymbolStatus.CLOSE

@@ -1,0 +1,113 @@
+"""At what price an order may trade, and how long: its limit, its time in force, its expiry."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from itertools import islice
+from typing import TypeVar
+
+from perpkit.venue.engine import filters, ledger
+from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.orders import (
+    AlgoStatus,
+    NewAlgo,
+    NewOrder,
+    OrderStatus,
+    OrderType,
+    PriceMatch,
+    Side,
+    TimeInForce,
+)
+from perpkit.venue.engine.quote import Quote
+from perpkit.venue.engine.refusals import Refusal
+from perpkit.venue.engine.state import State
+
+Word = TypeVar("Word", bound=StrEnum)
+Value = TypeVar("Value")
+
+GOOD_FOR_MS = 600_000  # the least life of a GTD order
+GOOD_TILL_MAX = 253_402_300_799_000
+
+
+def word(kind: type[Word], value: str, refusal: Refusal) -> Word:
+    try:
+        return kind(value)
+    except ValueError:
+        raise refusal.error() from None
+
+
+def required(value: Value | None, name: str) -> Value:
+    if value is None:
+        raise Refusal.MANDATORY.error(name)
+    return value
+
+
+def price_match(kind: OrderType, new: NewOrder | NewAlgo) -> PriceMatch:
+    """:raises VenueError: -5037 the word, -5038 the type of order, -1106 with a price"""
+    match = word(PriceMatch, new.price_match, Refusal.BAD_PRICE_MATCH)
+    if match is PriceMatch.NONE:
+        return match
+    if not kind.limits:
+        raise Refusal.PRICE_MATCH_TYPE.error()
+    if new.price is not None:
+        raise Refusal.NOT_REQUIRED.error("price")
+    return match
+
+
+def limit_price(
+    contract: Contract, quote: Quote, side: Side, match: PriceMatch, sent: Decimal | None
+) -> Decimal:
+    """The limit that was sent, or that the book shows where the order asks for it.
+
+    :raises VenueError: -5041 when the book does not reach that far
+    """
+    if match is PriceMatch.NONE:
+        price = required(sent, "price")
+        filters.check_price(contract, price)
+        return price
+    levels = quote.offers(side if match.opponent else side.opposite)
+    level = next(islice(levels, match.level - 1, None), None)
+    if level is None:
+        raise Refusal.NO_PRICE_MATCH.error()
+    return level[0]
+
+
+def good_till(time_in_force: TimeInForce, sent: int | None, now: int) -> int:
+    """When an order expires by itself, to the second; 0 for never.
+
+    :raises VenueError: -1102 and -1106 unless it is sent with GTD and only then, -5040
+    """
+    if time_in_force is not TimeInForce.GTD:
+        if sent:
+            raise Refusal.NOT_REQUIRED.error("goodTillDate")
+        return 0
+    moment = required(sent, "goodTillDate") // 1000 * 1000
+    if not now + GOOD_FOR_MS < moment < GOOD_TILL_MAX:
+        raise Refusal.GOOD_TILL.error()
+    return moment
+
+
+def expire_due(state: State, symbol: str, now: int) -> None:
+    """End the GTD orders of the symbol whose time has come."""
+    for account in state.accounts.values():
+        holding = account.holdings.get(symbol)
+        if holding is None:
+            continue
+        for order in list(holding.orders.values()):
+            if order.good_till and order.good_till <= now:
+                ledger.end_order(holding, order, OrderStatus.EXPIRED, order.good_till)
+        for algo in list(holding.algos.values()):
+            if algo.good_till and algo.good_till <= now:
+                ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, algo.good_till)
+
+
+def next_expiry(state: State, symbol: str, after: int) -> int | None:
+    """The first moment after `after` at which a GTD order of the symbol expires."""
+    moments: list[int] = []
+    for account in state.accounts.values():
+        holding = account.holdings.get(symbol)
+        if holding is not None:
+            moments += (order.good_till for order in holding.orders.values())
+            moments += (algo.good_till for algo in holding.algos.values())
+    return min((moment for moment in moments if moment > after), default=None)

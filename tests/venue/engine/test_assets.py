@@ -1,0 +1,164 @@
+"""Wallets of several assets: each contract trades in its own, and multi-assets mode shares them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpkit.venue.engine import Depth
+from perpkit.venue.errors import VenueError
+from tests.cases import cases
+from tests.venue.engine.desk import Desk, dec
+
+USDC = "BTCUSDC"
+BOTH = {"USDT": 1000, "USDC": 500}
+
+
+def at(price: object, size: object = 100_000) -> Depth:
+    level = ((dec(price), dec(size)),)
+    return Depth(level, level)
+
+
+def desk_of(wallets: dict[str, int], *, multi: bool = False) -> Desk:
+    desk = Desk(wallets, leverage=10)
+    if multi:
+        desk.engine.set_multi_assets(desk.user, multi_assets=True)
+    for symbol in ("BTCUSDT", USDC):
+        desk.price(100, symbol=symbol, book=at(100))
+        desk.engine.set_leverage(desk.user, symbol, 10)
+    return desk
+
+
+def moved(desk: Desk) -> dict[str, Decimal]:
+    return {asset: desk.user.wallet_of(asset) - dec(BOTH[asset]) for asset in BOTH}
+
+
+def test_everything_of_a_contract_is_paid_in_its_asset():
+    desk = desk_of(BOTH)
+    desk.order("BUY", 10, symbol=USDC)
+    assert moved(desk) == {"USDT": 0, "USDC": dec("-0.5")}
+    desk.engine.on_funding(USDC, dec("0.001"), dec(100), desk.now)
+    desk.price(110, symbol=USDC, book=at(110))
+    desk.order("SELL", 10, symbol=USDC, reduce_only=True)
+    assert moved(desk) == {"USDT": 0, "USDC": dec("-0.5") - 1 + 100 - dec("0.55")}
+    assert {income.asset for income in desk.user.incomes} == {"USDC"}
+    assert {fill.asset for fill in desk.user.fills} == {"USDC"}
+    assert desk.position(USDC).asset == "USDC"
+
+
+def test_one_asset_does_not_back_the_other():
+    desk = desk_of(BOTH)
+    with pytest.raises(VenueError) as refused:
+        desk.order("BUY", 60, symbol=USDC)  # 600 of margin, 500 there
+    assert refused.value.code == -2019
+    desk.order("BUY", 40, symbol=USDC)
+    usdc = desk.engine.balance(desk.user, "USDC")
+    assert (usdc.wallet, usdc.position_initial_margin) == (498, 400)
+    assert usdc.available == 98
+    assert desk.engine.balance(desk.user).available == 1000
+
+
+def test_without_a_wallet_of_the_asset_nothing_is_bought():
+    desk = desk_of({"USDT": 1000})
+    with pytest.raises(VenueError) as refused:
+        desk.order("BUY", 1, symbol=USDC)
+    assert refused.value.code == -2018
+
+
+def test_a_liquidation_in_one_asset_leaves_the_other():
+    desk = desk_of(BOTH)
+    desk.order("BUY", 10)
+    desk.order("BUY", 40, symbol=USDC)
+    desk.price(60, symbol=USDC, book=at(60))
+    assert desk.position(USDC).amount == 0
+    assert desk.user.wallets == {"USDT": dec("999.5"), "USDC": 0}
+    assert desk.amount == 10
+
+
+class TestMultiAssets:
+    def test_all_wallets_back_all_positions(self):
+        desk = desk_of(BOTH, multi=True)
+        desk.order("BUY", 100, symbol=USDC)
+        usdc, usdt = (desk.engine.balance(desk.user, asset) for asset in ("USDC", "USDT"))
+        assert (usdc.wallet, usdt.wallet) == (495, 1000)
+        assert usdc.available == usdt.available == 1495 - 1000
+        assert usdc.max_withdraw == 495
+        assert (usdc.max_withdraw, usdt.max_withdraw) == (495, 495)
+        # 100 x (100 - p) + 0.4% of value eat 1495
+        price = desk.position(USDC).liquidation_price
+        assert float(price) == pytest.approx((10_000 - 1495) / 99.6)
+        desk.price(100, mark=price + dec("0.01"), symbol=USDC, book=at(100))
+        assert desk.position(USDC).amount == 100
+        desk.price(100, mark=price - dec("0.01"), symbol=USDC, book=at(86))
+        assert desk.position(USDC).amount == 0
+
+    def test_a_debt_in_one_asset_is_paid_from_the_other(self):
+        desk = desk_of(BOTH, multi=True)
+        desk.order("BUY", 100, symbol=USDC)
+        desk.price(93, symbol=USDC, book=at(93))
+        desk.order("SELL", 100, symbol=USDC, reduce_only=True)
+        # 500 - 5 - 700 - 4.65 = -209.65
+        assert desk.user.wallets == {"USDT": 1000 - dec("209.65"), "USDC": 0}
+        exchanged = [(i.asset, i.amount) for i in desk.user.incomes if i.kind == "AUTO_EXCHANGE"]
+        assert exchanged == [("USDT", dec("-209.65")), ("USDC", dec("209.65"))]
+        assert desk.incomes("INSURANCE_CLEAR") == []
+
+    def test_the_fund_pays_what_no_asset_can(self):
+        desk = desk_of(BOTH, multi=True)
+        fund = desk.engine.insurance_balance("USDC")
+        desk.order("BUY", 100, symbol=USDC)
+        desk.algo("SELL", "STOP_MARKET", 100, 95, symbol=USDC, reduce_only=True)
+        desk.price(80, symbol=USDC, book=at(80))  # a gap: 2000 are lost
+        assert desk.user.wallets == {"USDT": 0, "USDC": 0}
+        assert desk.engine.insurance_balance("USDC") - fund == -(2000 + 5 + 4 - 1500)
+
+    def test_it_cannot_be_left_while_one_asset_needs_the_other(self):
+        desk = desk_of(BOTH, multi=True)
+        desk.order("BUY", 100, symbol=USDC)
+        with pytest.raises(VenueError) as refused:
+            desk.engine.set_multi_assets(desk.user, multi_assets=False)
+        assert refused.value.code == -4169
+        desk.price(93, symbol=USDC, book=at(93))
+        desk.order("SELL", 90, symbol=USDC, reduce_only=True)
+        with pytest.raises(VenueError) as refused:
+            desk.engine.set_multi_assets(desk.user, multi_assets=False)
+        assert refused.value.code == -4172
+        desk.order("SELL", 10, symbol=USDC, reduce_only=True)
+        desk.engine.set_multi_assets(desk.user, multi_assets=False)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["BTCUSDT", USDC]),
+        st.sampled_from(["BUY", "SELL"]),
+        st.integers(1, 150),
+        st.integers(700, 1300).map(lambda n: dec(n) / 10),
+        st.sampled_from([0, 10, 100_000]),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@cases(150)
+@given(steps=STEPS, multi=st.booleans())
+def test_every_wallet_is_its_start_and_its_incomes(steps, multi):
+    desk = desk_of(BOTH, multi=multi)
+    for symbol, side, quantity, price, size in steps:
+        with suppress(VenueError):
+            desk.order(side, quantity, symbol=symbol)
+        desk.engine.on_funding(symbol, dec("0.0005"), price, desk.now)
+        desk.price(price, symbol=symbol, book=at(price, size) if size else Depth())
+        for asset, start in BOTH.items():
+            incomes = (i.amount for i in desk.user.incomes if i.asset == asset)
+            assert desk.user.wallet_of(asset) == start + sum(incomes)
+        assert multi or all(wallet >= 0 for wallet in desk.user.wallets.values())
+        assert sum(desk.user.wallets.values()) >= 0
+        if not multi:
+            assert not any(i.kind == "AUTO_EXCHANGE" for i in desk.user.incomes)
+        elif not desk.engine.positions(desk.user):
+            assert all(wallet >= 0 for wallet in desk.user.wallets.values())
