@@ -67,7 +67,8 @@ class Replay:
     def show(self, symbol: str, time: int) -> None:
         """Prices, status and book of one moment, and what they set off."""
         market, contract = self._market.as_of(time), self._engine.contract(symbol)
-        self._engine.set_status(symbol, order_status(market.listing(symbol).status))
+        stands = market.listing(symbol)
+        self._engine.set_status(symbol, order_status(stands.status))
         self._engine.on_price(
             symbol,
             *self._prices(symbol, time),
@@ -76,6 +77,9 @@ class Replay:
             resting_limit=resting_limit(market.faults, self._engine, symbol, time),
         )
         self._faults.strike(symbol, time)
+        if stands.delivery <= time:
+            at_the_end = self._market.as_of(stands.delivery).settlement_price(symbol)
+            self._engine.settle(symbol, contract.price(at_the_end), time)
 
     def _next_stop(self, symbols: Sequence[str], now: int, until: int) -> int:
         """Go to the next moment at which something happens, and let it happen."""
@@ -170,12 +174,12 @@ class Replay:
     def _clock_time(self, symbol: str, now: int, until: int) -> int | None:
         """The next time, at most `until`, at which something happens whatever the price."""
         settled = self._market.funding(symbol, start=now + 1, end=until, limit=1)
-        times = settled.time.tolist()
+        delivery = self._market.as_of(until).listing(symbol).delivery
+        times = [*settled.time.tolist(), delivery - CLOSING_MS, delivery]
+        times.append(self._engine.next_time(symbol, now))
         for _, fault in self._market.faults:
             if fault.concerns(symbol) and fault.kind in _SEEN_BY_ENGINE:
                 times += [fault.since, fault.until]
-                if fault.kind is FaultKind.DELISTING and fault.until is not None:
-                    times.append(fault.until - CLOSING_MS)
         return min((time for time in times if time and now < time <= until), default=None)
 
 

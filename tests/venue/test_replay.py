@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.venue import replay
-from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS, Kind
 from perpkit.venue.clock import VirtualClock
 from perpkit.venue.engine import Account, NewAlgo, NewOrder
 from perpkit.venue.exchange import Exchange
@@ -185,6 +185,40 @@ def test_what_waits_for_a_better_book_hinders_no_stop(history):
         return [fill.time for fill in desk.account.fills if fill.symbol == BTC][-1]
 
     assert sold(stuck=True) == sold(stuck=False)
+
+
+@pytest.mark.parametrize("every", [17 * MINUTE_MS, DAY_MS])
+def test_a_delisted_position_is_settled_and_its_orders_are_gone(history, every):
+    desk = Desk(history)
+    end = desk.clock.now() + 5 * HOUR_MS
+    desk.order(BTC, "BUY", PART)
+    desk.algo(BTC, "SELL", "STOP_MARKET", PART, trigger_price=desk.price(BTC, 0.5))
+    desk.order(BTC, "BUY", PART, price=desk.price(BTC, 0.96))
+    desk.market.faults.add(
+        Fault(FaultKind.DELISTING, symbol=BTC, since=desk.clock.now(), until=end)
+    )
+    desk.watch(6 * HOUR_MS, every)
+    assert not desk.engine.open_orders(desk.account)
+    assert not desk.engine.open_algos(desk.account)
+    assert not any(view.amount for view in desk.engine.positions(desk.account))
+    settled = desk.account.fills[-1]
+    assert settled.time == end
+    seconds = range(end - 1_799_000, end + 1, 1_000)
+    index = [desk.market.as_of(second).price(BTC, Kind.INDEX) for second in seconds]
+    assert float(settled.price) == pytest.approx(sum(index) / len(index), abs=0.1)
+
+
+def test_a_limit_in_time_expires_on_time(history):
+    desk = Desk(history)
+    until = desk.clock.now() + HOUR_MS
+    now = desk.exchange.catch_up(BTC)
+    price = desk.price(BTC, 0.96)
+    till = until // 1000 * 1000
+    new = NewOrder(BTC, "BUY", "LIMIT", PART, price, "GTD", good_till=till)
+    order = desk.engine.place_order(desk.account, new, now)
+    desk.watch(2 * HOUR_MS, 2 * HOUR_MS)
+    assert order.status == "EXPIRED"
+    assert order.updated == till
 
 
 def test_funding_is_settled_on_time_and_once(history):
