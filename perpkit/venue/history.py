@@ -142,5 +142,9 @@ class History:
         return min(pair.end for pair in self)
 
     def shifted(self, ms: int) -> History:
-        moved = (pair.shifted(ms) for pair in self)
-        return History({pair.instrument.symbol: pair for pair in moved})
+        out = {}
+        for symbol, pair in self.pairs.items():
+            moved = pair.shifted(ms)
+            renamed = moved.instrument != pair.instrument  # a dated contract, by its delivery
+            out[moved.instrument.symbol if renamed else symbol] = moved
+        return History(out)
