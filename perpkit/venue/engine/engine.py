@@ -346,6 +346,11 @@ class Engine:
     def balance(self, account: Account, asset: str = USDT) -> Balance:
         return balance_of(self._state, account, asset)
 
+    def assets(self, account: Account) -> list[str]:
+        """Those it has a wallet of or trades in, USDT first."""
+        named = {USDT, *account.wallets, *(h.asset for h in account.holdings.values())}
+        return sorted(named, key=lambda asset: (asset != USDT, asset))
+
     def positions(self, account: Account, symbol: str | None = None) -> list[PositionView]:
         """Of one symbol, flat ones included; of all, those with a position or an order."""
         if symbol is not None:

@@ -69,6 +69,15 @@ def test_without_a_wallet_of_the_asset_nothing_is_bought():
     assert refused.value.code == -2018
 
 
+def test_the_assets_of_an_account():
+    desk = Desk({"USDC": 500})
+    assert desk.engine.assets(desk.user) == ["USDT", "USDC"]
+    other = desk.another("other", {"USDT": 1})
+    assert desk.engine.assets(other) == ["USDT"]
+    desk.engine.set_leverage(other, USDC, 5)
+    assert desk.engine.assets(other) == ["USDT", "USDC"]
+
+
 def test_a_liquidation_in_one_asset_leaves_the_other():
     desk = desk_of(BOTH)
     desk.order("BUY", 10)
