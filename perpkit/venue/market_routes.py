@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
-from perpkit.venue.errors import VenueError, invalid_interval
+from perpkit.venue.errors import VenueError, invalid_interval, not_trading
 from perpkit.venue.market import Market
 from perpkit.venue.statistics import STATISTICS, Statistics
 
@@ -36,8 +36,16 @@ def market_router(market: Market) -> APIRouter:
 
 
 def _each(market: Market, symbol: str | None, row: Callable[[str], Any]) -> Any:
-    """One object for a named symbol, a list of all without a name."""
-    return row(symbol) if symbol else [row(s) for s in market.symbols]
+    """One object for a named symbol, a list of all that have a price without a name."""
+    if not symbol:
+        return [row(s) for s in market.traded]
+    _check_traded(market, symbol)
+    return row(symbol)
+
+
+def _check_traded(market: Market, symbol: str) -> None:
+    if not market.is_traded(symbol):
+        raise not_trading()
 
 
 def _check_order(start: int | None, end: int | None) -> None:
@@ -147,10 +155,12 @@ def _add_prices(router: APIRouter, market: Market) -> None:
     async def depth(symbol: Symbol, limit: int = 500) -> dict[str, Any]:
         if limit not in _DEPTHS:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
+        _check_traded(market, symbol)
         return payloads.depth(market, symbol, limit)
 
     @router.get("/fapi/v1/openInterest")
     async def open_interest(symbol: Symbol) -> dict[str, Any]:
+        _check_traded(market, symbol)
         return payloads.open_interest(market, symbol)
 
 

@@ -128,7 +128,7 @@ def test_a_replay_can_keep_its_dates(tmp_path):
             ("--datadir", "SMALL", "--as-of", "soon"),
             "as-of must be an ISO date or time, got 'soon'",
         ),
-        (("--datadir", "SMALL", "--as-of", "2023-01-01"), "where all pairs have candles"),
+        (("--datadir", "SMALL", "--as-of", "2023-01-01"), "where a pair has candles"),
         (("--as-of", "2024-01-01"), "as-of needs a datadir"),
         (("--pairs", "FOO/USDT:USDT"), "got 'FOO/USDT:USDT'"),
         (("--base", "2m"), "base must be one of 1m, 5m, got '2m'"),
