@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
-# Limits that all contracts of the venue share.
+from perpkit.venue.underlyings import Underlying
+
+# What an instrument has that says nothing else; see `contract_rules` for limits to scale.
 MAX_PRICE = 10_000_000
 MAX_QUANTITY = 1_000_000
 MAX_MARKET_QUANTITY = 100_000
+BOUND = 0.05
+# Of every contract: open orders, and conditional ones (a filter of that name ended in 2025).
 MAX_ORDERS = 200
-MAX_ALGO_ORDERS = 10
-PERCENT_UP, PERCENT_DOWN = "1.05", "0.95"  # of mark
-TAKE_BOUND = "0.05"  # how far from mark a MARKET order may eat into the book
-LIQUIDATION_FEE = "0.0125"
+MAX_ALGO_ORDERS = 200
 
 # BASE/QUOTE:QUOTE, dated contracts with their delivery: "BTC/USDT:USDT-260327".
 _PAIR = re.compile(r"^([^\s/:]+)/([A-Z0-9]+):\2(?:-(\d{6}))?$")
@@ -48,6 +50,9 @@ class Instrument:
     :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
     :param min_price, max_price: of a limit or a trigger, quote asset; 0: the tick
     :param liquidation_fee: of the value that is liquidated, a fraction
+    :param price_precision: decimals that a price may have; 0: those of the tick
+    :param bound: how far from mark a limit may be, and a market order may trade, a fraction
+    :param kinds: what the exchange files the contract under (`underlyingSubType`)
     """
 
     base: str
@@ -64,6 +69,10 @@ class Instrument:
     min_price: float = 0.0
     max_price: float = MAX_PRICE
     liquidation_fee: float = 0.0125
+    price_precision: int = 0
+    bound: float = BOUND
+    underlying: Underlying = Underlying.COIN
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (
@@ -75,6 +84,7 @@ class Instrument:
             "max_market_quantity",
             "max_price",
             "liquidation_fee",
+            "bound",
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -85,6 +95,9 @@ class Instrument:
                 f"delivery must be given for dated contracts and for no other, got "
                 f"{self.delivery!r} for {self.contract_type}"
             )
+
+        if self.delivery:
+            _delivered(self.delivery)
 
     @property
     def symbol(self) -> str:
@@ -103,9 +116,14 @@ class Instrument:
         """How Freqtrade spells the pair in file names, e.g. "BTC_USDT_USDT"."""
         return self.pair.replace("/", "_").replace(":", "_")
 
+    def delivered_at(self, otherwise: int) -> int:
+        """When a dated contract is delivered, ms, or `otherwise` where that comes first."""
+        return min(_delivered(self.delivery), otherwise) if self.delivery else otherwise
+
     @property
     def price_decimals(self) -> int:
-        return decimals_of(self.tick_size)
+        """With which prices are written: the precision, which may be finer than the tick."""
+        return max(decimals_of(self.tick_size), self.price_precision)
 
     @property
     def quantity_decimals(self) -> int:
@@ -121,6 +139,15 @@ def base_of(pair: str) -> str:
     if match is None:
         raise ValueError(f"pair must look like BTC/USDT:USDT, got {pair!r}")
     return match[1]
+
+
+def _delivered(day: str) -> int:
+    """08:00 UTC of "YYMMDD", ms."""
+    try:
+        at = datetime.strptime(day, "%y%m%d").replace(hour=8, tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"delivery must be a day such as 260327, got {day!r}") from None
+    return int(at.timestamp() * 1000)
 
 
 def decimals_of(grid: float) -> int:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
 from perpkit.venue.errors import VenueError, invalid_interval, not_trading
+from perpkit.venue.exchange_info import exchange_info
 from perpkit.venue.market import Market
 from perpkit.venue.statistics import STATISTICS, Statistics
 
@@ -63,8 +64,8 @@ def _add_exchange(router: APIRouter, market: Market) -> None:
         return {"serverTime": market.server_time()}
 
     @router.get("/fapi/v1/exchangeInfo")
-    async def exchange_info() -> dict[str, Any]:
-        return payloads.exchange_info(market)
+    async def rules() -> dict[str, Any]:
+        return exchange_info(market)
 
 
 def _add_candles(router: APIRouter, market: Market) -> None:

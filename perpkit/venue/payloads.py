@@ -10,109 +10,11 @@ from perpkit.venue.book import Book
 from perpkit.venue.candles import Candles, Kind
 from perpkit.venue.errors import VenueError
 from perpkit.venue.history import Funding
-from perpkit.venue.instruments import (
-    LIQUIDATION_FEE,
-    MAX_ALGO_ORDERS,
-    MAX_MARKET_QUANTITY,
-    MAX_ORDERS,
-    MAX_PRICE,
-    MAX_QUANTITY,
-    PERCENT_DOWN,
-    PERCENT_UP,
-    TAKE_BOUND,
-    Instrument,
-)
-from perpkit.venue.listing import Listing
+from perpkit.venue.instruments import Instrument
 from perpkit.venue.market import Market
 from perpkit.venue.perpetual import INTEREST_8H
 
 _TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
-_ORDER_TYPES = (
-    "LIMIT",
-    "MARKET",
-    "STOP",
-    "STOP_MARKET",
-    "TAKE_PROFIT",
-    "TAKE_PROFIT_MARKET",
-    "TRAILING_STOP_MARKET",
-)
-
-
-def exchange_info(market: Market) -> dict[str, Any]:
-    return {
-        "timezone": "UTC",
-        "serverTime": market.server_time(),
-        "futuresType": "U_MARGINED",
-        "rateLimits": [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            _rate_limit("ORDERS", "MINUTE", 1, 1200),
-            _rate_limit("ORDERS", "SECOND", 10, 300),
-        ],
-        "exchangeFilters": [],
-        "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [_symbol(market.instrument(s), market.listing(s)) for s in market.symbols],
-    }
-
-
-def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
-
-
-def _symbol(instrument: Instrument, stands: Listing) -> dict[str, Any]:
-    return {
-        "symbol": instrument.symbol,
-        "pair": instrument.symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": stands.delivery,
-        "onboardDate": stands.onboard,
-        "status": stands.status,
-        "maintMarginPercent": "2.5000",
-        "requiredMarginPercent": "5.0000",
-        "baseAsset": instrument.base,
-        "quoteAsset": "USDT",
-        "marginAsset": "USDT",
-        "pricePrecision": instrument.price_decimals,
-        "quantityPrecision": instrument.quantity_decimals,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "COIN",
-        "underlyingSubType": [],
-        "triggerProtect": "0.0500",
-        "liquidationFee": LIQUIDATION_FEE,
-        "marketTakeBound": TAKE_BOUND,
-        "filters": _filters(instrument),
-        "orderTypes": list(_ORDER_TYPES),
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
-    }
-
-
-def _filters(instrument: Instrument) -> list[dict[str, Any]]:
-    tick = price_text(instrument, instrument.tick_size)
-    step = quantity_text(instrument, instrument.step_size)
-    lot = {"minQty": step, "maxQty": quantity_text(instrument, MAX_QUANTITY), "stepSize": step}
-    return [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": tick,
-            "maxPrice": price_text(instrument, MAX_PRICE),
-            "tickSize": tick,
-        },
-        {"filterType": "LOT_SIZE", **lot},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            **lot,
-            "maxQty": quantity_text(instrument, MAX_MARKET_QUANTITY),
-        },
-        {"filterType": "MAX_NUM_ORDERS", "limit": MAX_ORDERS},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": MAX_ALGO_ORDERS},
-        {"filterType": "MIN_NOTIONAL", "notional": f"{instrument.min_notional:g}"},
-        {
-            "filterType": "PERCENT_PRICE",
-            "multiplierUp": PERCENT_UP,
-            "multiplierDown": PERCENT_DOWN,
-            "multiplierDecimal": "4",
-        },
-    ]
 
 
 def klines(instrument: Instrument, candles: Candles, ms: int, kind: Kind) -> bytes:

@@ -170,12 +170,8 @@ def _dated(model: PairModel, anchor: int) -> Iterator[PairModel]:
     # The venue may begin within a month after the anchor.
     for kind, day in zip(kinds, _quarter_ends(anchor + 30 * DAY_MS), strict=False):
         turnover = model.turnover / 50
-        contract = listed(
-            model.instrument.base, model.price, turnover, delivery=f"{day:%y%m%d}"
-        )
-        yield replace(
-            model, instrument=replace(contract, contract_type=kind), turnover=turnover
-        )
+        contract = listed(model.instrument.base, model.price, turnover, delivery=f"{day:%y%m%d}")
+        yield replace(model, instrument=replace(contract, contract_type=kind), turnover=turnover)
 
 
 def _quarter_ends(after: int) -> Iterator[datetime]:

@@ -58,7 +58,8 @@ def accept(state: State, account: Account, new: NewOrder, *, triggered: bool) ->
         if known is not None and known.is_open:
             raise Refusal.DUPLICATE_CLIENT_ID.error()
     quantity = required(new.quantity, "quantity")
-    filters.check_quantity(contract, quantity, market=limit is None)
+    if not triggered:  # checked when it was placed; one that closes all closes any size
+        filters.check_quantity(contract, quantity, market=limit is None)
 
     quote = state.quote(new.symbol)
     holding = state.holding(account, new.symbol)

@@ -20,12 +20,15 @@ def money(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A USDT-margined perpetual.
+    """A linear contract.
 
-    :param tick: price grid, USDT; also the least price
+    :param tick: price grid, quote asset
     :param step: quantity grid, base asset; also the least quantity
-    :param percent_up: greatest price of a buy as a multiple of mark; `percent_down` for sells
-    :param take_bound: how far from mark a MARKET order may eat into the book, a fraction
+    :param asset: that it is margined and settled in
+    :param precision: decimals that a price may have, finer than the tick or as fine
+    :param min_price: 0: the tick
+    :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
+    :param bound: how far from mark a limit may be, and a MARKET order may eat into the book
     :param liquidation_fee: of the notional that is liquidated, a fraction
     """
 
@@ -34,15 +37,16 @@ class Contract:
     step: Decimal
     brackets: Brackets
     min_notional: Decimal = Decimal(5)
+    asset: str = "USDT"
+    precision: int = 0
+    min_price: Decimal = ZERO
     max_price: Decimal = Decimal(instruments.MAX_PRICE)
     max_quantity: Decimal = Decimal(instruments.MAX_QUANTITY)
     max_market_quantity: Decimal = Decimal(instruments.MAX_MARKET_QUANTITY)
     max_orders: int = instruments.MAX_ORDERS
     max_algo_orders: int = instruments.MAX_ALGO_ORDERS
-    percent_up: Decimal = Decimal(instruments.PERCENT_UP)
-    percent_down: Decimal = Decimal(instruments.PERCENT_DOWN)
-    take_bound: Decimal = Decimal(instruments.TAKE_BOUND)
-    liquidation_fee: Decimal = Decimal(instruments.LIQUIDATION_FEE)
+    bound: Decimal = Decimal(str(instruments.BOUND))
+    liquidation_fee: Decimal = Decimal("0.0125")
 
     @classmethod
     def of(cls, instrument: Instrument, brackets: Brackets) -> Contract:
@@ -52,7 +56,28 @@ class Contract:
             step=_exact(instrument.step_size),
             brackets=brackets,
             min_notional=_exact(instrument.min_notional),
+            asset=instrument.quote,
+            precision=instrument.price_decimals,
+            min_price=_exact(instrument.min_price),
+            max_price=_exact(instrument.max_price),
+            max_quantity=_exact(instrument.max_quantity),
+            max_market_quantity=_exact(instrument.max_market_quantity),
+            bound=_exact(instrument.bound),
+            liquidation_fee=_exact(instrument.liquidation_fee),
         )
+
+    @property
+    def percent_up(self) -> Decimal:
+        """Greatest price of a buy as a multiple of mark; `percent_down` of a sell."""
+        return 1 + self.bound
+
+    @property
+    def percent_down(self) -> Decimal:
+        return 1 - self.bound
+
+    @property
+    def take_bound(self) -> Decimal:
+        return self.bound
 
     def price(self, value: float | Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
         """On the price grid, nearest unless said otherwise."""

@@ -23,11 +23,13 @@ def check_price(contract: Contract, price: Decimal) -> None:
         raise Refusal.INVALID_MESSAGE.error()
     if price <= 0:
         raise Refusal.PRICE_NEGATIVE.error()
-    _check_grid(price, contract.tick, Refusal.PRICE_OFF_TICK)
-    if price < contract.tick:
+    _check_precision(price, max(contract.precision, _places(contract.tick)))
+    if price < max(contract.min_price, contract.tick):
         raise Refusal.PRICE_BELOW_MIN.error()
     if price > contract.max_price:
         raise Refusal.PRICE_ABOVE_MAX.error()
+    if price % contract.tick:
+        raise Refusal.PRICE_OFF_TICK.error()
 
 
 def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> None:
@@ -36,9 +38,13 @@ def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> No
         raise Refusal.INVALID_MESSAGE.error()
     if quantity <= 0:
         raise Refusal.QUANTITY_ZERO.error()
+    _check_precision(quantity, _places(contract.step))
+    if quantity < contract.step:
+        raise Refusal.QUANTITY_BELOW_MIN.error()
     if quantity > (contract.max_market_quantity if market else contract.max_quantity):
         raise Refusal.QUANTITY_ABOVE_MAX.error()
-    _check_grid(quantity, contract.step, Refusal.QUANTITY_OFF_STEP)
+    if quantity % contract.step:
+        raise Refusal.QUANTITY_OFF_STEP.error()
 
 
 def check_percent_price(
@@ -68,7 +74,13 @@ def check_notional(contract: Contract, notional: Decimal) -> None:
         raise Refusal.MIN_NOTIONAL.error(f"{contract.min_notional:f}")
 
 
-def _check_grid(value: Decimal, grid: Decimal, off: Refusal) -> None:
-    if value % grid:
-        finer = value.normalize().as_tuple().exponent < grid.normalize().as_tuple().exponent  # type: ignore[operator]
-        raise (Refusal.BAD_PRECISION if finer else off).error()
+def _check_precision(value: Decimal, places: int) -> None:
+    """How many decimals are written, whatever grid they are on."""
+    if _places(value) > places:
+        raise Refusal.BAD_PRECISION.error()
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)  # letters stand for values that are not finite
+    return max(0, -exponent)

@@ -1,0 +1,89 @@
+"""What an order may be: grids, lots and bounds of a contract, scaled to its price and turnover.
+
+Fitted to the filters in `recorded_contracts`; tests/venue/test_limits.py says how far they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_LEAST_NOTIONAL = 5.0
+_LEAST_MARKET_WORTH = 5_000.0  # a market order of so much passes in the smallest contract
+_LOTS = 6.0  # a limit order may be so many times the greatest market order
+_HIGHEST = 50.0  # the greatest price is about so many times the price
+_LEAST_HIGHEST = 200.0  # and at least that: contracts below 1 USDT are listed with it
+# By daily turnover: how far from mark an order may be, and the fee of liquidation.
+_BOUNDS = ((1e9, 0.05), (1e8, 0.1), (0.0, 0.15))
+_FEES = ((3e9, 0.0125), (3e7, 0.015), (0.0, 0.02))
+_TRADFI_BOUND = 0.02
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The filters of a contract; quantities in base asset, prices in quote asset.
+
+    :param price_precision: decimals that a price may have; may be finer than the tick
+    :param bound: how far from mark a limit may be, and a market order may trade, a fraction
+    """
+
+    tick_size: float
+    price_precision: int
+    step_size: float
+    min_notional: float
+    max_quantity: float
+    max_market_quantity: float
+    min_price: float
+    max_price: float
+    liquidation_fee: float
+    bound: float
+
+
+def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
+    """Limits as the exchange lists a new contract with.
+
+    The tick has about four digits less than the price, the step is worth about one quote asset, and
+    the greatest market order is worth turnover^(2/3): 8 million of BTC's 25 billion a day, 100,000
+    of 30 million. Lots and the greatest price are 1, 2 or 5 times a power of ten.
+
+    :param turnover: of a day, quote asset; 0 where there is none on record
+    :param tradfi: a contract on shares, metals or indices, whose prices are bound more closely
+    :raises ValueError: naming the parameter
+    """
+    if not (price > 0 and math.isfinite(price)):
+        raise ValueError(f"price must be positive, got {price}")
+    if not (turnover >= 0 and math.isfinite(turnover)):
+        raise ValueError(f"turnover must not be negative, got {turnover}")
+    places = round(math.log10(price))
+    tick = _power(max(-8, min(places - 4, -2 if price < 10_000 else -1)))
+    step = _power(max(-3, min(-places, 0)))
+    market = decade(max(turnover ** (2 / 3), _LEAST_MARKET_WORTH) / price)
+    market = max(market, step)
+    return Limits(
+        tick_size=tick,
+        price_precision=min(8, round(-math.log10(tick)) + 1),
+        step_size=step,
+        min_notional=_LEAST_NOTIONAL,
+        max_quantity=decade(_LOTS * market),
+        max_market_quantity=market,
+        min_price=tick,
+        max_price=decade(max(_HIGHEST * price, _LEAST_HIGHEST)),
+        liquidation_fee=_by_turnover(_FEES, turnover),
+        bound=_TRADFI_BOUND if tradfi else _by_turnover(_BOUNDS, turnover),
+    )
+
+
+def decade(value: float) -> float:
+    """The nearest of 1, 2, 5, 10, ... and 0.5, 0.2, ... by ratio."""
+    power = math.floor(math.log10(value))
+    steps = [digit * 10.0 ** (power + up) for up in (0, 1) for digit in (1, 2, 5)]
+    nearest = min(steps, key=lambda step: abs(math.log(step / value)))
+    return float(f"{nearest:.0e}")
+
+
+def _power(places: int) -> float:
+    return float(f"1e{places}")
+
+
+def _by_turnover(rows: tuple[tuple[float, float], ...], turnover: float) -> float:
+    return next(value for least, value in rows if turnover >= least)
