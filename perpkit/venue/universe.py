@@ -76,7 +76,7 @@ MODELS: Mapping[str, PairModel] = MappingProxyType(
 
 # Hours between settlements of the others, and how many in a hundred have them.
 _FUNDING_SHARES = {8: 0.35, 4: 0.57, 1: 0.08}
-_YOUNG, _ENDING = 0.09, 0.06  # shares of USDT perpetuals outside `FIGURES`
+_YOUNG, _ENDING = 0.09, 0.05  # shares of USDT perpetuals outside `FIGURES`
 _QUARTER_MONTHS = (3, 6, 9, 12)
 _DELIVERY_MS = 8 * HOUR_MS  # of the day
 _DELISTING_MS = 9 * HOUR_MS
@@ -117,7 +117,7 @@ def lifetime(seed: int, model: PairModel, anchor: int) -> Lifetime | None:
     """When it was listed and when it ends; None for the five, which come with the market.
 
     Some contracts are listed between 75 days before `anchor` and 60 days after it, some end
-    between 10 days before and 60 days after.
+    between 5 days before and 60 days after.
     """
     instrument = model.instrument
     if instrument.pair in MODELS:
@@ -133,7 +133,7 @@ def lifetime(seed: int, model: PairModel, anchor: int) -> Lifetime | None:
         return Lifetime(old)
     if fate < _YOUNG:
         return Lifetime(_on(_HALF_HOUR_MS, anchor + rng.uniform(-75, 60) * DAY_MS))
-    return Lifetime(old, _on(DAY_MS, anchor + rng.uniform(-10, 60) * DAY_MS) + _DELISTING_MS)
+    return Lifetime(old, _on(DAY_MS, anchor + rng.uniform(-5, 60) * DAY_MS) + _DELISTING_MS)
 
 
 def _on(grid: int, time: float) -> int:
@@ -143,7 +143,9 @@ def _on(grid: int, time: float) -> int:
 def _perpetual(base: str, group: Group) -> PairModel:
     """Small coins move more by themselves than large ones."""
     rng = np.random.default_rng([crc32(base.encode())])
-    price = float(f"{10 ** np.clip(rng.normal(-0.7, 0.9), -3.2, 2.5):.3g}")
+    size = rng.normal()
+    decade = 2 + size / 3 if group.traditional else np.clip(0.9 * size - 0.7, -3.2, 2.5)
+    price = float(f"{10**decade:.3g}")
     turnover = float(f"{10 ** (5 + 4 * rng.random() ** 1.2):.2g}")
     price, turnover = FIGURES.get(base, (price, turnover))
     beta, loading = rng.uniform(0.7, 1.3), rng.uniform(0.7, 1.3)
@@ -157,8 +159,8 @@ def _perpetual(base: str, group: Group) -> PairModel:
 
 
 def _in_usdc(model: PairModel) -> PairModel:
-    """The same asset with a tenth of the turnover."""
-    usdt, turnover = model.instrument, model.turnover / 10
+    """The same asset, traded less."""
+    usdt, turnover = model.instrument, max(1e5, model.turnover / 10)
     contract = listed(
         usdt.base, model.price, turnover, quote="USDC", funding_hours=usdt.funding_hours
     )
