@@ -49,12 +49,8 @@ def memory_mb(pid: int, field: str) -> float:
 def venue(*options: str) -> Iterator[tuple[int, str, float]]:
     """Its process, its URL and the seconds until it listened."""
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from perpkit.cli import main; main()", "venue", "--port", "0"]
-        + list(options),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", "from perpkit.cli import main; main()", "venue", "--port", "0"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
