@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import sysconf
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +63,12 @@ def venue(*options: str) -> Iterator[tuple[int, str, float]]:
         process.wait(timeout=30)
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
+
+
 def milliseconds(work: Callable[[], None]) -> tuple[float, float]:
     """Of the first time, and the median of the others."""
     times = []
@@ -84,8 +91,9 @@ def measured(count: int) -> dict[str, tuple[float, float]]:
             found: list[dict[str, str]] = answer.json()
             return found
 
-        peak = memory_mb(pid, "VmHWM")
-        figures = {"start, s": (start, start), "peak memory at start, MB": (peak, peak)}
+        cpu, peak = cpu_seconds(pid), memory_mb(pid, "VmHWM")
+        figures = {"start, s": (start, start), "start, s of CPU": (cpu, cpu)}
+        figures |= {"peak memory at start, MB": (peak, peak)}
         symbols = [row["symbol"] for row in ask("/fapi/v1/ticker/price")]
         figures["symbols with a price"] = (len(symbols), len(symbols))
         for target in ALL_SYMBOLS:

@@ -18,12 +18,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import sysconf
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.venue_wide import memory_mb, venue
+from benchmarks.venue_wide import cpu_seconds, memory_mb, venue
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 STARTUP_S = 900  # the first cycle loads the candles of all pairs
@@ -84,12 +83,6 @@ def bot(folder: Path, url: str, strategy: str) -> Iterator[tuple[int, Path]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
 
 
 def cycles(log: Path) -> list[float]:

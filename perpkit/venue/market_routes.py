@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
 from perpkit.venue.errors import VenueError, invalid_interval, not_trading
 from perpkit.venue.exchange_info import exchange_info
+from perpkit.venue.history import Funding
 from perpkit.venue.market import Market
 from perpkit.venue.statistics import STATISTICS, Statistics
 
@@ -110,6 +112,19 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         return klines(Kind.INDEX, pair, interval, startTime, endTime, limit)
 
 
+def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:
+    """Those among the `limit` oldest or newest of all symbols: writing all of them takes a second.
+
+    All at the time of the last of them, so that a few more may be left.
+    """
+    times = np.sort(np.concatenate([part.time for part in settled.values()]))
+    if len(times) <= limit:
+        return settled
+    bound = times[limit - 1 if oldest else -limit]
+    near = {s: part.time <= bound if oldest else part.time >= bound for s, part in settled.items()}
+    return {s: Funding(p.time[near[s]], p.rate[near[s]]) for s, p in settled.items()}
+
+
 def _add_funding(router: APIRouter, market: Market) -> None:
     @router.get("/fapi/v1/fundingRate")
     async def funding_rate(
@@ -119,12 +134,12 @@ def _add_funding(router: APIRouter, market: Market) -> None:
         limit: Limit1000 = 100,
     ) -> list[dict[str, Any]]:
         _check_order(startTime, endTime)
+        wanted = [symbol] if symbol else market.symbols
+        settled = {s: market.funding(s, start=startTime, end=endTime, limit=limit) for s in wanted}
         rows = [
             row
-            for s in ([symbol] if symbol else market.symbols)
-            for row in payloads.funding(
-                market, s, market.funding(s, start=startTime, end=endTime, limit=limit)
-            )
+            for s, part in _together(settled, limit, oldest=startTime is not None).items()
+            for row in payloads.funding(market, s, part)
         ]
         rows.sort(key=lambda row: row["fundingTime"])
         return rows[:limit] if startTime is not None else rows[-limit:]
