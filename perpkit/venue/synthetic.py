@@ -39,6 +39,7 @@ from perpkit.venue.drivers import (
 )
 from perpkit.venue.history import Funding, History, PairHistory
 from perpkit.venue.instruments import Instrument
+from perpkit.venue.listing import Lifetime
 from perpkit.venue.recursions import ou, persistence
 from perpkit.venue.roster import Group
 from perpkit.venue.universe import MODELS, PairModel, lifetime, universe
@@ -137,23 +138,13 @@ def _index(drivers: _Drivers, model: PairModel) -> Wander:
 
 def _pair(drivers: _Drivers, model: PairModel, base: str, anchor: int) -> PairHistory:
     seed, time, step, instrument = drivers.seed, drivers.time, drivers.step, model.instrument
-    name, driver = _stream_name(instrument), drivers.factor(model)
-    n, per_hour = len(time), HOUR_MS // step
-    index = _index(drivers, model)
-    life = lifetime(seed, model, anchor)
-
+    driver, per_hour = drivers.factor(model), HOUR_MS // step
+    index, life = _index(drivers, model), lifetime(seed, model, anchor)
     hourly = index.log_price[per_hour - 1 :: per_hour]
-    noise = _noise(seed, name, n, len(hourly))
-    hourly_premium = perpetual.premium(noise, driver.regimes.crowding, hourly)
-    # Straight lines between the hours; the value at an hour's end is that hour's.
-    premium = np.interp(
-        np.arange(1, n + 1) / per_hour, np.arange(1, len(hourly) + 1), hourly_premium
-    )
-    if life is not None and instrument.delivery:
-        left = np.maximum(life.delivery - time - step, 0) / DAY_MS
-        premium = premium * np.minimum(1.0, left / 30) + _CARRY * left / 365
-    jitter = ou(noise.premium, 1.0, persistence(1 / 3, step / HOUR_MS)) * 1.2e-4 * driver.rough
+    noise = _noise(seed, _stream_name(instrument), len(time), len(hourly))
 
+    premium = _premium(drivers, model, noise, hourly, life)
+    jitter = ou(noise.premium, 1.0, persistence(1 / 3, step / HOUR_MS)) * 1.2e-4 * driver.rough
     log_mark = index.log_price + premium
     last = _last(seed, model, log_mark + jitter, index.sigma, time, driver.rough)
     settled = Funding(time[:0], np.array([]))
@@ -178,6 +169,29 @@ def _pair(drivers: _Drivers, model: PairModel, base: str, anchor: int) -> PairHi
         ),
     )
     return made if life is None else made.within(life)
+
+
+def _premium(
+    drivers: _Drivers,
+    model: PairModel,
+    noise: perpetual.Noise,
+    hourly: Floats,
+    life: Lifetime | None,
+) -> Floats:
+    """Of mark over index at the end of each step, a fraction.
+
+    :param hourly: log price of the index at the end of each hour
+    """
+    time, step = drivers.time, drivers.step
+    by_hour = perpetual.premium(noise, drivers.factor(model).regimes.crowding, hourly)
+    # Straight lines between the hours; the value at an hour's end is that hour's.
+    ends = np.arange(1, len(time) + 1) / (HOUR_MS // step)
+    premium = np.interp(ends, np.arange(1, len(hourly) + 1), by_hour)
+    if life is None or not model.instrument.delivery:
+        return premium
+    left = np.maximum(life.delivery - time - step, 0) / DAY_MS
+    dated: Floats = premium * np.minimum(1.0, left / 30) + _CARRY * left / 365
+    return dated
 
 
 def _stream_name(instrument: Instrument) -> str:
