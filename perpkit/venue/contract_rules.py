@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perpkit.venue.instruments import ContractType, Instrument
-from perpkit.venue.limits import Limits, scaled
+from perpkit.venue.limits import Limits, on_grids, scaled
 from perpkit.venue.recorded_contracts import RECORDED
 from perpkit.venue.underlyings import Underlying, underlying_of
 
@@ -23,6 +23,7 @@ def instrument(
     quote: str = "USDT",
     delivery: str = "",
     funding_hours: int = 8,
+    grids: tuple[float, float] | None = None,
 ) -> Instrument:
     """The contract as the exchange has it, or would list it at this price and daily turnover.
 
@@ -33,6 +34,8 @@ def instrument(
     :param price: quote asset
     :param turnover: of an ordinary day, quote asset; 0 where there is none on record
     :param delivery: "YYMMDD" of a dated contract
+    :param grids: tick and step that stored prices and quantities are on, where there are any. Finer
+        ones than those on record are kept, and they take the place of scaled ones
     :raises ValueError: naming the parameter
     """
     underlying = underlying_of(base)
@@ -41,6 +44,9 @@ def instrument(
     recorded = None if delivery else RECORDED.get(f"{base}/{quote}")
     if recorded is not None:
         limits, kinds = _around(recorded.limits, limits, price), recorded.kinds
+        grids = grids and (min(grids[0], limits.tick_size), min(grids[1], limits.step_size))
+    if grids is not None:
+        limits = on_grids(limits, *grids)
     return Instrument(
         base,
         limits.tick_size,
@@ -67,8 +73,7 @@ def _around(recorded: Limits, own: Limits, price: float) -> Limits:
     """`recorded`, with bounds of the price that leave it room: prices have been lower once."""
     if 2 * recorded.min_price <= price <= recorded.max_price / 2:
         return recorded
-    least = min(own.min_price, recorded.tick_size)
-    return replace(recorded, min_price=least, max_price=own.max_price)
+    return replace(recorded, min_price=recorded.tick_size, max_price=own.max_price)
 
 
 def _contract_type(underlying: Underlying, delivery: str) -> ContractType:

@@ -9,24 +9,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from perpkit.venue.candles import INTERVALS_MS, Candles, Floats, Kind, Times, interval_ms
+from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Candles, Floats, Kind, Times, interval_ms
+from perpkit.venue.contract_rules import instrument
 from perpkit.venue.history import Funding, History, PairHistory, Positioning
-from perpkit.venue.instruments import Instrument, base_of
-from perpkit.venue.synthetic import MODELS
+from perpkit.venue.instruments import Instrument, Name, named
 
 POSITIONING_COLUMNS = ("date", "long_short_ratio", "taker_ratio", "open_interest")
 _OHLCV = ("open", "high", "low", "close", "volume")
+# "BTC_USDT_USDT-1h-futures", "BTC_USDT_USDT-260327-1h-mark": as Freqtrade spells pairs.
 _CANDLE_FILE = re.compile(
-    r"^(?P<base>\w+)_USDT_USDT-(?P<interval>\d+[mhdw])-(?P<kind>\w+)\.feather$"
+    r"(?P<base>[^\s_]+)_(?P<quote>[A-Z0-9]+)_(?P=quote)(?:-(?P<delivery>\d{6}))?"
+    r"-(?P<interval>[^-]+)-(?P<kind>[^-]+)\.feather"
 )
 _FUNDING_RATE = "funding_rate"
+_TURNOVER_DAYS = 30  # over which a day's turnover is averaged
+_NAMED = 5  # files that a message names
+
+Files = dict[tuple[str, str], Path]  # by kind and interval
 
 
 def write(history: History, directory: Path, timeframes: Sequence[str], end: int) -> list[Path]:
@@ -65,38 +71,81 @@ def write(history: History, directory: Path, timeframes: Sequence[str], end: int
     return [path for path, _ in jobs]
 
 
-def read(directory: Path, pairs: Collection[str] = ()) -> History:
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def read(
+    directory: Path, pairs: Collection[str] = (), told: Callable[[str], None] = _to_stderr
+) -> History:
     """The pairs of a data directory, all of them unless some are named.
 
-    Tick and step sizes are those that the stored prices and volumes show. A pair without mark
-    candles is marked at its last price; one without funding or positioning files has none.
+    Tick and step sizes are those that the stored prices and volumes show; see `contract_rules` for
+    the other limits. A pair without mark candles is marked at its last price; one without funding
+    or positioning files has none.
 
+    :param told: gets a sentence for each kind of file that is left out
     :raises ValueError: naming what is missing and what there is
     """
-    futures = directory / "futures"
-    files: dict[str, dict[tuple[str, str], Path]] = {}
-    for path in sorted(futures.glob("*.feather")):
-        match = _CANDLE_FILE.match(path.name)
-        if match and match["interval"] in INTERVALS_MS:
-            files.setdefault(match["base"], {})[match["kind"], match["interval"]] = path
-    traded = {base for base, found in files.items() if any(k == Kind.LAST for k, _ in found)}
+    wanted = [named(pair) for pair in dict.fromkeys(pairs)]
+    files, left_out = _sorted_out(directory / "futures", wanted)
+    traded = {name for name, found in files.items() if any(k == Kind.LAST for k, _ in found)}
+    for reason, several in left_out.items():
+        told(f"Left out of {directory}: {_listed(several)}: {reason}")
     if not traded:
         raise ValueError(
             f"datadir must hold candles such as futures/BTC_USDT_USDT-1h-futures.feather, "
             f"found none in {directory}"
         )
-    bases = sorted(traded)
-    if pairs:
-        bases = [base_of(pair) for pair in pairs]
-    for base in bases:
-        if base not in traded:
-            known = ", ".join(f"{b}/USDT:USDT" for b in sorted(traded))
-            raise ValueError(f"pairs must be among {known}, got '{base}/USDT:USDT'")
-    histories = [_read_pair(directory, base, files[base]) for base in bases]
+    unknown = [name.pair for name in wanted if name not in traded]
+    if unknown:
+        known = ", ".join(name.pair for name in sorted(traded))
+        raise ValueError(f"pairs must be among {known}, got {', '.join(map(repr, unknown))}")
+    untraded = [name.pair for name in sorted(files) if name not in traded]
+    if untraded and not wanted:
+        told(f"Left out of {directory}: {_listed(untraded)}: there are no traded candles")
+    names = wanted or sorted(traded)
+    if unread := _unread_positioning(directory / "positioning", names):
+        told(f"Left out of {directory}: {_listed(unread)}: positioning is read from 1h files")
+    histories = [_read_pair(directory, name, files[name]) for name in names]
     return History({h.instrument.symbol: h for h in histories})
 
 
-def _read_pair(directory: Path, base: str, files: dict[tuple[str, str], Path]) -> PairHistory:
+def _sorted_out(
+    futures: Path, wanted: Collection[Name]
+) -> tuple[dict[Name, Files], dict[str, list[str]]]:
+    """Files by pair, and names of those that cannot be used, by reason."""
+    files: dict[Name, Files] = {}
+    left_out: dict[str, list[str]] = {}
+    for path in sorted(futures.glob("[!.]*")):
+        match = _CANDLE_FILE.fullmatch(path.name)
+        name = Name(match["base"], match["quote"], match["delivery"] or "") if match else None
+        if match is None or name is None:
+            reason = "not named as candles of a pair such as BTC_USDT_USDT-1h-futures.feather"
+        elif match["interval"] not in INTERVALS_MS:
+            reason = f"intervals are {', '.join(INTERVALS_MS)}"
+        elif match["kind"] not in (*Kind, _FUNDING_RATE):
+            reason = f"kinds of candles are {', '.join((*Kind, _FUNDING_RATE))}"
+        else:
+            files.setdefault(name, {})[match["kind"], match["interval"]] = path
+            continue
+        if not wanted or name in wanted:
+            left_out.setdefault(reason, []).append(path.name)
+    return files, left_out
+
+
+def _unread_positioning(folder: Path, names: Collection[Name]) -> list[str]:
+    """Files of these pairs where there is none of 1h."""
+    stems = [name.stem for name in names if not (folder / f"{name.stem}-1h.feather").exists()]
+    return [path.name for stem in stems for path in sorted(folder.glob(f"{stem}-*[mhd].feather"))]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _read_pair(directory: Path, name: Name, files: Files) -> PairHistory:
     stored: dict[Kind, dict[str, Candles]] = {kind: {} for kind in Kind}
     funding = Funding(np.array([], dtype=np.int64), np.array([]))
     for (kind, interval), path in files.items():
@@ -105,16 +154,16 @@ def _read_pair(directory: Path, base: str, files: dict[tuple[str, str], Path]) -
             # Freqtrade has written a column of its own for the rate since 2026.9.
             rate = frame[_FUNDING_RATE if _FUNDING_RATE in frame else "open"]
             funding = Funding(_ms(frame), rate.to_numpy(np.float64))
-        elif kind in set(Kind):
+        else:
             frame = _load(path, _OHLCV)
             columns = (frame[c].to_numpy(np.float64) for c in _OHLCV)
             stored[Kind(kind)][interval] = Candles(_ms(frame), *columns)
     finest = min(stored[Kind.LAST], key=interval_ms)
     return PairHistory(
-        _instrument(base, stored[Kind.LAST][finest], funding),
+        _instrument(name, stored[Kind.LAST][finest], funding),
         {kind: by_interval for kind, by_interval in stored.items() if by_interval},
         funding,
-        _read_positioning(directory / "positioning" / f"{base}_USDT_USDT-1h.feather"),
+        _read_positioning(directory / "positioning" / f"{name.stem}-1h.feather"),
     )
 
 
@@ -129,18 +178,21 @@ def _read_positioning(path: Path) -> Positioning | None:
     return Positioning(_ms(frame), *columns)
 
 
-def _instrument(base: str, candles: Candles, funding: Funding) -> Instrument:
-    """Filters as the data shows them; what data cannot show is taken from the known pairs."""
+def _instrument(name: Name, candles: Candles, funding: Funding) -> Instrument:
+    """Limits for the latest price and the turnover of the last days."""
     recent = candles[-2000:]
-    model = MODELS.get(f"{base}/USDT:USDT")
-    known = model.instrument if model else Instrument(base, 1.0, 1.0)
+    month = candles[int(candles.time.searchsorted(candles.time[-1] - _TURNOVER_DAYS * DAY_MS)) :]
+    days = max(1.0, (month.time[-1] - month.time[0]) / DAY_MS)
     # The most recent gap: intervals have changed over the years.
     gap = int(funding.time[-1] - funding.time[-2]) // 3_600_000 if len(funding.time) > 1 else 8
-    return replace(
-        known,
-        tick_size=_grid(np.concatenate(recent.columns()[1:5])),
-        step_size=_grid(recent.volume),
+    return instrument(
+        name.base,
+        float(candles.close[-1]),
+        float(month.turnover().sum()) / days,
+        quote=name.quote,
+        delivery=name.delivery,
         funding_hours=gap if gap in (1, 2, 4, 8) else 8,
+        grids=(_grid(np.concatenate(recent.columns()[1:5])), _grid(recent.volume)),
     )
 
 

@@ -143,7 +143,7 @@ class PairHistory:
 
     def shifted(self, ms: int) -> PairHistory:
         return PairHistory(
-            self.instrument,
+            self.instrument.shifted(ms),
             {k: {i: c.shifted(ms) for i, c in by.items()} for k, by in self.stored.items()},
             self.funding.shifted(ms),
             self.positioning.shifted(ms) if self.positioning else None,
@@ -189,4 +189,5 @@ class History:
         return min(going_on) if going_on else max(ends, default=0)
 
     def shifted(self, ms: int) -> History:
-        return History({symbol: pair.shifted(ms) for symbol, pair in self.pairs.items()})
+        moved = (pair.shifted(ms) for pair in self)
+        return History({pair.instrument.symbol: pair for pair in moved})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ MAX_ORDERS = 200
 MAX_ALGO_ORDERS = 200
 
 # BASE/QUOTE:QUOTE, dated contracts with their delivery: "BTC/USDT:USDT-260327".
-_PAIR = re.compile(r"^([^\s/:]+)/([A-Z0-9]+):\2(?:-(\d{6}))?$")
+_PAIR = re.compile(r"([^\s/:_]+)/([A-Z0-9]+):\2(?:-(\d{6}))?")
 
 
 class ContractType(StrEnum):
@@ -33,6 +33,34 @@ class ContractType(StrEnum):
     @property
     def perpetual(self) -> bool:
         return self in (ContractType.PERPETUAL, ContractType.TRADIFI_PERPETUAL)
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """What a pair's name says.
+
+    :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
+    """
+
+    base: str
+    quote: str = "USDT"
+    delivery: str = ""
+
+    @property
+    def pair(self) -> str:
+        """Freqtrade's name, e.g. "BTC/USDT:USDT", "BTC/USDT:USDT-260327"."""
+        dated = f"-{self.delivery}" if self.delivery else ""
+        return f"{self.base}/{self.quote}:{self.quote}{dated}"
+
+    @property
+    def symbol(self) -> str:
+        """The exchange's name, e.g. "BTCUSDT", "BTCUSDT_260327"."""
+        return f"{self.base}{self.quote}" + (f"_{self.delivery}" if self.delivery else "")
+
+    @property
+    def stem(self) -> str:
+        """How Freqtrade spells the pair in file names, e.g. "BTC_USDT_USDT"."""
+        return self.pair.replace("/", "_").replace(":", "_")
 
 
 @dataclass(frozen=True)
@@ -100,25 +128,32 @@ class Instrument:
             _delivered(self.delivery)
 
     @property
+    def name(self) -> Name:
+        return Name(self.base, self.quote, self.delivery)
+
+    @property
     def symbol(self) -> str:
-        """The exchange's name, e.g. "BTCUSDT", "BTCUSDT_260327"."""
-        return f"{self.base}{self.quote}" + (f"_{self.delivery}" if self.delivery else "")
+        """As of `Name`; so are `pair` and `stem`."""
+        return self.name.symbol
 
     @property
     def pair(self) -> str:
-        """Freqtrade's name, e.g. "BTC/USDT:USDT", "BTC/USDT:USDT-260327"."""
-        return f"{self.base}/{self.quote}:{self.quote}" + (
-            f"-{self.delivery}" if self.delivery else ""
-        )
+        return self.name.pair
 
     @property
     def stem(self) -> str:
-        """How Freqtrade spells the pair in file names, e.g. "BTC_USDT_USDT"."""
-        return self.pair.replace("/", "_").replace(":", "_")
+        return self.name.stem
 
     def delivered_at(self, otherwise: int) -> int:
         """When a dated contract is delivered, ms, or `otherwise` where that comes first."""
         return min(_delivered(self.delivery), otherwise) if self.delivery else otherwise
+
+    def shifted(self, ms: int) -> Instrument:
+        """With the delivery of a dated contract, and its name, as many days later."""
+        if not self.delivery:
+            return self
+        moved = datetime.fromtimestamp((_delivered(self.delivery) + ms) / 1000, UTC)
+        return replace(self, delivery=f"{moved:%y%m%d}")
 
     @property
     def price_decimals(self) -> int:
@@ -130,15 +165,15 @@ class Instrument:
         return decimals_of(self.step_size)
 
 
-def base_of(pair: str) -> str:
-    """Base asset of a Freqtrade pair name.
-
-    :raises ValueError: when it is not a linear contract
-    """
-    match = _PAIR.match(pair)
+def named(pair: str) -> Name:
+    """:raises ValueError: when it does not name a linear contract"""
+    match = _PAIR.fullmatch(pair)
     if match is None:
-        raise ValueError(f"pair must look like BTC/USDT:USDT, got {pair!r}")
-    return match[1]
+        raise ValueError(
+            f"pair must look like BTC/USDT:USDT, or BTC/USDT:USDT-260327 for a dated contract, "
+            f"got {pair!r}"
+        )
+    return Name(*match.groups(default=""))
 
 
 def _delivered(day: str) -> int:

@@ -6,7 +6,7 @@ Fitted to the filters in `recorded_contracts`; tests/venue/test_limits.py says h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LEAST_NOTIONAL = 5.0
 _LEAST_MARKET_WORTH = 5_000.0  # a market order of so much passes in the smallest contract
@@ -61,7 +61,7 @@ def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
     market = max(market, step)
     return Limits(
         tick_size=tick,
-        price_precision=min(8, round(-math.log10(tick)) + 1),
+        price_precision=_precision(tick),
         step_size=step,
         min_notional=_LEAST_NOTIONAL,
         max_quantity=decade(_LOTS * market),
@@ -73,12 +73,34 @@ def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
     )
 
 
+def on_grids(limits: Limits, tick: float, step: float) -> Limits:
+    """The same limits on another tick and step."""
+    if (tick, step) == (limits.tick_size, limits.step_size):
+        return limits
+    least = tick if limits.min_price == limits.tick_size else limits.min_price
+    market = max(limits.max_market_quantity, step)
+    return replace(
+        limits,
+        tick_size=tick,
+        price_precision=_precision(tick) if tick != limits.tick_size else limits.price_precision,
+        step_size=step,
+        max_quantity=max(limits.max_quantity, market),
+        max_market_quantity=market,
+        min_price=least,
+    )
+
+
 def decade(value: float) -> float:
     """The nearest of 1, 2, 5, 10, ... and 0.5, 0.2, ... by ratio."""
     power = math.floor(math.log10(value))
     steps = [digit * 10.0 ** (power + up) for up in (0, 1) for digit in (1, 2, 5)]
     nearest = min(steps, key=lambda step: abs(math.log(step / value)))
     return float(f"{nearest:.0e}")
+
+
+def _precision(tick: float) -> int:
+    """One decimal more than the tick needs, as of most contracts on record; 8 at most."""
+    return max(0, min(8, round(-math.log10(tick)) + 1))
 
 
 def _power(places: int) -> float:

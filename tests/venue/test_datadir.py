@@ -1,5 +1,7 @@
 """Data directories: what is written is what Freqtrade reads, and what the venue reads back."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,10 @@ import pytest
 
 from perpkit.venue import datadir
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
+from perpkit.venue.contract_rules import instrument
 from perpkit.venue.history import History
+from perpkit.venue.instruments import decimals_of, named
+from perpkit.venue.limits import scaled
 
 START = 1_704_067_200_000
 END = START + 20 * DAY_MS
@@ -27,7 +32,8 @@ def test_what_is_read_back_is_what_had_happened(history, written):
     assert set(again.pairs) == set(history.pairs)
     for symbol, pair in again.pairs.items():
         original = history.pairs[symbol]
-        assert pair.instrument == original.instrument
+        for name in ("pair", "tick_size", "step_size", "funding_hours"):
+            assert getattr(pair.instrument, name) == getattr(original.instrument, name)
         assert pair.end == END
         for kind, intervals in ((Kind.LAST, ("5m", "1h", "1d")), (Kind.MARK, ("1h",))):
             assert set(pair.stored[kind]) == set(intervals)
@@ -143,12 +149,132 @@ def test_a_bad_directory_is_one_clear_error(tmp_path, damage, message):
     ("pair", "message"),
     [
         ("DOGE/USDT:USDT", r"pairs must be among BNB/USDT:USDT, .*got 'DOGE/USDT:USDT'"),
-        ("DOGEUSDT", r"pair must look like BTC/USDT:USDT, got 'DOGEUSDT'"),
+        ("DOGEUSDT", r"pair must look like BTC/USDT:USDT, .*got 'DOGEUSDT'"),
+        ("BTC/USDT:USDC", r"pair must look like BTC/USDT:USDT, .*got 'BTC/USDT:USDC'"),
+        ("BTC/USDT:USDT-260327", r"pairs must be among .*, got 'BTC/USDT:USDT-260327'"),
+        ("btc/usdt:usdt", r"pair must look like BTC/USDT:USDT, .*got 'btc/usdt:usdt'"),
     ],
 )
 def test_an_unknown_pair_is_named(written, pair, message):
     with pytest.raises(ValueError, match=message):
         datadir.read(written, [pair])
+
+
+OTHERS = (
+    "BTC/USDC:USDC", "BTC/USDT:USDT-240329", "XAU/USDT:USDT", "币安人生/USDT:USDT",
+    "龙虾/USDT:USDT", "1000PEPE/USDT:USDT", "ABC/USDT:USDT",
+)  # fmt: skip
+
+
+def renamed(history: History, pairs: tuple[str, ...], scale: float = 1.0) -> History:
+    """The BTC of `history` by other names, and at a multiple of its price."""
+    btc = history.pairs["BTCUSDT"]
+    out = {}
+    for pair in pairs:
+        name = named(pair)
+        tick = btc.instrument.tick_size * scale
+        stored = {
+            kind: {
+                interval: replace(
+                    candles,
+                    **{
+                        column: np.round(getattr(candles, column) * scale, decimals_of(tick))
+                        for column in ("open", "high", "low", "close")
+                    },
+                )
+                for interval, candles in by_interval.items()
+            }
+            for kind, by_interval in btc.stored.items()
+        }
+        made = instrument(
+            name.base, 60_000 * scale, 9e9, quote=name.quote, delivery=name.delivery,
+            grids=(tick, 0.001),
+        )  # fmt: skip
+        out[made.symbol] = replace(btc, instrument=made, stored=stored)
+    return History(out)
+
+
+def test_pairs_of_any_name_are_read_back_as_freqtrade_spells_them(history, tmp_path):
+    from freqtrade.data.history import load_pair_history
+    from freqtrade.enums import CandleType
+
+    original = renamed(history, OTHERS)
+    files = datadir.write(original, tmp_path, ["1h"], END)
+    said: list[str] = []
+    again = datadir.read(tmp_path, told=said.append)
+    assert said == []
+    assert {p.instrument.pair for p in again} == set(OTHERS)
+    assert len(files) == 4 * len(OTHERS)
+    for pair in again:
+        inst = original.pairs[pair.instrument.symbol].instrument
+        assert (pair.instrument.pair, pair.instrument.contract_type, pair.instrument.quote) == (
+            inst.pair, inst.contract_type, inst.quote
+        )  # fmt: skip
+        assert pair.positioning is not None
+        assert len(pair.funding.time)
+        frame = load_pair_history(
+            inst.pair, "1h", tmp_path, candle_type=CandleType.FUTURES, fill_up_missing=False,
+            drop_incomplete=False,
+        )  # fmt: skip
+        assert len(frame) == 480
+    for name in OTHERS:
+        assert [p.instrument.pair for p in datadir.read(tmp_path, [name])] == [name]
+
+
+def test_limits_are_those_of_the_datas_own_price_and_turnover(history, tmp_path):
+    datadir.write(renamed(history, ("ABC/USDT:USDT",), 1e-8), tmp_path, ["5m"], END)
+    (pair,) = datadir.read(tmp_path)
+    candles = pair.candles(Kind.LAST, "5m")
+    scale = scaled(float(candles.close[-1]), float(candles.turnover().sum()) / 20)
+    assert pair.instrument.max_market_quantity == pytest.approx(scale.max_market_quantity)
+    assert pair.instrument.max_quantity == pytest.approx(scale.max_quantity)
+    # A market order of 121 USDT passes.
+    assert 121 / candles.close[-1] < pair.instrument.max_market_quantity
+
+
+def test_what_is_left_out_is_said_with_its_reason(written, tmp_path):
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+    futures = tmp_path / "futures"
+    candles = futures / "BTC_USDT_USDT-1h-futures.feather"
+    for name in (
+        "BTC_USDT_USDT-1M-futures.feather", "BTC_USDT_USDT-1h-premiumIndex.feather",
+        "BTC_USDT_USDT-1h-futures.json", "BTC_USD_BTC-1h-futures.feather",
+        "btc_usdt_usdt-1h-futures.feather", "DOGE_USDT_USDT-1h-mark.feather", ".gitkeep",
+    ):  # fmt: skip
+        shutil.copy(candles, futures / name)
+    (tmp_path / "positioning" / "ETH_USDT_USDT-1h.feather").rename(
+        tmp_path / "positioning" / "ETH_USDT_USDT-5m.feather"
+    )
+    said: list[str] = []
+    history = datadir.read(tmp_path, told=said.append)
+    assert set(history.pairs) == set(datadir.read(written).pairs)
+    text = "\n".join(said)
+    for line in (
+        "BTC_USDT_USDT-1M-futures.feather: intervals are 1m, ",
+        "BTC_USDT_USDT-1h-premiumIndex.feather: kinds of candles are futures, mark, index",
+        "BTC_USDT_USDT-1h-futures.json, BTC_USD_BTC-1h-futures.feather, "
+        "btc_usdt_usdt-1h-futures.feather: not named as candles",
+        "DOGE/USDT:USDT: there are no traded candles",
+        "ETH_USDT_USDT-5m.feather: positioning is read from 1h files",
+    ):
+        assert line in text, (line, text)
+    assert "gitkeep" not in text
+    said.clear()
+    datadir.read(tmp_path, ["SOL/USDT:USDT"], told=said.append)
+    assert said == []
+
+
+def test_left_out_files_are_named_on_stderr_by_default(written, tmp_path, capsys):
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "futures" / "notes.txt").write_text("mine")
+    datadir.read(tmp_path)
+    assert "notes.txt: not named as candles" in capsys.readouterr().err
+
+
+def test_the_delivery_of_a_dated_contract_moves_with_its_history(history):
+    dated = renamed(history, ("BTC/USDT:USDT-240329",)).shifted(400 * DAY_MS)
+    assert list(dated.pairs) == ["BTCUSDT_250503"]
+    assert dated.pairs["BTCUSDT_250503"].instrument.pair == "BTC/USDT:USDT-250503"
 
 
 @pytest.mark.real_data

@@ -77,6 +77,12 @@ class Contract:
 
     @property
     def take_bound(self) -> Decimal:
+        """How far from mark a MARKET order may eat into the book, a fraction."""
+        return self.bound
+
+    @property
+    def trigger_protect(self) -> Decimal:
+        """How far mark and last may be apart for an order with price protection to trigger."""
         return self.bound
 
     def price(self, value: float | Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:

@@ -128,7 +128,7 @@ def test_open_orders_are_limited_by_number():
     for _ in range(200):
         desk.order("BUY", "0.1", 99)
     assert refused(lambda: desk.order("BUY", "0.1", 99)).code == -2025
-    for _ in range(10):
+    for _ in range(200):
         desk.algo("SELL", "STOP_MARKET", 1, 90)
     assert refused(lambda: desk.algo("SELL", "STOP_MARKET", 1, 90)).code == -4045
 
