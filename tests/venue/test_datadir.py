@@ -1,7 +1,6 @@
 """Data directories: what is written is what Freqtrade reads, and what the venue reads back."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import pytest
 
 from perpkit.venue import datadir
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
-from perpkit.venue.contract_rules import instrument
 from perpkit.venue.history import History
-from perpkit.venue.instruments import decimals_of, named
 from perpkit.venue.limits import scaled
+from tests.venue.other_contracts import OTHERS, renamed
 
 START = 1_704_067_200_000
 END = START + 20 * DAY_MS
@@ -158,40 +156,6 @@ def test_a_bad_directory_is_one_clear_error(tmp_path, damage, message):
 def test_an_unknown_pair_is_named(written, pair, message):
     with pytest.raises(ValueError, match=message):
         datadir.read(written, [pair])
-
-
-OTHERS = (
-    "BTC/USDC:USDC", "BTC/USDT:USDT-240329", "XAU/USDT:USDT", "币安人生/USDT:USDT",
-    "龙虾/USDT:USDT", "1000PEPE/USDT:USDT", "ABC/USDT:USDT",
-)  # fmt: skip
-
-
-def renamed(history: History, pairs: tuple[str, ...], scale: float = 1.0) -> History:
-    """The BTC of `history` by other names, and at a multiple of its price."""
-    btc = history.pairs["BTCUSDT"]
-    out = {}
-    for pair in pairs:
-        name = named(pair)
-        tick = btc.instrument.tick_size * scale
-        stored = {
-            kind: {
-                interval: replace(
-                    candles,
-                    **{
-                        column: np.round(getattr(candles, column) * scale, decimals_of(tick))
-                        for column in ("open", "high", "low", "close")
-                    },
-                )
-                for interval, candles in by_interval.items()
-            }
-            for kind, by_interval in btc.stored.items()
-        }
-        made = instrument(
-            name.base, 60_000 * scale, 9e9, quote=name.quote, delivery=name.delivery,
-            grids=(tick, 0.001),
-        )  # fmt: skip
-        out[made.symbol] = replace(btc, instrument=made, stored=stored)
-    return History(out)
 
 
 def test_pairs_of_any_name_are_read_back_as_freqtrade_spells_them(history, tmp_path):

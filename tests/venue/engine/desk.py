@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -56,9 +57,16 @@ def depth(
 class Desk:
     """One user's view; a second is added by `another`."""
 
-    def __init__(self, wallet: Number = 10_000, *, isolated: bool = False, leverage: int = 10):
+    def __init__(
+        self,
+        wallet: Number = 10_000,
+        *,
+        isolated: bool = False,
+        leverage: int = 10,
+        contracts: Sequence[Contract] = (BTC, ETH),
+    ):
         self.now = 1_000
-        self.engine = Engine([BTC, ETH])
+        self.engine = Engine(contracts)
         self.user = self.another("key", wallet)
         self.price(100)
         self.engine.set_leverage(self.user, "BTCUSDT", leverage)

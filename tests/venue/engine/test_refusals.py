@@ -81,6 +81,76 @@ def test_a_quantity_with_the_right_digits_but_off_a_coarse_step_is_named_so():
     assert (error.code, error.msg) == (-4023, "Qty not increased by step size.")
 
 
+# BTC as on record: tick 0.1 with a precision of 2, prices 556.80 to 4529764, lots 1000 and 120.
+RECORDED = replace(
+    BTC,
+    precision=2,
+    min_price=dec("556.8"),
+    max_price=dec(4_529_764),
+    max_quantity=dec(1_000),
+    max_market_quantity=dec(120),
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "quantity", "price"),
+    [
+        (-1111, "1", "50000.001"),
+        (-1111, "1.0001", "50000"),
+        (-4014, "1", "50000.01"),  # fine enough, off the tick
+        (-4013, "1", "556.7"),
+        (-4013, "1", "0.01"),
+        (-4002, "1", "4529764.1"),
+        (-4005, "1000.001", "50000"),
+        (-4005, "120.001", None),
+        (-4005, "1000", None),
+    ],
+)
+def test_the_limits_on_record_are_refused_in_the_exchanges_codes(code, quantity, price):
+    desk = Desk(10_000_000, contracts=[RECORDED])
+    desk.price(50_000, book=depth(50_000, "50000.1", 10_000))
+    assert refused(lambda: desk.order("BUY", quantity, price)).code == code
+    assert not desk.user.orders
+
+
+def test_a_limit_order_may_be_larger_than_one_at_market():
+    desk = Desk(100_000_000, contracts=[RECORDED])
+    desk.price(50_000, book=depth(50_000, "50000.1", 10_000))
+    assert refused(lambda: desk.order("BUY", "120.001")).code == -4005
+    desk.order("BUY", "120.001", "49999")
+    assert refused(lambda: desk.order("BUY", 1_000)).code == -4005
+    desk.order("BUY", 120)
+    assert desk.amount == 120
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "lot"),
+    [
+        ("STOP_MARKET", {}, 120),
+        ("TAKE_PROFIT_MARKET", {}, 120),
+        ("TRAILING_STOP_MARKET", {"callback_rate": dec(1)}, 120),
+        ("STOP", {"price": dec(49_000)}, 1_000),
+    ],
+)
+def test_a_conditional_order_has_the_lot_of_what_it_becomes(kind, more, lot):
+    desk = Desk(100_000_000, contracts=[RECORDED])
+    desk.price(50_000)
+    trigger = None if kind == "TRAILING_STOP_MARKET" else 51_000 if "PROFIT" in kind else 49_000
+    desk.algo("SELL", kind, lot, trigger, **more)
+    error = refused(lambda: desk.algo("SELL", kind, lot + dec("0.001"), trigger, **more))
+    assert error.code == -4005
+
+
+def test_a_stop_that_closes_all_closes_more_than_a_market_order_may_be():
+    desk = Desk(100_000_000, contracts=[RECORDED])
+    desk.price(50_000, book=depth(50_000, "50000.1", 10_000))
+    for _ in range(3):
+        desk.order("BUY", 100)
+    desk.algo("SELL", "STOP_MARKET", None, 49_000, close_position=True)
+    desk.price(48_990, book=depth(48_990, "48990.1", 10_000))
+    assert desk.amount == 0
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
