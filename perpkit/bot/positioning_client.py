@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,8 +51,19 @@ STATISTICS = (
 )
 
 
+# On coins, and on shares, metals and indices of shares.
+_PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
+_PAIR = re.compile(r"[^\s/:]+/[^\s/:]+:[^\s/:]+")
+# Of answers that are about the request; others, such as 403 and 451, are about who asks.
+_REQUEST_STATUSES = (0, 200, 400)
+
+
 class DownloadError(RuntimeError):
     """The exchange did not give what was asked for, and asking again did not help."""
+
+
+class RefusedError(DownloadError):
+    """The exchange answered, and refuses this; it may well give something else."""
 
 
 class _BadAnswerError(Exception):
@@ -139,28 +151,30 @@ class PositioningClient:
         answer = self._call("fapiPublicGetTime", {})
         return datetime.fromtimestamp(int(answer["serverTime"]) / 1000, UTC)
 
-    def symbol(self, pair: str) -> str:
-        """The exchange's symbol of a perpetual.
+    def symbols(self, pairs: Sequence[str]) -> dict[str, str]:
+        """The exchange's symbols of those pairs of which it lists a perpetual.
 
-        :raises ValueError: when it lists none
+        :raises ValueError: when one is not named as a pair
         :raises DownloadError:
         """
-        if pair not in self._symbols:
+        for pair in pairs:
+            if _PAIR.fullmatch(pair) is None:
+                raise ValueError(f"pairs must be like BTC/USDT:USDT, got {pair!r}")
+        if not all(pair in self._symbols for pair in pairs):
             listed = self._call("fapiPublicGetExchangeInfo", {})["symbols"]
             self._symbols = {
                 f"{entry['baseAsset']}/{entry['quoteAsset']}:{entry['marginAsset']}": entry[
                     "symbol"
                 ]
                 for entry in listed
-                if entry["contractType"] == "PERPETUAL"
+                if entry["contractType"] in _PERPETUAL
             }
-        if pair not in self._symbols:
-            raise ValueError(f"pairs must be perpetuals that the exchange lists, got {pair!r}")
-        return self._symbols[pair]
+        return {pair: self._symbols[pair] for pair in pairs if pair in self._symbols}
 
     def page(self, statistic: Statistic, symbol: str, period: str, window: Window) -> pd.DataFrame:
         """The readings within a window of at most `PAGE` of them, indexed by date.
 
+        :raises RefusedError: when the exchange has none of this symbol for us
         :raises DownloadError:
         """
         rows = self._call(
@@ -203,7 +217,8 @@ class PositioningClient:
         try:
             return attempts(once)
         except (ccxt.BaseError, _BadAnswerError) as error:
-            raise DownloadError(str(error)) from error
+            kind = RefusedError if _refuses(error) else DownloadError
+            raise kind(str(error)) from error
 
     def _asked_to_wait(self) -> float:
         after = (self._ccxt.last_response_headers or {}).get("Retry-After", "")
@@ -218,9 +233,19 @@ class PositioningClient:
 
 def _may_pass(error: BaseException) -> bool:
     # ccxt knows the codes of server errors by the exchange's own URL only; the status says it all.
+    return _status(error) >= 500 or isinstance(error, ccxt.NetworkError | _BadAnswerError)
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether the answer is about this request alone."""
+    answered = isinstance(error, ccxt.ExchangeError) and not _may_pass(error)
+    return answered and _status(error) in _REQUEST_STATUSES
+
+
+def _status(error: BaseException) -> int:
+    """Of the answer that led to the error, 0 where there is none."""
     answer = getattr(error.__context__, "response", None)
-    failed = getattr(answer, "status_code", 0) >= 500
-    return failed or isinstance(error, ccxt.NetworkError | _BadAnswerError)
+    return int(getattr(answer, "status_code", 0))
 
 
 def _tell(state: RetryCallState) -> None:

@@ -24,6 +24,9 @@ class _StoppedError(Exception):
 class PositioningRefresh:
     """Every pair's readings, once a period; what goes wrong is logged once and tried again.
 
+    A pair that the exchange refuses is asked for again a period later, the others go on. An
+    exchange that does not answer ends the round.
+
     The trading thread never waits for it and never sees its errors: without new readings the old
     ones grow stale, and entries lose a bonus.
 
@@ -68,8 +71,9 @@ class PositioningRefresh:
         self._client: PositioningClient | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="positioning", daemon=True)
-        # By pair, the time of the newest reading that was asked for.
+        # By pair, the time of the newest reading that was asked for; and for which it was refused.
         self._asked: dict[str, float] = {}
+        self._refused: dict[str, tuple[float, str]] = {}
         self._said = ""
 
     def start(self) -> None:
@@ -100,16 +104,18 @@ class PositioningRefresh:
         """Ask for what is due; never raises."""
         length = PERIODS[self._period].total_seconds()
         newest = (self._clock() - self._delay) // length * length
-        failures = []
+        failures: list[str] = []
         try:
-            due = [pair for pair in self._pairs() if self._asked.get(pair, 0) < newest]
+            pairs = self._pairs()
+            due = [pair for pair in pairs if self._last(pair) < newest]
             # New pairs need the history that comparisons are made with: the others come first.
             for pair in sorted(due, key=lambda pair: pair not in self._asked):
                 try:
                     self._refresh(pair, newest)
-                    self._asked[pair] = newest
-                except ValueError as error:  # of this pair: not listed, or its file is damaged
+                except ValueError as error:  # of this pair: not one, or its file is damaged
                     failures.append(str(error))
+            refused = [f"{p}: {self._refused[p][1]}" for p in pairs if p in self._refused]
+            failures = [*refused, *failures]
         except _StoppedError:
             return
         except BusyError as error:
@@ -119,12 +125,22 @@ class PositioningRefresh:
             failures.append(str(error))
         self._say("; ".join(failures))
 
+    def _last(self, pair: str) -> float:
+        """The newest reading that the exchange gave or refused, seconds; 0 for none."""
+        refused, _ = self._refused.get(pair, (0.0, ""))
+        return max(self._asked.get(pair, 0.0), refused)
+
     def _refresh(self, pair: str, newest: float) -> None:
         if self._client is None:
             self._client = self._make(self._exchange, self._budget, sleep=self._pause)
         # A day more than it takes, for what the exchange was late with.
         days = (newest - self._asked.get(pair, 0)) / 86_400 + 1
-        download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
+        done = download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
+        if pair in done.refused:
+            self._refused[pair] = newest, done.refused[pair]
+        else:
+            self._refused.pop(pair, None)
+            self._asked[pair] = newest
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

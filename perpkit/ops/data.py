@@ -45,7 +45,10 @@ def download(
     datadir: Datadir = None,
     config: Config = None,
 ) -> None:
-    """Fetch what the store lacks from the exchange; can be stopped and run again at any point."""
+    """Fetch what the store lacks from the exchange; can be stopped and run again at any point.
+
+    It exits with 1 when the exchange refused some of the pairs: the others are complete.
+    """
     from perpkit.bot.positioning_client import DownloadError, PositioningClient
     from perpkit.bot.positioning_download import download as fetch
     from perpkit.market.store import BusyError
@@ -56,7 +59,7 @@ def download(
         wanted = _pairs(pairs, more, settings)
         client = PositioningClient(settings.get("exchange", {}))
         with _progress() as show:
-            added = fetch(
+            done = fetch(
                 client,
                 target,
                 wanted,
@@ -65,7 +68,13 @@ def download(
                 lambda p: show(p.page, p.pages, f"{p.pair} {p.added} new readings"),
             )
         client.close()
-    typer.echo(f"{added} new readings of {len(wanted)} pairs ({period}) in {target}")
+    for pair, reason in done.refused.items():
+        typer.echo(f"Error: {pair} was refused: {reason}", err=True)
+    counts = f"{done.added} new readings of {len(wanted) - len(done.refused)} pairs ({period})"
+    refused = f"; {len(done.refused)} refused" if done.refused else ""
+    typer.echo(f"{counts} in {target}{refused}")
+    if done.refused:
+        raise typer.Exit(1)
 
 
 @data.command("import")

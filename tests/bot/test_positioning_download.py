@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perpkit.bot.positioning_client import Budget, DownloadError, Pacer, PositioningClient
+from perpkit.bot.positioning_client import (
+    Budget,
+    DownloadError,
+    Pacer,
+    PositioningClient,
+    RefusedError,
+)
 from perpkit.bot.positioning_download import Progress, download
 from perpkit.market import store
 from perpkit.market.store import SERIES, BusyError
@@ -17,6 +23,7 @@ from perpkit.venue.app import create_app
 from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.clock import VirtualClock
 from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.rate_limits import Limiter, Limits
@@ -24,9 +31,12 @@ from perpkit.venue.request_log import RequestLog
 from perpkit.venue.server import running_venue
 from perpkit.venue.synthetic import generate
 from perpkit.venue.weights import Cost
+from tests.bot.refusals import Refusals
+from tests.venue.other_contracts import renamed
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z
 BTC, SOL = "BTC/USDT:USDT", "SOL/USDT:USDT"
+XAU, LOBSTER = "XAU/USDT:USDT", "龙虾/USDT:USDT"
 DATA = "/futures/data/*"
 
 
@@ -40,6 +50,7 @@ class Bench:
     log: RequestLog
     datadir: Path
     exchange: dict
+    refusals: Refusals
     waited: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
@@ -57,7 +68,7 @@ class Bench:
     def download(self, *pairs: str, days: float = 20, period: str = "1h", **budget: float) -> int:
         client = self.client(**budget)
         try:
-            return download(client, self.datadir, pairs or (BTC,), period, days)
+            return download(client, self.datadir, pairs or (BTC,), period, days).added
         finally:
             client.close()
 
@@ -75,7 +86,8 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def history():
-    return generate(seed=7, start=START, days=40, pairs=(BTC, SOL))
+    history = generate(seed=7, start=START, days=40, pairs=(BTC, SOL))
+    return History({**history.pairs, **renamed(history, (XAU, LOBSTER)).pairs})
 
 
 @pytest.fixture
@@ -83,9 +95,9 @@ def bench(history, tmp_path, request):
     clock = VirtualClock(START + 35 * DAY_MS + 20 * MINUTE_MS)
     market = Market(history, clock, seed=7)
     limiter, log = Limiter(getattr(request, "param", Limits())), RequestLog()
-    app = create_app(market, limiter=limiter, log=log)
+    app = Refusals(create_app(market, limiter=limiter, log=log))
     with running_venue(market, app=app) as url:
-        yield Bench(market, clock, limiter, log, tmp_path, overlay(url)["exchange"])
+        yield Bench(market, clock, limiter, log, tmp_path, overlay(url)["exchange"], app)
 
 
 def test_all_five_statistics_are_stored_as_the_venue_has_them(bench):
@@ -255,9 +267,69 @@ def test_a_bad_argument_is_named(bench, options, message):
         bench.download(**options)
 
 
-def test_a_pair_that_is_not_listed_is_named(bench):
-    with pytest.raises(ValueError, match=r"pairs must be .* lists, got 'NEW/USDT:USDT'"):
-        bench.download(BTC, "NEW/USDT:USDT")
+def test_a_pair_that_is_not_named_as_one_stops_it_before_the_first_request(bench):
+    with pytest.raises(ValueError, match=r"pairs must be like BTC/USDT:USDT, got 'BTCUSDT'"):
+        bench.download(BTC, "BTCUSDT")
+    assert bench.log.total == 0
+
+
+def test_a_perpetual_on_metals_is_downloaded_as_one_on_coins(bench):
+    assert bench.download(XAU, LOBSTER, days=5) == 2 * 120
+    assert len(store.read(bench.datadir, XAU, "1h")) == 120
+    assert store.path_of(bench.datadir, LOBSTER, "1h").is_file()
+    assert store.stored(bench.datadir) == [(XAU, "1h"), (LOBSTER, "1h")]
+
+
+def test_a_pair_that_is_not_listed_keeps_the_others_not_back(bench):
+    client = bench.client()
+    pairs = ["NEW/USDT:USDT", BTC, "OLD/USDT:USDT-240329", SOL]
+    done = download(client, bench.datadir, pairs, "1h", 5)
+    client.close()
+    assert done.added == 2 * 120
+    assert list(done.refused) == ["NEW/USDT:USDT", "OLD/USDT:USDT-240329"]
+    assert done.refused["NEW/USDT:USDT"] == "the exchange lists no perpetual of that name"
+    assert [e.path for e in bench.log.after(0, 100)].count("/fapi/v1/exchangeInfo") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"code": -1121, "msg": "Invalid symbol."}),
+        (400, {"code": -4108, "msg": "This symbol is pending trading."}),
+        (400, {"code": -4411, "msg": "Please sign TradFi-Perps agreement contract."}),
+        (400, {"code": -9999, "msg": "What comes next."}),
+    ],
+)
+def test_a_pair_that_is_refused_is_said_and_the_others_go_on(bench, status, body):
+    """Each refusal costs one call and no waiting."""
+    bench.refusals.by_symbol["XAUUSDT"] = status, body
+    client = bench.client()
+    done = download(client, bench.datadir, [BTC, XAU, SOL], "15m", 10)
+    client.close()
+    assert done.added == 2 * 960
+    assert list(done.refused) == [XAU]
+    assert str(body["code"]) in done.refused[XAU]
+    assert bench.backoffs == []
+    assert store.read(bench.datadir, XAU, "15m") is None
+    assert bench.refusals.asked.count("XAUUSDT") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "asked"),
+    [
+        (503, {"code": -1000, "msg": "Unknown error"}, 5),
+        (401, {"code": -2014, "msg": "API-key format invalid."}, 1),
+        (403, {"code": 0, "msg": "blocked"}, 5),
+        (451, {"code": 0, "msg": "Service unavailable from a restricted location"}, 5),
+    ],
+)
+def test_what_is_not_about_the_pair_ends_it(bench, status, body, asked):
+    bench.refusals.by_symbol["XAUUSDT"] = status, body
+    with pytest.raises(DownloadError) as error:
+        bench.download(BTC, XAU, SOL, days=5)
+    assert not isinstance(error.value, RefusedError)
+    assert bench.refusals.asked.count("XAUUSDT") == asked
+    assert "SOLUSDT" not in bench.refusals.asked
 
 
 def test_keys_do_not_reach_the_client():

@@ -14,14 +14,17 @@ from perpkit.venue.app import create_app
 from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.clock import VirtualClock
 from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.request_log import RequestLog
 from perpkit.venue.server import running_venue
 from perpkit.venue.synthetic import generate
+from tests.bot.refusals import Refusals
+from tests.venue.other_contracts import renamed
 
 START = 1_704_067_200_000
-BTC, SOL = "BTC/USDT:USDT", "SOL/USDT:USDT"
+BTC, SOL, XAU = "BTC/USDT:USDT", "SOL/USDT:USDT", "XAU/USDT:USDT"
 
 
 class Pairs:
@@ -44,12 +47,24 @@ class Pairs:
 
 
 @pytest.fixture
-def venue(tmp_path):
+def running(tmp_path):
     clock = VirtualClock(START + 35 * DAY_MS + 20 * MINUTE_MS)
-    market = Market(generate(seed=7, start=START, days=40, pairs=(BTC, SOL)), clock, seed=7)
+    history = generate(seed=7, start=START, days=40, pairs=(BTC, SOL))
+    market = Market(History({**history.pairs, **renamed(history, (XAU,)).pairs}), clock, seed=7)
     log = RequestLog()
-    with running_venue(market, app=create_app(market, log=log)) as url:
-        yield market, log, {"datadir": tmp_path, **overlay(url)}
+    app = Refusals(create_app(market, log=log))
+    with running_venue(market, app=app) as url:
+        yield market, log, {"datadir": tmp_path, **overlay(url)}, app
+
+
+@pytest.fixture
+def venue(running):
+    return running[:3]
+
+
+@pytest.fixture
+def refusals(running) -> Refusals:
+    return running[3]
 
 
 @pytest.fixture
@@ -142,6 +157,45 @@ def test_one_pair_that_fails_does_not_keep_the_others_back(venue, refresh, caplo
     assert len(store.read(config["datadir"], SOL, "1h")) == 720
     assert "NEW/USDT:USDT" in caplog.text
     assert "BTC_USDT_USDT-1h.feather: cannot be read" in caplog.text
+
+
+def test_a_refused_pair_is_said_once_and_asked_for_again_a_period_later(
+    venue, refresh, refusals, caplog
+):
+    caplog.set_level("INFO", "perpkit.bot.positioning_refresh")
+    market, _, config = venue
+    body = {"code": -4411, "msg": "Please sign TradFi-Perps agreement contract."}
+    refusals.by_symbol["XAUUSDT"] = 400, body
+    pairs = Pairs(XAU, BTC, "NEW/USDT:USDT", SOL)
+    refresh(pairs).start()
+    for _ in range(3):
+        pairs.wait_for_a_round()
+    assert len(store.read(config["datadir"], BTC, "1h")) == 720
+    assert len(store.read(config["datadir"], SOL, "1h")) == 720
+    assert refusals.asked.count("XAUUSDT") == 1
+    said = [r.message for r in caplog.records if r.name == "perpkit.bot.positioning_refresh"]
+    assert len(said) == 1
+    assert "XAU/USDT:USDT: " in said[0]
+    assert "-4411" in said[0]
+    assert "NEW/USDT:USDT: the exchange lists no perpetual of that name" in said[0]
+    refusals.by_symbol.clear()
+    pairs.names.remove("NEW/USDT:USDT")
+    market.clock.advance(HOUR_MS)
+    pairs.wait_for_a_round()
+    # All that the exchange keeps: nothing had been given before.
+    assert len(store.read(config["datadir"], XAU, "1h")) == 720
+    assert caplog.records[-1].message == "Positioning data are refreshed again."
+
+
+def test_an_exchange_that_is_down_is_not_asked_about_every_pair(venue, refresh, refusals):
+    _, _, config = venue
+    for symbol in ("BTCUSDT", "SOLUSDT", "XAUUSDT"):
+        refusals.by_symbol[symbol] = 503, {"code": -1000, "msg": "Unknown error"}
+    pairs = Pairs(BTC, SOL, XAU)
+    refresh(pairs).start()
+    pairs.wait_for_a_round()
+    assert {symbol for symbol in refusals.asked if symbol} == {"BTCUSDT"}
+    assert store.read(config["datadir"], BTC, "1h") is None
 
 
 def _one():

@@ -50,8 +50,8 @@ class Bench:
     log: StampedLog
     config: Path
 
-    def start(self, datadir: Path) -> subprocess.Popen[str]:
-        arguments = ["--pairs", BTC, SOL, "--period", "15m", "--days", "10"]
+    def start(self, datadir: Path, *more: str) -> subprocess.Popen[str]:
+        arguments = ["--pairs", BTC, SOL, *more, "--period", "15m", "--days", "10"]
         where = ["--config", str(self.config), "--datadir", str(datadir)]
         return subprocess.Popen(
             [sys.executable, "-m", "perpkit.cli", "data", "download", *arguments, *where],
@@ -88,6 +88,17 @@ def whole(bench, tmp_path_factory) -> Path:
     assert shown.startswith(f"0 of 4: {BTC} 0 new readings\n")
     assert set(files(datadir)) == {"BTC_USDT_USDT-15m.feather", "SOL_USDT_USDT-15m.feather"}
     return datadir
+
+
+def test_pairs_that_are_refused_are_said_and_the_others_are_whole(bench, whole, tmp_path):
+    process = bench.start(tmp_path, "NEW/USDT:USDT")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert output == f"1920 new readings of 2 pairs (15m) in {tmp_path}; 1 refused\n"
+    assert errors.endswith(
+        "Error: NEW/USDT:USDT was refused: the exchange lists no perpetual of that name\n"
+    )
+    assert files(tmp_path) == files(whole)
 
 
 def files(datadir: Path) -> dict[str, bytes]:
