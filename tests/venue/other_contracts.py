@@ -23,7 +23,7 @@ OTHERS = (
 
 
 def renamed(history: History, pairs: Sequence[str], scale: float = 1.0) -> History:
-    """The BTC of `history` by other names, and at a multiple of its price."""
+    """The BTC of `history` by other names, at a multiple of its price and the same turnover."""
     btc = history.pairs["BTCUSDT"]
     tick = btc.instrument.tick_size * scale
     stored = {
@@ -34,6 +34,7 @@ def renamed(history: History, pairs: Sequence[str], scale: float = 1.0) -> Histo
                     column: np.round(getattr(candles, column) * scale, decimals_of(tick))
                     for column in ("open", "high", "low", "close")
                 },
+                volume=np.round(candles.volume / scale, 3),
             )
             for interval, candles in by_interval.items()
         }

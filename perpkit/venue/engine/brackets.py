@@ -65,8 +65,11 @@ UNKNOWN_PAIR = Brackets(
 
 
 def bundled_brackets(pair: str) -> Brackets:
-    """Brackets of a pair such as "BTC/USDT:USDT" from the tiers that Freqtrade ships."""
-    tiers = _bundle().get(pair)
+    """Brackets of a pair such as "BTC/USDT:USDT" from the tiers that Freqtrade ships.
+
+    A dated contract has those of another delivery where its own is not among them.
+    """
+    tiers = _bundle().get(pair) or _other_delivery(pair)
     if tiers is None:
         return UNKNOWN_PAIR
     return Brackets(
@@ -82,6 +85,14 @@ def bundled_brackets(pair: str) -> Brackets:
             for tier in tiers
         )
     )
+
+
+def _other_delivery(pair: str) -> list[dict[str, Any]] | None:
+    perpetual, dated, _ = pair.partition("-")
+    if not dated:
+        return None
+    others = (name for name in sorted(_bundle()) if name.startswith(f"{perpetual}-"))
+    return next((_bundle()[name] for name in others), None)
 
 
 @cache
