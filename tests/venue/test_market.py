@@ -249,16 +249,20 @@ DOGE, FUTURE, ENDED = "DOGEUSDT", "ACHUSDT", "DENTUSDT"
 @pytest.fixture(scope="module")
 def passing() -> History:
     """A pair that is there all the time, one to come, one that never does, and one that ends."""
-    made = generate(seed=7, start=START, days=20, pairs=["DOGE/USDT:USDT", "ADA/USDT:USDT"])
-    doge, ada = (replace(pair, life=None) for pair in made)
-    never = Lifetime(START + 100 * DAY_MS)
+    made = generate(seed=7, start=START, days=20, pairs=["DOGE/USDT:USDT"])
+    life = {
+        "DOGE": None,
+        "ACH": Lifetime(START + 10 * DAY_MS),
+        "DENT": Lifetime(START, START + 9 * DAY_MS),
+        "BTC": Lifetime(START + 100 * DAY_MS),
+    }
+    doge = replace(made.pairs["DOGEUSDT"], life=None)
+    pairs = {
+        f"{base}USDT": replace(doge, instrument=replace(doge.instrument, base=base))
+        for base in life
+    }
     return History(
-        {
-            DOGE: doge,
-            FUTURE: ada.within(Lifetime(START + 10 * DAY_MS)),
-            ENDED: doge.within(Lifetime(START, START + 9 * DAY_MS)),
-            "BTCUSDT": doge.within(never),
-        }
+        {s: p.within(each) if (each := life[p.instrument.base]) else p for s, p in pairs.items()}
     )
 
 
