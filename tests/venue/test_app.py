@@ -107,7 +107,7 @@ def test_exchange_info_has_the_filters_and_types_that_orders_need(client):
     info = client.get("/fapi/v1/exchangeInfo").json()
     sol = next(s for s in info["symbols"] if s["symbol"] == "SOLUSDT")
     filters = {f["filterType"]: f for f in sol["filters"]}
-    assert filters["PRICE_FILTER"]["tickSize"] == "0.01"
+    assert filters["PRICE_FILTER"]["tickSize"] == "0.0100"
     assert filters["LOT_SIZE"]["stepSize"] == filters["LOT_SIZE"]["minQty"] == "0.01"
     assert filters["MIN_NOTIONAL"]["notional"] == "5"
     assert {"MARKET_LOT_SIZE", "PERCENT_PRICE"} < set(filters)
