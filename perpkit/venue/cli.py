@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -63,6 +63,10 @@ def venue(
         str | None,
         typer.Option(help="First synthetic day (YYYY-MM-DD) instead of a number of days before."),
     ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many synthetic contracts, of all kinds; the first five are fixed."),
+    ] = None,
     base: Annotated[str, typer.Option(help="Finest synthetic timeframe: 1m or 5m.")] = "5m",
     pairs: Annotated[
         str, typer.Option(help="Such as 'BTC/USDT:USDT ETH/USDT:USDT'; all by default.")
@@ -94,11 +98,14 @@ def venue(
     """Serve a simulated Binance USD-M market to stock Freqtrade, or write it to disk."""
     names = pairs.replace(",", " ").split()
     try:
+        if count is not None and (names or datadir is not None):
+            other = "pairs" if names else "datadir"
+            raise ValueError(f"count is for a synthetic market without {other}, got {count}")
         if write_datadir is not None:
             first, end = _span(days, start, SystemClock().now())
-            _write(
-                write_datadir, timeframes.replace(",", " ").split(), seed, first, end, base, names
-            )
+            frames = timeframes.replace(",", " ").split()
+            chosen = _chosen(names, count, first + days * DAY_MS)
+            _write(write_datadir, frames, seed, first, end, days, base, chosen)
             return
         time = _clock(clock, start_at, as_of)
         if as_of is not None and datadir is None:
@@ -112,7 +119,9 @@ def venue(
                 dated = as_of is not None or start_at is not None
                 return source.replayed_market(datadir, names, time, faster, keep_dates=dated)
             first, _ = _span(days, start, time.now())
-            return source.synthetic_market(seed, first, base, names, time, faster)
+            anchor = first + days * DAY_MS
+            chosen = _chosen(names, count, anchor)
+            return source.synthetic_market(seed, first, anchor, base, chosen, time, faster)
 
         accounts = [_account(text) for text in account or [DEFAULT_ACCOUNT]]
         _serve(
@@ -129,6 +138,12 @@ def venue(
     except (ValueError, OSError) as error:
         print(f"perpkit venue: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
+
+
+def _chosen(names: list[str], count: int | None, anchor: int) -> Sequence[str]:
+    from perpkit.venue.universe import MODELS, first_pairs
+
+    return names or (tuple(MODELS) if count is None else first_pairs(count, anchor))
 
 
 def _account(text: str) -> tuple[str, str, Decimal]:
@@ -189,20 +204,29 @@ def _write(
     seed: int,
     first: int,
     end: int,
+    days: int,
     base: str,
-    pairs: list[str],
+    pairs: Sequence[str],
 ) -> None:
     from perpkit.venue import datadir, synthetic
+    from perpkit.venue.history import History
 
     history = synthetic.generate(
         seed=seed,
         start=first,
         days=(end - first) // DAY_MS,
-        pairs=pairs or tuple(synthetic.MODELS),
+        pairs=pairs,
         base=base,
+        anchor=first + days * DAY_MS,
     )
-    files = datadir.write(history, directory, timeframes, end)
+    traded = {s: pair for s, pair in history.pairs.items() if pair.end and pair.start < end}
+    absent = [pair.instrument.pair for s, pair in history.pairs.items() if s not in traded]
+    if not traded:
+        raise ValueError(f"pairs must have traded by {iso_date(end)}, got {', '.join(absent)}")
+    files = datadir.write(History(traded), directory, timeframes, end)
     print(f"{len(files)} files in {directory}: {iso_date(first)} to {iso_date(end)}, seed {seed}")
+    if absent:
+        print(f"not traded in that time: {', '.join(absent)}")
 
 
 def _serve(

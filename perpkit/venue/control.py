@@ -79,6 +79,7 @@ def create_control(market: Market, limiter: Limiter, log: RequestLog) -> FastAPI
 def _add_sight(app: FastAPI, market: Market, limiter: Limiter, log: RequestLog) -> None:
     @app.get("/state")
     async def state() -> dict[str, Any]:
+        traded = set(market.traded)
         return {
             "clock": {
                 "now": market.now(),
@@ -87,8 +88,8 @@ def _add_sight(app: FastAPI, market: Market, limiter: Limiter, log: RequestLog) 
             },
             "symbols": {
                 symbol: {
-                    "price": market.price(symbol),
-                    "mark": market.price(symbol, Kind.MARK),
+                    "price": market.price(symbol) if symbol in traded else None,
+                    "mark": market.price(symbol, Kind.MARK) if symbol in traded else None,
                     **asdict(market.listing(symbol)),
                 }
                 for symbol in market.symbols

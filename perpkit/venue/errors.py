@@ -23,3 +23,10 @@ def invalid_symbol() -> VenueError:
 
 def invalid_interval() -> VenueError:
     return VenueError(-1120, "Invalid interval.")
+
+
+def not_trading() -> VenueError:
+    return VenueError(
+        -4108,
+        "Symbol is on delivering or delivered or settling or closed or pre-trading.",
+    )

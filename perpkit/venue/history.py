@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from perpkit.venue.candles import Candles, Floats, Kind, Times, interval_ms, resample
 from perpkit.venue.instruments import Instrument
+from perpkit.venue.listing import Lifetime
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Funding:
 
     def shifted(self, ms: int) -> Funding:
         return Funding(self.time + ms, self.rate)
+
+    def within(self, life: Lifetime) -> Funding:
+        """The settlements of holders: after the listing, up to the end."""
+        rows = _rows(self.time, life.onboard + 1, life.delivery + 1)
+        return Funding(self.time[rows], self.rate[rows])
 
 
 @dataclass(frozen=True)
@@ -46,18 +52,27 @@ class Positioning:
 
     def up_to(self, end: int) -> Positioning:
         """The readings known at `end`, ms."""
-        rows = slice(None, int(self.time.searchsorted(end, side="right")))
+        return self._part(slice(None, int(self.time.searchsorted(end, side="right"))))
+
+    def within(self, life: Lifetime) -> Positioning:
+        return self._part(_rows(self.time, life.onboard + 1, life.delivery + 1))
+
+    def _part(self, rows: slice) -> Positioning:
         return Positioning(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 @dataclass(frozen=True)
 class PairHistory:
-    """:param stored: for each kind of price, candles by interval; LAST has at least one"""
+    """:param stored: for each kind of price, candles by interval; LAST has at least one interval,
+        which is empty for a contract that has not been listed when the history ends
+    :param life: when it is listed and when it ends; by default from its first candle on
+    """
 
     instrument: Instrument
     stored: Mapping[Kind, Mapping[str, Candles]]
     funding: Funding
     positioning: Positioning | None = None
+    life: Lifetime | None = None
     _resampled: dict[tuple[Kind, str], Candles] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -72,9 +87,7 @@ class PairHistory:
     def finest(self, kind: Kind, at: int | None = None) -> str:
         """The shortest interval on record; with `at` (ms), the shortest that covers that time."""
         stored = self.stored[self.kind_on_record(kind)]
-        covering = [
-            i for i in stored if at is None or int(stored[i].time[0]) <= at < _end(stored, i)
-        ]
+        covering = [i for i in stored if at is None or _start(stored, i) <= at < _end(stored, i)]
         return min(covering or stored, key=interval_ms)
 
     def candles(self, kind: Kind, interval: str) -> Candles:
@@ -94,20 +107,39 @@ class PairHistory:
                     f"timeframe must be a multiple of {self.finest(kind)} for "
                     f"{self.instrument.pair} {kind} candles, got {interval!r}"
                 )
-            longest = min(sources, key=lambda i: (int(stored[i].time[0]), -interval_ms(i)))
+            longest = min(sources, key=lambda i: (_start(stored, i), -interval_ms(i)))
             self._resampled[kind, interval] = resample(stored[longest], ms)
         return self._resampled[kind, interval]
 
     @property
     def start(self) -> int:
-        """When the first traded candle opens, ms."""
-        return min(int(candles.time[0]) for candles in self.stored[Kind.LAST].values())
+        """When the first traded candle opens, ms; the listing where there is none."""
+        stored = self.stored[Kind.LAST]
+        return min(_start(stored, interval) for interval in stored) or self.lifetime.onboard
 
     @property
     def end(self) -> int:
-        """When the last traded candle closes, ms."""
+        """When the last traded candle closes, ms; 0 where there is none."""
         stored = self.stored[Kind.LAST]
         return max(_end(stored, interval) for interval in stored)
+
+    @property
+    def lifetime(self) -> Lifetime:
+        return Lifetime(self.start) if self.life is None else self.life
+
+    def within(self, life: Lifetime) -> PairHistory:
+        """What of it happened between a listing and an end."""
+
+        def part(candles: Candles) -> Candles:
+            return candles[_rows(candles.time, life.onboard, life.delivery)]
+
+        return PairHistory(
+            self.instrument,
+            {k: {i: part(c) for i, c in by.items()} for k, by in self.stored.items()},
+            self.funding.within(life),
+            self.positioning.within(life) if self.positioning else None,
+            life,
+        )
 
     def shifted(self, ms: int) -> PairHistory:
         return PairHistory(
@@ -115,11 +147,24 @@ class PairHistory:
             {k: {i: c.shifted(ms) for i, c in by.items()} for k, by in self.stored.items()},
             self.funding.shifted(ms),
             self.positioning.shifted(ms) if self.positioning else None,
+            self.life.moved(lambda time: time + ms) if self.life else None,
         )
 
 
+def _rows(time: Times, first: int, end: int) -> slice:
+    """Those in [first, end)."""
+    return slice(int(time.searchsorted(first)), int(time.searchsorted(end)))
+
+
+def _start(stored: Mapping[str, Candles], interval: str) -> int:
+    """0 for none, as `_end`."""
+    time = stored[interval].time
+    return int(time[0]) if len(time) else 0
+
+
 def _end(stored: Mapping[str, Candles], interval: str) -> int:
-    return int(stored[interval].time[-1]) + interval_ms(interval)
+    time = stored[interval].time
+    return int(time[-1]) + interval_ms(interval) if len(time) else 0
 
 
 @dataclass(frozen=True)
@@ -133,13 +178,15 @@ class History:
 
     @property
     def start(self) -> int:
-        """When the last of the pairs gets candles, ms."""
-        return max(pair.start for pair in self)
+        """When the first of the pairs gets candles, ms."""
+        return min((pair.start for pair in self if pair.end), default=0)
 
     @property
     def end(self) -> int:
-        """When the first of the pairs runs out of candles, ms."""
-        return min(pair.end for pair in self)
+        """When the first of the pairs that go on runs out of candles, ms."""
+        ends = [pair.end for pair in self if pair.end]
+        going_on = [pair.end for pair in self if pair.end and pair.lifetime.delivery > pair.end]
+        return min(going_on) if going_on else max(ends, default=0)
 
     def shifted(self, ms: int) -> History:
         out = {}

@@ -26,7 +26,7 @@ from perpkit.venue.candles import (
     joined,
 )
 from perpkit.venue.clock import Clock, VirtualClock, iso_minute
-from perpkit.venue.errors import invalid_interval, invalid_symbol
+from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.history import Funding, History, PairHistory
 from perpkit.venue.instruments import Instrument
@@ -68,11 +68,12 @@ class Market:
     def __init__(
         self, history: History, clock: Clock, seed: int = 0, faults: FaultPlan | None = None
     ) -> None:
-        """:raises ValueError: when some pair has no candles yet, or none any more"""
-        if not history.start <= clock.now() < history.end:
-            start, end, now = map(iso_minute, (history.start, history.end, clock.now()))
-            span = f"{start} to {end}"
-            raise ValueError(f"the time must lie where all pairs have candles, {span}, got {now}")
+        """:raises ValueError: when no pair has candles at this time"""
+        if not any(pair.start <= clock.now() < pair.end for pair in history):
+            end = max(pair.end for pair in history)
+            first, last, now = map(iso_minute, (history.start, end, clock.now()))
+            span = f"{first} to {last}"
+            raise ValueError(f"the time must lie where a pair has candles, {span}, got {now}")
         self._history = history
         self.clock = clock
         self.faults = FaultPlan() if faults is None else faults
@@ -82,6 +83,15 @@ class Market:
     @property
     def symbols(self) -> list[str]:
         return list(self._history.pairs)
+
+    @property
+    def traded(self) -> list[str]:
+        """Those that have a price now: listed, and not delivered yet."""
+        return [symbol for symbol in self._history.pairs if self.is_traded(symbol)]
+
+    def is_traded(self, symbol: str) -> bool:
+        pair, now = self._pair(symbol), self.now()
+        return pair.end > 0 and pair.start <= now < self.listing(symbol).delivery
 
     def now(self) -> int:
         return self.clock.now()
@@ -96,7 +106,7 @@ class Market:
         return self._pair(symbol).instrument
 
     def listing(self, symbol: str) -> Listing:
-        return listing(self.faults, symbol, self._pair(symbol).start, self.now())
+        return listing(self.faults, symbol, self._pair(symbol).lifetime, self.now())
 
     def candles(
         self,
@@ -131,9 +141,14 @@ class Market:
         return joined(rows, forming) if first <= closed < last else rows
 
     def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
-        """Where this price stands now; after the end of the history, its last value."""
+        """Where this price stands now; after the end of the history, its last value.
+
+        :raises VenueError: before the first trade
+        """
         pair = self._pair(symbol)
         candles = self.candles(symbol, pair.finest(kind, self.now()), kind, limit=1)
+        if not len(candles):
+            raise not_trading()
         return float(candles.close[-1])
 
     def as_of(self, time: int) -> Market:
@@ -203,7 +218,7 @@ class Market:
         """When the book that is shown was made, ms: now, or before it went stale."""
         now = self.now()
         stale = self.faults.active(FaultKind.STALE_BOOK, symbol, now)
-        return now if stale is None else max(stale.since - 1, self._history.start)
+        return now if stale is None else max(stale.since - 1, self._pair(symbol).start)
 
     def stress(self, symbol: str) -> float:
         """Volatility of the last two hours as a multiple of the last week's."""
@@ -251,6 +266,8 @@ class Market:
         series = tape.series(pair, Kind.MARK, finest)
         over = self._shocks(symbol, Kind.MARK)
         rows = series.time.searchsorted(times - INTERVALS_MS[finest], side="right") - 1
+        if not len(series):
+            raise not_trading()
         out: Floats = np.where(rows < 0, series.open[0], series.close[np.maximum(rows, 0)])
         return out if over is None else out * over.at(times)
 
@@ -268,12 +285,14 @@ class Market:
 
         Empty where the history has no positioning.
         """
-        positioning = self._pair(symbol).positioning
-        if positioning is None:
+        pair = self._pair(symbol)
+        positioning = pair.positioning
+        if positioning is None or not len(positioning.time):
             return np.array([], dtype=np.int64), np.array([])
         ms = _known_interval(period)
         first = -(-int(positioning.time[0]) // ms) * ms
-        grid = np.arange(first, self.now() + 1, ms, dtype=np.int64)
+        latest = min(self.now(), pair.lifetime.delivery)
+        grid = np.arange(first, latest + 1, ms, dtype=np.int64)
         grid = grid[self._window(grid, start, end, limit)]
         rows = positioning.time.searchsorted(grid, side="right") - 1
         values: Floats = getattr(positioning, what)[rows]

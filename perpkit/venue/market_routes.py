@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
-from perpkit.venue.errors import VenueError, invalid_interval
+from perpkit.venue.errors import VenueError, invalid_interval, not_trading
 from perpkit.venue.exchange_info import exchange_info
+from perpkit.venue.history import Funding
 from perpkit.venue.market import Market
 from perpkit.venue.statistics import STATISTICS, Statistics
 
@@ -37,8 +39,16 @@ def market_router(market: Market) -> APIRouter:
 
 
 def _each(market: Market, symbol: str | None, row: Callable[[str], Any]) -> Any:
-    """One object for a named symbol, a list of all without a name."""
-    return row(symbol) if symbol else [row(s) for s in market.symbols]
+    """One object for a named symbol, a list of all that have a price without a name."""
+    if not symbol:
+        return [row(s) for s in market.traded]
+    _check_traded(market, symbol)
+    return row(symbol)
+
+
+def _check_traded(market: Market, symbol: str) -> None:
+    if not market.is_traded(symbol):
+        raise not_trading()
 
 
 def _check_order(start: int | None, end: int | None) -> None:
@@ -102,6 +112,19 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         return klines(Kind.INDEX, pair, interval, startTime, endTime, limit)
 
 
+def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:
+    """Those among the `limit` oldest or newest of all symbols: writing all of them takes a second.
+
+    All at the time of the last of them, so that a few more may be left.
+    """
+    times = np.sort(np.concatenate([part.time for part in settled.values()]))
+    if len(times) <= limit:
+        return settled
+    bound = times[limit - 1 if oldest else -limit]
+    near = {s: part.time <= bound if oldest else part.time >= bound for s, part in settled.items()}
+    return {s: Funding(p.time[near[s]], p.rate[near[s]]) for s, p in settled.items()}
+
+
 def _add_funding(router: APIRouter, market: Market) -> None:
     @router.get("/fapi/v1/fundingRate")
     async def funding_rate(
@@ -111,12 +134,12 @@ def _add_funding(router: APIRouter, market: Market) -> None:
         limit: Limit1000 = 100,
     ) -> list[dict[str, Any]]:
         _check_order(startTime, endTime)
+        wanted = [symbol] if symbol else market.symbols
+        settled = {s: market.funding(s, start=startTime, end=endTime, limit=limit) for s in wanted}
         rows = [
             row
-            for s in ([symbol] if symbol else market.symbols)
-            for row in payloads.funding(
-                market, s, market.funding(s, start=startTime, end=endTime, limit=limit)
-            )
+            for s, part in _together(settled, limit, oldest=startTime is not None).items()
+            for row in payloads.funding(market, s, part)
         ]
         rows.sort(key=lambda row: row["fundingTime"])
         return rows[:limit] if startTime is not None else rows[-limit:]
@@ -148,10 +171,12 @@ def _add_prices(router: APIRouter, market: Market) -> None:
     async def depth(symbol: Symbol, limit: int = 500) -> dict[str, Any]:
         if limit not in _DEPTHS:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
+        _check_traded(market, symbol)
         return payloads.depth(market, symbol, limit)
 
     @router.get("/fapi/v1/openInterest")
     async def open_interest(symbol: Symbol) -> dict[str, Any]:
+        _check_traded(market, symbol)
         return payloads.open_interest(market, symbol)
 
 

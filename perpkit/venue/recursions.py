@@ -29,11 +29,13 @@ def garch(noise: Floats, alpha: float, persistence: float, cap: float) -> Floats
     moments need not exist.
     """
     beta, omega = persistence - alpha, 1 - persistence
-    out = []
+    out = (beta + alpha * noise * noise).tolist()
     h = 1.0
-    for z in noise.tolist():
-        out.append(h)
-        h = min(omega + (beta + alpha * z * z) * h, cap)
+    for i, growth in enumerate(out):
+        out[i] = h
+        h = omega + growth * h
+        if h > cap:  # twice as fast as min()
+            h = cap
     return np.array(out)
 
 

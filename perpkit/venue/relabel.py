@@ -46,6 +46,9 @@ def relabelled(history: History, coarse: str, fine: str, anchor: int) -> History
                 {kind: {fine: candles(pair.candles(kind, coarse))} for kind in pair.stored},
                 Funding(faster(pair.funding.time), pair.funding.rate),
                 positioning(pair.positioning) if pair.positioning else None,
+                pair.life.moved(lambda time: anchor + (time - anchor) // ratio)
+                if pair.life
+                else None,
             )
             for symbol, pair in history.pairs.items()
         }

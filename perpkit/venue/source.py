@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from perpkit.venue import datadir, synthetic
 from perpkit.venue.candles import DAY_MS, HOUR_MS, interval_ms
 from perpkit.venue.clock import Clock, iso_date
 from perpkit.venue.history import History
+from perpkit.venue.listing import Lifetime
 from perpkit.venue.market import Market
 from perpkit.venue.relabel import relabelled
 
@@ -34,9 +37,15 @@ def labels(text: str) -> Labels:
 
 
 def synthetic_market(
-    seed: int, first: int, base: str, pairs: list[str], clock: Clock, labels: Labels | None
+    seed: int,
+    first: int,
+    anchor: int,
+    base: str,
+    pairs: Sequence[str],
+    clock: Clock,
+    labels: Labels | None,
 ) -> Market:
-    """:param first: midnight that its history begins with, ms"""
+    """:param first: midnight that its history begins with, ms; `anchor` as for `generate`"""
     now = clock.now()
     if first >= now:
         raise ValueError(f"start must lie in the past, got {iso_date(first)}")
@@ -44,8 +53,9 @@ def synthetic_market(
         seed=seed,
         start=first,
         days=(now - first) // DAY_MS + 1 + _SYNTHETIC_MARGIN_DAYS,
-        pairs=pairs or tuple(synthetic.MODELS),
+        pairs=pairs,
         base=base,
+        anchor=anchor,
     )
     if labels is not None:
         history = _faster(history, labels, now)
@@ -56,7 +66,7 @@ def replayed_market(
     directory: Path, pairs: list[str], clock: Clock, labels: Labels | None, *, keep_dates: bool
 ) -> Market:
     """:param keep_dates: the clock stands within the history; else the history is moved to it"""
-    history = datadir.read(directory, pairs)
+    history = _ended(datadir.read(directory, pairs))
     now = clock.now()
     if labels is not None:
         history = _faster(history, labels, now if keep_dates else history.end)
@@ -69,6 +79,19 @@ def replayed_market(
         margin, step = int((history.end - history.start) * _RELABELLED_MARGIN), HOUR_MS
     behind = now + margin - history.end
     return Market(history.shifted(-(-behind // step) * step), clock)
+
+
+def _ended(history: History) -> History:
+    """With an end for the pairs whose candles end a day or more before those of others."""
+    last = max(pair.end for pair in history)
+    return History(
+        {
+            symbol: replace(pair, life=Lifetime(pair.start, pair.end))
+            if pair.end <= last - DAY_MS
+            else pair
+            for symbol, pair in history.pairs.items()
+        }
+    )
 
 
 def _faster(history: History, labels: Labels, around: int) -> History:

@@ -42,10 +42,15 @@ def _takers(
     market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
 ) -> list[dict[str, Any]]:
     ms, instrument = INTERVALS_MS[period], market.instrument(symbol)
+    readings = _read(market, symbol, "taker_ratio", period, start, end, limit)
+    if not readings:
+        return []
+    first, last = readings[0][0] - ms, readings[-1][0] - 1
+    candles = market.candles(symbol, period, start=first, end=last, limit=len(readings))
+    volumes = dict(zip(candles.time.tolist(), candles.volume.tolist(), strict=True))
     rows = []
-    for time, ratio in _read(market, symbol, "taker_ratio", period, start, end, limit):
-        candle = market.candles(symbol, period, start=time - ms, end=time - 1, limit=1)
-        volume = float(candle.volume.sum())
+    for time, ratio in readings:
+        volume = volumes.get(time - ms, 0.0)
         rows.append(
             {
                 "buySellRatio": f"{ratio:.4f}",

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from perpkit.venue.app import create_app
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
 from perpkit.venue.history import History
+from perpkit.venue.listing import Lifetime
 from perpkit.venue.market import Market
 
 START = 1_704_067_200_000
@@ -218,3 +219,35 @@ def test_unknown_open_interest_is_an_error_and_not_zero(history, clock):
 def test_the_clock_is_told(client, clock):
     assert client.get("/fapi/v1/ping").json() == {}
     assert client.get("/fapi/v1/time").json() == {"serverTime": clock.time}
+
+
+@pytest.mark.parametrize(
+    ("path", "list_path"),
+    [
+        ("fapi/v1/ticker/24hr", "fapi/v1/ticker/24hr"),
+        ("fapi/v1/ticker/price", "fapi/v1/ticker/price"),
+        ("fapi/v1/ticker/bookTicker", "fapi/v1/ticker/bookTicker"),
+        ("fapi/v1/premiumIndex", "fapi/v1/premiumIndex"),
+        ("fapi/v1/depth", None),
+        ("fapi/v1/openInterest", None),
+    ],
+)
+@pytest.mark.parametrize("day", [1, 30])
+def test_a_contract_without_trading_has_no_price(history, clock, day, path, list_path):
+    """Before its listing on the tenth day, and after its end on the twentieth."""
+    life = Lifetime(START + 10 * DAY_MS, START + 20 * DAY_MS)
+    pairs = dict(history.pairs) | {"XRPUSDT": history.pairs["XRPUSDT"].within(life)}
+    clock.time = START + day * DAY_MS
+    client = TestClient(create_app(Market(History(pairs), clock)))
+    refused = client.get(f"{path}?symbol=XRPUSDT")
+    assert (refused.status_code, refused.json()["code"]) == (400, -4108)
+    assert client.get(f"{path}?symbol=BTCUSDT").status_code == 200
+    if list_path:
+        shown = [row["symbol"] for row in client.get(list_path).json()]
+        assert shown == ["BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT"]
+    listed = {
+        s["symbol"]: s["status"] for s in client.get("fapi/v1/exchangeInfo").json()["symbols"]
+    }
+    assert listed["XRPUSDT"] == ("PENDING_TRADING" if day == 1 else "CLOSE")
+    candles = client.get("fapi/v1/klines?symbol=XRPUSDT&interval=1d").json()
+    assert len(candles) == (0 if day == 1 else 10)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from perpkit.venue import datadir
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
 from perpkit.venue.server import bind
 from perpkit.venue.synthetic import generate
+from perpkit.venue.universe import lifetime, universe
 
 START = 1_704_067_200_000
 
@@ -69,6 +71,53 @@ def test_it_writes_a_data_directory(tmp_path):
         np.testing.assert_array_equal(column, expected)
 
 
+def test_it_writes_as_many_contracts_as_asked(tmp_path):
+    known = list(universe(START + 3 * DAY_MS))
+    count = known.index(YOUNG) + 1
+    result = venue(
+        "--write-datadir", tmp_path, "--start", "2024-01-01", "--days", 3, "--count", count,
+        "--timeframes", "1h",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    first, absent = result.stdout.splitlines()
+    names = absent.removeprefix("not traded in that time: ").split(", ")
+    assert YOUNG in names
+    assert set(names) < set(known[:count])
+    written = {path.name.split("-1h-")[0] for path in (tmp_path / "futures").glob("*-futures.*")}
+    assert len(written) == count - len(names)
+    assert "币安人生_USDT_USDT" in written
+    assert f"files in {tmp_path}" in first
+
+
+def test_it_serves_as_many_contracts_as_asked():
+    with running("--days", 3, "--count", 40) as (_, url):
+        listed = get(f"{url}/fapi/v1/exchangeInfo")["symbols"]
+        shown = {row["symbol"] for row in get(f"{url}/fapi/v1/ticker/24hr")}
+        state = get(f"{url}/control/state")["symbols"]
+    assert len(listed) == 40
+    assert [row["symbol"] for row in listed[:5]] == [
+        "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT"
+    ]  # fmt: skip
+    trading = {row["symbol"] for row in listed if row["status"] in ("TRADING", "SETTLING")}
+    assert shown == trading
+    assert len(trading) > 30
+    assert {s for s, row in state.items() if row["price"] is not None} == trading
+
+
+def test_names_outside_ascii_can_be_asked_for():
+    pairs = "币安人生/USDT:USDT 龙虾/USDT:USDT ETH/USDC:USDC XAU/USDT:USDT"
+    with running("--days", 3, "--pairs", pairs) as (_, url):
+        listed = get(f"{url}/fapi/v1/exchangeInfo")["symbols"]
+        name = urllib.parse.quote("币安人生USDT")
+        rows = get(f"{url}/fapi/v1/klines?symbol={name}&interval=5m&limit=3")
+        depth = get(f"{url}/fapi/v1/depth?symbol={name}&limit=5")
+    symbols = [row["symbol"] for row in listed]
+    assert symbols == ["币安人生USDT", "龙虾USDT", "ETHUSDC", "XAUUSDT"]
+    assert [row["contractType"] for row in listed[2:]] == ["PERPETUAL", "TRADIFI_PERPETUAL"]
+    assert len(rows) == 3
+    assert len(depth["bids"]) == 5
+
+
 def write_small(directory: Path) -> Path:
     datadir.write(
         generate(seed=5, start=START, days=10, pairs=["BTC/USDT:USDT"]),
@@ -117,6 +166,16 @@ def test_a_replay_can_keep_its_dates(tmp_path):
     assert last[0] == START + 4 * DAY_MS + 12 * HOUR_MS
 
 
+def listed_after(start: int, days: int) -> str:
+    """A pair that has not been traded when a market of so many days ends, seed 1."""
+    anchor = start + days * DAY_MS
+    lives = {pair: lifetime(1, model, anchor) for pair, model in universe(anchor).items()}
+    return next(pair for pair, life in lives.items() if life and life.onboard > anchor)
+
+
+YOUNG = listed_after(START, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -128,12 +187,21 @@ def test_a_replay_can_keep_its_dates(tmp_path):
             ("--datadir", "SMALL", "--as-of", "soon"),
             "as-of must be an ISO date or time, got 'soon'",
         ),
-        (("--datadir", "SMALL", "--as-of", "2023-01-01"), "where all pairs have candles"),
+        (("--datadir", "SMALL", "--as-of", "2023-01-01"), "where a pair has candles"),
         (("--as-of", "2024-01-01"), "as-of needs a datadir"),
         (("--pairs", "FOO/USDT:USDT"), "got 'FOO/USDT:USDT'"),
         (("--base", "2m"), "base must be one of 1m, 5m, got '2m'"),
         (("--start", "2024-01-01T05:00"), "start must be a date such as 2024-01-31"),
         (("--start", "2999-01-01"), "start must lie in the past, got 2999-01-01"),
+        (("--count", 0), "count must be 1 to 371, got 0"),
+        (("--count", 372), "count must be 1 to 371, got 372"),
+        (("--count", 7, "--pairs", "BTC/USDT:USDT"), "a synthetic market without pairs, got 7"),
+        (("--count", 7, "--datadir", "SMALL"), "a synthetic market without datadir, got 7"),
+        (("--pairs", "BTC/USDT:USDT-240101"), "got 'BTC/USDT:USDT-240101'"),
+        (
+            ("--write-datadir", "EMPTY", "--start", "2024-01-01", "--days", 3, "--pairs", YOUNG),
+            f"pairs must have traded by 2024-01-04, got {YOUNG}",
+        ),
         (("--write-datadir", "EMPTY", "--timeframes", "7m"), "timeframe must be one of 1m, 3m"),
         (("--write-datadir", "EMPTY", "--timeframes", ""), "timeframes must name at least one"),
     ],

@@ -8,8 +8,13 @@ import pytest
 
 from perpkit.venue.candles import DAY_MS, HOUR_MS, INTERVALS_MS, MINUTE_MS, Candles, Kind
 from perpkit.venue.errors import VenueError
+from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.history import Funding, History, PairHistory
+from perpkit.venue.listing import Lifetime
 from perpkit.venue.market import Market
+from perpkit.venue.relabel import relabelled
+from perpkit.venue.synthetic import generate
+from tests.venue.conftest import HandClock
 
 START = 1_704_067_200_000
 INTERVALS = ("5m", "15m", "1h", "4h", "1d", "1w")
@@ -236,3 +241,110 @@ def test_without_positioning_there_are_no_readings(history, clock):
     pair = replace(history.pairs["BTCUSDT"], positioning=None)
     market = Market(History({"BTCUSDT": pair}), clock)
     assert len(market.readings("BTCUSDT", "open_interest", "1h")[0]) == 0
+
+
+DOGE, FUTURE, ENDED = "DOGEUSDT", "ACHUSDT", "DENTUSDT"
+
+
+@pytest.fixture(scope="module")
+def passing() -> History:
+    """A pair that is there all the time, one to come, one that never does, and one that ends."""
+    made = generate(seed=7, start=START, days=20, pairs=["DOGE/USDT:USDT"])
+    life = {
+        "DOGE": None,
+        "ACH": Lifetime(START + 10 * DAY_MS),
+        "DENT": Lifetime(START, START + 9 * DAY_MS),
+        "BTC": Lifetime(START + 100 * DAY_MS),
+    }
+    doge = replace(made.pairs["DOGEUSDT"], life=None)
+    pairs = {
+        f"{base}USDT": replace(doge, instrument=replace(doge.instrument, base=base))
+        for base in life
+    }
+    return History(
+        {s: p.within(each) if (each := life[p.instrument.base]) else p for s, p in pairs.items()}
+    )
+
+
+@pytest.fixture
+def around(passing: History) -> tuple[Market, HandClock]:
+    clock = HandClock(START + 8 * DAY_MS)
+    return Market(passing, clock), clock
+
+
+@pytest.mark.parametrize(
+    ("day", "traded"),
+    [
+        (8, [DOGE, ENDED]),
+        (9, [DOGE]),
+        (9.999, [DOGE]),
+        (10, [DOGE, FUTURE]),
+        (19.9, [DOGE, FUTURE]),
+    ],
+)
+def test_traded_are_those_between_listing_and_end(around, day, traded):
+    market, clock = around
+    clock.time = START + int(day * DAY_MS)
+    assert market.traded == traded
+    assert market.symbols == [DOGE, FUTURE, ENDED, "BTCUSDT"]
+
+
+def test_before_its_listing_a_pair_has_no_candles_and_no_price(around):
+    market, clock = around
+    for symbol in (FUTURE, "BTCUSDT"):
+        assert market.listing(symbol).status == "PENDING_TRADING"
+        for kind in Kind:
+            for interval in ("5m", "1h", "1d"):
+                assert len(market.candles(symbol, interval, kind, start=0)) == 0
+        assert len(market.funding(symbol).time) == 0
+        assert len(market.readings(symbol, "open_interest", "1h")[0]) == 0
+        for look in (market.price, market.ticker, market.premium, lambda s: market.book(s, 5)):
+            with pytest.raises(VenueError) as refused:
+                look(symbol)
+            assert refused.value.code == -4108
+    clock.time = START + 10 * DAY_MS + 1
+    assert market.listing(FUTURE).status == "TRADING"
+    assert market.candles(FUTURE, "5m", start=0).time.tolist() == [START + 10 * DAY_MS]
+    assert market.price(FUTURE) > 0
+
+
+def test_after_its_end_a_pair_keeps_its_candles_and_has_no_more(around, passing):
+    market, clock = around
+    clock.time = START + 15 * DAY_MS
+    stands = market.listing(ENDED)
+    assert (stands.status, stands.delivery) == ("CLOSE", START + 9 * DAY_MS)
+    hours = market.candles(ENDED, "1h", limit=2)
+    assert hours.time.tolist() == [START + 9 * DAY_MS - 2 * HOUR_MS, START + 9 * DAY_MS - HOUR_MS]
+    assert market.readings(ENDED, "open_interest", "1h")[0][-1] == START + 9 * DAY_MS
+    assert market.funding(ENDED, limit=1).time[0] == START + 9 * DAY_MS
+    assert market.price(ENDED) == passing.pairs[ENDED].candles(Kind.LAST, "5m").close[-1]
+
+
+def test_a_delisting_by_fault_ends_trading_too(around):
+    market, clock = around
+    until = clock.time + DAY_MS
+    market.faults.add(Fault(FaultKind.DELISTING, symbol=DOGE, since=clock.time, until=until))
+    assert DOGE in market.traded
+    clock.time = until
+    assert DOGE not in market.traded
+
+
+def test_one_pair_that_is_traded_is_enough(passing):
+    Market(passing, HandClock(START + 19 * DAY_MS))
+    alone = History({"BTCUSDT": passing.pairs["BTCUSDT"]})
+    with pytest.raises(ValueError, match="where a pair has candles"):
+        Market(alone, HandClock(START + 19 * DAY_MS))
+
+
+def test_a_moved_history_takes_its_lifetimes_along(passing):
+    moved = passing.shifted(DAY_MS)
+    assert moved.pairs[FUTURE].lifetime.onboard == START + 11 * DAY_MS
+    assert moved.pairs[ENDED].lifetime.delivery == START + 10 * DAY_MS
+    assert moved.end == passing.end + DAY_MS == START + 21 * DAY_MS
+
+
+def test_relabelled_history_takes_its_lifetimes_along(passing):
+    anchor = START + 10 * DAY_MS
+    faster = relabelled(passing, "1h", "5m", anchor)
+    assert faster.pairs[ENDED].lifetime.delivery == anchor - DAY_MS // 12
+    assert faster.pairs[ENDED].end == anchor - DAY_MS // 12
