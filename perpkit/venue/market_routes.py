@@ -122,7 +122,10 @@ def _add_funding(router: APIRouter, market: Market) -> None:
 
     @router.get("/fapi/v1/fundingInfo")
     async def funding_info() -> list[dict[str, Any]]:
-        return [payloads.funding_info(market.instrument(s)) for s in market.symbols]
+        return [
+            payloads.funding_info(market.instrument(s), market.listing(s).onboard)
+            for s in market.symbols
+        ]
 
     @router.get("/fapi/v1/premiumIndex")
     async def premium_index(symbol: str | None = None) -> Any:
