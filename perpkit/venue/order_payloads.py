@@ -44,7 +44,7 @@ def _order(order: Order, instrument: Instrument) -> dict[str, Any]:
         "status": order.status.value,
         "clientOrderId": order.client_id,
         "price": price_text(instrument, order.price),
-        "avgPrice": _average(order, instrument),
+        "avgPrice": _average(order.average, instrument),
         "origQty": quantity_text(instrument, order.quantity),
         "executedQty": quantity_text(instrument, order.executed),
         "cumQuote": quote_text(instrument, order.quote),
@@ -64,9 +64,9 @@ def _order(order: Order, instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def _average(order: Order, instrument: Instrument) -> str:
+def _average(price: Decimal, instrument: Instrument) -> str:
     grids = instrument.price_decimals + instrument.quantity_decimals
-    return fixed(order.average, max(_AVERAGE_DECIMALS, grids))
+    return fixed(price, max(_AVERAGE_DECIMALS, grids))
 
 
 def placed_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def queried_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
     return {
         **placed_algo(algo, instrument),
         "actualOrderId": "" if became is None else str(became.id),
-        "actualPrice": price_text(instrument, Decimal(0) if became is None else became.average),
+        "actualPrice": _average(Decimal(0) if became is None else became.average, instrument),
         "actualType": "" if became is None else became.type.value,
         "actualQty": quantity_text(instrument, Decimal(0) if became is None else became.executed),
         "tpOrderType": "",
