@@ -9,10 +9,12 @@ from typing import Any
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from perpkit.venue import account_payloads as payloads
+from perpkit.venue import account_payloads, order_payloads
 from perpkit.venue.candles import Kind
+from perpkit.venue.engine import PositionView
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
+from perpkit.venue.numbers import plain
 
 
 class _Body(BaseModel):
@@ -42,18 +44,39 @@ class Settlement(_Body):
     rate: Decimal
 
 
+def _short(balance: dict[str, Any]) -> dict[str, Any]:
+    """For people: amounts without trailing zeros."""
+    return {
+        name: plain(Decimal(value)) if isinstance(value, str) and name != "asset" else value
+        for name, value in balance.items()
+    }
+
+
 def add_account_control(app: FastAPI, exchange: Exchange) -> None:
     """Routes for an application that is mounted at /control."""
-    engine = exchange.engine
+    engine, instrument = exchange.engine, exchange.market.instrument
+
+    def position(view: PositionView) -> dict[str, Any]:
+        """With all that either version of the exchange's API says."""
+        grid = instrument(view.symbol)
+        return {
+            **account_payloads.position_v2(view, grid),
+            **account_payloads.position_v3(view, grid),
+        }
 
     def shown(api_key: str) -> dict[str, Any]:
         account = engine.account(api_key)
         return {
             "api_key": api_key,
-            **payloads.asset(engine.balance(account)),
-            "positions": [payloads.position(v) for v in engine.positions(account)],
-            "orders": [payloads.order(o) for o in engine.open_orders(account)],
-            "algo_orders": [payloads.algo(a) for a in engine.open_algos(account)],
+            **_short(account_payloads.asset_v3(engine.balance(account))),
+            "positions": [position(v) for v in engine.positions(account)],
+            "orders": [
+                order_payloads.queried(o, instrument(o.symbol)) for o in engine.open_orders(account)
+            ],
+            "algo_orders": [
+                order_payloads.listed_algo(a, instrument(a.symbol))
+                for a in engine.open_algos(account)
+            ],
         }
 
     @app.get("/accounts")
@@ -76,7 +99,8 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             account = engine.account(body.api_key)
             order = account.orders.get(body.order_id)
             quantity = body.quantity or (order.remaining if order else Decimal(0))
-            return payloads.order(engine.fill_order(account, body.order_id, quantity, now))
+            filled = engine.fill_order(account, body.order_id, quantity, now)
+            return order_payloads.queried(filled, instrument(filled.symbol))
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
 
@@ -89,7 +113,7 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
         now = exchange.catch_up(body.symbol)
         mark = contract.price(exchange.market.price(body.symbol, Kind.MARK))
         engine.on_funding(body.symbol, body.rate, mark, now)
-        return {"symbol": body.symbol, "rate": str(body.rate), "mark": payloads.number(mark)}
+        return {"symbol": body.symbol, "rate": str(body.rate), "mark": plain(mark)}
 
     @app.get("/breaches")
     async def breaches() -> list[dict[str, Any]]:

@@ -1,117 +1,44 @@
-"""Accounts, orders and positions in the exchange's shapes."""
+"""Accounts and positions in the exchange's shapes: version 3 has left out what version 2 has."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
 
-from perpkit.venue.engine import (
-    Account,
-    Algo,
-    Balance,
-    Brackets,
-    Fill,
-    Income,
-    Order,
-    PositionView,
+from perpkit.venue.engine import Account, Balance, Brackets, Income, PositionView
+from perpkit.venue.instruments import Instrument
+from perpkit.venue.numbers import (
+    decimal_or_point,
+    fixed,
+    money,
+    money_or_zero,
+    plain,
+    quantity_text,
 )
 
-_EIGHT = Decimal("1E-8")
+_RATE_DECIMALS = 6
 
-
-def number(value: Decimal) -> str:
-    """Plain notation, at most eight decimals, without trailing zeros."""
-    text = f"{value.quantize(_EIGHT):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def order(order: Order) -> dict[str, Any]:
-    return {
-        "orderId": order.id,
-        "symbol": order.symbol,
-        "status": order.status.value,
-        "clientOrderId": order.client_id,
-        "price": number(order.price),
-        "avgPrice": number(order.average),
-        "origQty": number(order.quantity),
-        "executedQty": number(order.executed),
-        "cumQty": number(order.executed),
-        "cumQuote": number(order.quote),
-        "timeInForce": order.time_in_force.value,
-        "type": order.type.value,
-        "reduceOnly": order.reduce_only,
-        "closePosition": order.algo is not None and order.algo.close_position,
-        "side": order.side.value,
-        "positionSide": order.position_side.value,
-        "stopPrice": "0" if order.algo is None else number(order.algo.trigger_price),
-        "workingType": "CONTRACT_PRICE",
-        "priceProtect": False,
-        "origType": order.type.value if order.algo is None else order.algo.type.value,
-        "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-        "goodTillDate": 0,
-        "time": order.created,
-        "updateTime": order.updated,
-    }
-
-
-def algo(algo: Algo) -> dict[str, Any]:
-    became = algo.order
-    return {
-        "algoId": algo.id,
-        "clientAlgoId": algo.client_id,
-        "algoType": "CONDITIONAL",
-        "orderType": algo.type.value,
-        "symbol": algo.symbol,
-        "side": algo.side.value,
-        "positionSide": algo.position_side.value,
-        "timeInForce": algo.time_in_force.value,
-        "quantity": number(algo.quantity),
-        "algoStatus": algo.status.value,
-        "actualOrderId": "" if became is None else str(became.id),
-        "actualPrice": "0" if became is None else number(became.average),
-        "triggerPrice": number(algo.trigger_price),
-        "price": number(algo.price),
-        "activatePrice": number(algo.activate_price),
-        "callbackRate": number(algo.callback_rate),
-        "workingType": algo.working_type.value,
-        "closePosition": algo.close_position,
-        "priceProtect": False,
-        "reduceOnly": algo.reduce_only,
-        "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-        "createTime": algo.created,
-        "updateTime": algo.updated,
-        "triggerTime": algo.triggered,
-        "goodTillDate": 0,
-    }
-
-
-def trade(fill: Fill) -> dict[str, Any]:
-    return {
-        "id": fill.id,
-        "orderId": fill.order_id,
-        "symbol": fill.symbol,
-        "side": fill.side.value,
-        "positionSide": fill.position_side.value,
-        "price": number(fill.price),
-        "qty": number(fill.quantity),
-        "quoteQty": number(fill.quote),
-        "realizedPnl": number(fill.realized_pnl),
-        "commission": number(fill.commission),
-        "commissionAsset": "USDT",
-        "marginAsset": "USDT",
-        "maker": fill.maker,
-        "buyer": fill.side.value == "BUY",
-        "time": fill.time,
-    }
+# Totals of the account, by the field of an asset that they add up.
+_TOTALS = {
+    "totalInitialMargin": "initialMargin",
+    "totalMaintMargin": "maintMargin",
+    "totalWalletBalance": "walletBalance",
+    "totalUnrealizedProfit": "unrealizedProfit",
+    "totalMarginBalance": "marginBalance",
+    "totalPositionInitialMargin": "positionInitialMargin",
+    "totalOpenOrderInitialMargin": "openOrderInitialMargin",
+    "totalCrossWalletBalance": "crossWalletBalance",
+    "totalCrossUnPnl": "crossUnPnl",
+    "availableBalance": "availableBalance",
+    "maxWithdrawAmount": "maxWithdrawAmount",
+}
 
 
 def income(income: Income) -> dict[str, Any]:
     return {
         "symbol": income.symbol,
         "incomeType": income.kind.value,
-        "income": number(income.amount),
+        "income": money(income.amount),
         "asset": "USDT",
         "info": income.kind.value,
         "time": income.time,
@@ -120,87 +47,156 @@ def income(income: Income) -> dict[str, Any]:
     }
 
 
-def position(view: PositionView) -> dict[str, Any]:
-    """Version 3; the fields of version 2 that it dropped are here, too."""
+def _break_even(view: PositionView) -> Decimal:
+    return view.entry_price
+
+
+def position_v3(view: PositionView, instrument: Instrument) -> dict[str, Any]:
+    """Without leverage and margin type: those are in `symbol_config`."""
     return {
         "symbol": view.symbol,
         "positionSide": view.position_side.value,
-        "positionAmt": number(view.amount),
-        "entryPrice": number(view.entry_price),
-        "breakEvenPrice": number(view.entry_price),
-        "markPrice": number(view.mark_price),
-        "unRealizedProfit": number(view.unrealized),
-        "liquidationPrice": number(view.liquidation_price),
-        "isolatedMargin": number(view.isolated_margin),
-        "notional": number(view.notional),
+        "positionAmt": quantity_text(instrument, view.amount),
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "markPrice": money(view.mark_price),
+        "unRealizedProfit": money(view.unrealized),
+        "liquidationPrice": money_or_zero(view.liquidation_price),
+        "isolatedMargin": money_or_zero(view.isolated_margin),
+        "notional": money_or_zero(view.notional),
         "marginAsset": "USDT",
-        "isolatedWallet": number(view.isolated_wallet),
-        "initialMargin": number(view.initial_margin),
-        "maintMargin": number(view.maintenance),
-        "positionInitialMargin": number(view.position_initial_margin),
-        "openOrderInitialMargin": number(view.open_order_initial_margin),
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "initialMargin": money_or_zero(view.initial_margin),
+        "maintMargin": money_or_zero(view.maintenance),
+        "positionInitialMargin": money_or_zero(view.position_initial_margin),
+        "openOrderInitialMargin": money_or_zero(view.open_order_initial_margin),
         "adl": 0,
-        "bidNotional": number(view.bid_notional),
-        "askNotional": number(view.ask_notional),
-        "leverage": str(view.leverage),
-        "marginType": "isolated" if view.isolated else "cross",
-        "isolated": view.isolated,
-        "maxNotionalValue": number(view.max_notional),
+        "bidNotional": money_or_zero(view.bid_notional),
+        "askNotional": money_or_zero(view.ask_notional),
         "updateTime": view.update_time,
     }
 
 
-def asset(balance: Balance) -> dict[str, Any]:
+def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
     return {
-        "asset": "USDT",
-        "walletBalance": number(balance.wallet),
-        "unrealizedProfit": number(balance.unrealized),
-        "marginBalance": number(balance.margin_balance),
-        "maintMargin": number(balance.maintenance),
-        "initialMargin": number(balance.initial_margin),
-        "positionInitialMargin": number(balance.position_initial_margin),
-        "openOrderInitialMargin": number(balance.open_order_initial_margin),
-        "crossWalletBalance": number(balance.cross_wallet),
-        "crossUnPnl": number(balance.cross_unrealized),
-        "availableBalance": number(balance.available),
-        "maxWithdrawAmount": number(balance.max_withdraw),
-        "marginAvailable": True,
-        "updateTime": balance.update_time,
+        "symbol": view.symbol,
+        "positionAmt": quantity_text(instrument, view.amount),
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "markPrice": money(view.mark_price),
+        "unRealizedProfit": money(view.unrealized),
+        "liquidationPrice": money_or_zero(view.liquidation_price),
+        "leverage": str(view.leverage),
+        "maxNotionalValue": plain(view.max_notional),
+        "marginType": "isolated" if view.isolated else "cross",
+        "isolatedMargin": money(view.isolated_margin),
+        "isAutoAddMargin": "false",
+        "positionSide": view.position_side.value,
+        "notional": money_or_zero(view.notional),
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "updateTime": view.update_time,
+        "isolated": view.isolated,
+        "adlQuantile": 0,
     }
 
 
-def account(account: Account, balance: Balance, views: list[PositionView]) -> dict[str, Any]:
-    held = asset(balance)
+def account_v3(balance: Balance, views: list[tuple[PositionView, Instrument]]) -> dict[str, Any]:
+    held = asset_v3(balance)
+    return {
+        **_totals(held),
+        "assets": [held],
+        "positions": [
+            {
+                "symbol": view.symbol,
+                "positionSide": view.position_side.value,
+                "positionAmt": quantity_text(instrument, view.amount),
+                "unrealizedProfit": money(view.unrealized),
+                "isolatedMargin": money_or_zero(view.isolated_margin),
+                "notional": money_or_zero(view.notional),
+                "isolatedWallet": money_or_zero(view.isolated_wallet),
+                "initialMargin": money_or_zero(view.initial_margin),
+                "maintMargin": money_or_zero(view.maintenance),
+                "updateTime": view.update_time,
+            }
+            for view, instrument in views
+        ],
+    }
+
+
+def account_v2(
+    account: Account, balance: Balance, views: list[tuple[PositionView, Instrument]]
+) -> dict[str, Any]:
+    held = asset_v3(balance)
+    return {
+        **_permissions(account),
+        "updateTime": 0,
+        "multiAssetsMargin": account.multi_assets,
+        "tradeGroupId": -1,
+        **_totals(held),
+        "assets": [{**held, "marginAvailable": True}],
+        "positions": [_position_of_account_v2(view, instrument) for view, instrument in views],
+    }
+
+
+def _position_of_account_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": view.symbol,
+        "initialMargin": money_or_zero(view.initial_margin),
+        "maintMargin": money_or_zero(view.maintenance),
+        "unrealizedProfit": money(view.unrealized),
+        "positionInitialMargin": money_or_zero(view.position_initial_margin),
+        "openOrderInitialMargin": money_or_zero(view.open_order_initial_margin),
+        "leverage": str(view.leverage),
+        "isolated": view.isolated,
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "maxNotional": plain(view.max_notional),
+        "positionSide": view.position_side.value,
+        "positionAmt": quantity_text(instrument, view.amount),
+        "notional": money_or_zero(view.notional),
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "updateTime": view.update_time,
+        "bidNotional": money_or_zero(view.bid_notional),
+        "askNotional": money_or_zero(view.ask_notional),
+    }
+
+
+def _permissions(account: Account) -> dict[str, Any]:
     return {
         "feeTier": 0,
         "canTrade": account.restrictions.trade,
         "canDeposit": True,
         "canWithdraw": account.restrictions.withdraw,
-        "multiAssetsMargin": account.multi_assets,
-        "updateTime": 0,
-        "totalInitialMargin": held["initialMargin"],
-        "totalMaintMargin": held["maintMargin"],
-        "totalWalletBalance": held["walletBalance"],
-        "totalUnrealizedProfit": held["unrealizedProfit"],
-        "totalMarginBalance": held["marginBalance"],
-        "totalPositionInitialMargin": held["positionInitialMargin"],
-        "totalOpenOrderInitialMargin": held["openOrderInitialMargin"],
-        "totalCrossWalletBalance": held["crossWalletBalance"],
-        "totalCrossUnPnl": held["crossUnPnl"],
-        "availableBalance": held["availableBalance"],
-        "maxWithdrawAmount": held["maxWithdrawAmount"],
-        "assets": [held],
-        "positions": [
-            {**position(view), "unrealizedProfit": number(view.unrealized)} for view in views
-        ],
+    }
+
+
+def _totals(held: dict[str, Any]) -> dict[str, Any]:
+    return {name: held[field] for name, field in _TOTALS.items()}
+
+
+def asset_v3(balance: Balance) -> dict[str, Any]:
+    return {
+        "asset": "USDT",
+        "walletBalance": money(balance.wallet),
+        "unrealizedProfit": money(balance.unrealized),
+        "marginBalance": money(balance.margin_balance),
+        "maintMargin": money(balance.maintenance),
+        "initialMargin": money(balance.initial_margin),
+        "positionInitialMargin": money(balance.position_initial_margin),
+        "openOrderInitialMargin": money(balance.open_order_initial_margin),
+        "crossWalletBalance": money(balance.cross_wallet),
+        "crossUnPnl": money(balance.cross_unrealized),
+        "availableBalance": money(balance.available),
+        "maxWithdrawAmount": money(balance.max_withdraw),
+        "updateTime": balance.update_time,
     }
 
 
 def balance_row(api_key: str, balance: Balance) -> dict[str, Any]:
-    held = asset(balance)
+    held = asset_v3(balance)
     return {
         "accountAlias": api_key[:4],
-        "asset": "USDT",
+        "asset": held["asset"],
         "balance": held["walletBalance"],
         "crossWalletBalance": held["crossWalletBalance"],
         "crossUnPnl": held["crossUnPnl"],
@@ -211,10 +207,41 @@ def balance_row(api_key: str, balance: Balance) -> dict[str, Any]:
     }
 
 
+def account_config(account: Account) -> dict[str, Any]:
+    return {
+        **_permissions(account),
+        "dualSidePosition": account.hedge,
+        "updateTime": account.updated,
+        "multiAssetsMargin": account.multi_assets,
+        "tradeGroupId": -1,
+    }
+
+
+def symbol_config(view: PositionView) -> dict[str, Any]:
+    return {
+        "symbol": view.symbol,
+        "marginType": "ISOLATED" if view.isolated else "CROSSED",
+        "isAutoAddMargin": False,
+        "leverage": view.leverage,
+        "maxNotionalValue": plain(view.max_notional),
+    }
+
+
+def commission_rate(account: Account, symbol: str) -> dict[str, Any]:
+    def rate(value: Decimal) -> str:
+        return fixed(value, _RATE_DECIMALS) if value else "0"
+
+    return {
+        "symbol": symbol,
+        "makerCommissionRate": rate(account.maker),
+        "takerCommissionRate": rate(account.taker),
+        "rpiCommissionRate": "0",
+    }
+
+
 def brackets(symbol: str, brackets: Brackets) -> dict[str, Any]:
     return {
         "symbol": symbol,
-        "notionalCoef": 1.0,
         "brackets": [
             {
                 "bracket": row.number,

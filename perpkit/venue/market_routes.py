@@ -19,7 +19,8 @@ from perpkit.venue.statistics import STATISTICS, Statistics
 Limit1500 = Annotated[int, Query(ge=1, le=1500)]
 Limit1000 = Annotated[int, Query(ge=1, le=1000)]
 Limit500 = Annotated[int, Query(ge=1, le=500)]
-Time = Annotated[int | None, Query(ge=0)]
+# Beyond it lies no time, and no number that numpy compares.
+Time = Annotated[int | None, Query(ge=0, le=10**18)]
 Symbol = Annotated[str, Query(min_length=1)]
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
@@ -146,7 +147,10 @@ def _add_funding(router: APIRouter, market: Market) -> None:
 
     @router.get("/fapi/v1/fundingInfo")
     async def funding_info() -> list[dict[str, Any]]:
-        return [payloads.funding_info(market.instrument(s)) for s in market.symbols]
+        return [
+            payloads.funding_info(market.instrument(s), market.listing(s).onboard)
+            for s in market.symbols
+        ]
 
     @router.get("/fapi/v1/premiumIndex")
     async def premium_index(symbol: str | None = None) -> Any:
@@ -168,7 +172,7 @@ def _add_prices(router: APIRouter, market: Market) -> None:
         return _each(market, symbol, lambda s: payloads.book_ticker(market, s))
 
     @router.get("/fapi/v1/depth")
-    async def depth(symbol: Symbol, limit: int = 500) -> dict[str, Any]:
+    async def depth(symbol: Symbol, limit: Limit1000 = 500) -> dict[str, Any]:
         if limit not in _DEPTHS:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
         _check_traded(market, symbol)

@@ -12,6 +12,7 @@ from perpkit.venue.errors import VenueError
 from perpkit.venue.history import Funding
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.market import Market
+from perpkit.venue.numbers import fixed, money, price_text, quantity_text
 from perpkit.venue.perpetual import INTEREST_8H
 
 _TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
@@ -22,11 +23,12 @@ def klines(instrument: Instrument, candles: Candles, ms: int, kind: Kind) -> byt
     traded = kind is Kind.LAST
     p = instrument.price_decimals if traded else 8
     q = instrument.quantity_decimals
+    n = p + q  # of a price times a quantity
     rows = zip(*(c.tolist() for c in (*candles.columns(), candles.turnover())), strict=True)
     if traded:
         text = ",".join(
             f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{t + ms - 1},'
-            f'"{w:.2f}",{int(w / _TRADE_SIZE) + 1},"{v / 2:.{q}f}","{w / 2:.2f}","0"]'
+            f'"{w:.{n}f}",{int(w / _TRADE_SIZE) + 1},"{v / 2:.{q}f}","{w / 2:.{n}f}","0"]'
             for t, o, h, lo, c, v, w in rows
         )
     else:
@@ -44,8 +46,9 @@ def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any
         {
             "symbol": symbol,
             "fundingTime": time,
-            "fundingRate": f"{rate:.8f}",
-            "markPrice": f"{mark:.8f}",
+            "fundingRate": money(rate),
+            "markPrice": money(mark),
+            "rateType": "Regular",
         }
         for time, rate, mark in zip(
             settled.time.tolist(), settled.rate.tolist(), marks.tolist(), strict=True
@@ -53,13 +56,15 @@ def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any
     ]
 
 
-def funding_info(instrument: Instrument) -> dict[str, Any]:
+def funding_info(instrument: Instrument, onboard: int) -> dict[str, Any]:
+    """:param onboard: when the contract was listed, ms: its terms have been these since then"""
     return {
         "symbol": instrument.symbol,
-        "adjustedFundingRateCap": f"{instrument.funding_cap:.8f}",
-        "adjustedFundingRateFloor": f"{-instrument.funding_cap:.8f}",
+        "adjustedFundingRateCap": money(instrument.funding_cap),
+        "adjustedFundingRateFloor": money(-instrument.funding_cap),
         "fundingIntervalHours": instrument.funding_hours,
         "disclaimer": False,
+        "updateTime": onboard,
     }
 
 
@@ -67,11 +72,11 @@ def premium(market: Market, symbol: str) -> dict[str, Any]:
     now = market.premium(symbol)
     return {
         "symbol": symbol,
-        "markPrice": f"{now.mark:.8f}",
-        "indexPrice": f"{now.index:.8f}",
-        "estimatedSettlePrice": f"{now.index:.8f}",
-        "lastFundingRate": f"{now.funding_rate:.8f}",
-        "interestRate": f"{INTEREST_8H:.8f}",
+        "markPrice": money(now.mark),
+        "indexPrice": money(now.index),
+        "estimatedSettlePrice": money(now.index),
+        "lastFundingRate": money(now.funding_rate),
+        "interestRate": money(INTEREST_8H),
         "nextFundingTime": now.next_funding,
         "time": market.now(),
     }
@@ -84,7 +89,7 @@ def ticker(market: Market, symbol: str) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "priceChange": price_text(instrument, day.last - day.open),
-        "priceChangePercent": f"{(day.last / day.open - 1) * 100:.3f}",
+        "priceChangePercent": fixed((day.last / day.open - 1) * 100, 3),
         "weightedAvgPrice": price_text(instrument, mean),
         "lastPrice": price_text(instrument, day.last),
         "lastQty": quantity_text(instrument, instrument.step_size),
@@ -147,11 +152,3 @@ def open_interest(market: Market, symbol: str) -> dict[str, Any]:
         raise VenueError(-1000, f"No open interest on record for {symbol}.")
     amount = quantity_text(market.instrument(symbol), float(values[-1]))
     return {"openInterest": amount, "symbol": symbol, "time": market.now()}
-
-
-def price_text(instrument: Instrument, value: float) -> str:
-    return f"{value:.{instrument.price_decimals}f}"
-
-
-def quantity_text(instrument: Instrument, value: float) -> str:
-    return f"{value:.{instrument.quantity_decimals}f}"

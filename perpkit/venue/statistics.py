@@ -9,9 +9,12 @@ import numpy as np
 
 from perpkit.venue.candles import INTERVALS_MS
 from perpkit.venue.market import Market
-from perpkit.venue.payloads import quantity_text
+from perpkit.venue.numbers import fixed, money, quantity_text
 
 Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
+
+# Of the coin, which no market of the venue knows.
+UNKNOWN_SUPPLY = 0.0
 
 # Large accounts lean as all do, by this part of the log ratio; by number, and by position.
 TOP_ACCOUNTS, TOP_POSITIONS = 0.9, 0.4
@@ -26,9 +29,9 @@ def _ratio(damping: float) -> Statistics:
         return [
             {
                 "symbol": symbol,
-                "longShortRatio": f"{ratio:.4f}",
-                "longAccount": f"{ratio / (1 + ratio):.4f}",
-                "shortAccount": f"{1 / (1 + ratio):.4f}",
+                "longShortRatio": fixed(ratio, 4),
+                "longAccount": fixed(ratio / (1 + ratio), 4),
+                "shortAccount": fixed(1 / (1 + ratio), 4),
                 "timestamp": time,
             }
             for time, value in _read(market, symbol, "long_short_ratio", period, start, end, limit)
@@ -53,7 +56,7 @@ def _takers(
         volume = volumes.get(time - ms, 0.0)
         rows.append(
             {
-                "buySellRatio": f"{ratio:.4f}",
+                "buySellRatio": fixed(ratio, 4),
                 "buyVol": quantity_text(instrument, volume * ratio / (1 + ratio)),
                 "sellVol": quantity_text(instrument, volume / (1 + ratio)),
                 "timestamp": time,
@@ -70,8 +73,9 @@ def _interest(
     return [
         {
             "symbol": symbol,
-            "sumOpenInterest": f"{amount:.8f}",
-            "sumOpenInterestValue": f"{amount * mark:.8f}",
+            "sumOpenInterest": money(amount),
+            "sumOpenInterestValue": money(amount * mark),
+            "CMCCirculatingSupply": money(UNKNOWN_SUPPLY),
             "timestamp": time,
         }
         for (time, amount), mark in zip(readings, marks.tolist(), strict=True)

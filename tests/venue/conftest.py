@@ -18,6 +18,8 @@ from perpkit.venue.synthetic import generate
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
 DAYS = 40
+# In the middle of a 5m candle, thirty days and a few hours into the history.
+CLOCK = START + 30 * DAY_MS + 7 * 3_600_000 + 23 * 60_000 + 30_000
 
 
 @dataclass
@@ -35,8 +37,7 @@ def history() -> History:
 
 @pytest.fixture
 def clock() -> HandClock:
-    """In the middle of a 5m candle, thirty days and a few hours into the history."""
-    return HandClock(START + 30 * DAY_MS + 7 * 3_600_000 + 23 * 60_000 + 30_000)
+    return HandClock(CLOCK)
 
 
 @pytest.fixture

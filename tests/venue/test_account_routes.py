@@ -158,11 +158,13 @@ def test_a_round_trip(client, clock, exchange):
     entry = client(
         "POST", "/fapi/v1/order", symbol=BTC, side="BUY", type="MARKET", quantity="0.010"
     )
-    assert (entry["status"], entry["executedQty"]) == ("FILLED", "0.01")
+    assert (entry["status"], entry["executedQty"]) == ("FILLED", "0.010")
 
     (position,) = client("GET", "/fapi/v3/positionRisk")
-    assert (position["positionAmt"], position["marginType"]) == ("0.01", "isolated")
-    assert position["entryPrice"] == entry["avgPrice"]
+    assert position["positionAmt"] == "0.010"
+    assert Decimal(position["isolatedMargin"]) > 0
+    assert Decimal(position["entryPrice"]) == Decimal(entry["avgPrice"])
+    assert client("GET", "/fapi/v1/symbolConfig", symbol=BTC)[0]["marginType"] == "ISOLATED"
     assert Decimal(position["liquidationPrice"]) < Decimal(position["entryPrice"])
 
     trigger = int(float(entry["avgPrice"]) * 0.9)

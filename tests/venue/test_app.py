@@ -48,6 +48,12 @@ def client(market: Market) -> TestClient:
             "Start time is greater than end time.",
         ),
         ("fapi/v1/depth?symbol=BTCUSDT&limit=7", -4021, "'7' is not valid depth limit."),
+        ("fapi/v1/depth?symbol=BTCUSDT&limit=1500", -1130, INVALID.format("limit")),
+        (
+            f"fapi/v1/klines?symbol=BTCUSDT&interval=1h&startTime={10**25}",
+            -1130,
+            INVALID.format("startTime"),
+        ),
         (
             "futures/data/openInterestHist?symbol=BTCUSDT&period=1w",
             -1130,

@@ -52,6 +52,7 @@ from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
 from perpkit.venue.engine.contract import Contract
 from perpkit.venue.engine.engine import Engine
+from perpkit.venue.engine.history import Lookup
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
@@ -89,6 +90,7 @@ __all__ = [
     "Income",
     "IncomeKind",
     "Levels",
+    "Lookup",
     "NewAlgo",
     "NewOrder",
     "Order",

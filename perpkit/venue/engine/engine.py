@@ -8,6 +8,7 @@ from decimal import Decimal
 from perpkit.venue.engine import (
     deleveraging,
     funding,
+    history,
     ledger,
     liquidation,
     matching,
@@ -27,6 +28,7 @@ from perpkit.venue.engine.account import (
 )
 from perpkit.venue.engine.balance import Balance, balance_of
 from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.history import Lookup
 from perpkit.venue.engine.insurance import START, InsuranceFund
 from perpkit.venue.engine.orders import (
     Algo,
@@ -247,11 +249,19 @@ class Engine:
             matching.cancel(holding, order, now)
 
     def query_order(
-        self, account: Account, symbol: str, *, order_id: int = 0, client_id: str = ""
+        self,
+        account: Account,
+        symbol: str,
+        *,
+        order_id: int = 0,
+        client_id: str = "",
+        now: int | None = None,
     ) -> Order:
-        """:raises VenueError: -2013"""
+        """:param now: an order that has been forgotten by then is not found
+        :raises VenueError: -2013
+        """
         order = self._order(account, symbol, order_id, client_id)
-        if order is None:
+        if order is None or (now is not None and history.order_forgotten(order, now)):
             raise Refusal.NO_SUCH_ORDER.error()
         return order
 
@@ -264,7 +274,7 @@ class Engine:
         ]
 
     def orders(self, account: Account, symbol: str) -> list[Order]:
-        """All of them, oldest first."""
+        """All of them, oldest first; `order_history` is what the account may see."""
         return [order for order in account.orders.values() if order.symbol == symbol]
 
     def expire_order(self, account: Account, order_id: int, now: int) -> Order:
@@ -303,10 +313,12 @@ class Engine:
         for algo in list(holding.algos.values()):
             triggers.cancel_algo(holding, algo, now)
 
-    def query_algo(self, account: Account, *, algo_id: int = 0, client_id: str = "") -> Algo:
-        """:raises VenueError: -2013"""
+    def query_algo(
+        self, account: Account, *, algo_id: int = 0, client_id: str = "", now: int | None = None
+    ) -> Algo:
+        """As `query_order`."""
         algo = self._algo(account, algo_id, client_id)
-        if algo is None:
+        if algo is None or (now is not None and history.algo_forgotten(algo, now)):
             raise Refusal.NO_SUCH_ORDER.error()
         return algo
 
@@ -364,43 +376,32 @@ class Engine:
             if view.amount or view.initial_margin
         ]
 
-    def user_trades(
-        self,
-        account: Account,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start: int = 0,
-        end: int | None = None,
-    ) -> list[Fill]:
-        """Oldest first, `start` and `end` included."""
-        return [
-            fill
-            for fill in account.fills
-            if fill.symbol == symbol
-            and order_id in (None, fill.order_id)
-            and start <= fill.time
-            and (end is None or fill.time <= end)
-        ]
+    # Its past: see `history`
 
-    def income(
+    def order_history(self, account: Account, symbol: str, lookup: Lookup, now: int) -> list[Order]:
+        self._state.contract(symbol)
+        return history.orders(account.orders.values(), lookup, now, symbol)
+
+    def algo_history(self, account: Account, symbol: str, lookup: Lookup, now: int) -> list[Algo]:
+        self._state.contract(symbol)
+        return history.algos(account.algos.values(), lookup, now, symbol)
+
+    def trade_history(
+        self, account: Account, symbol: str, lookup: Lookup, now: int, order_id: int | None = None
+    ) -> list[Fill]:
+        self._state.contract(symbol)
+        return history.trades(account.fills, lookup, now, symbol, order_id)
+
+    def income_history(
         self,
         account: Account,
+        lookup: Lookup,
+        now: int,
         *,
         symbol: str | None = None,
         kind: IncomeKind | None = None,
-        start: int = 0,
-        end: int | None = None,
     ) -> list[Income]:
-        """Oldest first, `start` and `end` included."""
-        return [
-            income
-            for income in account.incomes
-            if symbol in (None, income.symbol)
-            and kind in (None, income.kind)
-            and start <= income.time
-            and (end is None or income.time <= end)
-        ]
+        return history.incomes(account.incomes, lookup, now, symbol, kind)
 
     def _order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order | None:
         self._state.contract(symbol)

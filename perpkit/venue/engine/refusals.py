@@ -11,6 +11,7 @@ class Refusal(Enum):
     """`code, message`; placeholders in the message are filled by `error`."""
 
     INVALID_MESSAGE = -1013, "INVALID_MESSAGE."
+    START_AFTER_END = -1023, "Start time is greater than end time."
     MANDATORY = -1102, "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
     NOT_REQUIRED = -1106, "Parameter '{}' sent when not required."
     BAD_PRECISION = -1111, "Precision is over the maximum defined for this asset."
@@ -18,6 +19,7 @@ class Refusal(Enum):
     INVALID_TYPE = -1116, "Invalid orderType."
     INVALID_SIDE = -1117, "Invalid side."
     INVALID_PARAMETER = -1130, "Data sent for parameter '{}' is not valid."
+    INVALID_RESPONSE_TYPE = -1136, "Invalid newOrderRespType."
     REJECTED = -2010, "NEW_ORDER_REJECTED"
     UNKNOWN_ORDER = -2011, "Unknown order sent."
     NO_SUCH_ORDER = -2013, "Order does not exist."
@@ -77,6 +79,7 @@ class Refusal(Enum):
         -4164,
         "Order's notional must be no smaller than {} (unless you choose reduce only).",
     )
+    LONG_WINDOW = -4165, "Maximum time interval is {} days."
     MULTI_WITH_ISOLATED = (
         -4167,
         "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures "

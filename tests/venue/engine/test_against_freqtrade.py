@@ -229,7 +229,7 @@ def test_profit_commission_and_funding_agree(futures_exchange: Binance):
             funding_fees=funding,
         )
         trade.recalc_open_trade_value()
-        incomes = engine.income(position.account)
+        incomes = position.account.incomes
         ours = {kind: sum(i.amount for i in incomes if i.kind == kind) for kind in KINDS}
         exact = {"rel": 1e-6, "abs": 1e-6}
         value = float(position.amount) * (float(position.entry) + float(leave))

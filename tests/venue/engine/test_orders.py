@@ -88,7 +88,7 @@ def test_trades_carry_commission_and_realised_profit(desk):
     bought = desk.order("BUY", 2)
     rested = desk.order("SELL", 2, "110", reduce_only=True)
     desk.price(111, book=depth(111, "111.1"))
-    entry, other, out = desk.engine.user_trades(desk.user, "BTCUSDT")
+    entry, other, out = desk.user.fills
     assert (entry.order_id, entry.maker, entry.realized_pnl) == (bought.id, False, 0)
     assert entry.commission == dec("100.1") * dec("0.0005")
     assert other.commission == dec("100.2") * dec("0.0005")
@@ -96,11 +96,6 @@ def test_trades_carry_commission_and_realised_profit(desk):
     assert out.commission == dec(220) * dec("0.0002")
     assert out.realized_pnl == dec("2") * (110 - dec("100.15"))
     assert desk.incomes("REALIZED_PNL") == [out.realized_pnl]
-    trades = desk.engine.user_trades
-    assert trades(desk.user, "BTCUSDT", order_id=rested.id) == [out]
-    assert trades(desk.user, "BTCUSDT", start=out.time) == [out]
-    assert trades(desk.user, "BTCUSDT", end=entry.time) == [entry, other]
-    assert trades(desk.user, "ETHUSDT") == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,175 @@
+"""What an account can look up of its past: how far back, in which order, how much at a time.
+
+USD-M futures: "All Orders", "Query All Algo Orders", "Account Trade List", "Get Income History".
+With `first` or `start` the oldest rows come, from there on; otherwise the most recent ones. Either
+way the oldest row is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from perpkit.venue.engine.account import Income, IncomeKind
+from perpkit.venue.engine.orders import Algo, AlgoStatus, Fill, Order, OrderStatus
+from perpkit.venue.engine.refusals import Refusal
+
+DAY_MS = 86_400_000
+WINDOW_MS = 7 * DAY_MS  # the longest that may be asked for, and what is shown unasked
+KEPT_MS = 90 * DAY_MS
+UNFILLED_KEPT_MS = 3 * DAY_MS
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """:param limit: most rows, at least 1
+    :param start, end: ms, both included
+    :param first: least id, included
+    :param page: of `limit` rows each, the first is 1, counted from the oldest row
+    """
+
+    limit: int
+    start: int | None = None
+    end: int | None = None
+    first: int | None = None
+    page: int | None = None
+
+    def __post_init__(self) -> None:
+        # A negative limit would be a slice from the wrong end.
+        for name in ("limit", "page"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def trades(
+    fills: Iterable[Fill], lookup: Lookup, now: int, symbol: str, order_id: int | None = None
+) -> list[Fill]:
+    """:raises VenueError: -1106 for an id and a time together, -4165, -1023"""
+    if lookup.first is not None:
+        for name, value in (("startTime", lookup.start), ("endTime", lookup.end)):
+            if value is not None:
+                raise Refusal.NOT_REQUIRED.error(name)
+    start, end = _span(lookup, now, WINDOW_MS)
+    least = lookup.first or 0
+    return _chosen(
+        [
+            fill
+            for fill in fills
+            if fill.symbol == symbol
+            and start <= fill.time <= end
+            and fill.id >= least
+            and order_id in (None, fill.order_id)
+        ],
+        lookup,
+    )
+
+
+def orders(every: Iterable[Order], lookup: Lookup, now: int, symbol: str) -> list[Order]:
+    """By the time at which they were placed.
+
+    :raises VenueError: -4165, -1023
+    """
+    start, end = _span(lookup, now, WINDOW_MS)
+    least = lookup.first or 0
+    return _chosen(
+        [
+            order
+            for order in every
+            if order.symbol == symbol
+            and start <= order.created <= end
+            and order.id >= least
+            and not order_forgotten(order, now)
+        ],
+        lookup,
+    )
+
+
+def algos(every: Iterable[Algo], lookup: Lookup, now: int, symbol: str) -> list[Algo]:
+    """As `orders`."""
+    start, end = _span(lookup, now, WINDOW_MS)
+    least = lookup.first or 0
+    return _chosen(
+        [
+            algo
+            for algo in every
+            if algo.symbol == symbol
+            and start <= algo.created <= end
+            and algo.id >= least
+            and not algo_forgotten(algo, now)
+        ],
+        lookup,
+    )
+
+
+def incomes(
+    every: Iterable[Income],
+    lookup: Lookup,
+    now: int,
+    symbol: str | None = None,
+    kind: IncomeKind | None = None,
+) -> list[Income]:
+    """A window may be as long as one likes here; without one it is the last seven days.
+
+    :raises VenueError: -1023
+    """
+    start, end = _span(lookup, now, None)
+    return _chosen(
+        [
+            income
+            for income in every
+            if start <= income.time <= end
+            and symbol in (None, income.symbol)
+            and kind in (None, income.kind)
+        ],
+        lookup,
+    )
+
+
+def order_forgotten(order: Order, now: int) -> bool:
+    """Whether the exchange says that there is no such order (-2013)."""
+    unfilled = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED) and not order.executed
+    return _forgotten(order.created, now, unfilled=unfilled)
+
+
+def algo_forgotten(algo: Algo, now: int) -> bool:
+    ended = algo.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED)
+    filled = algo.order is not None and bool(algo.order.executed)
+    return _forgotten(algo.created, now, unfilled=ended and not filled)
+
+
+def _forgotten(created: int, now: int, *, unfilled: bool) -> bool:
+    return created + (UNFILLED_KEPT_MS if unfilled else KEPT_MS) < now
+
+
+def _span(lookup: Lookup, now: int, longest: int | None) -> tuple[int, int]:
+    """Times that are looked at, both included.
+
+    :param longest: of a window, ms; one with a start alone ends after it, too (measured by users of
+        the exchange: no error, and nothing later)
+    """
+    start, end = lookup.start, lookup.end
+    if start is not None and end is not None:
+        if start > end:
+            raise Refusal.START_AFTER_END.error()
+        if longest is not None and end - start > longest:
+            raise Refusal.LONG_WINDOW.error(longest // DAY_MS)
+    if start is None:
+        everything = lookup.first is not None if end is None else longest is None
+        end = now if end is None else end
+        start = 0 if everything else end - WINDOW_MS
+    elif end is None:
+        end = now if longest is None else start + longest
+    return max(start, now - KEPT_MS), end
+
+
+def _chosen(rows: Sequence[Row], lookup: Lookup) -> list[Row]:
+    if lookup.page is not None:
+        skipped = (lookup.page - 1) * lookup.limit
+        return list(rows[skipped : skipped + lookup.limit])
+    if lookup.first is not None or lookup.start is not None:
+        return list(rows[: lookup.limit])
+    return list(rows[-lookup.limit :])
