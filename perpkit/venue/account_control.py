@@ -4,42 +4,57 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from perpkit.venue import account_payloads as payloads
+from perpkit.venue.account_settings import Settings, change
+from perpkit.venue.account_terms import MAX_ACCOUNTS, checked_key, checked_wallet
 from perpkit.venue.candles import Kind
+from perpkit.venue.control import Body
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
+from perpkit.venue.form import LONGEST
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewAccount(_Body):
+class NewAccount(Body):
     """:param wallet: USDT"""
 
-    api_key: str = Field(min_length=1)
-    secret: str = Field(min_length=1)
-    wallet: Decimal = Field(ge=0)
+    api_key: Annotated[str, AfterValidator(partial(checked_key, "api_key"))]
+    secret: Annotated[str, AfterValidator(partial(checked_key, "secret"))]
+    wallet: Annotated[Decimal, BeforeValidator(checked_wallet)]
 
 
-class NewFill(_Body):
+class NewFill(Body):
     """Somebody trades with a resting order at its price; all that is left by default."""
 
     api_key: str
-    order_id: int
-    quantity: Decimal | None = Field(default=None, gt=0)
+    order_id: int = Field(ge=0, le=LONGEST)
+    quantity: Decimal | None = Field(default=None, gt=0, le=10**12, decimal_places=12)
 
 
-class Settlement(_Body):
+class Settlement(Body):
     """:param rate: a fraction, paid by longs to shorts now"""
 
     symbol: str
-    rate: Decimal
+    rate: Decimal = Field(ge=-1, le=1, decimal_places=10)
+
+
+class NewSettings(Body):
+    """What somebody sets at the exchange itself; what is left out stays as it is.
+
+    :param symbol: for `leverage` and `margin_type`
+    """
+
+    api_key: str
+    symbol: str | None = None
+    leverage: int | None = Field(default=None, ge=1, le=125)
+    margin_type: Literal["ISOLATED", "CROSSED"] | None = None
+    hedge: bool | None = None
+    multi_assets: bool | None = None
 
 
 def add_account_control(app: FastAPI, exchange: Exchange) -> None:
@@ -63,6 +78,8 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
 
     @app.post("/accounts")
     async def open_account(body: NewAccount) -> dict[str, Any]:
+        if len(engine.accounts) >= MAX_ACCOUNTS:
+            raise HTTPException(400, f"there are {MAX_ACCOUNTS} accounts, which is the most")
         try:
             engine.add_account(body.api_key, body.secret, body.wallet, exchange.market.now())
         except ValueError as error:
@@ -76,9 +93,36 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             account = engine.account(body.api_key)
             order = account.orders.get(body.order_id)
             quantity = body.quantity or (order.remaining if order else Decimal(0))
+            if order is not None and quantity != engine.contract(order.symbol).quantity(quantity):
+                step = payloads.number(engine.contract(order.symbol).step)
+                raise HTTPException(400, f"quantity must be a multiple of {step}, got {quantity}")
             return payloads.order(engine.fill_order(account, body.order_id, quantity, now))
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
+
+    @app.post("/settings")
+    async def change_settings(body: NewSettings) -> dict[str, Any]:
+        now = exchange.catch_up(body.symbol)
+        settings = Settings(body.leverage, body.margin_type, body.hedge, body.multi_assets)
+        if settings == Settings():
+            raise HTTPException(400, f"one of {', '.join(asdict(settings))} must be given")
+        if settings.of_symbol and body.symbol is None:
+            raise HTTPException(400, "symbol must be given for leverage and margin_type")
+        try:
+            account = engine.account(body.api_key)
+            change(engine, account, body.symbol, settings)
+        except VenueError as error:
+            raise HTTPException(400, str(error)) from error
+        exchange.checker.observe(engine, now)
+        held = account.holdings.get(body.symbol or "")
+        return {
+            "api_key": body.api_key,
+            "hedge": account.hedge,
+            "multi_assets": account.multi_assets,
+            "symbol": body.symbol,
+            "leverage": held.leverage if held else None,
+            "margin_type": ("ISOLATED" if held.isolated else "CROSSED") if held else None,
+        }
 
     @app.post("/funding")
     async def settle(body: Settlement) -> dict[str, str]:

@@ -29,14 +29,17 @@ def account_router(exchange: Exchange) -> APIRouter:
                 account, parameters = authenticate(
                     exchange.engine,
                     api_key=request.headers.get("x-mbx-apikey"),
-                    query=request.url.query,
-                    body=(await request.body()).decode(),
+                    query=request.scope["query_string"],
+                    body=await request.body(),
+                    content_type=request.headers.get("content-type", ""),
                     now=market.server_time(),
                     address=request.client.host if request.client else "",
                     trading=trading,
                 )
                 check_permission(market.faults, trading=trading, now=market.now())
                 now = exchange.catch_up(parameters.optional("symbol"))
+                if method == "GET":
+                    account = exchange.visibility.of(account, now)
                 try:
                     return handler(account, parameters, now)
                 finally:

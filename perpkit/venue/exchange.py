@@ -13,6 +13,7 @@ from perpkit.venue.engine import Contract, Depth, Engine, bundled_brackets
 from perpkit.venue.invariants import Checker, Limits
 from perpkit.venue.market import Market
 from perpkit.venue.order_faults import OrderFaults, order_status, resting_limit
+from perpkit.venue.visibility import Visibility
 
 BOOK_LEVELS = 100
 
@@ -30,6 +31,7 @@ class Exchange:
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
             first_id=market.now(),
         )
+        self.visibility = Visibility(market.faults)
         self._faults = OrderFaults(market.faults, self.engine)
         self._reached = dict.fromkeys(market.symbols, market.now())
 
@@ -45,6 +47,7 @@ class Exchange:
         if symbol is not None and symbol in self._reached:
             self._show(symbol, now)
             self._reached[symbol] = now
+        self._faults.change_settings(now)
         self.checker.observe(self.engine, now)
         return now
 

@@ -10,13 +10,15 @@ from fastapi import APIRouter, Query, Response
 from perpkit.venue import payloads
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Kind
 from perpkit.venue.errors import VenueError, invalid_interval
+from perpkit.venue.form import DIGITS
 from perpkit.venue.market import Market
 from perpkit.venue.statistics import STATISTICS, Statistics
 
-Limit1500 = Annotated[int, Query(ge=1, le=1500)]
-Limit1000 = Annotated[int, Query(ge=1, le=1000)]
-Limit500 = Annotated[int, Query(ge=1, le=500)]
-Time = Annotated[int | None, Query(ge=0)]
+Limit1500 = Annotated[int, DIGITS, Query(ge=1, le=1500)]
+Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
+Limit500 = Annotated[int, DIGITS, Query(ge=1, le=500)]
+Time = Annotated[int | None, DIGITS, Query(ge=0)]
+DepthLimit = Annotated[int, DIGITS]
 Symbol = Annotated[str, Query(min_length=1)]
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
@@ -144,7 +146,7 @@ def _add_prices(router: APIRouter, market: Market) -> None:
         return _each(market, symbol, lambda s: payloads.book_ticker(market, s))
 
     @router.get("/fapi/v1/depth")
-    async def depth(symbol: Symbol, limit: int = 500) -> dict[str, Any]:
+    async def depth(symbol: Symbol, limit: DepthLimit = 500) -> dict[str, Any]:
         if limit not in _DEPTHS:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
         return payloads.depth(market, symbol, limit)
