@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from perpkit.venue import account_payloads as payloads
-from perpkit.venue.account_settings import Settings, change
 from perpkit.venue.account_terms import MAX_ACCOUNTS, checked_key, checked_wallet
 from perpkit.venue.candles import Kind
 from perpkit.venue.control import Body
@@ -41,20 +40,6 @@ class Settlement(Body):
 
     symbol: str
     rate: Decimal = Field(ge=-1, le=1, decimal_places=10)
-
-
-class NewSettings(Body):
-    """What somebody sets at the exchange itself; what is left out stays as it is.
-
-    :param symbol: for `leverage` and `margin_type`
-    """
-
-    api_key: str
-    symbol: str | None = None
-    leverage: int | None = Field(default=None, ge=1, le=125)
-    margin_type: Literal["ISOLATED", "CROSSED"] | None = None
-    hedge: bool | None = None
-    multi_assets: bool | None = None
 
 
 def add_account_control(app: FastAPI, exchange: Exchange) -> None:
@@ -94,35 +79,11 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             order = account.orders.get(body.order_id)
             quantity = body.quantity or (order.remaining if order else Decimal(0))
             if order is not None and quantity != engine.contract(order.symbol).quantity(quantity):
-                step = payloads.number(engine.contract(order.symbol).step)
-                raise HTTPException(400, f"quantity must be a multiple of {step}, got {quantity}")
+                step = engine.contract(order.symbol).step
+                raise HTTPException(400, f"quantity must be a multiple of {step:f}, got {quantity}")
             return payloads.order(engine.fill_order(account, body.order_id, quantity, now))
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
-
-    @app.post("/settings")
-    async def change_settings(body: NewSettings) -> dict[str, Any]:
-        now = exchange.catch_up(body.symbol)
-        settings = Settings(body.leverage, body.margin_type, body.hedge, body.multi_assets)
-        if settings == Settings():
-            raise HTTPException(400, f"one of {', '.join(asdict(settings))} must be given")
-        if settings.of_symbol and body.symbol is None:
-            raise HTTPException(400, "symbol must be given for leverage and margin_type")
-        try:
-            account = engine.account(body.api_key)
-            change(engine, account, body.symbol, settings)
-        except VenueError as error:
-            raise HTTPException(400, str(error)) from error
-        exchange.checker.observe(engine, now)
-        held = account.holdings.get(body.symbol or "")
-        return {
-            "api_key": body.api_key,
-            "hedge": account.hedge,
-            "multi_assets": account.multi_assets,
-            "symbol": body.symbol,
-            "leverage": held.leverage if held else None,
-            "margin_type": ("ISOLATED" if held.isolated else "CROSSED") if held else None,
-        }
 
     @app.post("/funding")
     async def settle(body: Settlement) -> dict[str, str]:

@@ -21,6 +21,7 @@ from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
 from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import RequestLog
+from perpkit.venue.settings_control import add_settings_control
 from perpkit.venue.traffic import Traffic, answer
 
 
@@ -47,6 +48,7 @@ def create_app(
     if exchange is not None:
         app.include_router(account_router(exchange))
         add_account_control(control, exchange)
+        add_settings_control(control, exchange)
     app.mount(CONTROL, control)
     app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
     app.add_middleware(Bounds)

@@ -65,7 +65,10 @@ class _GoneError(Exception):
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    declared = Headers(scope=scope).get("content-length", "")
+    headers = Headers(scope=scope)
+    declared = headers.get("content-length", "")
+    if scope["method"] in ("GET", "HEAD") and not declared and "transfer-encoding" not in headers:
+        return b""
     if declared.isdigit() and (len(declared) > 20 or int(declared) > MAX_BODY):
         raise _TooLargeError
     body, more = b"", True

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from perpkit.venue.candles import DAY_MS, Kind
 from perpkit.venue.clock import VirtualClock, iso_date
-from perpkit.venue.faults import MAX_TIME, PRICE_KINDS, Fault, FaultKind, Value
+from perpkit.venue.faults import MAX_FAULTS, MAX_TIME, PRICE_KINDS, Fault, FaultKind, Value
 from perpkit.venue.market import Market
 from perpkit.venue.random_faults import MAX_PLAN_DAYS, random_plan
 from perpkit.venue.rate_limits import Limiter
@@ -168,7 +168,9 @@ def _add_faults(app: FastAPI, market: Market) -> None:
         now = market.now()
         end = now + int(body.days * 86_400_000)
         try:
-            faults = random_plan(body.seed, now, end, body.kinds, body.intensity, body.symbols)
+            faults = random_plan(
+                body.seed, now, end, body.kinds, body.intensity, body.symbols, most=MAX_FAULTS
+            )
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
         return add(*faults)

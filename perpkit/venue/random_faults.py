@@ -6,14 +6,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from perpkit.venue.candles import DAY_MS, MINUTE_MS
-from perpkit.venue.faults import (
-    MAX_FAULTS,
-    ORDER_KINDS,
-    REQUEST_KINDS,
-    Fault,
-    FaultKind,
-    Value,
-)
+from perpkit.venue.faults import ORDER_KINDS, REQUEST_KINDS, Fault, FaultKind, Value
 
 _K = FaultKind
 MAX_PLAN_DAYS = 3660
@@ -68,6 +61,7 @@ def random_plan(
     kinds: Collection[FaultKind],
     intensity: float,
     symbols: Sequence[str] = (),
+    most: int = 100_000,
 ) -> list[Fault]:
     """Faults of `kinds` between `start` and `end` (ms), in the order they begin.
 
@@ -77,6 +71,7 @@ def random_plan(
 
     :param intensity: episodes of each kind in a day, on average
     :param symbols: one of them is hit by each fault of the market; none means that all are
+    :param most: faults that may be expected of it
     :raises ValueError: naming the parameter
     """
     if not start < end:
@@ -84,9 +79,9 @@ def random_plan(
     if not 0 < intensity <= 1440:
         raise ValueError(f"intensity must be above 0 and at most 1440 a day, got {intensity:g}")
     expected = (end - start) / DAY_MS * intensity * len(kinds)
-    if expected > MAX_FAULTS:
+    if expected > most:
         raise ValueError(
-            f"days x intensity x kinds must be at most {MAX_FAULTS} faults, got {expected:.0f}"
+            f"days x intensity x kinds must be at most {most} faults, got {expected:.0f}"
         )
     faults: list[Fault] = []
     for kind in kinds:
