@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from perpkit.venue import account_payloads, order_payloads
+from perpkit.venue.account_terms import MAX_ACCOUNTS, checked_key, checked_wallet
 from perpkit.venue.candles import Kind
-from perpkit.venue.engine import PositionView
+from perpkit.venue.control import Body
+from perpkit.venue.engine import USDT, PositionView
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
+from perpkit.venue.form import LONGEST
 from perpkit.venue.numbers import plain
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewAccount(_Body):
+class NewAccount(Body):
     """:param wallet: USDT"""
 
-    api_key: str = Field(min_length=1)
-    secret: str = Field(min_length=1)
-    wallet: Decimal = Field(ge=0)
+    api_key: Annotated[str, AfterValidator(partial(checked_key, "api_key"))]
+    secret: Annotated[str, AfterValidator(partial(checked_key, "secret"))]
+    wallet: Annotated[Decimal, BeforeValidator(checked_wallet)]
 
 
-class NewFill(_Body):
+class NewFill(Body):
     """Somebody trades with a resting order at its price; all that is left by default."""
 
     api_key: str
-    order_id: int
-    quantity: Decimal | None = Field(default=None, gt=0)
+    order_id: int = Field(ge=0, le=LONGEST)
+    quantity: Decimal | None = Field(default=None, gt=0, le=10**12, decimal_places=12)
 
 
-class Settlement(_Body):
+class Settlement(Body):
     """:param rate: a fraction, paid by longs to shorts now"""
 
     symbol: str
-    rate: Decimal
+    rate: Decimal = Field(ge=-1, le=1, decimal_places=10)
 
 
 def _short(balance: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,11 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
         account = engine.account(api_key)
         return {
             "api_key": api_key,
-            **_short(account_payloads.asset_v3(engine.balance(account))),
+            **_short(account_payloads.asset_v3(USDT, engine.balance(account))),
+            "assets": [
+                _short(account_payloads.asset_v3(asset, engine.balance(account, asset)))
+                for asset in engine.assets(account)
+            ],
             "positions": [position(v) for v in engine.positions(account)],
             "orders": [
                 order_payloads.queried(o, instrument(o.symbol)) for o in engine.open_orders(account)
@@ -86,6 +90,8 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
 
     @app.post("/accounts")
     async def open_account(body: NewAccount) -> dict[str, Any]:
+        if len(engine.accounts) >= MAX_ACCOUNTS:
+            raise HTTPException(400, f"there are {MAX_ACCOUNTS} accounts, which is the most")
         try:
             engine.add_account(body.api_key, body.secret, body.wallet, exchange.market.now())
         except ValueError as error:
@@ -99,6 +105,9 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             account = engine.account(body.api_key)
             order = account.orders.get(body.order_id)
             quantity = body.quantity or (order.remaining if order else Decimal(0))
+            if order is not None and quantity != engine.contract(order.symbol).quantity(quantity):
+                step = engine.contract(order.symbol).step
+                raise HTTPException(400, f"quantity must be a multiple of {step:f}, got {quantity}")
             filled = engine.fill_order(account, body.order_id, quantity, now)
             return order_payloads.queried(filled, instrument(filled.symbol))
         except VenueError as error:

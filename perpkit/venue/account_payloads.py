@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from perpkit.venue.engine import Account, Balance, Brackets, Income, PositionView
+from perpkit.venue.engine import USDT, Account, Balance, Brackets, Income, PositionView
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.numbers import (
     decimal_or_point,
@@ -15,6 +16,9 @@ from perpkit.venue.numbers import (
     plain,
     quantity_text,
 )
+
+Balances = Mapping[str, Balance]  # by asset, USDT among them
+Views = Sequence[tuple[PositionView, Instrument]]
 
 _RATE_DECIMALS = 6
 
@@ -39,16 +43,12 @@ def income(income: Income) -> dict[str, Any]:
         "symbol": income.symbol,
         "incomeType": income.kind.value,
         "income": money(income.amount),
-        "asset": "USDT",
+        "asset": income.asset,
         "info": income.kind.value,
         "time": income.time,
         "tranId": income.id,
         "tradeId": str(income.trade_id) if income.trade_id else "",
     }
-
-
-def _break_even(view: PositionView) -> Decimal:
-    return view.entry_price
 
 
 def position_v3(view: PositionView, instrument: Instrument) -> dict[str, Any]:
@@ -58,19 +58,19 @@ def position_v3(view: PositionView, instrument: Instrument) -> dict[str, Any]:
         "positionSide": view.position_side.value,
         "positionAmt": quantity_text(instrument, view.amount),
         "entryPrice": decimal_or_point(view.entry_price),
-        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "breakEvenPrice": decimal_or_point(view.break_even),
         "markPrice": money(view.mark_price),
         "unRealizedProfit": money(view.unrealized),
         "liquidationPrice": money_or_zero(view.liquidation_price),
         "isolatedMargin": money_or_zero(view.isolated_margin),
         "notional": money_or_zero(view.notional),
-        "marginAsset": "USDT",
+        "marginAsset": view.asset,
         "isolatedWallet": money_or_zero(view.isolated_wallet),
         "initialMargin": money_or_zero(view.initial_margin),
         "maintMargin": money_or_zero(view.maintenance),
         "positionInitialMargin": money_or_zero(view.position_initial_margin),
         "openOrderInitialMargin": money_or_zero(view.open_order_initial_margin),
-        "adl": 0,
+        "adl": view.adl,
         "bidNotional": money_or_zero(view.bid_notional),
         "askNotional": money_or_zero(view.ask_notional),
         "updateTime": view.update_time,
@@ -82,7 +82,7 @@ def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
         "symbol": view.symbol,
         "positionAmt": quantity_text(instrument, view.amount),
         "entryPrice": decimal_or_point(view.entry_price),
-        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "breakEvenPrice": decimal_or_point(view.break_even),
         "markPrice": money(view.mark_price),
         "unRealizedProfit": money(view.unrealized),
         "liquidationPrice": money_or_zero(view.liquidation_price),
@@ -96,15 +96,14 @@ def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
         "isolatedWallet": money_or_zero(view.isolated_wallet),
         "updateTime": view.update_time,
         "isolated": view.isolated,
-        "adlQuantile": 0,
+        "adlQuantile": view.adl,
     }
 
 
-def account_v3(balance: Balance, views: list[tuple[PositionView, Instrument]]) -> dict[str, Any]:
-    held = asset_v3(balance)
+def account_v3(account: Account, balances: Balances, views: Views) -> dict[str, Any]:
     return {
-        **_totals(held),
-        "assets": [held],
+        **_totals(account, balances),
+        "assets": [asset_v3(asset, balance) for asset, balance in balances.items()],
         "positions": [
             {
                 "symbol": view.symbol,
@@ -123,17 +122,17 @@ def account_v3(balance: Balance, views: list[tuple[PositionView, Instrument]]) -
     }
 
 
-def account_v2(
-    account: Account, balance: Balance, views: list[tuple[PositionView, Instrument]]
-) -> dict[str, Any]:
-    held = asset_v3(balance)
+def account_v2(account: Account, balances: Balances, views: Views) -> dict[str, Any]:
     return {
         **_permissions(account),
         "updateTime": 0,
         "multiAssetsMargin": account.multi_assets,
         "tradeGroupId": -1,
-        **_totals(held),
-        "assets": [{**held, "marginAvailable": True}],
+        **_totals(account, balances),
+        "assets": [
+            {**asset_v3(asset, balance), "marginAvailable": True}
+            for asset, balance in balances.items()
+        ],
         "positions": [_position_of_account_v2(view, instrument) for view, instrument in views],
     }
 
@@ -149,7 +148,7 @@ def _position_of_account_v2(view: PositionView, instrument: Instrument) -> dict[
         "leverage": str(view.leverage),
         "isolated": view.isolated,
         "entryPrice": decimal_or_point(view.entry_price),
-        "breakEvenPrice": decimal_or_point(_break_even(view)),
+        "breakEvenPrice": decimal_or_point(view.break_even),
         "maxNotional": plain(view.max_notional),
         "positionSide": view.position_side.value,
         "positionAmt": quantity_text(instrument, view.amount),
@@ -170,13 +169,24 @@ def _permissions(account: Account) -> dict[str, Any]:
     }
 
 
-def _totals(held: dict[str, Any]) -> dict[str, Any]:
-    return {name: held[field] for name, field in _TOTALS.items()}
-
-
-def asset_v3(balance: Balance) -> dict[str, Any]:
+def _totals(account: Account, balances: Balances) -> dict[str, Any]:
+    """Of USDT alone, but in multi-assets mode, where every asset counts one for one."""
+    if not account.multi_assets:
+        held = asset_v3(USDT, balances[USDT])
+        return {name: held[field] for name, field in _TOTALS.items()}
+    rows = [asset_v3(asset, balance) for asset, balance in balances.items()]
     return {
-        "asset": "USDT",
+        # Each asset says what is available of all of them.
+        name: max(row[field] for row in rows)
+        if field == "availableBalance"
+        else money(sum((Decimal(row[field]) for row in rows), Decimal(0)))
+        for name, field in _TOTALS.items()
+    }
+
+
+def asset_v3(asset: str, balance: Balance) -> dict[str, Any]:
+    return {
+        "asset": asset,
         "walletBalance": money(balance.wallet),
         "unrealizedProfit": money(balance.unrealized),
         "marginBalance": money(balance.margin_balance),
@@ -192,8 +202,8 @@ def asset_v3(balance: Balance) -> dict[str, Any]:
     }
 
 
-def balance_row(api_key: str, balance: Balance) -> dict[str, Any]:
-    held = asset_v3(balance)
+def balance_row(api_key: str, asset: str, balance: Balance) -> dict[str, Any]:
+    held = asset_v3(asset, balance)
     return {
         "accountAlias": api_key[:4],
         "asset": held["asset"],

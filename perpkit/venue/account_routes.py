@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from perpkit.venue import account_payloads as payloads
-from perpkit.venue.engine import Account, PositionView, Refusal
+from perpkit.venue.engine import Account, Balance, PositionView, Refusal
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.handlers import Handler, Signed, known_symbol, one_of, optional_symbol
 from perpkit.venue.history_routes import add_history
@@ -31,14 +31,17 @@ def account_router(exchange: Exchange) -> APIRouter:
                 account, parameters = authenticate(
                     exchange.engine,
                     api_key=request.headers.get("x-mbx-apikey"),
-                    query=request.url.query,
-                    body=(await request.body()).decode(),
+                    query=request.scope["query_string"],
+                    body=await request.body(),
+                    content_type=request.headers.get("content-type", ""),
                     now=market.server_time(),
                     address=request.client.host if request.client else "",
                     trading=trading,
                 )
                 check_permission(market.faults, trading=trading, now=market.now())
                 now = exchange.catch_up(parameters.optional("symbol"))
+                if method == "GET":
+                    account = exchange.visibility.of(account, now)
                 try:
                     return handler(account, parameters, now)
                 finally:
@@ -131,19 +134,22 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
         """Flat ones, too: so does version 2."""
         return on_grid([view for s in symbols for view in engine.positions(account, s)])
 
+    def balances(account: Account) -> dict[str, Balance]:
+        return {asset: engine.balance(account, asset) for asset in engine.assets(account)}
+
     @signed("GET", "/fapi/v3/account")
     def account_v3(account: Account, _: Parameters, now: int) -> Any:
         views = on_grid(engine.positions(account))
-        return payloads.account_v3(engine.balance(account), views)
+        return payloads.account_v3(account, balances(account), views)
 
     @signed("GET", "/fapi/v2/account")
     def account_v2(account: Account, _: Parameters, now: int) -> Any:
         views = every(account, exchange.market.symbols)
-        return payloads.account_v2(account, engine.balance(account), views)
+        return payloads.account_v2(account, balances(account), views)
 
     @signed("GET", "/fapi/v2/balance", "/fapi/v3/balance")
     def balance(account: Account, _: Parameters, now: int) -> Any:
-        return [payloads.balance_row(account.api_key, engine.balance(account))]
+        return [payloads.balance_row(account.api_key, *each) for each in balances(account).items()]
 
     @signed("GET", "/fapi/v3/positionRisk")
     def position_risk_v3(account: Account, sent: Parameters, now: int) -> Any:
@@ -154,6 +160,14 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
     @signed("GET", "/fapi/v2/positionRisk")
     def position_risk_v2(account: Account, sent: Parameters, now: int) -> Any:
         return [payloads.position_v2(*each) for each in every(account, _chosen(exchange, sent))]
+
+    @signed("GET", "/fapi/v1/adlQuantile")
+    def adl_quantile(account: Account, sent: Parameters, now: int) -> Any:
+        return [
+            {"symbol": symbol, "adlQuantile": quantiles}
+            for symbol in _chosen(exchange, sent)
+            if (quantiles := engine.adl_quantile(account, symbol))
+        ]
 
     @signed("GET", "/sapi/v1/account/apiRestrictions")
     def api_restrictions(account: Account, _: Parameters, now: int) -> Any:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from perpkit.venue.account_control import add_account_control
 from perpkit.venue.account_routes import account_router
 from perpkit.venue.archive_routes import archive_router
+from perpkit.venue.bounds import CONTROL, Bounds
 from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
@@ -20,7 +21,8 @@ from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
 from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import RequestLog
-from perpkit.venue.traffic import CONTROL, Traffic
+from perpkit.venue.settings_control import add_settings_control
+from perpkit.venue.traffic import Traffic, answer
 
 
 def create_app(
@@ -46,21 +48,19 @@ def create_app(
     if exchange is not None:
         app.include_router(account_router(exchange))
         add_account_control(control, exchange)
+        add_settings_control(control, exchange)
     app.mount(CONTROL, control)
     app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
+    app.add_middleware(Bounds)
     app.add_exception_handler(VenueError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_path)
     return app
 
 
-def _answer(refusal: VenueError) -> JSONResponse:
-    return JSONResponse({"code": refusal.code, "msg": refusal.msg}, refusal.status)
-
-
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VenueError)
-    return _answer(error)
+    return answer(error)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
@@ -80,12 +80,12 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
         )
     else:
         code, msg = -1130, f"Data sent for parameter '{name}' is not valid."
-    return _answer(VenueError(code, msg))
+    return answer(VenueError(code, msg))
 
 
 async def _no_such_path(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(
+    return answer(
         VenueError(
             -5000,
             f"Path {request.url.path}, Method {request.method} is invalid",

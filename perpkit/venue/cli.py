@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -147,15 +147,16 @@ def _chosen(names: list[str], count: int | None, anchor: int) -> Sequence[str]:
 
 
 def _account(text: str) -> tuple[str, str, Decimal]:
+    from perpkit.venue.account_terms import checked_key, checked_wallet
+
     key, _, rest = text.partition(":")
     secret, _, wallet = rest.rpartition(":")
     try:
-        amount = Decimal(wallet)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not key or not secret or not (amount.is_finite() and amount >= 0):
-        raise ValueError(f"account must look like KEY:SECRET:WALLET, got {text!r}")
-    return key, secret, amount
+        return checked_key("KEY", key), checked_key("SECRET", secret), checked_wallet(wallet)
+    except ValueError as error:
+        raise ValueError(
+            f"account must look like KEY:SECRET:WALLET, got {text!r}: {error}"
+        ) from error
 
 
 def _clock(kind: ClockKind, start_at: str | None, as_of: str | None) -> Clock:

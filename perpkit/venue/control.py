@@ -15,24 +15,31 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from perpkit.venue.candles import Kind
-from perpkit.venue.clock import VirtualClock
-from perpkit.venue.faults import PRICE_KINDS, Fault, FaultKind, Value
+from perpkit.venue.candles import DAY_MS, Kind
+from perpkit.venue.clock import VirtualClock, iso_date
+from perpkit.venue.faults import MAX_FAULTS, MAX_TIME, PRICE_KINDS, Fault, FaultKind, Value
 from perpkit.venue.market import Market
-from perpkit.venue.random_faults import random_plan
+from perpkit.venue.random_faults import MAX_PLAN_DAYS, random_plan
 from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import RequestLog
 
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Advance(_Body):
-    ms: int = Field(gt=0)
+_MOST_NAMED = 20
+_LONGEST_SHOWN = 100
 
 
-class NewFault(_Body):
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=200)
+
+
+# What accounts hold is replayed, moment by moment, at the next look.
+MAX_ADVANCE_MS = 31 * DAY_MS
+
+
+class Advance(Body):
+    ms: int = Field(gt=0, le=MAX_ADVANCE_MS)
+
+
+class NewFault(Body):
     """As `faults.Fault`, with `since` now by default."""
 
     kind: FaultKind
@@ -42,34 +49,39 @@ class NewFault(_Body):
     until: int | None = None
     probability: float = 1.0
     times: int | None = None
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default={}, max_length=20)
 
 
-class RandomFaults(_Body):
+class RandomFaults(Body):
     """As `random_faults.random_plan`, from now on for `days`."""
 
-    seed: int
-    days: float = Field(gt=0)
-    kinds: list[FaultKind] = Field(min_length=1)
+    seed: int = Field(ge=-(2**63), lt=2**63)
+    days: float = Field(gt=0, le=MAX_PLAN_DAYS)
+    kinds: list[FaultKind] = Field(min_length=1, max_length=len(FaultKind))
     intensity: float
-    symbols: list[str] = []
+    symbols: list[str] = Field(default=[], max_length=1000)
 
 
-class PriceMove(_Body):
+class PriceMove(Body):
     """:param within_ms: a flash crash of that length; None for a gap that stays"""
 
     symbol: str
     change: float
-    within_ms: int | None = Field(default=None, gt=0)
+    within_ms: int | None = Field(default=None, gt=0, le=MAX_ADVANCE_MS)
     recovery: float = 1.0
     mark_share: float = 1.0
 
 
 def create_control(market: Market, limiter: Limiter, log: RequestLog) -> FastAPI:
     """An application to be mounted at /control."""
-    app = FastAPI(title="Perpkit venue: control", dependencies=[Depends(_from_here)])
+    app = FastAPI(
+        title="Perpkit venue: control",
+        openapi_url=None,
+        dependencies=[Depends(_from_here), Depends(_in_json)],
+    )
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
     _add_sight(app, market, limiter, log)
     _add_clock(app, market)
     _add_faults(app, market)
@@ -116,19 +128,29 @@ def _add_clock(app: FastAPI, market: Market) -> None:
     async def advance(body: Advance) -> dict[str, int]:
         if not isinstance(market.clock, VirtualClock):
             raise HTTPException(409, "the clock is the machine's: start with --clock virtual")
+        if market.now() + body.ms > MAX_TIME:
+            raise HTTPException(400, f"ms: the time must stay before {iso_date(MAX_TIME)}")
         return {"now": market.clock.advance(body.ms)}
 
 
 def _add_faults(app: FastAPI, market: Market) -> None:
     plan = market.faults
 
-    def add(fault: Fault) -> dict[str, Any]:
-        if fault.symbol is not None and fault.symbol not in market.symbols:
-            known = ", ".join(market.symbols)
-            raise HTTPException(400, f"symbol must be one of {known}, got {fault.symbol!r}")
-        if fault.kind in PRICE_KINDS and fault.since < market.now():
-            raise HTTPException(400, f"since must not lie in the past for {fault.kind}")
-        return _shown(market, plan.add(fault))
+    def add(*faults: Fault) -> list[dict[str, Any]]:
+        """All of them or none."""
+        for fault in faults:
+            if fault.symbol is not None and fault.symbol not in market.symbols:
+                known = ", ".join(market.symbols[:_MOST_NAMED])
+                more = ", ..." if len(market.symbols) > _MOST_NAMED else ""
+                raise HTTPException(
+                    400, f"symbol must be one of {known}{more}, got {fault.symbol!r}"
+                )
+            if fault.kind in PRICE_KINDS and fault.since < market.now():
+                raise HTTPException(400, f"since must not lie in the past for {fault.kind}")
+        try:
+            return [_shown(market, name) for name in plan.add_all(faults)]
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
 
     def checked(**fields: Any) -> Fault:
         try:
@@ -139,17 +161,20 @@ def _add_faults(app: FastAPI, market: Market) -> None:
     @app.post("/faults")
     async def add_fault(body: NewFault) -> dict[str, Any]:
         since = market.now() if body.since is None else body.since
-        return add(checked(**{**body.model_dump(), "since": since}))
+        (shown,) = add(checked(**{**body.model_dump(), "since": since}))
+        return shown
 
     @app.post("/faults/random")
     async def add_random(body: RandomFaults) -> list[dict[str, Any]]:
         now = market.now()
         end = now + int(body.days * 86_400_000)
         try:
-            faults = random_plan(body.seed, now, end, body.kinds, body.intensity, body.symbols)
+            faults = random_plan(
+                body.seed, now, end, body.kinds, body.intensity, body.symbols, most=MAX_FAULTS
+            )
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
-        return [add(fault) for fault in faults]
+        return add(*faults)
 
     @app.post("/market/price")
     async def move_price(body: PriceMove) -> dict[str, Any]:
@@ -160,16 +185,17 @@ def _add_faults(app: FastAPI, market: Market) -> None:
         else:
             kind, until = FaultKind.FLASH_CRASH, now + body.within_ms
             parameters["recovery"] = body.recovery
-        return add(
+        (shown,) = add(
             checked(kind=kind, symbol=body.symbol, since=now, until=until, parameters=parameters)
         )
+        return shown
 
     @app.delete("/faults/{name}")
     async def remove(name: str) -> dict[str, Any]:
         try:
             fault = plan[name]
         except KeyError:
-            raise HTTPException(404, f"no fault {name!r}") from None
+            raise HTTPException(404, f"no fault {short(name)}") from None
         if _happened(fault, market.now()):
             raise HTTPException(409, f"{name} has moved prices: the past cannot be taken back")
         shown = _shown(market, name)
@@ -211,23 +237,50 @@ def _from_here(request: Request) -> None:
         raise HTTPException(403, f"control is for this machine only, not for {address!r}")
 
 
+async def _in_json(request: Request) -> None:
+    """A page may send text and forms anywhere without being asked; JSON it may not."""
+    changes = request.method not in ("GET", "HEAD", "DELETE")
+    if not changes and not await request.body():
+        return
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, f"content type must be application/json, got {short(kind)}")
+
+
+def short(value: object) -> str:
+    """As it is repeated in an error: whoever sent it knows the rest."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code)
+    # FastAPI's own word for bodies that break the parser in other ways than by their syntax.
+    text = "body must be JSON" if "parsing the body" in error.detail else error.detail
+    return JSONResponse({"error": text}, error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    """The server logs it with its traceback."""
+    text = f"{request.method} {request.url.path} failed: {type(error).__name__}"
+    return JSONResponse({"error": text}, 500)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
     """The first fault, by the name of its field."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    name = ".".join(str(part)[:_LONGEST_SHOWN] for part in first["loc"][1:]) or "body"
+    name = name.encode("ascii", "backslashreplace").decode()
     match first["type"]:
         case "extra_forbidden":
             text = f"unknown field {name!r}"
+        case "value_error":
+            text = str(first["ctx"]["error"])
         case "missing":
             text = f"{name} must be given"
         case "json_invalid":
             text = "body must be JSON"
         case _:
-            text = f"{name}: {first['msg']}, got {first.get('input')!r}"
+            text = f"{name}: {first['msg']}, got {short(first.get('input'))}"
     return JSONResponse({"error": text}, 400)

@@ -11,6 +11,7 @@ from perpkit.venue.invariants import Checker, Limits
 from perpkit.venue.market import Market
 from perpkit.venue.order_faults import OrderFaults
 from perpkit.venue.replay import Replay
+from perpkit.venue.visibility import Visibility
 
 
 class Exchange:
@@ -26,7 +27,9 @@ class Exchange:
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),
             first_id=market.now(),
         )
-        self._replay = Replay(market, self.engine, OrderFaults(market.faults, self.engine))
+        self.visibility = Visibility(market.faults)
+        self._faults = OrderFaults(market.faults, self.engine)
+        self._replay = Replay(market, self.engine, self._faults)
         self._reached = market.now()
 
     def catch_up(self, symbol: str | None = None) -> int:
@@ -40,6 +43,7 @@ class Exchange:
         self._reached = now
         if symbol is not None and symbol in self.market.symbols:
             self._replay.show(symbol, now)
+        self._faults.change_settings(now)
         self.checker.observe(self.engine, now)
         return now
 

@@ -7,7 +7,7 @@ orders and accounts by the trading routes, which ask `FaultPlan.active` or `Faul
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -28,6 +28,7 @@ class FaultKind(StrEnum):
     BANNED = "banned"
     MAINTENANCE = "maintenance"
     RESPONSE_LOST = "response_lost"  # carried out, but the answer never arrives
+    REFUSED = "refused"  # by the exchange, with a code
     # of the market
     CLOCK_SKEW = "clock_skew"
     STALE_BOOK = "stale_book"
@@ -43,7 +44,11 @@ class FaultKind(StrEnum):
     ORDER_EXPIRED = "order_expired"
     ORDER_CANCELLED = "order_cancelled"
     LIQUIDATION = "liquidation"
+    ADL = "adl"  # positions in profit close at mark, against somebody who is liquidated
     PERMISSION_REMOVED = "permission_removed"
+    LATE_ORDERS = "late_orders"  # placed, but no query knows them yet
+    LATE_FILLS = "late_fills"  # traded, but no query knows it yet
+    SETTINGS_CHANGED = "settings_changed"  # by somebody else who has the account
 
 
 _K = FaultKind
@@ -54,14 +59,25 @@ PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
 _ENDING = frozenset({_K.FLASH_CRASH, _K.DELISTING})
 
 
+# So many, evaluated at every request, still cost less than a millisecond.
+MAX_FAULTS = 1000
+# Laid over every price that is asked for.
+MAX_PRICE_FAULTS = 200
+MAX_TIME = 4_102_444_800_000  # 2100-01-01
+_LONGEST_PATTERN = 200
+MAX_TIMES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """A number in [low, high], or one of `choices`."""
+    """A number in [low, high], one of `choices`, or text of at most `longest` characters."""
 
     default: Value
     low: float = 0.0
     high: float = 0.0
     choices: tuple[Value, ...] = ()
+    whole: bool = False
+    longest: int = 0
 
     def check(self, name: str, value: object) -> None:
         """:raises ValueError: naming the parameter, the value and what is allowed"""
@@ -69,16 +85,24 @@ class Parameter:
             if value not in self.choices:
                 allowed = ", ".join(map(str, self.choices))
                 raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+        elif self.longest:
+            if not isinstance(value, str) or not value.isprintable() or len(value) > self.longest:
+                raise ValueError(
+                    f"{name} must be text of at most {self.longest} characters, got {value!r}"
+                )
         elif isinstance(value, bool | str) or not isinstance(value, int | float):
             raise ValueError(f"{name} must be a number, got {value!r}")
         elif not self.low <= value <= self.high:
             raise ValueError(f"{name} must be {self.low:g} to {self.high:g}, got {value:g}")
+        elif self.whole and value != int(value):
+            raise ValueError(f"{name} must be a whole number, got {value:g}")
 
 
 _CHANGE = Parameter(-0.1, low=-0.99, high=10.0)
 _MARK_SHARE = Parameter(1.0, low=0.0, high=1.0)
 _RETRY_AFTER = Parameter(30, low=1, high=3 * 86_400)
 _DAY_MS = 86_400_000
+MAX_LATE_MS = 600_000
 PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
     {
         # Real ms, whatever the venue's clock: it is the client that waits.
@@ -94,6 +118,12 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
         _K.BANNED: {"retry_after_s": _RETRY_AFTER},
         # Silence before the connection breaks: longer than the client's time-out, it sees that.
         _K.RESPONSE_LOST: {"after_ms": Parameter(0, high=300_000)},
+        # Without `msg` the exchange's own, where it is known.
+        _K.REFUSED: {
+            "code": Parameter(-4400, low=-9999, high=-1000, whole=True),
+            "msg": Parameter("", longest=200),
+            "status": Parameter(400, low=400, high=599, whole=True),
+        },
         _K.CLOCK_SKEW: {"ms": Parameter(5000, low=-_DAY_MS, high=_DAY_MS)},
         _K.EMPTY_BOOK: {"side": Parameter("both", choices=("both", "bids", "asks"))},
         # Times the distance of each level from the middle.
@@ -113,7 +143,18 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
         },
         # The most of an order that fills at a time.
         _K.SLOW_FILLS: {"share": Parameter(0.1, low=0.001, high=1.0)},
+        # Of a position in profit.
+        _K.ADL: {"share": Parameter(1.0, low=0.001, high=1.0)},
         _K.PERMISSION_REMOVED: {"permission": Parameter("trade", choices=("trade", "read", "ip"))},
+        _K.LATE_ORDERS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
+        _K.LATE_FILLS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
+        # By default all stay as they are.
+        _K.SETTINGS_CHANGED: {
+            "leverage": Parameter(0, high=125, whole=True),
+            "margin_type": Parameter("same", choices=("same", "ISOLATED", "CROSSED")),
+            "hedge": Parameter("same", choices=("same", "yes", "no")),
+            "multi_assets": Parameter("same", choices=("same", "yes", "no")),
+        },
     }
 )
 
@@ -152,10 +193,25 @@ class Fault:
             raise ValueError(f"probability must be above 0 and at most 1, got {self.probability:g}")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times must be at least 1, got {self.times}")
+        if self.times is not None and self.times > MAX_TIMES:
+            raise ValueError(f"times must be at most {MAX_TIMES}, got {self.times}")
+        for name, time in (("since", self.since), ("until", self.until)):
+            if time is not None and abs(time) > MAX_TIME:
+                raise ValueError(f"{name} must be at most {MAX_TIME} (ms), got {time}")
+        if len(self.endpoint) > _LONGEST_PATTERN:
+            raise ValueError(
+                f"endpoint must have at most {_LONGEST_PATTERN} characters, "
+                f"got {len(self.endpoint)}"
+            )
         if self.until is not None and self.until <= self.since:
             raise ValueError(f"until must be after since ({self.since}), got {self.until}")
         if self.until is None and self.kind in _ENDING:
             raise ValueError(f"until must be given for {self.kind}")
+        if self.kind is _K.SETTINGS_CHANGED:
+            if self.until is not None:
+                raise ValueError(f"until means nothing to {self.kind}, got {self.until}")
+            if all(known[name].default == value for name, value in self.parameters.items()):
+                raise ValueError(f"parameters of {self.kind} must change one of {', '.join(known)}")
         if self.kind not in REQUEST_KINDS:
             if self.endpoint != "*":
                 raise ValueError(f"endpoint means nothing to {self.kind}, got {self.endpoint!r}")
@@ -195,8 +251,7 @@ class FaultPlan:
         self._tries: dict[str, int] = {}
         self._strikes: dict[str, int] = {}
         self._added = 0
-        for fault in faults:
-            self.add(fault)
+        self.add_all(list(faults))
 
     def __len__(self) -> int:
         return len(self._faults)
@@ -209,7 +264,26 @@ class FaultPlan:
         return self._faults[name]
 
     def add(self, fault: Fault) -> str:
-        """Its id."""
+        """Its id.
+
+        :raises ValueError: when the plan is full
+        """
+        return self.add_all([fault])[0]
+
+    def add_all(self, faults: Sequence[Fault]) -> list[str]:
+        """Their ids; all are added, or none.
+
+        :raises ValueError: when there is no room for all of them
+        """
+        every = [*self._faults.values(), *faults]
+        prices = sum(fault.kind in PRICE_KINDS for fault in every)
+        if len(every) > MAX_FAULTS:
+            raise ValueError(f"a plan holds at most {MAX_FAULTS} faults, not {len(every)}")
+        if prices > MAX_PRICE_FAULTS:
+            raise ValueError(f"a plan moves prices at most {MAX_PRICE_FAULTS} times, not {prices}")
+        return [self._add(fault) for fault in faults]
+
+    def _add(self, fault: Fault) -> str:
         self._added += 1
         name = f"f{self._added}"
         self._faults[name] = fault
@@ -241,6 +315,10 @@ class FaultPlan:
             if fault.reaches(kind, symbol, now) and self._draw(name, fault):
                 return fault
         return None
+
+    def strikes_now(self, name: str) -> bool:
+        """Whether the dice of this one say so, now that something is in its way."""
+        return self._draw(name, self._faults[name])
 
     def striking(
         self, method: str, path: str, symbol: str | None, now: int

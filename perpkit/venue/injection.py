@@ -10,6 +10,8 @@ from typing import Protocol
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from perpkit.venue.engine.refusals import message_of
+from perpkit.venue.errors import VenueError
 from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.rate_limits import Limits, banned, too_many_requests
 
@@ -20,8 +22,9 @@ LINE = "line"
 
 # As ccxt has recorded it; matching the text is how it tells a maintenance.
 _MAINTENANCE = {"code": 1, "msg": "System is under maintenance."}
+UNKNOWN_ERROR = {"code": -1000, "msg": "An unknown error occurred while processing the request."}
 _SERVER_ERRORS = {
-    500: {"code": -1000, "msg": "An unknown error occurred while processing the request."},
+    500: UNKNOWN_ERROR,
     503: {"code": -1001, "msg": "Internal error; unable to process your request. "
           "Please try again."},
 }  # fmt: skip
@@ -90,6 +93,13 @@ async def inject(
         if kind is FaultKind.SERVER_ERROR and fault.text("executed") == "yes":
             await _execute(exchange, scope, receive)
         await _refusal(fault, client, now)(scope, receive, send)
+
+
+def refused_by(fault: Fault) -> VenueError:
+    """What a fault of kind `REFUSED` has the exchange answer."""
+    code = int(fault.number("code"))
+    msg = fault.text("msg") or message_of(code)
+    return VenueError(code, msg, int(fault.number("status")))
 
 
 def _refusal(fault: Fault, client: str, now: int) -> Response:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 
-from perpkit.venue.engine import Account, Engine, Refusal, SymbolStatus
-from perpkit.venue.faults import FaultKind, FaultPlan
+from perpkit.venue.account_settings import Settings, change
+from perpkit.venue.engine import Account, Engine, Position, Refusal, SymbolStatus
+from perpkit.venue.errors import VenueError
+from perpkit.venue.faults import Fault, FaultKind, FaultPlan
+
+_logger = logging.getLogger(__name__)
 
 # What exchangeInfo calls a status, as far as orders are concerned.
 _STATUS = {
@@ -53,11 +58,43 @@ class OrderFaults:
         self._plan = plan
         self._engine = engine
         self._met: set[tuple[FaultKind, int]] = set()
+        self._changed: set[tuple[str, str]] = set()
 
     def strike(self, symbol: str, now: int) -> None:
         for account in self._engine.accounts:
             self._orders(account, symbol, now)
             self._positions(account, symbol, now)
+
+    def change_settings(self, now: int) -> None:
+        """What somebody else has set by now, once for every fault and account.
+
+        The exchange may refuse it, as it may refuse the bot; the log says so.
+        """
+        due = [
+            (name, fault)
+            for name, fault in self._plan
+            if fault.kind is FaultKind.SETTINGS_CHANGED and fault.at(now)
+        ]
+        for name, fault in due:
+            for account in self._engine.accounts:
+                if (name, account.api_key) in self._changed:
+                    continue
+                self._changed.add((name, account.api_key))
+                if self._plan.strikes_now(name):
+                    self._change(name, fault, account)
+
+    def _change(self, name: str, fault: Fault, account: Account) -> None:
+        settings = Settings.of(fault)
+        # Those of an account that has used no symbol yet are those of the account alone.
+        symbols: list[str | None] = (
+            [fault.symbol] if fault.symbol else [*account.holdings] or [None]
+        )
+        for symbol in symbols:
+            try:
+                change(self._engine, account, symbol, settings)
+            except VenueError as refusal:
+                where = f" of {symbol}" if symbol else ""
+                _logger.warning(f"{name}: settings{where} stay as they are: {refusal}")
 
     def _orders(self, account: Account, symbol: str, now: int) -> None:
         engine = self._engine
@@ -78,9 +115,18 @@ class OrderFaults:
         for position in list(holding.held()) if holding else ():
             if self._meets(FaultKind.LIQUIDATION, symbol, position.updated, now):
                 self._engine.force_liquidation(account, symbol, now)
+            elif self._in_profit(position, symbol) and (
+                fault := self._meets(FaultKind.ADL, symbol, position.updated, now)
+            ):
+                share = Decimal(str(fault.number("share")))
+                self._engine.force_adl(account, symbol, now, share=share)
 
-    def _meets(self, kind: FaultKind, symbol: str, number: int, now: int) -> bool:
+    def _in_profit(self, position: Position, symbol: str) -> bool:
+        return position.unrealized(self._engine.quote(symbol).mark) > 0
+
+    def _meets(self, kind: FaultKind, symbol: str, number: int, now: int) -> Fault | None:
+        """The fault that strikes, if its dice say so: they are thrown once."""
         if (kind, number) in self._met or not self._plan.active(kind, symbol, now):
-            return False
+            return None
         self._met.add((kind, number))
-        return self._plan.strike(kind, symbol, now) is not None
+        return self._plan.strike(kind, symbol, now)

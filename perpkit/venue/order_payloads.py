@@ -56,11 +56,11 @@ def _order(order: Order, instrument: Instrument) -> dict[str, Any]:
         "positionSide": order.position_side.value,
         "stopPrice": price_text(instrument, trigger),
         "workingType": "CONTRACT_PRICE" if algo is None else algo.working_type.value,
-        "priceProtect": False,
+        "priceProtect": algo is not None and algo.price_protect,
         "origType": order.type.value if algo is None else algo.type.value,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match.value,
         "selfTradePreventionMode": "EXPIRE_MAKER",
-        "goodTillDate": 0,
+        "goodTillDate": order.good_till,
     }
 
 
@@ -87,14 +87,14 @@ def placed_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
         "icebergQuantity": None,
         "selfTradePreventionMode": "EXPIRE_MAKER",
         "workingType": algo.working_type.value,
-        "priceMatch": "NONE",
+        "priceMatch": algo.price_match.value,
         "closePosition": algo.close_position,
-        "priceProtect": False,
+        "priceProtect": algo.price_protect,
         "reduceOnly": algo.reduce_only,
         "createTime": algo.created,
         "updateTime": algo.updated,
         "triggerTime": algo.triggered,
-        "goodTillDate": 0,
+        "goodTillDate": algo.good_till,
     }
     if algo.type is OrderType.TRAILING_STOP_MARKET:
         shown["activatePrice"] = price_text(instrument, algo.activate_price)
@@ -140,8 +140,8 @@ def trade(fill: Fill, instrument: Instrument) -> dict[str, Any]:
         "realizedPnl": money_or_zero(fill.realized_pnl),
         "quoteQty": quote_text(instrument, fill.quote),
         "commission": money(fill.commission),
-        "commissionAsset": "USDT",
-        "marginAsset": "USDT",
+        "commissionAsset": instrument.quote,
+        "marginAsset": instrument.quote,
         "time": fill.time,
         "positionSide": fill.position_side.value,
         "maker": fill.maker,

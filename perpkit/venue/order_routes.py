@@ -19,11 +19,6 @@ from perpkit.venue.signing import Parameters
 _CANCELLED_ALL = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _RESPONSES = ("ACK", "RESULT")
 _SELF_TRADES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
-_PRICE_MATCHES = (
-    "NONE",
-    *(f"OPPONENT{level}" for level in ("", "_5", "_10", "_20")),
-    *(f"QUEUE{level}" for level in ("", "_5", "_10", "_20")),
-)
 
 
 def add_orders(exchange: Exchange, signed: Signed) -> None:
@@ -109,7 +104,7 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
 
 def _new_order(sent: Parameters) -> NewOrder:
     one_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
-    _check_common_words(sent)
+    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
     return NewOrder(
         symbol=sent.text("symbol"),
         side=sent.text("side"),
@@ -120,11 +115,13 @@ def _new_order(sent: Parameters) -> NewOrder:
         reduce_only=sent.flag("reduceOnly"),
         position_side=sent.text("positionSide", "BOTH"),
         client_id=sent.optional("newClientOrderId"),
+        price_match=sent.text("priceMatch", "NONE"),
+        good_till=optional_integer(sent, "goodTillDate"),
     )
 
 
 def _new_algo(sent: Parameters) -> NewAlgo:
-    _check_common_words(sent)
+    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
     return NewAlgo(
         symbol=sent.text("symbol"),
         side=sent.text("side"),
@@ -140,14 +137,10 @@ def _new_algo(sent: Parameters) -> NewAlgo:
         callback_rate=sent.decimal("callbackRate"),
         position_side=sent.text("positionSide", "BOTH"),
         client_id=sent.optional("clientAlgoId"),
+        price_match=sent.text("priceMatch", "NONE"),
+        good_till=optional_integer(sent, "goodTillDate"),
+        price_protect=sent.flag("priceProtect"),
     )
-
-
-def _check_common_words(sent: Parameters) -> None:
-    """Of parameters that the engine does not read."""
-    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
-    one_of(sent, "priceMatch", _PRICE_MATCHES)
-    sent.flag("priceProtect")
 
 
 def _which(sent: Parameters, name: str) -> dict[str, Any]:

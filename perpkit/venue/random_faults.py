@@ -9,6 +9,7 @@ from perpkit.venue.candles import DAY_MS, MINUTE_MS
 from perpkit.venue.faults import ORDER_KINDS, REQUEST_KINDS, Fault, FaultKind, Value
 
 _K = FaultKind
+MAX_PLAN_DAYS = 3660
 # Ordinary length of an episode in minutes; a quarter to four times that happen.
 _MINUTES = {
     _K.MAINTENANCE: 30.0,
@@ -19,6 +20,14 @@ _MINUTES = {
     _K.BANNED: 10.0,
 }
 _OTHERWISE_MINUTES = 4.0
+_SETTINGS: tuple[dict[str, Value], ...] = (
+    {"leverage": 1},
+    {"leverage": 20},
+    {"margin_type": "ISOLATED"},
+    {"margin_type": "CROSSED"},
+    {"hedge": "yes"},
+    {"multi_assets": "yes"},
+)
 _PARAMETERS: dict[FaultKind, Callable[[random.Random], dict[str, Value]]] = {
     _K.LATENCY: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
     _K.SERVER_ERROR: lambda r: {
@@ -38,6 +47,10 @@ _PARAMETERS: dict[FaultKind, Callable[[random.Random], dict[str, Value]]] = {
         "mark_share": r.choice((0.2, 1.0)),
     },
     _K.SLOW_FILLS: lambda r: {"share": round(r.uniform(0.02, 0.5), 3)},
+    _K.REFUSED: lambda r: {"code": r.choice((-4118, -4400, -4411, -1008, -4087))},
+    _K.LATE_ORDERS: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
+    _K.LATE_FILLS: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
+    _K.SETTINGS_CHANGED: lambda r: r.choice(_SETTINGS),
 }
 
 
@@ -48,6 +61,7 @@ def random_plan(
     kinds: Collection[FaultKind],
     intensity: float,
     symbols: Sequence[str] = (),
+    most: int = 100_000,
 ) -> list[Fault]:
     """Faults of `kinds` between `start` and `end` (ms), in the order they begin.
 
@@ -57,12 +71,18 @@ def random_plan(
 
     :param intensity: episodes of each kind in a day, on average
     :param symbols: one of them is hit by each fault of the market; none means that all are
+    :param most: faults that may be expected of it
     :raises ValueError: naming the parameter
     """
     if not start < end:
         raise ValueError(f"end must be after start ({start}), got {end}")
     if not 0 < intensity <= 1440:
         raise ValueError(f"intensity must be above 0 and at most 1440 a day, got {intensity:g}")
+    expected = (end - start) / DAY_MS * intensity * len(kinds)
+    if expected > most:
+        raise ValueError(
+            f"days x intensity x kinds must be at most {most} faults, got {expected:.0f}"
+        )
     faults: list[Fault] = []
     for kind in kinds:
         dice = random.Random(f"{seed}/{kind}")  # noqa: S311
@@ -87,6 +107,6 @@ def _episode(
     of_symbol = kind not in REQUEST_KINDS | {_K.CLOCK_SKEW, _K.PERMISSION_REMOVED}
     symbol = dice.choice(symbols) if symbols and of_symbol else None
     # A gap that closes again after minutes would be a crash.
-    lasting = kind is _K.PRICE_GAP
+    lasting = kind in (_K.PRICE_GAP, _K.SETTINGS_CHANGED)
     until = None if lasting else min(end, begin + 1 + int(minutes * MINUTE_MS))
     return Fault(kind, "*", symbol, begin, until, probability, None, parameters)

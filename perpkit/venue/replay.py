@@ -91,6 +91,8 @@ class Replay:
             # It waits for a better book: that of the next turn.
             end = int(stretch.times[1])
         time = self._first_due(stretch, stuck, end)
+        if time in by_clock.values():
+            self._faults.change_settings(time)
         for symbol in symbols:
             if by_clock[symbol] == time or self._engine.due(symbol):
                 self.show(symbol, time)

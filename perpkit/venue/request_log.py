@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,17 @@ from typing import TextIO
 
 # Never written down.
 SECRETS = frozenset({"signature", "apiKey", "listenKey"})
+# Of a value, and of the values of a request: ten thousand entries must not fill the memory.
+_LONGEST, _MOST = 200, 40
+
+
+def shown(parameters: Mapping[str, str]) -> dict[str, str]:
+    """As they are written down: without secrets, and cut to what a person reads."""
+    return {
+        name[:_LONGEST]: value[:_LONGEST]
+        for name, value in islice(parameters.items(), _MOST)
+        if name not in SECRETS
+    }
 
 
 @dataclass

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from perpkit.venue.app import create_app
+from perpkit.venue.guard import Guard
 from perpkit.venue.injection import LINE
 from perpkit.venue.market import Market
 from perpkit.venue.tls import certificate_file
@@ -140,8 +141,10 @@ def running_venue(
 def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
     with certificate_file() if tls else nullcontext() as certificate:
         config = uvicorn.Config(
-            app,
+            Guard(app),
             http=_Connection,
+            # A page may open a web socket across origins: there are none.
+            ws="none",
             ssl_certfile=certificate,
             log_level="warning",
             access_log=False,

@@ -11,6 +11,7 @@ from perpkit.venue.candles import Candles, Floats, Kind, Times, path_within
 from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.instruments import decimals_of
 
+MAX_FACTOR = 10_000.0  # of all price faults of a symbol together, up or down
 _BOTTOM = 0.3  # of a crash's time have passed when the price turns
 
 
@@ -39,7 +40,8 @@ def shocks(faults: Sequence[Fault], kind: Kind) -> Shocks | None:
     for path in paths:
         moments, values = zip(*path, strict=True)
         factors *= np.interp(times, moments, values)
-    return Shocks(times, factors)
+    # A hundred gaps, one upon the other, must leave a price that can be computed with.
+    return Shocks(times, np.clip(factors, 1 / MAX_FACTOR, MAX_FACTOR))
 
 
 def _points(fault: Fault, kind: Kind) -> list[tuple[int, float]]:

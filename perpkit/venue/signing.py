@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import sha256
-from urllib.parse import parse_qsl
 
+from perpkit.venue.account_terms import is_key
 from perpkit.venue.engine import Account, Engine, Refusal
 from perpkit.venue.errors import VenueError
+from perpkit.venue.form import decimal, integer, read_parameters
 
 DEFAULT_RECV_WINDOW_MS = 5_000
 MAX_RECV_WINDOW_MS = 60_000
@@ -39,31 +40,11 @@ class Parameters:
         return self.values.get(name) or None
 
     def integer(self, name: str, default: int | None = None) -> int:
-        text = self.text(name, None if default is None else str(default))
-        try:
-            return int(text)
-        except ValueError:
-            raise VenueError(
-                -1100,
-                f"Illegal characters found in parameter '{name}'; "
-                "legal range is '^[0-9]{1,20}$'.",
-            ) from None
+        return integer(name, self.text(name, None if default is None else str(default)))
 
     def decimal(self, name: str) -> Decimal | None:
         text = self.values.get(name)
-        if not text:
-            return None
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if not value.is_finite():
-            raise VenueError(
-                -1100,
-                f"Illegal characters found in parameter '{name}'; "
-                "legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
-            )
-        return value
+        return decimal(name, text) if text else None
 
     def flag(self, name: str) -> bool:
         text = self.values.get(name, "false").lower()
@@ -76,25 +57,28 @@ def authenticate(
     engine: Engine,
     *,
     api_key: str | None,
-    query: str,
-    body: str,
+    query: bytes,
+    body: bytes,
+    content_type: str,
     now: int,
     address: str,
     trading: bool,
 ) -> tuple[Account, Parameters]:
     """The account behind a request, and its parameters.
 
+    :param query, body: as sent, which is what is signed
     :param now: the exchange's clock, ms
     :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time
     """
-    if not api_key:
+    if not api_key or not is_key(api_key):
         raise VenueError(-2014, "API-key format invalid.", 401)
     account = engine.account(api_key)
-    signed = [_unsigned(part) for part in (query, body)]
-    expected = hmac.new(account.secret.encode(), "".join(signed).encode(), sha256).hexdigest()
-    sent = parse_qsl(f"{query}&{body}", keep_blank_values=True)
-    values = dict(sent)
-    if not hmac.compare_digest(expected, values.pop("signature", "")):
+    values = read_parameters(query, body, content_type)
+    signed = b"".join(_unsigned(part) for part in (query, body))
+    expected = hmac.new(account.secret.encode(), signed, sha256).hexdigest()
+    # Not case sensitive, as on the exchange; as bytes, because it may be anything.
+    signature = values.pop("signature", "").lower().encode("utf-8", "replace")
+    if not hmac.compare_digest(expected.encode(), signature):
         raise VenueError(-1022, "Signature for this request is not valid.")
     parameters = Parameters(values)
     _check_time(parameters, now)
@@ -102,8 +86,8 @@ def authenticate(
     return account, parameters
 
 
-def _unsigned(sent: str) -> str:
-    return "&".join(part for part in sent.split("&") if not part.startswith("signature="))
+def _unsigned(sent: bytes) -> bytes:
+    return b"&".join(part for part in sent.split(b"&") if not part.startswith(b"signature="))
 
 
 def _check_time(parameters: Parameters, now: int) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from time import perf_counter
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perpkit.venue.injection import Wait, inject
+from perpkit.venue.bounds import again, is_control
+from perpkit.venue.errors import VenueError
+from perpkit.venue.faults import FaultKind
+from perpkit.venue.form import read_parameters
+from perpkit.venue.injection import UNKNOWN_ERROR, Wait, inject, refused_by
 from perpkit.venue.market import Market
 from perpkit.venue.rate_limits import Limiter, Verdict
-from perpkit.venue.request_log import SECRETS, Entry, RequestLog
+from perpkit.venue.request_log import Entry, RequestLog, shown
 from perpkit.venue.weights import Cost, cost_of
 
-CONTROL = "/control"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Call:
     :param parameters: of the query and of a form body; the query's count where both have one
     :param client: address, "" where unknown
     :param api_key: "" where none is sent
+    :param refusal: why the parameters could not be read; there are none then
     """
 
     method: str
@@ -34,6 +39,7 @@ class Call:
     parameters: dict[str, str]
     client: str
     api_key: str
+    refusal: VenueError | None = None
 
     @property
     def symbol(self) -> str | None:
@@ -42,38 +48,26 @@ class Call:
 
 async def read_call(scope: Scope, receive: Receive) -> tuple[Call, Receive]:
     """The call, and a `receive` that gives the request once more to whoever answers it."""
-    body = b""
-    # Bodies are small: orders and settings. What reads them must not wait for more than there is.
-    if scope["method"] not in ("GET", "HEAD"):
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        receive = _again(body, receive)
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    form = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+    # Whole, after `Bounds`.
+    message = await receive()
+    headers = Headers(scope=scope)
+    parameters: dict[str, str] = {}
+    refusal = None
+    try:
+        parameters = read_parameters(
+            scope["query_string"], message.get("body", b""), headers.get("content-type", "")
+        )
+    except VenueError as error:
+        refusal = error
     call = Call(
         scope["method"],
         scope["path"],
-        dict(form) | dict(query),
+        parameters,
         (scope.get("client") or ("",))[0],
-        Headers(scope=scope).get("x-mbx-apikey", ""),
+        headers.get("x-mbx-apikey", ""),
+        refusal,
     )
-    return call, receive
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
+    return call, again(message, receive)
 
 
 class Traffic:
@@ -97,13 +91,12 @@ class Traffic:
         self._wait = wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+        if scope["type"] != "http" or is_control(scope["path"]):
             await self._app(scope, receive, send)
             return
         began = perf_counter()
         call, receive = await read_call(scope, receive)
-        shown = {name: value for name, value in call.parameters.items() if name not in SECRETS}
-        entry = Entry(self._market.now(), call.method, call.path, shown)
+        entry = Entry(self._market.now(), call.method, call.path, shown(call.parameters))
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -130,6 +123,10 @@ class Traffic:
         if fault is None:
             await exchange(scope, receive, send)
             return
+        if fault.kind is FaultKind.REFUSED:
+            # By the exchange itself: it has counted the request.
+            await self._serve(call, entry, scope, receive, send, refused_by(fault))
+            return
         await inject(
             fault,
             exchange,
@@ -142,17 +139,26 @@ class Traffic:
         )
 
     async def _serve(
-        self, call: Call, entry: Entry, scope: Scope, receive: Receive, send: Send
+        self,
+        call: Call,
+        entry: Entry,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        refusal: VenueError | None = None,
     ) -> None:
+        """:param refusal: in place of the routes' answer"""
         cost = cost_of(call.method, call.path, call.parameters)
-        if cost is None:
-            headers, app = {}, self._app
-        else:
+        refusal = refusal or call.refusal
+        app = self._app if refusal is None else answer(refusal)
+        headers: dict[str, str] = {}
+        if cost is not None:
             entry.weight = cost.weight
             now = self._market.now()
             verdict = self._limiter.admit(call.client, call.api_key, cost, now)
             headers = _counted(cost, verdict)
-            app = self._app if verdict.status == 200 else _refused(verdict)
+            if verdict.status != 200:
+                app = _refused(verdict)
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -160,7 +166,16 @@ class Traffic:
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await app(scope, receive, told)
+        try:
+            await app(scope, receive, told)
+        except Exception:
+            _logger.exception(f"{call.method} {call.path!r} failed")
+            if entry.executed is None:
+                await JSONResponse(UNKNOWN_ERROR, 500)(scope, receive, told)
+
+
+def answer(refusal: VenueError) -> JSONResponse:
+    return JSONResponse({"code": refusal.code, "msg": refusal.msg}, refusal.status)
 
 
 def _counted(cost: Cost, verdict: Verdict) -> dict[str, str]:

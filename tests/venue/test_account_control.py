@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from perpkit.venue.account_terms import MAX_ACCOUNTS
 from perpkit.venue.app import create_app
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.invariants import Limits
@@ -17,7 +18,9 @@ from tests.venue.test_order_faults import buy, rest
 def client(market, clock):
     exchange = Exchange(market, Limits(unprotected_ms=1000))
     exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-    return Client(create_app(market, exchange=exchange), clock)
+    client = Client(create_app(market, exchange=exchange), clock)
+    client.engine = exchange.engine
+    return client
 
 
 def control(client, method: str, path: str, **body):
@@ -66,6 +69,21 @@ def test_breaches_are_told(client, clock):
         ("/accounts", {"api_key": "k", "secret": "s", "wallet": "-1"}, "wallet"),
         ("/accounts", {"api_key": "k", "secret": "s", "wallet": "1", "x": 1}, "unknown field 'x'"),
         ("/accounts", {"api_key": "k", "wallet": "1"}, "secret must be given"),
+        *(
+            ("/accounts", {"api_key": "k", "secret": "s", "wallet": wallet}, "wallet must be 0 to")
+            for wallet in ("1e999999", "1e13", 1e300, "NaN", "Infinity", "0.000000001", "x", None)
+        ),
+        ("/accounts", {"api_key": "k y", "secret": "s", "wallet": "1"}, "api_key must be 1 to 128"),
+        ("/accounts", {"api_key": "", "secret": "s", "wallet": "1"}, "api_key must be 1 to 128"),
+        ("/accounts", {"api_key": "k", "secret": "é", "wallet": "1"}, "secret must be 1 to 128"),
+        ("/fills", {"api_key": "key", "order_id": 10**400}, "order_id: "),
+        ("/fills", {"api_key": "key", "order_id": 1, "quantity": "1e-30"}, "quantity: "),
+        ("/fills", {"api_key": "key", "order_id": 1, "quantity": "1e30"}, "quantity: "),
+        ("/fills", {"api_key": "key", "order_id": 1, "quantity": "NaN"}, "quantity: "),
+        *(
+            ("/funding", {"symbol": BTC, "rate": rate}, "rate: ")
+            for rate in ("1e999999", "1e-300", "NaN", "1.1", "-2")
+        ),
         ("/fills", {"api_key": "nobody", "order_id": 1}, "-2015"),
         ("/fills", {"api_key": "key", "order_id": 1}, "-2011"),
         ("/funding", {"symbol": "NOPE", "rate": "0.01"}, "-1121"),
@@ -75,3 +93,34 @@ def test_what_cannot_be_done_is_said(client, path, body, text):
     status, answer = control(client, "POST", path, **body)
     assert status == 400
     assert text in answer["error"]
+
+
+def test_a_fill_is_on_the_grid(client, market):
+    placed = rest(client, market, away=0.04)
+    finer = {"api_key": "key", "order_id": placed["orderId"], "quantity": "0.00001"}
+    status, answer = control(client, "POST", "/fills", **finer)
+    assert (status, answer["error"]) == (400, "quantity must be a multiple of 0.001, got 0.00001")
+
+
+def test_the_accounts_have_an_end(client, market):
+    engine = client.engine
+    for number in range(MAX_ACCOUNTS - 1):
+        engine.add_account(f"k{number}", "s", Decimal(0), market.now())
+    new = {"api_key": "one-too-many", "secret": "s", "wallet": "1"}
+    status, answer = control(client, "POST", "/accounts", **new)
+    assert (status, answer["error"]) == (
+        400,
+        f"there are {MAX_ACCOUNTS} accounts, which is the most",
+    )
+
+
+def test_the_largest_wallet_is_still_counted_exactly(client, market, clock):
+    new = {"api_key": "rich", "secret": "s", "wallet": "1000000000000"}
+    assert control(client, "POST", "/accounts", **new)[0] == 200
+    rich = Client(client.http.app, clock, "rich", "s")
+    buy(rich, quantity="0.001")
+    incomes = rich("GET", "/fapi/v1/income")
+    paid = sum(Decimal(row["income"]) for row in incomes)
+    (asset,) = (a for a in rich("GET", "/fapi/v3/account")["assets"] if a["asset"] == "USDT")
+    assert Decimal(asset["walletBalance"]) == 10**12 + paid
+    assert paid < 0

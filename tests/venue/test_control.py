@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from perpkit.venue.app import create_app
 from perpkit.venue.candles import HOUR_MS, MINUTE_MS
 from perpkit.venue.clock import VirtualClock
+from perpkit.venue.faults import MAX_FAULTS, Fault, FaultKind
 from perpkit.venue.market import Market
 from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import Entry, RequestLog
@@ -254,3 +255,159 @@ def test_the_command_writes_the_log_and_enforces_limits_when_told(tmp_path):
         assert get(f"{url}/control/state")["rate_limits"]["enforced"] is True
         [line] = path.read_text().splitlines()
     assert json.loads(line)["path"] == "/fapi/v1/ping"
+
+
+# Bounds: none of these may be carried out, hang, or leave something behind
+
+
+YEAR_2100 = 4_102_444_800_000
+RANDOM = {"seed": 1, "days": 1, "kinds": ["reset"], "intensity": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "error"),
+    [
+        ("clock/advance", {"ms": 31 * 24 * HOUR_MS + 1}, "ms: Input should be less than or equal"),
+        ("clock/advance", {"ms": 10**300}, "ms: "),
+        ("faults/random", {**RANDOM, "days": 1e9}, "days: Input should be less than or equal to"),
+        ("faults/random", {**RANDOM, "days": 3000}, "days x intensity x kinds must be at most"),
+        ("faults/random", {**RANDOM, "intensity": 1440}, "days x intensity x kinds must be at"),
+        ("faults/random", {**RANDOM, "intensity": 1e300}, "intensity must be above 0 and at most"),
+        ("faults/random", {**RANDOM, "kinds": ["reset"] * 1000}, "kinds: List should have at most"),
+        ("faults/random", {**RANDOM, "symbols": ["BTCUSDT"] * 1001}, "symbols: List should have"),
+        ("faults/random", {**RANDOM, "seed": 10**400}, "seed: Input should be less than"),
+        (
+            "faults/random",
+            {**RANDOM, "days": 100, "kinds": ["stale_book"], "symbols": ["BTCUSDT", "FOO"]},
+            "symbol must be one of BTCUSDT",
+        ),
+        (
+            "faults/random",
+            {**RANDOM, "days": 100, "intensity": 5, "kinds": ["price_gap"]},
+            "a plan moves prices at most 200 times, not ",
+        ),
+        (
+            "faults",
+            {"kind": "reset", "endpoint": "*" * 201},
+            "endpoint: String should have at most",
+        ),
+        ("faults", {"kind": "reset", "times": 10**7}, "times must be at most 1000000"),
+        ("faults", {"kind": "reset", "since": 10**18}, f"since must be at most {YEAR_2100}"),
+        ("faults", {"kind": "reset", "until": 10**18}, f"until must be at most {YEAR_2100}"),
+        ("faults", {"kind": "reset", "symbol": "X" * 201}, "symbol: String should have at most"),
+        ("faults", {"kind": "latency", "parameters": {"ms": 1e300}}, "ms must be 0 to 120000"),
+        (
+            "faults",
+            {"kind": "reset", "parameters": {f"p{n}": 1 for n in range(21)}},
+            "parameters: ",
+        ),
+        ("faults", {"kind": "refused", "parameters": {"code": 5}}, "code must be -9999 to -1000"),
+        (
+            "faults",
+            {"kind": "refused", "parameters": {"code": -1.5e3 - 0.5}},
+            "code must be a whole",
+        ),
+        ("faults", {"kind": "refused", "parameters": {"msg": "x" * 201}}, "parameters.msg"),
+        (
+            "faults",
+            {"kind": "refused", "parameters": {"msg": "a\nb"}},
+            "msg must be text of at most",
+        ),
+        ("faults", {"kind": "refused", "parameters": {"status": 200}}, "status must be 400 to 599"),
+        ("market/price", {"symbol": "BTCUSDT", "change": 1e300}, "change must be -0.99 to 10"),
+        (
+            "market/price",
+            {"symbol": "BTCUSDT", "change": 0.1, "within_ms": 10**15},
+            "within_ms: Input should be less than or equal to",
+        ),
+    ],
+)
+def test_what_would_be_too_much_is_refused(control, still_market, path, body, error):
+    answer = control.post(path, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(error)
+    assert len(answer.json()["error"]) < 1500
+    assert len(still_market.faults) == 0
+    assert still_market.now() == NOW
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1e-999999"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("faults/random", '{{"seed": 1, "days": {}, "kinds": ["reset"], "intensity": 1}}'),
+        ("faults/random", '{{"seed": 1, "days": 1, "kinds": ["reset"], "intensity": {}}}'),
+        ("faults", '{{"kind": "reset", "probability": {}}}'),
+        ("faults", '{{"kind": "wide_spread", "parameters": {{"factor": {}}}}}'),
+        ("clock/advance", '{{"ms": {}}}'),
+    ],
+)
+def test_a_number_is_a_number(control, still_market, path, body, number):
+    headers = {"Content-Type": "application/json"}
+    answer = control.post(path, content=body.format(number), headers=headers)
+    assert answer.status_code == 400
+    assert len(still_market.faults) == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 20_000, b"1" * 5000, b'"\\ud800"'])
+def test_whatever_is_not_a_json_object_is_one_sentence(control, body):
+    answer = control.post("faults", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].isprintable()
+
+
+def test_a_full_plan_takes_no_more_and_gives_room_again(control, still_market):
+    reset = Fault(FaultKind.RESET, "POST /nothing")
+    still_market.faults.add_all([reset] * (MAX_FAULTS - 1))
+    body = {**RANDOM, "days": 100, "intensity": 5}
+    answer = control.post("faults/random", json=body)
+    assert answer.json()["error"].startswith(f"a plan holds at most {MAX_FAULTS} faults, not 1")
+    assert len(still_market.faults) == MAX_FAULTS - 1
+    assert control.post("faults", json={"kind": "reset"}).status_code == 200
+    assert control.post("faults", json={"kind": "reset"}).status_code == 400
+    control.delete("faults")
+    assert control.post("faults", json={"kind": "reset"}).status_code == 200
+
+
+def test_time_has_an_end(history):
+    market = Market(history, VirtualClock(NOW), seed=7)
+    market.clock.advance(YEAR_2100 - NOW - 5)
+    client = exchange(market)
+    answer = client.post("/control/clock/advance", json={"ms": 6})
+    assert (answer.status_code, answer.json()) == (
+        400, {"error": "ms: the time must stay before 2100-01-01"},
+    )  # fmt: skip
+    assert client.post("/control/clock/advance", json={"ms": 5}).status_code == 200
+    assert client.get("/control/state").status_code == 200
+
+
+def test_a_hundred_gaps_leave_a_price_that_can_be_computed_with(control, still_market):
+    before = still_market.price("BTCUSDT")
+    for change in (10, -0.99):
+        for _ in range(90):
+            body = {"symbol": "BTCUSDT", "change": change}
+            assert control.post("market/price", json=body).status_code == 200
+        assert before / 10_001 < still_market.price("BTCUSDT") < before * 10_001
+        assert exchange(still_market).get("/fapi/v1/ticker/24hr").status_code == 200
+
+
+def test_the_log_keeps_no_more_of_a_request_than_a_person_reads(still_market):
+    client = exchange(still_market)
+    many = "&".join(f"{'n' * 60}{number}=1" for number in range(90))
+    client.get(f"/fapi/v1/ping?symbol={'x' * 1500}&{many}")
+    (entry,) = client.get("/control/log").json()
+    assert len(entry["parameters"]) <= 40
+    assert len(entry["parameters"]["symbol"]) == 200
+
+
+def test_a_failure_of_the_venue_itself_is_the_exchanges_500_and_is_logged_once(
+    still_market, monkeypatch, caplog
+):
+    monkeypatch.setattr(still_market, "book", lambda *_: 1 / 0)
+    client = exchange(still_market)
+    answer = client.get("/fapi/v1/depth?symbol=BTCUSDT")
+    assert (answer.status_code, answer.json()["code"]) == (500, -1000)
+    (record,) = [r for r in caplog.records if r.exc_info]
+    assert record.exc_info[0] is ZeroDivisionError
+    (entry,) = client.get("/control/log").json()
+    assert entry["status"] == 500

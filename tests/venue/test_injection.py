@@ -156,7 +156,7 @@ def test_the_tcp_connection_is_reset(base_url, fault, kind):
     fault(kind)
     host, port = base_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as line:
-        line.sendall(f"GET {DEPTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        line.sendall(f"GET {DEPTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         with pytest.raises(ConnectionResetError):
             line.recv(1)
 
@@ -235,7 +235,8 @@ def test_what_has_been_read_at_the_edge_is_there_for_the_routes(still_market):
     client = TestClient(Traffic(echo, still_market, Limiter(), RequestLog()))
     sent = b"symbol=BTCUSDT&side=BUY"
     assert client.post("/fapi/v1/order", content=sent).content == sent
-    assert client.request("DELETE", "/fapi/v1/order", content=sent * 9000).content == sent * 9000
+    long = sent + b"Y" * 200_000
+    assert client.request("DELETE", "/fapi/v1/order", content=long).content == long
 
 
 def test_without_a_connection_to_cut_the_application_ends_without_an_answer(history):
@@ -319,6 +320,9 @@ CCXT = {
     (K.RATE_LIMITED, None, None): (ccxt.DDoSProtection, ccxt.DDoSProtection),
     (K.BANNED, None, None): (ccxt.DDoSProtection, ccxt.DDoSProtection),
     (K.MAINTENANCE, None, None): (ccxt.OnMaintenance, ccxt.OnMaintenance),
+    (K.REFUSED, "code", -4118): (ccxt.OperationRejected, ccxt.OperationRejected),
+    (K.REFUSED, "code", -4400): (ccxt.PermissionDenied, ccxt.PermissionDenied),
+    (K.REFUSED, "code", -4411): (ccxt.ExchangeError, ccxt.ExchangeError),
 }
 
 

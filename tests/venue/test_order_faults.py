@@ -26,8 +26,8 @@ def client(market, exchange, clock):
     return Client(create_app(market, exchange=exchange), clock)
 
 
-def plan(market, kind: FaultKind, **settings) -> None:
-    market.faults.add(Fault(kind, **{"since": market.now(), **settings}))
+def plan(market, kind: FaultKind, **settings) -> str:
+    return market.faults.add(Fault(kind, **{"since": market.now(), **settings}))
 
 
 def buy(client, **changes):
@@ -167,3 +167,57 @@ def test_a_contract_that_is_delisted_takes_only_closing_orders(client, market, c
 def test_a_clock_that_is_off_refuses_signed_requests(client, market):
     plan(market, FaultKind.CLOCK_SKEW, parameters={"ms": 20_000})
     assert client.refusal("GET", "/fapi/v3/account") == (400, -1021)
+
+
+# Refused with a code
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "refusal"),
+    [
+        (
+            {"code": -4411},
+            400,
+            {"code": -4411, "msg": "Please sign TradFi-Perps agreement contract fapi."},
+        ),
+        ({"code": -2019}, 400, {"code": -2019, "msg": "Margin is insufficient."}),
+        ({"code": -9000}, 400, {"code": -9000, "msg": "Refused with -9000."}),
+        ({"code": -1008, "msg": "Busy.", "status": 503}, 503, {"code": -1008, "msg": "Busy."}),
+    ],
+)
+def test_a_request_is_refused_with_any_code_and_not_carried_out(
+    client, market, exchange, parameters, status, refusal
+):
+    kind = FaultKind.REFUSED
+    plan(market, kind, endpoint="POST /fapi/v1/order", symbol=BTC, times=1, parameters=parameters)
+    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+    client("GET", "/fapi/v3/account")
+    assert buy(client, symbol="ETHUSDT", quantity="1")["status"] == "FILLED"
+    answer = client.raw("POST", "/fapi/v1/order", **sent)
+    assert (answer.status_code, answer.json()) == (status, refusal)
+    assert answer.headers["X-MBX-ORDER-COUNT-1M"] == "2"  # the exchange itself has refused it
+    assert [o.symbol for o in exchange.engine.account("key").orders.values()] == ["ETHUSDT"]
+    entry = client.http.get("/control/log").json()[-1]
+    assert (entry["faults"], entry["status"], entry["executed"]) == (["refused"], status, status)
+    assert buy(client)["status"] == "FILLED"
+
+
+def test_a_position_in_profit_is_deleveraged(client, market, exchange, clock):
+    buy(client)
+    stop(client, market)
+    plan(market, FaultKind.ADL, parameters={"share": 0.5})
+    falls(market)
+    clock.time += MINUTE
+    (held,) = client("GET", "/fapi/v3/positionRisk", symbol=BTC)
+    assert float(held["positionAmt"]) == 0.1  # at a loss: it is in nobody's way
+    rises = {"change": 0.3, "mark_share": 1.0}
+    market.faults.add(Fault(FaultKind.PRICE_GAP, since=market.now() + 1, parameters=rises))
+    clock.time += MINUTE
+    (held,) = client("GET", "/fapi/v3/positionRisk", symbol=BTC)
+    assert float(held["positionAmt"]) == 0.05
+    assert client("GET", "/fapi/v1/openAlgoOrders", symbol=BTC) == []
+    (account,) = exchange.engine.accounts
+    assert [o.client_id for o in account.orders.values()][-1] == "adl_autoclose"
+    clock.time += MINUTE
+    (held,) = client("GET", "/fapi/v3/positionRisk", symbol=BTC)
+    assert float(held["positionAmt"]) in (0.05, 0.025)

@@ -41,6 +41,7 @@ Where the exchange's rules leave room, or are not public, this is what holds her
 """
 
 from perpkit.venue.engine.account import (
+    USDT,
     Account,
     Holding,
     Income,
@@ -75,6 +76,7 @@ from perpkit.venue.engine.views import PositionView
 from perpkit.venue.engine.waiting import Due, Levels
 
 __all__ = [
+    "USDT",
     "Account",
     "Algo",
     "AlgoStatus",

@@ -110,7 +110,7 @@ def fill(
     commission = money(price * quantity * commission_rate)
     if commission:
         charge(state, account, holding, position, IncomeKind.COMMISSION, -commission, now, trade_id)
-    _add_cost(position, amount, price, commission)
+    add_cost(position, amount, price, commission)
 
     account.fills.append(
         Fill(
@@ -174,7 +174,7 @@ def _close(
         position.entry = ZERO
 
 
-def _add_cost(position: Position, amount: Decimal, price: Decimal, commission: Decimal) -> None:
+def add_cost(position: Position, amount: Decimal, price: Decimal, commission: Decimal) -> None:
     """What the trade of a signed `amount` adds to the cost of the position that it has led to."""
     if not position.amount:
         position.cost = ZERO

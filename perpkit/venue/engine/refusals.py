@@ -129,3 +129,25 @@ class Refusal(Enum):
     def error(self, *values: object) -> VenueError:
         status = 401 if self is Refusal.BAD_KEY else 400
         return VenueError(self.code, self.value[1].format(*values), status)
+
+
+# Of rules that the venue does not have; a plan of faults may have it refuse by them all the same.
+_OTHERS = {
+    -1000: "An unknown error occurred while processing the request.",
+    -1001: "Internal error; unable to process your request. Please try again.",
+    -1008: "Server is currently overloaded with other requests. Please try again in a few minutes.",
+    -2023: "User in liquidation mode now.",
+    -4087: "User can only place reduce only order",
+    -4088: "User can not place order currently",
+    -4118: "ReduceOnly Order Failed. Please check your existing position and open orders",
+    -4192: "Trade forbidden due to Cooling-off Period.",
+    -4400: "Futures Trading Quantitative Rules violated, only reduceOnly order is allowed, "
+    "please try again later.",
+    -4411: "Please sign TradFi-Perps agreement contract fapi.",
+}  # fmt: skip
+
+
+def message_of(code: int) -> str:
+    """The exchange's words for a code, or a sentence that has the code where none are known."""
+    known = {each.code: str(each.value[1]) for each in Refusal} | _OTHERS
+    return known.get(code, f"Refused with {code}.").replace("{}", "?")

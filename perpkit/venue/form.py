@@ -1,0 +1,98 @@
+"""The parameters of a request, read from its query and its form, and judged by their letters.
+
+Binance USD-M, "General API information": parameters come in the query or in a body of type
+application/x-www-form-urlencoded; the query counts where both have one.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from perpkit.venue.errors import VenueError
+
+MAX_PARAMETERS = 100
+# What the exchange's own numbers hold; more digits than that are legal, and no number.
+LONGEST = 2**63 - 1
+
+_FORM = "application/x-www-form-urlencoded"
+_INTEGER = re.compile(r"[0-9]{1,20}")
+_DECIMAL = re.compile(r"([0-9]{1,20})(\.[0-9]{1,20})?")
+# Control characters, and what stands for bytes that are not UTF-8.
+_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
+
+
+def read_parameters(query: bytes, body: bytes, content_type: str) -> dict[str, str]:
+    """By name.
+
+    A body of another type has none, as on the exchange; without a type it is taken for a form.
+
+    :raises VenueError: -1100 illegal characters, -1101 too many, or one of them twice
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    return (_read(body) if kind in ("", _FORM) else {}) | _read(query)
+
+
+def _read(encoded: bytes) -> dict[str, str]:
+    if not encoded:
+        return {}
+    try:
+        pairs = parse_qsl(
+            encoded.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise VenueError(-1101, "Too many parameters sent for this endpoint.") from None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if _ILLEGAL.search(name) or _ILLEGAL.search(value):
+            raise VenueError(-1100, "Illegal characters found in a parameter.")
+        if name in values:
+            raise VenueError(-1101, f"Duplicate values for parameter '{name}'.")
+        values[name] = value
+    return values
+
+
+def illegal(name: str, legal: re.Pattern[str]) -> VenueError:
+    return VenueError(
+        -1100,
+        f"Illegal characters found in parameter '{name}'; legal range is '^{legal.pattern}$'.",
+    )
+
+
+def integer(name: str, text: str) -> int:
+    """:raises VenueError: -1100 unless it is digits, -1130 beyond 64 bits"""
+    if not _INTEGER.fullmatch(text):
+        raise illegal(name, _INTEGER)
+    value = int(text)
+    if value > LONGEST:
+        raise VenueError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return value
+
+
+def decimal(name: str, text: str) -> Decimal:
+    """:raises VenueError: -1100 unless it is digits with at most one point among them"""
+    if not _DECIMAL.fullmatch(text):
+        raise illegal(name, _DECIMAL)
+    return Decimal(text)
+
+
+def _digits(text: Any) -> Any:
+    """For FastAPI, which by itself takes " 5 ", "1_000" and "+5" for numbers."""
+    if not isinstance(text, str) or not text:
+        return text
+    try:
+        return integer("", text)
+    except VenueError as refusal:
+        kind = "int_parsing" if refusal.code == -1100 else "too_large"
+        raise PydanticCustomError(kind, "not a number of the exchange") from None
+
+
+# Annotates an integer parameter of a route.
+DIGITS = BeforeValidator(_digits)

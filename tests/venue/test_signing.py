@@ -1,0 +1,135 @@
+"""Signed requests as they should not be: the exchange's codes, and nothing is carried out."""
+
+from __future__ import annotations
+
+import hmac
+from decimal import Decimal
+from hashlib import sha256
+
+import pytest
+
+from perpkit.venue.app import create_app
+from perpkit.venue.exchange import Exchange
+from tests.venue.test_account_routes import BTC, Client
+
+FORM = "application/x-www-form-urlencoded"
+ORDER = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01"
+
+
+@pytest.fixture
+def exchange(market):
+    exchange = Exchange(market)
+    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
+    return exchange
+
+
+@pytest.fixture
+def client(market, exchange, clock):
+    return Client(create_app(market, exchange=exchange), clock)
+
+
+def signed(clock, sent: bytes, secret: bytes = b"secret") -> bytes:
+    whole = sent + f"&timestamp={clock.now()}".encode()
+    return whole + b"&signature=" + hmac.new(secret, whole, sha256).hexdigest().encode()
+
+
+def post(client: Client, body: bytes, query: str = "", key: bytes = b"key", kind: str = FORM):
+    headers = {"X-MBX-APIKEY": key, "Content-Type": kind}
+    answer = client.http.request("POST", f"/fapi/v1/order?{query}", content=body, headers=headers)
+    refusal = answer.json()
+    return answer.status_code, refusal.get("code", refusal.get("status"))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (b"", (401, -2014)),
+        (b"k\xe9y", (401, -2014)),
+        ("kéy".encode(), (401, -2014)),
+        (b"two words", (401, -2014)),
+        (b"k" * 129, (401, -2014)),
+        (b"nobody", (401, -2015)),
+        (b"key", (200, "FILLED")),
+    ],
+)
+def test_keys(client, clock, key, expected):
+    assert post(client, signed(clock, ORDER.encode()), key=key) == expected
+
+
+@pytest.mark.parametrize(
+    "signature", ["", "é", "%C3%A9", "signature", "0" * 64, "\U0001f680", "0" * 5000]
+)
+def test_signatures(client, clock, exchange, signature):
+    body = f"{ORDER}&timestamp={clock.now()}&signature={signature}".encode()
+    assert post(client, body) == (400, -1022)
+    assert exchange.engine.account("key").orders == {}
+
+
+def test_a_signature_is_not_case_sensitive(client, clock):
+    body, _, signature = signed(clock, ORDER.encode()).rpartition(b"=")
+    assert post(client, body + b"=" + signature.upper()) == (200, "FILLED")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"newClientOrderId=\xff", -1100),
+        (b"newClientOrderId=%ff", -1100),
+        (b"newClientOrderId=%00", -1100),
+        (b"newClientOrderId=%zz", -4015),
+        ("newClientOrderId=é".encode(), -4015),
+        (b"quantity=1", -1101),
+        (b"price=1", -1106),
+        (b"recvWindow=5_000", -1100),
+        (b"recvWindow=+5000", -1100),
+        (b"recvWindow=99999999999999999999", -1130),
+    ],
+)
+def test_parameters(client, clock, exchange, sent, code):
+    assert post(client, signed(clock, ORDER.encode() + b"&" + sent)) == (400, code)
+    assert exchange.engine.account("key").orders == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("quantity", "-1", -1100),
+        ("quantity", "1e-2", -1100),
+        ("quantity", "\uff11", -1100),
+        ("quantity", "1_0", -1100),
+        ("quantity", "0", -4003),
+        ("quantity", "0.0000000000000000001", -1111),
+        ("quantity", "99999999999999999999", -4005),
+        ("price", "-5", -1100),
+        ("price", "1e999999", -1100),
+        ("price", "9" * 5000, -1100),
+        ("price", "0", -4001),
+        ("price", "99999999999999999999", -4002),
+        ("price", "0.00000000000000000001", -1111),
+    ],
+)
+def test_numbers_of_an_order(client, exchange, name, value, code):
+    order = {
+        "symbol": BTC, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "20000",
+        "quantity": "0.01",
+    }  # fmt: skip
+    assert client.refusal("POST", "/fapi/v1/order", **{**order, name: value}) == (400, code)
+    assert exchange.engine.account("key").orders == {}
+
+
+def test_what_is_sent_twice_counts_as_the_query_has_it(client, clock):
+    """The signature is over the query followed by the body."""
+    query = f"quantity=0.02&timestamp={clock.now()}"
+    whole = (query + ORDER).encode()
+    signature = hmac.new(b"secret", whole, sha256).hexdigest()
+    headers = {"X-MBX-APIKEY": "key", "Content-Type": FORM}
+    answer = client.http.post(
+        f"/fapi/v1/order?{query}", content=f"{ORDER}&signature={signature}", headers=headers
+    )
+    assert answer.json()["executedQty"].startswith("0.02")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data"])
+def test_only_a_form_is_read(client, clock, exchange, kind):
+    assert post(client, signed(clock, ORDER.encode()), kind=kind) == (400, -1022)
+    assert exchange.engine.account("key").orders == {}
