@@ -3,8 +3,8 @@
 Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
 package, and validates pairlist names before any user code is imported. Nor does it tell a rehearsal
 from trading at the exchange. So something has to be in place when Python starts. `perpkit.pth`
-waits, without importing anything, for the first import of `freqtrade`, and imports this module then.
-`PERPKIT_PLUGINS=0` switches it off.
+waits, without importing anything, for the first import of `freqtrade`, and then imports this
+module. `PERPKIT_PLUGINS=0` switches it off.
 """
 
 import sys

@@ -51,7 +51,7 @@ def main() -> int:
             present = Market(market(today - timedelta(days=60), 62), SystemClock(), SEED)
         with running_venue(present) as url:
             configs = [CHECKOUT / "config.json.example", FOLDER / "venue.json"]
-            configs[1].write_text(json.dumps(overlay(url)))
+            configs[1].write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
             common = [*(f"--config={path}" for path in configs), f"--userdir={userdir}"]
             with step("freqtrade test-pairlist, against the venue"):
                 freqtrade("test-pairlist", *common)

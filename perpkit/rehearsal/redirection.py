@@ -86,8 +86,12 @@ def is_loopback(url: object) -> bool:
 
 def venue_url(config: Mapping[str, Any]) -> str | None:
     """The venue that a configuration leads to, by the first URL on this machine; None without."""
-    urls = (url for client in _clients(config) for url in _api(client).values())
-    return next((str(url) for url in urls if is_loopback(url)), None)
+    for client in _clients(config):
+        for url in _api(client).values():
+            if is_loopback(url):
+                scheme, host, *_ = urlsplit(str(url))
+                return f"{scheme}://{host}"
+    return None
 
 
 def leads_to_venue(config: Mapping[str, Any]) -> bool:

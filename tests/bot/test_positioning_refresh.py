@@ -49,7 +49,7 @@ def venue(tmp_path):
     market = Market(generate(seed=7, start=START, days=40, pairs=(BTC, SOL)), clock, seed=7)
     log = RequestLog()
     with running_venue(market, app=create_app(market, log=log)) as url:
-        yield market, log, {"datadir": tmp_path, **overlay(url)}
+        yield market, log, {**overlay(url), "datadir": tmp_path}
 
 
 @pytest.fixture
