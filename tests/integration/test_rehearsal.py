@@ -86,7 +86,7 @@ def test_a_bot_keeps_what_it_keeps_apart(rehearsal, live, monkeypatch):
     mode = "live" if live else "dry-run"
     assert marked(kept / "data")
     assert (kept / f"{mode}.sqlite").stat().st_size > 0
-    assert "Bot heartbeat" in (kept / f"{mode}.log").read_text()
+    assert "Changing state to: RUNNING" in (kept / f"{mode}.log").read_text()
 
 
 def test_a_download_keeps_its_data_apart_and_a_backtest_says_so(rehearsal):

@@ -224,7 +224,7 @@ def test_the_real_files(datadir, tmp_path):
     assert again.stdout == f"{BTC} 5m: 0 new readings, 0 changed\n"
 
 
-@pytest.mark.parametrize("command", [("download", BTC), ("archive", "2026-01-01", BTC)])
+@pytest.mark.parametrize("command", [("download", BTC), ("archive", "--since", "2026-01-01", BTC)])
 def test_the_exchanges_data_do_not_go_where_a_venues_are(datadir, command):
     mark(datadir, "synthetic market, seed 1")
     before = sorted(datadir.rglob("*"))
