@@ -1,19 +1,23 @@
-"""Start-up hook: adjusts three Freqtrade modules at the moment they are first imported.
+"""Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
 
 Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
-package, and validates pairlist names before any user code is imported. So something has to be in
-place when Python starts. `perpkit.pth` waits, without importing anything, for the first import of
-`freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0` switches it off.
+package, and validates pairlist names before any user code is imported. Nor does it tell a rehearsal
+from trading at the exchange. So something has to be in place when Python starts. `perpkit.pth`
+waits, without importing anything, for the first import of `freqtrade`, and then imports this
+module. `PERPKIT_PLUGINS=0` switches it off.
 """
 
 import sys
+from importlib import import_module
 
-# module imported by Freqtrade -> function of perpkit.bot.plugins that adjusts it
+# module imported by Freqtrade -> module and function of perpkit.bot that adjust it
 ADJUSTED = {
-    "freqtrade.resolvers.protection_resolver": "widen_protections",
-    "freqtrade.resolvers.pairlist_resolver": "widen_pairlists",
-    "freqtrade.resolvers.strategy_resolver": "widen_strategies",
-    "freqtrade.configuration.config_validation": "announce_pairlists",
+    "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
+    "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
+    "freqtrade.resolvers.strategy_resolver": ("plugins", "widen_strategies"),
+    "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
+    "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
+    "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),
 }
 
 
@@ -31,19 +35,18 @@ class PostImportFinder:
         return None
 
 
-def _adjust_after_execution(loader, function: str) -> None:  # type: ignore[no-untyped-def]
+def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
     execute = loader.exec_module
 
     def exec_module(module) -> None:  # type: ignore[no-untyped-def]
         execute(module)
         try:
-            from perpkit.bot import plugins
-
-            getattr(plugins, function)(module)
+            room, function = adjusting
+            getattr(import_module(f"perpkit.bot.{room}"), function)(module)
         except Exception as error:
-            # Freqtrade must start whatever happens here, but not silently without its plugins.
+            # Freqtrade must start whatever happens here, but not silently without what is added.
             sys.stderr.write(
-                f"perpkit: plugin discovery could not adjust {module.__name__}: {error!r}\n"
+                f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
             )
 
     loader.exec_module = exec_module

@@ -52,11 +52,14 @@ def download(
     from perpkit.bot.positioning_client import DownloadError, PositioningClient
     from perpkit.bot.positioning_download import download as fetch
     from perpkit.market.store import BusyError
+    from perpkit.rehearsal.datadir_mark import before_filling
+    from perpkit.rehearsal.redirection import venue_url
 
     with _errors(ValueError, DownloadError, BusyError):
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
+        before_filling(target, venue_url(settings))
         client = PositioningClient(settings.get("exchange", {}))
         with _progress() as show:
             done = fetch(
@@ -92,9 +95,11 @@ def import_(
 ) -> None:
     """Take files into the store: all of them, or none when one is refused."""
     from perpkit.market import store
+    from perpkit.rehearsal.redirection import venue_url
 
     with _errors(ValueError, OSError, store.BusyError):
-        target = _datadir(datadir, _load(config))
+        settings = _load(config)
+        target = _datadir(datadir, settings)
         now = datetime.now(UTC)
         parsed = [each for path in files for each in _parse(path, now, as_published)]
         grouped: dict[tuple[str, str], list[PairReadings]] = {}
@@ -102,6 +107,7 @@ def import_(
             grouped.setdefault((each.pair, each.period), []).append(each)
         for pair, period in grouped:
             store.read(target, pair, period)  # one that is damaged stops it before the first write
+        _before_import(target, venue_url(settings))
         for (pair, period), parts in sorted(grouped.items()):
             merged = store.merge(target, pair, period, _joined(parts))
             typer.echo(f"{pair} {period}: {merged.added} new readings, {merged.changed} changed")
@@ -119,11 +125,14 @@ def archive(
     """Fetch daily files from the exchange's archive, verify their checksums, and import them."""
     from perpkit.market.store import BusyError
     from perpkit.ops.archive import BASE_URL, Archive, ArchiveError, fill
+    from perpkit.rehearsal.datadir_mark import before_filling
+    from perpkit.rehearsal.redirection import is_loopback
 
     with _errors(ValueError, ArchiveError, BusyError):
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
+        before_filling(target, url if is_loopback(url) else None)
         server = Archive(url or BASE_URL)
         with _progress() as show:
             filled = fill(
@@ -153,9 +162,11 @@ def status(
 ) -> None:
     """What is stored, from when to when, and where readings are missing."""
     from perpkit.market import store
+    from perpkit.ops.stored import say_if_marked
 
     with _errors(ValueError):
         target = _datadir(datadir, _load(config))
+    say_if_marked(target)
     rows = [_coverage(target, pair, period) for pair, period in store.stored(target)]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -165,6 +176,17 @@ def status(
         typer.echo(f"No positioning data in {target / store.FOLDER}")
     if any("error" in row for row in rows):
         raise typer.Exit(1)
+
+
+def _before_import(datadir: Path, venue: str | None) -> None:
+    """Where files come from cannot be known: only those of a venue's own configuration are its."""
+    from perpkit.ops.stored import say_if_marked
+    from perpkit.rehearsal.datadir_mark import before_filling
+
+    if venue is None:
+        say_if_marked(datadir)
+    else:
+        before_filling(datadir, venue)
 
 
 def _parse(path: Path, now: datetime, published: bool) -> list[PairReadings]:
@@ -250,7 +272,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         partly = [f"{name} {share:.1%}" for name, share in row["known"].items() if share < 1]
         if partly:
             notes.append(f"{name}: known only in part: {', '.join(partly)}")
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of files and pairs are no mark-up
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=True, highlight=False)
@@ -266,10 +288,14 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
     from freqtrade.configuration.load_config import load_from_files
     from freqtrade.exceptions import OperationalException
 
+    from perpkit.bot.rehearsal_guard import check_overlay
+
     try:
-        return load_from_files([str(path) for path in files])
+        config = load_from_files([str(path) for path in files])
     except OperationalException as error:
         raise ValueError(str(error)) from error
+    check_overlay(config, {})  # Freqtrade's environment is not read here
+    return config
 
 
 def _datadir(given: Path | None, config: dict[str, Any]) -> Path:

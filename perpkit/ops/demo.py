@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from perpkit.rehearsal.datadir_mark import mark
 from perpkit.venue import datadir, synthetic
 from perpkit.venue.clock import SystemClock
 from perpkit.venue.market import Market
@@ -45,13 +46,15 @@ def main() -> int:
     try:
         with step("Making a year of five synthetic perpetuals"):
             year = market(YEAR, 365)
+            # Its own folder: what lies there from before there were marks is a venue's, too.
+            mark(FOLDER / "data", f"synthetic market, seed {SEED}")
             datadir.write(year, FOLDER / "data", ["1h"], milliseconds(YEAR + timedelta(days=365)))
         with step("Starting a venue that trades a market of the same kind now"):
             today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             present = Market(market(today - timedelta(days=60), 62), SystemClock(), SEED)
         with running_venue(present) as url:
             configs = [CHECKOUT / "config.json.example", FOLDER / "venue.json"]
-            configs[1].write_text(json.dumps(overlay(url)))
+            configs[1].write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
             common = [*(f"--config={path}" for path in configs), f"--userdir={userdir}"]
             with step("freqtrade test-pairlist, against the venue"):
                 freqtrade("test-pairlist", *common)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from perpkit.ops import breaker_replay, vix_replay
-from perpkit.ops.stored import BadInputError, load_candles, parse_timerange, stored_pairs
+from perpkit.ops.stored import (
+    BadInputError,
+    load_candles,
+    parse_timerange,
+    say_if_marked,
+    stored_pairs,
+)
 
 # pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
@@ -99,6 +105,7 @@ def replay(
         "asset": pair.partition("/")[0],
     }
     stored = Stored(datadir, data_format, pair, timerange)
+    say_if_marked(datadir)
     try:
         if breaker:
             mine = {k: v for k, v in given.items() if v is not None and k != "asset"}

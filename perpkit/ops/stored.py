@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perpkit.rehearsal.datadir_mark import marked
+
 # pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -79,8 +81,15 @@ def stored_pairs(datadir: Path, data_format: str) -> list[str]:
     )
 
 
+def say_if_marked(datadir: Path) -> None:
+    """One line where the data are a venue's: what comes of them says nothing of the exchange."""
+    if says := marked(datadir):
+        print(f"{says}.", file=sys.stderr)
+
+
 def wide_console() -> Console:
     """For tables with sentences: as wide as the terminal, and wide where there is none."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160)
+    width = None if sys.stdout.isatty() else 160
+    return Console(width=width, markup=False, emoji=False)

@@ -16,18 +16,13 @@ import typer
 
 from perpkit.venue.candles import DAY_MS
 from perpkit.venue.clock import Clock, SystemClock, VirtualClock, iso_date
+from perpkit.venue.overlay import ACCOUNT
 
 if TYPE_CHECKING:
     from perpkit.venue.market import Market
 
 
-DEFAULT_ACCOUNT = "rehearsal:rehearsal:10000"
-# Live, with a database of its own: these trades must not be taken for those of the real exchange.
-REHEARSAL = {
-    "dry_run": False,
-    "db_url": "sqlite:///rehearsal.sqlite",
-    "bot_name": "rehearsal",
-}
+DEFAULT_ACCOUNT = ":".join((*next(iter(ACCOUNT.items())), "10000"))
 
 
 class ClockKind(StrEnum):
@@ -80,7 +75,7 @@ def venue(
     ] = None,
     account: Annotated[
         list[str] | None,
-        typer.Option(help="KEY:SECRET:WALLET, to trade with; may be repeated."),
+        typer.Option(metavar="KEY:SECRET:WALLET", help="To trade with; may be repeated."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="The overlay is for live mode: real orders, here.")
@@ -224,7 +219,9 @@ def _write(
     absent = [pair.instrument.pair for s, pair in history.pairs.items() if s not in traded]
     if not traded:
         raise ValueError(f"pairs must have traded by {iso_date(end)}, got {', '.join(absent)}")
-    files = datadir.write(History(traded), directory, timeframes, end)
+    files = datadir.write(
+        History(traded), directory, timeframes, end, f"synthetic market, seed {seed}"
+    )
     print(f"{len(files)} files in {directory}: {iso_date(first)} to {iso_date(end)}, seed {seed}")
     if absent:
         print(f"not traded in that time: {', '.join(absent)}")
@@ -261,10 +258,14 @@ def _serve(
     limiter = Limiter(enforced=rate_limits)
     app = create_app(exchange.market, exchange=exchange, limiter=limiter, log=requests)
     if overlay is not None:
-        config = config_overlay(url, throttle=rate_limits)
-        config["exchange"].update(key=accounts[0][0], secret=accounts[0][1])
-        if live:
-            config |= REHEARSAL
+        config = config_overlay(
+            url,
+            # Beside it: overlays of two venues share nothing, wherever the bots are started.
+            overlay.resolve().with_suffix(".rehearsal"),
+            accounts={key: secret for key, secret, _ in accounts},
+            live=live,
+            throttle=rate_limits,
+        )
         overlay.write_text(json.dumps(config, indent=4) + "\n")
     server.serve(app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=tls)
     requests.close()

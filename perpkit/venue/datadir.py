@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from perpkit.rehearsal.datadir_mark import before_filling
 from perpkit.venue.candles import DAY_MS, INTERVALS_MS, Candles, Floats, Kind, Times, interval_ms
 from perpkit.venue.contract_rules import instrument
 from perpkit.venue.history import Funding, History, PairHistory, Positioning
@@ -35,15 +36,23 @@ _NAMED = 5  # files that a message names
 Files = dict[tuple[str, str], Path]  # by kind and interval
 
 
-def write(history: History, directory: Path, timeframes: Sequence[str], end: int) -> list[Path]:
+def write(
+    history: History,
+    directory: Path,
+    timeframes: Sequence[str],
+    end: int,
+    source: str = "synthetic market",
+) -> list[Path]:
     """Write what had happened by `end` (ms): candles closed, rates settled, ratios read.
 
     Mark and funding go into the 1h files that Freqtrade reads for Binance. A file appears whole or
-    not at all.
+    not at all. The directory is marked as a venue's.
 
     :param timeframes: of the traded candles
+    :param source: what made them, for the mark
     :returns: the files written
-    :raises ValueError: for a timeframe that cannot be made, before anything is written
+    :raises ValueError: for a timeframe that cannot be made, or a directory that holds data of an
+        exchange, before anything is written
     """
     if not timeframes:
         raise ValueError(f"timeframes must name at least one of {', '.join(INTERVALS_MS)}")
@@ -66,6 +75,7 @@ def write(history: History, directory: Path, timeframes: Sequence[str], end: int
             readings = pair.positioning.up_to(end)
             path = directory / "positioning" / f"{stem}-1h.feather"
             jobs.append((path, _positioning_frame(readings)))
+    before_filling(directory, source)
     for path, frame in jobs:
         _store(frame, path)
     return [path for path, _ in jobs]

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-# Every API that ccxt knows for Binance, used or not: none may reach the real exchange.
-_PATHS = {
-    "fapiPublic": "/fapi/v1",
-    "fapiPublicV2": "/fapi/v2",
-    "fapiPublicV3": "/fapi/v3",
-    "fapiPrivate": "/fapi/v1",
-    "fapiPrivateV2": "/fapi/v2",
-    "fapiPrivateV3": "/fapi/v3",
-    "fapiData": "/futures/data",
-    "dapiPublic": "/dapi/v1",
-    "dapiPrivate": "/dapi/v1",
-    "dapiPrivateV2": "/dapi/v2",
-    "dapiData": "/dapi/data",
-    "eapiPublic": "/eapi/v1",
-    "eapiPrivate": "/eapi/v1",
-    "papi": "/papi/v1",
-    "papiV2": "/papi/v2",
-    "sapi": "/sapi/v1",
-    "sapiV2": "/sapi/v2",
-    "sapiV3": "/sapi/v3",
-    "sapiV4": "/sapi/v4",
-    "public": "/api/v3",
-    "private": "/api/v3",
-    "v1": "/api/v1",
-}
+from perpkit.rehearsal.redirection import API_PATHS, VENUE
+
+# The account of a venue that is not given any: key and secret.
+ACCOUNT = {"rehearsal": "rehearsal"}
 
 
-def overlay(base_url: str, *, throttle: bool = False) -> dict[str, Any]:
+def overlay(
+    base_url: str,
+    folder: Path = Path("rehearsal"),
+    *,
+    accounts: Mapping[str, str] = ACCOUNT,
+    live: bool = False,
+    throttle: bool = False,
+) -> dict[str, Any]:
     """To be given last: `freqtrade trade -c config.json -c config.venue.json`.
 
-    No URL of the real exchange is left: a call that the venue does not know fails at the venue.
+    No URL and no key of the real exchange is left, and nothing that a bot keeps is shared with one
+    that trades there: see `perpkit.rehearsal`.
 
     :param base_url: such as "http://127.0.0.1:8900"; over https the certificate is not checked
+    :param folder: for everything that is kept; databases and logs are the mode's own
+    :param accounts: secrets by key; the first one is used
+    :param live: real orders, at the venue; otherwise dry-run
     :param throttle: let ccxt keep the rate limits, for a venue that enforces them
     """
     unchecked = {"verify": False} if base_url.startswith("https://") else {}
+    key, secret = next(iter(accounts.items()))
+    mode = "live" if live else "dry-run"
     return {
+        "dry_run": not live,
+        "bot_name": "rehearsal",
+        "datadir": str(folder / "data"),
+        "db_url": f"sqlite:///{folder / mode}.sqlite",
+        "logfile": f"{folder / mode}.log",
+        VENUE: {"accounts": dict(accounts)},
         "exchange": {
             "name": "binance",
+            "key": key,
+            "secret": secret,
             # The venue has no websocket, and 1m to 30m candles would come from a public archive.
             "enable_ws": False,
             "only_from_ccxt": True,
@@ -56,7 +58,7 @@ def overlay(base_url: str, *, throttle: bool = False) -> dict[str, Any]:
                     "fetchMargins": False,
                     "adjustForTimeDifference": False,
                 },
-                "urls": {"api": {name: base_url + path for name, path in _PATHS.items()}},
+                "urls": {"api": {name: base_url + path for name, path in API_PATHS.items()}},
             },
-        }
+        },
     }

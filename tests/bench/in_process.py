@@ -116,8 +116,11 @@ class InProcessBot:
 
 
 def _configuration(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """The example's configuration, led to the wire, with `settings` on top."""
-    files = {"venue.json": overlay(BASE_URL), "own.json": settings}
+    """The example's configuration, led to the wire, with `settings` on top.
+
+    The wire has no address, and so is no venue to `perpkit.rehearsal`.
+    """
+    files = {"venue.json": {"exchange": overlay(BASE_URL)["exchange"]}, "own.json": settings}
     for name, content in files.items():
         (userdir / name).write_text(json.dumps(content))
     arguments = {

@@ -54,7 +54,7 @@ def running(tmp_path):
     log = RequestLog()
     app = Refusals(create_app(market, log=log))
     with running_venue(market, app=app) as url:
-        yield market, log, {"datadir": tmp_path, **overlay(url)}, app
+        yield market, log, {**overlay(url), "datadir": tmp_path}, app
 
 
 @pytest.fixture

@@ -100,5 +100,5 @@ def bot(venue_url: str, stored: Path, tmp_path: Path) -> Bot:
     userdir = tmp_path / "user_data"
     (userdir / "backtest_results").mkdir(parents=True)
     redirect = tmp_path / "venue.json"
-    redirect.write_text(json.dumps(overlay(venue_url)))
+    redirect.write_text(json.dumps(overlay(venue_url, tmp_path / "rehearsal")))
     return Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)

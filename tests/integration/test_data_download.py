@@ -74,8 +74,9 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
     log = StampedLog()
     app = create_app(market, limiter=Limiter(), log=log)
     with running_venue(market, app=app) as url:
-        config = tmp_path_factory.mktemp("bench") / "config.json"
-        config.write_text(json.dumps(overlay(url)))
+        home = tmp_path_factory.mktemp("bench")
+        config = home / "config.json"
+        config.write_text(json.dumps(overlay(url, home / "rehearsal")))
         yield Bench(market, log, config)
 
 

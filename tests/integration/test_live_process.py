@@ -50,7 +50,8 @@ def live_bot(venue: Venue, tmp_path, stored) -> Iterator[Bot]:
     app = create_app(exchange.market, exchange=exchange)
     with running_venue(exchange.market, tls=True, app=app) as url:
         redirect = tmp_path / "venue.json"
-        redirect.write_text(json.dumps(overlay(url)))
+        accounts = {"key": "secret"}
+        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=accounts)))
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 

@@ -29,7 +29,7 @@ FREE = {"max_open_trades": 5}
 def run(venue_url, stored, tmp_path_factory):
     """A backtest with `"perpkit"` as given; each is run once."""
     home = tmp_path_factory.mktemp("risk_stack")
-    (home / "venue.json").write_text(json.dumps(overlay(venue_url)))
+    (home / "venue.json").write_text(json.dumps(overlay(venue_url, home / "rehearsal")))
     known: dict[str, dict[str, Any]] = {}
 
     def backtest(**given: Any) -> dict[str, Any]:

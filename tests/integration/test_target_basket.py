@@ -52,7 +52,7 @@ def stats(stored, venue_url, tmp_path_factory):
     """Of a stock backtest with narrow tolerance, so that there is something to do."""
     home = tmp_path_factory.mktemp("basket")
     (home / "backtest_results").mkdir()
-    (home / "venue.json").write_text(json.dumps(overlay(venue_url)))
+    (home / "venue.json").write_text(json.dumps(overlay(venue_url, home / "rehearsal")))
     bot = Bot(home, [REPOSITORY / "config.json.example", home / "venue.json"], stored)
     return bot.backtest("TargetBasket", perpkit=BASKET)
 

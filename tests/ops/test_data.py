@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.market import store
+from perpkit.rehearsal.datadir_mark import mark, marked
+from perpkit.venue.overlay import overlay
 from tests.conftest import REPOSITORY
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -220,3 +222,48 @@ def test_the_real_files(datadir, tmp_path):
     assert len(result.stdout.splitlines()) == 8
     again = run("import", tmp_path / "BTCUSDT-metrics-2026-01-25.zip", "--datadir", datadir)
     assert again.stdout == f"{BTC} 5m: 0 new readings, 0 changed\n"
+
+
+@pytest.mark.parametrize("command", [("download", BTC), ("archive", "--since", "2026-01-01", BTC)])
+def test_the_exchanges_data_do_not_go_where_a_venues_are(datadir, command):
+    mark(datadir, "synthetic market, seed 1")
+    before = sorted(datadir.rglob("*"))
+    result = run(*command, "--datadir", datadir)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"Error: The data in {datadir} were made by a simulated venue")
+    assert "perpkit-venue.json" in result.stderr
+    assert sorted(datadir.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["download", "import", "status"])
+def test_a_configuration_that_leads_to_a_venue_in_part_is_refused(datadir, tmp_path, day, command):
+    config = overlay("http://127.0.0.1:1")
+    config["exchange"]["ccxt_config"]["urls"]["api"]["fapiData"] = "https://fapi.binance.com"
+    path = tmp_path / "venue.json"
+    path.write_text(json.dumps(config))
+    files = [day("a.csv")] if command == "import" else []
+    result = run(command, *files, "--config", path, "--datadir", datadir)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "fapiData" in result.stderr
+    assert not list(datadir.iterdir())
+
+
+def test_what_is_imported_for_a_venue_goes_into_its_own_marked_directory(tmp_path, day):
+    path = tmp_path / "venue.json"
+    path.write_text(json.dumps(overlay("http://127.0.0.1:1", tmp_path / "rehearsal")))
+    assert run("import", day("a.csv"), "--config", path).exit_code == 0
+    own = tmp_path / "rehearsal" / "data"
+    assert "http://127.0.0.1:1" in marked(own)
+    assert store.read(own, BTC, "5m") is not None
+
+
+@pytest.mark.parametrize("command", ["import", "status"])
+def test_files_and_looks_are_told_of_a_venues_data_in_one_line(datadir, day, command):
+    mark(datadir, "synthetic market, seed 1")
+    files = [day("a.csv")] if command == "import" else []
+    result = run(command, *files, "--datadir", datadir)
+    assert result.exit_code == 0
+    assert result.stderr.count("made by a simulated venue (synthetic market, seed 1") == 1
+    assert result.stderr.count("\n") == 1

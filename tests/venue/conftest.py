@@ -65,7 +65,7 @@ def configuration(tmp_path: Path) -> Callable[..., list[str]]:
             "initial_state": "running",
             **settings,
         }
-        files = {"config.json": config, "venue.json": overlay(base_url)}
+        files = {"config.json": config, "venue.json": overlay(base_url, tmp_path / "rehearsal")}
         for name, content in files.items():
             (tmp_path / name).write_text(json.dumps(content))
         user_data = tmp_path / "user_data"

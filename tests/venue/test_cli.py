@@ -21,6 +21,7 @@ from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
 from perpkit.venue.server import bind
 from perpkit.venue.synthetic import generate
 from perpkit.venue.universe import lifetime, universe
+from tests.conftest import REPOSITORY
 
 START = 1_704_067_200_000
 
@@ -245,7 +246,7 @@ def test_an_overlay_for_live_mode_has_a_key_and_a_database_of_its_own(tmp_path):
         config = json.loads(overlay.read_text())
         assert (config["exchange"]["key"], config["exchange"]["secret"]) == ("me", "a:b")
         assert config["dry_run"] is False
-        assert "rehearsal" in config["db_url"]
+        assert config["perpkit_venue"]["accounts"] == {"me": "a:b"}
         (account,) = get(f"{url}/control/accounts")
         assert (account["api_key"], account["walletBalance"]) == ("me", "50")
 
@@ -270,3 +271,28 @@ def test_a_bad_account_is_shown(bad):
     result = venue("--account", bad)
     assert result.exit_code == 2
     assert f"account must look like KEY:SECRET:WALLET, got {bad!r}" in result.output
+
+
+KEPT = ("datadir", "db_url", "logfile")
+
+
+@pytest.mark.parametrize("source", ["synthetic", "replay"])
+def test_whatever_a_bot_keeps_is_apart_in_every_mode_and_for_every_venue(tmp_path, source):
+    """Side by side, and compared with what Freqtrade would take by default."""
+    market = ("--days", 3) if source == "synthetic" else ("--datadir", write_small(tmp_path / "d"))
+    written = {}
+    for name, mode in (("a", ()), ("a", ("--live",)), ("b", ()), ("b", ("--live",))):
+        overlay = tmp_path / f"{name}.json"
+        with running(*market, "--overlay", overlay, *mode):
+            written[name, mode] = json.loads(overlay.read_text())
+    for key in ("db_url", "logfile"):  # of the mode, too
+        assert len({config[key] for config in written.values()}) == 4
+    assert {config["datadir"] for config in written.values()} == {
+        str(tmp_path / f"{name}.rehearsal" / "data") for name in "ab"
+    }
+    assert {config["dry_run"] for config in written.values()} == {True, False}
+    shipped = json.loads((REPOSITORY / "config.venue.json").read_text())
+    for config in (shipped, *written.values()):
+        assert all("user_data" not in config[key] for key in KEPT)
+        assert all("tradesv3" not in config[key] for key in KEPT)
+        assert config["exchange"]["key"] in config["perpkit_venue"]["accounts"]

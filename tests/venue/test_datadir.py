@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from perpkit.rehearsal.datadir_mark import marked
 from perpkit.venue import datadir
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
 from perpkit.venue.history import History
@@ -86,7 +87,23 @@ def test_positioning_has_the_time_of_the_reading(history, written):
 
 
 def test_nothing_half_written_is_left(written):
-    assert {path.suffix for path in written.rglob("*.*")} == {".feather"}
+    others = [path for path in written.rglob("*.*") if path.suffix != ".feather"]
+    assert others == [written / "perpkit-venue.json"]
+
+
+def test_it_is_marked_as_a_venues(history, tmp_path):
+    datadir.write(history, tmp_path, ["1h"], END, "synthetic market, seed 7")
+    assert "made by a simulated venue (synthetic market, seed 7, 20" in marked(tmp_path)
+
+
+def test_it_is_not_mixed_with_data_of_an_exchange(history, tmp_path):
+    real = tmp_path / "futures" / "BTC_USDT_USDT-1h-futures.feather"
+    real.parent.mkdir()
+    real.write_bytes(b"candles")
+    with pytest.raises(ValueError, match="holds data that no venue has made"):
+        datadir.write(history, tmp_path, ["1h"], END)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [real]
+    assert real.read_bytes() == b"candles"
 
 
 def test_a_timeframe_that_cannot_be_made_is_refused_before_anything_is_written(history, tmp_path):

@@ -1,0 +1,39 @@
+"""`--help` of every command shows what was written: no mark-up, no emoji out of a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(*c, id=" ".join(c[0])) for c in commands(get_command(app))]
+)
+def test_help_is_shown_as_written(path, command):
+    result = CliRunner().invoke(app, [*path, "--help"], env={"TERMINAL_WIDTH": "1000"})
+    assert result.exit_code == 0
+    shown = words(result.output)
+    written = [command.help, *(getattr(p, "help", None) for p in command.params)]
+    written += [p.metavar for p in command.params]
+    for text in filter(None, written):
+        for paragraph in text.split("\n\n"):
+            assert words(paragraph) in shown
+    # All of our own words are ASCII, but for a few signs.
+    assert not [sign for sign in shown if ord(sign) > 0x2FFF]
