@@ -116,7 +116,7 @@ def differences(actual: Any, expected: Any, path: str = "answer") -> Iterator[st
             for name, value in expected.items():
                 missing = name not in actual if isinstance(actual, dict) else False
                 found = _field(actual, name)
-                if missing or found is None and value is not None:
+                if missing or (found is None and value is not None):
                     yield f"{path}.{name}: expected {value!r}, got no such field in {actual!r}"
                 else:
                     yield from differences(found, value, f"{path}.{name}")
@@ -153,10 +153,13 @@ def _rows(actual: list[Any], wanted: Any, path: str) -> Iterator[str]:
 
 
 def _field(row: Any, name: str) -> Any:
-    """Of a dict or of one of the SDK's models, which may stand for one of several."""
+    """By the exchange's name, of a dict or of one of the SDK's models."""
     if isinstance(row, dict):
         return row.get(name)
-    return getattr(getattr(row, "actual_instance", row), name, None)
+    for attribute, field in getattr(type(row), "model_fields", {}).items():
+        if name == (field.alias or attribute):
+            return getattr(row, attribute)
+    return None
 
 
 def _decimal(text: str) -> Decimal | None:
