@@ -93,20 +93,30 @@ NEGATIVE = Where("a negative decimal in a string", lambda a: DECIMAL.matches(a) 
 EMPTY = Where("nothing", lambda a: not a)
 
 
+def after(*steps: Any) -> Any:
+    """The last of some answers; the others are only needed to have happened."""
+    return steps[-1]
+
+
 def verify(check: Check, client: Any, desk: Desk, code_of: Callable[[Any], int]) -> None:
     """:param code_of: the exchange's code in an exception of this client"""
-    if isinstance(check.expected, Refused):
-        with pytest.raises(check.expected.error) as caught:
-            check.call(client, desk)
-        found = (
-            []
-            if code_of(caught.value) == check.expected.code
-            else [f"expected code {check.expected.code}, got {caught.value}"]
-        )
+    try:
+        answer = check.call(client, desk)
+    except Exception as error:
+        found = _refusal(error, check.expected, code_of)
     else:
-        found = list(differences(check.call(client, desk), check.expected))
+        found = list(differences(answer, check.expected))
     if found:  # what differs says it all; a traceback through this module would not
         pytest.fail("\n".join(found), pytrace=False)
+
+
+def _refusal(error: Exception, expected: Any, code_of: Callable[[Any], int]) -> list[str]:
+    raised = f"{type(error).__name__}: {error}"
+    if not isinstance(expected, Refused):
+        return [f"expected an answer, got {raised}"]
+    if isinstance(error, expected.error) and code_of(error) == expected.code:
+        return []
+    return [f"expected {expected.error.__name__} with code {expected.code}, got {raised}"]
 
 
 def differences(actual: Any, expected: Any, path: str = "answer") -> Iterator[str]:
@@ -136,6 +146,8 @@ def differences(actual: Any, expected: Any, path: str = "answer") -> Iterator[st
                 yield f"{path}: expected {count} rows, got {actual!r}"
             else:
                 yield from _rows(actual, wanted, path)
+        case Refused():
+            yield f"expected {expected.error.__name__} with code {expected.code}, got {actual!r}"
         case type():
             if type(actual) is not expected:
                 yield f"{path}: expected {expected.__name__}, got {actual!r}"

@@ -47,7 +47,8 @@ class Desk:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def account(self, wallet: int = WALLET) -> tuple[str, str]:
-        """Key and secret of an account that nothing has happened to."""
+        """Key and secret of an account that nothing has happened to, and a fresh book."""
+        self.wait(1)
         key = f"key{next(self._numbers)}"
         engine, now = self.exchange.engine, self.exchange.market.now()
         engine.add_account(key, f"secret of {key}", Decimal(wallet), now)
@@ -66,6 +67,10 @@ class Desk:
 
     def price(self, symbol: str) -> float:
         return self.exchange.market.price(symbol)
+
+    def near(self, symbol: str, factor: float) -> float:
+        """That many times the present price, on the tick."""
+        return round(self.price(symbol) * factor, 1)
 
     @property
     def now(self) -> int:
@@ -88,7 +93,11 @@ def open_desk(*, tls: bool = False) -> Iterator[Desk]:
 def _quiet(instrument: Instrument, price: float) -> History:
     """A week at one price, with hourly readings of who holds what."""
     history = scripted_market(
-        START, [(0, price), (_WEEK, price)], funding_rate=FUNDING_RATE, instrument=instrument
+        START,
+        [(0, price), (_WEEK, price)],
+        turnover=1e11,  # so that an order of a check fills at one price
+        funding_rate=FUNDING_RATE,
+        instrument=instrument,
     )
     times = START_MS // HOUR_MS * HOUR_MS + np.arange(-8, 7 * 24, dtype=np.int64) * HOUR_MS
     readings = (np.full(len(times), value) for value in (LONG_SHORT_RATIO, 1.0, OPEN_INTEREST))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.clients.checks import (
     Refused,
     Rows,
     Where,
+    after,
     verify,
 )
 from tests.clients.desk import (
@@ -30,7 +30,6 @@ from tests.clients.desk import (
     START_MS,
     WALLET,
     Desk,
-    open_desk,
 )
 from tests.clients.shapes import (
     ACCOUNT,
@@ -92,11 +91,6 @@ def stop(c: Client, **more: Any):
 
 def order(c: Client, placed: dict[str, Any]):
     return c.futures_get_order(symbol=BTC, orderId=placed["orderId"])
-
-
-def after(*steps: Any) -> Any:
-    """The last of some answers; the others are only needed to have happened."""
-    return steps[-1]
 
 
 MARKET_DATA = [
@@ -347,11 +341,6 @@ def triggered(c: Client, d: Desk, kind: str, change: float, **more: Any) -> dict
     return {"algo": seen, "order": c.futures_get_order(symbol=ETH, orderId=seen["actualOrderId"])}
 
 
-def near(d: Desk, factor: float) -> str:
-    """A price of ETH relative to the present one."""
-    return f"{d.price(ETH) * factor:.1f}"
-
-
 ALGOS = [
     Check("stop", lambda c, d: stop(c), STOP),
     Check("stop by createOrder", lambda c, d: c.futures_create_order(
@@ -392,9 +381,9 @@ ALGOS = [
         stop(c), c.futures_cancel_all_algo_open_orders(symbol=BTC),
         c.futures_get_open_algo_orders()), []),
     Check("stop that triggers", lambda c, d: triggered(
-        c, d, "STOP_MARKET", -0.02, triggerPrice=near(d, 0.99)), TRIGGERED),
+        c, d, "STOP_MARKET", -0.02, triggerPrice=d.near(ETH, 0.99)), TRIGGERED),
     Check("take-profit that triggers", lambda c, d: triggered(
-        c, d, "TAKE_PROFIT_MARKET", 0.02, triggerPrice=near(d, 1.01)), TRIGGERED),
+        c, d, "TAKE_PROFIT_MARKET", 0.02, triggerPrice=d.near(ETH, 1.01)), TRIGGERED),
     Check("trailing stop that triggers", lambda c, d: triggered(
         c, d, "TRAILING_STOP_MARKET", -0.02, callbackRate="1"), TRIGGERED),
 ]  # fmt: skip
@@ -442,12 +431,6 @@ REFUSALS = [
     Check("unknown income type", lambda c, d: c.futures_income_history(incomeType="LUCK"),
           refused(-1130)),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
-    with open_desk() as desk:
-        yield desk
 
 
 @pytest.mark.parametrize(
