@@ -23,7 +23,7 @@ from perpkit.venue.market import Market
 from perpkit.venue.server import running_venue
 from tests.bench.scripted_market import BTC, scripted_market
 
-START = datetime(2026, 3, 2, 12, 30, 20, tzinfo=UTC)
+START = datetime(2026, 3, 2, 15, 30, 20, tzinfo=UTC)  # half an hour before a settlement
 START_MS = int(START.timestamp() * 1000)
 BTC_PRICE, ETH_PRICE = 50_000.0, 3_000.0
 WALLET = 10_000
@@ -56,6 +56,11 @@ class Desk:
 
     def wait(self, seconds: float) -> None:
         self.time.shift(seconds)
+
+    def settle(self) -> None:
+        """Until funding has been charged."""
+        market = self.exchange.market
+        self.wait((market.premium("BTCUSDT").next_funding - market.now()) / 1000 + 1)
 
     def gap(self, symbol: str, change: float) -> None:
         """The price jumps by `change`, a fraction, and a second passes."""

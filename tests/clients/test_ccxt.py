@@ -190,7 +190,7 @@ ACCOUNTS = [
     Check("fetch_ledger", lambda c, d: after(market(c), c.fetch_ledger("USDT")), [
         {"type": "commission", "amount": Near(0.25), "direction": "out", "currency": "USDT"}]),
     Check("fetch_funding_history", lambda c, d: after(
-        market(c), d.wait(8 * 3600), c.fetch_funding_history(BTC)), [
+        market(c), d.settle(), c.fetch_funding_history(BTC)), [
         {"symbol": BTC, "code": "USDT", "amount": Near(-500 * FUNDING_RATE), "id": str}]),
     Check("fetch_trading_fee", lambda c, d: c.fetch_trading_fee(BTC),
           {"symbol": BTC, "maker": 0.0002, "taker": 0.0005}),

@@ -251,7 +251,7 @@ ACCOUNTS = [
         [after(market(c), d.wait(1)) for _ in range(3)], pages(c)), [
         INCOME | {"incomeType": "COMMISSION"}] * 3),
     Check("funding", lambda c, d: after(
-        market(c), d.wait(8 * 3600), c.futures_income_history(incomeType="FUNDING_FEE")), [
+        market(c), d.settle(), c.futures_income_history(incomeType="FUNDING_FEE")), [
         INCOME | {"incomeType": "FUNDING_FEE", "income": Near(-500 * FUNDING_RATE)}]),
     Check("commissionRate", lambda c, d: c.futures_commission_rate(symbol=BTC), {
         "symbol": BTC, "makerCommissionRate": Num(0.0002), "takerCommissionRate": Num(0.0005)}),

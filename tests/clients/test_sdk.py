@@ -1,7 +1,7 @@
 """The exchange's own SDK, whose models know every field's name and type.
 
 The SDK itself forgives: an answer that does not fit the model is parsed again without types, or
-handed on as it is. Here that is a failure.
+handed on as it is. Here that is a failure, and so is a field that the model does not have.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from binance_common import errors, utils
@@ -17,6 +18,7 @@ from binance_sdk_derivatives_trading_usds_futures.rest_api import (
     DerivativesTradingUsdsFuturesRestAPI,
 )
 from binance_sdk_wallet.rest_api import WalletRestAPI
+from requests import Response
 
 from perpkit.venue.candles import HOUR_MS
 from tests.clients.checks import (
@@ -41,6 +43,7 @@ from tests.clients.desk import (
     WALLET,
     Desk,
 )
+from tests.clients.fields import unexplained
 from tests.clients.shapes import (
     ACCOUNT,
     ALGO,
@@ -76,16 +79,29 @@ class Sdk:
         self._futures = DerivativesTradingUsdsFuturesRestAPI(configuration)
         self._wallet = WalletRestAPI(configuration)
 
+        self._answers: list[Response] = []
+        for api in (self._futures, self._wallet):
+            api._session.hooks["response"].append(self._keep)
+        self._parsed: Any = None
+
+    def _keep(self, response: Response, **_: Any) -> None:
+        self._answers.append(response)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         api = self._futures if hasattr(self._futures, name) else self._wallet
 
         def ask(**parameters: Any) -> Any:
-            answer = getattr(api, name)(**parameters)
-            parsed = answer.data()
+            self._parsed = parsed = getattr(api, name)(**parameters).data()
             # A model of one of several shapes.
             return getattr(parsed, "actual_instance", parsed)
 
         return ask
+
+    def unexplained_fields(self) -> list[str]:
+        """Of the last answer."""
+        answer = self._answers[-1]
+        path = urlsplit(answer.url).path
+        return list(unexplained(self._parsed, answer.json(), f"{answer.request.method} {path}"))
 
 
 class DoesNotFitError(Exception):
@@ -396,3 +412,7 @@ REFUSALS = [
 def test_sdk(check: Check, desk: Desk):
     client = Sdk(desk.url, *desk.account())
     verify(check, client, desk, lambda error: error.status_code)
+    if not isinstance(check.expected, Refused):
+        found = client.unexplained_fields()
+        if found:
+            pytest.fail("\n".join(found), pytrace=False)
