@@ -283,12 +283,17 @@ def check_orders(user: Account) -> None:
     filled: defaultdict[int, Decimal] = defaultdict(Decimal)
     for fill in user.fills:
         filled[fill.order_id] += fill.quantity
+        order = user.orders[fill.order_id]
+        assert fill.maker or order.time_in_force != "GTX"
+        assert not order.price or (order.price - fill.price) * order.side.sign >= 0
     for order in user.orders.values():
         assert order.executed == filled[order.id] <= order.quantity
         assert (order.executed == order.quantity) is (order.status == "FILLED")
     is_open = _open(user.orders, [h.orders for h in user.holdings.values()])
     for order in is_open:
         assert order.remaining > 0
+        assert order.type == "LIMIT"
+        assert order.time_in_force not in ("IOC", "FOK")
         if order.closing:
             held = user.holdings[order.symbol].position(order.position_side).amount
             assert held * order.side.sign < 0  # else it would wait for the next position
