@@ -25,6 +25,7 @@ def _gap(served: str = "", documented: str = "") -> Gap:
     return Gap(frozenset(served.split()), frozenset(documented.split()))
 
 
+# A filter has those of its type only.
 _FILTER = (
     "minPrice maxPrice tickSize minQty maxQty stepSize limit notional "
     "multiplierUp multiplierDown multiplierDecimal"
@@ -42,8 +43,8 @@ GAPS = {
     "POST /fapi/v1/algoOrder": _gap(documented="activatePrice callbackRate"),
     "GET /fapi/v1/algoOrder": _gap("activatePrice callbackRate"),
     "GET /fapi/v1/exchangeInfo": _gap("futuresType"),
-    "GET /fapi/v1/exchangeInfo.symbols[]": _gap(documented="settlePlan"),
-    "GET /fapi/v1/exchangeInfo.symbols[].filters[]": _gap(documented=_FILTER),  # by its type
+    "GET /fapi/v1/exchangeInfo.symbols[]": _gap("maxMoveOrderLimit permissionSets", "settlePlan"),
+    "GET /fapi/v1/exchangeInfo.symbols[].filters[]": _gap("positionControlSide", _FILTER),
     "GET /fapi/v1/fundingInfo[]": _gap("updateTime"),
     "GET /fapi/v1/ticker/bookTicker": _gap("lastUpdateId"),
     "GET /fapi/v1/ticker/bookTicker[]": _gap("lastUpdateId"),

@@ -116,7 +116,7 @@ MARKET_DATA = [
         "PRICE_FILTER": {"minPrice": POSITIVE, "maxPrice": POSITIVE, "tickSize": Num(0.1)},
         "LOT_SIZE": {"minQty": POSITIVE, "maxQty": POSITIVE, "stepSize": Num(0.001)},
         "MARKET_LOT_SIZE": {"minQty": POSITIVE, "maxQty": POSITIVE, "stepSize": Num(0.001)},
-        "MAX_NUM_ORDERS": {"limit": int}, "MAX_NUM_ALGO_ORDERS": {"limit": int},
+        "MAX_NUM_ORDERS": {"limit": int},
         "MIN_NOTIONAL": {"notional": POSITIVE},
         "PERCENT_PRICE": {"multiplierUp": POSITIVE, "multiplierDown": POSITIVE,
                           "multiplierDecimal": POSITIVE}}),
