@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 OLD    ?= .venv-older
+CLIENTS ?= .venv-clients
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 EPISODES ?= 500
@@ -11,7 +12,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(JOBS) --dist loadscope
 
-.PHONY: setup test lint contract soak demo clean
+.PHONY: setup test lint contract clients soak demo clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +27,12 @@ $(OLD)/.ready: pyproject.toml
 	$(OLD)/bin/python $(PIP) 'freqtrade[hyperopt]==$(OLDER_FREQTRADE)' --editable '.[test]'
 	touch $@
 
+# Clients that know nothing of Perpkit; what they depend on stays out of the other environments.
+$(CLIENTS)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python $(PIP) --editable '.[clients]'
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +42,10 @@ lint: setup
 # Everything that touches Freqtrade in-process, on the older release; `test` has the newest.
 contract: $(OLD)/.ready
 	$(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists
+
+# python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
+clients: $(CLIENTS)/.ready
+	$(CLIENTS)/bin/python $(PYTEST) tests/clients
 
 # Both environments at a time: either has a core to itself.
 test:
@@ -54,4 +65,4 @@ demo: setup
 	$(BIN)/python -m perpkit.ops.demo
 
 clean:
-	rm -rf $(VENV) $(OLD) .demo soak build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak build dist
