@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,9 +15,6 @@ from perpkit.venue.numbers import (
     plain,
     quantity_text,
 )
-
-Balances = Mapping[str, Balance]  # by asset, USDT among them
-Views = Sequence[tuple[PositionView, Instrument]]
 
 _RATE_DECIMALS = 6
 
@@ -100,9 +96,12 @@ def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def account_v3(account: Account, balances: Balances, views: Views) -> dict[str, Any]:
+def account_v3(
+    balances: dict[str, Balance], views: list[tuple[PositionView, Instrument]]
+) -> dict[str, Any]:
+    """:param balances: by asset, USDT first"""
     return {
-        **_totals(account, balances),
+        **_totals(balances),
         "assets": [asset_v3(asset, balance) for asset, balance in balances.items()],
         "positions": [
             {
@@ -122,13 +121,17 @@ def account_v3(account: Account, balances: Balances, views: Views) -> dict[str, 
     }
 
 
-def account_v2(account: Account, balances: Balances, views: Views) -> dict[str, Any]:
+def account_v2(
+    account: Account,
+    balances: dict[str, Balance],
+    views: list[tuple[PositionView, Instrument]],
+) -> dict[str, Any]:
     return {
         **_permissions(account),
         "updateTime": 0,
         "multiAssetsMargin": account.multi_assets,
         "tradeGroupId": -1,
-        **_totals(account, balances),
+        **_totals(balances),
         "assets": [
             {**asset_v3(asset, balance), "marginAvailable": True}
             for asset, balance in balances.items()
@@ -169,19 +172,10 @@ def _permissions(account: Account) -> dict[str, Any]:
     }
 
 
-def _totals(account: Account, balances: Balances) -> dict[str, Any]:
-    """Of USDT alone, but in multi-assets mode, where every asset counts one for one."""
-    if not account.multi_assets:
-        held = asset_v3(USDT, balances[USDT])
-        return {name: held[field] for name, field in _TOTALS.items()}
-    rows = [asset_v3(asset, balance) for asset, balance in balances.items()]
-    return {
-        # Each asset says what is available of all of them.
-        name: max(row[field] for row in rows)
-        if field == "availableBalance"
-        else money(sum((Decimal(row[field]) for row in rows), Decimal(0)))
-        for name, field in _TOTALS.items()
-    }
+def _totals(balances: dict[str, Balance]) -> dict[str, Any]:
+    """Of USDT alone in single-asset mode, of all assets together in multi-assets mode."""
+    held = asset_v3(USDT, balances[USDT].shared)
+    return {name: held[field] for name, field in _TOTALS.items()}
 
 
 def asset_v3(asset: str, balance: Balance) -> dict[str, Any]:
@@ -224,6 +218,24 @@ def account_config(account: Account) -> dict[str, Any]:
         "updateTime": account.updated,
         "multiAssetsMargin": account.multi_assets,
         "tradeGroupId": -1,
+    }
+
+
+def adl_quantile(symbol: str, views: list[PositionView]) -> dict[str, Any]:
+    """Both sides of a hedge with cross margin have one rank, and HEDGE stands for BOTH."""
+    ranks = {view.position_side.value: view.adl for view in views}
+    hedge = "BOTH" not in ranks
+    joint = hedge and not views[0].isolated
+    long, short = ranks.get("LONG", 0), ranks.get("SHORT", 0)
+    if joint:
+        long = short = max(long, short)
+    return {
+        "symbol": symbol,
+        "adlQuantile": {
+            "LONG": long,
+            "SHORT": short,
+            "HEDGE" if joint else "BOTH": ranks.get("BOTH", 0),
+        },
     }
 
 

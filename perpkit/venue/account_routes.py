@@ -140,7 +140,7 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
     @signed("GET", "/fapi/v3/account")
     def account_v3(account: Account, _: Parameters, now: int) -> Any:
         views = on_grid(engine.positions(account))
-        return payloads.account_v3(account, balances(account), views)
+        return payloads.account_v3(balances(account), views)
 
     @signed("GET", "/fapi/v2/account")
     def account_v2(account: Account, _: Parameters, now: int) -> Any:
@@ -163,10 +163,12 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
 
     @signed("GET", "/fapi/v1/adlQuantile")
     def adl_quantile(account: Account, sent: Parameters, now: int) -> Any:
+        only = optional_symbol(engine, sent)
+        held = {view.symbol for view in engine.positions(account) if view.amount}
         return [
-            {"symbol": symbol, "adlQuantile": quantiles}
-            for symbol in _chosen(exchange, sent)
-            if (quantiles := engine.adl_quantile(account, symbol))
+            payloads.adl_quantile(symbol, engine.positions(account, symbol))
+            for symbol in exchange.market.symbols
+            if symbol in held and only in (None, symbol)
         ]
 
     @signed("GET", "/sapi/v1/account/apiRestrictions")

@@ -16,7 +16,7 @@ from perpkit.venue.bounds import CONTROL, Bounds
 from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
-from perpkit.venue.injection import Wait
+from perpkit.venue.injection import UNKNOWN_ERROR, Wait
 from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
 from perpkit.venue.rate_limits import Limiter
@@ -55,6 +55,7 @@ def create_app(
     app.add_exception_handler(VenueError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_path)
+    app.add_exception_handler(Exception, _failed)
     return app
 
 
@@ -81,6 +82,11 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     else:
         code, msg = -1130, f"Data sent for parameter '{name}' is not valid."
     return answer(VenueError(code, msg))
+
+
+async def _failed(_: Request, __: Exception) -> JSONResponse:
+    """The server logs it with its traceback."""
+    return JSONResponse(UNKNOWN_ERROR, 500)
 
 
 async def _no_such_path(request: Request, error: Exception) -> JSONResponse:

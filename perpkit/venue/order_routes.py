@@ -105,6 +105,7 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
 def _new_order(sent: Parameters) -> NewOrder:
     one_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
     one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    sent.flag("priceProtect")  # of conditional orders only, but read here, too
     return NewOrder(
         symbol=sent.text("symbol"),
         side=sent.text("side"),

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from perpkit.venue.candles import DAY_MS, MINUTE_MS
-from perpkit.venue.faults import ORDER_KINDS, REQUEST_KINDS, Fault, FaultKind, Value
+from perpkit.venue.faults import MAX_TIME, ORDER_KINDS, REQUEST_KINDS, Fault, FaultKind, Value
 
 _K = FaultKind
 MAX_PLAN_DAYS = 3660
@@ -94,7 +94,7 @@ def random_plan(
 
 
 def _pause(dice: random.Random, intensity: float) -> int:
-    return 1 + int(dice.expovariate(intensity) * DAY_MS)
+    return 1 + int(min(dice.expovariate(intensity) * DAY_MS, MAX_TIME))
 
 
 def _episode(

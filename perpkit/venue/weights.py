@@ -101,5 +101,6 @@ def cost_of(method: str, path: str, parameters: Mapping[str, str]) -> Cost | Non
 
 def _by_limit(steps: tuple[tuple[int, int], ...], text: str) -> int:
     # A limit that is not a number is refused later, at the price of the default.
-    limit = int(text) if text.isascii() and text.isdigit() else _DEFAULT_LIMIT
+    legal = text.isascii() and text.isdigit() and len(text) <= 20
+    limit = int(text) if legal else _DEFAULT_LIMIT
     return next((weight for most, weight in steps if limit <= most), steps[-1][1])

@@ -37,6 +37,7 @@ KINDS = {
     "ratio": "text, 4 decimals",
     "percent": "text, 3 decimals",
     "list": "list",
+    "object": "object",
 }
 
 
@@ -624,6 +625,7 @@ leverage int 20
 maxNotionalValue plain 100000
 """,
     ),
+    _record("GET /fapi/v1/adlQuantile", "sdk", "symbol text ETHUSDT\nadlQuantile object {}"),
     _record("GET /fapi/v1/leverageBracket", "parser", "symbol text SUSHIUSDT\nbrackets list []"),
     _record(
         "GET /fapi/v1/leverageBracket",

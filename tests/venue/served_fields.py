@@ -128,7 +128,8 @@ def _named(row: Any) -> Row:
 def fault(field: Field, value: Any, instrument: Instrument | None) -> str | None:
     """What is wrong with the type or the format of a served value; None if nothing is."""
     wanted = field.kind
-    simple = {"int": int, "number": float, "bool": bool, "null": type(None), "list": list}
+    simple: dict[str, type] = {"int": int, "number": float, "bool": bool, "null": type(None)}
+    simple |= {"list": list, "object": dict}
     if wanted in simple:
         right = type(value) is simple[wanted] or (wanted == "number" and type(value) is int)
         return None if right else f"{wanted} is {value!r}"

@@ -253,20 +253,10 @@ def test_an_overlay_for_live_mode_has_a_key_and_a_database_of_its_own(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [
-        "me",
-        "me:secret",
-        "me:secret:much",
-        ":secret:1",
-        "me:secret:-1",
-        "me:secret:1e999999",
-        "me:secret:1e13",
-        "me:secret:0.000000001",
-        "me:secret:NaN",
-        "m\u00e9:secret:1",
-        "me:two words:1",
-    ],
-)
+    ["me", "me:secret", "me:secret:much", ":secret:1", "me:secret:-1", "me:secret:1e999999",
+     "me:secret:1e13", "me:secret:0.000000001", "me:secret:NaN", "m\u00e9:secret:1",
+     "me:two words:1"],
+)  # fmt: skip
 def test_a_bad_account_is_shown(bad):
     result = venue("--account", bad)
     assert result.exit_code == 2

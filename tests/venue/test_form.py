@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from fastapi.testclient import TestClient
 
+from perpkit.venue.app import create_app
 from perpkit.venue.errors import VenueError
 from perpkit.venue.form import MAX_PARAMETERS, decimal, integer, read_parameters
 
@@ -103,3 +105,26 @@ def test_decimals(text, expected):
         "Illegal characters found in parameter 'price'; "
         "legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *((text, -1100) for text in ("-1", "+5", "%205", "5%20", "1_000", "5.0", "1e3", "9" * 21)),
+        *((text, -1100) for text in ("%EF%BC%91", "%D9%A1", "0x1", "NaN", "true")),
+        *((text, -1130) for text in ("9" * 20, "9223372036854775808")),
+    ],
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "fapi/v1/klines?symbol=BTCUSDT&interval=1h&startTime=",
+        "fapi/v1/klines?symbol=BTCUSDT&interval=1h&limit=",
+        "fapi/v1/depth?symbol=BTCUSDT&limit=",
+        "fapi/v1/fundingRate?endTime=",
+        "futures/data/openInterestHist?symbol=BTCUSDT&period=1h&limit=",
+    ],
+)
+def test_market_data_reads_numbers_alike(market, asked, text, code):
+    answer = TestClient(create_app(market)).get(asked + text)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)

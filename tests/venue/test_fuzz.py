@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -74,6 +75,12 @@ NASTY = (
     "币安人生USDT", "\ud7ff", "🚀", "BTCUSDT ", "btcusdt", "'; DROP TABLE", "%00", "%zz", "../..",
     "true", "TRUE", "maybe", "1700000000000",
 )  # fmt: skip
+# Those that are, or look like, numbers.
+NUMBERS = (
+    "", "0", "-1", "1_000", "\uff11\uff12", "1e999999", "NaN", "0.00000000000000000001",
+    "99999999999999999999.99999999999999999999", "9223372036854775807", "9223372036854775808",
+    "9" * 20, "9" * 5000, "8640000000000001", "\x00", "BTC\u5e01USDT",
+)  # fmt: skip
 JSON_NASTY = (
     None, True, False, 0, -1, 1, 1.5, 2**63, 10**30, 10**4000, -(10**30), 1e300, 5e-324,
     float("nan"), float("inf"), "", "x", "1e999999", "NaN", "\ud800", "\x00", "9" * 5000, BTC,
@@ -123,6 +130,20 @@ GOOD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("GET", "/futures/data/openInterestHist", STATISTICS),
     ("GET", "/futures/data/takerlongshortRatio", STATISTICS),
 )  # fmt: skip
+GOOD_CONTROL: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("clock/advance", {"ms": 1}),
+    ("faults", {"kind": "latency", "endpoint": "*", "symbol": BTC, "since": NOW + 10**9,
+                "until": NOW + 10**10, "probability": 0.5, "times": 2, "parameters": {"ms": 1}}),
+    ("faults/random", {"seed": 1, "days": 1, "kinds": ["reset"], "intensity": 2,
+                       "symbols": [BTC]}),
+    ("market/price", {"symbol": "XRPUSDT", "change": 0.01, "within_ms": 1000, "recovery": 1,
+                      "mark_share": 0.5}),
+    ("accounts", {"api_key": "new", "secret": "s", "wallet": "5"}),
+    ("fills", {"api_key": "key", "order_id": NOW, "quantity": "0.001"}),
+    ("funding", {"symbol": BTC, "rate": "0.0001"}),
+    ("settings", {"api_key": "key", "symbol": BTC, "leverage": 5, "margin_type": "CROSSED",
+                  "hedge": False, "multi_assets": False}),
+)  # fmt: skip
 CONTROL_PATHS = (
     "state", "log", "clock/advance", "faults", "faults/random", "market/price", "faults/f1",
     "faults/%00", "accounts", "fills", "funding", "settings", "breaches", "x",
@@ -163,26 +184,39 @@ CONTROL_FIELDS: dict[str, tuple[Any, ...]] = {
 @dataclass
 class Venue:
     exchange: Exchange
-    app: Any
+    http: httpx.AsyncClient
+    runner: asyncio.Runner
     routes: tuple[str, ...]
 
     @property
     def account(self) -> Account:
         return self.exchange.engine.account("key")
 
-    def ask(self, method: str, url: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
-        async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(
-                self.app, raise_app_exceptions=False, client=("127.0.0.1", 5)
-            )
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-                return await http.request(method, url, content=content, headers=headers)
+    def ask(
+        self, method: str, url: str, content: bytes = b"", headers: dict[str, Any] | None = None
+    ) -> httpx.Response:
+        return self.runner.run(self.http.request(method, url, content=content, headers=headers))
 
-        return asyncio.run(once())
+    def signed(
+        self, method: str, path: str, sent: list[tuple[str, str]], **headers: str
+    ) -> httpx.Response:
+        content = urlencode([("timestamp", str(self.exchange.market.now())), *sent]).encode()
+        signature = hmac.new(b"secret", content, sha256).hexdigest().encode()
+        return self.send(method, path, content + b"&signature=" + signature, "key", **headers)
+
+    def send(
+        self, method: str, path: str, content: bytes, key: str, kind: str = FORM
+    ) -> httpx.Response:
+        """In the body where there is one, else in the query."""
+        headers = {"X-MBX-APIKEY": key.encode("latin-1")}
+        if method in ("POST", "PUT", "PATCH"):
+            return self.ask(method, path, content, {**headers, "Content-Type": kind})
+        query = "".join(chr(byte) if 32 < byte < 127 else f"%{byte:02X}" for byte in content)
+        return self.ask(method, f"{path}?{query}", b"", headers)
 
 
 @pytest.fixture(scope="module")
-def venue(history) -> Venue:
+def venue(history) -> Iterator[Venue]:
     exchange = Exchange(Market(history, VirtualClock(NOW), seed=7))
     exchange.engine.add_account("key", "secret", Decimal(10_000), NOW)
 
@@ -190,8 +224,14 @@ def venue(history) -> Venue:
         return
 
     app = create_app(exchange.market, exchange=exchange, wait=wait)
-    paths = [route.path for route in app.routes if hasattr(route, "methods")]
-    return Venue(exchange, app, (*sorted(set(paths)), "/fapi/v1/nothing", "/"))
+    routers = [getattr(route, "original_router", app) for route in app.routes]
+    paths = {route.path for each in routers for route in each.routes if hasattr(route, "methods")}
+    assert "/fapi/v1/order" in paths
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 5))
+    with asyncio.Runner() as runner:
+        http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        yield Venue(exchange, http, runner, (*sorted(paths), "/fapi/v1/nothing", "/"))
+        runner.run(http.aclose())
 
 
 def state(account: Account) -> Any:
@@ -231,7 +271,31 @@ def requests(draw: st.DrawFn, paths: tuple[str, ...]) -> tuple[str, str, list[tu
     return draw(st.sampled_from(METHODS)), path.replace("{name}", name), list(sent.items())
 
 
-@settings(cases(300), suppress_health_check=FIXTURES)
+def check(venue: Venue, answer: httpx.Response, before: Any) -> None:
+    assert answer.status_code < 500, answer.text
+    head = answer.request.method == "HEAD"
+    if answer.status_code >= 400:
+        if not head:
+            refusal = answer.json()
+            assert set(refusal) == {"code", "msg"}
+            assert refusal["code"] < 0
+        assert state(venue.account) == before
+    elif not head and "json" in answer.headers["content-type"]:
+        json.loads(answer.text, parse_constant=lambda name: pytest.fail(name))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "good"), GOOD, ids=[f"{m} {p} {len(g)}" for m, p, g in GOOD]
+)
+def test_every_parameter_spoilt_in_turn(venue, method, path, good):
+    for name in good:
+        for value in NUMBERS:
+            before = state(venue.account)
+            sent = [*({**good, name: value}).items()]
+            check(venue, venue.signed(method, path, sent), before)
+
+
+@settings(cases(200), suppress_health_check=FIXTURES)
 @given(data=st.data())
 def test_the_exchange_never_fails(venue, data):
     method, path, sent = data.draw(requests(venue.routes))
@@ -244,26 +308,39 @@ def test_the_exchange_never_fails(venue, data):
         signature = data.draw(st.sampled_from(["", "é", "%ff", "0" * 64, signature.upper()]))
     content += b"&signature=" + quote(signature, safe="%").encode()
     key = data.draw(st.sampled_from(["key"] * 8 + ["", "nobody", "k\xe9y", "k" * 300]))
-    headers = {"X-MBX-APIKEY": key.encode("latin-1")}
+    kind = data.draw(st.sampled_from([FORM] * 5 + ["text/plain", "x"]))
     before = state(venue.account)
-    if method in ("POST", "PUT", "PATCH"):
-        headers["Content-Type"] = data.draw(st.sampled_from([FORM] * 5 + ["text/plain", "x"]))
-        answer = venue.ask(method, path, content, headers)
-    else:
-        query = "".join(chr(byte) if 32 < byte < 127 else f"%{byte:02X}" for byte in content)
-        answer = venue.ask(method, f"{path}?{query}", b"", headers)
+    check(venue, venue.send(method, path, content, key, kind), before)
+
+
+def check_control(venue: Venue, answer: httpx.Response) -> None:
+    """That it is answered, and that the venue is none the worse for it."""
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
-        if method != "HEAD":
-            refusal = answer.json()
-            assert set(refusal) == {"code", "msg"}
-            assert refusal["code"] < 0
-        assert state(venue.account) == before
-    elif method != "HEAD" and "json" in answer.headers["content-type"]:
+        assert set(answer.json()) == {"error"}
+    else:
         json.loads(answer.text, parse_constant=lambda name: pytest.fail(name))
+    plan = venue.exchange.market.faults
+    for name, _ in plan:
+        plan.remove(name)
+    assert venue.ask("GET", "/control/accounts").status_code == 200
+    after = venue.signed("GET", "/fapi/v3/account", [])
+    assert after.status_code == 200, after.text
 
 
-@settings(cases(300), suppress_health_check=FIXTURES)
+@pytest.mark.parametrize(("path", "good"), GOOD_CONTROL, ids=[p for p, _ in GOOD_CONTROL])
+def test_every_field_spoilt_in_turn(venue, path, good):
+    for name in good:
+        for number, value in enumerate(JSON_NASTY):
+            body = {**good, name: value}
+            if path == "accounts" and name != "api_key":
+                body["api_key"] = f"{name}-{number}"
+            content = json.dumps(body).encode()
+            headers = {"Content-Type": "application/json"}
+            check_control(venue, venue.ask("POST", f"/control/{path}", content, headers))
+
+
+@settings(cases(200), suppress_health_check=FIXTURES)
 @given(data=st.data())
 def test_the_control_api_never_fails(venue, data):
     path = data.draw(st.sampled_from(CONTROL_PATHS))
@@ -284,16 +361,5 @@ def test_the_control_api_never_fails(venue, data):
         )
     kind = data.draw(st.sampled_from(["application/json"] * 8 + ["text/plain", FORM]))
     query = data.draw(st.sampled_from(["", "?limit=0", "?after=-1", f"?limit={'9' * 30}"]))
-    answer = venue.ask(method, f"/control/{path}{query}", content, {"Content-Type": kind})
-    assert answer.status_code < 500, answer.text
-    if answer.status_code >= 400:
-        assert set(answer.json()) == {"error"}
-    else:
-        json.loads(answer.text, parse_constant=lambda name: pytest.fail(name))
-    # And is none the worse for it.
-    for name, _ in venue.exchange.market.faults:
-        venue.exchange.market.faults.remove(name)
-    query = urlencode({"timestamp": venue.exchange.market.now()})
-    signed = f"{query}&signature={hmac.new(b'secret', query.encode(), sha256).hexdigest()}"
-    after = venue.ask("GET", f"/fapi/v3/account?{signed}", b"", {"X-MBX-APIKEY": "key"})
-    assert after.status_code == 200, after.text
+    headers = {"Content-Type": kind}
+    check_control(venue, venue.ask(method, f"/control/{path}{query}", content, headers))

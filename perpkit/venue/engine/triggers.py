@@ -69,6 +69,8 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
         if _has_reached(kind, side, trigger, _watched(quote, working)):
             raise Refusal.WOULD_TRIGGER.error()
 
+    # What a type does not use is not kept: nothing has checked it.
+    trailing = kind is OrderType.TRAILING_STOP_MARKET
     number = next(state.algo_ids)
     algo = Algo(
         id=number,
@@ -81,9 +83,9 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
         working_type=working,
         quantity=quantity,
         price=price,
-        trigger_price=new.trigger_price or ZERO,
-        activate_price=new.activate_price or ZERO,
-        callback_rate=new.callback_rate or ZERO,
+        trigger_price=ZERO if trailing else new.trigger_price or ZERO,
+        activate_price=new.activate_price or ZERO if trailing else ZERO,
+        callback_rate=new.callback_rate or ZERO if trailing else ZERO,
         reduce_only=new.reduce_only,
         close_position=new.close_position,
         created=now,
