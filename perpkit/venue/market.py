@@ -89,9 +89,13 @@ class Market:
         """Those that have a price now: listed, and not delivered yet."""
         return [symbol for symbol in self._history.pairs if self.is_traded(symbol)]
 
+    def has_price(self, symbol: str) -> bool:
+        """Whether it has ever traded."""
+        pair = self._pair(symbol)
+        return pair.end > 0 and pair.start <= self.now()
+
     def is_traded(self, symbol: str) -> bool:
-        pair, now = self._pair(symbol), self.now()
-        return pair.end > 0 and pair.start <= now < self.listing(symbol).delivery
+        return self.has_price(symbol) and self.now() < self.listing(symbol).delivery
 
     def now(self) -> int:
         return self.clock.now()

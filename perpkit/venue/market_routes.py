@@ -22,7 +22,6 @@ Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
 Limit500 = Annotated[int, DIGITS, Query(ge=1, le=500)]
 # Beyond it lies no time, and no number that numpy compares.
 Time = Annotated[int | None, DIGITS, Query(ge=0, le=10**18)]
-DepthLimit = Annotated[int, DIGITS]
 Symbol = Annotated[str, Query(min_length=1)]
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
@@ -174,7 +173,7 @@ def _add_prices(router: APIRouter, market: Market) -> None:
         return _each(market, symbol, lambda s: payloads.book_ticker(market, s))
 
     @router.get("/fapi/v1/depth")
-    async def depth(symbol: Symbol, limit: DepthLimit = 500) -> dict[str, Any]:
+    async def depth(symbol: Symbol, limit: Limit1000 = 500) -> dict[str, Any]:
         if limit not in _DEPTHS:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
         _check_traded(market, symbol)

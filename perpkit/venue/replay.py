@@ -69,6 +69,8 @@ class Replay:
         market, contract = self._market.as_of(time), self._engine.contract(symbol)
         stands = market.listing(symbol)
         self._engine.set_status(symbol, order_status(stands.status))
+        if not market.has_price(symbol):
+            return
         self._engine.on_price(
             symbol,
             *self._prices(symbol, time),

@@ -682,7 +682,6 @@ _TRAILING = (
     "documented for the answer to a new order; shown wherever the order is, and for a trailing "
     "stop alone, because nothing else says what it follows"
 )
-_CONTRACTS = "says nothing of the orders that are taken here"
 # (endpoint or the list within it, field): why what is served differs. Nothing else may.
 EXPLAINED: dict[tuple[str, str], str] = {
     **{
@@ -695,8 +694,6 @@ EXPLAINED: dict[tuple[str, str], str] = {
         )
         for field in ("activatePrice", "callbackRate")
     },
-    ("GET /fapi/v1/exchangeInfo symbols", "maxMoveOrderLimit"): _CONTRACTS,
-    ("GET /fapi/v1/exchangeInfo symbols", "permissionSets"): _CONTRACTS,
 }
 
 # What was recorded of the same answers at other times or by other means, and is not served.

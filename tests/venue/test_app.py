@@ -51,6 +51,11 @@ def client(market: Market) -> TestClient:
         ("fapi/v1/depth?symbol=BTCUSDT&limit=1500", -1130, INVALID.format("limit")),
         (
             f"fapi/v1/klines?symbol=BTCUSDT&interval=1h&startTime={10**25}",
+            -1100,
+            ILLEGAL.format("startTime"),
+        ),
+        (
+            f"fapi/v1/klines?symbol=BTCUSDT&interval=1h&startTime={10**19}",
             -1130,
             INVALID.format("startTime"),
         ),

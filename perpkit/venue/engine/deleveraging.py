@@ -35,7 +35,8 @@ def quantile(state: State, account: Account, holding: Holding, position: Positio
     if own <= 0:
         return 0
     scores = [score for score, *_ in _ranked(state, holding.symbol, position.amount)]
-    return _HIGHEST - _HIGHEST * sum(score > own for score in scores) // len(scores)
+    # The position of a query that sees late is not among those that are ranked.
+    return _HIGHEST - _HIGHEST * sum(score > own for score in scores) // max(1, len(scores))
 
 
 def deleverage(state: State, symbol: str, taken: Decimal, price: Decimal, now: int) -> Decimal:

@@ -51,10 +51,11 @@ class State:
         return contract
 
     def quote(self, symbol: str) -> Quote:
-        """:raises VenueError: -2010 before the first price"""
+        """:raises VenueError: before the first price: -4141 of a closed symbol, else -2010"""
         quote = self.quotes.get(symbol)
         if quote is None:
-            raise Refusal.REJECTED.error()
+            closed = self.status.get(symbol) is SymbolStatus.CLOSE
+            raise (Refusal.SYMBOL_CLOSED if closed else Refusal.REJECTED).error()
         return quote
 
     def holding(self, account: Account, symbol: str) -> Holding:
