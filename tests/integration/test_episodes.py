@@ -36,10 +36,16 @@ def test_the_same_seed_is_the_same_episode():
 
 
 @pytest.mark.parametrize(
-    ("seed", "what"), [(10, "unknown"), (78, "misbooked"), (72, "bare_s"), (290, "orphans")]
+    ("seed", "group", "what"),
+    [
+        (10, FaultKind.RESPONSE_LOST, "unknown"),
+        (78, NOTHING, "misbooked"),
+        (72, FaultKind.SLOW_FILLS, "bare_s"),
+        (290, FaultKind.TRUNCATED, "orphans"),
+    ],
 )
-def test_the_soak_sees_what_it_reports(seed, what):
-    value = getattr(run(seed), what)
+def test_the_soak_sees_what_it_reports(seed, group, what):
+    value = getattr(run(seed, group), what)
     assert value > 15 if what == "bare_s" else value
 
 

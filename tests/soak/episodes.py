@@ -62,9 +62,9 @@ class Episode:
         return self.start + timedelta(minutes=number)
 
 
-def episode(number: int) -> Episode:
-    """The kinds take turns; everything else is drawn from `number`, which is the seed."""
-    group = GROUPS[number % len(GROUPS)]
+def episode(number: int, group: str | None = None) -> Episode:
+    """The kinds take turns unless a `group` is given; all else is drawn from `number`, the seed."""
+    group = group or GROUPS[number % len(GROUPS)]
     dice = random.Random(f"episode/{number}")
     side = dice.choice(("long", "short"))
     phase = dice.choice(("entering", "holding", "leaving"))

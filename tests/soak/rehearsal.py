@@ -168,12 +168,12 @@ def _listening() -> Iterator[_Log]:
         source.removeHandler(log)
 
 
-def run(seed: int) -> Outcome:
+def run(seed: int, group: str | None = None) -> Outcome:
     """Quietly, as one of many."""
     logging.getLogger("freqtrade").propagate = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return rehearse(episode(seed))
+        return rehearse(episode(seed, group))
 
 
 def rehearse(episode: Episode) -> Outcome:
