@@ -77,7 +77,7 @@ def venue(
         list[str] | None,
         typer.Option(
             metavar="KEY:SECRET:WALLET",
-            help="To trade with, such as a:b:10000 or a:b:900USDT+50USDC; may be repeated.",
+            help="To trade with; may be repeated. WALLET: 10000 (USDT), or 900USDT+50USDC.",
         ),
     ] = None,
     live: Annotated[
