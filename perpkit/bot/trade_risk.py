@@ -36,11 +36,11 @@ class TradeRisks:
             # Of an entry that has not filled, and whose price may change.
             risk = self._distance(trade) * trade.open_rate
             return TradeState(state.opened, risk, best=trade.open_rate)
-        state.best = trade.open_rate
         if not state.risk:
             state.risk = self._distance(trade) * trade.open_rate
             self._states.store(trade, state)
         self._initial[key_of(trade)] = state.risk
+        state.best = trade.open_rate  # last: it says that all is known
         return state
 
     def initial(self, trade: LocalTrade) -> float:
