@@ -237,6 +237,15 @@ def test_a_plan_of_an_entry_that_never_opened_is_replaced():
     assert buy(adjustments, trade, 1) == pytest.approx(30)
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_plan_of_an_entry_that_never_opened_is_not_another_trades(hours):
+    """One that was made without a question about its stake."""
+    adjustments, _ = made(SLICING)
+    adjustments.first_slice(BTC, ENTRY - hours * HOUR, 900.0, 100.0, 3.0, None)
+    trade = stack.simulated(amount=0.9)
+    assert buy(adjustments, trade, 1) == 0.0
+
+
 def test_a_trade_nobody_planned_is_left_alone():
     adjustments, _ = made(SLICING)
     assert ask(adjustments, stack.simulated(), 1) is None
