@@ -335,7 +335,7 @@ def account_for(
     if is_simulated(config):
         return SimulatedAccount(config, candles)
     if dp is None:
-        raise LookupError("a running bot has a data provider")
+        raise LookupError("there is no data provider in this run")
     return RunningAccount(config, candles, dp, wallets)
 
 

@@ -17,13 +17,14 @@ STOPS = (OrderType.STOP, OrderType.STOP_MARKET, OrderType.TRAILING_STOP_MARKET)
 
 class Invariant(StrEnum):
     PROTECTED = "protected"  # every position has a live stop that closes all of it
+    STOPPED_ONCE = "stopped_once"  # no position has two live stops that each close all of it
     WITHIN_LIMITS = "within_limits"  # no position above the notional or leverage allowed
     CONSERVED = "conserved"  # wallet == what it began with + its incomes
 
 
 @dataclass(frozen=True)
 class Limits:
-    """:param unprotected_ms: how long a position may be without its stop
+    """:param unprotected_ms: how long a position may be without its stop, or with two
     :param notional: of one position at mark price, USDT; None for no limit
     :param leverage: of one position; None for no limit
     :raises ValueError: naming the parameter, its value and what is allowed
@@ -51,10 +52,10 @@ class Breach:
     detail: str
 
 
-def uncovered(position: Position, algos: list[Algo]) -> Decimal:
-    """The part of a position that no live, reduce-only stop would close; never negative."""
+def stops_of(position: Position, algos: list[Algo]) -> list[Algo]:
+    """The live, reduce-only stops that would close it, or some of it."""
     closing = Side.SELL if position.amount > 0 else Side.BUY
-    stops = [
+    return [
         algo
         for algo in algos
         if algo.is_open
@@ -63,6 +64,11 @@ def uncovered(position: Position, algos: list[Algo]) -> Decimal:
         and algo.position_side is position.side
         and (algo.reduce_only or algo.close_position or position.side != "BOTH")
     ]
+
+
+def uncovered(position: Position, algos: list[Algo]) -> Decimal:
+    """The part of a position that no live, reduce-only stop would close; never negative."""
+    stops = stops_of(position, algos)
     if any(stop.close_position for stop in stops):
         return Decimal(0)
     return max(Decimal(0), abs(position.amount) - sum((s.quantity for s in stops), Decimal(0)))
@@ -85,6 +91,7 @@ class Checker:
     _books: dict[str, _Books] = field(default_factory=dict)
     _covered_at: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _bare_since: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _twice_since: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _said: set[tuple[str, ...]] = field(default_factory=set)
 
     def observe(self, engine: Engine, now: int) -> None:
@@ -93,9 +100,9 @@ class Checker:
             self._conserved(account, now)
             for holding in account.holdings.values():
                 for position in holding.positions.values():
-                    self._protected(
-                        account, holding.symbol, position, [*holding.algos.values()], now
-                    )
+                    algos = [*holding.algos.values()]
+                    self._protected(account, holding.symbol, position, algos, now)
+                    self._stopped_once(account, holding.symbol, position, algos, now)
                 self._within_limits(engine, account, holding.symbol, now)
 
     def _conserved(self, account: Account, now: int) -> None:
@@ -132,6 +139,23 @@ class Checker:
                 f"{bare} of {position.amount} without a stop for {(now - since) / 1000:.1f} s",
                 str(since),
             )
+
+    def _stopped_once(
+        self, account: Account, symbol: str, position: Position, algos: list[Algo], now: int
+    ) -> None:
+        key = (account.api_key, symbol, str(position.side))
+        whole = [
+            stop
+            for stop in stops_of(position, algos)
+            if position.amount and (stop.close_position or stop.quantity >= abs(position.amount))
+        ]
+        if len(whole) < 2:
+            self._twice_since.pop(key, None)
+            return
+        since = self._twice_since.setdefault(key, now)
+        if now - since > self.limits.unprotected_ms:
+            detail = f"{len(whole)} stops that each close all of {position.amount}"
+            self._record(Invariant.STOPPED_ONCE, account, symbol, now, detail, str(since))
 
     def _within_limits(self, engine: Engine, account: Account, symbol: str, now: int) -> None:
         limits = self.limits

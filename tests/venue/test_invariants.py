@@ -42,6 +42,42 @@ def watch(checker: Checker, desk: Desk, seconds: int) -> None:
         checker.observe(desk.engine, desk.now)
 
 
+class TestStoppedOnce:
+    @pytest.mark.parametrize(
+        ("place", "breached"),
+        [
+            (lambda desk: stop(desk), True),
+            (lambda desk: stop(desk, "2"), True),
+            (lambda desk: stop(desk, "0.5"), False),  # with the whole one, no second
+            (lambda desk: stop(desk, side="BUY", trigger_price=dec(120)), False),
+            (lambda desk: stop(desk, type="TAKE_PROFIT_MARKET", trigger_price=dec(120)), False),
+        ],
+    )
+    def test_two_stops_for_all_of_it(self, desk, place, breached):
+        checker = Checker(Limits(15 * SECOND))
+        buy(desk)
+        stop(desk)
+        place(desk)
+        watch(checker, desk, 16)
+        assert seen(checker) == []
+        watch(checker, desk, 30)
+        found = [(Invariant.STOPPED_ONCE, "2 stops that each close all of 1")]
+        assert seen(checker) == found * breached
+
+    def test_while_one_takes_the_place_of_the_other(self, desk):
+        checker = Checker(Limits(15 * SECOND))
+        buy(desk)
+        for _ in range(5):
+            first = stop(desk)
+            watch(checker, desk, 10)
+            second = stop(desk)
+            watch(checker, desk, 10)
+            desk.engine.cancel_algo(desk.user, desk.now, algo_id=first)
+            watch(checker, desk, 10)
+            desk.engine.cancel_algo(desk.user, desk.now, algo_id=second)
+        assert seen(checker) == []
+
+
 class TestProtected:
     def test_a_stop_in_time(self, desk):
         checker = Checker(Limits(15 * SECOND))
