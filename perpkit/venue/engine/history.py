@@ -7,7 +7,7 @@ way the oldest row is the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ KEPT_MS = 90 * DAY_MS
 UNFILLED_KEPT_MS = 3 * DAY_MS
 
 Row = TypeVar("Row")
+Placed = TypeVar("Placed", Order, Algo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +74,31 @@ def orders(every: Iterable[Order], lookup: Lookup, now: int, symbol: str) -> lis
 
     :raises VenueError: -4165, -1023
     """
-    start, end = _span(lookup, now, WINDOW_MS)
-    least = lookup.first or 0
-    return _chosen(
-        [
-            order
-            for order in every
-            if order.symbol == symbol
-            and start <= order.created <= end
-            and order.id >= least
-            and not order_forgotten(order, now)
-        ],
-        lookup,
-    )
+    return _placed(every, lookup, now, symbol, order_forgotten)
 
 
 def algos(every: Iterable[Algo], lookup: Lookup, now: int, symbol: str) -> list[Algo]:
     """As `orders`."""
+    return _placed(every, lookup, now, symbol, algo_forgotten)
+
+
+def _placed(
+    every: Iterable[Placed],
+    lookup: Lookup,
+    now: int,
+    symbol: str,
+    forgotten: Callable[[Placed, int], bool],
+) -> list[Placed]:
     start, end = _span(lookup, now, WINDOW_MS)
     least = lookup.first or 0
     return _chosen(
         [
-            algo
-            for algo in every
-            if algo.symbol == symbol
-            and start <= algo.created <= end
-            and algo.id >= least
-            and not algo_forgotten(algo, now)
+            each
+            for each in every
+            if each.symbol == symbol
+            and start <= each.created <= end
+            and each.id >= least
+            and not forgotten(each, now)
         ],
         lookup,
     )
