@@ -82,9 +82,10 @@ class DrawdownBreaker(WatchedProtection):
             return self._decisions  # a clock that was set back
         unseen = last is None or now - last > account.step
         past = self._past(account, now) if unseen else []
-        capital, closed = account.capital(now), tuple(account.newly_closed(now))
+        state, capital = self._state, account.capital(now)
+        closed = tuple(account.newly_closed(now))
         if past:
-            closed = self._catch_up(past, capital, closed)
+            state, closed = self._catch_up(state, past, capital, closed)
         standing = account.at(now)
         seen = Observation(
             now,
@@ -95,7 +96,8 @@ class DrawdownBreaker(WatchedProtection):
             self.cleared_at(),
             _missing(standing, capital),
         )
-        self._state, self._decisions = step(self._limits, self._state, seen)
+        self._state, self._decisions = step(self._limits, state, seen)
+        account.counted()  # only now: what fails before is done again with the same trades
         if self._state.high_water is not None:
             account.store_high_water(self._state.high_water, COARSE * capital)
         if self._can_rest and not self._decisions and account.unmoved():
@@ -115,11 +117,12 @@ class DrawdownBreaker(WatchedProtection):
 
     def _catch_up(
         self,
+        state: DrawdownState,
         past: list[tuple[datetime, float]],
         capital: float,
         closed: tuple[ClosedTrade, ...],
-    ) -> tuple[ClosedTrade, ...]:
-        """Fold the past in; what is left are the trades that closed since."""
+    ) -> tuple[DrawdownState, tuple[ClosedTrade, ...]]:
+        """`state` with the past folded in, and the trades that closed since."""
         cleared = self.cleared_at()
         closed = tuple(t for t in closed if cleared is None or t.closed_at > cleared)
         observations = []
@@ -128,8 +131,7 @@ class DrawdownBreaker(WatchedProtection):
             closed = closed[len(told) :]
             # What was open then is no matter now: the limits of open positions look at the present.
             observations.append(Observation(at, capital, profit, 0.0, told, cleared))
-        self._state = rebuild(self._limits, self._state, observations)
-        return closed
+        return rebuild(self._limits, state, observations), closed
 
 
 def _missing(standing: Standing, capital: float) -> str:

@@ -125,8 +125,7 @@ class FlashCrashBreaker(WatchedProtection):
         share = lines.halt.volume_share_at(now)
         if share <= self._halt.low_volume:
             if self._books is None:
-                assert sources.dp is not None
-                self._books = OrderBooks(sources.dp, self._keep_books)
+                self._books = OrderBooks(sources.provider, self._keep_books)
             book = self._books.look(pair, now)
             yield beside_the_book(lines.halt.limits, share, book, self._books.again_at(pair))
 

@@ -87,10 +87,9 @@ class VenueHealthBreaker(WatchedProtection):
         return self._calendar.windows if self._calendar else ()
 
     def _look(self, sources: Sources, now: datetime) -> None:
-        assert sources.dp is not None
         if self._probe is None:
             timeframe = self._config["timeframe"]
-            self._probe = VenueProbe(sources.dp, self._limits, self._pair, timeframe)
+            self._probe = VenueProbe(sources.provider, self._limits, self._pair, timeframe)
         reading = self._probe.poll(now, sources.pairs)
         if reading is not None:
             reading = replace(reading, maintenance=in_maintenance(self._windows, now))
@@ -100,6 +99,5 @@ class VenueHealthBreaker(WatchedProtection):
         complaint = self._calendar.refresh() if self._calendar else None
         if complaint:
             logger.warning(complaint)
-            assert sources.dp is not None
             # Without the details: Telegram refuses Markdown that does not add up.
-            sources.dp.send_msg(f"{self.name}: {BROKEN_CALENDAR}", always_send=True)
+            sources.provider.send_msg(f"{self.name}: {BROKEN_CALENDAR}", always_send=True)

@@ -83,7 +83,8 @@ class TargetBasket(PerpStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         super().bot_loop_start(current_time, **kwargs)
-        self._rebalancer.lock_after_exits(current_time)
+        with self._running.lock:
+            self._rebalancer.lock_after_exits(current_time)
         not_listed = {*self._basket.pairs} - {*self.dp.current_whitelist()}
         if not_listed - self._not_listed:
             logger.warning(

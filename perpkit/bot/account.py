@@ -21,8 +21,11 @@ from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import KeyValueStore, LocalTrade, Order, Trade
 from freqtrade.wallets import Wallets
 from numpy.typing import NDArray
+from sqlalchemy import func, select
 
 from perpkit.bot.candles import CandleFeed, is_simulated
+from perpkit.bot.positions.trades import TradeKey, key_of, utc
+from perpkit.bot.trade_lock import lock_of
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.asof import nanoseconds
@@ -67,11 +70,18 @@ class Account(ABC):
 
     @abstractmethod
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
-        """Trades not told of before, in the order in which they closed."""
+        """Trades that have not been counted yet, in the order in which they closed.
+
+        They are the same until `counted` says that they have been.
+        """
+
+    @abstractmethod
+    def counted(self) -> None:
+        """What `newly_closed` gave last has been counted, and is not given again."""
 
     def unmoved(self) -> bool:
         """Whether nothing is open, and profit and capital are for sure what they were when
-        `newly_closed` was last asked for."""
+        the trades that closed were last counted."""
         return False
 
     @abstractmethod
@@ -127,13 +137,17 @@ class Account(ABC):
         times = np.arange(first, until.timestamp(), step)
         if not len(times):
             return
-        closed = self._closed_after(since)
-        ledgers = [ledger_of(trade) for trade in (*closed, *self._open_trades())]
-        before = self._closed_profit() - sum(trade.close_profit_abs or 0.0 for trade in closed)
+        before, ledgers = self._ledgers(since)
         closes = {ledger.pair: self._closes(ledger.pair, times, until) for ledger in ledgers}
         profits = before + profit_curve(times, closes, ledgers)
         for at, profit in zip(times.tolist(), profits.tolist(), strict=True):
             yield datetime.fromtimestamp(at, UTC), profit
+
+    def _ledgers(self, since: datetime) -> tuple[float, list[TradeLedger]]:
+        """Profit realised by trades that closed up to `since`, and all others."""
+        closed = self._closed_after(since)
+        ledgers = [ledger_of(trade) for trade in (*closed, *self._open_trades())]
+        return self._closed_profit() - sum(t.close_profit_abs or 0.0 for t in closed), ledgers
 
     def _history(self, pair: str, warm_up: timedelta = timedelta(0)) -> pd.DataFrame:
         return self._candles.history(pair, self._timeframe, CandleType.FUTURES, warm_up)
@@ -158,20 +172,23 @@ class SimulatedAccount(Account):
         self._capital = configured_capital(config)
         self._seconds = int(self.step.total_seconds())
         self._prices: dict[str, tuple[int, list[float]]] = {}
-        self._told = 0
+        self._given = self._counted = 0
 
     def capital(self, now: datetime) -> float:
         return self._capital
 
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
         trades = LocalTrade.bt_trades
-        if len(trades) == self._told:
+        self._given = len(trades)
+        if self._given == self._counted:
             return []
-        new, self._told = trades[self._told :], len(trades)
-        return [closed_trade(trade) for trade in new]
+        return [closed_trade(trade) for trade in trades[self._counted :]]
+
+    def counted(self) -> None:
+        self._counted = self._given
 
     def unmoved(self) -> bool:
-        return not LocalTrade.bt_trades_open and len(LocalTrade.bt_trades) == self._told
+        return not LocalTrade.bt_trades_open and len(LocalTrade.bt_trades) == self._counted
 
     def stored_high_water(self) -> Sample | None:
         return None  # a backtest starts from nothing
@@ -213,7 +230,7 @@ class RunningAccount(Account):
 
     Nothing is requested for it: the breakers come before the exits, and a slow answer would delay
     them. Prices are those at which Freqtrade last looked at its exits, a loop ago; before there are
-    any, the newest closed candle.
+    any, the newest closed candle. Trades are read under the bot's lock, and only figures leave it.
     """
 
     def __init__(
@@ -227,8 +244,11 @@ class RunningAccount(Account):
         self._dp = dp
         self._wallets = wallets
         self._balance = SteadyReading(BALANCE_STEADY.total_seconds())
-        self._told: set[int] = set()
-        self._told_profit: float | None = None
+        self._lock = lock_of(dp)
+        # Trades that have been counted; how many had closed then, and their profit.
+        self._counted: set[TradeKey] = set()
+        self._counted_at: tuple[int, float] | None = None
+        self._given: tuple[set[TradeKey], tuple[int, float]] | None = None
         self._stored: Sample | None = None
 
     def capital(self, now: datetime) -> float:
@@ -241,14 +261,28 @@ class RunningAccount(Account):
         return self._balance.read(now.timestamp(), balance)
 
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
-        # One sum says whether anything closed at all.
-        profit = self._closed_profit()
-        if profit == self._told_profit:
-            return []
-        self._told_profit = profit
-        new = [trade for trade in self._closed_after(now - MEMORY) if trade.id not in self._told]
-        self._told.update(trade.id for trade in new)
-        return sorted(map(closed_trade, new), key=lambda trade: trade.closed_at)
+        with self._lock:
+            # Their number and sum say whether anything closed at all.
+            totals = self._totals()
+            if totals == self._counted_at:
+                return []
+            found = {key_of(t): closed_trade(t) for t in self._closed_after(now - MEMORY)}
+        self._given = {*found}, totals
+        new = [trade for key, trade in found.items() if key not in self._counted]
+        return sorted(new, key=lambda trade: trade.closed_at)
+
+    def counted(self) -> None:
+        if self._given is not None:
+            self._counted, self._counted_at = self._given
+            self._given = None
+
+    def at(self, now: datetime) -> Standing:
+        with self._lock:
+            return super().at(now)
+
+    def _ledgers(self, since: datetime) -> tuple[float, list[TradeLedger]]:
+        with self._lock:
+            return super()._ledgers(since)
 
     def stored_high_water(self) -> Sample | None:
         stored = KeyValueStore.get_string_value(HIGH_WATER_KEY)
@@ -279,6 +313,12 @@ class RunningAccount(Account):
     def _closed_after(self, since: datetime) -> Sequence[LocalTrade]:
         return Trade.get_trades_proxy(is_open=False, close_date=since)
 
+    def _totals(self) -> tuple[int, float]:
+        """How many trades have closed, and their profit."""
+        which = select(func.count(Trade.id), func.sum(Trade.close_profit_abs))
+        count, profit = Trade.session.execute(which.filter(Trade.is_open.is_(False))).one()
+        return count, profit or 0.0
+
     def _closed_profit(self) -> float:
         # The place for what Freqtrade has not booked: funding of trades closed at their stop.
         return Trade.get_total_closed_profit()
@@ -294,7 +334,8 @@ def account_for(
     running bot in its database."""
     if is_simulated(config):
         return SimulatedAccount(config, candles)
-    assert dp is not None
+    if dp is None:
+        raise LookupError("there is no data provider in this run")
     return RunningAccount(config, candles, dp, wallets)
 
 
@@ -324,8 +365,8 @@ def open_funding(trade: LocalTrade) -> float:
 
 
 def closed_trade(trade: LocalTrade) -> ClosedTrade:
-    assert trade.close_date is not None
-    return ClosedTrade(trade.pair, utc(trade.close_date), trade.close_profit_abs or 0.0)
+    closed_at = trade.close_date or trade.date_last_filled_utc
+    return ClosedTrade(trade.pair, utc(closed_at), trade.close_profit_abs or 0.0)
 
 
 def ledger_of(trade: LocalTrade) -> TradeLedger:
@@ -360,8 +401,3 @@ def filled(trade: LocalTrade) -> list[Order]:
 def open_times(candles: pd.DataFrame) -> NDArray[np.float64]:
     """In seconds since 1970 UTC."""
     return nanoseconds(candles["date"]) / 1e9
-
-
-def utc(moment: datetime) -> datetime:
-    """The database returns times without their zone."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

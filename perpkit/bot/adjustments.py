@@ -6,44 +6,49 @@ dry-run and live; most of the time the answer is None, after one comparison.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import nan
 
-from freqtrade.persistence import LocalTrade, Trade
+from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.parameters import Settings
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.stop_keeper import position_of, step_of
 from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.risk.scale_out import next_exit, reducing_stake
 from perpkit.risk.slicing import Plan, next_slice, plan
 
-PLAN_KEY = "perpkit_slices"
+# From the question about the stake to the trade, whose order may have to be sent several times.
+SAME_ENTRY = timedelta(minutes=5)
 Answer = float | tuple[float, str] | None
 
 
 class Adjustments:
-    """:param kept: whether trades live in a database"""
-
     def __init__(
         self,
         settings: Settings,
         risks: TradeRisks,
         columns: Columns,
         contracts: Contracts,
-        kept: bool,
+        states: TradeStates,
     ) -> None:
         self._settings = settings
         self._risks = risks
         self._columns = columns
         self._contracts = contracts
-        self._kept = kept
-        # By pair until the trade exists, then by its id.
-        self._asked: dict[str, Plan] = {}
-        self._plans: dict[int, Plan | None] = {}
+        self._states = states
+        # By pair until the trade exists, and when it was asked for.
+        self._asked: dict[str, tuple[Plan, datetime]] = {}
 
     def first_slice(
-        self, pair: str, stake: float, rate: float, leverage: float, depth: float | None
+        self,
+        pair: str,
+        now: datetime,
+        stake: float,
+        rate: float,
+        leverage: float,
+        depth: float | None,
     ) -> float:
         """The part of an entry's stake that goes in first.
 
@@ -52,7 +57,8 @@ class Adjustments:
         if not self._settings.use.slicing:
             return stake
         least = self._contracts.least_notional(pair, rate) / leverage
-        planned = self._asked[pair] = plan(self._settings.slicing, stake, least, leverage, depth)
+        planned = plan(self._settings.slicing, stake, least, leverage, depth)
+        self._asked[pair] = planned, now
         return planned.slice_stake
 
     def adjust(
@@ -95,21 +101,17 @@ class Adjustments:
             min_stake=self._contracts.least_notional(trade.pair, rate) / trade.leverage,
         )
         if following.done:
-            self._plans[trade.id] = None
-            self._store(trade, None)
+            state = self._states.of(trade)
+            state.plan = None
+            self._states.store(trade, state)
         return (following.stake, "slice") if following.stake else None
 
     def _plan_of(self, trade: LocalTrade) -> Plan | None:
-        if trade.id not in self._plans:
-            planned = self._asked.pop(trade.pair, None)
-            if planned is not None:
-                self._store(trade, planned)
-            elif self._kept and isinstance(trade, Trade):
-                stored = trade.get_custom_data(PLAN_KEY)
-                planned = Plan(*stored) if stored else None
-            self._plans[trade.id] = planned
-        return self._plans[trade.id]
-
-    def _store(self, trade: LocalTrade, planned: Plan | None) -> None:
-        if self._kept:
-            trade.set_custom_data(PLAN_KEY, list(planned) if planned else [])
+        state = self._states.of(trade)
+        if asked := self._asked.pop(trade.pair, None):
+            planned, at = asked
+            # It is of another entry where nothing came of that one.
+            if timedelta(0) <= state.opened - at < SAME_ENTRY:
+                state.plan = planned
+                self._states.store(trade, state)
+        return state.plan

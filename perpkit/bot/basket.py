@@ -18,6 +18,7 @@ from freqtrade.wallets import Wallets
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import open_trades, ordered
 from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.trades import TradeKey, key_of, utc
 from perpkit.bot.stop_keeper import step_of
 from perpkit.bot.trade_risk import Columns
 from perpkit.breakers.breaker import Decision
@@ -86,7 +87,7 @@ class Rebalancer:
         self._decided = -1
         self._changes: dict[str, Change] = {}
         self._prices: dict[str, float] = {}
-        self._locked: set[int] = set()
+        self._locked: set[TradeKey] = set()
 
     def opening(self, pair: str, now: datetime) -> float:
         """Value of the entry into a pair that is not held; 0 for none."""
@@ -114,18 +115,25 @@ class Rebalancer:
         """Keep pairs out for a while that were stopped out, or closed by hand.
 
         The lock is Freqtrade's: `/locks` shows it, `/unlock` ends it, and it outlives the process.
+        In a running bot, the lock of its trades is held.
         """
         pause = timedelta(days=self._rule.cooldown_days)
         for trade in Trade.get_trades_proxy(is_open=False, close_date=now - pause):
-            if trade.id in self._locked or trade.exit_reason in WANTED_EXITS:
+            key = key_of(trade)
+            if key in self._locked or trade.exit_reason in WANTED_EXITS:
                 continue
-            self._locked.add(trade.id)
             days = f"{self._rule.cooldown_days:g} days"
             reason = f"basket: out for {days} after {trade.exit_reason} of trade {trade.id}"
-            if not any(lock.reason == reason for lock in PairLocks.get_all_locks()):
-                closed = trade.close_date_utc
+            closed = trade.close_date_utc or now
+            # A lock from before it closed is of another trade that had this id.
+            known = (
+                lock.reason == reason and utc(lock.lock_time) >= closed
+                for lock in PairLocks.get_all_locks()
+            )
+            if not any(known):
                 PairLocks.lock_pair(trade.pair, closed + pause, reason, now=now)
                 logger.info(f"{trade.pair} {reason}.")
+            self._locked.add(key)
 
     def _take(self, pair: str, now: datetime) -> Change | None:
         """The pair's part of this candle's decision, unless it was taken already."""

@@ -14,6 +14,7 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import running_bot, words
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class Booking:
     """
 
     def __init__(self, dp: DataProvider) -> None:
-        self._exchange: Any = running_bot(dp).exchange
+        self._bot: Any = running_bot(dp)
+        self._exchange: Any = self._bot.exchange
         self._wait_until = datetime.min.replace(tzinfo=UTC)
         fills_of = self._exchange.get_trades_for_order
         self._exchange.get_trades_for_order = one_fill(fills_of)
@@ -45,9 +47,17 @@ class Booking:
         if now < self._wait_until:
             return
         try:
-            trade = self._next(now)
-            if trade is not None:
-                self._correct(trade)
+            with self._bot._exit_lock:
+                trade = self._next(now)
+                if trade is None:
+                    return
+                key, pair = key_of(trade), trade.pair
+                first = min(_filled_at(order) for order in trade.orders if order.safe_filled)
+            charged = self._exchange._api.fetch_funding_history(
+                pair, int(first.timestamp() * 1000), _INCOMES
+            )
+            with self._bot._exit_lock:
+                self._correct(key, charged)
         except Exception as error:
             logger.warning(
                 f"Funding of a trade closed by its stop is not known yet: {words(error)}"
@@ -70,13 +80,12 @@ class Booking:
         ).first()
         return trade
 
-    def _correct(self, trade: Trade) -> None:
+    def _correct(self, key: TradeKey, charged: Sequence[dict[str, Any]]) -> None:
+        trade = Trade.get_trades([Trade.id == key.id]).first()
+        if trade is None or key_of(trade) != key:
+            return  # deleted since
         fills = sorted((o for o in trade.orders if o.safe_filled), key=_filled_at)
-        first = _filled_at(fills[0])
-        charged = self._exchange._api.fetch_funding_history(
-            trade.pair, int(first.timestamp() * 1000), _INCOMES
-        )
-        before, booked = first, trade.close_profit_abs or 0.0
+        before, booked = _filled_at(fills[0]), trade.close_profit_abs or 0.0
         for order in fills:
             at = _filled_at(order)
             if order.ft_order_side == "stoploss" and order.funding_fee is None:

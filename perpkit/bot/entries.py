@@ -19,7 +19,7 @@ from perpkit.bot.account import Account
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.parameters import Settings
-from perpkit.bot.stop_keeper import position_of
+from perpkit.bot.stop_keeper import initial_amount
 from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.breakers.breaker import Decision
 from perpkit.market.correlation import BenchmarkCorrelation
@@ -204,8 +204,7 @@ class Entries:
         if self._kelly[0] != len(closed):
             multiples = []
             for trade in sorted(closed, key=lambda t: t.close_date_utc or t.open_date_utc):
-                memory = self._risks.of(trade)
-                risked = memory.risk * position_of(trade, memory).initial
+                risked = self._risks.initial(trade) * initial_amount(trade)
                 multiples.append((trade.close_profit_abs or 0.0) / risked if risked else nan)
             rule, sizing = self._settings.kelly, self._settings.sizing
             self._kelly = len(closed), kelly_factor(rule, multiples, sizing.risk_per_trade)

@@ -18,6 +18,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.persistence.custom_data import _CustomData
 from sqlalchemy import select
 
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import running_bot, stored, words
 from perpkit.execution.book import Book, NoBook, Side, read_book
 from perpkit.execution.entry import EntryLimits, check_entry
@@ -43,6 +44,7 @@ _ROUNDING = 1e-6
 class LiveOrders:
     """:param entry: limits of the check before an entry
     :param partial: limits of entries that are open
+    :param states: of the trades
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class LiveOrders:
         dp: DataProvider,
         entry: EntryLimits,
         partial: PartialLimits,
+        states: TradeStates,
     ) -> None:
         self._dp = dp
         self._bot: Any = running_bot(dp)
         self._live = not config["dry_run"]
         self._entry = entry
         self._partial = partial
+        self._states = states
         internals = config.get("internals", {})
         self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
         self._interval = self._throttle
@@ -65,7 +69,6 @@ class LiveOrders:
         # Open entries, by the exchange's id: last seen without a fill, and last seen at all.
         self._empty_at: dict[str, datetime] = {}
         self._seen_at: dict[str, datetime] = {}
-        self._rests: dict[int, float] = {}
         self._rest_prices: dict[str, float] = {}
         self._record: SlippageRecord | None = None
 
@@ -140,7 +143,7 @@ class LiveOrders:
         what = "the rest is taken at the market's price" if crosses else "the rest is cancelled"
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
         if crosses:
-            self._rests[trade.id] = order.safe_remaining
+            self._states.of(trade).rest = order.safe_remaining
         if self._live and filled and self._would_be_kept(trade, filled):
             try:
                 self._end(*stored(trade, order))
@@ -156,7 +159,8 @@ class LiveOrders:
 
         Asked in the cycle that ended the order; once.
         """
-        amount = self._rests.pop(trade.id, None)
+        state = self._states.of(trade)
+        amount, state.rest = state.rest, None
         if amount is None or trade.has_open_orders:
             return None
         try:
@@ -218,15 +222,17 @@ class LiveOrders:
         return self._record
 
     def end_unseen(self, trade: Trade, now: datetime) -> None:
-        """End entries that could not be looked at for so long that fills may be without a stop."""
+        """End entries that could not be looked at for so long that fills may be without a stop.
+
+        The bot's lock is held.
+        """
         patience = timedelta(seconds=self._partial.max_unprotected_seconds - self.next_look_seconds)
         for order in trade.open_orders:
             if order.ft_order_side != trade.entry_side:
                 continue
             if now - self._seen_at.setdefault(order.order_id, now) > patience:
                 logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
-                with self._bot._exit_lock:
-                    self._end(trade, order)
+                self._end(trade, order)
 
     def _end(self, trade: Trade, order: Order) -> None:
         """Cancel without regard to what is filled, and tell Freqtrade."""

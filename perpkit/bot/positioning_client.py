@@ -249,10 +249,9 @@ def _status(error: BaseException) -> int:
 
 
 def _tell(state: RetryCallState) -> None:
-    assert state.outcome is not None
-    assert state.next_action is not None
-    error = state.outcome.exception()
-    logger.warning(f"Asked again in {state.next_action.sleep:.0f} s: {error}")
+    error = state.outcome.exception() if state.outcome else None
+    pause = state.next_action.sleep if state.next_action else 0.0
+    logger.warning(f"Asked again in {pause:.0f} s: {error}")
 
 
 def _settings(exchange: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class WatchedProtection(IProtection):
         # Up to then the watch of a simulated run need not ask it.
         self.asleep_until = AWAKE
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
-        self._standing: PairLock | None = None
+        self._stands = False
         self._cleared: datetime | None = None
         self._knows_locks = False
         self._held: dict[tuple[str, Side, Trading], SimulatedLock] = {}
@@ -196,10 +196,10 @@ class WatchedProtection(IProtection):
             for lock in PairLocks.get_pair_locks(ALL_PAIRS, now)
             if (lock.reason or "").startswith(label) and lock.lock_end_time_utc - now > NEVER / 2
         ]
-        if not self._knows_locks or (self._standing is not None and not halts):
+        if not self._knows_locks or (self._stands and not halts):
             self._cleared = self._last_cleared(label, now)
             self._knows_locks = True
-        self._standing = halts[0] if halts else None
+        self._stands = bool(halts)
         return [
             Decision(Trading.HALTED, 0.0, reason=(halt.reason or "").removeprefix(label))
             for halt in halts[:1]

@@ -66,15 +66,15 @@ class Reconciliation:
             held = self._held()
             trades = {trade.pair: trade for trade in Trade.get_open_trades()}
             differ = dict(self._differences(held, trades))
+            ours = {pair: _signed(trade) for pair, trade in trades.items()}
         before, self._odd = self._odd or {}, differ
         self._foreign &= differ.keys()
         self.look_again = any(before.get(pair) != more for pair, more in differ.items())
         for pair, more in differ.items():
             if before.get(pair) != more or pair in self._foreign:
                 continue
-            trade = trades.get(pair)
-            if trade is not None and more * _signed(trade) < 0:
-                self._find_exits(trade)
+            if more * ours.get(pair, 0.0) < 0:
+                self._find_exits(pair)
             else:
                 self._unknown_position(pair, more, now)
 
@@ -95,20 +95,24 @@ class Reconciliation:
                 held[position["symbol"]] = -amount if position["side"] == "short" else amount
         return held
 
-    def _find_exits(self, trade: Trade) -> None:
+    def _find_exits(self, pair: str) -> None:
         """Some or all of a position is gone: liquidated, or by an exit that nobody knows of."""
         bot = self._bot
-        logger.warning(f"{trade.pair}: the exchange holds less than the database says.")
+        logger.warning(f"{pair}: the exchange holds less than the database says.")
         with bot._exit_lock:
+            trade = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
+            if trade is None:
+                return  # another thread has closed it since
             trade.set_funding_fees(
                 self._exchange.get_funding_fees(
                     trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
                 )
             )
             bot.wallets.update()
-            bot.handle_onexchange_order(trade)
-        if not trade.is_open:
-            warn(bot, f"{trade.pair} was closed by the exchange, or by an order without an answer.")
+            deleted = bot.handle_onexchange_order(trade)
+            closed = not deleted and not trade.is_open
+        if closed:
+            warn(bot, f"{pair} was closed by the exchange, or by an order without an answer.")
 
     def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
         """What orders of this bot have opened without an answer is closed; anything else is

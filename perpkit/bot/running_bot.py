@@ -23,10 +23,14 @@ def running_bot(dp: DataProvider) -> FreqtradeBot:
 
 
 def stored(trade: LocalTrade, order: Order) -> tuple[Trade, Order]:
-    """What Freqtrade works with, of the copies that a callback is given."""
-    [own] = Trade.get_trades([Trade.id == trade.id]).unique()
-    found = own.select_order_by_order_id(order.order_id)
-    assert found is not None
+    """What Freqtrade works with, of the copies that a callback is given.
+
+    :raises LookupError: where the database does not have them any more
+    """
+    own = Trade.get_trades([Trade.id == trade.id]).unique().first()
+    found = own.select_order_by_order_id(order.order_id) if own is not None else None
+    if own is None or found is None:
+        raise LookupError(f"order {order.order_id} of trade {trade.id} is not in the database")
     return own, found
 
 

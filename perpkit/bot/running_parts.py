@@ -5,6 +5,7 @@ In a simulated run every answer is the one of Freqtrade itself.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from math import nan
 from typing import Any
@@ -19,27 +20,38 @@ from perpkit.bot.live_orders import REST, LiveOrders
 from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
+from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_bot import running_bot
 from perpkit.bot.stop_guard import StopGuard
+from perpkit.bot.trade_lock import share_trades
 
 
 class RunningParts:
-    """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves."""
+    """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves.
 
-    def __init__(self, config: dict[str, Any], dp: DataProvider, settings: Settings) -> None:
+    :param states: of the trades
+    """
+
+    def __init__(
+        self, config: dict[str, Any], dp: DataProvider, settings: Settings, states: TradeStates
+    ) -> None:
         self._book_checked = settings.use.book
         self.orders: LiveOrders | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
+        self.lock: AbstractContextManager[Any] = nullcontext()
         if not is_trading(config):
             return
-        self.orders = LiveOrders(config, dp, settings.entry, settings.partial)
+        self.lock = share_trades(running_bot(dp))
+        self.orders = LiveOrders(config, dp, settings.entry, settings.partial, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
         if not config["dry_run"] and settings.use.guard:
-            self._guard = StopGuard(dp, self.orders, settings.partial.max_unprotected_seconds)
+            limit = settings.partial.max_unprotected_seconds
+            self._guard = StopGuard(dp, self.orders, states, limit)
             self._booking = Booking(dp)
 
     def step(self, now: datetime) -> None:

@@ -24,8 +24,8 @@ def overridden(default: T, given: object, where: str) -> T:
     """
     if not isinstance(given, Mapping):
         raise ConfigurationError(f'"{where}" must be an object of parameters, got {given!r}')
-    assert is_dataclass(default)
-    assert not isinstance(default, type)
+    if not is_dataclass(default) or isinstance(default, type):
+        raise TypeError(f'"{where}" has no parameters: {default!r}')
     types = get_type_hints(type(default))
     known = {field.name for field in fields(default)}
     changes: dict[str, Any] = {}

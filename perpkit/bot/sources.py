@@ -27,6 +27,16 @@ class Sources:
     pairs: Sequence[str] = ()
     wallets: Wallets | None = None
 
+    @property
+    def provider(self) -> DataProvider:
+        """`dp`, of a bot that is running.
+
+        :raises LookupError: where there is none
+        """
+        if self.dp is None:
+            raise LookupError("there is no data provider in this run")
+        return self.dp
+
 
 def stored_sources(config: dict[str, Any]) -> Sources:
     """Sources of a simulated run whose strategy knows nothing of Perpkit."""

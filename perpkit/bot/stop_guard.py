@@ -26,6 +26,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live_orders import LiveOrders
 from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
 
@@ -40,22 +41,26 @@ class StopGuard:
     """Made in `bot_start` of a live bot; from then on it runs by itself.
 
     :param orders: knows which entries have been looked at
+    :param states: of the trades
     :param max_unprotected_seconds: after which a position without a stop is left at the market
     """
 
     def __init__(
-        self, dp: DataProvider, orders: LiveOrders, max_unprotected_seconds: float
+        self,
+        dp: DataProvider,
+        orders: LiveOrders,
+        states: TradeStates,
+        max_unprotected_seconds: float,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
         self._orders = orders
+        self._states = states
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
-        self._covered: dict[int, datetime] = {}
         self._reconciliation = Reconciliation(self._bot, self._answers)
         self._cycles_left = 0
         self._failing: set[str] = set()
-        self._given_up: set[int] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
@@ -88,7 +93,9 @@ class StopGuard:
             # A ban grows longer with every request.
             if isinstance(error, DDosProtection) or not isinstance(error, TemporaryError):
                 raise
-            if not self._open_entries() and not self._bare():
+            with self._bot._exit_lock:
+                unsafe = self._open_entries() or self._bare()
+            if not unsafe:
                 raise
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
@@ -104,10 +111,11 @@ class StopGuard:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
         self._orders.begin_cycle(now)
-        for trade in self._open_entries():
-            with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
-                self._orders.end_unseen(trade, now)
-        self._stops()
+        with self._bot._exit_lock:
+            for trade in self._open_entries():
+                with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
+                    self._orders.end_unseen(trade, now)
+            self._protect_all()
 
     def _end(self) -> None:
         """What can wait: exits come first."""
@@ -132,9 +140,9 @@ class StopGuard:
 
     def _protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
-        now = datetime.now(UTC)
+        now, state = datetime.now(UTC), self._states.of(trade)
         if self._is_covered(trade):
-            self._covered[trade.id] = now
+            state.covered_at = now
             return
         with self._trying(f"Cancelling a small stop for {trade.pair}"):
             self._bot.cancel_stoploss_on_exchange(trade)
@@ -146,16 +154,16 @@ class StopGuard:
             Trade.commit()
         if not trade.is_open or self._is_covered(trade):
             return
-        since = max(self._covered.get(trade.id, trade.date_last_filled_utc), trade.open_date_utc)
+        since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
         if bare + self._orders.next_look_seconds > self._limit and not _leaving(trade):
-            if trade.id not in self._given_up:
+            if not state.given_up:
                 warn(
                     self._bot,
                     f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
                     "it is closed at the market.",
                 )
-            self._given_up.add(trade.id)
+            state.given_up = True
             with self._trying(f"Leaving {trade.pair}"):
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()
@@ -223,10 +231,11 @@ class StopGuard:
 
     def _cancel_outlived(self) -> None:
         """Stops that the database shows as open, of trades that it shows as closed."""
-        for order in Order.get_open_orders():
-            if order.ft_order_side == "stoploss" and not order.trade.is_open:
-                with self._trying(f"Cancelling the stop of a closed trade in {order.ft_pair}"):
-                    self._cancel_outlived_stop(order)
+        with self._bot._exit_lock:
+            for order in Order.get_open_orders():
+                if order.ft_order_side == "stoploss" and not order.trade.is_open:
+                    with self._trying(f"Cancelling the stop of a closed trade in {order.ft_pair}"):
+                        self._cancel_outlived_stop(order)
 
     def _cancel_outlived_stop(self, order: Order) -> None:
         try:

@@ -12,7 +12,8 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.parameters import Settings
-from perpkit.bot.trade_risk import Columns, TradeMemory, TradeRisks
+from perpkit.bot.positions.trades import TradeState
+from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.risk.scale_out import OpenPosition, stop_of
 from perpkit.risk.stops import (
     break_even_price,
@@ -72,7 +73,7 @@ class StopKeeper:
     def _stop(
         self,
         trade: LocalTrade,
-        memory: TradeMemory,
+        memory: TradeState,
         columns: CandleColumns | None,
         row: int,
         rate: float,
@@ -110,7 +111,7 @@ class StopKeeper:
         return stop
 
     def _best(
-        self, trade: LocalTrade, memory: TradeMemory, columns: CandleColumns, row: int
+        self, trade: LocalTrade, memory: TradeState, columns: CandleColumns, row: int
     ) -> float:
         """With the candles that have closed since it was looked at last."""
         opened = columns.row(trade.open_date_utc)
@@ -136,12 +137,17 @@ class StopKeeper:
         return max(close, rate) if trade.is_short else min(close, rate)
 
 
-def position_of(trade: LocalTrade, memory: TradeMemory) -> OpenPosition:
+def position_of(trade: LocalTrade, memory: TradeState) -> OpenPosition:
     """The trade as `perpkit.risk.scale_out` sees it."""
+    initial = initial_amount(trade)
+    return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
+
+
+def initial_amount(trade: LocalTrade) -> float:
+    """Before parts of it were sold."""
     # Both stakes are at the average entry price as it is; `open_rate` is cut to a tick.
     bought = (trade.max_stake_amount or trade.stake_amount) / trade.stake_amount
-    initial = trade.amount * max(bought, 1.0)
-    return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
+    return trade.amount * max(bought, 1.0)
 
 
 def step_of(trade: LocalTrade) -> float:

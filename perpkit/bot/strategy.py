@@ -19,7 +19,7 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Order, Trade
-from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy
+from freqtrade.strategy import DecimalParameter, IntParameter
 
 from perpkit.bot.account import account_for
 from perpkit.bot.adjustments import Adjustments
@@ -27,9 +27,12 @@ from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import feed_for, is_simulated, is_trading
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
+from perpkit.bot.fail_closed import FailsClosed
 from perpkit.bot.market_columns import MarketColumns
 from perpkit.bot.parameters import Settings
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_parts import RunningParts
+from perpkit.bot.safe_answers import SAFE_ANSWERS
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
@@ -58,8 +61,11 @@ LOOKED_UP = (
 HOUR = 3600
 
 
-class PerpStrategy(IStrategy):
+class PerpStrategy(FailsClosed):
     """Base class; see `docs/strategies.md`."""
+
+    # Of every callback, a subclass's own too, where it fails.
+    answers = SAFE_ANSWERS
 
     INTERFACE_VERSION = 3
     can_short = True
@@ -112,6 +118,8 @@ class PerpStrategy(IStrategy):
             )
         super().__init__(config)
         overridden(self.settings, config.get("perpkit", {}), "perpkit")  # refuse early
+        self._simulated = is_simulated(config)
+        self.trade_states = TradeStates(kept=not self._simulated)
         self._columns: dict[str, CandleColumns] = {}
         self._last_loop: datetime | None = None
 
@@ -139,28 +147,32 @@ class PerpStrategy(IStrategy):
         ]
 
     def bot_start(self, **kwargs: Any) -> None:
+        # First, for the stops are guarded whatever fails after it.
+        settings = self.present_settings()
+        self._running = RunningParts(self.config, self.dp, settings, self.trade_states)
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
         self._exit_order_type = self.order_types["exit"]
-        self._simulated = is_simulated(self.config)
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
-        self._running = RunningParts(self.config, self.dp, self.present_settings())
 
     def _prepare(self) -> None:
         """Everything that depends on parameters, or remembers something of a run."""
-        settings = self.present_settings()
-        columns, kept = self._columns.get, not self._simulated
+        settings, columns = self.present_settings(), self._columns.get
+        if self._simulated:
+            self.trade_states = TradeStates(kept=False)
         contracts = Contracts(self.dp._exchange)
         account = account_for(self.config, self._feed, self.dp, self.wallets)
-        self._risks = TradeRisks(settings.stop, columns, kept)
+        self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
         self._stops = StopKeeper(settings, self._risks, columns)
-        self._adjustments = Adjustments(settings, self._risks, columns, contracts, kept)
+        self._adjustments = Adjustments(
+            settings, self._risks, columns, contracts, self.trade_states
+        )
         # A running bot may have to take the rest of a partly filled entry.
         self.position_adjustment_enable = (
             settings.use.scale_out or settings.use.slicing or is_trading(self.config)
@@ -246,7 +258,9 @@ class PerpStrategy(IStrategy):
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         decision = self.watch.decision(pair, side)
         stake = self._entries.stake(entry, decision, leverage, proposed_stake, max_stake)
-        return self._adjustments.first_slice(pair, stake, current_rate, leverage, None)
+        return self._adjustments.first_slice(
+            pair, current_time, stake, current_rate, leverage, None
+        )
 
     def confirm_trade_entry(
         self,

@@ -96,7 +96,7 @@ class VenueProbe:
             self._due = now + timedelta(seconds=self._limits.interval_s)
             self._asked, self._asked_at = self._ask_beside(), self._clock()
             patience = PATIENCE_S
-        answer = self._answer(patience)
+        answer = self._answer(self._asked, patience)
         if answer is None:
             return None
         self._asked = None
@@ -119,14 +119,13 @@ class VenueProbe:
         Thread(target=lambda: asked.set_result(self._ask()), name="venue", daemon=True).start()
         return asked
 
-    def _answer(self, patience: float) -> _Answer | None:
+    def _answer(self, asked: Future[_Answer], patience: float) -> _Answer | None:
         """What has been answered, None while there is still time for it.
 
         A request that hangs on is left to itself: its own time-out ends it.
         """
-        assert self._asked is not None
         try:
-            return self._asked.result(patience)
+            return asked.result(patience)
         except TimeoutError:
             timeout = self._limits.timeout_s
             if self._clock() - self._asked_at <= timeout:

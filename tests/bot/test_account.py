@@ -194,6 +194,8 @@ class TestBacktest:
         (told,) = account.newly_closed(START + 2 * HOUR)
         assert (told.pair, told.closed_at) == (BTC, START + HOUR)
         assert told.profit == trade.close_profit_abs < 0
+        assert account.newly_closed(START + 3 * HOUR) == [told]  # it has not been counted yet
+        account.counted()
         assert account.newly_closed(START + 3 * HOUR) == []
 
     def test_the_curve_is_what_was_seen_at_the_time(self, memory, default_futures_config, frames):
@@ -290,6 +292,8 @@ class TestRunningBot:
         account, now = running(), START + 9 * HOUR
         first = factories.trade(BTC, close_rate=30_300.0, held=4 * HOUR)
         assert [t.profit for t in account.newly_closed(now)] == [first.close_profit_abs]
+        assert [t.profit for t in account.newly_closed(now)] == [first.close_profit_abs]
+        account.counted()
         assert account.newly_closed(now) == []
         late = factories.trade(ETH, True, 2000.0, 2100.0, 0.1, held=2 * HOUR)
         (told,) = account.newly_closed(now)

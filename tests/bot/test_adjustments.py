@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from perpkit.bot.adjustments import Adjustments
 from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.stop_keeper import position_of
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.risk.scale_out import Ladder, Rung, rungs_taken
@@ -44,9 +45,10 @@ def _memory():
 
 def made(chosen=SETTINGS, candles=None, kept=False, cost=5.0, step=0.001):
     columns = candles or stack.flat(40)
-    risks = TradeRisks(chosen.stop, lambda _: columns, kept)
+    states = TradeStates(kept)
+    risks = TradeRisks(chosen.stop, lambda _: columns, states)
     contracts = stack.contracts({BTC: step}, cost)
-    return Adjustments(chosen, risks, lambda _: columns, contracts, kept), risks
+    return Adjustments(chosen, risks, lambda _: columns, contracts, states), risks
 
 
 def freqtrade_sells(trade, stake: float) -> float:
@@ -155,7 +157,7 @@ def ask(adjustments, trade, hours, rate=100.0, blocked=False):
 
 
 def sliced(adjustments, **more):
-    assert adjustments.first_slice(BTC, 90.0, 100.0, 3.0, None) == pytest.approx(30)
+    assert adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, None) == pytest.approx(30)
     return stack.simulated(amount=0.9, **more)
 
 
@@ -180,19 +182,19 @@ def test_an_entry_in_slices():
 
 def test_unsliced_the_whole_goes_in_at_once():
     adjustments, _ = made()
-    assert adjustments.first_slice(BTC, 90.0, 100.0, 3.0, None) == 90
+    assert adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, None) == 90
     assert ask(adjustments, stack.simulated(), 1) is None
 
 
 def test_slices_below_the_smallest_order_are_merged():
     adjustments, _ = made(SLICING, cost=90.0)  # 45 of stake, with Freqtrade's reserve
-    assert adjustments.first_slice(BTC, 90.0, 100.0, 3.0, None) == pytest.approx(45)
+    assert adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, None) == pytest.approx(45)
 
 
 def test_a_shallow_book_slices_and_a_deep_one_does_not():
     adjustments, _ = made(SLICING)
-    assert adjustments.first_slice(BTC, 90.0, 100.0, 3.0, 1e6) == 90
-    assert adjustments.first_slice(BTC, 90.0, 100.0, 3.0, 2_700.0) == pytest.approx(45)
+    assert adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, 1e6) == 90
+    assert adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, 2_700.0) == pytest.approx(45)
 
 
 @pytest.mark.parametrize("why", [{"blocked": True}, {"rate": 102.1}, {"rate": 97.9}, {"hours": 9}])
@@ -215,7 +217,7 @@ def test_once_a_part_is_sold_no_slice_follows():
 
 def test_a_plan_outlives_the_process(trade_database):
     adjustments, _ = made(SLICING, kept=True)
-    adjustments.first_slice(BTC, 90.0, 100.0, 3.0, None)
+    adjustments.first_slice(BTC, ENTRY, 90.0, 100.0, 3.0, None)
     trade = factories.trade(open_rate=100.0, amount=0.9, opened=ENTRY)
     trade.recalc_trade_from_orders()
     assert ask(adjustments, trade, 0) is None
@@ -230,9 +232,18 @@ def test_a_plan_outlives_the_process(trade_database):
 
 def test_a_plan_of_an_entry_that_never_opened_is_replaced():
     adjustments, _ = made(SLICING)
-    adjustments.first_slice(BTC, 900.0, 100.0, 3.0, None)
+    adjustments.first_slice(BTC, ENTRY, 900.0, 100.0, 3.0, None)
     trade = sliced(adjustments)
     assert buy(adjustments, trade, 1) == pytest.approx(30)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_plan_of_an_entry_that_never_opened_is_not_another_trades(hours):
+    """One that was made without a question about its stake."""
+    adjustments, _ = made(SLICING)
+    adjustments.first_slice(BTC, ENTRY - hours * HOUR, 900.0, 100.0, 3.0, None)
+    trade = stack.simulated(amount=0.9)
+    assert buy(adjustments, trade, 1) == 0.0
 
 
 def test_a_trade_nobody_planned_is_left_alone():

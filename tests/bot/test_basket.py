@@ -423,3 +423,13 @@ def test_the_account_may_fall_farther_than_that_of_a_trader(strategy):
     stops = strategy.stop_distance.value * strategy.present_settings().basket.max_gross
     assert limits["open_loss"] > stops  # which come first
     assert {p["method"] for p in strategy.protections} >= {"CryptoVixBreaker", "FundingBreaker"}
+
+
+def test_a_lock_of_an_earlier_trade_with_this_number_is_not_its_own(strategy):
+    """The database gives the number of a deleted trade to the next one."""
+    trade = closed(holding(5000), "stop_loss", NOW)
+    days = strategy._basket.cooldown_days
+    reason = f"basket: out for {days:g} days after stop_loss of trade {trade.id}"
+    PairLocks.lock_pair(BTC, NOW - DAY, reason, now=NOW - 9 * DAY)
+    strategy.bot_loop_start(NOW + HOUR)
+    assert PairLocks.is_pair_locked(BTC, NOW + DAY, "long")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from perpkit.bot.account import Standing
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.carry import CarryRule
@@ -55,7 +56,7 @@ class Case:
         account = SimpleNamespace(capital=lambda _: capital, at=lambda _: Standing(profit, 0.0))
         contracts = stack.contracts(cost=cost)
         self.exchange = contracts._exchange
-        self.risks = TradeRisks(chosen.stop, self.candles.get, kept=False)
+        self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))
         self.entries = Entries(
             config or {}, chosen, account, self.candles.get, contracts, self.risks
         )

@@ -11,6 +11,7 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live_orders import LEVELS, REST, SLIPPAGE_KEY, LiveOrders
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from tests import factories
@@ -82,7 +83,9 @@ def orders(dp, trade_database) -> LiveOrders:
 
 
 def started(dp, **config) -> LiveOrders:
-    return LiveOrders({"dry_run": False, **config}, dp, EntryLimits(), PartialLimits())
+    return LiveOrders(
+        {"dry_run": False, **config}, dp, EntryLimits(), PartialLimits(), TradeStates(True)
+    )
 
 
 def entry(filled: float, tag: str | None = None, placed=PLACED) -> tuple[Trade, Order]:

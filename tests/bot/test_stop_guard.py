@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from threading import Lock
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +12,9 @@ from freqtrade.exceptions import DDosProtection, OperationalException, Temporary
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live_orders import LiveOrders
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.stop_guard import COMPARE_EVERY, StopGuard
+from perpkit.bot.trade_lock import TradeLock
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from tests import factories
@@ -48,7 +49,7 @@ class Bot:
         self._api = Api()
         self.config = {}
         self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
-        self._exit_lock = Lock()
+        self._exit_lock = TradeLock()
         self.done: list[str] = []
         self.told: list[str] = []
         self.held: list[dict] = []
@@ -137,8 +138,9 @@ def bot(trade_database, clock) -> Bot:
 def guard(bot) -> StopGuard:
     rpc = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
     dp = SimpleNamespace(_DataProvider__rpc=rpc)
-    orders = LiveOrders({"dry_run": False}, dp, EntryLimits(), PartialLimits())
-    return StopGuard(dp, orders, 15)
+    states = TradeStates(True)
+    orders = LiveOrders({"dry_run": False}, dp, EntryLimits(), PartialLimits(), states)
+    return StopGuard(dp, orders, states, 15)
 
 
 def add_stop(trade: Trade, amount: float) -> None:

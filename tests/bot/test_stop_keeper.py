@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.stop_keeper import StopKeeper, position_of
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.risk.stops import EntryStop
@@ -48,7 +49,7 @@ class Case:
 
     def restart(self) -> None:
         """The memory of the process is gone, Freqtrade's trade is not."""
-        risks = TradeRisks(self.chosen.stop, lambda _: self.columns, kept=False)
+        risks = TradeRisks(self.chosen.stop, lambda _: self.columns, TradeStates(False))
         self.keeper = StopKeeper(self.chosen, risks, lambda _: self.columns)
         self.risks, self.freqtrade = risks, stack.Keeping(self.keeper)
 
@@ -237,7 +238,7 @@ def test_the_stop_stays_clear_of_liquidation():
 
 
 def test_without_candles_the_first_stop_stands():
-    risks = TradeRisks(SETTINGS.stop, lambda _: None, kept=False)
+    risks = TradeRisks(SETTINGS.stop, lambda _: None, TradeStates(False))
     freqtrade = stack.Keeping(StopKeeper(SETTINGS, risks, lambda _: None))
     trade = stack.simulated()
     for hours in range(4):
@@ -266,7 +267,7 @@ def test_after_a_restart_r_and_the_best_price_are_known(trade_database):
     known = stack.columns(rows, atr=[1.0] * 11 + [0.5] * 2)
 
     def process(candles):
-        risks = TradeRisks(chosen.stop, lambda _: candles, kept=True)
+        risks = TradeRisks(chosen.stop, lambda _: candles, TradeStates(True))
         return risks, stack.Keeping(StopKeeper(chosen, risks, lambda _: candles))
 
     risks, freqtrade = process(known)
@@ -313,7 +314,7 @@ def test_the_amount_first_bought_is_known_to_the_step(entries, sold, rate, tick,
     part = int(sold * bought)
     if part:
         stack.fill(trade, trade.exit_side, part / 1000, rate, ENTRY)
-    memory = TradeRisks(SETTINGS.stop, lambda _: None, kept=False).of(trade)
+    memory = TradeRisks(SETTINGS.stop, lambda _: None, TradeStates(False)).of(trade)
     assert position_of(trade, memory).initial * 1000 == pytest.approx(bought, abs=1e-4)
 
 
@@ -375,7 +376,7 @@ def test_a_stop_never_loosens(happening, is_short, leverage, trail, trail_after)
 
 def test_the_keeper_knows_pairs_by_their_own_candles():
     asked = []
-    risks = TradeRisks(SETTINGS.stop, lambda _: None, kept=False)
+    risks = TradeRisks(SETTINGS.stop, lambda _: None, TradeStates(False))
     keeper = StopKeeper(SETTINGS, risks, lambda pair: asked.append(pair))
     keeper.ratio(stack.simulated(), ENTRY, 100.0, True, False)
     assert set(asked) == {BTC}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from freqtrade.persistence import Trade
 
-from perpkit.bot.trade_risk import RISK_KEY, TradeRisks
+from perpkit.bot.positions.trades import STATE_KEY, TradeStates
+from perpkit.bot.trade_risk import TradeRisks
 from perpkit.risk.stops import EntryStop
 from tests import factories
 from tests.bot import stack
@@ -34,14 +35,14 @@ def candles(**more):
 @pytest.mark.parametrize("is_short", [False, True])
 def test_r_is_the_distance_of_the_rule_at_the_entry(rule, atr, expected, is_short):
     columns = candles(atr=[atr] * 10 + [77.0])  # the entry's own candle has not closed yet
-    risks = TradeRisks(rule, lambda _: columns, kept=False)
+    risks = TradeRisks(rule, lambda _: columns, TradeStates(False))
     trade = stack.simulated(is_short=is_short)
     assert risks.of(trade).risk == pytest.approx(expected)
 
 
 def test_it_is_asked_for_once():
     known = [candles(atr=1.0)]
-    risks = TradeRisks(ATR, lambda _: known[-1], kept=False)
+    risks = TradeRisks(ATR, lambda _: known[-1], TradeStates(False))
     trade = stack.simulated()
     memory = risks.of(trade)
     known.append(candles(atr=3.0))
@@ -51,7 +52,7 @@ def test_it_is_asked_for_once():
 
 
 def test_trades_do_not_share_it():
-    risks = TradeRisks(ATR, lambda _: candles(), kept=False)
+    risks = TradeRisks(ATR, lambda _: candles(), TradeStates(False))
     one, other = stack.simulated(number=1), stack.simulated(rate=50.0, number=2)
     assert risks.of(one).risk == pytest.approx(2)
     assert risks.of(other).risk == pytest.approx(2)
@@ -59,32 +60,34 @@ def test_trades_do_not_share_it():
 
 
 def test_without_candles_it_is_the_widest():
-    assert TradeRisks(ATR, lambda _: None, False).of(stack.simulated()).risk == pytest.approx(8)
+    assert TradeRisks(ATR, lambda _: None, TradeStates(False)).of(
+        stack.simulated()
+    ).risk == pytest.approx(8)
 
 
 def test_the_database_keeps_it(trade_database):
     trade = factories.trade(open_rate=100.0, opened=ENTRY)
-    TradeRisks(ATR, lambda _: candles(atr=1.5), kept=True).of(trade)
+    TradeRisks(ATR, lambda _: candles(atr=1.5), TradeStates(True)).of(trade)
     Trade.commit()
     Trade.session.expire_all()
     # Another process, in which neither the rule nor the candles are what they were.
-    again = TradeRisks(EntryStop(distance=0.2), lambda _: None, kept=True)
+    again = TradeRisks(EntryStop(distance=0.2), lambda _: None, TradeStates(True))
     assert again.of(Trade.get_open_trades()[0]).risk == pytest.approx(3)
 
 
 def test_an_unfilled_entry_is_not_kept(trade_database):
     trade = factories.trade(open_rate=100.0, opened=ENTRY)
     trade.amount = 0.0
-    risks = TradeRisks(ATR, lambda _: candles(atr=1.5), kept=True)
+    risks = TradeRisks(ATR, lambda _: candles(atr=1.5), TradeStates(True))
     assert risks.of(trade).risk == pytest.approx(3)
-    assert trade.get_custom_data(RISK_KEY) is None
+    assert trade.get_custom_data(STATE_KEY) is None
     trade.amount, trade.open_rate = 1.0, 99.0
     assert risks.of(trade).risk == pytest.approx(3)
     assert risks.of(trade).best == 99
-    assert trade.get_custom_data(RISK_KEY) == pytest.approx(3)
+    assert trade.get_custom_data(STATE_KEY)["risk"] == pytest.approx(3)
 
 
 def test_a_simulated_run_writes_nothing(trade_database):
     trade = factories.trade(open_rate=100.0, opened=ENTRY)
-    TradeRisks(ATR, lambda _: candles(), kept=False).of(trade)
-    assert trade.get_custom_data(RISK_KEY) is None
+    TradeRisks(ATR, lambda _: candles(), TradeStates(False)).of(trade)
+    assert trade.get_custom_data(STATE_KEY) is None

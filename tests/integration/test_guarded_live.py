@@ -16,6 +16,7 @@ import pytest
 from freqtrade.enums import State
 
 from perpkit.bot.live_orders import SLIPPAGE_KEY, LiveOrders
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from perpkit.venue.app import create_app
@@ -439,7 +440,9 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         now = bot.now
     with start_bot(now) as bot:
         limits = EntryLimits(), PartialLimits()
-        [known] = LiveOrders(bot.bot.config, bot.bot.dataprovider, *limits).slippage.fills
+        [known] = LiveOrders(
+            bot.bot.config, bot.bot.dataprovider, *limits, TradeStates(True)
+        ).slippage.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

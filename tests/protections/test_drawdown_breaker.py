@@ -126,6 +126,32 @@ def test_closed_trades_make_streaks(backtest, default_futures_config):
     ]
 
 
+@pytest.mark.parametrize("what", ["capital", "at", "store_high_water"])
+def test_a_loss_counts_once_whatever_fails_beside_it(
+    backtest, default_futures_config, monkeypatch, what
+):
+    """What fails is the look at the account in which it is new."""
+    Trade.reset_trades()
+    subject = breaker(default_futures_config, streak_losses=3, streak_hours=3)
+    sources = backtest(*[0] * 9)
+    subject.evaluate(sources, START + HOUR)
+    for _ in range(2):
+        LocalTrade.add_bt_trade(trade := opened(amount=0.001))
+        LocalTrade.close_bt_trade(exited(trade, 29_990.0, 0.001, 1))
+
+    def fails(*args):
+        raise OSError("the database is locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(subject._account, what, fails)
+        with pytest.raises(OSError, match="locked"):
+            subject.evaluate(sources, START + 2 * HOUR)
+    assert decisions(subject, sources, range(3, 4)) == [(Trading.ACTIVE, 1.0)]
+    LocalTrade.add_bt_trade(trade := opened(amount=0.001))
+    LocalTrade.close_bt_trade(exited(trade, 29_990.0, 0.001, 3))
+    assert decisions(subject, sources, range(4, 5)) == [(Trading.REDUCING, 0.0)]
+
+
 LIMITS = {
     "close": {"hour_loss": 0.01, "day_loss": 0.015, "week_loss": 0.02, "high_water_loss": 0.05},
     "day": {"daily_loss": 0.01, "reset_hour": 5, "hour_loss": 0, "week_loss": 0.04},

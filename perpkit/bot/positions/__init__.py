@@ -1,0 +1,1 @@
+"""What belongs to open positions: the state of each trade."""

@@ -1,0 +1,126 @@
+"""No object of the database outlives the lock under which it was read.
+
+`/forceexit`, `/forceenter`, `/delete` and the REST API act from threads of their own, each with a
+session of its own, and SQLAlchemy keeps what a session has read until it is told to forget it. So a
+cycle may still see a trade as open that another thread has closed, or without the stop that it has
+just been given. Here whoever takes Freqtrade's lock begins with the database as it is.
+
+Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from threading import RLock
+from types import TracebackType
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.persistence import Trade
+
+from perpkit.bot.running_bot import running_bot
+
+logger = logging.getLogger(__name__)
+
+# What writes to trades, and is called without the lock from the loop, its schedule or the RPC.
+UNLOCKED = (
+    "update_trades_without_assigned_fees",
+    "startup_update_open_orders",
+    "update_funding_fees",
+    "update_all_liquidation_prices",
+    "handle_onexchange_order",
+    "cancel_all_open_orders",
+)
+
+
+class TradeLock:
+    """In place of Freqtrade's `_exit_lock`: the same, may be taken again by the thread that holds
+    it, and objects read before it was taken, or while it was held, are read again when used."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._depth = 0
+
+    def __enter__(self) -> TradeLock:
+        self._lock.acquire()
+        self._depth += 1
+        if self._depth == 1:
+            try:
+                Trade.commit()  # which lets the session forget what it has read
+            except Exception as error:
+                logger.warning(f"What was changed without the lock cannot be stored: {error}")
+                Trade.rollback()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._depth == 1 and kind is None:
+                Trade.commit()
+        finally:
+            self._depth -= 1
+            self._lock.release()
+
+    def locked(self) -> bool:
+        return self._depth > 0
+
+
+def share_trades(bot: Any) -> TradeLock:
+    """Let all threads of a running bot see the same trades; the lock, now the bot's.
+
+    Called once, before the bot's first cycle.
+    """
+    lock = TradeLock()
+    with bot._exit_lock:
+        bot._exit_lock = lock
+    for name in UNLOCKED:
+        setattr(bot, name, _under(lock, getattr(bot, name)))
+    bot.execute_entry = _checked(bot)
+    return lock
+
+
+def lock_of(dp: DataProvider) -> AbstractContextManager[Any]:
+    """The lock of the bot that `dp` belongs to; where there is none, one that does nothing."""
+    try:
+        lock = running_bot(dp)._exit_lock
+    except LookupError:
+        return nullcontext()
+    return lock if isinstance(lock, TradeLock) else nullcontext()
+
+
+def _under(lock: TradeLock, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return function(*args, **kwargs)
+
+    return locked
+
+
+def _checked(bot: Any) -> Callable[..., bool]:
+    """Freqtrade's `execute_entry`, that looks once more whether what was true before the lock was
+    taken still is: another thread may have entered the pair meanwhile, or closed the trade."""
+    execute: Callable[..., bool] = bot.execute_entry
+
+    @wraps(execute)
+    def execute_entry(pair: str, stake_amount: float, *args: Any, **kwargs: Any) -> bool:
+        with bot._exit_lock:
+            trade = kwargs.get("trade")
+            if trade is not None:
+                gone = not trade.is_open
+            else:
+                opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
+                gone = opened is not None or not bot.get_free_open_trades()
+            if gone:
+                logger.info(f"Entry refused: {pair}. Another one was made, or its trade has ended.")
+                return False
+            return execute(pair, stake_amount, *args, **kwargs)
+
+    return execute_entry
