@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -33,33 +32,10 @@ from perpkit.venue.instruments import Instrument
 from perpkit.venue.listing import Listing, listing
 from perpkit.venue.price_path import PricePath, price_path, prices_at
 from perpkit.venue.shocks import Shocks, shocks
+from perpkit.venue.snapshots import Premium, Ticker
 
 _STRESS_RECENT_MS = 2 * HOUR_MS
 _STRESS_ORDINARY_MS = 7 * DAY_MS
-
-
-@dataclass(frozen=True)
-class Ticker:
-    """Rolling 24 hours; volumes in base asset and USDT."""
-
-    opened: int
-    closed: int
-    open: float
-    high: float
-    low: float
-    last: float
-    volume: float
-    turnover: float
-
-
-@dataclass(frozen=True)
-class Premium:
-    """:param funding_rate: of the last settlement, 0 before the first"""
-
-    mark: float
-    index: float
-    funding_rate: float
-    next_funding: int
 
 
 class Market:

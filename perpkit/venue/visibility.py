@@ -24,7 +24,8 @@ from perpkit.venue.engine import (
 )
 from perpkit.venue.engine.contract import ZERO, money
 from perpkit.venue.engine.ledger import add_cost
-from perpkit.venue.faults import MAX_LATE_MS, FaultKind, FaultPlan
+from perpkit.venue.fault_kinds import MAX_LATE_MS
+from perpkit.venue.faults import FaultKind, FaultPlan
 
 _LATE = (FaultKind.LATE_ORDERS, FaultKind.LATE_FILLS)
 
