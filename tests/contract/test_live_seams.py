@@ -13,6 +13,7 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from freqtrade.rpc import RPCManager
 from freqtrade.strategy.interface import IStrategy
@@ -61,6 +62,10 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Exchange.create_order, "self._api.create_order("),
         (Exchange.create_stoploss, "self._api.create_order("),
         (Exchange.fetch_order, "self._api.fetch_order("),
+        (FreqtradeBot.get_valid_enter_price_and_stake, "exchange.get_max_pair_stake_amount("),
+        (FreqtradeBot.check_and_call_adjust_trade_position, "get_max_pair_stake_amount("),
+        (Backtesting.get_valid_entry_price_and_stake, "exchange.get_max_pair_stake_amount("),
+        (Wallets.validate_stake_amount, "max_stake_amount - trade_amount"),
     ],
 )
 def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
