@@ -16,25 +16,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exceptions import (
-    DDosProtection,
-    DependencyException,
-    InvalidOrderException,
-    TemporaryError,
-)
+from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live_orders import LiveOrders
+from perpkit.bot.market_exits import MarketExits
 from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
+from perpkit.bot.stop_orders import StopOrders, is_covered
 
 logger = logging.getLogger(__name__)
 
 # Cycles from one comparison with the exchange to the next; soon again while something is odd.
 COMPARE_EVERY = 12
-_DUST = 1e-9  # amounts that differ by less are equal
 
 
 class StopGuard:
@@ -59,6 +55,8 @@ class StopGuard:
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
+        self._exits = MarketExits(self._bot)
+        self._stop_orders = StopOrders(self._bot)
         self._cycles_left = 0
         self._failing: set[str] = set()
         self._take_over()
@@ -128,6 +126,13 @@ class StopGuard:
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
                 self._reconciliation.positions(datetime.now(UTC))
+            self._move_stops_on()
+
+    def _move_stops_on(self) -> None:
+        with self._bot._exit_lock:
+            for trade in Trade.get_open_trades():
+                with self._trying(f"Moving the stop of {trade.pair} on"):
+                    self._stop_orders.move_on(trade)
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
@@ -135,28 +140,25 @@ class StopGuard:
 
     def _protect_all(self) -> None:
         for trade in Trade.get_open_trades():
-            if trade.has_open_position:
-                self._protect(trade)
+            with self._trying(f"Protecting {trade.pair}"):
+                if trade.has_open_position:
+                    self._exits.finish(trade)
+                    self._protect(trade)
 
     def _protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
         now, state = datetime.now(UTC), self._states.of(trade)
-        if self._is_covered(trade):
+        if is_covered(trade):
             state.covered_at = now
+            with self._trying(f"Cancelling a stop too many for {trade.pair}"):
+                self._stop_orders.drop_surplus(trade)
             return
-        with self._trying(f"Cancelling a small stop for {trade.pair}"):
-            self._bot.cancel_stoploss_on_exchange(trade)
-        with self._trying(f"Placing a stop for {trade.pair}"):
-            if trade.has_open_sl_orders:  # too small, and stays: together they cover
-                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
-            else:
-                self._bot.handle_stoploss_on_exchange(trade)
-            Trade.commit()
-        if not trade.is_open or self._is_covered(trade):
+        self._place_stop(trade)
+        if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
-        if bare + self._orders.next_look_seconds > self._limit and not _leaving(trade):
+        if bare + self._orders.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,
@@ -168,14 +170,23 @@ class StopGuard:
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()
 
-    def _is_covered(self, trade: Trade) -> bool:
-        covered = sum(order.safe_amount for order in trade.open_sl_orders)
-        return covered >= trade.amount - _DUST
+    def _place_stop(self, trade: Trade) -> None:
+        lacks_a_part = self._stop_orders.lacks_a_part(trade)
+        if not lacks_a_part:
+            with self._trying(f"Cancelling a small stop for {trade.pair}"):
+                self._bot.cancel_stoploss_on_exchange(trade)
+        with self._trying(f"Placing a stop for {trade.pair}"):
+            if lacks_a_part:
+                self._stop_orders.place_part(trade)
+            elif trade.has_open_sl_orders:  # too small, and stays: together they cover
+                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
+            else:
+                self._bot.handle_stoploss_on_exchange(trade)
+            Trade.commit()
 
     def _bare(self) -> bool:
         return any(
-            trade.has_open_position and not self._is_covered(trade)
-            for trade in Trade.get_open_trades()
+            trade.has_open_position and not is_covered(trade) for trade in Trade.get_open_trades()
         )
 
     def _entry(self, *args: Any, **kwargs: Any) -> bool:
@@ -235,18 +246,11 @@ class StopGuard:
             for order in Order.get_open_orders():
                 if order.ft_order_side == "stoploss" and not order.trade.is_open:
                     with self._trying(f"Cancelling the stop of a closed trade in {order.ft_pair}"):
-                        self._cancel_outlived_stop(order)
-
-    def _cancel_outlived_stop(self, order: Order) -> None:
-        try:
-            told = self._exchange.cancel_stoploss_order_with_result(
-                order.order_id, order.ft_pair, order.safe_amount
-            )
-        except InvalidOrderException:  # the exchange has none to cancel
-            told = {"id": order.order_id, "status": "canceled"}
-        order.update_from_ccxt_object(told)
-        Trade.commit()
-        logger.info(f"The stop {order.order_id} of a closed trade in {order.ft_pair} is cancelled.")
+                        self._stop_orders.cancel(order)
+                        logger.info(
+                            f"The stop {order.order_id} of a closed trade in {order.ft_pair} is "
+                            "cancelled."
+                        )
 
     def _open_entries(self) -> list[Trade]:
         return [
@@ -271,11 +275,3 @@ class StopGuard:
 def _exit_amount(_trade: Trade, _pair: str, amount: float) -> float:
     """As Freqtrade's for futures, which reads the balance first and makes no use of it."""
     return amount
-
-
-def _leaving(trade: Trade) -> bool:
-    """Whether a market order is on its way that closes the trade."""
-    return any(
-        order.ft_order_side == trade.exit_side and order.order_type == "market"
-        for order in trade.open_orders
-    )

@@ -15,8 +15,8 @@ BTC = "BTC/USDT:USDT"
 def exchange_with(limits, most: float = 1e6, contract_size: float = 1.0):
     return SimpleNamespace(
         markets={BTC: {"limits": limits}},
-        get_max_pair_stake_amount=lambda pair, price, leverage=1.0: most / leverage,
-        _contracts_to_amount=lambda pair, contracts: contracts * contract_size,
+        get_max_pair_stake_amount=lambda _, __, leverage: most / leverage,
+        _contracts_to_amount=lambda _, contracts: contracts * contract_size,
     )
 
 
