@@ -73,12 +73,15 @@ def test_an_addition_counts_what_is_held():
 # Positions that are larger all the same
 
 
+def set_contract(venue, **given) -> None:
+    """What the exchange changes of it while bots trade."""
+    contracts = venue.exchange.engine._state.contracts
+    contracts["BTCUSDT"] = replace(contracts["BTCUSDT"], **given)
+
+
 def shrink_lot(bot, venue, lot: str) -> None:
     """The exchange takes smaller market orders from now on, and says so."""
-    state = venue.exchange.engine._state
-    state.contracts["BTCUSDT"] = replace(
-        state.contracts["BTCUSDT"], max_market_quantity=Decimal(lot)
-    )
+    set_contract(venue, max_market_quantity=Decimal(lot))
     limits = bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]
     limits["market"]["max"] = float(lot)
 
@@ -251,3 +254,68 @@ def test_a_market_exit_that_is_refused_crosses_with_a_limit(code, side):
         assert str(code) in message
         assert not bot.trades()[0].is_open
         assert differences(bot.trades(), venue) == []
+
+
+# Stops whose price the exchange does not take
+
+
+def least_price(bot, venue, price: str) -> None:
+    """PRICE_FILTER, as the exchange has it and says it."""
+    filters = bot.bot.exchange.markets["BTC/USDT:USDT"]["info"]["filters"]
+    [told] = [f for f in filters if f["filterType"] == "PRICE_FILTER"]
+    told["minPrice"] = price
+    set_contract(venue, min_price=Decimal(price))
+
+
+def test_a_stop_out_of_the_band_is_at_its_bound_and_moved_on():
+    with live_bench(GUARDED, scripted_market(START, [(0, 50_000.0)]), START) as (bot, venue):
+        bot.run(1, STEP)
+        least_price(bot, venue, "49500")
+        enter(bot, venue)
+        bot.run(3, STEP)
+        [stop] = live_stops(venue)
+        assert stop.trigger_price == 49_500
+        assert stop.quantity == venue.amount
+        bot.run(15, STEP)
+        assert live_stops(venue) == [stop]
+
+        least_price(bot, venue, "49200")
+        bot.run(15, STEP)
+        [stop] = live_stops(venue)
+        assert stop.trigger_price == 49_200
+        least_price(bot, venue, "1")
+        bot.run(15, STEP)
+        [stop] = live_stops(venue)
+        assert stop.trigger_price == Decimal("49001.2")
+        assert breaches(venue) == []
+        assert warnings(bot) == []
+        assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "msg"),
+    [(-4024, "Limit price can't be lower than 49300.0."), (-4131, ""), (-4016, "")],
+)
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_stop_too_far_from_mark_is_placed_nearer(code, msg, side):
+    with live_bench(GUARDED, scripted_market(START, [(0, 50_000.0)]), START) as (bot, venue):
+        bot.run(1, STEP)
+        filters = bot.bot.exchange.markets["BTC/USDT:USDT"]["info"]["filters"]
+        [percent] = [f for f in filters if f["filterType"] == "PERCENT_PRICE"]
+        percent.update(multiplierDown="0.99", multiplierUp="1.01")
+        engine = venue.exchange.engine
+        place = engine.place_algo
+
+        def refuse(account, new, now):
+            if abs(new.trigger_price / 50_000 - 1) > Decimal("0.015"):
+                raise VenueError(code, msg if side == "long" else "")
+            return place(account, new, now)
+
+        with mock.patch.object(engine, "place_algo", refuse):
+            enter(bot, venue, side)
+            bot.run(15, STEP)
+            [stop] = live_stops(venue)
+            away = 1 - float(stop.trigger_price) / 50_000
+            assert 0.009 < abs(away) < 0.0145
+            assert breaches(venue) == []
+        assert venue.amount
