@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
+from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.later_balance import LaterBalance
 from perpkit.bot.live_orders import LiveOrders
 from perpkit.bot.market_exits import MarketExits
-from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
+from perpkit.bot.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
@@ -55,10 +57,12 @@ class StopGuard:
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
+        self._balance = LaterBalance(self._bot.wallets)
         self._exits = MarketExits(self._bot)
         self._stop_orders = StopOrders(self._bot)
         self._cycles_left = 0
         self._failing: set[str] = set()
+        self._without_trade: set[str] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
@@ -78,6 +82,8 @@ class StopGuard:
         bot.execute_entry = self._entry
         bot._update_trade_after_fill = self._fill
         bot._safe_exit_amount = _exit_amount
+        self._handle_cancel: Callable[..., Any] = bot.handle_cancel_order
+        bot.handle_cancel_order = self._cancelled
 
     def _cycle(self) -> None:
         self._begin()
@@ -126,13 +132,23 @@ class StopGuard:
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
                 self._reconciliation.positions(datetime.now(UTC))
-            self._move_stops_on()
+            self._catch_up_on_trades()
 
-    def _move_stops_on(self) -> None:
-        with self._bot._exit_lock:
-            for trade in Trade.get_open_trades():
+    def _catch_up_on_trades(self) -> None:
+        """What could not be done for a trade, or was not known of it, when it was entered."""
+        bot = self._bot
+        with bot._exit_lock:
+            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
+                if trade.liquidation_price is None:
+                    with self._trying(f"Asking for the liquidation price of {trade.pair}"):
+                        update_liquidation_prices(
+                            trade,
+                            exchange=self._exchange,
+                            wallets=bot.wallets,
+                            stake_currency=bot.config["stake_currency"],
+                        )
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
@@ -222,35 +238,46 @@ class StopGuard:
                 trade.open_rate, trade, datetime.now(UTC), 0.0, 0, after_fill=True
             )
 
-    @contextmanager
-    def _balance_later(self) -> Iterator[None]:
-        """The balance is read at the end, if it was to be read."""
-        wallets, wanted = self._bot.wallets, []
-        update = wallets.update
+    def _balance_later(self) -> AbstractContextManager[None]:
+        return self._balance.later(self._read_balance)
 
-        def later(*_: Any, **__: Any) -> None:
-            wanted.append(True)
-
-        wallets.update = later
-        try:
-            yield
-        finally:
-            wallets.update = update
-            if wanted:
-                with self._trying("Reading the balance"):
-                    update()
+    def _read_balance(self, read: Callable[[], None]) -> None:
+        with self._trying("Reading the balance"):
+            read()
 
     def _cancel_outlived(self) -> None:
         """Stops that the database shows as open, of trades that it shows as closed."""
         with self._bot._exit_lock:
             for order in Order.get_open_orders():
-                if order.ft_order_side == "stoploss" and not order.trade.is_open:
-                    with self._trying(f"Cancelling the stop of a closed trade in {order.ft_pair}"):
+                what = f"Cancelling the stop {order.order_id} of a closed trade in {order.ft_pair}"
+                with self._trying(what):
+                    if order.trade is None:
+                        self._say_without_trade(order)
+                    elif order.ft_order_side == "stoploss" and not order.trade.is_open:
                         self._stop_orders.cancel(order)
-                        logger.info(
-                            f"The stop {order.order_id} of a closed trade in {order.ft_pair} is "
-                            "cancelled."
-                        )
+                        logger.info(f"{what}: done.")
+
+    def _say_without_trade(self, order: Order) -> None:
+        if order.order_id in self._without_trade:
+            return
+        self._without_trade.add(order.order_id)
+        warn(
+            self._bot,
+            f"Order {order.order_id} in {order.ft_pair} is in the database without its trade; it "
+            "is left alone. Look whether the exchange has it.",
+        )
+
+    def _cancelled(
+        self, order: CcxtOrder, order_obj: Order, trade: Trade | None, *rest: Any, **how: Any
+    ) -> Any:
+        """Freqtrade's `handle_cancel_order`, which it also calls for an order without its trade
+        that the exchange has forgotten; that ends the process, at every start."""
+        if trade is not None:
+            return self._handle_cancel(order, order_obj, trade, *rest, **how)
+        self._say_without_trade(order_obj)
+        order_obj.update_from_ccxt_object({**order, "id": order_obj.order_id})
+        Trade.commit()
+        return True
 
     def _open_entries(self) -> list[Trade]:
         return [

@@ -95,6 +95,9 @@ class Bot:
 
     def create_stoploss(self, **order): ...
 
+    def handle_cancel_order(self, order, order_obj, trade, reason) -> bool:
+        return True
+
     def execute_trade_exit(self, trade, limit, exit_check, **how) -> bool:
         return True
 
