@@ -153,7 +153,7 @@ def trader(seed: int, pairs: Iterable[str] = PAIRS, days: int = 30) -> Iterator[
     """The venue matches against a hundred levels, a tenth of the depth within 1%. Here it matches
     against all that its depth endpoint shows, or no order of 30% could fill.
     """
-    with mock.patch("perpkit.venue.exchange.BOOK_LEVELS", DEEPEST):
+    with mock.patch("perpkit.venue.replay.BOOK_LEVELS", DEEPEST):
         made = Trader(seed, pairs, days)
         try:
             yield made

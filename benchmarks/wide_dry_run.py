@@ -37,19 +37,20 @@ PAIRLISTS = [
 ]  # fmt: skip
 
 
-def config(folder: Path, strategy: str) -> dict[str, Any]:
+def config(strategy: str) -> dict[str, Any]:
     """On top of the example's and of the overlay."""
     return {
         "strategy": strategy,
         "max_open_trades": 20,
         "pairlists": PAIRLISTS,
         "exchange": {"pair_whitelist": [".*/USDT:USDT"]},
-        "db_url": f"sqlite:///{folder}/wide.sqlite",
         # Only the worker says more: that is where the time of a cycle is told.
         "log_config": {
             "version": 1,
-            "formatters": {"plain": {"format": "%(asctime)s %(name)s %(levelname)s %(message)s"}},
-            "handlers": {"plain": {"class": "logging.StreamHandler", "formatter": "plain"}},
+            "formatters": {
+                "standard": {"format": "%(asctime)s %(name)s %(levelname)s %(message)s"}
+            },
+            "handlers": {"plain": {"class": "logging.StreamHandler", "formatter": "standard"}},
             "root": {"handlers": ["plain"], "level": "INFO"},
             "loggers": {"freqtrade.worker": {"level": "DEBUG"}},
         },
@@ -61,7 +62,7 @@ def bot(folder: Path, url: str, strategy: str) -> Iterator[tuple[int, Path]]:
     """Stock `freqtrade trade`: its process and its log."""
     from perpkit.venue.overlay import overlay
 
-    files = {"venue.json": overlay(url), "wide.json": config(folder, strategy)}
+    files = {"venue.json": overlay(url, folder), "wide.json": config(strategy)}
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     log = folder / "freqtrade.log"

@@ -11,7 +11,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from perpkit.venue import account_payloads, order_payloads
-from perpkit.venue.account_terms import MAX_ACCOUNTS, checked_key, checked_wallet
+from perpkit.venue.account_terms import MAX_ACCOUNTS, checked_key, checked_wallets
 from perpkit.venue.candles import Kind
 from perpkit.venue.control import Body
 from perpkit.venue.engine import USDT, PositionView
@@ -22,11 +22,11 @@ from perpkit.venue.numbers import plain
 
 
 class NewAccount(Body):
-    """:param wallet: USDT"""
+    """:param wallet: by asset; a number is USDT"""
 
     api_key: Annotated[str, AfterValidator(partial(checked_key, "api_key"))]
     secret: Annotated[str, AfterValidator(partial(checked_key, "secret"))]
-    wallet: Annotated[Decimal, BeforeValidator(checked_wallet)]
+    wallet: Annotated[dict[str, Decimal], BeforeValidator(checked_wallets)]
 
 
 class NewFill(Body):

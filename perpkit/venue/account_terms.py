@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from perpkit.venue.engine import USDT
+
 MAX_ACCOUNTS = 100
-MAX_WALLET = Decimal(10**12)  # USDT: sums and products of it stay exact
+MAX_WALLET = Decimal(10**12)  # of an asset: sums and products of it stay exact
+MARGIN_ASSETS = (USDT, "USDC")  # of the contracts that there are
 
 _KEY = re.compile(r"[!-~]{1,128}")
 _LEAST = Decimal("1E-8")
+_PART = re.compile(r"(?P<amount>[^A-Z]*)(?P<asset>[A-Z][A-Z0-9]*)?")
 
 
 def is_key(text: str) -> bool:
@@ -25,11 +30,28 @@ def checked_key(name: str, text: str) -> str:
     return text
 
 
-def checked_wallet(value: Any) -> Decimal:
-    """USDT, from text or a number.
+def checked_wallets(value: Any) -> dict[str, Decimal]:
+    """By asset, from a number or text (USDT), from text such as "10000USDT+500USDC", or a mapping.
 
     :raises ValueError: naming the field, the value and what is allowed
     """
+    if isinstance(value, Mapping):
+        parts = [(str(asset), amount) for asset, amount in value.items()]
+    else:
+        found = [_PART.fullmatch(part) for part in str(value).split("+")]
+        parts = [(m["asset"] or USDT, m["amount"]) if m else (USDT, value) for m in found]
+    wallets: dict[str, Decimal] = {}
+    for asset, amount in parts:
+        if asset not in MARGIN_ASSETS or asset in wallets:
+            raise ValueError(
+                f"wallet must name each of {', '.join(MARGIN_ASSETS)} once at most, such as "
+                f"10000USDT+500USDC, got {asset[:50]!r}"
+            )
+        wallets[asset] = _checked_amount(amount)
+    return wallets
+
+
+def _checked_amount(value: Any) -> Decimal:
     text = str(value)
     try:
         amount = Decimal(text)
@@ -38,6 +60,6 @@ def checked_wallet(value: Any) -> Decimal:
     # In this order: what is not within bounds may be too large to be rounded.
     if not (amount.is_finite() and 0 <= amount <= MAX_WALLET and amount == amount.quantize(_LEAST)):
         raise ValueError(
-            f"wallet must be 0 to {MAX_WALLET} USDT with at most eight decimals, got {text[:50]!r}"
+            f"wallet must be 0 to {MAX_WALLET} with at most eight decimals, got {text[:50]!r}"
         )
     return amount + 0  # no minus before zero

@@ -75,7 +75,10 @@ def venue(
     ] = None,
     account: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY:SECRET:WALLET", help="To trade with; may be repeated."),
+        typer.Option(
+            metavar="KEY:SECRET:WALLET",
+            help="To trade with; may be repeated. WALLET: 10000 (USDT), or 900USDT+50USDC.",
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="The overlay is for live mode: real orders, here.")
@@ -141,13 +144,13 @@ def _chosen(names: list[str], count: int | None, anchor: int) -> Sequence[str]:
     return names or (tuple(MODELS) if count is None else first_pairs(count, anchor))
 
 
-def _account(text: str) -> tuple[str, str, Decimal]:
-    from perpkit.venue.account_terms import checked_key, checked_wallet
+def _account(text: str) -> tuple[str, str, dict[str, Decimal]]:
+    from perpkit.venue.account_terms import checked_key, checked_wallets
 
     key, _, rest = text.partition(":")
     secret, _, wallet = rest.rpartition(":")
     try:
-        return checked_key("KEY", key), checked_key("SECRET", secret), checked_wallet(wallet)
+        return checked_key("KEY", key), checked_key("SECRET", secret), checked_wallets(wallet)
     except ValueError as error:
         raise ValueError(
             f"account must look like KEY:SECRET:WALLET, got {text!r}: {error}"
@@ -231,7 +234,7 @@ def _serve(
     host: str,
     port: int,
     make: Callable[[], Market],
-    accounts: list[tuple[str, str, Decimal]],
+    accounts: list[tuple[str, str, dict[str, Decimal]]],
     *,
     overlay: Path | None,
     live: bool,

@@ -121,7 +121,8 @@ class Checker:
                 for position in holding.positions.values():
                     self._protected(account, holding.symbol, position, algos, now)
                     self._single_stop(account, holding.symbol, position, algos, now)
-                self._within_limits(engine, account, holding.symbol, now)
+                if any(holding.held()):
+                    self._within_limits(engine, account, holding.symbol, now)
 
     def _conserved(self, account: Account, now: int) -> None:
         books = self._books.get(account.api_key)

@@ -73,6 +73,14 @@ def test_breaches_are_told(client, clock):
             ("/accounts", {"api_key": "k", "secret": "s", "wallet": wallet}, "wallet must be 0 to")
             for wallet in ("1e999999", "1e13", 1e300, "NaN", "Infinity", "0.000000001", "x", None)
         ),
+        *(
+            (
+                "/accounts",
+                {"api_key": "k", "secret": "s", "wallet": wallet},
+                "wallet must name each",
+            )
+            for wallet in ("1E5", "5BTC", "1USDT+2USDT", {"EUR": 1}, "1USDT+2USDC+3")
+        ),
         ("/accounts", {"api_key": "k y", "secret": "s", "wallet": "1"}, "api_key must be 1 to 128"),
         ("/accounts", {"api_key": "", "secret": "s", "wallet": "1"}, "api_key must be 1 to 128"),
         ("/accounts", {"api_key": "k", "secret": "é", "wallet": "1"}, "secret must be 1 to 128"),
@@ -124,3 +132,14 @@ def test_the_largest_wallet_is_still_counted_exactly(client, market, clock):
     (asset,) = (a for a in rich("GET", "/fapi/v3/account")["assets"] if a["asset"] == "USDT")
     assert Decimal(asset["walletBalance"]) == 10**12 + paid
     assert paid < 0
+
+
+@pytest.mark.parametrize("wallet", ["900USDT+50.5USDC", {"USDT": 900, "USDC": "50.5"}])
+def test_a_wallet_of_each_margin_asset(client, wallet):
+    new = {"api_key": "both", "secret": "s", "wallet": wallet}
+    opened = control(client, "POST", "/accounts", **new)[1]
+    assert opened["walletBalance"] == "900"
+    assert [(a["asset"], a["walletBalance"]) for a in opened["assets"]] == [
+        ("USDT", "900"),
+        ("USDC", "50.5"),
+    ]
