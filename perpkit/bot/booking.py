@@ -25,6 +25,7 @@ MEMORY = timedelta(days=7)
 _SETTLED = timedelta(minutes=1)
 # After a failure.
 _AGAIN = timedelta(minutes=1)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _INCOMES = 1000  # the most that the exchange gives at once
 
 
@@ -38,7 +39,7 @@ class Booking:
     def __init__(self, dp: DataProvider) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
-        self._wait_until = datetime.min.replace(tzinfo=UTC)
+        self._wait_until = _AT_ONCE
         # When those that failed are tried again; None: looking for one failed.
         self._again_at: dict[TradeKey | None, datetime] = {}
         fills_of = self._exchange.get_trades_for_order
@@ -86,7 +87,11 @@ class Booking:
                 ),
             ]
         ).unique()
-        return next((t for t in trades if now >= self._again_at.get(key_of(t), now)), None)
+
+        def again_at(trade: Trade) -> datetime:
+            return self._again_at.get(key_of(trade), _AT_ONCE)
+
+        return min((t for t in trades if again_at(t) <= now), key=again_at, default=None)
 
     def _correct(self, key: TradeKey, charged: Sequence[dict[str, Any]]) -> None:
         trade = Trade.get_trades([Trade.id == key.id]).first()

@@ -7,8 +7,6 @@ never for one that it does not know.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,32 +16,14 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.order_answers import OrderAnswers, is_stored
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import warn
+from perpkit.bot.trying import Trying
 
 logger = logging.getLogger(__name__)
 
 # How far back the orders of a position that nobody knows are looked for.
 _LOOK_BACK = timedelta(hours=6)
 _DUST = 1e-9  # amounts that differ by less are equal
-
-
-class Failures:
-    """One that fails does not keep the others from their turn; each is logged when it is new."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._failing: set[str] = set()
-
-    @contextmanager
-    def of(self, which: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            if which not in self._failing:
-                logger.warning(f"{self._what}: {which} failed: {words(error)}")
-            self._failing.add(which)
-        else:
-            self._failing.discard(which)
 
 
 class Reconciliation:
@@ -56,7 +36,7 @@ class Reconciliation:
         self._answers = answers
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
-        self._failures = Failures("Comparing with the exchange")
+        self._trying = Trying()
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
@@ -75,14 +55,14 @@ class Reconciliation:
         for order in self._answers.left_behind():
             logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
             cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
-            with self._failures.of(order["symbol"]):
+            with self._trying(f"Cancelling an order in {order['symbol']}"):
                 getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
             known = {order.order_id for order in Order.get_open_orders()}
             unknown = [stop for stop in self._answers.open_stops() if stop[1] not in known]
         for pair, stop in unknown:
             logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
-            with self._failures.of(pair):
+            with self._trying(f"Cancelling a stop in {pair}"):
                 self._exchange.cancel_stoploss_order(stop, pair)
 
     def positions(self, now: datetime) -> None:
@@ -99,7 +79,7 @@ class Reconciliation:
         for pair, more in differ.items():
             if before.get(pair) != more or pair in self._foreign:
                 continue
-            with self._failures.of(pair):  # the others need not wait for it
+            with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
                 if more * ours.get(pair, 0.0) < 0:
                     self._find_exits(pair)
                 else:

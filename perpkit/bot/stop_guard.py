@@ -10,8 +10,8 @@ It asks nobody's leave and refuses no exit: all it refuses is an entry where som
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
 from perpkit.bot.stop_orders import StopOrders, is_covered
+from perpkit.bot.trying import Trying
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class StopGuard:
         self._exits = MarketExits(self._bot)
         self._stop_orders = StopOrders(self._bot)
         self._cycles_left = 0
-        self._failing: set[str] = set()
+        self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
 
@@ -285,18 +286,6 @@ class StopGuard:
             for trade in Trade.get_open_trades()
             if any(order.ft_order_side == trade.entry_side for order in trade.open_orders)
         ]
-
-    @contextmanager
-    def _trying(self, what: str) -> Iterator[None]:
-        """A failure is logged when it is new, and then swallowed: the cycle must go on."""
-        try:
-            yield
-        except Exception as error:
-            if what not in self._failing:
-                logger.warning(f"{what} failed: {words(error)}")
-            self._failing.add(what)
-        else:
-            self._failing.discard(what)
 
 
 def _exit_amount(_trade: Trade, _pair: str, amount: float) -> float:

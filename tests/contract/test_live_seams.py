@@ -13,6 +13,7 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from freqtrade.rpc import RPC, RPCManager
@@ -71,6 +72,7 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (FreqtradeBot.create_stoploss_order, "trade.orders.append(order_obj)"),
         (FreqtradeBot.handle_stoploss_on_exchange, "self.create_stoploss_order("),
         (FreqtradeBot.handle_trailing_stoploss_on_exchange, "self.create_stoploss_order("),
+        (FreqtradeBot.startup_update_open_orders, "self.handle_cancel_order("),
         (FreqtradeBot.exit_positions, "self.handle_stoploss_on_exchange(trade)"),
         (FreqtradeBot.get_valid_enter_price_and_stake, "exchange.get_max_pair_stake_amount("),
         (FreqtradeBot.check_and_call_adjust_trade_position, "get_max_pair_stake_amount("),
@@ -135,6 +137,15 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
         (
             FreqtradeBot.update_trade_state,
             ["self", "trade", "order_id", "action_order", "stoploss_order", "send_msg"],
+        ),
+        (
+            FreqtradeBot.handle_cancel_order,
+            ["self", "order", "order_obj", "trade", "reason", "replacing"],
+        ),
+        (FreqtradeBot.handle_protections, ["self", "pair", "side"]),
+        (
+            update_liquidation_prices,
+            ["trade", "exchange", "wallets", "stake_currency", "dry_run"],
         ),
         (Order.parse_from_ccxt_object, ["order", "pair", "side", "amount", "price"]),
         (Exchange.fetch_stoploss_order, ["self", "order_id", "pair", "params"]),
