@@ -16,14 +16,13 @@ import ccxt
 from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.market_lot import market_lot
+from perpkit.bot.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.running_bot import warn, words
 
 logger = logging.getLogger(__name__)
 
-_DUST = 1e-9
 _NO_POSITION = -2022  # of a reduce-only order
 # For what is wrong with the account or the request, not with a market order.
 _NOT_OF_THE_TYPE = (
@@ -138,8 +137,8 @@ class MarketExits:
         if len(trade.orders) == known:
             return True
         first = trade.orders[-1]
-        left = wanted - first.safe_amount
-        if left > _DUST:
+        left = whole_steps(wanted - first.safe_amount, trade)
+        if left:
             first.ft_amount = first.safe_amount
             self._rests[key_of(trade)] = _Rest(left, limit, first.ft_order_tag or "")
             self.finish(trade)
@@ -149,7 +148,7 @@ class MarketExits:
         """Send what is still to be sent of the trade's exit. The bot's lock is held."""
         rest = self._rests.get(key_of(trade))
         try:
-            while rest is not None and trade.is_open and rest.amount > _DUST:
+            while rest is not None and trade.is_open and rest.amount:
                 self._next(trade, rest)
         except ExchangeError as error:
             logger.warning(f"The rest of an exit from {trade.pair} is not placed: {words(error)}")
@@ -174,7 +173,7 @@ class MarketExits:
         order.ft_order_tag = rest.tag
         trade.orders.append(order)
         Trade.commit()
-        rest.amount -= order.safe_amount
+        rest.amount = whole_steps(rest.amount - order.safe_amount, trade)
         if sent.get("status") in ("closed", "expired"):
             self._bot.update_trade_state(trade, order.order_id, sent)
             Trade.commit()

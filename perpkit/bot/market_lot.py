@@ -13,6 +13,10 @@ from math import inf
 from typing import Any
 
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade
+
+from perpkit.bot.stop_keeper import step_of
+from perpkit.risk.sizing import floor_to_step
 
 
 def market_lot(exchange: Exchange, pair: str) -> float:
@@ -20,6 +24,11 @@ def market_lot(exchange: Exchange, pair: str) -> float:
     limits: dict[str, Any] = exchange.markets[pair]["limits"].get("market") or {}
     most: float | None = limits.get("max")
     return exchange._contracts_to_amount(pair, most) if most else inf
+
+
+def whole_steps(amount: float, trade: LocalTrade) -> float:
+    """What can be ordered of an amount: without the dust of subtractions, 0 below one step."""
+    return round(floor_to_step(amount, step_of(trade)), 12)
 
 
 class StakesWithinLot:

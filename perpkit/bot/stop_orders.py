@@ -15,7 +15,7 @@ import ccxt
 from freqtrade.exceptions import ExchangeError, InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.market_lot import market_lot
+from perpkit.bot.market_lot import market_lot, whole_steps
 from perpkit.bot.price_band import (
     OUT_OF_BAND,
     TOO_LARGE,
@@ -114,7 +114,7 @@ class StopOrders:
     def place(self, trade: Trade, stop_price: float, amount: float) -> bool:
         """Stops for an amount; False where not all of them could be placed."""
         try:
-            while amount > DUST:
+            while amount := whole_steps(amount, trade):
                 sent = self.create_stoploss(
                     pair=trade.pair,
                     amount=amount,

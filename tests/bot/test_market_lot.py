@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from perpkit.bot.market_lot import keep_stakes_within_lot, market_lot
+from perpkit.bot.market_lot import keep_stakes_within_lot, market_lot, whole_steps
 
 BTC = "BTC/USDT:USDT"
 
@@ -44,3 +44,11 @@ def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
         keep_stakes_within_lot(exchange)
     assert exchange.get_max_pair_stake_amount(BTC, 50.0, leverage) == pytest.approx(stake)
     assert exchange.get_max_pair_stake_amount._most(BTC, 50.0, leverage) == most / leverage
+
+
+@pytest.mark.parametrize(
+    ("amount", "whole"),
+    [(0.017 - 0.005 - 0.005 - 0.005, 0.002), (0.0005, 0.0), (0.0175, 0.017), (0.0, 0.0)],
+)
+def test_only_whole_steps_can_be_ordered(amount, whole):
+    assert whole_steps(amount, SimpleNamespace(amount_precision=0.001)) == whole

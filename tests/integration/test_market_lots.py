@@ -319,3 +319,16 @@ def test_a_stop_too_far_from_mark_is_placed_nearer(code, msg, side):
             assert 0.009 < abs(away) < 0.0145
             assert breaches(venue) == []
         assert venue.amount
+
+
+@pytest.mark.parametrize("kind", ["market", "limit"])
+def test_an_exit_that_is_rounded_to_a_step_is_one_order(kind):
+    with live_bench(GUARDED, scripted_market(START, [(0, 50_000.0)]), START) as (bot, venue):
+        enter(bot, venue)
+        bot.run(2, STEP)
+        [trade] = bot.trades()
+        RPC(bot.bot)._rpc_force_exit(str(trade.id), kind, amount=0.0075)
+        bot.run(2, STEP)
+        [_, sold] = venue.account.orders.values()
+        assert sold.quantity == Decimal("0.007")
+        assert warnings(bot) == []
