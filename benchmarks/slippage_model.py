@@ -122,7 +122,19 @@ class Trader:
         return float(np.sqrt((np.diff(np.log(closes)) ** 2).sum())), turnover
 
     def take(self, symbol: str, side: Side, amount: float) -> float:
-        """Average price of a market order, which must fill."""
+        """Average price of a market order, which must fill; beyond the market lot of several."""
+        instrument = self.market.instrument(symbol)
+        step = instrument.step_size
+        left, lot = round(amount / step), round(instrument.max_market_quantity / step)
+        value = 0.0
+        while left:
+            part = min(left, lot)
+            # The average that an answer shows is rounded.
+            value += float(self._market_order(symbol, side, part * step)["cumQuote"])
+            left -= part
+        return value / (round(amount / step) * step)
+
+    def _market_order(self, symbol: str, side: Side, amount: float) -> dict[str, Any]:
         decimals = self.market.instrument(symbol).quantity_decimals
         query = urlencode(
             {
@@ -135,9 +147,9 @@ class Trader:
             }
         )
         signature = hmac.new(SECRET.encode(), query.encode(), sha256).hexdigest()
-        order = self._ask("POST", f"/fapi/v1/order?{query}&signature={signature}")
+        order: dict[str, Any] = self._ask("POST", f"/fapi/v1/order?{query}&signature={signature}")
         assert order["status"] == "FILLED", order
-        return float(order["avgPrice"])
+        return order
 
     def _ask(self, method: str, target: str) -> Any:
         headers = {"X-MBX-APIKEY": KEY}

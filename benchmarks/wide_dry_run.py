@@ -44,7 +44,7 @@ def config(strategy: str) -> dict[str, Any]:
         "max_open_trades": 20,
         "pairlists": PAIRLISTS,
         "exchange": {"pair_whitelist": [".*/USDT:USDT"]},
-        # Only the worker says more: that is where the time of a cycle is told.
+        # Only the worker says more: it logs what a cycle takes.
         "log_config": {
             "version": 1,
             "formatters": {

@@ -84,7 +84,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
 
 
 def again(message: Message, receive: Receive) -> Receive:
-    """`message` once more; after it, whatever becomes of the client."""
+    """`message` once more; after it, what becomes of the client."""
     given = False
 
     async def replay() -> Message:

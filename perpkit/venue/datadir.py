@@ -86,7 +86,7 @@ def _to_stderr(text: str) -> None:
 
 
 def read(
-    directory: Path, pairs: Collection[str] = (), told: Callable[[str], None] = _to_stderr
+    directory: Path, pairs: Collection[str] = (), say: Callable[[str], None] = _to_stderr
 ) -> History:
     """The pairs of a data directory, all of them unless some are named.
 
@@ -94,14 +94,14 @@ def read(
     the other limits. A pair without mark candles is marked at its last price; one without funding
     or positioning files has none.
 
-    :param told: gets a sentence for each kind of file that is left out
+    :param say: gets a sentence for each kind of file that is left out
     :raises ValueError: naming what is missing and what there is
     """
     wanted = [named(pair) for pair in dict.fromkeys(pairs)]
     files, left_out = _sorted_out(directory / "futures", wanted)
     traded = {name for name, found in files.items() if any(k == Kind.LAST for k, _ in found)}
     for reason, several in left_out.items():
-        told(f"Left out of {directory}: {_listed(several)}: {reason}")
+        say(f"Left out of {directory}: {_listed(several)}: {reason}")
     if not traded:
         raise ValueError(
             f"datadir must hold candles such as futures/BTC_USDT_USDT-1h-futures.feather, "
@@ -113,10 +113,10 @@ def read(
         raise ValueError(f"pairs must be among {known}, got {', '.join(map(repr, unknown))}")
     untraded = [name.pair for name in sorted(files) if name not in traded]
     if untraded and not wanted:
-        told(f"Left out of {directory}: {_listed(untraded)}: there are no traded candles")
+        say(f"Left out of {directory}: {_listed(untraded)}: there are no traded candles")
     names = wanted or sorted(traded)
     if unread := _unread_positioning(directory / "positioning", names):
-        told(f"Left out of {directory}: {_listed(unread)}: positioning is read from 1h files")
+        say(f"Left out of {directory}: {_listed(unread)}: positioning is read from 1h files")
     histories = [_read_pair(directory, name, files[name]) for name in names]
     return History({h.instrument.symbol: h for h in histories})
 

@@ -182,7 +182,7 @@ def test_pairs_of_any_name_are_read_back_as_freqtrade_spells_them(history, tmp_p
     original = renamed(history, OTHERS)
     files = datadir.write(original, tmp_path, ["1h"], END)
     said: list[str] = []
-    again = datadir.read(tmp_path, told=said.append)
+    again = datadir.read(tmp_path, say=said.append)
     assert said == []
     assert {p.instrument.pair for p in again} == set(OTHERS)
     assert len(files) == 4 * len(OTHERS)
@@ -227,7 +227,7 @@ def test_what_is_left_out_is_said_with_its_reason(written, tmp_path):
         tmp_path / "positioning" / "ETH_USDT_USDT-5m.feather"
     )
     said: list[str] = []
-    history = datadir.read(tmp_path, told=said.append)
+    history = datadir.read(tmp_path, say=said.append)
     assert set(history.pairs) == set(datadir.read(written).pairs)
     text = "\n".join(said)
     for line in (
@@ -241,7 +241,7 @@ def test_what_is_left_out_is_said_with_its_reason(written, tmp_path):
         assert line in text, (line, text)
     assert "gitkeep" not in text
     said.clear()
-    datadir.read(tmp_path, ["SOL/USDT:USDT"], told=said.append)
+    datadir.read(tmp_path, ["SOL/USDT:USDT"], say=said.append)
     assert said == []
 
 

@@ -43,7 +43,7 @@ def deleverage(state: State, symbol: str, taken: Decimal, price: Decimal, now: i
     """Let accounts on the other side close against a liquidated position.
 
     :param taken: signed amount of the liquidated position that needs a counterparty
-    :param price: its bankruptcy price; nobody closes at a loss
+    :param price: its bankruptcy price; a position at a loss is left alone
     :returns: how much of it the accounts of the venue have taken, absolute
     """
     left = abs(taken)
