@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perpkit.venue.app import create_app
 from perpkit.venue.candles import DAY_MS
+from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.synthetic import generate
+from tests.venue.signed import Client
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
 DAYS = 40
@@ -74,3 +78,17 @@ def configuration(tmp_path: Path) -> Callable[..., list[str]]:
         return [*chosen, "--userdir", str(user_data)]
 
     return write
+
+
+@pytest.fixture
+def exchange(market: Market) -> Exchange:
+    """With an account of 10,000 USDT."""
+    exchange = Exchange(market)
+    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
+    return exchange
+
+
+@pytest.fixture
+def client(market: Market, exchange: Exchange, clock: HandClock) -> Client:
+    """Of that account."""
+    return Client(create_app(market, exchange=exchange), clock)

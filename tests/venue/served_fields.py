@@ -13,7 +13,7 @@ from perpkit.venue.instruments import Instrument
 from perpkit.venue.market import Market
 from tests.venue.conftest import HandClock
 from tests.venue.recorded_fields import EXPLAINED, RECORDS, Field, Record
-from tests.venue.test_account_routes import Client
+from tests.venue.signed import Client
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 Row = dict[str, Any]

@@ -10,8 +10,7 @@ from perpkit.venue.account_terms import MAX_ACCOUNTS
 from perpkit.venue.app import create_app
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.invariants import Limits
-from tests.venue.test_account_routes import BTC, Client
-from tests.venue.test_order_faults import buy, rest
+from tests.venue.signed import BTC, Client, buy, rest
 
 
 @pytest.fixture

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 from decimal import Decimal
-from hashlib import sha256
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Restrictions
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.market import Market
 from tests.venue.conftest import HandClock
-
-BTC = "BTCUSDT"
-MINUTE = 60_000
-
-
-class Client:
-    """Signs as the exchange asks for."""
-
-    def __init__(self, app: FastAPI, clock: HandClock, key: str = "key", secret: str = "secret"):
-        self.http = TestClient(app, client=("127.0.0.1", 50_000))
-        self._clock, self._key, self._secret = clock, key, secret
-
-    def __call__(self, method: str, path: str, **sent: Any) -> Any:
-        answer = self.raw(method, path, **sent)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def refusal(self, method: str, path: str, **sent: Any) -> tuple[int, int]:
-        """(HTTP status, code)"""
-        answer = self.raw(method, path, **sent)
-        return answer.status_code, answer.json()["code"]
-
-    def raw(self, method: str, path: str, **sent: Any):
-        query = urlencode({"timestamp": self._clock.now(), **sent})
-        signature = hmac.new(self._secret.encode(), query.encode(), sha256).hexdigest()
-        headers = {"X-MBX-APIKEY": self._key}
-        signed = f"{query}&signature={signature}"
-        if method in ("POST", "PUT"):
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            return self.http.request(method, path, content=signed, headers=headers)
-        return self.http.request(method, f"{path}?{signed}", headers=headers)
+from tests.venue.signed import BTC, MINUTE, Client
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.app import create_app
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import Fault, FaultKind
+from tests.venue.signed import BTC, buy, plan, rest
 from tests.venue.test_account_control import control
-from tests.venue.test_account_routes import BTC, Client
-from tests.venue.test_order_faults import buy, plan, rest
 
 CHANGED = FaultKind.SETTINGS_CHANGED
 
@@ -22,11 +20,6 @@ def exchange(market):
     for key in ("key", "other"):
         exchange.engine.add_account(key, "secret", Decimal(10_000), market.now())
     return exchange
-
-
-@pytest.fixture
-def client(market, exchange, clock):
-    return Client(create_app(market, exchange=exchange), clock)
 
 
 def held(exchange, key: str = "key") -> tuple[bool, bool, int | None, bool | None]:

@@ -9,7 +9,7 @@ import pytest
 from perpkit.venue.engine import IncomeKind
 from tests.venue.conftest import CLOCK, HandClock
 from tests.venue.served_fields import Session
-from tests.venue.test_account_routes import Client
+from tests.venue.signed import Client
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 HOUR = 3_600_000

@@ -6,56 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import Fault, FaultKind
-from tests.venue.test_account_routes import BTC, MINUTE, Client
+from tests.venue.signed import BTC, MINUTE, buy, order, plan, rest, stop
 
 HOUR = 60 * MINUTE
-
-
-@pytest.fixture
-def exchange(market):
-    exchange = Exchange(market)
-    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-    return exchange
-
-
-@pytest.fixture
-def client(market, exchange, clock):
-    return Client(create_app(market, exchange=exchange), clock)
-
-
-def plan(market, kind: FaultKind, **settings) -> str:
-    return market.faults.add(Fault(kind, **{"since": market.now(), **settings}))
-
-
-def buy(client, **changes):
-    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1", **changes}
-    return client("POST", "/fapi/v1/order", **sent)
-
-
-def rest(client, market, away: float = 0.003, quantity: str = "0.1"):
-    price = round(market.price(BTC) * (1 - away), 1)
-    return buy(client, type="LIMIT", timeInForce="GTC", price=price, quantity=quantity)
-
-
-def stop(client, market, quantity: str = "0.1"):
-    return client(
-        "POST",
-        "/fapi/v1/algoOrder",
-        algoType="CONDITIONAL",
-        symbol=BTC,
-        side="SELL",
-        type="STOP_MARKET",
-        quantity=quantity,
-        triggerPrice=round(market.price(BTC) * 0.8),
-        reduceOnly="true",
-    )
-
-
-def order(client, placed):
-    return client("GET", "/fapi/v1/order", symbol=BTC, orderId=placed["orderId"])
 
 
 def falls(market) -> None:

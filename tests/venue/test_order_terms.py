@@ -1,7 +1,5 @@
 """priceMatch, goodTillDate, break-even and assets over HTTP."""
 
-# ruff: noqa: F811
-
 from __future__ import annotations
 
 from decimal import Decimal
@@ -11,7 +9,7 @@ import pytest
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.market import Market
 from tests.venue.conftest import HandClock
-from tests.venue.test_account_routes import BTC, Client, app, client, exchange  # noqa: F401
+from tests.venue.signed import BTC, Client
 
 LIMIT = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "quantity": "0.01", "timeInForce": "GTC"}
 STOP = {

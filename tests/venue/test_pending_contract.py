@@ -13,7 +13,7 @@ from perpkit.venue.history import History
 from perpkit.venue.listing import Lifetime
 from perpkit.venue.market import Market
 from tests.venue.conftest import START
-from tests.venue.test_account_routes import Client
+from tests.venue.signed import Client
 
 SOON = "ETHUSDT"
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.venue.conftest import CLOCK, HandClock
 from tests.venue.served_fields import Session
-from tests.venue.test_account_routes import Client
+from tests.venue.signed import Client
 
 BTC = "BTCUSDT"
 ORDER = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.002"}

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from decimal import Decimal
 from hashlib import sha256
 
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.exchange import Exchange
-from tests.venue.test_account_routes import BTC, Client
+from tests.venue.signed import BTC, Client
 
 FORM = "application/x-www-form-urlencoded"
 ORDER = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01"
-
-
-@pytest.fixture
-def exchange(market):
-    exchange = Exchange(market)
-    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-    return exchange
-
-
-@pytest.fixture
-def client(market, exchange, clock):
-    return Client(create_app(market, exchange=exchange), clock)
 
 
 def signed(clock, sent: bytes, secret: bytes = b"secret") -> bytes:

@@ -6,27 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import FaultKind
-from tests.venue.test_account_routes import BTC, Client
-from tests.venue.test_order_faults import buy, order, plan, rest, stop
+from tests.venue.signed import BTC, buy, order, plan, rest, stop
 
 ORDERS, FILLS = FaultKind.LATE_ORDERS, FaultKind.LATE_FILLS
 RISK = ("GET", "/fapi/v2/positionRisk")
 ACCOUNT = ("GET", "/fapi/v3/account")
-
-
-@pytest.fixture
-def exchange(market):
-    exchange = Exchange(market)
-    exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-    return exchange
-
-
-@pytest.fixture
-def client(market, exchange, clock):
-    return Client(create_app(market, exchange=exchange), clock)
 
 
 def late(market, kind: FaultKind, ms: int = 1000, **settings) -> str:
