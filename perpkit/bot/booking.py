@@ -7,7 +7,7 @@ last order. Commission: an order with several fills is booked at the plain mean 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ MEMORY = timedelta(days=7)
 _SETTLED = timedelta(minutes=1)
 # After a failure.
 _AGAIN = timedelta(minutes=1)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _INCOMES = 1000  # the most that the exchange gives at once
 
 
@@ -38,7 +39,9 @@ class Booking:
     def __init__(self, dp: DataProvider) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
-        self._wait_until = datetime.min.replace(tzinfo=UTC)
+        self._wait_until = _AT_ONCE
+        # When those that failed are tried again; None: looking for one failed.
+        self._again_at: dict[TradeKey | None, datetime] = {}
         fills_of = self._exchange.get_trades_for_order
         self._exchange.get_trades_for_order = one_fill(fills_of)
 
@@ -46,6 +49,7 @@ class Booking:
         """Correct at most one trade. Never raises."""
         if now < self._wait_until:
             return
+        key: TradeKey | None = None
         try:
             with self._bot._exit_lock:
                 trade = self._next(now)
@@ -58,15 +62,20 @@ class Booking:
             )
             with self._bot._exit_lock:
                 self._correct(key, charged)
+            self._again_at.pop(key, None)
         except Exception as error:
-            logger.warning(
-                f"Funding of a trade closed by its stop is not known yet: {words(error)}"
-            )
-            self._wait_until = now + _AGAIN
+            if key not in self._again_at:
+                logger.warning(
+                    f"Funding of a trade closed by its stop is not known yet: {words(error)}"
+                )
+            # Others need not wait for a trade that cannot be corrected.
+            self._again_at[key] = now + _AGAIN
+            if key is None:
+                self._wait_until = now + _AGAIN
 
     def _next(self, now: datetime) -> Trade | None:
         naive = now.astimezone(UTC).replace(tzinfo=None)  # as the database has it
-        trade: Trade | None = Trade.get_trades(
+        trades: Iterable[Trade] = Trade.get_trades(
             [
                 Trade.is_open.is_(False),
                 Trade.close_date >= naive - MEMORY,
@@ -77,8 +86,12 @@ class Booking:
                     & Order.funding_fee.is_(None)
                 ),
             ]
-        ).first()
-        return trade
+        ).unique()
+
+        def again_at(trade: Trade) -> datetime:
+            return self._again_at.get(key_of(trade), _AT_ONCE)
+
+        return min((t for t in trades if again_at(t) <= now), key=again_at, default=None)
 
     def _correct(self, key: TradeKey, charged: Sequence[dict[str, Any]]) -> None:
         trade = Trade.get_trades([Trade.id == key.id]).first()

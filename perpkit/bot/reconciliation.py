@@ -10,11 +10,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from freqtrade.enums import ExitType
+from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.order_answers import OrderAnswers, is_stored
 from perpkit.bot.running_bot import warn
+from perpkit.bot.trying import Trying
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class Reconciliation:
         self._answers = answers
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
+        self._trying = Trying()
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
@@ -51,13 +55,15 @@ class Reconciliation:
         for order in self._answers.left_behind():
             logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
             cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
-            getattr(self._exchange, cancel)(order["id"], order["symbol"])
+            with self._trying(f"Cancelling an order in {order['symbol']}"):
+                getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
             known = {order.order_id for order in Order.get_open_orders()}
             unknown = [stop for stop in self._answers.open_stops() if stop[1] not in known]
         for pair, stop in unknown:
             logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
-            self._exchange.cancel_stoploss_order(stop, pair)
+            with self._trying(f"Cancelling a stop in {pair}"):
+                self._exchange.cancel_stoploss_order(stop, pair)
 
     def positions(self, now: datetime) -> None:
         """Deal with positions that differ; raises what Freqtrade raises. One request (weight 5)
@@ -73,10 +79,11 @@ class Reconciliation:
         for pair, more in differ.items():
             if before.get(pair) != more or pair in self._foreign:
                 continue
-            if more * ours.get(pair, 0.0) < 0:
-                self._find_exits(pair)
-            else:
-                self._unknown_position(pair, more, now)
+            with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
+                if more * ours.get(pair, 0.0) < 0:
+                    self._find_exits(pair)
+                else:
+                    self._unknown_position(pair, more, now)
 
     def _differences(
         self, held: dict[str, float], trades: dict[str, Trade]
@@ -103,6 +110,8 @@ class Reconciliation:
             trade = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
             if trade is None:
                 return  # another thread has closed it since
+            if self._book_stops(trade):
+                return
             trade.set_funding_fees(
                 self._exchange.get_funding_fees(
                     trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
@@ -113,6 +122,25 @@ class Reconciliation:
             closed = not deleted and not trade.is_open
         if closed:
             warn(bot, f"{pair} was closed by the exchange, or by an order without an answer.")
+
+    def _book_stops(self, trade: Trade) -> bool:
+        """Of stops that have triggered while nobody looked; whether the trade has closed by them.
+
+        Freqtrade looks at its stops while it runs, not while it is stopped.
+        """
+        for order in trade.open_sl_orders:
+            try:
+                told = self._exchange.fetch_stoploss_order(order.order_id, trade.pair)
+            except InvalidOrderException:  # the exchange does not have it any more
+                continue
+            self._bot.update_trade_state(trade, order.order_id, told, stoploss_order=True)
+            if told["status"] in ("closed", "triggered") and not trade.is_open:
+                trade.exit_reason = ExitType.STOPLOSS_ON_EXCHANGE.value
+                self._bot._notify_exit(trade, "stoploss", True)
+                self._bot.handle_protections(trade.pair, trade.trade_direction)
+                Trade.commit()
+                return True
+        return False
 
     def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
         """What orders of this bot have opened without an answer is closed; anything else is

@@ -10,31 +10,30 @@ It asks nobody's leave and refuses no exit: all it refuses is an entry where som
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exceptions import (
-    DDosProtection,
-    DependencyException,
-    InvalidOrderException,
-    TemporaryError,
-)
+from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
+from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.later_balance import LaterBalance
 from perpkit.bot.live_orders import LiveOrders
-from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
+from perpkit.bot.market_exits import MarketExits
+from perpkit.bot.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.reconciliation import Reconciliation
 from perpkit.bot.running_bot import running_bot, warn, words
+from perpkit.bot.stop_orders import StopOrders, is_covered
+from perpkit.bot.trying import Trying
 
 logger = logging.getLogger(__name__)
 
 # Cycles from one comparison with the exchange to the next; soon again while something is odd.
 COMPARE_EVERY = 12
-_DUST = 1e-9  # amounts that differ by less are equal
 
 
 class StopGuard:
@@ -59,8 +58,12 @@ class StopGuard:
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
+        self._balance = LaterBalance(self._bot.wallets)
+        self._exits = MarketExits(self._bot)
+        self._stop_orders = StopOrders(self._bot)
         self._cycles_left = 0
-        self._failing: set[str] = set()
+        self._trying = Trying()  # the cycle must go on
+        self._without_trade: set[str] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
@@ -80,6 +83,8 @@ class StopGuard:
         bot.execute_entry = self._entry
         bot._update_trade_after_fill = self._fill
         bot._safe_exit_amount = _exit_amount
+        self._handle_cancel: Callable[..., Any] = bot.handle_cancel_order
+        bot.handle_cancel_order = self._cancelled
 
     def _cycle(self) -> None:
         self._begin()
@@ -128,6 +133,23 @@ class StopGuard:
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
                 self._reconciliation.positions(datetime.now(UTC))
+            self._catch_up_on_trades()
+
+    def _catch_up_on_trades(self) -> None:
+        """What could not be done for a trade, or was not known of it, when it was entered."""
+        bot = self._bot
+        with bot._exit_lock:
+            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
+                with self._trying(f"Moving the stop of {trade.pair} on"):
+                    self._stop_orders.move_on(trade)
+                if trade.liquidation_price is None:
+                    with self._trying(f"Asking for the liquidation price of {trade.pair}"):
+                        update_liquidation_prices(
+                            trade,
+                            exchange=self._exchange,
+                            wallets=bot.wallets,
+                            stake_currency=bot.config["stake_currency"],
+                        )
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
@@ -135,28 +157,25 @@ class StopGuard:
 
     def _protect_all(self) -> None:
         for trade in Trade.get_open_trades():
-            if trade.has_open_position:
-                self._protect(trade)
+            with self._trying(f"Protecting {trade.pair}"):
+                if trade.has_open_position:
+                    self._exits.finish(trade)
+                    self._protect(trade)
 
     def _protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
         now, state = datetime.now(UTC), self._states.of(trade)
-        if self._is_covered(trade):
+        if is_covered(trade):
             state.covered_at = now
+            with self._trying(f"Cancelling a stop too many for {trade.pair}"):
+                self._stop_orders.drop_surplus(trade)
             return
-        with self._trying(f"Cancelling a small stop for {trade.pair}"):
-            self._bot.cancel_stoploss_on_exchange(trade)
-        with self._trying(f"Placing a stop for {trade.pair}"):
-            if trade.has_open_sl_orders:  # too small, and stays: together they cover
-                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
-            else:
-                self._bot.handle_stoploss_on_exchange(trade)
-            Trade.commit()
-        if not trade.is_open or self._is_covered(trade):
+        self._place_stop(trade)
+        if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
-        if bare + self._orders.next_look_seconds > self._limit and not _leaving(trade):
+        if bare + self._orders.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,
@@ -168,14 +187,23 @@ class StopGuard:
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()
 
-    def _is_covered(self, trade: Trade) -> bool:
-        covered = sum(order.safe_amount for order in trade.open_sl_orders)
-        return covered >= trade.amount - _DUST
+    def _place_stop(self, trade: Trade) -> None:
+        lacks_a_part = self._stop_orders.lacks_a_part(trade)
+        if not lacks_a_part:
+            with self._trying(f"Cancelling a small stop for {trade.pair}"):
+                self._bot.cancel_stoploss_on_exchange(trade)
+        with self._trying(f"Placing a stop for {trade.pair}"):
+            if lacks_a_part:
+                self._stop_orders.place_part(trade)
+            elif trade.has_open_sl_orders:  # too small, and stays: together they cover
+                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
+            else:
+                self._bot.handle_stoploss_on_exchange(trade)
+            Trade.commit()
 
     def _bare(self) -> bool:
         return any(
-            trade.has_open_position and not self._is_covered(trade)
-            for trade in Trade.get_open_trades()
+            trade.has_open_position and not is_covered(trade) for trade in Trade.get_open_trades()
         )
 
     def _entry(self, *args: Any, **kwargs: Any) -> bool:
@@ -211,42 +239,46 @@ class StopGuard:
                 trade.open_rate, trade, datetime.now(UTC), 0.0, 0, after_fill=True
             )
 
-    @contextmanager
-    def _balance_later(self) -> Iterator[None]:
-        """The balance is read at the end, if it was to be read."""
-        wallets, wanted = self._bot.wallets, []
-        update = wallets.update
+    def _balance_later(self) -> AbstractContextManager[None]:
+        return self._balance.later(self._read_balance)
 
-        def later(*_: Any, **__: Any) -> None:
-            wanted.append(True)
-
-        wallets.update = later
-        try:
-            yield
-        finally:
-            wallets.update = update
-            if wanted:
-                with self._trying("Reading the balance"):
-                    update()
+    def _read_balance(self, read: Callable[[], None]) -> None:
+        with self._trying("Reading the balance"):
+            read()
 
     def _cancel_outlived(self) -> None:
         """Stops that the database shows as open, of trades that it shows as closed."""
         with self._bot._exit_lock:
             for order in Order.get_open_orders():
-                if order.ft_order_side == "stoploss" and not order.trade.is_open:
-                    with self._trying(f"Cancelling the stop of a closed trade in {order.ft_pair}"):
-                        self._cancel_outlived_stop(order)
+                what = f"Cancelling the stop {order.order_id} of a closed trade in {order.ft_pair}"
+                with self._trying(what):
+                    if order.trade is None:
+                        self._say_without_trade(order)
+                    elif order.ft_order_side == "stoploss" and not order.trade.is_open:
+                        self._stop_orders.cancel(order)
+                        logger.info(f"{what}: done.")
 
-    def _cancel_outlived_stop(self, order: Order) -> None:
-        try:
-            told = self._exchange.cancel_stoploss_order_with_result(
-                order.order_id, order.ft_pair, order.safe_amount
-            )
-        except InvalidOrderException:  # the exchange has none to cancel
-            told = {"id": order.order_id, "status": "canceled"}
-        order.update_from_ccxt_object(told)
+    def _say_without_trade(self, order: Order) -> None:
+        if order.order_id in self._without_trade:
+            return
+        self._without_trade.add(order.order_id)
+        warn(
+            self._bot,
+            f"Order {order.order_id} in {order.ft_pair} is in the database without its trade; it "
+            "is left alone. Look whether the exchange has it.",
+        )
+
+    def _cancelled(
+        self, order: CcxtOrder, order_obj: Order, trade: Trade | None, *rest: Any, **how: Any
+    ) -> Any:
+        """Freqtrade's `handle_cancel_order`, which it also calls for an order without its trade
+        that the exchange has forgotten; that ends the process, at every start."""
+        if trade is not None:
+            return self._handle_cancel(order, order_obj, trade, *rest, **how)
+        self._say_without_trade(order_obj)
+        order_obj.update_from_ccxt_object({**order, "id": order_obj.order_id})
         Trade.commit()
-        logger.info(f"The stop {order.order_id} of a closed trade in {order.ft_pair} is cancelled.")
+        return True
 
     def _open_entries(self) -> list[Trade]:
         return [
@@ -255,27 +287,7 @@ class StopGuard:
             if any(order.ft_order_side == trade.entry_side for order in trade.open_orders)
         ]
 
-    @contextmanager
-    def _trying(self, what: str) -> Iterator[None]:
-        """A failure is logged when it is new, and then swallowed: the cycle must go on."""
-        try:
-            yield
-        except Exception as error:
-            if what not in self._failing:
-                logger.warning(f"{what} failed: {words(error)}")
-            self._failing.add(what)
-        else:
-            self._failing.discard(what)
-
 
 def _exit_amount(_trade: Trade, _pair: str, amount: float) -> float:
     """As Freqtrade's for futures, which reads the balance first and makes no use of it."""
     return amount
-
-
-def _leaving(trade: Trade) -> bool:
-    """Whether a market order is on its way that closes the trade."""
-    return any(
-        order.ft_order_side == trade.exit_side and order.order_type == "market"
-        for order in trade.open_orders
-    )

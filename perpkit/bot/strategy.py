@@ -29,6 +29,7 @@ from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
 from perpkit.bot.market_columns import MarketColumns
+from perpkit.bot.market_lot import keep_stakes_within_lot
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_parts import RunningParts
@@ -150,6 +151,7 @@ class PerpStrategy(FailsClosed):
         # First, for the stops are guarded whatever fails after it.
         settings = self.present_settings()
         self._running = RunningParts(self.config, self.dp, settings, self.trade_states)
+        keep_stakes_within_lot(self.dp._exchange)
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)

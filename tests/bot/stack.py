@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,7 +70,10 @@ def exchange(steps: Mapping[str, float], cost: float = 5.0) -> Any:
         for pair, step in steps.items()
     }
     return SimpleNamespace(
-        _leverage_tiers=tiers, markets=limits, get_precision_amount=steps.__getitem__
+        _leverage_tiers=tiers,
+        markets=limits,
+        get_precision_amount=steps.__getitem__,
+        get_max_pair_stake_amount=lambda *_: inf,
     )
 
 

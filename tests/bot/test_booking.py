@@ -200,3 +200,19 @@ def test_a_rate_in_another_currency_is_left_to_freqtrade():
 )
 def test_fills_that_have_no_common_commission_stay_apart(fills):
     assert one_fill(lambda: fills)() == fills
+
+
+def test_a_trade_that_always_fails_does_not_keep_others_from_theirs(booking, exchange):
+    failing, other = close(factories.trade()), close(factories.trade("ETH/USDT:USDT"))
+    fetch = exchange.fetch_funding_history
+
+    def fetch_funding_history(pair, *args):
+        if pair == failing.pair:
+            raise RuntimeError("broken")
+        return fetch(pair, *args)
+
+    exchange.fetch_funding_history = fetch_funding_history
+    for minutes in range(1, 6):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert other.funding_fees == -0.5
+    assert [pair for pair, *_ in exchange.asked] == ["ETH/USDT:USDT"]

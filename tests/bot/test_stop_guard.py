@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import time_machine
@@ -48,6 +49,7 @@ class Bot:
         self.exchange = self.wallets = self
         self._api = Api()
         self.config = {}
+        self.markets = {BTC: {"limits": {}}}
         self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
         self._exit_lock = TradeLock()
         self.done: list[str] = []
@@ -89,6 +91,16 @@ class Bot:
         self._do("stop")
         add_stop(trade, trade.amount)
         return False
+
+    def create_order(self, **order): ...
+
+    def create_stoploss(self, **order): ...
+
+    def handle_cancel_order(self, order, order_obj, trade, reason) -> bool:
+        return True
+
+    def execute_trade_exit(self, trade, limit, exit_check, **how) -> bool:
+        return True
 
     def create_stoploss_order(self, trade, stop_price) -> bool:
         self._do("second stop")
@@ -165,6 +177,7 @@ def add_stop(trade: Trade, amount: float) -> None:
 def position(stop: float | None = None) -> Trade:
     """A long of 0.01, with a stop for `stop` of it."""
     trade = factories.trade()
+    trade.liquidation_price = 21_000.0
     if stop is not None:
         add_stop(trade, stop)
     return trade
@@ -396,3 +409,34 @@ def test_a_pair_with_open_orders_is_in_motion(bot, guard):
     for _ in range(3 * COMPARE_EVERY):
         bot.process()
     assert bot.told == []
+
+
+def test_a_trade_that_always_fails_does_not_keep_others_from_their_stops(bot, guard):
+    first, second = position(), factories.trade("ETH/USDT:USDT")
+    guard._states.of(first)
+    of = guard._states.of
+
+    def fails_for_the_first(trade):
+        if trade.pair == first.pair:
+            raise RuntimeError("broken")
+        return of(trade)
+
+    guard._states.of = fails_for_the_first
+    around(bot)
+    assert [order.ft_is_open for order in second.open_sl_orders] == [True]
+
+
+def test_a_comparison_that_always_fails_does_not_keep_others_from_theirs(bot, guard):
+    position(stop=0.01)
+    bot.held = []
+    with (
+        mock.patch.object(
+            guard._reconciliation, "_find_exits", side_effect=RuntimeError("broken")
+        ) as find,
+        mock.patch.object(guard._reconciliation, "_unknown_position") as unknown,
+    ):
+        bot.held = [holds(0.5, "LTC/USDT:USDT")]
+        for _ in range(4 * (COMPARE_EVERY + 1)):
+            bot.process()
+    assert find.called
+    assert unknown.called

@@ -13,8 +13,10 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.leverage.liquidation_price import update_liquidation_prices
+from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, Trade
-from freqtrade.rpc import RPCManager
+from freqtrade.rpc import RPC, RPCManager
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from freqtrade.wallets import Wallets
@@ -61,6 +63,21 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Exchange.create_order, "self._api.create_order("),
         (Exchange.create_stoploss, "self._api.create_order("),
         (Exchange.fetch_order, "self._api.fetch_order("),
+        (FreqtradeBot.execute_trade_exit, "self.exchange.create_order("),
+        (FreqtradeBot.execute_trade_exit, "trade.orders.append(order_obj)"),
+        (FreqtradeBot.emergency_exit, "self.execute_trade_exit("),
+        (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit("),
+        (RPC._rpc_force_exit, "__exec_force_exit("),
+        (FreqtradeBot.create_stoploss_order, "self.exchange.create_stoploss("),
+        (FreqtradeBot.create_stoploss_order, "trade.orders.append(order_obj)"),
+        (FreqtradeBot.handle_stoploss_on_exchange, "self.create_stoploss_order("),
+        (FreqtradeBot.handle_trailing_stoploss_on_exchange, "self.create_stoploss_order("),
+        (FreqtradeBot.startup_update_open_orders, "self.handle_cancel_order("),
+        (FreqtradeBot.exit_positions, "self.handle_stoploss_on_exchange(trade)"),
+        (FreqtradeBot.get_valid_enter_price_and_stake, "exchange.get_max_pair_stake_amount("),
+        (FreqtradeBot.check_and_call_adjust_trade_position, "get_max_pair_stake_amount("),
+        (Backtesting.get_valid_entry_price_and_stake, "exchange.get_max_pair_stake_amount("),
+        (Wallets.validate_stake_amount, "max_stake_amount - trade_amount"),
     ],
 )
 def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
@@ -85,6 +102,53 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
             ["self", "trade", "order", "order_obj", "reason", "replacing"],
         ),
         (FreqtradeBot.notify_status, ["self", "msg", "msg_type"]),
+        (
+            FreqtradeBot.execute_trade_exit,
+            [
+                "self",
+                "trade",
+                "limit",
+                "exit_check",
+                "exit_tag",
+                "ordertype",
+                "sub_trade_amt",
+                "skip_custom_exit_price",
+            ],
+        ),
+        (
+            Exchange.create_order,
+            [
+                "self",
+                "pair",
+                "ordertype",
+                "side",
+                "amount",
+                "rate",
+                "leverage",
+                "time_in_force",
+                "reduceOnly",
+                "initial_order",
+            ],
+        ),
+        (
+            Exchange.create_stoploss,
+            ["self", "pair", "amount", "stop_price", "order_types", "side", "leverage"],
+        ),
+        (
+            FreqtradeBot.update_trade_state,
+            ["self", "trade", "order_id", "action_order", "stoploss_order", "send_msg"],
+        ),
+        (
+            FreqtradeBot.handle_cancel_order,
+            ["self", "order", "order_obj", "trade", "reason", "replacing"],
+        ),
+        (FreqtradeBot.handle_protections, ["self", "pair", "side"]),
+        (
+            update_liquidation_prices,
+            ["trade", "exchange", "wallets", "stake_currency", "dry_run"],
+        ),
+        (Order.parse_from_ccxt_object, ["order", "pair", "side", "amount", "price"]),
+        (Exchange.fetch_stoploss_order, ["self", "order_id", "pair", "params"]),
         (Exchange.get_funding_fees, ["self", "pair", "amount", "is_short", "open_date"]),
         (Exchange.fetch_orders, ["self", "pair", "since", "params"]),
         (Exchange.fetch_positions, ["self", "pair", "params"]),

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from freqtrade.enums import State
+from freqtrade.exceptions import TemporaryError
+from freqtrade.persistence import Trade
+from sqlalchemy import text
 
 from perpkit.bot.live_orders import SLIPPAGE_KEY, LiveOrders
 from perpkit.bot.positions.trades import TradeStates
@@ -459,3 +462,75 @@ def test_a_quiet_bot_asks_little():
         assert asked["GET /fapi/v1/openAlgoOrders"] <= 11
         assert asked["GET /fapi/v1/allOrders"] == 0
         assert not [what for what in asked if not what.startswith("GET")]
+
+
+# Books
+
+
+@pytest.mark.parametrize("path", ["once", "in parts"])
+def test_a_stop_that_triggers_while_the_bot_is_stopped_is_a_stop_out(path):
+    market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 48_000.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        hold(bot, venue)
+        if path == "in parts":
+            limits = bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]
+            limits["max"] = 0.005
+            bot.bot.cancel_stoploss_on_exchange(bot.trades()[0])
+            bot.run(1, STEP)
+            assert len(live_stops(venue)) == 4
+        bot.bot.state = State.STOPPED
+        bot.run_until(lambda: not venue.amount, 15 * MINUTE, STEP)
+        bot.run(2 * 13 + 2, STEP)
+        [trade] = bot.trades()
+        assert not trade.is_open
+        assert trade.exit_reason == "stoploss_on_exchange"
+        assert {o.ft_order_side for o in trade.orders} == {"buy", "stoploss"}
+        assert trade.close_rate == pytest.approx(49_000, rel=0.001)
+        assert differences(bot.trades(), venue) == []
+        assert not [m for m in told(bot) if "closed by the exchange" in m]
+
+
+def test_a_stop_that_triggers_while_there_is_no_bot_is_a_stop_out(venue, tmp_path):
+    market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 48_000.0)])
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+
+    def start(at):
+        return bench(GUARDED, market, at, serve=venue.serve, userdir=tmp_path, **settings)
+
+    with start(START) as bot:
+        hold(bot, venue)
+    with start(START + 20 * MINUTE) as bot:
+        bot.run(2, STEP)
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        assert differences(bot.trades(), venue) == []
+
+
+def test_an_order_without_its_trade_ends_no_process(start_bot, venue):
+    with start_bot(START) as bot:
+        hold(bot, venue)
+        Trade.session.execute(text("delete from trades"))
+        Trade.session.commit()
+        bot.run(15, STEP)
+        assert len([m for m in told(bot) if "without its trade" in m]) == 1
+        now = bot.now
+    [stop] = live_stops(venue)
+    for known in (venue.account.algos, venue.account.algos_by_client_id):
+        known.clear()  # the exchange has forgotten it
+    venue.exchange.engine._state.holding(venue.account, "BTCUSDT").algos.clear()
+    for _ in range(2):
+        with start_bot(now) as bot:
+            bot.run(3, STEP)
+            now = bot.now
+    assert stop.id
+
+
+def test_a_liquidation_price_that_could_not_be_read_is_asked_for_again():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        lost = TemporaryError("no answer")
+        with mock.patch.object(bot.bot.exchange, "get_liquidation_price", side_effect=lost):
+            enter(bot, venue)
+            bot.run(2, STEP)
+        assert bot.trades()[0].liquidation_price is None
+        bot.run(15, STEP)
+        assert bot.trades()[0].liquidation_price > 0

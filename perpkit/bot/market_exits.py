@@ -1,0 +1,192 @@
+"""Market exits that the exchange takes: in several orders where one would be too large, as a limit
+that crosses where it refuses them.
+
+Wraps the running bot's `execute_trade_exit` and its exchange's `create_order`, so that every exit
+passes here: those of rules, halts, forced ones, emergencies.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import ExchangeError
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.market_lot import market_lot, whole_steps
+from perpkit.bot.positions.trades import TradeKey, key_of
+from perpkit.bot.price_band import band_of, bound_named, on_tick, refusal_code
+from perpkit.bot.running_bot import warn, words
+
+logger = logging.getLogger(__name__)
+
+_NO_POSITION = -2022  # of a reduce-only order
+# For what is wrong with the account or the request, not with a market order.
+_NOT_OF_THE_TYPE = (
+    ccxt.InsufficientFunds,
+    ccxt.BadSymbol,
+    ccxt.MarketClosed,
+    ccxt.NotSupported,
+)
+
+CcxtOrder = dict[str, Any]
+
+
+@dataclass
+class _Rest:
+    """What is still to be sent of an exit.
+
+    :param limit: price that the exit asked for
+    :param tag: its reason
+    """
+
+    amount: float
+    limit: float
+    tag: str
+
+
+class MarketExits:
+    """Made once for a running live bot."""
+
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
+        self._send: Callable[..., CcxtOrder] = self._exchange.create_order
+        self._exit: Callable[..., bool] = bot.execute_trade_exit
+        self._rests: dict[TradeKey, _Rest] = {}
+        self._crossing: dict[str, set[str]] = {}  # pair -> ids; also: it has been said
+        self._exchange.create_order = self.create_order
+        bot.execute_trade_exit = self.execute_trade_exit
+
+    def leaves(self, trade: Trade) -> bool:
+        """Whether an order is on its way that closes the trade at the market, or crosses."""
+        crossing = self._crossing.get(trade.pair, ())
+        return any(
+            order.ft_order_side == trade.exit_side
+            and (order.order_type == "market" or order.order_id in crossing)
+            for order in trade.open_orders
+        )
+
+    def create_order(self, **order: Any) -> CcxtOrder:
+        """Freqtrade's; of a market exit that is too large, the first part."""
+        if order["ordertype"] != "market" or not order.get("reduceOnly"):
+            return self._send(**order)
+        pair = order["pair"]
+        part = min(order["amount"], market_lot(self._exchange, pair))
+        try:
+            sent = self._send(**{**order, "amount": part})
+        except ExchangeError as error:
+            if not _refuses_the_type(error):
+                raise
+            return self._cross(order, error)
+        self._crossing.pop(pair, None)
+        return sent
+
+    def _cross(self, order: dict[str, Any], refusal: ExchangeError) -> CcxtOrder:
+        """A limit at the worst price that is allowed, for all of the amount.
+
+        :raises ExchangeError: `refusal`, where that is refused as well
+        """
+        pair, side = order["pair"], order["side"]
+        try:
+            band = band_of(self._exchange, pair)
+            price = on_tick(self._exchange, pair, band.low if side == "sell" else band.high, side)
+        except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
+            logger.warning(f"The bounds of {pair} cannot be looked up: {words(error)}")
+            price = order["rate"]
+        most = self._exchange.markets[pair]["limits"]["amount"]["max"] or order["amount"]
+        limit = {
+            **order,
+            "ordertype": "limit",
+            "amount": min(order["amount"], most),
+            "time_in_force": "GTC",
+            "rate": price,
+        }
+        try:
+            sent = self._send(**limit)
+        except ExchangeError as error:
+            bound = bound_named(error)
+            if bound is None:
+                raise refusal from error
+            limit["rate"] = on_tick(self._exchange, pair, bound, side)
+            sent = self._send(**limit)
+        self._say(pair, limit["rate"], refusal)
+        self._crossing[pair].add(str(sent["id"]))
+        return sent
+
+    def _say(self, pair: str, price: float, refusal: ExchangeError) -> None:
+        """Once, until a market exit is taken again."""
+        if pair in self._crossing:
+            return
+        self._crossing[pair] = set()
+        warn(
+            self._bot,
+            f"{pair}: the exchange refuses a market exit ({refusal_code(refusal)}). A limit order "
+            f"at {price:g}, the worst price that it allows, is placed instead.",
+        )
+
+    def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
+        """Freqtrade's, and then what the first order left."""
+        wanted, known = how.get("sub_trade_amt") or trade.amount, len(trade.orders)
+        self._rests.pop(key_of(trade), None)
+        if not self._exit(trade, limit, exit_check, **how):
+            return False
+        if len(trade.orders) == known:
+            return True
+        first = trade.orders[-1]
+        left = whole_steps(wanted - first.safe_amount, trade)
+        if left:
+            first.ft_amount = first.safe_amount
+            self._rests[key_of(trade)] = _Rest(left, limit, first.ft_order_tag or "")
+            self.finish(trade)
+        return True
+
+    def finish(self, trade: Trade) -> None:
+        """Send what is still to be sent of the trade's exit. The bot's lock is held."""
+        rest = self._rests.get(key_of(trade))
+        try:
+            while rest is not None and trade.is_open and rest.amount:
+                self._next(trade, rest)
+        except ExchangeError as error:
+            logger.warning(f"The rest of an exit from {trade.pair} is not placed: {words(error)}")
+            return
+        self._rests.pop(key_of(trade), None)
+
+    def _next(self, trade: Trade, rest: _Rest) -> None:
+        sent = self.create_order(
+            pair=trade.pair,
+            ordertype="market",
+            side=trade.exit_side,
+            amount=rest.amount,
+            rate=rest.limit,
+            leverage=trade.leverage,
+            reduceOnly=True,
+            time_in_force=self._bot.strategy.order_time_in_force["exit"],
+            initial_order=False,
+        )
+        order = Order.parse_from_ccxt_object(
+            sent, trade.pair, trade.exit_side, sent["amount"], rest.limit
+        )
+        order.ft_order_tag = rest.tag
+        trade.orders.append(order)
+        Trade.commit()
+        rest.amount = whole_steps(rest.amount - order.safe_amount, trade)
+        if sent.get("status") in ("closed", "expired"):
+            self._bot.update_trade_state(trade, order.order_id, sent)
+            Trade.commit()
+
+
+def _refuses_the_type(error: ExchangeError) -> bool:
+    """Whether the exchange has answered, and a limit order may fare better."""
+    cause = error.__cause__
+    # A permission may be for market orders; of keys, nothing is taken.
+    if isinstance(cause, ccxt.AuthenticationError) and not isinstance(cause, ccxt.PermissionDenied):
+        return False
+    return (
+        isinstance(cause, ccxt.ExchangeError)
+        and not isinstance(cause, _NOT_OF_THE_TYPE)
+        and refusal_code(error) != _NO_POSITION
+    )

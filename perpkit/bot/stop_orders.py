@@ -1,0 +1,208 @@
+"""Stops that the exchange takes: several where one would be too large, at the bound where the price
+is out of its band.
+
+A stop is a market order once it triggers, so the lot of market orders limits it. Freqtrade knows of
+several stops of one trade: it cancels, updates and counts all of them; only placing is done here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import ExchangeError, InvalidOrderException
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.market_lot import market_lot, whole_steps
+from perpkit.bot.price_band import (
+    OUT_OF_BAND,
+    TOO_LARGE,
+    band_of,
+    bound_named,
+    on_tick,
+    refusal_code,
+)
+from perpkit.bot.running_bot import words
+
+logger = logging.getLogger(__name__)
+
+DUST = 1e-9  # amounts that differ by less are equal
+_PRICE_DUST = 1e-9
+# A clamped stop is replaced when another would be nearer to where it was meant to be by a tenth.
+_NEARER = 0.9
+# How often a stop that is too large is halved before that is given up.
+_HALVINGS = 6
+
+CcxtOrder = dict[str, Any]
+
+
+def covered(trade: Trade) -> float:
+    """By the stops that the database shows as open, in base currency."""
+    return sum((order.safe_amount for order in trade.open_sl_orders), 0.0)
+
+
+def is_covered(trade: Trade) -> bool:
+    return covered(trade) >= trade.amount - DUST
+
+
+class StopOrders:
+    """Made once for a running live bot."""
+
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
+        self._send: Callable[..., CcxtOrder] = self._exchange.create_stoploss
+        self._create: Callable[..., bool] = bot.create_stoploss_order
+        self._handle: Callable[[Trade], bool] = bot.handle_stoploss_on_exchange
+        # Smaller than the markets say, where the exchange has refused that.
+        self._lots: dict[str, float] = {}
+        self._exchange.create_stoploss = self.create_stoploss
+        bot.create_stoploss_order = self.create_stoploss_order
+        bot.handle_stoploss_on_exchange = self.handle_stoploss_on_exchange
+
+    def create_stoploss(self, **order: Any) -> CcxtOrder:
+        """Freqtrade's; of a stop that is too large, the first part."""
+        pair, halvings, clamped = order["pair"], 0, False
+        while True:
+            order["amount"] = min(order["amount"], self._lot(pair))
+            try:
+                return self._send(**order)
+            except ExchangeError as error:
+                code = refusal_code(error)
+                if code == TOO_LARGE and halvings < _HALVINGS:
+                    halvings += 1
+                    self._lots[pair] = order["amount"] / 2
+                elif code in OUT_OF_BAND and not clamped:
+                    clamped = True
+                    order["stop_price"] = self._nearest(order, error)
+                else:
+                    raise
+
+    def _lot(self, pair: str) -> float:
+        return min(market_lot(self._exchange, pair), self._lots.get(pair, float("inf")))
+
+    def _nearest(self, order: dict[str, Any], refusal: ExchangeError) -> float:
+        """:raises ExchangeError: `refusal`, where no bound is known"""
+        pair, wanted = order["pair"], order["stop_price"]
+        price = bound_named(refusal)
+        if price is None:
+            try:
+                price = band_of(self._exchange, pair).clamp(wanted)
+            except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
+                logger.warning(f"The bounds of {pair} cannot be looked up: {words(error)}")
+                raise refusal from error
+        price = on_tick(self._exchange, pair, price, order["side"])
+        if price == wanted:
+            raise refusal
+        logger.warning(
+            f"{pair}: a stop at {wanted:g} is out of the band of prices ({refusal_code(refusal)}); "
+            f"it is placed at {price:g}, and moved on as the band moves."
+        )
+        return price
+
+    def create_stoploss_order(self, trade: Trade, stop_price: float) -> bool:
+        """Freqtrade's, and then what the first order left."""
+        known = len(trade.orders)
+        if not self._create(trade, stop_price):
+            return False
+        if len(trade.orders) == known:
+            return True
+        return self.place(trade, stop_price, trade.amount - trade.orders[-1].safe_amount)
+
+    def place(self, trade: Trade, stop_price: float, amount: float) -> bool:
+        """Stops for an amount; False where not all of them could be placed."""
+        try:
+            while amount := whole_steps(amount, trade):
+                sent = self.create_stoploss(
+                    pair=trade.pair,
+                    amount=amount,
+                    stop_price=stop_price,
+                    order_types=self._bot.strategy.order_types,
+                    side=trade.exit_side,
+                    leverage=trade.leverage,
+                )
+                order = Order.parse_from_ccxt_object(
+                    sent, trade.pair, "stoploss", sent["amount"], stop_price
+                )
+                trade.orders.append(order)
+                Trade.commit()
+                amount -= order.safe_amount
+        except ExchangeError as error:
+            logger.warning(f"A part of the stop for {trade.pair} is not placed: {words(error)}")
+            return False
+        return True
+
+    def lacks_a_part(self, trade: Trade) -> bool:
+        """Whether it takes several stops, and those at the price that is wanted now do not cover
+        all of the position."""
+        stops, wanted = trade.open_sl_orders, trade.stoploss_or_liquidation
+        if not stops or is_covered(trade) or trade.amount <= self._lot(trade.pair):
+            return False
+        prices = {self._on_tick(order.ft_price, trade) for order in stops}
+        return prices == {self._on_tick(wanted, trade)}
+
+    def place_part(self, trade: Trade) -> bool:
+        return self.place(trade, trade.stoploss_or_liquidation, trade.amount - covered(trade))
+
+    def drop_surplus(self, trade: Trade) -> None:
+        """Of several stops those that are not needed any more, oldest first: after a part was sold,
+        or where one could not be cancelled when another was placed."""
+        for order in trade.open_sl_orders:
+            others = [other for other in trade.open_sl_orders if other is not order]
+            left = sum(other.safe_amount for other in others)
+            if left >= trade.amount - DUST and all(map(self._is_live, others)):
+                self.cancel(order)
+
+    def _is_live(self, order: Order) -> bool:
+        told = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
+        return bool(told["status"] == "open")
+
+    def cancel(self, order: Order) -> None:
+        """The bot's lock is held."""
+        try:
+            told = self._exchange.cancel_stoploss_order_with_result(
+                order.order_id, order.ft_pair, order.safe_amount
+            )
+        except InvalidOrderException:  # the exchange has none to cancel
+            told = {"id": order.order_id, "status": "canceled"}
+        order.update_from_ccxt_object(told)
+        Trade.commit()
+
+    def move_on(self, trade: Trade) -> None:
+        """Stops that were clamped go to where they were meant to be, as far as the band allows by
+        now; raises what Freqtrade and ccxt raise. One request where there are any."""
+        old = [order for order in trade.open_sl_orders if self._is_clamped(order, trade)]
+        if not old:
+            return
+        wanted = self._on_tick(trade.stoploss_or_liquidation, trade)
+        reachable = band_of(self._exchange, trade.pair).clamp(wanted)
+        away = min(abs((order.stop_price or 0.0) - wanted) for order in old)
+        if abs(reachable - wanted) > _NEARER * away:
+            return
+        if self.place(trade, wanted, sum(order.safe_amount for order in old)):
+            for order in old:
+                self.cancel(order)
+
+    def _is_clamped(self, order: Order, trade: Trade) -> bool:
+        """What was asked for is in the database beside what was placed."""
+        if not order.stop_price or not order.ft_price:
+            return False
+        wanted = self._on_tick(order.ft_price, trade)
+        return abs(order.stop_price - wanted) > _PRICE_DUST * wanted
+
+    def _on_tick(self, price: float, trade: Trade) -> float:
+        return on_tick(self._exchange, trade.pair, price, trade.exit_side)
+
+    def handle_stoploss_on_exchange(self, trade: Trade) -> bool:
+        """Freqtrade's, which ends at the first of several stops that has triggered."""
+        triggered = False
+        for _ in range(max(1, len(trade.open_sl_orders))):
+            before = len(trade.open_sl_orders)
+            if not self._handle(trade):
+                break
+            triggered = True
+            if not trade.is_open or len(trade.open_sl_orders) in (0, before):
+                break
+        return triggered
