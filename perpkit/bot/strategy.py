@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import CandleType
+from freqtrade.enums import CandleType, ExitCheckTuple
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Order, Trade
@@ -326,6 +326,10 @@ class PerpStrategy(FailsClosed):
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 
+    def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
+        # As Freqtrade's: a halt and an overtaken stop come first, whatever a subclass makes of it.
+        return super().should_exit(trade, *args, **kwargs)
+
     def custom_exit(
         self,
         pair: str,
@@ -335,9 +339,7 @@ class PerpStrategy(FailsClosed):
         current_profit: float,
         **kwargs: Any,
     ) -> str | None:
-        """Flattens while HALTED, and leaves what has outlived its reason."""
-        if self.watch.decision(pair, trade.trade_direction).trading is Trading.HALTED:
-            return "halted"
+        """Leaves what has outlived its reason."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
         hours = (current_time - trade.open_date_utc).total_seconds() / HOUR

@@ -39,7 +39,7 @@ Restrictions = Mapping[tuple[str, str, Side], Decision]
 STILL_ALLOWED = {
     Trading.ACTIVE: "Entries, exits and stops as usual.",
     Trading.REDUCING: "Exits and stops go on.",
-    Trading.HALTED: "Open positions are closed, none is opened.",
+    Trading.HALTED: "Open positions are being closed at the market, none is opened.",
 }
 
 

@@ -261,11 +261,64 @@ def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, o
     decide(strategy, monkeypatch, Decision(trading, 0.5))
     strategy.bot_loop_start(START)
     assert strategy.order_types["exit"] == order_type
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == reason
+    assert exits(strategy, trade) == ([reason] if reason else [])
     decide(strategy, monkeypatch, Decision())
     strategy.bot_loop_start(START)
     assert strategy.order_types["exit"] == "limit"
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) is None
+    assert exits(strategy, trade) == []
+
+
+def exits(strategy, trade, rate=100.0, exit_=False) -> list[str]:
+    found = strategy.should_exit(trade, rate, NOW, enter=False, exit_=exit_)
+    return [each.exit_reason for each in found]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("use_exit_signal", False), ("exit_profit_only", True), ("exit_profit_offset", 0.5)],
+)
+@pytest.mark.parametrize("exit_signal", [False, True])
+@pytest.mark.parametrize("urgent", ["halted", "stop_overtaken"])
+def test_no_option_switches_off_what_is_urgent(
+    strategy, monkeypatch, option, value, exit_signal, urgent
+):
+    """Of a losing trade, with an exit signal and without."""
+    trade = stack.simulated()
+    strategy.exit_profit_only = True
+    setattr(strategy, option, value)
+    assert exits(strategy, trade, 98.0) == []
+    if urgent == "halted":
+        decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0))
+    else:
+        monkeypatch.setattr(strategy._stops, "ratio", lambda *_: None)
+        strategy.trade_states.of(trade).overtaken = True
+    assert exits(strategy, trade, 98.0, exit_signal) == [urgent]
+
+
+def test_nobody_is_asked_about_what_is_urgent(strategy):
+    """Of a user's own, who denies every exit."""
+
+    class Denying(type(strategy)):
+        def confirm_trade_exit(self, *args, **kwargs):
+            return False
+
+    denying = Denying(strategy.config)
+    asked = {
+        "pair": BTC,
+        "trade": stack.simulated(),
+        "order_type": "market",
+        "amount": 1.0,
+        "rate": 100.0,
+        "time_in_force": "GTC",
+        "current_time": NOW,
+    }
+    for reason, confirmed in [
+        ("halted", True),
+        ("stop_overtaken", True),
+        ("emergency_exit", True),
+        ("exit_signal", False),
+    ]:
+        assert denying.confirm_trade_exit(**asked, exit_reason=reason) is confirmed
 
 
 def test_what_has_outlived_its_reason_is_left(strategy):
