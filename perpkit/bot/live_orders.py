@@ -61,6 +61,7 @@ class LiveOrders:
         self._entry = entry
         self._partial = partial
         self._states = states
+        self._adjusts = bool(config.get("position_adjustment_enable", True))
         internals = config.get("internals", {})
         self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
         self._interval = self._throttle
@@ -141,6 +142,8 @@ class LiveOrders:
             return False
         crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
         what = "the rest is taken at the market's price" if crosses else "the rest is cancelled"
+        if crosses and not self._adjusts:
+            what, crosses = "the rest is given up: position_adjustment_enable is false", False
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
         if crosses:
             self._states.of(trade).rest = order.safe_remaining

@@ -13,6 +13,7 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.additions import Allowed, check_additions
 from perpkit.bot.booking import Booking
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
@@ -30,10 +31,16 @@ class RunningParts:
     """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves.
 
     :param states: of the trades
+    :param allowed: what may be added to open trades
     """
 
     def __init__(
-        self, config: dict[str, Any], dp: DataProvider, settings: Settings, states: TradeStates
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        settings: Settings,
+        states: TradeStates,
+        allowed: Allowed,
     ) -> None:
         self._book_checked = settings.use.book
         self.orders: LiveOrders | None = None
@@ -43,6 +50,7 @@ class RunningParts:
         self.lock: AbstractContextManager[Any] = nullcontext()
         if not is_trading(config):
             return
+        check_additions(running_bot(dp), allowed)
         self.lock = share_trades(running_bot(dp))
         self.orders = LiveOrders(config, dp, settings.entry, settings.partial, states)
         if settings.use.refresh:

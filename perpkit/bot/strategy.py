@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -76,6 +76,8 @@ class PerpStrategy(FailsClosed):
     # stop (6%) at the highest tier (10x).
     stoploss = -0.60
     use_custom_stoploss = True
+    # For scale-out and slices, and the rest of a nearly filled entry; a user may switch it off.
+    position_adjustment_enable = True
     # Out of reach: `custom_roi` takes the profit.
     minimal_roi = {"0": 100.0}
     use_custom_roi = True
@@ -149,7 +151,9 @@ class PerpStrategy(FailsClosed):
     def bot_start(self, **kwargs: Any) -> None:
         # First, for the stops are guarded whatever fails after it.
         settings = self.present_settings()
-        self._running = RunningParts(self.config, self.dp, settings, self.trade_states)
+        self._running = RunningParts(
+            self.config, self.dp, settings, self.trade_states, self.allowed_addition
+        )
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
@@ -170,13 +174,18 @@ class PerpStrategy(FailsClosed):
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
         self._stops = StopKeeper(settings, self._risks, columns)
+        # The user's word, in the strategy or the configuration, which the resolver has joined.
+        wanted = self.config.get("position_adjustment_enable", True)
+        if not wanted:
+            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
         self._adjustments = Adjustments(
             settings, self._risks, columns, contracts, self.trade_states
         )
         # A running bot may have to take the rest of a partly filled entry.
-        self.position_adjustment_enable = (
-            settings.use.scale_out or settings.use.slicing or is_trading(self.config)
-        )
+        own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
+        use = settings.use
+        needed = own or use.scale_out or use.slicing or is_trading(self.config)
+        self.position_adjustment_enable = wanted and needed
 
     def present_settings(self) -> Settings:
         """The strategy's own, at its present parameters, with the configuration's on top."""
@@ -325,6 +334,41 @@ class PerpStrategy(FailsClosed):
             return rest
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
+
+    def _adjust_trade_position_internal(
+        self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
+    ) -> tuple[float | None, str]:
+        # Freqtrade's, which a backtest asks and then enters without a further question. A running
+        # bot is asked in front of the order, where forced entries come by as well.
+        stake, tag = super()._adjust_trade_position_internal(
+            trade, current_time, current_rate, *args, **kwargs
+        )
+        if self._simulated and stake is not None and stake > 0:
+            stake = self.allowed_addition(trade, stake, current_rate, tag, current_time) or None
+        return stake, tag
+
+    def allowed_addition(
+        self,
+        trade: Trade,
+        stake: float,
+        rate: float,
+        tag: str | None,
+        now: datetime | None = None,
+    ) -> float:
+        """The part of `stake` that may be added to an open trade; the log says what is not."""
+        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
+        decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
+        part, _, reason = self._entries.addition(trade, stake, rate, now, decision)
+        refused = self.doubt(pair, but="custom_entry_price")
+        if part and refused is None:
+            amount = part * trade.leverage / rate
+            refused = self._running.refusal(pair, side, amount, now, columns)
+        if refused is not None:
+            part, reason = 0.0, refused
+        if part < stake:
+            cut = f"cut to {part:.2f}" if part else "refused"
+            logger.info(f"Addition of {stake:.2f} to {pair} {side} {cut}. {reason}")
+        return part
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
         # As Freqtrade's: a halt and an overtaken stop come first, whatever a subclass makes of it.

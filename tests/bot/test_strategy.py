@@ -177,6 +177,26 @@ def test_a_running_bot_whose_clock_is_set_back_forgets_nothing(default_futures_c
 def test_positions_are_adjusted_where_something_adjusts_them(default_futures_config, use, enabled):
     subject = started(default_futures_config, perpkit={"use": use})
     assert subject.position_adjustment_enable is enabled
+    own = type("Own", (type(subject),), {"adjust_trade_position": lambda *_, **__: None})
+    mine = own(subject.config)
+    mine.dp, mine.wallets = subject.dp, None
+    mine.ft_bot_start()
+    assert mine.position_adjustment_enable
+
+
+@pytest.mark.parametrize("name", ["RsiSmaSwing", "TargetBasket"])
+@pytest.mark.usefixtures("strategy")
+def test_a_users_word_that_positions_are_not_adjusted_stands(default_futures_config, name):
+    """And an entry is not made by slices of which only the first would come."""
+    given = {"use": {"slicing": True}, "slicing": {"slices": 2}} if name == "RsiSmaSwing" else {}
+    given = {"perpkit": given, "position_adjustment_enable": False}
+    subject = started(default_futures_config, name, **given)
+    assert not subject.position_adjustment_enable
+    subject._prepare()
+    assert not subject.position_adjustment_enable
+    if name == "RsiSmaSwing":
+        subject._columns[BTC] = stack.flat(40)
+        assert stake(subject) == pytest.approx(200 / 3)
 
 
 @pytest.mark.parametrize("is_short", [False, True])
@@ -266,6 +286,37 @@ def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, o
     strategy.bot_loop_start(START)
     assert strategy.order_types["exit"] == "limit"
     assert exits(strategy, trade) == []
+
+
+def added(strategy, stake: float) -> float | None:
+    """What a backtest adds of what a user's strategy asks for."""
+    own = type("Own", (type(strategy),), {"adjust_trade_position": lambda *_, **__: (stake, "own")})
+    mine, trade = own(strategy.config), stack.simulated(amount=2.0)
+    mine.__dict__.update(strategy.__dict__)
+    LocalTrade.add_bt_trade(trade)
+    trade.stop_loss = 95.0
+    money = dict.fromkeys(("current_profit", "min_stake", "max_stake"), 1.0)
+    rates = ("entry_rate", "exit_rate", "entry_profit", "exit_profit")
+    money |= {f"current_{name}": 1.0 for name in rates}
+    return mine._adjust_trade_position_internal(
+        trade=trade, current_time=NOW, current_rate=100.0, **money
+    )[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "decision", "expected"),
+    [
+        (10.0, Decision(), 10.0),
+        (-10.0, Decision(), -10.0),
+        (5_000.0, Decision(), pytest.approx(200 / 3)),  # as much as is held, at 3x
+        (10.0, Decision(Trading.REDUCING, 0.5, reason="a test"), None),
+        (-10.0, Decision(Trading.HALTED, 0.0, reason="a test"), -10.0),
+    ],
+)
+def test_a_backtest_adds_what_is_allowed(strategy, monkeypatch, asked, decision, expected):
+    decide(strategy, monkeypatch, decision)
+    monkeypatch.setattr(strategy._entries, "equity", lambda _: 1_000.0)
+    assert added(strategy, asked) == expected
 
 
 def exits(strategy, trade, rate=100.0, exit_=False) -> list[str]:
