@@ -48,6 +48,7 @@ class RunningParts:
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self.guarded = is_trading(config) and not config["dry_run"] and settings.use.guard
         if not is_trading(config):
             return
         check_additions(running_bot(dp), allowed)
@@ -57,7 +58,7 @@ class RunningParts:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
-        if not config["dry_run"] and settings.use.guard:
+        if self.guarded:
             limit = settings.partial.max_unprotected_seconds
             self._guard = StopGuard(dp, self.orders, states, limit)
             self._booking = Booking(dp)

@@ -25,11 +25,12 @@ logger = logging.getLogger(__name__)
 
 def _start(strategy: Any, given: Given) -> None:
     """A bot that holds something must look after it; any other run is refused."""
-    if not is_trading(strategy.config) or not _holds_something(strategy):
+    if not is_trading(strategy.config) or not holds_something(strategy):
         _hand_on(strategy, given)
 
 
-def _holds_something(strategy: Any) -> bool:
+def holds_something(strategy: Any) -> bool:
+    """Whether a bot that starts finds trades or positions."""
     return Trade.get_open_trade_count() > 0 or bool(strategy.wallets.get_all_positions())
 
 
@@ -175,6 +176,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
     "adjust_trade_position": SafeAnswer(
         "Nothing is added and nothing sold.", despite_doubt=_adjusted
     ),
+    "_adjust_trade_position_internal": SafeAnswer("Nothing is added and nothing sold.", (None, "")),
     "adjust_order_price": SafeAnswer(
         "The order stays where it is.", find=_given("current_order_rate"), valid=_is_price_or_none
     ),

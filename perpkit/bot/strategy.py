@@ -29,16 +29,17 @@ from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
 from perpkit.bot.market_columns import MarketColumns
+from perpkit.bot.options import arm, disarming, parts_off
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_parts import RunningParts
-from perpkit.bot.safe_answers import SAFE_ANSWERS
+from perpkit.bot.safe_answers import SAFE_ANSWERS, holds_something
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.trade_view import copy_trades_on_write
-from perpkit.bot.watch import Watch
-from perpkit.breakers.breaker import Trading
+from perpkit.bot.watch import NO_MARKDOWN, Watch
+from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
 from perpkit.risk.trailing import Trail
 
@@ -160,9 +161,25 @@ class PerpStrategy(FailsClosed):
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
         self._exit_order_type = self.order_types["exit"]
+        self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
+
+    def _look_at_options(self) -> None:
+        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
+        trading, guarded = is_trading(self.config), self._running.guarded
+        live = trading and not self.config["dry_run"]
+        if found := disarming(self, trading=trading, guarded=guarded):
+            if not (trading and holds_something(self)):
+                raise ConfigurationError(". ".join(found))
+            arm(self, guarded=guarded)
+            reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
+            self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
+        for off in parts_off(self, live=live, guarded=guarded):
+            logger.warning(f"{off}.")
+            if trading:
+                self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)
 
     def _prepare(self) -> None:
         """Everything that depends on parameters, or remembers something of a run."""

@@ -92,7 +92,14 @@ TABLE = {
     "bot_loop_start": ({"current_time": NOW}, None),
 }  # fmt: skip
 # What is told of otherwise below.
-OTHERS = {"bot_start", "informative_pairs", "protections", "analyze_ticker", "should_exit"}
+OTHERS = {
+    "bot_start",
+    "informative_pairs",
+    "protections",
+    "analyze_ticker",
+    "should_exit",
+    "_adjust_trade_position_internal",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -368,6 +375,13 @@ def test_a_halt_that_cannot_be_looked_up_leaves_the_other_exits(make, monkeypatc
     monkeypatch.setattr(strategy.watch, "decision", fails)
     assert reasons(strategy, exit_=True) == ["exit_signal"]
     assert strategy.failures.by_callback["should_exit"].count == 1
+
+
+def test_an_addition_that_cannot_be_judged_is_not_made(make, monkeypatch):
+    strategy = make(adjust_trade_position=lambda *_, **__: 100.0)
+    monkeypatch.setattr(strategy._entries, "addition", fails)
+    asked = {**TABLE["adjust_trade_position"][0], "trade": stack.simulated()}
+    assert strategy._adjust_trade_position_internal(**asked) == (None, "")
 
 
 def test_where_freqtrade_asks_for_exits_its_own_rules_remain(make):
