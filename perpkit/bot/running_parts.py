@@ -17,6 +17,7 @@ from perpkit.bot.additions import Allowed, check_additions
 from perpkit.bot.booking import Booking
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
+from perpkit.bot.leaving import leave_at_market
 from perpkit.bot.live_orders import REST, LiveOrders
 from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.parameters import Settings
@@ -52,6 +53,7 @@ class RunningParts:
         if not is_trading(config):
             return
         check_additions(running_bot(dp), allowed)
+        leave_at_market(running_bot(dp))
         self.lock = share_trades(running_bot(dp))
         self.orders = LiveOrders(config, dp, settings.entry, settings.partial, states)
         if settings.use.refresh:

@@ -109,7 +109,12 @@ def _with_urgent(
 
 
 def _must_leave(_strategy: Any, given: Given) -> bool | None:
-    return True if given["exit_reason"] in URGENT else None
+    return True if given.get("exit_reason") in URGENT else None
+
+
+def _at_market(_strategy: Any, given: Given) -> float | None:
+    """A price of its own is for exits that can wait."""
+    return given["proposed_rate"] if given.get("exit_tag") in URGENT else None
 
 
 def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
@@ -204,6 +209,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         "The exit goes out at the proposed price.",
         find=_given("proposed_rate"),
         valid=_is_price_or_none,
+        instead=_at_market,
     ),
     "confirm_trade_exit": SafeAnswer("The exit goes out.", last=True, instead=_must_leave),
 }

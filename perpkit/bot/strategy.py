@@ -159,8 +159,7 @@ class PerpStrategy(FailsClosed):
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
-        self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
-        self._exit_order_type = self.order_types["exit"]
+        self.order_types = dict(self.order_types)  # not the class's, which options may change
         self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
@@ -233,9 +232,6 @@ class PerpStrategy(FailsClosed):
         self._last_loop = current_time
         self.watch.step(current_time)
         self._running.step(current_time)
-        # A halt must get out: a limit order can stand beside a market that runs away.
-        halted = self.watch.decision().trading is Trading.HALTED
-        self.order_types["exit"] = "market" if halted else self._exit_order_type
 
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.

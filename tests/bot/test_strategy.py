@@ -269,23 +269,27 @@ def test_the_stake_may_be_sliced(default_futures_config, strategy):
 
 
 @pytest.mark.parametrize(
-    ("trading", "reason", "order_type"),
-    [
-        (Trading.ACTIVE, None, "limit"),
-        (Trading.REDUCING, None, "limit"),
-        (Trading.HALTED, "halted", "market"),
-    ],
+    ("trading", "reason"),
+    [(Trading.ACTIVE, None), (Trading.REDUCING, None), (Trading.HALTED, "halted")],
 )
-def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, order_type):
+def test_a_halt_flattens(strategy, monkeypatch, trading, reason):
     trade = stack.simulated(is_short=True)
     decide(strategy, monkeypatch, Decision(trading, 0.5))
-    strategy.bot_loop_start(START)
-    assert strategy.order_types["exit"] == order_type
     assert exits(strategy, trade) == ([reason] if reason else [])
     decide(strategy, monkeypatch, Decision())
-    strategy.bot_loop_start(START)
-    assert strategy.order_types["exit"] == "limit"
     assert exits(strategy, trade) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "price"),
+    [("halted", 99.0), ("stop_overtaken", 99.0), ("emergency_exit", 99.0), ("exit_signal", 120.0)],
+)
+def test_what_is_urgent_has_no_price_of_its_own(strategy, reason, price):
+    """Of a user's, whose exits wait for a better one."""
+    own = type("Own", (type(strategy),), {"custom_exit_price": lambda *_, **__: 120.0})
+    asked = {"pair": BTC, "trade": stack.simulated(), "current_time": NOW, "current_profit": 0.0}
+    mine = own(strategy.config)
+    assert mine.custom_exit_price(**asked, proposed_rate=99.0, exit_tag=reason) == price
 
 
 def added(strategy, stake: float) -> float | None:

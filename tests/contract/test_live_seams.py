@@ -53,6 +53,9 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Worker._process_stopped, "self.freqtrade.process_stopped()"),
         (FreqtradeBot.create_trade, "self.execute_entry("),
         (FreqtradeBot.check_and_call_adjust_trade_position, "self.execute_entry("),
+        (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit(trade, exit_rate, should_"),
+        (FreqtradeBot.emergency_exit, "self.execute_trade_exit("),
+        (FreqtradeBot.execute_trade_exit, "(ordertype or self.strategy.order_types[exit_type])"),
         (FreqtradeBot.update_trade_state, "self._update_trade_after_fill(trade, order_obj, send_"),
         (FreqtradeBot.execute_trade_exit, "self._safe_exit_amount(trade, trade.pair, "),
         (FreqtradeBot.fee_detection_from_trades, "self.exchange.get_trades_for_order("),
@@ -83,6 +86,10 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
         (
             FreqtradeBot.handle_cancel_enter,
             ["self", "trade", "order", "order_obj", "reason", "replacing"],
+        ),
+        (
+            FreqtradeBot.cancel_open_orders_of_trade,
+            ["self", "trade", "sides", "reason", "replacing"],
         ),
         (FreqtradeBot.notify_status, ["self", "msg", "msg_type"]),
         (Exchange.get_funding_fees, ["self", "pair", "amount", "is_short", "open_date"]),

@@ -75,3 +75,32 @@ def test_a_halt_flattens_past_a_veto(mode):
         with mock.patch.object(strategy.watch, "decision", return_value=HALT):
             bot.run(2, STEP)
         assert not bot.trades()[0].is_open
+
+
+@pytest.mark.parametrize("reason", ["halted", "stop_overtaken"])
+@pytest.mark.parametrize("resting", [False, True])
+def test_what_is_urgent_leaves_at_the_market(reason, resting):
+    """Of one pair alone, beside an exit that rests in the book at the same price."""
+    still = scripted_market(START, [(0, 50_000.0)])
+    with live_bench("Braked", still, START, breakers=[]) as (bot, venue):
+        hold(bot)
+        bot.run(2, STEP)
+        strategy = bot.bot.strategy
+
+        def far(self, pair, trade, current_time, proposed_rate, **kwargs):
+            return proposed_rate
+
+        with mock.patch.object(type(strategy), "custom_exit_price", far):
+            if resting:
+                strategy.leave = True
+                bot.run(1, STEP)
+                (waiting,) = [o for o in venue.account.orders.values() if o.is_open]
+                assert waiting.type == "LIMIT"
+                strategy.leave = False
+            urgent = mock.patch("perpkit.bot.safe_answers.urgent_reason", return_value=reason)
+            with urgent:
+                bot.run(2, STEP)
+        assert venue.amount == 0
+        last = list(venue.account.orders.values())[-1]
+        assert last.type == "MARKET"
+        assert bot.trades()[0].exit_reason == reason
