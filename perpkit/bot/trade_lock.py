@@ -47,9 +47,10 @@ class TradeLock:
     def __enter__(self) -> TradeLock:
         self._lock.acquire()
         self._depth += 1
-        if self._depth == 1:
+        # A session outside of a transaction has read nothing since it was told to forget.
+        if self._depth == 1 and Trade.session().in_transaction():
             try:
-                Trade.commit()  # which lets the session forget what it has read
+                Trade.commit()  # which lets it forget
             except Exception as error:
                 logger.warning(f"What was changed without the lock cannot be stored: {error}")
                 Trade.rollback()

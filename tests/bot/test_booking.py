@@ -10,6 +10,7 @@ import pytest
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.booking import Booking, one_fill
+from perpkit.bot.trade_lock import TradeLock
 from tests import factories
 from tests.factories import START
 
@@ -26,12 +27,14 @@ class Exchange:
         self._api = self
         self.asked: list[tuple] = []
         self.error: Exception | None = None
+        self.meanwhile = lambda: None
 
     def get_trades_for_order(self, *args, **kwargs):
         return []
 
     def fetch_funding_history(self, *args):
         self.asked.append(args)
+        self.meanwhile()
         if self.error is not None:
             raise self.error
         return FUNDING
@@ -48,7 +51,7 @@ def booking(exchange, trade_database) -> Booking:
 
 
 def started(exchange) -> Booking:
-    bot = SimpleNamespace(exchange=exchange)
+    bot = SimpleNamespace(exchange=exchange, _exit_lock=TradeLock())
     rpc = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
     return Booking(SimpleNamespace(_DataProvider__rpc=rpc))
 
@@ -101,6 +104,22 @@ def test_the_next_process_does_not_book_it_again(booking, exchange):
     started(exchange).step(CLOSED + HOUR)
     assert trade.close_profit_abs == profit
     assert len(exchange.asked) == 1
+
+
+def test_a_trade_that_is_deleted_meanwhile_leaves_its_number_to_another(booking, exchange):
+    """`/delete`, and a new trade of another thread, while the exchange was asked."""
+    trade = close(factories.trade())
+    number = trade.id
+
+    def another() -> None:
+        trade.delete()
+        close(factories.trade(opened=START + HOUR))
+
+    exchange.meanwhile = another
+    booking.step(CLOSED + HOUR)
+    (left,) = Trade.get_trades().unique()
+    assert left.id == number
+    assert left.orders[-1].funding_fee is None  # what was asked for is another trade's
 
 
 def test_only_what_was_charged_since_the_last_order_is_missing(booking):

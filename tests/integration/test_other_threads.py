@@ -17,7 +17,8 @@ from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.rpc import RPC
 
 from perpkit.breakers.breaker import Trading
-from tests.bench.live import live_bench
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
 
 pytestmark = pytest.mark.integration
@@ -205,3 +206,27 @@ def test_an_addition_to_a_trade_that_has_ended_meanwhile_is_not_made(live):
             assert not bot.bot.execute_entry(PAIR, 300, trade=trade, mode="pos_adjust")
         assert not venue.amount
         assert [each.is_open for each in bot.trades()] == [False]
+
+
+# After a deletion
+
+
+def test_the_next_trade_with_the_number_of_a_deleted_one_has_its_own_stop(tmp_path):
+    """At four fifths of the price: the R of the first would be a stop 6.25% away."""
+    market = scripted_market(START, [(0, 50_000.0), (4, 50_000.0), (8, 40_000.0)])
+    settings = {**LIVE, "dry_run": True, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+    with bench("Braked", market, START, breakers=[], **settings) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: [t for t in bot.trades() if t.amount], 2 * MINUTE, STEP)
+        bot.bot.strategy.side = None
+        bot.run(2, STEP)
+        (first,) = [(trade.id, trade.stop_loss) for trade in bot.trades()]
+        assert first == (1, pytest.approx(47_500, rel=1e-3))
+        Operator(lambda: RPC(bot.bot)._rpc_delete(1)).act()
+        bot.run_until(lambda: bot.now > START + 9 * MINUTE, 12 * MINUTE, STEP)
+        assert bot.trades() == []
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: [t for t in bot.trades() if t.amount], 5 * MINUTE, STEP)
+        bot.run(2, STEP)
+        (second,) = [(trade.id, trade.stop_loss) for trade in bot.trades()]
+        assert second == (1, pytest.approx(38_000, rel=1e-3))
