@@ -18,7 +18,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.persistence.custom_data import _CustomData
 from sqlalchemy import select
 
-from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.positions.trades import Rest, TradeStates
 from perpkit.bot.running_bot import running_bot, stored, words
 from perpkit.execution.book import Book, NoBook, Side, read_book
 from perpkit.execution.entry import EntryLimits, check_entry
@@ -39,6 +39,8 @@ _THROTTLE_SECONDS = 5.0
 # What a look and the orders after it may take on top of the interval between looks.
 _REQUESTS_SECONDS = 1.0
 _ROUNDING = 1e-6
+# After which the rest of an entry is not taken any more.
+_REST_SECONDS = 60.0
 
 
 class LiveOrders:
@@ -146,7 +148,7 @@ class LiveOrders:
             what, crosses = "the rest is given up: position_adjustment_enable is false", False
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
         if crosses:
-            self._states.of(trade).rest = order.safe_remaining
+            self._states.of(trade).rest = Rest(number, now)
         if self._live and filled and self._would_be_kept(trade, filled):
             try:
                 self._end(*stored(trade, order))
@@ -163,8 +165,14 @@ class LiveOrders:
         Asked in the cycle that ended the order; once.
         """
         state = self._states.of(trade)
-        amount, state.rest = state.rest, None
-        if amount is None or trade.has_open_orders:
+        rest, state.rest = state.rest, None
+        if rest is None or trade.has_open_orders:
+            return None
+        entry = [order for order in trade.orders if order.ft_order_side != "stoploss"][-1]
+        amount = entry.safe_amount - entry.safe_filled  # now: it may have filled meanwhile
+        late = (now - rest.at).total_seconds()
+        if entry.order_id != rest.order or late > _REST_SECONDS or amount <= 0:
+            logger.info(f"The rest for {trade.pair}, decided {late:.0f} s ago, is given up.")
             return None
         try:
             book = self._book(trade.pair, LEVELS, now)
@@ -175,6 +183,10 @@ class LiveOrders:
         if price is None:
             why = book.reason if isinstance(book, NoBook) else "the book does not hold it"
             logger.info(f"The rest for {trade.pair} is not taken: {why}.")
+            return None
+        move = price / entry.safe_placement_price - 1
+        if abs(move) > self._partial.max_move:
+            logger.info(f"The rest for {trade.pair} is not taken: the price has moved {move:+.2%}.")
             return None
         # Freqtrade rounds the amount down that it makes of this.
         stake = amount * (1 + _ROUNDING) * price / trade.leverage

@@ -233,6 +233,45 @@ def test_the_rest_is_not_asked_for_later(orders):
     assert orders.rest_stake(trade, NOW, 1.0) is None
 
 
+def decided(orders, filled=0.009):
+    """A trade whose nearly filled entry has ended, and the entry."""
+    trade, order = entry(filled, placed=NOW - 3 * SECOND)
+    assert orders.timed_out(trade, order, NOW)
+    order.ft_is_open = False
+    return trade, order
+
+
+def test_the_rest_is_what_is_missing_now(orders):
+    """The entry fills on until it has ended."""
+    trade, order = decided(orders)
+    order.filled = 0.0095
+    stake, _ = orders.rest_stake(trade, NOW, 1.0)
+    assert 0.0005 < stake / 30_001 * 3 < 0.00050001
+
+
+@pytest.mark.parametrize(
+    ("given", "later"),
+    [
+        ({"filled": 0.01}, 5 * SECOND),
+        ({"filled": 0.011}, 5 * SECOND),
+        ({}, 61 * SECOND),
+        ({"mid": 30_700.0}, 5 * SECOND),
+        ({"mid": 29_300.0}, 5 * SECOND),
+        ({"another": True}, 5 * SECOND),
+    ],
+)
+def test_a_rest_that_is_no_longer_wanted(orders, dp, given, later):
+    trade, order = decided(orders)
+    order.filled = given.get("filled", order.filled)
+    dp.book = book(given.get("mid", 30_000.0), at=NOW + later)
+    if "another" in given:
+        other, _ = entry(0.0, placed=NOW - 120 * SECOND)
+        trade.orders.append(other.orders[0])
+        trade.orders[-1].ft_is_open = False
+    assert orders.rest_stake(trade, NOW + later, 1.0) is None
+    assert orders.rest_stake(trade, NOW, 1.0) is None  # nor later
+
+
 # After it
 
 
