@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
-from math import nan
+from datetime import datetime
+from math import isnan, nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
@@ -69,9 +69,12 @@ class LiveOrders:
         self._interval = self._throttle
         self._began_at: datetime | None = None
         self._estimates: dict[str, tuple[float, float]] = {}
-        # Open entries, by the exchange's id: last seen without a fill, and last seen at all.
+        # Open entries, by the exchange's id: last seen without a fill; those that were open as this
+        # cycle began, those that were looked at since, and those that the one before did not reach.
         self._empty_at: dict[str, datetime] = {}
-        self._seen_at: dict[str, datetime] = {}
+        self._due: set[str] = set()
+        self._seen: set[str] = set()
+        self._missed: set[str] = set()
         self._rest_prices: dict[str, float] = {}
         self._record: SlippageRecord | None = None
 
@@ -80,6 +83,7 @@ class LiveOrders:
         if self._began_at is not None:
             self._interval = (now - self._began_at).total_seconds()
         self._began_at = now
+        self._missed, self._due, self._seen = self._due - self._seen, set(), set()
 
     @property
     def next_look_seconds(self) -> float:
@@ -121,10 +125,15 @@ class LiveOrders:
             self._estimates[pair] = book.mid, check.slippage.mid_bps
         return None
 
-    def timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills."""
+    def timed_out(
+        self, trade: Trade, order: Order, now: datetime, blocked: str | None = None
+    ) -> bool:
+        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills.
+
+        :param blocked: why there is to be no entry any more, if there is a reason
+        """
         number = order.order_id
-        self._seen_at[number] = now
+        self._seen.add(number)
         filled = order.safe_filled
         if not filled:
             self._empty_at[number] = now
@@ -136,10 +145,13 @@ class LiveOrders:
             waited_seconds=(now - order.order_date_utc).total_seconds(),
             unprotected_seconds=bare.total_seconds() if filled else None,
             next_look_seconds=self.next_look_seconds,
+            blocked=blocked or "",
         )
         decision = decide(self._partial, entry)
         if decision.action is Action.WAIT:  # only now a price is worth its request
-            decision = decide(self._partial, replace(entry, price=self._price(trade.pair, now)))
+            price, gone = self._price(trade.pair, now), "the book is gone"
+            entry = replace(entry, price=price, blocked=gone if isnan(price) else "")
+            decision = decide(self._partial, entry)
         if decision.action is Action.WAIT:
             return False
         crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
@@ -202,8 +214,7 @@ class LiveOrders:
 
     def order_filled(self, trade: Trade, order: Order) -> None:
         """Keeps what an entry of a live bot cost against the estimate before it."""
-        for seen in (self._empty_at, self._seen_at):
-            seen.pop(order.order_id, None)
+        self._empty_at.pop(order.order_id, None)
         if order.ft_order_side != trade.entry_side or not order.safe_filled or not self._live:
             return
         estimate = self._estimates.pop(trade.pair, None)
@@ -236,16 +247,17 @@ class LiveOrders:
             self._record = SlippageRecord(tuple(FillSlippage(**fill) for fill in reversed(kept)))
         return self._record
 
-    def end_unseen(self, trade: Trade, now: datetime) -> None:
-        """End entries that could not be looked at for so long that fills may be without a stop.
+    def end_unseen(self, trade: Trade) -> None:
+        """As a cycle begins, end entries that the one before could not look at: nobody knows what
+        has filled of them, and its stop waits. How long a cycle takes does not matter.
 
         The bot's lock is held.
         """
-        patience = timedelta(seconds=self._partial.max_unprotected_seconds - self.next_look_seconds)
         for order in trade.open_orders:
             if order.ft_order_side != trade.entry_side:
                 continue
-            if now - self._seen_at.setdefault(order.order_id, now) > patience:
+            self._due.add(order.order_id)
+            if order.order_id in self._missed:
                 logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
                 self._end(trade, order)
 

@@ -92,9 +92,16 @@ class RunningParts:
             return proposed
         return self.orders.rest_price(pair, proposed)
 
-    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept."""
-        return self.orders is not None and self.orders.timed_out(trade, order, now)
+    def entry_timed_out(
+        self, trade: Trade, order: Order, now: datetime, blocked: str | None
+    ) -> bool:
+        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept.
+
+        :param blocked: why there is to be no entry any more, if there is a reason
+        """
+        if self.orders is None:
+            return blocked is not None
+        return self.orders.timed_out(trade, order, now, blocked)
 
     def rest_stake(
         self, trade: Trade, now: datetime, min_stake: float | None

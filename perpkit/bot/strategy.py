@@ -320,7 +320,10 @@ class PerpStrategy(FailsClosed):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        return self._running.entry_timed_out(trade, order, current_time)
+        decision = self.watch.decision(pair, trade.trade_direction)
+        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
+        blocked = blocked or self.doubt(pair, but="custom_entry_price")
+        return self._running.entry_timed_out(trade, order, current_time, blocked)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
