@@ -53,9 +53,20 @@ def arm(strategy: Any, *, guarded: bool) -> None:
             strategy.order_types[name] = needed
 
 
-def parts_off(strategy: Any, *, live: bool, guarded: bool) -> list[str]:
-    """Which parts options have switched off, for people."""
+def parts_off(
+    strategy: Any, *, live: bool, guarded: bool, unknown_exchange: str | None = None
+) -> list[str]:
+    """Which parts are off, by options or for the exchange, for people.
+
+    :param unknown_exchange: its name, where it is none that the guard knows
+    """
     found = []
+    if unknown_exchange is not None:
+        found.append(
+            f"{unknown_exchange}: in live the stop guard, the memory of orders and the booking of "
+            "funding know Binance only, and stay out of the way here; orders go as Freqtrade sends "
+            "them"
+        )
     if not strategy.use_exit_signal:
         found.append(
             "use_exit_signal is false: exit signals, time stop and carry exits are off; a halt and "

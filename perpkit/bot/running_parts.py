@@ -11,6 +11,7 @@ from math import nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.additions import Allowed, check_additions
@@ -49,9 +50,16 @@ class RunningParts:
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
-        self.guarded = is_trading(config) and not config["dry_run"] and settings.use.guard
+        self.guarded = False
+        # Of an exchange whose answers the guard and the memory of orders do not know.
+        self.unknown_exchange: str | None = None
         if not is_trading(config):
             return
+        exchange = running_bot(dp).exchange
+        if not isinstance(exchange, Binance):
+            self.unknown_exchange = exchange.id
+        known = self.unknown_exchange is None
+        self.guarded = known and not config["dry_run"] and settings.use.guard
         check_additions(running_bot(dp), allowed)
         leave_at_market(running_bot(dp))
         self.lock = share_trades(running_bot(dp))

@@ -175,7 +175,8 @@ class PerpStrategy(FailsClosed):
             arm(self, guarded=guarded)
             reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        for off in parts_off(self, live=live, guarded=guarded):
+        unknown = self._running.unknown_exchange
+        for off in parts_off(self, live=live, guarded=guarded, unknown_exchange=unknown):
             logger.warning(f"{off}.")
             if trading:
                 self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)

@@ -81,6 +81,13 @@ def test_a_guard_that_is_off_is_said_in_live(at, where):
     assert parts_off(strategy, live=False, guarded=False) == []
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_an_exchange_that_the_guard_does_not_know_is_said(live):
+    """In dry-run as well, which otherwise does not show it."""
+    said = parts_off(chosen(), live=live, guarded=False, unknown_exchange="bybit")
+    assert said[0].startswith("bybit: in live the stop guard")
+
+
 @pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.HYPEROPT])
 def test_a_simulated_run_whose_stops_are_off_is_refused(default_futures_config, runmode):
     with pytest.raises(StrategyError, match="use_custom_stoploss"):
