@@ -62,7 +62,6 @@ class TargetBasket(PerpStrategy):
             self.watch.decision,
             self._step,
         )
-        self.position_adjustment_enable = True
 
     @property
     def protections(self) -> list[dict[str, Any]]:

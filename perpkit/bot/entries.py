@@ -24,7 +24,7 @@ from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.breakers.breaker import Decision
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.carry import too_dear
-from perpkit.risk.exposure import Entry, ExposureLimits, Holding
+from perpkit.risk.exposure import Entry, ExposureLimits, Holding, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
 from perpkit.risk.liquidation import Held, Position, carrying_margin
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 # Freqtrade asks for the stake of an entry right after its leverage.
 SAME_ENTRY = timedelta(minutes=1)
 HOURS_A_YEAR = 365 * 24
+# To a stop that has nearly been reached, a fraction of the price.
+_LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance bound a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
@@ -134,6 +136,35 @@ class Entries:
             side = "short" if entry.is_short else "long"
             logger.info(f"No entry: {entry.pair} {side}. {sized.reason}")
         return sized.stake
+
+    def addition(
+        self, trade: LocalTrade, stake: float, rate: float, now: datetime, decision: Decision
+    ) -> Size:
+        """The part of `stake` that may be added to an open trade, by breakers and exposure.
+
+        :param decision: of the breakers, for the trade's pair and side
+        """
+        if refused := _blocked(decision):
+            return Size(0.0, None, refused)
+        use = self._settings.use
+        if not (use.sizing and use.exposure):
+            return Size(stake)
+        pair, leverage = trade.pair, trade.leverage
+        entry = Candidate(pair, trade.is_short, now, rate, None)
+        distance = self._stop_distance(entry)
+        if trade.amount and trade.stop_loss:  # what is added shares the stop that stands
+            distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
+        asked = Entry(pair, trade.is_short, distance, leverage)
+        holdings = [self._holding(each, now) for each in open_trades()]
+        between = self._correlation(entry).between
+        found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
+        unknown = [room for room in found if room.notional != room.notional]
+        room = unknown[0] if unknown else min(found, key=lambda room: room.notional)
+        if stake * leverage <= room.notional:
+            return Size(stake)
+        least = self._contracts.least_notional(pair, rate)
+        fits = room.notional if room.notional >= least else 0.0
+        return Size(fits / leverage, room.limit, room.reason)
 
     def equity(self, now: datetime) -> float:
         """What Freqtrade may trade with, marked to market; NaN while a price is missing."""

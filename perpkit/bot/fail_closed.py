@@ -43,6 +43,9 @@ class SafeAnswer:
     :param valid: whether something is an answer at all; NaN would go on to an order
     :param doubt: entries, of the pair it was asked about or of all, are refused until it succeeds
     :param despite_doubt: what is left of an answer while something is in doubt
+    :param instead: what is answered without asking the callback; None where it is to be asked
+    :param finish: the answer that goes out, of the strategy, the arguments and any answer, a safe
+        one too; where it fails, the answer goes out as it is
     """
 
     words: str
@@ -51,6 +54,8 @@ class SafeAnswer:
     valid: Callable[[Any], bool] | None = None
     doubt: bool = False
     despite_doubt: Callable[[Any, Given, Any], Any] | None = None
+    instead: Callable[[Any, Given], Any] | None = None
+    finish: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any] | None = None
 
 
 @dataclass
@@ -127,6 +132,18 @@ class FailsClosed(IStrategy):
 
     def _answer(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> Any:
         """Report an error, and answer in its place."""
+        self._report(name, error, safe, given)
+        if safe.find is None:
+            return safe.last
+        try:
+            return safe.find(self, {**given, "error": error})
+        except RefusedError:
+            raise
+        except Exception:
+            logger.exception(f"No answer could be found for {name}: {safe.last!r} is given.")
+            return safe.last
+
+    def _report(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> None:
         try:
             new = self.failures.add(name, error, datetime.now(UTC))
             message = f"{name} failed: {type(error).__name__}: {words(error)}. {safe.words}"
@@ -137,15 +154,6 @@ class FailsClosed(IStrategy):
                 self._tell(message)
         except Exception:  # what is reported must not be in the way of the answer
             logger.exception(f"The failure of {name} could not be reported.")
-        if safe.find is None:
-            return safe.last
-        try:
-            return safe.find(self, {**given, "error": error})
-        except RefusedError:
-            raise
-        except Exception:
-            logger.exception(f"No answer could be found for {name}: {safe.last!r} is given.")
-            return safe.last
 
     def _tell(self, message: str) -> None:
         dp = getattr(self, "dp", None)
@@ -162,7 +170,21 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
         outermost = getattr(type(self), name)
         if outermost is not callback and getattr(outermost, "fget", None) is not callback:
             return function(self, *args, **kwargs)
+        answer = asked(self, *args, **kwargs)
+        if safe.finish is None:
+            return answer
         try:
+            return safe.finish(self, args, kwargs, answer)
+        except Exception as error:
+            self._report(name, error, safe, _given(name, self, args, kwargs))
+            return answer
+
+    def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if safe.instead is not None:
+                answer = safe.instead(self, _given(name, self, args, kwargs))
+                if answer is not None:
+                    return answer
             answer = function(self, *args, **kwargs)
             if safe.valid is not None and not safe.valid(answer):
                 raise ValueError(f"{answer!r} is no answer")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
-from math import nan
+from datetime import datetime
+from math import isnan, nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
@@ -18,7 +18,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.persistence.custom_data import _CustomData
 from sqlalchemy import select
 
-from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.positions.trades import Rest, TradeStates
 from perpkit.bot.running_bot import running_bot, stored, words
 from perpkit.execution.book import Book, NoBook, Side, read_book
 from perpkit.execution.entry import EntryLimits, check_entry
@@ -39,6 +39,8 @@ _THROTTLE_SECONDS = 5.0
 # What a look and the orders after it may take on top of the interval between looks.
 _REQUESTS_SECONDS = 1.0
 _ROUNDING = 1e-6
+# After which the rest of an entry is not taken any more.
+_REST_SECONDS = 60.0
 
 
 class LiveOrders:
@@ -61,14 +63,18 @@ class LiveOrders:
         self._entry = entry
         self._partial = partial
         self._states = states
+        self._adjusts = bool(config.get("position_adjustment_enable", True))
         internals = config.get("internals", {})
         self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
         self._interval = self._throttle
         self._began_at: datetime | None = None
         self._estimates: dict[str, tuple[float, float]] = {}
-        # Open entries, by the exchange's id: last seen without a fill, and last seen at all.
+        # Open entries, by the exchange's id: last seen without a fill; those that were open as this
+        # cycle began, those that were looked at since, and those that the one before did not reach.
         self._empty_at: dict[str, datetime] = {}
-        self._seen_at: dict[str, datetime] = {}
+        self._due: set[str] = set()
+        self._seen: set[str] = set()
+        self._missed: set[str] = set()
         self._rest_prices: dict[str, float] = {}
         self._record: SlippageRecord | None = None
 
@@ -77,6 +83,7 @@ class LiveOrders:
         if self._began_at is not None:
             self._interval = (now - self._began_at).total_seconds()
         self._began_at = now
+        self._missed, self._due, self._seen = self._due - self._seen, set(), set()
 
     @property
     def next_look_seconds(self) -> float:
@@ -118,10 +125,15 @@ class LiveOrders:
             self._estimates[pair] = book.mid, check.slippage.mid_bps
         return None
 
-    def timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills."""
+    def timed_out(
+        self, trade: Trade, order: Order, now: datetime, blocked: str | None = None
+    ) -> bool:
+        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills.
+
+        :param blocked: why there is to be no entry any more, if there is a reason
+        """
         number = order.order_id
-        self._seen_at[number] = now
+        self._seen.add(number)
         filled = order.safe_filled
         if not filled:
             self._empty_at[number] = now
@@ -133,17 +145,22 @@ class LiveOrders:
             waited_seconds=(now - order.order_date_utc).total_seconds(),
             unprotected_seconds=bare.total_seconds() if filled else None,
             next_look_seconds=self.next_look_seconds,
+            blocked=blocked or "",
         )
         decision = decide(self._partial, entry)
         if decision.action is Action.WAIT:  # only now a price is worth its request
-            decision = decide(self._partial, replace(entry, price=self._price(trade.pair, now)))
+            price, gone = self._price(trade.pair, now), "the book is gone"
+            entry = replace(entry, price=price, blocked=gone if isnan(price) else "")
+            decision = decide(self._partial, entry)
         if decision.action is Action.WAIT:
             return False
         crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
         what = "the rest is taken at the market's price" if crosses else "the rest is cancelled"
+        if crosses and not self._adjusts:
+            what, crosses = "the rest is given up: position_adjustment_enable is false", False
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
         if crosses:
-            self._states.of(trade).rest = order.safe_remaining
+            self._states.of(trade).rest = Rest(number, now)
         if self._live and filled and self._would_be_kept(trade, filled):
             try:
                 self._end(*stored(trade, order))
@@ -160,8 +177,14 @@ class LiveOrders:
         Asked in the cycle that ended the order; once.
         """
         state = self._states.of(trade)
-        amount, state.rest = state.rest, None
-        if amount is None or trade.has_open_orders:
+        rest, state.rest = state.rest, None
+        if rest is None or trade.has_open_orders:
+            return None
+        entry = [order for order in trade.orders if order.ft_order_side != "stoploss"][-1]
+        amount = entry.safe_amount - entry.safe_filled  # now: it may have filled meanwhile
+        late = (now - rest.at).total_seconds()
+        if entry.order_id != rest.order or late > _REST_SECONDS or amount <= 0:
+            logger.info(f"The rest for {trade.pair}, decided {late:.0f} s ago, is given up.")
             return None
         try:
             book = self._book(trade.pair, LEVELS, now)
@@ -172,6 +195,10 @@ class LiveOrders:
         if price is None:
             why = book.reason if isinstance(book, NoBook) else "the book does not hold it"
             logger.info(f"The rest for {trade.pair} is not taken: {why}.")
+            return None
+        move = price / entry.safe_placement_price - 1
+        if abs(move) > self._partial.max_move:
+            logger.info(f"The rest for {trade.pair} is not taken: the price has moved {move:+.2%}.")
             return None
         # Freqtrade rounds the amount down that it makes of this.
         stake = amount * (1 + _ROUNDING) * price / trade.leverage
@@ -187,8 +214,7 @@ class LiveOrders:
 
     def order_filled(self, trade: Trade, order: Order) -> None:
         """Keeps what an entry of a live bot cost against the estimate before it."""
-        for seen in (self._empty_at, self._seen_at):
-            seen.pop(order.order_id, None)
+        self._empty_at.pop(order.order_id, None)
         if order.ft_order_side != trade.entry_side or not order.safe_filled or not self._live:
             return
         estimate = self._estimates.pop(trade.pair, None)
@@ -221,16 +247,17 @@ class LiveOrders:
             self._record = SlippageRecord(tuple(FillSlippage(**fill) for fill in reversed(kept)))
         return self._record
 
-    def end_unseen(self, trade: Trade, now: datetime) -> None:
-        """End entries that could not be looked at for so long that fills may be without a stop.
+    def end_unseen(self, trade: Trade) -> None:
+        """As a cycle begins, end entries that the one before could not look at: nobody knows what
+        has filled of them, and its stop waits. How long a cycle takes does not matter.
 
         The bot's lock is held.
         """
-        patience = timedelta(seconds=self._partial.max_unprotected_seconds - self.next_look_seconds)
         for order in trade.open_orders:
             if order.ft_order_side != trade.entry_side:
                 continue
-            if now - self._seen_at.setdefault(order.order_id, now) > patience:
+            self._due.add(order.order_id)
+            if order.order_id in self._missed:
                 logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
                 self._end(trade, order)
 

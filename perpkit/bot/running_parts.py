@@ -11,11 +11,14 @@ from math import nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.additions import Allowed, check_additions
 from perpkit.bot.booking import Booking
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
+from perpkit.bot.leaving import leave_at_market
 from perpkit.bot.live_orders import REST, LiveOrders
 from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.parameters import Settings
@@ -30,10 +33,16 @@ class RunningParts:
     """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves.
 
     :param states: of the trades
+    :param allowed: what may be added to open trades
     """
 
     def __init__(
-        self, config: dict[str, Any], dp: DataProvider, settings: Settings, states: TradeStates
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        settings: Settings,
+        states: TradeStates,
+        allowed: Allowed,
     ) -> None:
         self._book_checked = settings.use.book
         self.orders: LiveOrders | None = None
@@ -41,18 +50,29 @@ class RunningParts:
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self.guarded = False
+        # Of an exchange whose answers the guard and the memory of orders do not know.
+        self.unknown_exchange: str | None = None
         if not is_trading(config):
             return
+        exchange = running_bot(dp).exchange
+        if not isinstance(exchange, Binance):
+            self.unknown_exchange = exchange.id
+        known = self.unknown_exchange is None
+        self.guarded = known and not config["dry_run"] and settings.use.guard
+        check_additions(running_bot(dp), allowed)
         self.lock = share_trades(running_bot(dp))
         self.orders = LiveOrders(config, dp, settings.entry, settings.partial, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
-        if not config["dry_run"] and settings.use.guard:
+        if self.guarded:
             limit = settings.partial.max_unprotected_seconds
             self._guard = StopGuard(dp, self.orders, states, limit)
             self._booking = Booking(dp)
+        # Last, so that it withdraws what rests before an exit is measured and split.
+        leave_at_market(running_bot(dp))
 
     def step(self, now: datetime) -> None:
         """Once a loop."""
@@ -81,9 +101,16 @@ class RunningParts:
             return proposed
         return self.orders.rest_price(pair, proposed)
 
-    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept."""
-        return self.orders is not None and self.orders.timed_out(trade, order, now)
+    def entry_timed_out(
+        self, trade: Trade, order: Order, now: datetime, blocked: str | None
+    ) -> bool:
+        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept.
+
+        :param blocked: why there is to be no entry any more, if there is a reason
+        """
+        if self.orders is None:
+            return blocked is not None
+        return self.orders.timed_out(trade, order, now, blocked)
 
     def rest_stake(
         self, trade: Trade, now: datetime, min_stake: float | None

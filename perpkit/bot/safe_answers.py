@@ -10,13 +10,14 @@ import logging
 from math import isfinite
 from typing import Any
 
+from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.candles import is_trading
 from perpkit.bot.fail_closed import Given, RefusedError, SafeAnswer
+from perpkit.bot.leaving import URGENT, urgent_reason
 from perpkit.bot.running_bot import words
-from perpkit.breakers.breaker import Trading
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,12 @@ logger = logging.getLogger(__name__)
 
 def _start(strategy: Any, given: Given) -> None:
     """A bot that holds something must look after it; any other run is refused."""
-    if not is_trading(strategy.config) or not _holds_something(strategy):
+    if not is_trading(strategy.config) or not holds_something(strategy):
         _hand_on(strategy, given)
 
 
-def _holds_something(strategy: Any) -> bool:
+def holds_something(strategy: Any) -> bool:
+    """Whether a bot that starts finds trades or positions."""
     return Trade.get_open_trade_count() > 0 or bool(strategy.wallets.get_all_positions())
 
 
@@ -83,14 +85,6 @@ def _distance(strategy: Any, trade: LocalTrade) -> float:
     return float(rule.distance if rule.method is StopMethod.FIXED else rule.ceiling)
 
 
-def _exit_reason(strategy: Any, given: Given) -> str | None:
-    trade = given["trade"]
-    decision = strategy.watch.decision(trade.pair, trade.trade_direction)
-    if decision.trading is Trading.HALTED:
-        return "halted"
-    return "stop_overtaken" if strategy.trade_states.of(trade).overtaken else None
-
-
 def _target(strategy: Any, given: Given) -> float:
     return float(strategy.take_profit.value * given["trade"].leverage)
 
@@ -98,6 +92,29 @@ def _target(strategy: Any, given: Given) -> float:
 def _should_exit(strategy: Any, given: Given) -> Any:
     passed = {name: value for name, value in given.items() if name not in ("self", "error")}
     return IStrategy.should_exit(strategy, **passed)
+
+
+def _with_urgent(
+    strategy: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    exits: list[ExitCheckTuple] | None,
+) -> list[ExitCheckTuple]:
+    """What must get out, in front of all other reasons, and whatever options say of those."""
+    trade = args[0] if args else kwargs["trade"]
+    reason, exits = urgent_reason(strategy.watch, strategy.trade_states, trade), exits or []
+    if reason is None or (exits and exits[0].exit_reason == reason):
+        return exits
+    return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
+
+
+def _must_leave(_strategy: Any, given: Given) -> bool | None:
+    return True if given.get("exit_reason") in URGENT else None
+
+
+def _at_market(_strategy: Any, given: Given) -> float | None:
+    """A price of its own is for exits that can wait."""
+    return given["proposed_rate"] if given.get("exit_tag") in URGENT else None
 
 
 def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
@@ -164,6 +181,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
     "adjust_trade_position": SafeAnswer(
         "Nothing is added and nothing sold.", despite_doubt=_adjusted
     ),
+    "_adjust_trade_position_internal": SafeAnswer("Nothing is added and nothing sold.", (None, "")),
     "adjust_order_price": SafeAnswer(
         "The order stays where it is.", find=_given("current_order_rate"), valid=_is_price_or_none
     ),
@@ -180,12 +198,18 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         valid=_is_number_or_none,
     ),
     "custom_roi": SafeAnswer("The target is the one of the parameters.", find=_target),
-    "custom_exit": SafeAnswer("A halt still closes, and stops go on.", find=_exit_reason),
-    "should_exit": SafeAnswer("Freqtrade's own rules decide.", last=[], find=_should_exit),
+    "custom_exit": SafeAnswer("A halt still closes, and stops go on."),
+    "should_exit": SafeAnswer(
+        "A halt still closes; for the rest Freqtrade's own rules decide.",
+        last=[],
+        find=_should_exit,
+        finish=_with_urgent,
+    ),
     "custom_exit_price": SafeAnswer(
         "The exit goes out at the proposed price.",
         find=_given("proposed_rate"),
         valid=_is_price_or_none,
+        instead=_at_market,
     ),
-    "confirm_trade_exit": SafeAnswer("The exit goes out.", last=True),
+    "confirm_trade_exit": SafeAnswer("The exit goes out.", last=True, instead=_must_leave),
 }

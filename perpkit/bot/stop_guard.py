@@ -119,7 +119,7 @@ class StopGuard:
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
-                    self._orders.end_unseen(trade, now)
+                    self._orders.end_unseen(trade)
             self._protect_all()
 
     def _end(self) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import CandleType
+from freqtrade.enums import CandleType, ExitCheckTuple
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Order, Trade
@@ -30,16 +30,17 @@ from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
 from perpkit.bot.market_columns import MarketColumns
 from perpkit.bot.market_lot import keep_stakes_within_lot
+from perpkit.bot.options import arm, disarming, parts_off
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_parts import RunningParts
-from perpkit.bot.safe_answers import SAFE_ANSWERS
+from perpkit.bot.safe_answers import SAFE_ANSWERS, holds_something
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.trade_view import copy_trades_on_write
-from perpkit.bot.watch import Watch
-from perpkit.breakers.breaker import Trading
+from perpkit.bot.watch import NO_MARKDOWN, Watch
+from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
 from perpkit.risk.trailing import Trail
 
@@ -77,6 +78,8 @@ class PerpStrategy(FailsClosed):
     # stop (6%) at the highest tier (10x).
     stoploss = -0.60
     use_custom_stoploss = True
+    # For scale-out and slices, and the rest of a nearly filled entry; a user may switch it off.
+    position_adjustment_enable = True
     # Out of reach: `custom_roi` takes the profit.
     minimal_roi = {"0": 100.0}
     use_custom_roi = True
@@ -150,17 +153,35 @@ class PerpStrategy(FailsClosed):
     def bot_start(self, **kwargs: Any) -> None:
         # First, for the stops are guarded whatever fails after it.
         settings = self.present_settings()
-        self._running = RunningParts(self.config, self.dp, settings, self.trade_states)
+        self._running = RunningParts(
+            self.config, self.dp, settings, self.trade_states, self.allowed_addition
+        )
         keep_stakes_within_lot(self.dp._exchange)
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
-        self.order_types = dict(self.order_types)  # the class's own, for a halt changes it
-        self._exit_order_type = self.order_types["exit"]
+        self.order_types = dict(self.order_types)  # not the class's, which options may change
+        self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
+
+    def _look_at_options(self) -> None:
+        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
+        trading, guarded = is_trading(self.config), self._running.guarded
+        live = trading and not self.config["dry_run"]
+        if found := disarming(self, trading=trading, guarded=guarded):
+            if not (trading and holds_something(self)):
+                raise ConfigurationError(". ".join(found))
+            arm(self, guarded=guarded)
+            reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
+            self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
+        unknown = self._running.unknown_exchange
+        for off in parts_off(self, live=live, guarded=guarded, unknown_exchange=unknown):
+            logger.warning(f"{off}.")
+            if trading:
+                self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)
 
     def _prepare(self) -> None:
         """Everything that depends on parameters, or remembers something of a run."""
@@ -172,13 +193,18 @@ class PerpStrategy(FailsClosed):
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
         self._stops = StopKeeper(settings, self._risks, columns)
+        # The user's word, in the strategy or the configuration, which the resolver has joined.
+        wanted = self.config.get("position_adjustment_enable", True)
+        if not wanted:
+            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
         self._adjustments = Adjustments(
             settings, self._risks, columns, contracts, self.trade_states
         )
         # A running bot may have to take the rest of a partly filled entry.
-        self.position_adjustment_enable = (
-            settings.use.scale_out or settings.use.slicing or is_trading(self.config)
-        )
+        own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
+        use = settings.use
+        needed = own or use.scale_out or use.slicing or is_trading(self.config)
+        self.position_adjustment_enable = wanted and needed
 
     def present_settings(self) -> Settings:
         """The strategy's own, at its present parameters, with the configuration's on top."""
@@ -209,9 +235,6 @@ class PerpStrategy(FailsClosed):
         self._last_loop = current_time
         self.watch.step(current_time)
         self._running.step(current_time)
-        # A halt must get out: a limit order can stand beside a market that runs away.
-        halted = self.watch.decision().trading is Trading.HALTED
-        self.order_types["exit"] = "market" if halted else self._exit_order_type
 
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
@@ -300,7 +323,10 @@ class PerpStrategy(FailsClosed):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        return self._running.entry_timed_out(trade, order, current_time)
+        decision = self.watch.decision(pair, trade.trade_direction)
+        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
+        blocked = blocked or self.doubt(pair, but="custom_entry_price")
+        return self._running.entry_timed_out(trade, order, current_time, blocked)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
@@ -328,6 +354,45 @@ class PerpStrategy(FailsClosed):
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 
+    def _adjust_trade_position_internal(
+        self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
+    ) -> tuple[float | None, str]:
+        # Freqtrade's, which a backtest asks and then enters without a further question. A running
+        # bot is asked in front of the order, where forced entries come by as well.
+        stake, tag = super()._adjust_trade_position_internal(
+            trade, current_time, current_rate, *args, **kwargs
+        )
+        if self._simulated and stake is not None and stake > 0:
+            stake = self.allowed_addition(trade, stake, current_rate, tag, current_time) or None
+        return stake, tag
+
+    def allowed_addition(
+        self,
+        trade: Trade,
+        stake: float,
+        rate: float,
+        tag: str | None,
+        now: datetime | None = None,
+    ) -> float:
+        """The part of `stake` that may be added to an open trade; the log says what is not."""
+        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
+        decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
+        part, _, reason = self._entries.addition(trade, stake, rate, now, decision)
+        refused = self.doubt(pair, but="custom_entry_price")
+        if part and refused is None:
+            amount = part * trade.leverage / rate
+            refused = self._running.refusal(pair, side, amount, now, columns)
+        if refused is not None:
+            part, reason = 0.0, refused
+        if part < stake:
+            cut = f"cut to {part:.2f}" if part else "refused"
+            logger.info(f"Addition of {stake:.2f} to {pair} {side} {cut}. {reason}")
+        return part
+
+    def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
+        # As Freqtrade's: a halt and an overtaken stop come first, whatever a subclass makes of it.
+        return super().should_exit(trade, *args, **kwargs)
+
     def custom_exit(
         self,
         pair: str,
@@ -337,9 +402,7 @@ class PerpStrategy(FailsClosed):
         current_profit: float,
         **kwargs: Any,
     ) -> str | None:
-        """Flattens while HALTED, and leaves what has outlived its reason."""
-        if self.watch.decision(pair, trade.trade_direction).trading is Trading.HALTED:
-            return "halted"
+        """Leaves what has outlived its reason."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
         hours = (current_time - trade.open_date_utc).total_seconds() / HOUR

@@ -39,7 +39,7 @@ Restrictions = Mapping[tuple[str, str, Side], Decision]
 STILL_ALLOWED = {
     Trading.ACTIVE: "Entries, exits and stops as usual.",
     Trading.REDUCING: "Exits and stops go on.",
-    Trading.HALTED: "Open positions are closed, none is opened.",
+    Trading.HALTED: "Open positions are being closed at the market, none is opened.",
 }
 
 
@@ -68,6 +68,7 @@ class Watch:
         self._failed: set[str] = set()
         self._last: datetime | None = None
         self._restrictions: Restrictions = {}
+        self._standing: Restrictions = {}
 
     @property
     def enabled(self) -> bool:
@@ -79,6 +80,13 @@ class Watch:
         if not self._restrictions:
             return UNRESTRICTED
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
+
+    def restrict(self, name: str, decision: Decision) -> None:
+        """What holds beside all breakers until the process ends, and is told now."""
+        standing = {(name, decision.pair, decision.side): decision}
+        self._standing = {**self._standing, **standing}
+        before, self._restrictions = self._restrictions, {**self._restrictions, **standing}
+        self._tell(before)
 
     def informative_pairs(self) -> set[tuple[str, str]]:
         """(pair, timeframe) of the candles that the breakers read."""
@@ -112,7 +120,7 @@ class Watch:
         self._last = WatchedProtection.driven_at = now
         self._follow_whitelist()
         before = self._restrictions
-        self._restrictions = {
+        self._restrictions = dict(self._standing) | {
             (breaker.name, decision.pair, decision.side): decision
             for breaker in self._watched()
             if now >= breaker.asleep_until

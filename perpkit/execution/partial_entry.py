@@ -53,6 +53,7 @@ class OpenEntry:
         the last look that found nothing filled, or else since the order. None where nothing is
         filled, or all that is has its stop
     :param next_look_seconds: until this will be asked again, and could be acted on
+    :param blocked: why there is to be no entry any more; empty where nothing speaks against it
     """
 
     filled_share: float
@@ -61,6 +62,7 @@ class OpenEntry:
     waited_seconds: float
     unprotected_seconds: float | None
     next_look_seconds: float
+    blocked: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,11 @@ class PartialDecision:
 
 
 def decide(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
-    """The first that applies: without a stop too long, nearly filled, price gone, waited enough."""
+    """The first that applies: no longer wanted, without a stop too long, nearly filled, price gone,
+    waited enough."""
     filled = f"{entry.filled_share:.0%} filled"
+    if entry.blocked:
+        return PartialDecision(Action.CANCEL_REST, f"{filled}, no entry any more: {entry.blocked}")
     bare = entry.unprotected_seconds
     # A decision at the next look would come too late, so this is the last one.
     if bare is not None and bare + entry.next_look_seconds > limits.max_unprotected_seconds:

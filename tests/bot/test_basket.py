@@ -382,9 +382,10 @@ def closed(trade: LocalTrade, reason: str, when) -> LocalTrade:
 
 def test_a_halt_flattens(strategy, monkeypatch):
     trade = holding(5000)
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) is None
+    assert strategy.should_exit(trade, 100.0, NOW, enter=True, exit_=False) == []
     decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0))
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == "halted"
+    [exit_] = strategy.should_exit(trade, 100.0, NOW, enter=True, exit_=False)
+    assert exit_.exit_reason == "halted"
 
 
 @pytest.mark.parametrize(("value", "stop"), [(5000, 70.0), (-5000, 130.0)])

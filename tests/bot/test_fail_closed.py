@@ -92,7 +92,14 @@ TABLE = {
     "bot_loop_start": ({"current_time": NOW}, None),
 }  # fmt: skip
 # What is told of otherwise below.
-OTHERS = {"bot_start", "informative_pairs", "protections", "analyze_ticker", "should_exit"}
+OTHERS = {
+    "bot_start",
+    "informative_pairs",
+    "protections",
+    "analyze_ticker",
+    "should_exit",
+    "_adjust_trade_position_internal",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -340,10 +347,41 @@ def test_the_distance_is_of_what_still_answers(make, monkeypatch, stop, broken, 
     assert trade.stop_loss == pytest.approx(100 * (1 - distance), abs=0.011)
 
 
-def test_a_halt_flattens_past_an_error(make, monkeypatch):
-    strategy = make(custom_exit=fails)
+def reasons(strategy, **signals) -> list[str]:
+    signals = {"enter": False, "exit_": False, **signals}
+    found = strategy.should_exit(stack.simulated(), 100.0, NOW, **signals)
+    return [exit_.exit_reason for exit_ in found]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"custom_exit": fails},
+        {"should_exit": fails},
+        {"should_exit": lambda *_, **__: []},
+        {"custom_stoploss": fails},
+    ],
+)
+def test_a_halt_flattens_past_an_error(make, monkeypatch, own):
+    strategy = make(**own)
+    assert reasons(strategy) == []
     decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0))
-    assert strategy.custom_exit(**given("custom_exit")) == "halted"
+    assert reasons(strategy) == ["halted"]
+
+
+def test_a_halt_that_cannot_be_looked_up_leaves_the_other_exits(make, monkeypatch):
+    strategy = make()
+    strategy.exit_profit_only = False
+    monkeypatch.setattr(strategy.watch, "decision", fails)
+    assert reasons(strategy, exit_=True) == ["exit_signal"]
+    assert strategy.failures.by_callback["should_exit"].count == 1
+
+
+def test_an_addition_that_cannot_be_judged_is_not_made(make, monkeypatch):
+    strategy = make(adjust_trade_position=lambda *_, **__: 100.0)
+    monkeypatch.setattr(strategy._entries, "addition", fails)
+    asked = {**TABLE["adjust_trade_position"][0], "trade": stack.simulated()}
+    assert strategy._adjust_trade_position_internal(**asked) == (None, "")
 
 
 def test_where_freqtrade_asks_for_exits_its_own_rules_remain(make):

@@ -153,15 +153,27 @@ def test_an_entry_is_waited_for_or_ended(orders, dp, bot, filled, price, placed,
     assert bot.ended == []
 
 
-def test_without_a_price_it_is_waited_for(orders, dp):
-    dp.book = RuntimeError("no answer")
-    assert not orders.timed_out(*entry(0.0), NOW)
+@pytest.mark.parametrize("gone", [RuntimeError("no answer"), book(at=NOW - 10 * SECOND), {}])
+def test_without_a_book_it_is_withdrawn(orders, dp, gone):
+    dp.book = gone
+    assert orders.timed_out(*entry(0.0), NOW)
 
 
-def test_fills_are_without_a_stop_since_the_last_look_that_saw_none(orders):
+@pytest.mark.parametrize("filled", [0.0, 0.004, 0.009])
+def test_when_entries_are_blocked_it_is_withdrawn(orders, filled, caplog):
+    caplog.set_level("INFO")
+    trade, order = entry(filled, placed=NOW - 3 * SECOND)
+    assert orders.timed_out(trade, order, NOW, "lost 9%")
+    assert "no entry any more: lost 9%" in caplog.text
+    order.ft_is_open = False
+    assert orders.rest_stake(trade, NOW, 1.0) is None
+
+
+def test_fills_are_without_a_stop_since_the_last_look_that_saw_none(orders, dp):
     trade, order = entry(0.0)
     assert not orders.timed_out(trade, order, NOW)
     order.filled = 0.004
+    dp.book = book(at=NOW + 9 * SECOND)
     assert not orders.timed_out(trade, order, NOW + 9 * SECOND)
     assert orders.timed_out(trade, order, NOW + 10 * SECOND)
 
@@ -233,6 +245,45 @@ def test_the_rest_is_not_asked_for_later(orders):
     assert orders.rest_stake(trade, NOW, 1.0) is None
 
 
+def decided(orders, filled=0.009):
+    """A trade whose nearly filled entry has ended, and the entry."""
+    trade, order = entry(filled, placed=NOW - 3 * SECOND)
+    assert orders.timed_out(trade, order, NOW)
+    order.ft_is_open = False
+    return trade, order
+
+
+def test_the_rest_is_what_is_missing_now(orders):
+    """The entry fills on until it has ended."""
+    trade, order = decided(orders)
+    order.filled = 0.0095
+    stake, _ = orders.rest_stake(trade, NOW, 1.0)
+    assert 0.0005 < stake / 30_001 * 3 < 0.00050001
+
+
+@pytest.mark.parametrize(
+    ("given", "later"),
+    [
+        ({"filled": 0.01}, 5 * SECOND),
+        ({"filled": 0.011}, 5 * SECOND),
+        ({}, 61 * SECOND),
+        ({"mid": 30_700.0}, 5 * SECOND),
+        ({"mid": 29_300.0}, 5 * SECOND),
+        ({"another": True}, 5 * SECOND),
+    ],
+)
+def test_a_rest_that_is_no_longer_wanted(orders, dp, given, later):
+    trade, order = decided(orders)
+    order.filled = given.get("filled", order.filled)
+    dp.book = book(given.get("mid", 30_000.0), at=NOW + later)
+    if "another" in given:
+        other, _ = entry(0.0, placed=NOW - 120 * SECOND)
+        trade.orders.append(other.orders[0])
+        trade.orders[-1].ft_is_open = False
+    assert orders.rest_stake(trade, NOW + later, 1.0) is None
+    assert orders.rest_stake(trade, NOW, 1.0) is None  # nor later
+
+
 # After it
 
 
@@ -259,16 +310,30 @@ def test_an_entry_without_an_estimate_and_an_exit_have_no_slippage(orders):
 # Out of sight
 
 
-@pytest.mark.parametrize(("seconds", "ended"), [(9, False), (10, True)])
-def test_an_entry_that_is_not_looked_at_is_ended(orders, bot, seconds, ended):
-    bot._exit_lock = memoryview(b"")  # any context manager
+def begin(orders, trade, at=NOW) -> None:
+    orders.begin_cycle(at)
+    orders.end_unseen(trade)
+
+
+@pytest.mark.parametrize("seconds", [5, 8, 600])
+def test_an_entry_that_a_cycle_cannot_look_at_is_ended(orders, bot, seconds):
+    """However long cycles take."""
     trade, order = entry(0.0)
-    orders.timed_out(trade, order, NOW)
-    orders.end_unseen(trade, NOW + seconds * SECOND)
-    assert bot.ended == [order.order_id] * ended
+    for cycle in range(3):
+        begin(orders, trade, NOW + cycle * seconds * SECOND)
+        assert not orders.timed_out(trade, order, NOW)
+    begin(orders, trade)
+    assert bot.ended == []
+    begin(orders, trade)
+    assert bot.ended == [order.order_id]
+    begin(orders, trade)  # again, for the exchange may not have heard
+    assert bot.ended == [order.order_id] * 2
 
 
-def test_after_a_restart_it_is_given_a_look(orders, bot):
+@pytest.mark.parametrize("since", ["a restart", "it was placed"])
+def test_an_entry_is_given_a_look_first(orders, bot, since):
     trade, _ = entry(0.0, placed=NOW - timedelta(hours=1))
-    orders.end_unseen(trade, NOW)
+    if since == "it was placed":
+        orders.begin_cycle(NOW)  # before there was a trade
+    begin(orders, trade)
     assert bot.ended == []

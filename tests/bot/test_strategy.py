@@ -177,6 +177,26 @@ def test_a_running_bot_whose_clock_is_set_back_forgets_nothing(default_futures_c
 def test_positions_are_adjusted_where_something_adjusts_them(default_futures_config, use, enabled):
     subject = started(default_futures_config, perpkit={"use": use})
     assert subject.position_adjustment_enable is enabled
+    own = type("Own", (type(subject),), {"adjust_trade_position": lambda *_, **__: None})
+    mine = own(subject.config)
+    mine.dp, mine.wallets = subject.dp, None
+    mine.ft_bot_start()
+    assert mine.position_adjustment_enable
+
+
+@pytest.mark.parametrize("name", ["RsiSmaSwing", "TargetBasket"])
+@pytest.mark.usefixtures("strategy")
+def test_a_users_word_that_positions_are_not_adjusted_stands(default_futures_config, name):
+    """And an entry is not made by slices of which only the first would come."""
+    given = {"use": {"slicing": True}, "slicing": {"slices": 2}} if name == "RsiSmaSwing" else {}
+    given = {"perpkit": given, "position_adjustment_enable": False}
+    subject = started(default_futures_config, name, **given)
+    assert not subject.position_adjustment_enable
+    subject._prepare()
+    assert not subject.position_adjustment_enable
+    if name == "RsiSmaSwing":
+        subject._columns[BTC] = stack.flat(40)
+        assert stake(subject) == pytest.approx(200 / 3)
 
 
 @pytest.mark.parametrize("is_short", [False, True])
@@ -249,23 +269,111 @@ def test_the_stake_may_be_sliced(default_futures_config, strategy):
 
 
 @pytest.mark.parametrize(
-    ("trading", "reason", "order_type"),
-    [
-        (Trading.ACTIVE, None, "limit"),
-        (Trading.REDUCING, None, "limit"),
-        (Trading.HALTED, "halted", "market"),
-    ],
+    ("trading", "reason"),
+    [(Trading.ACTIVE, None), (Trading.REDUCING, None), (Trading.HALTED, "halted")],
 )
-def test_a_halt_flattens_at_the_market(strategy, monkeypatch, trading, reason, order_type):
+def test_a_halt_flattens(strategy, monkeypatch, trading, reason):
     trade = stack.simulated(is_short=True)
     decide(strategy, monkeypatch, Decision(trading, 0.5))
-    strategy.bot_loop_start(START)
-    assert strategy.order_types["exit"] == order_type
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) == reason
+    assert exits(strategy, trade) == ([reason] if reason else [])
     decide(strategy, monkeypatch, Decision())
-    strategy.bot_loop_start(START)
-    assert strategy.order_types["exit"] == "limit"
-    assert strategy.custom_exit(BTC, trade, NOW, 100.0, 0.0) is None
+    assert exits(strategy, trade) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "price"),
+    [("halted", 99.0), ("stop_overtaken", 99.0), ("emergency_exit", 99.0), ("exit_signal", 120.0)],
+)
+def test_what_is_urgent_has_no_price_of_its_own(strategy, reason, price):
+    """Of a user's, whose exits wait for a better one."""
+    own = type("Own", (type(strategy),), {"custom_exit_price": lambda *_, **__: 120.0})
+    asked = {"pair": BTC, "trade": stack.simulated(), "current_time": NOW, "current_profit": 0.0}
+    mine = own(strategy.config)
+    assert mine.custom_exit_price(**asked, proposed_rate=99.0, exit_tag=reason) == price
+
+
+def added(strategy, stake: float) -> float | None:
+    """What a backtest adds of what a user's strategy asks for."""
+    own = type("Own", (type(strategy),), {"adjust_trade_position": lambda *_, **__: (stake, "own")})
+    mine, trade = own(strategy.config), stack.simulated(amount=2.0)
+    mine.__dict__.update(strategy.__dict__)
+    LocalTrade.add_bt_trade(trade)
+    trade.stop_loss = 95.0
+    money = dict.fromkeys(("current_profit", "min_stake", "max_stake"), 1.0)
+    rates = ("entry_rate", "exit_rate", "entry_profit", "exit_profit")
+    money |= {f"current_{name}": 1.0 for name in rates}
+    return mine._adjust_trade_position_internal(
+        trade=trade, current_time=NOW, current_rate=100.0, **money
+    )[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "decision", "expected"),
+    [
+        (10.0, Decision(), 10.0),
+        (-10.0, Decision(), -10.0),
+        (5_000.0, Decision(), pytest.approx(200 / 3)),  # as much as is held, at 3x
+        (10.0, Decision(Trading.REDUCING, 0.5, reason="a test"), None),
+        (-10.0, Decision(Trading.HALTED, 0.0, reason="a test"), -10.0),
+    ],
+)
+def test_a_backtest_adds_what_is_allowed(strategy, monkeypatch, asked, decision, expected):
+    decide(strategy, monkeypatch, decision)
+    monkeypatch.setattr(strategy._entries, "equity", lambda _: 1_000.0)
+    assert added(strategy, asked) == expected
+
+
+def exits(strategy, trade, rate=100.0, exit_=False) -> list[str]:
+    found = strategy.should_exit(trade, rate, NOW, enter=False, exit_=exit_)
+    return [each.exit_reason for each in found]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("use_exit_signal", False), ("exit_profit_only", True), ("exit_profit_offset", 0.5)],
+)
+@pytest.mark.parametrize("exit_signal", [False, True])
+@pytest.mark.parametrize("urgent", ["halted", "stop_overtaken"])
+def test_no_option_switches_off_what_is_urgent(
+    strategy, monkeypatch, option, value, exit_signal, urgent
+):
+    """Of a losing trade, with an exit signal and without."""
+    trade = stack.simulated()
+    strategy.exit_profit_only = True
+    setattr(strategy, option, value)
+    assert exits(strategy, trade, 98.0) == []
+    if urgent == "halted":
+        decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0))
+    else:
+        monkeypatch.setattr(strategy._stops, "ratio", lambda *_: None)
+        strategy.trade_states.of(trade).overtaken = True
+    assert exits(strategy, trade, 98.0, exit_signal) == [urgent]
+
+
+def test_nobody_is_asked_about_what_is_urgent(strategy):
+    """Of a user's own, who denies every exit."""
+
+    class Denying(type(strategy)):
+        def confirm_trade_exit(self, *args, **kwargs):
+            return False
+
+    denying = Denying(strategy.config)
+    asked = {
+        "pair": BTC,
+        "trade": stack.simulated(),
+        "order_type": "market",
+        "amount": 1.0,
+        "rate": 100.0,
+        "time_in_force": "GTC",
+        "current_time": NOW,
+    }
+    for reason, confirmed in [
+        ("halted", True),
+        ("stop_overtaken", True),
+        ("emergency_exit", True),
+        ("exit_signal", False),
+    ]:
+        assert denying.confirm_trade_exit(**asked, exit_reason=reason) is confirmed
 
 
 def test_what_has_outlived_its_reason_is_left(strategy):

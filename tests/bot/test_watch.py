@@ -240,7 +240,7 @@ class TestHalt:
         run(live, range(4, 6))
         assert not live.decision().restricts
         assert [m.partition(":")[0] for m in messages] == ["HALTED", "ACTIVE"]
-        assert "Until an operator ends its lock. Open positions are closed" in messages[0]
+        assert "Until an operator ends its lock. Open positions are being closed" in messages[0]
 
     @pytest.mark.parametrize("restart", [False, True])
     def test_the_breaker_learns_when_it_was_cleared(

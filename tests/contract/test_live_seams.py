@@ -55,6 +55,9 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Worker._process_stopped, "self.freqtrade.process_stopped()"),
         (FreqtradeBot.create_trade, "self.execute_entry("),
         (FreqtradeBot.check_and_call_adjust_trade_position, "self.execute_entry("),
+        (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit(trade, exit_rate, should_"),
+        (FreqtradeBot.emergency_exit, "self.execute_trade_exit("),
+        (FreqtradeBot.execute_trade_exit, "(ordertype or self.strategy.order_types[exit_type])"),
         (FreqtradeBot.update_trade_state, "self._update_trade_after_fill(trade, order_obj, send_"),
         (FreqtradeBot.execute_trade_exit, "self._safe_exit_amount(trade, trade.pair, "),
         (FreqtradeBot.fee_detection_from_trades, "self.exchange.get_trades_for_order("),
@@ -65,7 +68,6 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Exchange.fetch_order, "self._api.fetch_order("),
         (FreqtradeBot.execute_trade_exit, "self.exchange.create_order("),
         (FreqtradeBot.execute_trade_exit, "trade.orders.append(order_obj)"),
-        (FreqtradeBot.emergency_exit, "self.execute_trade_exit("),
         (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit("),
         (RPC._rpc_force_exit, "__exec_force_exit("),
         (FreqtradeBot.create_stoploss_order, "self.exchange.create_stoploss("),
@@ -100,6 +102,10 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
         (
             FreqtradeBot.handle_cancel_enter,
             ["self", "trade", "order", "order_obj", "reason", "replacing"],
+        ),
+        (
+            FreqtradeBot.cancel_open_orders_of_trade,
+            ["self", "trade", "sides", "reason", "replacing"],
         ),
         (FreqtradeBot.notify_status, ["self", "msg", "msg_type"]),
         (

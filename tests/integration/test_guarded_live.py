@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from perpkit.bot.live_orders import SLIPPAGE_KEY, LiveOrders
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.breakers.breaker import Decision, Trading
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from perpkit.venue.app import create_app
@@ -153,6 +154,44 @@ def test_an_entry_that_cannot_be_looked_at_ends():
         (stop,) = live_stops(venue)
         assert stop.quantity == venue.amount == order.executed
         assert breaches(venue) == []
+
+
+BLOCKED = {
+    "reducing": Decision(Trading.REDUCING, 0.5, reason="a test"),
+    "halted": Decision(Trading.HALTED, 0.0, reason="a test"),
+}
+
+
+@pytest.mark.parametrize("what", [*BLOCKED, "doubt", "book", "look"])
+def test_an_entry_that_waits_is_withdrawn_within_a_cycle(what):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.run(2, STEP)
+        assert order.is_open
+        strategy = bot.bot.strategy
+        if what in BLOCKED:
+            told_so = mock.patch.object(strategy.watch, "decision", return_value=BLOCKED[what])
+        else:
+            told_so = mock.patch.object(
+                strategy, "doubt", return_value="a test" if what == "doubt" else None
+            )
+        if what == "book":
+            since = venue.exchange.market.now()
+            add_fault(venue, FaultKind.EMPTY_BOOK, since=since, parameters={"side": "asks"})
+        if what == "look":
+            add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        with told_so:
+            bot.run(2 if what == "look" else 1, STEP)
+        assert order.status is OrderStatus.CANCELED
+        assert venue.amount == 0
+
+
+@pytest.mark.parametrize("seconds", [8, 40])
+def test_an_entry_of_a_bot_with_slow_cycles_is_waited_for(seconds):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.run(5, timedelta(seconds=seconds))
+        assert order.is_open
 
 
 @gap("Freqtrade looks at nothing while it is stopped")

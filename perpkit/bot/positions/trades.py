@@ -29,6 +29,17 @@ class TradeKey(NamedTuple):
     opened: datetime
 
 
+class Rest(NamedTuple):
+    """What is missing of a nearly filled entry is still to be taken.
+
+    :param order: the exchange's id of the entry
+    :param at: when that was decided
+    """
+
+    order: str
+    at: datetime
+
+
 @dataclass
 class TradeState:
     """
@@ -40,7 +51,7 @@ class TradeState:
     :param amount: of the position when its stop was looked at last
     :param reducing: whether the breakers were REDUCING then
     :param overtaken: the rate had passed where the stop should go: to be closed
-    :param rest: amount of a nearly filled entry that is still to be taken
+    :param rest: of a nearly filled entry, while it is still to be taken
     :param covered_at: when the position was last seen to have its stop at the exchange
     :param given_up: no stop could be placed, and the position is being closed for it
     """
@@ -53,7 +64,7 @@ class TradeState:
     amount: float = 0.0
     reducing: bool = False
     overtaken: bool = False
-    rest: float | None = None
+    rest: Rest | None = None
     covered_at: datetime | None = None
     given_up: bool = False
 

@@ -1,0 +1,71 @@
+"""What a running bot has, and on which exchange."""
+
+from __future__ import annotations
+
+from threading import Lock
+from types import SimpleNamespace
+from unittest import mock
+
+import ccxt
+import pytest
+from freqtrade.enums import RunMode
+from freqtrade.exchange import Binance, Bitget, Bybit, Gate, Hyperliquid, Okx
+
+from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_parts import RunningParts
+
+# What the guard, the memory of orders and the booking replace.
+OF_THE_CLIENT = {"create_order", "fetch_order"}
+OF_THE_EXCHANGE = {"get_trades_for_order"}
+OF_THE_BOT = {"process", "process_stopped", "_update_trade_after_fill", "_safe_exit_amount"}
+
+
+def running(kind, client, dry_run: bool):
+    """The parts of a bot at an exchange of Freqtrade's, which is not asked anything."""
+    exchange = kind.__new__(kind)
+    exchange._api, exchange._config, exchange._is_demo_trading = client, {}, False
+    exchange._api_async = exchange._ws_async = exchange._exchange_ws = None
+    names = (*OF_THE_BOT, "execute_entry", "execute_trade_exit")
+    bot = mock.MagicMock(exchange=exchange, _exit_lock=Lock(), **dict.fromkeys(names))
+    bot.execute_entry = bot.execute_trade_exit = lambda *_: True
+    before = {name: getattr(bot, name) for name in OF_THE_BOT}
+    dp = SimpleNamespace(
+        _DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)),
+        current_whitelist=list,
+    )
+    config = {"runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE, "dry_run": dry_run}
+    settings = Settings(use=Switches(refresh=False))
+    parts = RunningParts(config, dp, settings, TradeStates(True), lambda *_: 0.0)
+    replaced = {name for name in OF_THE_BOT if getattr(bot, name) is not before[name]}
+    replaced |= OF_THE_CLIENT & vars(client).keys() | OF_THE_EXCHANGE & vars(exchange).keys()
+    return parts, replaced
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "client"),
+    [
+        (Bybit, ccxt.bybit),
+        (Okx, ccxt.okx),
+        (Gate, ccxt.gate),
+        (Hyperliquid, ccxt.hyperliquid),
+        (Bitget, ccxt.bitget),
+    ],
+)
+def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
+    trade_database, kind, client, dry_run
+):
+    parts, replaced = running(kind, client(), dry_run)
+    assert replaced == set()
+    assert not parts.guarded
+    assert parts.unknown_exchange == client().id
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_on_binance_they_are_there(trade_database, dry_run):
+    parts, replaced = running(Binance, ccxt.binance(), dry_run)
+    everything = OF_THE_CLIENT | OF_THE_EXCHANGE | OF_THE_BOT
+    assert replaced == (set() if dry_run else everything)
+    assert parts.guarded is not dry_run
+    assert parts.unknown_exchange is None

@@ -1,0 +1,85 @@
+"""A live bot whose options disarm a safety: refused when flat, REDUCING when something is open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freqtrade.exceptions import StrategyError
+
+from perpkit.breakers.breaker import Trading
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE
+from tests.bench.scripted_market import scripted_market
+from tests.integration.test_guarded_live import SameVenue, live_stops
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+MARKET = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (15, 53_000.0)])
+TYPES = {
+    "entry": "limit",
+    "exit": "limit",
+    "emergency_exit": "market",
+    "stoploss": "market",
+    "stoploss_on_exchange": True,
+}
+DISARMING = [
+    {"use_custom_stoploss": False},
+    {"order_types": {**TYPES, "stoploss_on_exchange": False}},
+    {"order_types": {**TYPES, "emergency_exit": "limit"}},
+    {"order_types": {**TYPES, "stoploss": "limit"}},
+]
+
+
+@pytest.fixture
+def started(tmp_path):
+    venue = SameVenue()
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "breakers": []}
+
+    def start(at, **options):
+        settings_now = {**settings, **options}
+        return bench("Braked", MARKET, at, serve=venue.serve, userdir=tmp_path, **settings_now)
+
+    start.venue = venue
+    return start
+
+
+def told(bot) -> list[str]:
+    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
+
+
+@pytest.mark.parametrize("options", DISARMING)
+def test_a_bot_that_is_flat_is_refused(started, options):
+    with pytest.raises(StrategyError, match="must be"), started(START, **options):
+        pass
+
+
+@pytest.mark.parametrize("options", DISARMING)
+def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, options):
+    venue = started.venue
+    with started(START) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: live_stops(venue), 2 * MINUTE, STEP)
+        now = bot.now
+    (first,) = live_stops(venue)
+    with started(now + STEP, max_open_trades=2, **options) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run(2, STEP)
+        assert bot.bot.strategy.watch.decision().trading is Trading.REDUCING
+        assert [text for text in told(bot) if text.startswith("REDUCING: Options")]
+        bot.run_until(lambda: bot.now > START + 15 * MINUTE, 15 * MINUTE, STEP)
+        (stop,) = live_stops(venue)
+        assert stop.trigger_price > first.trigger_price  # it trails
+        assert len(bot.trades()) == 1
+        assert [o.side for o in venue.account.orders.values()].count("BUY") == 1
+        assert len([text for text in told(bot) if "Options" in text]) == 1
+
+
+def test_what_an_option_switches_off_is_said_once(started):
+    with started(START, use_exit_signal=False) as bot:
+        bot.run(3, STEP)
+        [said] = told(bot)
+        assert said.startswith("use exit signal is false: exit signals, time stop")
