@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS, Kind, resample
+from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS, Candles, Kind, resample
 from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.history import History
+from perpkit.venue.history import Funding, History, PairHistory
+from perpkit.venue.instruments import Instrument
 from perpkit.venue.market import Market
+from perpkit.venue.price_path import price_path
+from perpkit.venue.shocks import Shocks
 from tests.cases import cases
 from tests.venue.conftest import START, HandClock
 
@@ -96,3 +99,18 @@ def test_a_moment_is_a_path_of_one_point(history):
     path = market.path(BTC, FIRST, FIRST)
     assert path.times.tolist() == [FIRST]
     assert path.mark[0] == pytest.approx(market.price(BTC, Kind.MARK))
+
+
+def test_a_price_that_rises_while_it_is_pulled_down_turns_between_all_turns():
+    # As in test_shocks: (1 + 4s)(1 - s/2) is highest at 7/8 of the way from 3/10 to 7/10.
+    columns = (np.array([value]) for value in (100.0, 500.0, 100.0, 500.0, 60.0))
+    rising = Candles(np.array([0], dtype=np.int64), *columns)
+    pair = PairHistory(
+        Instrument("BTC", 0.1, 0.001),
+        {Kind.LAST: {"5m": rising}},
+        Funding(np.array([], dtype=np.int64), np.array([])),
+    )
+    over = Shocks(np.array([90_000, 210_000], dtype=np.int64), np.array([1.0, 0.5]))
+    path = price_path(pair, (over, over), 0, 299_000)
+    assert path.last.max() == pytest.approx(253.125)
+    assert path.times[path.last.argmax()] == 195_000
