@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from perpkit.bot.candles import CandleFeed, is_simulated
+from perpkit.bot.live.trade_lock import lock_of
 from perpkit.bot.positions.trades import TradeKey, key_of, utc
-from perpkit.bot.trade_lock import lock_of
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.asof import nanoseconds

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.running_bot import words
+from perpkit.bot.live.running_bot import words
 from perpkit.bot.watch import NO_MARKDOWN
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from freqtrade.strategy import IStrategy
 
 from perpkit.bot.candles import is_trading
 from perpkit.bot.fail_closed import Given, RefusedError, SafeAnswer
-from perpkit.bot.leaving import URGENT, urgent_reason
-from perpkit.bot.running_bot import words
+from perpkit.bot.live.leaving import URGENT, urgent_reason
+from perpkit.bot.live.running_bot import words
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
 logger = logging.getLogger(__name__)

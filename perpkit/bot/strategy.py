@@ -28,12 +28,12 @@ from perpkit.bot.candles import feed_for, is_simulated, is_trading
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
+from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.market_columns import MarketColumns
 from perpkit.bot.market_lot import keep_stakes_within_lot
 from perpkit.bot.options import arm, disarming, parts_off
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_parts import RunningParts
 from perpkit.bot.safe_answers import SAFE_ANSWERS, holds_something
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper

@@ -141,7 +141,7 @@ class Messages(DataProvider):
 
 
 def start(strategy) -> None:
-    with mock.patch("perpkit.bot.running_parts.is_trading", return_value=False):
+    with mock.patch("perpkit.bot.live.running_parts.is_trading", return_value=False):
         strategy.ft_bot_start()
     strategy.stop_distance.value, strategy.take_profit.value = 0.05, 0.10
 

@@ -36,7 +36,9 @@ def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
     config = {**config, "strategy": name, "runmode": runmode, **changed}
     strategy = StrategyResolver.load_strategy(config)
     strategy.dp, strategy.wallets = DataProvider(), None
-    with mock.patch("perpkit.bot.running_parts.is_trading", return_value=False):  # no bot around it
+    with mock.patch(
+        "perpkit.bot.live.running_parts.is_trading", return_value=False
+    ):  # no bot around it
         strategy.ft_bot_start()
     return strategy
 

@@ -22,7 +22,8 @@ from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from freqtrade.wallets import Wallets
 from freqtrade.worker import Worker
 
-from perpkit.bot.running_bot import running_bot
+from perpkit.bot.live.replaced import LOCK, REPLACED
+from perpkit.bot.live.running_bot import running_bot
 from tests import factories
 
 pytestmark = pytest.mark.contract
@@ -41,6 +42,18 @@ def test_the_bot_is_reached_through_the_data_provider(default_futures_config):
     bot = SimpleNamespace(config={"telegram": {}, "discord": {}, "webhook": {}, "api_server": {}})
     dp = DataProvider(default_futures_config, None, rpc=RPCManager(bot))
     assert running_bot(dp) is bot
+
+
+@pytest.mark.parametrize("attribute", [*REPLACED, LOCK])
+def test_what_is_replaced_is_there(attribute, futures_exchange):
+    owner, name = attribute.split(".")
+    classes = {"bot": FreqtradeBot, "exchange": Exchange, "wallets": Wallets, "rpc": RPC}
+    if owner == "api":
+        assert callable(getattr(futures_exchange._api, name))
+    elif attribute == LOCK:
+        assert "self._exit_lock = Lock()" in inspect.getsource(FreqtradeBot.__init__)
+    else:
+        assert callable(getattr(classes[owner], name))
 
 
 def test_a_backtest_has_no_bot(default_futures_config):

@@ -14,8 +14,8 @@ from freqtrade.persistence import CustomDataWrapper, Trade
 from freqtrade.rpc import RPC
 from freqtrade.strategy import IStrategy
 
+from perpkit.bot.live.trade_lock import UNLOCKED
 from perpkit.bot.safe_answers import SAFE_ANSWERS
-from perpkit.bot.trade_lock import UNLOCKED
 from tests import factories
 
 pytestmark = pytest.mark.contract
@@ -50,8 +50,9 @@ def test_the_lock_is_only_ever_entered():
         assert all(use.startswith("with ") or "= Lock()" in use for use in uses), uses
 
 
-@pytest.mark.parametrize("name", UNLOCKED)
-def test_what_is_put_under_the_lock_is_called_by_this_name(name):
+@pytest.mark.parametrize("attribute", UNLOCKED)
+def test_what_is_put_under_the_lock_is_called_by_this_name(attribute):
+    name = attribute.removeprefix("bot.")
     assert callable(getattr(FreqtradeBot, name))
     calls = source(FreqtradeBot) + source(RPC)
     assert re.search(rf"\.{name}\(", calls)

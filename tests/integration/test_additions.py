@@ -9,7 +9,7 @@ import pytest
 from freqtrade.enums import SignalDirection
 from freqtrade.rpc import RPC, RPCException
 
-from perpkit.bot.stop_guard import StopGuard
+from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.live import live_bench

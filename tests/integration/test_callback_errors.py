@@ -11,7 +11,7 @@ from freqtrade.rpc import RPC
 
 from perpkit.bot.adjustments import Adjustments
 from perpkit.bot.entries import Entries
-from perpkit.bot.running_parts import RunningParts
+from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.watch import Watch

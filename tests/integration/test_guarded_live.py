@@ -18,7 +18,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from perpkit.bot.live_orders import SLIPPAGE_KEY, LiveOrders
+from perpkit.bot.live.live_orders import SLIPPAGE_KEY, LiveOrders
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.execution.entry import EntryLimits

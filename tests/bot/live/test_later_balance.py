@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from perpkit.bot.later_balance import LaterBalance
+from perpkit.bot.live.later_balance import LaterBalance
 
 
 class Wallets:
@@ -28,7 +29,7 @@ def wallets() -> Wallets:
 
 @pytest.fixture
 def balance(wallets) -> LaterBalance:
-    return LaterBalance(wallets)
+    return LaterBalance(SimpleNamespace(wallets=wallets))
 
 
 def test_it_is_read_at_the_end_and_once(wallets, balance):

@@ -11,9 +11,9 @@ import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Binance, Bitget, Bybit, Gate, Hyperliquid, Okx
 
+from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_parts import RunningParts
 
 # What the guard, the memory of orders and the booking replace.
 OF_THE_CLIENT = {"create_order", "fetch_order"}

@@ -15,9 +15,9 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.order_answers import OrderAnswers, is_stored
-from perpkit.bot.running_bot import warn
-from perpkit.bot.trying import Trying
+from perpkit.bot.live.order_answers import OrderAnswers, is_stored
+from perpkit.bot.live.running_bot import warn
+from perpkit.bot.live.trying import Trying
 
 logger = logging.getLogger(__name__)
 

@@ -21,18 +21,19 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Trade
 
-from perpkit.bot.running_bot import running_bot
+from perpkit.bot.live.replaced import replace, replace_lock, under_lock
+from perpkit.bot.live.running_bot import running_bot
 
 logger = logging.getLogger(__name__)
 
 # What writes to trades, and is called without the lock from the loop, its schedule or the RPC.
 UNLOCKED = (
-    "update_trades_without_assigned_fees",
-    "startup_update_open_orders",
-    "update_funding_fees",
-    "update_all_liquidation_prices",
-    "handle_onexchange_order",
-    "cancel_all_open_orders",
+    "bot.update_trades_without_assigned_fees",
+    "bot.startup_update_open_orders",
+    "bot.update_funding_fees",
+    "bot.update_all_liquidation_prices",
+    "bot.handle_onexchange_order",
+    "bot.cancel_all_open_orders",
 )
 
 
@@ -79,11 +80,10 @@ def share_trades(bot: Any) -> TradeLock:
     Called once, before the bot's first cycle.
     """
     lock = TradeLock()
-    with bot._exit_lock:
-        bot._exit_lock = lock
-    for name in UNLOCKED:
-        setattr(bot, name, _under(lock, getattr(bot, name)))
-    bot.execute_entry = _checked(bot)
+    replace_lock(bot, lock)
+    for attribute in UNLOCKED:
+        under_lock(bot, attribute)
+    replace(bot, "bot.execute_entry", _checked(bot))
     return lock
 
 
@@ -96,15 +96,6 @@ def lock_of(dp: DataProvider) -> AbstractContextManager[Any]:
     return lock if isinstance(lock, TradeLock) else nullcontext()
 
 
-def _under(lock: TradeLock, function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def locked(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return function(*args, **kwargs)
-
-    return locked
-
-
 def _checked(bot: Any) -> Callable[..., bool]:
     """Freqtrade's `execute_entry`, that looks once more whether what was true before the lock was
     taken still is: another thread may have entered the pair meanwhile, or closed the trade."""
@@ -112,16 +103,15 @@ def _checked(bot: Any) -> Callable[..., bool]:
 
     @wraps(execute)
     def execute_entry(pair: str, stake_amount: float, *args: Any, **kwargs: Any) -> bool:
-        with bot._exit_lock:
-            trade = kwargs.get("trade")
-            if trade is not None:
-                gone = not trade.is_open
-            else:
-                opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
-                gone = opened is not None or not bot.get_free_open_trades()
-            if gone:
-                logger.info(f"Entry refused: {pair}. Another one was made, or its trade has ended.")
-                return False
-            return execute(pair, stake_amount, *args, **kwargs)
+        trade = kwargs.get("trade")
+        if trade is not None:
+            gone = not trade.is_open
+        else:
+            opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
+            gone = opened is not None or not bot.get_free_open_trades()
+        if gone:
+            logger.info(f"Entry refused: {pair}. Another one was made, or its trade has ended.")
+            return False
+        return execute(pair, stake_amount, *args, **kwargs)
 
     return execute_entry

@@ -8,15 +8,13 @@ several stops of one trade: it cancels, updates and counts all of them; only pla
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import ccxt
 from freqtrade.exceptions import ExchangeError, InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.market_lot import market_lot, whole_steps
-from perpkit.bot.price_band import (
+from perpkit.bot.live.price_band import (
     OUT_OF_BAND,
     TOO_LARGE,
     band_of,
@@ -24,7 +22,9 @@ from perpkit.bot.price_band import (
     on_tick,
     refusal_code,
 )
-from perpkit.bot.running_bot import words
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import words
+from perpkit.bot.market_lot import market_lot, whole_steps
 
 logger = logging.getLogger(__name__)
 
@@ -53,14 +53,13 @@ class StopOrders:
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._exchange = bot.exchange
-        self._send: Callable[..., CcxtOrder] = self._exchange.create_stoploss
-        self._create: Callable[..., bool] = bot.create_stoploss_order
-        self._handle: Callable[[Trade], bool] = bot.handle_stoploss_on_exchange
         # Smaller than the markets say, where the exchange has refused that.
         self._lots: dict[str, float] = {}
-        self._exchange.create_stoploss = self.create_stoploss
-        bot.create_stoploss_order = self.create_stoploss_order
-        bot.handle_stoploss_on_exchange = self.handle_stoploss_on_exchange
+        self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)
+        self._create = replace(bot, "bot.create_stoploss_order", self.create_stoploss_order)
+        self._handle = replace(
+            bot, "bot.handle_stoploss_on_exchange", self.handle_stoploss_on_exchange
+        )
 
     def create_stoploss(self, **order: Any) -> CcxtOrder:
         """Freqtrade's; of a stop that is too large, the first part."""

@@ -18,8 +18,8 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.persistence.custom_data import _CustomData
 from sqlalchemy import select
 
+from perpkit.bot.live.running_bot import running_bot, stored, words
 from perpkit.bot.positions.trades import Rest, TradeStates
-from perpkit.bot.running_bot import running_bot, stored, words
 from perpkit.execution.book import Book, NoBook, Side, read_book
 from perpkit.execution.entry import EntryLimits, check_entry
 from perpkit.execution.entry_price import crossing_price

@@ -20,6 +20,8 @@ import ccxt
 from freqtrade.persistence import KeyValueStore, Order
 from sqlalchemy import select
 
+from perpkit.bot.live.replaced import replace
+
 logger = logging.getLogger(__name__)
 
 TAG_KEY = "perpkit_order_tag"
@@ -62,20 +64,18 @@ class Sent:
 class OrderAnswers:
     """Takes the place of `create_order` and `fetch_order` of Freqtrade's ccxt client.
 
-    :param api: that client
+    :param bot: that runs
     :param tag: six characters by which the orders of this bot's database are known
     :param known: whether the database has an order, by pair and id
     """
 
-    def __init__(self, api: Any, tag: str, known: Callable[[str, str], bool]) -> None:
-        self._api = api
+    def __init__(self, bot: Any, tag: str, known: Callable[[str, str], bool]) -> None:
+        self._api = bot.exchange._api
         self._tag = tag
         self._known = known
-        self._send = api.create_order
-        self._ask = api.fetch_order
         self._unsettled: list[Sent] = []
-        api.create_order = self.create_order
-        api.fetch_order = self.fetch_order
+        self._send = replace(bot, "api.create_order", self.create_order)
+        self._ask = replace(bot, "api.fetch_order", self.fetch_order)
 
     @property
     def unsettled(self) -> bool:

@@ -18,6 +18,7 @@ from freqtrade.constants import CANCEL_REASON
 from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.persistence import LocalTrade
 
+from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Trading
@@ -51,4 +52,4 @@ def leave_at_market(bot: Any) -> None:
             bot.cancel_open_orders_of_trade(trade, sides, reason, True)
         return execute(trade, limit, exit_check, **{**kwargs, "ordertype": "market"})
 
-    bot.execute_trade_exit = execute_trade_exit
+    replace(bot, "bot.execute_trade_exit", execute_trade_exit)

@@ -12,10 +12,10 @@ import time_machine
 from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live_orders import LiveOrders
+from perpkit.bot.live.live_orders import LiveOrders
+from perpkit.bot.live.stop_guard import COMPARE_EVERY, StopGuard
+from perpkit.bot.live.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.stop_guard import COMPARE_EVERY, StopGuard
-from perpkit.bot.trade_lock import TradeLock
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from tests import factories

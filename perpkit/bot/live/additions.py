@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from freqtrade.persistence import Trade
 
-from perpkit.bot.running_bot import words
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import words
 
 logger = logging.getLogger(__name__)
 
@@ -48,4 +49,4 @@ def check_additions(bot: Any, allowed: Allowed) -> None:
             return False
         return stake > 0 and execute(pair, stake, price, **kwargs)
 
-    bot.execute_entry = execute_entry
+    replace(bot, "bot.execute_entry", execute_entry)

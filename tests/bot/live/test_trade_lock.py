@@ -9,7 +9,7 @@ import pytest
 from freqtrade.persistence import Trade, init_db
 from sqlalchemy import text
 
-from perpkit.bot.trade_lock import UNLOCKED, TradeLock, lock_of, share_trades
+from perpkit.bot.live.trade_lock import UNLOCKED, TradeLock, lock_of, share_trades
 from tests import factories
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import running_bot, words
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.running_bot import running_bot, words
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Booking:
         # When those that failed are tried again; None: looking for one failed.
         self._again_at: dict[TradeKey | None, datetime] = {}
         fills_of = self._exchange.get_trades_for_order
-        self._exchange.get_trades_for_order = one_fill(fills_of)
+        replace(self._bot, "exchange.get_trades_for_order", one_fill(fills_of))
 
     def step(self, now: datetime) -> None:
         """Correct at most one trade. Never raises."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from perpkit.bot.running_bot import words
+from perpkit.bot.live.running_bot import words
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import ccxt
 import pytest
 
-from perpkit.bot.order_answers import OrderAnswers, is_stored, order_tag
+from perpkit.bot.live.order_answers import OrderAnswers, is_stored, order_tag
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 TAG = "abcdef"
@@ -66,7 +68,8 @@ def exchange() -> Exchange:
 
 @pytest.fixture
 def answers(exchange) -> OrderAnswers:
-    return OrderAnswers(exchange, TAG, lambda _, order_id: order_id in exchange.stored)
+    bot = SimpleNamespace(exchange=SimpleNamespace(_api=exchange))
+    return OrderAnswers(bot, TAG, lambda _, order_id: order_id in exchange.stored)
 
 
 def send(exchange, side="buy", amount=1.0, params=None, pair=BTC):

@@ -8,7 +8,6 @@ passes here: those of rules, halts, forced ones, emergencies.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,11 @@ import ccxt
 from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.price_band import band_of, bound_named, on_tick, refusal_code
-from perpkit.bot.running_bot import warn, words
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +54,10 @@ class MarketExits:
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._exchange = bot.exchange
-        self._send: Callable[..., CcxtOrder] = self._exchange.create_order
-        self._exit: Callable[..., bool] = bot.execute_trade_exit
         self._rests: dict[TradeKey, _Rest] = {}
         self._crossing: dict[str, set[str]] = {}  # pair -> ids; also: it has been said
-        self._exchange.create_order = self.create_order
-        bot.execute_trade_exit = self.execute_trade_exit
+        self._send = replace(bot, "exchange.create_order", self.create_order)
+        self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
 
     def leaves(self, trade: Trade) -> bool:
         """Whether an order is on its way that closes the trade at the market, or crosses."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from perpkit.bot.live.replaced import replace
+
 
 class _Thread(threading.local):
     """:param depth: of blocks that this thread is in; `wanted`: whether it was to be read"""
@@ -19,13 +21,12 @@ class LaterBalance:
     """In place of `Wallets.update`, once and for good: entries of several threads overlap, and what
     one of them put back would be what another had put there.
 
-    :param wallets: Freqtrade's
+    :param bot: that runs
     """
 
-    def __init__(self, wallets: Any) -> None:
-        self._read: Callable[..., None] = wallets.update
+    def __init__(self, bot: Any) -> None:
         self._thread = _Thread()
-        wallets.update = self.update
+        self._read: Callable[..., None] = replace(bot, "wallets.update", self.update)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Freqtrade's; within `later`, in this thread, put off."""

@@ -10,7 +10,7 @@ import pytest
 from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live_orders import LEVELS, REST, SLIPPAGE_KEY, LiveOrders
+from perpkit.bot.live.live_orders import LEVELS, REST, SLIPPAGE_KEY, LiveOrders
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.booking import Booking, one_fill
-from perpkit.bot.trade_lock import TradeLock
+from perpkit.bot.live.booking import Booking, one_fill
+from perpkit.bot.live.trade_lock import TradeLock
 from tests import factories
 from tests.factories import START
 

@@ -20,15 +20,16 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.later_balance import LaterBalance
-from perpkit.bot.live_orders import LiveOrders
-from perpkit.bot.market_exits import MarketExits
-from perpkit.bot.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
+from perpkit.bot.live.later_balance import LaterBalance
+from perpkit.bot.live.live_orders import LiveOrders
+from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
+from perpkit.bot.live.reconciliation import Reconciliation
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import running_bot, warn, words
+from perpkit.bot.live.stop_orders import StopOrders, is_covered
+from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.reconciliation import Reconciliation
-from perpkit.bot.running_bot import running_bot, warn, words
-from perpkit.bot.stop_orders import StopOrders, is_covered
-from perpkit.bot.trying import Trying
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,9 @@ class StopGuard:
         self._orders = orders
         self._states = states
         self._limit = max_unprotected_seconds
-        self._answers = OrderAnswers(self._exchange._api, order_tag(), is_stored)
+        self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
-        self._balance = LaterBalance(self._bot.wallets)
+        self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
         self._stop_orders = StopOrders(self._bot)
         self._cycles_left = 0
@@ -74,17 +75,12 @@ class StopGuard:
         """Look around the cycles of a running bot and of one that is stopped, and after entries and
         fills; neither a stop nor an exit waits for a balance."""
         bot = self._bot
-        self._process: Callable[[], None] = bot.process
-        self._process_stopped: Callable[[], None] = bot.process_stopped
-        self._execute_entry: Callable[..., bool] = bot.execute_entry
-        self._after_fill: Callable[..., Trade] = bot._update_trade_after_fill
-        bot.process = self._cycle
-        bot.process_stopped = self._stopped_cycle
-        bot.execute_entry = self._entry
-        bot._update_trade_after_fill = self._fill
-        bot._safe_exit_amount = _exit_amount
-        self._handle_cancel: Callable[..., Any] = bot.handle_cancel_order
-        bot.handle_cancel_order = self._cancelled
+        self._process = replace(bot, "bot.process", self._cycle)
+        self._process_stopped = replace(bot, "bot.process_stopped", self._stopped_cycle)
+        self._execute_entry = replace(bot, "bot.execute_entry", self._entry)
+        self._after_fill = replace(bot, "bot._update_trade_after_fill", self._fill)
+        self._handle_cancel = replace(bot, "bot.handle_cancel_order", self._cancelled)
+        replace(bot, "bot._safe_exit_amount", _exit_amount)
 
     def _cycle(self) -> None:
         self._begin()

@@ -14,19 +14,19 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.additions import Allowed, check_additions
-from perpkit.bot.booking import Booking
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
-from perpkit.bot.leaving import leave_at_market
-from perpkit.bot.live_orders import REST, LiveOrders
+from perpkit.bot.live.additions import Allowed, check_additions
+from perpkit.bot.live.booking import Booking
+from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.live_orders import REST, LiveOrders
+from perpkit.bot.live.running_bot import running_bot
+from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.live.trade_lock import share_trades
 from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_bot import running_bot
-from perpkit.bot.stop_guard import StopGuard
-from perpkit.bot.trade_lock import share_trades
 
 
 class RunningParts:

@@ -1,0 +1,112 @@
+"""Every attribute of the running Freqtrade that Perpkit replaces.
+
+There is no other file that sets one (tests/test_replaced.py), and each has its row here: whose it
+is, and what holds of Freqtrade's lock when it is called. What replaces it is a method of the part
+that needs it. tests/contract/test_live_seams.py holds that Freqtrade calls them, and how; seen on
+Freqtrade 2026.6 to 2026.9.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class Lock(StrEnum):
+    """Freqtrade's `_exit_lock`, when the attribute is called."""
+
+    HELD = "held by whoever calls; taken all the same where it is not, which is logged"
+    TAKEN = "taken before what was there, or what replaces it, is called"
+    OWN = "taken by the replacement for as long as it needs it"
+    NONE = "not needed: no trade is read or written"
+
+
+# By owner and name. Owners: the bot itself, its exchange, ccxt's client, the wallets, the RPC.
+REPLACED: dict[str, Lock] = {
+    "bot.process": Lock.OWN,
+    "bot.process_stopped": Lock.OWN,
+    "bot.execute_entry": Lock.TAKEN,
+    "bot.execute_trade_exit": Lock.HELD,
+    "bot.create_stoploss_order": Lock.HELD,
+    "bot.handle_stoploss_on_exchange": Lock.HELD,
+    "bot.handle_cancel_order": Lock.HELD,
+    "bot.handle_onexchange_order": Lock.TAKEN,
+    "bot.cancel_all_open_orders": Lock.TAKEN,
+    "bot.startup_update_open_orders": Lock.TAKEN,
+    "bot.update_all_liquidation_prices": Lock.TAKEN,
+    "bot.update_funding_fees": Lock.TAKEN,
+    "bot.update_trades_without_assigned_fees": Lock.TAKEN,
+    "bot._update_trade_after_fill": Lock.HELD,
+    "bot._safe_exit_amount": Lock.NONE,
+    "exchange.create_order": Lock.HELD,
+    "exchange.create_stoploss": Lock.HELD,
+    "exchange.get_trades_for_order": Lock.NONE,
+    "api.create_order": Lock.NONE,
+    "api.fetch_order": Lock.NONE,
+    "wallets.update": Lock.NONE,
+}
+# Set as it is, and called by nothing: the lock itself.
+LOCK = "bot._exit_lock"
+
+_OWNERS: dict[str, Callable[[Any], Any]] = {
+    "bot": lambda bot: bot,
+    "exchange": lambda bot: bot.exchange,
+    "api": lambda bot: bot.exchange._api,
+    "wallets": lambda bot: bot.wallets,
+    "rpc": lambda bot: bot.rpc._rpc,
+}
+
+
+def replace(bot: Any, attribute: str, new: Callable[..., Any]) -> Callable[..., Any]:
+    """Put `new` in the place of an attribute; what was there is returned.
+
+    What is there may be a replacement already: the newest one is called first.
+
+    :param attribute: as in `REPLACED`
+    :raises KeyError: for one that has no row there
+    """
+    lock = REPLACED[attribute]
+    owner, name = _of(bot, attribute)
+    was: Callable[..., Any] = getattr(owner, name)
+    if lock in (Lock.HELD, Lock.TAKEN):
+        new = _locked(bot, attribute, new)
+    setattr(owner, name, new)
+    return was
+
+
+def under_lock(bot: Any, attribute: str) -> None:
+    """Let Freqtrade's own function be called with the lock."""
+    owner, name = _of(bot, attribute)
+    replace(bot, attribute, getattr(owner, name))
+
+
+def replace_lock(bot: Any, new: Any) -> None:
+    """Put another lock in the place of Freqtrade's, while nobody holds that."""
+    with bot._exit_lock:
+        bot._exit_lock = new
+
+
+def _of(bot: Any, attribute: str) -> tuple[Any, str]:
+    owner, name = attribute.split(".")
+    return _OWNERS[owner](bot), name
+
+
+def _locked(bot: Any, attribute: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    said = False
+
+    @wraps(function)
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        nonlocal said
+        lock = bot._exit_lock
+        if REPLACED[attribute] is Lock.HELD and not lock.locked() and not said:
+            said = True
+            logger.warning(f"{attribute} was called without the lock; it is taken.")
+        with lock:
+            return function(*args, **kwargs)
+
+    return locked
