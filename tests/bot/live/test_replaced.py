@@ -15,7 +15,7 @@ from perpkit.bot.live.replaced import REPLACED, Lock, replace, under_lock
 from perpkit.bot.live.trade_lock import TradeLock
 
 # The attributes of these are Freqtrade's; `market_lot` replaces one in every mode.
-OWNERS = {"bot", "exchange", "api", "wallets", "rpc", "client"}
+OWNERS = {"bot", "exchange", "api", "wallets", "rpc"}
 ELSEWHERE = {"replaced.py", "market_lot.py"}
 
 

@@ -18,8 +18,12 @@ class Bot:
         self._exit_lock = Lock()
         self.slots, self.entered = 1, []
         self.held: list[bool] = []
-        for name in UNLOCKED:
-            setattr(self, name, lambda: self.held.append(self._exit_lock.locked()))
+        for attribute in UNLOCKED:
+            setattr(
+                self,
+                attribute.removeprefix("bot."),
+                lambda: self.held.append(self._exit_lock.locked()),
+            )
 
     def execute_entry(self, pair, stake_amount, price=None, **kwargs) -> bool:
         self.entered.append(pair)
@@ -93,7 +97,7 @@ def test_what_freqtrade_calls_without_the_lock_takes_it(database):
     bot = Bot()
     lock = share_trades(bot)
     for name in UNLOCKED:
-        getattr(bot, name)()
+        getattr(bot, name.removeprefix("bot."))()
     assert bot.held == [True] * len(UNLOCKED)
     assert bot._exit_lock is lock
 
