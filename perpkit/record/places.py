@@ -1,0 +1,43 @@
+"""Where a bot's files are: beside its trade database, and named after it.
+
+A folder that is copied, or a volume that is carried to another container, has all of them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+# Of databases that are no files.
+_FOLDER = "perpkit"
+_IN_MEMORY = (None, "", ":memory:")
+
+
+@dataclass(frozen=True)
+class Places:
+    """:param journal: None for a database in memory, which ends with its process"""
+
+    journal: Path | None
+    state: Path
+
+
+def places(db_url: str, user_data_dir: Path) -> Places:
+    """
+    :param db_url: Freqtrade's, of the trade database; a relative file is relative to the working
+        directory, as for Freqtrade
+    """
+    url = urlsplit(db_url)
+    database = unquote(url.path).removeprefix("/")
+    if not url.scheme.startswith("sqlite"):
+        base = user_data_dir / _FOLDER / (database.replace("/", "_") or "bot")
+    elif database in _IN_MEMORY:
+        return Places(None, user_data_dir / _FOLDER / "memory.state.json")
+    else:
+        base = Path(database).with_suffix("")
+    return Places(_with(base, ".journal.sqlite"), _with(base, ".state.json"))
+
+
+def _with(base: Path, suffix: str) -> Path:
+    """Not `with_suffix`, which would take "dryrun" of tradesv3.dryrun for one."""
+    return base.with_name(base.name + suffix)
