@@ -17,7 +17,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.order_answers import OrderAnswers, is_stored
 from perpkit.bot.live.running_bot import warn
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,17 @@ class Reconciliation:
         if pair in self._odd:
             return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
         return None
+
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        if self._odd is None:
+            return None
+        return {pair: self.refusal(pair) or "" for pair in self._odd}
+
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now)
 
     def orders(self) -> None:
         """Cancel orders of this bot that its database does not know; raises what Freqtrade raises.

@@ -28,7 +28,7 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,15 @@ class StopGuard:
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
         return self._reconciliation.refusal(pair)
+
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        return self._reconciliation.refused
+
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now) + self._reconciliation.failing(now)
 
     def _take_over(self) -> None:
         """Look around the cycles of a running bot and of one that is stopped, and after entries and
