@@ -107,10 +107,11 @@ class CycleBot:
         return {"open": sum(trade.is_open for trade in self._bot.trades())}
 
     def round(self, steady: int) -> dict[str, Any]:
-        """The first cycle after the full hour, one to count statements, and `steady` more."""
+        """The first cycle after the full hour; later one to count statements, and `steady` more."""
         self._to_next_hour()
         cycles = [self._cycle()]
-        self._bot.run(14, STEP)  # the jobs of minute 1, and a comparison
+        self._bot.sleep(70)
+        self._bot.run(2, STEP)  # the first does the jobs of minute 1
         self._counted.statements = Counter()
         self._cycle()
         statements, self._counted.statements = self._counted.statements, None

@@ -3,9 +3,9 @@
 Stock Freqtrade in live mode, in-process at the simulated venue on a virtual clock
 (tests/bench/live.py), with RsiSmaSwing and the whole of Perpkit, and with the same signals alone
 ("stock"). Each bot has a process of its own; rounds go from bot to bot in turn, so that ratios are
-of one run. CPU is that of the bot's threads, by who is at work (benchmarks/cycle_shares.py): the
-venue, in another thread, and the way to it are no part of it. Medians of cycles of three kinds: with
-a new candle, with the guard's comparison, and the others, "steady".
+of one run. CPU is that of the bot's threads, by who is at work (benchmarks/cycle_shares.py); the
+venue, in another thread, and the way to it are no part of it. Medians of cycles of three kinds:
+with a new candle, with the guard's comparison, and the others, "steady".
 
 `--source NAME=DIR`, more than once, measures other checkouts beside or in place of this one:
 `--source before=../old --source after=.`
@@ -205,13 +205,18 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[10, 50, 200])
     parser.add_argument("--trades", type=int, nargs="+", default=[0, 5, 20])
     parser.add_argument("--rounds", type=int, default=3, help="cycles with a new candle")
-    parser.add_argument("--steady", type=int, default=28, help="cycles without one, a round")
+    parser.add_argument(
+        "--steady",
+        type=int,
+        default=13,
+        help="cycles without one, a round; a comparison is among 13",
+    )
     parser.add_argument("--source", type=source, action="append", metavar="NAME=DIR")
     parser.add_argument("--quick", action="store_true", help="10 pairs, 0 and 3 trades")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.pairs, arguments.trades = [10], [0, 3]
-        arguments.rounds, arguments.steady = 2, 14
+        arguments.rounds = 2
     # Trades are only ever opened.
     pairs, trades = sorted(arguments.pairs), sorted(arguments.trades)
     if trades[-1] > pairs[0]:
