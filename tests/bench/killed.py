@@ -111,8 +111,7 @@ def _copy(exchange: Exchange) -> Exchange:
 
 
 def _shown(account: Account) -> str:
-    held = {symbol: each for symbol, each in account.holdings.items()}
-    return repr((account.wallets, account.orders, account.algos, held, account.fills))
+    return repr((account.wallets, account.orders, account.algos, account.holdings, account.fills))
 
 
 @contextmanager
