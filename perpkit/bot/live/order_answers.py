@@ -74,6 +74,7 @@ class OrderAnswers:
         self._tag = tag
         self._known = known
         self._unsettled: list[Sent] = []
+        self.unanswered: set[str] = set()  # client ids
         self._send = replace(bot, "api.create_order", self.create_order)
         self._ask = replace(bot, "api.fetch_order", self.fetch_order)
 
@@ -147,6 +148,7 @@ class OrderAnswers:
             found = None
         if found is None:
             self._unsettled.append(sent)
+            self.unanswered.add(sent.client_id)
             raise error
         logger.warning(f"The answer to an order for {sent.pair} was lost: found as {found['id']}.")
         return found
