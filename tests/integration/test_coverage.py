@@ -19,11 +19,29 @@ from tests.bench.by_hand import (
     live_stops,
     trade_by_hand,
 )
-from tests.bench.live import differences, live_bench
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def venue() -> SameVenue:
+    return SameVenue()
+
+
+@pytest.fixture
+def start_bot(venue, tmp_path):
+    """Starts bots with one database at `venue`."""
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+
+    def start(at):
+        return bench("GuardedSteered", STILL, at, serve=venue.serve, userdir=tmp_path, **settings)
+
+    return start
+
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 STILL = scripted_market(START, [(0, 50_000.0)])

@@ -18,17 +18,13 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from perpkit.bot.live.live_orders import SLIPPAGE_KEY, LiveOrders
-from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.execution.entry import EntryLimits
-from perpkit.execution.partial_entry import PartialLimits
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.gap import gap
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
@@ -296,15 +292,6 @@ def test_an_exit_waits_for_no_balance(strategy):
 # Restarts
 
 
-class SameVenue(Venue):
-    """One exchange for several bots, one after the other."""
-
-    def serve(self, market):
-        if not hasattr(self, "exchange"):
-            return super().serve(market)
-        return create_app(self.exchange.market, exchange=self.exchange)
-
-
 @pytest.fixture
 def venue() -> SameVenue:
     return SameVenue()
@@ -481,10 +468,7 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         assert float(fill.price) > 50_000
         now = bot.now
     with start_bot(now) as bot:
-        limits = EntryLimits(), PartialLimits()
-        [known] = LiveOrders(
-            bot.bot.config, bot.bot.dataprovider, *limits, TradeStates(True)
-        ).slippage.fills
+        [known] = Slippage(live=True).record.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

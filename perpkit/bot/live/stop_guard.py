@@ -22,8 +22,8 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.later_balance import LaterBalance
-from perpkit.bot.live.live_orders import LiveOrders
 from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
@@ -37,12 +37,13 @@ logger = logging.getLogger(__name__)
 # From one comparison with the exchange to the next, so that what is found is mended within a
 # minute; soon again while something is odd.
 COMPARE_EVERY = timedelta(seconds=55)
+AGAIN_AFTER = timedelta(seconds=3)  # an answer may be older than what has been done
 
 
 class StopGuard:
     """Made in `bot_start` of a live bot; from then on it runs by itself.
 
-    :param orders: knows which entries have been looked at
+    :param entries: knows which of them have been looked at
     :param states: of the trades
     :param max_unprotected_seconds: after which a position without a stop is left at the market
     """
@@ -50,13 +51,13 @@ class StopGuard:
     def __init__(
         self,
         dp: DataProvider,
-        orders: LiveOrders,
+        entries: OpenEntries,
         states: TradeStates,
         max_unprotected_seconds: float,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
-        self._orders = orders
+        self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
@@ -116,11 +117,11 @@ class StopGuard:
     def _begin(self) -> None:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
-        self._orders.begin_cycle(now)
+        self._entries.begin_cycle(now)
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
-                    self._orders.end_unseen(trade)
+                    self._entries.end_unseen(trade)
         if self._compared_at is None:  # what has a stop at the exchange needs no second one
             self._compare()
         self._stops()
@@ -135,9 +136,11 @@ class StopGuard:
         """With the exchange; a cycle as long as this one must fit in before it is time."""
         now = datetime.now(UTC)
         cycle, self._ended_at = now - (self._ended_at or now), now
-        early = self._reconciliation.look_again or self._answers.unsettled
-        if self._compared_at and not early and now - self._compared_at + cycle <= COMPARE_EVERY:
-            return
+        if self._compared_at is not None:
+            soon = self._reconciliation.look_again or self._answers.unsettled
+            since = now - self._compared_at
+            if since < AGAIN_AFTER if soon else since + cycle <= COMPARE_EVERY:
+                return
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
             self._reconciliation.compare(now)
@@ -184,7 +187,7 @@ class StopGuard:
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
-        if bare + self._orders.next_look_seconds > self._limit and not self._exits.leaves(trade):
+        if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,
