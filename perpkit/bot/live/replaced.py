@@ -45,6 +45,7 @@ REPLACED: dict[str, Lock] = {
     "bot._safe_exit_amount": Lock.NONE,
     "exchange.create_order": Lock.HELD,
     "exchange.create_stoploss": Lock.HELD,
+    "exchange.fetch_order": Lock.NONE,
     "exchange.get_trades_for_order": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
