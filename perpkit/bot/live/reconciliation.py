@@ -37,6 +37,8 @@ class Reconciliation:
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
+        # As ccxt gave them last.
+        self.positions_seen: list[Any] = []
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
@@ -96,7 +98,8 @@ class Reconciliation:
     def _held(self) -> dict[str, float]:
         """Amounts at the exchange, negative for shorts."""
         held = {}
-        for position in self._exchange.fetch_positions():
+        self.positions_seen = self._exchange.fetch_positions()
+        for position in self.positions_seen:
             if contracts := position["contracts"]:
                 amount = self._exchange._contracts_to_amount(position["symbol"], contracts)
                 held[position["symbol"]] = -amount if position["side"] == "short" else amount

@@ -110,6 +110,8 @@ class RunningParts:
         """
         if self.orders is None:
             return blocked is not None
+        if self._guard is not None:
+            blocked = blocked or self._guard.withdrawal(trade.pair)
         return self.orders.timed_out(trade, order, now, blocked)
 
     def rest_stake(

@@ -17,9 +17,9 @@ from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
-from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.live_orders import LiveOrders
 from perpkit.bot.live.market_exits import MarketExits
@@ -57,6 +57,7 @@ class StopGuard:
         self._orders = orders
         self._states = states
         self._limit = max_unprotected_seconds
+        self._settings = AccountSettings(self._bot)
         self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
         self._balance = LaterBalance(self._bot)
@@ -69,7 +70,11 @@ class StopGuard:
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
-        return self._reconciliation.refusal(pair)
+        return self._reconciliation.refusal(pair) or self._settings.refusal(pair)
+
+    def withdrawal(self, pair: str) -> str | None:
+        """Why an entry that waits in this pair is to end, if there is a reason."""
+        return self._settings.difference(pair)
 
     def _take_over(self) -> None:
         """Look around the cycles of a running bot and of one that is stopped, and after entries and
@@ -129,23 +134,21 @@ class StopGuard:
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
                 self._reconciliation.positions(datetime.now(UTC))
+                self._follow_liquidation()
+            with self._trying("Comparing the settings of the account"):
+                self._settings.compare()
             self._catch_up_on_trades()
 
+    def _follow_liquidation(self) -> None:
+        with self._bot._exit_lock:
+            self._settings.follow(self._reconciliation.positions_seen)
+
     def _catch_up_on_trades(self) -> None:
-        """What could not be done for a trade, or was not known of it, when it was entered."""
-        bot = self._bot
-        with bot._exit_lock:
+        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
+        with self._bot._exit_lock:
             for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
-                if trade.liquidation_price is None:
-                    with self._trying(f"Asking for the liquidation price of {trade.pair}"):
-                        update_liquidation_prices(
-                            trade,
-                            exchange=self._exchange,
-                            wallets=bot.wallets,
-                            stake_currency=bot.config["stake_currency"],
-                        )
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
