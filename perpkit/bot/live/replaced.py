@@ -47,6 +47,7 @@ REPLACED: dict[str, Lock] = {
     "exchange.create_stoploss": Lock.HELD,
     "exchange.fetch_order": Lock.NONE,
     "exchange.get_trades_for_order": Lock.NONE,
+    "exchange._lev_prep": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
     "wallets.update": Lock.NONE,

@@ -157,6 +157,8 @@ class RunningParts:
         """
         if self._entries is None:
             return blocked is not None
+        if self._guard is not None:
+            blocked = blocked or self._guard.withdrawal(trade.pair)
         return self._entries.timed_out(trade, order, now, blocked)
 
     def rest_stake(

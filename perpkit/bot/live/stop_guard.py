@@ -17,9 +17,9 @@ from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
-from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
@@ -65,6 +65,7 @@ class StopGuard:
         self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
+        self._settings = AccountSettings(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
@@ -83,7 +84,11 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair)
+        return self._reconciliation.refusal(pair) or self._settings.refusal(pair)
+
+    def withdrawal(self, pair: str) -> str | None:
+        """Why an entry that waits in this pair is to end, if there is a reason."""
+        return self._settings.difference(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
@@ -170,24 +175,22 @@ class StopGuard:
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
             self._reconciliation.compare(now)
+            self._follow_liquidation()
+        with self._trying("Comparing the settings of the account"):
+            self._settings.compare()
         self._catch_up_on_trades()
         self._stops()
 
+    def _follow_liquidation(self) -> None:
+        with self._bot._exit_lock:
+            self._settings.follow(self._reconciliation.positions_seen)
+
     def _catch_up_on_trades(self) -> None:
-        """What could not be done for a trade, or was not known of it, when it was entered."""
-        bot = self._bot
-        with bot._exit_lock:
+        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
+        with self._bot._exit_lock:
             for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
-                if trade.liquidation_price is None:
-                    with self._trying(f"Asking for the liquidation price of {trade.pair}"):
-                        update_liquidation_prices(
-                            trade,
-                            exchange=self._exchange,
-                            wallets=bot.wallets,
-                            stake_currency=bot.config["stake_currency"],
-                        )
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
