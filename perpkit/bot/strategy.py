@@ -162,10 +162,24 @@ class PerpStrategy(FailsClosed):
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # not the class's, which options may change
+        self._look_at_obstacles()
         self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
+
+    def ft_bot_cleanup(self) -> None:
+        super().ft_bot_cleanup()
+        if (running := getattr(self, "_running", None)) is not None:
+            running.close()
+
+    def _look_at_obstacles(self) -> None:
+        """:raises ConfigurationError: for what speaks against trading, unless something is open"""
+        for name, reason in self._running.obstacles.items():
+            if not holds_something(self):
+                raise ConfigurationError(reason)
+            if not self._running.is_passive:  # which says so itself
+                self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
