@@ -175,10 +175,13 @@ class PerpStrategy(FailsClosed):
 
     def _look_at_obstacles(self) -> None:
         """:raises ConfigurationError: for what speaks against trading, unless something is open"""
-        for name, reason in self._running.obstacles.items():
+        obstacles = self._running.obstacles
+        if obstacles is None:
+            return
+        for name, reason in obstacles.reasons.items():
             if not holds_something(self):
                 raise ConfigurationError(reason)
-            if not self._running.is_passive:  # which says so itself
+            if obstacles.passive is None:  # else it says so itself
                 self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:

@@ -49,6 +49,11 @@ class JournalState(StrEnum):
         return self in (JournalState.SOUND, JournalState.FIRST)
 
     @property
+    def others_may_know_more(self) -> bool:
+        """Of the positions and stops at the exchange than this trade database does."""
+        return self in (JournalState.COPY, JournalState.OLDER_DATABASE)
+
+    @property
     def may_be_adopted(self) -> bool:
         return not self.is_sound and self not in (JournalState.NEWER, JournalState.UNWRITABLE)
 
@@ -212,11 +217,7 @@ def adopt(path: Path, database: TradeDatabase, found: Finding, at: int) -> Path 
     if tag is None:
         tag = token_hex(3)
         database.store(TAG_KEY, tag)
-    keep = found.state in (
-        JournalState.COPY,
-        JournalState.OLDER_DATABASE,
-        JournalState.OLDER_JOURNAL,
-    )
+    keep = found.state.others_may_know_more or found.state is JournalState.OLDER_JOURNAL
     if keep and path.exists():
         journal, aside = Journal.open(path), None
         journal.begin(TAKEN_OVER, at)

@@ -13,7 +13,7 @@ from perpkit.record.journal import Journal, JournalError, Outcome
 from perpkit.record.opening import ADOPTED_AT, ID, IDENTITY, JournalState, aside_of, move_aside
 from perpkit.record.order_ids import Purpose
 from perpkit.record.trade_database import DatabaseError, TradeDatabase
-from tests.record.conftest import NOW, TAG, Files, without_wal
+from tests.bench.files import NOW, TAG, Files, without_wal
 
 PAIR = "BTC/USDT:USDT"
 

@@ -1,7 +1,8 @@
 """The journal of a bot that starts: in which state it is, and what that means for the bot.
 
-A copy is passive, for the original may be trading; without a sound journal of its own a bot makes
-no entry; with nothing open neither starts. `perpkit adopt` is the way out of all of them.
+A copy is passive, for the original may be trading, and so is a bot with an older database, which
+would act on what is long over. Without a sound journal of its own a bot makes no entry. With
+nothing open none of them starts. `perpkit adopt` is the way out.
 """
 
 from __future__ import annotations
@@ -42,10 +43,6 @@ class Opened:
 
     journal: Journal
     finding: Finding
-
-    @property
-    def is_copy(self) -> bool:
-        return self.finding.state is JournalState.COPY
 
     @property
     def reason(self) -> str | None:

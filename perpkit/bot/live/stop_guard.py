@@ -21,8 +21,8 @@ from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.later_balance import LaterBalance
-from perpkit.bot.live.live_orders import LiveOrders
 from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
@@ -40,7 +40,7 @@ COMPARE_EVERY = 12
 class StopGuard:
     """Made in `bot_start` of a live bot; from then on it runs by itself.
 
-    :param orders: knows which entries have been looked at
+    :param entries: knows which of them have been looked at
     :param states: of the trades
     :param max_unprotected_seconds: after which a position without a stop is left at the market
     """
@@ -48,13 +48,13 @@ class StopGuard:
     def __init__(
         self,
         dp: DataProvider,
-        orders: LiveOrders,
+        entries: OpenEntries,
         states: TradeStates,
         max_unprotected_seconds: float,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
-        self._orders = orders
+        self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
         self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
@@ -111,11 +111,11 @@ class StopGuard:
     def _begin(self) -> None:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
-        self._orders.begin_cycle(now)
+        self._entries.begin_cycle(now)
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
-                    self._orders.end_unseen(trade)
+                    self._entries.end_unseen(trade)
             self._protect_all()
 
     def _end(self) -> None:
@@ -171,7 +171,7 @@ class StopGuard:
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
-        if bare + self._orders.next_look_seconds > self._limit and not self._exits.leaves(trade):
+        if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,
