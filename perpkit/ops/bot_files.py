@@ -33,7 +33,11 @@ def places_of(config: list[Path] | None, db_url: str, userdir: Path | None) -> P
     """
     settings = _settings(config, userdir or Path("user_data"), needed=not db_url)
     folder = userdir or Path(settings.get("user_data_dir", "user_data"))
-    return places(db_url or _database(settings), folder.absolute())
+    url = db_url or _database(settings)
+    try:
+        return places(url, folder.absolute())
+    except ValueError as error:
+        raise BadInputError(f"db_url must be the URL of a database: {error}") from error
 
 
 def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:

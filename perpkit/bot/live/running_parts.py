@@ -113,6 +113,10 @@ class RunningParts:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
         if (guard := self._guard) is not None:
             self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
+            self.report(
+                "journal",
+                lambda _now: state_parts.journal(guard.unanswered, guard.journal_failure),
+            )
             self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
 
     def report(self, name: str, report: Report) -> None:
@@ -135,7 +139,7 @@ class RunningParts:
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.EXCHANGE, unknown)
+            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
