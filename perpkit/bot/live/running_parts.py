@@ -21,6 +21,7 @@ from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
@@ -61,6 +62,7 @@ class RunningParts:
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self.obstacles: Obstacles | None = None
         self.guarded = False
         # Of an exchange whose answers the guard and the memory of orders do not know.
         self.unknown_exchange: str | None = None
@@ -94,30 +96,39 @@ class RunningParts:
         self._slippage = Slippage(live=not config["dry_run"])
         if settings.use.book:
             self._check = EntryCheck(books, settings.entry, self._slippage)
-        self._entries = OpenEntries(config, bot, books, partial, states)
+        self._entries = entries = OpenEntries(config, bot, books, partial, states)
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
-        if self.guarded:
-            self._guard = StopGuard(dp, self._entries, states, partial.max_unprotected_seconds)
-            self._booking = Booking(dp)
-        # Last, so that it withdraws what rests before an exit is measured and split.
-        leave_at_market(bot)
+
+        def take_charge() -> None:
+            if self.guarded:
+                self._guard = StopGuard(dp, entries, states, partial.max_unprotected_seconds)
+                self._booking = Booking(dp)
+            # Last, so that it withdraws what rests before an exit is measured and split.
+            leave_at_market(bot)
+
+        self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        if self.obstacles.passive is None:
+            take_charge()
+
+    def close(self) -> None:
+        """As the bot ends, or is made once more."""
+        if self.obstacles is not None:
+            self.obstacles.close()
 
     def _report(self, refusals: Refusals) -> None:
         """To the state file."""
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
-        if (guard := self._guard) is not None:
-            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
-            self.report(
-                "journal",
-                lambda _now: state_parts.journal(guard.unanswered, guard.journal_failure),
-            )
-            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+        # Of the guard that there is then: a passive bot may get one later.
+        self.report("failing", lambda now: state_parts.failing(self._guard, now))
+        self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
+        self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
+        self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
 
     def report(self, name: str, report: Report) -> None:
         """Add a part to the state file of a running bot."""
@@ -138,6 +149,8 @@ class RunningParts:
 
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
+        if self.obstacles is not None and self.obstacles.passive is not None:
+            return Why(Kind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
             return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
         if self._check is None:
