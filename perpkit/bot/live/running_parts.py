@@ -126,6 +126,10 @@ class RunningParts:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
         if (guard := self._guard) is not None:
             self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
+            self.report(
+                "journal",
+                lambda _now: state_parts.journal(guard.unanswered, guard.journal_failure),
+            )
             self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
 
     def report(self, name: str, report: Report) -> None:
@@ -150,7 +154,7 @@ class RunningParts:
         if self.obstacles is not None and self.obstacles.passive is not None:
             return Why(Kind.EXCHANGE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.EXCHANGE, unknown)
+            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))

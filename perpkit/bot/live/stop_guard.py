@@ -92,8 +92,21 @@ class StopGuard:
 
     @property
     def refused(self) -> dict[str, str] | None:
-        """Pairs without entries, and why; None before the first comparison."""
-        return self._reconciliation.refused
+        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        positions, settings = self._reconciliation.refused, self._settings.refused
+        if positions is None or settings is None:
+            return None
+        return settings | positions  # as in `refusal`
+
+    @property
+    def journal_failure(self) -> str | None:
+        """Why the journal of orders cannot be written; None where it can."""
+        return self._intents.failure
+
+    @property
+    def unanswered(self) -> int:
+        """Orders that are open in the journal."""
+        return len(self._intents.open())
 
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
