@@ -1,0 +1,306 @@
+"""The journal of orders: what was to be sent, before it was sent, and what became of it.
+
+A SQLite file that is only ever written in place. Each call is one transaction, on the disk when it
+returns. One process writes; any number may read.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from perpkit.record.order_ids import OrderId, Purpose, new_nonce, parse
+
+SCHEMA = 1
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written."""
+
+
+class Outcome(StrEnum):
+    """What became of an intent. The first two are open."""
+
+    SENT = "sent"  # no answer is known
+    ANSWERED = "answered"  # the exchange has it; whether the trade database has it is not known
+    BOOKED = "booked"  # the trade database has it
+    REFUSED = "refused"
+    MISSING = "missing"  # it never arrived
+    CANCELLED = "cancelled"  # withdrawn, for the trade database does not know it
+    ADOPTED = "adopted"  # it has become a trade later
+    CLOSED = "closed"  # what it had opened was closed again
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An order that is to be sent.
+
+    :param amount: in contracts, as sent
+    :param price: of a limit, None for a market order
+    :param stop_price: of a stop, None for any other
+    :param tag: of the entry, or reason of the exit
+    :param at: ms since 1970 UTC
+    """
+
+    client_id: str
+    pair: str
+    strategy: str
+    purpose: Purpose
+    side: str
+    type: str
+    amount: float
+    price: float | None
+    stop_price: float | None
+    reduce_only: bool
+    leverage: float | None
+    tag: str | None
+    at: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    :param order_id: the exchange's, once it is known
+    :param note: for people
+    :param changed: ms since 1970 UTC
+    """
+
+    intent: Intent
+    outcome: Outcome
+    order_id: str | None
+    note: str
+    changed: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome in (Outcome.SENT, Outcome.ANSWERED)
+
+
+_INTENT = [field.name for field in fields(Intent)]
+_COLUMNS = ", ".join(_INTENT)
+_TABLES = f"""
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE starts (nonce TEXT PRIMARY KEY, at INTEGER NOT NULL, strategy TEXT NOT NULL);
+CREATE TABLE orders (
+    {_COLUMNS}, nonce TEXT NOT NULL, number INTEGER NOT NULL,
+    outcome TEXT NOT NULL, order_id TEXT, note TEXT NOT NULL, changed INTEGER NOT NULL,
+    PRIMARY KEY (client_id)
+);
+CREATE INDEX orders_open ON orders (outcome);
+CREATE INDEX orders_at_the_exchange ON orders (order_id);
+CREATE TABLE kept (kind TEXT, name TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, name));
+"""
+_OPEN = (Outcome.SENT, Outcome.ANSWERED)
+
+
+class Journal:
+    """See `create` and `open`.
+
+    :raises JournalError: from every method, when the file cannot be read or written
+    """
+
+    def __init__(self, path: Path | None, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = RLock()
+        self._nonce = ""
+        self._number = 0
+
+    @classmethod
+    def create(cls, path: Path | None, tag: str, **about: str) -> Journal:
+        """A new one.
+
+        :param path: of the file, which must not be there; None for one in memory
+        :param tag: of the trade database
+        :param about: what else is to be known of it
+        """
+        with _clear(path):
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(exist_ok=False)
+            journal = cls(path, _connect(path))
+            with journal._transaction() as database:
+                for statement in _TABLES.split(";"):
+                    database.execute(statement)
+            for key, value in {"schema": str(SCHEMA), "tag": tag, **about}.items():
+                journal.describe(key, value)
+            return journal
+
+    @classmethod
+    def open(cls, path: Path) -> Journal:
+        """:raises JournalError: also when it is not there, or damaged"""
+        with _clear(path):
+            if not path.is_file():
+                raise JournalError(f"There is no journal {path}")
+            journal = cls(path, _connect(path))
+            [(sound,)] = journal._rows("PRAGMA quick_check(1)")
+            if sound != "ok":
+                raise JournalError(f"The journal {path} is damaged: {sound}")
+            schema = journal.about("schema")
+            if schema != str(SCHEMA):
+                raise JournalError(
+                    f"The journal {path} has schema {schema}, and this Perpkit knows {SCHEMA}"
+                )
+            return journal
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # What is known of the journal
+
+    @property
+    def tag(self) -> str:
+        return self.about("tag") or ""
+
+    def about(self, key: str) -> str | None:
+        rows = self._rows("SELECT value FROM about WHERE key = ?", key)
+        return rows[0][0] if rows else None
+
+    def describe(self, key: str, value: str) -> None:
+        self._write("INSERT OR REPLACE INTO about VALUES (?, ?)", key, value)
+
+    # Starts and ids
+
+    @property
+    def nonce(self) -> str:
+        """Of this start; empty before `begin`."""
+        return self._nonce
+
+    def begin(self, strategy: str, at: int) -> str:
+        """Write down a start of the bot; its nonce."""
+        nonce = new_nonce()
+        self._write("INSERT INTO starts VALUES (?, ?, ?)", nonce, at, strategy)
+        self._nonce, self._number = nonce, 0
+        return nonce
+
+    def starts(self) -> list[tuple[str, int, str]]:
+        """Nonce, time (ms) and strategy of each, oldest first."""
+        return self._rows("SELECT nonce, at, strategy FROM starts ORDER BY rowid")
+
+    def next_id(self, broker: str, purpose: Purpose) -> str:
+        """A client id that was never given before."""
+        with self._lock:
+            self._number += 1
+            return str(OrderId(broker, self.tag, self._nonce, purpose, self._number))
+
+    def gave(self, order: OrderId) -> bool:
+        """Whether this journal can have given an id: it knows the start, and the number."""
+        rows = self._rows(
+            "SELECT max(orders.number) FROM starts LEFT JOIN orders USING (nonce)"
+            " WHERE starts.nonce = ? GROUP BY starts.nonce",
+            order.nonce,
+        )
+        return bool(rows) and order.tag == self.tag and order.number <= (rows[0][0] or 0)
+
+    # Intents
+
+    def write(self, intent: Intent) -> None:
+        """Before the request goes out."""
+        order = parse(intent.client_id)
+        if order is None:
+            raise ValueError(f"client_id must come from next_id, got {intent.client_id!r}")
+        values = (*astuple(intent), order.nonce, order.number, Outcome.SENT, None, "", intent.at)
+        marks = ", ".join("?" * len(values))
+        self._write(f"INSERT INTO orders VALUES ({marks})", *values)  # noqa: S608 - question marks
+
+    def settle(
+        self,
+        client_id: str,
+        outcome: Outcome,
+        at: int,
+        order_id: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Write down what has become of an intent; what is None stays as it is."""
+        self._write(
+            "UPDATE orders SET outcome = ?, changed = ?, order_id = coalesce(?, order_id),"
+            " note = coalesce(?, note) WHERE client_id = ?",
+            *(outcome, at, order_id, note, client_id),
+        )
+
+    def find(self, client_id: str) -> Entry | None:
+        return next(iter(self._entries("client_id = ?", client_id)), None)
+
+    def find_order(self, pair: str, order_id: str) -> Entry | None:
+        """By the exchange's id."""
+        found = self._entries("order_id = ? AND pair = ?", order_id, pair)
+        return next(iter(found), None)
+
+    def open_entries(self, pair: str | None = None) -> list[Entry]:
+        """Those without an answer, and those that the trade database may lack; oldest first."""
+        if pair is None:
+            return self._entries("outcome IN (?, ?)", *_OPEN)
+        return self._entries("outcome IN (?, ?) AND pair = ?", *_OPEN, pair)
+
+    def entries(self, since: int = 0) -> list[Entry]:
+        """All that were sent since then (ms), oldest first."""
+        return self._entries("at >= ?", since)
+
+    # Other things that must outlive the process
+
+    def keep(self, kind: str, name: str, value: Any) -> None:
+        """:param value: what JSON can hold"""
+        text = json.dumps(value)
+        self._write("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, name, text)
+
+    def kept(self, kind: str) -> dict[str, Any]:
+        """By name."""
+        rows = self._rows("SELECT name, value FROM kept WHERE kind = ? ORDER BY name", kind)
+        return {name: json.loads(value) for name, value in rows}
+
+    def drop(self, kind: str, name: str) -> None:
+        self._write("DELETE FROM kept WHERE kind = ? AND name = ?", kind, name)
+
+    def _entries(self, which: str, *values: Any) -> list[Entry]:
+        rows = self._rows(
+            f"SELECT {_COLUMNS}, outcome, order_id, note, changed FROM orders"  # noqa: S608
+            f" WHERE {which} ORDER BY rowid",
+            *values,
+        )
+        return [_entry(row) for row in rows]
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, _clear(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with self._transaction() as database:
+            database.execute(statement, values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _clear(self.path), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    # In place of a file that has gone meanwhile, none is to be made.
+    where = ":memory:" if path is None else f"{path.resolve().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        where, uri=path is not None, isolation_level=None, check_same_thread=False, timeout=10
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+@contextmanager
+def _clear(path: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"The journal {path or 'in memory'} fails: {error}") from error
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    intent, (outcome, order_id, note, changed) = list(row[: len(_INTENT)]), row[len(_INTENT) :]
+    given = dict(zip(_INTENT, intent, strict=True))
+    given |= {"purpose": Purpose(given["purpose"]), "reduce_only": bool(given["reduce_only"])}
+    return Entry(Intent(**given), Outcome(outcome), order_id, note, changed)
