@@ -155,16 +155,17 @@ def middle(values: list[float]) -> float:
 
 def cpu_table(results: Results, kind: str) -> str:
     """Milliseconds; of ours as parts of the whole."""
-    columns = ("bot", "CPU ms", "ratio", "Freqtrade", "its copies", "ccxt", *PARTS)
+    columns = ("bot", "CPU ms", "of stock", "Freqtrade", "trade copies", "ccxt", *PARTS)
     lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 13]
     for (pairs, trades), bots in results.items():
-        base = middle(bots[STOCK].ms(kind))
+        # Alone, Freqtrade compares nothing.
+        base = middle(bots[STOCK].ms("candle" if kind == "candle" else "steady"))
         for name, found in bots.items():
             total = found.ms(kind)
             cells = [
                 name,
                 shown(total),
-                f"{middle(total) / base:.2f}" if base else "",
+                f"{middle(total) / base:.2f}" if base and total else "",
                 f"{middle(found.ms(kind, FREQTRADE, through='')):.1f}",
                 f"{middle(found.ms(kind, 'copies', through='')):.1f}",
                 f"{middle(found.ms(kind, through=CCXT)):.1f}",
