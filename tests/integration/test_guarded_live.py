@@ -20,12 +20,11 @@ from sqlalchemy import text
 
 from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.gap import gap
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
@@ -291,15 +290,6 @@ def test_an_exit_waits_for_no_balance(strategy):
 
 
 # Restarts
-
-
-class SameVenue(Venue):
-    """One exchange for several bots, one after the other."""
-
-    def serve(self, market):
-        if not hasattr(self, "exchange"):
-            return super().serve(market)
-        return create_app(self.exchange.market, exchange=self.exchange)
 
 
 @pytest.fixture
