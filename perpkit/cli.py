@@ -9,6 +9,7 @@ from perpkit.ops.data import data
 from perpkit.ops.journal import journal
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.state import state
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.add_typer(data, name="data")
 app.command("adopt")(adopt)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
+app.command("state")(state)
 app.command("venue")(venue)
 
 

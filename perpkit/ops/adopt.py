@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perpkit.ops.bot_files import BotFiles, Config, DbUrl, FilesError, Userdir, bot_files, errors
+from perpkit.ops.bot_files import BotFiles, Config, DbUrl, Userdir, bot_files, errors
+from perpkit.ops.stored import BadInputError
 from perpkit.record.journal import Journal, JournalError
 
 # SQLAlchemy loads inside the functions, so that `perpkit --help` stays quick.
@@ -32,7 +33,7 @@ def adopt(
     from perpkit.record.opening import JournalState
     from perpkit.record.trade_database import DatabaseError, TradeDatabase
 
-    with errors(FilesError, DatabaseError, JournalError, OSError):
+    with errors(DatabaseError, JournalError, OSError):
         files = bot_files(config, userdir, db_url)
         database = TradeDatabase.at(files.db_url)
         found = opening.assess(files.journal, database)
@@ -40,7 +41,7 @@ def adopt(
             _say_sound(files, found.state is JournalState.FIRST)
             return
         if not found.state.may_be_adopted:
-            raise FilesError(found.words)
+            raise BadInputError(found.words)
         _show(files, found, database)
         if not yes and not typer.confirm("Make this one the bot?"):
             typer.echo("Nothing was changed.")
@@ -59,11 +60,11 @@ def adopt(
 
 def _say_sound(files: BotFiles, first: bool) -> None:
     if first:
-        raise FilesError(
+        raise BadInputError(
             f"There is no journal {files.journal} yet: the bot writes it when it starts"
         )
     if _runs(files):
-        raise FilesError(f"The bot runs, and its journal {files.journal} is sound")
+        raise BadInputError(f"The bot runs, and its journal {files.journal} is sound")
     typer.echo(f"The journal {files.journal} is the bot's own: there is nothing to adopt.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_files import Config, DbUrl, FilesError, Userdir, bot_files, errors
+from perpkit.ops.bot_files import Config, DbUrl, Userdir, bot_files, errors
 from perpkit.record.journal import Entry, Journal, JournalError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def journal(
 
     The newest come last. The bot may run meanwhile. It exits with 1 where there is no such order.
     """
-    with errors(FilesError, JournalError):
+    with errors(JournalError):
         files = bot_files(config, userdir, db_url)
         entries = _entries(files, since)
     if order is not None:

@@ -111,7 +111,7 @@ def test_the_configuration_leads_to_the_journal(files, tmp_path, monkeypatch):
         (["--db-url=sqlite:///nothing.sqlite"], "nothing"),
         (["--db-url=sqlite://"], "db_url must be of a database that is kept, got 'sqlite://'"),
         (["--config=nothing.json"], "nothing.json"),
-        ([], "--config or --db-url must be given"),
+        ([], "--config or --db-url must name the bot"),
     ],
 )
 def test_what_leads_nowhere_is_one_clear_error(tmp_path, monkeypatch, command, arguments, words):

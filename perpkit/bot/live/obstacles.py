@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from perpkit.bot.fail_closed import RefusedError
-from perpkit.bot.live.order_answers import order_tag
 from perpkit.bot.live.order_journal import hold, is_sound, open_at_start
 from perpkit.bot.live.passive import Passive
+from perpkit.bot.live.stored_orders import order_tag
 from perpkit.bot.trade_mode import other_mode
 
 
