@@ -7,7 +7,6 @@ never for one that it does not know.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.enums import ExitType
@@ -17,13 +16,11 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
-from perpkit.bot.live.stored_orders import is_stored
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.trying import Trying
 
 logger = logging.getLogger(__name__)
 
-# How far back the orders of a position that nobody knows are looked for.
-_LOOK_BACK = timedelta(hours=6)
 _DUST = 1e-9  # amounts that differ by less are equal
 
 
@@ -31,10 +28,11 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders, settlement: Settlement) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
         self._sent = sent
+        self._settlement = settlement
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
@@ -53,20 +51,16 @@ class Reconciliation:
 
         One request (weight 40) when there are none.
         """
-        for order in self._sent.left_behind():
-            logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
-            cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
-            with self._trying(f"Cancelling an order in {order['symbol']}"):
-                getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
             known = {order.order_id for order in Order.get_open_orders()}
+            known |= {entry.order_id or "" for entry in self._sent.intents.open()}
             unknown = [stop for stop in self._sent.open_stops() if stop[1] not in known]
         for pair, stop in unknown:
             logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
             with self._trying(f"Cancelling a stop in {pair}"):
                 self._exchange.cancel_stoploss_order(stop, pair)
 
-    def positions(self, now: datetime) -> None:
+    def positions(self) -> None:
         """Deal with positions that differ; raises what Freqtrade raises. One request (weight 5)
         when there are none."""
         with self._bot._exit_lock:
@@ -84,7 +78,7 @@ class Reconciliation:
                 if more * ours.get(pair, 0.0) < 0:
                     self._find_exits(pair)
                 else:
-                    self._unknown_position(pair, more, now)
+                    self._unknown_position(pair, more)
 
     def _differences(
         self, held: dict[str, float], trades: dict[str, Trade]
@@ -143,44 +137,19 @@ class Reconciliation:
                 return True
         return False
 
-    def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
-        """What orders of this bot have opened without an answer is closed; anything else is
-        reported once, and the pair left alone."""
-        orders = self._unknown_orders(pair, "buy" if amount > 0 else "sell", now)
-        if abs(amount) > sum(order["filled"] or 0.0 for order in orders) + _DUST:
-            self._foreign.add(pair)
-            warn(
-                self._bot,
-                f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
-                "have no stop. There is no entry into this pair until it is gone.",
-            )
+    def _unknown_position(self, pair: str, amount: float) -> None:
+        """What the journal explains is settled; anything else is reported once, and the pair left
+        alone."""
+        if amount * self._settlement.explained.get(pair, 0.0) > 0:
+            with self._bot._exit_lock:
+                self._settlement.settle(pair)
             return
-        warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
-        for order in orders:
-            if order["status"] == "open":
-                self._exchange.cancel_order(order["id"], pair)
-        try:
-            self._exchange.create_order(
-                pair=pair,
-                ordertype="market",
-                side="sell" if amount > 0 else "buy",
-                amount=abs(amount),
-                rate=0.0,
-                leverage=1.0,
-                reduceOnly=True,
-            )
-        finally:
-            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
-
-    def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
-        """Orders of this bot that its database does not know."""
-        return [
-            order
-            for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
-            if order["side"] == side
-            and self._sent.whose(order["clientOrderId"]).may_be_cancelled
-            and not is_stored(pair, order["id"])
-        ]
+        self._foreign.add(pair)
+        warn(
+            self._bot,
+            f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
+            "have no stop. There is no entry into this pair until it is gone.",
+        )
 
 
 def _signed(trade: Trade | None) -> float:

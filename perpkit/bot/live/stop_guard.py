@@ -30,6 +30,7 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Trying
@@ -65,7 +66,8 @@ class StopGuard:
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._sent)
+        self._settlement = Settlement(self._bot, self._sent)
+        self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
         self._stop_orders = StopOrders(self._bot)
@@ -78,7 +80,7 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair)
+        return self._settlement.refusal(pair) or self._reconciliation.refusal(pair)
 
     def _journal(self) -> Journal:
         config = self._bot.config
@@ -133,6 +135,8 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
+            with self._balance_later():
+                self._settlement.run()
             self._protect_all()
 
     def _end(self) -> None:
@@ -145,7 +149,7 @@ class StopGuard:
             with self._trying("Comparing orders with the exchange"):
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
-                self._reconciliation.positions(datetime.now(UTC))
+                self._reconciliation.positions()
             self._catch_up_on_trades()
 
     def _catch_up_on_trades(self) -> None:
@@ -183,7 +187,10 @@ class StopGuard:
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
-        self._place_stop(trade)
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not is_covered(trade):
+            self._place_stop(trade)
         if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
