@@ -46,6 +46,7 @@ REPLACED: dict[str, Lock] = {
     "bot.get_valid_enter_price_and_stake": Lock.HELD,
     "exchange.create_order": Lock.HELD,
     "exchange.create_stoploss": Lock.HELD,
+    "exchange.fetch_order": Lock.NONE,
     "exchange.get_trades_for_order": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
