@@ -31,6 +31,7 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
@@ -69,7 +70,8 @@ class StopGuard:
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._sent)
+        self._settlement = Settlement(self._bot, self._sent)
+        self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
         Forgotten(self._bot)
@@ -84,7 +86,11 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair) or self._settings.refusal(pair)
+        return (
+            self._settlement.refusal(pair)
+            or self._reconciliation.refusal(pair)
+            or self._settings.refusal(pair)
+        )
 
     def withdrawal(self, pair: str) -> str | None:
         """Why an entry that waits in this pair is to end, if there is a reason."""
@@ -166,6 +172,8 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
+            with self._balance_later():
+                self._settlement.run()
         if self._compared_at is None:  # what has a stop at the exchange needs no second one
             self._compare()
         self._stops()
@@ -187,7 +195,7 @@ class StopGuard:
                 return
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
-            self._reconciliation.compare(now)
+            self._reconciliation.compare()
             self._follow_liquidation()
         with self._trying("Comparing the settings of the account"):
             self._settings.compare()
@@ -224,7 +232,10 @@ class StopGuard:
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
-        self._place_stop(trade)
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not is_covered(trade):
+            self._place_stop(trade)
         if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
