@@ -50,6 +50,7 @@ REPLACED: dict[str, Lock] = {
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
     "wallets.update": Lock.NONE,
+    "rpc._rpc_delete": Lock.OWN,
 }
 # Set as it is, and called by nothing: the lock itself.
 LOCK = "bot._exit_lock"
