@@ -18,10 +18,10 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.at_exchange import AtExchange, Resting, look
 from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
-from perpkit.bot.live.order_answers import OrderAnswers, is_stored
 from perpkit.bot.live.running_bot import warn
-from perpkit.bot.live.trying import Trying
-from perpkit.bot.live.whose import Whose
+from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.stored_orders import is_stored
+from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, answers: OrderAnswers) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
-        self._answers = answers
+        self._sent = sent
         self._excess: set[str] = set()
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
@@ -52,15 +52,26 @@ class Reconciliation:
             return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
         return None
 
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        if self._odd is None:
+            return None
+        return {pair: self.refusal(pair) or "" for pair in self._odd}
+
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now)
+
     def compare(self, now: datetime) -> None:
         """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
-        for order in self._answers.left_behind():
+        for order in self._sent.left_behind():
             logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
             cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
             with self._trying(f"Cancelling an order in {order['symbol']}"):
                 getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
-            seen = look(self._exchange, self._whose)
+            seen = look(self._exchange, self._sent.whose)
             open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
             for trade in open_trades:
                 with self._trying(f"Looking at the stops of {trade.pair}"):
@@ -205,18 +216,16 @@ class Reconciliation:
                 reduceOnly=True,
             )
         finally:
-            self._answers.forget(pair)  # the entry is no longer wanted; this order has no trade
-
-    def _whose(self, client_id: str | None) -> Whose:
-        return Whose.OLD if self._answers.owns(client_id) else Whose.FOREIGN
+            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
 
     def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
         """Orders without an answer that the database does not know."""
+        unanswered = {entry.intent.client_id for entry in self._sent.intents.open()}
         return [
             order
             for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
             if order["side"] == side
-            and order["clientOrderId"] in self._answers.unanswered
+            and order["clientOrderId"] in unanswered
             and not is_stored(pair, order["id"])
         ]
 
