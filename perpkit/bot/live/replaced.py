@@ -57,7 +57,7 @@ REPLACED: dict[str, Lock] = {
     "rpc._rpc_force_exit": Lock.NONE,
     "rpc._rpc_cancel_open_order": Lock.NONE,
     "rpc._rpc_reload_trade_from_exchange": Lock.NONE,
-    "rpc._rpc_delete": Lock.NONE,
+    "rpc._rpc_delete": Lock.OWN,
 }
 # Set as it is, and called by nothing: the lock itself.
 LOCK = "bot._exit_lock"
