@@ -1,9 +1,10 @@
-"""Order books looked at now and then: a request each, so only when somebody has to know."""
+"""Order books: a request each, so only when somebody has to know."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from math import nan
 
 from freqtrade.data.dataprovider import DataProvider
 
@@ -42,3 +43,27 @@ class OrderBooks:
         except Exception as error:  # whatever went wrong, nobody knows the book
             logger.warning(f"No order book of {pair}: {error}")
             return NoBook("no order book to be had")
+
+
+class FreshBooks:
+    """Books for a decision that is made now: asked for each time.
+
+    :param max_age_seconds: beyond which a book is none
+    """
+
+    def __init__(self, dp: DataProvider, max_age_seconds: float) -> None:
+        self._dp = dp
+        self._max_age = max_age_seconds
+
+    def ask(self, pair: str, levels: int, now: datetime) -> Book | NoBook:
+        """One request; raises what Freqtrade raises."""
+        raw = self._dp.orderbook(pair, levels)
+        return read_book(raw, int(now.timestamp() * 1000), self._max_age)
+
+    def price(self, pair: str, now: datetime) -> float:
+        """The middle of the book; NaN where it cannot be had. Never raises."""
+        try:
+            book = self.ask(pair, LEVELS, now)
+        except Exception:
+            return nan
+        return book.mid if isinstance(book, Book) else nan

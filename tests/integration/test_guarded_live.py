@@ -18,11 +18,8 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from perpkit.bot.live.live_orders import SLIPPAGE_KEY, LiveOrders
-from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.execution.entry import EntryLimits
-from perpkit.execution.partial_entry import PartialLimits
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
@@ -481,10 +478,7 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         assert float(fill.price) > 50_000
         now = bot.now
     with start_bot(now) as bot:
-        limits = EntryLimits(), PartialLimits()
-        [known] = LiveOrders(
-            bot.bot.config, bot.bot.dataprovider, *limits, TradeStates(True)
-        ).slippage.fills
+        [known] = Slippage(live=True).record.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

@@ -18,12 +18,17 @@ from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
+from perpkit.bot.live.delistings import Delistings
+from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
-from perpkit.bot.live.live_orders import REST, LiveOrders
+from perpkit.bot.live.open_entries import OpenEntries
+from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
+from perpkit.bot.live.slippage import Slippage
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.trade_lock import share_trades
 from perpkit.bot.market_alerts import MarketAlerts
+from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.positions.trades import TradeStates
@@ -44,8 +49,11 @@ class RunningParts:
         states: TradeStates,
         allowed: Allowed,
     ) -> None:
-        self._book_checked = settings.use.book
-        self.orders: LiveOrders | None = None
+        self._check: EntryCheck | None = None
+        self._entries: OpenEntries | None = None
+        self._rests: Rests | None = None
+        self._slippage: Slippage | None = None
+        self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
@@ -55,27 +63,35 @@ class RunningParts:
         self.unknown_exchange: str | None = None
         if not is_trading(config):
             return
-        exchange = running_bot(dp).exchange
-        if not isinstance(exchange, Binance):
-            self.unknown_exchange = exchange.id
+        bot = running_bot(dp)
+        if not isinstance(bot.exchange, Binance):
+            self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
-        check_additions(running_bot(dp), allowed)
-        self.lock = share_trades(running_bot(dp))
-        self.orders = LiveOrders(config, dp, settings.entry, settings.partial, states)
+        check_additions(bot, allowed)
+        self.lock = share_trades(bot)
+        books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
+        self._slippage = Slippage(live=not config["dry_run"])
+        if settings.use.book:
+            self._check = EntryCheck(books, settings.entry, self._slippage)
+        self._entries = OpenEntries(config, bot, books, partial, states)
+        self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
+        if known:
+            self._delistings = Delistings(bot, states, settings.guard)
         if self.guarded:
-            limit = settings.partial.max_unprotected_seconds
-            self._guard = StopGuard(dp, self.orders, states, limit)
+            self._guard = StopGuard(dp, self._entries, states, partial.max_unprotected_seconds)
             self._booking = Booking(dp)
         # Last, so that it withdraws what rests before an exit is measured and split.
-        leave_at_market(running_bot(dp))
+        leave_at_market(bot)
 
     def step(self, now: datetime) -> None:
         """Once a loop."""
+        if self._delistings is not None:
+            self._delistings.step(now)
         if self._booking is not None:
             self._booking.step(now)
         if self._alerts is not None:
@@ -90,16 +106,18 @@ class RunningParts:
         """
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
             return unknown
-        if self.orders is None or not self._book_checked:
+        if self._delistings is not None and (ends := self._delistings.refusal(pair)):
+            return ends
+        if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
-        return self.orders.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+        return self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """For `custom_entry_price`."""
-        if self.orders is None or tag != REST:
+        if self._rests is None or tag != REST:
             return proposed
-        return self.orders.rest_price(pair, proposed)
+        return self._rests.price(pair, proposed)
 
     def entry_timed_out(
         self, trade: Trade, order: Order, now: datetime, blocked: str | None
@@ -108,20 +126,23 @@ class RunningParts:
 
         :param blocked: why there is to be no entry any more, if there is a reason
         """
-        if self.orders is None:
+        if self._entries is None:
             return blocked is not None
         if self._guard is not None:
             blocked = blocked or self._guard.withdrawal(trade.pair)
-        return self.orders.timed_out(trade, order, now, blocked)
+        if self._delistings is not None:
+            blocked = blocked or self._delistings.refusal(trade.pair)
+        return self._entries.timed_out(trade, order, now, blocked)
 
     def rest_stake(
         self, trade: Trade, now: datetime, min_stake: float | None
     ) -> tuple[float, str] | None:
         """For `adjust_trade_position`: the rest of an entry that had filled nearly."""
-        if self.orders is None:
+        if self._rests is None:
             return None
-        return self.orders.rest_stake(trade, now, min_stake)
+        return self._rests.stake(trade, now, min_stake)
 
     def order_filled(self, trade: Trade, order: Order) -> None:
-        if self.orders is not None:
-            self.orders.order_filled(trade, order)
+        if self._entries is not None and self._slippage is not None:
+            self._entries.filled(order)
+            self._slippage.filled(trade, order)

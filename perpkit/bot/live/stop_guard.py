@@ -21,12 +21,13 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.later_balance import LaterBalance
-from perpkit.bot.live.live_orders import LiveOrders
 from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
+from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import TradeStates
@@ -40,7 +41,7 @@ COMPARE_EVERY = 12
 class StopGuard:
     """Made in `bot_start` of a live bot; from then on it runs by itself.
 
-    :param orders: knows which entries have been looked at
+    :param entries: knows which of them have been looked at
     :param states: of the trades
     :param max_unprotected_seconds: after which a position without a stop is left at the market
     """
@@ -48,16 +49,17 @@ class StopGuard:
     def __init__(
         self,
         dp: DataProvider,
-        orders: LiveOrders,
+        entries: OpenEntries,
         states: TradeStates,
         max_unprotected_seconds: float,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
-        self._orders = orders
+        self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
         self._settings = AccountSettings(self._bot)
+        self._settlements = Settlements(self._bot)
         self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
         self._reconciliation = Reconciliation(self._bot, self._answers)
         self._balance = LaterBalance(self._bot)
@@ -116,11 +118,11 @@ class StopGuard:
     def _begin(self) -> None:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
-        self._orders.begin_cycle(now)
+        self._entries.begin_cycle(now)
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
-                    self._orders.end_unseen(trade)
+                    self._entries.end_unseen(trade)
             self._protect_all()
 
     def _end(self) -> None:
@@ -134,14 +136,17 @@ class StopGuard:
                 self._reconciliation.orders()
             with self._trying("Comparing positions with the exchange"):
                 self._reconciliation.positions(datetime.now(UTC))
-                self._follow_liquidation()
+                self._follow_positions()
             with self._trying("Comparing the settings of the account"):
                 self._settings.compare()
             self._catch_up_on_trades()
 
-    def _follow_liquidation(self) -> None:
+    def _follow_positions(self) -> None:
+        positions = self._reconciliation.positions_seen
         with self._bot._exit_lock:
-            self._settings.follow(self._reconciliation.positions_seen)
+            self._settings.follow(positions)
+        with self._trying("Booking what the exchange has settled"):
+            self._settlements.book({p["symbol"] for p in positions if p["contracts"]})
 
     def _catch_up_on_trades(self) -> None:
         """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
@@ -174,7 +179,7 @@ class StopGuard:
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
-        if bare + self._orders.next_look_seconds > self._limit and not self._exits.leaves(trade):
+        if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,

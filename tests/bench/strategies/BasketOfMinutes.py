@@ -1,6 +1,6 @@
 import numpy as np
 
-from perpkit.bot.live.live_orders import REST
+from perpkit.bot.live.rests import REST
 from strategies.TargetBasket import TargetBasket
 
 

@@ -12,9 +12,10 @@ import time_machine
 from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.live_orders import LiveOrders
+from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.stop_guard import COMPARE_EVERY, StopGuard
 from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
@@ -166,8 +167,9 @@ def guard(bot) -> StopGuard:
     rpc = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
     dp = SimpleNamespace(_DataProvider__rpc=rpc)
     states = TradeStates(True)
-    orders = LiveOrders({"dry_run": False}, dp, EntryLimits(), PartialLimits(), states)
-    return StopGuard(dp, orders, states, 15)
+    books = FreshBooks(dp, EntryLimits().max_book_age_seconds)
+    entries = OpenEntries({"dry_run": False}, bot, books, PartialLimits(), states)
+    return StopGuard(dp, entries, states, 15)
 
 
 def add_stop(trade: Trade, amount: float) -> None:
