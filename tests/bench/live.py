@@ -50,6 +50,15 @@ class Venue:
         return sum((v.amount for v in self.exchange.engine.positions(self.account)), Decimal(0))
 
 
+class SameVenue(Venue):
+    """One exchange for several bots, one after the other."""
+
+    def serve(self, market: Market) -> ASGIApp:
+        if not hasattr(self, "exchange"):
+            return super().serve(market)
+        return create_app(self.exchange.market, exchange=self.exchange)
+
+
 @contextmanager
 def live_bench(
     strategy: str, history: History, start: datetime, **settings: Any

@@ -20,12 +20,11 @@ from sqlalchemy import text
 
 from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.gap import gap
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
@@ -293,15 +292,6 @@ def test_an_exit_waits_for_no_balance(strategy):
 # Restarts
 
 
-class SameVenue(Venue):
-    """One exchange for several bots, one after the other."""
-
-    def serve(self, market):
-        if not hasattr(self, "exchange"):
-            return super().serve(market)
-        return create_app(self.exchange.market, exchange=self.exchange)
-
-
 @pytest.fixture
 def venue() -> SameVenue:
     return SameVenue()
@@ -483,7 +473,8 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
 
 
 def test_a_quiet_bot_asks_little():
-    """The database is compared with the exchange by two requests a minute, and nothing else."""
+    """The database is compared with the exchange by three requests a minute, and nothing
+    else."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
@@ -491,8 +482,9 @@ def test_a_quiet_bot_asks_little():
         asked = Counter(
             f"{call.args[0]} {urlsplit(call.args[1]).path}" for call in ask.call_args_list
         )
-        assert asked["GET /fapi/v3/positionRisk"] <= 11
+        assert asked["GET /fapi/v3/positionRisk"] <= 12
         assert asked["GET /fapi/v1/openAlgoOrders"] <= 11
+        assert asked["GET /fapi/v1/openOrders"] <= 11
         assert asked["GET /fapi/v1/allOrders"] == 0
         assert not [what for what in asked if not what.startswith("GET")]
 

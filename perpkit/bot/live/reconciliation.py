@@ -7,6 +7,7 @@ never for one that it does not know.
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +16,12 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.order_answers import OrderAnswers, is_stored
+from perpkit.bot.live.at_exchange import AtExchange, CcxtPosition, Resting, look
+from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
 from perpkit.bot.live.running_bot import warn
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.stored_orders import is_stored
+from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +34,16 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, answers: OrderAnswers) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
-        self._answers = answers
+        self._sent = sent
+        self._excess: set[str] = set()
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
         # As ccxt gave them last.
-        self.positions_seen: list[Any] = []
+        self.positions_seen: tuple[CcxtPosition, ...] = ()
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
@@ -49,29 +54,79 @@ class Reconciliation:
             return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
         return None
 
-    def orders(self) -> None:
-        """Cancel orders of this bot that its database does not know; raises what Freqtrade raises.
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        if self._odd is None:
+            return None
+        return {pair: self.refusal(pair) or "" for pair in self._odd}
 
-        One request (weight 40) when there are none.
-        """
-        for order in self._answers.left_behind():
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now)
+
+    def compare(self, now: datetime) -> None:
+        """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
+        for order in self._sent.left_behind():
             logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
             cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
             with self._trying(f"Cancelling an order in {order['symbol']}"):
                 getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
+            seen = look(self._exchange, self._sent.whose)
+            self.positions_seen = seen.positions
+            open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
+            for trade in open_trades:
+                with self._trying(f"Looking at the stops of {trade.pair}"):
+                    self._missing_stops(trade, seen)
+                    self._adopt_stop(trade, seen)
             known = {order.order_id for order in Order.get_open_orders()}
-            unknown = [stop for stop in self._answers.open_stops() if stop[1] not in known]
-        for pair, stop in unknown:
-            logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
-            with self._trying(f"Cancelling a stop in {pair}"):
-                self._exchange.cancel_stoploss_order(stop, pair)
+            # An answer may be older than the position that it shows.
+            excess, before = in_excess(seen, known), self._excess
+            self._excess = {stop.id for stop in excess}
+            for stop in excess:
+                if stop.id in before:
+                    self._cancel(stop)
+        self._positions(now, seen)
+        self.look_again = self.look_again or bool(self._excess - before)
 
-    def positions(self, now: datetime) -> None:
-        """Deal with positions that differ; raises what Freqtrade raises. One request (weight 5)
-        when there are none."""
+    def _missing_stops(self, trade: Trade, seen: AtExchange) -> None:
+        """Find out what has become of stops that are not at the exchange any more."""
+        missing = not_there(seen, {order.order_id for order in trade.open_sl_orders})
+        if missing and not self._book_stops(trade, missing):
+            gone = sorted(missing - {order.order_id for order in trade.open_sl_orders})
+            if gone:
+                logger.warning(
+                    f"{trade.pair}: the exchange has no stop {', '.join(gone)} any more."
+                )
+
+    def _adopt_stop(self, trade: Trade, seen: AtExchange) -> None:
+        """A trade without a stop may have one that the database lacks: it was restored, or the bot
+        was killed before it could write."""
+        if trade.has_open_sl_orders or not trade.is_open:
+            return
+        known = {order.order_id for order in trade.sl_orders}
+        found = to_adopt(seen, known, trade.pair, trade.exit_side, trade.amount)
+        if not found:
+            return
+        told = self._exchange.fetch_stoploss_order(found[0], trade.pair)
+        if told["status"] == "open":
+            order = Order.parse_from_ccxt_object(
+                told, trade.pair, "stoploss", told["amount"], told["stopPrice"]
+            )
+            trade.orders.append(order)
+            Trade.commit()
+            logger.warning(f"{trade.pair}: the stop {found[0]} at the exchange is taken over.")
+
+    def _cancel(self, stop: Resting) -> None:
+        logger.warning(f"{stop.pair}: the stop {stop.id}, which no position needs, is cancelled.")
+        with self._trying(f"Cancelling a stop in {stop.pair}"):
+            self._exchange.cancel_stoploss_order(stop.id, stop.pair)
+
+    def _positions(self, now: datetime, seen: AtExchange) -> None:
+        """Deal with positions that differ; raises what Freqtrade raises."""
         with self._bot._exit_lock:
-            held = self._held()
+            held = {pair: each.long - each.short for pair, each in seen.held.items()}
             trades = {trade.pair: trade for trade in Trade.get_open_trades()}
             differ = dict(self._differences(held, trades))
             ours = {pair: _signed(trade) for pair, trade in trades.items()}
@@ -95,16 +150,6 @@ class Reconciliation:
         more = [(p, held.get(p, 0.0) - _signed(trades.get(p))) for p in sorted(settled)]
         return [(pair, amount) for pair, amount in more if abs(amount) > _DUST]
 
-    def _held(self) -> dict[str, float]:
-        """Amounts at the exchange, negative for shorts."""
-        held = {}
-        self.positions_seen = self._exchange.fetch_positions()
-        for position in self.positions_seen:
-            if contracts := position["contracts"]:
-                amount = self._exchange._contracts_to_amount(position["symbol"], contracts)
-                held[position["symbol"]] = -amount if position["side"] == "short" else amount
-        return held
-
     def _find_exits(self, pair: str) -> None:
         """Some or all of a position is gone: liquidated, or by an exit that nobody knows of."""
         bot = self._bot
@@ -113,7 +158,7 @@ class Reconciliation:
             trade = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
             if trade is None:
                 return  # another thread has closed it since
-            if self._book_stops(trade):
+            if self._book_stops(trade, {order.order_id for order in trade.open_sl_orders}):
                 return
             trade.set_funding_fees(
                 self._exchange.get_funding_fees(
@@ -126,15 +171,17 @@ class Reconciliation:
         if closed:
             warn(bot, f"{pair} was closed by the exchange, or by an order without an answer.")
 
-    def _book_stops(self, trade: Trade) -> bool:
-        """Of stops that have triggered while nobody looked; whether the trade has closed by them.
+    def _book_stops(self, trade: Trade, ids: Set[str]) -> bool:
+        """What has become of these stops; whether the trade has closed by them.
 
         Freqtrade looks at its stops while it runs, not while it is stopped.
         """
         for order in trade.open_sl_orders:
+            if order.order_id not in ids:
+                continue
             try:
                 told = self._exchange.fetch_stoploss_order(order.order_id, trade.pair)
-            except InvalidOrderException:  # the exchange does not have it any more
+            except InvalidOrderException:  # too new to be seen
                 continue
             self._bot.update_trade_state(trade, order.order_id, told, stoploss_order=True)
             if told["status"] in ("closed", "triggered") and not trade.is_open:
@@ -172,15 +219,16 @@ class Reconciliation:
                 reduceOnly=True,
             )
         finally:
-            self._answers.forget(pair)  # the entry is no longer wanted; this order has no trade
+            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
 
     def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
-        """Orders of this bot that its database does not know."""
+        """Orders without an answer that the database does not know."""
+        unanswered = {entry.intent.client_id for entry in self._sent.intents.open()}
         return [
             order
             for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
             if order["side"] == side
-            and self._answers.owns(order["clientOrderId"])
+            and order["clientOrderId"] in unanswered
             and not is_stored(pair, order["id"])
         ]
 

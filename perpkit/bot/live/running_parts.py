@@ -16,15 +16,18 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
+from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.slippage import Slippage
+from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.trade_lock import share_trades
 from perpkit.bot.market_alerts import MarketAlerts
@@ -32,6 +35,7 @@ from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.refusals import Kind, Refusals, Why
 
 
 class RunningParts:
@@ -39,6 +43,7 @@ class RunningParts:
 
     :param states: of the trades
     :param allowed: what may be added to open trades
+    :param refusals: told of entries that are refused
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class RunningParts:
         settings: Settings,
         states: TradeStates,
         allowed: Allowed,
+        refusals: Refusals,
     ) -> None:
         self._check: EntryCheck | None = None
         self._entries: OpenEntries | None = None
@@ -58,23 +64,41 @@ class RunningParts:
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self.obstacles: Obstacles | None = None
         self.guarded = False
         # Of an exchange whose answers the guard and the memory of orders do not know.
         self.unknown_exchange: str | None = None
+        self._state: StateWriter | None = None
         if not is_trading(config):
             return
+        self._state = StateWriter(running_bot(dp), states)
+        try:
+            self._start(config, dp, settings, states, allowed, refusals)
+            self._report(refusals)
+        finally:  # outermost, and whatever of the parts is there
+            self._state.start()
+
+    def _start(
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        settings: Settings,
+        states: TradeStates,
+        allowed: Allowed,
+        refusals: Refusals,
+    ) -> None:
         bot = running_bot(dp)
         if not isinstance(bot.exchange, Binance):
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
-        check_additions(bot, allowed)
-        self.lock = share_trades(bot)
+        check_additions(bot, allowed, refusals)
+        self.lock = share_trades(bot, refusals)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
         self._slippage = Slippage(live=not config["dry_run"])
         if settings.use.book:
             self._check = EntryCheck(books, settings.entry, self._slippage)
-        self._entries = OpenEntries(config, bot, books, partial, states)
+        self._entries = entries = OpenEntries(config, bot, books, partial, states)
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
@@ -82,11 +106,36 @@ class RunningParts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
         if known:
             self._delistings = Delistings(bot, states, settings.guard)
-        if self.guarded:
-            self._guard = StopGuard(dp, self._entries, states, partial.max_unprotected_seconds)
-            self._booking = Booking(dp)
-        # Last, so that it withdraws what rests before an exit is measured and split.
-        leave_at_market(bot)
+
+        def take_charge() -> None:
+            if self.guarded:
+                self._guard = StopGuard(dp, entries, states, partial.max_unprotected_seconds)
+                self._booking = Booking(dp)
+            # Last, so that it withdraws what rests before an exit is measured and split.
+            leave_at_market(bot)
+
+        self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        if self.obstacles.passive is None:
+            take_charge()
+
+    def close(self) -> None:
+        """As the bot ends, or is made once more."""
+        if self.obstacles is not None:
+            self.obstacles.close()
+
+    def _report(self, refusals: Refusals) -> None:
+        """To the state file."""
+        self.report("refusals", lambda _now: state_parts.refusals(refusals))
+        if (slippage := self._slippage) is not None:
+            self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
+        if (guard := self._guard) is not None:
+            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
+            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+
+    def report(self, name: str, report: Report) -> None:
+        """Add a part to the state file of a running bot."""
+        if self._state is not None:
+            self._state.add(name, report)
 
     def step(self, now: datetime) -> None:
         """Once a loop."""
@@ -99,19 +148,22 @@ class RunningParts:
 
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None
-    ) -> str | None:
+    ) -> Why | None:
         """Why this entry is not to be made now; None where nothing speaks against it.
 
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
+        if self.obstacles is not None and self.obstacles.passive is not None:
+            return Why(Kind.EXCHANGE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return unknown
+            return Why(Kind.EXCHANGE, unknown)
         if self._delistings is not None and (ends := self._delistings.refusal(pair)):
-            return ends
+            return Why(Kind.EXCHANGE, ends)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
-        return self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+        against = self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+        return Why(Kind.BOOK, against) if against else None
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """For `custom_entry_price`."""

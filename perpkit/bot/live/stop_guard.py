@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
@@ -20,22 +20,30 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.account_settings import AccountSettings
+from perpkit.bot.live.forgotten import Forgotten
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
-from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
+from perpkit.bot.live.order_journal import open_journal
+from perpkit.bot.live.order_purposes import OrderPurposes
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
+from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
 from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.stored_orders import is_stored, order_tag
+from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.record.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-# Cycles from one comparison with the exchange to the next; soon again while something is odd.
-COMPARE_EVERY = 12
+# From one comparison with the exchange to the next, so that what is found is mended within a
+# minute; soon again while something is odd.
+COMPARE_EVERY = timedelta(seconds=55)
+AGAIN_AFTER = timedelta(seconds=3)  # an answer may be older than what has been done
 
 
 class StopGuard:
@@ -60,23 +68,44 @@ class StopGuard:
         self._limit = max_unprotected_seconds
         self._settings = AccountSettings(self._bot)
         self._settlements = Settlements(self._bot)
-        self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._answers)
+        OrderPurposes(self._bot)  # first, so that every way to send an order passes it
+        self._intents = Intents(self._bot, self._journal())
+        self._sent = SentOrders(self._bot, self._intents, is_stored)
+        self._reconciliation = Reconciliation(self._bot, self._sent)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
+        Forgotten(self._bot)
         self._stop_orders = StopOrders(self._bot)
-        self._cycles_left = 0
+        self._compared_at: datetime | None = None
+        self._ended_at: datetime | None = None
         self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
+        if failure := self._intents.failure:
+            return f"the journal of orders cannot be written: {failure}"
         return self._reconciliation.refusal(pair) or self._settings.refusal(pair)
 
     def withdrawal(self, pair: str) -> str | None:
         """Why an entry that waits in this pair is to end, if there is a reason."""
         return self._settings.difference(pair)
+
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        return self._reconciliation.refused
+
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now) + self._reconciliation.failing(now)
+
+    def _journal(self) -> Journal:
+        config = self._bot.config
+        journal = open_journal(config, order_tag())
+        journal.begin(str(config.get("strategy", "")), self._exchange._api.milliseconds())
+        return journal
 
     def _take_over(self) -> None:
         """Look around the cycles of a running bot and of one that is stopped, and after entries and
@@ -88,6 +117,7 @@ class StopGuard:
         self._after_fill = replace(bot, "bot._update_trade_after_fill", self._fill)
         self._handle_cancel = replace(bot, "bot.handle_cancel_order", self._cancelled)
         replace(bot, "bot._safe_exit_amount", _exit_amount)
+        bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
         self._begin()
@@ -103,6 +133,7 @@ class StopGuard:
                 raise
             with self._bot._exit_lock:
                 unsafe = self._open_entries() or self._bare()
+            self._compare()
             if not unsafe:
                 raise
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
@@ -119,27 +150,38 @@ class StopGuard:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
         self._entries.begin_cycle(now)
+        self._intents.catch_up()
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
-            self._protect_all()
+        if self._compared_at is None:  # what has a stop at the exchange needs no second one
+            self._compare()
+        self._stops()
 
     def _end(self) -> None:
         """What can wait: exits come first."""
         self._stops()
         self._cancel_outlived()
-        self._cycles_left -= 1
-        if self._cycles_left < 0 or self._reconciliation.look_again or self._answers.unsettled:
-            self._cycles_left = COMPARE_EVERY
-            with self._trying("Comparing orders with the exchange"):
-                self._reconciliation.orders()
-            with self._trying("Comparing positions with the exchange"):
-                self._reconciliation.positions(datetime.now(UTC))
-                self._follow_positions()
-            with self._trying("Comparing the settings of the account"):
-                self._settings.compare()
-            self._catch_up_on_trades()
+        self._compare()
+
+    def _compare(self) -> None:
+        """With the exchange; a cycle as long as this one must fit in before it is time."""
+        now = datetime.now(UTC)
+        cycle, self._ended_at = now - (self._ended_at or now), now
+        if self._compared_at is not None:
+            soon = self._reconciliation.look_again or self._sent.unanswered
+            since = now - self._compared_at
+            if since < AGAIN_AFTER if soon else since + cycle <= COMPARE_EVERY:
+                return
+        self._compared_at = now
+        with self._trying("Comparing with the exchange"):
+            self._reconciliation.compare(now)
+            self._follow_positions()
+        with self._trying("Comparing the settings of the account"):
+            self._settings.compare()
+        self._catch_up_on_trades()
+        self._stops()
 
     def _follow_positions(self) -> None:
         positions = self._reconciliation.positions_seen
