@@ -32,6 +32,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
 from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
@@ -67,6 +68,7 @@ class StopGuard:
         self._states = states
         self._limit = max_unprotected_seconds
         self._settings = AccountSettings(self._bot)
+        self._settlements = Settlements(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
@@ -196,15 +198,18 @@ class StopGuard:
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
             self._reconciliation.compare()
-            self._follow_liquidation()
+            self._follow_positions()
         with self._trying("Comparing the settings of the account"):
             self._settings.compare()
         self._catch_up_on_trades()
         self._stops()
 
-    def _follow_liquidation(self) -> None:
+    def _follow_positions(self) -> None:
+        positions = self._reconciliation.positions_seen
         with self._bot._exit_lock:
-            self._settings.follow(self._reconciliation.positions_seen)
+            self._settings.follow(positions)
+        with self._trying("Booking what the exchange has settled"):
+            self._settlements.book({p["symbol"] for p in positions if p["contracts"]})
 
     def _catch_up_on_trades(self) -> None:
         """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
