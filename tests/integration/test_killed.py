@@ -113,7 +113,6 @@ SCENARIOS = {
 def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]) -> dict:
     scenario = SCENARIOS[name]
     recorded = record(scenario, folder, START)
-    print(name, delay, recorded.count, len(recorded.points), recorded.amount, recorded.at_once)
     assert recorded.count >= scenario.points
     chosen = [point for point in recorded.points if some(point)]
     assert len(chosen) > 1
@@ -121,7 +120,10 @@ def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]
     for point in chosen:
         if wrong := what_is_wrong(scenario, recorded, point.left, folder, delay):
             found[str(point)] = wrong
-    print(len(chosen), len(found))
+    print(f"KILL {name}, {delay}: {recorded.count} points, {len(recorded.points)} states, "
+          f"{len(chosen)} tried, {len(found)} wrong")
+    for point, wrong in found.items():
+        print(f"  WRONG {point[:200]}: {wrong}")
     return found
 
 
