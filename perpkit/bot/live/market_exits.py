@@ -15,11 +15,13 @@ import ccxt
 from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.order_purposes import orders_are, orders_cross
 from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
+from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,13 @@ class _Rest:
 
     :param limit: price that the exit asked for
     :param tag: its reason
+    :param of_a_part: whether the exit leaves some of the position
     """
 
     amount: float
     limit: float
     tag: str
+    of_a_part: bool
 
 
 class MarketExits:
@@ -104,16 +108,20 @@ class MarketExits:
             "rate": price,
         }
         try:
-            sent = self._send(**limit)
+            sent = self._send_crossing(limit)
         except ExchangeError as error:
             bound = bound_named(error)
             if bound is None:
                 raise refusal from error
             limit["rate"] = on_tick(self._exchange, pair, bound, side)
-            sent = self._send(**limit)
+            sent = self._send_crossing(limit)
         self._say(pair, limit["rate"], refusal)
         self._crossing[pair].add(str(sent["id"]))
         return sent
+
+    def _send_crossing(self, limit: dict[str, Any]) -> CcxtOrder:
+        with orders_cross():
+            return self._send(**limit)
 
     def _say(self, pair: str, price: float, refusal: ExchangeError) -> None:
         """Once, until a market exit is taken again."""
@@ -138,7 +146,9 @@ class MarketExits:
         left = whole_steps(wanted - first.safe_amount, trade)
         if left:
             first.ft_amount = first.safe_amount
-            self._rests[key_of(trade)] = _Rest(left, limit, first.ft_order_tag or "")
+            of_a_part = bool(how.get("sub_trade_amt"))
+            tag = first.ft_order_tag or ""
+            self._rests[key_of(trade)] = _Rest(left, limit, tag, of_a_part)
             self.finish(trade)
         return True
 
@@ -154,17 +164,18 @@ class MarketExits:
         self._rests.pop(key_of(trade), None)
 
     def _next(self, trade: Trade, rest: _Rest) -> None:
-        sent = self.create_order(
-            pair=trade.pair,
-            ordertype="market",
-            side=trade.exit_side,
-            amount=rest.amount,
-            rate=rest.limit,
-            leverage=trade.leverage,
-            reduceOnly=True,
-            time_in_force=self._bot.strategy.order_time_in_force["exit"],
-            initial_order=False,
-        )
+        with orders_are(Purpose.PART if rest.of_a_part else Purpose.EXIT, rest.tag):
+            sent = self.create_order(
+                pair=trade.pair,
+                ordertype="market",
+                side=trade.exit_side,
+                amount=rest.amount,
+                rate=rest.limit,
+                leverage=trade.leverage,
+                reduceOnly=True,
+                time_in_force=self._bot.strategy.order_time_in_force["exit"],
+                initial_order=False,
+            )
         order = Order.parse_from_ccxt_object(
             sent, trade.pair, trade.exit_side, sent["amount"], rest.limit
         )

@@ -15,8 +15,9 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.order_answers import OrderAnswers, is_stored
 from perpkit.bot.live.running_bot import warn
+from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Trying
 
 logger = logging.getLogger(__name__)
@@ -30,10 +31,10 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, answers: OrderAnswers) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
-        self._answers = answers
+        self._sent = sent
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
@@ -52,14 +53,14 @@ class Reconciliation:
 
         One request (weight 40) when there are none.
         """
-        for order in self._answers.left_behind():
+        for order in self._sent.left_behind():
             logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
             cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
             with self._trying(f"Cancelling an order in {order['symbol']}"):
                 getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
             known = {order.order_id for order in Order.get_open_orders()}
-            unknown = [stop for stop in self._answers.open_stops() if stop[1] not in known]
+            unknown = [stop for stop in self._sent.open_stops() if stop[1] not in known]
         for pair, stop in unknown:
             logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
             with self._trying(f"Cancelling a stop in {pair}"):
@@ -169,7 +170,7 @@ class Reconciliation:
                 reduceOnly=True,
             )
         finally:
-            self._answers.forget(pair)  # the entry is no longer wanted; this order has no trade
+            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
 
     def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
         """Orders of this bot that its database does not know."""
@@ -177,7 +178,7 @@ class Reconciliation:
             order
             for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
             if order["side"] == side
-            and self._answers.owns(order["clientOrderId"])
+            and self._sent.whose(order["clientOrderId"]).may_be_cancelled
             and not is_stored(pair, order["id"])
         ]
 

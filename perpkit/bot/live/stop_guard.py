@@ -20,16 +20,21 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
-from perpkit.bot.live.order_answers import CcxtOrder, OrderAnswers, is_stored, order_tag
+from perpkit.bot.live.order_journal import open_journal
+from perpkit.bot.live.order_purposes import OrderPurposes
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
+from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
+from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.record.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +62,10 @@ class StopGuard:
         self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
-        self._answers = OrderAnswers(self._bot, order_tag(), is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._answers)
+        OrderPurposes(self._bot)  # first, so that every way to send an order passes it
+        self._intents = Intents(self._bot, self._journal())
+        self._sent = SentOrders(self._bot, self._intents, is_stored)
+        self._reconciliation = Reconciliation(self._bot, self._sent)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
         self._stop_orders = StopOrders(self._bot)
@@ -69,7 +76,15 @@ class StopGuard:
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
+        if failure := self._intents.failure:
+            return f"the journal of orders cannot be written: {failure}"
         return self._reconciliation.refusal(pair)
+
+    def _journal(self) -> Journal:
+        config = self._bot.config
+        journal = open_journal(config, order_tag())
+        journal.begin(str(config.get("strategy", "")), self._exchange._api.milliseconds())
+        return journal
 
     def _take_over(self) -> None:
         """Look around the cycles of a running bot and of one that is stopped, and after entries and
@@ -81,6 +96,7 @@ class StopGuard:
         self._after_fill = replace(bot, "bot._update_trade_after_fill", self._fill)
         self._handle_cancel = replace(bot, "bot.handle_cancel_order", self._cancelled)
         replace(bot, "bot._safe_exit_amount", _exit_amount)
+        bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
         self._begin()
@@ -112,6 +128,7 @@ class StopGuard:
         """What must not wait for the cycle."""
         now = datetime.now(UTC)
         self._entries.begin_cycle(now)
+        self._intents.catch_up()
         with self._bot._exit_lock:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
@@ -123,7 +140,7 @@ class StopGuard:
         self._stops()
         self._cancel_outlived()
         self._cycles_left -= 1
-        if self._cycles_left < 0 or self._reconciliation.look_again or self._answers.unsettled:
+        if self._cycles_left < 0 or self._reconciliation.look_again or self._sent.unanswered:
             self._cycles_left = COMPARE_EVERY
             with self._trying("Comparing orders with the exchange"):
                 self._reconciliation.orders()

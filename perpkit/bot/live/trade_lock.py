@@ -44,6 +44,8 @@ class TradeLock:
     def __init__(self) -> None:
         self._lock = RLock()
         self._depth = 0
+        # Called while it is still held, when what was changed is in the database.
+        self.on_release: Callable[[], None] = lambda: None
 
     def __enter__(self) -> TradeLock:
         self._lock.acquire()
@@ -66,9 +68,16 @@ class TradeLock:
         try:
             if self._depth == 1 and kind is None:
                 Trade.commit()
+                self._say_released()
         finally:
             self._depth -= 1
             self._lock.release()
+
+    def _say_released(self) -> None:
+        try:
+            self.on_release()
+        except Exception as error:  # whoever held the lock has done its work
+            logger.warning(f"What is to follow a change of the trades failed: {error}")
 
     def locked(self) -> bool:
         return self._depth > 0

@@ -29,6 +29,7 @@ def running(kind, client, dry_run: bool):
     names = (*OF_THE_BOT, "execute_entry", "execute_trade_exit")
     bot = mock.MagicMock(exchange=exchange, _exit_lock=Lock(), **dict.fromkeys(names))
     bot.execute_entry = bot.execute_trade_exit = lambda *_: True
+    bot.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
     before = {name: getattr(bot, name) for name in OF_THE_BOT}
     dp = SimpleNamespace(
         _DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)),

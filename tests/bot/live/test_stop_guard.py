@@ -49,7 +49,7 @@ class Bot:
     def __init__(self) -> None:
         self.exchange = self.wallets = self
         self._api = Api()
-        self.config = {}
+        self.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
         self.markets = {BTC: {"limits": {}}}
         self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
         self._exit_lock = TradeLock()

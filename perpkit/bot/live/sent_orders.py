@@ -1,0 +1,263 @@
+"""Every order is in the journal before its request goes out, and is looked up where no answer came.
+
+Freqtrade takes an order without an answer for no order: it sends entries and stops again, knows
+nothing of what the first ones became, and stores an answer that is not JSON under the id "None".
+Here every order carries a client id of its own, and when its answer does not arrive, or has no id,
+the exchange is asked what became of it (GET /fapi/v1/order, /fapi/v1/algoOrder by client id;
+weight 1). The exchange refuses a request older than its receive window, so that what is not there a
+while later never will be.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ccxt
+
+from perpkit.bot.live.intents import Intents
+from perpkit.bot.live.order_matching import Found, compare, is_empty, is_of_kind
+from perpkit.bot.live.order_purposes import meaning_of
+from perpkit.bot.live.price_band import refusal_code
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import words
+from perpkit.bot.live.whose import Whose, whose
+from perpkit.record.journal import Entry, Intent, JournalError, Outcome
+from perpkit.record.order_ids import Purpose
+
+logger = logging.getLogger(__name__)
+
+# A request may be carried out so much later than the receive window says.
+_MARGIN_MS = 5_000
+# Errors of the exchange that say that the order was not carried out, though they look like outages.
+_REFUSED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.InvalidNonce)
+# Of a client id: the request has arrived once already.
+_DUPLICATE = -4116
+
+CcxtOrder = dict[str, Any]
+
+
+class SentOrders:
+    """Takes the place of `create_order` and `fetch_order` of Freqtrade's ccxt client.
+
+    :param bot: that runs
+    :param known: whether the database has an order, by pair and id
+    """
+
+    def __init__(self, bot: Any, intents: Intents, known: Callable[[str, str], bool]) -> None:
+        self._api = bot.exchange._api
+        self._strategy = str(bot.config.get("strategy", ""))
+        self.intents = intents
+        self._known = known
+        self._send = replace(bot, "api.create_order", self.create_order)
+        self._ask = replace(bot, "api.fetch_order", self.fetch_order)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether there are orders of which it is not known what became of them."""
+        return any(entry.outcome is Outcome.SENT for entry in self.intents.open())
+
+    def whose(self, client_id: str | None) -> Whose:
+        """:raises JournalError: when that cannot be read"""
+        if client_id is not None and self.intents.gave(client_id):
+            return Whose.OURS
+        return whose(client_id, self.intents.journal)
+
+    def create_order(
+        self,
+        symbol: str,
+        type: str,
+        side: str,
+        amount: float,
+        price: float | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> CcxtOrder:
+        """As ccxt's. Raises what it raises, for an entry that would perhaps be the second one
+        `ccxt.RequestTimeout`, and for one that cannot be written down `ccxt.InvalidOrder`."""
+        params = dict(params or {})
+        intent = self._intent(symbol, type, side, amount, price, params)
+        if (earlier := self._answered_before(intent)) is not None:
+            return earlier
+        self._write(intent)
+        params["clientOrderId"] = intent.client_id
+        try:
+            order: CcxtOrder = self._send(symbol, type, side, amount, price, params)
+        except Exception as error:
+            if _is_refusal(error):
+                self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
+                raise
+            return self._find(intent, error)
+        if order.get("id"):
+            self.intents.settle(intent.client_id, Outcome.ANSWERED, str(order["id"]))
+            return order
+        return self._find(intent, ccxt.BadResponse("an answer without an order"))
+
+    def fetch_order(
+        self, id: str, symbol: str | None = None, params: dict[str, Any] | None = None
+    ) -> CcxtOrder:
+        """As ccxt's, but of text that is not JSON it makes no order. Freqtrade would take such a
+        one for a stop without a price, and cancel the stop to place another."""
+        order: CcxtOrder = self._ask(id, symbol, params or {})
+        if not order.get("id"):
+            raise ccxt.BadResponse("an answer without an order")
+        return order
+
+    def look_up(self, intent: Intent) -> CcxtOrder | None:
+        """None when the exchange does not have it; raises what ccxt raises."""
+        params: dict[str, Any] = {"clientOrderId": intent.client_id}
+        if intent.purpose is Purpose.STOP:
+            params["stop"] = True
+        try:
+            return self.fetch_order("", intent.pair, params)
+        except ccxt.OrderNotFound:
+            return None
+
+    def may_arrive(self, intent: Intent) -> bool:
+        """Whether an order that is not there may still be carried out."""
+        window: int = self._api.options["recvWindow"]
+        waited: int = self._api.milliseconds() - intent.at
+        return waited <= window + _MARGIN_MS
+
+    def book(self) -> None:
+        """Write down which answered orders the database has by now. Its changes are committed."""
+        for entry in self.intents.open():
+            order_id, intent = entry.order_id, entry.intent
+            if order_id is not None and self._known(intent.pair, order_id):
+                self.intents.settle(intent.client_id, Outcome.BOOKED)
+
+    def left_behind(self) -> Iterator[CcxtOrder]:
+        """Orders in the book that were never answered for and are not sent again either.
+
+        Those that cannot be looked up are kept for the next time.
+        """
+        for entry in self._unanswered():
+            intent = entry.intent
+            if self.may_arrive(intent):
+                continue
+            try:
+                found = self.look_up(intent)
+            except ccxt.BaseError:
+                continue
+            if found is None:
+                self.intents.settle(intent.client_id, Outcome.MISSING)
+                continue
+            self.intents.settle(intent.client_id, Outcome.CANCELLED, str(found["id"]))
+            if found["status"] == "open":
+                yield {**found, "symbol": intent.pair, "stop": intent.purpose is Purpose.STOP}
+
+    def forget(self, pair: str) -> None:
+        """What was sent in this pair is not wanted any more, and was closed again."""
+        for entry in self.intents.open(pair):
+            self.intents.settle(entry.intent.client_id, Outcome.CLOSED)
+
+    def open_stops(self) -> Iterator[tuple[str, str]]:
+        """Pair and id of the stops at the exchange that this bot has sent (weight 40)."""
+        for stop in self._api.fapiPrivateGetOpenAlgoOrders():
+            if self.whose(stop.get("clientAlgoId")).may_be_cancelled:
+                yield self._api.safe_symbol(stop["symbol"], None, None, "swap"), str(stop["algoId"])
+
+    def _intent(
+        self,
+        pair: str,
+        type: str,
+        side: str,
+        amount: float,
+        price: float | None,
+        params: dict[str, Any],
+    ) -> Intent:
+        stop_price, reduce_only = params.get("stopPrice"), bool(params.get("reduceOnly"))
+        meant = meaning_of(stop=stop_price is not None, reduce_only=reduce_only)
+        broker: str = self._api.options["broker"]["future"]
+        return Intent(
+            client_id=self.intents.new_id(broker, meant.purpose),
+            pair=pair,
+            strategy=self._strategy,
+            purpose=meant.purpose,
+            side=side,
+            type=type,
+            amount=amount,
+            price=price,
+            stop_price=stop_price,
+            reduce_only=reduce_only,
+            leverage=meant.leverage,
+            tag=meant.tag,
+            at=self._api.milliseconds(),
+        )
+
+    def _write(self, intent: Intent) -> None:
+        try:
+            self.intents.write(intent)
+        except JournalError as error:
+            raise ccxt.InvalidOrder(f"It could not be written down before: {error}") from error
+
+    def _find(self, intent: Intent, error: Exception) -> CcxtOrder:
+        """The order behind an answer that did not arrive; raises `error` where it is not there, or
+        cannot be looked up."""
+        try:
+            found = self.look_up(intent)
+        except ccxt.BaseError:
+            found = None
+        if found is None:
+            raise error
+        self.intents.settle(intent.client_id, Outcome.ANSWERED, str(found["id"]))
+        logger.warning(f"The answer to an order for {intent.pair} was lost: it is {found['id']}.")
+        return found
+
+    def _unanswered(self) -> list[Entry]:
+        return [entry for entry in self.intents.open() if entry.outcome is Outcome.SENT]
+
+    def _answered_before(self, wanted: Intent) -> CcxtOrder | None:
+        """The order that an earlier attempt at the same has become after all.
+
+        :raises ccxt.RequestTimeout: for an entry while an earlier one may still be carried out, or
+            has been
+        """
+        for entry in self._unanswered():
+            sent = entry.intent
+            if sent.pair != wanted.pair or not is_of_kind(sent.purpose, wanted.purpose):
+                continue
+            try:
+                found = self.look_up(sent)
+                answer = self._settle(sent, found, wanted)
+            except ccxt.BaseError:
+                if not wanted.reduce_only:
+                    raise
+                continue
+            if answer is not None:
+                logger.warning(f"An order for {sent.pair} without an answer is {answer['id']}.")
+                return answer
+        return None
+
+    def _settle(self, sent: Intent, found: CcxtOrder | None, wanted: Intent) -> CcxtOrder | None:
+        """`found`, if it is the answer; raises what ccxt raises, and what `_answered_before`
+        does."""
+        if found is None:
+            if not self.may_arrive(sent):
+                self.intents.settle(sent.client_id, Outcome.MISSING)
+            elif not wanted.reduce_only:
+                raise ccxt.RequestTimeout("an earlier order may still be carried out")
+            return None
+        number = str(found["id"])
+        if self._known(sent.pair, number):
+            self.intents.settle(sent.client_id, Outcome.BOOKED, number)
+            return None
+        what = compare(sent, found, wanted)
+        if what is Found.RESTING and sent.purpose is not Purpose.STOP:
+            logger.warning(f"{sent.pair}: order {number}, which had no answer, is withdrawn.")
+            found = self._api.cancel_order(number, sent.pair)
+            what = Found.EMPTY if is_empty(found) else Found.EFFECTIVE
+        outcome = Outcome.CANCELLED if what is Found.EMPTY else Outcome.ANSWERED
+        self.intents.settle(sent.client_id, outcome, number)
+        if what is Found.EFFECTIVE and not wanted.reduce_only:
+            raise ccxt.RequestTimeout("an earlier order has been carried out")
+        return found if what is Found.ANSWER else None
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the exchange has said that it has no such order."""
+    if isinstance(error, _REFUSED):
+        return True
+    if isinstance(error, ccxt.OperationFailed) or refusal_code(error) == _DUPLICATE:
+        return False
+    return isinstance(error, ccxt.BaseError)
