@@ -120,8 +120,10 @@ def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]
     for point in chosen:
         if wrong := what_is_wrong(scenario, recorded, point.left, folder, delay):
             found[str(point)] = wrong
-    print(f"KILL {name}, {delay}: {recorded.count} points, {len(recorded.points)} states, "
-          f"{len(chosen)} tried, {len(found)} wrong")
+    print(
+        f"KILL {name}, {delay}: {recorded.count} points, {len(recorded.points)} states, "
+        f"{len(chosen)} tried, {len(found)} wrong"
+    )
     for point, wrong in found.items():
         print(f"  WRONG {point[:200]}: {wrong}")
     return found
