@@ -7,6 +7,7 @@ import typer
 from perpkit.ops.data import data
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.state import state
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
 app.command("parameters")(parameters)
+app.command("state")(state)
 app.command("venue")(venue)
 
 

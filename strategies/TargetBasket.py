@@ -162,6 +162,6 @@ class TargetBasket(PerpStrategy):
         columns = self._columns.get(trade.pair)
         refused = self._running.refusal(trade.pair, side, amount, current_time, columns)
         if refused is not None:
-            logger.info(f"Addition refused: {trade.pair} {side}. {refused}")
+            self.refusals.add(refused, trade.pair, side, current_time, what="Addition refused")
             return None
         return change

@@ -94,7 +94,7 @@ class LiveCandles:
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
     ) -> pd.DataFrame:
         key = (pair, timeframe, candle_type)
-        recent = self._dp.get_pair_dataframe(pair, timeframe, candle_type)
+        recent = self._recent(pair, timeframe, candle_type)
         held = self._held.get(key)
         if recent.empty:
             return recent if held is None else held
@@ -107,6 +107,13 @@ class LiveCandles:
             held = self._fetch(key, since) if since < first else recent
         self._held[key] = pd.concat([held[held["date"] < first], recent], ignore_index=True)
         return self._held[key]
+
+    def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:
+        """What the bot has; read only."""
+        if candle_type == CandleType.FUNDING_RATE:  # whose timeframe is the exchange's own
+            return self._dp.get_pair_dataframe(pair, timeframe, candle_type)
+        # Asked every loop for every pair: a copy each time costs more than the breakers.
+        return self._dp.ohlcv(pair, timeframe, copy=False, candle_type=candle_type)
 
     def _fetch(self, key: tuple[str, str, CandleType], since: datetime) -> pd.DataFrame:
         pair, timeframe, candle_type = key

@@ -6,7 +6,6 @@ which opens nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from perpkit.bot.account import Account
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.parameters import Settings
+from perpkit.bot.refusals import Kind, Refusals, Why
 from perpkit.bot.stop_keeper import initial_amount
 from perpkit.bot.trade_risk import Columns, TradeRisks
 from perpkit.breakers.breaker import Decision
@@ -31,8 +31,6 @@ from perpkit.risk.liquidation import Held, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.risk.stops import stop_distance
 from perpkit.signals.confidence import score_of
-
-logger = logging.getLogger(__name__)
 
 # Freqtrade asks for the stake of an entry right after its leverage.
 SAME_ENTRY = timedelta(minutes=1)
@@ -63,7 +61,9 @@ class Candidate:
 
 
 class Entries:
-    """:param risks: R of the open trades"""
+    """:param risks: R of the open trades
+    :param refusals: told of those that are refused
+    """
 
     def __init__(
         self,
@@ -73,12 +73,14 @@ class Entries:
         columns: Columns,
         contracts: Contracts,
         risks: TradeRisks,
+        refusals: Refusals,
     ) -> None:
         self._settings = settings
         self._account = account
         self._columns = columns
         self._contracts = contracts
         self._risks = risks
+        self._refusals = refusals
         self._cross = config.get("margin_mode") == "cross"
         self._tradable = float(config.get("tradable_balance_ratio", 1.0))
         self._capital_given = "available_capital" in config
@@ -125,7 +127,8 @@ class Entries:
         :param proposed: Freqtrade's own stake
         :param most: the largest that balance and exchange allow
         """
-        refused = _blocked(decision) or self._refusal_of(entry) or self._too_dear(entry)
+        blocked = _blocked(decision)
+        refused = blocked or self._refusal_of(entry) or self._too_dear(entry)
         if refused:
             sized = Size(0.0, None, refused)
         elif self._settings.use.sizing:
@@ -134,7 +137,8 @@ class Entries:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
             side = "short" if entry.is_short else "long"
-            logger.info(f"No entry: {entry.pair} {side}. {sized.reason}")
+            why = Why(Kind.BREAKER if blocked else Kind.SIZE, sized.reason)
+            self._refusals.add(why, entry.pair, side, entry.now, what="No entry")
         return sized.stake
 
     def addition(

@@ -21,6 +21,7 @@ import pandas as pd
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.live.running_bot import words
+from perpkit.bot.refusals import Refusals
 from perpkit.bot.watch import NO_MARKDOWN
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class FailsClosed(IStrategy):
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.failures = Failures()
+        self.refusals = Refusals()
         # Why no entry is made, by the callback that failed and the pair it was asked about.
         self._doubts: dict[tuple[str, str], str] = {}
         super().__init__(config)
@@ -119,6 +121,11 @@ class FailsClosed(IStrategy):
         # As Freqtrade's, so that an error in a signal is answered: the candles analysed before it,
         # and their signals, stay where they are.
         return super().analyze_ticker(dataframe, metadata)
+
+    @property
+    def doubts(self) -> dict[tuple[str, str], str]:
+        """Why there is to be no entry, by the callback that failed and the pair, `*` for all."""
+        return dict(self._doubts)
 
     def doubt(self, pair: str, *, but: str = "") -> str | None:
         """Why there is to be no entry in this pair; None where nothing has failed.

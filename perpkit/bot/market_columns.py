@@ -13,8 +13,10 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.candles import CandleFeed
+from perpkit.market.asof import join_known
 from perpkit.market.benchmark import with_benchmark_correlation
-from perpkit.market.funding import DEFAULT_RULE, with_funding
+from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
+from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import with_positioning
 from perpkit.market.store import StoreError, read_periods
 
@@ -38,6 +40,8 @@ class MarketColumns:
         self._datadir = Path(config["datadir"])
         self._feed = candles
         self._said: set[str] = set()
+        # By pair: the rates, and what follows from them; rates are settled every few hours.
+        self._funding: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
         """A copy of the candles with the columns of `market.funding`, `market.positioning` and
@@ -47,13 +51,20 @@ class MarketColumns:
             self._say(
                 f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
             )
-        candles = with_funding(candles, rates, timeframe)
+        every = pd.Timedelta(timeframe)
+        candles = join_known(candles, every, self._readings(pair, rates), FUNDING_COLUMNS)
         others = self._history(self._benchmark, CandleType.FUTURES, BENCHMARK_WARM_UP)
         if others.empty:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
         candles = with_benchmark_correlation(candles, step, others)
         return with_positioning(candles, self._positioning(pair), timeframe)
+
+    def _readings(self, pair: str, rates: pd.DataFrame) -> pd.DataFrame:
+        known = self._funding.get(pair)
+        if known is None or known[0] is not rates:
+            known = self._funding[pair] = rates, funding_readings(rates)
+        return known[1]
 
     def _positioning(self, pair: str) -> dict[str, pd.DataFrame]:
         try:

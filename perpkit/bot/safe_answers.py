@@ -18,6 +18,7 @@ from perpkit.bot.candles import is_trading
 from perpkit.bot.fail_closed import Given, RefusedError, SafeAnswer
 from perpkit.bot.live.leaving import URGENT, urgent_reason
 from perpkit.bot.live.running_bot import words
+from perpkit.bot.refusals import Kind, Why
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
 logger = logging.getLogger(__name__)
@@ -120,9 +121,21 @@ def _at_market(_strategy: Any, given: Given) -> float | None:
 def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
     reason = strategy.doubt(given["pair"])
     if answer and reason:
-        logger.info(f"Entry refused: {given['pair']} {given['side']}. {reason}")
+        why = Why(Kind.CALLBACK, reason)
+        strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return False
     return answer
+
+
+def _refused(what: str, answer: Any) -> Any:
+    """`answer` where an entry cannot be asked about, which is written down."""
+
+    def find(strategy: Any, given: Given) -> Any:
+        why = Why(Kind.CALLBACK, f"{what} has failed: {words(given['error'])}")
+        strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
+        return answer
+
+    return find
 
 
 def _adjusted(strategy: Any, given: Given, answer: Any) -> Any:
@@ -130,7 +143,13 @@ def _adjusted(strategy: Any, given: Given, answer: Any) -> Any:
     stake = answer[0] if isinstance(answer, tuple) else answer
     if stake is None or not stake > 0:
         return answer
-    return None if strategy.doubt(given["trade"].pair, but="custom_entry_price") else answer
+    trade = given["trade"]
+    reason = strategy.doubt(trade.pair, but="custom_entry_price")
+    if reason is None:
+        return answer
+    why, now = Why(Kind.CALLBACK, reason), given.get("current_time")
+    strategy.refusals.add(why, trade.pair, trade.trade_direction, now, what="Addition refused")
+    return None
 
 
 def _is_number(answer: Any) -> bool:
@@ -166,7 +185,15 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         "No entry is made into the pair until it succeeds.", find=_hand_on, doubt=True
     ),
     "leverage": SafeAnswer("The leverage is 1.", last=1.0, valid=_is_number),
-    "custom_stake_amount": SafeAnswer("No entry is made.", last=0.0, valid=_is_number_or_none),
+    "custom_stake_amount": SafeAnswer(
+        "No entry is made.",
+        last=0.0,
+        find=_refused("custom_stake_amount", 0.0),
+        valid=_is_number_or_none,
+    ),
+    "is_pair_locked": SafeAnswer(
+        "No entry is made into the pair.", last=True, find=_refused("is_pair_locked", True)
+    ),
     "custom_entry_price": SafeAnswer(
         "No entry is made; an addition goes in at the proposed price.",
         find=_given("proposed_rate"),
@@ -174,7 +201,10 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         doubt=True,
     ),
     "confirm_trade_entry": SafeAnswer(
-        "The entry is refused.", last=False, despite_doubt=_confirmed
+        "The entry is refused.",
+        last=False,
+        find=_refused("confirm_trade_entry", False),
+        despite_doubt=_confirmed,
     ),
     "check_entry_timeout": SafeAnswer("The entry is withdrawn; what has filled stays.", last=True),
     "check_exit_timeout": SafeAnswer("The exit stays.", last=False),

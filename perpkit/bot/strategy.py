@@ -18,7 +18,7 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType, ExitCheckTuple
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.persistence import Order, Trade
+from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import DecimalParameter, IntParameter
 
 from perpkit.bot.account import account_for
@@ -29,11 +29,13 @@ from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
 from perpkit.bot.live.running_parts import RunningParts
+from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.market_columns import MarketColumns
 from perpkit.bot.market_lot import keep_stakes_within_lot
 from perpkit.bot.options import arm, disarming, parts_off
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.refusals import Kind, Why
 from perpkit.bot.safe_answers import SAFE_ANSWERS, holds_something
 from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
@@ -126,6 +128,7 @@ class PerpStrategy(FailsClosed):
         self.trade_states = TradeStates(kept=not self._simulated)
         self._columns: dict[str, CandleColumns] = {}
         self._last_loop: datetime | None = None
+        self._parts_off: tuple[str, ...] = ()
 
     @property
     def protections(self) -> list[dict[str, Any]]:
@@ -154,8 +157,14 @@ class PerpStrategy(FailsClosed):
         # First, for the stops are guarded whatever fails after it.
         settings = self.present_settings()
         self._running = RunningParts(
-            self.config, self.dp, settings, self.trade_states, self.allowed_addition
+            self.config,
+            self.dp,
+            settings,
+            self.trade_states,
+            self.allowed_addition,
+            self.refusals,
         )
+        self._show_state()
         keep_stakes_within_lot(self.dp._exchange)
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._feed = feed_for(self.config, self.dp)
@@ -166,6 +175,13 @@ class PerpStrategy(FailsClosed):
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
+
+    def _show_state(self) -> None:
+        """To the state file of a running bot; what is not there yet is named in it."""
+        report, trading = self._running.report, TradingNow()
+        report("trading", lambda now: trading.report(self.watch, self.doubts, now))
+        report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
+        report("parts_off", lambda _now: self._parts_off)
 
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
@@ -178,7 +194,9 @@ class PerpStrategy(FailsClosed):
             reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
         unknown = self._running.unknown_exchange
-        for off in parts_off(self, live=live, guarded=guarded, unknown_exchange=unknown):
+        found = parts_off(self, live=live, guarded=guarded, unknown_exchange=unknown)
+        self._parts_off = tuple(found)
+        for off in found:
             logger.warning(f"{off}.")
             if trading:
                 self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)
@@ -191,7 +209,9 @@ class PerpStrategy(FailsClosed):
         contracts = Contracts(self.dp._exchange)
         account = account_for(self.config, self._feed, self.dp, self.wallets)
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
-        self._entries = Entries(self.config, settings, account, columns, contracts, self._risks)
+        self._entries = Entries(
+            self.config, settings, account, columns, contracts, self._risks, self.refusals
+        )
         self._stops = StopKeeper(settings, self._risks, columns)
         # The user's word, in the strategy or the configuration, which the resolver has joined.
         wanted = self.config.get("position_adjustment_enable", True)
@@ -301,12 +321,21 @@ class PerpStrategy(FailsClosed):
     ) -> bool:
         """Second line of defence behind the locks, which a forced entry does not see."""
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
-        refused = decision.reason if decision.entries_blocked else None
+        refused = Why(Kind.BREAKER, decision.reason) if decision.entries_blocked else None
         if refused is None:
             refused = self._running.refusal(pair, side, amount, current_time, columns)
         if refused is not None:
-            logger.info(f"Entry refused: {pair} {side}. {refused}")
+            self.refusals.add(refused, pair, side, current_time)
         return refused is None
+
+    def is_pair_locked(
+        self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
+    ) -> bool:
+        # As Freqtrade's, which asks of a pair and side that it would enter.
+        locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
+        if locked and not self._simulated:
+            self.refusals.add(_why_locked(pair, side), pair, side)
+        return locked
 
     def custom_entry_price(
         self,
@@ -378,15 +407,17 @@ class PerpStrategy(FailsClosed):
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         part, _, reason = self._entries.addition(trade, stake, rate, now, decision)
-        refused = self.doubt(pair, but="custom_entry_price")
-        if part and refused is None:
+        refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
+        if doubt := self.doubt(pair, but="custom_entry_price"):
+            part, refused = 0.0, Why(Kind.CALLBACK, doubt)
+        elif part:
             amount = part * trade.leverage / rate
-            refused = self._running.refusal(pair, side, amount, now, columns)
-        if refused is not None:
-            part, reason = 0.0, refused
-        if part < stake:
-            cut = f"cut to {part:.2f}" if part else "refused"
-            logger.info(f"Addition of {stake:.2f} to {pair} {side} {cut}. {reason}")
+            if against := self._running.refusal(pair, side, amount, now, columns):
+                part, refused = 0.0, against
+        if not part:
+            self.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
+        elif part < stake:
+            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
         return part
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
@@ -436,3 +467,10 @@ class PerpStrategy(FailsClosed):
     ) -> float | None:
         """`take_profit` of price after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage
+
+
+def _why_locked(pair: str, side: str) -> Why:
+    lock = PairLocks.get_pair_longest_lock(pair, side=side)
+    if lock is None:
+        return Why(Kind.LOCK, "Its lock ends with the candle.")
+    return Why(Kind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}")

@@ -81,6 +81,11 @@ class Watch:
             return UNRESTRICTED
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
+    @property
+    def restrictions(self) -> Restrictions:
+        """All there are now."""
+        return self._restrictions
+
     def restrict(self, name: str, decision: Decision) -> None:
         """What holds beside all breakers until the process ends, and is told now."""
         standing = {(name, decision.pair, decision.side): decision}

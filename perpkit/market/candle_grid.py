@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.market.asof import nanoseconds
+
+COLUMNS = ["open", "high", "low", "close", "volume"]
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,34 @@ def on_grid(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, 
 
     :raises ValueError: if they are not of `timeframe_minutes`
     """
-    frame = candles.set_index("date")[["open", "high", "low", "close", "volume"]].astype(float)
-    frame = frame[~frame.index.duplicated(keep="last")].sort_index()
-    body = frame[["open", "close"]]
-    usable = (frame["low"] > 0) & (frame["high"] < np.inf) & (frame["volume"] >= 0)
-    usable &= (body.min(axis=1) >= frame["low"]) & (body.max(axis=1) <= frame["high"])
-    frame = frame.where(usable)
     candle = pd.Timedelta(minutes=timeframe_minutes)
-    if frame.empty:
-        return CandleGrid(0, timeframe_minutes * 60), frame
-    rows = pd.date_range(frame.index[0], frame.index[-1], freq=candle)
-    steps = frame.index.to_series().diff()
+    times, values = _ascending(candles)
+    if not len(times):
+        index = pd.DatetimeIndex(candles["date"])
+        return CandleGrid(0, timeframe_minutes * 60), pd.DataFrame(values, index, COLUMNS)
+    rows, beside = np.divmod(times - times[0], candle.value)
     # Candles may be missing, but after half of them, at least, the next one follows.
-    usual = steps.quantile(0.5, interpolation="lower")
-    if not frame.index.isin(rows).all() or (len(frame) > 2 and usual != candle):
+    steps = np.sort(np.diff(times))
+    if beside.any() or (len(times) > 2 and steps[(len(steps) - 1) // 2] != candle.value):
         raise ValueError(f"candles must be of {timeframe_minutes} minutes")
-    first_close = int((frame.index[0] + candle).timestamp())
-    return CandleGrid(first_close, timeframe_minutes * 60), frame.reindex(rows)
+    gapless = np.full((rows[-1] + 1, len(COLUMNS)), np.nan)
+    gapless[rows] = values
+    first = pd.Timestamp(times[0], tz="UTC")
+    index = pd.date_range(first, periods=len(gapless), freq=candle)
+    first_close = int((first + candle).timestamp())
+    return CandleGrid(first_close, timeframe_minutes * 60), pd.DataFrame(gapless, index, COLUMNS)
+
+
+def _ascending(candles: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Open times in nanoseconds, each once, the last one given; and `COLUMNS`, NaN where a candle
+    contradicts itself."""
+    times, values = nanoseconds(candles["date"]), candles[COLUMNS].to_numpy(dtype=np.float64)
+    if not (np.diff(times) > 0).all():
+        order = np.argsort(times, kind="stable")
+        times, values = times[order], values[order]
+        last = np.append(np.diff(times) > 0, True)[: len(times)]
+        times, values = times[last], values[last]
+    open_, high, low, close, volume = values.T
+    usable = (low > 0) & (high < np.inf) & (volume >= 0)
+    usable &= (np.fmin(open_, close) >= low) & (np.fmax(open_, close) <= high)
+    return times, np.where(usable[:, np.newaxis], values, np.nan)

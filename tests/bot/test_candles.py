@@ -76,7 +76,7 @@ class TestLive:
 
     def feed(self, market, bot_has: slice):
         dp = SimpleNamespace(_exchange=FakeExchange(market))
-        dp.get_pair_dataframe = lambda *_: market[bot_has].reset_index(drop=True)
+        dp.ohlcv = lambda *_, **__: market[bot_has].reset_index(drop=True)
         return LiveCandles(dp), dp
 
     def history(self, feed, at: int) -> pd.DataFrame:
@@ -89,7 +89,7 @@ class TestLive:
         pd.testing.assert_frame_equal(first, market[100:300].reset_index(drop=True))
 
         assert self.history(feed, at=300) is first
-        dp.get_pair_dataframe = lambda *_: market[251:301].reset_index(drop=True)
+        dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
         second = self.history(feed, at=301)
         pd.testing.assert_frame_equal(second, market[100:301].reset_index(drop=True))
         assert len(dp._exchange.fetched_since) == 1
@@ -98,7 +98,7 @@ class TestLive:
         feed, dp = self.feed(market[:300], slice(250, 300))
         self.history(feed, at=300)
         dp._exchange.candles = market
-        dp.get_pair_dataframe = lambda *_: market[350:400].reset_index(drop=True)
+        dp.ohlcv = lambda *_, **__: market[350:400].reset_index(drop=True)
         history = self.history(feed, at=400)
         pd.testing.assert_frame_equal(history, market[200:400].reset_index(drop=True))
 
@@ -111,8 +111,17 @@ class TestLive:
     def test_without_news_the_last_known_candles(self, market):
         feed, dp = self.feed(market[:300], slice(250, 300))
         known = self.history(feed, at=300)
-        dp.get_pair_dataframe = lambda *_: market[:0]
+        dp.ohlcv = lambda *_, **__: market[:0]
         assert self.history(feed, at=305) is known
+
+    def test_the_bots_own_candles_are_left_as_they_are(self, market):
+        """They are not copied for the feed, which adds to them in a frame of its own."""
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        own = market[250:300].reset_index(drop=True)
+        dp.ohlcv = lambda *_, copy, **__: own.copy() if copy else own
+        history = self.history(feed, at=300)
+        history.loc[:, "close"] = 0.0
+        pd.testing.assert_frame_equal(own, market[250:300].reset_index(drop=True))
 
     def test_nothing_known_is_empty(self, market):
         feed, _ = self.feed(market, slice(0, 0))

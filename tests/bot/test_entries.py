@@ -17,6 +17,7 @@ from perpkit.bot.account import Standing
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.refusals import Refusals
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.carry import CarryRule
@@ -58,7 +59,7 @@ class Case:
         self.exchange = contracts._exchange
         self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))
         self.entries = Entries(
-            config or {}, chosen, account, self.candles.get, contracts, self.risks
+            config or {}, chosen, account, self.candles.get, contracts, self.risks, Refusals()
         )
 
     def enter(
@@ -183,7 +184,7 @@ def test_a_refusal_opens_nothing_and_says_why(caplog, case, asked, reason):
     assert stake == 0
     assert leverage >= 1
     side = "short" if asked.get("is_short") else "long"
-    (said,) = [r.getMessage() for r in caplog.records if r.name == "perpkit.bot.entries"]
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "perpkit.bot.refusals"]
     assert said.startswith(f"No entry: {BTC} {side}. ")
     assert reason in said
 

@@ -53,6 +53,7 @@ TABLE = {
          "max_stake": 900.0, "leverage": 3.0}, 0.0,
     ),
     "confirm_trade_entry": ({**ENTRY, **ORDER}, False),
+    "is_pair_locked": ({"pair": BTC, "candle_date": NOW, "side": "long"}, True),
     "custom_entry_price": ({**ENTRY, "trade": None, "proposed_rate": 101.5}, 101.5),
     "check_entry_timeout": ({"order": None, "current_time": NOW}, True),
     "check_exit_timeout": ({"order": None, "current_time": NOW}, False),

@@ -124,6 +124,7 @@ def test_a_callback_has_this_name(name):
         ("custom_roi", {"trade"}),
         ("custom_exit", {"trade"}),
         ("confirm_trade_entry", {"pair", "side"}),
+        ("is_pair_locked", {"pair", "side"}),
         ("adjust_trade_position", {"trade"}),
         ("analyze_ticker", {"metadata"}),
         ("should_exit", {"trade", "rate", "current_time", "enter", "exit_"}),
@@ -131,6 +132,11 @@ def test_a_callback_has_this_name(name):
 )
 def test_what_a_safe_answer_is_made_of_is_given(name, parameters):
     assert parameters <= inspect.signature(getattr(IStrategy, name)).parameters.keys()
+
+
+def test_a_pair_and_side_that_is_locked_is_not_entered():
+    asked = "if self.strategy.is_pair_locked(pair, candle_date=nowtime, side=signal):"
+    assert asked in source(FreqtradeBot.create_trade)
 
 
 def test_a_stake_of_nothing_opens_nothing():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from perpkit.venue.faults import FaultKind
+from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.invariants import Invariant
 from tests.soak.episodes import GROUPS, MIX, NOTHING, episode
-from tests.soak.rehearsal import Outcome, run
-from tests.soak.report import troubles
+from tests.soak.rehearsal import Outcome, Stopwatch, run
+from tests.soak.report import bare, summary, table, troubles
 
 pytestmark = pytest.mark.integration
 
@@ -65,3 +66,54 @@ def test_the_soak_sees_what_it_reports(seed, group, what):
 )
 def test_trouble(outcome, found):
     assert troubles([outcome]) == found
+
+
+def test_only_a_guarded_bot_is_in_trouble_without_a_stop():
+    late = replace(CALM, bare_s=40.0, inexcusable_s=16.0)
+    assert troubles([late]) == []
+    assert troubles([late], guarded=True) == [
+        "seed 0 (nothing): no stop for 16 s without an excuse"
+    ]
+    assert troubles([replace(late, inexcusable_s=15.0)], guarded=True) == []
+
+
+SECOND = 1000
+NOBODY = SimpleNamespace(accounts=[])
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([], (60, 60, set())),
+        ([(FaultKind.BANNED, 0, 60)], (60, 60, set())),
+        ([(FaultKind.MAINTENANCE, 0, 60)], (60, 0, {"maintenance"})),
+        ([(FaultKind.MAINTENANCE, 0, None)], (60, 0, {"maintenance"})),
+        ([(FaultKind.EMPTY_BOOK, 30, 50)], (60, 29, {"empty_book"})),
+        # It had ended before, and one comes later.
+        ([(FaultKind.DELISTING, -20, -1), (FaultKind.EMPTY_BOOK, 70, 80)], (60, 60, set())),
+        ([(FaultKind.EMPTY_BOOK, 0, 20), (FaultKind.EMPTY_BOOK, 25, 40)], (60, 20, {"empty_book"})),
+    ],
+)
+def test_the_clock_without_an_excuse(faults, expected):
+    """Without a stop for a minute, from second 0 on, looked at every second."""
+    watch = Stopwatch(
+        Fault(kind, since=100_000 + since * SECOND, until=until and 100_000 + until * SECOND)
+        for kind, since, until in faults
+    )
+    watch._bare_since["key", "BTCUSDT", "BOTH"] = 100_000
+    for second in range(61):
+        watch.observe(NOBODY, 100_000 + second * SECOND)
+    assert (watch.bare_ms / SECOND, watch.inexcusable_ms / SECOND, watch.excuses) == expected
+
+
+def test_the_table_beside_another():
+    late = replace(CALM, group=FaultKind.RESET, bare_s=20.4, inexcusable_s=20.4, said=["Left | it"])
+    beside = {"nothing": {"episodes": "20", "traded": "", "longest, s": "5"}}
+    found = summary([CALM, replace(CALM, entered=False), late])
+    names, _, *rows = (line.split(" | ") for line in table(found, beside).splitlines())
+    cells, reset = (dict(zip(names, row, strict=True)) for row in rows)
+    assert cells["episodes"] == "20 → 2"
+    assert cells["traded"] == "0 → 1"
+    assert cells["longest, s"] == "5 → 0"
+    assert reset["no stop > 15 s"] == "- → 1"
+    assert "| 0 | reset | holding | 20 | 20 |  | Left   it |" in bare([CALM, late])

@@ -473,7 +473,8 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
 
 
 def test_a_quiet_bot_asks_little():
-    """The database is compared with the exchange by two requests a minute, and nothing else."""
+    """The database is compared with the exchange by three requests a minute, and nothing
+    else."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
@@ -481,8 +482,9 @@ def test_a_quiet_bot_asks_little():
         asked = Counter(
             f"{call.args[0]} {urlsplit(call.args[1]).path}" for call in ask.call_args_list
         )
-        assert asked["GET /fapi/v3/positionRisk"] <= 11
+        assert asked["GET /fapi/v3/positionRisk"] <= 12
         assert asked["GET /fapi/v1/openAlgoOrders"] <= 11
+        assert asked["GET /fapi/v1/openOrders"] <= 11
         assert asked["GET /fapi/v1/allOrders"] == 0
         assert not [what for what in asked if not what.startswith("GET")]
 

@@ -40,3 +40,19 @@ def test_what_contradicts_itself_is_missing():
     broken.loc[2, "volume"] = -1.0
     _, frame = on_grid(broken, 60)
     assert frame["close"].isna().tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2), (2, 2, 0, 3, 1), (1, 0, 1, 2, 3, 3)])
+def test_candles_in_any_order_and_the_last_of_those_given_twice(order):
+    given = candles(0, 1, 2, 3).iloc[list(order)].assign(volume=range(1, len(order) + 1))
+    _, frame = on_grid(given, 60)
+    assert frame["volume"].tolist() == [
+        float(max(place for place, hour in enumerate(order, 1) if hour == wanted))
+        for wanted in range(4)
+    ]
+
+
+def test_no_candles():
+    grid, frame = on_grid(candles(0).iloc[:0], 60)
+    assert frame.empty
+    assert grid.seconds == 3600

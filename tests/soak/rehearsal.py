@@ -1,4 +1,4 @@
-"""Living through an episode, and what there is to say of it afterwards."""
+"""Living through an episode, alone or guarded, and what there is to say of it afterwards."""
 
 from __future__ import annotations
 
@@ -6,27 +6,41 @@ import logging
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from freqtrade.enums import State
+from freqtrade.enums import RPCMessageType, State
 from freqtrade.persistence import Trade
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Engine
 from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import FaultPlan
+from perpkit.venue.faults import Fault, FaultKind, FaultPlan
 from perpkit.venue.invariants import STOPS, Checker
 from perpkit.venue.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, WALLET, Venue, differences
 from tests.soak.episodes import ENTERING, LONGEST_LEAVE, Episode, episode
 
+# What stands by, by name: Freqtrade alone, and with Perpkit's guard.
+STRATEGIES = {"alone": "Steered", "guarded": "GuardedSteered"}
+# Where no order can be placed, or nobody takes one: no bot can mend that.
+EXCUSES = (
+    FaultKind.MAINTENANCE,
+    FaultKind.EMPTY_BOOK,
+    FaultKind.SYMBOL_STATUS,
+    FaultKind.DELISTING,
+)
 STEP = timedelta(seconds=5)  # Freqtrade's own
+SPOKEN = (RPCMessageType.WARNING, RPCMessageType.EXCEPTION, RPCMessageType.STRATEGY_MSG)
+_LONGEST_SAID = 300
+LOGGED = ("freqtrade", "perpkit")
 _CALM_CYCLES = 6
 _PATIENCE_S = 5.0  # the client's time-out, see perpkit.venue.overlay
 
@@ -36,12 +50,15 @@ _waited: ContextVar[list[float]] = ContextVar("waited")
 @dataclass
 class Outcome:
     """:param errors: log lines of Freqtrade at ERROR, by class of the exception or function
-    :param warnings: number of its log lines at WARNING
+    :param warnings: number of those at WARNING
     :param halted: it stopped trading by itself; `crashed`: the exception that ended it, or ""
     :param breaches: of the venue's invariants, by name
     :param differences: between database and venue at the end
     :param flat: no position at the venue at the end
     :param bare_s: longest time that a position, or some of it, had no stop
+    :param inexcusable_s: the longest of which no fault of `EXCUSES` lasted
+    :param excuses: of those faults, the ones during a time without a stop beyond the limit
+    :param said: what the operator was told, in order, each once
     :param leaving_s: from being told to leave until flat; None where it was flat before, or never
     :param orphans: orders at the venue at the end that are open, of which no open trade knows
     :param doubles: orders that traded and are not in the database; `stops`: most live at once
@@ -65,6 +82,9 @@ class Outcome:
     differences: list[str] = field(default_factory=list)
     flat: bool = False
     bare_s: float = 0.0
+    inexcusable_s: float = 0.0
+    excuses: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     leaving_s: float | None = None
     orphans: int = 0
     doubles: int = 0
@@ -77,19 +97,34 @@ class Outcome:
 
 
 class Stopwatch(Checker):
-    """A checker that keeps the longest time without a stop, and the most stops there were."""
+    """A checker that keeps the longest time without a stop, and the most stops there were.
 
-    bare_ms = 0
-    stops = 0
+    :param faults: of which those of `EXCUSES` stop the clock of `inexcusable_ms`
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        super().__init__()
+        self._excuses = [fault for fault in faults if fault.kind in EXCUSES]
+        self.bare_ms = self.inexcusable_ms = self.stops = 0
+        self.excuses: set[str] = set()
 
     def observe(self, engine: Engine, now: int) -> None:
         super().observe(engine, now)
         for since in self._bare_since.values():
-            self.bare_ms = max(self.bare_ms, now - since)
+            self._bare(since, now)
         for account in engine.accounts:
             for holding in account.holdings.values():
                 live = sum(a.is_open and a.type in STOPS for a in holding.algos.values())
                 self.stops = max(self.stops, live)
+
+    def _bare(self, since: int, now: int) -> None:
+        begun = [fault for fault in self._excuses if fault.since <= now]
+        ends = [(f.kind, now if f.until is None else min(f.until, now)) for f in begun]
+        start = max([since, *(end for _, end in ends)])
+        self.bare_ms = max(self.bare_ms, now - since)
+        self.inexcusable_ms = max(self.inexcusable_ms, now - start)
+        if now - since > self.limits.unprotected_ms:
+            self.excuses |= {str(kind) for kind, end in ends if end > since}
 
 
 class FaultyVenue(Venue):
@@ -98,7 +133,7 @@ class FaultyVenue(Venue):
     def __init__(self, plan: FaultPlan) -> None:
         super().__init__()
         self.plan = plan
-        self.watch = Stopwatch()
+        self.watch = Stopwatch(fault for _, fault in plan)
 
     def serve(self, market: Market) -> ASGIApp:
         market.faults = self.plan
@@ -140,7 +175,7 @@ def _impatient(app: ASGIApp) -> ASGIApp:
 
 @dataclass
 class _Log(logging.Handler):
-    """Counts what Freqtrade complains of."""
+    """Counts what Freqtrade and Perpkit complain of."""
 
     errors: Counter[str] = field(default_factory=Counter)
     warnings: int = 0
@@ -160,34 +195,42 @@ class _Log(logging.Handler):
 
 @contextmanager
 def _listening() -> Iterator[_Log]:
-    log, source = _Log(), logging.getLogger("freqtrade")
-    source.addHandler(log)
+    log, sources = _Log(), [logging.getLogger(name) for name in LOGGED]
+    for source in sources:
+        source.addHandler(log)
     try:
         yield log
     finally:
-        source.removeHandler(log)
+        for source in sources:
+            source.removeHandler(log)
 
 
-def run(seed: int, group: str | None = None) -> Outcome:
-    """Quietly, as one of many."""
-    logging.getLogger("freqtrade").propagate = False
+def run(seed: int, group: str | None = None, bot: str = "alone") -> Outcome:
+    """Quietly, as one of many.
+
+    :param bot: of `STRATEGIES`
+    """
+    for name in LOGGED:
+        logging.getLogger(name).propagate = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return rehearse(episode(seed, group))
+        with TemporaryDirectory(prefix="soak-") as folder:
+            return rehearse(episode(seed, group), STRATEGIES[bot], Path(folder))
 
 
-def rehearse(episode: Episode) -> Outcome:
-    """Stock Freqtrade in live mode lives through it."""
+def rehearse(episode: Episode, strategy: str, folder: Path) -> Outcome:
+    """Stock Freqtrade in live mode lives through it, with its files in `folder`."""
     plan = FaultPlan(episode.faults, episode.seed)
     venue = FaultyVenue(plan)
     settings = {
         **LIVE,
         "unfilledtimeout": {"entry": 2, "exit": 2, "unit": "minutes"},
+        "db_url": f"sqlite:///{folder}/trades.sqlite",
     }
     outcome = Outcome(episode.seed, episode.group, episode.phase, episode.side, episode.adverse)
     with (
         _listening() as log,
-        bench("Steered", episode.history, episode.start, serve=venue.serve, **settings) as bot,
+        bench(strategy, episode.history, episode.start, serve=venue.serve, **settings) as bot,
     ):
         try:
             outcome.cycles = _live_through(episode, bot, venue)
@@ -249,6 +292,9 @@ def _judge(outcome: Outcome, episode: Episode, bot: InProcessBot, venue: FaultyV
     outcome.differences = found
     outcome.flat = not any(view.amount for view in engine.positions(account))
     outcome.bare_s = venue.watch.bare_ms / 1000
+    outcome.inexcusable_s = venue.watch.inexcusable_ms / 1000
+    outcome.excuses = sorted(venue.watch.excuses)
+    outcome.said = _said(bot)
     if outcome.flat and account.fills and account.fills[-1].time > told:
         outcome.leaving_s = (account.fills[-1].time - told) / 1000
     open_at_venue = [*engine.open_orders(account), *engine.open_algos(account)]
@@ -257,6 +303,12 @@ def _judge(outcome: Outcome, episode: Episode, bot: InProcessBot, venue: FaultyV
     outcome.stops = venue.watch.stops
     outcome.unknown = any("only at the venue" in d or "here, 0.0 at the venue" in d for d in found)
     outcome.misbooked = any(": profit " in d for d in found)
+
+
+def _said(bot: InProcessBot) -> list[str]:
+    """Warnings and the like, without what every trade is announced with."""
+    texts = [str(m.get("status") or m["msg"]) for m in bot.messages if m["type"] in SPOKEN]
+    return [text[:_LONGEST_SAID] for text in dict.fromkeys(texts)]
 
 
 def _name_nameless(trades: list[Trade]) -> int:

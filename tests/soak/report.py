@@ -1,9 +1,9 @@
-"""Outcomes by kind of fault."""
+"""Outcomes by kind of fault, beside those of another run."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from perpkit.venue.invariants import Invariant, Limits
@@ -17,8 +17,8 @@ def _count(test: Callable[[Outcome], object]) -> Callable[[list[Outcome]], str]:
     return lambda rows: str(sum(bool(test(row)) for row in rows) or "")
 
 
-def _longest_bare(rows: list[Outcome]) -> str:
-    return f"{max(row.bare_s for row in rows):.0f}"
+def _longest(seconds: Callable[[Outcome], float]) -> Callable[[list[Outcome]], str]:
+    return lambda rows: f"{max(map(seconds, rows)):.0f}"
 
 
 def _leaving(rows: list[Outcome]) -> str:
@@ -33,13 +33,18 @@ def _errors(rows: list[Outcome]) -> str:
     return ", ".join(f"{name} {count}" for name, count in total.most_common(3))
 
 
+# Cells by kind of fault and column, as text.
+Summary = Mapping[str, Mapping[str, str]]
+
 COLUMNS: dict[str, Callable[[list[Outcome]], str]] = {
     "episodes": lambda rows: str(len(rows)),
     "traded": _count(lambda row: row.entered),
     "halted": _count(lambda row: row.halted),
     "crashed": _count(lambda row: row.crashed),
     f"no stop > {_BARE_S:.0f} s": _count(lambda row: row.bare_s > _BARE_S),
-    "longest, s": _longest_bare,
+    "of it without excuse": _count(lambda row: row.inexcusable_s > _BARE_S),
+    "longest, s": _longest(lambda row: row.bare_s),
+    "longest without excuse, s": _longest(lambda row: row.inexcusable_s),
     "not flat": _count(lambda row: not row.flat),
     "to flat, s (median / most)": _leaving,
     "orphans": _count(lambda row: row.orphans),
@@ -52,21 +57,51 @@ COLUMNS: dict[str, Callable[[list[Outcome]], str]] = {
 }
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown; the columns count episodes unless they say otherwise."""
-    lines = [
-        "| fault | " + " | ".join(COLUMNS) + " |",
-        "|---|" + "---:|" * len(COLUMNS),
-    ]
+def summary(outcomes: Sequence[Outcome]) -> Summary:
+    """The columns count episodes unless they say otherwise; empty is none."""
+    found = {}
     for group in GROUPS:
         rows = [outcome for outcome in outcomes if outcome.group == group]
         if rows:
-            cells = " | ".join(cell(rows) for cell in COLUMNS.values())
-            lines.append(f"| {group} | {cells} |")
+            found[group] = {name: cell(rows) for name, cell in COLUMNS.items()}
+    return found
+
+
+def table(found: Summary, beside: Summary | None = None) -> str:
+    """Markdown.
+
+    :param beside: of another run: its cells come first, "-" where it has none
+    """
+    names = list(COLUMNS)
+    if beside is not None:
+        names.remove("ERROR lines")
+    lines = ["| fault | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for group, cells in found.items():
+        shown = [cells[name] for name in names]
+        if beside is not None:
+            other = beside.get(group, {})
+            shown = [_pair(other.get(name, "-"), cells[name]) for name in names]
+        lines.append(f"| {group} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 
-def troubles(outcomes: Sequence[Outcome]) -> list[str]:
+def _pair(before: str, after: str) -> str:
+    return "" if (before, after) in (("", ""), ("-", "")) else f"{before or 0} → {after or 0}"
+
+
+def bare(outcomes: Sequence[Outcome]) -> str:
+    """Markdown: every episode with no stop for longer than allowed, and what was said in it."""
+    lines = ["| seed | fault | phase | no stop, s | without excuse, s | excuse | said |"]
+    lines.append("|---:|---|---|---:|---:|---|---|")
+    for row in sorted(outcomes, key=lambda row: (-row.inexcusable_s, -row.bare_s)):
+        if row.bare_s > _BARE_S:
+            said = " / ".join(text.replace("|", " ").replace("\n", " ") for text in row.said)
+            figures = f"{row.bare_s:.0f} | {row.inexcusable_s:.0f} | {', '.join(row.excuses)}"
+            lines.append(f"| {row.seed} | {row.group} | {row.phase} | {figures} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def troubles(outcomes: Sequence[Outcome], *, guarded: bool = False) -> list[str]:
     """What must not be, whatever goes wrong: one line each."""
     found = []
     for outcome in outcomes:
@@ -74,4 +109,9 @@ def troubles(outcomes: Sequence[Outcome]) -> list[str]:
             found.append(f"seed {outcome.seed} ({outcome.group}): money is not conserved")
         if outcome.group == NOTHING and (outcome.crashed or outcome.halted or not outcome.flat):
             found.append(f"seed {outcome.seed}: trouble without a fault")
+        if guarded and outcome.inexcusable_s > _BARE_S:
+            found.append(
+                f"seed {outcome.seed} ({outcome.group}): no stop for {outcome.inexcusable_s:.0f} s "
+                "without an excuse"
+            )
     return found

@@ -18,8 +18,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import words
-
-logger = logging.getLogger(__name__)
+from perpkit.bot.refusals import Kind, Refusals, Why
 
 
 class Allowed(Protocol):
@@ -28,7 +27,7 @@ class Allowed(Protocol):
     def __call__(self, trade: Trade, stake: float, rate: float, tag: str | None) -> float: ...
 
 
-def check_additions(bot: Any, allowed: Allowed) -> None:
+def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
     """Let nothing be added to an open trade but what is allowed. Called once."""
     execute: Callable[..., bool] = bot.execute_entry
 
@@ -45,7 +44,9 @@ def check_additions(bot: Any, allowed: Allowed) -> None:
             )
             stake = allowed(trade, stake_amount, rate, kwargs.get("enter_tag"))
         except Exception as error:  # no addition on doubt
-            logger.warning(f"Addition refused: {pair}. It could not be checked: {words(error)}")
+            why = Why(Kind.UNCHECKED, f"It could not be checked: {words(error)}")
+            side, level = trade.trade_direction, logging.WARNING
+            refusals.add(why, pair, side, what="Addition refused", level=level)
             return False
         return stake > 0 and execute(pair, stake, price, **kwargs)
 

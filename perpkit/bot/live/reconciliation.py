@@ -7,7 +7,8 @@ never for one that it does not know.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Set
+from datetime import datetime
 from typing import Any
 
 from freqtrade.enums import ExitType
@@ -15,15 +16,15 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.at_exchange import AtExchange, Resting, look
+from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
-from perpkit.bot.live.stored_orders import is_stored
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
-# How far back the orders of a position that nobody knows are looked for.
-_LOOK_BACK = timedelta(hours=6)
 _DUST = 1e-9  # amounts that differ by less are equal
 
 
@@ -31,10 +32,12 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders, settlement: Settlement) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
         self._sent = sent
+        self._settlement = settlement
+        self._excess: set[str] = set()
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
@@ -48,29 +51,75 @@ class Reconciliation:
             return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
         return None
 
-    def orders(self) -> None:
-        """Cancel orders of this bot that its database does not know; raises what Freqtrade raises.
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        if self._odd is None:
+            return None
+        return {pair: self.refusal(pair) or "" for pair in self._odd}
 
-        One request (weight 40) when there are none.
-        """
-        for order in self._sent.left_behind():
-            logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
-            cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
-            with self._trying(f"Cancelling an order in {order['symbol']}"):
-                getattr(self._exchange, cancel)(order["id"], order["symbol"])
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now)
+
+    def compare(self) -> None:
+        """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
         with self._bot._exit_lock:
+            seen = look(self._exchange, self._sent.whose)
+            open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
+            for trade in open_trades:
+                with self._trying(f"Looking at the stops of {trade.pair}"):
+                    self._missing_stops(trade, seen)
+                    self._adopt_stop(trade, seen)
             known = {order.order_id for order in Order.get_open_orders()}
-            unknown = [stop for stop in self._sent.open_stops() if stop[1] not in known]
-        for pair, stop in unknown:
-            logger.warning(f"{pair}: a stop that no open trade knows is cancelled.")
-            with self._trying(f"Cancelling a stop in {pair}"):
-                self._exchange.cancel_stoploss_order(stop, pair)
+            # Those are dealt with by the settlement of what is open in the journal.
+            known |= {entry.order_id or "" for entry in self._sent.intents.open()}
+            # An answer may be older than the position that it shows.
+            excess, before = in_excess(seen, known), self._excess
+            self._excess = {stop.id for stop in excess}
+            for stop in excess:
+                if stop.id in before:
+                    self._cancel(stop)
+        self._positions(seen)
+        self.look_again = self.look_again or bool(self._excess - before)
 
-    def positions(self, now: datetime) -> None:
-        """Deal with positions that differ; raises what Freqtrade raises. One request (weight 5)
-        when there are none."""
+    def _missing_stops(self, trade: Trade, seen: AtExchange) -> None:
+        """Find out what has become of stops that are not at the exchange any more."""
+        missing = not_there(seen, {order.order_id for order in trade.open_sl_orders})
+        if missing and not self._book_stops(trade, missing):
+            gone = sorted(missing - {order.order_id for order in trade.open_sl_orders})
+            if gone:
+                logger.warning(
+                    f"{trade.pair}: the exchange has no stop {', '.join(gone)} any more."
+                )
+
+    def _adopt_stop(self, trade: Trade, seen: AtExchange) -> None:
+        """A trade without a stop may have one that the database lacks: it was restored, or the bot
+        was killed before it could write."""
+        if trade.has_open_sl_orders or not trade.is_open:
+            return
+        known = {order.order_id for order in trade.sl_orders}
+        found = to_adopt(seen, known, trade.pair, trade.exit_side, trade.amount)
+        if not found:
+            return
+        told = self._exchange.fetch_stoploss_order(found[0], trade.pair)
+        if told["status"] == "open":
+            order = Order.parse_from_ccxt_object(
+                told, trade.pair, "stoploss", told["amount"], told["stopPrice"]
+            )
+            trade.orders.append(order)
+            Trade.commit()
+            logger.warning(f"{trade.pair}: the stop {found[0]} at the exchange is taken over.")
+
+    def _cancel(self, stop: Resting) -> None:
+        logger.warning(f"{stop.pair}: the stop {stop.id}, which no position needs, is cancelled.")
+        with self._trying(f"Cancelling a stop in {stop.pair}"):
+            self._exchange.cancel_stoploss_order(stop.id, stop.pair)
+
+    def _positions(self, seen: AtExchange) -> None:
+        """Deal with positions that differ; raises what Freqtrade raises."""
         with self._bot._exit_lock:
-            held = self._held()
+            held = {pair: each.long - each.short for pair, each in seen.held.items()}
             trades = {trade.pair: trade for trade in Trade.get_open_trades()}
             differ = dict(self._differences(held, trades))
             ours = {pair: _signed(trade) for pair, trade in trades.items()}
@@ -84,7 +133,7 @@ class Reconciliation:
                 if more * ours.get(pair, 0.0) < 0:
                     self._find_exits(pair)
                 else:
-                    self._unknown_position(pair, more, now)
+                    self._unknown_position(pair, more)
 
     def _differences(
         self, held: dict[str, float], trades: dict[str, Trade]
@@ -94,15 +143,6 @@ class Reconciliation:
         more = [(p, held.get(p, 0.0) - _signed(trades.get(p))) for p in sorted(settled)]
         return [(pair, amount) for pair, amount in more if abs(amount) > _DUST]
 
-    def _held(self) -> dict[str, float]:
-        """Amounts at the exchange, negative for shorts."""
-        held = {}
-        for position in self._exchange.fetch_positions():
-            if contracts := position["contracts"]:
-                amount = self._exchange._contracts_to_amount(position["symbol"], contracts)
-                held[position["symbol"]] = -amount if position["side"] == "short" else amount
-        return held
-
     def _find_exits(self, pair: str) -> None:
         """Some or all of a position is gone: liquidated, or by an exit that nobody knows of."""
         bot = self._bot
@@ -111,7 +151,7 @@ class Reconciliation:
             trade = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
             if trade is None:
                 return  # another thread has closed it since
-            if self._book_stops(trade):
+            if self._book_stops(trade, {order.order_id for order in trade.open_sl_orders}):
                 return
             trade.set_funding_fees(
                 self._exchange.get_funding_fees(
@@ -124,15 +164,17 @@ class Reconciliation:
         if closed:
             warn(bot, f"{pair} was closed by the exchange, or by an order without an answer.")
 
-    def _book_stops(self, trade: Trade) -> bool:
-        """Of stops that have triggered while nobody looked; whether the trade has closed by them.
+    def _book_stops(self, trade: Trade, ids: Set[str]) -> bool:
+        """What has become of these stops; whether the trade has closed by them.
 
         Freqtrade looks at its stops while it runs, not while it is stopped.
         """
         for order in trade.open_sl_orders:
+            if order.order_id not in ids:
+                continue
             try:
                 told = self._exchange.fetch_stoploss_order(order.order_id, trade.pair)
-            except InvalidOrderException:  # the exchange does not have it any more
+            except InvalidOrderException:  # too new to be seen
                 continue
             self._bot.update_trade_state(trade, order.order_id, told, stoploss_order=True)
             if told["status"] in ("closed", "triggered") and not trade.is_open:
@@ -143,44 +185,19 @@ class Reconciliation:
                 return True
         return False
 
-    def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
-        """What orders of this bot have opened without an answer is closed; anything else is
-        reported once, and the pair left alone."""
-        orders = self._unknown_orders(pair, "buy" if amount > 0 else "sell", now)
-        if abs(amount) > sum(order["filled"] or 0.0 for order in orders) + _DUST:
-            self._foreign.add(pair)
-            warn(
-                self._bot,
-                f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
-                "have no stop. There is no entry into this pair until it is gone.",
-            )
+    def _unknown_position(self, pair: str, amount: float) -> None:
+        """What the journal explains is settled; anything else is reported once, and the pair left
+        alone."""
+        if amount * self._settlement.explained.get(pair, 0.0) > 0:
+            with self._bot._exit_lock:
+                self._settlement.settle(pair)
             return
-        warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
-        for order in orders:
-            if order["status"] == "open":
-                self._exchange.cancel_order(order["id"], pair)
-        try:
-            self._exchange.create_order(
-                pair=pair,
-                ordertype="market",
-                side="sell" if amount > 0 else "buy",
-                amount=abs(amount),
-                rate=0.0,
-                leverage=1.0,
-                reduceOnly=True,
-            )
-        finally:
-            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
-
-    def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
-        """Orders of this bot that its database does not know."""
-        return [
-            order
-            for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
-            if order["side"] == side
-            and self._sent.whose(order["clientOrderId"]).may_be_cancelled
-            and not is_stored(pair, order["id"])
-        ]
+        self._foreign.add(pair)
+        warn(
+            self._bot,
+            f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
+            "have no stop. There is no entry into this pair until it is gone.",
+        )
 
 
 def _signed(trade: Trade | None) -> float:

@@ -16,6 +16,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import is_trading
+from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.entry_check import EntryCheck
@@ -24,6 +25,7 @@ from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.slippage import Slippage
+from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.trade_lock import share_trades
 from perpkit.bot.market_alerts import MarketAlerts
@@ -31,6 +33,7 @@ from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.refusals import Kind, Refusals, Why
 
 
 class RunningParts:
@@ -38,6 +41,7 @@ class RunningParts:
 
     :param states: of the trades
     :param allowed: what may be added to open trades
+    :param refusals: told of entries that are refused
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class RunningParts:
         settings: Settings,
         states: TradeStates,
         allowed: Allowed,
+        refusals: Refusals,
     ) -> None:
         self._check: EntryCheck | None = None
         self._entries: OpenEntries | None = None
@@ -59,15 +64,32 @@ class RunningParts:
         self.guarded = False
         # Of an exchange whose answers the guard and the memory of orders do not know.
         self.unknown_exchange: str | None = None
+        self._state: StateWriter | None = None
         if not is_trading(config):
             return
+        self._state = StateWriter(running_bot(dp), states)
+        try:
+            self._start(config, dp, settings, states, allowed, refusals)
+            self._report(refusals)
+        finally:  # outermost, and whatever of the parts is there
+            self._state.start()
+
+    def _start(
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        settings: Settings,
+        states: TradeStates,
+        allowed: Allowed,
+        refusals: Refusals,
+    ) -> None:
         bot = running_bot(dp)
         if not isinstance(bot.exchange, Binance):
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
-        check_additions(bot, allowed)
-        self.lock = share_trades(bot)
+        check_additions(bot, allowed, refusals)
+        self.lock = share_trades(bot, refusals)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
         self._slippage = Slippage(live=not config["dry_run"])
         if settings.use.book:
@@ -84,6 +106,20 @@ class RunningParts:
         # Last, so that it withdraws what rests before an exit is measured and split.
         leave_at_market(bot)
 
+    def _report(self, refusals: Refusals) -> None:
+        """To the state file."""
+        self.report("refusals", lambda _now: state_parts.refusals(refusals))
+        if (slippage := self._slippage) is not None:
+            self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
+        if (guard := self._guard) is not None:
+            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
+            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+
+    def report(self, name: str, report: Report) -> None:
+        """Add a part to the state file of a running bot."""
+        if self._state is not None:
+            self._state.add(name, report)
+
     def step(self, now: datetime) -> None:
         """Once a loop."""
         if self._booking is not None:
@@ -93,17 +129,18 @@ class RunningParts:
 
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None
-    ) -> str | None:
+    ) -> Why | None:
         """Why this entry is not to be made now; None where nothing speaks against it.
 
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return unknown
+            return Why(Kind.EXCHANGE, unknown)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
-        return self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+        against = self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
+        return Why(Kind.BOOK, against) if against else None
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """For `custom_entry_price`."""

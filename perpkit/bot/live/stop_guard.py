@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
@@ -20,6 +20,7 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
@@ -30,16 +31,19 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.stored_orders import is_stored, order_tag
-from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.record.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-# Cycles from one comparison with the exchange to the next; soon again while something is odd.
-COMPARE_EVERY = 12
+# From one comparison with the exchange to the next, so that what is found is mended within a
+# minute; soon again while something is odd.
+COMPARE_EVERY = timedelta(seconds=55)
+AGAIN_AFTER = timedelta(seconds=3)  # an answer may be older than what has been done
 
 
 class StopGuard:
@@ -65,11 +69,14 @@ class StopGuard:
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._sent)
+        self._settlement = Settlement(self._bot, self._sent)
+        self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
+        Forgotten(self._bot)
         self._stop_orders = StopOrders(self._bot)
-        self._cycles_left = 0
+        self._compared_at: datetime | None = None
+        self._ended_at: datetime | None = None
         self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
@@ -78,7 +85,16 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair)
+        return self._settlement.refusal(pair) or self._reconciliation.refusal(pair)
+
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, and why; None before the first comparison."""
+        return self._reconciliation.refused
+
+    def failing(self, now: datetime) -> list[Failing]:
+        """What cannot be done at present."""
+        return self._trying.failing(now) + self._reconciliation.failing(now)
 
     def _journal(self) -> Journal:
         config = self._bot.config
@@ -112,6 +128,7 @@ class StopGuard:
                 raise
             with self._bot._exit_lock:
                 unsafe = self._open_entries() or self._bare()
+            self._compare()
             if not unsafe:
                 raise
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
@@ -133,20 +150,32 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
-            self._protect_all()
+            with self._balance_later():
+                self._settlement.run()
+        if self._compared_at is None:  # what has a stop at the exchange needs no second one
+            self._compare()
+        self._stops()
 
     def _end(self) -> None:
         """What can wait: exits come first."""
         self._stops()
         self._cancel_outlived()
-        self._cycles_left -= 1
-        if self._cycles_left < 0 or self._reconciliation.look_again or self._sent.unanswered:
-            self._cycles_left = COMPARE_EVERY
-            with self._trying("Comparing orders with the exchange"):
-                self._reconciliation.orders()
-            with self._trying("Comparing positions with the exchange"):
-                self._reconciliation.positions(datetime.now(UTC))
-            self._catch_up_on_trades()
+        self._compare()
+
+    def _compare(self) -> None:
+        """With the exchange; a cycle as long as this one must fit in before it is time."""
+        now = datetime.now(UTC)
+        cycle, self._ended_at = now - (self._ended_at or now), now
+        if self._compared_at is not None:
+            soon = self._reconciliation.look_again or self._sent.unanswered
+            since = now - self._compared_at
+            if since < AGAIN_AFTER if soon else since + cycle <= COMPARE_EVERY:
+                return
+        self._compared_at = now
+        with self._trying("Comparing with the exchange"):
+            self._reconciliation.compare()
+        self._catch_up_on_trades()
+        self._stops()
 
     def _catch_up_on_trades(self) -> None:
         """What could not be done for a trade, or was not known of it, when it was entered."""
@@ -183,7 +212,10 @@ class StopGuard:
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
-        self._place_stop(trade)
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not is_covered(trade):
+            self._place_stop(trade)
         if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)

@@ -23,6 +23,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace, replace_lock, under_lock
 from perpkit.bot.live.running_bot import running_bot
+from perpkit.bot.refusals import Kind, Refusals, Why
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ UNLOCKED = (
     "bot.handle_onexchange_order",
     "bot.cancel_all_open_orders",
 )
+_OVERTAKEN = Why(Kind.OVERTAKEN, "Another one was made, or its trade has ended.")
 
 
 class TradeLock:
@@ -83,7 +85,7 @@ class TradeLock:
         return self._depth > 0
 
 
-def share_trades(bot: Any) -> TradeLock:
+def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
     """Let all threads of a running bot see the same trades; the lock, now the bot's.
 
     Called once, before the bot's first cycle.
@@ -92,7 +94,7 @@ def share_trades(bot: Any) -> TradeLock:
     replace_lock(bot, lock)
     for attribute in UNLOCKED:
         under_lock(bot, attribute)
-    replace(bot, "bot.execute_entry", _checked(bot))
+    replace(bot, "bot.execute_entry", _checked(bot, refusals))
     return lock
 
 
@@ -105,7 +107,7 @@ def lock_of(dp: DataProvider) -> AbstractContextManager[Any]:
     return lock if isinstance(lock, TradeLock) else nullcontext()
 
 
-def _checked(bot: Any) -> Callable[..., bool]:
+def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:
     """Freqtrade's `execute_entry`, that looks once more whether what was true before the lock was
     taken still is: another thread may have entered the pair meanwhile, or closed the trade."""
     execute: Callable[..., bool] = bot.execute_entry
@@ -119,8 +121,13 @@ def _checked(bot: Any) -> Callable[..., bool]:
             opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
             gone = opened is not None or not bot.get_free_open_trades()
         if gone:
-            logger.info(f"Entry refused: {pair}. Another one was made, or its trade has ended.")
+            side = trade.trade_direction if trade is not None else _side(kwargs)
+            refusals.add(_OVERTAKEN, pair, side)
             return False
         return execute(pair, stake_amount, *args, **kwargs)
 
     return execute_entry
+
+
+def _side(entry: dict[str, Any]) -> str:
+    return "short" if entry.get("is_short") else "long"

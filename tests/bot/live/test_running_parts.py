@@ -14,7 +14,10 @@ from freqtrade.exchange import Binance, Bitget, Bybit, Gate, Hyperliquid, Okx
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.refusals import Refusals
 
+# What writes the state file, everywhere.
+CYCLES = {"process", "process_stopped"}
 # What the guard, the memory of orders and the booking replace.
 OF_THE_CLIENT = {"create_order", "fetch_order"}
 OF_THE_EXCHANGE = {"get_trades_for_order"}
@@ -37,7 +40,7 @@ def running(kind, client, dry_run: bool):
     )
     config = {"runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE, "dry_run": dry_run}
     settings = Settings(use=Switches(refresh=False))
-    parts = RunningParts(config, dp, settings, TradeStates(True), lambda *_: 0.0)
+    parts = RunningParts(config, dp, settings, TradeStates(True), lambda *_: 0.0, Refusals())
     replaced = {name for name in OF_THE_BOT if getattr(bot, name) is not before[name]}
     replaced |= OF_THE_CLIENT & vars(client).keys() | OF_THE_EXCHANGE & vars(exchange).keys()
     return parts, replaced
@@ -58,7 +61,7 @@ def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
     trade_database, kind, client, dry_run
 ):
     parts, replaced = running(kind, client(), dry_run)
-    assert replaced == set()
+    assert replaced == CYCLES
     assert not parts.guarded
     assert parts.unknown_exchange == client().id
 
@@ -67,6 +70,6 @@ def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
 def test_on_binance_they_are_there(trade_database, dry_run):
     parts, replaced = running(Binance, ccxt.binance(), dry_run)
     everything = OF_THE_CLIENT | OF_THE_EXCHANGE | OF_THE_BOT
-    assert replaced == (set() if dry_run else everything)
+    assert replaced == (CYCLES if dry_run else everything)
     assert parts.guarded is not dry_run
     assert parts.unknown_exchange is None

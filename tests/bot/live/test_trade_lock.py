@@ -10,6 +10,7 @@ from freqtrade.persistence import Trade, init_db
 from sqlalchemy import text
 
 from perpkit.bot.live.trade_lock import UNLOCKED, TradeLock, lock_of, share_trades
+from perpkit.bot.refusals import Refusals
 from tests import factories
 
 
@@ -95,7 +96,7 @@ def test_an_error_under_it_releases_it(database):
 
 def test_what_freqtrade_calls_without_the_lock_takes_it(database):
     bot = Bot()
-    lock = share_trades(bot)
+    lock = share_trades(bot, Refusals())
     for name in UNLOCKED:
         getattr(bot, name.removeprefix("bot."))()
     assert bot.held == [True] * len(UNLOCKED)
@@ -108,7 +109,7 @@ def test_what_freqtrade_calls_without_the_lock_takes_it(database):
 )
 def test_a_first_entry_is_made_where_there_is_none(database, state, slots, entered):
     bot = Bot()
-    share_trades(bot)
+    share_trades(bot, Refusals())
     bot.slots = slots
     if state:
         factories.trade(close_rate=None if state == "open" else 30_500.0)
@@ -119,7 +120,7 @@ def test_a_first_entry_is_made_where_there_is_none(database, state, slots, enter
 @pytest.mark.parametrize("closed", [False, True])
 def test_an_addition_is_made_to_what_is_open(database, closed):
     bot = Bot()
-    share_trades(bot)
+    share_trades(bot, Refusals())
     bot.slots = 0  # it takes none
     trade = factories.trade(close_rate=30_500.0 if closed else None)
     assert bot.execute_entry("BTC/USDT:USDT", 100, trade=trade, mode="pos_adjust") is not closed
@@ -132,6 +133,6 @@ def test_where_there_is_no_bot_there_is_no_lock():
     dp = SimpleNamespace(_DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)))
     with bot._exit_lock, lock_of(dp):  # Freqtrade's own would wait for itself
         pass
-    share_trades(bot)
+    share_trades(bot, Refusals())
     with lock_of(dp) as held:
         assert held.locked()

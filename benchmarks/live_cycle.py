@@ -1,0 +1,242 @@
+"""What one cycle of a live bot costs: `python benchmarks/live_cycle.py [--quick]`.
+
+Stock Freqtrade in live mode, in-process at the simulated venue on a virtual clock
+(tests/bench/live.py), with RsiSmaSwing and the whole of Perpkit, and with the same signals alone
+("stock"). Each bot has a process of its own; rounds go from bot to bot in turn, so that ratios are
+of one run. CPU is that of the bot's threads, by who is at work (benchmarks/cycle_shares.py); the
+venue, in another thread, and the way to it are no part of it. Medians of cycles of three kinds:
+with a new candle, with the guard's comparison, and the others, "steady".
+
+`--source NAME=DIR`, more than once, measures other checkouts beside or in place of this one:
+`--source before=../old --source after=.`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+STOCK = "stock"
+STRATEGIES = {True: "StockSwing", False: "HeldSwing"}
+KINDS = ("steady", "comparison", "candle")
+FREQTRADE, CCXT = "freqtrade", "ccxt"
+PARTS = ("watch", "guard", "record", "callbacks", "analysis", "signals", "alerts", "threads")
+
+
+@dataclass
+class Measured:
+    """Of one bot at one number of trades: cycles by kind, and statements of the database."""
+
+    cycles: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    statements: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def add(self, answer: dict[str, Any]) -> None:
+        for cycle in answer["cycles"]:
+            self.cycles[cycle["kind"]].append(cycle)
+        self.statements = answer["statements"]
+
+    def ms(self, kind: str, *names: str, through: str | None = None) -> list[float]:
+        """Of every cycle of a kind, the sum of what these had; of all without names."""
+        return [
+            sum(
+                value
+                for name, way, value in cycle["ms"]
+                if (not names or name in names) and through in (None, way)
+            )
+            for cycle in self.cycles[kind]
+        ]
+
+    def requests(self, kind: str, *, ours: bool) -> tuple[float, float]:
+        """Number and weight, the medians."""
+        cycles = [
+            [weight for cause, _, weight in cycle["requests"] if (cause in PARTS) is ours]
+            for cycle in self.cycles[kind]
+        ]
+        return (median(map(len, cycles)), median(map(sum, cycles))) if cycles else (0.0, 0.0)
+
+    def count(self, verb: str, *, ours: bool) -> int:
+        return sum(n for cause, v, n in self.statements if v == verb and (cause in PARTS) is ours)
+
+
+class Bot:
+    """A process that waits for what it is to do."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a bot has ended, see above")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def ask(self, what: str, number: int) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        print(what, number, file=self._process.stdin, flush=True)
+        return self.answer()
+
+
+@contextmanager
+def bot(source: Path, stock: bool, pairs: int) -> Iterator[Bot]:
+    path = os.pathsep.join(map(str, (source, CHECKOUT)))
+    command = [sys.executable, "-m", "benchmarks.cycle_bot", "--pairs", str(pairs)]
+    process = subprocess.Popen(
+        [*command, "--strategy", STRATEGIES[stock]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=source,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    try:
+        yield Bot(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+Results = dict[tuple[int, int], dict[str, Measured]]
+
+
+def measure(
+    sources: dict[str, Path], pairs: list[int], trades: list[int], rounds: int, steady: int
+) -> Results:
+    """By pairs and trades, and then by name of the bot."""
+    results: Results = {}
+    for count in pairs:
+        with ExitStack() as stack:
+            last = list(sources.values())[-1]
+            bots = {STOCK: stack.enter_context(bot(last, stock=True, pairs=count))}
+            for name, source in sources.items():
+                bots[name] = stack.enter_context(bot(source, stock=False, pairs=count))
+            for each in bots.values():
+                each.answer()  # it is ready
+            for number in trades:
+                found = results[count, number] = {name: Measured() for name in bots}
+                for name, each in bots.items():
+                    held = each.ask("open", number)["open"]
+                    if held != number:
+                        raise RuntimeError(f"{name} holds {held} trades, not {number}")
+                for _ in range(rounds):
+                    for name, each in bots.items():
+                        found[name].add(each.ask("round", steady))
+                print(f"{count} pairs, {number} trades: done", file=sys.stderr, flush=True)
+    return results
+
+
+def shown(values: list[float]) -> str:
+    """The median and the middle half."""
+    if len(values) < 2:
+        return f"{values[0]:.0f}" if values else ""
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:.0f} ({low:.0f}-{high:.0f})"
+
+
+def middle(values: list[float]) -> float:
+    return median(values) if values else 0.0
+
+
+def cpu_table(results: Results, kind: str) -> str:
+    """Milliseconds; of ours as parts of the whole."""
+    columns = ("bot", "CPU ms", "ratio", "Freqtrade", "its copies", "ccxt", *PARTS)
+    lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 13]
+    for (pairs, trades), bots in results.items():
+        base = middle(bots[STOCK].ms(kind))
+        for name, found in bots.items():
+            total = found.ms(kind)
+            cells = [
+                name,
+                shown(total),
+                f"{middle(total) / base:.2f}" if base else "",
+                f"{middle(found.ms(kind, FREQTRADE, through='')):.1f}",
+                f"{middle(found.ms(kind, 'copies', through='')):.1f}",
+                f"{middle(found.ms(kind, through=CCXT)):.1f}",
+                *(f"{middle(found.ms(kind, part, through='')):.1f}" for part in PARTS),
+            ]
+            lines.append(f"| {pairs} | {trades} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def requests_table(results: Results) -> str:
+    """Number (weight), by whom; statements and commits of the last steady cycle counted."""
+    titles = [f"{kind}, {whose}" for kind in KINDS for whose in ("Freqtrade", "Perpkit")]
+    columns = ("bot", *titles, "statements, Freqtrade", "Perpkit", "commits, Freqtrade", "Perpkit")
+    lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 10]
+    for (pairs, trades), bots in results.items():
+        for name, found in bots.items():
+            cells = [name]
+            for kind in KINDS:
+                for ours in (False, True):
+                    number, weight = found.requests(kind, ours=ours)
+                    cells.append(f"{number:g} ({weight:g})")
+            for verb in ("statement", "COMMIT"):
+                cells += [str(found.count(verb, ours=ours)) for ours in (False, True)]
+            lines.append(f"| {pairs} | {trades} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def source(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    path = Path(folder).resolve()
+    if not (folder and (path / "perpkit").is_dir() and name != STOCK):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR with a checkout at DIR")
+    return name, path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="live_cycle", description=__doc__)
+    parser.add_argument("--pairs", type=int, nargs="+", default=[10, 50, 200])
+    parser.add_argument("--trades", type=int, nargs="+", default=[0, 5, 20])
+    parser.add_argument("--rounds", type=int, default=3, help="cycles with a new candle")
+    parser.add_argument(
+        "--steady",
+        type=int,
+        default=13,
+        help="cycles without one, a round; a comparison is among 13",
+    )
+    parser.add_argument("--source", type=source, action="append", metavar="NAME=DIR")
+    parser.add_argument("--quick", action="store_true", help="10 pairs, 0 and 3 trades")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.pairs, arguments.trades = [10], [0, 3]
+        arguments.rounds = 2
+    # Trades are only ever opened.
+    pairs, trades = sorted(arguments.pairs), sorted(arguments.trades)
+    if trades[-1] > pairs[0]:
+        results: Results = {}
+        for count in pairs:  # as many as there are pairs for
+            fitting = [number for number in trades if number <= count]
+            results |= measure_each(arguments, [count], fitting)
+    else:
+        results = measure_each(arguments, pairs, trades)
+    for kind in KINDS:
+        print(f"\nCPU of a cycle, {kind}: ms, median (middle half)\n\n{cpu_table(results, kind)}")
+    print(
+        f"\nRequests (weight) of a cycle, statements of a steady one\n\n{requests_table(results)}"
+    )
+
+
+def measure_each(arguments: argparse.Namespace, pairs: list[int], trades: list[int]) -> Results:
+    sources = dict(arguments.source or [("now", CHECKOUT)])
+    return measure(sources, pairs, trades, arguments.rounds, arguments.steady)
+
+
+if __name__ == "__main__":
+    main()

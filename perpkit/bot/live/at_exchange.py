@@ -1,0 +1,124 @@
+"""What the exchange shows of the account: its positions, and the orders that have not ended.
+
+Both sides of a position are kept apart: in hedge mode one pair may have two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from perpkit.bot.live.whose import Whose
+
+CcxtPosition = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Of one pair, in base currency; neither is negative."""
+
+    long: float = 0.0
+    short: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.long or self.short)
+
+    def __str__(self) -> str:
+        sides = [(self.long, "+"), (self.short, "-")]
+        return " and ".join(f"{sign}{amount:g}" for amount, sign in sides if amount) or "nothing"
+
+    def of(self, is_short: bool) -> float:
+        return self.short if is_short else self.long
+
+
+NOTHING = Held()
+
+
+@dataclass(frozen=True)
+class Resting:
+    """An order that has not ended.
+
+    :param side: buy or sell
+    :param amount: in base currency, infinite where it closes whatever is there
+    :param filled: in base currency
+    """
+
+    id: str
+    pair: str
+    side: str
+    amount: float
+    filled: float
+    whose: Whose
+
+
+@dataclass(frozen=True)
+class AtExchange:
+    """
+    :param held: by pair, those with a position only
+    :param positions: as ccxt gives them
+    :param orders: in the book
+    :param stops: conditional orders of any kind
+    """
+
+    held: Mapping[str, Held] = field(default_factory=dict)
+    positions: tuple[CcxtPosition, ...] = ()
+    orders: tuple[Resting, ...] = ()
+    stops: tuple[Resting, ...] = ()
+
+    def of(self, pair: str) -> Held:
+        return self.held.get(pair, NOTHING)
+
+
+def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
+    """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
+    them. Raises what Freqtrade and ccxt raise.
+
+    :param exchange: Freqtrade's, of Binance
+    :param whose: an order is, by its client id
+    """
+    api = exchange._api
+    stops = tuple(
+        _resting(exchange, row, whose, "algoId", "clientAlgoId", "quantity")
+        for row in api.fapiPrivateGetOpenAlgoOrders()
+    )
+    orders = tuple(
+        _resting(exchange, row, whose, "orderId", "clientOrderId", "origQty")
+        for row in api.fapiPrivateGetOpenOrders()
+    )
+    positions = tuple(p for p in exchange.fetch_positions() if p["contracts"])
+    return AtExchange(held_of(exchange, positions), positions, orders, stops)
+
+
+def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Held]:
+    held: dict[str, Held] = {}
+    for position in positions:
+        pair = position["symbol"]
+        amount = abs(exchange._contracts_to_amount(pair, position["contracts"]))
+        before = held.get(pair, NOTHING)
+        if position["side"] == "short":
+            held[pair] = Held(before.long, before.short + amount)
+        else:
+            held[pair] = Held(before.long + amount, before.short)
+    return held
+
+
+def _resting(
+    exchange: Any,
+    row: dict[str, Any],
+    whose: Callable[[str | None], Whose],
+    number: str,
+    client_id: str,
+    amount: str,
+) -> Resting:
+    pair = exchange._api.safe_symbol(row["symbol"], None, None, "swap")
+    closes_all = str(row.get("closePosition", "")).lower() == "true"
+    return Resting(
+        id=str(row[number]),
+        pair=pair,
+        side=row["side"].lower(),
+        amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),
+        filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
+        whose=whose(row.get(client_id)),
+    )

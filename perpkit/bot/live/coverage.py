@@ -1,0 +1,53 @@
+"""Stops at the exchange against those of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from perpkit.bot.live.at_exchange import AtExchange, Resting
+
+DUST = 1e-9  # amounts that differ by less are equal
+
+
+def in_excess(seen: AtExchange, known: Set[str]) -> list[Resting]:
+    """Stops of this bot that its database does not know, and that no position needs.
+
+    Where the stops that it knows do not cover the whole position, an unknown one stays, for it may
+    be all that the position has. What others have placed is not this bot's to cancel.
+
+    :param known: ids of the stops that are open in the database
+    """
+    return [
+        stop
+        for stop in seen.stops
+        if stop.id not in known and stop.whose.may_be_cancelled and not _needed(stop, seen, known)
+    ]
+
+
+def to_adopt(seen: AtExchange, known: Set[str], pair: str, side: str, amount: float) -> list[str]:
+    """Ids of stops of this bot that its database does not know, and that fit a position for which
+    it knows none; the newest first."""
+    fitting = [
+        stop.id
+        for stop in seen.stops
+        if stop.id not in known
+        and stop.whose.may_be_cancelled
+        and (stop.pair, stop.side) == (pair, side)
+        and abs(stop.amount - amount) <= DUST
+    ]
+    return sorted(fitting, key=lambda number: (len(number), number), reverse=True)
+
+
+def not_there(seen: AtExchange, known: Set[str]) -> Set[str]:
+    """Ids of stops that are open in the database, and not among those at the exchange."""
+    return known - {stop.id for stop in seen.stops}
+
+
+def _needed(stop: Resting, seen: AtExchange, known: Set[str]) -> bool:
+    held = seen.of(stop.pair).of(is_short=stop.side == "buy")
+    covered = sum(
+        other.amount
+        for other in seen.stops
+        if other.id in known and (other.pair, other.side) == (stop.pair, stop.side)
+    )
+    return covered < held - DUST

@@ -1,0 +1,161 @@
+"""Writes the state file, once a cycle, whatever becomes of that: see docs/state_file.md.
+
+Nothing here is asked of the exchange, and nothing raised into the cycle. A part that cannot be
+collected is named in the file; a file that cannot be written is said once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from freqtrade import __version__ as freqtrade_version
+from freqtrade.persistence import Trade
+
+from perpkit import __version__ as perpkit_version
+from perpkit.bot.live import state_parts
+from perpkit.bot.live.cycles import Cycles
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.positions.trades import TradeStates
+from perpkit.record import state
+from perpkit.record.places import places
+
+logger = logging.getLogger(__name__)
+
+# Freqtrade's process_throttle_secs where the configuration has none.
+_THROTTLE_SECONDS = 5.0
+_CYCLES = ("bot.process", "bot.process_stopped")
+
+# A part of the file at a time of day; it may raise.
+Report = Callable[[datetime], Any]
+
+
+class StateWriter:
+    """Made before the parts that replace the bot's cycle, to see what they swallow; `start` is
+    called after them.
+
+    :param bot: Freqtrade's
+    :param states: of the trades
+    """
+
+    def __init__(self, bot: Any, states: TradeStates) -> None:
+        self._bot = bot
+        self._started_at = datetime.now(UTC)
+        self._cycles = Cycles()
+        self._positions = state_parts.Positions(states)
+        self._reports: dict[str, Report] = {"loop": lambda _now: self._cycles.report()}
+        self._unwritten = False
+        self._said: set[str] = set()
+        for attribute in _CYCLES:
+            _around(bot, attribute, self._noted)
+
+    def add(self, name: str, report: Report) -> None:
+        """Let a part of the file be reported.
+
+        :param name: of a field of `state.State`
+        :raises KeyError: for any other
+        """
+        if name not in state.State.model_fields:
+            raise KeyError(name)
+        self._reports[name] = report
+
+    @property
+    def path(self) -> Path:
+        config = self._bot.config
+        return places(config["db_url"], Path(config["user_data_dir"])).state
+
+    def start(self) -> None:
+        """From now on, each cycle is written."""
+        for attribute in _CYCLES:
+            _around(self._bot, attribute, self._written)
+
+    def _noted(self, cycle: Callable[[], None]) -> None:
+        with self._cycles.noting_failure():
+            cycle()
+
+    def _written(self, cycle: Callable[[], None]) -> None:
+        if not self._cycles.count:
+            self.write()  # the file of an earlier process does not stand for this one
+        self._cycles.begin()
+        try:
+            with self._cycles.noting_failure():
+                cycle()
+        except Exception:
+            self._end()
+            raise
+        self._end()
+
+    def _end(self) -> None:
+        self._cycles.end(datetime.now(UTC))
+        self.write()
+
+    def write(self) -> None:
+        """Never raises."""
+        try:
+            state.write(self.path, self._collect(datetime.now(UTC)))
+        except Exception as error:
+            if not self._unwritten:
+                self._unwritten = True
+                self._say_unwritten(error)
+        else:
+            if self._unwritten:
+                logger.info("The state file is written again.")
+            self._unwritten = False
+
+    def _say_unwritten(self, error: Exception) -> None:
+        message = f"The state file cannot be written: {words(error)}. Trading goes on."
+        logger.warning(message)
+        try:
+            warn(self._bot, message)
+        except Exception:
+            logger.exception("That could not be sent.")
+
+    def _collect(self, now: datetime) -> state.State:
+        missing: dict[str, str] = {}
+        parts: dict[str, Any] = {}
+        try:
+            with self._bot._exit_lock:
+                trades = Trade.get_open_trades()
+                parts["positions"] = self._positions.report(trades, now)
+                parts["entries"] = state_parts.entries(trades)
+        except Exception as error:
+            self._miss("positions", error, missing)
+        for name, report in self._reports.items():
+            try:
+                parts[name] = report(now)
+            except Exception as error:
+                self._miss(name, error, missing)
+        bot, internals = self._bot, self._bot.config.get("internals", {})
+        return state.State(
+            written_at=now,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            strategy=bot.strategy.get_strategy_name(),
+            mode="dry-run" if bot.config["dry_run"] else "live",
+            bot_state=str(bot.state),
+            throttle_seconds=internals.get("process_throttle_secs", _THROTTLE_SECONDS),
+            versions=state.Versions(freqtrade=freqtrade_version, perpkit=perpkit_version),
+            missing=missing,
+            **parts,
+        )
+
+    def _miss(self, name: str, error: Exception, missing: dict[str, str]) -> None:
+        missing[name] = f"{type(error).__name__}: {words(error)}"
+        if name not in self._said:
+            self._said.add(name)
+            logger.warning(f"{name} cannot be collected for the state file", exc_info=error)
+
+
+def _around(bot: Any, attribute: str, wrap: Callable[[Callable[[], None]], None]) -> None:
+    """Let a cycle be called by `wrap`."""
+    cycle: Callable[[], None]
+
+    def wrapped() -> None:
+        wrap(cycle)
+
+    cycle = replace(bot, attribute, wrapped)

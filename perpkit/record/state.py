@@ -1,0 +1,452 @@
+"""The state file: what a running bot knows of itself, written once a cycle for the tools beside it.
+
+docs/state_file.md has every field. A field that is added keeps the schema's number, for readers
+skip what they do not know; one that changes its meaning, or goes, raises it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+SCHEMA = 1
+# `*` for both.
+Side = Literal["long", "short", "*"]
+TradingState = Literal["active", "reducing", "halted"]
+# How many cycles may be missing before a file is stale, and how long Freqtrade waits after one that
+# failed.
+_CYCLES = 3
+_PAUSE_SECONDS = 30.0
+# By which the clocks of a bot and of a tool may differ.
+_CLOCKS_SECONDS = 60.0
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Versions(_Part):
+    """
+    :param freqtrade: its version
+    :param perpkit: its version
+    """
+
+    freqtrade: str
+    perpkit: str
+
+
+class Loop(_Part):
+    """How the cycles go.
+
+    :param cycles: since the bot started
+    :param last_seconds: what the last cycle took
+    :param mean_seconds: of the last hundred
+    :param max_seconds: of the last hundred
+    :param succeeded_at: when the last cycle ended that nothing has ended early; null before one
+    :param failed: cycles in a row that ended early, up to the last one
+    :param error: what ended the last cycle early; empty where nothing did
+    """
+
+    cycles: int
+    last_seconds: float
+    mean_seconds: float
+    max_seconds: float
+    succeeded_at: AwareDatetime | None
+    failed: int
+    error: str
+
+
+class Restriction(_Part):
+    """What a breaker, or another reason, takes away at present.
+
+    :param name: of the breaker
+    :param trading: `active` (smaller or less leverage), `reducing` (no entries) or `halted`
+    :param pair: the pair it is about, `*` for all
+    :param side: `long`, `short` or `*`
+    :param reason: for people, with the figures in it
+    :param since: when this process first saw it
+    :param release: when it can end at the earliest; null where that is not known
+    :param size_factor: share of the usual size, 0 to 1
+    :param max_leverage: cap on new positions; null for none
+    """
+
+    name: str
+    trading: TradingState
+    pair: str
+    side: Side
+    reason: str
+    since: AwareDatetime
+    release: AwareDatetime | None
+    size_factor: float
+    max_leverage: float | None
+
+
+class Doubt(_Part):
+    """A callback that has failed, so that there is no entry until it succeeds.
+
+    :param callback: its name
+    :param pair: the pair it was asked about, `*` for all
+    :param reason: for people
+    """
+
+    callback: str
+    pair: str
+    reason: str
+
+
+class Trading(_Part):
+    """What the bot may do.
+
+    :param state: for all pairs: `active`, `reducing` or `halted`
+    :param reason: of that state; empty when active
+    :param restrictions: all there are, those of single pairs too
+    :param doubts: callbacks that have failed
+    """
+
+    state: TradingState
+    reason: str
+    restrictions: tuple[Restriction, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+
+class Stop(_Part):
+    """An open stop order at the exchange.
+
+    :param order_id: the exchange's
+    :param amount: in base currency
+    :param price: at which it triggers; null where that is not known
+    """
+
+    order_id: str
+    amount: float
+    price: float | None
+
+
+class Position(_Part):
+    """An open trade that holds something, and its stop.
+
+    :param trade_id: of the trade database
+    :param pair: such as `BTC/USDT:USDT`
+    :param side: `long` or `short`
+    :param amount: in base currency
+    :param open_rate: mean price of its entries
+    :param opened_at: when the trade was opened
+    :param leverage: of the position
+    :param liquidation_price: null where it is not known
+    :param stop_price: where its stop is meant to be; null before there is one
+    :param covered: whether the stops cover all of the amount
+    :param since: when this process first saw it covered, or not; of one that is not, when it was
+        seen covered last, where that is known
+    :param covered_by: its stops
+    :param risk: R, the distance from the entry to the first stop, in price; null where unknown
+    """
+
+    trade_id: int
+    pair: str
+    side: Side
+    amount: float
+    open_rate: float
+    opened_at: AwareDatetime
+    leverage: float
+    liquidation_price: float | None
+    stop_price: float | None
+    covered: bool
+    since: AwareDatetime
+    covered_by: tuple[Stop, ...]
+    risk: float | None
+
+
+class Waiting(_Part):
+    """An entry order that is open at the exchange.
+
+    :param trade_id: of the trade database
+    :param order_id: the exchange's
+    :param pair: such as `BTC/USDT:USDT`
+    :param side: `long` or `short`
+    :param type: `limit` or `market`
+    :param amount: in base currency
+    :param filled: of it
+    :param price: its limit
+    :param placed_at: when it was placed
+    :param tag: of the entry; empty for none
+    """
+
+    trade_id: int
+    order_id: str
+    pair: str
+    side: Side
+    type: str
+    amount: float
+    filled: float
+    price: float
+    placed_at: AwareDatetime
+    tag: str
+
+
+class Slippage(_Part):
+    """Of the last hundred entries of a live bot, in basis points against the middle of the book.
+
+    :param fills: how many there are
+    :param mean_bps: what they cost; null before the first
+    :param mean_excess_bps: by how much that was more than estimated; null before the first
+    """
+
+    fills: int
+    mean_bps: float | None
+    mean_excess_bps: float | None
+
+
+class FailedCallback(_Part):
+    """
+    :param count: failures since the process started
+    :param error: of the last one
+    :param at: of the last one
+    """
+
+    count: int
+    error: str
+    at: AwareDatetime | None
+
+
+class Failing(_Part):
+    """Something that the guard tries again and again.
+
+    :param what: such as `Placing a stop for BTC/USDT:USDT`
+    :param error: of the last try
+    :param since: of the first failure in a row
+    :param at: of the last one
+    :param count: failures in a row
+    """
+
+    what: str
+    error: str
+    since: AwareDatetime
+    at: AwareDatetime
+    count: int
+
+
+class Refused(_Part):
+    """An entry, or an addition, that was refused; one that is refused again and again is here once.
+
+    :param kind: as in `by_kind`
+    :param pair: such as `BTC/USDT:USDT`
+    :param side: `long` or `short`
+    :param reason: the newest, for people
+    :param since: of the first
+    :param at: of the newest
+    :param count: how many there were
+    """
+
+    kind: str
+    pair: str
+    side: str
+    reason: str
+    since: AwareDatetime
+    at: AwareDatetime
+    count: int
+
+
+class Refusals(_Part):
+    """
+    :param by_kind: how many there were since the process started
+    :param newest: newest first, at most fifty
+    """
+
+    by_kind: dict[str, int]
+    newest: tuple[Refused, ...]
+
+
+class Reconciliation(_Part):
+    """The trade database and the exchange compared.
+
+    :param compared: whether they have been, since the process started; no entry is made before
+    :param refused: pairs without entries, and why
+    """
+
+    compared: bool
+    refused: dict[str, str]
+
+
+class JournalState(_Part):
+    """Of the journal of orders.
+
+    :param state: `ok`, or what is wrong with it in a word
+    :param open_intents: orders without a known answer
+    :param reason: for people; empty where nothing is wrong
+    """
+
+    state: str
+    open_intents: int
+    reason: str = ""
+
+
+class State(_Part):
+    """The whole file. A part that is null is not there in this bot, or is named in `missing`.
+
+    :param schema_number: of this table
+    :param written_at: when the file was written
+    :param pid: of the process, inside its container
+    :param started_at: when the bot was made, or its configuration read again
+    :param strategy: its name
+    :param mode: `dry-run` or `live`
+    :param bot_state: `running`, `paused`, `stopped` or `reload_config`
+    :param throttle_seconds: how far apart cycles begin
+    :param versions: of what runs
+    :param loop: how the cycles go; null before the first has ended
+    :param trading: what the bot may do, and why not more
+    :param positions: open trades that hold something, and their stops
+    :param entries: entry orders that are open
+    :param slippage: what entries cost against the estimate
+    :param failed_callbacks: by name
+    :param failing: what the guard cannot do at present
+    :param refusals: entries that were refused
+    :param reconciliation: the database and the exchange compared
+    :param parts_off: which parts are off, and why
+    :param journal: of orders
+    :param missing: parts that could not be collected, and why
+    """
+
+    schema_number: int = SCHEMA
+    written_at: AwareDatetime
+    pid: int
+    started_at: AwareDatetime
+    strategy: str
+    mode: Literal["dry-run", "live"]
+    bot_state: str
+    throttle_seconds: float
+    versions: Versions
+    loop: Loop | None = None
+    trading: Trading | None = None
+    positions: tuple[Position, ...] | None = None
+    entries: tuple[Waiting, ...] | None = None
+    slippage: Slippage | None = None
+    failed_callbacks: dict[str, FailedCallback] | None = None
+    failing: tuple[Failing, ...] | None = None
+    refusals: Refusals | None = None
+    reconciliation: Reconciliation | None = None
+    parts_off: tuple[str, ...] | None = None
+    journal: JournalState | None = None
+    missing: dict[str, str] = {}
+
+    def age_seconds(self, now: datetime) -> float:
+        return (now - self.written_at).total_seconds()
+
+    @property
+    def stale_after_seconds(self) -> float:
+        """A few cycles, as long as they have been, and the pause after one that failed."""
+        longest = self.loop.max_seconds if self.loop else 0.0
+        return _CYCLES * max(self.throttle_seconds, longest) + _PAUSE_SECONDS
+
+
+class StateFileError(Exception):
+    """A state file that says nothing of the bot now; the message is for people."""
+
+
+class MissingStateError(StateFileError):
+    """There is none."""
+
+
+class DamagedStateError(StateFileError):
+    """It cannot be read."""
+
+
+class NewerSchemaError(StateFileError):
+    """A newer Perpkit has written it."""
+
+
+class StaleStateError(StateFileError):
+    """:param state: what it says all the same"""
+
+    def __init__(self, message: str, state: State) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+def write(path: Path, state: State) -> None:
+    """Put a file in the place of the one that is there, whole or not at all.
+
+    :raises OSError: where that cannot be done; the old file stays
+    """
+    content = state.model_dump_json(indent=1).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Of two processes, neither writes into the other's.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut leaves an empty file under the name
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> State:
+    """What the file says, however old it is.
+
+    :raises MissingStateError:
+    :raises NewerSchemaError:
+    :raises DamagedStateError: naming the first thing that is wrong
+    """
+    with _clear(path):
+        content = path.read_bytes()
+        found = json.loads(content)
+        number = found.get("schema_number") if isinstance(found, dict) else None
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ValueError(f"schema_number must be a whole number from 1, got {number!r}")
+        if number > SCHEMA:
+            raise NewerSchemaError(
+                f"The state file {path} has schema {number}, and this Perpkit knows {SCHEMA}: "
+                "use the Perpkit of the bot"
+            )
+        return State.model_validate_json(content)
+
+
+def read_fresh(path: Path, now: datetime) -> State:
+    """What the bot says of itself now.
+
+    :raises StaleStateError: also where it was written in the future
+    :raises StateFileError: as `read`
+    """
+    state = read(path)
+    age, limit = state.age_seconds(now), state.stale_after_seconds
+    if age > limit:
+        raise StaleStateError(
+            f"The state file {path} is {age:.0f} s old, more than {limit:.0f} s: the bot (pid "
+            f"{state.pid}, {state.bot_state} then) has ended, or hangs, or cannot write",
+            state,
+        )
+    if age < -_CLOCKS_SECONDS:
+        raise StaleStateError(
+            f"The state file {path} was written {-age:.0f} s in the future: the clocks of the bot "
+            "and of this tool differ",
+            state,
+        )
+    return state
+
+
+@contextmanager
+def _clear(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise MissingStateError(
+            f"There is no state file {path}: the bot has not run a cycle with this database, or "
+            "with a Perpkit that writes none"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        what = f"{where}: {first['msg']}, got {first['input']!r:.60}"
+        raise DamagedStateError(f"The state file {path} is damaged: {what}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedStateError(f"The state file {path} cannot be read: {error}") from None

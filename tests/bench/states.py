@@ -1,0 +1,83 @@
+"""State files: the least that one holds, and one with every field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from perpkit.record import state
+from perpkit.record.state import State
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+BTC = "BTC/USDT:USDT"
+
+
+def least(**more: Any) -> State:
+    """What a bot without any part would write."""
+    given = {
+        "written_at": NOW,
+        "pid": 7,
+        "started_at": NOW - 60 * SECOND,
+        "strategy": "RsiSmaSwing",
+        "mode": "live",
+        "bot_state": "running",
+        "throttle_seconds": 5.0,
+        "versions": state.Versions(freqtrade="2026.9", perpkit="0.1.0"),
+    }
+    return State(**(given | more))
+
+
+def loop(longest: float) -> state.Loop:
+    return state.Loop(
+        cycles=9, last_seconds=1.0, mean_seconds=1.0, max_seconds=longest, succeeded_at=None,
+        failed=9, error="TemporaryError: no answer",
+    )  # fmt: skip
+
+
+def everything() -> State:
+    """With every field."""
+    stop = state.Stop(order_id="8", amount=0.01, price=28_500.0)
+    return least(
+        loop=loop(2.0),
+        trading=state.Trading(
+            state="reducing",
+            reason="lost 9%",
+            restrictions=(
+                state.Restriction(
+                    name="DrawdownBreaker", trading="reducing", pair="*", side="*",
+                    reason="lost 9%", since=NOW, release=NOW + SECOND, size_factor=0.0,
+                    max_leverage=2.0,
+                ),
+            ),
+            doubts=(state.Doubt(callback="bot_loop_start", pair="*", reason="has failed"),),
+        ),
+        positions=(
+            state.Position(
+                trade_id=1, pair=BTC, side="long", amount=0.01, open_rate=30_000.0, opened_at=NOW,
+                leverage=3.0, liquidation_price=21_000.0, stop_price=28_500.0, covered=True,
+                since=NOW, covered_by=(stop,), risk=1_500.0,
+            ),
+        ),
+        entries=(
+            state.Waiting(
+                trade_id=2, order_id="9", pair="ETH/USDT:USDT", side="short", type="limit",
+                amount=0.5, filled=0.1, price=2_000.0, placed_at=NOW, tag="pullback",
+            ),
+        ),
+        slippage=state.Slippage(fills=3, mean_bps=1.5, mean_excess_bps=-0.2),
+        failed_callbacks={"leverage": state.FailedCallback(count=1, error="KeyError: x", at=NOW)},
+        failing=(state.Failing(what="Reading", error="no", since=NOW, at=NOW, count=2),),
+        refusals=state.Refusals(
+            by_kind={"book": 2},
+            newest=(
+                state.Refused(
+                    kind="book", pair=BTC, side="long", reason="thin", since=NOW, at=NOW, count=2
+                ),
+            ),
+        ),
+        reconciliation=state.Reconciliation(compared=True, refused={BTC: "it holds more"}),
+        parts_off=("the stop guard is off",),
+        journal=state.JournalState(state="ok", open_intents=0),
+        missing={"slippage": "OSError: no"},
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""What fails is swallowed, said when it is new, and shown while it fails."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+
+from perpkit.bot.live.trying import Failing, Trying
+from tests.factories import START as NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+def attempt(trying: Trying, what: str, error: Exception | None = None) -> datetime:
+    with trying(what):
+        if error is not None:
+            raise error
+    return datetime.now(NOW.tzinfo)
+
+
+def test_a_failure_is_said_once_and_shown_until_it_succeeds(clock, caplog):
+    trying = Trying()
+    attempt(trying, "Reading", RuntimeError("no answer?signature=abc"))
+    clock.shift(MINUTE)
+    now = attempt(trying, "Reading", RuntimeError("still none"))
+    assert trying.failing(now) == [Failing("Reading", "still none", NOW, now, 2)]
+    assert caplog.messages == ["Reading failed: no answer"]
+    attempt(trying, "Reading")
+    assert trying.failing(now) == []
+    attempt(trying, "Reading", RuntimeError("no answer"))
+    assert len(caplog.messages) == 2
+
+
+def test_what_is_not_tried_any_more_does_not_fail(clock):
+    trying = Trying()
+    now = attempt(trying, "Leaving A", RuntimeError("no"))
+    assert len(trying.failing(now + 59 * MINUTE)) == 1
+    assert trying.failing(now + 60 * MINUTE) == []
+    clock.shift(60 * MINUTE)
+    now = attempt(trying, "Leaving B", RuntimeError("no"))
+    assert [each.what for each in trying.failing(now)] == ["Leaving B"]
