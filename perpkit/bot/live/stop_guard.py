@@ -20,6 +20,7 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.account_settings import AccountSettings
+from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
@@ -80,6 +81,7 @@ class StopGuard:
         self._stop_orders = StopOrders(self._bot)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
+        self._failed = FailedCycles(self._bot)
         self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
@@ -139,31 +141,47 @@ class StopGuard:
         bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
-        self._begin()
         try:
+            self._begin()
             self._process()
+            self._end()
         except Exception as error:
-            with self._trying("Looking at entries"), self._bot._exit_lock:
-                if self._open_entries():
-                    self._bot.manage_open_orders()
-            self._stops()
-            # A ban grows longer with every request.
-            if isinstance(error, DDosProtection) or not isinstance(error, TemporaryError):
+            again = self._failed.failed(error, datetime.now(UTC))
+            if again is None:
                 raise
-            with self._bot._exit_lock:
-                unsafe = self._open_entries() or self._bare()
-            self._compare()
-            if not unsafe:
-                raise
+            if not self._next_at_once(error):
+                raise again from error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
-            self._end()
+            self._failed.succeeded()
+
+    def _next_at_once(self, error: Exception) -> bool:
+        """Look after what cannot wait, and see whether Freqtrade's pause after an error can."""
+        bot = self._bot
+        with self._trying("Looking after what is open"):
+            with self._trying("Looking at entries"), bot._exit_lock:
+                if self._open_entries():
+                    bot.manage_open_orders()
+            self._stops()
+            # A ban grows longer with every request.
+            if isinstance(error, DDosProtection):
+                return False
+            with bot._exit_lock:
+                unsafe = bool(self._open_entries()) or self._bare()
+            self._compare()
+            if unsafe:
+                return True
+        # What is not an outage may be over already, and have come before an exit.
+        return self._failed.is_first and not isinstance(error, TemporaryError)
 
     def _stopped_cycle(self) -> None:
         """A bot that is stopped does not look at its entries: they end, and stops stay."""
-        self._begin()
-        self._process_stopped()
-        self._end()
+        try:
+            self._begin()
+            self._process_stopped()
+            self._end()
+        except Exception as error:  # which Freqtrade does not expect here
+            self._failed.report(error, datetime.now(UTC))
 
     def _begin(self) -> None:
         """What must not wait for the cycle."""
