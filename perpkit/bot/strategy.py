@@ -171,6 +171,7 @@ class PerpStrategy(FailsClosed):
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # not the class's, which options may change
+        self._look_at_obstacles()
         self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
@@ -182,6 +183,22 @@ class PerpStrategy(FailsClosed):
         report("trading", lambda now: trading.report(self.watch, self.doubts, now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
         report("parts_off", lambda _now: self._parts_off)
+
+    def ft_bot_cleanup(self) -> None:
+        super().ft_bot_cleanup()
+        if (running := getattr(self, "_running", None)) is not None:
+            running.close()
+
+    def _look_at_obstacles(self) -> None:
+        """:raises ConfigurationError: for what speaks against trading, unless something is open"""
+        obstacles = self._running.obstacles
+        if obstacles is None:
+            return
+        for name, reason in obstacles.reasons.items():
+            if not holds_something(self):
+                raise ConfigurationError(reason)
+            if obstacles.passive is None:  # else it says so itself
+                self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""

@@ -235,7 +235,9 @@ class Failing(_Part):
 class Refused(_Part):
     """An entry, or an addition, that was refused; one that is refused again and again is here once.
 
-    :param kind: as in `by_kind`
+    :param kind: by what: a `breaker`, a `lock` of Freqtrade, a `callback` that has failed, the
+        `journal`, what the `exchange` holds, its `size`, the `book`, something `unchecked`, or
+        it was `overtaken` by another entry
     :param pair: such as `BTC/USDT:USDT`
     :param side: `long` or `short`
     :param reason: the newest, for people
@@ -267,7 +269,7 @@ class Reconciliation(_Part):
     """The trade database and the exchange compared.
 
     :param compared: whether they have been, since the process started; no entry is made before
-    :param refused: pairs without entries, and why
+    :param refused: pairs without entries, `*` for all, and why: what they hold, or their settings
     """
 
     compared: bool
@@ -277,8 +279,8 @@ class Reconciliation(_Part):
 class JournalState(_Part):
     """Of the journal of orders.
 
-    :param state: `ok`, or what is wrong with it in a word
-    :param open_intents: orders without a known answer
+    :param state: `sound`, or what is wrong with it in a word: `unwritable`
+    :param open_intents: orders without an answer, or that the trade database may lack
     :param reason: for people; empty where nothing is wrong
     """
 

@@ -78,6 +78,6 @@ def everything() -> State:
         ),
         reconciliation=state.Reconciliation(compared=True, refused={BTC: "it holds more"}),
         parts_off=("the stop guard is off",),
-        journal=state.JournalState(state="ok", open_intents=0),
+        journal=state.JournalState(state="sound", open_intents=2, reason="x"),
         missing={"slippage": "OSError: no"},
     )  # fmt: skip

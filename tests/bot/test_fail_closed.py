@@ -95,6 +95,7 @@ TABLE = {
 # What is told of otherwise below.
 OTHERS = {
     "bot_start",
+    "ft_bot_cleanup",
     "informative_pairs",
     "protections",
     "analyze_ticker",

@@ -50,7 +50,7 @@ slippage      3 fills, 1.50 bps on average, -0.20 than estimated
 callback      leverage has failed 1 times: KeyError: x
 failing       Reading, since 2026-03-02 10:00:00 UTC: no
 exchange      no entry into BTC/USDT:USDT: it holds more
-journal       ok, 0 open.
+journal       sound, 2 open. x
 off           the stop guard is off
 missing       slippage: OSError: no
 """  # noqa: E501

@@ -16,7 +16,7 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.at_exchange import AtExchange, Resting, look
+from perpkit.bot.live.at_exchange import AtExchange, CcxtPosition, Resting, look
 from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
@@ -41,6 +41,8 @@ class Reconciliation:
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
         self._trying = Trying()
+        # As ccxt gave them last.
+        self.positions_seen: tuple[CcxtPosition, ...] = ()
         self.look_again = False
 
     def refusal(self, pair: str) -> str | None:
@@ -66,6 +68,7 @@ class Reconciliation:
         """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
         with self._bot._exit_lock:
             seen = look(self._exchange, self._sent.whose)
+            self.positions_seen = seen.positions
             open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
             for trade in open_trades:
                 with self._trying(f"Looking at the stops of {trade.pair}"):

@@ -190,6 +190,13 @@ def refusals(record: Refusals) -> state.Refusals:
     return state.Refusals(by_kind=record.by_kind, newest=tuple(newest))
 
 
+def journal(open_intents: int, failure: str | None) -> state.JournalState:
+    """:param failure: why it cannot be written, if it cannot"""
+    return state.JournalState(
+        state="unwritable" if failure else "sound", open_intents=open_intents, reason=failure or ""
+    )
+
+
 def reconciliation(refused: Mapping[str, str] | None) -> state.Reconciliation:
     """:param refused: pairs and why; None before the first comparison"""
     return state.Reconciliation(compared=refused is not None, refused=dict(refused or {}))

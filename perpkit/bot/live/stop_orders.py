@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DUST = 1e-9  # amounts that differ by less are equal
 _PRICE_DUST = 1e-9
+# A stop on the tick beside liquidation is not beyond it, a fraction.
+_TICKS = 1e-4
 # A clamped stop is replaced when another would be nearer to where it was meant to be by a tenth.
 _NEARER = 0.9
 # How often a stop that is too large is halved before that is given up.
@@ -176,8 +178,13 @@ class StopOrders:
 
     def move_on(self, trade: Trade) -> None:
         """Stops that were clamped go to where they were meant to be, as far as the band allows by
-        now; raises what Freqtrade and ccxt raise. One request where there are any."""
-        old = [order for order in trade.open_sl_orders if self._is_clamped(order, trade)]
+        now, and those that liquidation would come before to the near side of it; raises what
+        Freqtrade and ccxt raise. One request where there are any."""
+        old = [
+            order
+            for order in trade.open_sl_orders
+            if self._is_clamped(order, trade) or _is_beyond_liquidation(order, trade)
+        ]
         if not old:
             return
         wanted = self._on_tick(trade.stoploss_or_liquidation, trade)
@@ -210,3 +217,11 @@ class StopOrders:
             if not trade.is_open or len(trade.open_sl_orders) in (0, before):
                 break
         return triggered
+
+
+def _is_beyond_liquidation(order: Order, trade: Trade) -> bool:
+    price, liquidation = order.stop_price or order.ft_price, trade.liquidation_price
+    if not price or not liquidation:
+        return False
+    beyond = price / liquidation - 1 if trade.is_short else 1 - price / liquidation
+    return beyond > _TICKS

@@ -51,6 +51,15 @@ class Api:
     def fapiPrivateGetOpenOrders(self):  # noqa: N802 - ccxt's name
         return []
 
+    def fapiPrivateGetAccountConfig(self):  # noqa: N802
+        return {"dualSidePosition": False, "multiAssetsMargin": False}
+
+    def fapiPrivateGetSymbolConfig(self, asked):  # noqa: N802
+        return []
+
+    def market_id(self, pair):
+        return pair
+
 
 class Bot:
     """Freqtrade's bot, exchange and wallets, as far as the guard asks them.
@@ -61,7 +70,12 @@ class Bot:
     def __init__(self) -> None:
         self.exchange = self.wallets = self
         self._api = Api()
-        self.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
+        self.config = {
+            "db_url": "sqlite://",
+            "user_data_dir": "/nowhere",
+            "margin_mode": "isolated",
+        }
+        self.liquidation_buffer = 0.05
         self.markets = {BTC: {"limits": {}}}
         self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
         self._exit_lock = TradeLock()
@@ -109,6 +123,8 @@ class Bot:
         return False
 
     def create_order(self, **order): ...
+
+    def _lev_prep(self, pair, leverage, side, accept_fail): ...
 
     def get_valid_enter_price_and_stake(self, *args): ...
 
@@ -217,7 +233,12 @@ def open_order(trade: Trade, side: str, kind: str) -> None:
 
 def holds(amount: float, pair: str = BTC) -> dict:
     side = "long" if amount > 0 else "short"
-    return {"symbol": pair, "contracts": abs(amount), "side": side}
+    return {
+        "symbol": pair,
+        "contracts": abs(amount),
+        "side": side,
+        "liquidationPrice": 20_526.3 if amount > 0 else 40_000.0,
+    }
 
 
 def around(bot: Bot) -> list[str]:
