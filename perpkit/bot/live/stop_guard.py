@@ -76,9 +76,9 @@ class StopGuard:
         self._settlement = Settlement(self._bot, self._sent)
         self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
-        self._exits = MarketExits(self._bot)
+        self._exits = MarketExits(self._bot, self._intents)
         Forgotten(self._bot)
-        self._stop_orders = StopOrders(self._bot)
+        self._stop_orders = StopOrders(self._bot, self._intents)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
         self._failed = FailedCycles(self._bot)
