@@ -91,6 +91,7 @@ TABLE = {
     ),
     "confirm_trade_exit": ({**ORDER, "exit_reason": "stop_loss", "current_time": NOW}, True),
     "bot_loop_start": ({"current_time": NOW}, None),
+    "version": ({}, None),
 }  # fmt: skip
 # What is told of otherwise below.
 OTHERS = {

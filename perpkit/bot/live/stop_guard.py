@@ -76,9 +76,9 @@ class StopGuard:
         self._settlement = Settlement(self._bot, self._sent)
         self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
-        self._exits = MarketExits(self._bot)
+        self._exits = MarketExits(self._bot, self._intents)
         Forgotten(self._bot)
-        self._stop_orders = StopOrders(self._bot)
+        self._stop_orders = StopOrders(self._bot, self._intents)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
         self._failed = FailedCycles(self._bot)
@@ -150,7 +150,7 @@ class StopGuard:
             if again is None:
                 raise
             if not self._next_at_once(error):
-                raise again from error
+                raise again from error.__cause__ if again is error else error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
             self._failed.succeeded()
