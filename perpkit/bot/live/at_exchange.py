@@ -43,6 +43,7 @@ class Resting:
     :param side: buy or sell
     :param amount: in base currency, infinite where it closes whatever is there
     :param filled: in base currency
+    :param placed: ms since 1970 UTC; None where the exchange does not say
     """
 
     id: str
@@ -51,6 +52,7 @@ class Resting:
     amount: float
     filled: float
     whose: Whose
+    placed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ class AtExchange:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
+def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
     """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
     them. Raises what Freqtrade and ccxt raise.
 
     :param exchange: Freqtrade's, of Binance
-    :param whose: an order is, by its client id
+    :param whose: an order is, by its client id and when it was placed
     """
     api = exchange._api
     stops = tuple(
@@ -107,18 +109,21 @@ def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Hel
 def _resting(
     exchange: Any,
     row: dict[str, Any],
-    whose: Callable[[str | None], Whose],
+    whose: Callable[[str | None, int | None], Whose],
     number: str,
     client_id: str,
     amount: str,
 ) -> Resting:
     pair = exchange._api.safe_symbol(row["symbol"], None, None, "swap")
     closes_all = str(row.get("closePosition", "")).lower() == "true"
+    time = row.get("time") or row.get("createTime")
+    placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
         pair=pair,
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),
         filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
-        whose=whose(row.get(client_id)),
+        whose=whose(row.get(client_id), placed),
+        placed=placed,
     )
