@@ -171,6 +171,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_start,
         doubt=True,
     ),
+    "ft_bot_cleanup": SafeAnswer("The bot ends all the same."),
     "bot_loop_start": SafeAnswer("No entry is made until it succeeds.", doubt=True),
     "informative_pairs": SafeAnswer(
         "No entry is made until it succeeds.", last=[], find=_nothing([]), doubt=True

@@ -1,7 +1,7 @@
 """In which state a bot finds its journal as it starts, and how it is taken over.
 
-Trade database and journal each know the other: the database has the journal's id and the newest
-start that the journal knew as it was opened; the journal has the identity of its own file
+Trade database and journal each know the other: the database has the journal's id, both count how
+often they were opened together, and the journal has the identity of its own file
 (`perpkit.record.identity`). So a copy, a restored backup and a file that is gone are told apart.
 """
 
@@ -24,10 +24,11 @@ from perpkit.record.trade_database import StoredOrder, TradeDatabase
 # Of Freqtrade's KeyValueStore.
 TAG_KEY = "perpkit_order_tag"
 JOURNAL_KEY = "perpkit_journal"  # the journal's id
-START_KEY = "perpkit_start"  # the newest start in the journal, as it was opened last
+OPENED_KEY = "perpkit_opened"  # how often
 FILE_KEY = "perpkit_database"  # identity of the database's own file
 # Of the journal's own description.
 ID, IDENTITY, PLACE, ADOPTED_AT = "id", "identity", "place", "adopted_at"
+OPENING, OPENED = "opening", "opened"  # the count, before and after the database has it
 
 TAKEN_OVER = "taken over from the trade database"
 
@@ -121,16 +122,19 @@ def _compare(journal: Journal, path: Path, database: TradeDatabase, key: str | N
         )
     if _is_another_file(database):
         return _older(database, "is another file than at the last start")
-    starts = [nonce for nonce, *_ in journal.starts()]
-    newest = database.value(START_KEY)
-    if newest in starts[-2:]:
-        return Finding(JournalState.SOUND)
-    if newest in starts:
+    opened = _number(database.value(OPENED_KEY))
+    if opened < _number(journal.about(OPENED)):
         return _older(database, "is from before the last start of the bot")
-    return Finding(
-        JournalState.OLDER_JOURNAL,
-        f"The journal {path} does not know a start that {database.name} knows: it is older",
-    )
+    if opened > _number(journal.about(OPENING)):
+        return Finding(
+            JournalState.OLDER_JOURNAL,
+            f"The journal {path} is from before the last start of the bot with {database.name}",
+        )
+    return Finding(JournalState.SOUND)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdigit() else 0
 
 
 def _older(database: TradeDatabase, why: str) -> Finding:
@@ -160,14 +164,15 @@ def mark_opened(journal: Journal, database: TradeDatabase) -> None:
     if journal.path is None:
         return
     journal.describe(PLACE, f"{socket.gethostname()}:{journal.path.resolve()}")
-    values = {
-        JOURNAL_KEY: journal.about(ID) or "",
-        START_KEY: journal.starts()[-1][0],
-    }
+    counts = database.value(OPENED_KEY), journal.about(OPENING)
+    opened = str(max(map(_number, counts)) + 1)
+    values = {JOURNAL_KEY: journal.about(ID) or "", OPENED_KEY: opened}
     if database.file is not None:
         values[FILE_KEY] = identity(database.file)
-    if any(database.value(key) != value for key, value in values.items()):
-        database.store_all(values)
+    # In this order, so that whatever ends the process in between leaves both as new as the other.
+    journal.describe(OPENING, opened)
+    database.store_all(values)
+    journal.describe(OPENED, opened)
 
 
 def make(path: Path, database: TradeDatabase, tag: str, at: int) -> Journal:

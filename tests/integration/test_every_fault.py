@@ -87,7 +87,7 @@ def of_orders() -> list[Point]:
 def test_each_order_fails_once(error, after):
     """Before it is carried out, and afterwards."""
     found = [play(point, Failing(point.call, error, after=after)) for point in of_orders()]
-    assert list(chain(*found)) == []
+    assert [*chain.from_iterable(found)] == []
 
 
 @pytest.mark.parametrize("which", range(len(ANSWERS)), ids=ANSWERS)
@@ -96,7 +96,7 @@ def test_each_call_is_answered_once_without_what_is_needed(which):
     turns = [point for i, point in enumerate(first.values()) if i % len(ANSWERS) == which]
     answer = list(ANSWERS.values())[which]
     found = [play(point, Failing(point.call, answer=answer)) for point in turns]
-    assert list(chain(*found)) == []
+    assert [*chain.from_iterable(found)] == []
 
 
 @pytest.mark.slow
@@ -109,14 +109,14 @@ def test_every_error_at_every_point(way, error):
         for failing in faults(point.call, [error])
         if failing.error is not None
     ]
-    assert list(chain(*found)) == []
+    assert [*chain.from_iterable(found)] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_answer_at_every_point(way):
     found = [play(p, failing) for p in points(way) for failing in faults(p.call, [])]
-    assert list(chain(*found)) == []
+    assert [*chain.from_iterable(found)] == []
 
 
 # Callbacks

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.record.journal import Intent, Journal, Outcome
-from perpkit.record.opening import JournalState, mark_opened
+from perpkit.record.opening import JournalState
 from perpkit.record.order_ids import Purpose
 from perpkit.record.places import places
 from tests.bench.files import NOW, Files, files_of_a_bot, without_wal
@@ -32,7 +32,6 @@ def files(tmp_path) -> Files:
     files = files_of_a_bot(tmp_path / "bot")
     files.start()
     journal = Journal.open(files.path)
-    mark_opened(journal, files.database)
     journal.begin("RsiSmaSwing", NOW)
     for number, (pair, outcome) in enumerate(
         [(PAIR, Outcome.BOOKED), (PAIR, Outcome.SENT), (ETH, Outcome.REFUSED)]

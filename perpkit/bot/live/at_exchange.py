@@ -15,9 +15,12 @@ from perpkit.bot.live.whose import Whose
 CcxtPosition = dict[str, Any]
 
 
+DUST = 1e-9  # amounts that differ by less are equal
+
+
 @dataclass(frozen=True)
-class Held:
-    """Of one pair, in base currency; neither is negative."""
+class Sides:
+    """What is held in one pair, in base currency; neither is negative."""
 
     long: float = 0.0
     short: float = 0.0
@@ -26,31 +29,35 @@ class Held:
         return bool(self.long or self.short)
 
     def __str__(self) -> str:
-        sides = [(self.long, "+"), (self.short, "-")]
+        sides = [(self.long, ""), (self.short, "-")]
         return " and ".join(f"{sign}{amount:g}" for amount, sign in sides if amount) or "nothing"
 
     def of(self, is_short: bool) -> float:
         return self.short if is_short else self.long
 
 
-NOTHING = Held()
+NOTHING = Sides()
 
 
 @dataclass(frozen=True)
 class Resting:
     """An order that has not ended.
 
+    :param client_id: None where the exchange shows none
     :param side: buy or sell
     :param amount: in base currency, infinite where it closes whatever is there
     :param filled: in base currency
+    :param placed: ms since 1970 UTC; None where the exchange does not say
     """
 
     id: str
+    client_id: str | None
     pair: str
     side: str
     amount: float
     filled: float
     whose: Whose
+    placed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,21 +69,21 @@ class AtExchange:
     :param stops: conditional orders of any kind
     """
 
-    held: Mapping[str, Held] = field(default_factory=dict)
+    held: Mapping[str, Sides] = field(default_factory=dict)
     positions: tuple[CcxtPosition, ...] = ()
     orders: tuple[Resting, ...] = ()
     stops: tuple[Resting, ...] = ()
 
-    def of(self, pair: str) -> Held:
+    def of(self, pair: str) -> Sides:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
+def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
     """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
     them. Raises what Freqtrade and ccxt raise.
 
     :param exchange: Freqtrade's, of Binance
-    :param whose: an order is, by its client id
+    :param whose: an order is, by its client id and when it was placed
     """
     api = exchange._api
     stops = tuple(
@@ -91,34 +98,38 @@ def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
     return AtExchange(held_of(exchange, positions), positions, orders, stops)
 
 
-def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Held]:
-    held: dict[str, Held] = {}
+def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Sides]:
+    held: dict[str, Sides] = {}
     for position in positions:
         pair = position["symbol"]
         amount = abs(exchange._contracts_to_amount(pair, position["contracts"]))
         before = held.get(pair, NOTHING)
         if position["side"] == "short":
-            held[pair] = Held(before.long, before.short + amount)
+            held[pair] = Sides(before.long, before.short + amount)
         else:
-            held[pair] = Held(before.long + amount, before.short)
+            held[pair] = Sides(before.long + amount, before.short)
     return held
 
 
 def _resting(
     exchange: Any,
     row: dict[str, Any],
-    whose: Callable[[str | None], Whose],
+    whose: Callable[[str | None, int | None], Whose],
     number: str,
     client_id: str,
     amount: str,
 ) -> Resting:
     pair = exchange._api.safe_symbol(row["symbol"], None, None, "swap")
     closes_all = str(row.get("closePosition", "")).lower() == "true"
+    time = row.get("time") or row.get("createTime")
+    placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
+        client_id=row.get(client_id),
         pair=pair,
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),
         filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
-        whose=whose(row.get(client_id)),
+        whose=whose(row.get(client_id), placed),
+        placed=placed,
     )

@@ -102,7 +102,8 @@ class Passive:
     ) -> Any:
         """ccxt's, which all of its functions end in."""
         if method != "GET" and not self._ended:
-            raise ccxt.PermissionDenied(f"{method} {path} is not sent. {self.reason}")
+            # Of no class that Freqtrade would try again.
+            raise ccxt.BaseError(f"{method} {path} is not sent. {self.reason}")
         return self._request(path, api, method, *args, **kwargs)
 
     def _refuse(self, command: str) -> None:
