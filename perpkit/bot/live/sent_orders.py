@@ -120,9 +120,14 @@ class SentOrders:
         return waited <= window + _MARGIN_MS
 
     def book(self) -> None:
-        """Write down which answered orders the database has by now. Its changes are committed."""
+        """Write down which answered orders the database has by now. Its changes are committed.
+
+        Of an earlier process that was killed, the fill may not be in the trade: see `Settlement`.
+        """
         for entry in self.intents.open():
             order_id, intent = entry.order_id, entry.intent
+            if not self.intents.gave(intent.client_id):
+                continue
             if order_id is not None and self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
 
