@@ -182,6 +182,8 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_nothing([]),
         doubt=True,
     ),
+    # Asked by Freqtrade's worker, beside the cycle: what it raised would end the process.
+    "version": SafeAnswer("No version is shown."),
     "analyze_ticker": SafeAnswer(
         "No entry is made into the pair until it succeeds.", find=_hand_on, doubt=True
     ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -30,17 +31,6 @@ class Point:
 
     def __str__(self) -> str:
         return f"{self.way}, {self.phase}: {self.call}"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """:param kind: the name of an error class, "after" and one, or of an answer"""
-
-    kind: str
-    failing: Failing
-
-    def at(self, call: Call) -> Failing:
-        return replace(self.failing, call=call)
 
 
 @cache
@@ -107,7 +97,9 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def faults(call: Call, errors: list[ErrorClass]) -> Iterator[Failing]:
+def faults(call: Call, errors: Sequence[ErrorClass]) -> Iterator[Failing]:
+    """Each error before the request is carried out, and afterwards where that makes a difference;
+    and each answer."""
     for error in errors:
         yield Failing(call, error)
         if call.changes:
@@ -116,8 +108,8 @@ def faults(call: Call, errors: list[ErrorClass]) -> Iterator[Failing]:
         yield Failing(call, answer=answer)
 
 
-def play(point: Point, failing: Failing, look: Callable[[Run], None] | None = None) -> list[str]:
-    """What does not hold that must; empty when all does."""
+def play(point: Point, failing: Failing) -> list[str]:
+    """What does not hold that must, when it fails once; empty when all does."""
     amount = clean(point.way)[1]
     with ready(point.way) as run:
 
@@ -125,29 +117,57 @@ def play(point: Point, failing: Failing, look: Callable[[Run], None] | None = No
             run.clients.failing = [failing] if phase is point.phase else []
 
         run.begin = begin
-        problems = []
-        try:
-            run.trade()
-        except Exception as error:
-            problems.append(f"the process ended: {error!r}")
-        problems += run.problems(amount)
+        problems = [*trade(run), *run.problems(amount)]
         if not failing.met:
             problems.append("nothing was injected")
-        if failing.error is not None:
-            problems += _untold(run)
-        if look:
-            look(run)
-        return problems
+        if failing.error is not None and not _overlooked(failing):
+            problems += untold(run)
+        return [f"{point}: {failing}: {problem}" for problem in problems]
 
 
-# Freqtrade logs one of a callback's errors several times over.
+def play_together(way: Way, error: ErrorClass) -> list[str]:
+    """As `play`, of the first call of each kind in each phase after the entry, but of orders."""
+    calls, amount = clean(way)
+    with ready(way) as run:
+        # Each may end a cycle of its own, and Freqtrade waits for half a minute then.
+        run.patience = PATIENCE
+
+        def begin(phase: Phase) -> None:
+            spared = [] if phase is Phase.ENTRY else calls[phase]
+            run.clients.failing = [Failing(c, error) for c in spared if not c.changes]
+
+        run.begin = begin
+        return [*trade(run), *run.problems(amount), *_unsaid(run)]
+
+
+PATIENCE = timedelta(minutes=6)
+
+
+def trade(run: Run) -> list[str]:
+    try:
+        run.trade()
+    except Exception as error:
+        return [f"the process ended: {error!r}"]
+    return []
+
+
+# Freqtrade logs an error of ccxt several times over while it passes it on.
 _OFTEN = 8
 
 
-def _untold(run: Run) -> list[str]:
+def _overlooked(failing: Failing) -> bool:
+    """Freqtrade sets margin mode and leverage once more before a stop, and does not mind."""
+    refused = (ccxt.BadRequest, ccxt.OperationRejected, ccxt.InsufficientFunds)
+    return failing.call.method.startswith("set_") and issubclass(failing.error or object, refused)
+
+
+def _unsaid(run: Run) -> list[str]:
+    return [] if run.messages(MARK) or run.logged(MARK) else ["nothing says what failed"]
+
+
+def untold(run: Run) -> list[str]:
+    """Whether the operator hears of it, and not all the time."""
     messages, lines = run.messages(MARK), run.logged(MARK)
-    if not messages and not lines:
-        return ["nothing says what failed"]
     if len(messages) > 1 or len(lines) > _OFTEN:
         return [f"said {len(messages)} times, logged {len(lines)} times"]
-    return []
+    return _unsaid(run)

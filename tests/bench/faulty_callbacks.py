@@ -15,37 +15,41 @@ from perpkit.bot.safe_answers import SAFE_ANSWERS
 from perpkit.bot.strategy import PerpStrategy
 from tests.bench.faulty_client import MARK
 
-# What a strategy's author may write, and Freqtrade asks in a running bot without FreqAI: whatever
-# takes further arguments, which is how Freqtrade adds some, and the old ones that do not.
-_WITHOUT_FURTHER = (
-    "populate_indicators",
-    "populate_entry_trend",
-    "populate_exit_trend",
-    "informative_pairs",
-    "version",
-)
+# The analysis, of which `analyze_ticker` answers the errors.
+ANALYSIS = ("populate_indicators", "populate_entry_trend", "populate_exit_trend")
 
 
-def callbacks() -> list[str]:
-    """All of IStrategy's, by their signatures, and those with a safe answer."""
+def callbacks() -> set[str]:
+    """Of IStrategy, by their signatures: what its author may write, and Freqtrade may call.
+
+    Those of Freqtrade's newer than the first few take further arguments.
+    """
 
     def takes_further(function: Any) -> bool:
         parameters = inspect.signature(function).parameters.values()
         return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
-    public = {
+    return {*ANALYSIS, "informative_pairs", "version"} | {
         name
         for name, member in vars(IStrategy).items()
         if inspect.isfunction(member)
         and not name.startswith(("_", "ft_"))
         and takes_further(member)
     }
-    return sorted(public | set(_WITHOUT_FURTHER) | set(SAFE_ANSWERS))
+
+
+def ours() -> list[str]:
+    """Callbacks in which the base strategy does something of its own."""
+    return [
+        name
+        for name in SAFE_ANSWERS
+        if any(name in vars(cls) for cls in (PerpStrategy, FailsClosed))
+    ]
 
 
 class FaultyCallback:
-    """:param due: whether the next call fails; with `always`, every one from then on
-    :param calls: how often it was called
+    """:param always: as long as it is due, every call fails, and not only the next one
+    :param due: whether the next call fails
     """
 
     def __init__(self, name: str, *, always: bool = False) -> None:
@@ -69,7 +73,9 @@ class FaultyCallback:
         is_property = isinstance(own, property)
         function = inspect.unwrap(own.fget if isinstance(own, property) else own)
         closed = failing_closed(self.name, self._before(function), SAFE_ANSWERS[self.name])
-        with mock.patch.object(PerpStrategy, self.name, property(closed) if is_property else closed):
+        with mock.patch.object(
+            PerpStrategy, self.name, property(closed) if is_property else closed
+        ):
             yield
 
     @contextmanager
@@ -102,14 +108,3 @@ class FaultyCallback:
 
         called.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
         return called
-
-
-def ours() -> list[str]:
-    """Callbacks in which the base strategy does something."""
-    return [
-        name
-        for name in SAFE_ANSWERS
-        if inspect.getattr_static(PerpStrategy, name, None)
-        is not inspect.getattr_static(IStrategy, name, None)
-        and any(name in vars(cls) for cls in (PerpStrategy, FailsClosed))
-    ]

@@ -69,6 +69,11 @@ class Failing:
     answer: Callable[[Any], Any] | None = None
     met: bool = False
 
+    def __str__(self) -> str:
+        if self.error is None:
+            return str(getattr(self.answer, "__name__", self.answer))
+        return f"{self.error.__name__}{' after it was carried out' if self.after else ''}"
+
     def __enter__(self) -> None:
         self.met = True
         if self.error is not None and not self.after:

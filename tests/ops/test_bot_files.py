@@ -95,7 +95,7 @@ def test_a_database_that_is_no_file_has_its_state_in_the_user_directory(
 
 def test_what_is_no_url_is_named(home):
     with pytest.raises(BadInputError, match="db_url must be the URL of a database: "):
-        places_of(None, "sqlite://[x", None)
+        places_of(None, None, "sqlite://[x")
 
 
 @pytest.mark.parametrize(

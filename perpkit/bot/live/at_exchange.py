@@ -78,12 +78,12 @@ class AtExchange:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
+def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
     """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
     them. Raises what Freqtrade and ccxt raise.
 
     :param exchange: Freqtrade's, of Binance
-    :param whose: an order is, by its client id
+    :param whose: an order is, by its client id and when it was placed
     """
     api = exchange._api
     stops = tuple(
@@ -114,14 +114,15 @@ def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Sid
 def _resting(
     exchange: Any,
     row: dict[str, Any],
-    whose: Callable[[str | None], Whose],
+    whose: Callable[[str | None, int | None], Whose],
     number: str,
     client_id: str,
     amount: str,
 ) -> Resting:
     pair = exchange._api.safe_symbol(row["symbol"], None, None, "swap")
     closes_all = str(row.get("closePosition", "")).lower() == "true"
-    placed = row.get("time") or row.get("createTime")
+    time = row.get("time") or row.get("createTime")
+    placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
         client_id=row.get(client_id),
@@ -129,6 +130,6 @@ def _resting(
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),
         filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
-        whose=whose(row.get(client_id)),
-        placed=int(placed) if placed else None,
+        whose=whose(row.get(client_id), placed),
+        placed=placed,
     )

@@ -18,9 +18,11 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.at_exchange import AtExchange, CcxtPosition, Resting, look
 from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
+from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Reconciliation:
         self._exchange: Any = bot.exchange
         self._sent = sent
         self._settlement = settlement
+        self._others = OtherInstance(bot, is_stored)
         self._excess: set[str] = set()
         self._odd: dict[str, float] | None = None
         self._foreign: set[str] = set()
@@ -47,6 +50,8 @@ class Reconciliation:
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
+        if (others := self._others.refusal()) is not None:
+            return others
         if self._odd is None:
             return "positions have not been compared with the exchange's yet"
         if pair in self._odd:
@@ -69,6 +74,7 @@ class Reconciliation:
         with self._bot._exit_lock:
             seen = look(self._exchange, self._sent.whose)
             self.positions_seen = seen.positions
+            self._others.look(seen)
             open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
             for trade in open_trades:
                 with self._trying(f"Looking at the stops of {trade.pair}"):

@@ -128,13 +128,11 @@ class RunningParts:
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
-        if (guard := self._guard) is not None:
-            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
-            self.report(
-                "journal",
-                lambda _now: state_parts.journal(guard.unanswered, guard.journal_failure),
-            )
-            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+        # Of the guard that there is then: a passive bot may get one later.
+        self.report("failing", lambda now: state_parts.failing(self._guard, now))
+        self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
+        self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
+        self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
 
     def report(self, name: str, report: Report) -> None:
         """Add a part to the state file of a running bot."""
@@ -158,7 +156,7 @@ class RunningParts:
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self.obstacles is not None and self.obstacles.passive is not None:
-            return Why(Kind.EXCHANGE, self.obstacles.passive)
+            return Why(Kind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
             return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
         if self._delistings is not None and (ends := self._delistings.refusal(pair)):

@@ -150,7 +150,7 @@ class StopGuard:
             if again is None:
                 raise
             if not self._next_at_once(error):
-                raise again from error
+                raise again from error.__cause__ if again is error else error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
             self._failed.succeeded()
