@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from perpkit.breakers.market_alerts import AlertLimits
 from perpkit.execution.entry import EntryLimits
+from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
 from perpkit.risk.carry import CarryRule
 from perpkit.risk.exposure import ExposureLimits
@@ -71,4 +72,5 @@ class Settings:
     carry: CarryRule = field(default_factory=CarryRule)
     entry: EntryLimits = field(default_factory=EntryLimits)
     partial: PartialLimits = field(default_factory=PartialLimits)
+    guard: GuardRule = field(default_factory=GuardRule)
     alerts: AlertLimits = field(default_factory=AlertLimits)

@@ -22,12 +22,14 @@ from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import DecimalParameter, IntParameter
 
 from perpkit.bot.account import account_for
-from perpkit.bot.adjustments import Adjustments
+from perpkit.bot.adjustments import SLICE, Adjustments
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import feed_for, is_simulated, is_trading
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
+from perpkit.bot.live.additions import REPLACED
+from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.market_columns import MarketColumns
@@ -41,6 +43,7 @@ from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.trade_view import copy_trades_on_write
+from perpkit.bot.usable_protections import use_what_is_usable
 from perpkit.bot.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
@@ -95,6 +98,10 @@ class PerpStrategy(FailsClosed):
         "stoploss": "market",
         "stoploss_on_exchange": True,
     }
+
+    # Of additions whose size has the breakers' factor in it already: parts of an entry were cut
+    # with it, and twice would be too much.
+    sized_tags = frozenset({REST, SLICE, REPLACED})
 
     # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
     settings = Settings()
@@ -173,6 +180,8 @@ class PerpStrategy(FailsClosed):
         self.order_types = dict(self.order_types)  # not the class's, which options may change
         self._look_at_obstacles()
         self._look_at_options()
+        if is_trading(self.config) and holds_something(self):
+            use_what_is_usable(self)
         if self._simulated:
             copy_trades_on_write()
         self._prepare()
@@ -423,7 +432,8 @@ class PerpStrategy(FailsClosed):
         """The part of `stake` that may be added to an open trade; the log says what is not."""
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
-        part, _, reason = self._entries.addition(trade, stake, rate, now, decision)
+        sized = tag in self.sized_tags
+        part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
         refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
         if doubt := self.doubt(pair, but="custom_entry_price"):
             part, refused = 0.0, Why(Kind.CALLBACK, doubt)

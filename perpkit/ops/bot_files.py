@@ -64,8 +64,8 @@ def _find(
     url = db_url or _database(settings)
     try:
         return url, places(url, folder.absolute())
-    except ValueError as error:
-        raise BadInputError(f"db_url must be the URL of a database, got {url!r}: {error}") from None
+    except ValueError as error:  # without the URL, which may hold a password
+        raise BadInputError(f"db_url must be the URL of a database: {error}") from None
 
 
 def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:

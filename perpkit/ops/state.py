@@ -63,6 +63,8 @@ def lines(state: State, now: datetime) -> Iterator[str]:
         f"{state.strategy}, {state.mode}, {state.bot_state}; Freqtrade {versions.freqtrade}, "
         f"Perpkit {versions.perpkit}, pid {state.pid}, since {_time(state.started_at)}",
     )
+    if state.passive:
+        yield _line("", state.passive)
     yield _line("written", f"{state.age_seconds(now):.0f} s ago, {_time(state.written_at)}")
     yield from _loop(state)
     yield from _trading(state)
@@ -122,9 +124,8 @@ def _rest(state: State) -> Iterator[str]:
             yield _line("exchange", f"no entry into {pair}: {reason}")
     if state.journal:
         journal = state.journal
-        yield _line(
-            "journal", f"{journal.state}, {journal.open_intents} open. {journal.reason}".strip()
-        )
+        count = "" if journal.open_intents is None else f", {journal.open_intents} open"
+        yield _line("journal", f"{journal.state}{count}. {journal.reason}".strip())
     yield from (_line("off", each) for each in state.parts_off or ())
     for name, reason in state.missing.items():
         yield _line("missing", f"{name}: {reason}")

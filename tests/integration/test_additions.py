@@ -10,6 +10,7 @@ from freqtrade.enums import SignalDirection
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.refusals import Kind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.live import live_bench
@@ -39,6 +40,17 @@ def running():
 
 def exposure(venue) -> float:
     return float(venue.amount) * PRICE
+
+
+@pytest.mark.parametrize(("factor", "added"), [(0.5, 500), (1.0, 1_000)])
+def test_the_breakers_cut_a_forced_addition(running, factor, added):
+    bot, venue = running
+    before = exposure(venue)
+    decision = Decision(Trading.ACTIVE, factor, reason="a test")
+    with mock.patch.object(bot.bot.strategy.watch, "decision", return_value=decision):
+        force_entry(bot, 1_000 / 3)
+        bot.run(1, STEP)
+    assert exposure(venue) - before == pytest.approx(added, abs=60)
 
 
 def force_entry(bot, stake: float):
@@ -75,12 +87,23 @@ def unhealthy(bot, venue, what):
     return mock.patch.object(venue, "unused", create=True)
 
 
-@pytest.mark.parametrize("what", ["breaker", "guard", "error", "doubt", "book"])
+KINDS = {
+    "breaker": Kind.BREAKER,
+    "guard": Kind.EXCHANGE,
+    "error": Kind.UNCHECKED,
+    "doubt": Kind.CALLBACK,
+    "book": Kind.UNCHECKED,  # there is no rate for it, either
+}
+
+
+@pytest.mark.parametrize("what", KINDS)
 def test_a_forced_addition_is_asked_about(running, what):
     bot, venue = running
     before = venue.amount
     with unhealthy(bot, venue, what), pytest.raises(RPCException):
         force_entry(bot, 300)
+    newest = bot.bot.strategy.refusals.newest[0]
+    assert (newest.kind, newest.pair, newest.count) == (KINDS[what], PAIR, 1)
     bot.run(2, STEP)
     assert venue.amount == before
 

@@ -93,6 +93,11 @@ def test_a_database_that_is_no_file_has_its_state_in_the_user_directory(
     assert found == home / folder / "perpkit" / "bot1.state.json"
 
 
+def test_what_is_no_url_is_named(home):
+    with pytest.raises(BadInputError, match="db_url must be the URL of a database: "):
+        places_of(None, None, "sqlite://[x")
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -52,6 +52,17 @@ class AccountSettings:
             return "the settings of the account have not been compared with the exchange's yet"
         return self.difference(pair)
 
+    @property
+    def refused(self) -> dict[str, str] | None:
+        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        if self._different is None:
+            return None
+        found: dict[str, str] = {}
+        for subject, text in self._different.items():
+            pair = "*" if subject.pair == ACCOUNT else subject.pair
+            found[pair] = f"{found[pair]}; {text}" if pair in found else text
+        return found
+
     def difference(self, pair: str) -> str | None:
         """What is known to differ for this pair, or for all."""
         for subject, text in (self._different or {}).items():

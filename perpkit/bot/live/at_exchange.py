@@ -15,9 +15,12 @@ from perpkit.bot.live.whose import Whose
 CcxtPosition = dict[str, Any]
 
 
+DUST = 1e-9  # amounts that differ by less are equal
+
+
 @dataclass(frozen=True)
-class Held:
-    """Of one pair, in base currency; neither is negative."""
+class Sides:
+    """What is held in one pair, in base currency; neither is negative."""
 
     long: float = 0.0
     short: float = 0.0
@@ -26,20 +29,21 @@ class Held:
         return bool(self.long or self.short)
 
     def __str__(self) -> str:
-        sides = [(self.long, "+"), (self.short, "-")]
+        sides = [(self.long, ""), (self.short, "-")]
         return " and ".join(f"{sign}{amount:g}" for amount, sign in sides if amount) or "nothing"
 
     def of(self, is_short: bool) -> float:
         return self.short if is_short else self.long
 
 
-NOTHING = Held()
+NOTHING = Sides()
 
 
 @dataclass(frozen=True)
 class Resting:
     """An order that has not ended.
 
+    :param client_id: None where the exchange shows none
     :param side: buy or sell
     :param amount: in base currency, infinite where it closes whatever is there
     :param filled: in base currency
@@ -47,6 +51,7 @@ class Resting:
     """
 
     id: str
+    client_id: str | None
     pair: str
     side: str
     amount: float
@@ -64,12 +69,12 @@ class AtExchange:
     :param stops: conditional orders of any kind
     """
 
-    held: Mapping[str, Held] = field(default_factory=dict)
+    held: Mapping[str, Sides] = field(default_factory=dict)
     positions: tuple[CcxtPosition, ...] = ()
     orders: tuple[Resting, ...] = ()
     stops: tuple[Resting, ...] = ()
 
-    def of(self, pair: str) -> Held:
+    def of(self, pair: str) -> Sides:
         return self.held.get(pair, NOTHING)
 
 
@@ -93,16 +98,16 @@ def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtE
     return AtExchange(held_of(exchange, positions), positions, orders, stops)
 
 
-def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Held]:
-    held: dict[str, Held] = {}
+def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Sides]:
+    held: dict[str, Sides] = {}
     for position in positions:
         pair = position["symbol"]
         amount = abs(exchange._contracts_to_amount(pair, position["contracts"]))
         before = held.get(pair, NOTHING)
         if position["side"] == "short":
-            held[pair] = Held(before.long, before.short + amount)
+            held[pair] = Sides(before.long, before.short + amount)
         else:
-            held[pair] = Held(before.long + amount, before.short)
+            held[pair] = Sides(before.long + amount, before.short)
     return held
 
 
@@ -120,6 +125,7 @@ def _resting(
     placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
+        client_id=row.get(client_id),
         pair=pair,
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from perpkit.bot.live.at_exchange import AtExchange, Resting
-
-DUST = 1e-9  # amounts that differ by less are equal
+from perpkit.bot.live.at_exchange import DUST, AtExchange, Resting
 
 
 def in_excess(seen: AtExchange, known: Set[str]) -> list[Resting]:

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from perpkit.bot.fail_closed import RefusedError
-from perpkit.bot.live.order_journal import hold, is_sound, open_at_start
+from perpkit.bot.live.order_journal import Opened, hold, is_sound, open_at_start
 from perpkit.bot.live.passive import Passive
 from perpkit.bot.live.stored_orders import order_tag
 from perpkit.bot.trade_mode import other_mode
+from perpkit.record.opening import JournalState
 
 
 class Obstacles:
@@ -31,6 +32,7 @@ class Obstacles:
         self._bot = bot
         self._take_charge = take_charge
         self._passive: Passive | None = None
+        self._journal: Opened | None = None
         # Each with the way out, by its name.
         self.reasons: dict[str, str] = {}
         self._held = self._hold(config) if guarded else None
@@ -46,6 +48,18 @@ class Obstacles:
         """Why the bot does nothing at all; None where it acts."""
         return self._passive.reason if self._passive is not None else None
 
+    @property
+    def journal(self) -> tuple[str, str] | None:
+        """How it was found, in a word, and what speaks against trading with it; None without one.
+
+        A bot that is passive no longer has found it sound.
+        """
+        if self._journal is None:
+            return None
+        if self._journal.reason is None or (self._passive and self._passive.reason is None):
+            return JournalState.SOUND, ""
+        return self._journal.finding.state, self._journal.reason
+
     def close(self) -> None:
         """As the bot ends, or is made once more: another process may have the files."""
         if self._held is not None:
@@ -59,7 +73,7 @@ class Obstacles:
             raise
 
     def _look_at_journal(self, config: dict[str, Any]) -> None:
-        opened = open_at_start(config, order_tag())
+        opened = self._journal = open_at_start(config, order_tag())
         if opened.reason is None:
             return
         self.reasons["Journal"] = opened.reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Set
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from freqtrade.enums import ExitType
@@ -21,13 +21,12 @@ from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
 from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
-# How far back the orders of a position that nobody knows are looked for.
-_LOOK_BACK = timedelta(hours=6)
 _DUST = 1e-9  # amounts that differ by less are equal
 
 
@@ -35,10 +34,11 @@ class Reconciliation:
     """Positions are acted on when they are odd in the same way at two looks in a row: between the
     exchange's answer and the database, a stop may have triggered."""
 
-    def __init__(self, bot: FreqtradeBot, sent: SentOrders) -> None:
+    def __init__(self, bot: FreqtradeBot, sent: SentOrders, settlement: Settlement) -> None:
         self._bot: Any = bot
         self._exchange: Any = bot.exchange
         self._sent = sent
+        self._settlement = settlement
         self._others = OtherInstance(bot, is_stored)
         self._excess: set[str] = set()
         self._odd: dict[str, float] | None = None
@@ -69,13 +69,8 @@ class Reconciliation:
         """What cannot be done at present."""
         return self._trying.failing(now)
 
-    def compare(self, now: datetime) -> None:
+    def compare(self) -> None:
         """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
-        for order in self._sent.left_behind():
-            logger.warning(f"{order['symbol']}: an order without an answer is cancelled.")
-            cancel = "cancel_stoploss_order" if order["stop"] else "cancel_order"
-            with self._trying(f"Cancelling an order in {order['symbol']}"):
-                getattr(self._exchange, cancel)(order["id"], order["symbol"])
         with self._bot._exit_lock:
             seen = look(self._exchange, self._sent.whose)
             self.positions_seen = seen.positions
@@ -86,13 +81,15 @@ class Reconciliation:
                     self._missing_stops(trade, seen)
                     self._adopt_stop(trade, seen)
             known = {order.order_id for order in Order.get_open_orders()}
+            # Those are dealt with by the settlement of what is open in the journal.
+            known |= {entry.order_id or "" for entry in self._sent.intents.open()}
             # An answer may be older than the position that it shows.
             excess, before = in_excess(seen, known), self._excess
             self._excess = {stop.id for stop in excess}
             for stop in excess:
                 if stop.id in before:
                     self._cancel(stop)
-        self._positions(now, seen)
+        self._positions(seen)
         self.look_again = self.look_again or bool(self._excess - before)
 
     def _missing_stops(self, trade: Trade, seen: AtExchange) -> None:
@@ -128,7 +125,7 @@ class Reconciliation:
         with self._trying(f"Cancelling a stop in {stop.pair}"):
             self._exchange.cancel_stoploss_order(stop.id, stop.pair)
 
-    def _positions(self, now: datetime, seen: AtExchange) -> None:
+    def _positions(self, seen: AtExchange) -> None:
         """Deal with positions that differ; raises what Freqtrade raises."""
         with self._bot._exit_lock:
             held = {pair: each.long - each.short for pair, each in seen.held.items()}
@@ -145,7 +142,7 @@ class Reconciliation:
                 if more * ours.get(pair, 0.0) < 0:
                     self._find_exits(pair)
                 else:
-                    self._unknown_position(pair, more, now)
+                    self._unknown_position(pair, more)
 
     def _differences(
         self, held: dict[str, float], trades: dict[str, Trade]
@@ -197,45 +194,19 @@ class Reconciliation:
                 return True
         return False
 
-    def _unknown_position(self, pair: str, amount: float, now: datetime) -> None:
-        """What orders of this bot have opened without an answer is closed; anything else is
-        reported once, and the pair left alone."""
-        orders = self._unknown_orders(pair, "buy" if amount > 0 else "sell", now)
-        if abs(amount) > sum(order["filled"] or 0.0 for order in orders) + _DUST:
-            self._foreign.add(pair)
-            warn(
-                self._bot,
-                f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
-                "have no stop. There is no entry into this pair until it is gone.",
-            )
+    def _unknown_position(self, pair: str, amount: float) -> None:
+        """What the journal explains is settled; anything else is reported once, and the pair left
+        alone."""
+        if amount * self._settlement.explained.get(pair, 0.0) > 0:
+            with self._bot._exit_lock:
+                self._settlement.settle(pair)
             return
-        warn(self._bot, f"{pair}: {amount:g} of an order without an answer is closed.")
-        for order in orders:
-            if order["status"] == "open":
-                self._exchange.cancel_order(order["id"], pair)
-        try:
-            self._exchange.create_order(
-                pair=pair,
-                ordertype="market",
-                side="sell" if amount > 0 else "buy",
-                amount=abs(amount),
-                rate=0.0,
-                leverage=1.0,
-                reduceOnly=True,
-            )
-        finally:
-            self._sent.forget(pair)  # the entry is no longer wanted; this order has no trade
-
-    def _unknown_orders(self, pair: str, side: str, now: datetime) -> list[dict[str, Any]]:
-        """Orders without an answer that the database does not know."""
-        unanswered = {entry.intent.client_id for entry in self._sent.intents.open()}
-        return [
-            order
-            for order in self._exchange.fetch_orders(pair, now - _LOOK_BACK)
-            if order["side"] == side
-            and order["clientOrderId"] in unanswered
-            and not is_stored(pair, order["id"])
-        ]
+        self._foreign.add(pair)
+        warn(
+            self._bot,
+            f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
+            "have no stop. There is no entry into this pair until it is gone.",
+        )
 
 
 def _signed(trade: Trade | None) -> float:

@@ -43,6 +43,7 @@ REPLACED: dict[str, Lock] = {
     "bot.update_trades_without_assigned_fees": Lock.TAKEN,
     "bot._update_trade_after_fill": Lock.HELD,
     "bot._safe_exit_amount": Lock.NONE,
+    "bot.get_valid_enter_price_and_stake": Lock.HELD,
     "exchange.create_order": Lock.HELD,
     "exchange.create_stoploss": Lock.HELD,
     "exchange.fetch_order": Lock.NONE,
@@ -56,7 +57,7 @@ REPLACED: dict[str, Lock] = {
     "rpc._rpc_force_exit": Lock.NONE,
     "rpc._rpc_cancel_open_order": Lock.NONE,
     "rpc._rpc_reload_trade_from_exchange": Lock.NONE,
-    "rpc._rpc_delete": Lock.NONE,
+    "rpc._rpc_delete": Lock.OWN,
 }
 # Set as it is, and called by nothing: the lock itself.
 LOCK = "bot._exit_lock"

@@ -19,6 +19,7 @@ from perpkit.bot.candles import is_trading
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
+from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
@@ -58,6 +59,7 @@ class RunningParts:
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
         self._slippage: Slippage | None = None
+        self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
@@ -102,6 +104,8 @@ class RunningParts:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
+        if known:
+            self._delistings = Delistings(bot, states, settings.guard)
 
         def take_charge() -> None:
             if self.guarded:
@@ -124,9 +128,11 @@ class RunningParts:
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
-        if (guard := self._guard) is not None:
-            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
-            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+        # Of the guard that there is then: a passive bot may get one later.
+        self.report("failing", lambda now: state_parts.failing(self._guard, now))
+        self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
+        self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
+        self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
 
     def report(self, name: str, report: Report) -> None:
         """Add a part to the state file of a running bot."""
@@ -135,6 +141,8 @@ class RunningParts:
 
     def step(self, now: datetime) -> None:
         """Once a loop."""
+        if self._delistings is not None:
+            self._delistings.step(now)
         if self._booking is not None:
             self._booking.step(now)
         if self._alerts is not None:
@@ -148,9 +156,11 @@ class RunningParts:
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self.obstacles is not None and self.obstacles.passive is not None:
-            return Why(Kind.EXCHANGE, self.obstacles.passive)
+            return Why(Kind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.EXCHANGE, unknown)
+            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
+        if self._delistings is not None and (ends := self._delistings.refusal(pair)):
+            return Why(Kind.EXCHANGE, ends)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
@@ -174,6 +184,8 @@ class RunningParts:
             return blocked is not None
         if self._guard is not None:
             blocked = blocked or self._guard.withdrawal(trade.pair)
+        if self._delistings is not None:
+            blocked = blocked or self._delistings.refusal(trade.pair)
         return self._entries.timed_out(trade, order, now, blocked)
 
     def rest_stake(

@@ -20,6 +20,7 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.account_settings import AccountSettings
+from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
@@ -31,6 +32,8 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders, is_covered
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
@@ -66,16 +69,19 @@ class StopGuard:
         self._states = states
         self._limit = max_unprotected_seconds
         self._settings = AccountSettings(self._bot)
+        self._settlements = Settlements(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._sent)
+        self._settlement = Settlement(self._bot, self._sent)
+        self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
-        self._exits = MarketExits(self._bot)
+        self._exits = MarketExits(self._bot, self._intents)
         Forgotten(self._bot)
-        self._stop_orders = StopOrders(self._bot)
+        self._stop_orders = StopOrders(self._bot, self._intents)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
+        self._failed = FailedCycles(self._bot)
         self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
@@ -84,7 +90,11 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair) or self._settings.refusal(pair)
+        return (
+            self._settlement.refusal(pair)
+            or self._reconciliation.refusal(pair)
+            or self._settings.refusal(pair)
+        )
 
     def withdrawal(self, pair: str) -> str | None:
         """Why an entry that waits in this pair is to end, if there is a reason."""
@@ -92,8 +102,21 @@ class StopGuard:
 
     @property
     def refused(self) -> dict[str, str] | None:
-        """Pairs without entries, and why; None before the first comparison."""
-        return self._reconciliation.refused
+        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        positions, settings = self._reconciliation.refused, self._settings.refused
+        if positions is None or settings is None:
+            return None
+        return settings | positions  # as in `refusal`
+
+    @property
+    def journal_failure(self) -> str | None:
+        """Why the journal of orders cannot be written; None where it can."""
+        return self._intents.failure
+
+    @property
+    def unanswered(self) -> int:
+        """Orders that are open in the journal."""
+        return len(self._intents.open())
 
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
@@ -118,31 +141,47 @@ class StopGuard:
         bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
-        self._begin()
         try:
+            self._begin()
             self._process()
+            self._end()
         except Exception as error:
-            with self._trying("Looking at entries"), self._bot._exit_lock:
-                if self._open_entries():
-                    self._bot.manage_open_orders()
-            self._stops()
-            # A ban grows longer with every request.
-            if isinstance(error, DDosProtection) or not isinstance(error, TemporaryError):
+            again = self._failed.failed(error, datetime.now(UTC))
+            if again is None:
                 raise
-            with self._bot._exit_lock:
-                unsafe = self._open_entries() or self._bare()
-            self._compare()
-            if not unsafe:
-                raise
+            if not self._next_at_once(error):
+                raise again from error.__cause__ if again is error else error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
-            self._end()
+            self._failed.succeeded()
+
+    def _next_at_once(self, error: Exception) -> bool:
+        """Look after what cannot wait, and see whether Freqtrade's pause after an error can."""
+        bot = self._bot
+        with self._trying("Looking after what is open"):
+            with self._trying("Looking at entries"), bot._exit_lock:
+                if self._open_entries():
+                    bot.manage_open_orders()
+            self._stops()
+            # A ban grows longer with every request.
+            if isinstance(error, DDosProtection):
+                return False
+            with bot._exit_lock:
+                unsafe = bool(self._open_entries()) or self._bare()
+            self._compare()
+            if unsafe:
+                return True
+        # What is not an outage may be over already, and have come before an exit.
+        return self._failed.is_first and not isinstance(error, TemporaryError)
 
     def _stopped_cycle(self) -> None:
         """A bot that is stopped does not look at its entries: they end, and stops stay."""
-        self._begin()
-        self._process_stopped()
-        self._end()
+        try:
+            self._begin()
+            self._process_stopped()
+            self._end()
+        except Exception as error:  # which Freqtrade does not expect here
+            self._failed.report(error, datetime.now(UTC))
 
     def _begin(self) -> None:
         """What must not wait for the cycle."""
@@ -153,6 +192,8 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
+            with self._balance_later():
+                self._settlement.run()
         if self._compared_at is None:  # what has a stop at the exchange needs no second one
             self._compare()
         self._stops()
@@ -174,16 +215,19 @@ class StopGuard:
                 return
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
-            self._reconciliation.compare(now)
-            self._follow_liquidation()
+            self._reconciliation.compare()
+            self._follow_positions()
         with self._trying("Comparing the settings of the account"):
             self._settings.compare()
         self._catch_up_on_trades()
         self._stops()
 
-    def _follow_liquidation(self) -> None:
+    def _follow_positions(self) -> None:
+        positions = self._reconciliation.positions_seen
         with self._bot._exit_lock:
-            self._settings.follow(self._reconciliation.positions_seen)
+            self._settings.follow(positions)
+        with self._trying("Booking what the exchange has settled"):
+            self._settlements.book({p["symbol"] for p in positions if p["contracts"]})
 
     def _catch_up_on_trades(self) -> None:
         """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
@@ -211,7 +255,10 @@ class StopGuard:
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
-        self._place_stop(trade)
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not is_covered(trade):
+            self._place_stop(trade)
         if not trade.is_open or is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)

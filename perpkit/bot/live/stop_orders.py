@@ -14,6 +14,7 @@ import ccxt
 from freqtrade.exceptions import ExchangeError, InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import (
     OUT_OF_BAND,
     TOO_LARGE,
@@ -36,6 +37,8 @@ _TICKS = 1e-4
 _NEARER = 0.9
 # How often a stop that is too large is halved before that is given up.
 _HALVINGS = 6
+# In the journal, which outlives the process.
+_LOT = "market_lot"
 
 CcxtOrder = dict[str, Any]
 
@@ -52,11 +55,12 @@ def is_covered(trade: Trade) -> bool:
 class StopOrders:
     """Made once for a running live bot."""
 
-    def __init__(self, bot: Any) -> None:
+    def __init__(self, bot: Any, intents: Intents) -> None:
         self._bot = bot
         self._exchange = bot.exchange
+        self._intents = intents
         # Smaller than the markets say, where the exchange has refused that.
-        self._lots: dict[str, float] = {}
+        self._lots: dict[str, float] = intents.kept(_LOT)
         self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)
         self._create = replace(bot, "bot.create_stoploss_order", self.create_stoploss_order)
         self._handle = replace(
@@ -75,6 +79,7 @@ class StopOrders:
                 if code == TOO_LARGE and halvings < _HALVINGS:
                     halvings += 1
                     self._lots[pair] = order["amount"] / 2
+                    self._intents.keep(_LOT, pair, self._lots[pair])
                 elif code in OUT_OF_BAND and not clamped:
                     clamped = True
                     order["stop_price"] = self._nearest(order, error)

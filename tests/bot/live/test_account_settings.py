@@ -100,6 +100,22 @@ def test_leverage_and_margin_type_are_of_a_pair_with_a_trade(bot, row, expected)
     assert len(bot.told) == bool(expected)
 
 
+def test_all_that_differs_is_shown(bot):
+    factories.trade(BTC)
+    settings = AccountSettings(bot)
+    assert settings.refused is None
+    settings.compare()
+    assert settings.refused == {}
+    bot.api.modes |= {"dualSidePosition": True}
+    bot.api.rows[0] |= {"leverage": 20, "marginType": "CROSSED"}
+    settings.compare()
+    assert settings.refused.keys() == {BTC, "*"}
+    assert "hedge mode" in settings.refused["*"]
+    assert settings.refused[BTC] == (
+        "leverage is 20 there, 3 in the bot; the margin type is CROSSED there, ISOLATED in the bot"
+    )
+
+
 def test_another_change_is_said_too_and_the_end_of_all(bot):
     factories.trade(BTC)
     settings = AccountSettings(bot)

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.live.at_exchange import AtExchange, Held, Resting
+from perpkit.bot.live.at_exchange import AtExchange, Resting, Sides
 from perpkit.bot.live.coverage import in_excess, not_there
 from perpkit.bot.live.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
-LONG, SHORT, HEDGED = Held(long=2.0), Held(short=2.0), Held(2.0, 2.0)
+LONG, SHORT, HEDGED = Sides(long=2.0), Sides(short=2.0), Sides(2.0, 2.0)
 
 
 def stop(number, side="sell", amount=2.0, whose=Whose.OURS, pair=BTC) -> Resting:
-    return Resting(str(number), pair, side, amount, 0.0, whose)
+    return Resting(str(number), None, pair, side, amount, 0.0, whose)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def stop(number, side="sell", amount=2.0, whose=Whose.OURS, pair=BTC) -> Resting
         (LONG, [stop(1), stop(2, "buy")], "2", ""),
         (HEDGED, [stop(1), stop(2, "buy")], "2", ""),
         # Nothing that it could close.
-        (Held(), [stop(1)], "", "1"),
+        (Sides(), [stop(1)], "", "1"),
         (SHORT, [stop(1)], "", "1"),
-        (Held(), [stop(1, whose=Whose.OLD)], "", "1"),
+        (Sides(), [stop(1, whose=Whose.OLD)], "", "1"),
         # What is known is not looked at here, and what others have placed is theirs.
-        (Held(), [stop(1)], "1", ""),
-        (Held(), [stop(1, whose=Whose.FOREIGN), stop(2, whose=Whose.ANOTHERS)], "", ""),
+        (Sides(), [stop(1)], "1", ""),
+        (Sides(), [stop(1, whose=Whose.FOREIGN), stop(2, whose=Whose.ANOTHERS)], "", ""),
         (LONG, [stop(1, whose=Whose.ANOTHERS), stop(2)], "2", ""),
         # Another's stop may be gone tomorrow: it does not cover.
         (LONG, [stop(1), stop(2, whose=Whose.FOREIGN)], "", ""),
@@ -74,7 +74,7 @@ STOPS = st.lists(
 def test_what_is_cancelled_never_bares_a_position(long, short, stops):
     placed = [stop(n, side, amount, whose) for n, (side, amount, whose, _) in enumerate(stops)]
     known = {str(n) for n, (*_, is_known) in enumerate(stops) if is_known}
-    held = Held(long, short)
+    held = Sides(long, short)
     gone = {each.id for each in in_excess(AtExchange({BTC: held}, stops=tuple(placed)), known)}
     for each in placed:
         if each.id in gone:

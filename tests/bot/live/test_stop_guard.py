@@ -9,6 +9,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from unittest import mock
 
+import ccxt
 import pytest
 import time_machine
 from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
@@ -125,6 +126,8 @@ class Bot:
     def create_order(self, **order): ...
 
     def _lev_prep(self, pair, leverage, side, accept_fail): ...
+
+    def get_valid_enter_price_and_stake(self, *args): ...
 
     def create_stoploss(self, **order): ...
 
@@ -323,7 +326,7 @@ def test_no_failure_of_the_guard_reaches_the_cycle_and_each_is_logged_once(bot, 
     assert trade.is_open
 
 
-@pytest.mark.parametrize("error", [OUTAGE, DDosProtection("418"), OperationalException("no")])
+@pytest.mark.parametrize("error", [OUTAGE, DDosProtection("418")])
 def test_a_cycle_that_fails_is_raised_where_nothing_is_at_stake(bot, guard, error):
     position(stop=0.01)
     bot.fails["process"] = error
@@ -331,9 +334,53 @@ def test_a_cycle_that_fails_is_raised_where_nothing_is_at_stake(bot, guard, erro
         bot.process()
 
 
+def of_ccxt() -> OperationalException:
+    error = OperationalException("no")
+    error.__cause__ = ccxt.BaseError("no")
+    return error
+
+
+@pytest.mark.parametrize("open_trades", [0, 1])
+@pytest.mark.parametrize("make", [of_ccxt, lambda: KeyError("no"), lambda: TypeError("no")])
+def test_what_would_stop_the_bot_or_end_its_process_is_reported_and_repeated(
+    bot, guard, make, open_trades
+):
+    if open_trades:
+        position(stop=0.01)
+    bot.fails["process"] = make()
+    assert "process" in around(bot)  # the next one follows at once
+    for _ in range(3):
+        with pytest.raises(TemporaryError, match="no"):  # Freqtrade waits, and goes on
+            bot.process()
+    [message] = bot.told
+    assert "A cycle ended early" in message
+    del bot.fails["process"]
+    bot.process()
+    bot.fails["process"] = make()
+    assert "process" in around(bot)
+
+
+def test_what_the_user_has_to_mend_stops_a_bot_that_holds_nothing(bot, guard):
+    bot.fails["process"] = OperationalException("no")
+    with pytest.raises(OperationalException):
+        bot.process()
+    position(stop=0.01)
+    with pytest.raises(TemporaryError):
+        bot.process()
+
+
+def test_an_error_while_the_bot_is_stopped_does_not_end_the_process(bot, guard):
+    position()
+    bot.fails["process_stopped"] = KeyError("no")
+    bot.done.clear()
+    bot.process_stopped()
+    assert "stop" in bot.done
+    assert len(bot.told) == 1
+
+
 @pytest.mark.parametrize(
     ("error", "raised"),
-    [(OUTAGE, False), (DDosProtection("418"), True), (OperationalException("no"), True)],
+    [(OUTAGE, False), (DDosProtection("418"), True), (OperationalException("no"), False)],
 )
 def test_while_an_entry_is_open_the_next_cycle_follows_at_once(bot, guard, error, raised):
     open_order(position(stop=0.01), "buy", "limit")

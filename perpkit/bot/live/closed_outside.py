@@ -1,0 +1,276 @@
+"""What has made a position smaller than its trade: orders that the bot did not send, or lost.
+
+In place of Freqtrade's `handle_onexchange_order`, which takes every order of the pair since the
+entry for one of the trade: open ones, those that open, and the market order that its own stop has
+become, a second time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from freqtrade.enums import ExitType
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.live.at_exchange import DUST
+from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.live.whose import Whose
+
+logger = logging.getLogger(__name__)
+
+# Orders are listed by when they were placed, which may be before the entry.
+_PLACED_BEFORE = timedelta(days=7)
+_NEWEST = 1000  # conditional orders, the most that are given at once
+# Client ids of the exchange's own orders begin so.
+_BY_THE_EXCHANGE = {
+    "autoclose-": ("the exchange has liquidated it", ExitType.LIQUIDATION.value),
+    "adl_autoclose": ("the exchange has deleveraged it", ExitType.LIQUIDATION.value),
+    "settlement_autoclose-": ("the exchange has settled the contract", "settlement"),
+}
+
+CcxtOrder = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """An order that has reduced the position.
+
+    :param filled: in base currency
+    :param booked: of that, what the database has
+    :param at: when it filled last, ms since 1970 UTC
+    """
+
+    id: str
+    filled: float
+    booked: float
+    at: int
+
+
+class _Parent(NamedTuple):
+    """A conditional order.
+
+    :param at: when it changed last, ms since 1970 UTC
+    """
+
+    at: int
+    id: str
+
+
+def explain(missing: float, closings: Iterable[Closing]) -> dict[str, float]:
+    """What each order has taken of the trade, by id, oldest first: the newest ones count first, for
+    what the trader had bought beside it went before."""
+    taken: dict[str, float] = {}
+    for order in sorted(closings, key=lambda each: each.at, reverse=True):
+        part = min(missing, order.filled - order.booked)
+        if part > DUST:
+            taken[order.id] = part
+            missing -= part
+    return dict(reversed(taken.items()))
+
+
+class ClosedOutside:
+    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+
+    :param whose: an order is, by its client id
+    :param reason_of: an order of this bot, by its client id: the reason for which it was sent
+    """
+
+    def __init__(
+        self,
+        bot: Any,
+        whose: Callable[[str | None], Whose],
+        reason_of: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
+        self._whose = whose
+        self._reason_of = reason_of
+
+    def book(self, trade: Trade, missing: float) -> float:
+        """Look for what has closed so much of the trade, and book it; what is still missing then.
+
+        Raises what Freqtrade raises. From 4 requests (weight 5 each).
+        """
+        amount = trade.amount
+        children = self._children(trade.pair)
+        missing = self._stops(trade, missing, children)
+        if not trade.is_open or missing <= DUST:
+            return max(missing, 0.0)
+        orders = {str(order["id"]): order for order in self._closings(trade, children)}
+        taken = explain(missing, [self._closing(trade, order) for order in orders.values()])
+        if not taken:
+            return missing
+        trade.set_funding_fees(
+            self._exchange.get_funding_fees(
+                trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
+            )
+        )
+        for number, part in taken.items():
+            self._book(trade, orders[number], part)
+        self._finish(trade, amount, [orders[number] for number in taken])
+        return missing - sum(taken.values())
+
+    def _stops(self, trade: Trade, missing: float, children: dict[str, _Parent]) -> float:
+        """Stops of this bot that have triggered belong to the trade, whatever it says of them; what
+        is missing without them."""
+        for parent in sorted(set(children.values())):
+            order = Order.order_by_id(parent.id, trade.pair)
+            if order is not None and (
+                order.ft_trade_id != trade.id or (order.safe_filled and not order.ft_is_open)
+            ):
+                continue
+            if parent.at < _entered_at(trade):
+                continue
+            told = self._exchange.fetch_stoploss_order(parent.id, trade.pair)
+            if not told.get("filled"):
+                continue
+            before = trade.amount
+            if order is None:
+                order = Order.parse_from_ccxt_object(
+                    told, trade.pair, "stoploss", told["amount"], told.get("stopPrice")
+                )
+                trade.orders.append(order)
+            self.book_stop(trade, parent.id, told)
+            missing -= before - (trade.amount if trade.is_open else 0.0)
+            if not trade.is_open or missing <= DUST:
+                break
+        return missing
+
+    def book_stop(self, trade: Trade, number: str, told: CcxtOrder) -> bool:
+        """What has become of a stop; whether the trade has closed by it."""
+        self._bot.update_trade_state(trade, number, told, stoploss_order=True)
+        if told["status"] not in ("closed", "triggered") or trade.is_open:
+            return False
+        trade.exit_reason = ExitType.STOPLOSS_ON_EXCHANGE.value
+        self._bot._notify_exit(trade, "stoploss", True)
+        self._bot.handle_protections(trade.pair, trade.trade_direction)
+        Trade.commit()
+        return True
+
+    def _children(self, pair: str) -> dict[str, _Parent]:
+        """Ids of the orders that conditional orders of this bot have become, and what they were."""
+        api = self._exchange._api
+        symbol = self._exchange.markets[pair]["id"]
+        rows = api.fapiPrivateGetAllAlgoOrders({"symbol": symbol, "limit": _NEWEST})
+        return {
+            str(row["actualOrderId"]): _Parent(int(row["updateTime"]), str(row["algoId"]))
+            for row in rows
+            if row.get("actualOrderId") and self._whose(row.get("clientAlgoId")).may_be_cancelled
+        }
+
+    def _closings(self, trade: Trade, children: Container[str]) -> Sequence[CcxtOrder]:
+        """Orders that have reduced the position since its entry, children of own stops left out."""
+        return [
+            order
+            for order in self._exchange.fetch_orders(
+                trade.pair, trade.open_date_utc - _PLACED_BEFORE
+            )
+            if order["side"] == trade.exit_side
+            and order.get("filled")
+            and str(order["id"]) not in children
+            and _filled_at(order) >= _entered_at(trade)
+            and _is_of_side(trade, order)
+            and not self._is_of_another(trade, order)
+        ]
+
+    def _is_of_another(self, trade: Trade, order: CcxtOrder) -> bool:
+        stored = Order.order_by_id(str(order["id"]), trade.pair)
+        return stored is not None and stored.ft_trade_id != trade.id
+
+    def _closing(self, trade: Trade, order: CcxtOrder) -> Closing:
+        stored = trade.select_order_by_order_id(str(order["id"]))
+        booked = stored.safe_filled if stored is not None and not stored.ft_is_open else 0.0
+        return Closing(str(order["id"]), order["filled"], booked, _filled_at(order))
+
+    def _book(self, trade: Trade, order: CcxtOrder, part: float) -> None:
+        number = str(order["id"])
+        stored = trade.select_order_by_order_id(number)
+        booked = stored.safe_filled if stored is not None and not stored.ft_is_open else 0.0
+        filled = booked + part
+        price = order.get("average") or order.get("price") or 0.0
+        told = {**order, "fee": self._fee(trade, order, filled / order["filled"])}
+        if order["status"] == "open" or filled < order["filled"] - DUST:
+            told |= {"amount": filled, "filled": filled, "remaining": 0.0, "status": "closed"}
+            told["cost"] = filled * price
+        if stored is None:
+            stored = Order.parse_from_ccxt_object(told, trade.pair, trade.exit_side)
+            stored.ft_order_tag = self._reason(order)
+            trade.orders.append(stored)
+        stored.order_filled_date = datetime.fromtimestamp(_filled_at(order) / 1000, UTC)
+        self._bot.update_trade_state(trade, number, told, send_msg=False)
+        if trade.is_open and _left(trade) <= DUST:
+            trade.close(price)
+            self._bot.cancel_stoploss_on_exchange(trade)
+        Trade.commit()
+
+    def _fee(self, trade: Trade, order: CcxtOrder, share: float) -> dict[str, Any] | None:
+        """Of the part that was the trade's; None where it cannot be looked up."""
+        placed = datetime.fromtimestamp(order["timestamp"] / 1000, UTC)
+        try:
+            fills = self._exchange.get_trades_for_order(str(order["id"]), trade.pair, placed)
+        except Exception as error:
+            logger.warning(f"The commission of order {order['id']} is not known: {words(error)}")
+            return None
+        fees = [fill["fee"] for fill in fills if fill.get("fee")]
+        if len(fees) != 1 or fees[0].get("cost") is None:
+            return None
+        return {**fees[0], "cost": fees[0]["cost"] * share}
+
+    def _finish(self, trade: Trade, before: float, orders: Sequence[CcxtOrder]) -> None:
+        bot, last = self._bot, orders[-1]
+        how = " and ".join(sorted({self._how(order) for order in orders}))
+        if trade.is_open:
+            gone = before - trade.amount
+            warn(bot, f"{trade.pair}: {gone:g} of the trade are closed: {how}.")
+            return
+        trade.close_date = trade.date_last_filled_utc
+        trade.exit_reason = self._reason(last)
+        Trade.commit()
+        warn(bot, f"{trade.pair}: the trade is closed: {how}.")
+        order = trade.select_order_by_order_id(str(last["id"]))
+        bot.order_close_notify(trade, order, False, True)
+
+    def _how(self, order: CcxtOrder) -> str:
+        client_id, number = order.get("clientOrderId") or "", order["id"]
+        for start, (said, _) in _BY_THE_EXCHANGE.items():
+            if client_id.startswith(start):
+                return f"{said} (order {number})"
+        if self._whose(client_id).may_be_cancelled:
+            return f"order {number} of this bot, whose answer was lost"
+        return f"order {number}, which is not of this bot"
+
+    def _reason(self, order: CcxtOrder) -> str:
+        client_id = order.get("clientOrderId") or ""
+        for start, (_, reason) in _BY_THE_EXCHANGE.items():
+            if client_id.startswith(start):
+                return reason
+        return self._reason_of(client_id) or ExitType.SOLD_ON_EXCHANGE.value
+
+
+def _filled_at(order: CcxtOrder) -> int:
+    info = order.get("info") or {}
+    return int(order.get("lastTradeTimestamp") or info.get("updateTime") or order["timestamp"])
+
+
+def _entered_at(trade: Trade) -> int:
+    entered = trade.date_entry_fill_utc or trade.open_date_utc
+    return int(entered.timestamp() * 1000)
+
+
+def _is_of_side(trade: Trade, order: CcxtOrder) -> bool:
+    """In hedge mode orders name the side that they are for."""
+    side = str((order.get("info") or {}).get("positionSide") or "BOTH").upper()
+    return side in ("BOTH", "SHORT" if trade.is_short else "LONG")
+
+
+def _left(trade: Trade) -> float:
+    amount = 0.0
+    for order in trade.orders:
+        if not order.ft_is_open and order.safe_filled:
+            entered = order.ft_order_side == trade.entry_side
+            amount += order.safe_filled if entered else -order.safe_filled
+    return amount
