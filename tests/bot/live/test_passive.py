@@ -33,16 +33,15 @@ class Bot:
             "startup_update_open_orders",
         ):
             setattr(self, name, self._writing(name))
-        self.exchange = SimpleNamespace(
-            _api=SimpleNamespace(
-                request=lambda path, _api, method, *_: self.called.append(f"{method} {path}")
-            )
-        )
+        self.exchange = SimpleNamespace(_api=SimpleNamespace(request=self._request))
         commands = {name.split(".")[1]: self._writing(name) for name in COMMANDS}
         self.rpc = SimpleNamespace(_rpc=SimpleNamespace(**commands))
 
     def _writing(self, name: str):
         return lambda *_, **__: self.called.append(name)
+
+    def _request(self, path, api="public", method="GET", params=None, config=None) -> None:
+        self.called.append(f"{method} {path}")
 
     def notify_status(self, message: str, _type: object) -> None:
         self.said.append(message)
