@@ -56,6 +56,17 @@ class Switches:
 
 
 @dataclass(frozen=True)
+class GuardRule:
+    """What the guard does, live only.
+
+    :param stop_after_delete: the position of a trade that is deleted (`/delete`) keeps its stop,
+        where it is; off, it is left without one
+    """
+
+    stop_after_delete: bool = True
+
+
+@dataclass(frozen=True)
 class Settings:
     """The sections of `"perpkit"` in the configuration."""
 
@@ -71,4 +82,5 @@ class Settings:
     carry: CarryRule = field(default_factory=CarryRule)
     entry: EntryLimits = field(default_factory=EntryLimits)
     partial: PartialLimits = field(default_factory=PartialLimits)
+    guard: GuardRule = field(default_factory=GuardRule)
     alerts: AlertLimits = field(default_factory=AlertLimits)

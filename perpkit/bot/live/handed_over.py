@@ -70,11 +70,15 @@ class HandedOverPositions:
         self._handed = {pair: HandedOver(**value) for pair, value in memory.kept(KIND).items()}
         self._gone: set[str] = set()  # at the last look
         self._said: set[str] = set()
-        self._trying = Trying()
+        self.trying = Trying()
         self._delete = replace(bot, "rpc._rpc_delete", self.delete)
 
     def __contains__(self, pair: str) -> bool:
         return pair in self._handed
+
+    @property
+    def pairs(self) -> list[str]:
+        return [*self._handed]
 
     def refusal(self, pair: str) -> str | None:
         if pair not in self._handed:
@@ -106,7 +110,7 @@ class HandedOverPositions:
     def look(self, seen: AtExchange) -> None:
         """After each look at the exchange. The bot's lock is held."""
         for pair, handed in list(self._handed.items()):
-            with self._trying(f"Looking at the position in {pair} that was handed over"):
+            with self.trying(f"Looking at the position in {pair} that was handed over"):
                 self._look_at(pair, handed, seen)
 
     def _look_at(self, pair: str, handed: HandedOver, seen: AtExchange) -> None:

@@ -101,7 +101,8 @@ class RunningParts:
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
         if self.guarded:
-            self._guard = StopGuard(dp, self._entries, states, partial.max_unprotected_seconds)
+            limit = partial.max_unprotected_seconds
+            self._guard = StopGuard(dp, self._entries, states, limit, settings.guard)
             self._booking = Booking(dp)
         # Last, so that it withdraws what rests before an exit is measured and split.
         leave_at_market(bot)

@@ -20,7 +20,10 @@ from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryE
 from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.absent import Absent
+from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.forgotten import Forgotten
+from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
@@ -31,9 +34,10 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
-from perpkit.bot.live.stop_orders import StopOrders, is_covered
+from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.parameters import GuardRule
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.record.journal import Journal
 
@@ -59,6 +63,7 @@ class StopGuard:
         entries: OpenEntries,
         states: TradeStates,
         max_unprotected_seconds: float,
+        rule: GuardRule,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
@@ -68,11 +73,11 @@ class StopGuard:
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
-        self._reconciliation = Reconciliation(self._bot, self._sent)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
-        Forgotten(self._bot)
-        self._stop_orders = StopOrders(self._bot)
+        self._absent = Absent(self._bot)
+        self._stop_orders = StopOrders(self._bot, self._absent)
+        self._reconciliation = self._made_reconciliation(keep_stop=rule.stop_after_delete)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
         self._trying = Trying()  # the cycle must go on
@@ -93,6 +98,14 @@ class StopGuard:
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
         return self._trying.failing(now) + self._reconciliation.failing(now)
+
+    def _made_reconciliation(self, *, keep_stop: bool) -> Reconciliation:
+        bot, sent = self._bot, self._sent
+        Forgotten(bot)
+        handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
+        closed = ClosedOutside(bot, sent.whose, sent.reason_of)
+        settlement = self._settlement
+        return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed)
 
     def _journal(self) -> Journal:
         config = self._bot.config
@@ -180,6 +193,8 @@ class StopGuard:
             for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
+                with self._trying(f"Fitting the stop of {trade.pair} to its position"):
+                    self._stop_orders.fit(trade)
                 if trade.liquidation_price is None:
                     with self._trying(f"Asking for the liquidation price of {trade.pair}"):
                         update_liquidation_prices(
@@ -203,13 +218,13 @@ class StopGuard:
     def _protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
         now, state = datetime.now(UTC), self._states.of(trade)
-        if is_covered(trade):
+        if self._stop_orders.is_covered(trade):
             state.covered_at = now
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
         self._place_stop(trade)
-        if not trade.is_open or is_covered(trade):
+        if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
@@ -241,7 +256,8 @@ class StopGuard:
 
     def _bare(self) -> bool:
         return any(
-            trade.has_open_position and not is_covered(trade) for trade in Trade.get_open_trades()
+            trade.has_open_position and not self._stop_orders.is_covered(trade)
+            for trade in Trade.get_open_trades()
         )
 
     def _entry(self, *args: Any, **kwargs: Any) -> bool:

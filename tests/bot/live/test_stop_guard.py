@@ -171,7 +171,7 @@ def guard(bot) -> StopGuard:
     states = TradeStates(True)
     books = FreshBooks(dp, EntryLimits().max_book_age_seconds)
     entries = OpenEntries({"dry_run": False}, bot, books, PartialLimits(), states)
-    return StopGuard(dp, entries, states, 15)
+    return StopGuard(dp, entries, states, 15, GuardRule())
 
 
 def add_stop(trade: Trade, amount: float) -> None:
