@@ -75,6 +75,8 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (FreqtradeBot.execute_trade_exit, "self._safe_exit_amount(trade, trade.pair, "),
         (FreqtradeBot.fee_detection_from_trades, "self.exchange.get_trades_for_order("),
         (FreqtradeBot.execute_entry, "self.wallets.update()"),
+        (FreqtradeBot.execute_entry, "= self.get_valid_enter_price_and_stake("),
+        (FreqtradeBot.execute_entry, "order = self.exchange.create_order("),
         (FreqtradeBot._update_trade_after_fill, "self.wallets.update()"),
         (Exchange.create_order, "self._api.create_order("),
         (Exchange.create_stoploss, "self._api.create_order("),

@@ -138,8 +138,8 @@ class HandedOverPositions:
             self._said.add(pair)
             warn(
                 self._bot,
-                f"{pair}: the stop of the position that was handed over was cancelled, and {held:g} "
-                "of it are still there. They are yours: no other stop is placed.",
+                f"{pair}: the stop of the position that was handed over was cancelled, and "
+                f"{held:g} of it are still there. They are yours: no other stop is placed.",
             )
 
     def _was_cancelled(self, pair: str, stop: str) -> bool:

@@ -90,6 +90,24 @@ class Intents:
             self._failed(error)
             self._unwritten[client_id] = entry
 
+    def keep(self, kind: str, name: str, value: Any) -> None:
+        """Something else that must outlive the process; None to drop it. A failure is reported."""
+        try:
+            if value is None:
+                self.journal.drop(kind, name)
+            else:
+                self.journal.keep(kind, name, value)
+        except JournalError as error:
+            self._failed(error)
+
+    def kept(self, kind: str) -> dict[str, Any]:
+        """By name; nothing where it cannot be read."""
+        try:
+            return self.journal.kept(kind)
+        except JournalError as error:
+            self._failed(error)
+            return {}
+
     def catch_up(self) -> None:
         """Write what could not be written; to be tried once a cycle."""
         if self._failure is None:

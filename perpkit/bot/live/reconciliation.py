@@ -188,9 +188,7 @@ class Reconciliation:
         if differs.foreign and pair not in self._handed_over:
             self._look_at_foreign(pair, differs)
 
-    def _find_closings(
-        self, trade: Trade, missing: float, seen: AtExchange, now: datetime
-    ) -> None:
+    def _find_closings(self, trade: Trade, missing: float, seen: AtExchange, now: datetime) -> None:
         pair = trade.pair
         if pair in self._searched and now - self._searched[pair] < _SEARCH_AGAIN:
             return

@@ -43,6 +43,7 @@ REPLACED: dict[str, Lock] = {
     "bot.update_trades_without_assigned_fees": Lock.TAKEN,
     "bot._update_trade_after_fill": Lock.HELD,
     "bot._safe_exit_amount": Lock.NONE,
+    "bot.get_valid_enter_price_and_stake": Lock.HELD,
     "exchange.create_order": Lock.HELD,
     "exchange.create_stoploss": Lock.HELD,
     "exchange.fetch_order": Lock.NONE,

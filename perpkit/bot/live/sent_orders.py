@@ -126,31 +126,6 @@ class SentOrders:
             if order_id is not None and self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
 
-    def left_behind(self) -> Iterator[CcxtOrder]:
-        """Orders in the book that were never answered for and are not sent again either.
-
-        Those that cannot be looked up are kept for the next time.
-        """
-        for entry in self._unanswered():
-            intent = entry.intent
-            if self.may_arrive(intent):
-                continue
-            try:
-                found = self.look_up(intent)
-            except ccxt.BaseError:
-                continue
-            if found is None:
-                self.intents.settle(intent.client_id, Outcome.MISSING)
-                continue
-            self.intents.settle(intent.client_id, Outcome.CANCELLED, str(found["id"]))
-            if found["status"] == "open":
-                yield {**found, "symbol": intent.pair, "stop": intent.purpose is Purpose.STOP}
-
-    def forget(self, pair: str) -> None:
-        """What was sent in this pair is not wanted any more, and was closed again."""
-        for entry in self.intents.open(pair):
-            self.intents.settle(entry.intent.client_id, Outcome.CLOSED)
-
     def open_stops(self) -> Iterator[tuple[str, str]]:
         """Pair and id of the stops at the exchange that this bot has sent (weight 40)."""
         for stop in self._api.fapiPrivateGetOpenAlgoOrders():

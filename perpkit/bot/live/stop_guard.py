@@ -34,12 +34,13 @@ from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.parameters import GuardRule
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.record.journal import Journal
+from perpkit.record.journal import Journal, JournalError
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class StopGuard:
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
+        self._settlement = Settlement(self._bot, self._sent)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot)
         self._absent = Absent(self._bot)
@@ -88,7 +90,7 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._reconciliation.refusal(pair)
+        return self._settlement.refusal(pair) or self._reconciliation.refusal(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
@@ -103,9 +105,18 @@ class StopGuard:
         bot, sent = self._bot, self._sent
         Forgotten(bot)
         handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
-        closed = ClosedOutside(bot, sent.whose, sent.reason_of)
+        closed = ClosedOutside(bot, sent.whose, self._reason_of)
         settlement = self._settlement
         return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed)
+
+    def _reason_of(self, client_id: str) -> str | None:
+        """For which an order was sent, where the journal knows it."""
+        try:
+            entry = self._intents.journal.find(client_id)
+        except JournalError as error:
+            logger.warning(f"The reason of order {client_id} cannot be looked up: {error}")
+            return None
+        return None if entry is None else entry.intent.tag
 
     def _journal(self) -> Journal:
         config = self._bot.config
@@ -161,6 +172,8 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
+            with self._balance_later():
+                self._settlement.run()
         if self._compared_at is None:  # what has a stop at the exchange needs no second one
             self._compare()
         self._stops()
@@ -223,7 +236,10 @@ class StopGuard:
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
-        self._place_stop(trade)
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not self._stop_orders.is_covered(trade):
+            self._place_stop(trade)
         if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from secrets import token_hex
+from typing import Any
 
-from freqtrade.persistence import KeyValueStore, Order
+from freqtrade.persistence import KeyValueStore, Order, Trade
 from sqlalchemy import select
+
+from perpkit.record.journal import Intent
+from perpkit.record.order_ids import Purpose
+
+CcxtOrder = dict[str, Any]
 
 TAG_KEY = "perpkit_order_tag"
 
@@ -14,6 +20,31 @@ def is_stored(pair: str, order_id: str) -> bool:
     """Whether the database has this order of the exchange."""
     which = select(Order.id).where(Order.ft_pair == pair, Order.order_id == order_id)
     return Order.session.scalars(which).first() is not None
+
+
+def open_trade(pair: str) -> Trade | None:
+    trade: Trade | None = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
+    return trade
+
+
+def add_order(trade: Trade, intent: Intent, found: CcxtOrder) -> Order:
+    """Give a trade an order that its database lacks, as Freqtrade would have given it.
+
+    :param found: at the exchange, amounts in base currency
+    """
+    stop = intent.purpose is Purpose.STOP
+    side, price = ("stoploss" if stop else intent.side), intent.stop_price or intent.price
+    order = Order.parse_from_ccxt_object(
+        found, trade.pair, side, found["amount"], price or found.get("average") or trade.open_rate
+    )
+    order.ft_order_tag = intent.tag
+    trade.orders.append(order)
+    if side == trade.exit_side:
+        trade.exit_order_status = ""
+        trade.close_rate_requested = order.ft_price
+        trade.exit_reason = intent.tag
+    Trade.commit()
+    return order
 
 
 def order_tag() -> str:

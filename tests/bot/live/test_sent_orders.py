@@ -233,14 +233,6 @@ def test_an_order_that_has_found_its_trade_is_not_given_to_another(exchange, sen
     assert send(exchange, params=params)["id"] == "2"
 
 
-def test_an_order_that_nobody_wants_any_more_is_not_given_to_the_next(exchange, sent):
-    lose(exchange)
-    lose(exchange, pair=ETH)
-    sent.forget(BTC)
-    assert send(exchange)["id"] == "3"
-    assert send(exchange, pair=ETH)["id"] == "2"
-
-
 @pytest.mark.parametrize(
     "other",
     [{"side": "sell"}, {"pair": ETH}, {"params": EXIT}, {"params": STOP}],
@@ -331,21 +323,6 @@ def test_while_nothing_can_be_looked_up_only_what_closes_is_sent(exchange, sent)
     with pytest.raises(ccxt.NetworkError):
         send(exchange)
     assert send(exchange, params=EXIT)["id"] == "3"
-
-
-def test_what_is_left_behind_in_the_book(exchange, sent):
-    lose(exchange)
-    lose(exchange, params=STOP)
-    lose(exchange, pair=ETH)
-    exchange.orders[list(exchange.orders)[2]]["status"] = "closed"
-    assert list(sent.left_behind()) == []  # somebody may still want them
-    exchange.now = 15_001
-    exchange.unreadable = OUTAGE
-    assert list(sent.left_behind()) == []
-    exchange.unreadable = None
-    left = [(o["id"], o["symbol"], o["stop"]) for o in sent.left_behind()]
-    assert left == [("1", BTC, False), ("2", BTC, True)]
-    assert not sent.unanswered
 
 
 def test_an_answer_to_a_look_up_that_has_no_id_is_an_error(exchange, sent):

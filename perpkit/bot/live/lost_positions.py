@@ -1,0 +1,233 @@
+"""Entries that filled without becoming a trade: they are given a stop, and then a trade.
+
+The bot was killed between a fill and the commit of its trade, or the answer to an entry never came.
+Freqtrade makes the trade itself: its `execute_entry` runs on the values of the intent, and is
+answered with the order that was found. What cannot become a trade is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from freqtrade.exceptions import ExchangeError
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import LocalTrade, Trade
+
+from perpkit.bot.live.held import DUST, Held
+from perpkit.bot.live.intents import Intents
+from perpkit.bot.live.order_purposes import orders_are
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.live.stored_orders import is_stored, open_trade
+from perpkit.record.journal import Entry, Intent, Outcome
+from perpkit.record.order_ids import Purpose
+
+logger = logging.getLogger(__name__)
+
+# How often a trade is tried to be made, failures of the exchange apart, before it is closed.
+_TRIES = 3
+
+CcxtOrder = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Adoption:
+    """What Freqtrade is answered while it makes the trade."""
+
+    order: CcxtOrder
+    price: float
+    stake: float
+    leverage: float
+
+
+class LostPositions:
+    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+
+    :param attach_stops: gives a trade the stops of its pair that the database lacks
+    """
+
+    def __init__(self, bot: Any, intents: Intents, attach_stops: Callable[[Trade], None]) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
+        self._intents = intents
+        self._attach_stops = attach_stops
+        self._adoption: _Adoption | None = None
+        self._failures: dict[str, int] = {}
+        self._send = replace(bot, "exchange.create_order", self.create_order)
+        self._values = replace(bot, "bot.get_valid_enter_price_and_stake", self.values)
+
+    def create_order(self, **order: Any) -> CcxtOrder:
+        """Freqtrade's; while a trade is made, the order that is there already."""
+        if self._adoption is not None:
+            return self._adoption.order
+        sent: CcxtOrder = self._send(**order)
+        return sent
+
+    def values(self, *args: Any, **kwargs: Any) -> tuple[float, float, float]:
+        """In place of `get_valid_enter_price_and_stake`: price, stake and leverage, about which no
+        callback is asked a second time."""
+        if self._adoption is not None:
+            return self._adoption.price, self._adoption.stake, self._adoption.leverage
+        values: tuple[float, float, float] = self._values(*args, **kwargs)
+        return values
+
+    def protect(self, intent: Intent, amount: float, price: float) -> None:
+        """A stop where the strategy would have placed it, unless there is one. Never raises."""
+        stops = [e for e in self._intents.open(intent.pair) if e.intent.purpose is Purpose.STOP]
+        if stops or not amount > 0:
+            return
+        trade = self._as_if(intent, price)
+        try:
+            self._exchange.create_stoploss(
+                pair=intent.pair,
+                amount=amount,
+                stop_price=trade.stop_loss,
+                order_types=self._bot.strategy.order_types,
+                side=trade.exit_side,
+                leverage=trade.leverage,
+            )
+        except Exception as error:
+            logger.warning(
+                f"{intent.pair}: no stop can be placed for {amount:g} of order "
+                f"{intent.client_id}: {words(error)}"
+            )
+
+    def _as_if(self, intent: Intent, price: float) -> LocalTrade:
+        """The trade that there should be, as far as its first stop depends on it."""
+        exchange, pair = self._exchange, intent.pair
+        trade = LocalTrade(
+            id=0,
+            pair=pair,
+            amount=0.0,  # nothing is kept for one that has not filled
+            stake_amount=0.0,
+            open_rate=price,
+            open_date=datetime.fromtimestamp(intent.at / 1000, UTC),
+            fee_open=0.0,
+            fee_close=0.0,
+            is_open=True,
+            is_short=intent.side == "sell",
+            leverage=intent.leverage or 1.0,
+            exchange=exchange.id,
+            enter_tag=intent.tag,
+            amount_precision=exchange.get_precision_amount(pair),
+            price_precision=exchange.get_precision_price(pair),
+            precision_mode=exchange.precisionMode,
+            precision_mode_price=exchange.precision_mode_price,
+            contract_size=exchange.get_contract_size(pair),
+        )
+        strategy = self._bot.strategy
+        trade.adjust_stop_loss(price, strategy.stoploss, initial=True)
+        if strategy.use_custom_stoploss:
+            strategy.ft_stoploss_adjust(price, trade, datetime.now(UTC), 0.0, 0, after_fill=True)
+        return trade
+
+    def take(self, entry: Entry, found: CcxtOrder, held: Held | None) -> str | None:
+        """Make a trade of an entry, or close what it has opened.
+
+        Raises what Freqtrade raises, to be tried again; the position has its stop.
+
+        :param found: the order, amounts in base currency; open, or with fills
+        :param held: in its pair
+        :returns: what was done, for the operator; None where it is only for the log
+        """
+        intent, filled = entry.intent, found.get("filled") or 0.0
+        sign = -1 if intent.side == "sell" else 1
+        ours = min(filled, max(sign * held.amount if held else 0.0, 0.0))
+        if filled and not ours > DUST:
+            self._intents.settle(
+                intent.client_id, Outcome.CLOSED, str(found["id"]), "its position is gone"
+            )
+            return f"{intent.pair}: {filled:g} of a lost entry have been closed meanwhile."
+        price = found.get("average") or found.get("price") or intent.price or 0.0
+        self.protect(intent, ours, price)
+        try:
+            self._adopt(intent, found, price)
+        except ExchangeError:
+            raise
+        except Exception as error:
+            Trade.rollback()
+            tries = self._failures[intent.client_id] = self._failures.get(intent.client_id, 0) + 1
+            if tries < _TRIES:
+                raise
+            return self._close(intent, found, ours, error)
+        self._intents.settle(intent.client_id, Outcome.ADOPTED, str(found["id"]))
+        if not filled:
+            logger.warning(f"{intent.pair}: entry {found['id']}, not known, waits in its trade.")
+            return None
+        return (
+            f"{intent.pair}: {filled:g} of order {found['id']}, of which the database knew "
+            "nothing, is a trade now, and has its stop."
+        )
+
+    def _adopt(self, intent: Intent, found: CcxtOrder, price: float) -> None:
+        leverage, order_id = intent.leverage or 1.0, str(found["id"])
+        amount = self._exchange._contracts_to_amount(intent.pair, intent.amount)
+        # As if it waited still: its fills are booked when the trade has the time of its entry.
+        self._adoption = _Adoption(
+            {**found, "status": "open"}, price, amount * price / leverage, leverage
+        )
+        try:
+            FreqtradeBot.execute_entry(
+                self._bot,
+                intent.pair,
+                self._adoption.stake,
+                price,
+                is_short=intent.side == "sell",
+                ordertype=intent.type,
+                enter_tag=intent.tag,
+                mode="replace",  # which confirms nothing: that was done before it was sent
+                leverage_=leverage,
+            )
+        except Exception as error:
+            if not is_stored(intent.pair, order_id):
+                raise
+            logger.warning(f"{intent.pair}: the trade is made, but {words(error)}")
+        finally:
+            self._adoption = None
+        trade = open_trade(intent.pair)
+        if trade is None:
+            raise RuntimeError(f"no trade was made of order {order_id}")
+        trade.open_date = _entered_at(found)
+        Trade.commit()
+        self._attach_stops(trade)
+        if found["status"] != "open":
+            # As after a restart: the stop that it has stays.
+            self._bot.update_trade_state(trade, order_id, found, send_msg=False)
+
+    def _close(self, intent: Intent, found: CcxtOrder, ours: float, error: Exception) -> str:
+        pair, left = intent.pair, ours
+        known = {entry.intent.client_id for entry in self._intents.open(pair)}
+        with orders_are(Purpose.EXIT, "lost_position"):
+            while left > DUST:
+                sent = self._exchange.create_order(
+                    pair=pair,
+                    ordertype="market",
+                    side="buy" if intent.side == "sell" else "sell",
+                    amount=left,
+                    rate=found.get("average") or intent.price or 0.0,
+                    leverage=intent.leverage or 1.0,
+                    reduceOnly=True,
+                    initial_order=False,
+                )
+                left -= sent["amount"]
+        for entry in self._intents.open(pair):
+            if entry.intent.client_id not in known or entry.intent.client_id == intent.client_id:
+                self._intents.settle(entry.intent.client_id, Outcome.CLOSED)
+        return (
+            f"{pair}: {ours:g} of order {found['id']}, of which the database knew nothing, cannot "
+            f"become a trade ({words(error)}): it is closed at the market."
+        )
+
+    def tell(self, message: str) -> None:
+        warn(self._bot, message)
+
+
+def _entered_at(order: CcxtOrder) -> datetime:
+    """As the database has it: UTC without its zone."""
+    at = order.get("lastTradeTimestamp") or order.get("timestamp")
+    moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at / 1000, UTC)
+    return moment.replace(tzinfo=None)

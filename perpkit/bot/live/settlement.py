@@ -1,0 +1,324 @@
+"""What has become of orders that are open in the journal, and what follows from it.
+
+Asked before each cycle, so also after a restart, before any pair is analysed: an order without an
+answer, and one with an answer that the trade database lacks, as the bot was killed before it could
+be written there. In most cycles there is none, and nothing is requested.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import ExchangeError
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.live.held import DUST, Held, positions, signed_amount
+from perpkit.bot.live.lost_positions import LostPositions
+from perpkit.bot.live.order_matching import Found, state_of
+from perpkit.bot.live.running_bot import warn
+from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.stop_orders import is_covered
+from perpkit.bot.live.stored_orders import add_order, is_stored, open_trade
+from perpkit.bot.live.trying import Trying
+from perpkit.record.journal import Entry, Intent, Outcome
+from perpkit.record.order_ids import Purpose, parse
+
+logger = logging.getLogger(__name__)
+
+# An entry that waits in the book for so long without being known was meant for another price.
+_FRESH_MS = 60_000
+# The exchange forgets orders without fills after three days.
+_REMEMBERED_MS = 3 * 86_400_000
+_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
+# Positions first, then what closes them; stops find the trades that were made.
+_RANK = {Purpose.ENTRY: 0, Purpose.ADDITION: 1, Purpose.STOP: 3}
+
+CcxtOrder = dict[str, Any]
+
+
+class Settlement:
+    """Made once for a running live bot. The bot's lock is held whenever it is asked."""
+
+    def __init__(self, bot: Any, sent: SentOrders) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
+        self._sent = sent
+        self._intents = sent.intents
+        self._lost = LostPositions(bot, sent.intents, self.attach_stops)
+        self._trying = Trying()
+        self._held: dict[str, Held] | None = None
+
+    @property
+    def explained(self) -> dict[str, float]:
+        """By pair, what entries that are not settled yet may have opened at most; negative for
+        shorts. No more than that is the bot's, of what the trade database does not know."""
+        amounts: dict[str, float] = {}
+        for entry in self._intents.open():
+            intent = entry.intent
+            if intent.purpose in _ENTERS:
+                amount = self._exchange._contracts_to_amount(intent.pair, intent.amount)
+                signed = -amount if intent.side == "sell" else amount
+                amounts[intent.pair] = amounts.get(intent.pair, 0.0) + signed
+        return amounts
+
+    def refusal(self, pair: str) -> str | None:
+        """Why there is to be no entry in this pair, if there is a reason."""
+        if pair in self.explained:
+            return "it is not known yet what has become of an earlier entry"
+        return None
+
+    def run(self) -> None:
+        """Settle what can be settled now. Never raises."""
+        self._held = None
+        for pair in sorted({entry.intent.pair for entry in self._intents.open()}):
+            if not self._pair(pair):
+                return  # the exchange cannot be reached: the others need not wait for that, too
+
+    def settle(self, pair: str) -> None:
+        """For a position of the pair that the database does not know: try again, and at once."""
+        self._held = None
+        self._pair(pair)
+
+    def _pair(self, pair: str) -> bool:
+        """Whether the exchange could be reached."""
+        reached = True
+        entries = self._intents.open(pair)
+        for entry in sorted(entries, key=lambda e: _RANK.get(e.intent.purpose, 2)):
+            with self._trying(f"Settling order {entry.intent.client_id}"):
+                try:
+                    self._settle(entry)
+                except ccxt.NetworkError:
+                    reached = False
+                    self._protect_unread(entry.intent)
+                    raise
+                except Exception:
+                    Trade.rollback()
+                    raise
+        return reached
+
+    def _settle(self, entry: Entry) -> None:
+        intent, order_id = entry.intent, entry.order_id
+        if order_id is not None and is_stored(intent.pair, order_id):
+            self._intents.settle(intent.client_id, Outcome.BOOKED)
+            return
+        found = self._sent.look_up(intent)
+        if found is None:
+            self._not_there(entry)
+            return
+        found = self._exchange._order_contracts_to_amount(found)
+        number = str(found["id"])
+        if is_stored(intent.pair, number):
+            self._intents.settle(intent.client_id, Outcome.BOOKED, number)
+        elif state_of(found) is Found.EMPTY:
+            self._intents.settle(intent.client_id, Outcome.CANCELLED, number, "it was over")
+        elif intent.purpose in _ENTERS:
+            self._entry(entry, found)
+        elif intent.purpose is Purpose.STOP:
+            self._stop(entry, found)
+        else:
+            self._exit(entry, found)
+
+    def _position(self, pair: str) -> Held | None:
+        if self._held is None:
+            self._held = positions(self._exchange)
+        return self._held.get(pair)
+
+    # Entries
+
+    def _entry(self, entry: Entry, found: CcxtOrder) -> None:
+        intent, trade = entry.intent, open_trade(entry.intent.pair)
+        if state_of(found) is Found.RESTING and self._age(intent) > _FRESH_MS:
+            found = self._withdraw(intent, found)
+            if state_of(found) is Found.EMPTY:
+                self._intents.settle(intent.client_id, Outcome.CANCELLED, str(found["id"]))
+                return
+        if trade is None:
+            self._take(entry, found)
+        elif trade.entry_side == intent.side:
+            self._attach(trade, entry, found)
+        else:
+            note = "it has closed some of a trade in the other direction"
+            self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]), note)
+
+    def _take(self, entry: Entry, found: CcxtOrder) -> None:
+        try:
+            held = self._position(entry.intent.pair)
+        except ExchangeError:
+            price = found.get("average") or entry.intent.price or 0.0
+            self._lost.protect(entry.intent, found.get("filled") or 0.0, price)
+            raise
+        if message := self._lost.take(entry, found, held):
+            warn(self._bot, message)
+
+    def _not_there(self, entry: Entry) -> None:
+        """It never arrived, or the exchange has forgotten it: then the position decides."""
+        intent = entry.intent
+        if self._sent.may_arrive(intent):
+            return
+        forgotten = entry.outcome is Outcome.ANSWERED or self._age(intent) > _REMEMBERED_MS
+        if forgotten and intent.purpose in _ENTERS:
+            held = self._position(intent.pair)
+            amount = self._unexplained(intent, held)
+            if held is not None and amount is not None and open_trade(intent.pair) is None:
+                self._take(entry, self._as_found(entry, amount, held.entry_price))
+                return
+        note = "the exchange has forgotten it" if forgotten else "it never arrived"
+        self._intents.settle(intent.client_id, Outcome.MISSING, note=note)
+
+    def _unexplained(self, intent: Intent, held: Held | None) -> float | None:
+        """What is held beyond the trade of the pair, where an intent alone can have opened it."""
+        if held is None:
+            return None
+        more = held.amount - signed_amount(open_trade(intent.pair))
+        most = self._exchange._contracts_to_amount(intent.pair, intent.amount)
+        amount = -more if intent.side == "sell" else more
+        return amount if DUST < amount <= most + DUST else None
+
+    def _as_found(self, entry: Entry, amount: float, price: float) -> CcxtOrder:
+        """What the exchange would have said of a filled entry."""
+        intent, cost = entry.intent, amount * price
+        rate = self._exchange.get_fee(symbol=intent.pair, taker_or_maker="taker")
+        currency = self._bot.config["stake_currency"]
+        return {
+            "id": entry.order_id or intent.client_id,
+            "symbol": intent.pair,
+            "side": intent.side,
+            "type": intent.type,
+            "status": "closed",
+            "amount": amount,
+            "filled": amount,
+            "remaining": 0.0,
+            "price": intent.price or price,
+            "average": price,
+            "cost": cost,
+            "timestamp": intent.at,
+            "lastTradeTimestamp": intent.at,
+            "fee": {"cost": cost * rate, "currency": currency, "rate": rate},
+            "info": {},
+        }
+
+    def _protect_unread(self, intent: Intent) -> None:
+        """While an entry cannot be looked up, a position that it alone explains has its stop."""
+        if intent.purpose not in _ENTERS:
+            return
+        try:
+            held = self._position(intent.pair)
+        except ExchangeError:
+            return
+        amount = self._unexplained(intent, held)
+        if held is not None and amount is not None and open_trade(intent.pair) is None:
+            self._lost.protect(intent, amount, held.entry_price)
+
+    # Exits
+
+    def _exit(self, entry: Entry, found: CcxtOrder) -> None:
+        intent, number = entry.intent, str(found["id"])
+        trade = open_trade(intent.pair)
+        if trade is not None and self._is_of(trade, intent):
+            self._attach(trade, entry, found)
+        elif state_of(found) is Found.RESTING:
+            self._withdraw(intent, found)
+            self._intents.settle(intent.client_id, Outcome.CANCELLED, number, "of no trade")
+        else:
+            self._intents.settle(intent.client_id, Outcome.CLOSED, number, "of no trade")
+
+    def _is_of(self, trade: Trade, intent: Intent) -> bool:
+        opened: int = int(trade.open_date_utc.timestamp() * 1000)
+        return trade.exit_side == intent.side and intent.at >= opened
+
+    def _attach(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
+        """An order that its trade lacks becomes one of it, and is looked after as any other."""
+        intent, number = entry.intent, str(found["id"])
+        add_order(trade, intent, found)
+        self._intents.settle(intent.client_id, Outcome.ADOPTED, number)
+        logger.warning(f"{trade.pair}: order {number} ({intent.purpose.name}) is of its trade.")
+        if found["status"] != "open":
+            self._bot.update_trade_state(trade, number, found)
+            Trade.commit()
+
+    # Stops
+
+    def attach_stops(self, trade: Trade) -> None:
+        """What is at the exchange for the pair, and is not of the trade yet; raises what ccxt
+        raises."""
+        for entry in self._intents.open(trade.pair):
+            if entry.intent.purpose is Purpose.STOP:
+                self._settle(entry)
+
+    def attach_earlier_stops(self, trade: Trade) -> None:
+        """As `attach_stops`, without those that were sent just now."""
+        for entry in self._intents.open(trade.pair):
+            if entry.intent.purpose is Purpose.STOP and self._is_earlier(entry):
+                self._settle(entry)
+
+    def _is_earlier(self, entry: Entry) -> bool:
+        order = parse(entry.intent.client_id)
+        earlier = order is not None and order.nonce != self._intents.journal.nonce
+        return earlier or entry.outcome is Outcome.SENT
+
+    def _stop(self, entry: Entry, found: CcxtOrder) -> None:
+        intent, number = entry.intent, str(found["id"])
+        trade = open_trade(intent.pair)
+        if trade is None:
+            self._stop_of_no_trade(entry, found)
+        elif not trade.has_open_position:
+            return  # its fill has not been booked yet
+        elif trade.exit_side != intent.side or self._is_covered(trade):
+            self._drop(entry, found)
+        else:
+            add_order(trade, intent, found)
+            self._intents.settle(intent.client_id, Outcome.ADOPTED, number)
+            logger.warning(f"{trade.pair}: stop {number} is of its trade.")
+            if state_of(found) is Found.EFFECTIVE:
+                self._bot.handle_stoploss_on_exchange(trade)
+                Trade.commit()
+
+    def _is_covered(self, trade: Trade) -> bool:
+        """By stops that are at the exchange, not only in the database."""
+        if not is_covered(trade):
+            return False
+        live = [order for order in trade.open_sl_orders if self._is_live(order)]
+        return sum(order.safe_amount for order in live) >= trade.amount - DUST
+
+    def _is_live(self, order: Order) -> bool:
+        try:
+            told = self._sent.fetch_order(order.order_id, order.ft_pair, {"stop": True})
+        except ccxt.OrderNotFound:
+            return False
+        return bool(told["status"] == "open")
+
+    def _stop_of_no_trade(self, entry: Entry, found: CcxtOrder) -> None:
+        """One that covers a position stays, whatever the position is."""
+        intent = entry.intent
+        if intent.pair in self.explained:
+            return
+        if state_of(found) is Found.EFFECTIVE:
+            self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]))
+        elif self._position(intent.pair) is None:
+            self._drop(entry, found)
+        else:
+            note = "it covers a position without a trade"
+            self._intents.settle(intent.client_id, Outcome.ADOPTED, str(found["id"]), note)
+
+    def _drop(self, entry: Entry, found: CcxtOrder) -> None:
+        number = str(found["id"])
+        if state_of(found) is Found.RESTING:
+            self._withdraw(entry.intent, found)
+        self._intents.settle(entry.intent.client_id, Outcome.CANCELLED, number, "one too many")
+
+    def _withdraw(self, intent: Intent, found: CcxtOrder) -> CcxtOrder:
+        """Cancel it; what it has become."""
+        number = str(found["id"])
+        logger.warning(f"{intent.pair}: order {number}, which no trade has, is cancelled.")
+        params = {"stop": True} if intent.purpose is Purpose.STOP else {}
+        self._exchange._api.cancel_order(number, intent.pair, params)
+        ended = self._sent.look_up(intent)
+        if ended is None or state_of(ended) is Found.RESTING:
+            raise ccxt.OrderNotFound(f"order {number} cannot be seen to have ended")
+        return self._exchange._order_contracts_to_amount(ended)
+
+    def _age(self, intent: Intent) -> int:
+        age: int = self._exchange._api.milliseconds() - intent.at
+        return age
