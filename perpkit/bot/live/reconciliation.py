@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from freqtrade.constants import CANCEL_REASON
 from freqtrade.exceptions import ExchangeError
@@ -23,6 +23,7 @@ from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.live.trying import Failing, Trying
@@ -33,18 +34,6 @@ logger = logging.getLogger(__name__)
 _MOVING = timedelta(minutes=1)
 # Until orders are looked for again that explain why a position is smaller.
 _SEARCH_AGAIN = timedelta(minutes=10)
-
-
-class Settlement(Protocol):
-    """Orders that the journal knows and the database does not.
-
-    `explained` is what they have opened, by pair, negative for shorts.
-    """
-
-    @property
-    def explained(self) -> Mapping[str, float]: ...
-
-    def settle(self, pair: str) -> object: ...
 
 
 class Reconciliation:

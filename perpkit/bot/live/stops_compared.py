@@ -44,7 +44,8 @@ class StopsCompared:
                 self._adopt(trade, seen)
         known = {order.order_id for order in Order.get_open_orders()}
         # An answer may be older than the position that it shows.
-        excess, before = in_excess(seen, known | settled_elsewhere), self._excess
+        found, before = in_excess(seen, known), self._excess
+        excess = [stop for stop in found if stop.id not in settled_elsewhere]
         self._excess = {stop.id for stop in excess}
         self.look_again = not self._excess <= before
         for stop in excess:
