@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from freqtrade.exceptions import RetryableOrderError
 from freqtrade.persistence import Trade
 
-from perpkit.bot.live.at_exchange import DUST, AtExchange, Resting
+from perpkit.bot.live.at_exchange import DUST, AtExchange
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.trying import Trying
@@ -123,7 +123,7 @@ class HandedOverPositions:
         if held <= DUST:
             # An answer may be older than the position.
             if pair in self._gone:
-                self._end(pair, handed, own)
+                self._end(pair, handed)
             self._gone.add(pair)
             return
         self._gone.discard(pair)
@@ -161,9 +161,8 @@ class HandedOverPositions:
         )
         self._keep(pair, replaced(handed, stop=str(sent["id"])))
 
-    def _end(self, pair: str, handed: HandedOver, own: list[Resting]) -> None:
-        for stop in own:
-            self._exchange.cancel_stoploss_order(stop.id, pair)
+    def _end(self, pair: str, handed: HandedOver) -> None:
+        """Its stop goes as every other that no position needs."""
         self._keep(pair, None)
         self._gone.discard(pair)
         self._said.discard(pair)

@@ -61,7 +61,7 @@ class Bot:
 
     def __init__(self) -> None:
         self.exchange = self.wallets = self
-        self.rpc = SimpleNamespace(_rpc=SimpleNamespace(_rpc_delete=lambda trade_id: {}))
+        self.rpc = SimpleNamespace(_rpc=SimpleNamespace(_rpc_delete=lambda _: {}))
         self._api = Api()
         self.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
         self.markets = {BTC: {"limits": {}}}
