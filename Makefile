@@ -54,12 +54,12 @@ test:
 	$(BIN)/python $(PYTEST)
 
 # Minutes, not seconds: the longer tests, every property with twenty times the cases, and seeded
-# episodes of faults at the venue: how Freqtrade behaves in each.
+# episodes of faults at the venue: how a guarded bot behaves in each, beside Freqtrade alone.
 soak: setup
 	$(BIN)/python $(PYTEST) -m slow
 	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
 		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
-	$(BIN)/python -m tests.soak --episodes $(EPISODES) --jobs $(JOBS)
+	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
 
 demo: setup
 	$(BIN)/python -m perpkit.ops.demo

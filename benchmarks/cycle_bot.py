@@ -1,8 +1,8 @@
 """One bot of benchmarks/live_cycle.py, in a process of its own: `-m benchmarks.cycle_bot`.
 
 It is given its market as arguments, and on its standard input, line by line: `open N` for as many
-open trades, `round N` for a cycle with a new candle and N without one. Each is answered by a line
-of JSON.
+open trades, `round N` for a cycle with a new candle and N without one, `grow N` for the memory that
+N hours take. Each is answered by a line of JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
+from benchmarks.cycle_memory import growth
 from benchmarks.cycle_shares import FREQTRADE, WIRE, Shares, whose
 from perpkit.venue import synthetic
 from perpkit.venue.candles import DAY_MS
@@ -119,6 +120,16 @@ class CycleBot:
         counts = [(cause, verb, n) for (cause, verb), n in statements.items()]
         return {"cycles": cycles, "statements": counts}
 
+    def grow(self, hours: int) -> dict[str, Any]:
+        """Bytes that an hour leaves behind, by holder."""
+
+        def hour() -> None:
+            self._to_next_hour()
+            self._bot.run(3, STEP)
+
+        hour()
+        return {"bytes": growth(hour, hours)}
+
     def _to_next_hour(self) -> None:
         """A cycle just before it does what else is due by then."""
         left = HOUR_S - self._bot.now.timestamp() % HOUR_S
@@ -194,8 +205,8 @@ def main() -> None:
         print(json.dumps({"ready": time.process_time() - began}), file=answers, flush=True)
         for line in sys.stdin:
             what, number = line.split()
-            answer = measured.open(int(number)) if what == "open" else measured.round(int(number))
-            print(json.dumps(answer), file=answers, flush=True)
+            answer = {"open": measured.open, "round": measured.round, "grow": measured.grow}[what]
+            print(json.dumps(answer(int(number))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -24,15 +24,21 @@ WATCH, GUARD, RECORD, ANALYSIS, SIGNALS, CALLBACKS, ALERTS = PARTS = (
     "watch", "guard", "record", "analysis", "signals", "callbacks", "alerts",
 )  # fmt: skip
 
-# Parts that own whole files, wherever the checkout keeps them, and what stands outside a room.
+_LOCK = "lock"  # of whoever takes it, else the guard's
+# Of files that are not in a room that says it, or were not in another checkout.
 _PART_OF_FILE = {
-    "booking.py": GUARD, "stop_guard.py": GUARD, "stop_orders.py": GUARD, "trade_lock.py": GUARD,
+    "trade_lock.py": _LOCK, "trying.py": _LOCK, "replaced.py": _LOCK, "running_parts.py": CALLBACKS,
+    "booking.py": GUARD, "stop_guard.py": GUARD, "stop_orders.py": GUARD, "market_exits.py": GUARD,
     "reconciliation.py": GUARD, "order_answers.py": GUARD, "later_balance.py": GUARD,
-    "market_exits.py": GUARD, "live_orders.py": GUARD, "leaving.py": GUARD, "additions.py": GUARD,
-    "price_band.py": GUARD, "trying.py": GUARD, "watch.py": WATCH, "protection.py": WATCH,
-    "venue_probe.py": WATCH, "replaced.py": GUARD,
+    "live_orders.py": GUARD, "leaving.py": GUARD, "additions.py": GUARD, "price_band.py": GUARD,
+    "watch.py": WATCH, "protection.py": WATCH, "venue_probe.py": WATCH,
     "market_alerts.py": ALERTS, "market_columns.py": ANALYSIS, "candle_columns.py": ANALYSIS,
+    "intents.py": RECORD, "order_journal.py": RECORD, "state_writer.py": RECORD,
+    "state_parts.py": RECORD,
 }  # fmt: skip
+# A caller's that is found further out takes the place of the first; the others are its helpers.
+_CALLERS = (WATCH, ANALYSIS, ALERTS)
+_HELPERS = (CALLBACKS, SIGNALS, _LOCK)
 # Where Freqtrade goes on with its own steps, whoever stands around them.
 _STEPS = ("freqtradebot.py", "interface.py", "worker.py")
 # What Perpkit replaces and then calls.
@@ -50,27 +56,25 @@ def tag_of(code: CodeType) -> str:
     parts, file = set(path.parts), path.name
     if file == "wire.py" and "bench" in parts:
         return WIRE
-    if "ccxt" in parts and "site-packages" in parts:
+    if "site-packages" not in parts:
+        return _part(parts, file, name) if "perpkit" in parts and "venue" not in parts else ""
+    if "ccxt" in parts:
         return CCXT
-    if "perpkit" in parts and "venue" not in parts:
-        return _part(parts, file, name)
-    if "freqtrade" in parts and "site-packages" in parts:
-        if file in _STEPS or (file, name) in _PASSED_ON:
-            return _STEP
-        return _COPY if file == "strategy_wrapper.py" else ""
-    return ""
+    if "freqtrade" in parts and (file in _STEPS or (file, name) in _PASSED_ON):
+        return _STEP
+    return _COPY if file == "strategy_wrapper.py" else ""
 
 
 def _part(parts: set[str], file: str, name: str) -> str:
     if "signals" in parts or file == "rsi_sma.py":
         return SIGNALS
-    if "record" in parts or file.startswith(("state_", "sent_", "journal")):
+    if "record" in parts:
         return RECORD
     if "protections" in parts or "breakers" in parts:
         return WATCH
     if file in _PART_OF_FILE:
         return _PART_OF_FILE[file]
-    if "live" in parts and "bot" in parts and file != "running_parts.py":
+    if {"bot", "live"} <= parts:
         return GUARD
     if name.startswith(("populate_", "advise_", "analyze_", "join", "with_")):
         return ANALYSIS
@@ -84,8 +88,8 @@ def whose(frame: FrameType | None) -> tuple[str, str]:
     """Who is at work, and through what: `FREQTRADE`, `COPIES` or a part; "", `CCXT` or `WIRE`.
 
     From the innermost frame outwards to the first of Freqtrade's own steps: what lies between is
-    Perpkit's, or nobody's but Freqtrade's. The outermost part has it, for the watch may ask the
-    account.
+    Perpkit's, or nobody's but Freqtrade's. The watch has what it asks others for; of parts that
+    stand around each other, the innermost.
     """
     part, through, inner, copied = "", "", "", False
     while frame is not None:
@@ -101,9 +105,11 @@ def whose(frame: FrameType | None) -> tuple[str, str]:
                 break
         elif tag == _COPY:
             copied = copied or (inner == "deepcopy" and not part)
-        elif tag and (not part or tag not in (CALLBACKS, SIGNALS)):
+        elif tag and (not part or tag in _CALLERS or (part in _HELPERS and tag not in _HELPERS)):
             part = tag
         inner, frame = code.co_name, frame.f_back
+    if part == _LOCK:
+        part = GUARD
     return part or (COPIES if copied else FREQTRADE), through
 
 

@@ -116,29 +116,32 @@ Results = dict[tuple[int, int], dict[str, Measured]]
 
 
 def measure(
-    sources: dict[str, Path], pairs: list[int], trades: list[int], rounds: int, steady: int
-) -> Results:
-    """By pairs and trades, and then by name of the bot."""
-    results: Results = {}
-    for count in pairs:
-        with ExitStack() as stack:
-            last = list(sources.values())[-1]
-            bots = {STOCK: stack.enter_context(bot(last, stock=True, pairs=count))}
-            for name, source in sources.items():
-                bots[name] = stack.enter_context(bot(source, stock=False, pairs=count))
-            for each in bots.values():
-                each.answer()  # it is ready
-            for number in trades:
-                found = results[count, number] = {name: Measured() for name in bots}
+    results: Results,
+    sources: dict[str, Path],
+    pairs: int,
+    trades: list[int],
+    rounds: int,
+    steady: int,
+) -> None:
+    """Into `results`, at one number of pairs."""
+    with ExitStack() as stack:
+        last = list(sources.values())[-1]
+        bots = {STOCK: stack.enter_context(bot(last, stock=True, pairs=pairs))}
+        for name, source in sources.items():
+            bots[name] = stack.enter_context(bot(source, stock=False, pairs=pairs))
+        for each in bots.values():
+            each.answer()  # it is ready
+        for number in trades:  # trades are only ever opened
+            found = {name: Measured() for name in bots}
+            for name, each in bots.items():
+                held = each.ask("open", number)["open"]
+                if held != number:
+                    raise RuntimeError(f"{name} holds {held} trades, not {number}")
+            for _ in range(rounds):
                 for name, each in bots.items():
-                    held = each.ask("open", number)["open"]
-                    if held != number:
-                        raise RuntimeError(f"{name} holds {held} trades, not {number}")
-                for _ in range(rounds):
-                    for name, each in bots.items():
-                        found[name].add(each.ask("round", steady))
-                print(f"{count} pairs, {number} trades: done", file=sys.stderr, flush=True)
-    return results
+                    found[name].add(each.ask("round", steady))
+            results[pairs, number] = found
+            print(f"{pairs} pairs, {number} trades: done", file=sys.stderr, flush=True)
 
 
 def shown(values: list[float]) -> str:
@@ -155,16 +158,17 @@ def middle(values: list[float]) -> float:
 
 def cpu_table(results: Results, kind: str) -> str:
     """Milliseconds; of ours as parts of the whole."""
-    columns = ("bot", "CPU ms", "ratio", "Freqtrade", "its copies", "ccxt", *PARTS)
+    columns = ("bot", "CPU ms", "of stock", "Freqtrade", "trade copies", "ccxt", *PARTS)
     lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 13]
     for (pairs, trades), bots in results.items():
-        base = middle(bots[STOCK].ms(kind))
+        # Alone, Freqtrade compares nothing.
+        base = middle(bots[STOCK].ms("candle" if kind == "candle" else "steady"))
         for name, found in bots.items():
             total = found.ms(kind)
             cells = [
                 name,
                 shown(total),
-                f"{middle(total) / base:.2f}" if base else "",
+                f"{middle(total) / base:.2f}" if base and total else "",
                 f"{middle(found.ms(kind, FREQTRADE, through='')):.1f}",
                 f"{middle(found.ms(kind, 'copies', through='')):.1f}",
                 f"{middle(found.ms(kind, through=CCXT)):.1f}",
@@ -217,25 +221,19 @@ def main() -> None:
     if arguments.quick:
         arguments.pairs, arguments.trades = [10], [0, 3]
         arguments.rounds = 2
-    # Trades are only ever opened.
-    pairs, trades = sorted(arguments.pairs), sorted(arguments.trades)
-    if trades[-1] > pairs[0]:
-        results: Results = {}
-        for count in pairs:  # as many as there are pairs for
-            fitting = [number for number in trades if number <= count]
-            results |= measure_each(arguments, [count], fitting)
-    else:
-        results = measure_each(arguments, pairs, trades)
+    sources = dict(arguments.source or [("now", CHECKOUT)])
+    results: Results = {}
+    try:
+        for pairs in sorted(arguments.pairs):  # a pair has one trade at most
+            trades = [number for number in sorted(arguments.trades) if number <= pairs]
+            measure(results, sources, pairs, trades, arguments.rounds, arguments.steady)
+    except KeyboardInterrupt:
+        print("interrupted: this is what there is", file=sys.stderr)
     for kind in KINDS:
         print(f"\nCPU of a cycle, {kind}: ms, median (middle half)\n\n{cpu_table(results, kind)}")
     print(
         f"\nRequests (weight) of a cycle, statements of a steady one\n\n{requests_table(results)}"
     )
-
-
-def measure_each(arguments: argparse.Namespace, pairs: list[int], trades: list[int]) -> Results:
-    sources = dict(arguments.source or [("now", CHECKOUT)])
-    return measure(sources, pairs, trades, arguments.rounds, arguments.steady)
 
 
 if __name__ == "__main__":

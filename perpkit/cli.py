@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
+from perpkit.ops.journal import journal
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
 from perpkit.ops.state import state
@@ -17,6 +19,8 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.command("adopt")(adopt)
+app.command("journal")(journal)
 app.command("parameters")(parameters)
 app.command("state")(state)
 app.command("venue")(venue)

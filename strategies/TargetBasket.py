@@ -9,7 +9,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
-from perpkit.bot.basket import BasketSettings, Rebalancer
+from perpkit.bot.basket import TAG, BasketSettings, Rebalancer
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate
 from perpkit.bot.strategy import PerpStrategy
@@ -24,6 +24,7 @@ class TargetBasket(PerpStrategy):
     """
 
     timeframe = "1h"
+    sized_tags = PerpStrategy.sized_tags | {TAG}
     # 100 hours of returns for the correlation, and as many again for the ATR to forget its start.
     startup_candle_count = 200
 

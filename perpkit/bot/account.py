@@ -19,7 +19,7 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import KeyValueStore, LocalTrade, Order, Trade
-from freqtrade.wallets import Wallets
+from freqtrade.wallets import PositionWallet, Wallets
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
@@ -256,9 +256,29 @@ class RunningAccount(Account):
             return configured_capital(self._config)
         if self._wallets is None:
             return nan
-        tradable = self._wallets.get_starting_balance()
-        balance = tradable / self._config["tradable_balance_ratio"]
-        return self._balance.read(now.timestamp(), balance)
+        with self._lock:
+            capital = self._settled_balance(self._wallets, now) - self._in_balance()
+        return capital if isnan(capital) else self._balance.read(now.timestamp(), capital)
+
+    def _settled_balance(self, wallets: Wallets, now: datetime) -> float:
+        """The wallet's balance without the profit of what is open.
+
+        Freqtrade's starting balance is what is free, and with cross margin that has the open profit
+        in it.
+        """
+        total: float = wallets.get_total(wallets._stake_currency)
+        if "unrealized_pnl" in PositionWallet._fields:
+            return total  # Freqtrade has taken it off
+        return total - sum(_gross_profit(t, self._rate(t.pair, now)) for t in self._open_trades())
+
+    def _in_balance(self) -> float:
+        """What `at` counts as profit, and the balance has in it: realised by closed trades and by
+        parts of open ones, and what open ones have paid and been paid."""
+        profit = self._closed_profit()
+        for trade in self._open_trades():
+            paid = trade.amount * trade.open_rate * trade.fee_open
+            profit += (trade.realized_profit or 0.0) + open_funding(trade) - paid
+        return profit
 
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
         with self._lock:
@@ -362,6 +382,13 @@ def open_funding(trade: LocalTrade) -> float:
         if order.ft_order_side != trade.entry_side:
             realised = since_entry
     return funding - realised
+
+
+def _gross_profit(trade: LocalTrade, rate: float) -> float:
+    """Unrealised, as the exchange reckons it."""
+    if not trade.amount:
+        return 0.0
+    return trade.amount * (rate - trade.open_rate) * (-1 if trade.is_short else 1)
 
 
 def closed_trade(trade: LocalTrade) -> ClosedTrade:

@@ -21,6 +21,7 @@ from perpkit.risk.slicing import Plan, next_slice, plan
 
 # From the question about the stake to the trade, whose order may have to be sent several times.
 SAME_ENTRY = timedelta(minutes=5)
+SLICE = "slice"  # tag of its orders
 Answer = float | tuple[float, str] | None
 
 
@@ -104,7 +105,7 @@ class Adjustments:
             state = self._states.of(trade)
             state.plan = None
             self._states.store(trade, state)
-        return (following.stake, "slice") if following.stake else None
+        return (following.stake, SLICE) if following.stake else None
 
     def _plan_of(self, trade: LocalTrade) -> Plan | None:
         state = self._states.of(trade)

@@ -142,14 +142,32 @@ class Entries:
         return sized.stake
 
     def addition(
-        self, trade: LocalTrade, stake: float, rate: float, now: datetime, decision: Decision
+        self,
+        trade: LocalTrade,
+        stake: float,
+        rate: float,
+        now: datetime,
+        decision: Decision,
+        *,
+        sized: bool = False,
     ) -> Size:
         """The part of `stake` that may be added to an open trade, by breakers and exposure.
 
         :param decision: of the breakers, for the trade's pair and side
+        :param sized: it belongs to an entry whose size the breakers have been asked about
         """
         if refused := _blocked(decision):
             return Size(0.0, None, refused)
+        if not sized and decision.size_factor < 1:
+            part = stake * decision.size_factor
+            reason = decision.reason or f"sizes are cut to {decision.size_factor:.0%}"
+            if part * trade.leverage < self._contracts.least_notional(trade.pair, rate):
+                return Size(0.0, None, reason)
+            within = self._within_exposure(trade, part, rate, now)
+            return within if within.reason else Size(within.stake, None, reason)
+        return self._within_exposure(trade, stake, rate, now)
+
+    def _within_exposure(self, trade: LocalTrade, stake: float, rate: float, now: datetime) -> Size:
         use = self._settings.use
         if not (use.sizing and use.exposure):
             return Size(stake)

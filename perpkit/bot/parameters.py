@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from perpkit.breakers.market_alerts import AlertLimits
 from perpkit.execution.entry import EntryLimits
+from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
 from perpkit.risk.carry import CarryRule
 from perpkit.risk.exposure import ExposureLimits
@@ -53,17 +54,6 @@ class Switches:
     guard: bool = True
     refresh: bool = True
     alerts: bool = False
-
-
-@dataclass(frozen=True)
-class GuardRule:
-    """What the guard does, live only.
-
-    :param stop_after_delete: the position of a trade that is deleted (`/delete`) keeps its stop,
-        where it is; off, it is left without one
-    """
-
-    stop_after_delete: bool = True
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ class Kind(StrEnum):
     BREAKER = "breaker"
     LOCK = "lock"  # of a pair, by a breaker, a protection, the operator or Freqtrade
     CALLBACK = "callback"  # one has failed
-    EXCHANGE = "exchange"  # what it holds differs from the database, or is not known
+    PASSIVE = "passive"  # the bot only looks on
+    JOURNAL = "journal"  # of orders, that cannot be written
+    EXCHANGE = "exchange"  # what it holds, or its settings, differ from the bot's or are unknown
     SIZE = "size"  # no stake, leverage or room for it
     BOOK = "book"
     UNCHECKED = "unchecked"  # a check failed

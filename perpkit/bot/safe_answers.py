@@ -171,6 +171,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_start,
         doubt=True,
     ),
+    "ft_bot_cleanup": SafeAnswer("The bot ends all the same."),
     "bot_loop_start": SafeAnswer("No entry is made until it succeeds.", doubt=True),
     "informative_pairs": SafeAnswer(
         "No entry is made until it succeeds.", last=[], find=_nothing([]), doubt=True
@@ -181,6 +182,8 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_nothing([]),
         doubt=True,
     ),
+    # Asked by Freqtrade's worker, beside the cycle: what it raised would end the process.
+    "version": SafeAnswer("No version is shown."),
     "analyze_ticker": SafeAnswer(
         "No entry is made into the pair until it succeeds.", find=_hand_on, doubt=True
     ),

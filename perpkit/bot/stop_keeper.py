@@ -48,7 +48,7 @@ class StopKeeper:
         # The amount tells of a part sold before Freqtrade does, in backtests a candle before.
         same_candle, same_amount = memory.candle == candle, memory.amount == trade.amount
         if same_candle and same_amount and memory.reducing == reducing and not after_fill:
-            return None
+            return self._clear(trade, memory, rate)
         seen = rate if same_candle or after_fill else self._at_close(trade, columns, row, rate)
         stop = self._stop(trade, memory, columns, row, seen, reducing)
         memory.candle, memory.amount, memory.reducing = candle, trade.amount, reducing
@@ -56,6 +56,25 @@ class StopKeeper:
         if memory.overtaken or stop == trade.stop_loss:
             return None
         return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+
+    def _clear(self, trade: LocalTrade, memory: TradeState, rate: float) -> float | None:
+        """For the stop that stands: liquidation may come nearer between two candles."""
+        standing = trade.stop_loss
+        if not standing or not self._settings.use.liquidation:
+            return None
+        stop = self._clear_of_liquidation(standing, trade)
+        if stop == standing:
+            return None
+        if stop_reached(stop, rate, trade.is_short):
+            memory.overtaken = True
+            return None
+        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+
+    def _clear_of_liquidation(self, stop: float, trade: LocalTrade) -> float:
+        margin = self._settings.leverage.stop_margin
+        return clear_of_liquidation(
+            stop, trade.open_rate, trade.liquidation_price, trade.is_short, margin
+        )
 
     def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
         """Why the trade is to be closed without waiting for its stop."""
@@ -106,8 +125,7 @@ class StopKeeper:
                 reducing=reducing,
             )
         if self._settings.use.liquidation:
-            margin = self._settings.leverage.stop_margin
-            stop = clear_of_liquidation(stop, entry, trade.liquidation_price, is_short, margin)
+            stop = self._clear_of_liquidation(stop, trade)
         return stop
 
     def _best(

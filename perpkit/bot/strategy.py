@@ -22,12 +22,14 @@ from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import DecimalParameter, IntParameter
 
 from perpkit.bot.account import account_for
-from perpkit.bot.adjustments import Adjustments
+from perpkit.bot.adjustments import SLICE, Adjustments
 from perpkit.bot.candle_columns import CandleColumns
 from perpkit.bot.candles import feed_for, is_simulated, is_trading
 from perpkit.bot.contracts import Contracts
 from perpkit.bot.entries import Candidate, Entries
 from perpkit.bot.fail_closed import FailsClosed
+from perpkit.bot.live.additions import REPLACED
+from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.market_columns import MarketColumns
@@ -95,6 +97,10 @@ class PerpStrategy(FailsClosed):
         "stoploss": "market",
         "stoploss_on_exchange": True,
     }
+
+    # Of additions whose size has the breakers' factor in it already: parts of an entry were cut
+    # with it, and twice would be too much.
+    sized_tags = frozenset({REST, SLICE, REPLACED})
 
     # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
     settings = Settings()
@@ -171,6 +177,7 @@ class PerpStrategy(FailsClosed):
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
         self.order_types = dict(self.order_types)  # not the class's, which options may change
+        self._look_at_obstacles()
         self._look_at_options()
         if self._simulated:
             copy_trades_on_write()
@@ -182,6 +189,22 @@ class PerpStrategy(FailsClosed):
         report("trading", lambda now: trading.report(self.watch, self.doubts, now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
         report("parts_off", lambda _now: self._parts_off)
+
+    def ft_bot_cleanup(self) -> None:
+        super().ft_bot_cleanup()
+        if (running := getattr(self, "_running", None)) is not None:
+            running.close()
+
+    def _look_at_obstacles(self) -> None:
+        """:raises ConfigurationError: for what speaks against trading, unless something is open"""
+        obstacles = self._running.obstacles
+        if obstacles is None:
+            return
+        for name, reason in obstacles.reasons.items():
+            if not holds_something(self):
+                raise ConfigurationError(reason)
+            if obstacles.passive is None:  # else it says so itself
+                self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
@@ -406,7 +429,8 @@ class PerpStrategy(FailsClosed):
         """The part of `stake` that may be added to an open trade; the log says what is not."""
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
-        part, _, reason = self._entries.addition(trade, stake, rate, now, decision)
+        sized = tag in self.sized_tags
+        part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
         refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
         if doubt := self.doubt(pair, but="custom_entry_price"):
             part, refused = 0.0, Why(Kind.CALLBACK, doubt)

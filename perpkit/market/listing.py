@@ -47,8 +47,13 @@ class ListingRule:
 
     def end_objection(self, ends: datetime | None, now: datetime) -> str | None:
         """Why a pair whose end is announced for then is left out, or None."""
-        if ends is None or ends - now > _NEVER:
+        if ends is None or not is_an_end(ends, now):
             return None
         if self.delisting_days and ends - now > timedelta(days=self.delisting_days):
             return None
         return f"it will be delisted on {ends:%Y-%m-%d %H:%M} UTC"
+
+
+def is_an_end(delivery: datetime, now: datetime) -> bool:
+    """Whether a delivery date says that the contract ends."""
+    return delivery - now <= _NEVER

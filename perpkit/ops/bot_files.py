@@ -1,12 +1,15 @@
-"""Where the files of a bot are, as an operator names the bot: by configuration, database or folder.
+"""The files of a bot, as an operator names it: by configuration, trade database or folder.
 
-As Freqtrade itself finds its database, its environment variables included.
+They are found as Freqtrade finds its database, its environment variables included.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -20,31 +23,59 @@ Config = Annotated[
     ),
 ]
 DbUrl = Annotated[
-    str, typer.Option("--db-url", help="Of the bot's trade database; the config's by default.")
+    str | None, typer.Option("--db-url", help="The bot's trade database; default: the config's.")
 ]
 Userdir = Annotated[
-    Path | None, typer.Option("--userdir", help="The bot's user directory; default: user_data.")
+    Path | None,
+    typer.Option("--userdir", "--user-data-dir", help="The bot's folder; default: user_data."),
 ]
 
 
-def places_of(config: list[Path] | None, db_url: str, userdir: Path | None) -> Places:
+@dataclass(frozen=True)
+class BotFiles:
+    """Of a bot whose trade database is kept.
+
+    :param db_url: Freqtrade's, of that database
     """
-    :raises BadInputError: naming what is missing, or cannot be read
-    """
+
+    db_url: str
+    journal: Path
+    lock: Path
+
+
+def places_of(config: list[Path] | None, userdir: Path | None, db_url: str | None) -> Places:
+    """:raises BadInputError: naming what is missing, or cannot be read"""
+    return _find(config, userdir, db_url)[1]
+
+
+def bot_files(config: list[Path] | None, userdir: Path | None, db_url: str | None) -> BotFiles:
+    """:raises BadInputError: naming what is missing, or cannot be read"""
+    url, found = _find(config, userdir, db_url)
+    if found.journal is None or found.lock is None:
+        raise BadInputError(f"db_url must be of a database that is kept, got {url!r}")
+    return BotFiles(url, found.journal, found.lock)
+
+
+def _find(
+    config: list[Path] | None, userdir: Path | None, db_url: str | None
+) -> tuple[str, Places]:
     settings = _settings(config, userdir or Path("user_data"), needed=not db_url)
-    folder = userdir or Path(settings.get("user_data_dir", "user_data"))
-    return places(db_url or _database(settings), folder.absolute())
+    folder = userdir or Path(settings.get("user_data_dir") or "user_data")
+    url = db_url or _database(settings)
+    try:
+        return url, places(url, folder.absolute())
+    except ValueError as error:  # without the URL, which may hold a password
+        raise BadInputError(f"db_url must be the URL of a database: {error}") from None
 
 
 def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:
+    """Of the configuration, with Freqtrade's environment on top."""
     found = files or [f for f in (userdir / "config.json", Path("config.json")) if f.is_file()][:1]
-    if not found:
-        if needed:
-            raise BadInputError(
-                f"--config or --db-url must name the bot: there is neither {userdir}/config.json "
-                "nor config.json"
-            )
-        return {}
+    if not found and needed:
+        raise BadInputError(
+            f"--config or --db-url must name the bot: there is neither {userdir}/config.json "
+            "nor config.json"
+        )
     # Freqtrade loads here, so that `perpkit --help` stays quick.
     from freqtrade.configuration.environment_vars import environment_vars_to_dict
     from freqtrade.configuration.load_config import load_from_files
@@ -52,10 +83,10 @@ def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[
     from freqtrade.misc import deep_merge_dicts
 
     try:
-        config = load_from_files([str(path) for path in found])
+        settings = load_from_files([str(path) for path in found]) if found else {}
     except OperationalException as error:
         raise BadInputError(f"config cannot be read: {error}") from error
-    return dict(deep_merge_dicts(environment_vars_to_dict(), config))
+    return dict(deep_merge_dicts(environment_vars_to_dict(), settings))
 
 
 def _database(settings: dict[str, Any]) -> str:
@@ -65,3 +96,18 @@ def _database(settings: dict[str, Any]) -> str:
     if settings.get("dry_run", False) and given in (None, DEFAULT_DB_PROD_URL):
         return str(DEFAULT_DB_DRYRUN_URL)
     return str(given or DEFAULT_DB_PROD_URL)
+
+
+@contextmanager
+def errors(*kinds: type[Exception]) -> Iterator[None]:
+    """One line and exit code 2 for what the operator can mend."""
+    kinds = (BadInputError, *kinds)
+    try:
+        yield
+    except kinds as error:
+        fail(str(error))
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(code)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_files import Config, DbUrl, Userdir, places_of
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, fail, places_of
 from perpkit.record.state import (
     Position,
     Restriction,
@@ -26,7 +25,7 @@ _TITLE = 13
 
 def state(
     config: Config = None,
-    db_url: DbUrl = "",
+    db_url: DbUrl = None,
     userdir: Userdir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
@@ -35,10 +34,8 @@ def state(
     It exits with 1 when there is no such file, or it is damaged, or older than a few cycles: the
     bot has ended then, hangs, or cannot write.
     """
-    try:
-        path, now = places_of(config, db_url, userdir).state, datetime.now(UTC)
-    except BadInputError as error:
-        _fail(str(error), 2)
+    with errors():
+        path, now = places_of(config, userdir, db_url).state, datetime.now(UTC)
     found, wrong = None, ""
     try:
         found = read_fresh(path, now)
@@ -55,12 +52,7 @@ def state(
         for line in lines(found, now):
             typer.echo(line)
     if wrong:
-        _fail(wrong, 1)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"Error: {message}", err=True)
-    raise typer.Exit(code)
+        fail(wrong, 1)
 
 
 def lines(state: State, now: datetime) -> Iterator[str]:
@@ -71,6 +63,8 @@ def lines(state: State, now: datetime) -> Iterator[str]:
         f"{state.strategy}, {state.mode}, {state.bot_state}; Freqtrade {versions.freqtrade}, "
         f"Perpkit {versions.perpkit}, pid {state.pid}, since {_time(state.started_at)}",
     )
+    if state.passive:
+        yield _line("", state.passive)
     yield _line("written", f"{state.age_seconds(now):.0f} s ago, {_time(state.written_at)}")
     yield from _loop(state)
     yield from _trading(state)
@@ -130,9 +124,8 @@ def _rest(state: State) -> Iterator[str]:
             yield _line("exchange", f"no entry into {pair}: {reason}")
     if state.journal:
         journal = state.journal
-        yield _line(
-            "journal", f"{journal.state}, {journal.open_intents} open. {journal.reason}".strip()
-        )
+        count = "" if journal.open_intents is None else f", {journal.open_intents} open"
+        yield _line("journal", f"{journal.state}{count}. {journal.reason}".strip())
     yield from (_line("off", each) for each in state.parts_off or ())
     for name, reason in state.missing.items():
         yield _line("missing", f"{name}: {reason}")

@@ -87,9 +87,9 @@ def say_if_marked(datadir: Path) -> None:
         print(f"{says}.", file=sys.stderr)
 
 
-def wide_console() -> Console:
+def wide_console(width_of_a_file: int = 160) -> Console:
     """For tables with sentences: as wide as the terminal, and wide where there is none."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 160
+    width = None if sys.stdout.isatty() else width_of_a_file
     return Console(width=width, markup=False, emoji=False)

@@ -25,6 +25,10 @@ class JournalError(Exception):
     """The journal cannot be read or written."""
 
 
+class SchemaError(JournalError):
+    """It was written by a newer Perpkit."""
+
+
 class Outcome(StrEnum):
     """What became of an intent. The first two are open."""
 
@@ -145,7 +149,8 @@ class Journal:
                 raise JournalError(f"The journal {path} is damaged: {sound}")
             schema = journal.about("schema")
             if schema != str(SCHEMA):
-                raise JournalError(
+                newer = schema is not None and schema.isdigit() and int(schema) > SCHEMA
+                raise (SchemaError if newer else JournalError)(
                     f"The journal {path} has schema {schema}, and this Perpkit knows {SCHEMA}"
                 )
             return journal

@@ -21,6 +21,14 @@ class Places:
     journal: Path | None
     state: Path
 
+    @property
+    def lock(self) -> Path | None:
+        """Held by the bot that runs. Not the journal itself, for on some systems that would lock
+        SQLite out."""
+        if self.journal is None:
+            return None
+        return self.journal.with_name(f"{self.journal.name}.lock")
+
 
 def places(db_url: str, user_data_dir: Path) -> Places:
     """

@@ -130,7 +130,7 @@ class Stop(_Part):
 
 
 class Position(_Part):
-    """An open trade that holds something, and its stop.
+    """An open trade that holds something, and its stop, as the trade database has them.
 
     :param trade_id: of the trade database
     :param pair: such as `BTC/USDT:USDT`
@@ -235,7 +235,9 @@ class Failing(_Part):
 class Refused(_Part):
     """An entry, or an addition, that was refused; one that is refused again and again is here once.
 
-    :param kind: as in `by_kind`
+    :param kind: by what: a `breaker`, a `lock` of Freqtrade, a `callback` that has failed, a
+        `passive` bot, the `journal`, what the `exchange` holds, its `size`, the `book`, something
+        `unchecked`, or it was `overtaken` by another entry
     :param pair: such as `BTC/USDT:USDT`
     :param side: `long` or `short`
     :param reason: the newest, for people
@@ -267,23 +269,25 @@ class Reconciliation(_Part):
     """The trade database and the exchange compared.
 
     :param compared: whether they have been, since the process started; no entry is made before
-    :param refused: pairs without entries, and why
+    :param refused: pairs without entries, `*` for all, and why: what they hold, or their settings
     """
 
     compared: bool
     refused: dict[str, str]
 
 
-class JournalState(_Part):
+class Journal(_Part):
     """Of the journal of orders.
 
-    :param state: `ok`, or what is wrong with it in a word
-    :param open_intents: orders without a known answer
+    :param state: `sound`, or what is wrong with it: `copy`, `missing`, `damaged`, `newer`,
+        `unwritable`, `unfit`, `older database`, `older journal`
+    :param open_intents: orders without an answer, or that the trade database may lack; null where
+        that is not known
     :param reason: for people; empty where nothing is wrong
     """
 
     state: str
-    open_intents: int
+    open_intents: int | None
     reason: str = ""
 
 
@@ -297,6 +301,7 @@ class State(_Part):
     :param strategy: its name
     :param mode: `dry-run` or `live`
     :param bot_state: `running`, `paused`, `stopped` or `reload_config`
+    :param passive: why it opens, moves and cancels nothing at all; null where it acts
     :param throttle_seconds: how far apart cycles begin
     :param versions: of what runs
     :param loop: how the cycles go; null before the first has ended
@@ -320,6 +325,7 @@ class State(_Part):
     strategy: str
     mode: Literal["dry-run", "live"]
     bot_state: str
+    passive: str | None = None
     throttle_seconds: float
     versions: Versions
     loop: Loop | None = None
@@ -332,7 +338,7 @@ class State(_Part):
     refusals: Refusals | None = None
     reconciliation: Reconciliation | None = None
     parts_off: tuple[str, ...] | None = None
-    journal: JournalState | None = None
+    journal: Journal | None = None
     missing: dict[str, str] = {}
 
     def age_seconds(self, now: datetime) -> float:

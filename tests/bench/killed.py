@@ -9,7 +9,7 @@ would find after the kill; nothing of the one that made it can still write, send
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,12 +19,14 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
+from sqlalchemy.orm import Session
+
 from perpkit.venue.engine import Account
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, SameVenue
-from tests.bench.wire import Answer, Wire
+from tests.bench.wire import Answer, SyncAdapter, Wire
 
 # Statements that write; what only reads leaves everything as it was.
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER", "COMMIT", "END")
@@ -78,7 +80,7 @@ class Recorder:
         if not self.on:
             return
         self.count += 1
-        files = {p: p.read_bytes() for p in sorted(self._folder.rglob("*")) if p.is_file()}
+        files = files_in(self._folder)
         # The state file has the time in it, and is written by every cycle.
         lasting = {path: content for path, content in files.items() if path.suffix != ".json"}
         account = self.exchange.engine.account("key")
@@ -103,6 +105,10 @@ class Recorder:
 
 _answer = Wire._answer
 _connect = sqlite3.connect
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _copy(exchange: Exchange) -> Exchange:
@@ -158,6 +164,46 @@ def recording(folder: Path) -> Iterator[Recorder]:
         yield recorder
 
 
+class Interrupt:
+    """Ctrl-C, which Freqtrade makes of SIGTERM as well, once, at the point with that number: before
+    or after a request, before or after a commit.
+
+    :param number: from 0, while it is `on`
+    """
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+        self.on = False
+
+    def point(self) -> None:
+        if not self.on:
+            return
+        self._left -= 1
+        if self._left < 0:
+            self.on = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupting(number: int) -> Iterator[Interrupt]:
+    interrupt = Interrupt(number)
+
+    def around(function: Callable[..., Any]) -> Callable[..., Any]:
+        def interrupted(*args: Any, **kwargs: Any) -> Any:
+            interrupt.point()
+            done = function(*args, **kwargs)
+            interrupt.point()
+            return done
+
+        return interrupted
+
+    with (
+        mock.patch.object(SyncAdapter, "send", around(SyncAdapter.send)),
+        mock.patch.object(Session, "commit", around(Session.commit)),
+    ):
+        yield interrupt
+
+
 def _words(sql: str) -> str:
     """What a statement does, and to which table."""
     words = sql.split("(")[0].split()
@@ -170,7 +216,7 @@ def live_bot(
 ) -> Iterator[InProcessBot]:
     """A live bot of BTC with its database in `folder`/books, whatever else there is a market of."""
     books = folder / "books"
-    books.mkdir(exist_ok=True)
+    books.mkdir(parents=True, exist_ok=True)
     given = {**LIVE, "db_url": f"sqlite:///{books}/trades.sqlite", **settings}
     given["exchange"] = {**LIVE["exchange"], "pair_whitelist": ["BTC/USDT:USDT"]}
     with bench(strategy, history, at, serve=venue.serve, userdir=folder, **given) as bot:

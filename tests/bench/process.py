@@ -54,6 +54,14 @@ class Process:
         The log is complete then.
         """
         self._process.send_signal(how)
+        return self.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self) -> int:
+        """For its end; the exit code."""
         code = self._process.wait(60)
         self._reader.join(10)
         while not self._lines.empty():

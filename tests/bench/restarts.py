@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.invariants import Checker, Invariant, duplicated_since, uncovered
 from tests.bench.in_process import InProcessBot
-from tests.bench.killed import Left, Point, live_bot, put_back, recording
+from tests.bench.killed import Left, Point, files_in, interrupting, live_bot, put_back, recording
 from tests.bench.live import SameVenue, differences
 
 STEP = timedelta(seconds=5)
@@ -74,7 +74,7 @@ class Recorded:
     traders: set[str]
 
 
-def record(scenario: Scenario, folder: Path, start: Any) -> Recorded:
+def record(scenario: Scenario, folder: Path, start: datetime) -> Recorded:
     """The scenario once, undisturbed."""
     venue = SameVenue()
     bot_given = scenario.strategy, scenario.history, start, folder, venue
@@ -98,6 +98,52 @@ def record(scenario: Scenario, folder: Path, start: Any) -> Recorded:
         return Recorded(
             recorder.points, recorder.count, held(venue.exchange, BTC), at_once(account), traders
         )
+
+
+def record_recovery(
+    scenario: Scenario, recorded: Recorded, left: Left, folder: Path, delay: timedelta
+) -> Recorded:
+    """The first cycles of a bot that is started on what is left, with the start itself."""
+    put_back(left, folder / "books")
+    venue = SameVenue()
+    venue.exchange = left.exchange_again()
+    bot_given = scenario.strategy, scenario.history, left.at + delay, folder, venue
+    with recording(folder / "books") as recorder:
+        recorder.exchange, recorder.on = venue.exchange, True
+        with live_bot(*bot_given, **scenario.settings) as bot:
+            scenario.renew(bot, venue)
+            set_flags(bot, scenario)
+            bot.run(3, STEP)
+            recorder.on = False
+            return replace(
+                recorded,
+                points=recorder.points,
+                count=recorder.count,
+                amount=held(venue.exchange, BTC),
+            )
+
+
+def interrupted(scenario: Scenario, folder: Path, start: datetime, number: int) -> Left | None:
+    """What a bot leaves that is ended by a signal at a point of the scenario, and by Freqtrade's
+    own clean-up after it; None where there are not so many points."""
+    venue = SameVenue()
+    bot_given = scenario.strategy, scenario.history, start, folder, venue
+    with interrupting(number) as interrupt, live_bot(*bot_given, **scenario.settings) as bot:
+        trade_by_hand(venue)
+        bot.run(1, STEP)
+        scenario.prepare(bot, venue)
+        scenario.renew(bot, venue)
+        set_flags(bot, scenario)
+        interrupt.on = True
+        try:
+            scenario.act(bot, venue)
+        except KeyboardInterrupt:
+            at = bot.now
+        else:
+            return None
+        finally:
+            interrupt.on = False
+    return Left(files_in(folder / "books"), venue.exchange, at)
 
 
 def set_flags(bot: InProcessBot, scenario: Scenario) -> None:

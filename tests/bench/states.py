@@ -39,6 +39,7 @@ def everything() -> State:
     """With every field."""
     stop = state.Stop(order_id="8", amount=0.01, price=28_500.0)
     return least(
+        passive="PASSIVE: a copy",
         loop=loop(2.0),
         trading=state.Trading(
             state="reducing",
@@ -78,6 +79,6 @@ def everything() -> State:
         ),
         reconciliation=state.Reconciliation(compared=True, refused={BTC: "it holds more"}),
         parts_off=("the stop guard is off",),
-        journal=state.JournalState(state="ok", open_intents=0),
+        journal=state.Journal(state="sound", open_intents=2, reason="x"),
         missing={"slippage": "OSError: no"},
     )  # fmt: skip

@@ -126,7 +126,7 @@ class Wire:
         )
 
 
-class _SyncAdapter(BaseAdapter):
+class SyncAdapter(BaseAdapter):
     def __init__(self, wire: Wire) -> None:
         super().__init__()
         self._wire = wire
@@ -218,7 +218,7 @@ def wired(app: ASGIApp) -> Iterator[Wire]:
         api = make(exchange, settings, sync, ccxt_config)
         if sync:
             for scheme in ("http://", "https://"):
-                api.session.mount(scheme, _SyncAdapter(wire))
+                api.session.mount(scheme, SyncAdapter(wire))
         else:
             api.session, api.own_session = _AsyncSession(wire), False
             # ccxt waits this long (ms) for its sockets, of which there are none.

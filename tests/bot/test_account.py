@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from threading import Lock
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from perpkit.bot.candles import feed_for
 from tests import factories
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 from tests.factories import START
 
 HOUR = timedelta(hours=1)
@@ -257,7 +259,9 @@ class TestRunningBot:
     def running(self, trade_database, default_futures_config, frames):
         def make(**more) -> RunningAccount:
             self.market = Market(frames)
-            self.wallets = SimpleNamespace(get_starting_balance=lambda: self.free)
+            self.wallets = SimpleNamespace(
+                _stake_currency="USDT", get_total=lambda _currency: self.total
+            )
             config = {**default_futures_config, "tradable_balance_ratio": 0.5, **more}
             account = account_for(config, Feed(frames), self.market, self.wallets)
             assert isinstance(account, RunningAccount)
@@ -322,34 +326,68 @@ class TestRunningBot:
         ("settings", "capital"),
         [
             ({}, 1000.0),
-            ({"dry_run": False, "runmode": RunMode.LIVE}, 800.0),  # 400 tradable, a half
+            ({"dry_run": False, "runmode": RunMode.LIVE}, 800.0),
             ({"dry_run": False, "available_capital": 300}, 300.0),
         ],
     )
     def test_the_capital(self, running, settings, capital):
-        self.free = 400.0
+        self.total = 800.0
         assert running(**settings).capital(START) == capital
+
+    @pytest.mark.parametrize("stripped", [True, False])
+    def test_what_is_counted_as_profit_is_no_capital(self, running, monkeypatch, stripped):
+        """Freqtrade takes the open profit off the balance since 2026.9."""
+        fields = ("symbol", "unrealized_pnl") if stripped else ("symbol",)
+        monkeypatch.setattr("perpkit.bot.account.PositionWallet", SimpleNamespace(_fields=fields))
+        account = running(dry_run=False, runmode=RunMode.LIVE)
+        closed = factories.trade(BTC, close_rate=30_300.0, opened=START - 9 * HOUR)
+        long, short = factories.trade(BTC), factories.trade(ETH, True, 2000.0, amount=0.1)
+        long.funding_fees = -0.7
+        self.market.rates.update({BTC: 30_500.0, ETH: 1990.0})
+        gross = long.amount * 500.0 + 0.1 * 10.0
+        paid = long.amount * 30_000.0 * long.fee_open + 0.1 * 2000.0 * short.fee_open
+        settled = 1_000.0 + closed.close_profit_abs - 0.7 - paid
+        self.total = settled if stripped else settled + gross
+        assert account.capital(START) == pytest.approx(1_000.0)
+
+    def test_a_price_that_is_not_known_is_no_capital(self, running, monkeypatch):
+        wallet = SimpleNamespace(_fields=("symbol",))
+        monkeypatch.setattr("perpkit.bot.account.PositionWallet", wallet)
+        account = running(dry_run=False, runmode=RunMode.LIVE)
+        factories.trade(BTC)
+        self.total = 1_000.0
+        assert isnan(account.capital(START + 99 * HOUR))
+        self.market.rates[BTC] = 30_000.0
+        assert account.capital(START + 99 * HOUR) == pytest.approx(1_000.0, abs=1)
 
     def test_a_stake_on_its_way_is_no_change_of_capital(self, running):
         account = running(dry_run=False, runmode=RunMode.LIVE)
-        self.free = 400.0
+        self.total = 800.0
         account.capital(START)
-        self.free = 10.0
+        self.total = 20.0
         assert account.capital(START + timedelta(seconds=5)) == 800.0
         assert account.capital(START + timedelta(minutes=30)) == 800.0
         assert account.capital(START + timedelta(minutes=36)) == 20.0  # money was taken out
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("side", ["long", "short"])
-def test_a_live_bot_knows_what_the_exchange_knows(side):
+@pytest.mark.parametrize(
+    ("side", "margin_mode"),
+    [
+        ("long", "isolated"),
+        ("short", "cross"),
+        pytest.param("short", "isolated", marks=SLOW),
+        pytest.param("long", "cross", marks=SLOW),
+    ],
+)
+def test_a_live_bot_knows_what_the_exchange_knows(side, margin_mode):
     """Over an entry, a move, the exit and a settlement of funding: the same equity as there, less
     what closing would cost, within the spread; though what is looked at is made on the way."""
     start = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
     points = [(0, 50_000.0), (4, 50_000.0), (8, 51_000.0), (30, 51_000.0)]
     market = scripted_market(start, points, funding_rate=0.001)
     step = timedelta(seconds=5)
-    with live_bench("Steered", market, start) as (bot, venue):
+    with live_bench("Steered", market, start, margin_mode=margin_mode) as (bot, venue):
         strategy = bot.bot.strategy
 
         def look(account: RunningAccount) -> tuple[float, float]:
@@ -359,6 +397,8 @@ def test_a_live_bot_knows_what_the_exchange_knows(side):
             return account.capital(bot.now) + account.at(bot.now).profit, float(there)
 
         def account() -> RunningAccount:
+            """As after a restart."""
+            bot.bot.wallets.update()
             made = account_for(
                 bot.bot.config, feed_for(bot.bot.config, strategy.dp), strategy.dp, strategy.wallets
             )
@@ -376,6 +416,7 @@ def test_a_live_bot_knows_what_the_exchange_knows(side):
             here, there = look(subject)
             assert abs(there - 10_000.0) > 10  # a move of 2% of 900 USDT
             assert here == pytest.approx(there, abs=0.002 * 900)
+            assert subject.capital(bot.now) == pytest.approx(10_000.0, abs=0.5)
         bot.run_until(lambda: bot.now.minute == 5, timedelta(minutes=10), step)
         here, there = look(first)
         assert here == pytest.approx(there, abs=0.002 * 900)

@@ -494,6 +494,19 @@ def test_an_addition_that_is_refused(settings, given, reason):
     assert reason in got.reason
 
 
+@pytest.mark.parametrize("exposure", [True, False])
+@pytest.mark.parametrize(
+    ("factor", "sized", "expected"),
+    [(0.5, False, 50.0), (0.5, True, 100.0), (1.0, False, 100.0), (0.001, False, 0.0)],
+)
+def test_the_breakers_cut_an_addition_but_not_what_they_have_cut(exposure, factor, sized, expected):
+    case = Case(replace(SETTINGS, use=replace(SETTINGS.use, exposure=exposure)))
+    decision = Decision(Trading.ACTIVE, factor, reason="a test")
+    got = case.entries.addition(held(BTC), 100.0, 100.0, NOW, decision, sized=sized)
+    assert got.stake == pytest.approx(expected)
+    assert got.reason == ("a test" if expected < 100.0 else "")
+
+
 def test_an_addition_of_unknown_equity_is_refused():
     case = Case(profit=nan)
     assert case.entries.addition(held(BTC), 100.0, 100.0, NOW, FREE).stake == 0

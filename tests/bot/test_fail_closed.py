@@ -91,10 +91,12 @@ TABLE = {
     ),
     "confirm_trade_exit": ({**ORDER, "exit_reason": "stop_loss", "current_time": NOW}, True),
     "bot_loop_start": ({"current_time": NOW}, None),
+    "version": ({}, None),
 }  # fmt: skip
 # What is told of otherwise below.
 OTHERS = {
     "bot_start",
+    "ft_bot_cleanup",
     "informative_pairs",
     "protections",
     "analyze_ticker",

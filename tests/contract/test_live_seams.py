@@ -18,7 +18,6 @@ from freqtrade.exceptions import (
 )
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from freqtrade.rpc import RPC, RPCManager
@@ -87,6 +86,9 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (Exchange.create_order, "self._api.create_order("),
         (Exchange.create_stoploss, "self._api.create_order("),
         (Exchange.fetch_order, "self._api.fetch_order("),
+        (Exchange.create_stoploss, "self._lev_prep(pair, leverage, side, accept_fail=True)"),
+        (Exchange.create_order, "self._lev_prep(pair, leverage, side, accept_fail=not initial_"),
+        (Exchange.get_liquidation_price, "abs(open_rate - liquidation_price) * self.liquidation_b"),
         (FreqtradeBot.execute_trade_exit, "self.exchange.create_order("),
         (FreqtradeBot.execute_trade_exit, "trade.orders.append(order_obj)"),
         (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit("),
@@ -185,10 +187,8 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
             ["self", "order", "order_obj", "trade", "reason", "replacing"],
         ),
         (FreqtradeBot.handle_protections, ["self", "pair", "side"]),
-        (
-            update_liquidation_prices,
-            ["trade", "exchange", "wallets", "stake_currency", "dry_run"],
-        ),
+        (Exchange._lev_prep, ["self", "pair", "leverage", "side", "accept_fail"]),
+        (Trade.set_liquidation_price, ["self", "liquidation_price"]),
         (Order.parse_from_ccxt_object, ["order", "pair", "side", "amount", "price"]),
         (Exchange.fetch_stoploss_order, ["self", "order_id", "pair", "params"]),
         (Exchange.get_funding_fees, ["self", "pair", "amount", "is_short", "open_date"]),
@@ -412,6 +412,24 @@ def test_of_text_that_is_not_json_there_is_no_id(client, told):
     except ccxt.BadResponse:
         return
     assert not order.get("id")
+
+
+def test_what_closes_in_hedge_mode_names_the_side_of_its_position(client):
+    params = {"reduceOnly": True, "hedged": True}
+    client.create_order(BTC, "market", "sell", 0.01, None, params)
+    client.create_order(BTC, "stop_market", "buy", 0.01, None, {**params, "stopPrice": 40_000.0})
+    for asked, side in zip(client.asked, ("LONG", "SHORT"), strict=True):
+        assert f"positionSide={side}" in asked
+        assert "reduceOnly" not in asked
+
+
+def test_the_settings_of_the_account_are_asked_for(client):
+    client.told = {"dualSidePosition": False, "multiAssetsMargin": True}
+    assert client.fapiPrivateGetAccountConfig()["multiAssetsMargin"] is True
+    client.told = [{"symbol": "BTCUSDT", "marginType": "CROSSED", "leverage": 20}]
+    assert client.fapiPrivateGetSymbolConfig({"symbol": "BTCUSDT"})[0]["leverage"] == 20
+    paths = ["/fapi/v1/accountConfig?", "/fapi/v1/symbolConfig?"]
+    assert all(path in asked for path, asked in zip(paths, client.asked, strict=True))
 
 
 def test_open_stops_are_asked_for_all_pairs_at_once(client):

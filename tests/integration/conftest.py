@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from freqtrade.data.btanalysis import load_backtest_stats
 
 from perpkit.venue import datadir, synthetic
+from perpkit.venue.app import create_app
 from perpkit.venue.clock import SystemClock
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import running_venue
+from tests.bench.live import Venue
 from tests.conftest import REPOSITORY
 from tests.freqtrade_cli import run_freqtrade
 
@@ -102,3 +105,27 @@ def bot(venue_url: str, stored: Path, tmp_path: Path) -> Bot:
     redirect = tmp_path / "venue.json"
     redirect.write_text(json.dumps(overlay(venue_url, tmp_path / "rehearsal")))
     return Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
+
+
+def present_venue(*pairs: str) -> Venue:
+    """With an account, whose synthetic market of these pairs runs up to the present and on."""
+    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since -= timedelta(days=10)
+    history = synthetic.generate(seed=4, start=milliseconds(since), days=12, pairs=pairs, base="1m")
+    venue = Venue()
+    venue.serve(Market(history, SystemClock(), 4))
+    return venue
+
+
+@contextmanager
+def bot_at(venue: Venue, folder: Path, stored: Path) -> Iterator[Bot]:
+    """A live `freqtrade` that reaches `venue` over TLS."""
+    exchange = venue.exchange
+    userdir = folder / "user_data"
+    userdir.mkdir()
+    app = create_app(exchange.market, exchange=exchange)
+    with running_venue(exchange.market, tls=True, app=app) as url:
+        redirect = folder / "venue.json"
+        accounts = {"key": "secret"}
+        redirect.write_text(json.dumps(overlay(url, folder / "rehearsal", accounts=accounts)))
+        yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)

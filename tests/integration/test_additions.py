@@ -41,6 +41,17 @@ def exposure(venue) -> float:
     return float(venue.amount) * PRICE
 
 
+@pytest.mark.parametrize(("factor", "added"), [(0.5, 500), (1.0, 1_000)])
+def test_the_breakers_cut_a_forced_addition(running, factor, added):
+    bot, venue = running
+    before = exposure(venue)
+    decision = Decision(Trading.ACTIVE, factor, reason="a test")
+    with mock.patch.object(bot.bot.strategy.watch, "decision", return_value=decision):
+        force_entry(bot, 1_000 / 3)
+        bot.run(1, STEP)
+    assert exposure(venue) - before == pytest.approx(added, abs=60)
+
+
 def force_entry(bot, stake: float):
     return RPC(bot.bot)._rpc_force_entry(
         PAIR, None, order_side=SignalDirection.LONG, stake_amount=stake

@@ -6,9 +6,12 @@ Beside the bot there is a trader on the account, with a position, a stop and an 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from freqtrade.rpc import RPC
 
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
@@ -18,11 +21,15 @@ from tests.bench.restarts import (
     STEP,
     Scenario,
     held,
+    interrupted,
     live_stops,
+    own_orders,
     record,
+    record_recovery,
     what_is_wrong,
 )
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -33,12 +40,10 @@ ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
 DAY, END = 24 * 60, 3 * 24 * 60  # minutes
 
 
-def market(*path: tuple[float, float]) -> History:
-    """BTC along the path, 3% down a day later; the trader's coin stands still."""
-    last = path[-1][1]
-    bitcoin = scripted_market(
-        START, [*path, (DAY, last), (DAY + 10, 0.97 * last), (END, 0.97 * last)]
-    )
+def market(*path: tuple[float, float], fall: float = 0.97) -> History:
+    """BTC along the path, and down a day later; the trader's coin stands still."""
+    last, fallen = path[-1][1], fall * path[-1][1]
+    bitcoin = scripted_market(START, [*path, (DAY, last), (DAY + 10, fallen), (END, fallen)])
     ether = scripted_market(START, [(0, 2_000.0), (END, 2_000.0)], instrument=ETHER)
     return History({**bitcoin.pairs, **ether.pairs})
 
@@ -113,7 +118,6 @@ SCENARIOS = {
 def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]) -> dict:
     scenario = SCENARIOS[name]
     recorded = record(scenario, folder, START)
-    print(name, delay, recorded.count, len(recorded.points), recorded.amount, recorded.at_once)
     assert recorded.count >= scenario.points
     chosen = [point for point in recorded.points if some(point)]
     assert len(chosen) > 1
@@ -121,7 +125,12 @@ def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]
     for point in chosen:
         if wrong := what_is_wrong(scenario, recorded, point.left, folder, delay):
             found[str(point)] = wrong
-    print(len(chosen), len(found))
+    print(
+        f"KILL {name}, {delay}: {recorded.count} points, {len(recorded.points)} states, "
+        f"{len(chosen)} tried, {len(found)} wrong"
+    )
+    for point, wrong in found.items():
+        print(f"  WRONG {point[:200]}: {wrong}")
     return found
 
 
@@ -145,3 +154,159 @@ def test_started_again_soon(name, tmp_path):
 @pytest.mark.parametrize("name", MAIN)
 def test_started_again_after_two_days(name, tmp_path):
     assert all_wrong(name, tmp_path, LATE, at_the_exchange) == {}
+
+
+# Rarer things that a bot does
+
+
+def add_once(trade, **_):
+    """For `adjust_trade_position`."""
+    return 300.0 if trade.nr_of_successful_entries == 1 and not trade.has_open_orders else None
+
+
+def add(bot, venue) -> None:
+    whole = held(venue.exchange, BTC)
+    bot.run_until(lambda: held(venue.exchange, BTC) > whole, MINUTE, STEP)
+    bot.run(3, STEP)
+
+
+def be_stopped_out(bot, venue) -> None:
+    bot.run_until(lambda: not held(venue.exchange, BTC), 3 * MINUTE, STEP)
+    bot.run(2, STEP)
+
+
+def hold_until_below(price: float) -> Callable:
+    def prepare(bot, venue) -> None:
+        hold(bot, venue)
+        bot.run_until(lambda: venue.exchange.market.price(BTC) < price, 20 * MINUTE, STEP)
+
+    return prepare
+
+
+def fill_a_part(bot, venue) -> None:
+    """Half of an entry that waits, of which the rest is withdrawn."""
+    bot.bot.strategy.side = "long"
+    bot.run_until(lambda: own_orders(venue.account), 5 * MINUTE, STEP)
+    bot.bot.strategy.side = None
+    [order] = own_orders(venue.account)
+    exchange = venue.exchange
+    exchange.engine.fill_order(venue.account, order.id, Decimal("0.008"), exchange.market.now())
+    bot.run_until(lambda: not order.is_open, 3 * MINUTE, STEP)
+    bot.run(2, STEP)
+
+
+def market_exits(bot) -> None:
+    bot.bot.strategy.order_types["exit"] = "market"
+    bot.bot.strategy._exit_order_type = "market"
+
+
+def smaller_lots(venue) -> None:
+    contracts = venue.exchange.engine._state.contracts
+    contracts[BTC] = replace(contracts[BTC], max_market_quantity=Decimal("0.005"))
+
+
+def lots_smaller_than_the_position(bot, venue) -> None:
+    market_exits(bot)
+    smaller_lots(venue)
+    bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]["max"] = 0.005
+
+
+def lots_smaller_than_the_exchange_says(bot, venue) -> None:
+    market_exits(bot)
+    smaller_lots(venue)
+
+
+def force_exit(bot, venue) -> None:
+    [trade] = bot.trades()
+    RPC(bot.bot)._rpc_force_exit(str(trade.id), "market")
+    bot.run(2, STEP)
+
+
+SCENARIOS |= {
+    "addition": Scenario(STILL, add, 60, prepare=hold, flags={"adjust_trade_position": add_once}),
+    "stop out": Scenario(
+        market((0, 50_000.0), (6, 50_000.0), (10, 48_800.0), fall=1.0),
+        be_stopped_out,
+        60,
+        prepare=hold_until_below(49_150),
+    ),
+    "partly filled entry": Scenario(STILL, fill_a_part, 60, flags={"crossing": False}, same=False),
+    "split exit": Scenario(
+        STILL,
+        leave,
+        60,
+        prepare=hold,
+        renew=lots_smaller_than_the_position,
+        flags={"leave": True},
+    ),
+    "crossing exit": Scenario(
+        STILL,
+        leave,
+        60,
+        prepare=hold,
+        renew=lots_smaller_than_the_exchange_says,
+        flags={"leave": True},
+    ),
+    "forced exit": Scenario(STILL, force_exit, 40, prepare=hold, same=False),
+}
+RARE = [name for name in SCENARIOS if name not in MAIN]
+
+
+@SLOW
+@pytest.mark.parametrize("name", RARE)
+def test_rarer_things_started_again_soon(name, tmp_path):
+    assert all_wrong(name, tmp_path, SOON, every) == {}
+
+
+@SLOW
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_started_again_after_two_days_from_everywhere(name, tmp_path):
+    assert all_wrong(name, tmp_path, LATE, every) == {}
+
+
+@SLOW
+@pytest.mark.parametrize("name", MAIN)
+def test_killed_again_while_it_recovers(name, tmp_path):
+    scenario = SCENARIOS[name]
+    recorded = record(scenario, tmp_path, START)
+    found = {}
+    for first in filter(at_the_exchange, recorded.points):
+        again = record_recovery(scenario, recorded, first.left, tmp_path, SOON)
+        assert again.count > 40
+        for point in again.points:
+            if wrong := what_is_wrong(scenario, again, point.left, tmp_path, SOON):
+                found[f"{first}, {point}"] = wrong
+        print(f"KILL {name}, again: {again.count} points, {len(again.points)} states")
+    for point, wrong in found.items():
+        print(f"  WRONG {point[:400]}: {wrong}")
+    assert found == {}
+
+
+# Signals
+
+
+def all_wrong_after_signals(name: str, folder, step: int) -> dict:
+    scenario = replace(
+        SCENARIOS[name], settings={**SCENARIOS[name].settings, "cancel_open_orders_on_exit": True}
+    )
+    recorded = record(scenario, folder / "undisturbed", START)
+    found, number = {}, 0
+    while left := interrupted(scenario, folder / str(number), START, number):
+        if wrong := what_is_wrong(scenario, recorded, left, folder / str(number), SOON):
+            found[number] = wrong
+        number += step
+    print(f"KILL {name}, signals: {number} points, {len(found)} wrong")
+    for point, wrong in found.items():
+        print(f"  WRONG {point}: {wrong}")
+    assert number > 40
+    return found
+
+
+def test_a_signal_while_a_stop_is_replaced(tmp_path):
+    assert all_wrong_after_signals("stop replacement", tmp_path, 5) == {}
+
+
+@SLOW
+@pytest.mark.parametrize("name", MAIN)
+def test_a_signal_at_every_point(name, tmp_path):
+    assert all_wrong_after_signals(name, tmp_path, 1) == {}

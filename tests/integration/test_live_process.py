@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from freqtrade.persistence import Trade, init_db
 
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.market import Market
-from perpkit.venue.overlay import overlay
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences
 from tests.bench.process import trading
 from tests.cases import SLOW
-from tests.conftest import REPOSITORY
-from tests.integration.conftest import Bot, milliseconds
+from tests.integration.conftest import Bot, bot_at, present_venue
 
 pytestmark = pytest.mark.integration
 
@@ -34,25 +24,13 @@ PAIR = "ETH/USDT:USDT"
 
 @pytest.fixture
 def venue() -> Venue:
-    since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    since -= timedelta(days=10)
-    history = generate(seed=4, start=milliseconds(since), days=12, pairs=(PAIR,), base="1m")
-    venue = Venue()
-    venue.serve(Market(history, SystemClock(), 4))
-    return venue
+    return present_venue(PAIR)
 
 
 @pytest.fixture
 def live_bot(venue: Venue, tmp_path, stored) -> Iterator[Bot]:
-    exchange: Exchange = venue.exchange
-    userdir = tmp_path / "user_data"
-    userdir.mkdir()
-    app = create_app(exchange.market, exchange=exchange)
-    with running_venue(exchange.market, tls=True, app=app) as url:
-        redirect = tmp_path / "venue.json"
-        accounts = {"key": "secret"}
-        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=accounts)))
-        yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
+    with bot_at(venue, tmp_path, stored) as bot:
+        yield bot
 
 
 def settings_for(side: str) -> dict[str, Any]:

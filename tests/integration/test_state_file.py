@@ -33,7 +33,6 @@ GUARDED = "GuardedSteered"
 PAIR = "BTC/USDT:USDT"
 DATABASE = "memory.state.json"
 STATES = (State.RUNNING, State.PAUSED, State.STOPPED)
-# The journal has a part of its own.
 LIVE_ONLY = {"slippage", "failing", "reconciliation", "journal"}
 
 
@@ -42,7 +41,8 @@ def shown(userdir, file=f"perpkit/{DATABASE}") -> state.State:
 
 
 def absent(found: state.State) -> set[str]:
-    return {name for name, value in found.model_dump().items() if value is None}
+    """Parts that it does not have; it is passive in none of these."""
+    return {name for name, value in found.model_dump().items() if value is None} - {"passive"}
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def test_every_field_is_there_in_every_state(mode, tmp_path):
             bot.run(2, STEP)
             found = shown(tmp_path)
             assert found.missing == {}
-            assert absent(found) <= (LIVE_ONLY if mode == "dry-run" else {"journal"})
+            assert absent(found) <= (LIVE_ONLY if mode == "dry-run" else set())
             assert (found.mode, found.bot_state) == (mode, of_bot.name.lower())
             assert bot.now - found.written_at <= 2 * STEP
             assert found.strategy == GUARDED
@@ -97,6 +97,7 @@ def test_every_field_is_there_in_every_state(mode, tmp_path):
                 assert found.slippage.fills == 1
                 assert found.reconciliation == state.Reconciliation(compared=True, refused={})
                 assert found.failing == ()
+                assert found.journal == state.Journal(state="sound", open_intents=0)
             assert state.read_fresh(tmp_path / "perpkit" / DATABASE, bot.now) == found
 
 
@@ -298,6 +299,22 @@ def test_a_bot_whose_start_fails_but_holds_something_is_shown(tmp_path):
         assert len(found.positions) == 1
         assert "watch" in found.missing["trading"]
         assert found.failed_callbacks["bot_start"].error == "KeyError: 'candles'"
+
+
+def test_a_bot_that_only_looks_on_says_so(tmp_path):
+    """In dry-run, with a database that has traded live."""
+    url = f"sqlite:///{tmp_path}/trades.sqlite"
+    with running("live", tmp_path, db_url=url) as bot:
+        enter(bot)
+        assert shown(tmp_path, "trades.state.json").journal.state == "sound"
+    with running("dry-run", tmp_path, db_url=url) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run(2, STEP)
+        found = shown(tmp_path, "trades.state.json")
+        assert found.passive.startswith("PASSIVE: ")
+        assert found.mode == "dry-run"
+        assert found.loop.cycles == 2
+        assert len(found.positions) == 1
 
 
 def test_it_asks_nothing_and_reads_open_trades_only(tmp_path):

@@ -47,12 +47,12 @@ def test_the_configuration_names_the_bot(home, monkeypatch, content, environment
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     config = configured(home, "mine.json", **content)
-    assert places_of([config], "", None).state == Path(state)
+    assert places_of([config], None, None).state == Path(state)
 
 
 def test_later_configurations_count_more(home):
     files = [configured(home, "a.json", dry_run=False), configured(home, "b.json", dry_run=True)]
-    assert places_of(files, "", None).state == Path("tradesv3.dryrun.state.json")
+    assert places_of(files, None, None).state == Path("tradesv3.dryrun.state.json")
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def test_later_configurations_count_more(home):
 )
 def test_without_one_it_is_where_freqtrade_looks(home, where, userdir):
     configured(home, where, db_url="sqlite:///found.sqlite")
-    assert places_of(None, "", userdir).state == Path("found.state.json")
+    assert places_of(None, userdir, None).state == Path("found.state.json")
 
 
 def test_the_user_directory_comes_first(home):
     configured(home, db_url="sqlite:///second.sqlite")
     configured(home, "user_data/config.json", db_url="sqlite:///first.sqlite")
-    assert places_of(None, "", None).state == Path("first.state.json")
+    assert places_of(None, None, None).state == Path("first.state.json")
 
 
 @pytest.mark.parametrize("there", [False, True])
 def test_the_database_given_counts_most(home, there):
     if there:
         configured(home, db_url="sqlite:///another.sqlite")
-    assert places_of(None, "sqlite:///mine.sqlite", None).state == Path("mine.state.json")
+    assert places_of(None, None, "sqlite:///mine.sqlite").state == Path("mine.state.json")
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,13 @@ def test_a_database_that_is_no_file_has_its_state_in_the_user_directory(
     home, content, userdir, folder
 ):
     config = configured(home, "mine.json", db_url="postgresql://me:x@host/bot1", **content)
-    found = places_of([config], "", userdir).state
+    found = places_of([config], userdir, None).state
     assert found == home / folder / "perpkit" / "bot1.state.json"
+
+
+def test_what_is_no_url_is_named(home):
+    with pytest.raises(BadInputError, match="db_url must be the URL of a database: "):
+        places_of(None, None, "sqlite://[x")
 
 
 @pytest.mark.parametrize(
@@ -104,4 +109,4 @@ def test_a_database_that_is_no_file_has_its_state_in_the_user_directory(
 def test_what_cannot_be_read_is_named(home, files, words):
     (home / "broken.json").write_text("{")
     with pytest.raises(BadInputError, match=words):
-        places_of(files, "", None)
+        places_of(files, None, None)

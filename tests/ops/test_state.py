@@ -36,6 +36,7 @@ def ask(tmp_path, monkeypatch):
 
 SHOWN = """\
 bot           RsiSmaSwing, live, running; Freqtrade 2026.9, Perpkit 0.1.0, pid 7, since 2026-03-02 09:59:00 UTC
+              PASSIVE: a copy
 written       3 s ago, 2026-03-02 10:00:00 UTC
 cycles        9; 1.0 s the last, 1.0 s on average, 2.0 s at most
               the last 9 ended early, none good. TemporaryError: no answer
@@ -50,7 +51,7 @@ slippage      3 fills, 1.50 bps on average, -0.20 than estimated
 callback      leverage has failed 1 times: KeyError: x
 failing       Reading, since 2026-03-02 10:00:00 UTC: no
 exchange      no entry into BTC/USDT:USDT: it holds more
-journal       ok, 0 open.
+journal       sound, 2 open. x
 off           the stop guard is off
 missing       slippage: OSError: no
 """  # noqa: E501

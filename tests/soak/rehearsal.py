@@ -41,7 +41,7 @@ STEP = timedelta(seconds=5)  # Freqtrade's own
 SPOKEN = (RPCMessageType.WARNING, RPCMessageType.EXCEPTION, RPCMessageType.STRATEGY_MSG)
 _LONGEST_SAID = 300
 LOGGED = ("freqtrade", "perpkit")
-_CALM_CYCLES = 6
+_CALM_CYCLES = 15  # funding before a stop-out is booked a minute later
 _PATIENCE_S = 5.0  # the client's time-out, see perpkit.venue.overlay
 
 _waited: ContextVar[list[float]] = ContextVar("waited")

@@ -20,6 +20,9 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import words
 from perpkit.bot.refusals import Kind, Refusals, Why
 
+# In place of the tag, of an order that goes to another price.
+REPLACED = "replaced"
+
 
 class Allowed(Protocol):
     """The part of `stake` that may be added to an open trade at `rate`; 0 for none."""
@@ -42,7 +45,8 @@ def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
             rate = price or bot.exchange.get_rate(
                 pair, side="entry", is_short=trade.is_short, refresh=True
             )
-            stake = allowed(trade, stake_amount, rate, kwargs.get("enter_tag"))
+            tag = REPLACED if kwargs.get("mode") == "replace" else kwargs.get("enter_tag")
+            stake = allowed(trade, stake_amount, rate, tag)
         except Exception as error:  # no addition on doubt
             why = Why(Kind.UNCHECKED, f"It could not be checked: {words(error)}")
             side, level = trade.trade_direction, logging.WARNING

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.exceptions import RetryableOrderError, TemporaryError
-from freqtrade.persistence import Order
 
 from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.stored_orders import stored_order
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Forgotten:
         self, order_id: str, pair: str, params: dict[str, Any] | None = None, **how: Any
     ) -> CcxtOrder:
         """Freqtrade's; a stop of the database that has been forgotten is told of as cancelled."""
-        stored = Order.order_by_id(str(order_id), pair)
+        stored = stored_order(pair, str(order_id))
         if stored is None or datetime.now(UTC) - stored.order_date_utc < _NEW:
             return self._fetch(order_id, pair, params, **how)
         try:

@@ -90,6 +90,14 @@ class Intents:
             self._failed(error)
             self._unwritten[client_id] = entry
 
+    def find(self, pair: str, order_id: str) -> Entry | None:
+        """By the exchange's id; None where it cannot be read."""
+        try:
+            return self.journal.find_order(pair, order_id)
+        except JournalError as error:
+            self._failed(error)
+            return None
+
     def keep(self, kind: str, name: str, value: Any) -> None:
         """Something else that must outlive the process; None to drop it. A failure is reported."""
         try:

@@ -1,9 +1,10 @@
-"""What must get out of the market: a halt, a stop that was overtaken, a position without a stop.
+"""What must get out of the market: a halt, a stop that was overtaken, a contract that ends, a
+position without a stop.
 
-The first two go through `should_exit`, which no option of Freqtrade's switches off, in front of all
-other reasons. What is urgent asks nobody's leave, and goes at the market: a limit can stand beside
-a price that runs away. A backtest fills it at the open of the next candle, which is what a market
-order gets but for the spread.
+The first three go through `should_exit`, which no option of Freqtrade's switches off, in front of
+all other reasons. What is urgent asks nobody's leave, and goes at the market: a limit can stand
+beside a price that runs away. A backtest fills it at the open of the next candle, which is what a
+market order gets but for the spread.
 
 Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
 """
@@ -25,15 +26,19 @@ from perpkit.breakers.breaker import Trading
 
 HALTED = "halted"
 OVERTAKEN = "stop_overtaken"
+DELISTING = "delisting"
 # Reasons of exits that nothing may hold up.
-URGENT = frozenset({HALTED, OVERTAKEN, ExitType.EMERGENCY_EXIT.value})
+URGENT = frozenset({HALTED, OVERTAKEN, DELISTING, ExitType.EMERGENCY_EXIT.value})
 
 
 def urgent_reason(watch: Watch, states: TradeStates, trade: LocalTrade) -> str | None:
     """Why the trade is to be closed at once; None where it is not."""
     if watch.decision(trade.pair, trade.trade_direction).trading is Trading.HALTED:
         return HALTED
-    return OVERTAKEN if states.of(trade).overtaken else None
+    state = states.of(trade)
+    if state.overtaken:
+        return OVERTAKEN
+    return DELISTING if state.ends else None
 
 
 def leave_at_market(bot: Any) -> None:

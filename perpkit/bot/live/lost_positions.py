@@ -21,7 +21,7 @@ from perpkit.bot.live.held import DUST, Held
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.record.journal import Entry, Intent, Outcome
 from perpkit.record.order_ids import Purpose
@@ -221,9 +221,6 @@ class LostPositions:
             f"{pair}: {ours:g} of order {found['id']}, of which the database knew nothing, cannot "
             f"become a trade ({words(error)}): it is closed at the market."
         )
-
-    def tell(self, message: str) -> None:
-        warn(self._bot, message)
 
 
 def _entered_at(order: CcxtOrder) -> datetime:

@@ -8,13 +8,14 @@ passes here: those of rules, halts, forced ones, emergencies.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import ccxt
 from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are, orders_cross
 from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
@@ -34,6 +35,9 @@ _NOT_OF_THE_TYPE = (
     ccxt.NotSupported,
 )
 
+# In the journal, which outlives the process.
+_REST = "rest_of_an_exit"
+
 CcxtOrder = dict[str, Any]
 
 
@@ -44,27 +48,32 @@ class _Rest:
     :param limit: price that the exit asked for
     :param tag: its reason
     :param of_a_part: whether the exit leaves some of the position
+    :param stays: of the position, when the exit has ended
     """
 
     amount: float
     limit: float
     tag: str
     of_a_part: bool
+    stays: float
 
 
 class MarketExits:
     """Made once for a running live bot."""
 
-    def __init__(self, bot: Any) -> None:
+    def __init__(self, bot: Any, intents: Intents) -> None:
         self._bot = bot
         self._exchange = bot.exchange
+        self._intents = intents
         self._rests: dict[TradeKey, _Rest] = {}
         self._crossing: dict[str, set[str]] = {}  # pair -> ids; also: it has been said
+        self._restored: set[TradeKey] = set()
         self._send = replace(bot, "exchange.create_order", self.create_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
 
     def leaves(self, trade: Trade) -> bool:
         """Whether an order is on its way that closes the trade at the market, or crosses."""
+        self._restore(trade)
         crossing = self._crossing.get(trade.pair, ())
         return any(
             order.ft_order_side == trade.exit_side
@@ -136,8 +145,9 @@ class MarketExits:
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         """Freqtrade's, and then what the first order left."""
-        wanted, known = how.get("sub_trade_amt") or trade.amount, len(trade.orders)
-        self._rests.pop(key_of(trade), None)
+        amount, known = trade.amount, len(trade.orders)
+        wanted = how.get("sub_trade_amt") or amount
+        self._drop(trade)
         if not self._exit(trade, limit, exit_check, **how):
             return False
         if len(trade.orders) == known:
@@ -148,12 +158,14 @@ class MarketExits:
             first.ft_amount = first.safe_amount
             of_a_part = bool(how.get("sub_trade_amt"))
             tag = first.ft_order_tag or ""
-            self._rests[key_of(trade)] = _Rest(left, limit, tag, of_a_part)
+            stays = amount - wanted
+            self._keep(trade, _Rest(left, limit, tag, of_a_part, stays))
             self.finish(trade)
         return True
 
     def finish(self, trade: Trade) -> None:
         """Send what is still to be sent of the trade's exit. The bot's lock is held."""
+        self._restore(trade)
         rest = self._rests.get(key_of(trade))
         try:
             while rest is not None and trade.is_open and rest.amount:
@@ -161,7 +173,37 @@ class MarketExits:
         except ExchangeError as error:
             logger.warning(f"The rest of an exit from {trade.pair} is not placed: {words(error)}")
             return
-        self._rests.pop(key_of(trade), None)
+        if rest is not None:
+            self._drop(trade)
+
+    def _keep(self, trade: Trade, rest: _Rest) -> None:
+        key = key_of(trade)
+        self._rests[key] = rest
+        kept = {"opened": key.opened.isoformat(), **asdict(rest)}
+        self._intents.keep(_REST, str(key.id), kept)
+
+    def _drop(self, trade: Trade) -> None:
+        if self._rests.pop(key_of(trade), None) is not None:
+            self._intents.keep(_REST, str(trade.id), None)
+
+    def _restore(self, trade: Trade) -> None:
+        """What an earlier process knew of the trade's exit; once."""
+        key = key_of(trade)
+        if key in self._restored:
+            return
+        self._restored.add(key)
+        for order in trade.open_orders:
+            sent = self._intents.find(trade.pair, order.order_id)
+            if sent is not None and sent.intent.purpose is Purpose.CROSSING:
+                self._crossing.setdefault(trade.pair, set()).add(order.order_id)
+        kept = self._intents.kept(_REST).get(str(key.id))
+        if kept is None or key in self._rests or kept.pop("opened") != key.opened.isoformat():
+            return
+        rest = _Rest(**kept)
+        # Parts may have been sent, and filled, since it was written down.
+        on_the_way = sum(o.safe_remaining for o in trade.open_orders if _leaves(o, trade))
+        rest.amount = whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
+        self._rests[key] = rest
 
     def _next(self, trade: Trade, rest: _Rest) -> None:
         with orders_are(Purpose.PART if rest.of_a_part else Purpose.EXIT, rest.tag):
@@ -186,6 +228,10 @@ class MarketExits:
         if sent.get("status") in ("closed", "expired"):
             self._bot.update_trade_state(trade, order.order_id, sent)
             Trade.commit()
+
+
+def _leaves(order: Order, trade: Trade) -> bool:
+    return bool(order.ft_order_side == trade.exit_side)
 
 
 def _refuses_the_type(error: ExchangeError) -> bool:

@@ -1,21 +1,126 @@
-"""The journal of a bot that starts: opened, or made."""
+"""The journal of a bot that starts: in which state it is, and what that means for the bot.
+
+A copy is passive, for the original may be trading, and so is a bot with an older database, which
+would act on what is long over. Without a sound journal of its own a bot makes no entry. With
+nothing open none of them starts. `perpkit adopt` is the way out.
+"""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from perpkit.record.journal import Journal
-from perpkit.record.places import places
+from filelock import FileLock, Timeout
+from freqtrade.persistence import Trade
+
+from perpkit.bot.fail_closed import RefusedError
+from perpkit.record.journal import Journal, JournalError
+from perpkit.record.opening import Finding, JournalState, assess, make, mark_opened
+from perpkit.record.places import Places, places
+from perpkit.record.trade_database import DatabaseError, TradeDatabase
+
+logger = logging.getLogger(__name__)
+
+ADOPT = '"perpkit adopt", with the bot\'s configuration,'
+_WAY_OUT = {
+    JournalState.COPY: f"stop the original for good, then {ADOPT} makes this one the bot",
+    JournalState.MISSING: f"bring it back, or {ADOPT} writes another from the trade database",
+    JournalState.DAMAGED: f"{ADOPT} writes another from the trade database and keeps this one",
+    JournalState.NEWER: "use that Perpkit",
+    JournalState.UNWRITABLE: "make the file and its folder readable and writable, with room on it",
+    JournalState.UNFIT: f"bring back the file of this database, or {ADOPT} writes another",
+    JournalState.OLDER_DATABASE: f"bring back the newest database, or {ADOPT} goes on with this",
+    JournalState.OLDER_JOURNAL: f"bring back the newest journal, or {ADOPT} goes on with this one",
+}
 
 
-def open_journal(config: dict[str, Any], tag: str) -> Journal:
+@dataclass(frozen=True)
+class Opened:
+    """:param journal: in memory where there is no file to be used"""
+
+    journal: Journal
+    finding: Finding
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is to be no entry, and the way out; None where the journal is sound."""
+        if self.finding.state.is_sound:
+            return None
+        return f"{self.finding.words}; {_WAY_OUT[self.finding.state]}"
+
+
+def open_at_start(config: dict[str, Any], tag: str) -> Opened:
     """
     :param config: Freqtrade's
     :param tag: of the trade database
-    :raises JournalError: where it is damaged
     """
-    path = places(config["db_url"], Path(config["user_data_dir"])).journal
-    if path is None or not path.exists():
-        return Journal.create(path, tag)
-    return Journal.open(path)
+    path, database = files_of(config).journal, _trade_database()
+    if path is None:
+        return Opened(Journal.create(None, tag), Finding(JournalState.SOUND))
+    try:
+        finding = assess(path, database)
+        if finding.state is JournalState.FIRST:
+            return Opened(make(path, database, tag, _now()), finding)
+        if finding.state is JournalState.SOUND:
+            journal = Journal.open(path)
+            mark_opened(journal, database)
+            return Opened(journal, finding)
+    except (JournalError, DatabaseError, OSError) as error:
+        finding = Finding(JournalState.UNWRITABLE, f"The journal {path} cannot be used: {error}")
+    return Opened(Journal.create(None, tag), finding)
+
+
+def open_journal(config: dict[str, Any], tag: str) -> Journal:
+    """The journal that `open_at_start` finds, for whoever needs nothing else."""
+    return open_at_start(config, tag).journal
+
+
+def is_sound(config: dict[str, Any]) -> bool:
+    """Whether the journal is the bot's own by now, which `perpkit adopt` may have made it."""
+    path = files_of(config).journal
+    if path is None:
+        return True
+    try:
+        return assess(path, _trade_database()).state is JournalState.SOUND
+    except DatabaseError as error:
+        logger.warning(f"The state of the journal cannot be looked up: {error}")
+        return False
+
+
+def files_of(config: dict[str, Any]) -> Places:
+    db_url, user_data = config.get("db_url", "sqlite://"), config.get("user_data_dir", "user_data")
+    return places(db_url, Path(user_data))
+
+
+def hold(config: dict[str, Any]) -> FileLock | None:
+    """What keeps another process from starting with the same files; to be released at the end.
+
+    :raises RefusedError: when another process has it, whatever is open: that one looks after it
+    """
+    path = files_of(config).lock
+    if path is None:
+        return None
+    # One for the process, where /reload_config makes the bot once more.
+    lock = FileLock(path, timeout=0, is_singleton=True, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RefusedError(
+            f"A bot with this trade database runs already (it holds {path}), and manages what is "
+            "open. End that one first, or give this one a db_url of its own"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        logger.warning(f"{path} cannot be locked; a second start would not be noticed: {error}")
+        return None
+    return lock
+
+
+def _trade_database() -> TradeDatabase:
+    return TradeDatabase(Trade.session.get_bind())
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)

@@ -16,7 +16,7 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.absent import Absent
-from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, held_of, look
+from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, CcxtPosition, held_of, look
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
@@ -67,6 +67,7 @@ class Reconciliation:
         self._moving: dict[str, datetime] = {}
         self._trying = Trying()
         self._changed = False
+        self.positions_seen: tuple[CcxtPosition, ...] = ()  # as ccxt gave them last
         replace(bot, "bot.handle_onexchange_order", self.handle_onexchange_order)
 
     @property
@@ -100,6 +101,7 @@ class Reconciliation:
         with self._bot._exit_lock:
             self._absent.doubtful = False
             seen = look(self._exchange, self._sent.whose)
+            self.positions_seen = seen.positions
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.look(seen)
             found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})

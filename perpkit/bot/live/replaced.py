@@ -48,9 +48,15 @@ REPLACED: dict[str, Lock] = {
     "exchange.create_stoploss": Lock.HELD,
     "exchange.fetch_order": Lock.NONE,
     "exchange.get_trades_for_order": Lock.NONE,
+    "exchange._lev_prep": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
+    "api.request": Lock.NONE,
     "wallets.update": Lock.NONE,
+    "rpc._rpc_force_entry": Lock.NONE,
+    "rpc._rpc_force_exit": Lock.NONE,
+    "rpc._rpc_cancel_open_order": Lock.NONE,
+    "rpc._rpc_reload_trade_from_exchange": Lock.NONE,
     "rpc._rpc_delete": Lock.OWN,
 }
 # Set as it is, and called by nothing: the lock itself.

@@ -19,8 +19,10 @@ from perpkit.bot.candles import is_trading
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
+from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
@@ -57,10 +59,12 @@ class RunningParts:
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
         self._slippage: Slippage | None = None
+        self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self.obstacles: Obstacles | None = None
         self.guarded = False
         # Of an exchange whose answers the guard and the memory of orders do not know.
         self.unknown_exchange: str | None = None
@@ -94,27 +98,42 @@ class RunningParts:
         self._slippage = Slippage(live=not config["dry_run"])
         if settings.use.book:
             self._check = EntryCheck(books, settings.entry, self._slippage)
-        self._entries = OpenEntries(config, bot, books, partial, states)
+        self._entries = entries = OpenEntries(config, bot, books, partial, states)
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
-        if self.guarded:
-            limit = partial.max_unprotected_seconds
-            self._guard = StopGuard(dp, self._entries, states, limit, settings.guard)
-            self._booking = Booking(dp)
-        # Last, so that it withdraws what rests before an exit is measured and split.
-        leave_at_market(bot)
+        if known:
+            self._delistings = Delistings(bot, states, settings.guard)
+
+        def take_charge() -> None:
+            if self.guarded:
+                limit = partial.max_unprotected_seconds
+                self._guard = StopGuard(dp, entries, states, limit, settings.guard)
+                self._booking = Booking(dp)
+            # Last, so that it withdraws what rests before an exit is measured and split.
+            leave_at_market(bot)
+
+        self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        if self.obstacles.passive is None:
+            take_charge()
+
+    def close(self) -> None:
+        """As the bot ends, or is made once more."""
+        if self.obstacles is not None:
+            self.obstacles.close()
 
     def _report(self, refusals: Refusals) -> None:
         """To the state file."""
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
-        if (guard := self._guard) is not None:
-            self.report("failing", lambda now: state_parts.failing(guard.failing(now)))
-            self.report("reconciliation", lambda _now: state_parts.reconciliation(guard.refused))
+        # Of the guard that there is then: a passive bot may get one later.
+        self.report("failing", lambda now: state_parts.failing(self._guard, now))
+        self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
+        self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
+        self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
 
     def report(self, name: str, report: Report) -> None:
         """Add a part to the state file of a running bot."""
@@ -123,6 +142,8 @@ class RunningParts:
 
     def step(self, now: datetime) -> None:
         """Once a loop."""
+        if self._delistings is not None:
+            self._delistings.step(now)
         if self._booking is not None:
             self._booking.step(now)
         if self._alerts is not None:
@@ -135,8 +156,12 @@ class RunningParts:
 
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
+        if self.obstacles is not None and self.obstacles.passive is not None:
+            return Why(Kind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.EXCHANGE, unknown)
+            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
+        if self._delistings is not None and (ends := self._delistings.refusal(pair)):
+            return Why(Kind.EXCHANGE, ends)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
@@ -158,6 +183,10 @@ class RunningParts:
         """
         if self._entries is None:
             return blocked is not None
+        if self._guard is not None:
+            blocked = blocked or self._guard.withdrawal(trade.pair)
+        if self._delistings is not None:
+            blocked = blocked or self._delistings.refusal(trade.pair)
         return self._entries.timed_out(trade, order, now, blocked)
 
     def rest_stake(

@@ -88,7 +88,7 @@ class SentOrders:
                 self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
                 raise
             return self._find(intent, error)
-        if order.get("id"):
+        if order and order.get("id"):
             self.intents.settle(intent.client_id, Outcome.ANSWERED, str(order["id"]))
             return order
         return self._find(intent, ccxt.BadResponse("an answer without an order"))
@@ -98,8 +98,8 @@ class SentOrders:
     ) -> CcxtOrder:
         """As ccxt's, but of text that is not JSON it makes no order. Freqtrade would take such a
         one for a stop without a price, and cancel the stop to place another."""
-        order: CcxtOrder = self._ask(id, symbol, params or {})
-        if not order.get("id"):
+        order: CcxtOrder | None = self._ask(id, symbol, params or {})
+        if not order or not order.get("id"):
             raise ccxt.BadResponse("an answer without an order")
         return order
 
@@ -172,11 +172,16 @@ class SentOrders:
         try:
             found = self.look_up(intent)
         except ccxt.BaseError:
-            found = None
+            raise error from None
         if found is None:
+            if isinstance(error, ccxt.ExchangeError):  # ccxt's own refusal, before any request
+                self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
             raise error
         self.intents.settle(intent.client_id, Outcome.ANSWERED, str(found["id"]))
-        logger.warning(f"The answer to an order for {intent.pair} was lost: it is {found['id']}.")
+        logger.warning(
+            f"The answer to an order for {intent.pair} was lost ({words(error)}): "
+            f"it is {found['id']}."
+        )
         return found
 
     def _unanswered(self) -> list[Entry]:
@@ -230,9 +235,8 @@ class SentOrders:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the exchange has said that it has no such order."""
+    """Whether the exchange itself has said that it has no such order, so by a code of its own."""
     if isinstance(error, _REFUSED):
         return True
-    if isinstance(error, ccxt.OperationFailed) or refusal_code(error) == _DUPLICATE:
-        return False
-    return isinstance(error, ccxt.BaseError)
+    code = refusal_code(error)
+    return isinstance(error, ccxt.ExchangeError) and code not in (None, _DUPLICATE)

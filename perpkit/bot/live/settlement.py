@@ -103,11 +103,10 @@ class Settlement:
         if order_id is not None and is_stored(intent.pair, order_id):
             self._intents.settle(intent.client_id, Outcome.BOOKED)
             return
-        found = self._sent.look_up(intent)
+        found = self._look_up(intent)
         if found is None:
             self._not_there(entry)
             return
-        found = self._exchange._order_contracts_to_amount(found)
         number = str(found["id"])
         if is_stored(intent.pair, number):
             self._intents.settle(intent.client_id, Outcome.BOOKED, number)
@@ -119,6 +118,13 @@ class Settlement:
             self._stop(entry, found)
         else:
             self._exit(entry, found)
+
+    def _look_up(self, intent: Intent) -> CcxtOrder | None:
+        """Amounts in base currency; None when it is not there; raises what ccxt raises."""
+        found = self._sent.look_up(intent)
+        if found is not None:
+            found = self._exchange._order_contracts_to_amount(found)
+        return found
 
     def _position(self, pair: str) -> Held | None:
         if self._held is None:
@@ -149,7 +155,9 @@ class Settlement:
             price = found.get("average") or entry.intent.price or 0.0
             self._lost.protect(entry.intent, found.get("filled") or 0.0, price)
             raise
-        if message := self._lost.take(entry, found, held):
+        message = self._lost.take(entry, found, held)
+        self._held = None
+        if message:
             warn(self._bot, message)
 
     def _not_there(self, entry: Entry) -> None:
@@ -241,14 +249,19 @@ class Settlement:
     # Stops
 
     def attach_stops(self, trade: Trade) -> None:
-        """What is at the exchange for the pair, and is not of the trade yet; raises what ccxt
-        raises."""
+        """All that are at the exchange for a trade that has just been made, whose fill is booked
+        next; raises what ccxt raises."""
         for entry in self._intents.open(trade.pair):
-            if entry.intent.purpose is Purpose.STOP:
-                self._settle(entry)
+            if entry.intent.purpose is Purpose.STOP and trade.exit_side == entry.intent.side:
+                found = self._sent.look_up(entry.intent)
+                if found is not None and state_of(found) is Found.RESTING:
+                    self._attach_stop(
+                        trade, entry, self._exchange._order_contracts_to_amount(found)
+                    )
 
     def attach_earlier_stops(self, trade: Trade) -> None:
-        """As `attach_stops`, without those that were sent just now."""
+        """What the database lacks of a position that seems to have no stop, without what was sent
+        just now; raises what ccxt raises."""
         for entry in self._intents.open(trade.pair):
             if entry.intent.purpose is Purpose.STOP and self._is_earlier(entry):
                 self._settle(entry)
@@ -259,7 +272,7 @@ class Settlement:
         return earlier or entry.outcome is Outcome.SENT
 
     def _stop(self, entry: Entry, found: CcxtOrder) -> None:
-        intent, number = entry.intent, str(found["id"])
+        intent = entry.intent
         trade = open_trade(intent.pair)
         if trade is None:
             self._stop_of_no_trade(entry, found)
@@ -268,12 +281,17 @@ class Settlement:
         elif trade.exit_side != intent.side or self._is_covered(trade):
             self._drop(entry, found)
         else:
-            add_order(trade, intent, found)
-            self._intents.settle(intent.client_id, Outcome.ADOPTED, number)
-            logger.warning(f"{trade.pair}: stop {number} is of its trade.")
+            self._attach_stop(trade, entry, found)
             if state_of(found) is Found.EFFECTIVE:
                 self._bot.handle_stoploss_on_exchange(trade)
                 Trade.commit()
+
+    def _attach_stop(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
+        number = str(found["id"])
+        # What has triggered is booked as any other, when Freqtrade looks at it.
+        add_order(trade, entry.intent, {**found, "status": "open"})
+        self._intents.settle(entry.intent.client_id, Outcome.ADOPTED, number)
+        logger.warning(f"{trade.pair}: stop {number} is of its trade.")
 
     def _is_covered(self, trade: Trade) -> bool:
         """By stops that are at the exchange, not only in the database."""
@@ -314,10 +332,10 @@ class Settlement:
         logger.warning(f"{intent.pair}: order {number}, which no trade has, is cancelled.")
         params = {"stop": True} if intent.purpose is Purpose.STOP else {}
         self._exchange._api.cancel_order(number, intent.pair, params)
-        ended = self._sent.look_up(intent)
+        ended = self._look_up(intent)
         if ended is None or state_of(ended) is Found.RESTING:
             raise ccxt.OrderNotFound(f"order {number} cannot be seen to have ended")
-        return self._exchange._order_contracts_to_amount(ended)
+        return ended
 
     def _age(self, intent: Intent) -> int:
         age: int = self._exchange._api.milliseconds() - intent.at

@@ -10,8 +10,9 @@ from typing import Any
 
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.obstacles import Obstacles
+from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_orders import is_covered
-from perpkit.bot.live.trying import Failing
 from perpkit.bot.positions.trades import TradeKey, TradeState, TradeStates, key_of, utc
 from perpkit.bot.refusals import Refusals
 from perpkit.bot.watch import Watch
@@ -161,12 +162,14 @@ def slippage(record: SlippageRecord) -> state.Slippage:
     )
 
 
-def failing(found: Iterable[Failing]) -> tuple[state.Failing, ...]:
+def failing(guard: StopGuard | None, now: datetime) -> tuple[state.Failing, ...] | None:
+    if guard is None:
+        return None
     return tuple(
         state.Failing(
             what=each.what, error=each.error, since=each.since, at=each.at, count=each.count
         )
-        for each in found
+        for each in guard.failing(now)
     )
 
 
@@ -190,6 +193,18 @@ def refusals(record: Refusals) -> state.Refusals:
     return state.Refusals(by_kind=record.by_kind, newest=tuple(newest))
 
 
-def reconciliation(refused: Mapping[str, str] | None) -> state.Reconciliation:
-    """:param refused: pairs and why; None before the first comparison"""
+def journal(obstacles: Obstacles | None, guard: StopGuard | None) -> state.Journal | None:
+    found = obstacles.journal if obstacles is not None else None
+    if found is None:
+        return None
+    (word, reason), unanswered = found, guard.unanswered if guard is not None else None
+    if guard is not None and (failure := guard.journal_failure):
+        word, reason = "unwritable", failure
+    return state.Journal(state=str(word), open_intents=unanswered, reason=reason)
+
+
+def reconciliation(guard: StopGuard | None) -> state.Reconciliation | None:
+    if guard is None:
+        return None
+    refused = guard.refused
     return state.Reconciliation(compared=refused is not None, refused=dict(refused or {}))

@@ -17,11 +17,12 @@ from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
-from freqtrade.leverage.liquidation_price import update_liquidation_prices
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.absent import Absent
+from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.intents import Intents
@@ -35,11 +36,12 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
 from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
-from perpkit.bot.parameters import GuardRule
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.execution.guarding import GuardRule
 from perpkit.record.journal import Journal, JournalError
 
 logger = logging.getLogger(__name__)
@@ -71,17 +73,20 @@ class StopGuard:
         self._entries = entries
         self._states = states
         self._limit = max_unprotected_seconds
+        self._settings = AccountSettings(self._bot)
+        self._settlements = Settlements(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
         self._settlement = Settlement(self._bot, self._sent)
         self._balance = LaterBalance(self._bot)
-        self._exits = MarketExits(self._bot)
+        self._exits = MarketExits(self._bot, self._intents)
         self._absent = Absent(self._bot)
-        self._stop_orders = StopOrders(self._bot, self._absent)
+        self._stop_orders = StopOrders(self._bot, self._intents, self._absent)
         self._reconciliation = self._made_reconciliation(keep_stop=rule.stop_after_delete)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
+        self._failed = FailedCycles(self._bot)
         self._trying = Trying()  # the cycle must go on
         self._without_trade: set[str] = set()
         self._take_over()
@@ -90,12 +95,33 @@ class StopGuard:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
             return f"the journal of orders cannot be written: {failure}"
-        return self._settlement.refusal(pair) or self._reconciliation.refusal(pair)
+        return (
+            self._settlement.refusal(pair)
+            or self._reconciliation.refusal(pair)
+            or self._settings.refusal(pair)
+        )
+
+    def withdrawal(self, pair: str) -> str | None:
+        """Why an entry that waits in this pair is to end, if there is a reason."""
+        return self._settings.difference(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
-        """Pairs without entries, and why; None before the first comparison."""
-        return self._reconciliation.refused
+        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        positions, settings = self._reconciliation.refused, self._settings.refused
+        if positions is None or settings is None:
+            return None
+        return settings | positions  # as in `refusal`
+
+    @property
+    def journal_failure(self) -> str | None:
+        """Why the journal of orders cannot be written; None where it can."""
+        return self._intents.failure
+
+    @property
+    def unanswered(self) -> int:
+        """Orders that are open in the journal."""
+        return len(self._intents.open())
 
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
@@ -137,31 +163,47 @@ class StopGuard:
         bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
-        self._begin()
         try:
+            self._begin()
             self._process()
+            self._end()
         except Exception as error:
-            with self._trying("Looking at entries"), self._bot._exit_lock:
-                if self._open_entries():
-                    self._bot.manage_open_orders()
-            self._stops()
-            # A ban grows longer with every request.
-            if isinstance(error, DDosProtection) or not isinstance(error, TemporaryError):
+            again = self._failed.failed(error, datetime.now(UTC))
+            if again is None:
                 raise
-            with self._bot._exit_lock:
-                unsafe = self._open_entries() or self._bare()
-            self._compare()
-            if not unsafe:
-                raise
+            if not self._next_at_once(error):
+                raise again from error.__cause__ if again is error else error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
-            self._end()
+            self._failed.succeeded()
+
+    def _next_at_once(self, error: Exception) -> bool:
+        """Look after what cannot wait, and see whether Freqtrade's pause after an error can."""
+        bot = self._bot
+        with self._trying("Looking after what is open"):
+            with self._trying("Looking at entries"), bot._exit_lock:
+                if self._open_entries():
+                    bot.manage_open_orders()
+            self._stops()
+            # A ban grows longer with every request.
+            if isinstance(error, DDosProtection):
+                return False
+            with bot._exit_lock:
+                unsafe = bool(self._open_entries()) or self._bare()
+            self._compare()
+            if unsafe:
+                return True
+        # What is not an outage may be over already, and have come before an exit.
+        return self._failed.is_first and not isinstance(error, TemporaryError)
 
     def _stopped_cycle(self) -> None:
         """A bot that is stopped does not look at its entries: they end, and stops stay."""
-        self._begin()
-        self._process_stopped()
-        self._end()
+        try:
+            self._begin()
+            self._process_stopped()
+            self._end()
+        except Exception as error:  # which Freqtrade does not expect here
+            self._failed.report(error, datetime.now(UTC))
 
     def _begin(self) -> None:
         """What must not wait for the cycle."""
@@ -196,26 +238,27 @@ class StopGuard:
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
             self._reconciliation.compare(now)
+            self._follow_positions()
+        with self._trying("Comparing the settings of the account"):
+            self._settings.compare()
         self._catch_up_on_trades()
         self._stops()
 
+    def _follow_positions(self) -> None:
+        positions = self._reconciliation.positions_seen
+        with self._bot._exit_lock:
+            self._settings.follow(positions)
+        with self._trying("Booking what the exchange has settled"):
+            self._settlements.book({p["symbol"] for p in positions if p["contracts"]})
+
     def _catch_up_on_trades(self) -> None:
-        """What could not be done for a trade, or was not known of it, when it was entered."""
-        bot = self._bot
-        with bot._exit_lock:
+        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
+        with self._bot._exit_lock:
             for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
                 with self._trying(f"Fitting the stop of {trade.pair} to its position"):
                     self._stop_orders.fit(trade)
-                if trade.liquidation_price is None:
-                    with self._trying(f"Asking for the liquidation price of {trade.pair}"):
-                        update_liquidation_prices(
-                            trade,
-                            exchange=self._exchange,
-                            wallets=bot.wallets,
-                            stake_currency=bot.config["stake_currency"],
-                        )
 
     def _stops(self) -> None:
         with self._bot._exit_lock:

@@ -15,6 +15,7 @@ from freqtrade.exceptions import ExchangeError, InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.absent import Absent
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import (
     OUT_OF_BAND,
     TOO_LARGE,
@@ -31,10 +32,14 @@ logger = logging.getLogger(__name__)
 
 DUST = 1e-9  # amounts that differ by less are equal
 _PRICE_DUST = 1e-9
+# A stop on the tick beside liquidation is not beyond it, a fraction.
+_TICKS = 1e-4
 # A clamped stop is replaced when another would be nearer to where it was meant to be by a tenth.
 _NEARER = 0.9
 # How often a stop that is too large is halved before that is given up.
 _HALVINGS = 6
+# In the journal, which outlives the process.
+_LOT = "market_lot"
 
 CcxtOrder = dict[str, Any]
 
@@ -54,12 +59,13 @@ class StopOrders:
     :param absent: knows what the exchange does not hold of the trades
     """
 
-    def __init__(self, bot: Any, absent: Absent) -> None:
+    def __init__(self, bot: Any, intents: Intents, absent: Absent) -> None:
         self._bot = bot
         self._exchange = bot.exchange
+        self._intents = intents
         self._there = absent.there
         # Smaller than the markets say, where the exchange has refused that.
-        self._lots: dict[str, float] = {}
+        self._lots: dict[str, float] = intents.kept(_LOT)
         self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)
         self._create = replace(bot, "bot.create_stoploss_order", self.create_stoploss_order)
         self._handle = replace(
@@ -78,6 +84,7 @@ class StopOrders:
                 if code == TOO_LARGE and halvings < _HALVINGS:
                     halvings += 1
                     self._lots[pair] = order["amount"] / 2
+                    self._intents.keep(_LOT, pair, self._lots[pair])
                 elif code in OUT_OF_BAND and not clamped:
                     clamped = True
                     order["stop_price"] = self._nearest(order, error)
@@ -196,8 +203,13 @@ class StopOrders:
 
     def move_on(self, trade: Trade) -> None:
         """Stops that were clamped go to where they were meant to be, as far as the band allows by
-        now; raises what Freqtrade and ccxt raise. One request where there are any."""
-        old = [order for order in trade.open_sl_orders if self._is_clamped(order, trade)]
+        now, and those that liquidation would come before to the near side of it; raises what
+        Freqtrade and ccxt raise. One request where there are any."""
+        old = [
+            order
+            for order in trade.open_sl_orders
+            if self._is_clamped(order, trade) or _is_beyond_liquidation(order, trade)
+        ]
         if not old:
             return
         wanted = self._on_tick(trade.stoploss_or_liquidation, trade)
@@ -233,3 +245,11 @@ class StopOrders:
             if not trade.is_open or len(trade.open_sl_orders) in (0, before):
                 break
         return triggered
+
+
+def _is_beyond_liquidation(order: Order, trade: Trade) -> bool:
+    price, liquidation = order.stop_price or order.ft_price, trade.liquidation_price
+    if not price or not liquidation:
+        return False
+    beyond = price / liquidation - 1 if trade.is_short else 1 - price / liquidation
+    return beyond > _TICKS

@@ -16,6 +16,12 @@ CcxtOrder = dict[str, Any]
 TAG_KEY = "perpkit_order_tag"
 
 
+def stored_order(pair: str, order_id: str) -> Order | None:
+    """The exchange's order in the database; `Order.order_by_id` of 2026.6 knows no pairs."""
+    which = select(Order).where(Order.ft_pair == pair, Order.order_id == order_id)
+    return Order.session.scalars(which).first()
+
+
 def is_stored(pair: str, order_id: str) -> bool:
     """Whether the database has this order of the exchange."""
     which = select(Order.id).where(Order.ft_pair == pair, Order.order_id == order_id)

@@ -51,6 +51,7 @@ class TradeState:
     :param amount: of the position when its stop was looked at last
     :param reducing: whether the breakers were REDUCING then
     :param overtaken: the rate had passed where the stop should go: to be closed
+    :param ends: the contract does so soon: to be closed
     :param rest: of a nearly filled entry, while it is still to be taken
     :param covered_at: when the position was last seen to have its stop at the exchange
     :param given_up: no stop could be placed, and the position is being closed for it
@@ -64,6 +65,7 @@ class TradeState:
     amount: float = 0.0
     reducing: bool = False
     overtaken: bool = False
+    ends: bool = False
     rest: Rest | None = None
     covered_at: datetime | None = None
     given_up: bool = False

@@ -161,7 +161,11 @@ def test_an_order_is_booked_when_the_database_has_it(exchange, sent, journal):
         OUTAGE,
         ccxt.RequestTimeout("10 s"),
         ccxt.OperationFailed("-1000"),
+        ccxt.BaseError("of no kind"),
+        ccxt.InvalidOrder("without a code of the exchange"),
+        ccxt.DuplicateOrderId("without a code of the exchange"),
         KeyError("x"),
+        {},
         {"id": None},
     ],
 )

@@ -9,6 +9,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from unittest import mock
 
+import ccxt
 import pytest
 import time_machine
 from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
@@ -18,9 +19,9 @@ from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.trade_lock import TradeLock
 from perpkit.bot.order_books import FreshBooks
-from perpkit.bot.parameters import GuardRule
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
+from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
 from tests import factories
 from tests.factories import START
@@ -52,6 +53,15 @@ class Api:
     def fapiPrivateGetOpenOrders(self):  # noqa: N802 - ccxt's name
         return []
 
+    def fapiPrivateGetAccountConfig(self):  # noqa: N802
+        return {"dualSidePosition": False, "multiAssetsMargin": False}
+
+    def fapiPrivateGetSymbolConfig(self, asked):  # noqa: N802
+        return []
+
+    def market_id(self, pair):
+        return pair
+
 
 class Bot:
     """Freqtrade's bot, exchange and wallets, as far as the guard asks them.
@@ -63,7 +73,12 @@ class Bot:
         self.exchange = self.wallets = self
         self.rpc = SimpleNamespace(_rpc=SimpleNamespace(_rpc_delete=lambda _: {}))
         self._api = Api()
-        self.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
+        self.config = {
+            "db_url": "sqlite://",
+            "user_data_dir": "/nowhere",
+            "margin_mode": "isolated",
+        }
+        self.liquidation_buffer = 0.05
         self.markets = {BTC: {"limits": {}}}
         self.strategy = SimpleNamespace(stoploss=-0.6, use_custom_stoploss=False)
         self._exit_lock = TradeLock()
@@ -111,6 +126,8 @@ class Bot:
         return False
 
     def create_order(self, **order): ...
+
+    def _lev_prep(self, pair, leverage, side, accept_fail): ...
 
     def get_valid_enter_price_and_stake(self, *args): ...
 
@@ -222,7 +239,12 @@ def open_order(trade: Trade, side: str, kind: str) -> None:
 
 def holds(amount: float, pair: str = BTC) -> dict:
     side = "long" if amount > 0 else "short"
-    return {"symbol": pair, "contracts": abs(amount), "side": side}
+    return {
+        "symbol": pair,
+        "contracts": abs(amount),
+        "side": side,
+        "liquidationPrice": 20_526.3 if amount > 0 else 40_000.0,
+    }
 
 
 def around(bot: Bot) -> list[str]:
@@ -309,7 +331,7 @@ def test_no_failure_of_the_guard_reaches_the_cycle_and_each_is_logged_once(bot, 
     assert trade.is_open
 
 
-@pytest.mark.parametrize("error", [OUTAGE, DDosProtection("418"), OperationalException("no")])
+@pytest.mark.parametrize("error", [OUTAGE, DDosProtection("418")])
 def test_a_cycle_that_fails_is_raised_where_nothing_is_at_stake(bot, guard, error):
     position(stop=0.01)
     bot.fails["process"] = error
@@ -317,9 +339,53 @@ def test_a_cycle_that_fails_is_raised_where_nothing_is_at_stake(bot, guard, erro
         bot.process()
 
 
+def of_ccxt() -> OperationalException:
+    error = OperationalException("no")
+    error.__cause__ = ccxt.BaseError("no")
+    return error
+
+
+@pytest.mark.parametrize("open_trades", [0, 1])
+@pytest.mark.parametrize("make", [of_ccxt, lambda: KeyError("no"), lambda: TypeError("no")])
+def test_what_would_stop_the_bot_or_end_its_process_is_reported_and_repeated(
+    bot, guard, make, open_trades
+):
+    if open_trades:
+        position(stop=0.01)
+    bot.fails["process"] = make()
+    assert "process" in around(bot)  # the next one follows at once
+    for _ in range(3):
+        with pytest.raises(TemporaryError, match="no"):  # Freqtrade waits, and goes on
+            bot.process()
+    [message] = bot.told
+    assert "A cycle ended early" in message
+    del bot.fails["process"]
+    bot.process()
+    bot.fails["process"] = make()
+    assert "process" in around(bot)
+
+
+def test_what_the_user_has_to_mend_stops_a_bot_that_holds_nothing(bot, guard):
+    bot.fails["process"] = OperationalException("no")
+    with pytest.raises(OperationalException):
+        bot.process()
+    position(stop=0.01)
+    with pytest.raises(TemporaryError):
+        bot.process()
+
+
+def test_an_error_while_the_bot_is_stopped_does_not_end_the_process(bot, guard):
+    position()
+    bot.fails["process_stopped"] = KeyError("no")
+    bot.done.clear()
+    bot.process_stopped()
+    assert "stop" in bot.done
+    assert len(bot.told) == 1
+
+
 @pytest.mark.parametrize(
     ("error", "raised"),
-    [(OUTAGE, False), (DDosProtection("418"), True), (OperationalException("no"), True)],
+    [(OUTAGE, False), (DDosProtection("418"), True), (OperationalException("no"), False)],
 )
 def test_while_an_entry_is_open_the_next_cycle_follows_at_once(bot, guard, error, raised):
     open_order(position(stop=0.01), "buy", "limit")

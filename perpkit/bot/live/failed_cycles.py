@@ -1,0 +1,69 @@
+"""What ended a cycle must not end the bot: what is open would be left unmanaged.
+
+Freqtrade repeats a cycle after a `TemporaryError`, stops the bot at an `OperationalException`,
+which it makes of errors that ccxt has no better word for, and lets everything else, of an answer
+without its fields for example, end the process.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import OperationalException, TemporaryError
+from freqtrade.persistence import Trade
+
+from perpkit.bot.live.running_bot import warn, words
+
+logger = logging.getLogger(__name__)
+
+# An error is reported again when it has not come for so long.
+_AGAIN = timedelta(hours=1)
+
+
+class FailedCycles:
+    """Made once for a running live bot."""
+
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+        self._seen: dict[tuple[str, str], datetime] = {}
+        self._in_a_row = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the cycle before the one that has failed now had not."""
+        return self._in_a_row == 1
+
+    def succeeded(self) -> None:
+        self._in_a_row = 0
+
+    def failed(self, error: Exception, now: datetime) -> TemporaryError | None:
+        """The error to go on with; None where Freqtrade is to have its own, and stops."""
+        self._in_a_row += 1
+        if isinstance(error, TemporaryError):
+            return error
+        if isinstance(error, OperationalException) and not self._goes_on(error):
+            return None
+        self.report(error, now)
+        again = TemporaryError(words(error))
+        again.__cause__ = error
+        return again
+
+    def report(self, error: Exception, now: datetime) -> None:
+        """An error that Freqtrade does not expect; to the operator when it is new."""
+        kind = type(error).__name__, words(error)
+        last, self._seen[kind] = self._seen.get(kind), now
+        if last is not None and now - last < _AGAIN:
+            return
+        logger.error(f"A cycle ended early: {kind[0]}: {kind[1]}", exc_info=error)
+        warn(
+            self._bot,
+            f"A cycle ended early: {kind[0]}: {kind[1]}. The bot goes on: stops stay, and the "
+            "cycle is repeated. The log says where it failed.",
+        )
+
+    def _goes_on(self, error: OperationalException) -> bool:
+        """What is wrong with the configuration or a strategy stops a bot that holds nothing."""
+        return isinstance(error.__cause__, ccxt.BaseError) or Trade.get_open_trade_count() > 0

@@ -1,0 +1,109 @@
+"""`perpkit adopt`: make a copied folder, a restored backup or a lost journal the bot's own."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perpkit.ops.bot_files import BotFiles, Config, DbUrl, Userdir, bot_files, errors
+from perpkit.ops.stored import BadInputError
+from perpkit.record.journal import Journal, JournalError
+
+# SQLAlchemy loads inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.record.opening import Finding
+    from perpkit.record.trade_database import TradeDatabase
+
+
+def adopt(
+    config: Config = None,
+    userdir: Userdir = None,
+    db_url: DbUrl = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Let the bot with these files go on, where it says that they are a copy, restored or damaged.
+
+    It changes neither trades nor orders, and stops stay. Of a copied folder end the other bot
+    before: with both at work each would take the positions for its own.
+    """
+    from perpkit.record import opening
+    from perpkit.record.opening import JournalState
+    from perpkit.record.trade_database import DatabaseError, TradeDatabase
+
+    with errors(DatabaseError, JournalError, OSError):
+        files = bot_files(config, userdir, db_url)
+        database = TradeDatabase.at(files.db_url)
+        found = opening.assess(files.journal, database)
+        if found.state.is_sound:
+            _say_sound(files, found.state is JournalState.FIRST)
+            return
+        if not found.state.may_be_adopted:
+            raise BadInputError(found.words)
+        _show(files, found, database)
+        if not yes and not typer.confirm("Make this one the bot?"):
+            typer.echo("Nothing was changed.")
+            raise typer.Exit(1)
+        aside = opening.adopt(files.journal, database, found, int(time.time() * 1000))
+    if aside is not None:
+        typer.echo(f"What was there is kept as {aside}")
+    typer.echo(f"The journal {files.journal} is the bot's now.")
+    if not _runs(files):
+        typer.echo("It does not run: start it.")
+    elif found.state.others_may_know_more:
+        typer.echo("It runs, and goes on within a minute.")
+    else:
+        typer.echo("It runs: /reload_config lets it use the journal.")
+
+
+def _say_sound(files: BotFiles, first: bool) -> None:
+    if first:
+        raise BadInputError(
+            f"There is no journal {files.journal} yet: the bot writes it when it starts"
+        )
+    if _runs(files):
+        raise BadInputError(f"The bot runs, and its journal {files.journal} is sound")
+    typer.echo(f"The journal {files.journal} is the bot's own: there is nothing to adopt.")
+
+
+def _show(files: BotFiles, found: Finding, database: TradeDatabase) -> None:
+    from perpkit.record.opening import PLACE
+
+    typer.echo(f"{found.words}.")
+    typer.echo(f"Journal:    {files.journal}")
+    typer.echo(f"Database:   {database.name}")
+    try:
+        journal = Journal.open(files.journal)
+        starts, place = journal.starts(), journal.about(PLACE)
+        journal.close()
+        if starts:
+            nonce, at, strategy = starts[-1]
+            typer.echo(f"Last start: {_minute(at)} UTC, {strategy} ({nonce}), at {place}")
+    except JournalError:
+        pass  # it is not there, or damaged, as was said
+    stops = [o for o in database.orders_of_open_trades() if o.kind == "stoploss"]
+    for trade in database.open_trades():
+        side = "short" if trade.is_short else "long"
+        own = [f"{o.order_id} at {o.stop_price}" for o in stops if o.pair == trade.pair]
+        listed = ", ".join(own) or "none"
+        typer.echo(f"Trade {trade.id}: {side} {trade.amount:g} {trade.pair}; stops: {listed}")
+
+
+def _minute(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+def _runs(files: BotFiles) -> bool:
+    """Whether a bot holds these files."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(files.lock, timeout=0)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False

@@ -1,0 +1,280 @@
+"""In which state a bot finds its journal as it starts, and how it is taken over.
+
+Trade database and journal each know the other: the database has the journal's id, both count how
+often they were opened together, and the journal has the identity of its own file
+(`perpkit.record.identity`). So a copy, a restored backup and a file that is gone are told apart.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from secrets import token_hex
+
+from perpkit.record.identity import identity
+from perpkit.record.journal import Intent, Journal, JournalError, Outcome, SchemaError
+from perpkit.record.order_ids import Purpose
+from perpkit.record.trade_database import StoredOrder, TradeDatabase
+
+# Of Freqtrade's KeyValueStore.
+TAG_KEY = "perpkit_order_tag"
+JOURNAL_KEY = "perpkit_journal"  # the journal's id
+OPENED_KEY = "perpkit_opened"  # how often
+FILE_KEY = "perpkit_database"  # identity of the database's own file
+# Of the journal's own description.
+ID, IDENTITY, PLACE, ADOPTED_AT = "id", "identity", "place", "adopted_at"
+OPENING, OPENED = "opening", "opened"  # the count, before and after the database has it
+
+TAKEN_OVER = "taken over from the trade database"
+
+
+class JournalState(StrEnum):
+    SOUND = "sound"
+    FIRST = "first"  # the database has had none so far
+    COPY = "copy"  # of a folder or a database; the original may be trading
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    NEWER = "newer"  # written by a newer Perpkit
+    UNWRITABLE = "unwritable"
+    UNFIT = "unfit"  # of another database
+    OLDER_DATABASE = "older database"  # restored beside the journal
+    OLDER_JOURNAL = "older journal"  # restored beside the database, in place
+
+    @property
+    def is_sound(self) -> bool:
+        return self in (JournalState.SOUND, JournalState.FIRST)
+
+    @property
+    def others_may_know_more(self) -> bool:
+        """Of the positions and stops at the exchange than this trade database does."""
+        return self in (JournalState.COPY, JournalState.OLDER_DATABASE)
+
+    @property
+    def may_be_adopted(self) -> bool:
+        return not self.is_sound and self not in (JournalState.NEWER, JournalState.UNWRITABLE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """:param words: why, as a clause for people; empty where it is sound"""
+
+    state: JournalState
+    words: str = ""
+
+
+def assess(path: Path, database: TradeDatabase) -> Finding:
+    """The state of a journal; nothing is written.
+
+    :raises DatabaseError: when the database cannot be read
+    """
+    key = database.value(JOURNAL_KEY)
+    if not path.exists():
+        return _without_journal(path, database, known=key is not None)
+    try:
+        journal = Journal.open(path)
+    except SchemaError as error:
+        return Finding(JournalState.NEWER, str(error))
+    except JournalError as error:
+        if key is None:
+            return Finding(JournalState.FIRST)  # one that was never finished
+        return Finding(_state_after(error), str(error))
+    try:
+        return _compare(journal, path, database, key)
+    except JournalError as error:
+        return Finding(_state_after(error), str(error))
+    except OSError as error:
+        return Finding(JournalState.UNWRITABLE, f"The journal {path} cannot be looked at: {error}")
+    finally:
+        journal.close()
+
+
+def _without_journal(path: Path, database: TradeDatabase, known: bool) -> Finding:
+    if not known:
+        return Finding(JournalState.FIRST)
+    if _is_another_file(database):
+        return Finding(
+            JournalState.COPY,
+            f"{database.name} is a copy of a trade database, without its journal {path}",
+        )
+    return Finding(JournalState.MISSING, f"The journal {path} of {database.name} is gone")
+
+
+def _compare(journal: Journal, path: Path, database: TradeDatabase, key: str | None) -> Finding:
+    own, file = journal.about(ID), journal.about(IDENTITY)
+    if file is None and key in (None, own):
+        return Finding(JournalState.FIRST)  # it was never finished
+    if key is None and journal.tag == database.value(TAG_KEY):
+        return _older(database, "is from before it had a journal")
+    if own != key:
+        return Finding(
+            JournalState.UNFIT, f"The journal {path} is not the one of {database.name}, but another"
+        )
+    if file != identity(path):
+        place = journal.about(PLACE)
+        return Finding(
+            JournalState.COPY,
+            f"The journal {path} is a copy or a restored backup of the one that was at {place}",
+        )
+    if _is_another_file(database):
+        return _older(database, "is another file than at the last start")
+    opened = _number(database.value(OPENED_KEY))
+    if opened < _number(journal.about(OPENED)):
+        return _older(database, "is from before the last start of the bot")
+    if opened > _number(journal.about(OPENING)):
+        return Finding(
+            JournalState.OLDER_JOURNAL,
+            f"The journal {path} is from before the last start of the bot with {database.name}",
+        )
+    return Finding(JournalState.SOUND)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdigit() else 0
+
+
+def _older(database: TradeDatabase, why: str) -> Finding:
+    return Finding(JournalState.OLDER_DATABASE, f"The trade database {database.name} {why}")
+
+
+def _is_another_file(database: TradeDatabase) -> bool:
+    file, known = database.file, database.value(FILE_KEY)
+    return file is not None and known is not None and known != identity(file)
+
+
+def _state_after(error: JournalError) -> JournalState:
+    """SQLite's own word for what cannot be used now, and what never can be again."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return JournalState.UNWRITABLE
+    if isinstance(cause, sqlite3.OperationalError) and "no such" not in str(cause):
+        return JournalState.UNWRITABLE
+    return JournalState.DAMAGED
+
+
+def mark_opened(journal: Journal, database: TradeDatabase) -> None:
+    """Let journal and database know each other, as the bot starts with both.
+
+    :raises JournalError, DatabaseError: when one of them cannot be written
+    """
+    if journal.path is None:
+        return
+    journal.describe(PLACE, f"{socket.gethostname()}:{journal.path.resolve()}")
+    counts = database.value(OPENED_KEY), journal.about(OPENING)
+    opened = str(max(map(_number, counts)) + 1)
+    values = {JOURNAL_KEY: journal.about(ID) or "", OPENED_KEY: opened}
+    if database.file is not None:
+        values[FILE_KEY] = identity(database.file)
+    # In this order, so that whatever ends the process in between leaves both as new as the other.
+    journal.describe(OPENING, opened)
+    database.store_all(values)
+    journal.describe(OPENED, opened)
+
+
+def make(path: Path, database: TradeDatabase, tag: str, at: int) -> Journal:
+    """A journal that knows what the database names of its open trades; what is there moves aside.
+
+    It is finished when it has its identity. Until then the next start makes it again.
+
+    :param at: ms since 1970 UTC
+    :raises JournalError, DatabaseError, OSError: when something cannot be read or written
+    """
+    move_aside(path, at)
+    journal = Journal.create(path, tag, **{ID: token_hex(8)})
+    journal.begin(TAKEN_OVER, at)
+    take_over(journal, database.orders_of_open_trades(), at)
+    mark_opened(journal, database)
+    journal.describe(IDENTITY, identity(path))
+    return journal
+
+
+def take_over(journal: Journal, orders: Sequence[StoredOrder], at: int) -> int:
+    """Write down orders that the trade database has and the journal lacks; how many those were."""
+    added = 0
+    entered: set[str] = set()
+    for order in orders:
+        purpose = _purpose(order, again=order.pair in entered)
+        if order.is_entry:
+            entered.add(order.pair)
+        if journal.find_order(order.pair, order.order_id) is None:
+            intent = _intent(order, journal.next_id("", purpose), purpose)
+            journal.write(intent)
+            journal.settle(intent.client_id, Outcome.BOOKED, at, order.order_id, TAKEN_OVER)
+            added += 1
+    return added
+
+
+def adopt(path: Path, database: TradeDatabase, found: Finding, at: int) -> Path | None:
+    """Make what is there the bot's own. A journal that cannot be used moves aside.
+
+    :param found: what `assess` says, of a state that may be adopted
+    :param at: ms since 1970 UTC
+    :return: where the old journal is now, if it was moved
+    :raises JournalError, DatabaseError, OSError: when something cannot be read or written
+    """
+    if not found.state.may_be_adopted:
+        raise ValueError(f"A journal that is {found.state} is not to be adopted")
+    tag = database.value(TAG_KEY)
+    if tag is None:
+        tag = token_hex(3)
+        database.store(TAG_KEY, tag)
+    keep = found.state.others_may_know_more or found.state is JournalState.OLDER_JOURNAL
+    if keep and path.exists():
+        journal, aside = Journal.open(path), None
+        journal.begin(TAKEN_OVER, at)
+        take_over(journal, database.orders_of_open_trades(), at)
+        mark_opened(journal, database)
+    else:
+        aside = aside_of(path, at) if path.exists() else None
+        journal = make(path, database, tag, at)
+    journal.describe(ADOPTED_AT, str(at))
+    journal.describe(IDENTITY, identity(path))  # last: from here on it is the bot's
+    journal.close()
+    return aside
+
+
+def move_aside(path: Path, at: int) -> None:
+    """With what SQLite keeps beside it, which would be played into a new file of this name."""
+    aside = aside_of(path, at)
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+
+
+def aside_of(path: Path, at: int) -> Path:
+    """A name that is free."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    wanted = path.with_name(f"{path.name}.aside-{moment:%Y%m%dT%H%M%S}")
+    names = (wanted, *(wanted.with_name(f"{wanted.name}-{n}") for n in range(2, 1000)))
+    return next(name for name in names if not name.exists())
+
+
+def _purpose(order: StoredOrder, again: bool) -> Purpose:
+    if order.kind == "stoploss":
+        return Purpose.STOP
+    if order.is_entry:
+        return Purpose.ADDITION if again else Purpose.ENTRY
+    return Purpose.EXIT
+
+
+def _intent(order: StoredOrder, client_id: str, purpose: Purpose) -> Intent:
+    return Intent(
+        client_id=client_id,
+        pair=order.pair,
+        strategy=order.strategy,
+        purpose=purpose,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        price=order.price,
+        stop_price=order.stop_price,
+        reduce_only=not order.is_entry,
+        leverage=order.leverage,
+        tag=order.tag,
+        at=order.at,
+    )

@@ -1,0 +1,188 @@
+"""What the journal needs of Freqtrade's trade database, read by SQL: also where no bot runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
+
+
+class DatabaseError(Exception):
+    """A trade database that cannot be used; the message is for the operator."""
+
+
+@dataclass(frozen=True)
+class StoredOrder:
+    """An order of an open trade.
+
+    :param side: buy or sell
+    :param kind: the side for Freqtrade: buy, sell or stoploss
+    :param at: ms since 1970 UTC
+    """
+
+    pair: str
+    strategy: str
+    order_id: str
+    kind: str
+    side: str
+    type: str
+    amount: float
+    price: float | None
+    stop_price: float | None
+    is_entry: bool
+    leverage: float | None
+    tag: str | None
+    at: int
+
+
+@dataclass(frozen=True)
+class StoredTrade:
+    """One that is open."""
+
+    id: int
+    pair: str
+    is_short: bool
+    amount: float
+    stop_loss: float | None
+
+
+class TradeDatabase:
+    """:param engine: of a database that Freqtrade has made"""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def at(cls, db_url: str) -> TradeDatabase:
+        """:raises DatabaseError: when there is none, and none is made"""
+        try:
+            url = make_url(db_url)
+            if url.get_backend_name() == "sqlite":
+                if url.database in (None, "", ":memory:"):
+                    raise DatabaseError("A trade database in memory ends with its bot")
+                if not Path(str(url.database)).is_file():
+                    raise DatabaseError(f"There is no trade database {url.database}")
+            database = cls(create_engine(url, poolclass=NullPool))
+            tables = inspect(database._engine).get_table_names()
+        except (SQLAlchemyError, ImportError) as error:
+            shown = _shown(db_url)
+            raise DatabaseError(f"{shown} cannot be read as a trade database: {error}") from error
+        if not {"trades", "orders", "KeyValueStore"} <= set(tables):
+            raise DatabaseError(f"{_shown(db_url)} is no trade database of Freqtrade")
+        return database
+
+    @property
+    def file(self) -> Path | None:
+        """None for one that is no file."""
+        url = self._engine.url
+        if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+            return None
+        return Path(str(url.database))
+
+    @property
+    def name(self) -> str:
+        return str(self.file or self._engine.url.render_as_string(hide_password=True))
+
+    def value(self, key: str) -> str | None:
+        rows = self._rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        return rows[0].string_value if rows else None
+
+    def store(self, key: str, value: str) -> None:
+        self.store_all({key: value})
+
+    def store_all(self, values: dict[str, str]) -> None:
+        """All of them, or none."""
+        try:
+            with self._engine.begin() as connection:
+                for key, value in values.items():
+                    connection.execute(
+                        text('DELETE FROM "KeyValueStore" WHERE key = :key'), {"key": key}
+                    )
+                    connection.execute(
+                        text(
+                            'INSERT INTO "KeyValueStore" (key, value_type, string_value)'
+                            " VALUES (:key, 'str', :value)"
+                        ),
+                        {"key": key, "value": value},
+                    )
+        except SQLAlchemyError as error:
+            raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+
+    def open_trades(self) -> list[StoredTrade]:
+        rows = self._rows(
+            "SELECT id, pair, is_short, amount, stop_loss FROM trades WHERE is_open = true"
+            " ORDER BY id"
+        )
+        return [
+            StoredTrade(row.id, row.pair, bool(row.is_short), row.amount, row.stop_loss)
+            for row in rows
+        ]
+
+    def orders_of_open_trades(self) -> list[StoredOrder]:
+        """Those that are open or have fills, oldest first."""
+        rows = self._rows(
+            "SELECT o.*, t.strategy, t.is_short, t.leverage AS trade_leverage FROM orders o"
+            " JOIN trades t ON t.id = o.ft_trade_id WHERE t.is_open = true"
+            " AND (o.ft_is_open = true OR o.filled > 0) ORDER BY o.id"
+        )
+        return [_order(row) for row in rows if not row.order_id.startswith(DRY_RUN)]
+
+    def modes(self) -> set[bool]:
+        """Of the open trades, and of the newest order: whether they were made in dry-run."""
+        rows = self._rows(
+            "SELECT order_id FROM orders JOIN trades ON trades.id = ft_trade_id"
+            " WHERE trades.is_open = true"
+        )
+        rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
+        return {row.order_id.startswith(DRY_RUN) for row in rows}
+
+    def _rows(self, query: str, **values: Any) -> list[Any]:
+        try:
+            with self._engine.connect() as connection:
+                return list(connection.execute(text(query), values))
+        except SQLAlchemyError as error:
+            raise DatabaseError(f"{self.name} cannot be read: {error}") from error
+
+
+def _order(row: Any) -> StoredOrder:
+    entry = "sell" if row.is_short else "buy"
+    exit_side = "buy" if row.is_short else "sell"
+    is_entry = row.ft_order_side == entry
+    return StoredOrder(
+        pair=row.ft_pair,
+        strategy=row.strategy or "",
+        order_id=row.order_id,
+        kind=row.ft_order_side,
+        side=entry if is_entry else exit_side,
+        type=row.order_type or "",
+        amount=row.ft_amount,
+        price=row.price,
+        stop_price=row.stop_price,
+        is_entry=is_entry,
+        leverage=row.trade_leverage,
+        tag=row.ft_order_tag,
+        at=_ms(row.order_date),
+    )
+
+
+def _ms(moment: datetime | str | None) -> int:
+    """As SQLite gives it, without its zone: UTC."""
+    if moment is None:
+        return 0
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _shown(db_url: str) -> str:
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return repr(db_url)

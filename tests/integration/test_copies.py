@@ -1,0 +1,301 @@
+"""A second bot with the first one's identity: a copied folder, a restored backup, a lost journal.
+
+The original has a position with its stop, and an entry that waits. What the second one may do with
+them is nothing, until `perpkit adopt`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest import mock
+
+import ccxt
+import pytest
+from freqtrade.enums import State
+from freqtrade.exceptions import OperationalException, StrategyError
+from freqtrade.persistence import PairLocks
+from freqtrade.rpc import RPCException
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.venue.history import History
+from perpkit.venue.instruments import Instrument
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, SameVenue
+from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STEP = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
+GUARDED = "GuardedSteered"
+STATES = ["running", "paused", "stopped"]
+
+
+def market() -> History:
+    """Bitcoin gains 4% from the fifth minute to the fifteenth, so that a stop would trail."""
+    btc = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (15, 52_000.0)])
+    eth = scripted_market(START, [(0, 2_500.0)], instrument=ETHER)
+    return History({**btc.pairs, **eth.pairs})
+
+
+class Bots:
+    """At one venue, each with a folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.venue = SameVenue()
+        self.root = root
+        self.market = market()
+
+    def folder(self, name: str) -> Path:
+        return self.root / name
+
+    def db_url(self, name: str) -> str:
+        return f"sqlite:///{self.folder(name)}/trades.sqlite"
+
+    @contextmanager
+    def start(self, name: str, at: datetime, **settings):
+        self.folder(name).mkdir(exist_ok=True)
+        given = {**LIVE, "max_open_trades": 2, "db_url": self.db_url(name), **settings}
+        with bench(
+            GUARDED,
+            self.market,
+            at,
+            serve=self.venue.serve,
+            userdir=self.folder(name),
+            **given,
+        ) as bot:
+            yield bot
+
+    def original(self) -> datetime:
+        """Opens what there is, and ends; when it did."""
+        with self.start("original", START) as bot:
+            open_position_and_entry(bot, self.venue)
+            return bot.now
+
+    def copy(self) -> None:
+        shutil.copytree(self.folder("original"), self.folder("copy"))
+
+    def adopt(self, name: str):
+        return CliRunner().invoke(app, ["adopt", "--yes", f"--db-url={self.db_url(name)}"])
+
+    @property
+    def orders(self) -> list[tuple]:
+        """All that there are and have been at the exchange, and what became of them."""
+        self.venue.exchange.catch_up()
+        account = self.venue.account
+        return [(o.id, o.status, o.executed) for o in account.orders.values()] + [
+            (a.id, a.status, a.trigger_price) for a in account.algos.values()
+        ]
+
+
+def open_position_and_entry(bot, venue) -> None:
+    strategy = bot.bot.strategy
+    PairLocks.lock_pair(ETH, bot.now + timedelta(hours=1))
+    strategy.side = "long"
+    bot.run_until(lambda: live_stops(venue), 5 * MINUTE, STEP)
+    [lock] = PairLocks.get_pair_locks(ETH)
+    lock.active = False
+    strategy.crossing = False
+    bot.run_until(lambda: len(venue.account.orders) == 2, 2 * MINUTE, STEP)
+    strategy.side = None
+    assert [trade.pair for trade in bot.trades()] == [BTC, ETH]
+
+
+def live_stops(venue):
+    return venue.exchange.engine.open_algos(venue.account)
+
+
+def told(bot) -> list[str]:
+    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
+
+
+def tempt(bot) -> None:
+    """To move its stop, to sell, and to enter."""
+    strategy = bot.bot.strategy
+    strategy.trails = strategy.leave = True
+    strategy.side = "long"
+
+
+@contextmanager
+def requests(bot):
+    """Those that do not only read."""
+    sent = []
+    with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
+        yield sent
+    sent += [call.args[:2] for call in ask.call_args_list if call.args[0] != "GET"]
+
+
+def by_command(bot) -> list[str]:
+    """What each command that would change something answers."""
+    rpc, answers = bot.bot.rpc._rpc, []
+    for command, arguments in (
+        ("_rpc_force_exit", ("all",)),
+        ("_rpc_force_entry", (ETH, None)),
+        ("_rpc_cancel_open_order", (2,)),
+        ("_rpc_reload_trade_from_exchange", (1,)),
+        ("_rpc_delete", (1,)),
+    ):
+        with pytest.raises(RPCException) as refused:
+            getattr(rpc, command)(*arguments)
+        answers.append(str(refused.value))
+    return answers
+
+
+@pytest.fixture
+def bots(tmp_path) -> Bots:
+    return Bots(tmp_path)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
+    now = bots.original()
+    bots.copy()
+    before = bots.orders
+    settings = {"initial_state": state, "cancel_open_orders_on_exit": True}
+    with bots.start("copy", now, force_entry_enable=True, **settings) as bot:
+        tempt(bot)
+        with requests(bot) as sent:
+            bot.run(12 * 10, STEP)  # ten minutes, in which the price rises
+            answers = by_command(bot)
+            exchange = bot.bot.exchange
+            for call in (
+                lambda: exchange.cancel_order("1", BTC),
+                lambda: exchange._set_leverage(5, BTC, accept_fail=False),
+                lambda: exchange._api.create_order(BTC, "market", "sell", 0.002),
+            ):
+                with pytest.raises((OperationalException, ccxt.BaseError), match="is not sent"):
+                    call()
+            bot.bot.cancel_all_open_orders()
+        assert sent == []
+        assert bots.orders == before
+        [message] = [text for text in told(bot) if "PASSIVE" in text]
+        for words in ("PASSIVE", "is a copy or a restored backup", "perpkit adopt", "stops"):
+            assert words in message
+        assert {answer[:7] for answer in answers} == {"PASSIVE"}
+        assert [trade.pair for trade in bot.trades() if trade.is_open] == [BTC, ETH]
+        now = bot.now
+    assert bots.orders == before
+    # As it runs: adopted, it goes on within a minute.
+    with bots.start("copy", now, initial_state=state) as bot:
+        bot.run(2, STEP)
+        assert bots.adopt("copy").exit_code == 0
+        bot.run(12, STEP)
+        assert bot.bot.state is State[state.upper()]
+        assert "No longer passive" in told(bot)[-1]
+        assert len(live_stops(bots.venue)) == 1
+        tempt(bot)
+        bot.run(12 * 3, STEP)
+        assert (bots.venue.amount == 0) is (state != "stopped")
+        assert bool(live_stops(bots.venue)) is (state == "stopped")
+
+
+def test_a_copy_with_nothing_open_does_not_start(bots):
+    with bots.start("original", START) as bot:
+        bot.run(2, STEP)
+        now = bot.now
+    bots.copy()
+    with (
+        pytest.raises(StrategyError, match=r'is a copy .* "perpkit adopt"'),
+        bots.start("copy", now),
+    ):
+        pass
+    assert bots.adopt("copy").exit_code == 0
+    with bots.start("copy", now) as bot:
+        bot.run(2, STEP)
+        assert told(bot) == []
+
+
+def test_a_copy_of_an_empty_folder_looks_on_while_the_account_holds_something(bots):
+    with bots.start("original", START) as bot:
+        bot.run(1, STEP)
+        bots_now = bot.now
+    bots.copy()
+    with bots.start("original", bots_now) as bot:
+        open_position_and_entry(bot, bots.venue)
+        now = bot.now
+    before = bots.orders
+    with bots.start("copy", now) as bot:
+        tempt(bot)
+        bot.run(12 * 3, STEP)
+        assert "PASSIVE" in told(bot)[0]
+    assert bots.orders == before
+
+
+def test_the_original_goes_on_where_its_folder_was_moved(bots):
+    now = bots.original()
+    bots.folder("original").rename(bots.folder("elsewhere"))
+    with bots.start("elsewhere", now) as bot:
+        bot.run(12 * 3, STEP)
+        assert told(bot) == []
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
+    """It knows nothing of the position, nor of its stop."""
+    with bots.start("original", START) as bot:
+        bot.run(1, STEP)
+        now = bot.now
+    shutil.copytree(bots.folder("original"), bots.folder("backup"))
+    with bots.start("original", now) as bot:
+        open_position_and_entry(bot, bots.venue)
+        now = bot.now
+    with bots.start("original", now) as bot:
+        bot.run(1, STEP)
+        now = bot.now
+    before = bots.orders
+    shutil.copy(bots.folder("backup") / "trades.sqlite", bots.folder("original"))
+    with bots.start("original", now, initial_state=state, cancel_open_orders_on_exit=True) as bot:
+        tempt(bot)
+        with requests(bot) as sent:
+            bot.run(12 * 3, STEP)
+        assert sent == []
+        assert "older" in told(bot)[0] or "before the last start" in told(bot)[0]
+    assert bots.orders == before
+
+
+@pytest.mark.parametrize("state", [STATES[0], *(pytest.param(s, marks=SLOW) for s in STATES[1:])])
+@pytest.mark.parametrize("what", ["gone", "damaged"])
+def test_without_a_sound_journal_a_bot_makes_no_entry_and_keeps_its_stop(bots, state, what):
+    now = bots.original()
+    journal = bots.folder("original") / "trades.journal.sqlite"
+    if what == "gone":
+        journal.unlink()
+    else:
+        journal.write_bytes(b"broken" * 1000)
+    with bots.start("original", now, initial_state=state) as bot:
+        bot.bot.strategy.side = "short"
+        bot.run(12 * 3, STEP)
+        [message] = [m["msg"] for m in bot.messages if "REDUCING" in str(m.get("msg"))]
+        assert "perpkit adopt" in message
+        assert len(live_stops(bots.venue)) == 1
+        assert len([t for t in bot.trades() if t.is_open and t.amount]) == 1
+        now = bot.now
+    assert bots.adopt("original").exit_code == 0
+    with bots.start("original", now) as bot:
+        bot.run(2, STEP)
+        assert not [m for m in bot.messages if "REDUCING" in str(m)]
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
+        assert live_stops(bots.venue) == []
+
+
+def test_without_a_journal_and_with_nothing_open_it_does_not_start(bots):
+    with bots.start("original", START) as bot:
+        bot.run(1, STEP)
+        now = bot.now
+    (bots.folder("original") / "trades.journal.sqlite").unlink()
+    with (
+        pytest.raises(StrategyError, match=r'is gone; .* "perpkit adopt"'),
+        bots.start("original", now),
+    ):
+        pass

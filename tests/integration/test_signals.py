@@ -1,0 +1,128 @@
+"""What ends the process sells nothing: a signal, a container that is stopped, `kill -9`.
+
+The venue is the exchange at the present, reached over TLS by the process that users run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import pytest
+import yaml
+from freqtrade.persistence import Trade, init_db
+
+from perpkit.venue.engine import OrderStatus
+from tests.bench.in_process import STRATEGIES
+from tests.bench.live import LIVE, Venue, differences
+from tests.bench.process import Process, trading
+from tests.cases import SLOW
+from tests.conftest import REPOSITORY
+from tests.integration.conftest import Bot, bot_at, present_venue
+
+pytestmark = pytest.mark.integration
+
+HELD, WAITING = "ETH/USDT:USDT", "BTC/USDT:USDT"
+ENDED = 128 + signal.SIGINT  # Freqtrade answers SIGTERM as it does Ctrl-C
+SETTINGS = {
+    **LIVE,
+    "max_open_trades": 2,
+    "exchange": {**LIVE["exchange"], "pair_whitelist": [HELD, WAITING]},
+    "strategy_path": str(STRATEGIES),
+    "holds": HELD,
+}
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return present_venue(HELD, WAITING)
+
+
+@pytest.fixture
+def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
+    with bot_at(venue, tmp_path, stored) as bot:
+        yield bot
+
+
+def stop_signal() -> signal.Signals:
+    """What `docker compose stop`, and with it a host that shuts down, sends to process 1."""
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+    [service] = compose["services"].values()
+    return signal.Signals[service["stop_signal"]]
+
+
+def order_in(venue, symbol):
+    [order] = [o for o in venue.account.orders.values() if o.symbol == symbol]
+    return order
+
+
+@pytest.mark.parametrize(
+    ("how", "withdrawn"),
+    [
+        (signal.SIGTERM, True),
+        (stop_signal(), False),
+        pytest.param(signal.SIGTERM, False, marks=SLOW),
+        pytest.param(stop_signal(), True, marks=SLOW),
+    ],
+)
+def test_a_signal_closes_no_position(live_bot, venue, how, withdrawn):
+    """Nor cancels a stop; an entry that waits is Freqtrade's to withdraw, when it is asked to."""
+    settings = {**SETTINGS, "cancel_open_orders_on_exit": withdrawn}
+    with trading(live_bot, "GuardedWaiter", **settings) as process:
+        process.wait_for("'type': entry_fill")
+        for _ in range(2):
+            process.wait_for("Bot heartbeat")
+        held, waiting = order_in(venue, "ETHUSDT"), order_in(venue, "BTCUSDT")
+        [stop] = venue.exchange.engine.open_algos(venue.account)
+        assert process.end(how) == ENDED
+    assert venue.amount == held.executed == stop.quantity
+    assert venue.exchange.engine.open_algos(venue.account) == [stop]
+    assert waiting.status is (OrderStatus.CANCELED if withdrawn else OrderStatus.NEW)
+    assert {order.side for order in venue.account.orders.values()} == {"BUY"}
+    assert "closed at the market" not in "".join(process.log)
+
+
+@contextmanager
+def killed_by_the_exchange(venue, process: Process) -> Iterator[None]:
+    """`kill -9` when the exchange has carried out an order and has not answered yet."""
+    engine = venue.exchange.engine
+    place = engine.place_order
+
+    def place_and_kill(*args):
+        order = place(*args)
+        os.kill(process.pid, signal.SIGKILL)
+        return order
+
+    with mock.patch.object(engine, "place_order", place_and_kill):
+        yield
+
+
+def test_killed_between_an_order_and_its_answer(live_bot, venue):
+    settings = {
+        **SETTINGS,
+        "max_open_trades": 1,
+        "exchange": {**LIVE["exchange"], "pair_whitelist": [HELD]},
+    }
+    with (
+        trading(live_bot, "GuardedWaiter", **settings) as process,
+        killed_by_the_exchange(venue, process),
+    ):
+        assert process.wait() == -signal.SIGKILL
+    bought = order_in(venue, "ETHUSDT")
+    assert venue.amount == bought.executed > 0
+    assert venue.exchange.engine.open_algos(venue.account) == []
+
+    with trading(live_bot, "GuardedWaiter", **settings) as process:
+        for _ in range(4):
+            process.wait_for("Bot heartbeat")
+        process.end()
+    [stop] = venue.exchange.engine.open_algos(venue.account)
+    assert venue.amount == bought.executed == stop.quantity
+    init_db(f"sqlite:///{live_bot.userdir}/trades.sqlite")
+    try:
+        assert differences(list(Trade.get_trades().unique()), venue) == []
+    finally:
+        Trade.session.remove()
