@@ -43,6 +43,7 @@ from perpkit.bot.settings import overridden
 from perpkit.bot.stop_keeper import StopKeeper
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.trade_view import copy_trades_on_write
+from perpkit.bot.usable_protections import use_what_is_usable
 from perpkit.bot.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
@@ -179,6 +180,8 @@ class PerpStrategy(FailsClosed):
         self.order_types = dict(self.order_types)  # not the class's, which options may change
         self._look_at_obstacles()
         self._look_at_options()
+        if is_trading(self.config) and holds_something(self):
+            use_what_is_usable(self)
         if self._simulated:
             copy_trades_on_write()
         self._prepare()

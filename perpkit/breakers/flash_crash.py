@@ -26,6 +26,7 @@ from perpkit.checks import check_range
 from perpkit.market.candle_grid import CandleGrid, on_grid
 
 Floats = NDArray[np.float64]
+OHLC = ("open", "high", "low", "close")
 
 # A candle as the latch sees it: it trips, holds, or counts as calm.
 CRASHING, UNSETTLED, CALM = 1.0, 0.5, 0.0
@@ -263,16 +264,17 @@ def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimel
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
     grid, frame = on_grid(candles, limits.timeframe_minutes)
-    frame = frame.where(frame["volume"] > 0)
-    upside_down = 1 / frame.rename(columns={"high": "low", "low": "high"})
+    # As arrays: a running bot does this for every pair at every candle.
+    traded = (frame["volume"] > 0).to_numpy()
+    open_, high, low, close = (np.where(traded, frame[name], np.nan) for name in OHLC)
     counts = [limits.candles_in(window.minutes) for window in limits.windows]
-    falls = np.column_stack([_largest_fall(frame, count) for count in counts])
-    drops = np.column_stack([_largest_fall(upside_down, count) for count in counts])
+    falls = np.column_stack([_largest_fall(open_, high, low, close, n) for n in counts])
+    upside_down = 1 / open_, 1 / low, 1 / high, 1 / close
+    drops = np.column_stack([_largest_fall(*upside_down, n) for n in counts])
     moves = np.array([falls, drops / (1 - drops)])
     calm = limits.candles_in(limits.calm_minutes)
-    highest = frame["high"].rolling(calm, min_periods=1).max()
-    lowest = frame["low"].rolling(calm, min_periods=1).min()
-    span = (highest / lowest - 1).where(frame["close"].notna()).to_numpy(dtype=np.float64)
+    lowest = pd.Series(low).rolling(calm, min_periods=1).min().to_numpy()
+    span = np.where(np.isnan(close), np.nan, _highest(high, calm) / lowest - 1)
 
     rows = np.arange(len(frame))
     trips = (moves / [window.move for window in limits.windows] >= 1).any(axis=2)
@@ -286,19 +288,24 @@ def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimel
     return FlashCrashTimeline(limits, grid, moves, span, on, below, tripped)
 
 
-def _largest_fall(frame: pd.DataFrame, count: int) -> pd.Series[float]:
+def _largest_fall(open_: Floats, high: Floats, low: Floats, close: Floats, count: int) -> Floats:
     """The largest fall within `count` candles that is known to have ended in each, as a fraction.
 
     Within a candle the order of high and low is unknown, but its open came first and its close
     last: so a fall from an earlier high or the open to the low counts, and one from the high to the
     close. What fell from its own high to its own low in between is missed: the figure errs low.
     """
-    start = frame["open"]
+    start = open_
     if count > 1:
-        earlier = frame["high"].rolling(count - 1, min_periods=1).max().shift()
-        start = start.where(~(earlier > start), earlier)
-    to_low, to_close = 1 - frame["low"] / start, 1 - frame["close"] / frame["high"]
-    return to_low.where(to_low > to_close, to_close)
+        earlier = np.append(np.nan, _highest(high, count - 1))[:-1]  # one candle later
+        start = np.where(earlier > start, earlier, start)
+    to_low, to_close = 1 - low / start, 1 - close / high
+    return np.where(to_low > to_close, to_low, to_close)
+
+
+def _highest(prices: Floats, count: int) -> Floats:
+    """Of the last `count` that are known."""
+    return pd.Series(prices).rolling(count, min_periods=1).max().to_numpy()
 
 
 def _decide(

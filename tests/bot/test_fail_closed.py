@@ -422,6 +422,7 @@ def test_what_fails_puts_entries_in_doubt_until_it_succeeds(make):
     assert allowed((30.0, "slice")) == (False, None)
     assert allowed(30.0) == (False, None)
     assert allowed((-30.0, "scale_out")) == (False, (-30.0, "scale_out"))  # exits pass
+    assert strategy.refusals.by_kind == {"callback": 5}  # three entries and two additions
     broken.clear()
     strategy.bot_loop_start(current_time=NOW + HOUR)
     assert allowed(30.0) == (True, 30.0)

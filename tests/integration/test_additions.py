@@ -10,6 +10,7 @@ from freqtrade.enums import SignalDirection
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.refusals import Kind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.live import live_bench
@@ -86,12 +87,23 @@ def unhealthy(bot, venue, what):
     return mock.patch.object(venue, "unused", create=True)
 
 
-@pytest.mark.parametrize("what", ["breaker", "guard", "error", "doubt", "book"])
+KINDS = {
+    "breaker": Kind.BREAKER,
+    "guard": Kind.EXCHANGE,
+    "error": Kind.UNCHECKED,
+    "doubt": Kind.CALLBACK,
+    "book": Kind.UNCHECKED,  # there is no rate for it, either
+}
+
+
+@pytest.mark.parametrize("what", KINDS)
 def test_a_forced_addition_is_asked_about(running, what):
     bot, venue = running
     before = venue.amount
     with unhealthy(bot, venue, what), pytest.raises(RPCException):
         force_entry(bot, 300)
+    newest = bot.bot.strategy.refusals.newest[0]
+    assert (newest.kind, newest.pair, newest.count) == (KINDS[what], PAIR, 1)
     bot.run(2, STEP)
     assert venue.amount == before
 

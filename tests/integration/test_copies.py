@@ -7,6 +7,8 @@ them is nothing, until `perpkit adopt`.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +16,17 @@ from unittest import mock
 
 import ccxt
 import pytest
+import time_machine
+from filelock import FileLock, Timeout
 from freqtrade.enums import State
 from freqtrade.exceptions import OperationalException, StrategyError
+from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks
 from freqtrade.rpc import RPCException
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.record.places import places
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
 from tests.bench.in_process import bench
@@ -299,3 +305,163 @@ def test_without_a_journal_and_with_nothing_open_it_does_not_start(bots):
         bots.start("original", now),
     ):
         pass
+
+
+# Two that are both at work
+
+
+def test_orders_of_another_bot_with_this_identity_are_left_alone(bots):
+    """A copy was adopted while the original was away, and the original comes back."""
+    with bots.start("original", START) as bot:
+        PairLocks.lock_pair(ETH, bot.now + timedelta(minutes=20))
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: live_stops(bots.venue), 5 * MINUTE, STEP)
+        now = bot.now
+    bots.copy()
+    assert bots.adopt("copy").exit_code == 0
+    with bots.start("copy", now) as bot:
+        bot.bot.strategy.trails = True
+        bot.run(12 * 10, STEP)
+        [theirs] = live_stops(bots.venue)
+        now = bot.now
+    with bots.start("original", now + 20 * MINUTE) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run(12 * 3, STEP)
+        [message] = [text for text in told(bot) if "another bot" in text]
+        assert f"{theirs.id} in {BTC}" in message
+        assert theirs in live_stops(bots.venue)
+        assert {trade.pair for trade in bot.trades()} == {BTC}
+        # Somebody cancels it; the trade has a stop of its own.
+        engine, account = bots.venue.exchange.engine, bots.venue.account
+        engine.cancel_algo(account, bots.venue.exchange.market.now(), algo_id=theirs.id)
+        bot.run(12 * 3, STEP)
+        assert {trade.pair for trade in bot.trades()} == {BTC, ETH}
+
+
+def test_what_another_bot_had_placed_before_the_adoption_is_taken_over(bots):
+    """The original goes on after its folder was copied, and ends; the copy has older files."""
+    with bots.start("original", START) as bot:
+        open_position_and_entry(bot, bots.venue)
+        now = bot.now
+    bots.copy()
+    with bots.start("original", now) as bot:
+        bot.bot.strategy.trails = True
+        bot.run(12 * 10, STEP)
+        now = bot.now
+    with time_machine.travel(now, tick=False):
+        assert bots.adopt("copy").exit_code == 0
+    with bots.start("copy", now) as bot:
+        bot.run(12 * 3, STEP)
+        assert not [text for text in told(bot) if "another bot" in text]
+        assert sum(stop.quantity for stop in live_stops(bots.venue)) == bots.venue.amount
+
+
+# Both modes
+
+
+@pytest.mark.parametrize("open_", [False, True])
+def test_a_dry_run_database_in_live(bots, open_):
+    dry = {"dry_run": True, "dry_run_wallet": 10_000}
+    with bots.start("one", START, **dry) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: any(t.amount for t in bot.trades()), 5 * MINUTE, STEP)
+        if not open_:
+            bot.bot.strategy.side, bot.bot.strategy.leave = None, True
+            bot.run_until(lambda: not any(t.is_open for t in bot.trades()), 5 * MINUTE, STEP)
+        now = bot.now
+    with bots.start("one", now, **dry) as bot:
+        bot.run(1, STEP)
+    if not open_:
+        with (
+            pytest.raises(StrategyError, match=r'trades of dry-run, .* a "db_url" of its own'),
+            bots.start("one", now),
+        ):
+            pass
+        return
+    with bots.start("one", now) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run(12 * 3, STEP)
+        [message] = [m["msg"] for m in bot.messages if "REDUCING" in str(m.get("msg"))]
+        assert "trades of dry-run" in message
+        assert bots.venue.amount == 0
+        assert all(o.executed == 0 for o in bots.venue.account.orders.values())
+
+
+@pytest.mark.parametrize("open_", [False, True])
+def test_a_live_database_in_dry_run(bots, open_):
+    with bots.start("one", START) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: len(live_stops(bots.venue)) == 2, 5 * MINUTE, STEP)
+        if not open_:
+            bot.bot.strategy.side, bot.bot.strategy.leave = None, True
+            bot.run_until(lambda: not any(t.is_open for t in bot.trades()), 5 * MINUTE, STEP)
+        now = bot.now
+    before = bots.orders
+    dry = {"dry_run": True, "dry_run_wallet": 10_000}
+    if not open_:
+        with (
+            pytest.raises(StrategyError, match=r'trades of live trading, .* "dry_run": false'),
+            bots.start("one", now, **dry),
+        ):
+            pass
+        return
+    with bots.start("one", now, **dry) as bot:
+        tempt(bot)
+        bot.run(12 * 3, STEP)
+        assert len([text for text in told(bot) if "PASSIVE" in text]) == 1
+        assert all(trade.is_open for trade in bot.trades())
+        assert len(by_command(bot)) == 5
+    assert bots.orders == before
+
+
+# Started twice
+
+
+HOLDS = """
+import sys
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_start_with_the_same_files_is_refused_whatever_is_open(bots):
+    now = bots.original()
+    before = bots.orders
+    lock = places(bots.db_url("original"), bots.folder("original")).lock
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(StrategyError, match="runs already"),
+            bots.start("original", now, cancel_open_orders_on_exit=True),
+        ):
+            pass
+        assert bots.orders == before
+    finally:
+        other.communicate(timeout=10)
+    with bots.start("original", now) as bot:
+        bot.run(2, STEP)
+        # As /reload_config does, in the same process.
+        config = bot.bot.config
+        bot.bot.cleanup()
+        assert _is_free(lock)
+        config["exchange"] |= {"key": "key", "secret": "secret"}
+        again = FreqtradeBot(config)
+        assert not _is_free(lock)
+        again.cleanup()
+
+
+def _is_free(lock: Path) -> bool:
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False

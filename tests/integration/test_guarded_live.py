@@ -152,6 +152,25 @@ def test_an_entry_that_cannot_be_looked_at_ends():
         assert breaches(venue) == []
 
 
+@pytest.mark.parametrize("filled", ["0", "0.5", "1"])
+def test_one_look_that_fails_ends_no_entry_and_leaves_no_fill_bare(filled):
+    """Half of it is kept, with its stop, and the rest given up."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.run(2, STEP)
+        fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
+        bot.run(1, STEP)
+        if filled != "0":
+            fill(venue, order, filled)
+        remove_fault(venue, fault)
+        bot.run(6, STEP)
+        assert order.is_open is (filled == "0")
+        assert len(live_stops(venue)) == (filled != "0")
+        assert venue.amount == order.executed
+        assert breaches(venue) == []
+        assert differences(bot.trades(), venue) == []
+
+
 BLOCKED = {
     "reducing": Decision(Trading.REDUCING, 0.5, reason="a test"),
     "halted": Decision(Trading.HALTED, 0.0, reason="a test"),

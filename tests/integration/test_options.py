@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from freqtrade.exceptions import StrategyError
+from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
 from tests.bench.in_process import bench
@@ -83,3 +83,39 @@ def test_what_an_option_switches_off_is_said_once(started):
         bot.run(3, STEP)
         [said] = told(bot)
         assert said.startswith("use exit signal is false: exit signals, time stop")
+
+
+WRONG = {
+    "parameter": {"method": "DrawdownBreaker", "week_loss": 5},
+    "name": {"method": "NoSuchBreaker"},
+    "freqtrade's": {"method": "CooldownPeriod", "stop_duration": 5, "stop_duration_candles": 5},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_protection_that_is_configured_wrongly_ends_the_start_of_a_flat_bot(started, what):
+    with pytest.raises(OperationalException), started(START, breakers=[WRONG[what]]):
+        pass
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_with_a_trade_open_the_others_are_used_and_no_entry_is_made(started, what):
+    with started(START) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: live_stops(started.venue), 5 * MINUTE, STEP)
+        now = bot.now
+    breakers = [WRONG[what], {"method": "VenueHealthBreaker"}]
+    with started(now + STEP, breakers=breakers) as bot:
+        strategy = bot.bot.strategy
+        bot.run(3, STEP)
+        assert strategy.watch.decision().trading is Trading.REDUCING
+        [message] = [m for m in told(bot) if "Protections" in m]
+        assert WRONG[what]["method"] in message
+        assert bot.bot.protections.name_list == ["VenueHealthBreaker"]
+        assert strategy.get_strategy_name() == "Braked"
+        assert len(live_stops(started.venue)) == 1
+        strategy.leave = True
+        bot.run_until(lambda: not started.venue.amount, MINUTE, STEP)
+        strategy.leave, strategy.side = False, "long"
+        bot.run(20, STEP)
+        assert started.venue.amount == 0

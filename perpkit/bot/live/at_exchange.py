@@ -43,7 +43,6 @@ NOTHING = Sides()
 class Resting:
     """An order that has not ended.
 
-    :param client_id: None where the exchange shows none
     :param side: buy or sell
     :param amount: in base currency, infinite where it closes whatever is there
     :param filled: in base currency
@@ -51,7 +50,6 @@ class Resting:
     """
 
     id: str
-    client_id: str | None
     pair: str
     side: str
     amount: float
@@ -78,12 +76,12 @@ class AtExchange:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None], Whose]) -> AtExchange:
+def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
     """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
     them. Raises what Freqtrade and ccxt raise.
 
     :param exchange: Freqtrade's, of Binance
-    :param whose: an order is, by its client id
+    :param whose: an order is, by its client id and when it was placed
     """
     api = exchange._api
     stops = tuple(
@@ -114,21 +112,21 @@ def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Sid
 def _resting(
     exchange: Any,
     row: dict[str, Any],
-    whose: Callable[[str | None], Whose],
+    whose: Callable[[str | None, int | None], Whose],
     number: str,
     client_id: str,
     amount: str,
 ) -> Resting:
     pair = exchange._api.safe_symbol(row["symbol"], None, None, "swap")
     closes_all = str(row.get("closePosition", "")).lower() == "true"
-    placed = row.get("time") or row.get("createTime")
+    time = row.get("time") or row.get("createTime")
+    placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
-        client_id=row.get(client_id),
         pair=pair,
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),
         filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
-        whose=whose(row.get(client_id)),
-        placed=int(placed) if placed else None,
+        whose=whose(row.get(client_id), placed),
+        placed=placed,
     )

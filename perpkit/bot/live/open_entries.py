@@ -16,7 +16,7 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.rests import REST
-from perpkit.bot.live.running_bot import stored
+from perpkit.bot.live.running_bot import stored, words
 from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.positions.trades import Rest, TradeStates
 from perpkit.execution.partial_entry import (
@@ -149,8 +149,9 @@ class OpenEntries:
         self._looks.pop(order.order_id, None)
 
     def end_unseen(self, trade: Trade) -> None:
-        """As a cycle begins, end entries that the one before could not look at: nobody knows what
-        has filled of them, and its stop waits. How long a cycle takes does not matter.
+        """As a cycle begins, end entries that the one before could not look at, nor a second look
+        now: nobody knows what has filled of them, and its stop waits. How long a cycle takes does
+        not matter.
 
         The bot's lock is held.
         """
@@ -159,9 +160,27 @@ class OpenEntries:
                 continue
             looks = self._looks_at(order)
             looks.due = True
-            if looks.missed:
+            if looks.missed and not self._looks_again(trade, order, looks):
                 logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
                 self._end(trade, order)
+
+    def _looks_again(self, trade: Trade, order: Order, looks: Looks) -> bool:
+        """Whether a second look in a row shows that the entry may stay, or has ended.
+
+        What is filled in part has been without a stop for too long to wait for the cycle.
+        """
+        try:
+            told = self._bot.exchange.fetch_order(order.order_id, trade.pair)
+        except Exception as error:
+            logger.info(f"Entry {order.order_id} for {trade.pair}: {words(error)}")
+            return False
+        if told["status"] != "open":
+            self._bot.update_trade_state(trade, order.order_id, told)
+            return True
+        if told["filled"]:
+            return False
+        looks.empty_at = self._began_at
+        return True
 
     def _looks_at(self, order: Order) -> Looks:
         return self._looks.setdefault(order.order_id, Looks())

@@ -9,59 +9,11 @@ they are there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.running_bot import warn
-from perpkit.bot.live.whose import Whose, whose
-from perpkit.record.journal import Journal
-
-
-@dataclass(frozen=True)
-class AtTheExchange:
-    """An order that is open there, a conditional one too.
-
-    :param placed: ms since 1970 UTC; None where the exchange does not say
-    """
-
-    pair: str
-    order_id: str
-    client_id: str | None
-    placed: int | None = None
-
-
-class OtherInstance:
-    """:param stored: whether the trade database has an order, by pair and id"""
-
-    def __init__(self, bot: Any, journal: Journal, stored: Callable[[str, str], bool]) -> None:
-        self._bot = bot
-        self._journal = journal
-        self._stored = stored
-        self._seen: dict[str, AtTheExchange] = {}
-        self._said: set[str] = set()
-
-    def look(self, orders: Iterable[AtTheExchange]) -> None:
-        """Take note of all orders that are open now.
-
-        :raises JournalError: when that cannot be read
-        """
-        self._seen = {order.order_id: order for order in orders if self._is_anothers(order)}
-        new = [order for number, order in self._seen.items() if number not in self._said]
-        self._said = set(self._seen) | self._said
-        if new:
-            warn(self._bot, f"{_named(new)} of another bot with this trade database. {_WAY_OUT}")
-
-    def refusal(self) -> str | None:
-        """Why there is to be no entry in any pair, if there is a reason."""
-        if not self._seen:
-            return None
-        return f"{_named(list(self._seen.values()))} of another bot with this trade database"
-
-    def _is_anothers(self, order: AtTheExchange) -> bool:
-        if whose(order.client_id, self._journal, order.placed) is not Whose.ANOTHERS:
-            return False
-        return not self._stored(order.pair, order.order_id)
-
+from perpkit.bot.live.whose import Whose
 
 _WAY_OUT = (
     "A copied folder or a restored backup runs, or has run, on this account. They are left as they "
@@ -70,7 +22,35 @@ _WAY_OUT = (
 )
 
 
-def _named(orders: list[AtTheExchange]) -> str:
-    listed = ", ".join(f"{order.order_id} in {order.pair}" for order in orders)
-    one = len(orders) == 1
-    return f"{'Order' if one else 'Orders'} {listed} at the exchange {'is' if one else 'are'}"
+class OtherInstance:
+    """:param stored: whether the trade database has an order, by pair and id"""
+
+    def __init__(self, bot: Any, stored: Callable[[str, str], bool]) -> None:
+        self._bot = bot
+        self._stored = stored
+        self._seen: tuple[Resting, ...] = ()
+        self._said: set[str] = set()
+
+    def look(self, seen: AtExchange) -> None:
+        """Take note of all orders that are open now. The bot's lock is held."""
+        self._seen = tuple(
+            order
+            for order in (*seen.orders, *seen.stops)
+            if order.whose is Whose.ANOTHERS and not self._stored(order.pair, order.id)
+        )
+        new = [order for order in self._seen if order.id not in self._said]
+        if new:
+            self._said.update(order.id for order in new)
+            warn(self._bot, f"{_named(new)} of another bot with this trade database. {_WAY_OUT}.")
+
+    def refusal(self) -> str | None:
+        """Why there is to be no entry in any pair, if there is a reason."""
+        if not self._seen:
+            return None
+        return f"{_named(self._seen)} of another bot with this trade database"
+
+
+def _named(orders: Iterable[Resting]) -> str:
+    listed = [f"{order.id} in {order.pair}" for order in orders]
+    one = len(listed) == 1
+    return f"{'Order' if one else 'Orders'} {', '.join(listed)} {'is' if one else 'are'}"

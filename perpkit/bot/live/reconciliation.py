@@ -19,13 +19,14 @@ from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, CcxtPosition, held_of, look
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.handed_over import HandedOverPositions
+from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
-from perpkit.bot.live.stored_orders import open_trade
+from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Reconciliation:
         self._handed_over = handed_over
         self._closed = closed
         self._stops = StopsCompared(bot, closed)
+        self._others = OtherInstance(bot, is_stored)
         self._differ: dict[str, Difference] | None = None
         self._foreign: set[str] = set()  # has been said
         self._missing: dict[str, float] = {}  # no order explains it; has been said
@@ -77,6 +79,8 @@ class Reconciliation:
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
+        if (others := self._others.refusal()) is not None:
+            return others
         if (handed := self._handed_over.refusal(pair)) is not None:
             return handed
         if self._differ is None:
@@ -102,6 +106,7 @@ class Reconciliation:
             self._absent.doubtful = False
             seen = look(self._exchange, self._sent.whose)
             self.positions_seen = seen.positions
+            self._others.look(seen)
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.look(seen)
             found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})

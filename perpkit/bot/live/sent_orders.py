@@ -58,11 +58,14 @@ class SentOrders:
         """Whether there are orders of which it is not known what became of them."""
         return any(entry.outcome is Outcome.SENT for entry in self.intents.open())
 
-    def whose(self, client_id: str | None) -> Whose:
-        """:raises JournalError: when that cannot be read"""
+    def whose(self, client_id: str | None, placed: int | None = None) -> Whose:
+        """As the function of this name.
+
+        :raises JournalError: when that cannot be read
+        """
         if client_id is not None and self.intents.gave(client_id):
             return Whose.OURS
-        return whose(client_id, self.intents.journal)
+        return whose(client_id, self.intents.journal, placed)
 
     def create_order(
         self,

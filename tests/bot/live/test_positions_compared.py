@@ -16,7 +16,7 @@ LONG, SHORT = Traded(2.0, is_short=False), Traded(2.0, is_short=True)
 
 
 def resting(number, side, filled, pair=BTC) -> Resting:
-    return Resting(number, None, pair, side, 2.0, filled, Whose.OURS)
+    return Resting(number, pair, side, 2.0, filled, Whose.OURS)
 
 
 def waiting(*numbers, amount=2.0, is_short=False) -> Traded:

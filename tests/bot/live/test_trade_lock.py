@@ -10,7 +10,7 @@ from freqtrade.persistence import Trade, init_db
 from sqlalchemy import text
 
 from perpkit.bot.live.trade_lock import UNLOCKED, TradeLock, lock_of, share_trades
-from perpkit.bot.refusals import Refusals
+from perpkit.bot.refusals import Kind, Refusals
 from tests import factories
 
 
@@ -108,22 +108,26 @@ def test_what_freqtrade_calls_without_the_lock_takes_it(database):
     [(None, 1, True), (None, 0, False), ("open", 1, False), ("closed", 1, True)],
 )
 def test_a_first_entry_is_made_where_there_is_none(database, state, slots, entered):
-    bot = Bot()
-    share_trades(bot, Refusals())
+    bot, refusals = Bot(), Refusals()
+    share_trades(bot, refusals)
     bot.slots = slots
     if state:
         factories.trade(close_rate=None if state == "open" else 30_500.0)
     assert bot.execute_entry("BTC/USDT:USDT", 100, is_short=False) is entered
     assert bool(bot.entered) is entered
+    assert [(each.kind, each.side) for each in refusals.newest] == [(Kind.OVERTAKEN, "long")] * (
+        not entered
+    )
 
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_an_addition_is_made_to_what_is_open(database, closed):
-    bot = Bot()
-    share_trades(bot, Refusals())
+    bot, refusals = Bot(), Refusals()
+    share_trades(bot, refusals)
     bot.slots = 0  # it takes none
     trade = factories.trade(close_rate=30_500.0 if closed else None)
     assert bot.execute_entry("BTC/USDT:USDT", 100, trade=trade, mode="pos_adjust") is not closed
+    assert bool(refusals.newest) is closed
 
 
 def test_where_there_is_no_bot_there_is_no_lock():
