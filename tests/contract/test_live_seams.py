@@ -10,12 +10,18 @@ from types import SimpleNamespace
 import ccxt
 import pytest
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
+from freqtrade.exceptions import (
+    DDosProtection,
+    DependencyException,
+    RetryableOrderError,
+    TemporaryError,
+)
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from freqtrade.rpc import RPC, RPCManager
+from freqtrade.rpc.telegram import Telegram
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from freqtrade.wallets import Wallets
@@ -87,6 +93,12 @@ def test_a_backtest_has_no_bot(default_futures_config):
         (FreqtradeBot.execute_trade_exit, "trade.orders.append(order_obj)"),
         (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit("),
         (RPC._rpc_force_exit, "__exec_force_exit("),
+        (RPC._rpc_delete, "for oslo in trade.open_sl_orders:"),
+        (RPC._rpc_delete, "trade.delete()"),
+        (RPC._rpc_reload_trade_from_exchange, "self._freqtrade.handle_onexchange_order(trade)"),
+        (Telegram._delete_trade, "self._rpc._rpc_delete(trade_id)"),
+        (FreqtradeBot.exit_positions, "if self.handle_onexchange_order(trade):"),
+        (Exchange.fetch_stoploss_order, "self.fetch_order(order_id, pair, params)"),
         (FreqtradeBot.create_stoploss_order, "self.exchange.create_stoploss("),
         (FreqtradeBot.create_stoploss_order, "trade.orders.append(order_obj)"),
         (FreqtradeBot.handle_stoploss_on_exchange, "self.create_stoploss_order("),
@@ -116,6 +128,15 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
         (FreqtradeBot.cancel_stoploss_on_exchange, ["self", "trade", "allow_nonblocking"]),
         (FreqtradeBot.emergency_exit, ["self", "trade", "price", "sub_trade_amt"]),
         (FreqtradeBot.handle_onexchange_order, ["self", "trade"]),
+        (FreqtradeBot._notify_enter_cancel, ["self", "trade", "order_type", "reason", "sub_trade"]),
+        (FreqtradeBot._notify_exit, ["self", "trade", "order_type", "fill", "sub_trade", "order"]),
+        (
+            FreqtradeBot.order_close_notify,
+            ["self", "trade", "order", "stoploss_order", "send_msg"],
+        ),
+        (RPC._rpc_delete, ["self", "trade_id"]),
+        (Trade.close, ["self", "rate", "show_msg"]),
+        (Exchange.get_trades_for_order, ["self", "order_id", "pair", "since", "params"]),
         (
             FreqtradeBot.handle_cancel_enter,
             ["self", "trade", "order", "order_obj", "reason", "replacing"],
@@ -198,6 +219,20 @@ def test_the_adjustment_of_a_stop_takes_these_in_this_order():
         "force_stoploss",
     ]
     assert "after_fill" in parameters
+
+
+def test_an_order_that_is_not_there_is_asked_for_as_often_as_one_says(futures_exchange):
+    api = futures_exchange._api
+    asked = []
+
+    def fetch_order(*args, **kwargs):
+        asked.append(args)
+        raise ccxt.OrderNotFound("no such order")
+
+    api.fetch_order, futures_exchange._config["dry_run"] = fetch_order, False
+    with pytest.raises(RetryableOrderError):
+        futures_exchange.fetch_order("1", BTC, {"stop": True}, count=0)
+    assert len(asked) == 1
 
 
 def test_orders_are_looked_at_before_stops_and_stops_before_adjustments_and_entries():

@@ -43,7 +43,6 @@ NOTHING = Sides()
 class Resting:
     """An order that has not ended.
 
-    :param client_id: None where the exchange shows none
     :param side: buy or sell
     :param amount: in base currency, infinite where it closes whatever is there
     :param filled: in base currency
@@ -51,7 +50,6 @@ class Resting:
     """
 
     id: str
-    client_id: str | None
     pair: str
     side: str
     amount: float
@@ -125,7 +123,6 @@ def _resting(
     placed = int(time) if time else None
     return Resting(
         id=str(row[number]),
-        client_id=row.get(client_id),
         pair=pair,
         side=row["side"].lower(),
         amount=inf if closes_all else exchange._contracts_to_amount(pair, float(row[amount])),

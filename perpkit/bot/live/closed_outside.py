@@ -75,14 +75,14 @@ def explain(missing: float, closings: Iterable[Closing]) -> dict[str, float]:
 class ClosedOutside:
     """Made once for a running live bot. The bot's lock is held whenever it is asked.
 
-    :param whose: an order is, by its client id
+    :param whose: an order is, by its client id and when it was placed
     :param reason_of: an order of this bot, by its client id: the reason for which it was sent
     """
 
     def __init__(
         self,
         bot: Any,
-        whose: Callable[[str | None], Whose],
+        whose: Callable[[str | None, int | None], Whose],
         reason_of: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._bot = bot
@@ -159,7 +159,8 @@ class ClosedOutside:
         return {
             str(row["actualOrderId"]): _Parent(int(row["updateTime"]), str(row["algoId"]))
             for row in rows
-            if row.get("actualOrderId") and self._whose(row.get("clientAlgoId")).may_be_cancelled
+            if row.get("actualOrderId")
+            and self._whose(row.get("clientAlgoId"), int(row["createTime"])).may_be_cancelled
         }
 
     def _closings(self, trade: Trade, children: Container[str]) -> Sequence[CcxtOrder]:
@@ -239,7 +240,7 @@ class ClosedOutside:
         for start, (said, _) in _BY_THE_EXCHANGE.items():
             if client_id.startswith(start):
                 return f"{said} (order {number})"
-        if self._whose(client_id).may_be_cancelled:
+        if self._whose(client_id, order["timestamp"]).may_be_cancelled:
             return f"order {number} of this bot, whose answer was lost"
         return f"order {number}, which is not of this bot"
 

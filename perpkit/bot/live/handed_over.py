@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from freqtrade.exceptions import RetryableOrderError
 from freqtrade.persistence import Trade
 
-from perpkit.bot.live.at_exchange import DUST, AtExchange, Resting
+from perpkit.bot.live.at_exchange import DUST, AtExchange
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.trying import Trying
@@ -70,11 +70,15 @@ class HandedOverPositions:
         self._handed = {pair: HandedOver(**value) for pair, value in memory.kept(KIND).items()}
         self._gone: set[str] = set()  # at the last look
         self._said: set[str] = set()
-        self._trying = Trying()
+        self.trying = Trying()
         self._delete = replace(bot, "rpc._rpc_delete", self.delete)
 
     def __contains__(self, pair: str) -> bool:
         return pair in self._handed
+
+    @property
+    def pairs(self) -> list[str]:
+        return [*self._handed]
 
     def refusal(self, pair: str) -> str | None:
         if pair not in self._handed:
@@ -106,7 +110,7 @@ class HandedOverPositions:
     def look(self, seen: AtExchange) -> None:
         """After each look at the exchange. The bot's lock is held."""
         for pair, handed in list(self._handed.items()):
-            with self._trying(f"Looking at the position in {pair} that was handed over"):
+            with self.trying(f"Looking at the position in {pair} that was handed over"):
                 self._look_at(pair, handed, seen)
 
     def _look_at(self, pair: str, handed: HandedOver, seen: AtExchange) -> None:
@@ -119,7 +123,7 @@ class HandedOverPositions:
         if held <= DUST:
             # An answer may be older than the position.
             if pair in self._gone:
-                self._end(pair, handed, own)
+                self._end(pair, handed)
             self._gone.add(pair)
             return
         self._gone.discard(pair)
@@ -157,9 +161,8 @@ class HandedOverPositions:
         )
         self._keep(pair, replaced(handed, stop=str(sent["id"])))
 
-    def _end(self, pair: str, handed: HandedOver, own: list[Resting]) -> None:
-        for stop in own:
-            self._exchange.cancel_stoploss_order(stop.id, pair)
+    def _end(self, pair: str, handed: HandedOver) -> None:
+        """Its stop goes as every other that no position needs."""
         self._keep(pair, None)
         self._gone.discard(pair)
         self._said.discard(pair)

@@ -1,216 +1,233 @@
 """The database and the exchange compared: what one of them has that the other does not know.
 
 Freqtrade looks for a position that is gone only when it has no stop at the exchange either, and
-never for one that it does not know.
+never for one that it does not know. What is found, and what is done: docs/reconciliation.md.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Set
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from freqtrade.enums import ExitType
-from freqtrade.exceptions import InvalidOrderException
-from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.persistence import Order, Trade
+from freqtrade.constants import CANCEL_REASON
+from freqtrade.exceptions import ExchangeError
+from freqtrade.persistence import Trade
 
-from perpkit.bot.live.at_exchange import AtExchange, CcxtPosition, Resting, look
-from perpkit.bot.live.coverage import in_excess, not_there, to_adopt
+from perpkit.bot.live.absent import Absent
+from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, CcxtPosition, held_of, look
+from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.other_instance import OtherInstance
-from perpkit.bot.live.running_bot import warn
+from perpkit.bot.live.positions_compared import Difference, Traded, compare
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
-from perpkit.bot.live.stored_orders import is_stored
+from perpkit.bot.live.stops_compared import StopsCompared
+from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 
 logger = logging.getLogger(__name__)
 
-_DUST = 1e-9  # amounts that differ by less are equal
+# For which orders that have ended, and are not booked yet, keep a pair from being judged.
+_MOVING = timedelta(minutes=1)
+# Until orders are looked for again that explain why a position is smaller.
+_SEARCH_AGAIN = timedelta(minutes=10)
 
 
 class Reconciliation:
-    """Positions are acted on when they are odd in the same way at two looks in a row: between the
-    exchange's answer and the database, a stop may have triggered."""
+    """Positions are acted on when they differ in the same way at two looks in a row: the answer of
+    the exchange may be older than a fill, and between two answers a stop may have triggered.
 
-    def __init__(self, bot: FreqtradeBot, sent: SentOrders, settlement: Settlement) -> None:
-        self._bot: Any = bot
-        self._exchange: Any = bot.exchange
+    :param absent: is set what the exchange does not hold of the trades
+    """
+
+    def __init__(
+        self,
+        bot: Any,
+        sent: SentOrders,
+        settlement: Settlement,
+        absent: Absent,
+        handed_over: HandedOverPositions,
+        closed: ClosedOutside,
+    ) -> None:
+        self._bot = bot
+        self._exchange = bot.exchange
         self._sent = sent
         self._settlement = settlement
+        self._absent = absent
+        self._handed_over = handed_over
+        self._closed = closed
+        self._stops = StopsCompared(bot, closed)
         self._others = OtherInstance(bot, is_stored)
-        self._excess: set[str] = set()
-        self._odd: dict[str, float] | None = None
-        self._foreign: set[str] = set()
+        self._differ: dict[str, Difference] | None = None
+        self._foreign: set[str] = set()  # has been said
+        self._missing: dict[str, float] = {}  # no order explains it; has been said
+        self._searched: dict[str, datetime] = {}
+        self._moving: dict[str, datetime] = {}
         self._trying = Trying()
-        # As ccxt gave them last.
-        self.positions_seen: tuple[CcxtPosition, ...] = ()
-        self.look_again = False
+        self._changed = False
+        self.positions_seen: tuple[CcxtPosition, ...] = ()  # as ccxt gave them last
+        replace(bot, "bot.handle_onexchange_order", self.handle_onexchange_order)
+
+    @property
+    def look_again(self) -> bool:
+        """Whether the next comparison is not to wait for its time."""
+        return self._changed or self._stops.look_again or self._absent.doubtful
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
         if (others := self._others.refusal()) is not None:
             return others
-        if self._odd is None:
+        if (handed := self._handed_over.refusal(pair)) is not None:
+            return handed
+        if self._differ is None:
             return "positions have not been compared with the exchange's yet"
-        if pair in self._odd:
-            return f"the exchange holds {self._odd[pair]:+g} that the database does not know"
-        return None
+        return self._differ[pair].words if pair in self._differ else None
 
     @property
     def refused(self) -> dict[str, str] | None:
         """Pairs without entries, and why; None before the first comparison."""
-        if self._odd is None:
+        if self._differ is None:
             return None
-        return {pair: self.refusal(pair) or "" for pair in self._odd}
+        pairs = sorted({*self._differ, *self._handed_over.pairs})
+        return {pair: self.refusal(pair) or "" for pair in pairs}
 
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
-        return self._trying.failing(now)
+        parts = (self._trying, self._stops.trying, self._handed_over.trying)
+        return [each for part in parts for each in part.failing(now)]
 
-    def compare(self) -> None:
+    def compare(self, now: datetime) -> None:
         """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
         with self._bot._exit_lock:
+            self._absent.doubtful = False
             seen = look(self._exchange, self._sent.whose)
             self.positions_seen = seen.positions
             self._others.look(seen)
-            open_trades = [t for t in Trade.get_open_trades() if t.has_open_position]
-            for trade in open_trades:
-                with self._trying(f"Looking at the stops of {trade.pair}"):
-                    self._missing_stops(trade, seen)
-                    self._adopt_stop(trade, seen)
-            known = {order.order_id for order in Order.get_open_orders()}
-            # Those are dealt with by the settlement of what is open in the journal.
-            known |= {entry.order_id or "" for entry in self._sent.intents.open()}
-            # An answer may be older than the position that it shows.
-            excess, before = in_excess(seen, known), self._excess
-            self._excess = {stop.id for stop in excess}
-            for stop in excess:
-                if stop.id in before:
-                    self._cancel(stop)
-        self._positions(seen)
-        self.look_again = self.look_again or bool(self._excess - before)
-
-    def _missing_stops(self, trade: Trade, seen: AtExchange) -> None:
-        """Find out what has become of stops that are not at the exchange any more."""
-        missing = not_there(seen, {order.order_id for order in trade.open_sl_orders})
-        if missing and not self._book_stops(trade, missing):
-            gone = sorted(missing - {order.order_id for order in trade.open_sl_orders})
-            if gone:
-                logger.warning(
-                    f"{trade.pair}: the exchange has no stop {', '.join(gone)} any more."
-                )
-
-    def _adopt_stop(self, trade: Trade, seen: AtExchange) -> None:
-        """A trade without a stop may have one that the database lacks: it was restored, or the bot
-        was killed before it could write."""
-        if trade.has_open_sl_orders or not trade.is_open:
-            return
-        known = {order.order_id for order in trade.sl_orders}
-        found = to_adopt(seen, known, trade.pair, trade.exit_side, trade.amount)
-        if not found:
-            return
-        told = self._exchange.fetch_stoploss_order(found[0], trade.pair)
-        if told["status"] == "open":
-            order = Order.parse_from_ccxt_object(
-                told, trade.pair, "stoploss", told["amount"], told["stopPrice"]
-            )
-            trade.orders.append(order)
-            Trade.commit()
-            logger.warning(f"{trade.pair}: the stop {found[0]} at the exchange is taken over.")
-
-    def _cancel(self, stop: Resting) -> None:
-        logger.warning(f"{stop.pair}: the stop {stop.id}, which no position needs, is cancelled.")
-        with self._trying(f"Cancelling a stop in {stop.pair}"):
-            self._exchange.cancel_stoploss_order(stop.id, stop.pair)
-
-    def _positions(self, seen: AtExchange) -> None:
-        """Deal with positions that differ; raises what Freqtrade raises."""
-        with self._bot._exit_lock:
-            held = {pair: each.long - each.short for pair, each in seen.held.items()}
-            trades = {trade.pair: trade for trade in Trade.get_open_trades()}
-            differ = dict(self._differences(held, trades))
-            ours = {pair: _signed(trade) for pair, trade in trades.items()}
-        before, self._odd = self._odd or {}, differ
-        self._foreign &= differ.keys()
-        self.look_again = any(before.get(pair) != more for pair, more in differ.items())
-        for pair, more in differ.items():
-            if before.get(pair) != more or pair in self._foreign:
+            self._stops.compare(seen, self._open_in_the_journal())
+            self._handed_over.look(seen)
+            found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})
+        before, self._differ = self._differ or {}, self._settled(found, now)
+        self._forget()
+        self._changed = False
+        for pair, differs in self._differ.items():
+            if before.get(pair) != differs:
+                self._changed = True
                 continue
             with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
-                if more * ours.get(pair, 0.0) < 0:
-                    self._find_exits(pair)
-                else:
-                    self._unknown_position(pair, more)
+                self._settle(pair, differs, seen, now)
+        self._absent.set(self._missing)
 
-    def _differences(
-        self, held: dict[str, float], trades: dict[str, Trade]
-    ) -> list[tuple[str, float]]:
-        """Pairs, and how much more the exchange holds; pairs with open orders are in motion."""
-        settled = [p for p in {*held, *trades} if p not in trades or not trades[p].has_open_orders]
-        more = [(p, held.get(p, 0.0) - _signed(trades.get(p))) for p in sorted(settled)]
-        return [(pair, amount) for pair, amount in more if abs(amount) > _DUST]
-
-    def _find_exits(self, pair: str) -> None:
-        """Some or all of a position is gone: liquidated, or by an exit that nobody knows of."""
-        bot = self._bot
-        logger.warning(f"{pair}: the exchange holds less than the database says.")
-        with bot._exit_lock:
-            trade = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
-            if trade is None:
-                return  # another thread has closed it since
-            if self._book_stops(trade, {order.order_id for order in trade.open_sl_orders}):
-                return
-            trade.set_funding_fees(
-                self._exchange.get_funding_fees(
-                    trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
-                )
-            )
-            bot.wallets.update()
-            deleted = bot.handle_onexchange_order(trade)
-            closed = not deleted and not trade.is_open
-        if closed:
-            warn(bot, f"{pair} was closed by the exchange, or by an order without an answer.")
-
-    def _book_stops(self, trade: Trade, ids: Set[str]) -> bool:
-        """What has become of these stops; whether the trade has closed by them.
-
-        Freqtrade looks at its stops while it runs, not while it is stopped.
-        """
-        for order in trade.open_sl_orders:
-            if order.order_id not in ids:
-                continue
-            try:
-                told = self._exchange.fetch_stoploss_order(order.order_id, trade.pair)
-            except InvalidOrderException:  # too new to be seen
-                continue
-            self._bot.update_trade_state(trade, order.order_id, told, stoploss_order=True)
-            if told["status"] in ("closed", "triggered") and not trade.is_open:
-                trade.exit_reason = ExitType.STOPLOSS_ON_EXCHANGE.value
-                self._bot._notify_exit(trade, "stoploss", True)
-                self._bot.handle_protections(trade.pair, trade.trade_direction)
-                Trade.commit()
+    def handle_onexchange_order(self, trade: Trade) -> bool:
+        """In place of Freqtrade's, which calls it for a trade whose position is too small, and for
+        `/reload_trade`; whether the trade was deleted."""
+        pair = trade.pair
+        if pair in self._absent:  # looked for with every comparison
+            return False
+        try:
+            for order in trade.open_orders:
+                told = self._exchange.fetch_order(order.order_id, pair)
+                self._bot.update_trade_state(trade, order.order_id, told)
+            positions = tuple(p for p in self._exchange.fetch_positions(pair) if p["contracts"])
+            held = held_of(self._exchange, positions).get(pair, NOTHING).of(trade.is_short)
+            if not trade.amount and not held and _never_filled(trade):
+                self._delete(trade)
                 return True
+            if trade.is_open and trade.amount - held > DUST:
+                self._closed.book(trade, trade.amount - held)
+        except ExchangeError as error:
+            logger.warning(f"What has closed a part of {pair} cannot be found: {words(error)}")
         return False
 
-    def _unknown_position(self, pair: str, amount: float) -> None:
-        """What the journal explains is settled; anything else is reported once, and the pair left
-        alone."""
-        if amount * self._settlement.explained.get(pair, 0.0) > 0:
+    def _delete(self, trade: Trade) -> None:
+        logger.warning(f"{trade} has only entries that were cancelled: it is removed.")
+        self._bot._notify_enter_cancel(
+            trade,
+            order_type=self._bot.strategy.order_types["entry"],
+            reason=CANCEL_REASON["FULLY_CANCELLED"],
+        )
+        trade.delete()
+
+    def _open_in_the_journal(self) -> set[str]:
+        return {entry.order_id for entry in self._sent.intents.open() if entry.order_id}
+
+    def _settled(self, found: Mapping[str, Difference], now: datetime) -> dict[str, Difference]:
+        """Without the pairs in motion; an order that hangs for ever hides nothing for ever."""
+        moving = {pair for pair, differs in found.items() if differs.moving}
+        self._moving = {pair: self._moving.get(pair, now) for pair in moving}
+        return {
+            pair: differs
+            for pair, differs in found.items()
+            if pair not in moving or now - self._moving[pair] >= _MOVING
+        }
+
+    def _forget(self) -> None:
+        """What was said of differences that are no more."""
+        differ = self._differ or {}
+        self._foreign = {pair for pair in self._foreign if pair in differ and differ[pair].foreign}
+        self._missing = {
+            pair: missing
+            for pair, missing in self._missing.items()
+            if pair in differ and differ[pair].missing == missing
+        }
+        self._searched = {pair: at for pair, at in self._searched.items() if pair in self._missing}
+
+    def _settle(self, pair: str, differs: Difference, seen: AtExchange, now: datetime) -> None:
+        if differs.missing:
+            with self._bot._exit_lock:
+                trade = open_trade(pair)  # another thread may have closed it since
+                if trade is not None:
+                    self._find_closings(trade, differs.missing, seen, now)
+        if differs.foreign and pair not in self._handed_over:
+            self._look_at_foreign(pair, differs)
+
+    def _find_closings(self, trade: Trade, missing: float, seen: AtExchange, now: datetime) -> None:
+        pair = trade.pair
+        if pair in self._searched and now - self._searched[pair] < _SEARCH_AGAIN:
+            return
+        logger.warning(f"{pair}: the exchange holds {missing:g} less than the database says.")
+        left = self._closed.book(trade, missing)
+        if left <= DUST:
+            self._changed = True
+            return
+        self._searched[pair] = now
+        if pair in self._missing or left != missing:
+            return
+        self._missing[pair] = missing
+        warn(
+            self._bot,
+            f"{pair}: trade {trade.id} is of {trade.amount:g}, and the exchange holds "
+            f"{seen.of(pair)} there; no order explains it. No stop and no exit is placed for what "
+            f"is not there, and there is no entry into this pair. Where it is gone for good, "
+            f"/delete {trade.id} removes the trade.",
+        )
+
+    def _look_at_foreign(self, pair: str, differs: Difference) -> None:
+        foreign = differs.foreign
+        if (foreign.long - foreign.short) * self._settlement.explained.get(pair, 0.0) > 0:
             with self._bot._exit_lock:
                 self._settlement.settle(pair)
             return
+        if pair in self._foreign:
+            return
         self._foreign.add(pair)
+        with self._bot._exit_lock:
+            trade = open_trade(pair)
+        beside = f" beside trade {trade.id}, which keeps its stop" if trade is not None else ""
         warn(
             self._bot,
-            f"{pair}: the exchange holds {amount:g} that the database does not know; it may "
+            f"{pair}: the exchange holds {foreign} that the database does not know{beside}; it may "
             "have no stop. There is no entry into this pair until it is gone.",
         )
 
 
-def _signed(trade: Trade | None) -> float:
-    if trade is None:
-        return 0.0
-    amount: float = trade.amount
-    return -amount if trade.is_short else amount
+def _traded(trade: Trade) -> Traded:
+    orders = frozenset(order.order_id for order in trade.open_orders)
+    return Traded(trade.amount, trade.is_short, orders)
+
+
+def _never_filled(trade: Trade) -> bool:
+    return bool(trade.fully_canceled_entry_order_count == len(trade.orders))

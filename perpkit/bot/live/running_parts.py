@@ -109,7 +109,8 @@ class RunningParts:
 
         def take_charge() -> None:
             if self.guarded:
-                self._guard = StopGuard(dp, entries, states, partial.max_unprotected_seconds)
+                limit = partial.max_unprotected_seconds
+                self._guard = StopGuard(dp, entries, states, limit, settings.guard)
                 self._booking = Booking(dp)
             # Last, so that it withdraws what rests before an exit is measured and split.
             leave_at_market(bot)

@@ -19,9 +19,12 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.account_settings import AccountSettings
+from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.forgotten import Forgotten
+from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
@@ -34,11 +37,12 @@ from perpkit.bot.live.running_bot import running_bot, warn, words
 from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.settlements import Settlements
-from perpkit.bot.live.stop_orders import StopOrders, is_covered
+from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.record.journal import Journal
+from perpkit.execution.guarding import GuardRule
+from perpkit.record.journal import Journal, JournalError
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class StopGuard:
         entries: OpenEntries,
         states: TradeStates,
         max_unprotected_seconds: float,
+        rule: GuardRule,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
@@ -74,11 +79,11 @@ class StopGuard:
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
         self._settlement = Settlement(self._bot, self._sent)
-        self._reconciliation = Reconciliation(self._bot, self._sent, self._settlement)
         self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot, self._intents)
-        Forgotten(self._bot)
-        self._stop_orders = StopOrders(self._bot, self._intents)
+        self._absent = Absent(self._bot)
+        self._stop_orders = StopOrders(self._bot, self._intents, self._absent)
+        self._reconciliation = self._made_reconciliation(keep_stop=rule.stop_after_delete)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
         self._failed = FailedCycles(self._bot)
@@ -121,6 +126,23 @@ class StopGuard:
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
         return self._trying.failing(now) + self._reconciliation.failing(now)
+
+    def _made_reconciliation(self, *, keep_stop: bool) -> Reconciliation:
+        bot, sent = self._bot, self._sent
+        Forgotten(bot)
+        handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
+        closed = ClosedOutside(bot, sent.whose, self._reason_of)
+        settlement = self._settlement
+        return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed)
+
+    def _reason_of(self, client_id: str) -> str | None:
+        """For which an order was sent, where the journal knows it."""
+        try:
+            entry = self._intents.journal.find(client_id)
+        except JournalError as error:
+            logger.warning(f"The reason of order {client_id} cannot be looked up: {error}")
+            return None
+        return None if entry is None else entry.intent.tag
 
     def _journal(self) -> Journal:
         config = self._bot.config
@@ -217,7 +239,7 @@ class StopGuard:
                 return
         self._compared_at = now
         with self._trying("Comparing with the exchange"):
-            self._reconciliation.compare()
+            self._reconciliation.compare(now)
             self._follow_positions()
         with self._trying("Comparing the settings of the account"):
             self._settings.compare()
@@ -237,6 +259,8 @@ class StopGuard:
             for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
+                with self._trying(f"Fitting the stop of {trade.pair} to its position"):
+                    self._stop_orders.fit(trade)
 
     def _stops(self) -> None:
         with self._bot._exit_lock:
@@ -252,16 +276,16 @@ class StopGuard:
     def _protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
         now, state = datetime.now(UTC), self._states.of(trade)
-        if is_covered(trade):
+        if self._stop_orders.is_covered(trade):
             state.covered_at = now
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
         with self._trying(f"Looking for the stops of {trade.pair}"):
             self._settlement.attach_earlier_stops(trade)
-        if trade.is_open and not is_covered(trade):
+        if trade.is_open and not self._stop_orders.is_covered(trade):
             self._place_stop(trade)
-        if not trade.is_open or is_covered(trade):
+        if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (now - since).total_seconds()
@@ -293,7 +317,8 @@ class StopGuard:
 
     def _bare(self) -> bool:
         return any(
-            trade.has_open_position and not is_covered(trade) for trade in Trade.get_open_trades()
+            trade.has_open_position and not self._stop_orders.is_covered(trade)
+            for trade in Trade.get_open_trades()
         )
 
     def _entry(self, *args: Any, **kwargs: Any) -> bool:

@@ -14,6 +14,7 @@ import ccxt
 from freqtrade.exceptions import ExchangeError, InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import (
     OUT_OF_BAND,
@@ -53,12 +54,16 @@ def is_covered(trade: Trade) -> bool:
 
 
 class StopOrders:
-    """Made once for a running live bot."""
+    """Made once for a running live bot.
 
-    def __init__(self, bot: Any, intents: Intents) -> None:
+    :param absent: knows what the exchange does not hold of the trades
+    """
+
+    def __init__(self, bot: Any, intents: Intents, absent: Absent) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         self._intents = intents
+        self._there = absent.there
         # Smaller than the markets say, where the exchange has refused that.
         self._lots: dict[str, float] = intents.kept(_LOT)
         self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)
@@ -108,9 +113,15 @@ class StopOrders:
         )
         return price
 
+    def is_covered(self, trade: Trade) -> bool:
+        """As far as the position is there."""
+        return covered(trade) >= self._there(trade) - DUST
+
     def create_stoploss_order(self, trade: Trade, stop_price: float) -> bool:
-        """Freqtrade's, and then what the first order left."""
-        known = len(trade.orders)
+        """Freqtrade's, and then what the first order left; none for what is not there."""
+        known, there = len(trade.orders), self._there(trade)
+        if there < trade.amount - DUST:
+            return bool(there) and self.place(trade, stop_price, there)
         if not self._create(trade, stop_price):
             return False
         if len(trade.orders) == known:
@@ -144,13 +155,27 @@ class StopOrders:
         """Whether it takes several stops, and those at the price that is wanted now do not cover
         all of the position."""
         stops, wanted = trade.open_sl_orders, trade.stoploss_or_liquidation
-        if not stops or is_covered(trade) or trade.amount <= self._lot(trade.pair):
+        if not stops or self.is_covered(trade) or trade.amount <= self._lot(trade.pair):
             return False
         prices = {self._on_tick(order.ft_price, trade) for order in stops}
         return prices == {self._on_tick(wanted, trade)}
 
     def place_part(self, trade: Trade) -> bool:
-        return self.place(trade, trade.stoploss_or_liquidation, trade.amount - covered(trade))
+        missing = self._there(trade) - covered(trade)
+        return self.place(trade, trade.stoploss_or_liquidation, missing)
+
+    def fit(self, trade: Trade) -> None:
+        """A stop for more than is there would act on what the trader adds: one that fits comes
+        first, then it goes. The bot's lock is held."""
+        there = self._there(trade)
+        if not there or covered(trade) <= there + DUST:
+            return
+        self.drop_surplus(trade)
+        stops = trade.open_sl_orders
+        if any(order.safe_amount > there + DUST for order in stops) and self.place(
+            trade, trade.stoploss_or_liquidation, there
+        ):
+            self.drop_surplus(trade)
 
     def drop_surplus(self, trade: Trade) -> None:
         """Of several stops those that are not needed any more, oldest first: after a part was sold,
@@ -158,7 +183,7 @@ class StopOrders:
         for order in trade.open_sl_orders:
             others = [other for other in trade.open_sl_orders if other is not order]
             left = sum(other.safe_amount for other in others)
-            if left >= trade.amount - DUST and all(map(self._is_live, others)):
+            if left >= self._there(trade) - DUST and all(map(self._is_live, others)):
                 self.cancel(order)
 
     def _is_live(self, order: Order) -> bool:
@@ -207,8 +232,11 @@ class StopOrders:
         return on_tick(self._exchange, trade.pair, price, trade.exit_side)
 
     def handle_stoploss_on_exchange(self, trade: Trade) -> bool:
-        """Freqtrade's, which ends at the first of several stops that has triggered."""
+        """Freqtrade's, which ends at the first of several stops that has triggered; nothing for a
+        trade without a position."""
         triggered = False
+        if trade.has_open_position and not self._there(trade):
+            return triggered
         for _ in range(max(1, len(trade.open_sl_orders))):
             before = len(trade.open_sl_orders)
             if not self._handle(trade):

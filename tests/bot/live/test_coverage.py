@@ -15,7 +15,7 @@ LONG, SHORT, HEDGED = Sides(long=2.0), Sides(short=2.0), Sides(2.0, 2.0)
 
 
 def stop(number, side="sell", amount=2.0, whose=Whose.OURS, pair=BTC) -> Resting:
-    return Resting(str(number), None, pair, side, amount, 0.0, whose)
+    return Resting(str(number), pair, side, amount, 0.0, whose)
 
 
 @pytest.mark.parametrize(

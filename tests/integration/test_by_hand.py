@@ -1,0 +1,401 @@
+"""What a trader does by hand beside the bot, while it runs, is paused, and is stopped.
+
+The table of outcomes and messages: docs/reconciliation.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
+from itertools import product
+from unittest import mock
+
+import pytest
+from freqtrade.enums import State
+from freqtrade.persistence import Trade
+from freqtrade.rpc import RPCException
+
+from perpkit.venue.engine import OrderStatus
+from tests.bench.by_hand import (
+    MINUTE,
+    STEP,
+    breaches,
+    cancel_stops,
+    hold,
+    live_stops,
+    rest_by_hand,
+    stop_by_hand,
+    trade_by_hand,
+    warnings,
+)
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
+from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+STILL = scripted_market(START, [(0, 50_000.0)])
+GUARDED = "GuardedSteered"
+STEP_SIZE = Decimal("0.001")
+BTC = "BTC/USDT:USDT"
+# The first of a row is in every run of the tests, the rest in long ones.
+STATES = [State.RUNNING, State.PAUSED, State.STOPPED]
+
+
+@pytest.fixture
+def venue() -> SameVenue:
+    return SameVenue()
+
+
+@pytest.fixture
+def start_bot(venue, tmp_path):
+    """Starts bots with one database at `venue`."""
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+
+    def start(at, **given):
+        return bench(
+            GUARDED, STILL, at, serve=venue.serve, userdir=tmp_path, **{**settings, **given}
+        )
+
+    return start
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of what was done by hand; parts of the bot's position, which is 1.
+
+    :param trades: what the trade has left, 0 for one that is closed
+    :param stop: for so much
+    :param said: what is in each of the messages
+    """
+
+    act: float
+    trade: float
+    stop: float
+    said: tuple[str, ...]
+    refused: str | None
+
+
+HOLDS = "that the database does not know"
+TABLE = {
+    "halved": Outcome(-0.5, 0.5, 0.5, ("of the trade are closed: order",), None),
+    "doubled": Outcome(1, 1, 1, (f"{HOLDS} beside trade 1, which keeps its stop",), HOLDS),
+    "closed": Outcome(-1, 0, 0, ("the trade is closed: order",), None),
+    "reversed": Outcome(-2, 0, 0, ("the trade is closed: order", HOLDS), HOLDS),
+}
+
+
+def size(whole: Decimal, part: float) -> Decimal:
+    """The exchange's step in mind."""
+    return (whole * Decimal(str(part))).quantize(STEP_SIZE, ROUND_DOWN)
+
+
+def refusal(bot) -> str | None:
+    return bot.bot.strategy._running._guard.refusal(BTC)
+
+
+def lean(rows):
+    """Every action once, and every state; the rest of the table in long runs."""
+    chosen = {
+        ("halved", State.RUNNING, "long"),
+        ("doubled", State.STOPPED, "long"),
+        ("closed", State.PAUSED, "short"),
+        ("reversed", State.RUNNING, "long"),
+        ("reversed", State.STOPPED, "short"),
+    }
+    return [row if row in chosen else pytest.param(*row, marks=SLOW) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "side"), lean(product(TABLE, STATES, ["long", "short"]))
+)
+def test_a_position_is_changed_by_hand(action, state, side):
+    expected = TABLE[action]
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue, side)
+        whole = venue.amount
+        bot.run(3, STEP)
+        bot.bot.state = state
+        bot.run(2, STEP)
+        own_orders, earlier = len(venue.account.orders), len(warnings(bot))
+        act = size(whole, expected.act)
+        trade_by_hand(venue, act)
+        bot.run(36, STEP)
+
+        [trade] = bot.trades()
+        left = whole + act if action == "halved" else size(whole, expected.trade)
+        assert venue.amount == whole + act
+        assert trade.is_open is bool(expected.trade)
+        if trade.is_open:
+            assert Decimal(str(trade.amount)) == abs(left)
+        assert [stop.quantity for stop in live_stops(venue)] == [abs(left)] * bool(expected.stop)
+        said = warnings(bot)[earlier:]
+        assert len(said) == len(expected.said)
+        for words, message in zip(expected.said, said, strict=True):
+            assert words in message
+        assert len(venue.account.orders) == own_orders + 1  # the trader's; none of the bot
+        refused = refusal(bot)
+        assert refused is None if expected.refused is None else expected.refused in refused
+        assert breaches(venue) == [] or action in ("doubled", "reversed")  # the trader's own part
+        if action in ("halved", "closed"):
+            assert differences(bot.trades(), venue) == []
+
+
+# Opened, before there is a trade
+
+
+@pytest.mark.parametrize(
+    "state", [State.STOPPED, pytest.param(State.RUNNING, marks=SLOW)], ids=["stopped", "running"]
+)
+def test_a_position_that_is_opened_by_hand_is_left_alone(state):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        bot.run(1, STEP)
+        bot.bot.state = state
+        bot.run(1, STEP)
+        earlier = len(warnings(bot))
+        trade_by_hand(venue, Decimal("0.002"))
+        bot.run(15, STEP)
+        assert "holds 0.002 that" in refusal(bot)
+        bot.bot.state, bot.bot.strategy.side = State.RUNNING, "long"
+        bot.run(15, STEP)
+        assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
+        [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
+        assert "no entry into this pair until it is gone" in message
+
+
+# Orders that rest, and orders that close
+
+
+def test_orders_of_the_trader_that_rest_are_neither_taken_over_nor_cancelled():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        amount = venue.amount
+        resting = [
+            rest_by_hand(venue, -amount, Decimal(55_000), reduce_only=True),
+            rest_by_hand(venue, -amount, Decimal(56_000)),
+            rest_by_hand(venue, amount, Decimal(45_000)),
+        ]
+        conditional = [
+            stop_by_hand(venue, -amount, Decimal(47_000)),
+            stop_by_hand(venue, -amount, Decimal(54_000), "TAKE_PROFIT_MARKET"),
+        ]
+        bot.run(30, STEP)
+        bot.bot.strategy.leave = True
+        bot.run(30, STEP)
+        [trade] = bot.trades()
+        assert not trade.is_open
+        # The exchange itself ends what would reduce a position that is gone.
+        assert [order.status for order in resting if not order.is_open] in ([], ["EXPIRED"])
+        assert all(order.is_open for order in conditional)
+        known = {order.order_id for order in trade.orders}
+        assert known.isdisjoint({str(order.id) for order in resting + conditional})
+        assert warnings(bot) == []
+
+
+def test_the_traders_limit_that_fills_closes_the_trade_by_what_was_its_own():
+    """It rests already when the bot enters, and is twice as large as its position."""
+    market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 50_600.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        bot.run(1, STEP)
+        # As the bot wants it: the exchange does not change it while there are orders.
+        venue.exchange.engine._state.holding(venue.account, "BTCUSDT").isolated = True
+        order = rest_by_hand(venue, Decimal("-0.036"), Decimal(50_500))
+        hold(bot, venue)
+        own = venue.amount
+        bot.run_until(lambda: order.status is OrderStatus.FILLED, 15 * MINUTE, STEP)
+        bot.run(15, STEP)
+        [trade] = bot.trades()
+        assert not trade.is_open
+        assert (trade.exit_reason, trade.close_rate) == ("sold_on_exchange", 50_500.0)
+        assert trade.close_profit_abs == pytest.approx(
+            float(own) * (50_500 - trade.open_rate)
+            - float(own) * (trade.open_rate * trade.fee_open + 50_500 * trade.fee_close)
+        )
+        assert venue.amount == own - Decimal("0.036")
+        assert live_stops(venue) == []
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, pytest.param(State.RUNNING, marks=SLOW)])
+def test_what_a_stop_has_become_is_not_booked_twice(state):
+    """Of two stops one triggers; the rest is closed by hand. Freqtrade takes the market order that
+    its stop has become for an unknown one as well."""
+    market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 49_400.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        hold(bot, venue)
+        whole = venue.amount
+        bot.run(2, STEP)
+        half = size(whole, 0.5)
+        [trade] = bot.trades()
+        bot.bot.cancel_stoploss_on_exchange(trade)
+        guard = bot.bot.strategy._running._guard
+        guard._stop_orders.place(trade, 49_500.0, float(half))
+        guard._stop_orders.place(trade, 49_000.0, float(whole - half))
+        bot.bot.state = state
+        bot.run_until(lambda: venue.amount < whole, 15 * MINUTE, STEP)
+        trade_by_hand(venue, -venue.amount)
+        bot.run(30, STEP)
+        [trade] = bot.trades()
+        assert not trade.is_open
+        closing = [
+            order for order in trade.orders if order.safe_filled and order.ft_order_side != "buy"
+        ]
+        assert sorted(order.ft_order_side for order in closing) == ["sell", "stoploss"]
+        assert differences(bot.trades(), venue) == []
+        bot.bot.handle_onexchange_order(trade)
+        assert len(bot.trades()[0].orders) == len(trade.orders)
+
+
+@pytest.mark.parametrize("how", ["liquidated", "deleveraged"])
+def test_orders_of_the_exchange_close_a_trade(how):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        exchange = venue.exchange
+        bot.bot.state = State.STOPPED
+        engine, now = exchange.engine, exchange.market.now()
+        if how == "liquidated":
+            engine.force_liquidation(venue.account, "BTCUSDT", now)
+        else:
+            engine.force_adl(venue.account, "BTCUSDT", now, price=Decimal(50_100))
+        assert venue.amount == 0
+        bot.run(15, STEP)
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "liquidation")
+        assert any(f"the exchange has {how} it" in message for message in warnings(bot))
+        assert differences(bot.trades(), venue) == []
+
+
+# A trade without a position
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, pytest.param(State.STOPPED, marks=SLOW)])
+def test_nothing_is_placed_for_a_trade_without_a_position(state):
+    """As of a database from dry-run, or an older one: no order says what has become of it."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        gone = trade_by_hand(venue, -venue.amount)
+        del venue.account.orders[gone.id]
+        bot.bot.strategy.leave = True
+        bot.bot.state = state
+        earlier = len(warnings(bot))
+        sent = mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask)
+        bot.run(3, STEP)
+        with sent as ask:
+            bot.run(36, STEP)
+        posted = [c.args[1] for c in ask.call_args_list if c.args[0] == "POST"]
+        assert [path for path in posted if "rder" in path] == []
+        [trade] = bot.trades()
+        assert trade.is_open
+        [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
+        assert f"/delete {trade.id} removes the trade" in message
+        assert live_stops(venue) == []
+        assert refusal(bot) is not None
+
+        bot.bot.rpc._rpc._rpc_delete(trade.id)
+        bot.run(30, STEP)
+        assert bot.trades() == []
+        assert refusal(bot) is None
+
+
+# /delete
+
+
+@pytest.mark.parametrize(
+    ("state", "side"),
+    [
+        (State.RUNNING, "long"),
+        (State.STOPPED, "short"),
+        pytest.param(State.PAUSED, "long", marks=SLOW),
+    ],
+)
+def test_a_deleted_trade_hands_its_position_to_the_trader(state, side):
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue, side)
+        held, [stop] = venue.amount, live_stops(venue)
+        bot.bot.state = state
+        bot.run(1, STEP)
+        earlier = len(warnings(bot))
+        [trade] = bot.trades()
+        bot.bot.rpc._rpc._rpc_delete(trade.id)
+        assert "handed over" in refusal(bot)
+        bot.bot.strategy.side = side
+        bot.run(36, STEP)
+        assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
+        [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
+        assert f"Its stop at {float(stop.trigger_price):g} stays" in message
+        assert breaches(venue) == []
+
+        bot.bot.strategy.side = None
+        trade_by_hand(venue, -held)
+        bot.run(15, STEP)
+        assert live_stops(venue) == []
+        assert refusal(bot) is None
+        assert len([m for m in warnings(bot)[earlier:] if "open trades" not in m]) == 2
+
+
+def test_a_position_that_was_handed_over_survives_restarts(start_bot, venue):
+    with start_bot(START) as bot:
+        hold(bot, venue)
+        [trade] = bot.trades()
+        bot.bot.rpc._rpc._rpc_delete(trade.id)
+        held, [stop], now = venue.amount, live_stops(venue), bot.now
+    with start_bot(now + 60 * MINUTE) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run(30, STEP)
+        assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
+        assert warnings(bot) == []
+        exchange = venue.exchange
+        exchange.engine.expire_algo(venue.account, stop.id, exchange.market.now())
+        bot.run(15, STEP)
+        [again] = live_stops(venue)
+        assert (again.trigger_price, again.quantity) == (stop.trigger_price, stop.quantity)
+        cancel_stops(venue)
+        bot.run(30, STEP)
+        assert live_stops(venue) == []
+        [message] = warnings(bot)
+        assert "no other stop is placed" in message
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_bot_that_is_killed_while_it_hands_over(start_bot, venue, when):
+    """Before the trade was deleted it is still the bot's; after that it is the trader's."""
+
+    class KilledError(BaseException): ...
+
+    with start_bot(START) as bot:
+        hold(bot, venue)
+        [trade] = bot.trades()
+        held, stops, now = venue.amount, live_stops(venue), bot.now
+        killed = mock.patch.object(Trade, "delete", side_effect=KilledError)
+        if when == "after":
+            killed = mock.patch.object(bot.bot.wallets, "update", side_effect=KilledError)
+        with killed, pytest.raises(KilledError):
+            bot.bot.rpc._rpc._rpc_delete(trade.id)
+        Trade.session.rollback()
+    with start_bot(now + MINUTE) as bot:
+        bot.run(30, STEP)
+        assert (venue.amount, live_stops(venue)) == (held, stops)
+        assert len(bot.trades()) == (when == "before")
+        assert (refusal(bot) is None) is (when == "before")
+
+
+def test_a_deleted_trade_is_left_bare_where_that_is_wanted():
+    settings = {"perpkit": {"use": {"refresh": False}, "guard": {"stop_after_delete": False}}}
+    with live_bench(GUARDED, STILL, START, **settings) as (bot, venue):
+        hold(bot, venue)
+        held, [trade] = venue.amount, bot.trades()
+        bot.bot.rpc._rpc._rpc_delete(trade.id)
+        bot.run(30, STEP)
+        assert (venue.amount, live_stops(venue)) == (held, [])
+        [message] = warnings(bot)
+        assert "left without a stop" in message
+
+
+def test_a_trade_that_is_not_there_cannot_be_deleted():
+    with (
+        live_bench(GUARDED, STILL, START) as (bot, _),
+        pytest.raises(RPCException, match="not fou"),
+    ):
+        bot.bot.rpc._rpc._rpc_delete(7)
