@@ -77,7 +77,7 @@ class Obstacles:
         if opened.reason is None:
             return
         self.reasons["Journal"] = opened.reason
-        if False:
+        if opened.finding.state.others_may_know_more:
             self._be_passive(opened.reason, partial(is_sound, config))
 
     def _be_passive(self, reason: str, over: Callable[[], bool] = lambda: False) -> None:
