@@ -125,13 +125,18 @@ def all_wrong(name: str, folder, delay: timedelta, some: Callable[[Point], bool]
     for point in chosen:
         if wrong := what_is_wrong(scenario, recorded, point.left, folder, delay):
             found[str(point)] = wrong
-    print(
+    say(
         f"KILL {name}, {delay}: {recorded.count} points, {len(recorded.points)} states, "
         f"{len(chosen)} tried, {len(found)} wrong"
     )
     for point, wrong in found.items():
-        print(f"  WRONG {point[:200]}: {wrong}")
+        say(f"  WRONG {point[:200]}: {wrong}")
     return found
+
+
+def say(text: str) -> None:
+    with open("/tmp/kill_say.txt", "a") as file:
+        file.write(text + "\n")
 
 
 def every(point: Point) -> bool:
@@ -276,9 +281,9 @@ def test_killed_again_while_it_recovers(name, tmp_path):
         for point in again.points:
             if wrong := what_is_wrong(scenario, again, point.left, tmp_path, SOON):
                 found[f"{first}, {point}"] = wrong
-        print(f"KILL {name}, again: {again.count} points, {len(again.points)} states")
+        say(f"KILL {name}, again: {again.count} points, {len(again.points)} states")
     for point, wrong in found.items():
-        print(f"  WRONG {point[:400]}: {wrong}")
+        say(f"  WRONG {point[:400]}: {wrong}")
     assert found == {}
 
 
@@ -295,9 +300,9 @@ def all_wrong_after_signals(name: str, folder, step: int) -> dict:
         if wrong := what_is_wrong(scenario, recorded, left, folder / str(number), SOON):
             found[number] = wrong
         number += step
-    print(f"KILL {name}, signals: {number} points, {len(found)} wrong")
+    say(f"KILL {name}, signals: {number} points, {len(found)} wrong")
     for point, wrong in found.items():
-        print(f"  WRONG {point}: {wrong}")
+        say(f"  WRONG {point}: {wrong}")
     assert number > 40
     return found
 
