@@ -125,6 +125,9 @@ def test_every_answer_at_every_point(way):
 STARTS = {"bot_start", "protections"}
 # Of an exit that rests in the book from one candle to the next, which none does here.
 UNASKED = {"adjust_exit_price"}
+# An old name, asked by Freqtrade's own `check_exit_timeout`; an error in it is in the log, and the
+# exit stays, which is the safe answer.
+OLD = {"check_sell_timeout"}
 
 
 def test_every_callback_of_a_running_bot_has_a_safe_answer():
@@ -136,7 +139,7 @@ def test_every_callback_of_a_running_bot_has_a_safe_answer():
             run.trade()
         if callback.calls:
             called.add(name)
-    assert called == set()
+    assert called <= OLD
 
 
 def of_a_subclass():
