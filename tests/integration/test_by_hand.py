@@ -15,6 +15,7 @@ import pytest
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPCException
+from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
 from tests.bench.by_hand import (
@@ -218,8 +219,8 @@ def test_the_traders_limit_that_fills_closes_the_trade_by_what_was_its_own():
         assert live_stops(venue) == []
 
 
-@pytest.mark.parametrize("state", [State.STOPPED, pytest.param(State.RUNNING, marks=SLOW)])
-def test_what_a_stop_has_become_is_not_booked_twice(state):
+@pytest.mark.parametrize("first", ["hand", pytest.param("stop", marks=SLOW)])
+def test_what_a_stop_has_become_is_not_booked_twice(first):
     """Of two stops one triggers; the rest is closed by hand. Freqtrade takes the market order that
     its stop has become for an unknown one as well."""
     market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 49_400.0)])
@@ -233,9 +234,15 @@ def test_what_a_stop_has_become_is_not_booked_twice(state):
         guard = bot.bot.strategy._running._guard
         guard._stop_orders.place(trade, 49_500.0, float(half))
         guard._stop_orders.place(trade, 49_000.0, float(whole - half))
-        bot.bot.state = state
-        bot.run_until(lambda: venue.amount < whole, 15 * MINUTE, STEP)
-        trade_by_hand(venue, -venue.amount)
+        bot.bot.state = State.STOPPED
+        if first == "hand":
+            trade_by_hand(venue, half - whole)
+        bot.sleep(12 * 60)
+        venue.exchange.catch_up()
+        assert len(live_stops(venue)) <= 1
+        if first == "stop":
+            trade_by_hand(venue, -venue.amount)
+        assert venue.amount == 0
         bot.run(30, STEP)
         [trade] = bot.trades()
         assert not trade.is_open
@@ -274,6 +281,9 @@ def test_orders_of_the_exchange_close_a_trade(how):
 def test_nothing_is_placed_for_a_trade_without_a_position(state):
     """As of a database from dry-run, or an older one: no order says what has become of it."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
+        bot.run(1, STEP)
+        for amount in ("0.018", "-0.018"):  # before the entry: that explains nothing
+            trade_by_hand(venue, Decimal(amount))
         hold(bot, venue)
         gone = trade_by_hand(venue, -venue.amount)
         del venue.account.orders[gone.id]
@@ -399,3 +409,21 @@ def test_a_trade_that_is_not_there_cannot_be_deleted():
         pytest.raises(RPCException, match="not fou"),
     ):
         bot.bot.rpc._rpc._rpc_delete(7)
+
+
+def test_an_order_of_the_bot_that_its_database_lacks_is_reported_and_left_alone():
+    """As after an older database was restored, while an entry waited in the book."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        strategy = bot.bot.strategy
+        strategy.side, strategy.crossing = "long", False
+        bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
+        for table in ("orders", "trades"):
+            Trade.session.execute(text(f"delete from {table}"))
+        Trade.session.commit()
+        strategy.side = None
+        bot.run(30, STEP)
+        [order] = venue.account.orders.values()
+        assert order.is_open
+        assert "waits in the book" in refusal(bot)
+        [message] = warnings(bot)
+        assert f"order {order.id} of this bot" in message

@@ -7,7 +7,7 @@ never for one that it does not know. What is found, and what is done: docs/recon
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,15 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.absent import Absent
-from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, CcxtPosition, held_of, look
+from perpkit.bot.live.at_exchange import (
+    DUST,
+    NOTHING,
+    AtExchange,
+    CcxtPosition,
+    Resting,
+    held_of,
+    look,
+)
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.other_instance import OtherInstance
@@ -28,6 +36,8 @@ from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.live.whose import Whose
+from perpkit.record.journal import JournalError
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +77,8 @@ class Reconciliation:
         self._missing: dict[str, float] = {}  # no order explains it; has been said
         self._searched: dict[str, datetime] = {}
         self._moving: dict[str, datetime] = {}
+        self._resting: dict[str, Resting] = {}  # of this bot, not in the database; by id
+        self._said_resting: set[str] = set()
         self._trying = Trying()
         self._changed = False
         self.positions_seen: tuple[CcxtPosition, ...] = ()  # as ccxt gave them last
@@ -85,14 +97,18 @@ class Reconciliation:
             return handed
         if self._differ is None:
             return "positions have not been compared with the exchange's yet"
-        return self._differ[pair].words if pair in self._differ else None
+        if pair in self._differ:
+            return self._differ[pair].words
+        resting = [order.id for order in self._resting.values() if order.pair == pair]
+        return f"order {resting[0]} of this bot waits in the book, unknown" if resting else None
 
     @property
     def refused(self) -> dict[str, str] | None:
         """Pairs without entries, and why; None before the first comparison."""
         if self._differ is None:
             return None
-        pairs = sorted({*self._differ, *self._handed_over.pairs})
+        resting = (order.pair for order in self._resting.values())
+        pairs = sorted({*self._differ, *self._handed_over.pairs, *resting})
         return {pair: self.refusal(pair) or "" for pair in pairs}
 
     def failing(self, now: datetime) -> list[Failing]:
@@ -104,10 +120,12 @@ class Reconciliation:
         """Raises what Freqtrade raises. Three requests (weight 85) where nothing differs."""
         with self._bot._exit_lock:
             self._absent.doubtful = False
-            seen = look(self._exchange, self._sent.whose)
+            seen = look(self._exchange, self._whose)
             self.positions_seen = seen.positions
             self._others.look(seen)
-            self._stops.compare(seen, self._open_in_the_journal())
+            in_the_journal = self._open_in_the_journal()
+            self._look_at_resting(seen, in_the_journal)
+            self._stops.compare(seen, in_the_journal)
             self._handed_over.look(seen)
             found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})
         before, self._differ = self._differ or {}, self._settled(found, now)
@@ -150,6 +168,36 @@ class Reconciliation:
             reason=CANCEL_REASON["FULLY_CANCELLED"],
         )
         trade.delete()
+
+    def _whose(self, client_id: str | None, placed: int | None) -> Whose:
+        """While the journal cannot be read nothing is this bot's to cancel, and stops are looked
+        after all the same."""
+        try:
+            return self._sent.whose(client_id, placed)
+        except JournalError as error:
+            logger.warning(f"Whose order {client_id} is cannot be looked up: {error}")
+            return Whose.FOREIGN
+
+    def _look_at_resting(self, seen: AtExchange, in_the_journal: Set[str]) -> None:
+        """Orders of this bot in the book that neither its database nor its journal waits for: they
+        may open a position that has no trade."""
+        before = self._resting
+        self._resting = {
+            order.id: order
+            for order in seen.orders
+            if order.whose.may_be_cancelled
+            and order.id not in in_the_journal
+            and not is_stored(order.pair, order.id)
+        }
+        for number, order in self._resting.items():
+            if number in before and number not in self._said_resting:
+                self._said_resting.add(number)
+                warn(
+                    self._bot,
+                    f"{order.pair}: order {number} of this bot ({order.side} {order.amount:g}) "
+                    "waits in the book, and the database does not know it. It is left alone, and "
+                    "there is no entry into this pair while it is there.",
+                )
 
     def _open_in_the_journal(self) -> set[str]:
         return {entry.order_id for entry in self._sent.intents.open() if entry.order_id}
