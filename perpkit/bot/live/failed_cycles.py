@@ -2,23 +2,31 @@
 
 Freqtrade repeats a cycle after a `TemporaryError`, stops the bot at an `OperationalException`,
 which it makes of errors that ccxt has no better word for, and lets everything else, of an answer
-without its fields for example, end the process.
+without its fields for example, end the process. Nor must one trade keep the others from their
+exits, or what is brought up to date as a bot starts keep it from its first cycle.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ccxt
 from freqtrade.exceptions import OperationalException, TemporaryError
 from freqtrade.persistence import Trade
 
+from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn, words
 
 logger = logging.getLogger(__name__)
 
+# Called as the bot starts, outside of any cycle, and from its schedule.
+_SHIELDED = (
+    "bot.startup_update_open_orders",
+    "bot.update_funding_fees",
+    "bot.update_all_liquidation_prices",
+)
 # An error is reported again when it has not come for so long.
 _AGAIN = timedelta(hours=1)
 
@@ -30,6 +38,31 @@ class FailedCycles:
         self._bot = bot
         self._seen: dict[tuple[str, str], datetime] = {}
         self._in_a_row = 0
+        for attribute in _SHIELDED:
+            self._shield(attribute)
+        self._exit_positions = replace(bot, "bot.exit_positions", self.exit_positions)
+
+    def _shield(self, attribute: str) -> None:
+        def shielded() -> None:
+            try:
+                update()
+            except Exception as error:
+                self.report(error, datetime.now(UTC))
+
+        update = replace(self._bot, attribute, shielded)
+
+    def exit_positions(self, trades: list[Trade]) -> int:
+        """Freqtrade's, for one trade after the other; raises, after all of them, the first error
+        that it does not expect."""
+        closed, errors = 0, []
+        for trade in trades:
+            try:
+                closed += self._exit_positions([trade])
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return closed
 
     @property
     def is_first(self) -> bool:

@@ -100,6 +100,15 @@ class Bot:
     def process_stopped(self) -> None:
         self._do("process_stopped")
 
+    def startup_update_open_orders(self) -> None: ...
+
+    def update_funding_fees(self) -> None: ...
+
+    def update_all_liquidation_prices(self) -> None: ...
+
+    def exit_positions(self, trades) -> int:
+        return 0
+
     def manage_open_orders(self) -> None:
         assert self._exit_lock.locked()
         self._do("manage")
