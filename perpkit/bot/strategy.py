@@ -180,7 +180,7 @@ class PerpStrategy(FailsClosed):
         self.order_types = dict(self.order_types)  # not the class's, which options may change
         self._look_at_obstacles()
         self._look_at_options()
-        if is_trading(self.config) and holds_something(self):
+        if is_trading(self.config):
             use_what_is_usable(self)
         if self._simulated:
             copy_trades_on_write()

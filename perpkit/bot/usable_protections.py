@@ -10,6 +10,7 @@ from typing import Any
 
 from freqtrade.plugins.protectionmanager import ProtectionManager
 
+from perpkit.bot.safe_answers import holds_something
 from perpkit.breakers.breaker import Decision, Trading
 
 
@@ -27,14 +28,16 @@ def usable(config: dict[str, Any], protections: Any) -> tuple[list[dict[str, Any
 
 
 def use_what_is_usable(strategy: Any) -> None:
-    """From now on `strategy` has only the protections that can be made, and is REDUCING where that
-    is not all of them."""
+    """From now on a `strategy` that holds something has only the protections that can be made, and
+    is REDUCING where that is not all of them. Any other ends, by Freqtrade's own error."""
 
-    def protections(self: Any) -> list[dict[str, Any]]:
-        found, wrong = usable(self.config, super(kind, self).protections)
-        if wrong:
-            reason = f"{'. '.join(wrong)}. What is open is looked after; no entry is made"
-            self.watch.restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
+    def protections(self: Any) -> Any:
+        given = super(kind, self).protections
+        found, wrong = usable(self.config, given)
+        if not wrong or not holds_something(self):
+            return given
+        reason = f"{'. '.join(wrong)}. What is open is looked after; no entry is made"
+        self.watch.restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
         return found
 
     own = type(strategy)

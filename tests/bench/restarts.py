@@ -26,6 +26,8 @@ PROTECTED_WITHIN = timedelta(seconds=15)
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 # The trader's own order begins so; the exchange's page gives them such ids.
 BY_HAND = "web_"
+# While the bot is watched, one that trails may go on.
+_STOP_MOVES = 0.01
 _CYCLES = 13  # one comparison with the exchange more, which is every twelve
 
 # Among the differences of `differences`.
@@ -63,6 +65,7 @@ class Scenario:
 @dataclass(frozen=True)
 class Recorded:
     """:param amount: of the position, at the end
+    :param stop: where it would be stopped, at the end; 0 without one
     :param at_once: the most entries that made one position
     :param traders: what the database and the exchange differ in from the start
     """
@@ -70,6 +73,7 @@ class Recorded:
     points: list[Point]
     count: int
     amount: Decimal
+    stop: float
     at_once: int
     traders: set[str]
 
@@ -94,9 +98,13 @@ def record(scenario: Scenario, folder: Path, start: datetime) -> Recorded:
         recorder.on = False
         venue.exchange.catch_up()
         assert venue.exchange.checker.breaches == []
-        account = venue.account
         return Recorded(
-            recorder.points, recorder.count, held(venue.exchange, BTC), at_once(account), traders
+            recorder.points,
+            recorder.count,
+            held(venue.exchange, BTC),
+            stop_price(venue),
+            at_once(venue.account),
+            traders,
         )
 
 
@@ -120,6 +128,7 @@ def record_recovery(
                 points=recorder.points,
                 count=recorder.count,
                 amount=held(venue.exchange, BTC),
+                stop=stop_price(venue),
             )
 
 
@@ -193,6 +202,11 @@ def live_stops(venue: SameVenue) -> list[Algo]:
     venue.exchange.catch_up()
     algos = venue.exchange.engine.open_algos(venue.account)
     return [algo for algo in algos if algo.symbol == BTC]
+
+
+def stop_price(venue: SameVenue) -> float:
+    """The nearest of a long position; 0 without one."""
+    return max((float(stop.trigger_price) for stop in live_stops(venue)), default=0.0)
 
 
 def own_orders(account: Account) -> list[Order]:
@@ -298,6 +312,9 @@ class _Restart:
             self._wrong.append(f"{most} entries in one position")
         if same and held(exchange, BTC) != recorded.amount:
             self._wrong.append(f"holds {held(exchange, BTC)} instead of {recorded.amount}")
+        stop = stop_price(self._venue)
+        if same and abs(stop - recorded.stop) > _STOP_MOVES * recorded.stop:
+            self._wrong.append(f"stop at {stop:g} instead of {recorded.stop:g}")
 
     def _traders_own(self) -> None:
         account = self._venue.account

@@ -408,6 +408,8 @@ def test_a_live_bot_knows_what_the_exchange_knows(side, margin_mode):
         bot.run(1, step)
         first = account()
         assert look(first) == (10_000.0, 10_000.0)
+        if margin_mode == "cross":  # Freqtrade 2026.6 cannot enter where it is so already
+            venue.exchange.engine.set_margin_type(venue.account, "BTCUSDT", isolated=True)
         strategy.side = side
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), step)
         strategy.side = None

@@ -265,8 +265,17 @@ def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
         with requests(bot) as sent:
             bot.run(12 * 3, STEP)
         assert sent == []
-        assert "older" in told(bot)[0] or "before the last start" in told(bot)[0]
+        [message] = [text for text in told(bot) if "PASSIVE" in text]
+        assert "is from before the last start of the bot" in message
+        now = bot.now
     assert bots.orders == before
+    # Adopted, it acts; the position is not in its books, and keeps its stop.
+    assert bots.adopt("original").exit_code == 0
+    with bots.start("original", now, initial_state=state) as bot:
+        bot.run(12 * 3, STEP)
+        assert live_stops(bots.venue)
+        assert bots.venue.amount > 0
+        assert not [text for text in told(bot) if "PASSIVE" in text]
 
 
 @pytest.mark.parametrize("state", [STATES[0], *(pytest.param(s, marks=SLOW) for s in STATES[1:])])

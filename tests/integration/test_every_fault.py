@@ -32,8 +32,6 @@ from tests.cases import SLOW
 pytestmark = pytest.mark.integration
 
 WAYS = list(Way)
-# The rest of the errors, which Freqtrade answers as it does one of these.
-REST = [error for error in error_classes() if error not in branches()]
 
 
 def names(classes):
@@ -72,7 +70,7 @@ def test_each_call_but_orders_fails_once_in_each_phase(way, error):
     assert play_together(way, error) == []
 
 
-def of_orders(*, after: bool) -> list[Point]:
+def of_orders() -> list[Point]:
     """The first of each kind of call that places or withdraws an order, over all ways."""
     first: dict[object, Point] = {}
     for point in (point for way in Way for point in points(way)):
@@ -88,9 +86,7 @@ def of_orders(*, after: bool) -> list[Point]:
 )
 def test_each_order_fails_once(error, after):
     """Before it is carried out, and afterwards."""
-    found = [
-        play(point, Failing(point.call, error, after=after)) for point in of_orders(after=after)
-    ]
+    found = [play(point, Failing(point.call, error, after=after)) for point in of_orders()]
     assert [*chain.from_iterable(found)] == []
 
 
@@ -125,9 +121,13 @@ def test_every_answer_at_every_point(way):
 
 # Callbacks
 
-# A bot that does not start, or starts with something open, is in test_callback_errors.py.
-STARTS = {"bot_start"}
-PHASES = [phase for phase in Phase if phase is not Phase.AFTER]
+# As the bot starts: in test_callback_errors.py and tests/bot/test_fail_closed.py.
+STARTS = {"bot_start", "protections"}
+# Of an exit that rests in the book from one candle to the next, which none does here.
+UNASKED = {"adjust_exit_price"}
+# An old name, asked by Freqtrade's own `check_exit_timeout`; an error in it is in the log, and the
+# exit stays, which is the safe answer.
+OLD = {"check_sell_timeout"}
 
 
 def test_every_callback_of_a_running_bot_has_a_safe_answer():
@@ -139,11 +139,11 @@ def test_every_callback_of_a_running_bot_has_a_safe_answer():
             run.trade()
         if callback.calls:
             called.add(name)
-    assert called == set()
+    assert called <= OLD
 
 
 def of_a_subclass():
-    for name in sorted((SAFE_ANSWERS.keys() | set(ANALYSIS)) - STARTS):
+    for name in sorted((SAFE_ANSWERS.keys() | set(ANALYSIS)) - STARTS - UNASKED):
         yield pytest.param(name, "a subclass", id=f"{name}-subclass")
 
 
@@ -184,12 +184,12 @@ def test_nothing_is_entered_while_a_callback_fails_that_has_a_say(name):
     callback = FaultyCallback(name, always=True)
     with ready(Way.SIGNAL) as run, callback.of_a_subclass(run.strategy):
         run.strategy.side, callback.due = "long", True
-        run.bot.run(8, STEP)
+        run.bot.run(2, STEP)
         assert not run.venue.account.orders
         assert callback.failures > 1
         assert len(run.messages(MARK)) == 1
         callback.due = False
-        run.bot.run(3, STEP)
+        run.bot.run(2, STEP)
         assert run.venue.amount
 
 

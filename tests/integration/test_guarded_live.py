@@ -398,35 +398,28 @@ def test_a_position_that_is_not_the_bots_is_told_of_and_left_alone():
         assert len(told(bot)) == 1
 
 
-def test_an_entry_that_cannot_be_looked_up_is_closed():
+def test_an_entry_that_cannot_be_looked_up_has_its_stop_and_becomes_a_trade():
     """Its answer is lost, and nobody wants it any more when the exchange can be read again."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
-        add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
-        enter(bot, venue)
-        bot.run(4, STEP)
-        assert venue.amount == 0
-        assert breaches(venue) == []
-        [message] = told(bot)
-        assert "of an order without an answer is closed" in message
-        assert bot.trades() == []
-
-
-def test_an_entry_that_was_closed_is_not_taken_for_the_next():
-    """Nor is the order that closed it, whose answer is lost as well."""
-    with live_bench(GUARDED, STILL, START) as (bot, venue):
-        add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=2)
         fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
         enter(bot, venue)
-        bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        bot.run(6, STEP)
+        [stop] = live_stops(venue)
+        assert stop.quantity == venue.amount > 0
+        assert breaches(venue) == []
+        assert bot.trades() == []
         remove_fault(venue, fault)
-        hold(bot, venue)
-        assert venue.amount > 0
-        assert len(venue.account.orders) == 3
+        bot.run(2, STEP)
+        [trade] = bot.trades()
+        assert trade.amount == float(venue.amount)
+        assert live_stops(venue) == [stop]
+        assert len([m for m in told(bot) if "is a trade now" in m]) == 1
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
-        assert len(bot.trades()) == 1
-        assert venue.amount == 0
+        bot.run(1, STEP)
+        assert live_stops(venue) == []
+        assert differences(bot.trades(), venue) == []
 
 
 def test_an_entry_that_cannot_be_looked_up_is_not_sent_again():
@@ -439,17 +432,26 @@ def test_an_entry_that_cannot_be_looked_up_is_not_sent_again():
         assert [o.order_id for t in bot.trades() for o in t.orders] == [str(order.id)]
 
 
-def test_an_entry_in_the_book_that_nobody_knows_is_cancelled():
+@pytest.mark.parametrize("cycles", [4, 15])
+def test_an_entry_in_the_book_that_nobody_knows_is_looked_after(cycles):
+    """While it is fresh as any other; later it was meant for another price."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)
         fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
         bot.bot.strategy.side, bot.bot.strategy.crossing = "long", False
         bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
         bot.bot.strategy.side = None
+        bot.run(cycles, STEP)
         remove_fault(venue, fault)
-        bot.run(6, STEP)
+        bot.run(2, STEP)
         (order,) = venue.account.orders.values()
-        assert order.status is OrderStatus.CANCELED
+        known = [o.order_id for trade in bot.trades() for o in trade.orders]
+        if cycles < 12:
+            assert order.is_open
+            assert known == [str(order.id)]
+        else:
+            assert order.status is OrderStatus.CANCELED
+            assert known == []
         assert told(bot) == []
 
 

@@ -14,13 +14,17 @@ from unittest import mock
 
 import pytest
 from freqtrade.enums import State
+from freqtrade.exceptions import ExchangeError
 from freqtrade.freqtradebot import FreqtradeBot
 
+from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.order_purposes import orders_are
 from perpkit.record.journal import Journal, JournalError, Outcome
+from perpkit.record.order_ids import Purpose
 from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.killed import Left, live_bot, put_back, recording
-from tests.bench.live import SameVenue, differences
+from tests.bench.live import LIVE, SameVenue, differences
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
@@ -82,26 +86,30 @@ def outcomes(folder) -> list[tuple[str, str]]:
         return journal.execute("SELECT purpose, outcome FROM orders ORDER BY rowid").fetchall()
 
 
-def killed(folder, act, *, at: str) -> Left:
+def nothing(bot, venue) -> None: ...
+
+
+def killed(folder, act, *, at: str, first=nothing, market=STILL) -> Left:
     """What is left of a bot that is killed at the first point of `act` with this name."""
     venue = SameVenue()
     with (
         recording(folder / "books") as recorder,
-        live_bot(GUARDED, STILL, START, folder, venue) as bot,
+        live_bot(GUARDED, market, START, folder, venue) as bot,
     ):
         recorder.exchange = venue.exchange
         bot.run(1, STEP)
+        first(bot, venue)
         recorder.on = True
         act(bot, venue)
     return next(point.left for point in recorder.points if at in point.names)
 
 
 @contextmanager
-def restarted(folder, left: Left, delay: timedelta):
+def restarted(folder, left: Left, delay: timedelta, market=STILL):
     put_back(left, folder / "books")
     venue = SameVenue()
     venue.exchange = left.exchange_again()
-    with live_bot(GUARDED, STILL, left.at + delay, folder, venue) as bot:
+    with live_bot(GUARDED, market, left.at + delay, folder, venue) as bot:
         yield bot, venue
 
 
@@ -286,6 +294,96 @@ def test_what_has_filled_of_an_entry_that_waited_too_long_is_adopted(tmp_path):
         assert differences(bot.trades(), venue) == []
 
 
+# Of a trade
+
+
+def hold(bot, venue) -> None:
+    enter(bot, venue)
+    bot.run(1, STEP)
+
+
+def add(bot, venue) -> None:
+    with bot.bot._exit_lock:
+        [trade] = bot.trades()
+        assert bot.bot.execute_entry(
+            trade.pair, 200.0, 50_100.0, trade=trade, mode="pos_adjust", enter_tag="more"
+        )
+
+
+def test_an_addition_that_its_trade_lacks_becomes_one_of_it(tmp_path):
+    left = killed(tmp_path, add, at=CARRIED_OUT, first=hold)
+    with restarted(tmp_path, left, LATE) as (bot, venue):
+        [before] = [trade.amount for trade in bot.trades()]
+        bot.run(1, STEP)
+        [trade], [stop] = bot.trades(), live_stops(venue)
+        assert trade.amount == float(held(venue)) == float(stop.quantity) > before
+        assert [o.ft_order_tag for o in trade.orders if o.ft_order_side == "buy"][1:] == ["more"]
+        bot.run(13, STEP)
+        assert differences(bot.trades(), venue) == []
+
+
+def test_an_exit_that_its_trade_lacks_closes_it(tmp_path):
+    left = killed(tmp_path, leave, at=CARRIED_OUT, first=hold)
+    with restarted(tmp_path, left, LATE) as (bot, venue):
+        assert [trade.is_open for trade in bot.trades()] == [True]
+        bot.run(1, STEP)
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "told")
+        assert live_stops(venue) == []
+        bot.run(13, STEP)
+        assert differences(bot.trades(), venue) == []
+
+
+def test_a_stop_that_has_triggered_before_its_trade_knew_of_it_is_a_stop_out(tmp_path):
+    market = scripted_market(
+        START, [(0, 50_000.0), (60, 50_000.0), (70, 48_000.0), (200, 48_000.0)]
+    )
+    left = killed(tmp_path, hold, at=f"after POST {STOP}", market=market)
+    with restarted(tmp_path, left, timedelta(hours=2), market) as (bot, venue):
+        bot.run(1, STEP)
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        bot.run(13, STEP)
+        assert differences(bot.trades(), venue) == []
+
+
+def test_the_rest_of_a_split_exit_is_sent_after_a_restart(tmp_path):
+    venue = SameVenue()
+    with live_bot(GUARDED, STILL, START, tmp_path, venue) as bot:
+        hold(bot, venue)
+        whole = held(venue)
+        bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]["max"] = 0.005
+        lost = ExchangeError("no answer")
+        with mock.patch.object(MarketExits, "_next", side_effect=lost), bot.bot._exit_lock:
+            bot.bot.emergency_exit(bot.trades()[0], 50_000.0)
+        assert held(venue) == whole - Decimal("0.005")
+        now = bot.now
+    with live_bot(GUARDED, STILL, now + STEP, tmp_path, venue) as bot:
+        bot.run(1, STEP)
+        assert held(venue) == 0
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "emergency_exit")
+        assert differences(bot.trades(), venue) == []
+
+
+def test_a_limit_that_crosses_is_known_as_one_after_a_restart(tmp_path):
+    venue = SameVenue()
+    with live_bot(GUARDED, STILL, START, tmp_path, venue) as bot:
+        hold(bot, venue)
+        with bot.bot._exit_lock, orders_are(Purpose.CROSSING, "halted"):
+            trade, exchange = bot.trades()[0], bot.bot.exchange
+            order = exchange.create_order(
+                pair=trade.pair, ordertype="limit", side="sell", amount=trade.amount,
+                rate=60_000.0, leverage=3.0, reduceOnly=True, initial_order=False,
+            )  # fmt: skip
+        now = bot.now
+    with live_bot(GUARDED, STILL, now + STEP, tmp_path, venue) as bot:
+        bot.run(1, STEP)
+        [trade] = bot.trades()
+        assert trade.open_orders_ids == [order["id"]]
+        assert bot.bot.strategy._running._guard._exits.leaves(trade)
+
+
 def test_reload_config_settles_as_a_restart_does(tmp_path):
     venue = SameVenue()
     with live_bot(GUARDED, STILL, START, tmp_path, venue) as bot:
@@ -297,6 +395,7 @@ def test_reload_config_settles_as_a_restart_does(tmp_path):
         remove_fault(venue, fault)
         [stop] = live_stops(venue)
         bot.bot.cleanup()  # as Freqtrade's worker does, but for reading the configuration
+        bot._worker._config["exchange"] |= LIVE["exchange"]  # which are forgotten once used
         bot._worker._init(False)
         bot._worker.freqtrade.state, bot._state = State.RUNNING, None
         bot.run(2, STEP)

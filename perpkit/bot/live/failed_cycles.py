@@ -47,9 +47,7 @@ class FailedCycles:
         if isinstance(error, OperationalException) and not self._goes_on(error):
             return None
         self.report(error, now)
-        again = TemporaryError(words(error))
-        again.__cause__ = error
-        return again
+        return TemporaryError(words(error))
 
     def report(self, error: Exception, now: datetime) -> None:
         """An error that Freqtrade does not expect; to the operator when it is new."""

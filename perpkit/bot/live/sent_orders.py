@@ -123,10 +123,13 @@ class SentOrders:
         return waited <= window + _MARGIN_MS
 
     def book(self) -> None:
-        """Write down which answered orders the database has by now. Its changes are committed."""
+        """Write down which answered orders of this process the database has by now. Its changes are
+        committed, and what follows a fill is done; of an earlier process that is not known."""
         for entry in self.intents.open():
             order_id, intent = entry.order_id, entry.intent
-            if order_id is not None and self._known(intent.pair, order_id):
+            if order_id is None or not self.intents.gave(intent.client_id):
+                continue
+            if self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
 
     def open_stops(self) -> Iterator[tuple[str, str]]:

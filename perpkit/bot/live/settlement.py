@@ -20,7 +20,7 @@ from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.stop_orders import is_covered
-from perpkit.bot.live.stored_orders import add_order, is_stored, open_trade
+from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.record.journal import Entry, Intent, Outcome
 from perpkit.record.order_ids import Purpose, parse
@@ -101,7 +101,7 @@ class Settlement:
     def _settle(self, entry: Entry) -> None:
         intent, order_id = entry.intent, entry.order_id
         if order_id is not None and is_stored(intent.pair, order_id):
-            self._intents.settle(intent.client_id, Outcome.BOOKED)
+            self._book(intent, order_id)
             return
         found = self._look_up(intent)
         if found is None:
@@ -109,7 +109,7 @@ class Settlement:
             return
         number = str(found["id"])
         if is_stored(intent.pair, number):
-            self._intents.settle(intent.client_id, Outcome.BOOKED, number)
+            self._book(intent, number)
         elif state_of(found) is Found.EMPTY:
             self._intents.settle(intent.client_id, Outcome.CANCELLED, number, "it was over")
         elif intent.purpose in _ENTERS:
@@ -118,6 +118,19 @@ class Settlement:
             self._stop(entry, found)
         else:
             self._exit(entry, found)
+
+    def _book(self, intent: Intent, number: str) -> None:
+        """Freqtrade stores an order first; what it filled, and the stop that goes with it, are in
+        the trade some requests later. Where the bot was killed between the two, it is done now."""
+        trade = open_trade(intent.pair)
+        order = None if trade is None else trade.select_order_by_order_id(number)
+        if trade is not None and order is not None and lacks_fill(trade, order):
+            logger.warning(f"{intent.pair}: the fill of order {number} is booked.")
+            # Of an entry, a message would come with a cancel of the stop.
+            says = order.ft_order_side == trade.exit_side
+            self._bot.update_trade_state(trade, number, order.to_ccxt_object(), send_msg=says)
+            Trade.commit()
+        self._intents.settle(intent.client_id, Outcome.BOOKED, number)
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
         """Amounts in base currency; None when it is not there; raises what ccxt raises."""
@@ -164,6 +177,7 @@ class Settlement:
         """It never arrived, or the exchange has forgotten it: then the position decides."""
         intent = entry.intent
         if self._sent.may_arrive(intent):
+            self._protect_unread(intent)
             return
         forgotten = entry.outcome is Outcome.ANSWERED or self._age(intent) > _REMEMBERED_MS
         if forgotten and intent.purpose in _ENTERS:

@@ -172,7 +172,9 @@ class StopGuard:
             if again is None:
                 raise
             if not self._next_at_once(error):
-                raise again from error.__cause__ if again is error else error
+                if again is error:
+                    raise
+                raise again from error
             logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
         else:
             self._failed.succeeded()

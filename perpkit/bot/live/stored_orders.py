@@ -8,6 +8,7 @@ from typing import Any
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from sqlalchemy import select
 
+from perpkit.bot.live.held import DUST
 from perpkit.record.journal import Intent
 from perpkit.record.order_ids import Purpose
 
@@ -31,6 +32,21 @@ def is_stored(pair: str, order_id: str) -> bool:
 def open_trade(pair: str) -> Trade | None:
     trade: Trade | None = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
     return trade
+
+
+def lacks_fill(trade: Trade, order: Order) -> bool:
+    """Whether the trade may be as it was before the order, which is over, had filled.
+
+    Of an entry its amount does not tell: Freqtrade makes the trade with that of the order.
+    """
+    if order.ft_order_side == "stoploss" or not order.safe_filled or trade.has_open_orders:
+        return False
+    if order.ft_order_side == trade.entry_side:
+        return True
+    over = [each for each in trade.orders if each.filled and not each.ft_is_open]
+    bought = {trade.entry_side: 1}
+    amount = sum(bought.get(o.ft_order_side, -1) * o.safe_amount_after_fee for o in over)
+    return abs(amount - trade.amount) > DUST
 
 
 def add_order(trade: Trade, intent: Intent, found: CcxtOrder) -> Order:

@@ -14,7 +14,7 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 def order(number: str, whose: Whose, pair: str = BTC) -> Resting:
-    return Resting(number, pair, "sell", 0.01, 0.0, whose)
+    return Resting(number, None, pair, "sell", 0.01, 0.0, whose)
 
 
 @pytest.fixture

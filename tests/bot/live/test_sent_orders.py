@@ -401,6 +401,17 @@ def test_an_outcome_that_could_not_be_written_is_written_later(exchange, sent, j
     assert outcomes(journal) == [Outcome.BOOKED]
 
 
+def test_what_else_outlives_the_process(bot, sent, journal, breaks):
+    sent.intents.keep("lot", BTC, 0.5)
+    assert Intents(bot, journal).kept("lot") == {BTC: 0.5}
+    breaks(True)
+    sent.intents.keep("lot", BTC, 0.25)
+    assert len(bot.told) == 1
+    breaks(False)
+    sent.intents.keep("lot", BTC, None)
+    assert sent.intents.kept("lot") == {}
+
+
 def test_the_orders_of_the_database(mock_trades):
     order = mock_trades[0].orders[0]
     assert is_stored(order.ft_pair, order.order_id)
