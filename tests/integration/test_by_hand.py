@@ -284,6 +284,7 @@ def test_nothing_is_placed_for_a_trade_without_a_position(state):
         bot.run(1, STEP)
         for amount in ("0.018", "-0.018"):  # before the entry: that explains nothing
             trade_by_hand(venue, Decimal(amount))
+        bot.run(1, STEP)
         hold(bot, venue)
         gone = trade_by_hand(venue, -venue.amount)
         del venue.account.orders[gone.id]
