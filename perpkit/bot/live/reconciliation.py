@@ -7,7 +7,7 @@ never for one that it does not know. What is found, and what is done: docs/recon
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -123,9 +123,8 @@ class Reconciliation:
             seen = look(self._exchange, self._whose)
             self.positions_seen = seen.positions
             self._others.look(seen)
-            in_the_journal = self._open_in_the_journal()
-            self._look_at_resting(seen, in_the_journal)
-            self._stops.compare(seen, in_the_journal)
+            self._look_at_resting(seen)
+            self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.look(seen)
             found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})
         before, self._differ = self._differ or {}, self._settled(found, now)
@@ -178,15 +177,16 @@ class Reconciliation:
             logger.warning(f"Whose order {client_id} is cannot be looked up: {error}")
             return Whose.FOREIGN
 
-    def _look_at_resting(self, seen: AtExchange, in_the_journal: Set[str]) -> None:
+    def _look_at_resting(self, seen: AtExchange) -> None:
         """Orders of this bot in the book that neither its database nor its journal waits for: they
         may open a position that has no trade."""
         before = self._resting
+        unsettled = {entry.intent.pair for entry in self._sent.intents.open()}
         self._resting = {
             order.id: order
             for order in seen.orders
             if order.whose.may_be_cancelled
-            and order.id not in in_the_journal
+            and order.pair not in unsettled
             and not is_stored(order.pair, order.id)
         }
         for number, order in self._resting.items():
