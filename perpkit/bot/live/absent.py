@@ -12,13 +12,11 @@ from typing import Any
 from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import LocalTrade, Trade
 
-from perpkit.bot.live.at_exchange import DUST
-from perpkit.bot.live.price_band import refusal_code
+from perpkit.bot.live.held import DUST
+from perpkit.bot.live.price_band import NO_POSITION, refusal_code
 from perpkit.bot.live.replaced import replace
 
 logger = logging.getLogger(__name__)
-
-_NO_POSITION = -2022  # of a reduce-only order
 
 
 class Absent:
@@ -57,6 +55,6 @@ class Absent:
         try:
             placed: bool = self._exit(trade, limit, exit_check, **how)
         except ExchangeError as error:
-            self.doubtful = self.doubtful or refusal_code(error) == _NO_POSITION
+            self.doubtful = self.doubtful or refusal_code(error) == NO_POSITION
             raise
         return placed

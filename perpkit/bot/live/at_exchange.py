@@ -15,9 +15,6 @@ from perpkit.bot.live.whose import Whose
 CcxtPosition = dict[str, Any]
 
 
-DUST = 1e-9  # amounts that differ by less are equal
-
-
 @dataclass(frozen=True)
 class Sides:
     """What is held in one pair, in base currency; neither is negative."""

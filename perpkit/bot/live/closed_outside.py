@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from freqtrade.enums import ExitType
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.at_exchange import DUST
+from perpkit.bot.live.held import DUST
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.whose import Whose
 
@@ -31,8 +32,6 @@ _BY_THE_EXCHANGE = {
     "adl_autoclose": ("the exchange has deleveraged it", ExitType.LIQUIDATION.value),
     "settlement_autoclose-": ("the exchange has settled the contract", "settlement"),
 }
-
-CcxtOrder = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from perpkit.bot.live.at_exchange import DUST, AtExchange, Resting
+from perpkit.bot.live.at_exchange import AtExchange, Resting
+from perpkit.bot.live.held import DUST
 
 
 def in_excess(seen: AtExchange, known: Set[str]) -> list[Resting]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.exceptions import RetryableOrderError, TemporaryError
+from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import stored_order
@@ -20,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 # The exchange's answers may be so much older than an order.
 _NEW = timedelta(minutes=1)
-
-CcxtOrder = dict[str, Any]
 
 
 class Forgotten:

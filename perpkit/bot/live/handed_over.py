@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from freqtrade.exceptions import RetryableOrderError
 from freqtrade.persistence import Trade
 
-from perpkit.bot.live.at_exchange import DUST, AtExchange
+from perpkit.bot.live.at_exchange import AtExchange
+from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.trying import Trying

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.exceptions import ExchangeError
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import LocalTrade, Trade
 
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 # How often a trade is tried to be made, failures of the exchange apart, before it is closed.
 _TRIES = 3
-
-CcxtOrder = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from typing import Any
 
 import ccxt
 from freqtrade.exceptions import ExchangeError
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are, orders_cross
-from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
+from perpkit.bot.live.price_band import NO_POSITION, band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.market_lot import market_lot, whole_steps
@@ -26,7 +27,6 @@ from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
 
-_NO_POSITION = -2022  # of a reduce-only order
 # For what is wrong with the account or the request, not with a market order.
 _NOT_OF_THE_TYPE = (
     ccxt.InsufficientFunds,
@@ -37,8 +37,6 @@ _NOT_OF_THE_TYPE = (
 
 # In the journal, which outlives the process.
 _REST = "rest_of_an_exit"
-
-CcxtOrder = dict[str, Any]
 
 
 @dataclass
@@ -243,5 +241,5 @@ def _refuses_the_type(error: ExchangeError) -> bool:
     return (
         isinstance(cause, ccxt.ExchangeError)
         and not isinstance(cause, _NOT_OF_THE_TYPE)
-        and refusal_code(error) != _NO_POSITION
+        and refusal_code(error) != NO_POSITION
     )

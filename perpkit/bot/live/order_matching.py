@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from math import isclose
-from typing import Any
+
+from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.record.journal import Intent
 from perpkit.record.order_ids import Purpose
-
-CcxtOrder = dict[str, Any]
 
 # Orders of the same kind may do the same twice.
 _KINDS = (

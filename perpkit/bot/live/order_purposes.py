@@ -13,10 +13,10 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
+from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.record.order_ids import Purpose
 
-_DUST = 1e-9  # amounts that differ by less are equal
 _ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 _LEAVES = (Purpose.EXIT, Purpose.PART, Purpose.CROSSING)
 
@@ -81,7 +81,7 @@ class OrderPurposes:
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         part = how.get("sub_trade_amt")
-        purpose = Purpose.PART if part and part < trade.amount - _DUST else Purpose.EXIT
+        purpose = Purpose.PART if part and part < trade.amount - DUST else Purpose.EXIT
         reason = how.get("exit_tag") or getattr(exit_check, "exit_reason", None)
         with orders_are(purpose, reason):
             placed: bool = self._leave(trade, limit, exit_check, **how)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from perpkit.bot.live.at_exchange import DUST, NOTHING, AtExchange, Sides
+from perpkit.bot.live.at_exchange import NOTHING, AtExchange, Sides
+from perpkit.bot.live.held import DUST
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ TOO_LARGE = -4005
 # Of a price: above and below what a contract may cost, and too far from mark.
 OUT_OF_BAND = frozenset({-4002, -4006, -4007, -4013, -4016, -4024, -4131})
 
+# Of a reduce-only order.
+NO_POSITION = -2022
+
 
 @dataclass(frozen=True)
 class Band:

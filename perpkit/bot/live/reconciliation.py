@@ -17,7 +17,6 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.at_exchange import (
-    DUST,
     NOTHING,
     AtExchange,
     CcxtPosition,
@@ -27,6 +26,7 @@ from perpkit.bot.live.at_exchange import (
 )
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.handed_over import HandedOverPositions
+from perpkit.bot.live.held import DUST
 from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.bot.live.replaced import replace

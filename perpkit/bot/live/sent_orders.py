@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ccxt
+from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_matching import Found, compare, is_empty, is_of_kind
@@ -34,8 +35,6 @@ _MARGIN_MS = 5_000
 _REFUSED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.InvalidNonce)
 # Of a client id: the request has arrived once already.
 _DUPLICATE = -4116
-
-CcxtOrder = dict[str, Any]
 
 
 class SentOrders:

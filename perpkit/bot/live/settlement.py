@@ -12,18 +12,20 @@ from typing import Any
 
 import ccxt
 from freqtrade.exceptions import ExchangeError
-from freqtrade.persistence import Order, Trade
+from freqtrade.exchange.exchange_types import CcxtOrder
+from freqtrade.persistence import Trade
 
-from perpkit.bot.live.held import DUST, Held, positions, signed_amount
+from perpkit.bot.live.held import DUST, Held, signed_amount
 from perpkit.bot.live.lost_positions import LostPositions
+from perpkit.bot.live.open_intents import ENTERS, OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
-from perpkit.bot.live.stop_orders import is_covered
+from perpkit.bot.live.settled_stops import SettledStops
 from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.record.journal import Entry, Intent, Outcome
-from perpkit.record.order_ids import Purpose, parse
+from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +33,8 @@ logger = logging.getLogger(__name__)
 _FRESH_MS = 60_000
 # The exchange forgets orders without fills after three days.
 _REMEMBERED_MS = 3 * 86_400_000
-_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 # Positions first, then what closes them; stops find the trades that were made.
 _RANK = {Purpose.ENTRY: 0, Purpose.ADDITION: 1, Purpose.STOP: 3}
-
-CcxtOrder = dict[str, Any]
 
 
 class Settlement:
@@ -46,22 +45,15 @@ class Settlement:
         self._exchange = bot.exchange
         self._sent = sent
         self._intents = sent.intents
-        self._lost = LostPositions(bot, sent.intents, self.attach_stops)
+        self._open = OpenIntents(bot, sent)
+        self._stops = SettledStops(bot, self._open)
+        self._lost = LostPositions(bot, sent.intents, self._stops.attach)
         self._trying = Trying()
-        self._held: dict[str, Held] | None = None
 
     @property
     def explained(self) -> dict[str, float]:
-        """By pair, what entries that are not settled yet may have opened at most; negative for
-        shorts. No more than that is the bot's, of what the trade database does not know."""
-        amounts: dict[str, float] = {}
-        for entry in self._intents.open():
-            intent = entry.intent
-            if intent.purpose in _ENTERS:
-                amount = self._exchange._contracts_to_amount(intent.pair, intent.amount)
-                signed = -amount if intent.side == "sell" else amount
-                amounts[intent.pair] = amounts.get(intent.pair, 0.0) + signed
-        return amounts
+        """See `OpenIntents`."""
+        return self._open.explained
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
@@ -71,14 +63,14 @@ class Settlement:
 
     def run(self) -> None:
         """Settle what can be settled now. Never raises."""
-        self._held = None
+        self._open.forget()
         for pair in sorted({entry.intent.pair for entry in self._intents.open()}):
             if not self._pair(pair):
                 return  # the exchange cannot be reached: the others need not wait for that, too
 
     def settle(self, pair: str) -> None:
         """For a position of the pair that the database does not know: try again, and at once."""
-        self._held = None
+        self._open.forget()
         self._pair(pair)
 
     def _pair(self, pair: str) -> bool:
@@ -103,7 +95,7 @@ class Settlement:
         if order_id is not None and is_stored(intent.pair, order_id):
             self._book(intent, order_id)
             return
-        found = self._look_up(intent)
+        found = self._open.look_up(intent)
         if found is None:
             self._not_there(entry)
             return
@@ -112,10 +104,10 @@ class Settlement:
             self._book(intent, number)
         elif state_of(found) is Found.EMPTY:
             self._intents.settle(intent.client_id, Outcome.CANCELLED, number, "it was over")
-        elif intent.purpose in _ENTERS:
+        elif intent.purpose in ENTERS:
             self._entry(entry, found)
         elif intent.purpose is Purpose.STOP:
-            self._stop(entry, found)
+            self._stops.settle(entry, found)
         else:
             self._exit(entry, found)
 
@@ -132,24 +124,12 @@ class Settlement:
             Trade.commit()
         self._intents.settle(intent.client_id, Outcome.BOOKED, number)
 
-    def _look_up(self, intent: Intent) -> CcxtOrder | None:
-        """Amounts in base currency; None when it is not there; raises what ccxt raises."""
-        found = self._sent.look_up(intent)
-        if found is not None:
-            found = self._exchange._order_contracts_to_amount(found)
-        return found
-
-    def _position(self, pair: str) -> Held | None:
-        if self._held is None:
-            self._held = positions(self._exchange)
-        return self._held.get(pair)
-
     # Entries
 
     def _entry(self, entry: Entry, found: CcxtOrder) -> None:
         intent, trade = entry.intent, open_trade(entry.intent.pair)
-        if state_of(found) is Found.RESTING and self._age(intent) > _FRESH_MS:
-            found = self._withdraw(intent, found)
+        if state_of(found) is Found.RESTING and self._open.age(intent) > _FRESH_MS:
+            found = self._open.withdraw(intent, found)
             if state_of(found) is Found.EMPTY:
                 self._intents.settle(intent.client_id, Outcome.CANCELLED, str(found["id"]))
                 return
@@ -163,13 +143,13 @@ class Settlement:
 
     def _take(self, entry: Entry, found: CcxtOrder) -> None:
         try:
-            held = self._position(entry.intent.pair)
+            held = self._open.position(entry.intent.pair)
         except ExchangeError:
             price = found.get("average") or entry.intent.price or 0.0
             self._lost.protect(entry.intent, found.get("filled") or 0.0, price)
             raise
         message = self._lost.take(entry, found, held)
-        self._held = None
+        self._open.forget()
         if message:
             warn(self._bot, message)
 
@@ -179,9 +159,9 @@ class Settlement:
         if self._sent.may_arrive(intent):
             self._protect_unread(intent)
             return
-        forgotten = entry.outcome is Outcome.ANSWERED or self._age(intent) > _REMEMBERED_MS
-        if forgotten and intent.purpose in _ENTERS:
-            held = self._position(intent.pair)
+        forgotten = entry.outcome is Outcome.ANSWERED or self._open.age(intent) > _REMEMBERED_MS
+        if forgotten and intent.purpose in ENTERS:
+            held = self._open.position(intent.pair)
             amount = self._unexplained(intent, held)
             if held is not None and amount is not None and open_trade(intent.pair) is None:
                 self._take(entry, self._as_found(entry, amount, held.entry_price))
@@ -223,10 +203,10 @@ class Settlement:
 
     def _protect_unread(self, intent: Intent) -> None:
         """While an entry cannot be looked up, a position that it alone explains has its stop."""
-        if intent.purpose not in _ENTERS:
+        if intent.purpose not in ENTERS:
             return
         try:
-            held = self._position(intent.pair)
+            held = self._open.position(intent.pair)
         except ExchangeError:
             return
         amount = self._unexplained(intent, held)
@@ -241,7 +221,7 @@ class Settlement:
         if trade is not None and self._is_of(trade, intent):
             self._attach(trade, entry, found)
         elif state_of(found) is Found.RESTING:
-            self._withdraw(intent, found)
+            self._open.withdraw(intent, found)
             self._intents.settle(intent.client_id, Outcome.CANCELLED, number, "of no trade")
         else:
             self._intents.settle(intent.client_id, Outcome.CLOSED, number, "of no trade")
@@ -262,95 +242,9 @@ class Settlement:
 
     # Stops
 
-    def attach_stops(self, trade: Trade) -> None:
-        """All that are at the exchange for a trade that has just been made, whose fill is booked
-        next; raises what ccxt raises."""
-        for entry in self._intents.open(trade.pair):
-            if entry.intent.purpose is Purpose.STOP and trade.exit_side == entry.intent.side:
-                found = self._sent.look_up(entry.intent)
-                if found is not None and state_of(found) is Found.RESTING:
-                    self._attach_stop(
-                        trade, entry, self._exchange._order_contracts_to_amount(found)
-                    )
-
     def attach_earlier_stops(self, trade: Trade) -> None:
         """What the database lacks of a position that seems to have no stop, without what was sent
         just now; raises what ccxt raises."""
         for entry in self._intents.open(trade.pair):
-            if entry.intent.purpose is Purpose.STOP and self._is_earlier(entry):
+            if entry.intent.purpose is Purpose.STOP and self._stops.is_earlier(entry):
                 self._settle(entry)
-
-    def _is_earlier(self, entry: Entry) -> bool:
-        order = parse(entry.intent.client_id)
-        earlier = order is not None and order.nonce != self._intents.journal.nonce
-        return earlier or entry.outcome is Outcome.SENT
-
-    def _stop(self, entry: Entry, found: CcxtOrder) -> None:
-        intent = entry.intent
-        trade = open_trade(intent.pair)
-        if trade is None:
-            self._stop_of_no_trade(entry, found)
-        elif not trade.has_open_position:
-            return  # its fill has not been booked yet
-        elif trade.exit_side != intent.side or self._is_covered(trade):
-            self._drop(entry, found)
-        else:
-            self._attach_stop(trade, entry, found)
-            if state_of(found) is Found.EFFECTIVE:
-                self._bot.handle_stoploss_on_exchange(trade)
-                Trade.commit()
-
-    def _attach_stop(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
-        number = str(found["id"])
-        # What has triggered is booked as any other, when Freqtrade looks at it.
-        add_order(trade, entry.intent, {**found, "status": "open"})
-        self._intents.settle(entry.intent.client_id, Outcome.ADOPTED, number)
-        logger.warning(f"{trade.pair}: stop {number} is of its trade.")
-
-    def _is_covered(self, trade: Trade) -> bool:
-        """By stops that are at the exchange, not only in the database."""
-        if not is_covered(trade):
-            return False
-        live = [order for order in trade.open_sl_orders if self._is_live(order)]
-        return sum(order.safe_amount for order in live) >= trade.amount - DUST
-
-    def _is_live(self, order: Order) -> bool:
-        try:
-            told = self._sent.fetch_order(order.order_id, order.ft_pair, {"stop": True})
-        except ccxt.OrderNotFound:
-            return False
-        return bool(told["status"] == "open")
-
-    def _stop_of_no_trade(self, entry: Entry, found: CcxtOrder) -> None:
-        """One that covers a position stays, whatever the position is."""
-        intent = entry.intent
-        if intent.pair in self.explained:
-            return
-        if state_of(found) is Found.EFFECTIVE:
-            self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]))
-        elif self._position(intent.pair) is None:
-            self._drop(entry, found)
-        else:
-            note = "it covers a position without a trade"
-            self._intents.settle(intent.client_id, Outcome.ADOPTED, str(found["id"]), note)
-
-    def _drop(self, entry: Entry, found: CcxtOrder) -> None:
-        number = str(found["id"])
-        if state_of(found) is Found.RESTING:
-            self._withdraw(entry.intent, found)
-        self._intents.settle(entry.intent.client_id, Outcome.CANCELLED, number, "one too many")
-
-    def _withdraw(self, intent: Intent, found: CcxtOrder) -> CcxtOrder:
-        """Cancel it; what it has become."""
-        number = str(found["id"])
-        logger.warning(f"{intent.pair}: order {number}, which no trade has, is cancelled.")
-        params = {"stop": True} if intent.purpose is Purpose.STOP else {}
-        self._exchange._api.cancel_order(number, intent.pair, params)
-        ended = self._look_up(intent)
-        if ended is None or state_of(ended) is Found.RESTING:
-            raise ccxt.OrderNotFound(f"order {number} cannot be seen to have ended")
-        return ended
-
-    def _age(self, intent: Intent) -> int:
-        age: int = self._exchange._api.milliseconds() - intent.at
-        return age

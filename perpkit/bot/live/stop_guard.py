@@ -10,34 +10,34 @@ It asks nobody's leave and refuses no exit: all it refuses is an entry where som
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exceptions import DDosProtection, DependencyException, TemporaryError
-from freqtrade.persistence import Order, Trade
+from freqtrade.exceptions import DDosProtection, TemporaryError
+from freqtrade.persistence import Trade
 
 from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.ended_contracts import EndedContracts
 from perpkit.bot.live.failed_cycles import FailedCycles
+from perpkit.bot.live.fills import Fills
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.intents import Intents
-from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import open_journal
 from perpkit.bot.live.order_purposes import OrderPurposes
+from perpkit.bot.live.outlived_orders import OutlivedOrders
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import running_bot, warn, words
-from perpkit.bot.live.sent_orders import CcxtOrder, SentOrders
+from perpkit.bot.live.running_bot import running_bot, words
+from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
-from perpkit.bot.live.settlements import Settlements
 from perpkit.bot.live.stop_orders import StopOrders
+from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.stored_orders import is_stored, order_tag
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
@@ -71,24 +71,32 @@ class StopGuard:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
         self._entries = entries
-        self._states = states
-        self._limit = max_unprotected_seconds
         self._settings = AccountSettings(self._bot)
-        self._settlements = Settlements(self._bot)
+        self._ended_contracts = EndedContracts(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
         self._intents = Intents(self._bot, self._journal())
         self._sent = SentOrders(self._bot, self._intents, is_stored)
         self._settlement = Settlement(self._bot, self._sent)
-        self._balance = LaterBalance(self._bot)
         self._exits = MarketExits(self._bot, self._intents)
         self._absent = Absent(self._bot)
         self._stop_orders = StopOrders(self._bot, self._intents, self._absent)
         self._reconciliation = self._made_reconciliation(keep_stop=rule.stop_after_delete)
+        self._trying = Trying()  # the cycle must go on
+        self._stops = StopPolicy(
+            self._bot,
+            states,
+            entries,
+            self._exits,
+            self._stop_orders,
+            self._settlement,
+            max_unprotected_seconds,
+            self._trying,
+        )
+        self._fills = Fills(self._bot, self._stops, self._trying)
+        self._outlived = OutlivedOrders(self._bot, self._stop_orders, self._trying)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
         self._failed = FailedCycles(self._bot)
-        self._trying = Trying()  # the cycle must go on
-        self._without_trade: set[str] = set()
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
@@ -151,15 +159,10 @@ class StopGuard:
         return journal
 
     def _take_over(self) -> None:
-        """Look around the cycles of a running bot and of one that is stopped, and after entries and
-        fills; neither a stop nor an exit waits for a balance."""
+        """Look around the cycles of a running bot and of one that is stopped."""
         bot = self._bot
         self._process = replace(bot, "bot.process", self._cycle)
         self._process_stopped = replace(bot, "bot.process_stopped", self._stopped_cycle)
-        self._execute_entry = replace(bot, "bot.execute_entry", self._entry)
-        self._after_fill = replace(bot, "bot._update_trade_after_fill", self._fill)
-        self._handle_cancel = replace(bot, "bot.handle_cancel_order", self._cancelled)
-        replace(bot, "bot._safe_exit_amount", _exit_amount)
         bot._exit_lock.on_release = self._sent.book
 
     def _cycle(self) -> None:
@@ -186,12 +189,12 @@ class StopGuard:
             with self._trying("Looking at entries"), bot._exit_lock:
                 if self._open_entries():
                     bot.manage_open_orders()
-            self._stops()
+            self._protect_all()
             # A ban grows longer with every request.
             if isinstance(error, DDosProtection):
                 return False
             with bot._exit_lock:
-                unsafe = bool(self._open_entries()) or self._bare()
+                unsafe = bool(self._open_entries()) or self._stops.has_bare()
             self._compare()
             if unsafe:
                 return True
@@ -216,16 +219,16 @@ class StopGuard:
             for trade in self._open_entries():
                 with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
                     self._entries.end_unseen(trade)
-            with self._balance_later():
+            with self._fills.balance_later():
                 self._settlement.run()
         if self._compared_at is None:  # what has a stop at the exchange needs no second one
             self._compare()
-        self._stops()
+        self._protect_all()
 
     def _end(self) -> None:
         """What can wait: exits come first."""
-        self._stops()
-        self._cancel_outlived()
+        self._protect_all()
+        self._outlived.cancel()
         self._compare()
 
     def _compare(self) -> None:
@@ -243,157 +246,19 @@ class StopGuard:
             self._follow_positions()
         with self._trying("Comparing the settings of the account"):
             self._settings.compare()
-        self._catch_up_on_trades()
-        self._stops()
+        self._stops.catch_up()
+        self._protect_all()
 
     def _follow_positions(self) -> None:
         positions = self._reconciliation.positions_seen
         with self._bot._exit_lock:
             self._settings.follow(positions)
         with self._trying("Booking what the exchange has settled"):
-            self._settlements.book({p["symbol"] for p in positions if p["contracts"]})
-
-    def _catch_up_on_trades(self) -> None:
-        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
-        with self._bot._exit_lock:
-            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
-                with self._trying(f"Moving the stop of {trade.pair} on"):
-                    self._stop_orders.move_on(trade)
-                with self._trying(f"Fitting the stop of {trade.pair} to its position"):
-                    self._stop_orders.fit(trade)
-
-    def _stops(self) -> None:
-        with self._bot._exit_lock:
-            self._protect_all()
+            self._ended_contracts.book({p["symbol"] for p in positions if p["contracts"]})
 
     def _protect_all(self) -> None:
-        for trade in Trade.get_open_trades():
-            with self._trying(f"Protecting {trade.pair}"):
-                if trade.has_open_position:
-                    self._exits.finish(trade)
-                    self._protect(trade)
-
-    def _protect(self, trade: Trade) -> None:
-        """Place what is missing, or leave. The bot's lock is held."""
-        now, state = datetime.now(UTC), self._states.of(trade)
-        if self._stop_orders.is_covered(trade):
-            state.covered_at = now
-            with self._trying(f"Cancelling a stop too many for {trade.pair}"):
-                self._stop_orders.drop_surplus(trade)
-            return
-        with self._trying(f"Looking for the stops of {trade.pair}"):
-            self._settlement.attach_earlier_stops(trade)
-        if trade.is_open and not self._stop_orders.is_covered(trade):
-            self._place_stop(trade)
-        if not trade.is_open or self._stop_orders.is_covered(trade):
-            return
-        since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
-        bare = (now - since).total_seconds()
-        if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
-            if not state.given_up:
-                warn(
-                    self._bot,
-                    f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
-                    "it is closed at the market.",
-                )
-            state.given_up = True
-            with self._trying(f"Leaving {trade.pair}"):
-                self._bot.emergency_exit(trade, trade.stop_loss)
-                Trade.commit()
-
-    def _place_stop(self, trade: Trade) -> None:
-        lacks_a_part = self._stop_orders.lacks_a_part(trade)
-        if not lacks_a_part:
-            with self._trying(f"Cancelling a small stop for {trade.pair}"):
-                self._bot.cancel_stoploss_on_exchange(trade)
-        with self._trying(f"Placing a stop for {trade.pair}"):
-            if lacks_a_part:
-                self._stop_orders.place_part(trade)
-            elif trade.has_open_sl_orders:  # too small, and stays: together they cover
-                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
-            else:
-                self._bot.handle_stoploss_on_exchange(trade)
-            Trade.commit()
-
-    def _bare(self) -> bool:
-        return any(
-            trade.has_open_position and not self._stop_orders.is_covered(trade)
-            for trade in Trade.get_open_trades()
-        )
-
-    def _entry(self, *args: Any, **kwargs: Any) -> bool:
-        """Freqtrade's, which reads the balance between an order that fills at once and its stop."""
-        with self._balance_later():
-            placed = self._execute_entry(*args, **kwargs)
-            self._protect_all()
-        return placed
-
-    def _fill(self, trade: Trade, order: Order, send_msg: bool) -> Trade:
-        """Freqtrade's, in which one read that fails would leave the trade without its own stop and
-        the rest of the cycle undone."""
-        entered = order.ft_order_side == trade.entry_side
-        with self._balance_later():
-            try:
-                trade = self._after_fill(trade, order, send_msg)
-            except DependencyException as error:
-                logger.warning(
-                    f"After a fill of {trade.pair}, not all could be done: {words(error)}"
-                )
-                if entered and trade.is_open:
-                    self._set_stop(trade)
-            if entered and trade.has_open_position:
-                self._protect(trade)
-        return trade
-
-    def _set_stop(self, trade: Trade) -> None:
-        """As Freqtrade does after a fill, at the price of the entry instead of one to be read."""
-        strategy = self._bot.strategy
-        trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
-        if strategy.use_custom_stoploss:
-            strategy.ft_stoploss_adjust(
-                trade.open_rate, trade, datetime.now(UTC), 0.0, 0, after_fill=True
-            )
-
-    def _balance_later(self) -> AbstractContextManager[None]:
-        return self._balance.later(self._read_balance)
-
-    def _read_balance(self, read: Callable[[], None]) -> None:
-        with self._trying("Reading the balance"):
-            read()
-
-    def _cancel_outlived(self) -> None:
-        """Stops that the database shows as open, of trades that it shows as closed."""
         with self._bot._exit_lock:
-            for order in Order.get_open_orders():
-                what = f"Cancelling the stop {order.order_id} of a closed trade in {order.ft_pair}"
-                with self._trying(what):
-                    if order.trade is None:
-                        self._say_without_trade(order)
-                    elif order.ft_order_side == "stoploss" and not order.trade.is_open:
-                        self._stop_orders.cancel(order)
-                        logger.info(f"{what}: done.")
-
-    def _say_without_trade(self, order: Order) -> None:
-        if order.order_id in self._without_trade:
-            return
-        self._without_trade.add(order.order_id)
-        warn(
-            self._bot,
-            f"Order {order.order_id} in {order.ft_pair} is in the database without its trade; it "
-            "is left alone. Look whether the exchange has it.",
-        )
-
-    def _cancelled(
-        self, order: CcxtOrder, order_obj: Order, trade: Trade | None, *rest: Any, **how: Any
-    ) -> Any:
-        """Freqtrade's `handle_cancel_order`, which it also calls for an order without its trade
-        that the exchange has forgotten; that ends the process, at every start."""
-        if trade is not None:
-            return self._handle_cancel(order, order_obj, trade, *rest, **how)
-        self._say_without_trade(order_obj)
-        order_obj.update_from_ccxt_object({**order, "id": order_obj.order_id})
-        Trade.commit()
-        return True
+            self._stops.protect_all()
 
     def _open_entries(self) -> list[Trade]:
         return [
@@ -401,8 +266,3 @@ class StopGuard:
             for trade in Trade.get_open_trades()
             if any(order.ft_order_side == trade.entry_side for order in trade.open_orders)
         ]
-
-
-def _exit_amount(_trade: Trade, _pair: str, amount: float) -> float:
-    """As Freqtrade's for futures, which reads the balance first and makes no use of it."""
-    return amount

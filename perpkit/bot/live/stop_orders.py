@@ -12,9 +12,11 @@ from typing import Any
 
 import ccxt
 from freqtrade.exceptions import ExchangeError, InvalidOrderException
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.absent import Absent
+from perpkit.bot.live.held import DUST
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import (
     OUT_OF_BAND,
@@ -30,7 +32,6 @@ from perpkit.bot.market_lot import market_lot, whole_steps
 
 logger = logging.getLogger(__name__)
 
-DUST = 1e-9  # amounts that differ by less are equal
 _PRICE_DUST = 1e-9
 # A stop on the tick beside liquidation is not beyond it, a fraction.
 _TICKS = 1e-4
@@ -40,8 +41,6 @@ _NEARER = 0.9
 _HALVINGS = 6
 # In the journal, which outlives the process.
 _LOT = "market_lot"
-
-CcxtOrder = dict[str, Any]
 
 
 def covered(trade: Trade) -> float:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from secrets import token_hex
-from typing import Any
 
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import KeyValueStore, Order, Trade
 from sqlalchemy import select
 
 from perpkit.bot.live.held import DUST
 from perpkit.record.journal import Intent
+from perpkit.record.opening import TAG_KEY
 from perpkit.record.order_ids import Purpose
-
-CcxtOrder = dict[str, Any]
-
-TAG_KEY = "perpkit_order_tag"
 
 
 def stored_order(pair: str, order_id: str) -> Order | None:

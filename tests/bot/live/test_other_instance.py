@@ -14,7 +14,14 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 def order(number: str, whose: Whose, pair: str = BTC) -> Resting:
-    return Resting(number, None, pair, "sell", 0.01, 0.0, whose)
+    return Resting(
+        id=number,
+        pair=pair,
+        side="sell",
+        amount=0.01,
+        filled=0.0,
+        whose=whose,
+    )
 
 
 @pytest.fixture

@@ -533,15 +533,15 @@ def test_an_order_that_has_ended_and_is_not_booked_hides_a_difference_for_a_minu
 
 def test_a_trade_that_always_fails_does_not_keep_others_from_their_stops(bot, guard):
     first, second = position(), factories.trade("ETH/USDT:USDT")
-    guard._states.of(first)
-    of = guard._states.of
+    guard._stops._states.of(first)
+    of = guard._stops._states.of
 
     def fails_for_the_first(trade):
         if trade.pair == first.pair:
             raise RuntimeError("broken")
         return of(trade)
 
-    guard._states.of = fails_for_the_first
+    guard._stops._states.of = fails_for_the_first
     around(bot)
     assert [order.ft_is_open for order in second.open_sl_orders] == [True]
 

@@ -41,7 +41,7 @@ class _Settled:
     id: str
 
 
-class Settlements:
+class EndedContracts:
     """Made once for a running live bot."""
 
     def __init__(self, bot: Any) -> None:

@@ -1,0 +1,116 @@
+"""What each open position needs: a stop that covers it, at its price, and not one too many.
+
+Where none can be placed for too long, the position is left at the market.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from freqtrade.persistence import Trade
+
+from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.open_entries import OpenEntries
+from perpkit.bot.live.running_bot import warn
+from perpkit.bot.live.settlement import Settlement
+from perpkit.bot.live.stop_orders import StopOrders
+from perpkit.bot.live.trying import Trying
+from perpkit.bot.positions.trades import TradeStates
+
+
+class StopPolicy:
+    """Made once for a running live bot. Nothing is requested where the database shows a stop for
+    every position.
+
+    :param states: of the trades
+    :param entries: knows when they are looked at next
+    :param max_unprotected_seconds: after which a position without a stop is left
+    :param trying: what fails for one trade must not keep others from their stops
+    """
+
+    def __init__(
+        self,
+        bot: Any,
+        states: TradeStates,
+        entries: OpenEntries,
+        exits: MarketExits,
+        stop_orders: StopOrders,
+        settlement: Settlement,
+        max_unprotected_seconds: float,
+        trying: Trying,
+    ) -> None:
+        self._bot = bot
+        self._states = states
+        self._entries = entries
+        self._exits = exits
+        self._stop_orders = stop_orders
+        self._settlement = settlement
+        self._limit = max_unprotected_seconds
+        self._trying = trying
+
+    def protect_all(self) -> None:
+        """The bot's lock is held."""
+        for trade in Trade.get_open_trades():
+            with self._trying(f"Protecting {trade.pair}"):
+                if trade.has_open_position:
+                    self._exits.finish(trade)
+                    self.protect(trade)
+
+    def protect(self, trade: Trade) -> None:
+        """Place what is missing, or leave. The bot's lock is held."""
+        now, state = datetime.now(UTC), self._states.of(trade)
+        if self._stop_orders.is_covered(trade):
+            state.covered_at = now
+            with self._trying(f"Cancelling a stop too many for {trade.pair}"):
+                self._stop_orders.drop_surplus(trade)
+            return
+        with self._trying(f"Looking for the stops of {trade.pair}"):
+            self._settlement.attach_earlier_stops(trade)
+        if trade.is_open and not self._stop_orders.is_covered(trade):
+            self._place_stop(trade)
+        if not trade.is_open or self._stop_orders.is_covered(trade):
+            return
+        since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
+        bare = (now - since).total_seconds()
+        if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
+            if not state.given_up:
+                warn(
+                    self._bot,
+                    f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
+                    "it is closed at the market.",
+                )
+            state.given_up = True
+            with self._trying(f"Leaving {trade.pair}"):
+                self._bot.emergency_exit(trade, trade.stop_loss)
+                Trade.commit()
+
+    def _place_stop(self, trade: Trade) -> None:
+        lacks_a_part = self._stop_orders.lacks_a_part(trade)
+        if not lacks_a_part:
+            with self._trying(f"Cancelling a small stop for {trade.pair}"):
+                self._bot.cancel_stoploss_on_exchange(trade)
+        with self._trying(f"Placing a stop for {trade.pair}"):
+            if lacks_a_part:
+                self._stop_orders.place_part(trade)
+            elif trade.has_open_sl_orders:  # too small, and stays: together they cover
+                self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
+            else:
+                self._bot.handle_stoploss_on_exchange(trade)
+            Trade.commit()
+
+    def has_bare(self) -> bool:
+        """Whether a position has no stop. The bot's lock is held."""
+        return any(
+            trade.has_open_position and not self._stop_orders.is_covered(trade)
+            for trade in Trade.get_open_trades()
+        )
+
+    def catch_up(self) -> None:
+        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
+        with self._bot._exit_lock:
+            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
+                with self._trying(f"Moving the stop of {trade.pair} on"):
+                    self._stop_orders.move_on(trade)
+                with self._trying(f"Fitting the stop of {trade.pair} to its position"):
+                    self._stop_orders.fit(trade)
