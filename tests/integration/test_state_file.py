@@ -14,6 +14,8 @@ from freqtrade.persistence import PairLocks, Trade
 from sqlalchemy import event
 from typer.testing import CliRunner
 
+from perpkit.bot.live.at_exchange import Sides
+from perpkit.bot.live.positions_compared import Difference
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
@@ -203,7 +205,8 @@ def hide_the_book(bot) -> None:
 
 
 def hold_more(bot) -> None:
-    bot.bot.strategy._running._guard._reconciliation._odd = {PAIR: 0.5}
+    reconciliation = bot.bot.strategy._running._guard._reconciliation
+    reconciliation._differ = {PAIR: Difference(foreign=Sides(long=0.5))}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +216,7 @@ def hold_more(bot) -> None:
         (fail, "callback", "protections has failed, see the log"),
         (fail_to_confirm, "callback", "confirm_trade_entry has failed: 'x'"),
         (hide_the_book, "book", "the entry could not be checked: no answer"),
-        (hold_more, "exchange", "the exchange holds +0.5 that the database does not know"),
+        (hold_more, "exchange", "the exchange holds 0.5 that the database does not know"),
     ],
 )
 def test_an_entry_that_is_refused_is_shown_with_its_reason(tmp_path, what, kind, reason):
