@@ -13,6 +13,7 @@ from perpkit.bot.adjustments import Adjustments
 from perpkit.bot.entries import Entries
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.stop_keeper import StopKeeper
+from perpkit.bot.strategy import PerpStrategy
 from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -74,7 +75,8 @@ def test_what_fails_before_an_entry_refuses_it(running, where, what, callback):
     bot, venue = running
     strategy = bot.bot.strategy
     # What the test's strategy has of its own would not look at the part that is broken.
-    price = mock.patch.object(type(strategy), "custom_entry_price", base_price(strategy))
+    base = PerpStrategy.custom_entry_price
+    price = mock.patch.object(type(strategy), "custom_entry_price", base)
     with fails(where, what), price:
         strategy.side = "long"
         bot.run(24, STEP)
@@ -83,10 +85,6 @@ def test_what_fails_before_an_entry_refuses_it(running, where, what, callback):
         assert len([text for text in told(bot) if text.startswith(callback.replace("_", " "))]) == 1
     enter(bot, venue)  # and when it is over, nothing is left of it
     assert venue.amount
-
-
-def base_price(strategy):
-    return type(strategy).__mro__[1].custom_entry_price
 
 
 def test_a_leverage_that_is_not_known_is_1(running):
