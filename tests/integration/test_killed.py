@@ -141,15 +141,26 @@ def some(point: Point) -> bool:
     return at_the_exchange(point) or point.number % 8 == 0
 
 
+def third(point: Point) -> bool:
+    return at_the_exchange(point) or point.number % 3 == 0
+
+
 MAIN = ["entry", "exit", "stop replacement", "partial exit"]
 
 
-@pytest.mark.parametrize("name", MAIN)
-def test_started_again_soon(name, tmp_path):
-    assert all_wrong(name, tmp_path, SOON, every) == {}
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("entry", every),
+        *((name, third) for name in MAIN[1:]),
+        *(pytest.param(name, every, marks=SLOW) for name in MAIN[1:]),
+    ],
+)
+def test_started_again_soon(name, tried, tmp_path):
+    assert all_wrong(name, tmp_path, SOON, tried) == {}
 
 
-@pytest.mark.parametrize("name", MAIN)
+@pytest.mark.parametrize("name", ["entry", *(pytest.param(n, marks=SLOW) for n in MAIN[1:])])
 def test_started_again_after_two_days(name, tmp_path):
     assert all_wrong(name, tmp_path, LATE, some) == {}
 
