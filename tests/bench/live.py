@@ -124,9 +124,15 @@ def _positions(trades: list[Trade], venue: Venue) -> list[str]:
         theirs = float(view.amount) if view else 0.0
         if abs(amount - theirs) > 1e-9:
             found.append(f"{trade.pair}: {amount} here, {theirs} at the venue")
-        elif view and abs(trade.open_rate - float(view.entry_price)) > 1e-6 * trade.open_rate:
+        elif view and abs(trade.open_rate - float(view.entry_price)) > _as_stored(trade):
             found.append(f"{trade.pair}: entry {trade.open_rate} here, {view.entry_price} there")
     return found + [f"{symbol}: {view.amount} only at the venue" for symbol, view in held.items()]
+
+
+def _as_stored(trade: Trade) -> float:
+    """How far the entry price may be from the exchange's: Freqtrade cuts averages to a tick."""
+    several = sum(order.ft_order_side == trade.entry_side for order in trade.orders) > 1
+    return max(1e-6 * trade.open_rate, (trade.price_precision or 0.0) if several else 0.0)
 
 
 def _profit(trade: Trade, account: Account) -> list[str]:
