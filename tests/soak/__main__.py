@@ -4,7 +4,6 @@ in which it was without a stop for too long."""
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -27,14 +26,8 @@ def outcomes(seeds: range, jobs: int, bot: str) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(one, seeds)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         yield from pool.map(one, seeds)
-
-
-def _begin() -> None:
-    """What is there when a process begins stays: every collection would look at all of it."""
-    gc.collect()
-    gc.freeze()
 
 
 def main() -> int:
