@@ -13,11 +13,10 @@ from freqtrade.enums import State
 from freqtrade.exceptions import TemporaryError
 
 from perpkit.venue.account_settings import Settings, change
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, Venue, live_bench, stops
+from tests.bench.live import LIVE, SameVenue, live_bench, stops
 from tests.bench.scripted_market import scripted_market
 
 pytestmark = pytest.mark.integration
@@ -29,15 +28,6 @@ STILL = scripted_market(START, [(0, 50_000.0)])
 BTC = "BTC/USDT:USDT"
 GUARDED = "GuardedSteered"
 LOOK = 14  # cycles in which the settings are compared
-
-
-class SameVenue(Venue):
-    """One exchange for several bots, one after the other."""
-
-    def serve(self, market):
-        if not hasattr(self, "exchange"):
-            return super().serve(market)
-        return create_app(self.exchange.market, exchange=self.exchange)
 
 
 def hold(bot, venue) -> None:

@@ -19,9 +19,8 @@ from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, live_bench
+from tests.bench.live import LIVE, SameVenue, live_bench
 from tests.bench.scripted_market import scripted_market
-from tests.integration.test_guarded_live import SameVenue
 
 pytestmark = pytest.mark.integration
 

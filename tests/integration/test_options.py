@@ -9,9 +9,9 @@ from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE
+from tests.bench.live import LIVE, SameVenue
 from tests.bench.scripted_market import scripted_market
-from tests.integration.test_guarded_live import SameVenue, live_stops
+from tests.integration.test_guarded_live import live_stops
 
 pytestmark = pytest.mark.integration
 
