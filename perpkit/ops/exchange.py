@@ -1,0 +1,36 @@
+"""A ccxt client of the account that a bot trades on, as Freqtrade makes its own.
+
+Where the configuration leads to a simulated venue, so does the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from perpkit.ops.stored import BadInputError
+
+
+def exchange_client(config: Mapping[str, Any]) -> Any:
+    """A `ccxt.binance` for USD-M futures; nothing is requested yet.
+
+    :param config: Freqtrade's
+    :raises BadInputError: for another exchange, or without keys
+    """
+    import ccxt
+    from freqtrade.misc import deep_merge_dicts
+
+    own = config.get("exchange") or {}
+    name = own.get("name")
+    if name != "binance":
+        raise BadInputError(f'exchange.name must be "binance" for this, got {name!r}')
+    key = own.get("api_key") or own.get("apiKey") or own.get("key")
+    if not key or not own.get("secret"):
+        raise BadInputError(
+            "exchange.key and exchange.secret must be given, in the environment as "
+            "FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET"
+        )
+    settings: dict[str, Any] = {"options": {"defaultType": "swap"}, "enableRateLimit": True}
+    for section in ("ccxt_config", "ccxt_sync_config"):
+        settings = deep_merge_dicts(dict(own.get(section) or {}), settings)
+    return ccxt.binance({**settings, "apiKey": key, "secret": own["secret"]})
