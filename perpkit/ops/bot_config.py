@@ -43,6 +43,23 @@ class BotConfig:
         return Path(self.config["user_data_dir"])
 
 
+def files_of(files: list[Path] | None, userdir: Path | None) -> list[Path]:
+    """Of a configuration, as `--config` names them or as Freqtrade finds it.
+
+    :raises BadInputError: where there is none, or one that is named is not there
+    """
+    folder = userdir or Path("user_data")
+    found = files or [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
+    if not found:
+        raise BadInputError(
+            f"--config must name the bot: there is neither {folder}/config.json nor config.json"
+        )
+    for path in found:
+        if str(path) != "-" and not path.is_file():
+            raise BadInputError(f"--config must name a file, got {path}, which is not there")
+    return found
+
+
 def read_config(
     files: list[Path] | None, userdir: Path | None = None, db_url: str | None = None
 ) -> BotConfig:
@@ -58,12 +75,7 @@ def read_config(
         def _process_logging_options(self, config: Any) -> None:
             """The bot's log is the bot's."""
 
-    folder = userdir or Path("user_data")
-    found = files or [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
-    if not found:
-        raise BadInputError(
-            f"--config must name the bot: there is neither {folder}/config.json nor config.json"
-        )
+    found = files_of(files, userdir)
     args: dict[str, Any] = {"config": [str(path) for path in found], "command": "trade"}
     if userdir is not None:
         args["user_data_dir"] = str(userdir)
@@ -74,4 +86,6 @@ def read_config(
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
     except (FreqtradeException, ValueError, KeyError, OSError) as error:
-        raise BadInputError(f"config cannot be read: {error}") from error
+        # Of a file that is no JSON, Freqtrade quotes the lines around, whatever stands in them.
+        words = str(error).split("\nPlease verify the following segment")[0]
+        raise BadInputError(f"config cannot be read: {words}") from None
