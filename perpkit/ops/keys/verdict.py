@@ -180,11 +180,11 @@ def _dates(rights: Mapping[str, Any], now: datetime, rotate_after: int) -> Itera
     if ends is None:
         yield KeyFinding("expiry", Level.OK, "none that the exchange names")
     elif ends <= now:
-        words = f"its right to trade ended on {ends:%Y-%m-%d %H:%M} UTC"
+        words = f"the exchange says that its right to trade ended on {ends:%Y-%m-%d %H:%M} UTC"
         yield KeyFinding("expiry", Level.FAIL, words, fix)
     else:
         level = Level.WARN if ends - now <= EXPIRES_SOON else Level.OK
-        words = f"its right to trade ends on {ends:%Y-%m-%d %H:%M} UTC"
+        words = f"the exchange says that its right to trade ends on {ends:%Y-%m-%d %H:%M} UTC"
         yield KeyFinding("expiry", level, words, fix if level is Level.WARN else "")
 
 
