@@ -717,8 +717,8 @@ ALSO_RECORDED = (
     ),
     (
         "GET /sapi/v1/account/apiRestrictions",
-        "Clients' models have `tradingAuthorityExpirationTime` as well, in ms: an end of the right to "
-        "trade spot and margin, for keys that are bound to no IP address. The documentation and "
+        "Clients' models have `tradingAuthorityExpirationTime` as well, in ms: the end of the right "
+        "to trade spot and margin, for keys that are bound to no IP address. The documentation and "
         "recorded answers are without. Served where the venue's key has such a time.",
     ),
     (
