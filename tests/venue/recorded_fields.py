@@ -717,9 +717,9 @@ ALSO_RECORDED = (
     ),
     (
         "GET /sapi/v1/account/apiRestrictions",
-        "Clients' models have `tradingAuthorityExpirationTime` as well, in ms: the end of the right "
-        "to trade spot and margin, for keys that are bound to no IP address. The documentation and "
-        "recorded answers are without. Served where the venue's key has such a time.",
+        "Clients' models have `tradingAuthorityExpirationTime` as well, in ms: when the right to "
+        "trade spot and margin ends, for keys that are bound to no IP address. The documentation "
+        "and recorded answers are without. Served where the venue's key has such a time.",
     ),
     (
         "GET /fapi/v2/account",
