@@ -96,7 +96,7 @@ class TradeDatabase:
         return str(self.file or self._engine.url.render_as_string(hide_password=True))
 
     def value(self, key: str) -> str | None:
-        rows = self._rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        rows = self.rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
         return rows[0].string_value if rows else None
 
     def store(self, key: str, value: str) -> None:
@@ -121,7 +121,7 @@ class TradeDatabase:
             raise DatabaseError(f"{self.name} cannot be written: {error}") from error
 
     def open_trades(self) -> list[StoredTrade]:
-        rows = self._rows(
+        rows = self.rows(
             "SELECT id, pair, is_short, amount, stop_loss FROM trades WHERE is_open = true"
             " ORDER BY id"
         )
@@ -132,7 +132,7 @@ class TradeDatabase:
 
     def orders_of_open_trades(self) -> list[StoredOrder]:
         """Those that are open or have fills, oldest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT o.*, t.strategy, t.is_short, t.leverage AS trade_leverage FROM orders o"
             " JOIN trades t ON t.id = o.ft_trade_id WHERE t.is_open = true"
             " AND (o.ft_is_open = true OR o.filled > 0) ORDER BY o.id"
@@ -141,14 +141,18 @@ class TradeDatabase:
 
     def modes(self) -> set[bool]:
         """Of the open trades, and of the newest order: whether they were made in dry-run."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT order_id FROM orders JOIN trades ON trades.id = ft_trade_id"
             " WHERE trades.is_open = true"
         )
-        rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
+        rows += self.rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
 
-    def _rows(self, query: str, **values: Any) -> list[Any]:
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """Of a query that changes nothing.
+
+        :raises DatabaseError: when it cannot be read
+        """
         try:
             with self._engine.connect() as connection:
                 return list(connection.execute(text(query), values))
@@ -173,12 +177,12 @@ def _order(row: Any) -> StoredOrder:
         is_entry=is_entry,
         leverage=row.trade_leverage,
         tag=row.ft_order_tag,
-        at=_ms(row.order_date),
+        at=ms(row.order_date),
     )
 
 
-def _ms(moment: datetime | str | None) -> int:
-    """As SQLite gives it, without its zone: UTC."""
+def ms(moment: datetime | str | None) -> int:
+    """Since 1970 UTC; as SQLite gives a moment, without its zone, it is UTC."""
     if moment is None:
         return 0
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
