@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,8 @@ from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+
+from perpkit.record.looking import look
 
 DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
 
@@ -64,7 +65,7 @@ class TradeDatabase:
     @classmethod
     def at(cls, db_url: str, *, read_only: bool = False) -> TradeDatabase:
         """
-        :param read_only: SQLite changes nothing, not even what a bot that was killed left undone
+        :param read_only: nothing changes by it, see `perpkit.record.looking`
         :raises DatabaseError: when there is none, and none is made
         """
         try:
@@ -192,10 +193,8 @@ def ms(moment: datetime | str | None) -> int:
 def _engine(url: URL, read_only: bool) -> Engine:
     if not read_only or url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool)
-    file = Path(str(url.database)).absolute().as_uri()
-    return create_engine(
-        url, poolclass=NullPool, creator=lambda: sqlite3.connect(f"{file}?mode=ro", uri=True)
-    )
+    file = Path(str(url.database))
+    return create_engine(url, poolclass=NullPool, creator=lambda: look(file))
 
 
 def _shown(db_url: str) -> str:
