@@ -95,7 +95,7 @@ def trade_books(database: TradeDatabase, since: int) -> list[TradeBook]:
 
 
 def _book(row: Any, orders: tuple[BookedOrder, ...]) -> TradeBook:
-    # Of a closed trade `close_profit_abs` is the whole profit, of an open one that of its last exit.
+    # `close_profit_abs` of an open trade is that of its last exit alone.
     profit = row.realized_profit if row.is_open else row.close_profit_abs
     return TradeBook(
         id=row.id,

@@ -41,7 +41,7 @@ def locked(indicators: Mapping[str, Any]) -> Iterator[Finding]:
             found = True
             who = "The account" if where == "ACCOUNT" else where
             rule = row["indicator"]
-            why = f"{_RULES.get(rule, 'a rule')}: {rule} {row['value']}, at most {row['triggerValue']}"
+            why = f"{_RULES.get(rule, 'a rule')}: {rule} {row['value']} of {row['triggerValue']}"
             yield fail(
                 f"{who} is locked until {_moment(row['plannedRecoverTime'])} ({why}): the exchange "
                 "takes reduce-only orders alone (-4400)",

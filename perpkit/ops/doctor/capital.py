@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +41,8 @@ def find(context: Context) -> Iterator[Finding]:
     config = context.config
     if not context.pairs:
         raise UnavailableError(
-            "no pair of exchange.pair_whitelist is traded: with a pairlist that finds its own, name "
-            "pairs there to see what they need"
+            "no pair of exchange.pair_whitelist is traded: with a pairlist that finds its own, "
+            "name pairs there to see what they need"
         )
     strategy = context.strategy
     sizing, words = sizing_of(strategy, config)
@@ -136,7 +135,7 @@ def _to_benchmark(hourly: Mapping[str, DataFrame], benchmark: str) -> dict[str, 
     closes = pd.DataFrame({pair: each.set_index("date")["close"] for pair, each in hourly.items()})
     if benchmark not in closes:
         return {}
-    returns = np.log(closes).diff()
+    returns = pd.DataFrame(np.log(closes)).diff()
     known = returns[benchmark].to_numpy()
     return {
         pair: 1.0 if pair == benchmark else float(rolling_correlation(own.to_numpy(), known)[-1])
@@ -188,18 +187,3 @@ def _judged(
     fix = "Take what is dropped from the whitelist, or trade with as much as is named there"
     make = warn if traded else fail
     return make("; ".join(said), fix, table)
-
-
-def strategy_of(config: Mapping[str, Any]) -> Any:
-    """The configuration's strategy with its parameter file, as a bot loads it.
-
-    :raises UnavailableError: where there is none, or it cannot be loaded
-    """
-    from freqtrade.exceptions import FreqtradeException
-    from freqtrade.resolvers import StrategyResolver
-
-    try:
-        # The resolver writes into what it is given.
-        return StrategyResolver.load_strategy(deepcopy(dict(config)))
-    except (FreqtradeException, ImportError) as error:
-        raise UnavailableError(f"the strategy cannot be loaded: {error}") from None

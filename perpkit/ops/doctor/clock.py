@@ -68,7 +68,7 @@ def judged(found: Sequence[Sample], most_behind_ms: float) -> Iterator[Finding]:
         yield ok(words)
     if best.round_trip_ms > SLOW_MS:
         yield warn(
-            f"The exchange needs {best.round_trip_ms:.0f} ms to answer, at the best of {len(found)}",
+            f"The exchange needs {best.round_trip_ms:.0f} ms to answer, best of {len(found)}",
             "Look for a slow proxy or VPN, or run the bot nearer to the exchange",
         )
 

@@ -85,6 +85,25 @@ class Context:
             return None
 
     @cached_property
+    def pairs(self) -> list[str]:
+        """Of the whitelist, those that are traded at the exchange."""
+        from perpkit.ops.doctor.pairs import whitelist
+
+        return whitelist(self.config, self.public_client.load_markets())
+
+    @cached_property
+    def tiers(self) -> Mapping[str, Any]:
+        """ccxt's leverage tiers by pair: the exchange's, or without a key Freqtrade's file."""
+        from perpkit.ops.doctor.pairs import bundled_tiers
+
+        try:
+            client = self.client
+        except UnavailableError:
+            return bundled_tiers()
+        tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
+        return tiers
+
+    @cached_property
     def database(self) -> TradeDatabase:
         """The trade database, which cannot be written through this."""
         from perpkit.record.trade_database import DatabaseError, TradeDatabase

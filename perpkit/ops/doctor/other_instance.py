@@ -33,7 +33,7 @@ def find(context: Context) -> Iterator[Finding]:
     client = context.client
     orders = [*_open_orders(client), *_recent_orders(client, client.milliseconds())]
     try:
-        journal = Journal.open(path)
+        journal = Journal.open(path, read_only=True)
         try:
             found = others(orders, journal)
         finally:

@@ -109,8 +109,8 @@ def compare(
         yield warn(
             f"{position.symbol}: {position.amount:g} at the exchange, and no open trade of it in "
             "the database: it is yours or another bot's, and not guarded by this one",
-            "Close it by hand if it should not be there; a position that this bot has lost it takes "
-            "back as it starts. perpkit stop leaves it alone without --everything",
+            "Close it by hand if it should not be there; if this bot opened it, start the bot, "
+            "which takes it back. perpkit stop leaves it alone without --everything",
         )
     if not found:
         pairs = ", ".join(fine)
