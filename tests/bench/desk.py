@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from perpkit.ops.doctor.finding import Finding
 from perpkit.ops.doctor.online import ONLINE
 from perpkit.ops.exchange import exchange_client, public_client
 from perpkit.venue.app import create_app
-from perpkit.venue.engine import Account, Restrictions
+from perpkit.venue.engine import Account
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
@@ -37,7 +36,7 @@ from tests.conftest import REPOSITORY
 STRATEGY = "WholeTrade"
 # Ten minutes before funding is settled.
 START = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
-STEP = timedelta(seconds=20)
+STEP = timedelta(seconds=5)
 ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
@@ -53,14 +52,17 @@ def _market() -> History:
 
 @dataclass(frozen=True)
 class Traded:
-    """:param folder: of the bot, whose files must stay where they are; :param left: what is there"""
+    """
+    :param folder: of the bot, whose files must stay where they are
+    :param left: what is there
+    """
 
     folder: Path
     left: Left
 
 
 def trade(folder: Path) -> Traded:
-    """A trade with funding and a part that was sold, closed; and one that is open, with its stop."""
+    """A trade with funding and a part that was sold, closed; one that is open, with its stop."""
     venue = SameVenue()
     prices = {"price_side": "other"}
     with live_bot(

@@ -26,7 +26,7 @@ _SAME = 1e-7
 
 
 @of_account
-def trading_status(context: Context) -> Iterator[Finding]:
+def check_lock(context: Context) -> Iterator[Finding]:
     answer = context.client.fapiPrivateGetApiTradingStatus()
     yield from locked(answer.get("indicators") or {})
 
@@ -45,14 +45,14 @@ def locked(indicators: Mapping[str, Any]) -> Iterator[Finding]:
             yield fail(
                 f"{who} is locked until {_moment(row['plannedRecoverTime'])} ({why}): the exchange "
                 "takes reduce-only orders alone (-4400)",
-                "Wait until then; let entries rest longer (unfilledtimeout) and cancel fewer",
+                "wait until then; let entries rest longer (unfilledtimeout) and cancel fewer",
             )
     if not found:
         yield ok("No lock by the exchange's quantitative rules")
 
 
 @of_account
-def adl_rank(context: Context) -> Iterator[Finding]:
+def check_rank(context: Context) -> Iterator[Finding]:
     yield from ranked(context.client.fapiPrivateGetAdlQuantile())
 
 
@@ -64,7 +64,7 @@ def ranked(rows: list[Mapping[str, Any]]) -> Iterator[Finding]:
             yield warn(
                 f"{symbol}: rank {rank} of {HIGHEST_RANK}, first in line when the exchange must "
                 "deleverage: it would close the position at the bankruptcy price of another",
-                "Take part of the profit, or use less leverage; the stop does not protect from it",
+                "take part of the profit, or use less leverage; the stop does not protect from it",
             )
     if all(rank < HIGHEST_RANK for rank in ranks.values()):
         held = ", ".join(f"{symbol} {rank}" for symbol, rank in ranks.items())
@@ -72,7 +72,7 @@ def ranked(rows: list[Mapping[str, Any]]) -> Iterator[Finding]:
 
 
 @asked
-def commission(context: Context) -> Iterator[Finding]:
+def check_commission(context: Context) -> Iterator[Finding]:
     pair = next(iter(context.pairs), None)
     symbol = symbol_of(pair) if pair else f"BTC{context.config['stake_currency']}"
     answer = context.client.fapiPrivateGetCommissionRate({"symbol": symbol})
@@ -97,7 +97,7 @@ def charged(maker: float, taker: float, fee: float | None, assumed: float) -> It
     if used + _SAME < taker:
         yield warn(
             f"{words}; {where} {used:.4%}: dry-run and backtests come out too well",
-            f'Set "fee": {taker:g}, or take it out',
+            f'set "fee": {taker:g}, or take it out',
         )
     else:
         yield ok(f"{words}; {where} {used:.4%}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 
-from perpkit.risk.exposure import Between, Entry, ExposureLimits, Holding
+from perpkit.risk.exposure import Between, Entry, ExposureLimits, Holding, Limit
 from perpkit.risk.leverage import LeverageLimit, choose_leverage, volatility_leverage
 from perpkit.risk.liquidation import MaintenanceTiers
 from perpkit.risk.sizing import (
@@ -23,6 +23,7 @@ from perpkit.risk.stops import EntryStop, stop_distance
 _MOST_CAPITAL = 1e9
 # Freqtrade raises a stake to the smallest where that is no more than this above it.
 _RAISED = 1.3
+_NO_STEP = 1e-12
 
 
 @dataclass(frozen=True)
@@ -169,24 +170,24 @@ def _sized(
         return Order(contract.pair, 0.0, reason=refused)
     least = least_notional(contract.least_cost, contract.least_amount, contract.price)
     most = min(free, (contract.most_amount or inf) * contract.price / leverage)
-    found = size(
-        sizing.rule,
-        sizing.limits,
-        equity,
-        held,
-        Entry(contract.pair, False, distance, leverage),
-        Terms(
-            price=contract.price,
-            amount_step=contract.step,
-            min_stake=least / leverage,
-            max_stake=most,
-            vol_annual=contract.vol_annual,
-        ),
-        between,
+    terms = Terms(
+        price=contract.price,
+        amount_step=contract.step,
+        min_stake=least / leverage,
+        max_stake=most,
+        vol_annual=contract.vol_annual,
     )
-    wanted = found.stake * leverage
+    entry = Entry(contract.pair, False, distance, leverage)
+    found = size(sizing.rule, sizing.limits, equity, held, entry, terms, between)
+    wanted, reason = found.stake * leverage, found.reason
+    if found.limit is Limit.MINIMUM:
+        # Its words are of what is left after the cut to the step, which may be nothing.
+        freely = terms._replace(amount_step=_NO_STEP, min_stake=0.0)
+        uncut = size(sizing.rule, sizing.limits, equity, held, entry, freely, between)
+        step = contract.step * contract.price
+        reason = f"wants {uncut.stake * leverage:.2f} in steps of {step:.2f}, least {least:.2f}"
     sent = floor_to_step(wanted / contract.price, contract.step) * contract.price
-    return Order(contract.pair, sent, wanted, leverage, distance, found.reason)
+    return Order(contract.pair, sent, wanted, leverage, distance, reason)
 
 
 def _leverage(

@@ -50,13 +50,13 @@ def _finding(refusal: Refusal) -> Finding:
     if refusal.why in _ELSEWHERE:
         return skipped(f"The exchange refuses the key ({refusal}), see the check of the key")
     if refusal.why is Why.UNANSWERED:
-        return warn(f"The exchange has not answered: {refusal}", "Check the network and try again")
+        return warn(f"The exchange has not answered: {refusal}", "check the network and try again")
     if refusal.why is Why.TOO_MANY:
         return warn(
             f"The exchange has had too many requests from this address: {refusal}",
-            "Wait a minute and try again; if it stays so, look for what asks so often",
+            "wait a minute and try again; if it stays so, look for what asks so often",
         )
     return fail(
         f"The exchange refuses to say: {refusal}",
-        "See the exchange's words; if it is in maintenance, try again later",
+        "see the exchange's words; if it is in maintenance, try again later",
     )

@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 @asked
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     if context.capital is None:
         raise UnavailableError("asked for with --capital 200")
     from perpkit.ops.doctor import affordable
@@ -138,8 +138,10 @@ def _to_benchmark(hourly: Mapping[str, DataFrame], benchmark: str) -> dict[str, 
     returns = pd.DataFrame(np.log(closes)).diff()
     known = returns[benchmark].to_numpy()
     return {
-        pair: 1.0 if pair == benchmark else float(rolling_correlation(own.to_numpy(), known)[-1])
-        for pair, own in returns.items()
+        pair: 1.0
+        if pair == benchmark
+        else float(rolling_correlation(returns[pair].to_numpy(), known)[-1])
+        for pair in hourly
     }
 
 
@@ -184,6 +186,6 @@ def _judged(
         for pair, need in least.items()
     )
     said.append(f"dropped: {dropped}")
-    fix = "Take what is dropped from the whitelist, or trade with as much as is named there"
+    fix = "take what is dropped from the whitelist, or trade with as much as is named there"
     make = warn if traded else fail
     return make("; ".join(said), fix, table)

@@ -18,9 +18,9 @@ MOST_AHEAD_MS = 1000.0
 UNEASY_MS = 500.0
 SLOW_MS = 2000.0
 
-_SYNCHRONISE = "Synchronise this machine's clock (chrony, systemd-timesyncd, w32time)"
+_SYNCHRONISE = "synchronise this machine's clock (chrony, systemd-timesyncd, w32time)"
 _NETWORK = (
-    "Check network, DNS, proxy and firewall, and whether the exchange is open to this country"
+    "check network, DNS, proxy and firewall, and whether the exchange is open to this country"
 )
 
 
@@ -69,16 +69,16 @@ def judged(found: Sequence[Sample], most_behind_ms: float) -> Iterator[Finding]:
     if best.round_trip_ms > SLOW_MS:
         yield warn(
             f"The exchange needs {best.round_trip_ms:.0f} ms to answer, best of {len(found)}",
-            "Look for a slow proxy or VPN, or run the bot nearer to the exchange",
+            "look for a slow proxy or VPN, or run the bot nearer to the exchange",
         )
 
 
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     clock = context.clock
     if isinstance(clock, Refusal):
         words = f"The exchange does not answer: {clock}"
         if clock.why is Why.TOO_MANY:
-            yield fail(words, "Wait until the ban has ended, and look for what asks so often")
+            yield fail(words, "wait until the ban has ended, and look for what asks so often")
         else:
             yield fail(words, _NETWORK)
         return

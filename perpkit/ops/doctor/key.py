@@ -16,7 +16,7 @@ _ELSEWHERE = ("clock", "margin mode")
 
 
 @asked
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     from perpkit.ops.keys.findings import key_findings
 
     try:
@@ -24,7 +24,7 @@ def find(context: Context) -> Iterator[Finding]:
     except UnavailableError as error:
         if context.bot.dry_run:
             raise UnavailableError("dry-run without a key: none is needed") from None
-        yield fail(f"Live without a key: {error}", "Store one with perpkit keys store")
+        yield fail(f"Live without a key: {error}", "store one with perpkit keys store")
         return
     for each in key_findings(context.bot, client, now=context.now):
         if each.check not in _ELSEWHERE:

@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 _WHY = {
     "profit": (
-        "Compare the trade's orders with the exchange's trade history: an order may be missing in "
+        "compare the trade's orders with the exchange's trade history: an order may be missing in "
         "the database, or have been traded by hand; a bot that is started again books what it finds"
     ),
     "commission": (
-        "Freqtrade keeps one fee rate for each side of a trade; where that explains it, nothing is "
+        "freqtrade keeps one fee rate for each side of a trade; where that explains it, nothing is "
         "to be done. Otherwise see the check of the commission, and fees paid in another coin"
     ),
     "funding": (
-        "Start the bot, which asks for the funding of open trades; of closed ones, correct "
+        "start the bot, which asks for the funding of open trades; of closed ones, correct "
         "funding_fees by hand or live with it: the wallet is right"
     ),
-    "total": "Small differences add up: compare the trades with the exchange's history",
+    "total": "small differences add up: compare the trades with the exchange's history",
 }
 _NOT_KNOWN = (
-    "If it is your own trading or another bot's on this account, nothing is to be done; otherwise "
+    "if it is your own trading or another bot's on this account, nothing is to be done; otherwise "
     "trades are missing in the database: look for a copy, or at db_url"
 )
 
 
 @of_account
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     from perpkit.record.trade_books import trade_books
 
     now = context.public_client.milliseconds()

@@ -16,15 +16,15 @@ from perpkit.ops.doctor import (
 from perpkit.ops.doctor.asking import Find
 
 ONLINE: tuple[tuple[str, Find], ...] = (
-    ("exchange", clock.find),
-    ("telegram", telegram.find),
-    ("rest api", rest_api.find),
-    ("key", key.find),
-    ("other instance", other_instance.find),
-    ("trading status", account.trading_status),
-    ("adl rank", account.adl_rank),
-    ("commission", account.commission),
-    ("positions", positions.find),
-    ("incomes", money.find),
-    ("capital", capital.find),
+    ("exchange", clock.check),
+    ("telegram", telegram.check),
+    ("rest api", rest_api.check),
+    ("key", key.check),
+    ("other instance", other_instance.check),
+    ("trading status", account.check_lock),
+    ("adl rank", account.check_rank),
+    ("commission", account.check_commission),
+    ("positions", positions.check),
+    ("incomes", money.check),
+    ("capital", capital.check),
 )

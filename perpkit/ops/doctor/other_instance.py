@@ -18,13 +18,13 @@ _DAY_MS = 86_400_000
 # Of traded symbols, of which each costs a request of weight 5.
 _MOST_SYMBOLS = 20
 _FIX = (
-    "A copy of this bot's files trades this account: end that bot, or, if it was moved here on "
+    "a copy of this bot's files trades this account: end that bot, or, if it was moved here on "
     "purpose, run perpkit adopt for this one; docs/recovery.md"
 )
 
 
 @of_account
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     from perpkit.record.journal import Journal, JournalError
 
     path = context.bot.places.journal

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DUST = 1e-9
 _STOPS = ("STOP", "STOP_MARKET", "TRAILING_STOP_MARKET")
 _RECONCILE = (
-    "Start the bot, which reconciles as it starts; if it runs already, look again in a minute, for "
+    "start the bot, which reconciles as it starts; if it runs already, look again in a minute, for "
     "an order may have filled just now"
 )
 
@@ -40,7 +40,7 @@ class Held:
 
 
 @of_account
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     from perpkit.record.trade_books import trade_books
 
     client = context.client
@@ -109,7 +109,7 @@ def compare(
         yield warn(
             f"{position.symbol}: {position.amount:g} at the exchange, and no open trade of it in "
             "the database: it is yours or another bot's, and not guarded by this one",
-            "Close it by hand if it should not be there; if this bot opened it, start the bot, "
+            "close it by hand if it should not be there; if this bot opened it, start the bot, "
             "which takes it back. perpkit stop leaves it alone without --everything",
         )
     if not found:
@@ -135,7 +135,7 @@ def _amounts(trade: TradeBook, position: Held | None) -> Iterator[Finding]:
         if bare > _DUST:
             yield fail(
                 f"{trade.pair}: no stop at the exchange for {bare:g} of {abs(position.amount):g}",
-                "Start the bot, whose guard places it at once; if it runs, see perpkit state for "
+                "start the bot, whose guard places it at once; if it runs, see perpkit state for "
                 "why it does not. Until then place a reduce-only stop by hand",
             )
 
@@ -146,13 +146,13 @@ def _settings(trade: TradeBook, position: Held, margin_mode: str) -> Iterator[Fi
         yield fail(
             f"{trade.pair}: margin is {position.margin_type.lower()} at the exchange, "
             f'"margin_mode" is "{margin_mode}": liquidation is not where the bot reckons with it',
-            "It cannot be changed while the position is open: close it, or configure what it has",
+            "it cannot be changed while the position is open: close it, or configure what it has",
         )
     if position.leverage and abs(position.leverage - trade.leverage) > _DUST:
         yield warn(
             f"{trade.pair}: leverage is {position.leverage:g}x at the exchange, "
             f"{trade.leverage:g}x in the database",
-            f"Set it back to {trade.leverage:g}x at the exchange; in isolated margin only upwards "
+            f"set it back to {trade.leverage:g}x at the exchange; in isolated margin only upwards "
             "is possible while the position is open",
         )
 

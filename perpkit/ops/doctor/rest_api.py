@@ -19,11 +19,11 @@ _LEAST_PASSWORD = 12
 # Of examples in Freqtrade's documentation and templates, and what people type.
 _EXAMPLES = {"super-secret", "supersecurepassword", "somethingrandom", "password", "freqtrader"}
 _CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
-_PASSWORD = "Set FREQTRADE__API_SERVER__PASSWORD in the environment"  # noqa: S105
+_PASSWORD = "set FREQTRADE__API_SERVER__PASSWORD in the environment"  # noqa: S105
 _RANDOM = "python -c 'import secrets; print(secrets.token_hex())' makes one"
 
 
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     """Nothing is asked of the bot but whether it is there, and its version."""
     own = context.config.get("api_server") or {}
     if not own.get("enabled"):
@@ -42,7 +42,7 @@ def configured(own: Mapping[str, Any], *, in_container: bool) -> Iterator[Findin
         yield fail(
             f"api_server.jwt_secret_key must be random and have {_LONG_ENOUGH} characters or more: "
             "who guesses it makes a login of his own",
-            f"Set FREQTRADE__API_SERVER__JWT_SECRET_KEY in the environment; {_RANDOM}",
+            f"set FREQTRADE__API_SERVER__JWT_SECRET_KEY in the environment; {_RANDOM}",
         )
     password = str(own.get("password") or "")
     if not own.get("username") or not password:
@@ -55,7 +55,7 @@ def configured(own: Mapping[str, Any], *, in_container: bool) -> Iterator[Findin
     if "*" in (own.get("CORS_origins") or []):
         yield warn(
             "api_server.CORS_origins allows every web site that the operator visits",
-            'Name the addresses of FreqUI, such as "http://localhost:3000", or none',
+            'name the addresses of FreqUI, such as "http://localhost:3000", or none',
         )
 
 
@@ -77,7 +77,7 @@ def _address(text: str, in_container: bool) -> Finding:
     return warn(
         f"api_server.listen_ip_address is {text}: all of that network can try the password, "
         "which is sent without encryption",
-        'Set it to "127.0.0.1" and come by a VPN, an SSH tunnel or a proxy with TLS',
+        'set it to "127.0.0.1" and come by a VPN, an SSH tunnel or a proxy with TLS',
     )
 
 
@@ -85,7 +85,7 @@ def _everywhere(text: str) -> Finding:
     return fail(
         f"api_server.listen_ip_address is {text}: every network that this machine is in can try "
         "the password, which is sent without encryption",
-        'Set it to "127.0.0.1" and come by a VPN, an SSH tunnel or a proxy with TLS',
+        'set it to "127.0.0.1" and come by a VPN, an SSH tunnel or a proxy with TLS',
     )
 
 
@@ -97,14 +97,14 @@ def _answering(own: Mapping[str, Any], running: bool) -> Iterator[Finding]:
         if running:
             yield fail(
                 f"The bot runs, and its REST API does not answer: {what}",
-                "Look into the bot's log for the port that is taken, or for a bot that hangs",
+                "look into the bot's log for the port that is taken, or for a bot that hangs",
             )
         elif ping.status is None:
             yield skipped("not asked: the bot does not run")
         else:
             yield warn(
                 f"Something else answers at {url}: {what}",
-                "Give the bot another api_server.listen_port",
+                "give the bot another api_server.listen_port",
             )
         return
     login = str(own.get("username", "")), str(own.get("password", ""))
@@ -112,10 +112,10 @@ def _answering(own: Mapping[str, Any], running: bool) -> Iterator[Finding]:
     if version.status in (401, 403):
         yield fail(
             "The bot's REST API refuses username and password of the configuration",
-            "The bot runs with others: start it again, or read the configuration that it has read",
+            "the bot runs with others: start it again, or read the configuration that it has read",
         )
     elif version.status != 200:
-        yield warn(f"The REST API answers /version with {version.status}", "See the bot's log")
+        yield warn(f"The REST API answers /version with {version.status}", "see the bot's log")
     else:
         yield ok("It answers, and takes username and password")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 API = "https://api.telegram.org"
 
 
-def find(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[Finding]:
     """It sends no message."""
     own = context.config.get("telegram") or {}
     if not own.get("enabled"):
@@ -25,7 +25,7 @@ def find(context: Context) -> Iterator[Finding]:
     if not token or not chat:
         yield fail(
             "telegram.token and telegram.chat_id must be given for Telegram",
-            "Set FREQTRADE__TELEGRAM__TOKEN and FREQTRADE__TELEGRAM__CHAT_ID in the environment",
+            "set FREQTRADE__TELEGRAM__TOKEN and FREQTRADE__TELEGRAM__CHAT_ID in the environment",
         )
         return
     bot = f"{API}/bot{quote(token, safe=':')}"
@@ -33,12 +33,12 @@ def find(context: Context) -> Iterator[Finding]:
     if me.status is None or me.status >= 500:
         yield fail(
             f"Telegram cannot be reached: {me.error or me.status}",
-            "Check network and proxy; without Telegram the bot trades on, and tells nobody",
+            "check network and proxy; without Telegram the bot trades on, and tells nobody",
         )
     elif not me.content.get("ok"):
         yield fail(
             f"Telegram refuses the token ({me.status})",
-            "Ask @BotFather for the token, or for another one",
+            "ask @BotFather for the token, or for another one",
         )
     else:
         name = me.content["result"].get("username") or me.content["result"].get("first_name")
@@ -51,8 +51,8 @@ def _chat(bot: str, chat: str) -> Finding:
     if found.content.get("ok"):
         return ok(f"It may write to its chat, a {found.content['result'].get('type', 'chat')} one")
     if found.status is None or found.status >= 500:
-        return warn("Telegram does not say whether the chat is there", "Try again")
+        return warn("Telegram does not say whether the chat is there", "try again")
     return fail(
         f"The bot may not write to telegram.chat_id: {found.content.get('description', '')}",
-        "Send /start to the bot from that chat, or ask @userinfobot for the right number",
+        "send /start to the bot from that chat, or ask @userinfobot for the right number",
     )
