@@ -67,13 +67,20 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def judged(found: Sequence[Compared], stake: str) -> Iterator[Finding]:
-    differing = [each for each in found if each.differing]
+    differing = [each for each in found if each.differing or each.orders_differ]
     for each in differing:
         if not each.known:
             yield warn(
                 f"{each.pair}: {_words(each.exchange, stake)} at the exchange, and no trade of it "
                 "in the database",
                 _NOT_KNOWN,
+            )
+            continue
+        if not each.differing:
+            yield warn(
+                f"{each.pair}: profit {each.exchange.profit:.2f} at the exchange and by its "
+                f"trades, {each.by_orders:.2f} by their orders in the database {stake}",
+                _WHY["profit"],
             )
             continue
         first = each.differing[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.answers import get
@@ -17,19 +16,27 @@ if TYPE_CHECKING:
 _LONG_ENOUGH = 32
 _LEAST_PASSWORD = 12
 # Of examples in Freqtrade's documentation and templates, and what people type.
-_EXAMPLES = {"super-secret", "supersecurepassword", "somethingrandom", "password", "freqtrader"}
-_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
+_EXAMPLES = {
+    "super-secret",
+    "supersecurepassword",
+    "somethingrandom",
+    "somethingrandomsomethingrandom123",
+    "password",
+    "freqtrader",
+}
 _PASSWORD = "set FREQTRADE__API_SERVER__PASSWORD in the environment"  # noqa: S105
 _RANDOM = "python -c 'import secrets; print(secrets.token_hex())' makes one"
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Nothing is asked of the bot but whether it is there, and its version."""
+    from freqtrade.configuration.detect_environment import running_in_docker
+
     own = context.config.get("api_server") or {}
     if not own.get("enabled"):
         yield skipped("api_server.enabled is not set: perpkit stop then acts by the exchange alone")
         return
-    yield from configured(own, in_container=any(path.exists() for path in _CONTAINER))
+    yield from configured(own, in_container=running_in_docker())
     running = context.running is not None
     yield from _answering(own, running)
 

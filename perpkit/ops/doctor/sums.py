@@ -54,6 +54,7 @@ class Compared:
 
     :param pair: or the exchange's symbol, where the database has no trade of it
     :param converted: the part of the commission that was paid in another coin
+    :param by_orders: profit as the database's orders make it, where its trades may say otherwise
     """
 
     pair: str
@@ -61,6 +62,7 @@ class Compared:
     database: Sums
     known: bool = True
     converted: float = 0.0
+    by_orders: float | None = None
 
     def off(self, figure: str) -> float:
         """By how much the database has more."""
@@ -75,6 +77,13 @@ class Compared:
     def differing(self) -> list[str]:
         """Figures that are further apart than is allowed."""
         return [f for f in (*FIGURES, "total") if abs(self.off(f)) > self.allowed(f)]
+
+    @property
+    def orders_differ(self) -> bool:
+        """Whether the orders make another profit than the exchange and the trades have."""
+        if self.by_orders is None:
+            return False
+        return abs(self.by_orders - self.exchange.profit) > self.allowed("profit")
 
 
 @dataclass
@@ -109,7 +118,9 @@ def compared(
         rows = [i for i in by_symbol.pop(symbol_of(pair), []) if i.time >= own.start]
         database = sum(map(booked, own.trades), Sums())
         rows = _already_booked(rows, own.trades, database.funding, known_until)
-        found.append(Compared(pair, _sums(rows, rates), database, True, _converted(rows, rates)))
+        orders = sum(_of_orders(trade).profit for trade in own.trades)
+        theirs, converted = _sums(rows, rates), _converted(rows, rates)
+        found.append(Compared(pair, theirs, database, True, converted, orders))
     for symbol, rows in by_symbol.items():
         rows = [i for i in rows if i.time >= since]
         if any(i.figure for i in rows):
@@ -127,7 +138,7 @@ def booked(trade: TradeBook) -> Sums:
     """What the database has of a trade, as the exchange would book it."""
     fees = {True: trade.fee_open, False: trade.fee_close}
     commission = -sum(o.filled * o.price * fees[o.is_entry] for o in trade.orders)
-    within = _within_profit(trade)
+    within = _of_orders(trade)
     profit = trade.profit - within.commission - within.funding
     return Sums(profit, commission, trade.funding)
 
@@ -137,19 +148,21 @@ def symbol_of(pair: str) -> str:
     return pair.partition(":")[0].replace("/", "")
 
 
-def _within_profit(trade: TradeBook) -> Sums:
-    """Fees and funding that Freqtrade has in the trade's profit: of what has been sold."""
-    commission = funding = waiting = cost = held = 0.0
+def _of_orders(trade: TradeBook) -> Sums:
+    """What the exits have made, with the fees and funding that Freqtrade has in their profit."""
+    profit = commission = funding = waiting = cost = held = 0.0
+    sign = -1.0 if trade.is_short else 1.0
     for order in filled(trade.orders):
         waiting += order.funding
         if order.is_entry:
             cost, held = cost + order.filled * order.price, held + order.filled
             continue
         average = cost / held if held else 0.0
+        profit += sign * order.filled * (order.price - average)
         commission -= order.filled * (average * trade.fee_open + order.price * trade.fee_close)
         cost, held = cost - order.filled * average, held - order.filled
         funding, waiting = funding + waiting, 0.0
-    return Sums(0.0, commission, funding)
+    return Sums(profit, commission, funding)
 
 
 def filled(orders: Iterable[BookedOrder]) -> list[BookedOrder]:
@@ -181,9 +194,11 @@ def _already_booked(
     rows: list[Income], trades: Sequence[TradeBook], funding: float, known_until: int
 ) -> list[Income]:
     """Without the funding of an open trade that Freqtrade may not have asked for yet."""
-    if not any(trade.is_open for trade in trades):
+    opened = [trade.began for trade in trades if trade.is_open]
+    if not opened:
         return rows
-    late = [i for i in rows if i.figure == "funding" and i.time > known_until - BOOKED_WITHIN_MS]
+    asked = max(known_until - BOOKED_WITHIN_MS, *opened)
+    late = [i for i in rows if i.figure == "funding" and i.time > asked]
     paid = sum(i.amount for i in rows if i.figure == "funding")
     best, left_out = abs(paid - funding), 0
     for count, income in enumerate(sorted(late, key=lambda i: -i.time), 1):
