@@ -149,6 +149,13 @@ class TradeDatabase:
         rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
 
+    def venue_mode(self) -> str | None:
+        """The mode in which it was used at a simulated venue; None where it was not."""
+        if "perpkit_venue" not in inspect(self._engine).get_table_names():
+            return None
+        rows = self._rows("SELECT mode FROM perpkit_venue")
+        return str(rows[0].mode) if rows else None
+
     def _rows(self, query: str, **values: Any) -> list[Any]:
         try:
             with self._engine.connect() as connection:
