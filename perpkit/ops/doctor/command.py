@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,13 +34,23 @@ def doctor(
         float | None,
         typer.Option(min=0.0, help="Per pair, what this much of stake currency can trade."),
     ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(
+            metavar="90d",
+            help="Instead: remove trades that closed so long ago, after a backup of the database.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Check everything that a run needs, in order, with a fix for each finding.
 
-    It reads the configuration as Freqtrade does, and changes nothing. It exits with 0 when nothing
-    is found, with 1 when something is, and with 2 for an option that cannot be used.
+    It reads the configuration as Freqtrade does, and changes nothing but by --prune. It exits with
+    0 when nothing is found, with 1 when something is, and with 2 for an option that cannot be used.
     """
+    if prune is not None:
+        _prune(config, userdir, db_url, prune, as_json)
+        return
     from perpkit.ops.doctor.registry import CHECKS
     from perpkit.ops.doctor.run import run
 
@@ -77,6 +88,22 @@ def _context(
     except BadInputError as error:
         read = str(error)
     return Context(datetime.now(UTC), files, read, capital)
+
+
+def _prune(
+    config: list[Path] | None, userdir: Path | None, db_url: str | None, age: str, as_json: bool
+) -> None:
+    from perpkit.ops.bot_config import read_config
+    from perpkit.ops.doctor.pruning import pruned
+
+    with errors(), _only_looking():
+        done, words = pruned(read_config(config, userdir, db_url), age, datetime.now(UTC))
+    if as_json:
+        content = {**asdict(done), "backup": str(done.backup), "words": words}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for text in words:
+        typer.echo(f"{text}.")
 
 
 @contextmanager
