@@ -52,6 +52,11 @@ def check_bot(context: Context) -> Iterator[Finding]:
         yield from _ended(path)
         return
     ran = f"The bot runs: pid {state.pid}, {state.mode}, {state.bot_state}"
+    if state.passive:
+        yield fail(
+            f"{ran}, and does nothing: {state.passive}", "what the words name as the way out"
+        )
+        return
     if state.loop is not None and state.loop.failed:
         yield warn(
             f"{ran}; its last {state.loop.failed} cycles ended early: {state.loop.error}",
