@@ -5,6 +5,7 @@ The gaps of Freqtrade that are closed by it are in test_gaps.py and at the end o
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from itertools import product
 from unittest import mock
 from urllib.parse import urlsplit
 
+import ccxt
 import pytest
 from freqtrade.enums import State
 from freqtrade.exceptions import TemporaryError
@@ -261,6 +263,26 @@ def test_a_stop_that_cannot_be_replaced(seconds, left):
         assert (venue.amount == 0) is left
         assert len(live_stops(venue)) == (not left)
         assert any("closed at the market" in message for message in told(bot)) is left
+
+
+def test_a_position_is_left_in_time_where_every_request_about_stops_takes_long():
+    """Seed 64 of the soak: the time that the tries themselves take counts."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        api = bot.bot.exchange._api
+        send = api.request
+
+        def timing_out(path, *args, **kwargs):
+            if path != "algoOrder":
+                return send(path, *args, **kwargs)
+            time.sleep(5)  # which moves the clock of the bench
+            raise ccxt.RequestTimeout(path)
+
+        with mock.patch.object(api, "request", timing_out):
+            bot.bot.strategy.side = "long"
+            bot.run_until(bot.trades, 5 * MINUTE, STEP)
+            bot.bot.strategy.side = None
+            bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        assert breaches(venue) == []
 
 
 LOSSES = {
