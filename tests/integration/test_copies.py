@@ -26,6 +26,8 @@ from freqtrade.rpc import RPCException
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.record.journal import Journal
+from perpkit.record.opening import OPENED
 from perpkit.record.places import places
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
@@ -91,6 +93,14 @@ class Bots:
 
     def adopt(self, name: str):
         return CliRunner().invoke(app, ["adopt", "--yes", f"--db-url={self.db_url(name)}"])
+
+    def opened(self, name: str) -> str | None:
+        """How often its journal was."""
+        journal = Journal.open(self.folder(name) / "trades.journal.sqlite")
+        try:
+            return journal.about(OPENED)
+        finally:
+            journal.close()
 
     @property
     def orders(self) -> list[tuple]:
@@ -158,6 +168,25 @@ def by_command(bot) -> list[str]:
 @pytest.fixture
 def bots(tmp_path) -> Bots:
     return Bots(tmp_path)
+
+
+def test_a_journal_is_opened_once_at_a_start_and_once_when_it_was_adopted(bots):
+    """Database and journal count it, and compare."""
+    with bots.start("original", START) as bot:
+        assert bots.opened("original") == "1"
+        open_position_and_entry(bot, bots.venue)
+        now = bot.now
+    with bots.start("original", now):
+        assert bots.opened("original") == "2"
+    bots.copy()
+    with bots.start("copy", now) as bot:
+        bot.run(2, STEP)
+        assert bots.opened("copy") == "2"
+        assert bots.adopt("copy").exit_code == 0
+        bot.run(12, STEP)
+        assert bots.opened("copy") == "4"  # by the command, too
+        guard = bot.bot.strategy._running._guard
+        assert guard._intents.journal is bot.bot.strategy._running.obstacles.opened.journal
 
 
 @pytest.mark.parametrize("state", STATES)
