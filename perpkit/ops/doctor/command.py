@@ -27,6 +27,9 @@ def doctor(
     config: Config = None,
     userdir: Userdir = None,
     db_url: DbUrl = None,
+    datadir: Annotated[
+        Path | None, typer.Option("--datadir", help="Of stored candles; default: as Freqtrade's.")
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask neither the exchange nor anybody else.")
     ] = False,
@@ -55,7 +58,7 @@ def doctor(
     from perpkit.ops.doctor.run import run
 
     with errors(), _only_looking():
-        context = _context(config, userdir, db_url, capital)
+        context = _context(config, userdir, db_url, datadir, capital)
         found = []
         for each in run(CHECKS, context, offline=offline):
             found.append(each)
@@ -72,7 +75,11 @@ def doctor(
 
 
 def _context(
-    config: list[Path] | None, userdir: Path | None, db_url: str | None, capital: float | None
+    config: list[Path] | None,
+    userdir: Path | None,
+    db_url: str | None,
+    datadir: Path | None,
+    capital: float | None,
 ) -> Context:
     """A configuration that Freqtrade refuses is what the doctor is there for: that is a finding.
 
@@ -84,7 +91,7 @@ def _context(
 
     files = files_of(config, userdir)
     try:
-        read: Any = read_config(files, userdir, db_url)
+        read: Any = read_config(files, userdir, db_url, datadir)
     except BadInputError as error:
         read = str(error)
     return Context(datetime.now(UTC), files, read, capital)

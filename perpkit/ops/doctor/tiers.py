@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from packaging.version import Version
+
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, ok, warn
 
@@ -27,7 +29,7 @@ def check(context: Context) -> Iterator[Finding]:
     from importlib import metadata
 
     version = metadata.version("freqtrade")
-    year, month = (int(part) for part in version.split(".")[:2])
+    year, month = Version(version).release[:2]
     age = context.now - datetime(year, month, 1, tzinfo=UTC)
     words = f"Leverage tiers of dry-run and backtests are those of Freqtrade {version}"
     if age > OLD:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -214,6 +215,15 @@ FAULTS = {
         rewritten("funding_rate", lambda frame: frame.head(30)),
         "candles", "funding_rate 1h is of 2023-01-01 00:00 to 2023-01-10", "--timerange 20230101-",
         restored("funding_rate"),
+    ),
+    "candles of a pattern": Fault(
+        configured(exchange={"pair_whitelist": ["BTC/.*", "X.*/USDT:USDT"]}),
+        "candles", r"No candles in .* of X\.\*/USDT:USDT:", "download-data",
+    ),
+    "leverage tiers of an old Freqtrade": Fault(
+        lambda bot, patch: patch.setattr(metadata, "version", lambda _: "2025.11"),
+        "leverage tiers", "Freqtrade 2025.11, 13 months old", "pip install --upgrade",
+        also=frozenset({"software"}),
     ),
     "full disk": Fault(disk_with(150_000_000), "disk", "150 MB free", "free some"),
     "disk that is nearly full": Fault(disk_with(900_000_000), "disk", "900 MB free", "free some"),
