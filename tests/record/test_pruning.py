@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,6 +101,18 @@ def test_the_bot_goes_on_with_it(bot):
     prune(path_of(bot), OLD, [], NOW)
     assert bot.found.state is JournalState.SOUND
     assert [trade.id for trade in bot.database.open_trades()] == [1]
+
+
+def test_a_backup_that_is_copied_back_is_the_bots_database(bot):
+    """With `cp`, which leaves the file the same."""
+    bot.start()
+    path = path_of(bot)
+    done = prune(path, OLD, [], NOW)
+    for beside in path.parent.glob(f"{path.name}-*"):
+        beside.unlink()
+    subprocess.run(["cp", done.backup, path], check=True)
+    assert bot.found.state is JournalState.SOUND
+    assert ids(path) == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_newest_trade_stays_however_old_it_is(bot):
