@@ -14,6 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from perpkit.record.looking import look
 
+# Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
+HIGH_WATER_KEY = "perpkit_high_water"
 DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
 
 

@@ -17,8 +17,8 @@ LARGE = 500 * _MB
 # SQLite empties its log whenever it has grown to 4 MB and nobody reads.
 LONG_LOG = 64 * _MB
 _RECOVER = (
-    "end the bot, keep the file aside, and restore a backup; `sqlite3 FILE .recover` gives what can "
-    "be read of it. Then `perpkit adopt`"
+    "end the bot, keep the file aside, and restore a backup; `sqlite3 FILE .recover` gives what "
+    "can be read of it. Then `perpkit adopt`"
 )
 
 
@@ -38,7 +38,7 @@ def check_file(context: Context) -> Iterator[Finding]:
         yield from _no_file(context)
         return
     if not path.is_file():
-        yield _not_yet(path)
+        yield _not_yet(path, makes_folder=context.venue is not None)
         return
     if not os.access(path, os.R_OK | os.W_OK):
         yield fail(f"{path} cannot be read and written by this user", f"chown it: ls -l {path}")
@@ -100,7 +100,9 @@ def _no_file(context: Context) -> Iterator[Finding]:
     yield ok(f"{context.database.name} answers; its own tools look after integrity and backups")
 
 
-def _not_yet(path: Path) -> Finding:
+def _not_yet(path: Path, *, makes_folder: bool) -> Finding:
+    if makes_folder and not path.parent.is_dir():
+        return ok(f"{path}: none yet, it is made with its folder as the rehearsal starts")
     if not path.parent.is_dir():
         return fail(
             f"There is no folder {path.parent} for the trade database", f"mkdir -p {path.parent}"

@@ -32,9 +32,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _room(folder: str) -> Finding:
     free = shutil.disk_usage(folder).free
     words = f"{free / _MB:,.0f} MB free on the volume of {folder}"
-    clear = (
-        "free some: old backtest_results, logs and data; `perpkit doctor --prune 90d` for trades"
-    )
+    clear = "free some: old backtest results and logs; `perpkit doctor --prune 90d` for trades"
     if free < FULL:
         return fail(f"{words}: journal and database cannot be written for long", clear)
     if free < NEARLY_FULL:

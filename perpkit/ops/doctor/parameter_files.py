@@ -1,4 +1,4 @@
-"""The parameter file in force: what hyperopt has left beside a strategy counts more than its code."""
+"""The parameter file in force: what hyperopt has left beside a strategy goes before its code."""
 
 from __future__ import annotations
 

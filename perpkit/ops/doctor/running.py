@@ -49,9 +49,14 @@ def check_bot(context: Context) -> Iterator[Finding]:
                 "look into its log; end it, and start it once more. What is open: perpkit stop",
             )
             return
-        yield from _ended(context, path)
+        yield from _ended(path)
         return
     ran = f"The bot runs: pid {state.pid}, {state.mode}, {state.bot_state}"
+    if state.passive:
+        yield fail(
+            f"{ran}, and does nothing: {state.passive}", "what the words name as the way out"
+        )
+        return
     if state.loop is not None and state.loop.failed:
         yield warn(
             f"{ran}; its last {state.loop.failed} cycles ended early: {state.loop.error}",
@@ -61,7 +66,7 @@ def check_bot(context: Context) -> Iterator[Finding]:
     yield ok(f"{ran}, a cycle {state.age_seconds(context.now):.0f} s ago")
 
 
-def _ended(context: Context, path: Path) -> Iterator[Finding]:
+def _ended(path: Path) -> Iterator[Finding]:
     """No process holds the lock, if there is one, and the file is old or damaged."""
     try:
         state = read(path)
@@ -121,7 +126,7 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
 
 
 def is_held(lock: Path | None) -> bool:
-    """Whether a process has the lock; unlike by taking it, no file is made or emptied."""
+    """Whether a process has the lock. It is tried for an instant; no file is made or emptied."""
     if lock is None or not lock.is_file():
         return False
     try:

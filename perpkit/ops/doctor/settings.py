@@ -81,7 +81,8 @@ def _secrets(context: Context) -> Iterator[Finding]:
         return
     from freqtrade.configuration.load_config import load_from_files
 
-    raw = load_from_files([str(path) for path in context.files])
+    files = [str(path) for path in context.files if str(path) != "-"]  # that was read once
+    raw = load_from_files(files) if files else {}
     exchange = raw.get("exchange") or {}
     places = [f"exchange.{name}" for name in _SECRETS if exchange.get(name)]
     for section, name in (("telegram", "token"), ("api_server", "password")):
@@ -104,7 +105,7 @@ def check_rate_limit(context: Context) -> Iterator[Finding]:
     import ccxt
 
     exchange = context.config["exchange"]
-    default = float(ccxt.binance.describe(ccxt.binance())["rateLimit"])
+    default = float(ccxt.binance().rateLimit)
     for section in _SECTIONS:
         given = {**(exchange.get("ccxt_config") or {}), **(exchange.get(section) or {})}
         if not given.get("enableRateLimit", True):

@@ -31,7 +31,7 @@ def check(_context: Context) -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = platform.python_version()
-    needed = SpecifierSet(metadata.metadata("perpkit").get("Requires-Python") or "")
+    needed = SpecifierSet(metadata.metadata("perpkit")["Requires-Python"])
     if needed.contains(version, prereleases=True):
         return ok(f"Python {version}")
     return fail(

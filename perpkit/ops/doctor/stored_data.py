@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOUR = timedelta(hours=1)
 _FUNDING = timedelta(hours=8)
 _NAMED = 3
+_PAIR = re.compile(r"\w+/\w+(:[\w-]+)?")
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,14 @@ def check_place(context: Context) -> Iterator[Finding]:
 
 def check_candles(context: Context) -> Iterator[Finding]:
     """What backtests, hyperopt and reports have to go by; a bot that trades fetches its own."""
-    pairs = [str(pair) for pair in context.config["exchange"].get("pair_whitelist") or []]
+    pairs = _pairs(context)
     wanted = _wanted(context)
     missing: list[str] = []
     for pair in pairs:
         found = {series: _stored(context, pair, series) for series in wanted}
         lacks = [f"{s.kind} {s.timeframe}" for s, stored in found.items() if stored is None]
         if lacks:
-            missing.append(f"{pair} ({', '.join(lacks)})")
+            missing.append(pair if len(lacks) == len(found) else f"{pair} ({', '.join(lacks)})")
         yield from _of_pair(context, pair, {s: f for s, f in found.items() if f is not None})
     if missing:
         yield warn(
@@ -71,6 +73,29 @@ def check_candles(context: Context) -> Iterator[Finding]:
             "hyperopt have nothing to go by there; a bot that trades fetches its own",
             _download(context),
         )
+
+
+def _pairs(context: Context) -> list[str]:
+    """Of the white list; a pattern stands for what is stored, and for itself where that is none."""
+    from freqtrade.data.history import get_datahandler
+    from freqtrade.enums import TradingMode
+
+    config = context.config
+    listed = [str(pair) for pair in config["exchange"].get("pair_whitelist") or []]
+    if not any(map(is_pattern, listed)):
+        return listed
+    datadir = Path(config["datadir"])
+    handler = get_datahandler(datadir, config.get("dataformat_ohlcv", "feather"))
+    stored = {pair for pair, *_ in handler.ohlcv_get_available_data(datadir, TradingMode.FUTURES)}
+    found: list[str] = []
+    for each in listed:
+        found += sorted(p for p in stored if re.fullmatch(each, p, re.IGNORECASE)) or [each]
+    return list(dict.fromkeys(found))
+
+
+def is_pattern(pair: str) -> bool:
+    """Whether Freqtrade looks for whatever it matches."""
+    return not _PAIR.fullmatch(pair)
 
 
 def _wanted(context: Context) -> list[_Series]:

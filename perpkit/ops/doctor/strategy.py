@@ -8,8 +8,7 @@ from typing import Any
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-
-_STOP = '"order_types": {{"stoploss_on_exchange": true, ...}} in {files}'
+from perpkit.ops.doctor.stored_data import is_pattern
 
 
 def check_strategy(context: Context) -> Iterator[Finding]:
@@ -87,7 +86,7 @@ def check_protections(context: Context) -> Iterator[Finding]:
         yield warn(
             f"{context.config.get('strategy')} has no protections: no breaker watches the market "
             "or the losses",
-            "leave the property `protections` to PerpStrategy, or list them there: docs/breakers.md",
+            "leave the property `protections` to PerpStrategy, or list some: docs/breakers.md",
         )
         return
     found, wrong = usable(strategy.config, protections)
@@ -114,9 +113,9 @@ def check_pairlists(context: Context) -> Iterator[Finding]:
     pairs = config["exchange"].get("pair_whitelist") or []
     if "StaticPairList" in methods:
         wanted = f":{config.get('stake_currency')}"
-        if strange := [pair for pair in pairs if not str(pair).endswith(wanted)]:
+        if strange := [p for p in map(str, pairs) if not is_pattern(p) and not p.endswith(wanted)]:
             yield fail(
-                f"These are no perpetuals in {wanted[1:]}: {', '.join(map(str, strange))}",
+                f"These are no perpetuals in {wanted[1:]}: {', '.join(strange)}",
                 f'write them like "BTC/{wanted[1:]}{wanted}" in "exchange.pair_whitelist"',
             )
             return

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from packaging.version import Version
+
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, ok, warn
 
-# The exchange changes some contract's tiers nearly every week, the large ones' once or twice a year.
+# The exchange changes tiers of small contracts often, of the large ones once or twice a year.
 OLD = timedelta(days=270)
 # Freqtrade fetches those of other exchanges again after four weeks.
 _CACHED = timedelta(weeks=4)
@@ -27,13 +29,13 @@ def check(context: Context) -> Iterator[Finding]:
     from importlib import metadata
 
     version = metadata.version("freqtrade")
-    year, month = (int(part) for part in version.split(".")[:2])
+    year, month = Version(version).release[:2]
     age = context.now - datetime(year, month, 1, tzinfo=UTC)
     words = f"Leverage tiers of dry-run and backtests are those of Freqtrade {version}"
     if age > OLD:
         yield warn(
-            f"{words}, {age.days // 30} months old: liquidation prices and the most leverage may be "
-            "others at the exchange",
+            f"{words}, {age.days // 30} months old: liquidation prices and leverage may be others "
+            "at the exchange",
             "pip install --upgrade 'perpkit[tested]'",
         )
         return
