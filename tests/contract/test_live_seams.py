@@ -147,7 +147,6 @@ def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
         (Trade.close, ["self", "rate", "show_msg"]),
         (Exchange.get_trades_for_order, ["self", "order_id", "pair", "since", "params"]),
         (Exchange._trades_contracts_to_amount, ["self", "trades"]),
-        (Trade.recalc_trade_from_orders, ["self", "is_closing"]),
         (
             FreqtradeBot.handle_cancel_enter,
             ["self", "trade", "order", "order_obj", "reason", "replacing"],
