@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -255,7 +256,7 @@ def missing_call(function: str, texts: tuple[str, ...]) -> str | None:
     if found is None:
         return f"there is no {function}"
     try:
-        source = inspect.getsource(found)
+        source = _source(found)
     except OSError:
         return f"the source of {function} cannot be read"
     after = 0
@@ -288,6 +289,11 @@ def broken() -> Iterator[str]:
 
 def count() -> int:
     return len(attributes()) + len(CALLS) + len(PARAMETERS)
+
+
+@cache
+def _source(function: Callable[..., Any]) -> str:
+    return inspect.getsource(function)
 
 
 def _class(name: str) -> Any:

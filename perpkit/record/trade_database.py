@@ -14,6 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from perpkit.record.looking import look
 
+# Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
+HIGH_WATER_KEY = "perpkit_high_water"
 DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
 
 
@@ -148,6 +150,13 @@ class TradeDatabase:
         )
         rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
+
+    def venue_mode(self) -> str | None:
+        """The mode in which it was used at a simulated venue; None where it was not."""
+        if "perpkit_venue" not in inspect(self._engine).get_table_names():
+            return None
+        rows = self._rows("SELECT mode FROM perpkit_venue")
+        return str(rows[0].mode) if rows else None
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
         try:
