@@ -7,6 +7,7 @@ import typer
 from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
 from perpkit.ops.journal import journal
+from perpkit.ops.keys.command import keys
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
 from perpkit.ops.state import state
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
