@@ -6,6 +6,7 @@ import typer
 
 from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
+from perpkit.ops.doctor.command import doctor
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.parameters import parameters
@@ -22,6 +23,7 @@ app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
+app.command("doctor")(doctor)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
 app.command("state")(state)
