@@ -9,7 +9,9 @@ from perpkit.ops.data import data
 from perpkit.ops.journal import journal
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.resume import resume
 from perpkit.ops.state import state
+from perpkit.ops.stop.command import stop
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -22,7 +24,9 @@ app.add_typer(data, name="data")
 app.command("adopt")(adopt)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
+app.command("resume")(resume)
 app.command("state")(state)
+app.command("stop")(stop)
 app.command("venue")(venue)
 
 

@@ -75,3 +75,9 @@ def read_config(
         return BotConfig(tuple(found), config, latch_of(config), where)
     except (FreqtradeException, ValueError, KeyError, OSError) as error:
         raise BadInputError(f"config cannot be read: {error}") from error
+    except (AttributeError, TypeError) as error:  # Freqtrade reads it before it checks it
+        shown = ", ".join(map(str, found))
+        raise BadInputError(
+            f"config cannot be read: something in {shown} is not of the kind that it must be "
+            f"({error})"
+        ) from error

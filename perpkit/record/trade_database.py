@@ -95,6 +95,13 @@ class TradeDatabase:
         rows = self._rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
         return rows[0].string_value if rows else None
 
+    def moment(self, key: str) -> datetime | None:
+        """Of Freqtrade's own values, such as `startup_time`."""
+        rows = self._rows('SELECT datetime_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        if not rows or rows[0].datetime_value is None:
+            return None
+        return datetime.fromtimestamp(_ms(rows[0].datetime_value) / 1000, UTC)
+
     def store(self, key: str, value: str) -> None:
         self.store_all({key: value})
 
