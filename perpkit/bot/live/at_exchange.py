@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 CcxtPosition = dict[str, Any]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perpkit.bot.live.at_exchange import NOTHING, AtExchange, Resting, Sides
 from perpkit.bot.live.closed_outside import Closing, explain
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 LONG, SHORT = Traded(2.0, is_short=False), Traded(2.0, is_short=True)
