@@ -63,7 +63,7 @@ def stop_account(order: Order, say: Say) -> Report:
     except BadInputError as error:
         report = _without_config(order, str(error), say)
     else:
-        report = _Stopping(bot, order, say, started + order.seconds).run()
+        report = _Stopping(bot, order, say, started).run()
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -99,12 +99,13 @@ def set_latch(path: Path, why: str, log: ActionLog) -> str:
 
 
 class _Stopping:
-    """:param until: by the monotonic clock"""
+    """:param started: by the monotonic clock"""
 
-    def __init__(self, bot: BotConfig, order: Order, say: Say, until: float) -> None:
+    def __init__(self, bot: BotConfig, order: Order, say: Say, started: float) -> None:
         self.bot = bot
         self.order = order
-        self.until = until
+        self.started = started
+        self.until = started + order.seconds
         self.rest = rest_of(bot.config, order.rest_url)
         self.since = cycle_before(bot) if order.preview else datetime.now(UTC)
         path = None if order.preview else log_of(bot, datetime.now(UTC))
@@ -131,6 +132,7 @@ class _Stopping:
             else:
                 self._live()
         report = self.report
+        report.seconds = time.monotonic() - self.started
         if news or report.closed or report.cancelled or report.exit_code:
             report.alert = self._alert()
         self.log.write("end", f"{report.headline}.", report=report.as_dict())

@@ -6,6 +6,7 @@ were started, which Freqtrade keeps in the trade database and shows at `/health`
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,7 @@ class BotRest:
         import requests
         from freqtrade_client import FtRestClient
 
+        logging.getLogger("ft_rest_client").disabled = True  # what fails is said here
         client = FtRestClient(self.url, self.user, self.password, timeout=seconds)
         # The environment's proxy is for the exchange: it would see the password.
         client._session.trust_env = False
