@@ -129,14 +129,16 @@ def case(seed: int) -> Case:
 @dataclass
 class Outcome:
     """:param wrong: what does not hold that must
-    :param flat_seconds: from the end of the last fault, or the command's start, until flat
-    :param command_seconds: that the command took
-    :param requests: from its start to its end, the bot's among them
+    :param flat_seconds: from the last refusal, or from the latch, until flat
+    :param startup_seconds: until the latch was set: what Python takes to begin
+    :param command_seconds: that the rest took
+    :param requests: meanwhile, the bot's among them
     """
 
     case: Case
     wrong: list[str] = field(default_factory=list)
     flat_seconds: float = 0.0
+    startup_seconds: float = 0.0
     command_seconds: float = 0.0
     requests: int = 0
     report: dict[str, Any] = field(default_factory=dict)
@@ -203,6 +205,10 @@ class Place:
     def named(self) -> list[str]:
         """For the command line."""
         return [*(f"--config={path}" for path in self.configs), f"--userdir={self.userdir}"]
+
+    @property
+    def latch(self) -> Path:
+        return self.userdir / "perpkit" / "latch" / "main.live.json"
 
     # What is at the venue. Only read here, for the server's thread is the one that changes it.
 
@@ -287,9 +293,8 @@ def _history(coin: str) -> History:
 
 
 def _faults(given: Case, since: int, until: int) -> Iterator[Fault]:
-    dice = random.Random(f"faults/{given.seed}")
     span = {"since": since, "until": until}
-    retry = {"retry_after_s": dice.randint(1, 4)}
+    retry = {"retry_after_s": _retry_after(given)}
     orders = "POST /fapi/v1/order"
     of = {
         "rate limited": [Fault(FaultKind.RATE_LIMITED, parameters=retry, **span)],
@@ -311,6 +316,10 @@ def _faults(given: Case, since: int, until: int) -> Iterator[Fault]:
         ],
     }
     yield from of.get(given.refusal, [])
+
+
+def _retry_after(given: Case) -> int:
+    return random.Random(f"faults/{given.seed}").randint(1, 4)
 
 
 def _free_port() -> int:
@@ -398,31 +407,26 @@ def _cycles(process: Process, count: int) -> None:
 
 
 def _stop(found: Outcome, at: Place, kept: dict[str, Decimal], alerts: str) -> None:
-    given, first = found.case, at.requests.total
+    given, first, began = found.case, at.requests.total, time.time()
     options = ["--everything"] if given.everything else []
-    began = time.time()
-    at.refuse(given)
-    flat_at: list[float] = []
-    over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(at, kept, flat_at, over))
-    watcher.start()
+    watch = _Watch(at, given, kept)
     result = perpkit_stop(at, *options, alerts=alerts)
-    found.command_seconds = time.time() - began
-    over.set()
-    watcher.join()
+    ended = time.time()
+    flat_at, latched_at = watch.end()
+    found.startup_seconds = latched_at - began
+    found.command_seconds = ended - latched_at
     entries = at.requests.after(first, 100_000)
     found.requests = len(entries)
-    refused_until = max(map(_refused_until, filter(_is_refused, entries)), default=0.0)
-    found.flat_seconds = (flat_at[-1] if flat_at else time.time()) - max(began, refused_until)
+    refused_until = max((_known_at(e, given) for e in entries if _is_refused(e)), default=0.0)
+    found.flat_seconds = max(0.0, flat_at - max(latched_at, refused_until))
     found.said = result.stderr
-    found.wrong += [f"stderr has a traceback: {result.stderr[-2000:]}"] * (
-        "Traceback" in result.stderr
-    )
+    if "Traceback" in result.stderr:
+        found.wrong.append(f"a traceback: {result.stderr[-2000:]}")
     try:
         found.report = json.loads(result.stdout)
     except ValueError:
         found.wrong.append(f"no JSON: {result.stdout[-500:]!r} {result.stderr[-2000:]}")
-    if not flat_at:
+    if flat_at == _NEVER:
         found.wrong.append("never flat")
     elif found.flat_seconds > SECONDS_TO_FLAT:
         found.wrong.append(f"flat only {found.flat_seconds:.1f} s after the last refusal")
@@ -430,7 +434,53 @@ def _stop(found: Outcome, at: Place, kept: dict[str, Decimal], alerts: str) -> N
     if found.requests > bound:
         found.wrong.append(f"{found.requests} requests in {found.command_seconds:.0f} s")
     overdone = [e for e in entries if e.status in (418, 429) and not e.faults]
-    found.wrong += [f"{len(overdone)} requests above the rate limit"] * bool(overdone)
+    if overdone:
+        found.wrong.append(f"{len(overdone)} requests above the rate limit")
+
+
+def _is_refused(entry: Entry) -> bool:
+    return entry.status is None or entry.status >= 400
+
+
+def _known_at(entry: Entry, given: Case) -> float:
+    """When the client could know of a refusal, and ask again; seconds since 1970."""
+    wait = _retry_after(given) if entry.status in (418, 429) else 0.0
+    return (entry.time + entry.ms) / 1000 + wait
+
+
+_NEVER = float("inf")
+
+
+class _Watch:
+    """Of what the account holds, every twentieth of a second; the venue refuses from the moment
+    when the latch is set."""
+
+    def __init__(self, at: Place, given: Case, kept: dict[str, Decimal]) -> None:
+        self._at, self._given, self._kept = at, given, kept
+        self._flat_at, self._latched_at = _NEVER, _NEVER
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def end(self) -> tuple[float, float]:
+        """Since when it is flat, and when the latch was set."""
+        self._over.set()
+        self._thread.join()
+        return self._flat_at, self._latched_at
+
+    def _run(self) -> None:
+        while True:
+            over = self._over.is_set()
+            if self._latched_at == _NEVER and self._at.latch.exists():
+                self._at.refuse(self._given)
+                self._latched_at = time.time()
+            if self._at.positions() != self._kept:
+                self._flat_at = _NEVER
+            elif self._flat_at == _NEVER:
+                self._flat_at = time.time()
+            if over:
+                return
+            time.sleep(0.05)
 
 
 def perpkit_stop(at: Place, *options: str, alerts: str = "") -> subprocess.CompletedProcess[str]:
@@ -442,35 +492,6 @@ def perpkit_stop(at: Place, *options: str, alerts: str = "") -> subprocess.Compl
         timeout=200,
         env={**os.environ, "PERPKIT_ALERTS": alerts},
     )
-
-
-def _watch(
-    at: Place, kept: dict[str, Decimal], flat_at: list[float], over: threading.Event
-) -> None:
-    """Since when there has been nothing but what is to be kept, if there is not."""
-    while True:
-        ended = over.is_set()
-        if at.positions() == kept:
-            if not flat_at:
-                flat_at.append(time.time())
-        else:
-            flat_at.clear()
-        if ended:
-            return
-        time.sleep(0.05)
-
-
-_DELAYS = (FaultKind.WIDE_SPREAD,)
-
-
-def _is_refused(entry: Entry) -> bool:
-    return any(name.split(":")[0] not in _DELAYS for name in entry.faults)
-
-
-def _refused_until(entry: Entry) -> float:
-    """When the client could know of it, and ask again, in seconds."""
-    wait = 4.0 if entry.status in (418, 429) else 0.0
-    return (entry.time + entry.ms) / 1000 + wait
 
 
 def _check_left(found: Outcome, at: Place, kept: dict[str, Decimal]) -> None:

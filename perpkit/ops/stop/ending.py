@@ -27,7 +27,7 @@ def bot_processes(files: Iterable[Path | None]) -> list[Any]:
     """
     import psutil
 
-    wanted = {(found.st_dev, found.st_ino) for file in files if (found := _stat(file))}
+    wanted = {(known.st_dev, known.st_ino) for file in files if (known := _stat(file))}
     if not wanted:
         return []
     found = []

@@ -27,6 +27,8 @@ from perpkit.record.latch import LatchState
 WHY = "perpkit stop"
 # A bot that was started again in the meantime is looked at again, this often.
 _ROUNDS = 3
+# A process that was killed is gone for its parent before its last thread has let go of its files.
+_RELEASE_SECONDS = 2.0
 # A bot that is alive and flat shows no more than this at the exchange for a moment.
 _LOOK_SECONDS = 10.0
 
@@ -175,7 +177,7 @@ class _Stopping:
                     self._flatten()
                 return
             ended = found.standing is Standing.DEAD or self._end(found)
-            with held(self.bot.places.lock, make=True) as alone:
+            with held(self.bot.places.lock, _RELEASE_SECONDS if ended else 0.0, make=True) as alone:
                 # One that was started meanwhile knows what is its own, and closes it as well.
                 if ended and not alone and number < _ROUNDS:
                     self._say("bot", "A bot with its files has been started meanwhile.")
