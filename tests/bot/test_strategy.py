@@ -62,6 +62,8 @@ def strategy(default_futures_config):
 def decide(strategy, monkeypatch, decision: Decision) -> None:
     monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
     monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
+    reducing = decision.trading is Trading.REDUCING
+    monkeypatch.setattr(strategy.watch, "tightens", lambda *_: reducing)
 
 
 def leverage(strategy, maximum=125.0, side="long") -> float:
