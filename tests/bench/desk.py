@@ -6,21 +6,26 @@ A bot makes both once; each test has copies of its own, in which it may break wh
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import time_machine
+from typer.testing import CliRunner
 
+from perpkit.cli import app
+from perpkit.ops import exchange as tools
 from perpkit.ops.bot_config import read_config
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding
-from perpkit.ops.doctor.online import ONLINE
-from perpkit.ops.exchange import exchange_client, public_client
+from perpkit.ops.doctor.registry import CHECKS
+from perpkit.ops.doctor.run import run
 from perpkit.venue.app import create_app
 from perpkit.venue.engine import Account
 from perpkit.venue.exchange import Exchange
@@ -29,6 +34,7 @@ from perpkit.venue.instruments import Instrument
 from tests.bench.in_process import STRATEGIES
 from tests.bench.killed import Left, _copy, files_in, live_bot, put_back
 from tests.bench.live import SameVenue
+from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.bench.wire import SyncAdapter, Wire
 from tests.conftest import REPOSITORY
@@ -38,8 +44,6 @@ STRATEGY = "WholeTrade"
 START = datetime(2026, 3, 2, 15, 50, 20, tzinfo=UTC)
 STEP = timedelta(seconds=5)
 ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
-# Not a word that is printed for other reasons.
-SECRET = "0f-a-secret-of-the-exchange-f0"
 
 
 def _market() -> History:
@@ -110,13 +114,11 @@ class Desk:
         self.config: dict[str, Any] = {
             "strategy": STRATEGY,
             "strategy_path": str(STRATEGIES),
-            "exchange": {"key": "key", "secret": SECRET},
         }
-        self.account.secret = SECRET
 
     @property
     def account(self) -> Account:
-        return self.exchange.engine.account("key")
+        return self.exchange.engine.account(KEY)
 
     def restrict(self, **changes: Any) -> None:
         self.account.restrictions = replace(self.account.restrictions, **changes)
@@ -127,46 +129,66 @@ class Desk:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(statement, values)
 
-    def context(self, capital: float | None = None) -> Context:
+    @property
+    def files(self) -> list[Path]:
+        """Of the configuration, as it is now."""
         last = self.folder / "last.json"
         last.write_text(json.dumps(self.config))
         names = ("venue.json", "own.json", "last.json")
-        files = [REPOSITORY / "config.json.example", *(self.folder / name for name in names)]
-        read = read_config(files, self.folder)
-        context = Context(datetime.now(UTC), files, read, capital)
-        for name, make in (("client", exchange_client), ("public_client", public_client)):
-            own = read.config["exchange"]
-            if name == "client" and not (own.get("key") and own.get("secret")):
-                continue
-            client = make(read.config)
-            for scheme in ("http://", "https://"):
-                client.session.mount(scheme, SyncAdapter(self.wire))
-            setattr(context, name, client)
-        return context
+        return [REPOSITORY / "config.json.example", *(self.folder / name for name in names)]
 
     def findings(self, capital: float | None = None) -> list[Finding]:
         """Of the checks that ask somebody."""
-        from perpkit.ops.doctor.registry import Check
-        from perpkit.ops.doctor.run import run
+        files = self.files
+        context = Context(datetime.now(UTC), files, read_config(files, self.folder), capital)
+        return list(run([check for check in CHECKS if check.online], context))
 
-        checks = [Check(name, find, online=True) for name, find in ONLINE]
-        return list(run(checks, self.context(capital)))
+    def doctor(self, *options: str) -> Any:
+        """The command, with all checks."""
+        files = [f"--config={path}" for path in self.files]
+        given = ["doctor", *files, f"--userdir={self.folder}", *options]
+        return CliRunner().invoke(app, given, catch_exceptions=False)
 
 
-Plant = Callable[[Desk], None]
+def _without_key(path: Path) -> None:
+    """It comes by the environment, as it should."""
+    config = json.loads(path.read_text())
+    for name in ("key", "secret"):
+        config["exchange"].pop(name, None)
+    path.write_text(json.dumps(config))
+
+
+@contextmanager
+def _wired(exchange: Exchange) -> Iterator[Wire]:
+    """Clients of the operator's commands talk to the venue."""
+    wire, make = Wire(create_app(exchange.market, exchange=exchange)), tools._client
+
+    def make_wired(*given: Any) -> Any:
+        client = make(*given)
+        for scheme in ("http://", "https://"):
+            client.session.mount(scheme, SyncAdapter(wire))
+        return client
+
+    with mock.patch.object(tools, "_client", make_wired):
+        try:
+            yield wire
+        finally:
+            wire.close()
 
 
 @contextmanager
 def desk(traded: Traded) -> Iterator[Desk]:
     """A desk of its own, a few seconds after the bot ended."""
     put_back(traded.left, traded.folder)
-    # The clock goes on, for servers in threads of their own.
-    with time_machine.travel(traded.left.at + timedelta(seconds=10)):
+    for name in ("venue.json", "own.json"):
+        _without_key(traded.folder / name)
+    environment = {"FREQTRADE__EXCHANGE__KEY": KEY, "FREQTRADE__EXCHANGE__SECRET": SECRET}
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(os.environ, environment))
+        # The clock goes on, for servers in threads of their own.
+        stack.enter_context(time_machine.travel(traded.left.at + timedelta(seconds=10)))
         exchange = traded.left.exchange_again()
-        wire = Wire(create_app(exchange.market, exchange=exchange))
+        wire = stack.enter_context(_wired(exchange))
         made = Desk(traded, exchange, wire)
         made.restrict(addresses=frozenset({"127.0.0.1"}))
-        try:
-            yield made
-        finally:
-            wire.close()
+        yield made

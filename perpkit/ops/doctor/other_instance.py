@@ -19,7 +19,7 @@ _DAY_MS = 86_400_000
 _MOST_SYMBOLS = 20
 _FIX = (
     "a copy of this bot's files trades this account: end that bot, or, if it was moved here on "
-    "purpose, run perpkit adopt for this one; docs/recovery.md"
+    "purpose, run perpkit adopt for this one; docs/journal.md"
 )
 
 

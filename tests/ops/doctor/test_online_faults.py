@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +16,8 @@ from perpkit.ops.doctor.finding import Level
 from perpkit.venue.account_settings import Settings, change
 from perpkit.venue.engine import NewAlgo, NewOrder
 from perpkit.venue.faults import Fault, FaultKind
-from tests.bench.desk import SECRET, Desk
+from tests.bench.desk import Desk
+from tests.bench.planted import KEY, SECRET
 from tests.bench.web import CHAT, TOKEN, bots_api, telegram_api, unused_port
 
 pytestmark = pytest.mark.integration
@@ -50,6 +52,11 @@ def config(**given: Any) -> Plant:
 
 def api(**given: Any) -> Plant:
     return config(api_server={**API, "listen_port": unused_port(), **given})
+
+
+def without_key(desk: Desk) -> None:
+    for name in ("KEY", "SECRET"):
+        del os.environ[f"FREQTRADE__EXCHANGE__{name}"]
 
 
 def account(**given: Any) -> Plant:
@@ -188,7 +195,7 @@ FAULTS: dict[str, tuple[Plant, str, Level, str, str]] = {
         "rest api", Level.FAIL, "The bot runs, and its REST API does not answer", "log",
     ),
     "live without a key": (
-        config(exchange={"key": "", "secret": ""}),
+        without_key,
         "key", Level.FAIL, "Live without a key", "perpkit keys store",
     ),
     "key may withdraw": (
@@ -298,6 +305,14 @@ FAULTS: dict[str, tuple[Plant, str, Level, str, str]] = {
 }  # fmt: skip
 
 
+# Checks that cannot but find it, too.
+ALSO: dict[str, set[str]] = {
+    "hedge mode": {"positions"},
+    "another instance, nothing open": {"positions"},
+    "a pair that is missing": {"positions"},
+}
+
+
 @pytest.fixture(autouse=True)
 def telegrams_address(monkeypatch):
     with telegram_api() as address:
@@ -318,6 +333,8 @@ def test_a_planted_fault_is_found_with_its_fix(desk, name):
         (f.check, f.level) == (check, level) and re.search(words, f.words) and fix in f.fix
         for f in found
     ), shown(found)
+    others = {f.check for f in found if f.level.is_finding} - {check}
+    assert others == ALSO.get(name, set()), shown(found)
 
 
 def test_nothing_on_a_sound_set_up(desk):
@@ -348,7 +365,8 @@ def test_a_login_that_the_bot_does_not_know(desk, own, words):
 
 
 def test_nothing_is_asked_of_an_account_in_dry_run(desk):
-    desk.config |= {"dry_run": True, "exchange": {"key": "", "secret": ""}}
+    desk.config["dry_run"] = True
+    without_key(desk)
     found = desk.findings()
     levels = {f.check: f.level for f in found}
     skipped = {
@@ -365,7 +383,7 @@ def test_without_the_exchange_the_rest_is_skipped(desk):
 
 
 def test_a_key_that_is_refused_is_one_finding(desk):
-    desk.config["exchange"] = {"key": "unknown", "secret": "unknown"}
+    os.environ["FREQTRADE__EXCHANGE__KEY"] = "one that the exchange does not know"
     found = desk.findings()
     assert {f.check for f in found if f.level.is_finding} == {"key"}, shown(found)
 
@@ -378,7 +396,7 @@ def test_no_secret_and_no_change(desk, monkeypatch):
     monkeypatch.setattr(desk.wire, "ask", lambda *given: sent.append(given[0]) or ask(*given))
     found = desk.findings(200)
     text = json.dumps([(f.words, f.fix) for f in found])
-    for secret in (SECRET, "wrong-token", API["password"], API["jwt_secret_key"], CHAT):
+    for secret in (KEY, SECRET, "wrong-token", API["password"], API["jwt_secret_key"], CHAT):
         assert secret not in text
     after = {p: p.read_bytes() for p in desk.folder.rglob("*") if p.is_file()}
     del after[desk.folder / "last.json"]
