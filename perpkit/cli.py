@@ -6,6 +6,7 @@ import typer
 
 from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
+from perpkit.ops.doctor.command import doctor
 from perpkit.ops.journal import journal
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
 app.command("adopt")(adopt)
+app.command("doctor")(doctor)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
 app.command("state")(state)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from freqtrade.data.btanalysis import load_backtest_stats
 
@@ -129,3 +130,11 @@ def bot_at(venue: Venue, folder: Path, stored: Path) -> Iterator[Bot]:
         accounts = {"key": "secret"}
         redirect.write_text(json.dumps(overlay(url, folder / "rehearsal", accounts=accounts)))
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
+
+
+def fills(trade: dict[str, Any]) -> Iterator[tuple[datetime, float, float]]:
+    """(when, amount bought, rate); what is sold is below 0."""
+    for order in trade["orders"]:
+        at = pd.Timestamp(order["order_filled_timestamp"], unit="ms", tz="UTC")
+        bought = order["ft_is_entry"] is not trade["is_short"]
+        yield at, order["amount"] if bought else -order["amount"], order["safe_price"]

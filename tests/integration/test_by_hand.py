@@ -18,18 +18,8 @@ from freqtrade.rpc import RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
-from tests.bench.by_hand import (
-    MINUTE,
-    STEP,
-    breaches,
-    cancel_stops,
-    hold,
-    live_stops,
-    rest_by_hand,
-    stop_by_hand,
-    trade_by_hand,
-    warnings,
-)
+from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, warnings
+from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market

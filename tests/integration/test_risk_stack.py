@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals.confidence import score_of
 from perpkit.venue.overlay import overlay
 from tests.conftest import REPOSITORY
-from tests.integration.conftest import Bot
+from tests.integration.conftest import Bot, fills
 
 pytestmark = pytest.mark.integration
 
@@ -47,14 +46,6 @@ def run(venue_url, stored, tmp_path_factory):
 
 def moment(trade: dict[str, Any], which: str) -> datetime:
     return datetime.fromisoformat(trade[f"{which}_date"])
-
-
-def fills(trade: dict[str, Any]) -> Iterator[tuple[datetime, float, float]]:
-    """(when, amount bought, rate); what is sold is below 0."""
-    for order in trade["orders"]:
-        at = pd.Timestamp(order["order_filled_timestamp"], unit="ms", tz="UTC")
-        bought = order["ft_is_entry"] is not trade["is_short"]
-        yield at, order["amount"] if bought else -order["amount"], order["safe_price"]
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ from perpkit.venue.overlay import overlay
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import scripted_market
 from tests.conftest import REPOSITORY
-from tests.integration.conftest import Bot
-from tests.integration.test_risk_stack import fills
+from tests.integration.conftest import Bot, fills
 
 pytestmark = pytest.mark.integration
 
