@@ -11,7 +11,9 @@ from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.resume import resume
 from perpkit.ops.state import state
+from perpkit.ops.stop.command import stop
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -26,7 +28,9 @@ app.command("adopt")(adopt)
 app.command("doctor")(doctor)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
+app.command("resume")(resume)
 app.command("state")(state)
+app.command("stop")(stop)
 app.command("venue")(venue)
 
 

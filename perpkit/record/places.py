@@ -13,6 +13,7 @@ from perpkit.record.urls import without_credentials
 
 # Of databases that are no files.
 _FOLDER = "perpkit"
+_STATE = ".state.json"
 _IN_MEMORY = (None, "", ":memory:")
 
 
@@ -31,6 +32,11 @@ class Places:
             return None
         return self.journal.with_name(f"{self.journal.name}.lock")
 
+    @property
+    def runs(self) -> Path:
+        """How the bot's runs ended."""
+        return self.state.with_name(f"{self.state.name.removesuffix(_STATE)}.runs.json")
+
 
 def places(db_url: str, user_data_dir: Path) -> Places:
     """
@@ -46,10 +52,10 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     if not url.scheme.startswith("sqlite"):
         base = user_data_dir / _FOLDER / (database.replace("/", "_") or "bot")
     elif database in _IN_MEMORY:
-        return Places(None, user_data_dir / _FOLDER / "memory.state.json")
+        return Places(None, user_data_dir / _FOLDER / f"memory{_STATE}")
     else:
         base = Path(database).with_suffix("")
-    return Places(_with(base, ".journal.sqlite"), _with(base, ".state.json"))
+    return Places(_with(base, ".journal.sqlite"), _with(base, _STATE))
 
 
 def _with(base: Path, suffix: str) -> Path:

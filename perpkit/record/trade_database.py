@@ -15,6 +15,8 @@ from sqlalchemy.pool import NullPool
 from perpkit.record.looking import look
 from perpkit.record.urls import shown_url
 
+# Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
+HIGH_WATER_KEY = "perpkit_high_water"
 DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
 
 
@@ -55,6 +57,29 @@ class StoredTrade:
     is_short: bool
     amount: float
     stop_loss: float | None
+
+
+@dataclass(frozen=True)
+class StoredFill:
+    """What an order has done to a position, as far as the database knows.
+
+    :param side: buy or sell
+    :param conditional: a stop on the exchange
+    :param is_open: it has not ended, as far as the database knows
+    :param filled: in base currency
+    :param opened: of its trade, ms since 1970 UTC
+    :param trade_is_open: that of an open order may be over
+    """
+
+    pair: str
+    is_short: bool
+    order_id: str
+    side: str
+    conditional: bool
+    is_open: bool
+    filled: float
+    opened: int
+    trade_is_open: bool
 
 
 class TradeDatabase:
@@ -101,6 +126,13 @@ class TradeDatabase:
         rows = self._rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
         return rows[0].string_value if rows else None
 
+    def moment(self, key: str) -> datetime | None:
+        """Of Freqtrade's own values, such as `startup_time`."""
+        rows = self._rows('SELECT datetime_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        if not rows or rows[0].datetime_value is None:
+            return None
+        return datetime.fromtimestamp(_ms(rows[0].datetime_value) / 1000, UTC)
+
     def store(self, key: str, value: str) -> None:
         self.store_all({key: value})
 
@@ -141,6 +173,25 @@ class TradeDatabase:
         )
         return [_order(row) for row in rows if not row.order_id.startswith(DRY_RUN)]
 
+    def fills(self) -> list[StoredFill]:
+        """Of all orders of open trades, and of orders that are open, oldest first."""
+        rows = self._rows(
+            "SELECT o.ft_pair, o.order_id, o.ft_order_side, o.ft_is_open, o.filled, o.ft_fee_base,"
+            " t.is_short, t.is_open, t.open_date FROM orders o"
+            " JOIN trades t ON t.id = o.ft_trade_id"
+            " WHERE t.is_open = true OR o.ft_is_open = true ORDER BY o.id"
+        )
+        return [_fill(row) for row in rows if not row.order_id.startswith(DRY_RUN)]
+
+    def has_order(self, pair: str, order_id: str) -> bool:
+        """Of any trade, open or over."""
+        rows = self._rows(
+            "SELECT 1 FROM orders WHERE ft_pair = :pair AND order_id = :order_id LIMIT 1",
+            pair=pair,
+            order_id=order_id,
+        )
+        return bool(rows)
+
     def modes(self) -> set[bool]:
         """Of the open trades, and of the newest order: whether they were made in dry-run."""
         rows = self._rows(
@@ -149,6 +200,13 @@ class TradeDatabase:
         )
         rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
+
+    def venue_mode(self) -> str | None:
+        """The mode in which it was used at a simulated venue; None where it was not."""
+        if "perpkit_venue" not in inspect(self._engine).get_table_names():
+            return None
+        rows = self._rows("SELECT mode FROM perpkit_venue")
+        return str(rows[0].mode) if rows else None
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
         try:
@@ -176,6 +234,22 @@ def _order(row: Any) -> StoredOrder:
         leverage=row.trade_leverage,
         tag=row.ft_order_tag,
         at=_ms(row.order_date),
+    )
+
+
+def _fill(row: Any) -> StoredFill:
+    leaves = "buy" if row.is_short else "sell"
+    conditional = row.ft_order_side == "stoploss"
+    return StoredFill(
+        pair=row.ft_pair,
+        is_short=bool(row.is_short),
+        order_id=row.order_id,
+        side=leaves if conditional else row.ft_order_side,
+        conditional=conditional,
+        is_open=bool(row.ft_is_open),
+        filled=(row.filled or 0.0) - (row.ft_fee_base or 0.0),
+        opened=_ms(row.open_date),
+        trade_is_open=bool(row.is_open),
     )
 
 

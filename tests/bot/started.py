@@ -7,7 +7,7 @@ from unittest import mock
 from freqtrade.enums import RunMode
 from freqtrade.resolvers import StrategyResolver
 
-from perpkit.breakers.breaker import Decision
+from perpkit.breakers.breaker import Decision, Trading
 from tests.bot import stack
 from tests.bot.stack import BTC, ETH
 
@@ -36,3 +36,5 @@ def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
 def decide(strategy, monkeypatch, decision: Decision) -> None:
     monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
     monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
+    reducing = decision.trading is Trading.REDUCING
+    monkeypatch.setattr(strategy.watch, "tightens", lambda *_: reducing)

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from contextlib import nullcontext
 from copy import copy
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from unittest import mock
 
 import ccxt
 import pytest
+from freqtrade.commands.trade_commands import start_trading
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exceptions import (
     DDosProtection,
     DependencyException,
+    InvalidOrderException,
     RetryableOrderError,
     TemporaryError,
 )
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.persistence import KeyValueStore, Order, Trade
+from freqtrade.persistence import KeyValueStore, Order, PairLocks, Trade
 from freqtrade.rpc import RPC, RPCManager
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
+from freqtrade.worker import Worker
 
 from perpkit.bot import seams
 from perpkit.bot.live.running_bot import running_bot
+from perpkit.bot.live.stop_latch import LatchedError
 from tests import factories
 
 pytestmark = pytest.mark.contract
@@ -210,6 +217,133 @@ def test_an_order_takes_the_clients_id(client):
     [asked] = client.asked
     assert asked.startswith("POST https://fapi.binance.com/fapi/v1/order ")
     assert "newClientOrderId=mine" in asked
+
+
+def test_an_order_leaves_by_fetch_when_it_is_signed_and_by_nothing_else(client):
+    """So that what `fetch` does not send has not left, and what it sends is of that moment."""
+    signed = []
+    sign, fetch = client.sign, client.fetch
+    client.sign = lambda *args, **kwargs: signed.append(len(client.asked)) or sign(*args, **kwargs)
+    client.fetch = lambda *args: fetch(*args)  # by place
+    client.create_order(BTC, "limit", "buy", 0.01, 30_000.0, {"clientOrderId": "mine"})
+    [asked] = client.asked
+    assert signed == [0]
+    assert f"timestamp={client.milliseconds() - client.options['timeDifference']}" in asked
+    assert f"recvWindow={client.options['recvWindow']}" in asked
+    assert "&signature=" in asked
+
+
+@pytest.mark.parametrize("error", [LatchedError("latched"), RuntimeError("other")])
+def test_what_fetch_raises_comes_out_of_an_order_as_it_is_and_once(client, error):
+    asked = []
+
+    def fetch(*args):
+        asked.append(args)
+        raise error
+
+    client.fetch = fetch
+    with pytest.raises(type(error)) as raised:
+        client.create_order(BTC, "limit", "buy", 0.01, 30_000.0, {})
+    assert raised.value is error
+    assert len(asked) == 1
+
+
+def test_an_entry_that_is_not_sent_fails_as_an_order_that_is_not_taken(futures_exchange):
+    assert issubclass(LatchedError, ccxt.InvalidOrder)
+    assert issubclass(InvalidOrderException, DependencyException)
+    assert not issubclass(InvalidOrderException, TemporaryError)  # nothing tries it again
+    futures_exchange._config["dry_run"] = False
+    futures_exchange._api.create_order = mock.Mock(side_effect=LatchedError("latched"))
+    futures_exchange._lev_prep = lambda *_, **__: None
+    order = {"side": "buy", "amount": 0.01, "rate": 30_000.0, "leverage": 3.0}
+    with pytest.raises(InvalidOrderException, match="latched"):
+        futures_exchange.create_order(pair=BTC, ordertype="limit", **order)
+    assert futures_exchange._api.create_order.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        FreqtradeBot.enter_positions,
+        FreqtradeBot.process_open_trade_positions,
+        FreqtradeBot.handle_replace_order,
+    ],
+)
+def test_a_failed_entry_ends_no_cycle(caller):
+    assert calls(caller, "try:", "except DependencyException")
+
+
+def test_an_entry_that_fails_leaves_no_trade():
+    assert calls(FreqtradeBot.execute_entry, "self.exchange.create_order(", "trade = Trade(")
+
+
+# How a bot ends
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, None),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (SystemExit(0), SystemExit),
+        (KeyError("x"), KeyError),
+    ],
+)
+def test_what_ends_a_bot_is_known_as_it_is_cleaned_up(error, expected):
+    """In `ft_bot_cleanup`, which Freqtrade calls on the way out."""
+    found = []
+    strategy = SimpleNamespace(ft_bot_cleanup=lambda: found.append(sys.exc_info()[0]))
+    exchange, rpc = mock.Mock(), mock.Mock()
+    bot = SimpleNamespace(
+        config={}, strategy=strategy, rpc=rpc, exchange=exchange, check_for_open_trades=_fails
+    )
+    bot.notify_status = lambda _: None
+    bot.cleanup = lambda: FreqtradeBot.cleanup(bot)
+    worker = Worker.__new__(Worker)
+    worker.freqtrade, worker._sd_notify = bot, None
+    worker.run = mock.Mock(side_effect=error)
+    with (
+        mock.patch("freqtrade.worker.Worker", return_value=worker),
+        mock.patch("signal.signal"),
+        nullcontext() if error is None else pytest.raises(type(error)),
+    ):
+        start_trading({})
+    assert found == [expected]
+
+
+def _fails() -> None:
+    """Freqtrade goes on with its cleaning up."""
+    raise RuntimeError("the database is gone")
+
+
+def test_a_signal_ends_a_bot_as_ctrl_c_does():
+    assert calls(start_trading, "raise KeyboardInterrupt()", "signal.signal(signal.SIGTERM")
+
+
+def test_a_bot_whose_configuration_is_read_again_knows_it_as_it_is_cleaned_up():
+    assert calls(Worker.run, "if state == State.RELOAD_CONFIG:", "self._reconfigure()")
+    assert calls(Worker._reconfigure, "self.freqtrade.cleanup()", "self._init(True)")
+    assert "State.RELOAD_CONFIG" in inspect.getsource(RPC._rpc_reload_config)
+
+
+# What a stopped bot says, and its locks
+
+
+def test_messages_of_a_strategy_wait_for_the_end_of_a_cycle_and_can_be_sent_before():
+    assert calls(
+        FreqtradeBot.process,
+        "self.enter_positions(",
+        "self.rpc.process_msg_queue(self.dataprovider._msg_queue)",
+    )
+    assert "process_msg_queue" not in inspect.getsource(FreqtradeBot.process_stopped)
+
+
+def test_a_lock_that_an_operator_ends_stands_no_more(trade_database):
+    PairLocks.timeframe = "1h"
+    lock = PairLocks.lock_pair("*", datetime.now(UTC) + timedelta(days=3650), "a test")
+    assert PairLocks.get_pair_locks("*") == [lock]
+    RPC(SimpleNamespace(config={}))._rpc_delete_lock(lockid=lock.id)
+    assert list(PairLocks.get_pair_locks("*")) == []
 
 
 def test_a_stop_takes_the_clients_id(client):

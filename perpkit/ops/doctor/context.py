@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.finding import UnavailableError
 from perpkit.ops.stored import BadInputError
+from perpkit.rehearsal.redirection import venue_url
 
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
@@ -53,6 +55,31 @@ class Context:
             return exchange_client(self.config)
         except BadInputError as error:
             raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def strategy(self) -> Any:
+        """As Freqtrade loads it for the bot, not started; it has seen no keys."""
+        if isinstance(self.loaded, Exception):
+            raise UnavailableError("the strategy cannot be loaded")
+        return self.loaded
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The strategy, or the error that ended its loading."""
+        from freqtrade.configuration import remove_exchange_credentials
+        from freqtrade.resolvers import StrategyResolver
+
+        config = deepcopy(dict(self.config))
+        remove_exchange_credentials(config["exchange"], True)
+        try:
+            return StrategyResolver.load_strategy(config)
+        except Exception as error:  # of somebody's own code, too
+            return error
+
+    @property
+    def venue(self) -> str | None:
+        """The simulated venue that the configuration leads to; None for the exchange."""
+        return venue_url(self.config)
 
     @cached_property
     def database(self) -> TradeDatabase:

@@ -42,7 +42,7 @@ def _loaded(files: Sequence[Path]) -> dict[str, Any]:
     from freqtrade.exceptions import OperationalException
 
     try:
-        return load_from_files([str(path) for path in files])
+        return load_from_files([str(path) for path in files if str(path) != "-"])
     except (OperationalException, OSError, ValueError, TypeError):
         return {}
 
