@@ -224,9 +224,9 @@ class Place:
             )
         )
 
-    def all_ids(self) -> set[int]:
-        """Of every order that there ever was."""
-        return self._read(lambda: {*self.account.orders, *self.account.algos})
+    def all_orders(self) -> dict[int, Any]:
+        """Every one that there ever was."""
+        return self._read(lambda: {**self.account.orders, **self.account.algos})
 
     def _read(self, ask: Callable[[], Any]) -> Any:
         while True:
@@ -383,7 +383,7 @@ def run(given: Case, folder: Path) -> Outcome:
             _stop(found, at, {} if given.everything else kept, chat.url)
             _check_left(found, at, {} if given.everything else kept)
             _check_report(found, chat.got, process)
-            before = at.all_ids()
+            before = {*at.all_orders()}
             if given.state in ("hung", FAR):
                 process.signal(signal.SIGCONT)
             if given.state in ("alive", FAR):
@@ -391,6 +391,7 @@ def run(given: Case, folder: Path) -> Outcome:
             elif not process.has_ended:
                 found.wrong.append("the process has not ended")
             _check_nothing_opened(found, at, before, "by the bot that was stopped")
+            _check_left(found, at, {} if given.everything else kept)
         with bot(at) as process:
             _cycles(process, 3)
             _check_nothing_opened(found, at, before, "by a bot that was started again")
@@ -521,5 +522,9 @@ def _check_report(found: Outcome, alerts: list[Any], process: Process) -> None:
 
 
 def _check_nothing_opened(found: Outcome, at: Place, before: set[int], by: str) -> None:
-    if new := at.all_ids() - before:
-        found.wrong.append(f"orders {sorted(new)} {by}")
+    """What can only make a position smaller, and finds none, is no harm."""
+    for number, order in at.all_orders().items():
+        if number not in before and not (
+            order.reduce_only or getattr(order, "close_position", False)
+        ):
+            found.wrong.append(f"{by}: {order}")
