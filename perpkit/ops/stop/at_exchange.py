@@ -95,10 +95,13 @@ class Looks:
     ) -> Listing:
         replies: dict[str | None, Reply] = {}
         for symbol in [None] if symbols is None else symbols:
+            if len(failures) > len(replies) and replies:
+                break  # nothing gets through
             given = {} if symbol is None else {"symbol": symbol}
             weight = _WEIGHT_ALL if symbol is None else _WEIGHT_ONE
-            replies[symbol] = self._requests.call(endpoint, weight, **given)
-        failures += [reply.failure for reply in replies.values() if reply.failure is not None]
+            replies[symbol] = reply = self._requests.call(endpoint, weight, **given)
+            if reply.failure is not None:
+                failures.append(reply.failure)
         known = {symbol: reply.data for symbol, reply in replies.items() if reply.failure is None}
         rows = tuple(read(row) for data in known.values() for row in data)
         covered = frozenset(symbol for symbol in known if symbol is not None)
