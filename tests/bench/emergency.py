@@ -70,7 +70,8 @@ OWN = "BNB"  # of the trader alone
 HELD, RESTING = ("BTC", "ETH", "LTC", "XRP", "ADA"), ("SOL", "LINK")
 STAKE = 1_000
 SECONDS_TO_FLAT = 10.0
-_FLOOR_REQUESTS, _REQUESTS_A_SECOND = 120, 12
+# Of both, bot and command; the bot alone asks ten times a cycle, which is a second here.
+_FLOOR_REQUESTS, _REQUESTS_A_SECOND = 150, 15
 
 
 def pair(coin: str) -> str:
@@ -416,7 +417,7 @@ def _stop(found: Outcome, at: Place, kept: dict[str, Decimal], alerts: str) -> N
     flat_at, latched_at = watch.end()
     found.startup_seconds = latched_at - began
     found.command_seconds = ended - latched_at
-    entries = at.requests.after(first, 100_000)
+    entries = [e for e in at.requests.after(first, 100_000) if e.time / 1000 >= latched_at]
     found.requests = len(entries)
     refused_until = max((_known_at(e, given) for e in entries if _is_refused(e)), default=0.0)
     found.flat_seconds = max(0.0, flat_at - max(latched_at, refused_until))

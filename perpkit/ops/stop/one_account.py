@@ -205,7 +205,7 @@ class _Stopping:
 
     def _by_bot(self, found: Bot, patience: float) -> bool:
         result = close_by_bot(self.bot, found.rest, self._bot_says, self.until, patience)
-        self.report.closed += [f"{trade}, by the bot" for trade in result.closed]
+        self.report.closed += result.closed
         if not result.flat:
             self._say("bot", f"The bot does not close all of it: {result.why}.")
             if self.bot.dry_run:
