@@ -24,16 +24,13 @@ from freqtrade.plugins.protections import IProtection, ProtectionReturn
 from perpkit.bot.candles import is_simulated
 from perpkit.bot.simulated_lock import SimulatedLock
 from perpkit.bot.sources import Sources, stored_sources
+from perpkit.bot.standing_lock import LONGEST_REASON, NEVER
 from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
 
 logger = logging.getLogger(__name__)
 
 # Keys of a protection's configuration that belong to Freqtrade.
 FREQTRADE_KEYS = frozenset({"method", "enabled"})
-# Length of the database column of a lock's reason.
-LONGEST_REASON = 255
-# End of a lock that only an operator ends: further off than any that ends by itself.
-NEVER = timedelta(days=3650)
 SECOND = timedelta(seconds=1)
 AWAKE = datetime.min.replace(tzinfo=UTC)
 

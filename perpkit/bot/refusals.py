@@ -18,6 +18,7 @@ KEPT = 50
 class Kind(StrEnum):
     """By what an entry was refused."""
 
+    LATCH = "latch"  # the operator's stop latch
     BREAKER = "breaker"
     LOCK = "lock"  # of a pair, by a breaker, a protection, the operator or Freqtrade
     CALLBACK = "callback"  # one has failed

@@ -15,11 +15,12 @@ T = TypeVar("T")
 NO_MORE = ConfigDict(extra="forbid")
 
 
-def overridden(default: T, given: object, where: str) -> T:
+def overridden(default: T, given: object, where: str, beside: frozenset[str] = frozenset()) -> T:
     """`default`, a dataclass of parameters, with what the configuration gives in its place.
 
     :param given: an object of the configuration; its objects are laid over nested dataclasses
     :param where: its place in the configuration, for errors
+    :param beside: names of what is no parameter, and left to whoever reads it
     :raises ConfigurationError: naming the place, the value and what is allowed
     """
     if not isinstance(given, Mapping):
@@ -30,8 +31,10 @@ def overridden(default: T, given: object, where: str) -> T:
     known = {field.name for field in fields(default)}
     changes: dict[str, Any] = {}
     for name, value in given.items():
+        if name in beside:
+            continue
         if name not in known:
-            allowed = ", ".join(sorted(known))
+            allowed = ", ".join(sorted(known | beside))
             raise ConfigurationError(f'"{where}" has no parameter "{name}". Allowed: {allowed}.')
         current = getattr(default, name)
         if is_dataclass(current):

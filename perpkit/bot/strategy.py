@@ -47,6 +47,7 @@ from perpkit.bot.usable_protections import use_what_is_usable
 from perpkit.bot.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
+from perpkit.record.latch import OPTIONS
 from perpkit.risk.trailing import Trail
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class PerpStrategy(FailsClosed):
                 f'got "{config.get("trading_mode", "spot")}"'
             )
         super().__init__(config)
-        overridden(self.settings, config.get("perpkit", {}), "perpkit")  # refuse early
+        self._overridden(self.settings, config)  # refuse early
         self._simulated = is_simulated(config)
         self.trade_states = TradeStates(kept=not self._simulated)
         self._columns: dict[str, CandleColumns] = {}
@@ -180,6 +181,7 @@ class PerpStrategy(FailsClosed):
         self.order_types = dict(self.order_types)  # not the class's, which options may change
         self._look_at_obstacles()
         self._look_at_options()
+        self._running.follow(self.watch, datetime.now(UTC))
         if is_trading(self.config):
             use_what_is_usable(self)
         if self._simulated:
@@ -261,7 +263,11 @@ class PerpStrategy(FailsClosed):
             trailing=replace(own.trailing, atr_multiple=self.trail_atr.value),
             sizing=replace(own.sizing, risk_per_trade=self.risk_per_trade.value),
         )
-        return overridden(at_present, self.config.get("perpkit", {}), "perpkit")
+        return self._overridden(at_present, self.config)
+
+    @staticmethod
+    def _overridden(settings: Settings, config: Config) -> Settings:
+        return overridden(settings, config.get("perpkit", {}), "perpkit", beside=OPTIONS)
 
     @property
     def benchmark(self) -> str:
@@ -347,7 +353,9 @@ class PerpStrategy(FailsClosed):
     ) -> bool:
         """Second line of defence behind the locks, which a forced entry does not see."""
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
-        refused = Why(Kind.BREAKER, decision.reason) if decision.entries_blocked else None
+        refused = self._running.latched()
+        if refused is None and decision.entries_blocked:
+            refused = Why(Kind.BREAKER, decision.reason)
         if refused is None:
             refused = self._running.refusal(pair, side, amount, current_time, columns)
         if refused is not None:
@@ -435,7 +443,9 @@ class PerpStrategy(FailsClosed):
         sized = tag in self.sized_tags
         part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
         refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
-        if doubt := self.doubt(pair, but="custom_entry_price"):
+        if latched := self._running.latched():
+            part, refused = 0.0, latched
+        elif doubt := self.doubt(pair, but="custom_entry_price"):
             part, refused = 0.0, Why(Kind.CALLBACK, doubt)
         elif part:
             amount = part * trade.leverage / rate
@@ -478,8 +488,7 @@ class PerpStrategy(FailsClosed):
         **kwargs: Any,
     ) -> float | None:
         """The stop in price space, as Freqtrade's leveraged ratio."""
-        decision = self.watch.decision(pair, trade.trade_direction)
-        reducing = decision.trading is Trading.REDUCING
+        reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
     def custom_roi(

@@ -81,17 +81,41 @@ class Watch:
             return UNRESTRICTED
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
+    def tightens(self, pair: str, side: str) -> bool:
+        """Whether stops are to move closer: the breakers, by what they see on the market, are
+        REDUCING. What stands beside them is no reason to sell anything sooner."""
+        if not self._restrictions:
+            return False
+        of_breakers = (
+            decision
+            for key, decision in self._restrictions.items()
+            if key not in self._standing and decision.concerns(pair, side)
+        )
+        return strictest(of_breakers).trading is Trading.REDUCING
+
     @property
     def restrictions(self) -> Restrictions:
         """All there are now."""
         return self._restrictions
 
     def restrict(self, name: str, decision: Decision) -> None:
-        """What holds beside all breakers until the process ends, and is told now."""
+        """What holds beside all breakers until it is lifted or the process ends, and is told now.
+
+        :param name: of no breaker; an earlier decision of this name, pair and side ends
+        """
         standing = {(name, decision.pair, decision.side): decision}
         self._standing = {**self._standing, **standing}
         before, self._restrictions = self._restrictions, {**self._restrictions, **standing}
         self._tell(before)
+
+    def lift(self, name: str, reason: str) -> None:
+        """End what `restrict` has set under this name, if anything, and tell it.
+
+        :param reason: for people
+        """
+        self._standing = _without(self._standing, name)
+        before, self._restrictions = self._restrictions, _without(self._restrictions, name)
+        self._tell(before, reason)
 
     def informative_pairs(self) -> set[tuple[str, str]]:
         """(pair, timeframe) of the candles that the breakers read."""
@@ -182,8 +206,11 @@ class Watch:
             self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]
         return self._breakers
 
-    def _tell(self, before: Restrictions) -> None:
-        """One message for each breaker and change of state, not one a tick."""
+    def _tell(self, before: Restrictions, released: str = "") -> None:
+        """One message for each breaker and change of state, not one a tick.
+
+        :param released: why what has ended did
+        """
         after = self._restrictions
         changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
         for key in dict.fromkeys((*before, *after)):
@@ -195,10 +222,13 @@ class Watch:
             pairs = sorted({pair for _, pair, _ in keys})
             where = "" if ALL_PAIRS in pairs else f" on {', '.join(pairs)}"
             if decision is None:
-                what, trading = f"{name} has released{where}", self.decision(*keys[0][1:]).trading
+                what = f"{name} has released{where}{released and f': {released}'}"
+                trading = self.decision(*keys[0][1:]).trading
             else:
                 what = f"{name}{where}: {decision.reason}"
-            message = f"{trading.upper()}: {what}. {_until(decision)}{STILL_ALLOWED[trading]}"
+            # What stands beside the breakers says itself how it ends.
+            until = "" if keys[0] in self._standing else _until(decision)
+            message = f"{trading.upper()}: {what}. {until}{STILL_ALLOWED[trading]}"
             message = message.translate(NO_MARKDOWN)
             logger.warning(message)
             self._dp.send_msg(message, always_send=True)
@@ -210,6 +240,10 @@ class Watch:
             other == name and decision.entries_blocked and decision.concerns(pair, side)
             for (other, *_), decision in self._restrictions.items()
         )
+
+
+def _without(restrictions: Restrictions, name: str) -> Restrictions:
+    return {key: decision for key, decision in restrictions.items() if key[0] != name}
 
 
 def _effect(decision: Decision) -> tuple[Trading, float]:

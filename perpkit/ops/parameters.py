@@ -46,7 +46,8 @@ What counts, the later over the earlier:
 1. the strategy: its `settings`, and the defaults of its hyperopt parameters;
 2. what hyperopt has found, in the file beside the strategy;
 3. the object `"perpkit"` of the configuration, section by section. An unknown name or a value that
-   is not allowed stops Freqtrade before it trades, with one line that says what is allowed.
+   is not allowed stops Freqtrade before it trades, with one line that says what is allowed. Beside
+   the sections, `account` and `latch_dir` name the [stop latch](emergency_stop.md#the-stop-latch).
 
 ```json
 "perpkit": {{

@@ -67,6 +67,7 @@ def lines(state: State, now: datetime) -> Iterator[str]:
         yield _line("", state.passive)
     yield _line("written", f"{state.age_seconds(now):.0f} s ago, {_time(state.written_at)}")
     yield from _loop(state)
+    yield from _latch(state)
     yield from _trading(state)
     yield from _listed("positions", state.positions, _position)
     yield from _listed("open entries", state.entries, _entry)
@@ -86,6 +87,16 @@ def _loop(state: State) -> Iterator[str]:
     if loop.failed:
         good = f"the last good one {_time(loop.succeeded_at)}" if loop.succeeded_at else "none good"
         yield _line("", f"the last {loop.failed} ended early, {good}. {loop.error}")
+
+
+def _latch(state: State) -> Iterator[str]:
+    latch = state.latch
+    if latch is None:
+        return
+    by = f", {latch.by}" if latch.by else ""
+    at = f" since {_time(latch.at)}" if latch.at else ""
+    why = f": {latch.why}" if latch.why else ""
+    yield _line("stop latch", f"{latch.state.upper()}{at}{by}{why}")
 
 
 def _trading(state: State) -> Iterator[str]:

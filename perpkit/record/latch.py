@@ -7,19 +7,30 @@ one that cannot be read, or is damaged, takes new risk away and sells nothing.
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from perpkit.record.whole_file import append_line, put
+
+logger = logging.getLogger(__name__)
+
 ACCOUNT = "main"
+# Of the configuration's "perpkit", beside the parameters of a strategy.
+OPTIONS = frozenset({"account", "latch_dir"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# In bytes: a latch is a few hundred, and what is larger is none.
+_LARGEST = 65_536
+# Of a text in it, as it is shown.
+_LONGEST = 300
 
 
 class LatchState(StrEnum):
@@ -54,7 +65,43 @@ class Latch:
         return f"{self.state.upper()}{at}{by}{why}"
 
 
-def latch_of(config: Mapping[str, Any]) -> Path:
+@dataclass(frozen=True)
+class LatchFile:
+    """The latch of an account, where the configuration has it.
+
+    :param in_latch_dir: its folder is the operator's, and must be there: a share that is not
+        mounted may hold a latch that is set
+    """
+
+    path: Path
+    in_latch_dir: bool = False
+
+    def read(self) -> Latch:
+        """What it says; it never raises."""
+        if lost := self._lost():
+            return _damaged(lost)
+        return read(self.path)
+
+    def write(self, state: LatchState, by: str, why: str) -> Latch:
+        """As `write`.
+
+        :raises OSError: also where its folder is to be there and is not
+        """
+        if lost := self._lost():
+            raise FileNotFoundError(errno.ENOENT, lost)
+        return write(self.path, state, by, why)
+
+    def _lost(self) -> str:
+        if not self.in_latch_dir:
+            return ""
+        try:
+            there = self.path.parent.is_dir()
+        except OSError as error:
+            return f"perpkit.latch_dir {self.path.parent} cannot be read: {_words(error)}"
+        return "" if there else f"perpkit.latch_dir {self.path.parent} is not there"
+
+
+def latch_file(config: Mapping[str, Any]) -> LatchFile:
     """The latch of the account that a bot trades on.
 
     :param config: Freqtrade's. Bots with the same `perpkit.account` (a name of the operator's
@@ -62,37 +109,47 @@ def latch_of(config: Mapping[str, Any]) -> Path:
     :raises ValueError: naming the option, its value and what is allowed
     """
     own = config.get("perpkit") or {}
+    if not isinstance(own, Mapping):
+        raise ValueError(f"perpkit must be an object of parameters, got {own!r}")
     account, folder = own.get("account", ACCOUNT), own.get("latch_dir")
     if not isinstance(account, str) or not _NAME.fullmatch(account):
         raise ValueError(
             "perpkit.account must be a name of letters, digits, - and _, at most 64 of them, got "
             f"{account!r}"
         )
-    if folder is not None and (not isinstance(folder, str) or not folder):
+    if folder is not None and (not isinstance(folder, str) or not folder.strip() or "\0" in folder):
         raise ValueError(f"perpkit.latch_dir must be the path of a folder, got {folder!r}")
     user_data = Path(config.get("user_data_dir") or "user_data")
     mode = "dry-run" if config.get("dry_run", True) else "live"
-    where = Path(folder) if folder else user_data / "perpkit" / "latch"
-    return where.absolute() / f"{account}.{mode}.json"
+    where = Path(folder).expanduser() if folder else user_data / "perpkit" / "latch"
+    return LatchFile(where.absolute() / f"{account}.{mode}.json", folder is not None)
+
+
+def latch_of(config: Mapping[str, Any]) -> Path:
+    """Where the latch is; as `latch_file`."""
+    return latch_file(config).path
+
+
+def history_of(path: Path) -> Path:
+    """Beside a latch: one line of JSON for each time that it was set or cleared, oldest first."""
+    return path.with_name(f"{path.name.removesuffix('.json')}.log.jsonl")
 
 
 def read(path: Path) -> Latch:
     """What the latch says; it never raises."""
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except FileNotFoundError:
-        return Latch()
+        # A link to what is not there, as to a share that is not mounted, is no clear latch.
+        if not os.path.islink(path):
+            return Latch()
+        return _damaged(f"the stop latch {path} is a link to nothing")
     except OSError as error:
-        return _damaged(f"the stop latch {path} cannot be read: {error.strerror or error}")
+        return _damaged(f"the stop latch {path} cannot be read: {_words(error)}")
     try:
-        found = json.loads(content)
-        at = datetime.fromisoformat(found["at"]) if found["at"] else None
-        latch = Latch(LatchState(found["state"]), str(found["by"]), str(found["why"]), at)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return _parsed(content)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return _damaged(f"the stop latch {path} is damaged")
-    if at is not None and at.tzinfo is None:
-        return _damaged(f"the stop latch {path} is damaged: its time has no zone")
-    return latch
 
 
 def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
@@ -103,31 +160,47 @@ def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
     """
     at = datetime.now(UTC).replace(microsecond=0)
     content = {"state": state.value, "by": by, "why": why, "at": at.isoformat()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    put(path, json.dumps(content, indent=1).encode())
     try:
-        with temporary.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    return Latch(state, by, why, at)
+        append_line(history_of(path), json.dumps(content).encode())
+    except OSError as error:  # the latch itself is what counts
+        logger.warning(f"The history {history_of(path)} cannot be written: {_words(error)}")
+    return Latch(state, _plain(by), _plain(why), at)
+
+
+def _content(path: Path) -> bytes:
+    # Not to wait for whoever writes into what is no file.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        return os.read(handle, _LARGEST + 1)
+    finally:
+        os.close(handle)
+
+
+def _parsed(content: bytes) -> Latch:
+    if len(content) > _LARGEST:
+        raise ValueError("longer than a latch is")
+    found = json.loads(content)
+    at = datetime.fromisoformat(found["at"]) if found["at"] is not None else None
+    if at is not None:
+        if at.tzinfo is None:
+            raise ValueError("a time without a zone")
+        at = at.astimezone(UTC)
+    state, by, why = LatchState(found["state"]), found["by"], found["why"]
+    if not isinstance(by, str) or not isinstance(why, str):
+        raise TypeError("texts must be texts")
+    return Latch(state, _plain(by), _plain(why), at)
 
 
 def _damaged(why: str) -> Latch:
     return Latch(LatchState.REDUCING, why=why, damaged=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """So that the name survives a power cut; where a system cannot, the file has to do."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _plain(text: str) -> str:
+    """One line that every log, message and terminal can show."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(shown.split())[:_LONGEST]
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 # Of databases that are no files.
 _FOLDER = "perpkit"
+_STATE = ".state.json"
 _IN_MEMORY = (None, "", ":memory:")
 
 
@@ -29,6 +30,11 @@ class Places:
             return None
         return self.journal.with_name(f"{self.journal.name}.lock")
 
+    @property
+    def runs(self) -> Path:
+        """How the bot's runs ended."""
+        return self.state.with_name(f"{self.state.name.removesuffix(_STATE)}.runs.json")
+
 
 def places(db_url: str, user_data_dir: Path) -> Places:
     """
@@ -40,10 +46,10 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     if not url.scheme.startswith("sqlite"):
         base = user_data_dir / _FOLDER / (database.replace("/", "_") or "bot")
     elif database in _IN_MEMORY:
-        return Places(None, user_data_dir / _FOLDER / "memory.state.json")
+        return Places(None, user_data_dir / _FOLDER / f"memory{_STATE}")
     else:
         base = Path(database).with_suffix("")
-    return Places(_with(base, ".journal.sqlite"), _with(base, ".state.json"))
+    return Places(_with(base, ".journal.sqlite"), _with(base, _STATE))
 
 
 def _with(base: Path, suffix: str) -> Path:

@@ -7,14 +7,15 @@ skip what they do not know; one that changes its meaning, or goes, raises it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from perpkit.record.whole_file import put
 
 SCHEMA = 1
 # `*` for both.
@@ -114,6 +115,25 @@ class Trading(_Part):
     reason: str
     restrictions: tuple[Restriction, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+
+
+class Latch(_Part):
+    """The stop latch of the account, as it is when this file is written.
+
+    :param path: of the latch's own file; empty where its options name none
+    :param state: `clear`, `reducing` (no entries) or `halted` (positions are closed as well)
+    :param by: who set it; empty where it was never set
+    :param why: for people; what is wrong with it, where it is damaged
+    :param at: when it was set; null where that is not known
+    :param damaged: whether it cannot be read, which counts as `reducing`
+    """
+
+    path: str
+    state: Literal["clear", "reducing", "halted"]
+    by: str
+    why: str
+    at: AwareDatetime | None
+    damaged: bool
 
 
 class Stop(_Part):
@@ -235,9 +255,9 @@ class Failing(_Part):
 class Refused(_Part):
     """An entry, or an addition, that was refused; one that is refused again and again is here once.
 
-    :param kind: by what: a `breaker`, a `lock` of Freqtrade, a `callback` that has failed, a
-        `passive` bot, the `journal`, what the `exchange` holds, its `size`, the `book`, something
-        `unchecked`, or it was `overtaken` by another entry
+    :param kind: by what: the stop `latch`, a `breaker`, a `lock` of Freqtrade, a `callback` that
+        has failed, a `passive` bot, the `journal`, what the `exchange` holds, its `size`, the
+        `book`, something `unchecked`, or it was `overtaken` by another entry
     :param pair: such as `BTC/USDT:USDT`
     :param side: `long` or `short`
     :param reason: the newest, for people
@@ -306,6 +326,7 @@ class State(_Part):
     :param versions: of what runs
     :param loop: how the cycles go; null before the first has ended
     :param trading: what the bot may do, and why not more
+    :param latch: the operator's stop latch
     :param positions: open trades that hold something, and their stops
     :param entries: entry orders that are open
     :param slippage: what entries cost against the estimate
@@ -330,6 +351,7 @@ class State(_Part):
     versions: Versions
     loop: Loop | None = None
     trading: Trading | None = None
+    latch: Latch | None = None
     positions: tuple[Position, ...] | None = None
     entries: tuple[Waiting, ...] | None = None
     slippage: Slippage | None = None
@@ -380,20 +402,7 @@ def write(path: Path, state: State) -> None:
 
     :raises OSError: where that cannot be done; the old file stays
     """
-    content = state.model_dump_json(indent=1).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Of two processes, neither writes into the other's.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut leaves an empty file under the name
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    put(path, state.model_dump_json(indent=1).encode())
 
 
 def read(path: Path) -> State:

@@ -21,7 +21,7 @@ from unittest import mock
 
 import time_machine
 from freqtrade.configuration import Configuration
-from freqtrade.enums import NO_ECHO_MESSAGES
+from freqtrade.enums import NO_ECHO_MESSAGES, State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade, enable_database_use
 from freqtrade.persistence.custom_data import _CustomData
@@ -36,6 +36,7 @@ from perpkit.venue.clock import SystemClock
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
+from tests.bench.planted import ACCOUNTS, SWITCHED_OFF
 from tests.bench.wire import BASE_URL, Wire, wired
 from tests.conftest import REPOSITORY
 
@@ -69,10 +70,14 @@ class InProcessBot:
         self._worker = worker
         self._clock = clock
         self._state: Any = None
-        recorder = Recorder(self.bot)
-        self.bot.rpc.registered_modules.append(recorder)
-        self.messages = recorder.messages
+        self.messages: list[RPCSendMsg] = []
+        self._record()
         worker._sleep = self.sleep  # type: ignore[method-assign]
+
+    def _record(self) -> None:
+        recorder = Recorder(self.bot)
+        recorder.messages = self.messages
+        self.bot.rpc.registered_modules.append(recorder)
 
     @property
     def bot(self) -> FreqtradeBot:
@@ -93,6 +98,13 @@ class InProcessBot:
         self._worker._throttle_secs = step.total_seconds()
         for _ in range(cycles):
             self._state = self._worker._worker(old_state=self._state)
+
+    def reload(self) -> None:
+        """As `/reload_config`: the bot is made once more, with the configuration as it is then."""
+        self.bot.state = State.RELOAD_CONFIG
+        self._state = self._worker._worker(old_state=self._state)
+        self._worker._reconfigure()
+        self._record()
 
     def run_until(
         self, condition: Callable[[], Any], within: timedelta, step: timedelta = MINUTE
@@ -115,22 +127,22 @@ class InProcessBot:
         return list(PairLocks.get_all_locks())
 
 
-def _configuration(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """The example's configuration, led to the wire, with `settings` on top.
+def _arguments(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of `freqtrade trade`: the example's configuration, led to the wire, and `settings` on top.
 
     The wire has no address, and so is no venue to `perpkit.rehearsal`.
     """
-    files = {"venue.json": {"exchange": overlay(BASE_URL)["exchange"]}, "own.json": settings}
+    exchange = overlay(BASE_URL, accounts=ACCOUNTS)["exchange"]
+    files = {"venue.json": {**SWITCHED_OFF, "exchange": exchange}, "own.json": settings}
     for name, content in files.items():
         (userdir / name).write_text(json.dumps(content))
-    arguments = {
+    return {
         "command": "trade",
         "config": [str(REPOSITORY / "config.json.example"), *(str(userdir / n) for n in files)],
         "strategy": strategy,
         "strategy_path": str(STRATEGIES),
         "user_data_dir": str(userdir),
     }
-    return Configuration(arguments, None).get_config()
 
 
 @contextmanager
@@ -164,9 +176,10 @@ def bench(
         clock = stack.enter_context(time_machine.travel(start, tick=False))
         stack.enter_context(_sleepless(clock))
         wire = stack.enter_context(wired(serve(Market(history, SystemClock(), seed))))
-        config = _configuration(userdir, strategy, settings)
+        arguments = _arguments(userdir, strategy, settings)
+        config = Configuration(arguments, None).get_config()
         enable_database_use()  # an earlier backtest in this process has done without
-        worker = Worker({}, config)
+        worker = Worker(arguments, config)
         stack.callback(_forget_database)
         stack.callback(worker.exit)
         yield InProcessBot(worker, wire, clock)

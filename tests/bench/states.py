@@ -53,6 +53,10 @@ def everything() -> State:
             ),
             doubts=(state.Doubt(callback="bot_loop_start", pair="*", reason="has failed"),),
         ),
+        latch=state.Latch(
+            path="/bot/perpkit/latch/main.live.json", state="halted", by="me@here", why="a test",
+            at=NOW, damaged=True,
+        ),
         positions=(
             state.Position(
                 trade_id=1, pair=BTC, side="long", amount=0.01, open_rate=30_000.0, opened_at=NOW,

@@ -396,3 +396,45 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
     subject = Watch(config, Messages(), lambda: [{"method": "CryptoVixBreaker"}])
     with pytest.raises(Exception, match=r"need 1h candles of BTC/USDT:USDT, and there are none"):
         subject.require_candles()
+
+
+def test_what_stands_beside_the_breakers_outlives_their_steps_and_is_lifted(
+    scripted, default_futures_config
+):
+    subject, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    halt = Decision(Trading.HALTED, 0.0, reason="told so")
+    subject.restrict("Latch", halt)
+    subject.restrict("Other", Decision(Trading.REDUCING, 0.0, reason="another"))
+    run(subject, range(3))
+    assert subject.decision().trading is Trading.HALTED
+    subject.restrict("Latch", Decision(Trading.REDUCING, 0.0, reason="less"))
+    assert subject.decision().reason == "less; another"
+    subject.lift("Latch", "by me")
+    run(subject, range(3, 5))
+    assert subject.decision().reason == "another"
+    subject.lift("Latch", "by me")  # there is none any more
+    subject.lift("Other", "by me")
+    assert not subject.decision().entries_blocked
+    assert messages == [
+        "HALTED: Latch: told so. Open positions are being closed at the market, none is opened.",
+        "REDUCING: Other: another. Exits and stops go on.",
+        "REDUCING: Latch: less. Exits and stops go on.",
+        "REDUCING: Latch has released: by me. Exits and stops go on.",
+        "ACTIVE: Other has released: by me. Entries, exits and stops as usual.",
+    ]
+
+
+def test_only_what_breakers_see_on_the_market_moves_stops_closer(scripted, default_futures_config):
+    subject, _ = watch(default_futures_config, RunMode.DRY_RUN)
+    assert not subject.tightens(BTC, "long")
+    subject.restrict("Latch", Decision(Trading.REDUCING, 0.0, reason="damaged"))
+    run(subject, range(3))
+    assert not subject.tightens(BTC, "long")
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="why", pair=ETH, side="short")]
+    run(subject, range(3, 4))
+    assert subject.tightens(ETH, "short")
+    assert not subject.tightens(ETH, "long")
+    assert not subject.tightens(BTC, "short")
+    scripted.extra = [Decision(Trading.HALTED, 0.0, reason="why")]
+    run(subject, range(4, 5))
+    assert not subject.tightens(BTC, "long")

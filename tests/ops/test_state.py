@@ -40,6 +40,7 @@ bot           RsiSmaSwing, live, running; Freqtrade 2026.9, Perpkit 0.1.0, pid 7
 written       3 s ago, 2026-03-02 10:00:00 UTC
 cycles        9; 1.0 s the last, 1.0 s on average, 2.0 s at most
               the last 9 ended early, none good. TemporaryError: no answer
+stop latch    HALTED since 2026-03-02 10:00:00 UTC, me@here: a test
 trading       REDUCING lost 9%
               DrawdownBreaker: reducing, all pairs, size x 0, since 2026-03-02 10:00:00 UTC, until 2026-03-02 10:00:01 UTC at the earliest. lost 9%
               no entry: has failed

@@ -36,3 +36,4 @@ def test_the_files_are_beside_the_database(db_url, journal, state):
     assert found.journal == (journal and Path(journal))
     if state is not None:
         assert found.state == Path(state)
+        assert found.runs == Path(state.replace(".state.json", ".runs.json"))

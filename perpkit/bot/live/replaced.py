@@ -52,6 +52,7 @@ REPLACED: dict[str, Lock] = {
     "exchange._lev_prep": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
+    "api.fetch": Lock.NONE,
     "api.request": Lock.NONE,
     "wallets.update": Lock.NONE,
     "rpc._rpc_force_entry": Lock.NONE,
@@ -87,6 +88,16 @@ def replace(bot: Any, attribute: str, new: Callable[..., Any]) -> Callable[..., 
         new = _locked(bot, attribute, new)
     setattr(owner, name, new)
     return was
+
+
+def around(bot: Any, attribute: str, wrap: Callable[[Callable[[], None]], None]) -> None:
+    """Let what takes and gives nothing, as a cycle does, be called by `wrap`."""
+    was: Callable[[], None]
+
+    def wrapped() -> None:
+        wrap(was)
+
+    was = replace(bot, attribute, wrapped)
 
 
 def under_lock(bot: Any, attribute: str) -> None:

@@ -39,6 +39,11 @@ def warn(bot: FreqtradeBot, message: str) -> None:
     bot.notify_status(message, RPCMessageType.WARNING)
 
 
+def deliver(bot: FreqtradeBot) -> None:
+    """Send at once what `dp.send_msg` keeps for the end of a cycle, which a stopped bot has not."""
+    bot.rpc.process_msg_queue(bot.dataprovider._msg_queue)
+
+
 def words(error: Exception) -> str:
     """What an error says, without the signed query of the request."""
     return str(error).split("?")[0]

@@ -5,6 +5,7 @@ In a simulated run every answer is the one of Freqtrade itself.
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from math import nan
@@ -19,16 +20,19 @@ from perpkit.bot.candles import is_trading
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
+from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
+from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.slippage import Slippage
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.live.trade_lock import share_trades
 from perpkit.bot.market_alerts import MarketAlerts
 from perpkit.bot.order_books import FreshBooks
@@ -36,6 +40,7 @@ from perpkit.bot.parameters import Settings
 from perpkit.bot.positioning_refresh import PositioningRefresh
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.watch import Watch
 
 
 class RunningParts:
@@ -63,6 +68,9 @@ class RunningParts:
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
+        self._latch: StopLatch | None = None
+        self._crash_loop: CrashLoop | None = None
+        self._bot: Any = None
         self.lock: AbstractContextManager[Any] = nullcontext()
         self.obstacles: Obstacles | None = None
         self.guarded = False
@@ -87,11 +95,12 @@ class RunningParts:
         allowed: Allowed,
         refusals: Refusals,
     ) -> None:
-        bot = running_bot(dp)
+        self._bot = bot = running_bot(dp)
         if not isinstance(bot.exchange, Binance):
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
+        self._latch = latch = StopLatch(config, refusals)
         check_additions(bot, allowed, refusals)
         self.lock = share_trades(bot, refusals)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
@@ -107,26 +116,34 @@ class RunningParts:
         if known:
             self._delistings = Delistings(bot, states, settings.guard)
 
-        def take_charge() -> None:
-            if self.guarded:
+        def take_charge(opened: Opened | None) -> None:
+            latch.take_charge(bot)
+            if opened is not None:
                 limit = partial.max_unprotected_seconds
-                self._guard = StopGuard(dp, entries, states, limit, settings.guard)
+                journal = opened.journal
+                self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal)
                 self._booking = Booking(dp)
             # Last, so that it withdraws what rests before an exit is measured and split.
             leave_at_market(bot)
 
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        if latch.wrong:
+            self.obstacles.reasons[NAME] = latch.wrong
         if self.obstacles.passive is None:
-            take_charge()
+            take_charge(self.obstacles.opened)
 
     def close(self) -> None:
-        """As the bot ends, or is made once more."""
+        """As the bot ends, or is made once more; in the course of an error, where one ends it."""
+        if self._crash_loop is not None:
+            self._crash_loop.end(sys.exc_info()[1])
         if self.obstacles is not None:
             self.obstacles.close()
 
     def _report(self, refusals: Refusals) -> None:
         """To the state file."""
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
+        if (latch := self._latch) is not None:
+            self.report("latch", lambda _now: state_parts.latch(latch.path, latch.read()))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
         # Of the guard that there is then: a passive bot may get one later.
@@ -139,6 +156,19 @@ class RunningParts:
         """Add a part to the state file of a running bot."""
         if self._state is not None:
             self._state.add(name, report)
+
+    def follow(self, watch: Watch, now: datetime) -> None:
+        """Let the watch restrict what the operator does, and a crash loop, from the start on."""
+        if self._latch is None:
+            return
+        self._latch.follow(watch)
+        if self.obstacles is not None and self.obstacles.passive is None:
+            self._latch.step(now)
+            self._crash_loop = CrashLoop(self._bot, watch, now)
+
+    def latched(self) -> Why | None:
+        """Why the operator wants no entry at all; None where the stop latch is clear."""
+        return self._latch.refusal() if self._latch is not None else None
 
     def step(self, now: datetime) -> None:
         """Once a loop."""

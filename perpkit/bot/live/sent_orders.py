@@ -23,6 +23,7 @@ from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import words
+from perpkit.bot.live.stop_latch import LatchedError
 from perpkit.record.journal import Entry, Intent, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose
@@ -240,8 +241,9 @@ class SentOrders:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the exchange itself has said that it has no such order, so by a code of its own."""
-    if isinstance(error, _REFUSED):
+    """Whether it is known that there is no such order: the exchange itself has said so, by a code
+    of its own, or the request has not left."""
+    if isinstance(error, (*_REFUSED, LatchedError)):
         return True
     code = refusal_code(error)
     return isinstance(error, ccxt.ExchangeError) and code not in (None, _DUPLICATE)

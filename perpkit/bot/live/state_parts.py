@@ -19,6 +19,7 @@ from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.execution.fills import SlippageRecord
 from perpkit.record import state
+from perpkit.record.latch import Latch
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +192,17 @@ def refusals(record: Refusals) -> state.Refusals:
         for each in record.newest
     )
     return state.Refusals(by_kind=record.by_kind, newest=tuple(newest))
+
+
+def latch(path: str, found: Latch) -> state.Latch:
+    return state.Latch(
+        path=path,
+        state=found.state.value,
+        by=found.by,
+        why=found.why,
+        at=found.at,
+        damaged=found.damaged,
+    )
 
 
 def journal(obstacles: Obstacles | None, guard: StopGuard | None) -> state.Journal | None:

@@ -19,7 +19,7 @@ from freqtrade.persistence import Trade
 from perpkit import __version__ as perpkit_version
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.cycles import Cycles
-from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.replaced import around
 from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.record import state
@@ -52,7 +52,7 @@ class StateWriter:
         self._unwritten = False
         self._said: set[str] = set()
         for attribute in _CYCLES:
-            _around(bot, attribute, self._noted)
+            around(bot, attribute, self._noted)
 
     def add(self, name: str, report: Report) -> None:
         """Let a part of the file be reported.
@@ -72,7 +72,7 @@ class StateWriter:
     def start(self) -> None:
         """From now on, each cycle is written."""
         for attribute in _CYCLES:
-            _around(self._bot, attribute, self._written)
+            around(self._bot, attribute, self._written)
 
     def _noted(self, cycle: Callable[[], None]) -> None:
         with self._cycles.noting_failure():
@@ -149,13 +149,3 @@ class StateWriter:
         if name not in self._said:
             self._said.add(name)
             logger.warning(f"{name} cannot be collected for the state file", exc_info=error)
-
-
-def _around(bot: Any, attribute: str, wrap: Callable[[Callable[[], None]], None]) -> None:
-    """Let a cycle be called by `wrap`."""
-    cycle: Callable[[], None]
-
-    def wrapped() -> None:
-        wrap(cycle)
-
-    cycle = replace(bot, attribute, wrapped)

@@ -18,8 +18,10 @@ from perpkit.bot.refusals import Refusals
 
 # What writes the state file, everywhere.
 CYCLES = {"process", "process_stopped"}
+# What the stop latch replaces in live mode, everywhere.
+LAST_LOOK = {"create_order", "fetch"}
 # What the guard, the memory of orders and the booking replace.
-OF_THE_CLIENT = {"create_order", "fetch_order"}
+OF_THE_CLIENT = {*LAST_LOOK, "fetch_order"}
 OF_THE_EXCHANGE = {"get_trades_for_order"}
 OF_THE_BOT = {"process", "process_stopped", "_update_trade_after_fill", "_safe_exit_amount"}
 
@@ -61,7 +63,7 @@ def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
     trade_database, kind, client, dry_run
 ):
     parts, replaced = running(kind, client(), dry_run)
-    assert replaced == CYCLES
+    assert replaced == (CYCLES if dry_run else CYCLES | LAST_LOOK)
     assert not parts.guarded
     assert parts.unknown_exchange == client().id
 

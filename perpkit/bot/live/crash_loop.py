@@ -1,0 +1,108 @@
+"""A bot that crashes again and again makes no entry until an operator has looked at it.
+
+Whoever restarts it, systemd or Docker, does so for ever, and an error that comes with every entry
+would make one each time. Three runs within an hour without a clean stop, and it starts REDUCING.
+The lock that says so stands until `/unlock`; then those runs are forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from freqtrade.enums import State
+
+from perpkit.bot.live.order_journal import files_of
+from perpkit.bot.live.replaced import around
+from perpkit.bot.live.running_bot import deliver, warn, words
+from perpkit.bot.standing_lock import StandingLock
+from perpkit.bot.watch import Watch
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.record import runs
+from perpkit.record.runs import Run, Runs, RunsError
+
+logger = logging.getLogger(__name__)
+
+NAME = "Crash loop"
+_WAY_OUT = "See the log; /unlock with the id of its lock from /locks lets entries be made again"
+# Of this process: a process id comes again, in a container with every start.
+_PROCESS = token_hex(8)
+
+
+class CrashLoop:
+    """Made in `bot_start` of a running bot that is not passive, whose files are its own.
+
+    :param bot: Freqtrade's
+    """
+
+    def __init__(self, bot: Any, watch: Watch, now: datetime) -> None:
+        self._bot = bot
+        self._watch = watch
+        self._path = files_of(bot.config).runs
+        self._lock = StandingLock(NAME)
+        self._process = _PROCESS
+        known, held = self._found(now)
+        run = Run(process=self._process, pid=os.getpid(), started_at=now)
+        self._write(known.begin(run, held))
+        if held is not None:
+            watch.restrict(NAME, Decision(Trading.REDUCING, 0.0, reason=f"{held}. {_WAY_OUT}"))
+            self._lock.hold(Trading.REDUCING, held, now)
+        self._undelivered = held is not None
+        for attribute in ("bot.process", "bot.process_stopped"):
+            around(bot, attribute, self._cycle)
+
+    def _found(self, now: datetime) -> tuple[Runs, str | None]:
+        """The runs that are known, and why the bot is to be held."""
+        standing = self._lock.reason(now)
+        try:
+            known = runs.read(self._path)
+        except RunsError as error:
+            return Runs(), f"{error}; how the last runs ended is not known"
+        held = known.held or standing
+        if held is None and not known.goes_on(self._process):
+            held = runs.crash_loop(known.runs, now)
+        return known, held
+
+    def step(self, now: datetime) -> None:
+        """Once a cycle: whether an operator has ended the lock."""
+        if self._runs.held is None or self._lock.reason(now) is not None:
+            return
+        self._write(self._runs.forget(self._process))
+        self._watch.lift(NAME, "its lock was ended")
+
+    def end(self, error: BaseException | None) -> None:
+        """As the bot is cleaned up.
+
+        :param error: that ends it; None where it is stopped, or reads its configuration again
+        """
+        if error is None and self._bot.state is State.RELOAD_CONFIG:
+            return
+        text = ""
+        if isinstance(error, Exception):  # the others are signals
+            text = f"{type(error).__name__}: {words(error)}"
+        self._write(self._runs.end(self._process, datetime.now(UTC), text))
+
+    def _cycle(self, process: Callable[[], None]) -> None:
+        try:
+            self.step(datetime.now(UTC))
+            if self._undelivered:
+                deliver(self._bot)
+                self._undelivered = False
+        except Exception:  # the cycle must go on, for exits
+            logger.exception("The lock of a crash loop could not be looked after.")
+        process()
+
+    def _write(self, known: Runs) -> None:
+        self._runs = known
+        try:
+            runs.write(self._path, known)
+        except OSError as error:
+            warn(
+                self._bot,
+                f"The record of runs {self._path} cannot be written, so that a crash loop would "
+                f"not be noticed: {words(error)}. Trading goes on.",
+            )

@@ -1,0 +1,235 @@
+"""The stop latch in a running bot: while it is set nothing is entered, and a halt closes positions.
+
+It is read at the start, as each cycle begins, before an entry is confirmed, and last of all when
+the signed request of an entry is about to leave ccxt. So a process that is stopped between the
+decision and the request, and goes on hours later, sends nothing; and what was signed before the
+latch was set, the exchange refuses once it is older than its receive window.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import DDosProtection, InvalidOrderException, TemporaryError
+from freqtrade.exchange.exchange_types import CcxtOrder
+from freqtrade.persistence import Trade
+
+from perpkit.bot.live.replaced import around, replace
+from perpkit.bot.live.running_bot import deliver, words
+from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.standing_lock import StandingLock
+from perpkit.bot.watch import Watch
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.record.latch import Latch, LatchFile, LatchState, latch_file
+
+logger = logging.getLogger(__name__)
+
+NAME = "Stop latch"
+_TRADING = {LatchState.REDUCING: Trading.REDUCING, LatchState.HALTED: Trading.HALTED}
+
+
+class LatchedError(ccxt.InvalidOrder):
+    """The request of an entry has not left: the stop latch is set."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    pair: str
+    side: str
+
+
+# The entry that ccxt is asked for, until its answer.
+_sent: ContextVar[_Entry | None] = ContextVar("sent", default=None)
+
+
+class StopLatch:
+    """Made in `bot_start` of a running bot.
+
+    :param refusals: told of entries that were on their way
+    """
+
+    def __init__(self, config: Mapping[str, Any], refusals: Refusals) -> None:
+        self._refusals = refusals
+        self._simulated = bool(config["dry_run"])
+        self._lock = StandingLock(NAME)
+        self._watch: Watch | None = None
+        self._bot: Any = None
+        self._known: Latch | None = None
+        self._undelivered = False
+        self._file: LatchFile | None = None
+        # What is wrong with its options; empty where nothing is.
+        self.wrong = ""
+        try:
+            self._file = latch_file(config)
+        except ValueError as error:
+            self.wrong = str(error)
+
+    @property
+    def path(self) -> str:
+        """Empty where it is not known."""
+        return str(self._file.path) if self._file else ""
+
+    def read(self) -> Latch:
+        """What it says now; any thread may ask."""
+        if self._file is None:
+            return Latch(LatchState.REDUCING, why=self.wrong, damaged=True)
+        return self._file.read()
+
+    def refusal(self) -> Why | None:
+        """Why nothing is to be entered; None where it is clear."""
+        latch = self.read()
+        return None if latch.state is LatchState.CLEAR else Why(Kind.LATCH, _reason(latch))
+
+    def take_charge(self, bot: Any) -> None:
+        """Of entries that are sent, and of cycles. Before whatever else replaces the same, so that
+        it is asked last, after an order has been written down."""
+        self._bot = bot
+        if self._simulated:
+            self._simulate = replace(bot, "exchange.create_order", self.simulate_order)
+        else:
+            self._create = replace(bot, "api.create_order", self.create_order)
+            self._fetch = replace(bot, "api.fetch", self.fetch)
+        around(bot, "bot.process", self._cycle)
+        around(bot, "bot.process_stopped", self._stopped_cycle)
+
+    def follow(self, watch: Watch) -> None:
+        """From the next step on the watch restricts what the latch does."""
+        self._watch = watch
+
+    def step(self, now: datetime) -> None:
+        """Once a cycle."""
+        if self._watch is None:
+            return
+        latch, trading = self.read(), None
+        if latch.state is not LatchState.CLEAR:
+            trading = _TRADING[latch.state]
+        if latch != self._known:
+            self._known, self._undelivered = latch, True
+            if trading is None:
+                self._watch.lift(NAME, str(latch))
+            else:
+                self._watch.restrict(NAME, Decision(trading, 0.0, reason=_reason(latch)))
+        if trading is None:
+            self._lock.end(now)
+        else:
+            self._lock.hold(trading, _reason(latch), now)  # an operator may have ended it
+
+    # Entries that are sent
+
+    def simulate_order(self, **order: Any) -> CcxtOrder:
+        """As `create_order` of Freqtrade's exchange, in dry-run.
+
+        :raises InvalidOrderException: for an entry, while the latch is set
+        """
+        if not order.get("reduceOnly") and (why := self.refusal()):
+            self._refuse(_Entry(order["pair"], order["side"]), why)
+            raise InvalidOrderException(why.reason)
+        answer: CcxtOrder = self._simulate(**order)
+        return answer
+
+    def create_order(
+        self,
+        symbol: str,
+        type: str,
+        side: str,
+        amount: float,
+        price: float | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> CcxtOrder:
+        """As ccxt's, which ends in `fetch`."""
+        params = params or {}
+        # All but what can only make a position smaller.
+        entry = None if params.get("reduceOnly") else _Entry(symbol, side)
+        with _sending(entry):
+            answer: CcxtOrder = self._create(symbol, type, side, amount, price, params)
+        return answer
+
+    def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        """As ccxt's, which has signed the request by now, and sends it.
+
+        :raises LatchedError: for an entry, while the latch is set
+        """
+        entry = _sent.get()
+        if entry is not None and method != "GET" and (why := self.refusal()):
+            self._refuse(entry, why)
+            raise LatchedError(why.reason)
+        return self._fetch(url, method, headers, body)
+
+    def _refuse(self, entry: _Entry, why: Why) -> None:
+        side = "long" if entry.side == "buy" else "short"
+        self._refusals.add(why, entry.pair, side, what="Entry not sent", level=logging.WARNING)
+
+    # Cycles
+
+    def _cycle(self, process: Callable[[], None]) -> None:
+        self._begin()
+        if self._state is not LatchState.HALTED:
+            process()
+            return
+        # Before what a whole cycle needs of candles and lists, which may not be there.
+        self._wind_up()
+        try:
+            process()
+        except TemporaryError as error:
+            # A ban grows longer with every request.
+            if isinstance(error, DDosProtection) or not Trade.get_open_trade_count():
+                raise
+            logger.warning(f"A cycle of a halt ended early, without a pause: {words(error)}")
+
+    def _stopped_cycle(self, process: Callable[[], None]) -> None:
+        self._begin()
+        if self._state is not LatchState.CLEAR:
+            self._wind_up()
+        process()
+
+    def _begin(self) -> None:
+        try:
+            self.step(datetime.now(UTC))
+            if self._undelivered:
+                deliver(self._bot)
+                self._undelivered = False
+        except Exception:  # the cycle must go on, for exits
+            logger.exception("The stop latch could not be looked after.")
+
+    @property
+    def _state(self) -> LatchState:
+        """At the last step."""
+        return self._known.state if self._known is not None else LatchState.CLEAR
+
+    def _wind_up(self) -> None:
+        """End entries that wait; where it is a halt, close what is open. In a stopped bot too."""
+        bot = self._bot
+        try:
+            with bot._exit_lock:
+                if any(trade.has_open_orders for trade in Trade.get_open_trades()):
+                    bot.manage_open_orders()
+                if self._state is LatchState.HALTED and (trades := Trade.get_open_trades()):
+                    bot.exit_positions(trades)
+                Trade.commit()
+        except Exception as error:
+            logger.warning(f"{NAME}: not all is closed, it is tried again: {words(error)}")
+
+
+@contextmanager
+def _sending(entry: _Entry | None) -> Iterator[None]:
+    before = _sent.set(entry)
+    try:
+        yield
+    finally:
+        _sent.reset(before)
+
+
+def _reason(latch: Latch) -> str:
+    if latch.damaged:
+        return f'{latch.why}. Mend that; a damaged one is cleared by "perpkit resume"'
+    by = f" by {latch.by}" if latch.by else ""
+    at = f" since {latch.at:%Y-%m-%d %H:%M} UTC" if latch.at else ""
+    why = f": {latch.why}" if latch.why else ""
+    return f'set{by}{at}{why}. "perpkit resume" clears it'
