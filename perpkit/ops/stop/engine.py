@@ -63,12 +63,14 @@ def flatten(
     requests = Requests(client, log, deadline_seconds, clock or SystemClock())
     files = BotsFiles(config)
     try:
-        return _Run(requests, files, log, everything=everything, preview=preview).run()
+        return Flattening(requests, files, log, everything=everything, preview=preview).run()
     finally:
         files.close()
 
 
-class _Run:
+class Flattening:
+    """One run; `flatten` makes what it needs."""
+
     def __init__(
         self,
         requests: Requests,
