@@ -37,7 +37,10 @@ def separate(module: ModuleType) -> None:
     def load_config(self: Any) -> dict[str, Any]:
         config: dict[str, Any] = load(self)
         with _refusing():
-            check(config, os.environ, self.args.get("command"))
+            if getattr(self, "only_reads", False):  # a tool beside the bot, which fills nothing
+                check_overlay(config, os.environ)
+            else:
+                check(config, os.environ, self.args.get("command"))
         return config
 
     def create_datadir(config: dict[str, Any], datadir: str | None = None) -> Path:

@@ -69,26 +69,33 @@ def _say_sound(files: BotFiles, first: bool) -> None:
 
 
 def _show(files: BotFiles, found: Finding, database: TradeDatabase) -> None:
-    from perpkit.record.opening import PLACE
-
     typer.echo(f"{found.words}.")
     typer.echo(f"Journal:    {files.journal}")
     typer.echo(f"Database:   {database.name}")
-    try:
-        journal = Journal.open(files.journal)
-        starts, place = journal.starts(), journal.about(PLACE)
-        journal.close()
-        if starts:
-            nonce, at, strategy = starts[-1]
-            typer.echo(f"Last start: {_minute(at)} UTC, {strategy} ({nonce}), at {place}")
-    except JournalError:
-        pass  # it is not there, or damaged, as was said
+    typer.echo(f"Last start: {_last_start(files)}")
     stops = [o for o in database.orders_of_open_trades() if o.kind == "stoploss"]
     for trade in database.open_trades():
         side = "short" if trade.is_short else "long"
         own = [f"{o.order_id} at {o.stop_price}" for o in stops if o.pair == trade.pair]
         listed = ", ".join(own) or "none"
         typer.echo(f"Trade {trade.id}: {side} {trade.amount:g} {trade.pair}; stops: {listed}")
+
+
+def _last_start(files: BotFiles) -> str:
+    from perpkit.record.opening import PLACE
+
+    try:
+        journal = Journal.open(files.journal)
+        try:
+            starts, place = journal.starts(), journal.about(PLACE)
+        finally:
+            journal.close()
+    except JournalError as error:
+        return f"not known: {error}"
+    if not starts:
+        return "not known: the journal has none"
+    nonce, at, strategy = starts[-1]
+    return f"{_minute(at)} UTC, {strategy} ({nonce}), at {place}"
 
 
 def _minute(at: int) -> str:

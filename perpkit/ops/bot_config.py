@@ -1,7 +1,7 @@
 """A bot's configuration as Freqtrade reads it: several files, its environment, its defaults.
 
-It is read for a tool beside the bot: nothing is written to the bot's log, and none of its settings
-for logging is applied.
+It is read for a tool beside the bot, and without a trace: the folders that Freqtrade makes as it
+reads, the mark of a venue's data directory and database, and the bot's log stay as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any
 from perpkit.ops.stored import BadInputError
 from perpkit.record.latch import latch_of
 from perpkit.record.places import Places, places
+from perpkit.rehearsal.redirection import VENUE
+
+# What Freqtrade raises, before it looks closer, where an object is a list or the like.
+_OF_ANOTHER_KIND = (AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,28 @@ class BotConfig:
         return Path(self.config["user_data_dir"])
 
 
+def files_of(files: list[Path] | None, userdir: Path | None) -> list[Path]:
+    """Of a configuration, as `--config` names them or as Freqtrade finds it.
+
+    :raises BadInputError: where there is none, or one that is named is not there
+    """
+    folder = userdir or Path("user_data")
+    found = files or [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
+    if not found:
+        raise BadInputError(
+            f"--config must name the bot: there is neither {folder}/config.json nor config.json"
+        )
+    for path in found:
+        if str(path) != "-" and not path.is_file():
+            raise BadInputError(f"--config must name a file, got {path}, which is not there")
+    return found
+
+
 def read_config(
-    files: list[Path] | None, userdir: Path | None = None, db_url: str | None = None
+    files: list[Path] | None,
+    userdir: Path | None = None,
+    db_url: str | None = None,
+    datadir: Path | None = None,
 ) -> BotConfig:
     """
     :param files: as `--config` names them; None for Freqtrade's default
@@ -55,29 +79,51 @@ def read_config(
     from freqtrade.exceptions import FreqtradeException
 
     class Reading(Configuration):
+        only_reads = True  # for perpkit.bot.rehearsal_guard
+
         def _process_logging_options(self, config: Any) -> None:
             """The bot's log is the bot's."""
 
-    folder = userdir or Path("user_data")
-    found = files or [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
-    if not found:
-        raise BadInputError(
-            f"--config must name the bot: there is neither {folder}/config.json nor config.json"
-        )
+        def _process_datadir_options(self, config: Any) -> None:
+            _place_folders(config, self.args)
+
+    found = files_of(files, userdir)
     args: dict[str, Any] = {"config": [str(path) for path in found], "command": "trade"}
     if userdir is not None:
         args["user_data_dir"] = str(userdir)
     if db_url is not None:
         args["db_url"] = db_url
+    if datadir is not None:
+        args["datadir"] = str(datadir)
     try:
         config = Reading(args).get_config()
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
-    except (FreqtradeException, ValueError, KeyError, OSError) as error:
-        raise BadInputError(f"config cannot be read: {error}") from error
-    except (AttributeError, TypeError) as error:  # Freqtrade reads it before it checks it
-        shown = ", ".join(map(str, found))
-        raise BadInputError(
-            f"config cannot be read: something in {shown} is not of the kind that it must be "
-            f"({error})"
-        ) from error
+    except (FreqtradeException, ValueError, LookupError, OSError, *_OF_ANOTHER_KIND) as error:
+        # Of a file that is no JSON, Freqtrade quotes the lines around, whatever stands in them.
+        words = str(error).split("\nPlease verify the following segment")[0]
+        raise BadInputError(f"config cannot be read: {words}") from None
+
+
+def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
+    """As Freqtrade does for `trade`, but that it makes none.
+
+    :raises OperationalException: when there is no user directory
+    """
+    from freqtrade.exceptions import OperationalException
+
+    exchange = config["exchange"]
+    exchange.setdefault("pair_whitelist", [])
+    folder = Path(
+        args.get("user_data_dir") or config.get("user_data_dir") or Path.cwd() / "user_data"
+    )
+    if not folder.is_dir():
+        raise OperationalException(
+            f"Directory `{folder}` does not exist: `freqtrade create-userdir` makes one"
+        )
+    own = args.get("datadir") or (config.get("datadir") if VENUE in config else None)
+    config["user_data_dir"] = folder
+    config["datadir"] = Path(own) if own else folder / "data" / exchange.get("name", "").lower()
+    export, name = config.get("exportdirectory"), config.get("exportfilename")
+    config["exportdirectory"] = Path(export or folder / "backtest_results")
+    config["exportfilename"] = Path(name) if name else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from perpkit.record.looking import look
 from perpkit.record.order_ids import OrderId, Purpose, new_nonce, parse
 
 SCHEMA = 1
@@ -138,12 +139,15 @@ class Journal:
             return journal
 
     @classmethod
-    def open(cls, path: Path) -> Journal:
-        """:raises JournalError: also when it is not there, or damaged"""
+    def open(cls, path: Path, *, read_only: bool = False) -> Journal:
+        """
+        :param read_only: nothing changes by it, see `perpkit.record.looking`
+        :raises JournalError: also when it is not there, or damaged
+        """
         with _clear(path):
             if not path.is_file():
                 raise JournalError(f"There is no journal {path}")
-            journal = cls(path, _connect(path))
+            journal = cls(path, look(path) if read_only else _connect(path))
             [(sound,)] = journal._rows("PRAGMA quick_check(1)")
             if sound != "ok":
                 raise JournalError(f"The journal {path} is damaged: {sound}")

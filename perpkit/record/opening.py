@@ -67,16 +67,17 @@ class Finding:
     words: str = ""
 
 
-def assess(path: Path, database: TradeDatabase) -> Finding:
-    """The state of a journal; nothing is written.
+def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> Finding:
+    """The state of a journal; nothing is written into it.
 
+    :param read_only: nor does SQLite take back what a bot that was killed left undone
     :raises DatabaseError: when the database cannot be read
     """
     key = database.value(JOURNAL_KEY)
     if not path.exists():
         return _without_journal(path, database, known=key is not None)
     try:
-        journal = Journal.open(path)
+        journal = Journal.open(path, read_only=read_only)
     except SchemaError as error:
         return Finding(JournalState.NEWER, str(error))
     except JournalError as error:

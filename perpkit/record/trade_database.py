@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import URL, Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from perpkit.record.looking import look
+
+# Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
+HIGH_WATER_KEY = "perpkit_high_water"
 DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
 
 
@@ -84,8 +88,11 @@ class TradeDatabase:
         self._engine = engine
 
     @classmethod
-    def at(cls, db_url: str) -> TradeDatabase:
-        """:raises DatabaseError: when there is none, and none is made"""
+    def at(cls, db_url: str, *, read_only: bool = False) -> TradeDatabase:
+        """
+        :param read_only: nothing changes by it, see `perpkit.record.looking`
+        :raises DatabaseError: when there is none, and none is made
+        """
         try:
             url = make_url(db_url)
             if url.get_backend_name() == "sqlite":
@@ -93,7 +100,7 @@ class TradeDatabase:
                     raise DatabaseError("A trade database in memory ends with its bot")
                 if not Path(str(url.database)).is_file():
                     raise DatabaseError(f"There is no trade database {url.database}")
-            database = cls(create_engine(url, poolclass=NullPool))
+            database = cls(_engine(url, read_only))
             tables = inspect(database._engine).get_table_names()
         except (SQLAlchemyError, ImportError) as error:
             shown = _shown(db_url)
@@ -193,6 +200,13 @@ class TradeDatabase:
         rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
 
+    def venue_mode(self) -> str | None:
+        """The mode in which it was used at a simulated venue; None where it was not."""
+        if "perpkit_venue" not in inspect(self._engine).get_table_names():
+            return None
+        rows = self._rows("SELECT mode FROM perpkit_venue")
+        return str(rows[0].mode) if rows else None
+
     def _rows(self, query: str, **values: Any) -> list[Any]:
         try:
             with self._engine.connect() as connection:
@@ -244,6 +258,13 @@ def _ms(moment: datetime | str | None) -> int:
         return 0
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _engine(url: URL, read_only: bool) -> Engine:
+    if not read_only or url.get_backend_name() != "sqlite":
+        return create_engine(url, poolclass=NullPool)
+    file = Path(str(url.database))
+    return create_engine(url, poolclass=NullPool, creator=lambda: look(file))
 
 
 def _shown(db_url: str) -> str:

@@ -281,18 +281,21 @@ def brackets(symbol: str, brackets: Brackets) -> dict[str, Any]:
 def restrictions(account: Account) -> dict[str, Any]:
     """GET /sapi/v1/account/apiRestrictions, as the exchange describes the key itself."""
     may = account.restrictions
+    # Only where the exchange has set one.
+    ends = {} if may.expires is None else {"tradingAuthorityExpirationTime": may.expires}
     return {
         "ipRestrict": bool(may.addresses),
-        "createTime": account.opened,
+        "createTime": account.opened if may.made is None else may.made,
         "enableReading": may.read,
         "enableWithdrawals": may.withdraw,
-        "enableInternalTransfer": False,
-        "enableMargin": False,
+        "enableInternalTransfer": may.internal_transfer,
+        "enableMargin": may.margin,
         "enableFutures": may.trade,
-        "permitsUniversalTransfer": False,
-        "enableVanillaOptions": False,
-        "enableFixApiTrade": False,
-        "enableFixReadOnly": False,
-        "enableSpotAndMarginTrading": False,
-        "enablePortfolioMarginTrading": False,
+        "permitsUniversalTransfer": may.universal_transfer,
+        "enableVanillaOptions": may.options,
+        "enableFixApiTrade": may.fix_trade,
+        "enableFixReadOnly": may.fix_read,
+        "enableSpotAndMarginTrading": may.spot,
+        "enablePortfolioMarginTrading": may.portfolio_margin,
+        **ends,
     }

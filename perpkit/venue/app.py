@@ -17,6 +17,7 @@ from perpkit.venue.control import create_control
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.injection import UNKNOWN_ERROR, Wait
+from perpkit.venue.key_control import add_key_control
 from perpkit.venue.market import Market
 from perpkit.venue.market_routes import market_router
 from perpkit.venue.rate_limits import Limiter
@@ -49,6 +50,7 @@ def create_app(
         app.include_router(account_router(exchange))
         add_account_control(control, exchange)
         add_settings_control(control, exchange)
+        add_key_control(control, exchange)
     app.mount(CONTROL, control)
     app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
     app.add_middleware(Bounds)

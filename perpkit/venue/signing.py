@@ -82,7 +82,7 @@ def authenticate(
         raise VenueError(-1022, "Signature for this request is not valid.")
     parameters = Parameters(values)
     _check_time(parameters, now)
-    account.authorize(trading=trading, address=address)
+    account.authorize(trading=trading, address=address, now=now)
     return account, parameters
 
 

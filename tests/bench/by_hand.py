@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from perpkit.venue.engine import Algo, NewAlgo, NewOrder, Order
-from perpkit.venue.invariants import Breach
-from tests.bench.in_process import InProcessBot
 from tests.bench.live import Venue
 
 SYMBOL = "BTCUSDT"
-STEP = timedelta(seconds=5)
-MINUTE = timedelta(minutes=1)
-
-
-def enter(bot: InProcessBot, venue: Venue, side: str = "long") -> None:
-    """With a strategy that does as the test says."""
-    bot.bot.strategy.side = side
-    bot.run_until(lambda: venue.amount, 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def hold(bot: InProcessBot, venue: Venue, side: str = "long") -> None:
-    """A position with its stop."""
-    enter(bot, venue, side)
-    bot.run_until(lambda: live_stops(venue), MINUTE, STEP)
-
-
-def live_stops(venue: Venue) -> list[Algo]:
-    venue.exchange.catch_up()
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def breaches(venue: Venue) -> list[Breach]:
-    venue.exchange.catch_up()
-    return venue.exchange.checker.breaches
-
-
-def warnings(bot: InProcessBot) -> list[str]:
-    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
 
 
 def trade_by_hand(venue: Venue, amount: Decimal, **given: object) -> Order:

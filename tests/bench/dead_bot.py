@@ -6,9 +6,9 @@ whoever sleeps moves it, so that minutes pass in no time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +37,7 @@ from perpkit.venue.instruments import Instrument
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.rate_limits import Limiter
-from perpkit.venue.request_log import RequestLog
+from perpkit.venue.request_log import Entry, RequestLog
 from tests import factories
 from tests.bench.files import TAG, Files
 from tests.bench.scripted_market import scripted_market
@@ -77,9 +77,13 @@ class HandClock:
     """The venue's clock, in ms, and that of the stop, in seconds."""
 
     ms: float
+    events: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         self.ms += max(0.0, seconds) * 1000
+        for event in [each for each in self.events if each[0] <= self.ms]:
+            self.events.remove(event)
+            event[1]()
 
     @property
     def seconds(self) -> float:
@@ -170,13 +174,21 @@ class DeadBot:
     def stop(self, deadline: float = 300, **how: Any) -> Flattened:
         given = {"everything": False, "preview": False, **how}
         return flatten(
-            self.config,
+            given.pop("config", None) or self.config,
             log=given.pop("log", None) or ActionLog(None, self.lines.append),
             deadline_seconds=deadline,
             client=given.pop("client", None) or self.client(),
             clock=_StopClock(self.clock),
             **given,
         )
+
+    def after(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let something happen so long from now, between two requests."""
+        self.clock.events.append((self.clock.ms + seconds * 1000, act))
+
+    def sent(self) -> list[Entry]:
+        """Requests that were to change something, oldest first."""
+        return [each for each in self.log.after(0, 10_000) if each.method != "GET"]
 
     def fault(self, kind: FaultKind, seconds: float | None = None, **settings: Any) -> str:
         """From now on, for so long."""
@@ -322,10 +334,14 @@ class DeadBot:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.seconds, UTC)
 
-    def close(self) -> None:
+    def forget_journal(self) -> None:
+        """As the end of its process does."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+
+    def close(self) -> None:
+        self.forget_journal()
         engine = Trade.session.get_bind()
         Trade.session.remove()
         engine.dispose()

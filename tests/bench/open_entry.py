@@ -30,9 +30,19 @@ class Bot:
         self.strategy = SimpleNamespace(stoploss=-0.6)
         self.ended: list[str] = []
         self.gone = False
+        self.order: dict | Exception = RuntimeError("no answer")
+        self.updated: list[str] = []
 
     def get_min_pair_stake_amount(self, pair, price, stoploss, leverage=1.0):
         return 52.5
+
+    def fetch_order(self, order_id, pair):
+        if isinstance(self.order, Exception):
+            raise self.order
+        return {"id": order_id, **self.order}
+
+    def update_trade_state(self, trade, order_id, order):
+        self.updated.append(order_id)
 
     def cancel_order(self, order_id, pair):
         if self.gone:

@@ -4,42 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from math import isnan
-from threading import Lock
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
 from freqtrade.persistence import (
     LocalTrade,
-    Order,
     Trade,
     disable_database_use,
     enable_database_use,
 )
-from freqtrade.util.ft_ttlcache import FtTTLCache
 
 from perpkit.bot.account import RunningAccount, SimulatedAccount, account_for, ledger_of
 from perpkit.bot.candles import feed_for
 from tests import factories
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.bot.accounts import Feed, Market, exited, opened
+from tests.bot.stack import BTC, ETH, FEE, HOUR
 from tests.cases import SLOW
 from tests.factories import START
-
-HOUR = timedelta(hours=1)
-BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
-FEE = 0.0005
-
-
-class Feed:
-    """The same candles whenever they are asked for."""
-
-    def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
-        self.frames = frames
-
-    def history(self, pair, *request):
-        return self.frames.get(pair, factories.candles(1)[:0])
 
 
 @pytest.fixture
@@ -58,65 +42,6 @@ def memory():
     yield LocalTrade
     Trade.reset_trades()
     enable_database_use()
-
-
-def order(trade, side: str, rate: float, amount: float, hour: float, funding: float = 0.0) -> Order:
-    when = START + hour * HOUR
-    return Order(
-        order_id=f"{side}-{hour}",
-        ft_pair=trade.pair,
-        ft_order_side=side,
-        ft_amount=amount,
-        ft_price=rate,
-        ft_is_open=False,
-        symbol=trade.pair,
-        order_type="limit",
-        side=side,
-        status="closed",
-        price=rate,
-        average=rate,
-        amount=amount,
-        filled=amount,
-        remaining=0.0,
-        cost=rate * amount,
-        order_date=when,
-        order_filled_date=when,
-        funding_fee=funding,
-    )
-
-
-def opened(
-    pair: str = BTC, is_short: bool = False, rate: float = 30_000.0, amount: float = 0.03, hour=0.0
-) -> LocalTrade:
-    trade = LocalTrade(
-        pair=pair,
-        trading_mode="futures",
-        is_short=is_short,
-        leverage=3.0,
-        amount=0.0,
-        open_rate=rate,
-        stake_amount=rate * amount / 3,
-        open_date=START + hour * HOUR,
-        fee_open=FEE,
-        fee_close=FEE,
-        is_open=True,
-        orders=[],
-    )
-    trade.orders.append(order(trade, trade.entry_side, rate, amount, hour))
-    trade.recalc_trade_from_orders()
-    return trade
-
-
-def exited(trade: LocalTrade, rate: float, amount: float, hour: float, funding=0.0) -> LocalTrade:
-    """Part of it, or all that is left, as a backtest books it."""
-    whole = amount == trade.amount
-    trade.orders.append(order(trade, trade.exit_side, rate, amount, hour, funding))
-    if whole:
-        trade.close_date = START + hour * HOUR
-        trade.close(rate, show_msg=False)
-    else:
-        trade.recalc_trade_from_orders()
-    return trade
 
 
 def simulated(config, frames) -> SimulatedAccount:
@@ -235,23 +160,6 @@ class TestBacktest:
 
 
 OPENED = [(BTC, 30_000.0, 0.03), (ETH, 2000.0, 0.4)]
-
-
-class Market:
-    """A data provider with its exchange, neither of which can ask anybody."""
-
-    def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
-        self.frames = frames
-        self._exchange = SimpleNamespace(
-            _cache_lock=Lock(), _exit_rate_cache=FtTTLCache(maxsize=9, ttl=300)
-        )
-
-    def get_pair_dataframe(self, pair, *kind):
-        return self.frames.get(pair, factories.candles(1)[:0])
-
-    @property
-    def rates(self):
-        return self._exchange._exit_rate_cache
 
 
 class TestRunningBot:

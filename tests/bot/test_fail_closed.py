@@ -28,7 +28,7 @@ from perpkit.breakers.breaker import Decision, Trading
 from tests import factories
 from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
-from tests.bot.test_strategy import DataProvider, decide, started
+from tests.bot.started import DataProvider, decide, started
 
 NOW = START + 10 * HOUR
 SHIPPED = ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket"]

@@ -10,7 +10,7 @@ from freqtrade.exceptions import StrategyError
 
 from perpkit.bot.options import arm, disarming, parts_off
 from perpkit.bot.strategy import PerpStrategy
-from tests.bot.test_strategy import started
+from tests.bot.started import started
 
 
 def chosen(order_types=None, **attributes) -> SimpleNamespace:

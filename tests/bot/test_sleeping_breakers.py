@@ -15,7 +15,7 @@ from perpkit.bot.protection import AWAKE, WatchedProtection
 from perpkit.bot.venue_probe import VenueProbe
 from perpkit.bot.watch import Watch
 from tests import factories
-from tests.breakers.test_funding import wild_funding
+from tests.breakers.wild import wild_funding
 from tests.factories import START
 
 HOUR = timedelta(hours=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from unittest import mock
 
 import pandas as pd
 import pytest
@@ -18,29 +17,9 @@ from perpkit.risk.trailing import Trail
 from tests import factories
 from tests.bot import stack
 from tests.bot.stack import BTC, ETH, HOUR, START
+from tests.bot.started import decide, started
 
 NOW = START + 10 * HOUR
-
-
-class DataProvider:
-    """Of a bot that trades one pair."""
-
-    def __init__(self) -> None:
-        self._exchange = stack.exchange({BTC: 0.001, ETH: 0.001})
-
-    def current_whitelist(self) -> list[str]:
-        return [ETH]
-
-
-def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
-    config = {**config, "strategy": name, "runmode": runmode, **changed}
-    strategy = StrategyResolver.load_strategy(config)
-    strategy.dp, strategy.wallets = DataProvider(), None
-    with mock.patch(
-        "perpkit.bot.live.running_parts.is_trading", return_value=False
-    ):  # no bot around it
-        strategy.ft_bot_start()
-    return strategy
 
 
 @pytest.fixture
@@ -57,13 +36,6 @@ def strategy(default_futures_config):
         parameter.value = value  # they are the class's
     Trade.reset_trades()
     enable_database_use()
-
-
-def decide(strategy, monkeypatch, decision: Decision) -> None:
-    monkeypatch.setattr(strategy.watch, "step", lambda *_: None)
-    monkeypatch.setattr(strategy.watch, "decision", lambda *_: decision)
-    reducing = decision.trading is Trading.REDUCING
-    monkeypatch.setattr(strategy.watch, "tightens", lambda *_: reducing)
 
 
 def leverage(strategy, maximum=125.0, side="long") -> float:

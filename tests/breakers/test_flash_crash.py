@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from perpkit.breakers.flash_crash import (
     timeline,
 )
 from tests import factories
+from tests.breakers.wild import crashing_candles
 from tests.cases import cases
 
 DEFAULT = FlashCrashLimits()
@@ -201,7 +201,7 @@ def test_what_is_known_of_a_fall_and_a_rise(candles, fall, rise):
 @cases(20)
 def test_falls_against_a_naive_search(seed, count):
     """Every pair of prices in the window of which the order is known."""
-    candles = wild_candles(seed, 60).set_index("date").asfreq("h")
+    candles = crashing_candles(seed, 60).set_index("date").asfreq("h")
     candles = candles.where((candles["volume"] > 0) & (candles["close"] > 0))
     line = timeline(FlashCrashLimits(windows=[(count * 60, 0.5)]), candles.reset_index())
     for row in range(len(candles)):
@@ -219,18 +219,6 @@ def test_a_window_shorter_than_a_candle_is_judged_over_one():
     assert not timeline(LIMITS, crash).at(now).entries_blocked
 
 
-@cache
-def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
-    """Candles with crashes and rallies, some missing, some broken, some without volume."""
-    rng = np.random.default_rng(seed)
-    candles = factories.candles(rows, seed=seed, volatility=0.012)
-    candles.loc[rng.choice(rows, 6, replace=False), "low"] *= 0.9
-    candles.loc[rng.choice(rows, 6, replace=False), "high"] *= 1.1
-    candles.loc[rng.choice(rows, 5, replace=False), "close"] = 0.0
-    candles.loc[rng.choice(rows, 5, replace=False), "volume"] = 0.0
-    return candles.drop(index=rng.choice(np.arange(1, rows - 1), rows // 20, replace=False))
-
-
 @given(
     seed=st.integers(0, 20),
     calm=st.integers(1, 4),
@@ -240,7 +228,7 @@ def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
 @cases(30)
 def test_a_timeline_equals_stepping(seed, calm, cool_down, blocks):
     limits = replace(LIMITS, calm_candles=calm, cool_down_minutes=cool_down, blocks=blocks)
-    line, state = timeline(limits, wild_candles(seed)), FlashCrashState()
+    line, state = timeline(limits, crashing_candles(seed)), FlashCrashState()
     sides = set()
     for row in range(len(line.range)):
         closed = factories.START + (row + 1) * HOUR
@@ -257,7 +245,7 @@ def test_a_timeline_equals_stepping(seed, calm, cool_down, blocks):
 @given(st.integers(0, 20), st.integers(1, 299))
 @cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
-    candles = wild_candles(seed)
+    candles = crashing_candles(seed)
     past = timeline(LIMITS, candles[candles.index < rows])
     shocked = candles.copy()
     shocked.loc[shocked.index >= rows, ["open", "low", "close"]] *= 0.5

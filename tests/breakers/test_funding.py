@@ -19,6 +19,7 @@ from perpkit.breakers.funding import (
     step,
 )
 from tests import factories
+from tests.breakers.wild import wild_funding
 from tests.cases import cases
 
 PAIR = "BTC/USDT:USDT"
@@ -203,15 +204,6 @@ def test_state_survives_storage(figures):
     following = reading(len(figures), 0.0008, 75.0)
     assert again == state
     assert step(QUICK, PAIR, again, following) == step(QUICK, PAIR, state, following)
-
-
-def wild_funding(seed: int, rows: int = 200) -> pd.DataFrame:
-    """Rates that swing around zero, paid every 8, 4 or 1 hours, with some missing."""
-    rng = np.random.default_rng(seed)
-    rates = 0.001 * np.cumsum(rng.normal(0, 0.4, rows)).clip(-3, 3) + rng.normal(0, 2e-4, rows)
-    hours = np.cumsum(np.repeat(rng.choice([8, 8, 4, 1], rows // 20), 20))
-    frame = factories.funding(rates).assign(date=factories.START + pd.to_timedelta(hours, unit="h"))
-    return frame.drop(index=rng.choice(np.arange(1, rows), 8, replace=False))
 
 
 @given(

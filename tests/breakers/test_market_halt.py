@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from perpkit.breakers.market_halt import (
 )
 from perpkit.execution.book import Book, NoBook
 from tests import factories
+from tests.breakers.wild import halting_candles
 from tests.cases import cases
 
 HOUR = timedelta(hours=1)
@@ -145,25 +145,11 @@ def test_state_survives_storage(candles):
     assert step(LIMITS, again, following) == step(LIMITS, state, following)
 
 
-@cache
-def wild_candles(seed: int, rows: int = 300) -> pd.DataFrame:
-    """Candles with outages of several lengths, gaps, some missing and some broken."""
-    rng = np.random.default_rng(seed)
-    candles = factories.candles(rows, seed=seed)
-    for start in rng.choice(rows - 10, 4, replace=False):
-        candles.loc[start : start + rng.integers(0, 5), "volume"] *= rng.choice([0, 0.003, 0.06])
-    for start in rng.choice(rows, 3, replace=False):
-        prices = ["open", "high", "low", "close"]
-        candles.loc[start:, prices] *= rng.choice([0.85, 1.15])
-    candles.loc[rng.choice(rows, 5, replace=False), "close"] = 0.0
-    return candles.drop(index=rng.choice(np.arange(1, rows - 1), rows // 20, replace=False))
-
-
 @given(st.integers(0, 20), st.sampled_from([1, 60, 90, 300]), st.sampled_from([1, 7]))
 @cases(30)
 def test_a_timeline_equals_stepping(seed, quiet, days):
     limits = replace(LIMITS, quiet_minutes=quiet, volume_days=days)
-    line, state = timeline(limits, wild_candles(seed)), HaltState()
+    line, state = timeline(limits, halting_candles(seed)), HaltState()
     blocked = set()
     for row in range(len(line.gap)):
         closed = factories.START + (row + 1) * HOUR
@@ -179,7 +165,7 @@ def test_a_timeline_equals_stepping(seed, quiet, days):
 @given(st.integers(0, 20), st.integers(1, 299))
 @cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
-    candles = wild_candles(seed)
+    candles = halting_candles(seed)
     past = timeline(LIMITS, candles[candles.index < rows])
     shocked = candles.copy()
     shocked.loc[shocked.index >= rows, "volume"] *= 100

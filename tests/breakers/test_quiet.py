@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 
 from perpkit.breakers import flash_crash, maintenance, market_halt, volatility
 from perpkit.breakers.breaker import Decision
-from perpkit.breakers.funding import FundingTimeline
+from perpkit.breakers.funding import FundingLimits, FundingTimeline
 from perpkit.breakers.maintenance import MaintenanceLimits, Window
 from perpkit.breakers.quiet import FOREVER
 from tests import factories
-from tests.breakers import test_flash_crash, test_funding, test_market_halt, test_volatility
+from tests.breakers.wild import crashing_candles, halting_candles, swinging_candles, wild_funding
 from tests.cases import cases
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 STEP = 30 * MINUTE
+PAIR = "BTC/USDT:USDT"
+CRASHES = flash_crash.FlashCrashLimits(windows=((60, 0.08), (240, 0.12)), pair=PAIR)
+QUICK = FundingLimits(
+    extreme_percentile=80, extreme_release_percentile=70, floor_8h=0.0003, window_days=7
+)
 VIX = volatility.VolatilityLimits(window_days=7, min_history_days=2, stressed_percentile=97)
 BRAKE = volatility.VolatilityLimits(window_days=7, min_history_days=2, elevated_size_factor=1.0)
 
@@ -40,19 +45,15 @@ def calendar(seed: int) -> Any:
 
 
 def halts(seed: int) -> market_halt.HaltTimeline:
-    return market_halt.timeline(market_halt.HaltLimits(), test_market_halt.wild_candles(seed))
+    return market_halt.timeline(market_halt.HaltLimits(), halting_candles(seed))
 
 
 LINES = {
-    "volatility": lambda seed: volatility.timeline(VIX, test_volatility.wild_candles(seed)),
-    "brake alone": lambda seed: volatility.timeline(BRAKE, test_volatility.wild_candles(seed)),
-    "flash crash": lambda seed: flash_crash.timeline(
-        test_flash_crash.LIMITS, test_flash_crash.wild_candles(seed)
-    ),
+    "volatility": lambda seed: volatility.timeline(VIX, swinging_candles(seed)),
+    "brake alone": lambda seed: volatility.timeline(BRAKE, swinging_candles(seed)),
+    "flash crash": lambda seed: flash_crash.timeline(CRASHES, crashing_candles(seed)),
     "halt": halts,
-    "funding": lambda seed: FundingTimeline(
-        test_funding.QUICK, test_funding.PAIR, test_funding.wild_funding(seed)
-    ),
+    "funding": lambda seed: FundingTimeline(QUICK, PAIR, wild_funding(seed)),
     "calendar": calendar,
 }
 
@@ -90,8 +91,8 @@ def test_without_candles_or_rates_it_is_quiet_for_ever():
     rates = factories.funding([0.0])[:0]
     for line in (
         volatility.timeline(VIX, none),
-        flash_crash.timeline(test_flash_crash.LIMITS, none),
+        flash_crash.timeline(CRASHES, none),
         market_halt.timeline(market_halt.HaltLimits(), none),
-        FundingTimeline(test_funding.QUICK, test_funding.PAIR, rates),
+        FundingTimeline(QUICK, PAIR, rates),
     ):
         assert line.quiet_until(factories.START) == FOREVER

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from math import inf
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +34,7 @@ from perpkit.breakers.volatility import (
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.volatility import Estimator
 from tests import factories
+from tests.breakers.wild import swinging_candles
 from tests.cases import cases
 
 HOUR = timedelta(hours=1)
@@ -222,17 +221,6 @@ def test_state_survives_storage(percentiles):
     assert step(LIMITS, again, following) == step(LIMITS, state, following)
 
 
-@cache
-def wild_candles(seed: int, rows: int = 400) -> pd.DataFrame:
-    """Candles whose volatility swings, with some missing and some broken."""
-    rng = np.random.default_rng(seed)
-    frame = factories.candles(rows, seed=seed)
-    swing = np.exp(np.cumsum(rng.normal(0, 0.2, rows)).clip(-2, 2))
-    frame["high"] *= 1 + 0.01 * swing
-    frame.loc[rng.choice(rows, 5, replace=False), "close"] = 0.0
-    return frame.drop(index=rng.choice(np.arange(1, rows - 1), rows // 20, replace=False))
-
-
 @given(
     seed=st.integers(0, 20),
     estimator=st.sampled_from(list(Estimator)[:5]),
@@ -253,7 +241,7 @@ def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size,
         calm_candles=calm,
         floor_annual=floor,
     )
-    line, state = timeline(limits, wild_candles(seed)), VolatilityState()
+    line, state = timeline(limits, swinging_candles(seed)), VolatilityState()
     levels = set()
     for row in range(len(line)):
         closed = factories.START + (row + 1) * HOUR
@@ -268,13 +256,13 @@ def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size,
 
 
 def test_wild_candles_reach_every_level():
-    assert set(timeline(QUICK, wild_candles(0)).level) == set(Level)
+    assert set(timeline(QUICK, swinging_candles(0)).level) == set(Level)
 
 
 @given(st.integers(0, 20), st.integers(50, 399))
 @cases(30)
 def test_future_candles_change_no_past_decision(seed, rows):
-    frame = wild_candles(seed)
+    frame = swinging_candles(seed)
     past = timeline(QUICK, frame[frame.index < rows])
     shocked = frame.copy()
     shocked.loc[shocked.index >= rows, "high"] *= 3
@@ -286,7 +274,7 @@ def test_future_candles_change_no_past_decision(seed, rows):
 
 def test_percentile_against_a_naive_one():
     """Share of the known values of the last 7 days that lie below, ties and itself half."""
-    line = timeline(QUICK, wild_candles(1))
+    line = timeline(QUICK, swinging_candles(1))
     for row in range(0, len(line), 7):
         window = line.vol_annual[max(0, row - 167) : row + 1]
         known = window[~np.isnan(window)]
@@ -310,7 +298,7 @@ def test_too_little_history_never_locks(rows):
 
 
 def test_an_index_measured_elsewhere_is_judged_alike():
-    line = timeline(QUICK, wild_candles(3))
+    line = timeline(QUICK, swinging_candles(3))
     again = index_timeline(QUICK, HourlyIndex(line.first_close - 1, line.vol_annual))
     for hour in range(len(line)):
         now = factories.START + (hour + 1) * HOUR

@@ -21,7 +21,7 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
 from tests import factories
-from tests.bot.test_account import exited, opened
+from tests.bot.accounts import exited, opened
 from tests.factories import START
 
 pytestmark = pytest.mark.contract

@@ -23,16 +23,13 @@ from freqtrade.exceptions import (
 )
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import KeyValueStore, Order, PairLocks, Trade
 from freqtrade.rpc import RPC, RPCManager
-from freqtrade.rpc.telegram import Telegram
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
-from freqtrade.wallets import Wallets
 from freqtrade.worker import Worker
 
-from perpkit.bot.live.replaced import LOCK, REPLACED
+from perpkit.bot import seams
 from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.stop_latch import LatchedError
 from tests import factories
@@ -55,16 +52,12 @@ def test_the_bot_is_reached_through_the_data_provider(default_futures_config):
     assert running_bot(dp) is bot
 
 
-@pytest.mark.parametrize("attribute", [*REPLACED, LOCK])
+@pytest.mark.parametrize("attribute", seams.attributes())
 def test_what_is_replaced_is_there(attribute, futures_exchange):
+    assert seams.missing_attribute(attribute) is None
     owner, name = attribute.split(".")
-    classes = {"bot": FreqtradeBot, "exchange": Exchange, "wallets": Wallets, "rpc": RPC}
     if owner == "api":
         assert callable(getattr(futures_exchange._api, name))
-    elif attribute == LOCK:
-        assert "self._exit_lock = Lock()" in inspect.getsource(FreqtradeBot.__init__)
-    else:
-        assert callable(getattr(classes[owner], name))
 
 
 def test_a_backtest_has_no_bot(default_futures_config):
@@ -72,150 +65,32 @@ def test_a_backtest_has_no_bot(default_futures_config):
         running_bot(DataProvider(default_futures_config, None))
 
 
-@pytest.mark.parametrize(
-    ("caller", "call"),
-    [
-        (Worker._process_running, "self.freqtrade.process()"),
-        (Worker._process_stopped, "self.freqtrade.process_stopped()"),
-        (FreqtradeBot.create_trade, "self.execute_entry("),
-        (FreqtradeBot.process, "self.exit_positions(trades)"),
-        (FreqtradeBot.startup, "self.startup_update_open_orders()"),
-        (FreqtradeBot.startup, "self.update_all_liquidation_prices()"),
-        (FreqtradeBot.startup, "self.update_funding_fees()"),
-        (FreqtradeBot.check_and_call_adjust_trade_position, "self.execute_entry("),
-        (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit(trade, exit_rate, should_"),
-        (FreqtradeBot.emergency_exit, "self.execute_trade_exit("),
-        (FreqtradeBot.execute_trade_exit, "(ordertype or self.strategy.order_types[exit_type])"),
-        (FreqtradeBot.update_trade_state, "self._update_trade_after_fill(trade, order_obj, send_"),
-        (FreqtradeBot.execute_trade_exit, "self._safe_exit_amount(trade, trade.pair, "),
-        (FreqtradeBot.fee_detection_from_trades, "self.exchange.get_trades_for_order("),
-        (FreqtradeBot.execute_entry, "self.wallets.update()"),
-        (FreqtradeBot.execute_entry, "= self.get_valid_enter_price_and_stake("),
-        (FreqtradeBot.execute_entry, "order = self.exchange.create_order("),
-        (FreqtradeBot._update_trade_after_fill, "self.wallets.update()"),
-        (Exchange.create_order, "self._api.create_order("),
-        (Exchange.create_stoploss, "self._api.create_order("),
-        (Exchange.fetch_order, "self._api.fetch_order("),
-        (Exchange.create_stoploss, "self._lev_prep(pair, leverage, side, accept_fail=True)"),
-        (Exchange.create_order, "self._lev_prep(pair, leverage, side, accept_fail=not initial_"),
-        (Exchange.get_liquidation_price, "abs(open_rate - liquidation_price) * self.liquidation_b"),
-        (FreqtradeBot.execute_trade_exit, "self.exchange.create_order("),
-        (FreqtradeBot.execute_trade_exit, "trade.orders.append(order_obj)"),
-        (FreqtradeBot._check_and_execute_exit, "self.execute_trade_exit("),
-        (RPC._rpc_force_exit, "__exec_force_exit("),
-        (RPC._rpc_delete, "for oslo in trade.open_sl_orders:"),
-        (RPC._rpc_delete, "trade.delete()"),
-        (RPC._rpc_reload_trade_from_exchange, "self._freqtrade.handle_onexchange_order(trade)"),
-        (Telegram._delete_trade, "self._rpc._rpc_delete(trade_id)"),
-        (FreqtradeBot.exit_positions, "if self.handle_onexchange_order(trade):"),
-        (Exchange.fetch_stoploss_order, "self.fetch_order(order_id, pair, params)"),
-        (FreqtradeBot.create_stoploss_order, "self.exchange.create_stoploss("),
-        (FreqtradeBot.create_stoploss_order, "trade.orders.append(order_obj)"),
-        (FreqtradeBot.handle_stoploss_on_exchange, "self.create_stoploss_order("),
-        (FreqtradeBot.handle_trailing_stoploss_on_exchange, "self.create_stoploss_order("),
-        (FreqtradeBot.startup_update_open_orders, "self.handle_cancel_order("),
-        (FreqtradeBot.exit_positions, "self.handle_stoploss_on_exchange(trade)"),
-        (FreqtradeBot.get_valid_enter_price_and_stake, "exchange.get_max_pair_stake_amount("),
-        (FreqtradeBot.check_and_call_adjust_trade_position, "get_max_pair_stake_amount("),
-        (Backtesting.get_valid_entry_price_and_stake, "exchange.get_max_pair_stake_amount("),
-        (Wallets.validate_stake_amount, "max_stake_amount - trade_amount"),
-    ],
-)
-def test_what_is_replaced_is_what_freqtrade_calls(caller, call):
-    assert call in inspect.getsource(caller)
+@pytest.mark.parametrize(("function", "texts"), seams.CALLS)
+def test_what_is_replaced_is_what_freqtrade_calls(function, texts):
+    assert seams.missing_call(function, texts) is None
 
 
-@pytest.mark.parametrize(
-    ("function", "parameters"),
-    [
-        (FreqtradeBot.process, ["self"]),
-        (FreqtradeBot.process_stopped, ["self"]),
-        (FreqtradeBot.manage_open_orders, ["self"]),
-        (FreqtradeBot._update_trade_after_fill, ["self", "trade", "order", "send_msg"]),
-        (FreqtradeBot._safe_exit_amount, ["self", "trade", "pair", "amount"]),
-        (FreqtradeBot.handle_stoploss_on_exchange, ["self", "trade"]),
-        (FreqtradeBot.create_stoploss_order, ["self", "trade", "stop_price"]),
-        (FreqtradeBot.cancel_stoploss_on_exchange, ["self", "trade", "allow_nonblocking"]),
-        (FreqtradeBot.emergency_exit, ["self", "trade", "price", "sub_trade_amt"]),
-        (FreqtradeBot.handle_onexchange_order, ["self", "trade"]),
-        (FreqtradeBot._notify_enter_cancel, ["self", "trade", "order_type", "reason", "sub_trade"]),
-        (FreqtradeBot._notify_exit, ["self", "trade", "order_type", "fill", "sub_trade", "order"]),
-        (
-            FreqtradeBot.order_close_notify,
-            ["self", "trade", "order", "stoploss_order", "send_msg"],
-        ),
-        (RPC._rpc_delete, ["self", "trade_id"]),
-        (Trade.close, ["self", "rate", "show_msg"]),
-        (Exchange.get_trades_for_order, ["self", "order_id", "pair", "since", "params"]),
-        (
-            FreqtradeBot.handle_cancel_enter,
-            ["self", "trade", "order", "order_obj", "reason", "replacing"],
-        ),
-        (
-            FreqtradeBot.cancel_open_orders_of_trade,
-            ["self", "trade", "sides", "reason", "replacing"],
-        ),
-        (FreqtradeBot.notify_status, ["self", "msg", "msg_type"]),
-        (
-            FreqtradeBot.execute_trade_exit,
-            [
-                "self",
-                "trade",
-                "limit",
-                "exit_check",
-                "exit_tag",
-                "ordertype",
-                "sub_trade_amt",
-                "skip_custom_exit_price",
-            ],
-        ),
-        (
-            Exchange.create_order,
-            [
-                "self",
-                "pair",
-                "ordertype",
-                "side",
-                "amount",
-                "rate",
-                "leverage",
-                "time_in_force",
-                "reduceOnly",
-                "initial_order",
-            ],
-        ),
-        (
-            Exchange.create_stoploss,
-            ["self", "pair", "amount", "stop_price", "order_types", "side", "leverage"],
-        ),
-        (
-            FreqtradeBot.update_trade_state,
-            ["self", "trade", "order_id", "action_order", "stoploss_order", "send_msg"],
-        ),
-        (
-            FreqtradeBot.handle_cancel_order,
-            ["self", "order", "order_obj", "trade", "reason", "replacing"],
-        ),
-        (FreqtradeBot.handle_protections, ["self", "pair", "side"]),
-        (Exchange._lev_prep, ["self", "pair", "leverage", "side", "accept_fail"]),
-        (Trade.set_liquidation_price, ["self", "liquidation_price"]),
-        (Order.parse_from_ccxt_object, ["order", "pair", "side", "amount", "price"]),
-        (Exchange.fetch_stoploss_order, ["self", "order_id", "pair", "params"]),
-        (Exchange.get_funding_fees, ["self", "pair", "amount", "is_short", "open_date"]),
-        (Exchange.fetch_orders, ["self", "pair", "since", "params"]),
-        (Exchange.fetch_positions, ["self", "pair", "params"]),
-        (
-            Exchange.cancel_stoploss_order_with_result,
-            ["self", "order_id", "pair", "amount"],
-        ),
-        (Exchange.get_min_pair_stake_amount, ["self", "pair", "price", "stoploss", "leverage"]),
-        (Exchange._contracts_to_amount, ["self", "pair", "num_contracts"]),
-        (Wallets.update, ["self", "require_update"]),
-        (Trade.recalc_trade_from_orders, ["self", "is_closing"]),
-    ],
-)
+@pytest.mark.parametrize(("function", "parameters"), seams.PARAMETERS)
 def test_what_is_called_has_these_parameters(function, parameters):
-    assert list(inspect.signature(function).parameters) == parameters
+    assert seams.other_parameters(function, parameters) is None
+
+
+def test_the_list_names_whatever_is_not_there(monkeypatch):
+    assert list(seams.broken()) == []
+    monkeypatch.delattr(FreqtradeBot, "handle_cancel_order")
+    monkeypatch.delattr(Exchange, "fetch_positions")
+
+    def delete(self, number): ...
+
+    monkeypatch.setattr(RPC, "_rpc_delete", delete)
+    found = "\n".join(seams.broken())
+    for words in (
+        "FreqtradeBot has no handle_cancel_order, which is replaced",
+        "RPC._rpc_delete takes self, number, and is called with self, trade_id",
+        "RPC._rpc_delete no longer has 'for oslo in trade.open_sl_orders:' where it was",
+        "there is no Exchange.fetch_positions",
+    ):
+        assert words in found
 
 
 def test_the_adjustment_of_a_stop_takes_these_in_this_order():
@@ -245,34 +120,9 @@ def test_an_order_that_is_not_there_is_asked_for_as_often_as_one_says(futures_ex
     assert len(asked) == 1
 
 
-def test_orders_are_looked_at_before_stops_and_stops_before_adjustments_and_entries():
-    """So that an entry ended for its timeout has its stop, and its rest, in the same cycle."""
-    assert calls(
-        FreqtradeBot.process,
-        "bot_loop_start",
-        "self.manage_open_orders()",
-        "self.exit_positions(",
-        "self.process_open_trade_positions()",
-        "self.enter_positions(",
-    )
-
-
-def test_a_cycle_that_fails_is_followed_by_a_pause():
-    assert calls(Worker._process_running, "except TemporaryError", "time.sleep(RETRY_TIMEOUT)")
-
-
 def test_errors_of_requests_are_dependency_errors():
     assert issubclass(DDosProtection, TemporaryError)
     assert issubclass(TemporaryError, DependencyException)
-
-
-def test_an_exit_of_futures_makes_no_use_of_the_balance():
-    assert calls(
-        FreqtradeBot._safe_exit_amount,
-        "self.wallets.update()",
-        "if self.trading_mode == TradingMode.FUTURES:",
-        "return amount",
-    )
 
 
 def test_an_error_in_the_confirmation_of_an_entry_counts_as_consent():
@@ -280,29 +130,6 @@ def test_an_error_in_the_confirmation_of_an_entry_counts_as_consent():
         raise RuntimeError
 
     assert strategy_safe_wrapper(fails, default_retval=True)(pair=BTC) is True
-
-
-def test_an_entry_that_has_ended_is_taken_as_it_is():
-    """Whatever its fills are worth: the check for too little is for orders to be cancelled."""
-    assert calls(
-        FreqtradeBot.handle_cancel_enter,
-        'if order["status"] not in constants.NON_OPEN_EXCHANGE_STATES:',
-        "_stake < minstake",
-        "corder = order",
-    )
-
-
-def test_a_timeout_is_asked_for_with_what_is_filled():
-    assert calls(
-        FreqtradeBot.manage_open_orders,
-        "self.update_trade_state(trade, open_order.order_id, order)",
-        "ft_check_timed_out(trade, open_order,",
-    )
-
-
-def test_a_custom_price_of_an_adjustment_knows_the_tag():
-    assert calls(FreqtradeBot.get_valid_enter_price_and_stake, "custom_entry_price", "entry_tag=")
-    assert calls(FreqtradeBot.check_and_call_adjust_trade_position, "enter_tag=order_tag")
 
 
 def test_a_rate_of_commission_that_is_given_is_not_rounded(futures_exchange):

@@ -15,6 +15,7 @@ from freqtrade.exceptions import TemporaryError
 from perpkit.venue.account_settings import Settings, change
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.acts import breaches, hold, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench, stops
 from tests.bench.scripted_market import scripted_market
@@ -30,34 +31,17 @@ GUARDED = "GuardedSteered"
 LOOK = 14  # cycles in which the settings are compared
 
 
-def hold(bot, venue) -> None:
-    """A position with its stop, 2% away, at a leverage of 3."""
-    bot.bot.strategy.side = "long"
-    bot.run_until(lambda: live_stops(venue), 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def live_stops(venue):
-    return venue.exchange.engine.open_algos(venue.account)
-
-
 def set_by_hand(venue, **settings) -> None:
     venue.exchange.catch_up("BTCUSDT")
     change(venue.exchange.engine, venue.account, "BTCUSDT", Settings(**settings))
 
 
 def told(bot) -> list[str]:
-    found = [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
-    return [message for message in found if message.startswith("Settings of")]
+    return [message for message in warnings(bot) if message.startswith("Settings of")]
 
 
 def refused(bot) -> bool:
     return bot.bot.strategy._running._guard.refusal(BTC) is not None
-
-
-def breaches(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.checker.breaches
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPED])

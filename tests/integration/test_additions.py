@@ -13,9 +13,9 @@ from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.refusals import Kind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.acts import fill_share, live_stops, wait_in_book
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
-from tests.integration.test_guarded_live import fill, live_stops, wait_in_book
 
 pytestmark = pytest.mark.integration
 
@@ -127,7 +127,7 @@ def test_where_positions_are_not_adjusted_a_pair_is_entered_once(caplog):
     caplog.set_level("INFO")
     with live_bench("GuardedSteered", STILL, START, **given) as (bot, venue):
         order = wait_in_book(bot, venue)
-        fill(venue, order, "0.9")
+        fill_share(venue, order, "0.9")
         bot.run(6, STEP)
         assert list(venue.account.orders) == [order.id]
         (stop,) = live_stops(venue)

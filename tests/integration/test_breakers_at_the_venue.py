@@ -22,8 +22,10 @@ from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import running_venue
 from perpkit.venue.synthetic import generate
+from tests.bench.acts import hold, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.planted import ACCOUNTS
 from tests.bench.process import trading
 from tests.bench.scripted_market import scripted_market
 from tests.conftest import REPOSITORY
@@ -54,23 +56,11 @@ def decision(bot, pair=PAIR):
     return bot.bot.strategy.watch.decision(pair)
 
 
-def hold(bot, venue) -> None:
-    """A position with its stop."""
-    bot.bot.strategy.side = "long"
-    engine = venue.exchange.engine
-    bot.run_until(lambda: engine.open_algos(venue.account), timedelta(minutes=5), STEP)
-    bot.bot.strategy.side = None
-
-
 def leave(bot, venue) -> datetime:
     """When it was out again, once told."""
     bot.bot.strategy.leave = True
     bot.run_until(lambda: not venue.amount, 2 * MINUTE, STEP)
     return bot.now
-
-
-def told(bot) -> list[str]:
-    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
 
 
 def test_a_flash_crash_stops_entries_and_nothing_else():
@@ -89,7 +79,7 @@ def test_a_flash_crash_stops_entries_and_nothing_else():
         assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
         bot.run_until(lambda: len(bot.trades()) == 2, timedelta(minutes=30), STEP)
         assert decision(bot).trading is Trading.ACTIVE
-        messages = [text for text in told(bot) if "FlashCrashBreaker" in text]
+        messages = [text for text in strategy_messages(bot) if "FlashCrashBreaker" in text]
         assert [text.partition(":")[0] for text in messages] == ["REDUCING", "ACTIVE"]
         assert "fell 8." in messages[0]
 
@@ -131,7 +121,7 @@ def test_a_halt_flattens_at_once_and_stays_until_the_operator_clears_it():
         (lock,) = halts
         RPC(bot.bot)._rpc_delete_lock(lock.id)
         bot.run_until(lambda: len(bot.trades()) == 2, timedelta(minutes=5), STEP)
-        assert [text.partition(":")[0] for text in told(bot)] == ["HALTED", "ACTIVE"]
+        assert [text.partition(":")[0] for text in strategy_messages(bot)] == ["HALTED", "ACTIVE"]
 
 
 def exit_delay(strategy: str) -> timedelta:
@@ -174,8 +164,7 @@ def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
     app = create_app(exchange.market, exchange=exchange)
     with running_venue(exchange.market, tls=True, app=app) as url:
         redirect = tmp_path / "venue.json"
-        accounts = {"key": "secret"}
-        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=accounts)))
+        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=ACCOUNTS)))
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 

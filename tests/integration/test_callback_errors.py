@@ -18,6 +18,7 @@ from perpkit.bot.trade_risk import TradeRisks
 from perpkit.bot.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.acts import enter, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -43,21 +44,6 @@ def fails(where: type, what: str, error: Exception | None = None):
     return mock.patch.object(where, what, side_effect=error or RuntimeError(f"{what} is broken"))
 
 
-def live_stops(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def enter(bot, venue) -> None:
-    bot.bot.strategy.side = "long"
-    bot.run_until(lambda: venue.amount, 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def told(bot) -> list[str]:
-    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
-
-
 @pytest.mark.parametrize(
     ("where", "what", "callback"),
     [
@@ -81,7 +67,16 @@ def test_what_fails_before_an_entry_refuses_it(running, where, what, callback):
         bot.run(24, STEP)
         assert not venue.account.orders
         assert strategy.failures.by_callback[callback].count > 3
-        assert len([text for text in told(bot) if text.startswith(callback.replace("_", " "))]) == 1
+        assert (
+            len(
+                [
+                    text
+                    for text in strategy_messages(bot)
+                    if text.startswith(callback.replace("_", " "))
+                ]
+            )
+            == 1
+        )
     enter(bot, venue)  # and when it is over, nothing is left of it
     assert venue.amount
 
@@ -188,7 +183,7 @@ def test_signals_that_cannot_be_worked_out_are_no_signals_of_before(running):
     with fails(type(strategy), "populate_exit_trend"):
         bot.run(12, STEP)
         assert not venue.account.orders
-        [message] = [text for text in told(bot) if "analyze ticker" in text]
+        [message] = [text for text in strategy_messages(bot) if "analyze ticker" in text]
         assert "No entry is made into the pair" in message
     enter(bot, venue)
 
@@ -225,7 +220,7 @@ def test_a_start_that_fails_looks_after_what_is_open(tmp_path):
         bot.run(6, STEP)
         (stop,) = live_stops(venue)
         assert stop.quantity == venue.amount
-        assert any("bot start failed" in text for text in told(bot))
+        assert any("bot start failed" in text for text in strategy_messages(bot))
         RPC(bot.bot)._rpc_force_exit("all")
         bot.run(24, STEP)
         assert not venue.amount

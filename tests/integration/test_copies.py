@@ -26,18 +26,21 @@ from freqtrade.rpc import RPCException
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.record.journal import Journal
+from perpkit.record.opening import OPENED
 from perpkit.record.places import places
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
+from tests.bench.acts import STEP, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
+from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
-STEP = timedelta(seconds=5)
 MINUTE = timedelta(minutes=1)
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
@@ -92,6 +95,14 @@ class Bots:
     def adopt(self, name: str):
         return CliRunner().invoke(app, ["adopt", "--yes", f"--db-url={self.db_url(name)}"])
 
+    def opened(self, name: str) -> str | None:
+        """How often its journal was."""
+        journal = Journal.open(self.folder(name) / "trades.journal.sqlite")
+        try:
+            return journal.about(OPENED)
+        finally:
+            journal.close()
+
     @property
     def orders(self) -> list[tuple]:
         """All that there are and have been at the exchange, and what became of them."""
@@ -113,14 +124,6 @@ def open_position_and_entry(bot, venue) -> None:
     bot.run_until(lambda: len(venue.account.orders) == 2, 2 * MINUTE, STEP)
     strategy.side = None
     assert [trade.pair for trade in bot.trades()] == [BTC, ETH]
-
-
-def live_stops(venue):
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def told(bot) -> list[str]:
-    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
 
 
 def tempt(bot) -> None:
@@ -160,6 +163,25 @@ def bots(tmp_path) -> Bots:
     return Bots(tmp_path)
 
 
+def test_a_journal_is_opened_once_at_a_start_and_once_when_it_was_adopted(bots):
+    """Database and journal count it, and compare."""
+    with bots.start("original", START) as bot:
+        assert bots.opened("original") == "1"
+        open_position_and_entry(bot, bots.venue)
+        now = bot.now
+    with bots.start("original", now):
+        assert bots.opened("original") == "2"
+    bots.copy()
+    with bots.start("copy", now) as bot:
+        bot.run(2, STEP)
+        assert bots.opened("copy") == "2"
+        assert bots.adopt("copy").exit_code == 0
+        bot.run(12, STEP)
+        assert bots.opened("copy") == "4"  # by the command, too
+        guard = bot.bot.strategy._running._guard
+        assert guard._intents.journal is bot.bot.strategy._running.obstacles.opened.journal
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
     now = bots.original()
@@ -182,7 +204,7 @@ def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
             bot.bot.cancel_all_open_orders()
         assert sent == []
         assert bots.orders == before
-        [message] = [text for text in told(bot) if "PASSIVE" in text]
+        [message] = [text for text in warnings(bot) if "PASSIVE" in text]
         for words in ("PASSIVE", "is a copy or a restored backup", "perpkit adopt", "stops"):
             assert words in message
         assert {answer[:7] for answer in answers} == {"PASSIVE"}
@@ -195,7 +217,7 @@ def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
         assert bots.adopt("copy").exit_code == 0
         bot.run(12, STEP)
         assert bot.bot.state is State[state.upper()]
-        assert "No longer passive" in told(bot)[-1]
+        assert "No longer passive" in warnings(bot)[-1]
         assert len(live_stops(bots.venue)) == 1
         tempt(bot)
         bot.run(12 * 3, STEP)
@@ -216,7 +238,7 @@ def test_a_copy_with_nothing_open_does_not_start(bots):
     assert bots.adopt("copy").exit_code == 0
     with bots.start("copy", now) as bot:
         bot.run(2, STEP)
-        assert told(bot) == []
+        assert warnings(bot) == []
 
 
 def test_a_copy_of_an_empty_folder_looks_on_while_the_account_holds_something(bots):
@@ -231,7 +253,7 @@ def test_a_copy_of_an_empty_folder_looks_on_while_the_account_holds_something(bo
     with bots.start("copy", now) as bot:
         tempt(bot)
         bot.run(12 * 3, STEP)
-        assert "PASSIVE" in told(bot)[0]
+        assert "PASSIVE" in warnings(bot)[0]
     assert bots.orders == before
 
 
@@ -240,7 +262,7 @@ def test_the_original_goes_on_where_its_folder_was_moved(bots):
     bots.folder("original").rename(bots.folder("elsewhere"))
     with bots.start("elsewhere", now) as bot:
         bot.run(12 * 3, STEP)
-        assert told(bot) == []
+        assert warnings(bot) == []
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
 
@@ -265,7 +287,7 @@ def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
         with requests(bot) as sent:
             bot.run(12 * 3, STEP)
         assert sent == []
-        [message] = [text for text in told(bot) if "PASSIVE" in text]
+        [message] = [text for text in warnings(bot) if "PASSIVE" in text]
         assert "is from before the last start of the bot" in message
         now = bot.now
     assert bots.orders == before
@@ -275,7 +297,7 @@ def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
         bot.run(12 * 3, STEP)
         assert live_stops(bots.venue)
         assert bots.venue.amount > 0
-        assert not [text for text in told(bot) if "PASSIVE" in text]
+        assert not [text for text in warnings(bot) if "PASSIVE" in text]
 
 
 @pytest.mark.parametrize("state", [STATES[0], *(pytest.param(s, marks=SLOW) for s in STATES[1:])])
@@ -336,7 +358,7 @@ def test_orders_of_another_bot_with_this_identity_are_left_alone(bots):
     with bots.start("original", now + 20 * MINUTE) as bot:
         bot.bot.strategy.side = "long"
         bot.run(12 * 3, STEP)
-        [message] = [text for text in told(bot) if "another bot" in text]
+        [message] = [text for text in warnings(bot) if "another bot" in text]
         assert f"{theirs.id} in {BTC}" in message
         assert theirs in live_stops(bots.venue)
         assert {trade.pair for trade in bot.trades()} == {BTC}
@@ -361,7 +383,7 @@ def test_what_another_bot_had_placed_before_the_adoption_is_taken_over(bots):
         assert bots.adopt("copy").exit_code == 0
     with bots.start("copy", now) as bot:
         bot.run(12 * 3, STEP)
-        assert not [text for text in told(bot) if "another bot" in text]
+        assert not [text for text in warnings(bot) if "another bot" in text]
         assert sum(stop.quantity for stop in live_stops(bots.venue)) == bots.venue.amount
 
 
@@ -417,7 +439,7 @@ def test_a_live_database_in_dry_run(bots, open_):
     with bots.start("one", now, **dry) as bot:
         tempt(bot)
         bot.run(12 * 3, STEP)
-        assert len([text for text in told(bot) if "PASSIVE" in text]) == 1
+        assert len([text for text in warnings(bot) if "PASSIVE" in text]) == 1
         assert all(trade.is_open for trade in bot.trades())
         assert len(by_command(bot)) == 5
     assert bots.orders == before
@@ -462,7 +484,7 @@ def test_a_second_start_with_the_same_files_is_refused_whatever_is_open(bots):
         config = bot.bot.config
         bot.bot.cleanup()
         assert _is_free(lock)
-        config["exchange"] |= {"key": "key", "secret": "secret"}
+        config["exchange"] |= {"key": KEY, "secret": SECRET}
         again = FreqtradeBot(config)
         assert not _is_free(lock)
         again.cleanup()

@@ -9,16 +9,8 @@ from freqtrade.enums import State
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from tests.bench.by_hand import (
-    MINUTE,
-    STEP,
-    breaches,
-    cancel_stops,
-    forget_stops,
-    hold,
-    live_stops,
-    trade_by_hand,
-)
+from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops
+from tests.bench.by_hand import cancel_stops, forget_stops, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market

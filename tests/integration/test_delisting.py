@@ -11,6 +11,7 @@ import pytest
 from freqtrade.enums import State
 
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.acts import warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, Venue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -42,8 +43,7 @@ def announce(exchange, bot, end: datetime) -> str:
 
 
 def told(bot) -> list[str]:
-    found = [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
-    return [message for message in found if "end" in message]
+    return [message for message in warnings(bot) if "end" in message]
 
 
 def leaving_hours(hours: float) -> dict:

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults import FaultKind
+from tests.bench.acts import STEP, add_fault, enter, fill, hold, live_stops, wait_in_book
 from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -19,49 +20,13 @@ from tests.bench.scripted_market import scripted_market
 pytestmark = pytest.mark.integration
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
-STEP = timedelta(seconds=5)
 STILL = scripted_market(START, [(0, 50_000.0)])
 ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
-
-
-def enter(bot, venue) -> None:
-    bot.bot.strategy.side = "long"
-    bot.run_until(lambda: venue.amount, timedelta(minutes=5), STEP)
-    bot.bot.strategy.side = None
-
-
-def hold(bot, venue) -> None:
-    """A position with its stop."""
-    enter(bot, venue)
-    bot.run_until(lambda: live_stops(venue), timedelta(minutes=1), STEP)
 
 
 def leave(bot, venue) -> None:
     bot.bot.strategy.leave = True
     bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
-
-
-def wait_in_book(bot, venue):
-    """An entry below the market, which nobody takes."""
-    strategy = bot.bot.strategy
-    strategy.side, strategy.crossing = "long", False
-    bot.run_until(lambda: venue.account.orders, timedelta(minutes=2), STEP)
-    strategy.side, strategy.crossing = None, True
-    (order,) = venue.account.orders.values()
-    return order
-
-
-def fill(venue, order, quantity) -> None:
-    exchange = venue.exchange
-    exchange.engine.fill_order(venue.account, order.id, quantity, exchange.market.now())
-
-
-def live_stops(venue):
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def add_fault(venue, kind, endpoint, **when) -> None:
-    venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **when))
 
 
 @gap("Freqtrade takes an order without an answer for no order")

@@ -5,6 +5,7 @@ The gaps of Freqtrade that are closed by it are in test_gaps.py and at the end o
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from itertools import product
 from unittest import mock
 from urllib.parse import urlsplit
 
+import ccxt
 import pytest
 from freqtrade.enums import State
 from freqtrade.exceptions import TemporaryError
@@ -21,7 +23,21 @@ from sqlalchemy import text
 from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults import FaultKind
+from tests.bench.acts import (
+    MINUTE,
+    STEP,
+    STEP_SIZE,
+    add_fault,
+    breaches,
+    enter,
+    fill_share,
+    hold,
+    live_stops,
+    remove_fault,
+    wait_in_book,
+    warnings,
+)
 from tests.bench.gap import gap
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
@@ -31,61 +47,9 @@ from tests.cases import SLOW
 pytestmark = pytest.mark.integration
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
-STEP = timedelta(seconds=5)
-MINUTE = timedelta(minutes=1)
 STILL = scripted_market(START, [(0, 50_000.0)])
-STEP_SIZE = Decimal("0.001")
 ORDER, STOP = "/fapi/v1/order", "/fapi/v1/algoOrder"
 GUARDED = "GuardedSteered"
-
-
-def enter(bot, venue, side="long") -> None:
-    bot.bot.strategy.side = side
-    bot.run_until(lambda: venue.amount, 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def hold(bot, venue) -> None:
-    """A position with its stop."""
-    enter(bot, venue)
-    bot.run_until(lambda: live_stops(venue), MINUTE, STEP)
-
-
-def wait_in_book(bot, venue):
-    """An entry below the market, which nobody takes."""
-    strategy = bot.bot.strategy
-    strategy.side, strategy.crossing = "long", False
-    bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
-    strategy.side, strategy.crossing = None, True
-    (order,) = venue.account.orders.values()
-    return order
-
-
-def fill(venue, order, share) -> None:
-    quantity = max(order.quantity * Decimal(share) // STEP_SIZE, 1) * STEP_SIZE
-    exchange = venue.exchange
-    exchange.engine.fill_order(venue.account, order.id, quantity, exchange.market.now())
-
-
-def live_stops(venue):
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def add_fault(venue, kind, endpoint="*", **given) -> str:
-    return venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **given))
-
-
-def remove_fault(venue, name) -> None:
-    venue.exchange.market.faults.remove(name)
-
-
-def told(bot) -> list[str]:
-    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
-
-
-def breaches(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.checker.breaches
 
 
 def by_hand(venue, side: str) -> None:
@@ -103,7 +67,7 @@ def by_hand(venue, side: str) -> None:
 def test_a_small_fill_has_its_stop(strategy):
     with live_bench(strategy, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
-        fill(venue, order, "0.001")
+        fill_share(venue, order, "0.001")
         bot.run(12, STEP)
         assert breaches(venue) == []
         assert order.status is OrderStatus.CANCELED
@@ -115,7 +79,7 @@ def test_a_small_fill_has_its_stop(strategy):
 def test_the_rest_of_a_nearly_filled_entry_is_taken():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
-        fill(venue, order, "0.9")
+        fill_share(venue, order, "0.9")
         bot.run(6, STEP)
         first, second = venue.account.orders.values()
         assert first.status is OrderStatus.CANCELED
@@ -129,7 +93,7 @@ def test_the_rest_of_a_nearly_filled_entry_is_taken():
 def test_a_rest_that_nobody_offers_is_done_without():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
-        fill(venue, order, "0.9")
+        fill_share(venue, order, "0.9")
         since = venue.exchange.market.now()
         add_fault(venue, FaultKind.EMPTY_BOOK, since=since, parameters={"side": "asks"})
         bot.run(12, STEP)
@@ -144,7 +108,7 @@ def test_an_entry_that_cannot_be_looked_at_ends():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
         add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
-        fill(venue, order, "0.5")
+        fill_share(venue, order, "0.5")
         bot.run(12, STEP)
         assert order.status is OrderStatus.CANCELED
         (stop,) = live_stops(venue)
@@ -161,7 +125,7 @@ def test_one_look_that_fails_ends_no_entry_and_leaves_no_fill_bare(filled):
         fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
         bot.run(1, STEP)
         if filled != "0":
-            fill(venue, order, filled)
+            fill_share(venue, order, filled)
         remove_fault(venue, fault)
         bot.run(6, STEP)
         assert order.is_open is (filled == "0")
@@ -214,7 +178,7 @@ def test_an_entry_of_a_bot_that_is_stopped_ends(strategy):
     with live_bench(strategy, STILL, START) as (bot, venue):
         order = wait_in_book(bot, venue)
         bot.bot.state = State.STOPPED
-        fill(venue, order, "0.5")
+        fill_share(venue, order, "0.5")
         bot.run(12, STEP)
         assert order.status is OrderStatus.CANCELED
         assert breaches(venue) == []
@@ -260,7 +224,27 @@ def test_a_stop_that_cannot_be_replaced(seconds, left):
         assert breaches(venue) == []
         assert (venue.amount == 0) is left
         assert len(live_stops(venue)) == (not left)
-        assert any("closed at the market" in message for message in told(bot)) is left
+        assert any("closed at the market" in message for message in warnings(bot)) is left
+
+
+def test_a_position_is_left_in_time_where_every_request_about_stops_takes_long():
+    """Seed 64 of the soak: the time that the tries themselves take counts."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        api = bot.bot.exchange._api
+        send = api.request
+
+        def timing_out(path, *args, **kwargs):
+            if path != "algoOrder":
+                return send(path, *args, **kwargs)
+            time.sleep(5)  # which moves the clock of the bench
+            raise ccxt.RequestTimeout(path)
+
+        with mock.patch.object(api, "request", timing_out):
+            bot.bot.strategy.side = "long"
+            bot.run_until(bot.trades, 5 * MINUTE, STEP)
+            bot.bot.strategy.side = None
+            bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        assert breaches(venue) == []
 
 
 LOSSES = {
@@ -334,7 +318,7 @@ def test_an_entry_is_still_waited_for_after_a_restart(start_bot, venue):
     with start_bot(now + MINUTE) as bot:
         bot.run(6, STEP)
         assert order.is_open
-        fill(venue, order, "1")
+        fill_share(venue, order, "1")
         bot.run(1, STEP)
         assert len(live_stops(venue)) == 1
 
@@ -342,7 +326,7 @@ def test_an_entry_is_still_waited_for_after_a_restart(start_bot, venue):
 def test_what_was_filled_before_a_restart_is_not_left_without_a_stop(start_bot, venue):
     with start_bot(START) as bot:
         order = wait_in_book(bot, venue)
-        fill(venue, order, "0.5")
+        fill_share(venue, order, "0.5")
         now = bot.now
     with start_bot(now + STEP) as bot:
         bot.run(12, STEP)
@@ -386,7 +370,7 @@ def test_a_position_that_is_not_the_bots_is_told_of_and_left_alone():
         bot.run(1, STEP)
         by_hand(venue, "BUY")
         bot.run(15, STEP)
-        [message] = told(bot)
+        [message] = warnings(bot)
         assert "BTC/USDT:USDT: the exchange holds 0.002" in message
         bot.bot.strategy.side = "long"
         bot.run(15, STEP)
@@ -395,7 +379,7 @@ def test_a_position_that_is_not_the_bots_is_told_of_and_left_alone():
 
         by_hand(venue, "SELL")
         bot.run_until(lambda: venue.amount, 3 * MINUTE, STEP)
-        assert len(told(bot)) == 1
+        assert len(warnings(bot)) == 1
 
 
 def test_an_entry_that_cannot_be_looked_up_has_its_stop_and_becomes_a_trade():
@@ -414,7 +398,7 @@ def test_an_entry_that_cannot_be_looked_up_has_its_stop_and_becomes_a_trade():
         [trade] = bot.trades()
         assert trade.amount == float(venue.amount)
         assert live_stops(venue) == [stop]
-        assert len([m for m in told(bot) if "is a trade now" in m]) == 1
+        assert len([m for m in warnings(bot) if "is a trade now" in m]) == 1
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
         bot.run(1, STEP)
@@ -452,7 +436,7 @@ def test_an_entry_in_the_book_that_nobody_knows_is_looked_after(cycles):
         else:
             assert order.status is OrderStatus.CANCELED
             assert known == []
-        assert told(bot) == []
+        assert warnings(bot) == []
 
 
 # Before an entry, and after
@@ -533,7 +517,7 @@ def test_a_stop_that_triggers_while_the_bot_is_stopped_is_a_stop_out(path):
         assert {o.ft_order_side for o in trade.orders} == {"buy", "stoploss"}
         assert trade.close_rate == pytest.approx(49_000, rel=0.001)
         assert differences(bot.trades(), venue) == []
-        assert not [m for m in told(bot) if "closed by the exchange" in m]
+        assert not [m for m in warnings(bot) if "closed by the exchange" in m]
 
 
 def test_a_stop_that_triggers_while_there_is_no_bot_is_a_stop_out(venue, tmp_path):
@@ -558,7 +542,7 @@ def test_an_order_without_its_trade_ends_no_process(start_bot, venue):
         Trade.session.execute(text("delete from trades"))
         Trade.session.commit()
         bot.run(15, STEP)
-        assert len([m for m in told(bot) if "without its trade" in m]) == 1
+        assert len([m for m in warnings(bot) if "without its trade" in m]) == 1
         now = bot.now
     [stop] = live_stops(venue)
     for known in (venue.account.algos, venue.account.algos_by_client_id):

@@ -13,6 +13,7 @@ from freqtrade.rpc import RPC
 
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults import Fault, FaultKind
+from tests.bench.acts import breaches, enter, live_stops, warnings
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import BTC, scripted_market
 
@@ -25,25 +26,6 @@ GUARDED = "GuardedSteered"
 # An entry of the bench is 0.017.
 SMALL_LOTS = replace(BTC, max_market_quantity=0.01)
 STILL = scripted_market(START, [(0, 50_000.0)], instrument=SMALL_LOTS)
-
-
-def enter(bot, venue, side="long") -> None:
-    bot.bot.strategy.side = side
-    bot.run_until(lambda: venue.amount, 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def live_stops(venue):
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def breaches(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.checker.breaches
-
-
-def warnings(bot) -> list[str]:
-    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
 
 
 # Sizes

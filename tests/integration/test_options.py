@@ -8,15 +8,14 @@ import pytest
 from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
+from tests.bench.acts import STEP, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.scripted_market import scripted_market
-from tests.integration.test_guarded_live import live_stops
 
 pytestmark = pytest.mark.integration
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
-STEP = timedelta(seconds=5)
 MINUTE = timedelta(minutes=1)
 MARKET = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (15, 53_000.0)])
 TYPES = {
@@ -47,10 +46,6 @@ def started(tmp_path):
     return start
 
 
-def told(bot) -> list[str]:
-    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
-
-
 @pytest.mark.parametrize("options", DISARMING)
 def test_a_bot_that_is_flat_is_refused(started, options):
     with pytest.raises(StrategyError, match="must be"), started(START, **options):
@@ -69,19 +64,19 @@ def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, o
         bot.bot.strategy.side = "long"
         bot.run(2, STEP)
         assert bot.bot.strategy.watch.decision().trading is Trading.REDUCING
-        assert [text for text in told(bot) if text.startswith("REDUCING: Options")]
+        assert [text for text in strategy_messages(bot) if text.startswith("REDUCING: Options")]
         bot.run_until(lambda: bot.now > START + 15 * MINUTE, 15 * MINUTE, STEP)
         (stop,) = live_stops(venue)
         assert stop.trigger_price > first.trigger_price  # it trails
         assert len(bot.trades()) == 1
         assert [o.side for o in venue.account.orders.values()].count("BUY") == 1
-        assert len([text for text in told(bot) if "Options" in text]) == 1
+        assert len([text for text in strategy_messages(bot) if "Options" in text]) == 1
 
 
 def test_what_an_option_switches_off_is_said_once(started):
     with started(START, use_exit_signal=False) as bot:
         bot.run(3, STEP)
-        [said] = told(bot)
+        [said] = strategy_messages(bot)
         assert said.startswith("use exit signal is false: exit signals, time stop")
 
 
@@ -109,7 +104,7 @@ def test_with_a_trade_open_the_others_are_used_and_no_entry_is_made(started, wha
         strategy = bot.bot.strategy
         bot.run(3, STEP)
         assert strategy.watch.decision().trading is Trading.REDUCING
-        [message] = [m for m in told(bot) if "Protections" in m]
+        [message] = [m for m in strategy_messages(bot) if "Protections" in m]
         assert WRONG[what]["method"] in message
         assert bot.bot.protections.name_list == ["VenueHealthBreaker"]
         assert strategy.get_strategy_name() == "Braked"

@@ -17,6 +17,7 @@ from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.rpc import RPC
 
 from perpkit.breakers.breaker import Trading
+from tests.bench.acts import hold, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -74,18 +75,6 @@ def live(tmp_path):
     return make
 
 
-def live_stops(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def hold(bot, venue) -> None:
-    """A position with its stop."""
-    bot.bot.strategy.side = "long"
-    bot.run_until(lambda: live_stops(venue), 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
 def force_exit(bot) -> None:
     RPC(bot.bot)._rpc_force_exit("all")
 
@@ -106,10 +95,6 @@ def once(function: Callable[..., object], first: Callable[[], object]) -> Callab
         return function(*args, **kwargs)
 
     return called
-
-
-def told(bot) -> list[str]:
-    return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]
 
 
 # After a forced exit
@@ -139,7 +124,7 @@ def test_every_loss_of_a_forced_exit_counts(live, caplog, moment):
         assert decision.trading is Trading.REDUCING
         assert decision.reason == "2 losses in a row (limit 2): no new entries"
         assert "DrawdownBreaker failed" not in caplog.text
-        assert len([text for text in told(bot) if "DrawdownBreaker" in text]) == 1
+        assert len([text for text in strategy_messages(bot) if "DrawdownBreaker" in text]) == 1
         bot.bot.strategy.side = "long"
         bot.run(24, STEP)
         assert len(bot.trades()) == 2

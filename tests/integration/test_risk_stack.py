@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,9 @@ import pytest
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals.confidence import score_of
 from perpkit.venue.overlay import overlay
+from tests.bench.planted import ACCOUNTS
 from tests.conftest import REPOSITORY
-from tests.integration.conftest import Bot
+from tests.integration.conftest import Bot, fills
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,9 @@ FREE = {"max_open_trades": 5}
 def run(venue_url, stored, tmp_path_factory):
     """A backtest with `"perpkit"` as given; each is run once."""
     home = tmp_path_factory.mktemp("risk_stack")
-    (home / "venue.json").write_text(json.dumps(overlay(venue_url, home / "rehearsal")))
+    (home / "venue.json").write_text(
+        json.dumps(overlay(venue_url, home / "rehearsal", accounts=ACCOUNTS))
+    )
     known: dict[str, dict[str, Any]] = {}
 
     def backtest(**given: Any) -> dict[str, Any]:
@@ -47,14 +49,6 @@ def run(venue_url, stored, tmp_path_factory):
 
 def moment(trade: dict[str, Any], which: str) -> datetime:
     return datetime.fromisoformat(trade[f"{which}_date"])
-
-
-def fills(trade: dict[str, Any]) -> Iterator[tuple[datetime, float, float]]:
-    """(when, amount bought, rate); what is sold is below 0."""
-    for order in trade["orders"]:
-        at = pd.Timestamp(order["order_filled_timestamp"], unit="ms", tz="UTC")
-        bought = order["ft_is_entry"] is not trade["is_short"]
-        yield at, order["amount"] if bought else -order["amount"], order["safe_price"]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ from perpkit.bot.live.order_purposes import orders_are
 from perpkit.record.journal import Journal, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.venue.engine import NewOrder, OrderStatus
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults import FaultKind
+from tests.bench.acts import add_fault, enter, live_stops, remove_fault, wait_in_book, warnings
 from tests.bench.killed import Left, live_bot, put_back, recording
 from tests.bench.live import LIVE, SameVenue, differences
 from tests.bench.scripted_market import scripted_market
@@ -40,43 +41,9 @@ ORDER, STOP, POSITIONS = "/fapi/v1/order", "/fapi/v1/algoOrder", "GET /fapi/*/po
 GUARDED = "GuardedSteered"
 
 
-def live_stops(venue):
-    venue.exchange.catch_up()
-    return venue.exchange.engine.open_algos(venue.account)
-
-
-def held(venue) -> Decimal:
-    return venue.amount
-
-
-def told(bot) -> list[str]:
-    return [m["status"] for m in bot.messages if str(m["type"]) == "warning"]
-
-
-def add_fault(venue, kind, endpoint="*", **given) -> str:
-    return venue.exchange.market.faults.add(Fault(kind, endpoint=endpoint, **given))
-
-
-def remove_fault(venue, name) -> None:
-    venue.exchange.market.faults.remove(name)
-
-
-def enter(bot, venue) -> None:
-    bot.bot.strategy.side = "long"
-    bot.run_until(lambda: held(venue), 5 * MINUTE, STEP)
-    bot.bot.strategy.side = None
-
-
-def wait_in_book(bot, venue) -> None:
-    strategy = bot.bot.strategy
-    strategy.side, strategy.crossing = "long", False
-    bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
-    strategy.side, strategy.crossing = None, True
-
-
 def leave(bot, venue) -> None:
     bot.bot.strategy.leave = True
-    bot.run_until(lambda: not held(venue), MINUTE, STEP)
+    bot.run_until(lambda: not venue.amount, MINUTE, STEP)
     bot.bot.strategy.leave = False
 
 
@@ -123,14 +90,14 @@ def test_a_position_without_a_trade_has_its_stop_and_becomes_one(tmp_path, delay
         assert bot.trades() == []
         bot.run(1, STEP)
         [trade], [stop] = bot.trades(), live_stops(venue)
-        assert trade.amount == float(held(venue)) == float(stop.quantity)
+        assert trade.amount == float(venue.amount) == float(stop.quantity)
         # As the strategy would have placed it, and as large.
         assert float(stop.trigger_price) == pytest.approx(0.98 * trade.open_rate, abs=0.2)
         assert trade.stop_loss == float(stop.trigger_price)
         assert trade.stake_amount == pytest.approx(trade.amount * trade.open_rate / 3)
         assert trade.leverage == 3
         assert abs(trade.open_date_utc - left.at) < timedelta(seconds=2)
-        [message] = told(bot)
+        [message] = warnings(bot)
         assert "is a trade now" in message
         assert outcomes(tmp_path) == [("E", Outcome.ADOPTED), ("S", Outcome.ADOPTED)]
         bot.run(13, STEP)
@@ -151,7 +118,7 @@ def test_a_position_that_the_strategy_would_size_otherwise_by_now_is_adopted_as_
         ):
             bot.run(1, STEP)
         [trade] = bot.trades()
-        assert (trade.amount, trade.leverage) == (float(held(venue)), 3)
+        assert (trade.amount, trade.leverage) == (float(venue.amount), 3)
 
 
 def test_what_cannot_become_a_trade_is_closed(tmp_path):
@@ -161,9 +128,9 @@ def test_what_cannot_become_a_trade_is_closed(tmp_path):
             bot.run(1, STEP)
             assert len(live_stops(venue)) == 1
             bot.run(4, STEP)
-        assert held(venue) == 0
+        assert venue.amount == 0
         assert live_stops(venue) == []
-        [message] = told(bot)
+        [message] = warnings(bot)
         assert "it is closed at the market" in message
         assert bot.trades() == []
         assert [outcome for _, outcome in outcomes(tmp_path)].count(Outcome.CLOSED) == 2
@@ -172,12 +139,12 @@ def test_what_cannot_become_a_trade_is_closed(tmp_path):
 def test_no_more_is_closed_than_was_the_bots(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):
-        ours, exchange = held(venue), venue.exchange
+        ours, exchange = venue.amount, venue.exchange
         order = NewOrder("BTCUSDT", "BUY", "MARKET", Decimal("0.005"))
         exchange.engine.place_order(venue.account, order, exchange.market.now())
         with mock.patch.object(FreqtradeBot, "execute_entry", side_effect=RuntimeError("no trade")):
             bot.run(5, STEP)
-        assert held(venue) == Decimal("0.005")
+        assert venue.amount == Decimal("0.005")
         assert ours > 0
 
 
@@ -185,7 +152,7 @@ def test_a_position_that_was_closed_meanwhile_becomes_no_trade(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):
         exchange = venue.exchange
-        order = NewOrder("BTCUSDT", "SELL", "MARKET", held(venue))
+        order = NewOrder("BTCUSDT", "SELL", "MARKET", venue.amount)
         exchange.engine.place_order(venue.account, order, exchange.market.now())
         bot.run(5, STEP)
         assert bot.trades() == []
@@ -206,10 +173,10 @@ def test_the_position_decides_where_the_exchange_has_forgotten_the_order(tmp_pat
         forget_orders(venue)
         bot.run(1, STEP)
         [trade], [stop] = bot.trades(), live_stops(venue)
-        assert trade.amount == float(held(venue)) == float(stop.quantity)
+        assert trade.amount == float(venue.amount) == float(stop.quantity)
         bot.run(13, STEP)
         assert live_stops(venue) == [stop]
-        assert len(told(bot)) == 1
+        assert len(warnings(bot)) == 1
 
 
 def test_a_larger_position_than_a_forgotten_order_explains_is_not_taken(tmp_path):
@@ -219,11 +186,11 @@ def test_a_larger_position_than_a_forgotten_order_explains_is_not_taken(tmp_path
         order = NewOrder("BTCUSDT", "BUY", "MARKET", Decimal("0.005"))
         exchange.engine.place_order(venue.account, order, exchange.market.now())
         forget_orders(venue)
-        before = held(venue)
+        before = venue.amount
         bot.run(4, STEP)
         assert bot.trades() == []
-        assert held(venue) == before
-        [message] = told(bot)
+        assert venue.amount == before
+        [message] = warnings(bot)
         assert "that the database does not know" in message
 
 
@@ -237,12 +204,12 @@ def test_nothing_is_entered_and_a_stop_placed_while_the_order_cannot_be_read(tmp
         bot.run(20, STEP)
         assert live_stops(venue) == [stop]
         assert bot.trades() == []
-        assert stop.quantity == held(venue)
+        assert stop.quantity == venue.amount
         bot.bot.strategy.side = None
         remove_fault(venue, fault)
         bot.run(2, STEP)
         [trade] = bot.trades()
-        assert trade.amount == float(held(venue))
+        assert trade.amount == float(venue.amount)
         assert live_stops(venue) == [stop]
 
 
@@ -254,7 +221,7 @@ def test_a_stop_is_placed_while_positions_cannot_be_read(tmp_path):
         [stop] = live_stops(venue)
         remove_fault(venue, fault)
         bot.run(2, STEP)
-        assert [trade.amount for trade in bot.trades()] == [float(held(venue))]
+        assert [trade.amount for trade in bot.trades()] == [float(venue.amount)]
         assert live_stops(venue) == [stop]
 
 
@@ -316,7 +283,7 @@ def test_an_addition_that_its_trade_lacks_becomes_one_of_it(tmp_path):
         [before] = [trade.amount for trade in bot.trades()]
         bot.run(1, STEP)
         [trade], [stop] = bot.trades(), live_stops(venue)
-        assert trade.amount == float(held(venue)) == float(stop.quantity) > before
+        assert trade.amount == float(venue.amount) == float(stop.quantity) > before
         assert [o.ft_order_tag for o in trade.orders if o.ft_order_side == "buy"][1:] == ["more"]
         bot.run(13, STEP)
         assert differences(bot.trades(), venue) == []
@@ -351,16 +318,16 @@ def test_the_rest_of_a_split_exit_is_sent_after_a_restart(tmp_path):
     venue = SameVenue()
     with live_bot(GUARDED, STILL, START, tmp_path, venue) as bot:
         hold(bot, venue)
-        whole = held(venue)
+        whole = venue.amount
         bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]["max"] = 0.005
         lost = ExchangeError("no answer")
         with mock.patch.object(MarketExits, "_next", side_effect=lost), bot.bot._exit_lock:
             bot.bot.emergency_exit(bot.trades()[0], 50_000.0)
-        assert held(venue) == whole - Decimal("0.005")
+        assert venue.amount == whole - Decimal("0.005")
         now = bot.now
     with live_bot(GUARDED, STILL, now + STEP, tmp_path, venue) as bot:
         bot.run(1, STEP)
-        assert held(venue) == 0
+        assert venue.amount == 0
         [trade] = bot.trades()
         assert (trade.is_open, trade.exit_reason) == (False, "emergency_exit")
         assert differences(bot.trades(), venue) == []
@@ -399,7 +366,7 @@ def test_reload_config_settles_as_a_restart_does(tmp_path):
         bot._worker._init(False)
         bot._worker.freqtrade.state, bot._state = State.RUNNING, None
         bot.run(2, STEP)
-        assert [trade.amount for trade in bot.trades()] == [float(held(venue))]
+        assert [trade.amount for trade in bot.trades()] == [float(venue.amount)]
         assert live_stops(venue) == [stop]
 
 
@@ -415,8 +382,8 @@ def test_a_full_disk_stops_entries_and_nothing_else(tmp_path):
             leave(bot, venue)
             bot.bot.strategy.side = "long"
             bot.run(20, STEP)
-            assert held(venue) == 0
-        assert len([m for m in told(bot) if "cannot be written" in m]) == 1
-        bot.run_until(lambda: held(venue), 3 * MINUTE, STEP)
-        assert len([m for m in told(bot) if "written again" in m]) == 1
+            assert venue.amount == 0
+        assert len([m for m in warnings(bot) if "cannot be written" in m]) == 1
+        bot.run_until(lambda: venue.amount, 3 * MINUTE, STEP)
+        assert len([m for m in warnings(bot) if "written again" in m]) == 1
         assert {outcome for _, outcome in outcomes(tmp_path)} == {Outcome.BOOKED}

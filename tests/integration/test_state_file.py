@@ -14,7 +14,7 @@ from freqtrade.persistence import PairLocks, Trade
 from sqlalchemy import event
 from typer.testing import CliRunner
 
-from perpkit.bot.live.at_exchange import Sides
+from perpkit.bot.live.held import Sides
 from perpkit.bot.live.positions_compared import Difference
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.breakers.breaker import Decision, Trading

@@ -14,7 +14,8 @@ import pytest
 
 from perpkit.bot import venue_probe
 from perpkit.breakers.breaker import Trading
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults import FaultKind
+from tests.bench.acts import add_fault, hold, remove_fault, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import differences, live_bench
 from tests.bench.process import trading
@@ -53,29 +54,13 @@ def until(bot, state: Trading, within=timedelta(minutes=10)) -> None:
     bot.run_until(lambda: trading_state(bot) is state, within, STEP)
 
 
-def hold(bot, venue) -> None:
-    """A position with its stop."""
-    bot.bot.strategy.side = "long"
-    engine = venue.exchange.engine
-    bot.run_until(lambda: engine.open_algos(venue.account), timedelta(minutes=5), STEP)
-    bot.bot.strategy.side = None
-
-
-def add_fault(venue, kind, **given) -> str:
-    return venue.exchange.market.faults.add(Fault(kind, **given))
-
-
-def remove_fault(venue, name) -> None:
-    venue.exchange.market.faults.remove(name)
-
-
 def none_opened_before_now(bot) -> bool:
     """No second trade while entries were blocked; the loop that released may open it."""
     return all(bot.now - trade.open_date_utc <= 2 * STEP for trade in bot.trades()[1:])
 
 
 def told(bot) -> list[str]:
-    return [m["msg"].split(".")[0] for m in bot.messages if str(m["type"]) == "strategy_msg"]
+    return [message.split(".")[0] for message in strategy_messages(bot)]
 
 
 def test_a_healthy_venue_is_not_mentioned():

@@ -159,13 +159,18 @@ def test_a_copy_is_shown_and_adopted(files):
     assert files.found.state is JournalState.SOUND
 
 
-@pytest.mark.parametrize("what", ["gone", "damaged"])
-def test_a_journal_that_is_lost_is_written_from_the_database(files, what):
+@pytest.mark.parametrize(
+    ("what", "why"), [("gone", "There is no journal"), ("damaged", "file is not a database")]
+)
+def test_a_journal_that_is_lost_is_written_from_the_database(files, what, why):
     files.path.unlink()
     if what == "damaged":
         files.path.write_bytes(b"broken" * 1000)
     result = run("adopt", "--yes", files=files)
     assert result.exit_code == 0, result.output
+    [last] = [line for line in result.stdout.splitlines() if line.startswith("Last start:")]
+    assert last.startswith("Last start: not known: ")
+    assert why in last
     aside = list(files.folder.glob("*aside*"))
     assert [path.read_bytes() for path in aside] == [b"broken" * 1000] * (what == "damaged")
     assert all(str(path) in result.stdout for path in aside)

@@ -22,7 +22,8 @@ from freqtrade.resolvers import ProtectionResolver
 from perpkit.bot.sources import Sources
 from perpkit.breakers.breaker import Trading, strictest
 from tests import factories
-from tests.bot.test_account import BTC, Feed, Market, exited, opened
+from tests.bot.accounts import Feed, Market, exited, opened
+from tests.bot.stack import BTC
 from tests.factories import START
 
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS
+from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
@@ -21,6 +21,7 @@ from perpkit.venue.synthetic import generate
 from tests.venue.signed import Client
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
+NOW = START + 30 * DAY_MS + 7 * HOUR_MS + 23 * MINUTE_MS + 30_000
 DAYS = 40
 # In the middle of a 5m candle, thirty days and a few hours into the history.
 CLOCK = START + 30 * DAY_MS + 7 * 3_600_000 + 23 * 60_000 + 30_000

@@ -716,6 +716,12 @@ ALSO_RECORDED = (
         "contracts. They say nothing of the contracts that are traded here and are not served.",
     ),
     (
+        "GET /sapi/v1/account/apiRestrictions",
+        "Clients' models have `tradingAuthorityExpirationTime` as well, in ms: when the right to "
+        "trade spot and margin ends, for keys that are bound to no IP address. The documentation "
+        "and recorded answers are without. Served where the venue's key has such a time.",
+    ),
+    (
         "GET /fapi/v2/account",
         "The documentation adds `feeBurn`; no recorded answer has it. Not served.",
     ),

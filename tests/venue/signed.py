@@ -75,3 +75,8 @@ def stop(client, market, quantity: str = "0.1"):
 
 def order(client, placed):
     return client("GET", "/fapi/v1/order", symbol=BTC, orderId=placed["orderId"])
+
+
+def control(client, method: str, path: str, **body):
+    answer = client.http.request(method, f"/control{path}", json=body or None)
+    return answer.status_code, answer.json()

@@ -10,7 +10,7 @@ from perpkit.venue.account_terms import MAX_ACCOUNTS
 from perpkit.venue.app import create_app
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.invariants import Limits
-from tests.venue.signed import BTC, Client, buy, rest
+from tests.venue.signed import BTC, Client, buy, control, rest
 
 
 @pytest.fixture
@@ -20,11 +20,6 @@ def client(market, clock):
     client = Client(create_app(market, exchange=exchange), clock)
     client.engine = exchange.engine
     return client
-
-
-def control(client, method: str, path: str, **body):
-    answer = client.http.request(method, f"/control{path}", json=body or None)
-    return answer.status_code, answer.json()
 
 
 def test_an_account_is_opened_and_can_trade(client, clock):

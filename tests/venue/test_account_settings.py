@@ -8,8 +8,7 @@ import pytest
 
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import Fault, FaultKind
-from tests.venue.signed import BTC, buy, plan, rest
-from tests.venue.test_account_control import control
+from tests.venue.signed import BTC, buy, control, plan, rest
 
 CHANGED = FaultKind.SETTINGS_CHANGED
 

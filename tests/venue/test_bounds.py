@@ -17,7 +17,7 @@ from perpkit.venue.bounds import MAX_BODY, MAX_URL
 from perpkit.venue.clock import VirtualClock
 from perpkit.venue.market import Market
 from perpkit.venue.server import running_venue
-from tests.venue.test_faults import NOW
+from tests.venue.conftest import NOW
 
 ORDER, PRICE = "/fapi/v1/order", "/control/market/price"
 PIECE = b"x" * 50_000

@@ -3,56 +3,22 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from perpkit.cli import app
 from perpkit.venue import datadir
 from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
 from perpkit.venue.server import bind
 from perpkit.venue.synthetic import generate
 from perpkit.venue.universe import lifetime, universe
 from tests.conftest import REPOSITORY
+from tests.venue.command import get, running, venue
 
 START = 1_704_067_200_000
-
-
-def venue(*arguments: object):
-    return CliRunner().invoke(app, ["venue", *map(str, arguments)])
-
-
-@contextmanager
-def running(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, and its URL once it has said that it listens."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from perpkit.cli import main; main()", "venue", "--port", "0"]
-        + [str(a) for a in arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stdout.readline()
-        if not line.startswith("venue listening on "):
-            raise AssertionError(f"{line!r} {process.communicate(timeout=10)}")
-        yield process, line.removeprefix("venue listening on ").strip()
-    finally:
-        process.kill()
-        process.communicate(timeout=10)
-
-
-def get(url: str):
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
 
 
 def test_it_writes_a_data_directory(tmp_path):

@@ -15,7 +15,7 @@ from perpkit.venue.clock import VirtualClock
 from perpkit.venue.market import Market
 from perpkit.venue.relabel import relabelled
 from perpkit.venue.synthetic import generate
-from tests.venue.test_cli import get, running, venue
+from tests.venue.command import get, running, venue
 
 START = 1_704_067_200_000
 ANCHOR = START + 30 * DAY_MS

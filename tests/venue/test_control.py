@@ -12,8 +12,8 @@ from perpkit.venue.faults import MAX_FAULTS, Fault, FaultKind
 from perpkit.venue.market import Market
 from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import Entry, RequestLog
-from tests.venue.test_cli import get, running
-from tests.venue.test_faults import NOW
+from tests.venue.command import get, running
+from tests.venue.conftest import NOW
 
 HERE = ("127.0.0.1", 50_000)
 

@@ -12,9 +12,9 @@ from perpkit.venue.clock import VirtualClock
 from perpkit.venue.faults import ORDER_KINDS, PARAMETERS, REQUEST_KINDS, Fault, FaultKind, FaultPlan
 from perpkit.venue.market import Market
 from perpkit.venue.random_faults import random_plan
+from tests.venue.conftest import NOW
 
 START = 1_704_067_200_000
-NOW = START + 30 * DAY_MS + 7 * HOUR_MS + 23 * MINUTE_MS + 30_000
 K = FaultKind
 
 # One fault

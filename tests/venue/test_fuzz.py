@@ -25,7 +25,7 @@ from perpkit.venue.exchange import Exchange
 from perpkit.venue.faults import FaultKind
 from perpkit.venue.market import Market
 from tests.cases import cases
-from tests.venue.test_faults import NOW
+from tests.venue.conftest import NOW
 
 BTC = "BTCUSDT"
 FORM = "application/x-www-form-urlencoded"

@@ -14,7 +14,7 @@ from perpkit.venue.clock import VirtualClock
 from perpkit.venue.guard import is_loopback, objection
 from perpkit.venue.market import Market
 from perpkit.venue.server import running_venue
-from tests.venue.test_faults import NOW
+from tests.venue.conftest import NOW
 
 HERE = "127.0.0.1:8900"
 GAP = json.dumps({"symbol": "BTCUSDT", "change": -0.5}).encode()

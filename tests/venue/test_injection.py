@@ -26,7 +26,7 @@ from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import RequestLog
 from perpkit.venue.server import running_venue
 from perpkit.venue.traffic import Traffic
-from tests.venue.test_faults import NOW
+from tests.venue.conftest import NOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 

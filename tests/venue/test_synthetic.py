@@ -11,6 +11,7 @@ from perpkit.venue.perpetual import funding
 from perpkit.venue.regimes import regimes
 from perpkit.venue.synthetic import MODELS, generate
 from tests.cases import cases
+from tests.venue.recorded_series import series
 
 START = 1_704_067_200_000
 BTC = "BTC/USDT:USDT"
@@ -19,18 +20,6 @@ BTC = "BTC/USDT:USDT"
 @pytest.fixture(scope="module")
 def year() -> History:
     return generate(seed=1, start=START, days=365)
-
-
-def series(pair: PairHistory) -> dict[str, np.ndarray]:
-    """Everything on record for a pair, by name."""
-    found = {
-        f"{kind} {i}": column
-        for kind, stored in pair.stored.items()
-        for candles in stored.values()
-        for i, column in enumerate(candles.columns())
-    }
-    found |= {f"funding {k}": v for k, v in vars(pair.funding).items()}
-    return found | {f"positioning {k}": v for k, v in vars(pair.positioning).items()}
 
 
 def hourly_returns(pair: PairHistory) -> np.ndarray:

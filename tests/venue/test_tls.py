@@ -13,7 +13,7 @@ from perpkit.venue.candles import DAY_MS
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import bind, running_venue
 from perpkit.venue.tls import certificate_file
-from tests.venue.test_cli import running
+from tests.venue.command import running
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 

@@ -15,7 +15,7 @@ from perpkit.venue.listing import NEVER_DELIVERED
 from perpkit.venue.roster import Group
 from perpkit.venue.synthetic import generate
 from perpkit.venue.universe import MODELS, first_pairs, lifetime, universe
-from tests.venue.test_synthetic import series
+from tests.venue.recorded_series import series
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z
 ANCHOR = START + 60 * DAY_MS

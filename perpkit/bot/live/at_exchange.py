@@ -1,7 +1,4 @@
-"""What the exchange shows of the account: its positions, and the orders that have not ended.
-
-Both sides of a position are kept apart: in hedge mode one pair may have two.
-"""
+"""What the exchange shows of the account: its positions, and the orders that have not ended."""
 
 from __future__ import annotations
 
@@ -10,30 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from perpkit.bot.live.held import NOTHING, CcxtPosition, Sides, held_of
 from perpkit.record.whose import Whose
-
-CcxtPosition = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sides:
-    """What is held in one pair, in base currency; neither is negative."""
-
-    long: float = 0.0
-    short: float = 0.0
-
-    def __bool__(self) -> bool:
-        return bool(self.long or self.short)
-
-    def __str__(self) -> str:
-        sides = [(self.long, ""), (self.short, "-")]
-        return " and ".join(f"{sign}{amount:g}" for amount, sign in sides if amount) or "nothing"
-
-    def of(self, is_short: bool) -> float:
-        return self.short if is_short else self.long
-
-
-NOTHING = Sides()
 
 
 @dataclass(frozen=True)
@@ -91,19 +66,6 @@ def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtE
     )
     positions = tuple(p for p in exchange.fetch_positions() if p["contracts"])
     return AtExchange(held_of(exchange, positions), positions, orders, stops)
-
-
-def held_of(exchange: Any, positions: tuple[CcxtPosition, ...]) -> dict[str, Sides]:
-    held: dict[str, Sides] = {}
-    for position in positions:
-        pair = position["symbol"]
-        amount = abs(exchange._contracts_to_amount(pair, position["contracts"]))
-        before = held.get(pair, NOTHING)
-        if position["side"] == "short":
-            held[pair] = Sides(before.long, before.short + amount)
-        else:
-            held[pair] = Sides(before.long + amount, before.short)
-    return held
 
 
 def _resting(

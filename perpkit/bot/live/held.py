@@ -1,41 +1,62 @@
-"""What the exchange holds for the bot's account, and what of it the trade database knows."""
+"""What the exchange holds for the bot's account.
+
+Both sides of a position are kept apart: in hedge mode one pair may have two.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freqtrade.persistence import Trade
+CcxtPosition = dict[str, Any]
 
 DUST = 1e-9  # amounts that differ by less are equal
 
 
 @dataclass(frozen=True)
-class Held:
-    """:param amount: in base currency, negative for a short"""
+class Sides:
+    """What is held in one pair, in base currency; neither is negative.
 
-    amount: float
-    entry_price: float
+    :param long_price: at which it was entered, 0 where that is not known; the amounts alone say
+        whether two are equal
+    """
+
+    long: float = 0.0
+    short: float = 0.0
+    long_price: float = field(default=0.0, compare=False)
+    short_price: float = field(default=0.0, compare=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.long or self.short)
+
+    def __str__(self) -> str:
+        sides = [(self.long, ""), (self.short, "-")]
+        return " and ".join(f"{sign}{amount:g}" for amount, sign in sides if amount) or "nothing"
+
+    def of(self, is_short: bool) -> float:
+        return self.short if is_short else self.long
+
+    def price_of(self, is_short: bool) -> float:
+        return self.short_price if is_short else self.long_price
 
 
-def positions(exchange: Any) -> dict[str, Held]:
-    """By pair; raises what Freqtrade raises. One request (weight 5).
+NOTHING = Sides()
+
+
+def held_of(exchange: Any, positions: Iterable[CcxtPosition]) -> dict[str, Sides]:
+    """By pair, those with a position only.
 
     :param exchange: Freqtrade's
+    :param positions: as its `fetch_positions` gives them
     """
-    held = {}
-    for position in exchange.fetch_positions():
-        if contracts := position["contracts"]:
-            pair = position["symbol"]
-            amount = exchange._contracts_to_amount(pair, contracts)
-            signed = -amount if position["side"] == "short" else amount
-            held[pair] = Held(signed, float(position.get("entryPrice") or 0.0))
+    held: dict[str, Sides] = {}
+    for position in positions:
+        if not position["contracts"]:
+            continue
+        pair = position["symbol"]
+        amount = abs(exchange._contracts_to_amount(pair, position["contracts"]))
+        price = float(position.get("entryPrice") or 0.0)
+        side = "short" if position["side"] == "short" else "long"
+        held[pair] = replace(held.get(pair, NOTHING), **{side: amount, f"{side}_price": price})
     return held
-
-
-def signed_amount(trade: Trade | None) -> float:
-    """Of a trade, negative for a short."""
-    if trade is None:
-        return 0.0
-    amount: float = trade.amount
-    return -amount if trade.is_short else amount

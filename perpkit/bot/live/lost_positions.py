@@ -18,7 +18,7 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import LocalTrade, Trade
 
-from perpkit.bot.live.held import DUST, Held
+from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
@@ -124,7 +124,7 @@ class LostPositions:
             strategy.ft_stoploss_adjust(price, trade, datetime.now(UTC), 0.0, 0, after_fill=True)
         return trade
 
-    def take(self, entry: Entry, found: CcxtOrder, held: Held | None) -> str | None:
+    def take(self, entry: Entry, found: CcxtOrder, held: Sides) -> str | None:
         """Make a trade of an entry, or close what it has opened.
 
         Raises what Freqtrade raises, to be tried again; the position has its stop.
@@ -134,8 +134,7 @@ class LostPositions:
         :returns: what was done, for the operator; None where it is only for the log
         """
         intent, filled = entry.intent, found.get("filled") or 0.0
-        sign = -1 if intent.side == "sell" else 1
-        ours = min(filled, max(sign * held.amount if held else 0.0, 0.0))
+        ours = min(filled, held.of(intent.side == "sell"))
         if filled and not ours > DUST:
             self._intents.settle(
                 intent.client_id, Outcome.CLOSED, str(found["id"]), "its position is gone"

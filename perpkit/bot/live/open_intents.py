@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 from freqtrade.exchange.exchange_types import CcxtOrder
 
-from perpkit.bot.live.held import Held, positions
+from perpkit.bot.live.held import NOTHING, Sides, held_of
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.record.journal import Intent
@@ -26,7 +26,7 @@ class OpenIntents:
         self.sent = sent
         self.intents = sent.intents
         self._exchange = bot.exchange
-        self._held: dict[str, Held] | None = None
+        self._held: dict[str, Sides] | None = None
 
     @property
     def explained(self) -> dict[str, float]:
@@ -52,10 +52,10 @@ class OpenIntents:
             found = self._exchange._order_contracts_to_amount(found)
         return found
 
-    def position(self, pair: str) -> Held | None:
+    def position(self, pair: str) -> Sides:
         if self._held is None:
-            self._held = positions(self._exchange)
-        return self._held.get(pair)
+            self._held = held_of(self._exchange, self._exchange.fetch_positions())
+        return self._held.get(pair, NOTHING)
 
     def withdraw(self, intent: Intent, found: CcxtOrder) -> CcxtOrder:
         """Cancel it; what it has become."""

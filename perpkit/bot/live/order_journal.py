@@ -51,6 +51,13 @@ class Opened:
             return None
         return f"{self.finding.words}; {_WAY_OUT[self.finding.state]}"
 
+    @property
+    def found(self) -> tuple[str, str]:
+        """How it was found, in a word, and why there is to be no entry, empty where it is sound."""
+        if self.reason is None:
+            return JournalState.SOUND, ""
+        return self.finding.state, self.reason
+
 
 def open_at_start(config: dict[str, Any], tag: str) -> Opened:
     """
@@ -65,29 +72,23 @@ def open_at_start(config: dict[str, Any], tag: str) -> Opened:
         if finding.state is JournalState.FIRST:
             return Opened(make(path, database, tag, _now()), finding)
         if finding.state is JournalState.SOUND:
-            journal = Journal.open(path)
-            mark_opened(journal, database)
-            return Opened(journal, finding)
+            return _open(path, database, finding)
     except (JournalError, DatabaseError, OSError) as error:
         finding = Finding(JournalState.UNWRITABLE, f"The journal {path} cannot be used: {error}")
     return Opened(Journal.create(None, tag), finding)
 
 
-def open_journal(config: dict[str, Any], tag: str) -> Journal:
-    """The journal that `open_at_start` finds, for whoever needs nothing else."""
-    return open_at_start(config, tag).journal
-
-
-def is_sound(config: dict[str, Any]) -> bool:
-    """Whether the journal is the bot's own by now, which `perpkit adopt` may have made it."""
-    path = files_of(config).journal
+def open_if_sound(config: dict[str, Any]) -> Opened | None:
+    """The journal of a bot that runs, once it is the bot's own; None until then."""
+    path, database = files_of(config).journal, _trade_database()
     if path is None:
-        return True
+        return None
     try:
-        return assess(path, _trade_database()).state is JournalState.SOUND
-    except DatabaseError as error:
-        logger.warning(f"The state of the journal cannot be looked up: {error}")
-        return False
+        finding = assess(path, database)
+        return _open(path, database, finding) if finding.state is JournalState.SOUND else None
+    except (JournalError, DatabaseError, OSError) as error:
+        logger.warning(f"The journal {path} cannot be used yet: {error}")
+        return None
 
 
 def files_of(config: dict[str, Any]) -> Places:
@@ -116,6 +117,12 @@ def hold(config: dict[str, Any]) -> FileLock | None:
         logger.warning(f"{path} cannot be locked; a second start would not be noticed: {error}")
         return None
     return lock
+
+
+def _open(path: Path, database: TradeDatabase, finding: Finding) -> Opened:
+    journal = Journal.open(path)
+    mark_opened(journal, database)
+    return Opened(journal, finding)
 
 
 def _trade_database() -> TradeDatabase:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from perpkit.bot.live.at_exchange import NOTHING, AtExchange, Sides
-from perpkit.bot.live.held import DUST
+from perpkit.bot.live.at_exchange import AtExchange
+from perpkit.bot.live.held import DUST, NOTHING, Sides
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,10 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.absent import Absent
-from perpkit.bot.live.at_exchange import (
-    NOTHING,
-    AtExchange,
-    CcxtPosition,
-    Resting,
-    held_of,
-    look,
-)
+from perpkit.bot.live.at_exchange import AtExchange, Resting, look
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.handed_over import HandedOverPositions
-from perpkit.bot.live.held import DUST
+from perpkit.bot.live.held import DUST, NOTHING, CcxtPosition, held_of
 from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.bot.live.replaced import replace
@@ -148,8 +141,8 @@ class Reconciliation:
             for order in trade.open_orders:
                 told = self._exchange.fetch_order(order.order_id, pair)
                 self._bot.update_trade_state(trade, order.order_id, told)
-            positions = tuple(p for p in self._exchange.fetch_positions(pair) if p["contracts"])
-            held = held_of(self._exchange, positions).get(pair, NOTHING).of(trade.is_short)
+            positions = held_of(self._exchange, self._exchange.fetch_positions(pair))
+            held = positions.get(pair, NOTHING).of(trade.is_short)
             if not trade.amount and not held and _never_filled(trade):
                 self._delete(trade)
                 return True

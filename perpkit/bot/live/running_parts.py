@@ -26,6 +26,7 @@ from perpkit.bot.live.entry_check import EntryCheck
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
+from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.slippage import Slippage
@@ -115,11 +116,12 @@ class RunningParts:
         if known:
             self._delistings = Delistings(bot, states, settings.guard)
 
-        def take_charge() -> None:
+        def take_charge(opened: Opened | None) -> None:
             latch.take_charge(bot)
-            if self.guarded:
+            if opened is not None:
                 limit = partial.max_unprotected_seconds
-                self._guard = StopGuard(dp, entries, states, limit, settings.guard)
+                journal = opened.journal
+                self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal)
                 self._booking = Booking(dp)
             # Last, so that it withdraws what rests before an exit is measured and split.
             leave_at_market(bot)
@@ -128,7 +130,7 @@ class RunningParts:
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
         if self.obstacles.passive is None:
-            take_charge()
+            take_charge(self.obstacles.opened)
 
     def close(self) -> None:
         """As the bot ends, or is made once more; in the course of an error, where one ends it."""

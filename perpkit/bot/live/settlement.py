@@ -15,7 +15,7 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
-from perpkit.bot.live.held import DUST, Held, signed_amount
+from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.lost_positions import LostPositions
 from perpkit.bot.live.open_intents import ENTERS, OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
@@ -162,21 +162,20 @@ class Settlement:
         forgotten = entry.outcome is Outcome.ANSWERED or self._open.age(intent) > _REMEMBERED_MS
         if forgotten and intent.purpose in ENTERS:
             held = self._open.position(intent.pair)
-            amount = self._unexplained(intent, held)
-            if held is not None and amount is not None and open_trade(intent.pair) is None:
-                self._take(entry, self._as_found(entry, amount, held.entry_price))
+            if amount := self._explained_by(intent, held):
+                price = held.price_of(intent.side == "sell")
+                self._take(entry, self._as_found(entry, amount, price))
                 return
         note = "the exchange has forgotten it" if forgotten else "it never arrived"
         self._intents.settle(intent.client_id, Outcome.MISSING, note=note)
 
-    def _unexplained(self, intent: Intent, held: Held | None) -> float | None:
-        """What is held beyond the trade of the pair, where an intent alone can have opened it."""
-        if held is None:
-            return None
-        more = held.amount - signed_amount(open_trade(intent.pair))
+    def _explained_by(self, intent: Intent, held: Sides) -> float:
+        """What is held in a pair without a trade, where this intent alone can have opened it."""
+        amount = held.of(intent.side == "sell")
         most = self._exchange._contracts_to_amount(intent.pair, intent.amount)
-        amount = -more if intent.side == "sell" else more
-        return amount if DUST < amount <= most + DUST else None
+        if open_trade(intent.pair) is not None or not DUST < amount <= most + DUST:
+            return 0.0
+        return amount
 
     def _as_found(self, entry: Entry, amount: float, price: float) -> CcxtOrder:
         """What the exchange would have said of a filled entry."""
@@ -209,9 +208,8 @@ class Settlement:
             held = self._open.position(intent.pair)
         except ExchangeError:
             return
-        amount = self._unexplained(intent, held)
-        if held is not None and amount is not None and open_trade(intent.pair) is None:
-            self._lost.protect(intent, amount, held.entry_price)
+        if amount := self._explained_by(intent, held):
+            self._lost.protect(intent, amount, held.price_of(intent.side == "sell"))
 
     # Exits
 

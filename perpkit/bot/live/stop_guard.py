@@ -28,7 +28,6 @@ from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
-from perpkit.bot.live.order_journal import open_journal
 from perpkit.bot.live.order_purposes import OrderPurposes
 from perpkit.bot.live.outlived_orders import OutlivedOrders
 from perpkit.bot.live.reconciliation import Reconciliation
@@ -38,7 +37,7 @@ from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stop_policy import StopPolicy
-from perpkit.bot.live.stored_orders import is_stored, order_tag
+from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.guarding import GuardRule
@@ -58,6 +57,7 @@ class StopGuard:
     :param entries: knows which of them have been looked at
     :param states: of the trades
     :param max_unprotected_seconds: after which a position without a stop is left at the market
+    :param journal: as it was found; its start is written here
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class StopGuard:
         states: TradeStates,
         max_unprotected_seconds: float,
         rule: GuardRule,
+        journal: Journal,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
@@ -74,7 +75,8 @@ class StopGuard:
         self._settings = AccountSettings(self._bot)
         self._ended_contracts = EndedContracts(self._bot)
         OrderPurposes(self._bot)  # first, so that every way to send an order passes it
-        self._intents = Intents(self._bot, self._journal())
+        journal.begin(str(self._bot.config.get("strategy", "")), self._exchange._api.milliseconds())
+        self._intents = Intents(self._bot, journal)
         self._sent = SentOrders(self._bot, self._intents, is_stored)
         self._settlement = Settlement(self._bot, self._sent)
         self._exits = MarketExits(self._bot, self._intents)
@@ -151,12 +153,6 @@ class StopGuard:
             logger.warning(f"The reason of order {client_id} cannot be looked up: {error}")
             return None
         return None if entry is None else entry.intent.tag
-
-    def _journal(self) -> Journal:
-        config = self._bot.config
-        journal = open_journal(config, order_tag())
-        journal.begin(str(config.get("strategy", "")), self._exchange._api.milliseconds())
-        return journal
 
     def _take_over(self) -> None:
         """Look around the cycles of a running bot and of one that is stopped."""

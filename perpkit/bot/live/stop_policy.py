@@ -59,9 +59,9 @@ class StopPolicy:
 
     def protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
-        now, state = datetime.now(UTC), self._states.of(trade)
+        state = self._states.of(trade)
         if self._stop_orders.is_covered(trade):
-            state.covered_at = now
+            state.covered_at = datetime.now(UTC)
             with self._trying(f"Cancelling a stop too many for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
@@ -72,7 +72,7 @@ class StopPolicy:
         if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
-        bare = (now - since).total_seconds()
+        bare = (datetime.now(UTC) - since).total_seconds()  # the tries may have taken long
         if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(

@@ -79,8 +79,15 @@ class Looks:
         )
         return Seen(held, orders, conditional, tuple(failures))
 
-    def _held(self, failures: list[Failure]) -> tuple[Held, ...] | None:
-        reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS)
+    def is_held(self, held: Held, amount: Decimal) -> bool:
+        """Whether a position is known to be of this amount now."""
+        found = self._held([], symbol=held.symbol)
+        side = held.position_side
+        now = [each.amount for each in found or () if each.position_side == side]
+        return found is not None and sum(now, Decimal(0)) == amount
+
+    def _held(self, failures: list[Failure], **which: str) -> tuple[Held, ...] | None:
+        reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS, **which)
         if reply.failure is not None:
             failures.append(reply.failure)
             return None

@@ -15,6 +15,7 @@ from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.at_exchange import Looks
 from perpkit.ops.stop.cancels import Cancels
 from perpkit.ops.stop.closes import Closes
+from perpkit.ops.stop.closing import Due
 from perpkit.ops.stop.contracts import Contract, read_contracts
 from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import Fills
@@ -62,12 +63,14 @@ def flatten(
     requests = Requests(client, log, deadline_seconds, clock or SystemClock())
     files = BotsFiles(config)
     try:
-        return _Run(requests, files, log, everything=everything, preview=preview).run()
+        return Flattening(requests, files, log, everything=everything, preview=preview).run()
     finally:
         files.close()
 
 
-class _Run:
+class Flattening:
+    """One run; `flatten` makes what it needs."""
+
     def __init__(
         self,
         requests: Requests,
@@ -119,7 +122,7 @@ class _Run:
                 self._log.write("look", f"The contracts are not known: {reply.failure.words}")
                 self._requests.pause(_LATER)
         own = OwnPart(self._files, self._fills, self._earlier, self._contracts)
-        closes = Closes(self._requests, self._sent, self._log, self._contracts)
+        closes = Closes(self._requests, self._sent, self._log, self._contracts, self._looks.is_held)
         self._own, self._closes = own, closes
         return own, closes
 
@@ -190,13 +193,26 @@ class _Run:
                 well = False
             elif self._requests.has_to_wait:
                 return False  # what is to be done after that is for another look to say
+            elif symbol in alone:
+                well = closes.close(due, shared=False) and well
             else:
-                well = closes.close(due) and well
+                well = self._close_shared(due, picture, closes) and well
         if not self._requests.has_to_wait:
             well = self._cancels.carry_out(picture.cancels_last) and well
         if picture.dues and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
             raise GaveUpError("what is left cannot be closed at the exchange")
         return well
+
+    def _close_shared(self, due: Due, picture: Picture, closes: Closes) -> bool:
+        """The bot's part of a position. Its stops go at once: they would act on the rest."""
+        held = due.held
+        if not closes.close(due, shared=True):
+            return False
+        left = held.amount - due.amount.copy_sign(held.amount)
+        if not self._looks.is_held(held, left):
+            return False  # the next look shows more
+        stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
+        return self._cancels.carry_out(stops)
 
     def _is_fresh(self) -> bool:
         return self._requests.clock.now() - self._looked < _FRESH_SECONDS

@@ -79,6 +79,10 @@ class OwnPart:
                 awaited.add(symbol)
             amounts[symbol] = amount - closed if amount > 0 else amount + closed
             if amounts[symbol] * amount < 0:
+                self._note(
+                    f"{pair}: {contract.base(abs(amounts[symbol]))} more than the bot's part was "
+                    "closed, as one of its stops has filled at the same time"
+                )
                 amounts[symbol] = ZERO
         return OwnParts(amounts, unknown, frozenset(awaited))
 

@@ -14,15 +14,28 @@ from perpkit.venue.engine.refusals import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What an API key may do.
+    """What an API key may do; beyond reading and trading futures it is only said, for nothing of
+    it is simulated.
 
     :param addresses: IP addresses it may come from; empty allows every address
+    :param made: ms; None for when the account was opened
+    :param expires: ms, from when on it may trade no longer; None for never
     """
 
     read: bool = True
     trade: bool = True
     withdraw: bool = False
+    internal_transfer: bool = False
+    universal_transfer: bool = False
+    spot: bool = False
+    margin: bool = False
+    options: bool = False
+    portfolio_margin: bool = False
+    fix_trade: bool = False
+    fix_read: bool = False
     addresses: frozenset[str] = frozenset()
+    made: int | None = None
+    expires: int | None = None
 
 
 UNRESTRICTED = Restrictions()
@@ -172,9 +185,13 @@ class Account:
             ZERO,
         )
 
-    def authorize(self, *, trading: bool, address: str) -> None:
-        """:raises VenueError: -2015 unless the key may do this from this IP address"""
+    def authorize(self, *, trading: bool, address: str, now: int) -> None:
+        """At `now`, ms.
+
+        :raises VenueError: -2015 unless the key may do this from this IP address
+        """
         may = self.restrictions
-        allowed = may.trade if trading else may.read
+        ended = may.expires is not None and now >= may.expires
+        allowed = may.trade and not ended if trading else may.read
         if not allowed or (may.addresses and address not in may.addresses):
             raise Refusal.BAD_KEY.error()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.live.at_exchange import AtExchange, Resting, Sides
+from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.coverage import in_excess, not_there
+from perpkit.bot.live.held import Sides
 from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"

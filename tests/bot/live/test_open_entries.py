@@ -104,3 +104,33 @@ def test_an_entry_is_given_a_look_first(desk, since):
         desk.entries.begin_cycle(NOW)  # before there was a trade
     begin(desk, trade)
     assert desk.bot.ended == []
+
+
+@pytest.mark.parametrize(
+    ("order", "ended", "updated"),
+    [
+        ({"status": "open", "filled": 0.0}, False, False),
+        ({"status": "open", "filled": 0.001}, True, False),  # a stop waits for it already
+        ({"status": "closed", "filled": 0.01}, False, True),
+        ({"status": "canceled", "filled": 0.0}, False, True),
+        (RuntimeError("no answer"), True, False),
+    ],
+)
+def test_a_second_look_decides_about_what_a_cycle_could_not_look_at(desk, order, ended, updated):
+    trade, placed = entry(0.0)
+    begin(desk, trade)
+    desk.bot.order = order
+    begin(desk, trade)
+    assert desk.bot.ended == [placed.order_id] * ended
+    assert desk.bot.updated == [placed.order_id] * updated
+
+
+def test_a_second_look_without_a_fill_counts_as_one(desk):
+    """What fills after it has been without a stop since then, not since the order."""
+    trade, placed = entry(0.0, placed=NOW - 60 * SECOND)
+    begin(desk, trade)
+    desk.bot.order = {"status": "open", "filled": 0.0}
+    begin(desk, trade)
+    placed.filled = 0.004
+    desk.dp.book = book(at=NOW + 3 * SECOND)
+    assert not desk.entries.timed_out(trade, placed, NOW + 3 * SECOND)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.live.at_exchange import NOTHING, AtExchange, Resting, Sides
+from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.closed_outside import Closing, explain
+from perpkit.bot.live.held import NOTHING, Sides
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.record.whose import Whose
 

@@ -23,6 +23,7 @@ from perpkit.bot.positions.trades import TradeStates
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
+from perpkit.record.journal import Journal
 from tests import factories
 from tests.factories import START
 
@@ -204,7 +205,7 @@ def guard(bot) -> StopGuard:
     states = TradeStates(True)
     books = FreshBooks(dp, EntryLimits().max_book_age_seconds)
     entries = OpenEntries({"dry_run": False}, bot, books, PartialLimits(), states)
-    return StopGuard(dp, entries, states, 15, GuardRule())
+    return StopGuard(dp, entries, states, 15, GuardRule(), Journal.create(None, "3fa2c1"))
 
 
 def add_stop(trade: Trade, amount: float) -> None:

@@ -138,11 +138,7 @@ def run(folder: Path, seed: int) -> list[str]:
         if said.requests > MOST_REQUESTS:
             found.append(f"{said.requests} requests")
         if found:
-            found += [
-                f"{fault.kind} {fault.endpoint} {fault.symbol} p={fault.probability} "
-                f"{(fault.since / 1000 - began):.1f}..{(fault.until / 1000 - began):.1f} {dict(fault.parameters)}"
-                for _, fault in bot.market.faults
-            ]
+            found += [str(fault) for _, fault in bot.market.faults]
         return found
 
 

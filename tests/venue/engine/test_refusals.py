@@ -274,9 +274,9 @@ def test_a_key_does_what_it_is_allowed_from_where_it_is_allowed(
     engine = Engine([BTC])
     account = engine.add_account("k", "s", Decimal(1), 0, restrictions=restrictions)
     if allowed:
-        account.authorize(trading=trading, address=address)
+        account.authorize(trading=trading, address=address, now=0)
     else:
-        error = refused(lambda: account.authorize(trading=trading, address=address))
+        error = refused(lambda: account.authorize(trading=trading, address=address, now=0))
         assert (error.code, error.status) == (-2015, 401)
     assert refused(lambda: engine.account("unknown")).code == -2015
 

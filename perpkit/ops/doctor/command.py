@@ -1,0 +1,158 @@
+"""`perpkit doctor`: the command around the checks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors
+from perpkit.ops.doctor.finding import Finding, Level
+
+if TYPE_CHECKING:
+    from perpkit.ops.doctor.context import Context
+
+_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIPPED: "dim"}
+
+
+def doctor(
+    config: Config = None,
+    userdir: Userdir = None,
+    db_url: DbUrl = None,
+    datadir: Annotated[
+        Path | None, typer.Option("--datadir", help="Of stored candles; default: as Freqtrade's.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask neither the exchange nor anybody else.")
+    ] = False,
+    capital: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Per pair, what this much of stake currency can trade."),
+    ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(
+            metavar="90d",
+            help="Instead: remove trades that closed so long ago, after a backup of the database.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Check everything that a run needs, in order, with a fix for each finding.
+
+    It reads the configuration as Freqtrade does, and changes nothing but by --prune. It exits with
+    0 when nothing is found, with 1 when something is, and with 2 for an option that cannot be used.
+    """
+    if prune is not None:
+        _prune(config, userdir, db_url, prune, as_json)
+        return
+    from perpkit.ops.doctor.registry import CHECKS
+    from perpkit.ops.doctor.run import run
+
+    with errors(), _only_looking():
+        context = _context(config, userdir, db_url, datadir, capital)
+        found = []
+        for each in run(CHECKS, context, offline=offline):
+            found.append(each)
+            if not as_json and sys.stderr.isatty():
+                typer.echo(f"\r{each.check}\033[K", err=True, nl=False)
+        if not as_json and sys.stderr.isatty():
+            typer.echo("\r\033[K", err=True, nl=False)
+    if as_json:
+        typer.echo(json.dumps(_document(context, found), indent=2))
+    else:
+        _print(found)
+    if any(each.level.is_finding for each in found):
+        raise typer.Exit(1)
+
+
+def _context(
+    config: list[Path] | None,
+    userdir: Path | None,
+    db_url: str | None,
+    datadir: Path | None,
+    capital: float | None,
+) -> Context:
+    """A configuration that Freqtrade refuses is what the doctor is there for: that is a finding.
+
+    :raises BadInputError: where there is none at all
+    """
+    from perpkit.ops.bot_config import files_of, read_config
+    from perpkit.ops.doctor.context import Context
+    from perpkit.ops.stored import BadInputError
+
+    files = files_of(config, userdir)
+    try:
+        read: Any = read_config(files, userdir, db_url, datadir)
+    except BadInputError as error:
+        read = str(error)
+    return Context(datetime.now(UTC), files, read, capital)
+
+
+def _prune(
+    config: list[Path] | None, userdir: Path | None, db_url: str | None, age: str, as_json: bool
+) -> None:
+    from perpkit.ops.bot_config import read_config
+    from perpkit.ops.doctor.pruning import pruned
+
+    with errors(), _only_looking():
+        done, words = pruned(read_config(config, userdir, db_url), age, datetime.now(UTC))
+    if as_json:
+        content = {**asdict(done), "backup": str(done.backup), "words": words}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for text in words:
+        typer.echo(f"{text}.")
+
+
+@contextmanager
+def _only_looking() -> Iterator[None]:
+    """Freqtrade's log stays silent, and modules that are loaded leave no compiled file behind."""
+    writes, disabled = sys.dont_write_bytecode, logging.root.manager.disable
+    sys.dont_write_bytecode = True
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = writes
+        logging.disable(disabled)
+
+
+def _document(context: Context, found: Iterable[Finding]) -> dict[str, Any]:
+    findings = [
+        {"check": f.check, "level": f.level.value, "words": f.words, "fix": f.fix} for f in found
+    ]
+    counts = {level.value: sum(f["level"] == level for f in findings) for level in Level}
+    return {"at": context.now.isoformat(timespec="seconds"), "counts": counts, "findings": findings}
+
+
+def _print(found: list[Finding]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from perpkit.ops.stored import wide_console
+
+    table = Table("", "check", "what was found", box=None, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    last = ""
+    for each in found:
+        name = each.check if each.check != last else ""
+        last = each.check
+        table.add_row(Text(each.level.upper(), _STYLES[each.level]), name, each.words)
+        if each.fix:
+            table.add_row("", "", Text(f"-> {each.fix}", "bold"))
+    console = wide_console()
+    console.print(table)
+    counts = {level: sum(each.level is level for each in found) for level in Level}
+    console.print(
+        f"{counts[Level.FAIL]} failed, {counts[Level.WARN]} warnings, {counts[Level.OK]} in order, "
+        f"{counts[Level.SKIPPED]} skipped"
+    )

@@ -1,0 +1,92 @@
+"""What the checks look at: the configuration, and what it leads to, read once, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perpkit.ops.doctor.finding import UnavailableError
+from perpkit.ops.stored import BadInputError
+from perpkit.rehearsal.redirection import venue_url
+
+# ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.ops.bot_config import BotConfig
+    from perpkit.record.trade_database import TradeDatabase
+
+
+@dataclass
+class Context:
+    """A check that asks for something that is not there is skipped, by `UnavailableError`.
+
+    :param now: UTC
+    :param files: of the configuration
+    :param read: what they say, or why that cannot be read
+    :param capital: of `--capital`, in stake currency
+    """
+
+    now: datetime
+    files: Sequence[Path]
+    read: BotConfig | str
+    capital: float | None = None
+
+    @property
+    def bot(self) -> BotConfig:
+        if isinstance(self.read, str):
+            raise UnavailableError("the configuration cannot be read")
+        return self.read
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Freqtrade's. A check changes nothing in it."""
+        return self.bot.config
+
+    @cached_property
+    def client(self) -> Any:
+        """A ccxt client of the bot's account."""
+        from perpkit.ops.exchange import exchange_client
+
+        try:
+            return exchange_client(self.config)
+        except BadInputError as error:
+            raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def strategy(self) -> Any:
+        """As Freqtrade loads it for the bot, not started; it has seen no keys."""
+        if isinstance(self.loaded, Exception):
+            raise UnavailableError("the strategy cannot be loaded")
+        return self.loaded
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The strategy, or the error that ended its loading."""
+        from freqtrade.configuration import remove_exchange_credentials
+        from freqtrade.resolvers import StrategyResolver
+
+        config = deepcopy(dict(self.config))
+        remove_exchange_credentials(config["exchange"], True)
+        try:
+            return StrategyResolver.load_strategy(config)
+        except Exception as error:  # of somebody's own code, too
+            return error
+
+    @property
+    def venue(self) -> str | None:
+        """The simulated venue that the configuration leads to; None for the exchange."""
+        return venue_url(self.config)
+
+    @cached_property
+    def database(self) -> TradeDatabase:
+        """The trade database, which cannot be written through this."""
+        from perpkit.record.trade_database import DatabaseError, TradeDatabase
+
+        try:
+            return TradeDatabase.at(self.bot.db_url, read_only=True)
+        except DatabaseError as error:
+            raise UnavailableError(str(error)) from None

@@ -1,0 +1,57 @@
+"""What a check says: that something is in order, or what is wrong and what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """FAIL: do not trade with this. WARN: it trades, with less than it should have."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIPPED = "skipped"
+
+    @property
+    def is_finding(self) -> bool:
+        return self in (Level.WARN, Level.FAIL)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    :param words: for people, one or two sentences without the last full stop
+    :param fix: what to do about it, such as a setting or a command; needed by WARN and FAIL
+    :param check: the name of the check, which the runner fills in
+    """
+
+    level: Level
+    words: str
+    fix: str = ""
+    check: str = ""
+
+    def __post_init__(self) -> None:
+        if self.level.is_finding and not self.fix:
+            raise ValueError(f"fix must not be empty for {self.level}: {self.words}")
+
+
+class UnavailableError(Exception):
+    """What a check needs is not there; whether that is wrong, another check says."""
+
+
+def ok(words: str) -> Finding:
+    return Finding(Level.OK, words)
+
+
+def warn(words: str, fix: str) -> Finding:
+    return Finding(Level.WARN, words, fix)
+
+
+def fail(words: str, fix: str) -> Finding:
+    return Finding(Level.FAIL, words, fix)
+
+
+def skipped(words: str) -> Finding:
+    return Finding(Level.SKIPPED, words)

@@ -1,0 +1,78 @@
+"""Why the exchange did not do what it was asked: its own words, without the request.
+
+ccxt puts the whole URL of a request into an error without an answer, with parameters and signature.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_ANSWER = re.compile(r"\{.*\}", re.DOTALL)
+_LONGEST = 300
+
+
+class Why(StrEnum):
+    CLOCK = "clock"  # -1021
+    SIGNATURE = "signature"  # -1022: another secret than the key's
+    FORMAT = "format"  # -2014
+    UNKNOWN_KEY = "unknown key"  # -2008
+    RIGHTS = "rights"  # -2015, -1002: key, IP address or permission; which, it does not say
+    TOO_MANY = "too many requests"  # 429, 418, -1003
+    UNANSWERED = "unanswered"
+    OTHER = "other"
+
+
+_BY_CODE = {
+    -1002: Why.RIGHTS,
+    -1003: Why.TOO_MANY,
+    -1021: Why.CLOCK,
+    -1022: Why.SIGNATURE,
+    -2008: Why.UNKNOWN_KEY,
+    -2014: Why.FORMAT,
+    -2015: Why.RIGHTS,
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    :param code: the exchange's, None where it gave none
+    :param words: its message, or what kind of error it was; fit to be printed
+    """
+
+    why: Why
+    code: int | None
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.code})" if self.code is not None else self.words
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """:param error: that ccxt has raised"""
+    import ccxt
+
+    code, message = _answer(str(error))
+    if code is not None:
+        why = _BY_CODE.get(code, Why.OTHER)
+        return Refusal(why, code, message or type(error).__name__)
+    if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
+        return Refusal(Why.TOO_MANY, None, "too many requests")
+    if isinstance(error, ccxt.RequestTimeout):
+        return Refusal(Why.UNANSWERED, None, "no answer in time")
+    if isinstance(error, ccxt.NetworkError):
+        return Refusal(Why.UNANSWERED, None, f"no answer ({type(error).__name__})")
+    return Refusal(Why.OTHER, None, type(error).__name__)
+
+
+def _answer(text: str) -> tuple[int | None, str]:
+    """Code and message of the exchange's JSON within ccxt's text."""
+    found = _ANSWER.search(text)
+    try:
+        answer = json.loads(found.group() if found else "")
+        return int(answer["code"]), str(answer["msg"])[:_LONGEST].rstrip(".")
+    except (ValueError, KeyError, TypeError):
+        return None, ""
