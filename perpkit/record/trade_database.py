@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from perpkit.record.looking import look
+from perpkit.record.urls import shown_url
 
 # Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
 HIGH_WATER_KEY = "perpkit_high_water"
@@ -102,7 +103,7 @@ class TradeDatabase:
                     raise DatabaseError(f"There is no trade database {url.database}")
             database = cls(_engine(url, read_only))
             tables = inspect(database._engine).get_table_names()
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             shown = _shown(db_url)
             raise DatabaseError(f"{shown} cannot be read as a trade database: {error}") from error
         if not {"trades", "orders", "KeyValueStore"} <= set(tables):
@@ -274,5 +275,5 @@ def _engine(url: URL, read_only: bool) -> Engine:
 def _shown(db_url: str) -> str:
     try:
         return make_url(db_url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return repr(db_url)
+    except (SQLAlchemyError, ValueError):
+        return repr(shown_url(db_url))

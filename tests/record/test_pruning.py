@@ -142,8 +142,9 @@ def test_the_trade_of_the_newest_order_stays(bot):
             ["mine"],
         ),
         ("UPDATE trades SET close_date = NULL WHERE id = 2", []),
+        ("UPDATE trades SET is_open = 1 WHERE id = 2", []),
     ],
-    ids=["an open order", "an order of the journal", "no date"],
+    ids=["an open order", "an order of the journal", "no date", "open"],
 )
 def test_a_trade_on_which_something_rests_stays(bot, change, needed):
     path = path_of(bot)
