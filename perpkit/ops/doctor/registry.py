@@ -10,6 +10,7 @@ from perpkit.ops.doctor import (
     discovery,
     disk,
     parameter_files,
+    past_runs,
     running,
     seams,
     settings,
@@ -55,4 +56,5 @@ CHECKS: tuple[Check, ...] = (
     Check("stop latch", running.check_latch),
     Check("journal", running.check_journal),
     Check("bot", running.check_bot),
+    Check("past runs", past_runs.check),
 )
