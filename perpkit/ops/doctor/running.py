@@ -8,14 +8,13 @@ from pathlib import Path
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.record import latch
-from perpkit.record.latch import LatchState
+from perpkit.record.latch import LatchState, latch_file
 from perpkit.record.state import MissingStateError, StateFileError, read, read_fresh
 
 
 def check_latch(context: Context) -> Iterator[Finding]:
-    path = context.bot.latch
-    found = latch.read(path)
+    file = latch_file(context.config)
+    found = file.read()
     if found.damaged:
         yield fail(
             f"Stop latch: {found.why}. Bots of this account open nothing",
@@ -24,7 +23,7 @@ def check_latch(context: Context) -> Iterator[Finding]:
     elif found.state is not LatchState.CLEAR:
         yield fail(f"Stop latch: {found}", "perpkit resume, when what it was set for is over")
     else:
-        yield ok(f"Stop latch: clear, {path}")
+        yield ok(f"Stop latch: clear, {file.path}")
 
 
 def check_bot(context: Context) -> Iterator[Finding]:
