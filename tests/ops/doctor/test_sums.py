@@ -85,7 +85,9 @@ def booked(
         profit += gross - amount * (step.price + entry) * FEE + unbooked
         held, unbooked = held - amount, 0.0
     return (
-        TradeBook(1, pair, is_short, not closes, 3.0, None, profit, FEE, FEE, total, tuple(orders)),
+        TradeBook(
+            1, pair, is_short, not closes, 3.0, None, profit, FEE, FEE, total, start, tuple(orders)
+        ),
         incomes,
     )
 
