@@ -8,9 +8,12 @@ from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.journal import journal
+from perpkit.ops.keys.command import keys
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.resume import resume
 from perpkit.ops.state import state
+from perpkit.ops.stop.command import stop
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -20,11 +23,14 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("doctor")(doctor)
 app.command("journal")(journal)
 app.command("parameters")(parameters)
+app.command("resume")(resume)
 app.command("state")(state)
+app.command("stop")(stop)
 app.command("venue")(venue)
 
 

@@ -18,6 +18,9 @@ from hypothesis import settings
 from tests import factories
 from tests.cases import FACTOR
 
+# Every run looks for its own secrets in what it has written: see tests/bench/leak_scan.py.
+pytest_plugins = ["tests.bench.leak_scan"]
+
 # The same examples in every run, and no judgement by the clock of a busy machine.
 settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=100 * FACTOR)
 settings.load_profile("perpkit")

@@ -29,9 +29,9 @@ from perpkit.bot.positions.trades import TradeKey, key_of, utc
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.asof import nanoseconds
+from perpkit.record.trade_database import HIGH_WATER_KEY
 from perpkit.risk.equity import Fill, SteadyReading, TradeLedger, open_profit, profit_curve
 
-HIGH_WATER_KEY = "perpkit_high_water"
 # Freqtrade reads the balance at minutes 1 and 31 of every hour.
 BALANCE_STEADY = timedelta(minutes=35)
 # Trades that closed longer ago are not asked for again.

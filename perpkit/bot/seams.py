@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,7 @@ _MODULES = {
     "Backtesting": "freqtrade.optimize.backtesting",
     "Exchange": "freqtrade.exchange",
     "FreqtradeBot": "freqtrade.freqtradebot",
+    "LocalTrade": "freqtrade.persistence",
     "Order": "freqtrade.persistence",
     "RPC": "freqtrade.rpc",
     "RPCManager": "freqtrade.rpc",
@@ -55,6 +57,11 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.update_trade_state", ("self._update_trade_after_fill(trade, order_obj, send_",)),
     ("FreqtradeBot.execute_trade_exit", ("self._safe_exit_amount(trade, trade.pair, ",)),
     ("FreqtradeBot.fee_detection_from_trades", ("self.exchange.get_trades_for_order(",)),
+    # One rate for all entries and one for all exits; `ft_fee_base` is of the base currency.
+    ("FreqtradeBot.get_real_amount", ('trade.fee_updated(order.get("side", ""))',)),
+    ("FreqtradeBot.get_real_amount", ("if trade_base_currency == fee_currency:",)),
+    ("LocalTrade.recalc_trade_from_orders", ("self.calculate_profit(exit_rate, exit_amount, ",)),
+    ("LocalTrade._calc_base_close", ("fees = close_value * FtPrecise(fee or 0.0)",)),
     ("FreqtradeBot.execute_entry", ("self.wallets.update()",)),
     ("FreqtradeBot.execute_entry", ("= self.get_valid_enter_price_and_stake(",)),
     ("FreqtradeBot.execute_entry", ("order = self.exchange.create_order(",)),
@@ -183,6 +190,7 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("RPC._rpc_delete", ("self", "trade_id")),
     ("Trade.close", ("self", "rate", "show_msg")),
     ("Exchange.get_trades_for_order", ("self", "order_id", "pair", "since", "params")),
+    ("Exchange._trades_contracts_to_amount", ("self", "trades")),
     (
         "FreqtradeBot.handle_cancel_enter",
         ("self", "trade", "order", "order_obj", "reason", "replacing"),
@@ -267,7 +275,7 @@ def missing_call(function: str, texts: tuple[str, ...]) -> str | None:
     if found is None:
         return f"there is no {function}"
     try:
-        source = inspect.getsource(found)
+        source = _source(found)
     except OSError:
         return f"the source of {function} cannot be read"
     after = 0
@@ -300,6 +308,11 @@ def broken() -> Iterator[str]:
 
 def count() -> int:
     return len(attributes()) + len(CALLS) + len(PARAMETERS)
+
+
+@cache
+def _source(function: Callable[..., Any]) -> str:
+    return inspect.getsource(function)
 
 
 def _class(name: str) -> Any:

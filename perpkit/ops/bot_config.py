@@ -7,14 +7,17 @@ reads, the mark of a venue's data directory and database, and the bot's log stay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.latch import latch_of
 from perpkit.record.places import Places, places
 from perpkit.rehearsal.redirection import VENUE
+
+# What Freqtrade raises, before it looks closer, where an object is a list or the like.
+_OF_ANOTHER_KIND = (AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class BotConfig:
     """
 
     files: tuple[Path, ...]
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     latch: Path
     places: Places
 
@@ -62,7 +65,10 @@ def files_of(files: list[Path] | None, userdir: Path | None) -> list[Path]:
 
 
 def read_config(
-    files: list[Path] | None, userdir: Path | None = None, db_url: str | None = None
+    files: list[Path] | None,
+    userdir: Path | None = None,
+    db_url: str | None = None,
+    datadir: Path | None = None,
 ) -> BotConfig:
     """
     :param files: as `--config` names them; None for Freqtrade's default
@@ -79,7 +85,7 @@ def read_config(
             """The bot's log is the bot's."""
 
         def _process_datadir_options(self, config: Any) -> None:
-            _place_folders(config, self.args.get("user_data_dir"))
+            _place_folders(config, self.args)
 
     found = files_of(files, userdir)
     args: dict[str, Any] = {"config": [str(path) for path in found], "command": "trade"}
@@ -87,17 +93,17 @@ def read_config(
         args["user_data_dir"] = str(userdir)
     if db_url is not None:
         args["db_url"] = db_url
+    if datadir is not None:
+        args["datadir"] = str(datadir)
     try:
         config = Reading(args).get_config()
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
-    except (FreqtradeException, ValueError, KeyError, OSError) as error:
-        # Of a file that is no JSON, Freqtrade quotes the lines around, whatever stands in them.
-        words = str(error).split("\nPlease verify the following segment")[0]
-        raise BadInputError(f"config cannot be read: {words}") from None
+    except (FreqtradeException, ValueError, LookupError, OSError, *_OF_ANOTHER_KIND) as error:
+        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
 
 
-def _place_folders(config: dict[str, Any], user_data_dir: str | None) -> None:
+def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
     """As Freqtrade does for `trade`, but that it makes none.
 
     :raises OperationalException: when there is no user directory
@@ -106,12 +112,14 @@ def _place_folders(config: dict[str, Any], user_data_dir: str | None) -> None:
 
     exchange = config["exchange"]
     exchange.setdefault("pair_whitelist", [])
-    folder = Path(user_data_dir or config.get("user_data_dir") or Path.cwd() / "user_data")
+    folder = Path(
+        args.get("user_data_dir") or config.get("user_data_dir") or Path.cwd() / "user_data"
+    )
     if not folder.is_dir():
         raise OperationalException(
             f"Directory `{folder}` does not exist: `freqtrade create-userdir` makes one"
         )
-    own = config.get("datadir") if VENUE in config else None
+    own = args.get("datadir") or (config.get("datadir") if VENUE in config else None)
     config["user_data_dir"] = folder
     config["datadir"] = Path(own) if own else folder / "data" / exchange.get("name", "").lower()
     export, name = config.get("exportdirectory"), config.get("exportfilename")

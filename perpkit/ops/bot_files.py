@@ -13,8 +13,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.places import Places, places
+from perpkit.record.urls import shown_url
 
 Config = Annotated[
     list[Path] | None,
@@ -52,26 +53,30 @@ def bot_files(config: list[Path] | None, userdir: Path | None, db_url: str | Non
     """:raises BadInputError: naming what is missing, or cannot be read"""
     url, found = _find(config, userdir, db_url)
     if found.journal is None or found.lock is None:
-        raise BadInputError(f"db_url must be of a database that is kept, got {url!r}")
+        raise BadInputError(f"db_url must be of a database that is kept, got {shown_url(url)!r}")
     return BotFiles(url, found.journal, found.lock)
 
 
 def _find(
     config: list[Path] | None, userdir: Path | None, db_url: str | None
 ) -> tuple[str, Places]:
-    settings = _settings(config, userdir or Path("user_data"), needed=not db_url)
-    folder = userdir or Path(settings.get("user_data_dir") or "user_data")
-    url = db_url or _database(settings)
+    found = settings(config, userdir or Path("user_data"), needed=not db_url)
+    folder = userdir or Path(found.get("user_data_dir") or "user_data")
+    url = db_url or _database(found)
     try:
         return url, places(url, folder.absolute())
     except ValueError as error:  # without the URL, which may hold a password
-        raise BadInputError(f"db_url must be the URL of a database: {error}") from None
+        raise BadInputError(str(error)) from None
 
 
-def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:
-    """Of the configuration, with Freqtrade's environment on top."""
-    found = files or [f for f in (userdir / "config.json", Path("config.json")) if f.is_file()][:1]
-    if not found and needed:
+def settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:
+    """Of the configuration, with Freqtrade's environment on top, unchecked.
+
+    :param needed: whether there must be a file
+    :raises BadInputError: where there is none, or one cannot be read
+    """
+    paths = files or [f for f in (userdir / "config.json", Path("config.json")) if f.is_file()][:1]
+    if not paths and needed:
         raise BadInputError(
             f"--config or --db-url must name the bot: there is neither {userdir}/config.json "
             "nor config.json"
@@ -83,17 +88,20 @@ def _settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[
     from freqtrade.misc import deep_merge_dicts
 
     try:
-        settings = load_from_files([str(path) for path in found]) if found else {}
+        found = load_from_files([str(path) for path in paths]) if paths else {}
+        return dict(deep_merge_dicts(environment_vars_to_dict(), found))
     except OperationalException as error:
-        raise BadInputError(f"config cannot be read: {error}") from error
-    return dict(deep_merge_dicts(environment_vars_to_dict(), settings))
+        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
+    except (AttributeError, TypeError) as error:
+        shown = ", ".join(map(str, paths))
+        raise BadInputError(f"config must be an object, with objects in it: {shown}") from error
 
 
-def _database(settings: dict[str, Any]) -> str:
+def _database(config: dict[str, Any]) -> str:
     from freqtrade.constants import DEFAULT_DB_DRYRUN_URL, DEFAULT_DB_PROD_URL
 
-    given = settings.get("db_url")
-    if settings.get("dry_run", False) and given in (None, DEFAULT_DB_PROD_URL):
+    given = config.get("db_url")
+    if config.get("dry_run", False) and given in (None, DEFAULT_DB_PROD_URL):
         return str(DEFAULT_DB_DRYRUN_URL)
     return str(given or DEFAULT_DB_PROD_URL)
 

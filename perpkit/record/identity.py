@@ -20,6 +20,11 @@ _GET_GENERATION = 0x80087601
 # statx(2): the mask of the time of birth, its place in the structure, and the size of that.
 _BIRTH_MASK, _BIRTH_AT, _STATX_SIZE = 0x800, 80, 256
 _HERE = -100  # AT_FDCWD
+# Of files that were looked at, by device and inode. Closing one would take every lock that SQLite
+# has on the file in this process (POSIX locks go with any descriptor of it): the next tool to read
+# the database would take it for one that nobody has open, and remove its log of what is not yet in
+# it. So they stay open, as the databases do, until the file itself is gone.
+_opened: dict[tuple[int, int], int] = {}
 
 
 def identity(path: Path) -> str:
@@ -53,14 +58,29 @@ def _generation(path: Path) -> int | None:
 
     answer = bytearray(8)
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(file, _GET_GENERATION, answer, True)
-        finally:
-            os.close(file)
+        fcntl.ioctl(_descriptor(path), _GET_GENERATION, answer, True)
     except OSError:
         return None
     return int.from_bytes(answer[:4], sys.byteorder)
+
+
+def _descriptor(path: Path) -> int:
+    _close_gone()
+    status = path.stat()
+    known = _opened.get((status.st_dev, status.st_ino))
+    if known is not None:
+        return known
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    status = os.fstat(file)
+    # Of two threads, the second keeps its own as well: neither is closed.
+    _opened.setdefault((status.st_dev, status.st_ino), file)
+    return file
+
+
+def _close_gone() -> None:
+    for key, file in list(_opened.items()):
+        if os.fstat(file).st_nlink == 0 and _opened.pop(key, None) is not None:
+            os.close(file)
 
 
 def _birth(path: Path, status: os.stat_result) -> int | None:

@@ -59,6 +59,21 @@ def before_filling(datadir: Path, venue: str | None) -> None:
     :param venue: its URL, or what else it is made of; None where the data are an exchange's
     :raises RehearsalError: naming the directory, what marks it, and the way out
     """
+    refuse_mixing(datadir, venue)
+    if venue is None:
+        return
+    try:
+        mark(datadir, venue)
+    except OSError as error:
+        raise RehearsalError(f"{datadir / FILE} cannot be written: {error.strerror}") from error
+
+
+def refuse_mixing(datadir: Path, venue: str | None) -> None:
+    """Look whether such data may go into a directory; nothing is marked.
+
+    :param venue: as above
+    :raises RehearsalError: naming the directory, what marks it, and the way out
+    """
     if venue is None:
         if says := marked(datadir):
             raise RehearsalError(f"{says}. {WAY_OUT}")
@@ -68,10 +83,6 @@ def before_filling(datadir: Path, venue: str | None) -> None:
             f"{datadir} holds data that no venue has made, and those of a venue ({venue}) would "
             "mix with them: use the data directory of the venue's overlay, or an empty one"
         )
-    try:
-        mark(datadir, venue)
-    except OSError as error:
-        raise RehearsalError(f"{datadir / FILE} cannot be written: {error.strerror}") from error
 
 
 def _holds_data(datadir: Path) -> bool:

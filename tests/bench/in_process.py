@@ -36,6 +36,7 @@ from perpkit.venue.clock import SystemClock
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
+from tests.bench.planted import ACCOUNTS, SWITCHED_OFF
 from tests.bench.wire import BASE_URL, Wire, wired
 from tests.conftest import REPOSITORY
 
@@ -131,7 +132,8 @@ def _arguments(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[s
 
     The wire has no address, and so is no venue to `perpkit.rehearsal`.
     """
-    files = {"venue.json": {"exchange": overlay(BASE_URL)["exchange"]}, "own.json": settings}
+    exchange = overlay(BASE_URL, accounts=ACCOUNTS)["exchange"]
+    files = {"venue.json": {**SWITCHED_OFF, "exchange": exchange}, "own.json": settings}
     for name, content in files.items():
         (userdir / name).write_text(json.dumps(content))
     return {

@@ -26,6 +26,7 @@ from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, SameVenue
+from tests.bench.planted import KEY
 from tests.bench.wire import Answer, SyncAdapter, Wire
 
 # Statements that write; what only reads leaves everything as it was.
@@ -83,7 +84,7 @@ class Recorder:
         files = files_in(self._folder)
         # The state file has the time in it, and is written by every cycle.
         lasting = {path: content for path, content in files.items() if path.suffix != ".json"}
-        account = self.exchange.engine.account("key")
+        account = self.exchange.engine.account(KEY)
         seen = (lasting, _shown(account))
         if seen == self._last:
             self.points[-1].names.append(what)

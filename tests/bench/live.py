@@ -17,6 +17,7 @@ from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from tests.bench.in_process import InProcessBot, bench
+from tests.bench.planted import KEY, SECRET
 
 WALLET = Decimal(10_000)
 LIVE: dict[str, Any] = {
@@ -24,7 +25,7 @@ LIVE: dict[str, Any] = {
     "stake_amount": 300,
     "max_open_trades": 1,
     "pairlists": [{"method": "StaticPairList"}],
-    "exchange": {"key": "key", "secret": "secret"},
+    "exchange": {"key": KEY, "secret": SECRET},
 }
 
 
@@ -36,12 +37,12 @@ class Venue:
 
     def serve(self, market: Market) -> ASGIApp:
         self.exchange = Exchange(market)
-        self.exchange.engine.add_account("key", "secret", WALLET, market.now())
+        self.exchange.engine.add_account(KEY, SECRET, WALLET, market.now())
         return create_app(market, exchange=self.exchange)
 
     @property
     def account(self) -> Account:
-        return self.exchange.engine.account("key")
+        return self.exchange.engine.account(KEY)
 
     @property
     def amount(self) -> Decimal:

@@ -13,13 +13,20 @@ from queue import Empty, Queue
 from time import monotonic
 from typing import Any
 
+_MAIN = "from freqtrade.main import main; main()"
+
 
 class Process:
     """A running `freqtrade`, its log line by line."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], *, disguised: bool = False) -> None:
+        """:param disguised: its command line does not show that it is Freqtrade"""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # As of a job in a shell's background: it would be the bot's, too, which Ctrl-C ends.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        started = ["-c", _MAIN] if disguised else ["-m", "freqtrade"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "freqtrade", *arguments],
+            [sys.executable, *started, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -55,6 +62,18 @@ class Process:
         """
         self._process.send_signal(how)
         return self.wait()
+
+    def signal(self, how: signal.Signals) -> None:
+        self._process.send_signal(how)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def kill_and_read(self) -> None:
+        """The log is complete then."""
+        self._process.kill()
+        self.wait()
 
     @property
     def pid(self) -> int:

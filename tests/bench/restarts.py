@@ -19,6 +19,7 @@ from perpkit.venue.invariants import Checker, Invariant, duplicated_since, uncov
 from tests.bench.in_process import InProcessBot
 from tests.bench.killed import Left, Point, files_in, interrupting, live_bot, put_back, recording
 from tests.bench.live import SameVenue, differences
+from tests.bench.planted import KEY
 
 STEP = timedelta(seconds=5)
 # After the first cycle began, by when every position has its stop.
@@ -187,13 +188,13 @@ def trade_by_hand(venue: SameVenue) -> None:
 
 
 def position(exchange: Exchange, symbol: str) -> Position:
-    return exchange.engine._state.holding(exchange.engine.account("key"), symbol).position(
+    return exchange.engine._state.holding(exchange.engine.account(KEY), symbol).position(
         PositionSide.BOTH
     )
 
 
 def held(exchange: Exchange, symbol: str) -> Decimal:
-    account = exchange.engine.account("key")
+    account = exchange.engine.account(KEY)
     return sum((v.amount for v in exchange.engine.positions(account, symbol)), Decimal(0))
 
 

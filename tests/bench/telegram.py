@@ -23,10 +23,11 @@ from urllib.parse import parse_qsl
 from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
-TOKEN = "1:bench"
+from tests.bench.planted import TELEGRAM_TOKEN
+
 CHAT = 7
 USER = {"id": CHAT, "is_bot": False, "first_name": "Operator"}
-CONFIG = {"enabled": True, "token": TOKEN, "chat_id": str(CHAT)}
+CONFIG = {"enabled": True, "token": TELEGRAM_TOKEN, "chat_id": str(CHAT)}
 
 _SECONDS = 60.0
 _CODE = re.compile(r"\\.|```.*?```|`[^`]*`", re.DOTALL)
@@ -156,7 +157,7 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             status, answer = 200, {"ok": True}
             try:
-                method = self.path.removeprefix(f"/bot{TOKEN}/")
+                method = self.path.removeprefix(f"/bot{TELEGRAM_TOKEN}/")
                 answer["result"] = chat.answer(method, dict(parse_qsl(body)))
             except RefusedError as error:
                 status = 400
@@ -187,7 +188,7 @@ def telegram() -> Iterator[Chat]:
 
     def build(module: Telegram) -> Application:
         chat.expect_bot()
-        return Application.builder().token(TOKEN).base_url(base_url).build()
+        return Application.builder().token(TELEGRAM_TOKEN).base_url(base_url).build()
 
     def clean_up(module: Telegram) -> None:
         # Freqtrade cannot stop what has not started to poll: it would wait for ever.

@@ -29,6 +29,8 @@ _RISEN, _ENDED = 2.2, 3.0  # minutes
 _RISE = [(1, 50_000.0), (2, 53_100.0)]
 # Freqtrade puts a cycle off by 30 s when one has failed; two cycles more.
 WITHIN = timedelta(seconds=30) + 2 * STEP
+# Cycles after which what several orders have cost together is in the books.
+_BOOKED = 14
 
 
 class Way(StrEnum):
@@ -124,6 +126,8 @@ class Run:
         self.strategy.leave = False
         self.begin(Phase.AFTER)
         self._run(4)
+        if len({fill.maker for fill in self._sales}) > 1:
+            self._run(_BOOKED)
 
     @property
     def _sales(self) -> list[Fill]:
@@ -196,14 +200,7 @@ class Run:
             for order in self.venue.account.orders.values()
             if not order.executed and not order.is_open
         }
-        # And it has one rate of commission for all that closes a trade: where one exit rested in
-        # the book and another took from it, the profit that it books is not the exchange's.
-        mixed = len({fill.maker for fill in self._sales}) > 1
-        found += [
-            line
-            for line in differences(self.bot.trades(), self.venue)
-            if line not in empty and not (mixed and ": profit " in line)
-        ]
+        found += [line for line in differences(self.bot.trades(), self.venue) if line not in empty]
         if self.most > amount:
             found.append(f"a position of {self.most} instead of {amount}")
         if self.bot.bot.state is not State.RUNNING:

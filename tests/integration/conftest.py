@@ -23,6 +23,7 @@ from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.server import running_venue
 from tests.bench.live import Venue
+from tests.bench.planted import ACCOUNTS, SWITCHED_OFF
 from tests.conftest import REPOSITORY
 from tests.freqtrade_cli import run_freqtrade
 
@@ -104,7 +105,11 @@ def bot(venue_url: str, stored: Path, tmp_path: Path) -> Bot:
     userdir = tmp_path / "user_data"
     (userdir / "backtest_results").mkdir(parents=True)
     redirect = tmp_path / "venue.json"
-    redirect.write_text(json.dumps(overlay(venue_url, tmp_path / "rehearsal")))
+    redirect.write_text(
+        json.dumps(
+            {**SWITCHED_OFF, **overlay(venue_url, tmp_path / "rehearsal", accounts=ACCOUNTS)}
+        )
+    )
     return Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 
@@ -127,8 +132,9 @@ def bot_at(venue: Venue, folder: Path, stored: Path) -> Iterator[Bot]:
     app = create_app(exchange.market, exchange=exchange)
     with running_venue(exchange.market, tls=True, app=app) as url:
         redirect = folder / "venue.json"
-        accounts = {"key": "secret"}
-        redirect.write_text(json.dumps(overlay(url, folder / "rehearsal", accounts=accounts)))
+        redirect.write_text(
+            json.dumps({**SWITCHED_OFF, **overlay(url, folder / "rehearsal", accounts=ACCOUNTS)})
+        )
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 

@@ -25,6 +25,7 @@ from perpkit.venue.synthetic import generate
 from tests.bench.acts import hold, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences, live_bench
+from tests.bench.planted import ACCOUNTS
 from tests.bench.process import trading
 from tests.bench.scripted_market import scripted_market
 from tests.conftest import REPOSITORY
@@ -163,8 +164,7 @@ def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
     app = create_app(exchange.market, exchange=exchange)
     with running_venue(exchange.market, tls=True, app=app) as url:
         redirect = tmp_path / "venue.json"
-        accounts = {"key": "secret"}
-        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=accounts)))
+        redirect.write_text(json.dumps(overlay(url, tmp_path / "rehearsal", accounts=ACCOUNTS)))
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 

@@ -5,6 +5,7 @@ The table of outcomes and messages: docs/reconciliation.md.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
@@ -22,7 +23,10 @@ from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, warnings
 from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
+from tests.bench.rest import rest_api
 from tests.bench.scripted_market import scripted_market
+from tests.bench.telegram import CONFIG as TELEGRAM
+from tests.bench.telegram import telegram
 from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
@@ -334,6 +338,50 @@ def test_a_deleted_trade_hands_its_position_to_the_trader(state, side):
         assert live_stops(venue) == []
         assert refusal(bot) is None
         assert len([m for m in warnings(bot)[earlier:] if "open trades" not in m]) == 2
+
+
+@contextmanager
+def telegram_of():
+    """A bot's settings, and how its trader has a trade deleted, with the answer that he expects."""
+    with telegram() as chat:
+
+        def delete(_bot, number: int, answer: str) -> None:
+            chat.ask(f"/delete {number}", answer)
+
+        yield {"telegram": TELEGRAM}, delete
+
+
+@contextmanager
+def rest_of():
+    def delete(bot, number: int, answer: str) -> None:
+        with rest_api(bot) as client:
+            assert answer in client.delete(f"/api/v1/trades/{number}").text
+
+    yield {}, delete
+
+
+@pytest.mark.parametrize("interface", [telegram_of, rest_of])
+def test_a_trade_that_is_deleted_by_telegram_or_rest_is_handed_over_too(interface):
+    """Their handlers run in threads of their own, each with a session of the database."""
+    with (
+        interface() as (settings, delete),
+        live_bench(GUARDED, STILL, START, **settings) as (
+            bot,
+            venue,
+        ),
+    ):
+        hold(bot, venue)
+        held, [stop], [trade] = venue.amount, live_stops(venue), bot.trades()
+        delete(bot, 7, "Trade with id '7' not found")
+        assert bot.trades() == [trade]
+        delete(bot, trade.id, "Deleted trade #1 for pair BTC/USDT:USDT")
+        assert "handed over" in refusal(bot)
+        bot.bot.strategy.side = "long"
+        bot.run(36, STEP)
+        assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
+        messages = [m for m in warnings(bot) if "stays" in m]
+        assert len(messages) == 1
+        assert breaches(venue) == []
 
 
 def test_a_position_that_was_handed_over_survives_restarts(start_bot, venue):

@@ -34,6 +34,7 @@ from perpkit.venue.instruments import Instrument
 from tests.bench.acts import STEP, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
+from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 
@@ -483,7 +484,7 @@ def test_a_second_start_with_the_same_files_is_refused_whatever_is_open(bots):
         config = bot.bot.config
         bot.bot.cleanup()
         assert _is_free(lock)
-        config["exchange"] |= {"key": "key", "secret": "secret"}
+        config["exchange"] |= {"key": KEY, "secret": SECRET}
         again = FreqtradeBot(config)
         assert not _is_free(lock)
         again.cleanup()

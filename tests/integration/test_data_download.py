@@ -25,6 +25,7 @@ from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import RequestLog
 from perpkit.venue.server import running_venue
 from perpkit.venue.synthetic import generate
+from tests.bench.planted import ACCOUNTS
 
 pytestmark = pytest.mark.integration
 
@@ -76,7 +77,7 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
     with running_venue(market, app=app) as url:
         home = tmp_path_factory.mktemp("bench")
         config = home / "config.json"
-        config.write_text(json.dumps(overlay(url, home / "rehearsal")))
+        config.write_text(json.dumps(overlay(url, home / "rehearsal", accounts=ACCOUNTS)))
         yield Bench(market, log, config)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.invariants import Invariant
+from tests.bench.planted import KEY
 from tests.soak.episodes import GROUPS, MIX, NOTHING, episode
 from tests.soak.rehearsal import Outcome, Stopwatch, run
 from tests.soak.report import bare, summary, table, troubles
@@ -100,7 +101,7 @@ def test_the_clock_without_an_excuse(faults, expected):
         Fault(kind, since=100_000 + since * SECOND, until=until and 100_000 + until * SECOND)
         for kind, since, until in faults
     )
-    watch._bare_since["key", "BTCUSDT", "BOTH"] = 100_000
+    watch._bare_since[KEY, "BTCUSDT", "BOTH"] = 100_000
     for second in range(61):
         watch.observe(NOBODY, 100_000 + second * SECOND)
     assert (watch.bare_ms / SECOND, watch.inexcusable_ms / SECOND, watch.excuses) == expected

@@ -23,6 +23,7 @@ from perpkit.venue.exchange import Exchange
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
 from perpkit.venue.synthetic import generate
+from tests.bench.planted import KEY, SECRET
 from tests.bench.wire import BASE_URL, wired
 
 pytestmark = pytest.mark.integration
@@ -42,7 +43,7 @@ def venue() -> Exchange:
 @pytest.fixture(scope="module")
 def live(venue: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreqtradeExchange]:
     """Freqtrade's exchange in live mode, with an account of 1,000 USDT."""
-    venue.engine.add_account("key", "secret", Decimal(1000), venue.market.now())
+    venue.engine.add_account(KEY, SECRET, Decimal(1000), venue.market.now())
     app = create_app(venue.market, exchange=venue)
     settings = overlay(BASE_URL)["exchange"]
     config = {
@@ -52,7 +53,7 @@ def live(venue: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "stake_currency": "USDT",
         "runmode": "live",
         "user_data_dir": tmp_path_factory.mktemp("live"),
-        "exchange": {**settings, "key": "key", "secret": "secret", "pair_whitelist": [PAIR]},
+        "exchange": {**settings, "key": KEY, "secret": SECRET, "pair_whitelist": [PAIR]},
     }
     with wired(app):
         exchange = ExchangeResolver.load_exchange(config, validate=False, load_leverage_tiers=True)
@@ -126,8 +127,9 @@ def test_a_refused_request(live, venue, code, endpoint, request_of, expected):
     [
         ("", "secret", -2014, ccxt.AuthenticationError),
         ("nobody", "secret", -2015, ccxt.AuthenticationError),
-        ("key", "wrong", -1022, ccxt.AuthenticationError),
+        (KEY, "wrong", -1022, ccxt.AuthenticationError),
     ],
+    ids=["format", "unknown", "signature"],
 )
 def test_a_key_that_is_not_good(live, key, secret, code, expected, monkeypatch):
     # An account that has worked before and is refused now is taken for banned.

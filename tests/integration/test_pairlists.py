@@ -10,6 +10,7 @@ import pytest
 from perpkit.venue.faults import Fault, FaultKind
 from perpkit.venue.instruments import Instrument
 from tests.bench.live import differences, live_bench
+from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
 from tests.integration.conftest import PAIRS
@@ -25,7 +26,7 @@ FILTERS = {
     "CorrelationFilter": {"max_correlation": 1},
     "NewListingFilter": {"min_days_listed": 30},
 }
-KEYS = {"key": "key", "secret": "secret"}
+KEYS = {"key": KEY, "secret": SECRET}
 MINUTE = timedelta(minutes=1)
 # Freqtrade takes the end of BTC for that of all pairs that go on.
 ETH = Instrument("ETH", tick_size=0.01, step_size=0.001)

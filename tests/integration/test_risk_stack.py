@@ -13,6 +13,7 @@ import pytest
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals.confidence import score_of
 from perpkit.venue.overlay import overlay
+from tests.bench.planted import ACCOUNTS
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, fills
 
@@ -28,7 +29,9 @@ FREE = {"max_open_trades": 5}
 def run(venue_url, stored, tmp_path_factory):
     """A backtest with `"perpkit"` as given; each is run once."""
     home = tmp_path_factory.mktemp("risk_stack")
-    (home / "venue.json").write_text(json.dumps(overlay(venue_url, home / "rehearsal")))
+    (home / "venue.json").write_text(
+        json.dumps(overlay(venue_url, home / "rehearsal", accounts=ACCOUNTS))
+    )
     known: dict[str, dict[str, Any]] = {}
 
     def backtest(**given: Any) -> dict[str, Any]:

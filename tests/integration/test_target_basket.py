@@ -19,6 +19,7 @@ from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.overlay import overlay
 from tests.bench.live import differences, live_bench
+from tests.bench.planted import ACCOUNTS
 from tests.bench.scripted_market import scripted_market
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, fills
@@ -51,7 +52,9 @@ def stats(stored, venue_url, tmp_path_factory):
     """Of a stock backtest with narrow tolerance, so that there is something to do."""
     home = tmp_path_factory.mktemp("basket")
     (home / "backtest_results").mkdir()
-    (home / "venue.json").write_text(json.dumps(overlay(venue_url, home / "rehearsal")))
+    (home / "venue.json").write_text(
+        json.dumps(overlay(venue_url, home / "rehearsal", accounts=ACCOUNTS))
+    )
     bot = Bot(home, [REPOSITORY / "config.json.example", home / "venue.json"], stored)
     return bot.backtest("TargetBasket", perpkit=BASKET)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -42,6 +43,7 @@ def there_and_back(folder):
     """The inode is free when the file comes back, and often given to it."""
     run("cp", "-a", folder, folder.with_name("backup"))
     shutil.rmtree(folder)
+    module._close_gone()  # as in another process
     run("cp", "-a", folder.with_name("backup"), folder)
     return folder / "file"
 
@@ -151,6 +153,41 @@ def test_without_anything_but_an_inode_there_is_that(folder, monkeypatch):
     for name in ("_generation", "_birth", "_volume"):
         monkeypatch.setattr(module, name, lambda *_, **__: None)
     assert identity(folder / "file") == f"inode {(folder / 'file').stat().st_ino}"
+
+
+READ = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT a FROM t'))"
+
+
+def read_elsewhere(path) -> str:
+    """As a tool beside the bot does, which closes it again."""
+    command = [sys.executable, "-c", READ, str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_look_takes_no_lock_of_the_database(tmp_path):
+    """Or else the next tool that reads it removes the log in which all later commits are."""
+    path = tmp_path / "trades.sqlite"
+    bot = sqlite3.connect(path, isolation_level=None)
+    bot.execute("PRAGMA journal_mode = WAL")
+    bot.execute("CREATE TABLE t (a)")
+    bot.execute("INSERT INTO t VALUES (1)")
+    identity(path)
+    assert "(1,)" in read_elsewhere(path)
+    bot.execute("UPDATE t SET a = 2")
+    assert "(2,)" in read_elsewhere(path)
+    bot.close()
+    assert "(2,)" in read_elsewhere(path)
+
+
+def test_files_that_are_gone_are_not_kept_open(folder):
+    identity(folder / "file")
+    key = (folder / "file").stat()
+    assert (key.st_dev, key.st_ino) in module._opened
+    shutil.rmtree(folder)
+    other = folder.with_name("other")
+    other.write_bytes(b"")
+    identity(other)
+    assert (key.st_dev, key.st_ino) not in module._opened or other.stat().st_ino == key.st_ino
 
 
 def test_a_file_that_is_not_there_has_none(tmp_path):

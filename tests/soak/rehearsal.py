@@ -26,6 +26,7 @@ from perpkit.venue.invariants import STOPS, Checker
 from perpkit.venue.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, WALLET, Venue, differences
+from tests.bench.planted import KEY, SECRET
 from tests.soak.episodes import ENTERING, LONGEST_LEAVE, Episode, episode
 
 # What stands by, by name: Freqtrade alone, and with Perpkit's guard.
@@ -139,7 +140,7 @@ class FaultyVenue(Venue):
         market.faults = self.plan
         self.exchange = Exchange(market)
         self.exchange.checker = self.watch
-        self.exchange.engine.add_account("key", "secret", WALLET, market.now())
+        self.exchange.engine.add_account(KEY, SECRET, WALLET, market.now())
         return _impatient(create_app(market, exchange=self.exchange, wait=_wait))
 
 

@@ -13,8 +13,9 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.live.held import DUST
-from perpkit.bot.live.price_band import NO_POSITION, refusal_code
+from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
+from perpkit.execution.refusals import NO_POSITION
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from perpkit.bot.live.held import NOTHING, CcxtPosition, Sides, held_of
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 
 @dataclass(frozen=True)

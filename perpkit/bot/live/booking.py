@@ -1,7 +1,8 @@
 """What Freqtrade books wrongly in live mode, put right in its own database.
 
 Funding: a trade closed by its stop at the exchange is booked without the funding charged since its
-last order. Commission: an order with several fills is booked at the plain mean of their rates.
+last order. Commission: an order with several fills is booked at the plain mean of their rates, and
+several orders of a trade at the rate of the first one (see `commissions`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.commissions import (
+    Commission,
+    FilledOrder,
+    commission,
+    filled_orders,
+    several,
+)
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import running_bot, words
 from perpkit.bot.positions.trades import TradeKey, key_of
@@ -33,8 +41,9 @@ _INCOMES = 1000  # the most that the exchange gives at once
 class Booking:
     """Made in `bot_start` of a live bot; `step` is to be called every loop.
 
-    A stop order whose `funding_fee` is empty is one that has not been corrected: this is how the
-    next process knows.
+    How the next process knows what is to be done: the funding of a stop order whose `funding_fee`
+    is empty has not been corrected, nor have the commissions of a trade whose orders have an empty
+    `ft_fee_base` (of commissions in base currency, which no futures have).
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -58,16 +67,20 @@ class Booking:
                     return
                 key, pair = key_of(trade), trade.pair
                 first = min(_filled_at(order) for order in trade.orders if order.safe_filled)
-            charged = self._exchange._api.fetch_funding_history(
-                pair, int(first.timestamp() * 1000), _INCOMES
-            )
-            with self._bot._exit_lock:
-                self._correct(key, charged)
+                stopped = any(map(_lacks_funding, trade.orders))
+                orders = filled_orders(trade)
+            if stopped:
+                charged = self._exchange._api.fetch_funding_history(
+                    pair, int(first.timestamp() * 1000), _INCOMES
+                )
+                self._correct(key, lambda trade: _book_funding(trade, charged))
+            self._book_commissions(key, pair, orders)
             self._again_at.pop(key, None)
         except Exception as error:
             if key not in self._again_at:
                 logger.warning(
-                    f"Funding of a trade closed by its stop is not known yet: {words(error)}"
+                    "Funding or commission of a trade that has closed is not known yet: "
+                    f"{words(error)}"
                 )
             # Others need not wait for a trade that cannot be corrected.
             self._again_at[key] = now + _AGAIN
@@ -81,11 +94,7 @@ class Booking:
                 Trade.is_open.is_(False),
                 Trade.close_date >= naive - MEMORY,
                 Trade.close_date <= naive - _SETTLED,
-                Trade.orders.any(
-                    (Order.ft_order_side == "stoploss")
-                    & (Order.filled > 0)
-                    & Order.funding_fee.is_(None)
-                ),
+                Trade.orders.any((Order.filled > 0) & Order.ft_fee_base.is_(None)),
             ]
         ).unique()
 
@@ -94,25 +103,64 @@ class Booking:
 
         return min((t for t in trades if again_at(t) <= now), key=again_at, default=None)
 
-    def _correct(self, key: TradeKey, charged: Sequence[dict[str, Any]]) -> None:
-        trade = Trade.get_trades([Trade.id == key.id]).first()
-        if trade is None or key_of(trade) != key:
-            return  # deleted since
-        fills = sorted((o for o in trade.orders if o.safe_filled), key=_filled_at)
-        before, booked = _filled_at(fills[0]), trade.close_profit_abs or 0.0
-        for order in fills:
-            at = _filled_at(order)
-            if order.ft_order_side == "stoploss" and order.funding_fee is None:
-                order.funding_fee = _sum(charged, before, at)
-            before = at
-        trade.recalc_trade_from_orders(is_closing=True)
-        Trade.commit()
-        change = (trade.close_profit_abs or 0.0) - booked
-        if change:
-            logger.info(
-                f"Funding of {change:+.8g} {trade.stake_currency} before the stop of {trade} "
-                "is now part of its profit."
-            )
+    def _book_commissions(self, key: TradeKey, pair: str, orders: Sequence[FilledOrder]) -> None:
+        entries, exits = (
+            commission(self._exchange, pair, asked) if asked else None
+            for asked in (several(orders, entries=True), several(orders, entries=False))
+        )
+        self._correct(key, lambda trade: _book_commission(trade, entries, exits))
+
+    def _correct(self, key: TradeKey, book: Callable[[Trade], str | None]) -> None:
+        """:param book: says what of the trade it has changed, if anything"""
+        with self._bot._exit_lock:
+            trade = Trade.get_trades([Trade.id == key.id]).first()
+            if trade is None or key_of(trade) != key:
+                return  # deleted since
+            booked = trade.close_profit_abs or 0.0
+            what = book(trade)
+            if what is not None:
+                trade.recalc_trade_from_orders(is_closing=True)
+            Trade.commit()
+            if change := (trade.close_profit_abs or 0.0) - booked:
+                logger.info(
+                    f"{change:+.8g} {trade.stake_currency} of {what} are now part of the profit of "
+                    f"{trade}."
+                )
+
+
+def _lacks_funding(order: Order) -> bool:
+    stopped = order.ft_order_side == "stoploss" and order.safe_filled > 0
+    return stopped and order.funding_fee is None
+
+
+def _book_funding(trade: Trade, charged: Sequence[dict[str, Any]]) -> str:
+    fills = sorted((o for o in trade.orders if o.safe_filled), key=_filled_at)
+    before = _filled_at(fills[0])
+    for order in fills:
+        at = _filled_at(order)
+        if _lacks_funding(order):
+            order.funding_fee = _sum(charged, before, at)
+        before = at
+    return "funding"
+
+
+def _book_commission(
+    trade: Trade, entries: Commission | None, exits: Commission | None
+) -> str | None:
+    """What Freqtrade has right is None."""
+    for order in trade.orders:
+        if order.safe_filled:
+            order.ft_fee_base = 0.0
+    if entries is None and exits is None:
+        return None
+    settled = trade.pair.split(":")[-1]
+    if entries is not None:
+        trade.fee_open, trade.fee_open_cost = entries.rate, entries.cost
+        trade.fee_open_currency = settled
+    if exits is not None:
+        trade.fee_close, trade.fee_close_cost = exits.rate, exits.cost
+        trade.fee_close_currency = settled
+    return "commission"
 
 
 def _sum(charged: Sequence[dict[str, Any]], since: datetime, until: datetime) -> float:

@@ -19,7 +19,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.running_bot import warn, words
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 A copied folder or a restored backup trades on the same account: two bots that each take the trades
 for their own would sell them twice and cancel each other's stops. Their orders are told by ids that
-the journal never gave (`perpkit.bot.live.whose`). They are not touched, and no entry is made while
+the journal never gave (`perpkit.record.whose`). They are not touched, and no entry is made while
 they are there.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.running_bot import warn
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 _WAY_OUT = (
     "A copied folder or a restored backup runs, or has run, on this account. They are left as they "

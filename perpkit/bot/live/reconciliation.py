@@ -29,8 +29,8 @@ from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
-from perpkit.bot.live.whose import Whose
 from perpkit.record.journal import JournalError
+from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stop_latch import LatchedError
-from perpkit.bot.live.whose import Whose, whose
 from perpkit.record.journal import Entry, Intent, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
+from perpkit.record.whose import Whose, whose
 
 logger = logging.getLogger(__name__)
 

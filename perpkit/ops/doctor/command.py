@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from perpkit.ops.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
+    from perpkit.ops.doctor.finding import Table as Rows
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIPPED: "dim"}
 
@@ -26,6 +28,9 @@ def doctor(
     config: Config = None,
     userdir: Userdir = None,
     db_url: DbUrl = None,
+    datadir: Annotated[
+        Path | None, typer.Option("--datadir", help="Of stored candles; default: as Freqtrade's.")
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask neither the exchange nor anybody else.")
     ] = False,
@@ -33,18 +38,28 @@ def doctor(
         float | None,
         typer.Option(min=0.0, help="Per pair, what this much of stake currency can trade."),
     ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(
+            metavar="90d",
+            help="Instead: remove trades that closed so long ago, after a backup of the database.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Check everything that a run needs, in order, with a fix for each finding.
 
-    It reads the configuration as Freqtrade does, and changes nothing. It exits with 0 when nothing
-    is found, with 1 when something is, and with 2 for an option that cannot be used.
+    It reads the configuration as Freqtrade does, and changes nothing but by --prune. It exits with
+    0 when nothing is found, with 1 when something is, and with 2 for an option that cannot be used.
     """
+    if prune is not None:
+        _prune(config, userdir, db_url, prune, as_json)
+        return
     from perpkit.ops.doctor.registry import CHECKS
     from perpkit.ops.doctor.run import run
 
     with errors(), _only_looking():
-        context = _context(config, userdir, db_url, capital)
+        context = _context(config, userdir, db_url, datadir, capital)
         found = []
         for each in run(CHECKS, context, offline=offline):
             found.append(each)
@@ -61,7 +76,11 @@ def doctor(
 
 
 def _context(
-    config: list[Path] | None, userdir: Path | None, db_url: str | None, capital: float | None
+    config: list[Path] | None,
+    userdir: Path | None,
+    db_url: str | None,
+    datadir: Path | None,
+    capital: float | None,
 ) -> Context:
     """A configuration that Freqtrade refuses is what the doctor is there for: that is a finding.
 
@@ -73,10 +92,26 @@ def _context(
 
     files = files_of(config, userdir)
     try:
-        read: Any = read_config(files, userdir, db_url)
+        read: Any = read_config(files, userdir, db_url, datadir)
     except BadInputError as error:
         read = str(error)
     return Context(datetime.now(UTC), files, read, capital)
+
+
+def _prune(
+    config: list[Path] | None, userdir: Path | None, db_url: str | None, age: str, as_json: bool
+) -> None:
+    from perpkit.ops.bot_config import read_config
+    from perpkit.ops.doctor.pruning import pruned
+
+    with errors(), _only_looking():
+        done, words = pruned(read_config(config, userdir, db_url), age, datetime.now(UTC))
+    if as_json:
+        content = {**asdict(done), "backup": str(done.backup), "words": words}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for text in words:
+        typer.echo(f"{text}.")
 
 
 @contextmanager
@@ -94,10 +129,28 @@ def _only_looking() -> Iterator[None]:
 
 def _document(context: Context, found: Iterable[Finding]) -> dict[str, Any]:
     findings = [
-        {"check": f.check, "level": f.level.value, "words": f.words, "fix": f.fix} for f in found
+        {
+            "check": f.check,
+            "level": f.level.value,
+            "words": f.words,
+            "fix": f.fix,
+            "table": [dict(zip(f.table.columns, row, strict=True)) for row in f.table.rows]
+            if f.table
+            else None,
+        }
+        for f in found
     ]
     counts = {level.value: sum(f["level"] == level for f in findings) for level in Level}
     return {"at": context.now.isoformat(timespec="seconds"), "counts": counts, "findings": findings}
+
+
+def _table(shown: Rows) -> Any:
+    from rich.table import Table
+
+    table = Table(*shown.columns, box=None, padding=(0, 1, 0, 0))
+    for row in shown.rows:
+        table.add_row(*row)
+    return table
 
 
 def _print(found: list[Finding]) -> None:
@@ -115,6 +168,8 @@ def _print(found: list[Finding]) -> None:
         table.add_row(Text(each.level.upper(), _STYLES[each.level]), name, each.words)
         if each.fix:
             table.add_row("", "", Text(f"-> {each.fix}", "bold"))
+        if each.table:
+            table.add_row("", "", _table(each.table))
     console = wide_console()
     console.print(table)
     counts = {level: sum(each.level is level for each in found) for level in Level}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.finding import UnavailableError
 from perpkit.ops.stored import BadInputError
+from perpkit.rehearsal.redirection import venue_url
 
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig
+    from perpkit.ops.doctor.clock import Sample
+    from perpkit.ops.refusals import Refusal
+    from perpkit.record.state import State
     from perpkit.record.trade_database import TradeDatabase
 
 
@@ -53,6 +58,77 @@ class Context:
             return exchange_client(self.config)
         except BadInputError as error:
             raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def public_client(self) -> Any:
+        """A ccxt client without a key."""
+        from perpkit.ops.exchange import public_client
+
+        try:
+            return public_client(self.config)
+        except BadInputError as error:
+            raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def clock(self) -> list[Sample] | Refusal:
+        """Of the exchange, or why it does not answer."""
+        from perpkit.ops.doctor.clock import samples
+
+        return samples(self.public_client)
+
+    @cached_property
+    def running(self) -> State | None:
+        """What the bot says of itself; None where it does not run, or does not say."""
+        from perpkit.record.state import StateFileError, read_fresh
+
+        try:
+            return read_fresh(self.bot.places.state, self.now)
+        except StateFileError:
+            return None
+
+    @cached_property
+    def pairs(self) -> list[str]:
+        """Of the whitelist, those that are traded at the exchange."""
+        from perpkit.ops.doctor.pairs import whitelist
+
+        return whitelist(self.config, self.public_client.load_markets())
+
+    @cached_property
+    def tiers(self) -> Mapping[str, Any]:
+        """ccxt's leverage tiers by pair: the exchange's, or without a key Freqtrade's file."""
+        from perpkit.ops.doctor.pairs import bundled_tiers
+
+        try:
+            client = self.client
+        except UnavailableError:
+            return bundled_tiers()
+        tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
+        return tiers
+
+    @cached_property
+    def strategy(self) -> Any:
+        """As Freqtrade loads it for the bot, not started; it has seen no keys."""
+        if isinstance(self.loaded, Exception):
+            raise UnavailableError("the strategy cannot be loaded")
+        return self.loaded
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The strategy, or the error that ended its loading."""
+        from freqtrade.configuration import remove_exchange_credentials
+        from freqtrade.resolvers import StrategyResolver
+
+        config = deepcopy(dict(self.config))
+        remove_exchange_credentials(config["exchange"], True)
+        try:
+            return StrategyResolver.load_strategy(config)
+        except Exception as error:  # of somebody's own code, too
+            return error
+
+    @property
+    def venue(self) -> str | None:
+        """The simulated venue that the configuration leads to; None for the exchange."""
+        return venue_url(self.config)
 
     @cached_property
     def database(self) -> TradeDatabase:

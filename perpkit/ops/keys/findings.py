@@ -8,6 +8,7 @@ from typing import Any
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.keys.facts import read_facts
 from perpkit.ops.keys.finding import KeyFinding
+from perpkit.ops.keys.storage import storage_finding
 from perpkit.ops.keys.verdict import ROTATE_AFTER_DAYS, verdict
 
 
@@ -24,9 +25,6 @@ def key_findings(
 
     :param client: of `exchange.exchange_client`, with the key that is checked
     """
-    return verdict(
-        read_facts(client),
-        config.config,
-        now or datetime.now(UTC),
-        rotate_after_days=rotate_after_days,
-    )
+    facts, moment = read_facts(client), now or datetime.now(UTC)
+    of_key = verdict(facts, config.config, moment, rotate_after_days=rotate_after_days)
+    return [*of_key, storage_finding(config)]

@@ -28,6 +28,18 @@ class Exchange:
         self.asked: list[tuple] = []
         self.error: Exception | None = None
         self.meanwhile = lambda: None
+        self.fills: list[dict] = []
+        self.fills_asked = 0
+
+    def fetch_my_trades(self, *args):
+        self.fills_asked += 1
+        return self.fills
+
+    def _trades_contracts_to_amount(self, fills):
+        return fills
+
+    def fetch_order(self, number, pair, params):
+        return {"info": {"actualOrderId": f"child of {number}"}}
 
     def get_trades_for_order(self, *args, **kwargs):
         return []
@@ -216,3 +228,72 @@ def test_a_trade_that_always_fails_does_not_keep_others_from_theirs(booking, exc
         booking.step(CLOSED + timedelta(minutes=minutes))
     assert other.funding_fees == -0.5
     assert [pair for pair, *_ in exchange.asked] == ["ETH/USDT:USDT"]
+
+
+# Several orders
+
+
+def sold_twice(side: str = "stoploss") -> Trade:
+    """Half is sold at 31,000, the rest at 29,000."""
+    trade = factories.trade(amount=0.02)
+    trade.orders.append(filled(trade, "sell", 31_000.0, 0.01, START + 10 * HOUR, funding_fee=0.0))
+    trade.recalc_trade_from_orders()
+    return close(trade, side)
+
+
+def fills_of(trade: Trade, *costs: float) -> list[dict]:
+    """Of its exits."""
+    exits = [order for order in trade.orders if order.ft_order_side != "buy"]
+    return [
+        {
+            "id": number,
+            "order": f"child of {o.order_id}" if o.ft_order_side == "stoploss" else o.order_id,
+            "amount": o.filled,
+            "fee": {"currency": "USDT", "cost": cost},
+        }
+        for number, (o, cost) in enumerate(zip(exits, costs, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("side", ["stoploss", "sell"])
+def test_what_several_exits_have_cost_is_booked_once(booking, exchange, side):
+    trade = sold_twice(side)
+    before = trade.close_profit_abs + trade.fee_close * 600
+    exchange.fills = fills_of(trade, 0.062, 0.145)
+    for minutes in range(1, 4):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+        started(exchange).step(CLOSED + timedelta(minutes=minutes))
+    assert trade.close_profit_abs == pytest.approx(before + trade.funding_fees - 0.207)
+    assert trade.fee_close_cost == pytest.approx(0.207)
+    assert exchange.fills_asked == 1
+
+
+def test_one_exit_needs_no_request(booking, exchange):
+    trade = close(factories.trade())
+    booking.step(CLOSED + HOUR)
+    assert exchange.fills_asked == 0
+    assert [order.ft_fee_base for order in trade.orders] == [0.0, 0.0]
+
+
+def test_funding_does_not_wait_for_a_commission(booking, exchange, caplog):
+    trade = sold_twice()
+    fee = trade.fee_close
+    for minutes in range(1, 4):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert (trade.funding_fees, trade.fee_close) == (-0.25, fee)
+    assert (len(exchange.asked), exchange.fills_asked) == (1, 3)
+    exchange.fills = fills_of(trade, 0.062, 0.145)
+    booking.step(CLOSED + timedelta(minutes=4))
+    assert trade.fee_close == pytest.approx(0.207 / 600)
+    assert len([text for text in caplog.messages if "is not known yet" in text]) == 1
+
+
+def test_a_commission_in_another_currency_leaves_the_profit_as_it_is(booking, exchange):
+    trade = sold_twice("sell")
+    before = trade.close_profit_abs
+    exchange.fills = [
+        {**f, "fee": {"currency": "BNB", "cost": 0.0001}} for f in fills_of(trade, 1, 1)
+    ]
+    for minutes in range(1, 4):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert (trade.close_profit_abs, exchange.fills_asked) == (before, 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.coverage import in_excess, not_there
 from perpkit.bot.live.held import Sides
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 LONG, SHORT, HEDGED = Sides(long=2.0), Sides(short=2.0), Sides(2.0, 2.0)

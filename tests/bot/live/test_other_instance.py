@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.other_instance import OtherInstance
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 

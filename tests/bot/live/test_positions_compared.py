@@ -10,7 +10,7 @@ from perpkit.bot.live.at_exchange import AtExchange, Resting
 from perpkit.bot.live.closed_outside import Closing, explain
 from perpkit.bot.live.held import NOTHING, Sides
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
-from perpkit.bot.live.whose import Whose
+from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 LONG, SHORT = Traded(2.0, is_short=False), Traded(2.0, is_short=True)

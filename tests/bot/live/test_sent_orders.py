@@ -10,9 +10,9 @@ import pytest
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.stored_orders import is_stored, order_tag
-from perpkit.bot.live.whose import Whose
 from perpkit.record.journal import Journal, JournalError, Outcome
 from perpkit.record.order_ids import LONGEST, Purpose, parse
+from perpkit.record.whose import Whose
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 TAG = "abcdef"

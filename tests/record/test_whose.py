@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from perpkit.bot.live.whose import Whose, whose
 from perpkit.record.journal import Intent, Journal
 from perpkit.record.order_ids import Purpose, parse
+from perpkit.record.whose import Whose, whose
 
 TAG = "3fa2c1"
 

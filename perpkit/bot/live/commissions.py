@@ -1,0 +1,127 @@
+"""What the exchange has charged for the orders of a trade.
+
+Freqtrade has one rate of commission for all entries of a trade and one for all of its exits, those
+of the first order of each. Where one rests in the book and another takes from it, they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import Any
+
+from freqtrade.persistence import Order, Trade
+
+_BEFORE_MS = 5_000  # the clocks may differ
+_FILLS = 1000  # the most that the exchange gives at once
+
+
+class UnknownCommissionError(Exception):
+    """The exchange does not show the fills of an order, or not all of them yet."""
+
+
+@dataclass(frozen=True)
+class FilledOrder:
+    """Of a trade.
+
+    :param amount: in base currency; the trade's, where the order has filled more
+    :param value: in the currency that the pair is quoted in
+    :param placed: ms since 1970 UTC
+    """
+
+    id: str
+    is_entry: bool
+    is_stop: bool
+    amount: float
+    value: float
+    placed: int
+
+
+@dataclass(frozen=True)
+class Commission:
+    """Of all entries of a trade, or of all of its exits.
+
+    :param cost: in the currency that the pair is settled in
+    :param rate: share of their value
+    """
+
+    cost: float
+    rate: float
+
+
+def filled_orders(trade: Trade) -> list[FilledOrder]:
+    return [_filled(trade, order) for order in trade.orders if order.safe_filled]
+
+
+def several(orders: Iterable[FilledOrder], *, entries: bool) -> list[FilledOrder]:
+    """The entries or the exits, where there is more than one: of a single order Freqtrade has the
+    rate."""
+    found = [order for order in orders if order.is_entry is entries]
+    return found if len(found) > 1 else []
+
+
+def commission(exchange: Any, pair: str, orders: Sequence[FilledOrder]) -> Commission | None:
+    """What these orders have cost together; None where it was paid in another currency.
+
+    One request (weight 5) where they are close together, and one for each stop.
+    Raises what ccxt raises.
+
+    :param exchange: Freqtrade's
+    :raises UnknownCommissionError: when not all of their fills are shown
+    """
+    fills: dict[str, dict[str, Any]] = {}  # by id
+    cost = 0.0
+    for order in orders:
+        number = _number(exchange, pair, order)
+        own = _of(fills, number)
+        if not _are_all(own, order):
+            fills |= _ask(exchange, pair, order)
+            own = _of(fills, number)
+        if not _are_all(own, order):
+            raise UnknownCommissionError(f"not all fills of order {order.id} are shown")
+        paid = _paid(pair, own)
+        if paid is None:
+            return None
+        cost += paid * order.amount / sum(fill["amount"] for fill in own)
+    return Commission(cost, cost / sum(order.value for order in orders))
+
+
+def _filled(trade: Trade, order: Order) -> FilledOrder:
+    return FilledOrder(
+        id=order.order_id,
+        is_entry=order.ft_order_side == trade.entry_side,
+        is_stop=order.ft_order_side == "stoploss",
+        amount=order.safe_filled,
+        value=order.safe_filled * order.safe_price,
+        placed=int(order.order_date_utc.timestamp() * 1000),
+    )
+
+
+def _number(exchange: Any, pair: str, order: FilledOrder) -> str:
+    """Of the order in the book, which a stop has become."""
+    if not order.is_stop:
+        return order.id
+    told = exchange._api.fetch_order(order.id, pair, {"stop": True})
+    return str((told.get("info") or {}).get("actualOrderId") or "")
+
+
+def _ask(exchange: Any, pair: str, order: FilledOrder) -> dict[str, dict[str, Any]]:
+    told = exchange._api.fetch_my_trades(pair, order.placed - _BEFORE_MS, _FILLS)
+    return {str(fill["id"]): fill for fill in exchange._trades_contracts_to_amount(told)}
+
+
+def _of(fills: dict[str, dict[str, Any]], number: str) -> list[dict[str, Any]]:
+    return [fill for fill in fills.values() if str(fill["order"]) == number]
+
+
+def _are_all(fills: Sequence[dict[str, Any]], order: FilledOrder) -> bool:
+    amount = sum(fill["amount"] for fill in fills)
+    return amount > order.amount or isclose(amount, order.amount)
+
+
+def _paid(pair: str, fills: Sequence[dict[str, Any]]) -> float | None:
+    fees = [fill.get("fee") or {} for fill in fills]
+    if any(fee.get("currency") != pair.split(":")[-1] or fee.get("cost") is None for fee in fees):
+        return None
+    return float(sum(fee["cost"] for fee in fees))

@@ -1,0 +1,36 @@
+"""Between which prices the exchange takes an order at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+# Of the way to mark, inside the bound: mark moves on before the order arrives.
+_INSIDE = 0.02
+
+
+@dataclass(frozen=True)
+class Band:
+    low: float
+    high: float
+
+    def clamp(self, price: float) -> float:
+        return min(max(price, self.low), self.high)
+
+
+def band(filters: Iterable[Mapping[str, Any]], mark: float) -> Band:
+    """
+    :param filters: of the contract, as exchangeInfo has them
+    :param mark: price, quote asset
+    """
+    named = {f["filterType"]: f for f in filters}
+    price, percent = named.get("PRICE_FILTER", {}), named.get("PERCENT_PRICE", {})
+    low = mark * float(percent.get("multiplierDown") or 0)
+    high = mark * float(percent.get("multiplierUp") or inf)
+    least, most = float(price.get("minPrice") or 0), float(price.get("maxPrice") or inf)
+    return Band(
+        max(low + _INSIDE * (mark - low), least),
+        min(high - _INSIDE * (high - mark) if high < inf else inf, most),
+    )

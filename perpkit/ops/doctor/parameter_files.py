@@ -1,0 +1,79 @@
+"""The parameter file in force: what hyperopt has left beside a strategy goes before its code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from perpkit.ops.doctor.context import Context
+from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok, warn
+
+# Of the spaces of hyperopt that are no parameters of the class.
+_SPECIAL = ("roi", "stoploss", "trailing", "max_open_trades")
+
+
+@dataclass(frozen=True)
+class _File:
+    """:param spaces: parameters by space"""
+
+    strategy: str
+    spaces: dict[str, dict[str, Any]]
+
+
+def check(context: Context) -> Iterator[Finding]:
+    name, source = _source(context)
+    path = source.with_suffix(".json")
+    if not path.is_file():
+        yield ok(f"No parameter file beside {source}: the defaults of the code are in force")
+        return
+    since = f"since {datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
+    move = f"mv {path} {path}.aside, for the defaults of the code; or run hyperopt once more"
+    try:
+        file = _read(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        yield fail(
+            f"The parameter file {path} ({since}) cannot be read ({error!r}): Freqtrade goes on "
+            "with the defaults of the code, or does not start",
+            move,
+        )
+        return
+    if file.strategy != name:
+        yield fail(
+            f"The parameter file {path} ({since}) is of {file.strategy}, not of {name}", move
+        )
+        return
+    if unused := _unused(context, file):
+        yield warn(f"{path} sets what {name} does not have: {', '.join(unused)}", move)
+    values = [f"{k} {v}" for space in file.spaces.values() for k, v in sorted(space.items())]
+    yield ok(f"In force {since}: {path} with {', '.join(values) or 'nothing'}")
+
+
+def _source(context: Context) -> tuple[str, Path]:
+    """The strategy's name and file; also where the parameter file keeps it from loading."""
+    from freqtrade.resolvers import StrategyResolver
+
+    name, config = str(context.config.get("strategy")), dict(context.config)
+    for each in StrategyResolver.search_all_objects(
+        config, False, bool(config.get("recursive_strategy_search"))
+    ):
+        if each["name"] == name:
+            return name, Path(each["location"])
+    raise UnavailableError("the file of the strategy cannot be found")
+
+
+def _read(path: Path) -> _File:
+    content = json.loads(path.read_text())
+    spaces = {str(space): dict(values) for space, values in dict(content["params"]).items()}
+    return _File(str(content["strategy_name"]), spaces)
+
+
+def _unused(context: Context, file: _File) -> list[str]:
+    if isinstance(context.loaded, Exception):
+        return []
+    known = {name for name, _ in context.loaded.enumerate_parameters()}
+    given = [k for s, values in file.spaces.items() if s not in _SPECIAL for k in values]
+    return sorted(set(given) - known)

@@ -1,0 +1,148 @@
+"""Whether the bot of this configuration runs, what it says of itself, and what it has left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from perpkit.ops.doctor.context import Context
+from perpkit.ops.doctor.finding import Finding, fail, ok, warn
+from perpkit.record import latch
+from perpkit.record.latch import LatchState
+from perpkit.record.state import MissingStateError, StateFileError, read, read_fresh
+
+
+def check_latch(context: Context) -> Iterator[Finding]:
+    path = context.bot.latch
+    found = latch.read(path)
+    if found.damaged:
+        yield fail(
+            f"Stop latch: {found.why}. Bots of this account open nothing",
+            "look at the positions, and then: perpkit resume",
+        )
+    elif found.state is not LatchState.CLEAR:
+        yield fail(f"Stop latch: {found}", "perpkit resume, when what it was set for is over")
+    else:
+        yield ok(f"Stop latch: clear, {path}")
+
+
+def check_bot(context: Context) -> Iterator[Finding]:
+    """By its lock and by its state file."""
+    bot, held = context.bot, is_held(context.bot.places.lock)
+    path = bot.places.state
+    try:
+        state = read_fresh(path, context.now)
+    except MissingStateError:
+        if held:
+            yield warn(
+                f"A process holds {bot.places.lock}, and has not written {path}",
+                "if the bot has just started, wait a minute; else `perpkit state` and its log",
+            )
+        else:
+            yield ok("The bot does not run, and has not run with this database")
+        return
+    except StateFileError as error:
+        if held:
+            yield fail(
+                f"{error}. A process holds {bot.places.lock}",
+                "look into its log; end it, and start it once more. What is open: perpkit stop",
+            )
+            return
+        yield from _ended(path)
+        return
+    ran = f"The bot runs: pid {state.pid}, {state.mode}, {state.bot_state}"
+    if state.passive:
+        yield fail(
+            f"{ran}, and does nothing: {state.passive}", "what the words name as the way out"
+        )
+        return
+    if state.loop is not None and state.loop.failed:
+        yield warn(
+            f"{ran}; its last {state.loop.failed} cycles ended early: {state.loop.error}",
+            "what the error says; `perpkit state` shows whether it goes on",
+        )
+        return
+    yield ok(f"{ran}, a cycle {state.age_seconds(context.now):.0f} s ago")
+
+
+def _ended(path: Path) -> Iterator[Finding]:
+    """No process holds the lock, if there is one, and the file is old or damaged."""
+    try:
+        state = read(path)
+    except StateFileError as error:
+        yield warn(str(error), f"rm {path}: the bot writes it with each cycle")
+        return
+    since = f"{state.written_at:%Y-%m-%d %H:%M} UTC"
+    if state.positions or state.entries:
+        yield fail(
+            f"The bot does not run since {since}, and had {len(state.positions or ())} positions "
+            f"and {len(state.entries or ())} open entries then",
+            "start it, or close them: perpkit stop",
+        )
+        return
+    yield ok(f"The bot does not run; its last cycle was {since}")
+
+
+def check_journal(context: Context) -> Iterator[Finding]:
+    from perpkit.record import opening
+    from perpkit.record.opening import JournalState
+
+    path = context.bot.places.journal
+    if path is None:
+        yield ok("Without a journal of orders: the trade database is in memory")
+        return
+    found = opening.assess(path, context.database, read_only=True)
+    if not found.state.is_sound:
+        fix = "perpkit adopt, after what docs/journal.md says of it"
+        if found.state is JournalState.NEWER:
+            fix = "use the Perpkit that has written it"
+        elif found.state is JournalState.UNWRITABLE:
+            fix = f"let the bot's user write it: ls -l {path}"
+        yield fail(f"Journal: {found.words}", fix)
+        return
+    if found.state is JournalState.FIRST:
+        yield ok("Journal: none yet, the bot writes it as it starts in live mode")
+        return
+    yield from _open_intents(context, path)
+
+
+def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
+    from perpkit.record.journal import Journal
+
+    journal = Journal.open(path, read_only=True)
+    try:
+        waiting = journal.open_entries()
+    finally:
+        journal.close()
+    if waiting and not is_held(context.bot.places.lock):
+        yield warn(
+            f"Journal: of {len(waiting)} orders it is not known what became of them: "
+            f"{', '.join(sorted({entry.intent.pair for entry in waiting}))}",
+            "start the bot, which asks the exchange; `perpkit journal --open` shows them",
+        )
+        return
+    yield ok(f"Journal: sound, {path}")
+
+
+def is_held(lock: Path | None) -> bool:
+    """Whether a process has the lock. It is tried for an instant; no file is made or emptied."""
+    if lock is None or not lock.is_file():
+        return False
+    try:
+        import fcntl
+    except ImportError:  # Windows, where a file that is locked cannot be opened to be written
+        try:
+            lock.open("rb+").close()
+        except OSError:
+            return True
+        return False
+    try:
+        handle = os.open(lock, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(handle)
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,73 @@
+"""Python, Freqtrade and ccxt against what Perpkit is tested with.
+
+The ranges stand in pyproject.toml and nowhere else: what must be, as dependencies, and what was
+tested, as the extra `tested`. Both are in the metadata of whatever is installed.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from perpkit.ops.doctor.context import Context
+from perpkit.ops.doctor.finding import Finding, fail, ok, warn
+
+_PACKAGES = ("freqtrade", "ccxt")
+_EXTRA = "tested"
+
+
+def check(_context: Context) -> Iterator[Finding]:
+    yield _python()
+    needed, tested = _ranges(extra=None), _ranges(extra=_EXTRA)
+    for package in _PACKAGES:
+        version = metadata.version(package)
+        yield _package(package, version, needed.get(package), tested.get(package))
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    needed = SpecifierSet(metadata.metadata("perpkit")["Requires-Python"])
+    if needed.contains(version, prereleases=True):
+        return ok(f"Python {version}")
+    return fail(
+        f"Python {version} is not within {needed}",
+        f"make an environment with a Python {needed}, and install Perpkit there",
+    )
+
+
+def _package(
+    name: str, version: str, needed: SpecifierSet | None, tested: SpecifierSet | None
+) -> Finding:
+    shown = f"{name} {version}"
+    install = f"pip install --upgrade 'perpkit[{_EXTRA}]' in this environment"
+    if needed is not None and not needed.contains(version, prereleases=True):
+        return fail(f"{shown} is not within {needed}, which Perpkit needs", install)
+    if tested is not None and not tested.contains(version, prereleases=True):
+        newer = all(Version(version) >= Version(s.version) for s in tested)
+        return warn(
+            f"{shown} is {'newer' if newer else 'other'} than what was tested ({tested}); the "
+            "contracts below say what has changed",
+            f"{install}; or a newer Perpkit",
+        )
+    return ok(f"{shown}, within {tested or needed}")
+
+
+def _ranges(extra: str | None) -> dict[str, SpecifierSet]:
+    """Of Perpkit's requirements, by package."""
+    found = {}
+    for text in metadata.requires("perpkit") or []:
+        requirement = Requirement(text)
+        wanted = requirement.marker is None
+        if extra is not None and requirement.marker is not None:
+            only_this = not requirement.marker.evaluate({"extra": ""})
+            wanted = only_this and requirement.marker.evaluate({"extra": extra})
+        elif extra is not None:
+            wanted = False
+        if wanted:
+            found[requirement.name] = requirement.specifier
+    return found

@@ -1,0 +1,122 @@
+"""The strategy as Freqtrade loads it, what it is joined with, and the options that disarm it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from perpkit.ops.doctor.context import Context
+from perpkit.ops.doctor.finding import Finding, fail, ok, warn
+from perpkit.ops.doctor.stored_data import is_pattern
+
+
+def check_strategy(context: Context) -> Iterator[Finding]:
+    from freqtrade.configuration.config_validation import validate_config_consistency
+
+    from perpkit.bot.strategy import PerpStrategy
+
+    name = context.config.get("strategy")
+    loaded = context.loaded
+    if isinstance(loaded, Exception):
+        words = " ".join(str(loaded).split())
+        yield fail(
+            f"{name or 'A strategy'} cannot be loaded: {words}",
+            '"strategy" names one that `freqtrade list-strategies` shows; where the words name a '
+            "setting, correct that",
+        )
+        return
+    try:
+        validate_config_consistency(deepcopy(loaded.config))
+    except Exception as error:
+        yield fail(
+            f"Freqtrade refuses the configuration with {name}: {' '.join(str(error).split())}",
+            "correct the setting that it names, in the configuration or in the strategy",
+        )
+    if not isinstance(loaded, PerpStrategy):
+        yield warn(
+            f"{name} is not built on PerpStrategy: it has no stop guard, no journal of orders, no "
+            "stop latch and no risk stack",
+            "let it inherit from perpkit.bot.strategy.PerpStrategy: docs/strategies.md",
+        )
+    else:
+        yield ok(f"{name} loads, {loaded.timeframe} candles")
+
+
+def check_options(context: Context) -> Iterator[Finding]:
+    """What the bot itself looks at as it starts, and what it would say then."""
+    from perpkit.bot.options import disarming, parts_off
+    from perpkit.bot.strategy import PerpStrategy
+
+    strategy, live = context.strategy, not context.bot.dry_run
+    yield from _stop(context, strategy)
+    if not isinstance(strategy, PerpStrategy):
+        return
+    own = context.config["exchange"].get("name")
+    known = own == "binance"
+    guarded = known and live and strategy.present_settings().use.guard
+    armed = disarming(strategy, trading=True, guarded=guarded)
+    for words in armed:
+        yield fail(words, "set it so, or leave it out of the configuration")
+    off = parts_off(
+        strategy, live=live, guarded=guarded, unknown_exchange=None if known else str(own)
+    )
+    for words in off:
+        yield warn(words, "leave the option out of the configuration, unless that is meant")
+    if not armed and not off:
+        yield ok("No option disarms a safety")
+
+
+def _stop(context: Context, strategy: Any) -> Iterator[Finding]:
+    if strategy.order_types.get("stoploss_on_exchange"):
+        yield ok("Stops are at the exchange")
+        return
+    words = "Stops are in the bot only: a bot that hangs, or has no network, protects nothing"
+    fix = '"stoploss_on_exchange": true in "order_types", of the configuration or the strategy'
+    yield warn(words, fix) if context.bot.dry_run else fail(words, fix)
+
+
+def check_protections(context: Context) -> Iterator[Finding]:
+    """Made as Freqtrade makes them, one by one."""
+    from perpkit.bot.usable_protections import usable
+
+    strategy = context.strategy
+    protections = strategy.protections
+    if not protections:
+        yield warn(
+            f"{context.config.get('strategy')} has no protections: no breaker watches the market "
+            "or the losses",
+            "leave the property `protections` to PerpStrategy, or list some: docs/breakers.md",
+        )
+        return
+    found, wrong = usable(strategy.config, protections)
+    for words in wrong:
+        yield fail(words, "correct it in the property `protections` of the strategy")
+    if not wrong:
+        names = ", ".join(str(each.get("method")) for each in found)
+        yield ok(f"{len(found)} protections: {names}")
+
+
+def check_pairlists(context: Context) -> Iterator[Finding]:
+    from freqtrade.resolvers import PairListResolver
+
+    config = context.config
+    listed = config.get("pairlists") or [{"method": "StaticPairList"}]
+    methods = [str(each.get("method")) for each in listed]
+    names = {each["name"] for each in PairListResolver.search_all_objects(dict(config), False)}
+    if missing := [method for method in methods if method not in names]:
+        yield fail(
+            f"No such pairlist: {', '.join(missing)}",
+            f"name one of {', '.join(sorted(names))}",
+        )
+        return
+    pairs = config["exchange"].get("pair_whitelist") or []
+    if "StaticPairList" in methods:
+        wanted = f":{config.get('stake_currency')}"
+        if strange := [p for p in map(str, pairs) if not is_pattern(p) and not p.endswith(wanted)]:
+            yield fail(
+                f"These are no perpetuals in {wanted[1:]}: {', '.join(strange)}",
+                f'write them like "BTC/{wanted[1:]}{wanted}" in "exchange.pair_whitelist"',
+            )
+            return
+    yield ok(f"{' > '.join(methods)}; {len(pairs)} pairs in the white list")

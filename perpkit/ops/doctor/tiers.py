@@ -1,0 +1,63 @@
+"""How old the leverage tiers are by which liquidation prices and sizes are reckoned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from packaging.version import Version
+
+from perpkit.ops.doctor.context import Context
+from perpkit.ops.doctor.finding import Finding, ok, warn
+
+# The exchange changes tiers of small contracts often, of the large ones once or twice a year.
+OLD = timedelta(days=270)
+# Freqtrade fetches those of other exchanges again after four weeks.
+_CACHED = timedelta(weeks=4)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    config = context.config
+    if config["exchange"].get("name") != "binance":
+        yield _cached(context)
+        return
+    if not context.bot.dry_run:
+        yield ok("Live: Freqtrade fetches the leverage tiers of the account as it starts")
+        return
+    from importlib import metadata
+
+    version = metadata.version("freqtrade")
+    year, month = Version(version).release[:2]
+    age = context.now - datetime(year, month, 1, tzinfo=UTC)
+    words = f"Leverage tiers of dry-run and backtests are those of Freqtrade {version}"
+    if age > OLD:
+        yield warn(
+            f"{words}, {age.days // 30} months old: liquidation prices and leverage may be others "
+            "at the exchange",
+            "pip install --upgrade 'perpkit[tested]'",
+        )
+        return
+    yield ok(words)
+
+
+def _cached(context: Context) -> Finding:
+    stake = context.config.get("stake_currency")
+    path = Path(context.config["datadir"]) / "futures" / f"leverage_tiers_{stake}.json"
+    if not path.is_file():
+        return ok("No leverage tiers are kept yet: Freqtrade fetches them as it starts")
+    try:
+        updated = datetime.fromisoformat(json.loads(path.read_text())["updated"])
+        age = context.now - updated.astimezone(UTC)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return warn(
+            f"The leverage tiers in {path} cannot be read: {error!r}",
+            f"rm {path}: Freqtrade fetches them as it starts",
+        )
+    if age > _CACHED:
+        return warn(
+            f"The leverage tiers in {path} are {age.days} days old",
+            f"rm {path}: Freqtrade fetches them as it starts",
+        )
+    return ok(f"Leverage tiers of {updated:%Y-%m-%d}, in {path}")

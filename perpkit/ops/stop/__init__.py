@@ -1,0 +1,1 @@
+"""`perpkit stop`: the emergency stop of one account or several."""

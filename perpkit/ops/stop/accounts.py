@@ -1,0 +1,135 @@
+"""Several accounts, from a TOML file: each is a bot of its own, stopped in a process of its own.
+
+    [[account]]
+    name = "first"
+    config = ["user_data/config.json", "private.json"]
+    folder = "/srv/first"                    # where it is started; optional, as all below
+    userdir = "user_data"
+    db_url = "sqlite:///tradesv3.sqlite"
+    env_file = "first.env"                   # lines NAME=value, for this account only
+    rest_url = "http://freqtrade:8080"       # where the API is not where it listens
+
+Relative paths begin at the folder, and that at the file's own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from perpkit.ops.stored import BadInputError
+
+_TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
+
+
+@dataclass(frozen=True)
+class AccountEntry:
+    """
+    :param name: for people, unique in the file
+    :param folder: where its bot is started
+    :param options: of the command line for this one; empty where it cannot be made out
+    :param env: set for this account, on top of the environment
+    :param problem: of the entry; the others are stopped all the same
+    """
+
+    name: str
+    folder: Path
+    options: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    problem: str = ""
+
+
+def read_accounts(path: Path, only: list[str] | None = None) -> list[AccountEntry]:
+    """
+    :param only: names, where not all are meant
+    :raises BadInputError: naming what is wrong with the whole of the file, or with `only`
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BadInputError(f"--accounts cannot be read: {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"--accounts must be TOML: {path}: {error}") from error
+    entries = content.get("account")
+    if set(content) - {"account"} or not isinstance(entries, list) or not entries:
+        raise BadInputError(f"--accounts must have tables [[account]] and nothing else: {path}")
+    found = [_read(path, number, given) for number, given in enumerate(entries, 1)]
+    names = [entry.name for entry in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInputError(f"--accounts: {path}: name must be unique, got {name!r} twice")
+    for name in only or []:
+        if name not in names:
+            raise BadInputError(f"--only must be one of {', '.join(names)}, got {name!r}")
+    return [entry for entry in found if not only or entry.name in only]
+
+
+def _read(path: Path, number: int, given: Any) -> AccountEntry:
+    base = path.absolute().parent
+    name = given.get("name") if isinstance(given, dict) else None
+    shown = name if isinstance(name, str) and name else f"account {number}"
+    try:
+        return _entry(base, shown, given)
+    except BadInputError as error:
+        return AccountEntry(shown, base, problem=f"{path}: {shown}: {error}")
+
+
+def _entry(base: Path, name: str, given: Any) -> AccountEntry:
+    if not isinstance(given, dict):
+        raise BadInputError(f"it must be a table, got {given!r}")
+    for key, value in given.items():
+        if key not in (*_TEXTS, "config"):
+            allowed = ", ".join((*_TEXTS, "config"))
+            raise BadInputError(f"there is no field {key!r}. Allowed: {allowed}")
+        if key in _TEXTS and (not isinstance(value, str) or not value):
+            raise BadInputError(f"{key} must be text, got {value!r}")
+    if "name" not in given:
+        raise BadInputError("it must have a name")
+    files = given.get("config")
+    if not isinstance(files, list) or not files or not all(isinstance(f, str) for f in files):
+        raise BadInputError(f"config must be a list of files, got {files!r}")
+    folder = base / given.get("folder", "")
+    if not folder.is_dir():
+        raise BadInputError(f"folder must be a folder, got {folder}")
+    options = [f"--config={folder / file}" for file in files]
+    if "userdir" in given:
+        options.append(f"--userdir={folder / given['userdir']}")
+    options += [
+        f"--{key.replace('_', '-')}={given[key]}" for key in ("db_url", "rest_url") if key in given
+    ]
+    env, problem = {}, ""
+    if "env_file" in given:
+        try:
+            env = read_environment(folder / given["env_file"])
+        except BadInputError as error:
+            problem = str(error)  # without keys the latch, the process and its API are still there
+    return AccountEntry(name, folder, tuple(options), env, problem)
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """Lines NAME=value; empty ones and comments aside. Quotes around a value are not part of it.
+
+    :raises BadInputError: naming the line, and without what it says, for that may be a secret
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise BadInputError(f"env_file cannot be read: {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise BadInputError(f"env_file must be text: {path}") from None
+    found = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.removeprefix("export ").partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise BadInputError(f"env_file must have lines NAME=value: {path}, line {number}")
+        found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value

@@ -1,0 +1,86 @@
+"""What an answer of the exchange, or its absence, says of a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import ccxt
+
+from perpkit.execution.refusals import code_in
+
+
+class Kind(Enum):
+    REFUSED = "refused"  # by the exchange, with a reason; it was not carried out
+    UNKNOWN = "unknown"  # it may have been carried out
+    BUSY = "busy"  # it was not carried out; the next may be
+    LIMITED = "limited"  # it was not carried out, nor will others be before a time
+    CLOCK = "clock"  # it was not carried out, for its time is wrong
+    KEY = "key"  # it was not carried out, for the key may not
+
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    :param code: the exchange's, where it gave one
+    :param words: for people, without the signed query
+    :param wait: seconds until the next request, where the exchange has limited them
+    """
+
+    kind: Kind
+    code: int | None
+    words: str
+    wait: float = 0.0
+
+
+# "Execution status unknown", by the exchange's own words, or an error within it.
+_UNKNOWN = frozenset({-1000, -1001, -1006, -1007})
+_LIMITED = frozenset({-1003, -1015})
+_OVERLOADED, _CLOCK = -1008, -1021
+BAD_KEY = frozenset({-2014, -1022})  # no such key, or another secret
+_KEY = BAD_KEY | {-2015, -1002}
+_STATUS = re.compile(r"\w+ (418|429) ")
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+# Where a refusal names no time. Bans begin with two minutes.
+_LIMITED_SECONDS, _BANNED_SECONDS = 5.0, 120.0
+
+
+def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int) -> Failure:
+    """
+    :param headers: of the last answer
+    :param server_ms: the exchange's time
+    """
+    text = str(error)
+    code, words = code_in(text), text.split("?")[0]
+    status = _STATUS.match(text)
+    if code in _KEY:
+        return Failure(Kind.KEY, code, words)
+    if status or code in _LIMITED or (code is None and _is_a_limit(error)):
+        banned = status is not None and status[1] == "418"
+        return Failure(Kind.LIMITED, code, words, _seconds(text, headers, server_ms, banned))
+    if code == _CLOCK:
+        return Failure(Kind.CLOCK, code, words)
+    if code == _OVERLOADED or isinstance(error, ccxt.OnMaintenance):
+        return Failure(Kind.BUSY, code, words)
+    unknown = code is None or code in _UNKNOWN
+    return Failure(Kind.UNKNOWN if unknown else Kind.REFUSED, code, words)
+
+
+def unreadable(answer: object) -> Failure:
+    """Of an answer that is not JSON: what it answers was perhaps carried out."""
+    return Failure(Kind.UNKNOWN, None, f"an answer that cannot be read: {str(answer)[:60]!r}")
+
+
+def _is_a_limit(error: ccxt.BaseError) -> bool:
+    return isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded)
+
+
+def _seconds(text: str, headers: Mapping[str, str], server_ms: int, banned: bool) -> float:
+    """As long as the exchange says: a request before that makes a ban longer."""
+    named = headers.get("Retry-After", "")
+    waits = [float(named)] if named.isdigit() else []
+    if until := _BANNED_UNTIL.search(text):
+        waits.append((int(until[1]) - server_ms) / 1000)
+    return max(waits, default=_BANNED_SECONDS if banned else _LIMITED_SECONDS)

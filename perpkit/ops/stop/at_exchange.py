@@ -1,0 +1,159 @@
+"""What the exchange shows of the account: positions, orders, conditional orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from perpkit.ops.stop.answers import Failure
+from perpkit.ops.stop.closing import Held, Resting
+from perpkit.ops.stop.requests import Reply, Requests
+
+# Symbol, the exchange's id, client id, and when it was placed (ms; None where it is not said).
+IsOurs = Callable[[str, str, str, int | None], bool]
+# Of orders: of one symbol, of all.
+_WEIGHT_ONE, _WEIGHT_ALL, _WEIGHT_POSITIONS = 1, 40, 5
+# So many symbols, asked for one by one, are still cheaper, and quicker, than all of them.
+_FEW = 12
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Orders of the symbols whose answers have arrived.
+
+    :param symbols: those that it is known of; None for all
+    """
+
+    rows: tuple[Resting, ...] = ()
+    symbols: frozenset[str] | None = frozenset()
+
+    def covers(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
+    def executed(self, order_id: str) -> Decimal | None:
+        """Of an order that has not ended, in contracts; None for any other."""
+        return next((row.executed for row in self.rows if row.id == order_id), None)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    :param held: positions; None where they are not known
+    :param failures: of what is not known
+    """
+
+    held: tuple[Held, ...] | None
+    orders: Listing
+    conditional: Listing
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        listings = (self.orders, self.conditional)
+        return self.held is not None and all(each.symbols is None for each in listings)
+
+
+class Looks:
+    """:param is_ours: whether an order is to be cancelled"""
+
+    def __init__(self, requests: Requests, is_ours: IsOurs) -> None:
+        self._requests = requests
+        self._is_ours = is_ours
+
+    def look(self, symbols: Iterable[str] | None = None) -> Seen:
+        """Positions first: whatever fills while the rest is read makes what is the bot's smaller
+        than they show, not larger.
+
+        :param symbols: whose orders are asked for; None for those of all (weight 85 in 3 requests)
+        """
+        wanted = None if symbols is None else sorted(symbols)
+        if wanted is not None and len(wanted) > _FEW:
+            wanted = None
+        failures: list[Failure] = []
+        held = self._held(failures)
+        orders = self._listing("fapiPrivateGetOpenOrders", wanted, self._order, failures)
+        conditional = self._listing(
+            "fapiPrivateGetOpenAlgoOrders", wanted, self._conditional, failures
+        )
+        return Seen(held, orders, conditional, tuple(failures))
+
+    def is_held(self, held: Held, amount: Decimal) -> bool:
+        """Whether a position is known to be of this amount now."""
+        found = self._held([], symbol=held.symbol)
+        side = held.position_side
+        now = [each.amount for each in found or () if each.position_side == side]
+        return found is not None and sum(now, Decimal(0)) == amount
+
+    def _held(self, failures: list[Failure], **which: str) -> tuple[Held, ...] | None:
+        reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS, **which)
+        if reply.failure is not None:
+            failures.append(reply.failure)
+            return None
+        return tuple(held for row in reply.data if (held := _position(row)).amount)
+
+    def _listing(
+        self,
+        endpoint: str,
+        symbols: list[str] | None,
+        read: Callable[[Mapping[str, Any]], Resting],
+        failures: list[Failure],
+    ) -> Listing:
+        replies: dict[str | None, Reply] = {}
+        for symbol in [None] if symbols is None else symbols:
+            if len(failures) > len(replies) and replies:
+                break  # nothing gets through
+            given = {} if symbol is None else {"symbol": symbol}
+            weight = _WEIGHT_ALL if symbol is None else _WEIGHT_ONE
+            replies[symbol] = reply = self._requests.call(endpoint, weight, **given)
+            if reply.failure is not None:
+                failures.append(reply.failure)
+        known = {symbol: reply.data for symbol, reply in replies.items() if reply.failure is None}
+        rows = tuple(read(row) for data in known.values() for row in data)
+        covered = frozenset(symbol for symbol in known if symbol is not None)
+        return Listing(rows, None if None in known else covered)
+
+    def _order(self, row: Mapping[str, Any]) -> Resting:
+        return Resting(
+            symbol=row["symbol"],
+            id=str(row["orderId"]),
+            side=row["side"],
+            reduces=_is(row, "reduceOnly", "closePosition") or _closes(row),
+            conditional=False,
+            executed=Decimal(row["executedQty"]),
+            ours=self._is_ours(
+                row["symbol"], str(row["orderId"]), row["clientOrderId"], _ms(row.get("time"))
+            ),
+        )
+
+    def _conditional(self, row: Mapping[str, Any]) -> Resting:
+        return Resting(
+            symbol=row["symbol"],
+            id=str(row["algoId"]),
+            side=row["side"],
+            reduces=_is(row, "reduceOnly", "closePosition") or _closes(row),
+            conditional=True,
+            executed=Decimal(0),
+            ours=self._is_ours(
+                row["symbol"], str(row["algoId"]), row["clientAlgoId"], _ms(row.get("createTime"))
+            ),
+        )
+
+
+def _position(row: Mapping[str, Any]) -> Held:
+    side, amount = row.get("positionSide", "BOTH"), Decimal(str(row["positionAmt"]))
+    return Held(row["symbol"], side, amount, float(row.get("markPrice") or 0))
+
+
+def _is(row: Mapping[str, Any], *names: str) -> bool:
+    return any(str(row.get(name)).lower() == "true" for name in names)
+
+
+def _closes(row: Mapping[str, Any]) -> bool:
+    """In hedge mode, where no order is reduce-only by its flag."""
+    return (row.get("positionSide"), row["side"]) in (("LONG", "SELL"), ("SHORT", "BUY"))
+
+
+def _ms(time: Any) -> int | None:
+    return int(time) if time else None

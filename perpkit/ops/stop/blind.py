@@ -1,0 +1,55 @@
+"""The latch of a bot whose configuration cannot be used: set all the same, where it is known.
+
+A wrong guess would halt another bot, which sells its positions. So it is only where the operator
+has named the folder, or the files themselves do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from perpkit.record.latch import latch_of
+
+
+def known_latches(files: list[Path] | None, userdir: Path | None) -> list[Path]:
+    """Of both modes where the mode is not known; none where the folder is not.
+
+    :param files: as `--config` names them
+    """
+    given = _content(files, userdir)
+    folder = userdir or _folder(files, given)
+    if folder is None or not folder.is_dir():
+        return []
+    mode = (given or {}).get("dry_run")
+    found = []
+    for dry_run in [mode] if isinstance(mode, bool) else [False, True]:
+        own = (given or {}).get("perpkit")
+        config = {"user_data_dir": folder, "dry_run": dry_run}
+        try:
+            found.append(latch_of({**config, "perpkit": own if isinstance(own, dict) else {}}))
+        except ValueError:  # an account that is no name has no latch
+            return []
+    return found
+
+
+def _content(files: list[Path] | None, userdir: Path | None) -> Mapping[str, Any] | None:
+    """What the files and the environment say, sound or not; None where they say nothing."""
+    from perpkit.ops.bot_files import settings
+    from perpkit.ops.stored import BadInputError
+
+    try:
+        return settings(files, userdir or Path("user_data"), needed=False)
+    except (BadInputError, OSError, ValueError):
+        return None
+
+
+def _folder(files: list[Path] | None, given: Mapping[str, Any] | None) -> Path | None:
+    default = Path("user_data")
+    if given is not None and isinstance(given.get("user_data_dir"), str):
+        return Path(given["user_data_dir"])
+    if given is not None and all(file.is_file() for file in files or []):
+        return default
+    inside = [file for file in files or [] if default.absolute() in file.absolute().parents]
+    return default if inside or not files else None

@@ -1,0 +1,170 @@
+"""Closes positions: at market, within the lot and the book; by limits that cross where market is
+refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from perpkit.execution.book import Book, NoBook, read_book
+from perpkit.execution.refusals import NO_POSITION, TOO_LARGE, bound_in
+from perpkit.ops.stop.action_log import ActionLog
+from perpkit.ops.stop.answers import Failure, Kind
+from perpkit.ops.stop.closing import (
+    Due,
+    Held,
+    closing,
+    crossing_price,
+    parts,
+    within_book,
+)
+from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.flattened import Closed
+from perpkit.ops.stop.requests import Requests
+from perpkit.ops.stop.sent_closings import SentClosings
+
+# How far from the middle a slice may reach at first (a fraction), and after how many seconds it may
+# reach twice as far: what is thin stays thin for longer than can be waited.
+_REACH, _DOUBLES_AFTER = 0.01, 2.0
+_LEVELS, _WEIGHT_OF_LEVELS = 100, 5
+# No order of any type will be taken: the contract is closed, or there is none of this name.
+_ENDED = frozenset({-1121, -4140, -4141})
+# For what is wrong with the position or its quantity, not with a market order.
+_NOT_OF_THE_TYPE = _ENDED | {NO_POSITION, TOO_LARGE, -1111, -4003, -4004, -4023, -4061, -4118}
+
+
+class Closes:
+    """
+    :param contracts: by symbol
+    :param is_held: whether a position is known to be of an amount now
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        sent: SentClosings,
+        log: ActionLog,
+        contracts: Mapping[str, Contract],
+        is_held: Callable[[Held, Decimal], bool],
+    ) -> None:
+        self._requests = requests
+        self._is_held = is_held
+        self._sent = sent
+        self._log = log
+        self._contracts = contracts
+        self._lots: dict[str, Decimal] = {}
+        self._began: dict[str, float] = {}
+        self._failures: dict[str, Failure] = {}
+        self._ended_since: dict[str, float] = {}
+        self._in_a_row: dict[str, int] = {}
+
+    def close(self, due: Due, *, shared: bool) -> bool:
+        """Send what can be sent now; whether all of it has filled.
+
+        :param shared: others have a part in the position; it is looked at once more, for a stop of
+            the bot's may have closed its part since
+        """
+        held, symbol = due.held, due.held.symbol
+        contract = self._contracts.get(symbol)
+        if contract is None:
+            return self._send(held, due.amount, symbol)
+        self._began.setdefault(symbol, self._requests.clock.now())
+        slice_ = within_book(
+            due.amount, contract, self._book(symbol), held.closing_side, self._reach(symbol)
+        )
+        if slice_ < due.amount:
+            words = f"{contract.pair}: the book is thin, {slice_} of {due.amount} are closed first"
+            self._log.write("slice", words, symbol=symbol, amount=slice_)
+        if shared and not self._is_held(held, held.amount):
+            return False
+        lot = min(contract.most_at_market, self._lots.get(symbol, contract.most_at_market))
+        for part in parts(slice_, lot, contract.market_step):
+            if not self._send(held, part, contract.pair):
+                return self._after_refusal(due, part, contract)
+        return slice_ == due.amount
+
+    def failures(self, symbol: str) -> int:
+        """In a row; those that go well are not to wait for those that do not."""
+        return self._in_a_row.get(symbol, 0)
+
+    def refusal(self, symbol: str) -> str:
+        failure = self._failures.get(symbol)
+        return failure.words if failure is not None else ""
+
+    def hopeless(self, dues: Iterable[Due], seconds: float) -> bool:
+        """Whether none of them has been possible for so long, nor will be."""
+        now = self._requests.clock.now()
+        return all(now - self._ended_since.get(d.held.symbol, now) > seconds for d in dues)
+
+    def closed(self) -> tuple[Closed, ...]:
+        found: dict[tuple[str, str], list[Decimal]] = {}
+        for sent in self._sent.all:
+            if sent.executed:
+                side = "short" if sent.order.side == "BUY" else "long"
+                each = found.setdefault((sent.order.symbol, side), [ZERO, ZERO, ZERO])
+                each[0] += sent.executed
+                each[1] += sent.cost
+                each[2] += 1
+        return tuple(
+            self._closed(symbol, side, amount, cost, int(orders))
+            for (symbol, side), (amount, cost, orders) in found.items()
+        )
+
+    def _closed(
+        self, symbol: str, side: str, amount: Decimal, cost: Decimal, orders: int
+    ) -> Closed:
+        contract = self._contracts.get(symbol)
+        pair, base = (contract.pair, contract.base(amount)) if contract else (symbol, amount)
+        return Closed(pair, side, float(base), float(cost / amount), orders)
+
+    def _send(self, held: Held, quantity: Decimal, pair: str, price: Decimal | None = None) -> bool:
+        """Whether all of it has filled."""
+        sent, failure = self._sent.send(closing(held, quantity, price), pair)
+        symbol = held.symbol
+        if failure is not None:
+            self._failures[symbol] = failure
+            self._in_a_row[symbol] = self.failures(symbol) + 1
+            if failure.code in _ENDED:
+                self._ended_since.setdefault(symbol, self._requests.clock.now())
+        else:
+            self._failures.pop(symbol, None)
+            self._in_a_row.pop(symbol, None)
+            self._ended_since.pop(symbol, None)
+        return sent.executed == quantity
+
+    def _after_refusal(self, due: Due, part: Decimal, contract: Contract) -> bool:
+        """False, or whether a limit that crosses has closed all."""
+        symbol = contract.symbol
+        failure = self._failures.get(symbol)
+        if failure is None or failure.kind is not Kind.REFUSED:
+            return False
+        if failure.code == TOO_LARGE:
+            self._lots[symbol] = part / 2
+        if failure.code in _NOT_OF_THE_TYPE:
+            return False
+        return self._cross(due, contract)
+
+    def _cross(self, due: Due, contract: Contract) -> bool:
+        price = crossing_price(due.held, contract)
+        if price is None:
+            return False
+        quantity = parts(due.amount, contract.most, contract.step)[0]
+        filled = self._send(due.held, quantity, contract.pair, price)
+        failure = self._failures.get(contract.symbol)
+        bound = None if failure is None else bound_in(failure.words)
+        if bound is not None:
+            named = contract.on_tick(bound, due.held.closing_side)
+            filled = self._send(due.held, quantity, contract.pair, named)
+        return filled and quantity == due.amount
+
+    def _reach(self, symbol: str) -> float:
+        waited = self._requests.clock.now() - self._began[symbol]
+        return min(1.0, _REACH * 2.0 ** min(waited / _DOUBLES_AFTER, 10.0))
+
+    def _book(self, symbol: str) -> Book | NoBook:
+        reply = self._requests.call(
+            "fapiPublicGetDepth", _WEIGHT_OF_LEVELS, symbol=symbol, limit=_LEVELS
+        )
+        if reply.failure is not None:
+            return NoBook(reply.failure.words)
+        return read_book(reply.data)

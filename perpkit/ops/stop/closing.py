@@ -1,0 +1,172 @@
+"""What is to be done next, from what is seen at the exchange and what of it is the bot's.
+
+Resting entries and exits go first, then positions are closed, and a stop goes when nothing is left
+that it protects. Never is more closed than the bot's own part, nor a position of the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from perpkit.execution.book import Book, NoBook, Side
+from perpkit.execution.price_band import Band, band
+from perpkit.ops.stop.contracts import ZERO, Contract, floor_to
+
+BOTH = "BOTH"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A position.
+
+    :param position_side: BOTH, or in hedge mode LONG or SHORT
+    :param amount: in contracts, negative for a short
+    :param mark: price, quote asset
+    """
+
+    symbol: str
+    position_side: str
+    amount: Decimal
+    mark: float
+
+    @property
+    def side(self) -> str:
+        return "short" if self.amount < 0 else "long"
+
+    @property
+    def closing_side(self) -> str:
+        return "BUY" if self.amount < 0 else "SELL"
+
+
+@dataclass(frozen=True)
+class Resting:
+    """An order that has not ended.
+
+    :param reduces: it cannot open anything
+    :param conditional: a stop, take-profit or trailing stop, on the exchange's own endpoint
+    :param executed: in contracts
+    :param ours: to be cancelled
+    """
+
+    symbol: str
+    id: str
+    side: str
+    reduces: bool
+    conditional: bool
+    executed: Decimal
+    ours: bool
+
+    @property
+    def protects(self) -> bool:
+        """Whether it is to stay until its position is closed."""
+        return self.conditional and self.reduces
+
+    @property
+    def kind(self) -> str:
+        return "conditional" if self.conditional else "exit" if self.reduces else "entry"
+
+
+@dataclass(frozen=True)
+class Due:
+    """:param amount: to be closed, in contracts, positive; 0 for what is not the bot's"""
+
+    held: Held
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class OrderToSend:
+    """A closing order.
+
+    :param quantity: in contracts
+    :param price: of a limit that crosses; None at market
+    """
+
+    symbol: str
+    side: str
+    position_side: str
+    quantity: Decimal
+    price: Decimal | None = None
+
+
+def due_of(held: Held, ours: Mapping[str, Decimal] | None, contract: Contract | None) -> Due:
+    """
+    :param ours: signed amounts of the bot's, in contracts, by symbol; None for everything
+    """
+    if ours is None:
+        return Due(held, abs(held.amount))
+    own = ours.get(held.symbol, ZERO)
+    if own * held.amount <= 0:
+        return Due(held, ZERO)
+    amount = min(abs(own), abs(held.amount))
+    return Due(held, amount if contract is None else floor_to(amount, contract.step))
+
+
+def cancels_first(orders: Iterable[Resting]) -> list[Resting]:
+    """Entries before exits."""
+    wanted = [order for order in orders if order.ours and not order.protects]
+    return sorted(wanted, key=lambda order: order.reduces)
+
+
+def cancels_last(orders: Iterable[Resting], kept: Iterable[str]) -> list[Resting]:
+    """Stops that protect nothing of the bot's any more.
+
+    :param kept: symbols in which something is still to be closed, or that is not known
+    """
+    symbols = set(kept)
+    return [o for o in orders if o.ours and o.protects and o.symbol not in symbols]
+
+
+def within_book(
+    amount: Decimal, contract: Contract, book: Book | NoBook, side: str, reach: float
+) -> Decimal:
+    """As much of an amount as the book takes no further than `reach` (a fraction) from the middle;
+    all of it where there is no book to go by, for the exchange bounds the price of a market order.
+    """
+    if isinstance(book, NoBook):
+        return amount
+    depth = Decimal(str(book.depth(Side(side.lower()), reach))) / contract.size
+    return min(amount, floor_to(depth, contract.market_step))
+
+
+def parts(amount: Decimal, most: Decimal, step: Decimal) -> list[Decimal]:
+    """Of an amount, each of one order at most; what is less than a step is left out."""
+    largest, left, found = floor_to(most, step), floor_to(amount, step), []
+    while left > 0 and largest > 0:
+        found.append(min(left, largest))
+        left -= found[-1]
+    return found
+
+
+def closing(held: Held, quantity: Decimal, price: Decimal | None = None) -> OrderToSend:
+    return OrderToSend(held.symbol, held.closing_side, held.position_side, quantity, price)
+
+
+def crossing_price(held: Held, contract: Contract) -> Decimal | None:
+    """The worst price that is allowed; None where no bound is known."""
+    bounds: Band = band(contract.filters, held.mark)
+    worst = bounds.low if held.closing_side == "SELL" else bounds.high
+    if not 0 < worst < float("inf"):
+        return None
+    return contract.on_tick(worst, held.closing_side)
+
+
+def request_of(order: OrderToSend, client_id: str) -> dict[str, str]:
+    """The parameters of POST /fapi/v1/order; what it cannot do is open a position."""
+    sent = {
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": "MARKET",
+        "quantity": f"{order.quantity:f}",
+        "newClientOrderId": client_id,
+        "newOrderRespType": "RESULT",
+    }
+    if order.position_side == BOTH:
+        sent["reduceOnly"] = "true"
+    else:  # where reduceOnly is refused: this side of a position is only ever reduced by its orders
+        sent["positionSide"] = order.position_side
+    if order.price is not None:
+        sent |= {"type": "LIMIT", "timeInForce": "IOC", "price": f"{order.price:f}"}
+    return sent

@@ -1,0 +1,248 @@
+"""Flattens an account at the exchange, where no bot is left to do it.
+
+A round looks, decides and acts; each request is sent once, and what has failed is decided on again
+after the next look. So one pair's refusal does not hold up the others, and nothing that is lost on
+the way is sent blindly a second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perpkit.ops.bot_config import BotConfig
+from perpkit.ops.exchange import exchange_client
+from perpkit.ops.stop.action_log import ActionLog
+from perpkit.ops.stop.at_exchange import Looks
+from perpkit.ops.stop.cancels import Cancels
+from perpkit.ops.stop.closes import Closes
+from perpkit.ops.stop.closing import Due
+from perpkit.ops.stop.contracts import Contract, read_contracts
+from perpkit.ops.stop.earlier_runs import EarlierRuns
+from perpkit.ops.stop.fills import Fills
+from perpkit.ops.stop.flattened import Flattened
+from perpkit.ops.stop.ours import BotsFiles
+from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned
+from perpkit.ops.stop.own_part import OwnPart
+from perpkit.ops.stop.picture import Picture
+from perpkit.ops.stop.requests import Clock, GaveUpError, Requests, SystemClock
+from perpkit.ops.stop.sent_closings import SentClosings
+
+# Between rounds, in seconds: after one that went well, and after one that did not.
+_SOON, _LATER, _LATEST = 0.25, 1.0, 2.5
+# Of a minute, above which rounds are further apart; the exchange allows 2400.
+_MUCH_WEIGHT = 900
+_WEIGHT_A_SECOND = 20
+_WEIGHT_OF_A_LOOK = 25
+# What is the bot's of a position that others have a part in may have changed by then.
+_FRESH_SECONDS = 3.0
+# What can never be closed, such as a contract that has ended, is given up after this.
+_HOPELESS_SECONDS = 60.0
+
+
+def flatten(
+    config: BotConfig,
+    *,
+    everything: bool,
+    preview: bool,
+    log: ActionLog,
+    deadline_seconds: float,
+    client: Any = None,
+    clock: Clock | None = None,
+) -> Flattened:
+    """Cancel the bot's orders and close its positions, at the exchange.
+
+    :param everything: all orders and positions of the account, whoever they are of
+    :param preview: only look; `planned` says what would be done, and `flat` whether that is nothing
+    :param deadline_seconds: after which no request is sent
+    :param client: a `ccxt.binance`; by default the one of the configuration
+    :raises BadInputError: for a configuration without an exchange or keys
+    """
+    if config.dry_run:
+        return Flattened(True, notes=("dry-run: the bot has nothing at the exchange",))
+    client = exchange_client(config.config) if client is None else client
+    requests = Requests(client, log, deadline_seconds, clock or SystemClock())
+    files = BotsFiles(config)
+    try:
+        return Flattening(requests, files, log, everything=everything, preview=preview).run()
+    finally:
+        files.close()
+
+
+class Flattening:
+    """One run; `flatten` makes what it needs."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        files: BotsFiles,
+        log: ActionLog,
+        *,
+        everything: bool,
+        preview: bool,
+    ) -> None:
+        self._requests = requests
+        self._files = files
+        self._log = log
+        self._everything = everything
+        self._preview = preview
+        self._contracts: dict[str, Contract] = {}
+        self._fills = Fills(requests)
+        self._sent = SentClosings(requests, self._fills, log, files.tag)
+        self._earlier = EarlierRuns(self._fills, files, log, self._sent.nonce)
+        self._looks = Looks(requests, self._is_ours)
+        self._cancels = Cancels(requests, log, self._pair, everything=everything)
+        self._own: OwnPart | None = None
+        self._closes: Closes | None = None
+        self._picture: Picture | None = None  # of the last look
+        self._active: set[str] | None = None
+        self._looked = 0.0
+        self._bad_rounds = 0
+
+    def run(self) -> Flattened:
+        why = ""
+        plan: tuple[str, ...] = ()
+        try:
+            own, closes = self._prepare()
+            while not self._is_done(picture := self._look(own)):
+                if self._preview and self._can_be_planned(picture):
+                    plan = planned(picture, self._pair)
+                    break
+                self._act_and_pause(picture, closes)
+        except GaveUpError as error:
+            why = str(error)
+            self._log.write("gave up", f"Nothing more is sent: {why}")
+        return self._result(why, plan)
+
+    def _prepare(self) -> tuple[OwnPart, Closes]:
+        while not self._contracts:
+            reply = self._requests.call("fapiPublicGetExchangeInfo", 1)
+            if reply.failure is None:
+                self._contracts = read_contracts(reply.data)
+            else:
+                self._log.write("look", f"The contracts are not known: {reply.failure.words}")
+                self._requests.pause(_LATER)
+        own = OwnPart(self._files, self._fills, self._earlier, self._contracts)
+        closes = Closes(self._requests, self._sent, self._log, self._contracts, self._looks.is_held)
+        self._own, self._closes = own, closes
+        return own, closes
+
+    def _look(self, own: OwnPart) -> Picture:
+        self._looked = self._requests.clock.now()
+        seen = self._looks.look(self._active)
+        for failure in seen.failures:
+            self._log.write("look", f"Not seen: {failure.words}", code=failure.code)
+        self._sent.settle()
+        in_doubt = self._sent.open_symbols()
+        if not self._everything and self._earlier.may_arrive():
+            in_doubt |= {held.symbol for held in seen.held or ()}
+        picture = Picture(
+            seen,
+            self._contracts,
+            None if self._everything else own.now(seen, self._sent.filled()),
+            in_doubt,
+            self._files.complete,
+        )
+        if self._picture is None:
+            self._say(picture)
+        self._picture = picture
+        return picture
+
+    def _say(self, picture: Picture) -> None:
+        """What it begins with."""
+        held = picture.seen.held or ()
+        words = (
+            f"Seen: {len(held)} positions, {len(picture.dues)} of them to be closed; "
+            f"{len(picture.orders)} orders to be cancelled"
+        )
+        shown = {f"{each.symbol} {each.position_side}": each.amount for each in held}
+        own = None if picture.parts is None else dict(picture.parts.amounts)
+        self._log.write("seen", words, positions=shown, own=own)
+
+    def _is_done(self, picture: Picture) -> bool:
+        """Whether a look at everything shows nothing that is still to be done."""
+        if not picture.is_settled:
+            return False
+        if picture.seen.is_whole:
+            return True
+        self._active = None
+        return False
+
+    def _can_be_planned(self, picture: Picture) -> bool:
+        return picture.seen.is_whole and not picture.unknown
+
+    def _act_and_pause(self, picture: Picture, closes: Closes) -> None:
+        before = self._requests.weight
+        went_well = not picture.seen.failures
+        if not self._preview:
+            went_well = self._act(picture, closes) and went_well
+            self._active = None if picture.is_settled else picture.active or None
+        self._bad_rounds = 0 if went_well else self._bad_rounds + 1
+        seconds = min(_LATEST, _SOON if went_well else _LATER + 0.5 * (self._bad_rounds // 3))
+        if self._requests.weight > _MUCH_WEIGHT:
+            used = self._requests.weight - before + _WEIGHT_OF_A_LOOK
+            seconds = max(2 * _LATER, used / _WEIGHT_A_SECOND)
+        self._requests.pause(seconds)
+
+    def _act(self, picture: Picture, closes: Closes) -> bool:
+        """Whether all that is to be done was sent, and carried out."""
+        well = self._cancels.carry_out(picture.cancels_first)
+        blocked, alone = picture.blocked, picture.alone
+        for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
+            symbol = due.held.symbol
+            if symbol in blocked or not (symbol in alone or self._is_fresh()):
+                well = False
+            elif self._requests.has_to_wait:
+                return False  # what is to be done after that is for another look to say
+            elif symbol in alone:
+                well = closes.close(due, shared=False) and well
+            else:
+                well = self._close_shared(due, picture, closes) and well
+        if not self._requests.has_to_wait:
+            well = self._cancels.carry_out(picture.cancels_last) and well
+        if picture.dues and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
+            raise GaveUpError("what is left cannot be closed at the exchange")
+        return well
+
+    def _close_shared(self, due: Due, picture: Picture, closes: Closes) -> bool:
+        """The bot's part of a position. Its stops go at once: they would act on the rest."""
+        held = due.held
+        if not closes.close(due, shared=True):
+            return False
+        left = held.amount - due.amount.copy_sign(held.amount)
+        if not self._looks.is_held(held, left):
+            return False  # the next look shows more
+        stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
+        return self._cancels.carry_out(stops)
+
+    def _is_fresh(self) -> bool:
+        return self._requests.clock.now() - self._looked < _FRESH_SECONDS
+
+    def _result(self, why: str, plan: tuple[str, ...]) -> Flattened:
+        picture = self._picture
+        lefts = [] if plan else [*left(picture, why, self._closes, self._cancels, self._pair)]
+        notes: list[str] = []
+        if picture is not None and not self._everything:
+            if not self._files.has_database:
+                lefts += of_unknown_owner(picture, self._pair)
+            notes += self._files.notes
+            notes += self._own.notes if self._own is not None else []
+            notes += left_alone(picture, self._pair) if self._files.has_database else []
+        return Flattened(
+            flat=not lefts and not plan,
+            closed=self._closes.closed() if self._closes is not None else (),
+            cancelled=self._cancels.cancelled(None if picture is None else picture.seen),
+            left=tuple(lefts),
+            notes=tuple(notes),
+            planned=plan,
+            requests=self._requests.count,
+            seconds=self._requests.elapsed,
+        )
+
+    def _pair(self, symbol: str) -> str:
+        contract = self._contracts.get(symbol)
+        return symbol if contract is None else contract.pair
+
+    def _is_ours(self, symbol: str, number: str, client_id: str, placed: int | None) -> bool:
+        if self._everything:
+            return True
+        return self._files.is_ours(self._pair(symbol), number, client_id, placed)

@@ -1,0 +1,124 @@
+"""What the exchange says of the fills of orders that have ended, or may never have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from perpkit.ops.stop.at_exchange import Seen
+from perpkit.ops.stop.contracts import ZERO
+from perpkit.ops.stop.ours import Unsettled
+from perpkit.ops.stop.requests import Requests
+
+_NO_SUCH_ORDER = -2013
+_ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
+_ROWS = 1000  # of a history, the most that are given at once
+_PAGES = 5
+_REMEMBERED_MS = 7 * 86_400_000 - 60_000  # the longest time that a history can be asked for
+
+
+class UnknownError(Exception):
+    """The exchange has not said."""
+
+
+class Fills:
+    """Amounts in contracts. What has ended is asked for once."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._ended: dict[tuple[str, str], tuple[str, Decimal]] = {}
+
+    @property
+    def milliseconds(self) -> int:
+        now: int = self._requests.client.milliseconds()
+        return now
+
+    def find(self, symbol: str, **which: str) -> Mapping[str, Any] | None:
+        """An order, by `orderId` or `origClientOrderId`; None when the exchange has none.
+
+        :raises UnknownError: where it does not say
+        """
+        return self._ask("fapiPrivateGetOrder", {"symbol": symbol, **which})
+
+    def executed(self, symbol: str, order: Unsettled, seen: Seen) -> tuple[str | None, Decimal]:
+        """The id of an order and what it has filled; None for one that is not there.
+
+        :raises UnknownError: where the exchange does not say
+        """
+        key = symbol, order.order_id or order.client_id or ""
+        if key in self._ended:
+            return self._ended[key]
+        listing = seen.conditional if order.conditional else seen.orders
+        if order.order_id is not None:
+            rests = listing.executed(order.order_id)
+            if rests is not None:
+                return order.order_id, rests
+        found = self._conditional(symbol, order) if order.conditional else None
+        if found is None and (order.order_id or not order.conditional):
+            found = self._order(symbol, order)
+        if found is None:
+            return None, ZERO
+        number, executed, has_ended = found
+        if has_ended:
+            self._ended[key] = number, executed
+        return number, executed
+
+    def history(self, symbol: str, since: int) -> Iterator[Mapping[str, Any]]:
+        """Orders that were placed since (weight 5, a page of 1000).
+
+        :param since: ms since 1970 UTC
+        :raises UnknownError: where the exchange does not say
+        """
+        start = max(since, self.milliseconds - _REMEMBERED_MS)
+        for _ in range(_PAGES):
+            reply = self._requests.call(
+                "fapiPrivateGetAllOrders", 5, symbol=symbol, startTime=start, limit=_ROWS
+            )
+            if reply.failure is not None:
+                raise UnknownError(reply.failure.words)
+            yield from reply.data
+            if len(reply.data) < _ROWS:
+                return
+            start = int(reply.data[-1]["time"]) + 1
+
+    def _order(self, symbol: str, order: Unsettled) -> tuple[str, Decimal, bool] | None:
+        if order.order_id is not None and not order.order_id.isdigit():
+            return None  # no answer that Freqtrade could read
+        which = (
+            {"orderId": order.order_id}
+            if order.order_id
+            else {"origClientOrderId": order.client_id or ""}
+        )
+        row = self.find(symbol, **which)
+        if row is None:
+            return None
+        return str(row["orderId"]), Decimal(row["executedQty"]), row["status"] in _ENDED
+
+    def _conditional(self, symbol: str, order: Unsettled) -> tuple[str, Decimal, bool] | None:
+        if order.order_id is not None and not order.order_id.isdigit():
+            return None
+        which = {"algoId": order.order_id} if order.order_id else {"clientAlgoId": order.client_id}
+        row = self._ask("fapiPrivateGetAlgoOrder", which)
+        if row is None:
+            return None
+        number, became = str(row["algoId"]), row.get("actualOrderId")
+        if not became or str(became) == "0":
+            return number, ZERO, row["algoStatus"] in _ENDED
+        order_row = self.find(symbol, orderId=str(became))
+        if order_row is None:
+            raise UnknownError(f"order {became}, which stop {number} has become, is not there")
+        return number, Decimal(order_row["executedQty"]), order_row["status"] in _ENDED
+
+    def _ask(self, endpoint: str, which: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        reply = self._requests.call(endpoint, 1, **which)
+        if reply.failure is None:
+            answer: Mapping[str, Any] = reply.data
+            return answer
+        if reply.failure.code == _NO_SUCH_ORDER:
+            return None
+        raise UnknownError(reply.failure.words)
+
+
+def has_ended(row: Mapping[str, Any]) -> bool:
+    return row["status"] in _ENDED

@@ -1,0 +1,289 @@
+"""One account, from the latch to the last look: what is done depends on how its bot does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from perpkit.ops.bot_config import BotConfig, read_config
+from perpkit.ops.operator import operator
+from perpkit.ops.stop.action_log import ActionLog, log_of
+from perpkit.ops.stop.alerts import alert, alert_urls
+from perpkit.ops.stop.alive import Bot, Standing, cycle_before, held, look, throttle_seconds
+from perpkit.ops.stop.blind import known_latches
+from perpkit.ops.stop.by_bot import PATIENCE_SECONDS, close_by_bot
+from perpkit.ops.stop.ending import end
+from perpkit.ops.stop.flattened import Flattened
+from perpkit.ops.stop.report import Report, message
+from perpkit.ops.stop.rest import rest_of
+from perpkit.ops.stored import BadInputError
+from perpkit.record import latch
+from perpkit.record.latch import LatchState
+
+WHY = "perpkit stop"
+# A bot that was started again in the meantime is looked at again, this often.
+_ROUNDS = 3
+# A process that was killed is gone for its parent before its last thread has let go of its files.
+_RELEASE_SECONDS = 2.0
+# A bot that is alive and flat shows no more than this at the exchange for a moment.
+_LOOK_SECONDS = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the operator wants.
+
+    :param files: of the configuration, as `--config` names them
+    :param everything: what is not the bot's, too
+    :param preview: nothing is sent and nothing is written
+    :param why: for the latch
+    :param seconds: after which it gives up
+    :param rest_url: where the bot's API is reached; None for where it listens
+    """
+
+    files: list[Path] | None
+    userdir: Path | None
+    db_url: str | None
+    everything: bool
+    preview: bool
+    why: str
+    seconds: float
+    rest_url: str | None
+
+
+def stop_account(order: Order, say: Say) -> Report:
+    """:param say: gets what is done, in sentences"""
+    started = time.monotonic()
+    try:
+        bot = read_config(order.files, order.userdir, order.db_url)
+    except BadInputError as error:
+        report = _without_config(order, str(error), say)
+    else:
+        report = _Stopping(bot, order, say, started).run()
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def _without_config(order: Order, error: str, say: Say) -> Report:
+    """The latch alone, where it is known."""
+    report = Report("main", preview=order.preview, mistake=error)
+    latches = known_latches(order.files, order.userdir)
+    report.latch = [str(path) for path in latches]
+    if order.preview:
+        return report
+    log = ActionLog(None, say)
+    report.problems = [wrong for path in latches if (wrong := set_latch(path, order.why, log))]
+    report.latched = bool(latches) and not report.problems
+    done = "only the stop latch was set" if report.latched else "NOTHING was latched or closed"
+    report.mistake = f"{error}. So {done}: mend it, and run this again"
+    return report
+
+
+def set_latch(path: Path, why: str, log: ActionLog) -> str:
+    """HALTED, unless it is that already; what went wrong, for people."""
+    before = latch.read(path)
+    if before.state is LatchState.HALTED:
+        log.write("latch", f"The stop latch {path} is set already: {before}.", path=path)
+        return ""
+    try:
+        set_to = latch.write(path, LatchState.HALTED, operator(), why or WHY)
+    except OSError as error:
+        wrong = f"the stop latch {path} cannot be written: {error.strerror or error}"
+        log.write("latch", f"{wrong}. The bot is stopped all the same.", path=path, error=wrong)
+        return wrong
+    log.write("latch", f"The stop latch {path} is set: {set_to}.", path=path)
+    return ""
+
+
+class _Stopping:
+    """:param started: by the monotonic clock"""
+
+    def __init__(self, bot: BotConfig, order: Order, say: Say, started: float) -> None:
+        self.bot = bot
+        self.order = order
+        self.started = started
+        self.until = started + order.seconds
+        self.rest = rest_of(bot.config, order.rest_url)
+        self.since = cycle_before(bot) if order.preview else datetime.now(UTC)
+        path = None if order.preview else log_of(bot, datetime.now(UTC))
+        self.log = ActionLog(path, say)
+        self.report = Report(
+            bot.latch.name.partition(".")[0],
+            "dry-run" if bot.dry_run else "live",
+            order.preview,
+            [str(bot.latch)],
+            log="" if path is None else str(path),
+        )
+
+    def run(self) -> Report:
+        if self.order.preview:
+            self._preview()
+            return self.report
+        news = latch.read(self.bot.latch).state is not LatchState.HALTED
+        wrong = set_latch(self.bot.latch, self.order.why, self.log)
+        self.report.latched = not wrong
+        self.report.problems += [wrong] * bool(wrong)
+        with self._alone() as alone:
+            if not alone:
+                self.report.problems.append(
+                    "another perpkit stop of this bot does not come to an end"
+                )
+            elif self.bot.dry_run:
+                self._dry_run()
+            else:
+                self._live()
+        report = self.report
+        report.seconds = time.monotonic() - self.started
+        if news or report.closed or report.cancelled or report.exit_code:
+            report.alert = self._alert()
+        self.log.write("end", f"{report.headline}.", report=report.as_dict())
+        return report
+
+    def _preview(self) -> None:
+        self._look()
+        if self.bot.dry_run:
+            self.report.flat = True
+            return
+        self._flatten(preview=True)
+
+    def _look(self) -> Bot:
+        found = look(self.bot, self.rest, self.since, lambda text: self._say("wait", f"{text}."))
+        if not self.report.bot:
+            self.report.bot, self.report.bot_why = str(found.standing), found.why
+        self._say("bot", f"The bot is {found.standing}: {found.why}.")
+        return found
+
+    def _dry_run(self) -> None:
+        """Its positions are on paper: there is nothing at the exchange."""
+        self.report.flat = True
+        found = self._look()
+        if found.standing is Standing.ALIVE:
+            self.report.bot_after = "alive"
+            # It closes them with its next cycle where it has no API.
+            patience = PATIENCE_SECONDS + 2 * throttle_seconds(self.bot)
+            self.report.flat = self._by_bot(found, patience)
+        elif found.standing is Standing.HUNG:
+            self.report.left.append(
+                "the process, which hangs: its positions are simulated, and closed when it goes on"
+            )
+
+    def _live(self) -> None:
+        for number in range(1, _ROUNDS + 1):
+            found = self._look()
+            if found.standing is Standing.ALIVE and self._closed_by(found):
+                self.report.bot_after = "alive"
+                if self.order.everything:
+                    self._flatten()
+                return
+            ended = found.standing is Standing.DEAD or self._end(found)
+            with held(self.bot.places.lock, _RELEASE_SECONDS if ended else 0.0, make=True) as alone:
+                # One that was started meanwhile knows what is its own, and closes it as well.
+                if ended and not alone and number < _ROUNDS:
+                    self._say("bot", "A bot with its files has been started meanwhile.")
+                    continue
+                self._flatten()
+                return
+
+    def _closed_by(self, found: Bot) -> bool:
+        """Whether the bot closes all, as the exchange shows."""
+        if not self._by_bot(found, PATIENCE_SECONDS):
+            return False
+        until = time.monotonic() + _LOOK_SECONDS
+        while True:
+            seen = self._ask_exchange(preview=True, everything=False)
+            if seen is not None and seen.flat:
+                self.report.flat = True
+                return True
+            if seen is None or time.monotonic() > until:
+                return False
+            time.sleep(1)
+
+    def _by_bot(self, found: Bot, patience: float) -> bool:
+        result = close_by_bot(self.bot, found.rest, self._bot_says, self.until, patience)
+        self.report.closed += result.closed
+        if not result.flat:
+            self._say("bot", f"The bot does not close all of it: {result.why}.")
+            if self.bot.dry_run:
+                self.report.left.append(result.why)
+        return result.flat
+
+    def _end(self, found: Bot) -> bool:
+        """Whether no process of it is left, as far as can be seen from here."""
+        self.report.bot_after = "ended"
+        if not found.processes:
+            self._out_of_reach(
+                "the bot's process is on another machine or in another container, and could not "
+                "be ended from here"
+            )
+            return False
+        for process in found.processes:
+            try:
+                self._say("end", f"The bot's {end(process)}.")
+            except OSError as error:
+                self._out_of_reach(f"the bot's {error}")
+                return False
+        return True
+
+    def _out_of_reach(self, why: str) -> None:
+        self.report.bot_after = "out of reach"
+        self.report.problems.append(f"{why}: end it there. The stop latch keeps it from entries")
+        self._say("end", f"It goes on without: {why}.")
+
+    def _flatten(self, preview: bool = False) -> None:
+        found = self._ask_exchange(preview, self.order.everything)
+        if found is None:
+            self.report.flat = None if preview else False
+            return
+        report = self.report
+        report.flat = found.flat
+        report.closed += map(str, found.planned if preview else found.closed)
+        report.cancelled += map(str, found.cancelled)
+        report.left += found.left
+        report.notes += found.notes
+
+    def _ask_exchange(self, preview: bool, everything: bool) -> Flattened | None:
+        """None where it cannot be asked at all, which is a problem of the report then."""
+        # ccxt loads there.
+        from perpkit.ops.stop.engine import flatten
+
+        try:
+            found = flatten(
+                self.bot,
+                everything=everything,
+                preview=preview,
+                log=self.log,
+                deadline_seconds=max(1.0, self.until - time.monotonic()),
+            )
+        except BadInputError as error:
+            wrong = str(error)
+        except Exception as error:  # an account that is half closed needs its report above all
+            wrong = f"closing at the exchange has failed: {type(error).__name__}: {error}"
+        else:
+            self.report.requests += found.requests
+            return found
+        self.report.problems.append(wrong)
+        self._say("problem", f"{wrong}.")
+        return None
+
+    def _alone(self) -> AbstractContextManager[bool]:
+        """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
+        lock = self.bot.latch.with_name(f"{self.bot.places.state.stem}.stop.lock")
+        return held(lock, max(0.0, self.until - time.monotonic()), make=True)
+
+    def _alert(self) -> str:
+        telegram = self.bot.config.get("telegram") or {}
+        if self.report.bot_after == "alive" and telegram.get("enabled"):
+            return "by the bot's own Telegram"
+        title = f"Emergency stop: {self.report.headline}"
+        return alert(alert_urls(self.bot.config), title, message(self.report))
+
+    def _bot_says(self, text: str) -> None:
+        self._say("bot", text)
+
+    def _say(self, action: str, words: str) -> None:
+        self.log.write(action, words)

@@ -1,0 +1,153 @@
+"""Requests to the exchange: each is sent once, and none while the exchange has asked to wait.
+
+What is to be tried again is the engine's to decide, after a look: an order is never repeated here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import ccxt
+
+from perpkit.ops.stop.action_log import ActionLog
+from perpkit.ops.stop.answers import BAD_KEY, Failure, Kind, failure_of, unreadable
+
+# A request that hangs holds up all others.
+_TIMEOUT_MS = 5_000
+# A key that has never worked is given up after this; it may be that of an address not yet bound.
+_KEY_SECONDS = 15.0
+_MINUTE = 60.0
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class GaveUpError(Exception):
+    """No further request is sent; the message says why."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """:param failure: None where `data` is the answer"""
+
+    data: Any = None
+    failure: Failure | None = None
+
+
+class Requests:
+    """
+    :param client: a `ccxt.binance`; its own throttle is turned off, which would wait two seconds
+        after a look at all orders
+    :param seconds: from now on, after which nothing is sent
+    """
+
+    def __init__(self, client: Any, log: ActionLog, seconds: float, clock: Clock) -> None:
+        self.client = client
+        self.clock = clock
+        self.count = 0
+        self.began = clock.now()
+        self._log = log
+        self._end = self.began + seconds
+        self._not_before = self.began
+        self._signed = False  # whether the key has ever worked
+        self._weights: deque[tuple[float, int]] = deque()
+        client.enableRateLimit = False
+        client.timeout = min(client.timeout, _TIMEOUT_MS)
+
+    @property
+    def elapsed(self) -> float:
+        return self.clock.now() - self.began
+
+    @property
+    def is_over(self) -> bool:
+        return self.clock.now() >= self._end
+
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether the exchange has asked for a time without requests."""
+        return self.clock.now() < self._not_before
+
+    @property
+    def weight(self) -> int:
+        """Of the last minute."""
+        while self._weights and self._weights[0][0] <= self.clock.now() - _MINUTE:
+            self._weights.popleft()
+        return sum(weight for _, weight in self._weights)
+
+    def pause(self, seconds: float) -> None:
+        """Until the end at most."""
+        self.clock.sleep(max(0.0, min(seconds, self._end - self.clock.now())))
+
+    def call(self, endpoint: str, weight: int, **sent: Any) -> Reply:
+        """Send it, once; a second time where the exchange did not take it for its time.
+
+        :param endpoint: ccxt's name of it
+        :param weight: as the exchange counts it
+        :raises GaveUpError: when there is no time left, or no key that works
+        """
+        reply = self._once(endpoint, weight, sent)
+        if reply.failure is not None and reply.failure.kind is Kind.CLOCK:
+            self._set_clock()
+            reply = self._once(endpoint, weight, sent)
+        return reply
+
+    def _once(self, endpoint: str, weight: int, sent: dict[str, Any]) -> Reply:
+        self._wait_for_turn()
+        self.count += 1
+        self._weights.append((self.clock.now(), weight))
+        try:
+            data = getattr(self.client, endpoint)(sent)
+        except ccxt.BaseError as error:
+            return Reply(failure=self._failed(error))
+        if not isinstance(data, dict | list):
+            return Reply(failure=unreadable(data))
+        self._signed = self._signed or "Private" in endpoint
+        return Reply(data)
+
+    def _wait_for_turn(self) -> None:
+        if self._not_before > self._end:
+            seconds = self._not_before - self.clock.now()
+            raise GaveUpError(
+                f"the exchange takes no request for {seconds:.0f} s, longer than was to be waited"
+            )
+        if (wait := self._not_before - self.clock.now()) > 0:
+            self._log.write("wait", f"Waiting for {wait:.1f} s, as the exchange asks", seconds=wait)
+            self.clock.sleep(wait)
+        if self.is_over:
+            raise GaveUpError("the time for it is over")
+
+    def _failed(self, error: ccxt.BaseError) -> Failure:
+        headers = getattr(self.client, "last_response_headers", None) or {}
+        server_ms = self.client.milliseconds() - (self.client.options["timeDifference"] or 0)
+        failure = failure_of(error, headers, server_ms)
+        if failure.kind is Kind.LIMITED:
+            self._not_before = max(self._not_before, self.clock.now() + failure.wait)
+        if failure.kind is Kind.KEY and not self._signed:
+            hopeless = failure.code in BAD_KEY or self.elapsed > _KEY_SECONDS
+            if hopeless:
+                raise GaveUpError(f"the exchange does not take the key: {failure.words}")
+        return failure
+
+    def _set_clock(self) -> None:
+        """One request (weight 1)."""
+        reply = self._once("fapiPublicGetTime", 1, {})
+        if reply.failure is None:
+            self.client.options["timeDifference"] = self.client.milliseconds() - int(
+                reply.data["serverTime"]
+            )

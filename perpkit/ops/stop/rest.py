@@ -1,0 +1,115 @@
+"""The bot's own REST API, asked in an emergency: briefly, and only after it has shown who it is.
+
+Two bots on one machine often have one port and one password. What tells them apart is when they
+were started, which Freqtrade keeps in the trade database and shows at `/health`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perpkit.ops.bot_config import BotConfig
+from perpkit.record.trade_database import DatabaseError, StoredTrade, TradeDatabase
+
+_PING_SECONDS = 2.0
+_ACT_SECONDS = 20.0
+# An address to listen on that is none to connect to.
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
+
+
+class RestError(Exception):
+    """No answer, or one that is of no use; the message is for people, and without secrets."""
+
+
+@dataclass(frozen=True)
+class BotRest:
+    """
+    :param url: such as `http://127.0.0.1:8080`
+    :param user: of the API
+    """
+
+    url: str
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"BotRest({self.url})"
+
+    def check_identity(self, bot: BotConfig) -> None:
+        """:raises RestError: unless the bot of this configuration answers"""
+        health = self._ask("health", _PING_SECONDS)
+        if bot.places.journal is None:
+            self._check_by_name(bot)
+            return
+        try:
+            started = TradeDatabase.at(bot.db_url).moment("startup_time")
+        except DatabaseError as error:
+            raise RestError(f"{self.url} answers, and whose it is is not known: {error}") from None
+        if started is None or health.get("bot_startup_ts") != int(started.timestamp()):
+            raise RestError(f"{self.url} answers, but it is not this bot: the start times differ")
+
+    def _check_by_name(self, bot: BotConfig) -> None:
+        """Of a bot whose database ends with it: there is no start time to compare."""
+        shown = self._ask("show_config", _PING_SECONDS)
+        wanted = (bot.dry_run, bot.config.get("bot_name", "freqtrade"))
+        if (shown.get("dry_run"), shown.get("bot_name")) != wanted:
+            raise RestError(f"{self.url} answers, but it is not this bot: mode or name differ")
+
+    def pause(self) -> None:
+        """No entries; exits and stops go on. One that was stopped acts again after it."""
+        self._ask("stopbuy", _PING_SECONDS)
+
+    def force_exit(self, trade_id: int | str) -> None:
+        """:param trade_id: or `all`"""
+        self._ask("forceexit", _ACT_SECONDS, trade_id, "market")
+
+    def open_trades(self) -> list[StoredTrade]:
+        """The bot asks the exchange for their prices meanwhile."""
+        shown = self._ask("status", _ACT_SECONDS)
+        return [
+            StoredTrade(trade["trade_id"], trade["pair"], trade["is_short"], trade["amount"], None)
+            for trade in shown
+        ]
+
+    def _ask(self, what: str, seconds: float, *given: Any) -> Any:
+        import requests
+        from freqtrade_client import FtRestClient
+
+        logging.getLogger("ft_rest_client").disabled = True  # what fails is said here
+        client = FtRestClient(self.url, self.user, self.password, timeout=seconds)
+        # The environment's proxy is for the exchange: it would see the password.
+        client._session.trust_env = False
+        try:
+            answer = getattr(client, what)(*given)
+        except (requests.RequestException, ValueError) as error:
+            kind = type(error).__name__
+            raise RestError(f"{self.url} gives no answer to {what}: {kind}") from None
+        finally:
+            client._session.close()
+        if isinstance(answer, list):
+            return answer
+        if not isinstance(answer, dict):
+            raise RestError(f"{self.url} gives no answer to {what}")
+        if "detail" in answer:
+            raise RestError(f"{self.url} refuses {what}: {answer['detail']}")
+        if "error" in answer:
+            raise RestError(f"{what} failed in the bot: {answer['error']}")
+        return answer
+
+
+def rest_of(config: Mapping[str, Any], url: str | None = None) -> BotRest | None:
+    """
+    :param config: Freqtrade's
+    :param url: where it is reached, if that is not where it listens
+    :return: None where the API is off
+    """
+    api = config.get("api_server")
+    if not isinstance(api, dict) or not api.get("enabled"):
+        return None
+    host = str(api.get("listen_ip_address", "127.0.0.1"))
+    host = _ANY.get(host, f"[{host}]" if ":" in host else host)
+    found = url or f"http://{host}:{api.get('listen_port', 8080)}"
+    return BotRest(found.rstrip("/"), str(api.get("username", "")), str(api.get("password", "")))
