@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from perpkit.ops.stored import BadInputError, config_words
-from perpkit.record.latch import latch_of
+from perpkit.record.latch import LatchFile, latch_file, latch_of
 from perpkit.record.places import Places, places
 from perpkit.rehearsal.redirection import VENUE
 
@@ -25,7 +25,7 @@ class BotConfig:
     """
     :param files: that were read, in their order
     :param config: Freqtrade's, with secrets in it: nothing of it is to be printed unseen
-    :param latch: of the account
+    :param latch: where that of the account is, see `latch_file` to read and write it
     :param places: of the bot's own files
     """
 
@@ -33,6 +33,10 @@ class BotConfig:
     config: Mapping[str, Any] = field(repr=False)
     latch: Path
     places: Places
+
+    @property
+    def latch_file(self) -> LatchFile:
+        return latch_file(self.config)
 
     @property
     def dry_run(self) -> bool:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from freqtrade.enums import SignalDirection, State
-from freqtrade.exceptions import FreqtradeException, InvalidOrderException
+from freqtrade.exceptions import FreqtradeException, InvalidOrderException, TemporaryError
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_latch import NAME
@@ -356,18 +356,34 @@ def test_what_has_filled_of_an_entry_is_closed_as_well():
         assert differences(bot.trades(), venue) == []
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["GET /fapi/v1/klines", pytest.param("GET /fapi/v1/exchangeInfo", marks=SLOW)]
-)
-def test_a_halt_needs_no_candles_and_makes_no_pause(endpoint):
-    """Freqtrade's cycle ends at candles that fail, and the next is half a minute away."""
+@pytest.mark.parametrize("error", [TemporaryError, pytest.param(KeyError, marks=SLOW)])
+def test_a_halt_needs_no_pair_lists(error):
+    """Freqtrade's cycle ends where they fail, before exits, and the next is half a minute away."""
     with running("live") as (bot, venue):
         hold(bot, venue)
-        add_fault(venue, FaultKind.SERVER_ERROR, endpoint)
-        at = bot.now
-        set_latch(bot, HALTED)
-        bot.run_until(lambda: not venue.amount, MINUTE, STEP)
-        assert bot.now - at <= 3 * STEP
+        with mock.patch.object(bot.bot.pairlists, "refresh_pairlist", side_effect=error("none")):
+            at = bot.now
+            set_latch(bot, HALTED)
+            bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        last = datetime.fromtimestamp(venue.account.fills[-1].time / 1000, UTC)
+        assert last - at <= STEP
+
+
+def test_a_cycle_of_a_halt_that_fails_is_followed_by_the_next():
+    with running("live") as (bot, venue):
+        hold(bot, venue)
+        name = add_fault(venue, FaultKind.SERVER_ERROR, "POST /fapi/v1/order")
+        with mock.patch.object(
+            bot.bot.pairlists, "refresh_pairlist", side_effect=TemporaryError("none")
+        ):
+            set_latch(bot, HALTED)
+            at = bot.now
+            bot.run(4, STEP)
+            assert bot.now - at <= 5 * STEP
+        assert venue.amount
+        remove_fault(venue, name)
+        bot.run(1, STEP)
+        assert venue.amount == 0
 
 
 def test_refused_exits_are_tried_again_at_once_when_they_are_taken():

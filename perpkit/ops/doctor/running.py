@@ -8,14 +8,19 @@ from pathlib import Path
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.record.latch import LatchState, latch_file
+from perpkit.record.latch import LatchState
 from perpkit.record.state import MissingStateError, StateFileError, read, read_fresh
 
 
 def check_latch(context: Context) -> Iterator[Finding]:
-    file = latch_file(context.config)
+    file = context.bot.latch_file
     found = file.read()
-    if found.damaged:
+    if lost := file.lost:
+        yield fail(
+            f"Stop latch: {lost}. Bots of this account open nothing",
+            "mount the share, or make the folder where the account has no latch yet",
+        )
+    elif found.damaged:
         yield fail(
             f"Stop latch: {found.why}. Bots of this account open nothing",
             "look at the positions, and then: perpkit resume",

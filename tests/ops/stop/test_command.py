@@ -99,6 +99,16 @@ def test_a_configuration_that_is_none_is_a_mistake_and_latched(home, content):
     assert "Traceback" not in result.output
 
 
+def test_a_folder_that_is_not_mounted_has_no_latch_written_to_it(home):
+    own = {"perpkit": {"latch_dir": str(home / "share" / "latch")}}
+    (home / "own.json").write_text(json.dumps(own))
+    result = stop("-c", EXAMPLE, "-c", "own.json", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["latched"] is False
+    assert "latch is not there" in " ".join(result.stderr.split())
+    assert not (home / "share").exists()
+
+
 @pytest.mark.parametrize(
     "section",
     [{"api_server": 1}, {"internals": 1}, {"internals": {"process_throttle_secs": "x"}}],

@@ -255,8 +255,9 @@ def test_a_damaged_latch_is_halted(stop, latch, api):
 
 def test_of_two_at_once_one_waits(stop, exchange, latch, api):
     without_api(api)
-    latch.parent.mkdir(parents=True)
-    with FileLock(latch.with_name("trades.state.stop.lock")):
+    folder = latch.parent.parent / "stop"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "trades.state.lock"):
         report = stop(seconds=0.5)
     assert exchange.asked == []
     assert (report.exit_code, report.flat, report.latched) == (1, None, True)
