@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from perpkit.cli import app
 from perpkit.ops.password import ATTEMPTS, HASH, attempts_file, make_hash
 from perpkit.record.latch import LatchState, read, write
+from tests.bench.planted import PASSWORD
 from tests.conftest import REPOSITORY
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-PASSWORD = "a long sentence"
 HASHED = str(make_hash(PASSWORD))
 MINUTE = timedelta(minutes=1)
 
@@ -77,6 +77,7 @@ def test_a_clear_one_needs_no_password(resume, latch):
         (["--why", "x"], PASSWORD, "", 2, "perpkit resume --make-hash makes one"),
         (["--why", "x"], PASSWORD, None, 2, "perpkit resume --make-hash makes one"),
     ],
+    ids=range(6),  # not by the password, nor by its hash, which differs in every process
 )
 def test_without_its_password_it_stays(resume, latch, options, password, hashed, code, words):
     result = resume(*options, password=password, hashed=hashed)

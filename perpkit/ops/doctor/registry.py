@@ -21,6 +21,7 @@ from perpkit.ops.doctor import (
 )
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding
+from perpkit.ops.doctor.online import ONLINE
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,5 @@ CHECKS: tuple[Check, ...] = (
     Check("journal", running.check_journal),
     Check("bot", running.check_bot),
     Check("past runs", past_runs.check),
+    *(Check(name, check, online=True) for name, check in ONLINE),
 )
