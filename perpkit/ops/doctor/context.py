@@ -86,12 +86,9 @@ class Context:
     @cached_property
     def running(self) -> State | None:
         """What the bot says of itself; None where it does not run, or does not say."""
-        from perpkit.record.state import StateFileError, read_fresh
+        from perpkit.ops.doctor.running import running_state
 
-        try:
-            return read_fresh(self.bot.places.state, self.now)
-        except StateFileError:
-            return None
+        return running_state(self.bot, self.present)
 
     @cached_property
     def pairs(self) -> list[str]:
