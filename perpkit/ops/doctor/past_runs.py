@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.ops.doctor.running import is_held
+from perpkit.ops.doctor.running import is_held, running_state
 from perpkit.record import runs
 from perpkit.record.runs import End, Run, RunsError
-from perpkit.record.state import StateFileError, read_fresh
 
 _UNLOCK = "mend what its log says; then /unlock with the id of its lock from /locks"
 
@@ -26,7 +25,8 @@ def check(context: Context) -> Iterator[Finding]:
     if known.held is not None:
         yield fail(f"The bot is held: {known.held}", _UNLOCK)
         return
-    if _runs(context):
+    bot, now = context.bot, context.present
+    if is_held(bot.places.lock) or running_state(bot, now) is not None:
         yield ok("The bot runs, and is not held")
     else:
         yield _after(known.runs, context)
@@ -44,15 +44,3 @@ def _after(past: Sequence[Run], context: Context) -> Finding:
         return ok(f"{how} cleanly")
     error = f"with {last.error}" if last.ended else "without a word: killed, or by a power cut"
     return warn(f"{how} {error}", "look into its log before the next start")
-
-
-def _runs(context: Context) -> bool:
-    """Whether the bot does."""
-    places = context.bot.places
-    if is_held(places.lock):
-        return True
-    try:
-        read_fresh(places.state, context.now)
-    except StateFileError:
-        return False
-    return True

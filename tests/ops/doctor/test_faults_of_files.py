@@ -131,12 +131,17 @@ def unsettled(bot: Any, patch: Any) -> None:
     journal.close()
 
 
-def says(seconds: float, **content: Any) -> Callable[[Any, Any], Any]:
-    """A state file, so old."""
+def says(seconds: float, *, lock: bool = False, **content: Any) -> Callable[[Any, Any], Any]:
+    """A state file, so old.
+
+    :param lock: there is one, which no process holds
+    """
 
     def plant(bot: Any, patch: Any) -> Path:
         bot.keep_trades()
         path = bot.context().bot.places.state
+        if lock:
+            bot.context().bot.places.lock.touch()
         at = bot.context().now - timedelta(seconds=seconds)
         state.write(path, least(written_at=at, **content))
         return path
@@ -249,6 +254,10 @@ FAULTS = {
     ),
     "bot that has ended with positions": Fault(
         says(3600, **POSITIONS), "bot", "does not run since .* 1 positions", "perpkit stop"
+    ),
+    "bot that was killed just now with positions": Fault(
+        says(3, journal=everything().journal, lock=True, **POSITIONS), "bot",
+        "does not run since .* 1 positions", "perpkit stop",
     ),
     "bot that hangs": Fault(hangs, "bot", "A process holds ", "perpkit stop", released),
     "bot whose cycles fail": Fault(
