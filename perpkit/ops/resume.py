@@ -21,7 +21,7 @@ from perpkit.ops.password import (
     stored_hash,
 )
 from perpkit.ops.stored import BadInputError
-from perpkit.record.latch import LatchState, read, write
+from perpkit.record.latch import LatchState, latch_file
 
 
 def resume(
@@ -55,32 +55,34 @@ def resume(
         # Freqtrade loads there.
         from perpkit.ops.bot_config import read_config
 
-        bot = read_config(config, userdir, db_url)
-        before = read(bot.latch)
+        latch = latch_file(read_config(config, userdir, db_url).config)
+        path, before = latch.path, latch.read()
         if before.state is LatchState.CLEAR:
-            _say(as_json, bot.latch, before, before, f"The stop latch {bot.latch} is clear.")
+            _say(as_json, path, before, before, f"The stop latch {path} is clear.")
             return
+        if not path.parent.is_dir():
+            raise BadInputError(f"nothing can be cleared: {before.why}")
         if not why.strip():
             raise BadInputError("--why must say why it may trade again")
         wanted = stored_hash(os.environ)
-        typer.echo(f"{bot.latch}: {before}", err=True)
+        typer.echo(f"{path}: {before}", err=True)
         password = read_password("Password", password_stdin)
     try:
         with errors(OSError):
-            attempts = count_attempt(bot.latch)
+            attempts = count_attempt(path)
     except AttemptsError as error:
         _refuse(as_json, str(error))
     if not is_password(password, wanted):
         left = f"; {attempts.left} more before it is not taken for a while" if attempts.left else ""
         _refuse(as_json, f"wrong password{left}")
     with errors(OSError):
-        after = write(bot.latch, LatchState.CLEAR, operator(), why.strip())
-        forget_attempts(bot.latch)
+        after = latch.write(LatchState.CLEAR, operator(), why.strip())
+        forget_attempts(path)
     words = (
-        f"{bot.latch}: {after}. The bot reads it with its next cycle; where it was paused, /start "
+        f"{path}: {after}. The bot reads it with its next cycle; where it was paused, /start "
         "lets it make entries again."
     )
-    _say(as_json, bot.latch, before, after, words)
+    _say(as_json, path, before, after, words)
 
 
 def _refuse(as_json: bool, message: str) -> NoReturn:

@@ -21,8 +21,7 @@ from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.report import Report, message
 from perpkit.ops.stop.rest import rest_of
 from perpkit.ops.stored import BadInputError
-from perpkit.record import latch
-from perpkit.record.latch import LatchState
+from perpkit.record.latch import LatchFile, LatchState, latch_file
 
 WHY = "perpkit stop"
 # A bot that was started again in the meantime is looked at again, this often.
@@ -73,25 +72,25 @@ def _without_config(order: Order, error: str, say: Say) -> Report:
     """The latch alone, where it is known."""
     report = Report("main", preview=order.preview, mistake=error)
     latches = known_latches(order.files, order.userdir)
-    report.latch = [str(path) for path in latches]
+    report.latch = [str(each.path) for each in latches]
     if order.preview:
         return report
     log = ActionLog(None, say)
-    report.problems = [wrong for path in latches if (wrong := set_latch(path, order.why, log))]
+    report.problems = [wrong for each in latches if (wrong := set_latch(each, order.why, log))]
     report.latched = bool(latches) and not report.problems
     done = "only the stop latch was set" if report.latched else "NOTHING was latched or closed"
     report.mistake = f"{error}. So {done}: mend it, and run this again"
     return report
 
 
-def set_latch(path: Path, why: str, log: ActionLog) -> str:
+def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
     """HALTED, unless it is that already; what went wrong, for people."""
-    before = latch.read(path)
+    path, before = latch.path, latch.read()
     if before.state is LatchState.HALTED:
         log.write("latch", f"The stop latch {path} is set already: {before}.", path=path)
         return ""
     try:
-        set_to = latch.write(path, LatchState.HALTED, operator(), why or WHY)
+        set_to = latch.write(LatchState.HALTED, operator(), why or WHY)
     except OSError as error:
         wrong = f"the stop latch {path} cannot be written: {error.strerror or error}"
         log.write("latch", f"{wrong}. The bot is stopped all the same.", path=path, error=wrong)
@@ -106,6 +105,7 @@ class _Stopping:
     def __init__(self, bot: BotConfig, order: Order, say: Say, started: float) -> None:
         self.bot = bot
         self.order = order
+        self.latch = latch_file(bot.config)
         self.started = started
         self.until = started + order.seconds
         self.rest = rest_of(bot.config, order.rest_url)
@@ -124,8 +124,8 @@ class _Stopping:
         if self.order.preview:
             self._preview()
             return self.report
-        news = latch.read(self.bot.latch).state is not LatchState.HALTED
-        wrong = set_latch(self.bot.latch, self.order.why, self.log)
+        news = self.latch.read().state is not LatchState.HALTED
+        wrong = set_latch(self.latch, self.order.why, self.log)
         self.report.latched = not wrong
         self.report.problems += [wrong] * bool(wrong)
         with self._alone() as alone:
@@ -272,7 +272,8 @@ class _Stopping:
 
     def _alone(self) -> AbstractContextManager[bool]:
         """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
-        lock = self.bot.latch.with_name(f"{self.bot.places.state.stem}.stop.lock")
+        state = self.bot.places.state
+        lock = state.with_name(f"{state.stem}.stop.lock")
         return held(lock, max(0.0, self.until - time.monotonic()), make=True)
 
     def _alert(self) -> str:

@@ -61,9 +61,9 @@ def test_it_is_known_where_the_files_or_the_operator_say_it(
 ):
     found = known_latches(files(home, content, place), Path(userdir) if userdir else None)
     assert len(found) == len(expected)
-    for path, end in zip(found, expected, strict=True):
-        assert path.is_absolute()
-        assert str(path).endswith(end)
+    for latch, end in zip(found, expected, strict=True):
+        assert latch.path.is_absolute()
+        assert str(latch.path).endswith(end)
 
 
 def test_a_name_that_is_mistyped_does_not_halt_the_bot_of_this_folder(home):
@@ -73,5 +73,5 @@ def test_a_name_that_is_mistyped_does_not_halt_the_bot_of_this_folder(home):
 
 def test_without_any_file_the_default_folder_is_meant(home):
     found = known_latches(None, None)
-    assert [path.name for path in found] == [LIVE, DRY_RUN]
-    assert found[0].parent == home / "user_data" / "perpkit" / "latch"
+    assert [latch.path.name for latch in found] == [LIVE, DRY_RUN]
+    assert found[0].path.parent == home / "user_data" / "perpkit" / "latch"

@@ -219,6 +219,17 @@ def test_a_latch_that_cannot_be_written_stops_nothing(stop, exchange, latch, api
     assert "cannot be written" in report.problems[0]
 
 
+def test_a_folder_of_latches_that_is_not_there_is_not_made(stop, exchange, api, tmp_path):
+    """A share that is not mounted: in an empty folder in its place, nothing would be latched."""
+    without_api(api)
+    shared = tmp_path / "share" / "latch"
+    report = stop(perpkit={"use": {"refresh": False}, "latch_dir": str(shared)})
+    assert exchange.asked == ["flatten"]
+    assert (report.exit_code, report.latched, report.flat) == (1, False, True)
+    assert "is not there" in report.problems[0]
+    assert not shared.parent.exists()
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -253,10 +264,9 @@ def test_a_damaged_latch_is_halted(stop, latch, api):
     assert read(latch).state is LatchState.HALTED
 
 
-def test_of_two_at_once_one_waits(stop, exchange, latch, api):
+def test_of_two_at_once_one_waits(stop, exchange, api, tmp_path):
     without_api(api)
-    latch.parent.mkdir(parents=True)
-    with FileLock(latch.with_name("trades.state.stop.lock")):
+    with FileLock(tmp_path / "trades.state.stop.lock"):
         report = stop(seconds=0.5)
     assert exchange.asked == []
     assert (report.exit_code, report.flat, report.latched) == (1, None, True)
