@@ -126,7 +126,7 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
 
 
 def is_held(lock: Path | None) -> bool:
-    """Whether a process has the lock; unlike by taking it, no file is made or emptied."""
+    """Whether a process has the lock. It is tried for an instant; no file is made or emptied."""
     if lock is None or not lock.is_file():
         return False
     try:

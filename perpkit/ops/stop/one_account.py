@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,8 +128,12 @@ class _Stopping:
         wrong = set_latch(self.bot.latch, self.order.why, self.log)
         self.report.latched = not wrong
         self.report.problems += [wrong] * bool(wrong)
-        with self._alone():
-            if self.bot.dry_run:
+        with self._alone() as alone:
+            if not alone:
+                self.report.problems.append(
+                    "another perpkit stop of this bot does not come to an end"
+                )
+            elif self.bot.dry_run:
                 self._dry_run()
             else:
                 self._live()
@@ -201,7 +205,7 @@ class _Stopping:
 
     def _by_bot(self, found: Bot, patience: float) -> bool:
         result = close_by_bot(self.bot, found.rest, self._bot_says, self.until, patience)
-        self.report.closed += [f"{trade}, by the bot" for trade in result.closed]
+        self.report.closed += result.closed
         if not result.flat:
             self._say("bot", f"The bot does not close all of it: {result.why}.")
             if self.bot.dry_run:
@@ -266,14 +270,10 @@ class _Stopping:
         self._say("problem", f"{wrong}.")
         return None
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other `perpkit stop` of the same bot at the same time: both would close the same."""
+    def _alone(self) -> AbstractContextManager[bool]:
+        """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
         lock = self.bot.latch.with_name(f"{self.bot.places.state.stem}.stop.lock")
-        with held(lock, max(0.0, self.until - time.monotonic()), make=True) as alone:
-            if not alone:
-                self.report.problems.append(f"another perpkit stop of this bot has {lock}")
-            yield
+        return held(lock, max(0.0, self.until - time.monotonic()), make=True)
 
     def _alert(self) -> str:
         telegram = self.bot.config.get("telegram") or {}
