@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.finding import UnavailableError
@@ -37,6 +38,12 @@ class Context:
     files: Sequence[Path]
     read: BotConfig | str
     capital: float | None = None
+    _began: float = field(default_factory=monotonic, repr=False)
+
+    @property
+    def present(self) -> datetime:
+        """`now`, and what the checks have taken since."""
+        return self.now + timedelta(seconds=monotonic() - self._began)
 
     @property
     def bot(self) -> BotConfig:

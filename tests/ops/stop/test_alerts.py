@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import unquote
 import sys
+from urllib.parse import unquote
 
 import pytest
 
