@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.record.latch import LatchState, latch_file
+from perpkit.record.latch import LatchState
 from perpkit.record.state import MissingStateError, State, StateFileError, read, read_fresh
 
 if TYPE_CHECKING:
