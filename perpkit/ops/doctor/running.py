@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 def check_latch(context: Context) -> Iterator[Finding]:
-    file = latch_file(context.config)
+    file = context.bot.latch_file
     found = file.read()
-    if found.damaged:
+    if lost := file.lost:
+        yield fail(
+            f"Stop latch: {lost}. Bots of this account open nothing",
+            "mount the share, or make the folder where the account has no latch yet",
+        )
+    elif found.damaged:
         yield fail(
             f"Stop latch: {found.why}. Bots of this account open nothing",
             "look at the positions, and then: perpkit resume",
