@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import time_machine
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from perpkit.cli import app
@@ -111,6 +112,7 @@ class Desk:
         self.folder = traded.folder
         self.exchange = exchange
         self.wire = wire
+        self.lock = FileLock(self.folder / "books" / "trades.journal.sqlite.lock")
         self.config: dict[str, Any] = {
             "strategy": STRATEGY,
             "strategy_path": str(STRATEGIES),
@@ -122,6 +124,10 @@ class Desk:
 
     def restrict(self, **changes: Any) -> None:
         self.account.restrictions = replace(self.account.restrictions, **changes)
+
+    def hold(self) -> None:
+        """The lock, as a bot that runs does; until the end."""
+        self.lock.acquire()
 
     def write(self, statement: str, *values: Any) -> None:
         """To the trade database."""
@@ -190,5 +196,6 @@ def desk(traded: Traded) -> Iterator[Desk]:
         exchange = traded.left.exchange_again()
         wire = stack.enter_context(_wired(exchange))
         made = Desk(traded, exchange, wire)
+        stack.callback(made.lock.release)
         made.restrict(addresses=frozenset({"127.0.0.1"}))
         yield made

@@ -54,6 +54,12 @@ def api(**given: Any) -> Plant:
     return config(api_server={**API, "listen_port": unused_port(), **given})
 
 
+def silent(desk: Desk) -> None:
+    """A bot that runs, and whose API does not answer."""
+    api()(desk)
+    desk.hold()
+
+
 def without_key(desk: Desk) -> None:
     for name in ("KEY", "SECRET"):
         del os.environ[f"FREQTRADE__EXCHANGE__{name}"]
@@ -191,7 +197,7 @@ FAULTS: dict[str, tuple[Plant, str, Level, str, str]] = {
         "rest api", Level.FAIL, "password must not be empty", "API_SERVER__PASSWORD",
     ),
     "REST silent": (
-        api(),
+        silent,
         "rest api", Level.FAIL, "The bot runs, and its REST API does not answer", "log",
     ),
     "live without a key": (
