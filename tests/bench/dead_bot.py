@@ -22,7 +22,7 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.engine import flatten
 from perpkit.ops.stop.flattened import Flattened
-from perpkit.record.journal import Intent, Journal, Outcome
+from perpkit.record.journal import HANDED_OVER, Intent, Journal, Outcome
 from perpkit.record.latch import latch_of
 from perpkit.record.opening import TAG_KEY
 from perpkit.record.order_ids import Purpose
@@ -40,6 +40,7 @@ from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import Entry, RequestLog
 from tests import factories
 from tests.bench.files import TAG, Files
+from tests.bench.planted import ACCOUNTS, KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.bench.wire import BASE_URL, SyncAdapter, Wire
 
@@ -150,7 +151,7 @@ class DeadBot:
 
     @property
     def account(self):
-        return self.exchange.engine.account("key")
+        return self.exchange.engine.account(KEY)
 
     @property
     def config(self) -> BotConfig:
@@ -158,14 +159,14 @@ class DeadBot:
             "dry_run": False,
             "db_url": self.files.db_url,
             "user_data_dir": self.files.folder,
-            "exchange": {"name": "binance", "key": "key", "secret": "secret"},
+            "exchange": {"name": "binance", "key": KEY, "secret": SECRET},
         }
         where = places(self.files.db_url, self.files.folder)
         return BotConfig((), settings, latch_of(settings), where)
 
     def client(self) -> Any:
-        settings = overlay(BASE_URL, accounts={"key": "secret"})["exchange"]["ccxt_config"]
-        client = ccxt.binance({**settings, "apiKey": "key", "secret": "secret"})
+        settings = overlay(BASE_URL, accounts=ACCOUNTS)["exchange"]["ccxt_config"]
+        client = ccxt.binance({**settings, "apiKey": KEY, "secret": SECRET})
         for scheme in ("http://", "https://"):
             client.session.mount(scheme, _SlowAdapter(self.wire, self.clock))
         client.milliseconds = lambda: int(self.clock.ms)
@@ -270,6 +271,13 @@ class DeadBot:
         self._answered(client_id, order.id)
         _add(trade, str(order.id), side, side, abs(closing), price, is_open=True)
         return order
+
+    def hand_over(self, trade: Trade) -> None:
+        """As /delete does."""
+        assert self._journal is not None
+        self._journal.keep(HANDED_OVER, trade.pair, {"trade": trade.id})
+        trade.delete()
+        Trade.commit()
 
     def sent_unanswered(self, pair: str, amount: Decimal, *, arrives: bool = True) -> str:
         """An entry whose answer was lost as the bot died; its client id."""
@@ -436,7 +444,7 @@ def dead_bot(
     market = Market(history or market_of(), _VenueClock(clock), seed=7)
     exchange = Exchange(market)
     wallets = {"USDT": Decimal(100_000), "USDC": Decimal(100_000)}
-    exchange.engine.add_account("key", "secret", wallets, market.now())
+    exchange.engine.add_account(KEY, SECRET, wallets, market.now())
     log = RequestLog()
 
     async def wait(seconds: float) -> None:

@@ -71,7 +71,9 @@ OWN = "BNB"  # of the trader alone
 HELD, RESTING = ("BTC", "ETH", "LTC", "XRP", "ADA"), ("SOL", "LINK")
 STAKE = 1_000
 SECONDS_TO_FLAT = 10.0
-# Of both, bot and command; the bot alone asks ten times a cycle, which is a second here.
+# For a bot to be ready, and for a cycle: on a machine that does much else.
+_PATIENCE_SECONDS = 240.0
+# Of both, bot and command; the bot alone asks ten times a cycle, which is two seconds here.
 _FLOOR_REQUESTS, _REQUESTS_A_SECOND = 150, 15
 
 
@@ -186,7 +188,7 @@ class Place:
                     "max_open_trades": len(HELD) + len(RESTING),
                     "pairlists": [{"method": "StaticPairList"}],
                     "exchange": {"pair_whitelist": [pair(coin) for coin in (*HELD, *RESTING)]},
-                    "internals": {"process_throttle_secs": 1, "heartbeat_interval": 1},
+                    "internals": {"process_throttle_secs": 2, "heartbeat_interval": 1},
                     "unfilledtimeout": {"entry": 60, "exit": 60, "unit": "minutes"},
                     "perpkit": {"use": {"refresh": False}},
                     "api_server": {
@@ -371,7 +373,7 @@ def run(given: Case, folder: Path) -> Outcome:
     with place(folder, given.seed, api=given.api) as at, receiver() as chat:
         at.trade_by_hand()
         with bot(at, far=given.state == FAR) as process:
-            wait_until(lambda: is_ready(at), "ready", process, 90)
+            wait_until(lambda: is_ready(at), "ready", process, _PATIENCE_SECONDS)
             kept = {symbol(OWN): at.positions()[symbol(OWN)]}
             if given.state in ("hung", FAR):
                 process.signal(signal.SIGSTOP)
@@ -406,7 +408,7 @@ def run(given: Case, folder: Path) -> Outcome:
 
 def _cycles(process: Process, count: int) -> None:
     for _ in range(count):
-        process.wait_for("Bot heartbeat", 60)
+        process.wait_for("Bot heartbeat", _PATIENCE_SECONDS)
 
 
 def _stop(found: Outcome, at: Place, kept: dict[str, Decimal], alerts: str) -> None:

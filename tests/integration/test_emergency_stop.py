@@ -48,7 +48,7 @@ def test_an_account_is_flat_and_stays_so(given, tmp_path):
 def test_a_preview_sends_nothing_and_a_second_stop_finds_nothing(tmp_path):
     with at_a_place(tmp_path, 9, api=False) as at:
         with bot(at) as process:
-            wait_until(lambda: is_ready(at), "ready", process, 90)
+            wait_until(lambda: is_ready(at), "ready", process, 240)
         at.trade_by_hand()
         first, before = at.requests.total, at.positions()
         preview = perpkit_stop(at, "--preview")

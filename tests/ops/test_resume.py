@@ -159,6 +159,15 @@ def test_attempts_that_cannot_be_counted_are_not_taken(resume, latch):
     assert read(latch).state is LatchState.HALTED
 
 
+def test_a_folder_of_latches_that_is_not_there_is_not_made(resume, tmp_path):
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"perpkit": {"latch_dir": str(tmp_path / "share" / "latch")}}))
+    result = resume("--why", "x", f"--config={own}")
+    assert result.exit_code == 2
+    assert "is not there" in result.stderr
+    assert not (tmp_path / "share").exists()
+
+
 def test_a_hash_is_made(resume):
     made = CliRunner().invoke(
         app, ["resume", "--make-hash", "--password-stdin"], input="another one\n"

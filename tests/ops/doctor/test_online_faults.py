@@ -59,6 +59,12 @@ def without_key(desk: Desk) -> None:
         del os.environ[f"FREQTRADE__EXCHANGE__{name}"]
 
 
+def running_with_api(desk: Desk) -> None:
+    """A bot has the lock, and its API does not answer."""
+    api()(desk)
+    desk.hold_lock()
+
+
 def account(**given: Any) -> Plant:
     def plant(desk: Desk) -> None:
         for name, value in given.items():
@@ -191,7 +197,7 @@ FAULTS: dict[str, tuple[Plant, str, Level, str, str]] = {
         "rest api", Level.FAIL, "password must not be empty", "API_SERVER__PASSWORD",
     ),
     "REST silent": (
-        api(),
+        running_with_api,
         "rest api", Level.FAIL, "The bot runs, and its REST API does not answer", "log",
     ),
     "live without a key": (
@@ -403,3 +409,12 @@ def test_no_secret_and_no_change(desk, monkeypatch):
     before.pop(desk.folder / "last.json", None)
     assert after == before
     assert set(sent) == {"GET"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_telegram_that_cannot_be_reached(desk, monkeypatch, scheme):
+    monkeypatch.setattr(telegram, "API", f"{scheme}://127.0.0.1:{unused_port()}")
+    desk.config["telegram"] = TELEGRAM
+    [found] = [f for f in desk.findings() if f.check == "telegram"]
+    assert (found.level, "cannot be reached" in found.words) == (Level.FAIL, True), found.words
+    assert TOKEN not in f"{found.words}{found.fix}"
