@@ -264,7 +264,7 @@ def test_a_cycle_that_fails_is_written(mode, error, tmp_path):
 
 @pytest.mark.parametrize("mode", ["dry-run", "live"])
 def test_where_it_cannot_be_written_trading_goes_on(mode, tmp_path):
-    (tmp_path / "perpkit").touch()  # where its folder should be
+    (tmp_path / "perpkit" / "memory.state.json").mkdir(parents=True)  # a folder in its place
     with running(mode, tmp_path) as bot:
         enter(bot)
         bot.bot.strategy.leave = True
