@@ -127,13 +127,13 @@ def count_attempt(latch: Path) -> Attempts:
 
     A file that is damaged is taken for five attempts at the time when it was written.
 
+    :param latch: beside which it is counted
     :raises AttemptsError: when it is one too many
     :raises OSError: when it cannot be counted
     """
     from filelock import FileLock
 
     path, now = attempts_file(latch), time.time()
-    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f"{path.name}.lock"), timeout=10):
         # One from the future stays until then: a clock that is set back earns nothing.
         recent = [at for at in _attempts(path) if at > now - WINDOW_SECONDS]

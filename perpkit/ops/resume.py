@@ -21,7 +21,7 @@ from perpkit.ops.password import (
     stored_hash,
 )
 from perpkit.ops.stored import BadInputError
-from perpkit.record.latch import LatchState, read, write
+from perpkit.record.latch import LatchState
 
 
 def resume(
@@ -56,10 +56,13 @@ def resume(
         from perpkit.ops.bot_config import read_config
 
         bot = read_config(config, userdir, db_url)
-        before = read(bot.latch)
+        latch = bot.latch_file
+        before = latch.read()
         if before.state is LatchState.CLEAR:
             _say(as_json, bot.latch, before, before, f"The stop latch {bot.latch} is clear.")
             return
+        if latch.lost:
+            raise BadInputError(f"{latch.lost}: mount or make it, the latch may be on it")
         if not why.strip():
             raise BadInputError("--why must say why it may trade again")
         wanted = stored_hash(os.environ)
@@ -74,7 +77,7 @@ def resume(
         left = f"; {attempts.left} more before it is not taken for a while" if attempts.left else ""
         _refuse(as_json, f"wrong password{left}")
     with errors(OSError):
-        after = write(bot.latch, LatchState.CLEAR, operator(), why.strip())
+        after = latch.write(LatchState.CLEAR, operator(), why.strip())
         forget_attempts(bot.latch)
     words = (
         f"{bot.latch}: {after}. The bot reads it with its next cycle; where it was paused, /start "

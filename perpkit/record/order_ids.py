@@ -72,7 +72,7 @@ def new_nonce() -> str:
 
 
 # Orders of `perpkit stop` are not the bot's: its journal has not given them.
-_OF_THE_STOP = re.compile(r"perpkit-(?P<tag>[0-9a-f]{6})-[0-9a-z]{6}-H\d+")
+_OF_THE_STOP = re.compile(r"perpkit-(?P<tag>[0-9a-f]{6})-(?P<nonce>[0-9a-z]{6})-H\d+")
 
 
 def stop_id(tag: str, nonce: str, number: int) -> str:
@@ -84,3 +84,9 @@ def tag_of_stop(client_id: str | None) -> str | None:
     """The bot for which `perpkit stop` has sent an order; None for any other order."""
     found = _OF_THE_STOP.fullmatch(client_id or "")
     return found["tag"] if found else None
+
+
+def nonce_of_stop(client_id: str | None) -> str | None:
+    """The run of `perpkit stop` that has sent an order; None for any other order."""
+    found = _OF_THE_STOP.fullmatch(client_id or "")
+    return found["nonce"] if found else None

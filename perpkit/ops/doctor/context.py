@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.finding import UnavailableError
@@ -17,6 +18,9 @@ from perpkit.rehearsal.redirection import venue_url
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig
+    from perpkit.ops.doctor.clock import Sample
+    from perpkit.ops.refusals import Refusal
+    from perpkit.record.state import State
     from perpkit.record.trade_database import TradeDatabase
 
 
@@ -34,6 +38,12 @@ class Context:
     files: Sequence[Path]
     read: BotConfig | str
     capital: float | None = None
+    _began: float = field(default_factory=monotonic, repr=False)
+
+    @property
+    def present(self) -> datetime:
+        """`now`, and what the checks have taken since."""
+        return self.now + timedelta(seconds=monotonic() - self._began)
 
     @property
     def bot(self) -> BotConfig:
@@ -55,6 +65,61 @@ class Context:
             return exchange_client(self.config)
         except BadInputError as error:
             raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def public_client(self) -> Any:
+        """A ccxt client without a key."""
+        from perpkit.ops.exchange import public_client
+
+        try:
+            return public_client(self.config)
+        except BadInputError as error:
+            raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def clock(self) -> list[Sample] | Refusal:
+        """Of the exchange, or why it does not answer."""
+        from perpkit.ops.doctor.clock import samples
+
+        return samples(self.public_client)
+
+    @cached_property
+    def running(self) -> State | None:
+        """What the bot says of itself; None where it does not run, or does not say."""
+        from perpkit.record.state import StateFileError, read_fresh
+
+        try:
+            return read_fresh(self.bot.places.state, self.now)
+        except StateFileError:
+            return None
+
+    @cached_property
+    def pairs(self) -> list[str]:
+        """Of the whitelist, those that are traded at the exchange."""
+        from perpkit.ops.doctor.pairs import whitelist
+
+        return whitelist(self.config, self._markets)
+
+    @cached_property
+    def _markets(self) -> Mapping[str, Any]:
+        """ccxt's, of USD-M futures alone: spot and the others are a request each."""
+        client = self.public_client
+        client.options["fetchMarkets"] = {"types": ["linear"]}
+        markets: Mapping[str, Any] = client.load_markets()
+        return markets
+
+    @cached_property
+    def tiers(self) -> Mapping[str, Any]:
+        """ccxt's leverage tiers by pair: the exchange's, or without a key Freqtrade's file."""
+        from perpkit.ops.doctor.pairs import bundled_tiers
+
+        try:
+            client = self.client
+        except UnavailableError:
+            return bundled_tiers()
+        client.set_markets(self._markets)
+        tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
+        return tiers
 
     @cached_property
     def strategy(self) -> Any:

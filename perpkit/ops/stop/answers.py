@@ -64,10 +64,8 @@ def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int
         return Failure(Kind.CLOCK, code, words)
     if code == _OVERLOADED or isinstance(error, ccxt.OnMaintenance):
         return Failure(Kind.BUSY, code, words)
-    if code in _UNKNOWN or code is None:
-        unknown = code is not None or _may_have_arrived(error)
-        return Failure(Kind.UNKNOWN if unknown else Kind.REFUSED, code, words)
-    return Failure(Kind.REFUSED, code, words)
+    unknown = code is None or code in _UNKNOWN
+    return Failure(Kind.UNKNOWN if unknown else Kind.REFUSED, code, words)
 
 
 def unreadable(answer: object) -> Failure:
@@ -77,11 +75,6 @@ def unreadable(answer: object) -> Failure:
 
 def _is_a_limit(error: ccxt.BaseError) -> bool:
     return isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded)
-
-
-def _may_have_arrived(error: ccxt.BaseError) -> bool:
-    """ccxt's own refusals, which are before any request, are no network errors."""
-    return isinstance(error, ccxt.NetworkError | ccxt.ExchangeError)
 
 
 def _seconds(text: str, headers: Mapping[str, str], server_ms: int, banned: bool) -> float:

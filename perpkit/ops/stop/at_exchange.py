@@ -79,8 +79,15 @@ class Looks:
         )
         return Seen(held, orders, conditional, tuple(failures))
 
-    def _held(self, failures: list[Failure]) -> tuple[Held, ...] | None:
-        reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS)
+    def is_held(self, held: Held, amount: Decimal) -> bool:
+        """Whether a position is known to be of this amount now."""
+        found = self._held([], symbol=held.symbol)
+        side = held.position_side
+        now = [each.amount for each in found or () if each.position_side == side]
+        return found is not None and sum(now, Decimal(0)) == amount
+
+    def _held(self, failures: list[Failure], **which: str) -> tuple[Held, ...] | None:
+        reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS, **which)
         if reply.failure is not None:
             failures.append(reply.failure)
             return None
@@ -95,10 +102,13 @@ class Looks:
     ) -> Listing:
         replies: dict[str | None, Reply] = {}
         for symbol in [None] if symbols is None else symbols:
+            if len(failures) > len(replies) and replies:
+                break  # nothing gets through
             given = {} if symbol is None else {"symbol": symbol}
             weight = _WEIGHT_ALL if symbol is None else _WEIGHT_ONE
-            replies[symbol] = self._requests.call(endpoint, weight, **given)
-        failures += [reply.failure for reply in replies.values() if reply.failure is not None]
+            replies[symbol] = reply = self._requests.call(endpoint, weight, **given)
+            if reply.failure is not None:
+                failures.append(reply.failure)
         known = {symbol: reply.data for symbol, reply in replies.items() if reply.failure is None}
         rows = tuple(read(row) for data in known.values() for row in data)
         covered = frozenset(symbol for symbol in known if symbol is not None)

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perpkit.record.latch import latch_of
+from perpkit.record.latch import LatchFile, latch_file
 
 
-def known_latches(files: list[Path] | None, userdir: Path | None) -> list[Path]:
+def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchFile]:
     """Of both modes where the mode is not known; none where the folder is not.
 
     :param files: as `--config` names them
@@ -28,7 +28,7 @@ def known_latches(files: list[Path] | None, userdir: Path | None) -> list[Path]:
         own = (given or {}).get("perpkit")
         config = {"user_data_dir": folder, "dry_run": dry_run}
         try:
-            found.append(latch_of({**config, "perpkit": own if isinstance(own, dict) else {}}))
+            found.append(latch_file({**config, "perpkit": own if isinstance(own, dict) else {}}))
         except ValueError:  # an account that is no name has no latch
             return []
     return found

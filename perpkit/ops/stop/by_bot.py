@@ -133,6 +133,7 @@ def _closed(before: list[StoredTrade], after: list[StoredTrade], say: Say) -> li
     for trade in before:
         if trade.id not in left:
             side = "short" if trade.is_short else "long"
-            found.append(f"{trade.pair} {side}: {trade.amount:g} (trade {trade.id})")
-            say(f"The bot has closed {found[-1]}.")
+            what = f"{trade.amount:g} closed" if trade.amount else "entry cancelled"
+            found.append(f"{trade.pair} {side}: {what} by the bot (trade {trade.id})")
+            say(f"{found[-1]}.")
     return found

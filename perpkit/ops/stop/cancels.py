@@ -83,9 +83,13 @@ class Cancels:
         return self._note(order, reply)
 
     def _note(self, order: Resting, reply: Reply) -> bool:
-        self._tried[order.id] = order
         failure = reply.failure
-        if failure is None or failure.code == _GONE:
+        if failure is not None and failure.code == _GONE:
+            return True  # which of the two, an earlier try would know
+        self._tried[order.id] = order
+        words = f"{self._pair(order.symbol)}: order {order.id} is cancelled"
+        if failure is None:
+            self._log.write("cancelled", words, order_id=order.id)
             return True
         self._refusals[order.id] = failure.words
         words = f"{self._pair(order.symbol)}: order {order.id} is not cancelled: {failure.words}"

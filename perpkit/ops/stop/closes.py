@@ -3,7 +3,7 @@ refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from perpkit.execution.book import Book, NoBook, read_book
@@ -34,7 +34,10 @@ _NOT_OF_THE_TYPE = _ENDED | {NO_POSITION, TOO_LARGE, -1111, -4003, -4004, -4023,
 
 
 class Closes:
-    """:param contracts: by symbol"""
+    """
+    :param contracts: by symbol
+    :param is_held: whether a position is known to be of an amount now
+    """
 
     def __init__(
         self,
@@ -42,8 +45,10 @@ class Closes:
         sent: SentClosings,
         log: ActionLog,
         contracts: Mapping[str, Contract],
+        is_held: Callable[[Held, Decimal], bool],
     ) -> None:
         self._requests = requests
+        self._is_held = is_held
         self._sent = sent
         self._log = log
         self._contracts = contracts
@@ -53,8 +58,12 @@ class Closes:
         self._ended_since: dict[str, float] = {}
         self._in_a_row: dict[str, int] = {}
 
-    def close(self, due: Due) -> bool:
-        """Send what can be sent now; whether all of it has filled."""
+    def close(self, due: Due, *, shared: bool) -> bool:
+        """Send what can be sent now; whether all of it has filled.
+
+        :param shared: others have a part in the position; it is looked at once more, for a stop of
+            the bot's may have closed its part since
+        """
         held, symbol = due.held, due.held.symbol
         contract = self._contracts.get(symbol)
         if contract is None:
@@ -66,6 +75,8 @@ class Closes:
         if slice_ < due.amount:
             words = f"{contract.pair}: the book is thin, {slice_} of {due.amount} are closed first"
             self._log.write("slice", words, symbol=symbol, amount=slice_)
+        if shared and not self._is_held(held, held.amount):
+            return False
         lot = min(contract.most_at_market, self._lots.get(symbol, contract.most_at_market))
         for part in parts(slice_, lot, contract.market_step):
             if not self._send(held, part, contract.pair):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
 
 ZERO = Decimal(0)
@@ -62,7 +63,11 @@ def read_contracts(info: Mapping[str, Any]) -> dict[str, Contract]:
 
     :param info: the answer to GET /fapi/v1/exchangeInfo
     """
-    return {row["symbol"]: _contract(row) for row in info["symbols"]}
+    found = {}
+    for row in info["symbols"]:
+        with suppress(KeyError, InvalidOperation):  # one that cannot be traded has no filters
+            found[row["symbol"]] = _contract(row)
+    return found
 
 
 def _contract(row: Mapping[str, Any]) -> Contract:

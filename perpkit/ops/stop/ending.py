@@ -18,6 +18,8 @@ from typing import Any
 # For a bot that still can end by itself, and for the system to end what was killed.
 _CLEAN_SECONDS = 3.0
 _KILL_SECONDS = 5.0
+# Of a container. From within it the system lets nobody kill it.
+_INIT = 1
 
 
 def bot_processes(files: Iterable[Path | None]) -> list[Any]:
@@ -74,6 +76,11 @@ def end(process: Any, clean_seconds: float = _CLEAN_SECONDS) -> str:
             process.send_signal(signal.SIGINT)
             if _has_ended(process, clean_seconds):
                 return f"process {pid} ended by SIGINT"
+        if pid == _INIT:
+            raise OSError(
+                "process is the first one of this container, which is killed from outside only: "
+                "docker kill"
+            )
         process.kill()
         if _has_ended(process, _KILL_SECONDS):
             return f"process {pid} killed"

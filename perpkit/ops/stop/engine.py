@@ -7,21 +7,23 @@ the way is sent blindly a second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.exchange import exchange_client
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.at_exchange import Looks, Seen
+from perpkit.ops.stop.at_exchange import Looks
 from perpkit.ops.stop.cancels import Cancels
 from perpkit.ops.stop.closes import Closes
-from perpkit.ops.stop.closing import Due, Resting, cancels_first, cancels_last, due_of
-from perpkit.ops.stop.contracts import ZERO, Contract, read_contracts
+from perpkit.ops.stop.closing import Due
+from perpkit.ops.stop.contracts import Contract, read_contracts
+from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import Fills
 from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.ours import BotsFiles
-from perpkit.ops.stop.own_part import OwnPart, OwnParts
+from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned
+from perpkit.ops.stop.own_part import OwnPart
+from perpkit.ops.stop.picture import Picture
 from perpkit.ops.stop.requests import Clock, GaveUpError, Requests, SystemClock
 from perpkit.ops.stop.sent_closings import SentClosings
 
@@ -30,6 +32,7 @@ _SOON, _LATER, _LATEST = 0.25, 1.0, 2.5
 # Of a minute, above which rounds are further apart; the exchange allows 2400.
 _MUCH_WEIGHT = 900
 _WEIGHT_A_SECOND = 20
+_WEIGHT_OF_A_LOOK = 25
 # What is the bot's of a position that others have a part in may have changed by then.
 _FRESH_SECONDS = 3.0
 # What can never be closed, such as a contract that has ended, is given up after this.
@@ -60,12 +63,14 @@ def flatten(
     requests = Requests(client, log, deadline_seconds, clock or SystemClock())
     files = BotsFiles(config)
     try:
-        return _Run(requests, files, log, everything=everything, preview=preview).run()
+        return Flattening(requests, files, log, everything=everything, preview=preview).run()
     finally:
         files.close()
 
 
-class _Run:
+class Flattening:
+    """One run; `flatten` makes what it needs."""
+
     def __init__(
         self,
         requests: Requests,
@@ -81,35 +86,34 @@ class _Run:
         self._everything = everything
         self._preview = preview
         self._contracts: dict[str, Contract] = {}
-        self._pairs: dict[str, str] = {}
         self._fills = Fills(requests)
         self._sent = SentClosings(requests, self._fills, log, files.tag)
+        self._earlier = EarlierRuns(self._fills, files, log, self._sent.nonce)
         self._looks = Looks(requests, self._is_ours)
         self._cancels = Cancels(requests, log, self._pair, everything=everything)
-        self._own: OwnPart
-        self._closes: Closes
-        self._planned: tuple[str, ...] = ()
-        # As of the last round.
-        self._seen: Seen | None = None
-        self._parts = OwnParts({})
-        self._dues: list[Due] = []
-        self._left_orders: list[Resting] = []
+        self._own: OwnPart | None = None
+        self._closes: Closes | None = None
+        self._picture: Picture | None = None  # of the last look
         self._active: set[str] | None = None
         self._looked = 0.0
         self._bad_rounds = 0
 
     def run(self) -> Flattened:
         why = ""
+        plan: tuple[str, ...] = ()
         try:
-            self._read_contracts()
-            while self._round():
-                pass
+            own, closes = self._prepare()
+            while not self._is_done(picture := self._look(own)):
+                if self._preview and self._can_be_planned(picture):
+                    plan = planned(picture, self._pair)
+                    break
+                self._act_and_pause(picture, closes)
         except GaveUpError as error:
             why = str(error)
-            self._log.write("gave up", f"Nothing more is sent: {error}")
-        return self._result(why)
+            self._log.write("gave up", f"Nothing more is sent: {why}")
+        return self._result(why, plan)
 
-    def _read_contracts(self) -> None:
+    def _prepare(self) -> tuple[OwnPart, Closes]:
         while not self._contracts:
             reply = self._requests.call("fapiPublicGetExchangeInfo", 1)
             if reply.failure is None:
@@ -117,176 +121,127 @@ class _Run:
             else:
                 self._log.write("look", f"The contracts are not known: {reply.failure.words}")
                 self._requests.pause(_LATER)
-        self._pairs = {symbol: each.pair for symbol, each in self._contracts.items()}
-        self._own = OwnPart(self._files, self._fills, self._contracts)
-        self._closes = Closes(self._requests, self._sent, self._log, self._contracts)
+        own = OwnPart(self._files, self._fills, self._earlier, self._contracts)
+        closes = Closes(self._requests, self._sent, self._log, self._contracts, self._looks.is_held)
+        self._own, self._closes = own, closes
+        return own, closes
 
-    def _round(self) -> bool:
-        """Whether another one is needed."""
-        before, self._looked = self._requests.weight, self._requests.clock.now()
+    def _look(self, own: OwnPart) -> Picture:
+        self._looked = self._requests.clock.now()
         seen = self._looks.look(self._active)
         for failure in seen.failures:
             self._log.write("look", f"Not seen: {failure.words}", code=failure.code)
         self._sent.settle()
-        self._decide(seen)
-        if self._is_done(seen):
-            return False
-        if self._preview:
-            return self._plan(seen)
-        went_well = self._act(seen) and not seen.failures
-        self._active = self._still_active() or None
-        self._pace(self._requests.weight - before, went_well)
-        return True
+        in_doubt = self._sent.open_symbols()
+        if not self._everything and self._earlier.may_arrive():
+            in_doubt |= {held.symbol for held in seen.held or ()}
+        picture = Picture(
+            seen,
+            self._contracts,
+            None if self._everything else own.now(seen, self._sent.filled()),
+            in_doubt,
+            self._files.complete,
+            own.symbols(self._files.handed_over()),
+        )
+        if self._picture is None:
+            self._say(picture)
+        self._picture = picture
+        return picture
 
-    def _decide(self, seen: Seen) -> None:
-        self._seen = seen
-        if not self._everything:
-            self._parts = self._own.now(seen, self._sent.filled())
-        ours = None if self._everything else self._parts.amounts
-        self._dues = [
-            due
-            for held in seen.held or ()
-            if held.symbol not in self._parts.unknown
-            and (due := due_of(held, ours, self._contracts.get(held.symbol))).amount
-        ]
-        rows = (*seen.orders.rows, *seen.conditional.rows)
-        self._left_orders = [order for order in rows if order.ours]
+    def _say(self, picture: Picture) -> None:
+        """What it begins with."""
+        held = picture.seen.held or ()
+        words = (
+            f"Seen: {len(held)} positions, {len(picture.dues)} of them to be closed; "
+            f"{len(picture.orders)} orders to be cancelled"
+        )
+        shown = {f"{each.symbol} {each.position_side}": each.amount for each in held}
+        own = None if picture.parts is None else dict(picture.parts.amounts)
+        self._log.write("seen", words, positions=shown, own=own)
 
-    def _is_done(self, seen: Seen) -> bool:
+    def _is_done(self, picture: Picture) -> bool:
         """Whether a look at everything shows nothing that is still to be done."""
-        if self._dues or self._left_orders or self._parts.unknown or self._parts.awaited:
+        if not picture.is_settled:
             return False
-        if self._blocked(seen):
-            return False
-        if not seen.is_whole:
-            self._active = None
-            return False
-        return True
+        if picture.seen.is_whole:
+            return True
+        self._active = None
+        return False
 
-    def _act(self, seen: Seen) -> bool:
+    def _can_be_planned(self, picture: Picture) -> bool:
+        return picture.seen.is_whole and not picture.unknown
+
+    def _act_and_pause(self, picture: Picture, closes: Closes) -> None:
+        before = self._requests.weight
+        went_well = not picture.seen.failures
+        if not self._preview:
+            went_well = self._act(picture, closes) and went_well
+            self._active = None if picture.is_settled else picture.active or None
+        self._bad_rounds = 0 if went_well else self._bad_rounds + 1
+        seconds = min(_LATEST, _SOON if went_well else _LATER + 0.5 * (self._bad_rounds // 3))
+        if self._requests.weight > _MUCH_WEIGHT:
+            used = self._requests.weight - before + _WEIGHT_OF_A_LOOK
+            seconds = max(2 * _LATER, used / _WEIGHT_A_SECOND)
+        self._requests.pause(seconds)
+
+    def _act(self, picture: Picture, closes: Closes) -> bool:
         """Whether all that is to be done was sent, and carried out."""
-        well = self._cancels.carry_out(cancels_first(self._left_orders))
-        blocked, alone = self._blocked(seen), self._alone(seen)
-        for due in sorted(self._dues, key=lambda d: self._closes.failures(d.held.symbol)):
+        well = self._cancels.carry_out(picture.cancels_first)
+        blocked, alone = picture.blocked, picture.alone
+        for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
             symbol = due.held.symbol
             if symbol in blocked or not (symbol in alone or self._is_fresh()):
                 well = False
             elif self._requests.has_to_wait:
                 return False  # what is to be done after that is for another look to say
+            elif symbol in alone:
+                well = closes.close(due, shared=False) and well
             else:
-                well = self._closes.close(due) and well
-        if seen.held is not None and not self._requests.has_to_wait:
-            kept = {due.held.symbol for due in self._dues} | {*self._parts.unknown}
-            well = self._cancels.carry_out(cancels_last(self._left_orders, kept)) and well
-        if self._dues and self._closes.hopeless(self._dues, _HOPELESS_SECONDS):
+                well = self._close_shared(due, picture, closes) and well
+        if not self._requests.has_to_wait:
+            well = self._cancels.carry_out(picture.cancels_last) and well
+        if picture.dues and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
             raise GaveUpError("what is left cannot be closed at the exchange")
         return well
+
+    def _close_shared(self, due: Due, picture: Picture, closes: Closes) -> bool:
+        """The bot's part of a position. Its stops go at once: they would act on the rest."""
+        held = due.held
+        if not closes.close(due, shared=True):
+            return False
+        left = held.amount - due.amount.copy_sign(held.amount)
+        if not self._looks.is_held(held, left):
+            return False  # the next look shows more
+        stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
+        return self._cancels.carry_out(stops)
 
     def _is_fresh(self) -> bool:
         return self._requests.clock.now() - self._looked < _FRESH_SECONDS
 
-    def _alone(self, seen: Seen) -> set[str]:
-        """Symbols in which all that is held is to be closed: an order too many closes nothing."""
-        return {
-            held.symbol
-            for held in seen.held or ()
-            if self._everything
-            or abs(held.amount) <= abs(self._parts.amounts.get(held.symbol, ZERO))
-        }
-
-    def _blocked(self, seen: Seen) -> set[str]:
-        """Symbols in which an order may still arrive that, together with another, would close more
-        than the bot's part."""
-        if self._everything:
-            return set()
-        shared = self._sent.open_symbols() - self._alone(seen)
-        if seen.held is None:
-            return shared
-        return shared & {held.symbol for held in seen.held}
-
-    def _still_active(self) -> set[str]:
-        return (
-            {due.held.symbol for due in self._dues}
-            | {order.symbol for order in self._left_orders}
-            | {*self._parts.unknown, *self._parts.awaited}
-            | self._sent.open_symbols()
-        )
-
-    def _pace(self, weight: int, went_well: bool) -> None:
-        self._bad_rounds = 0 if went_well else self._bad_rounds + 1
-        seconds = min(_LATEST, _SOON if went_well else _LATER + 0.5 * (self._bad_rounds // 3))
-        if self._requests.weight > _MUCH_WEIGHT:
-            seconds = max(2 * _LATER, weight / _WEIGHT_A_SECOND)
-        self._requests.pause(seconds)
-
-    def _plan(self, seen: Seen) -> bool:
-        """Whether another look is needed for it."""
-        if not seen.is_whole or self._parts.unknown:
-            self._requests.pause(_LATER)
-            return True
-        cancels = [
-            f"cancel {order.kind} order {order.id} of {self._pair(order.symbol)}"
-            for order in self._left_orders
-        ]
-        closes = [
-            f"close {due.amount} of {self._pair(due.held.symbol)} {due.held.side}"
-            for due in self._dues
-        ]
-        awaited = [
-            f"wait for an entry in {self._pair(s)} that may still arrive"
-            for s in sorted(self._parts.awaited)
-        ]
-        self._planned = (*cancels, *closes, *awaited)
-        return False
-
-    def _result(self, why: str) -> Flattened:
-        left = tuple(self._left(why))
+    def _result(self, why: str, plan: tuple[str, ...]) -> Flattened:
+        picture = self._picture
+        lefts = [] if plan else [*left(picture, why, self._closes, self._cancels, self._pair)]
+        notes: list[str] = []
+        if picture is not None and not self._everything:
+            if not self._files.has_database:
+                lefts += of_unknown_owner(picture, self._pair)
+            notes += self._files.notes
+            notes += self._own.notes if self._own is not None else []
+            notes += left_alone(picture, self._pair) if self._files.has_database else []
         return Flattened(
-            flat=not left and not self._planned,
-            closed=self._closes.closed() if self._contracts else (),
-            cancelled=self._cancels.cancelled(self._seen),
-            left=left,
-            notes=(*self._files.notes, *self._notes()),
-            planned=self._planned,
+            flat=not lefts and not plan,
+            closed=self._closes.closed() if self._closes is not None else (),
+            cancelled=self._cancels.cancelled(None if picture is None else picture.seen),
+            left=tuple(lefts),
+            notes=tuple(notes),
+            planned=plan,
             requests=self._requests.count,
             seconds=self._requests.elapsed,
         )
 
-    def _left(self, why: str) -> Iterable[str]:
-        if self._seen is None or self._seen.held is None:
-            yield f"The positions could not be seen: {why}"
-            return
-        if not self._everything and not self._files.has_database and self._seen.held:
-            pairs = ", ".join(sorted(self._pair(held.symbol) for held in self._seen.held))
-            yield f"Which of the positions ({pairs}) are the bot's is not known"
-        if self._planned:
-            return
-        for due in self._dues:
-            pair = self._pair(due.held.symbol)
-            because = self._closes.refusal(due.held.symbol) or why
-            yield f"{pair}: {due.amount} {due.held.side} not closed: {because}"
-        for order in self._left_orders:
-            because = self._cancels.refusal(order.id) or why
-            yield f"{self._pair(order.symbol)}: {order.kind} order {order.id} rests: {because}"
-        for symbol, because in self._parts.unknown.items():
-            yield f"{self._pair(symbol)}: what of it is the bot's is not known: {because}"
-        if why and not self._dues and not self._left_orders and not self._parts.unknown:
-            yield f"It could not be seen that nothing is left: {why}"
-
-    def _notes(self) -> Iterable[str]:
-        if not self._contracts:
-            return
-        yield from self._own.notes
-        if self._everything or self._seen is None:
-            return
-        for held in self._seen.held or ():
-            due = next((d.amount for d in self._dues if d.held == held), 0)
-            if foreign := abs(held.amount) - due:
-                pair = self._pair(held.symbol)
-                yield f"{pair}: {foreign} {held.side} is not the bot's, and is left alone"
-
     def _pair(self, symbol: str) -> str:
-        return self._pairs.get(symbol, symbol)
+        contract = self._contracts.get(symbol)
+        return symbol if contract is None else contract.pair
 
     def _is_ours(self, symbol: str, number: str, client_id: str, placed: int | None) -> bool:
         if self._everything:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,6 @@ from perpkit.ops.stop.at_exchange import Seen
 from perpkit.ops.stop.contracts import ZERO
 from perpkit.ops.stop.ours import Unsettled
 from perpkit.ops.stop.requests import Requests
-from perpkit.record.order_ids import tag_of_stop
 
 _NO_SUCH_ORDER = -2013
 _ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
@@ -65,37 +64,23 @@ class Fills:
             self._ended[key] = number, executed
         return number, executed
 
-    def closed_before(
-        self, symbol: str, side: str, tag: str, since: int, is_counted: Callable[[str], bool]
-    ) -> Decimal:
-        """What earlier runs of this tool have closed (weight 5, a page of 1000 orders).
+    def history(self, symbol: str, since: int) -> Iterator[Mapping[str, Any]]:
+        """Orders that were placed since (weight 5, a page of 1000).
 
-        :param side: BUY or SELL, of the closing orders
         :param since: ms since 1970 UTC
-        :param is_counted: by id, an order whose fills are counted elsewhere
         :raises UnknownError: where the exchange does not say
         """
-        earliest = self._requests.client.milliseconds() - _REMEMBERED_MS
-        total, start = ZERO, max(since, earliest)
+        start = max(since, self.milliseconds - _REMEMBERED_MS)
         for _ in range(_PAGES):
             reply = self._requests.call(
                 "fapiPrivateGetAllOrders", 5, symbol=symbol, startTime=start, limit=_ROWS
             )
             if reply.failure is not None:
                 raise UnknownError(reply.failure.words)
-            rows = [row for row in reply.data if tag_of_stop(row["clientOrderId"]) == tag]
-            total += sum(
-                (
-                    Decimal(row["executedQty"])
-                    for row in rows
-                    if row["side"] == side and not is_counted(str(row["orderId"]))
-                ),
-                ZERO,
-            )
+            yield from reply.data
             if len(reply.data) < _ROWS:
-                break
+                return
             start = int(reply.data[-1]["time"]) + 1
-        return total
 
     def _order(self, symbol: str, order: Unsettled) -> tuple[str, Decimal, bool] | None:
         if order.order_id is not None and not order.order_id.isdigit():

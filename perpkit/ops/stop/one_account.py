@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from perpkit.ops.bot_config import BotConfig, read_config
 from perpkit.ops.operator import operator
-from perpkit.ops.stop.action_log import ActionLog, log_of
+from perpkit.ops.stop.action_log import ActionLog, log_of, stop_folder
 from perpkit.ops.stop.alerts import alert, alert_urls
 from perpkit.ops.stop.alive import Bot, Standing, cycle_before, held, look, throttle_seconds
 from perpkit.ops.stop.blind import known_latches
@@ -21,8 +21,7 @@ from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.report import Report, message
 from perpkit.ops.stop.rest import rest_of
 from perpkit.ops.stored import BadInputError
-from perpkit.record import latch
-from perpkit.record.latch import LatchState
+from perpkit.record.latch import LatchFile, LatchState
 
 WHY = "perpkit stop"
 # A bot that was started again in the meantime is looked at again, this often.
@@ -73,25 +72,25 @@ def _without_config(order: Order, error: str, say: Say) -> Report:
     """The latch alone, where it is known."""
     report = Report("main", preview=order.preview, mistake=error)
     latches = known_latches(order.files, order.userdir)
-    report.latch = [str(path) for path in latches]
+    report.latch = [str(latch.path) for latch in latches]
     if order.preview:
         return report
     log = ActionLog(None, say)
-    report.problems = [wrong for path in latches if (wrong := set_latch(path, order.why, log))]
+    report.problems = [wrong for each in latches if (wrong := set_latch(each, order.why, log))]
     report.latched = bool(latches) and not report.problems
     done = "only the stop latch was set" if report.latched else "NOTHING was latched or closed"
     report.mistake = f"{error}. So {done}: mend it, and run this again"
     return report
 
 
-def set_latch(path: Path, why: str, log: ActionLog) -> str:
+def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
     """HALTED, unless it is that already; what went wrong, for people."""
-    before = latch.read(path)
+    before, path = latch.read(), latch.path
     if before.state is LatchState.HALTED:
         log.write("latch", f"The stop latch {path} is set already: {before}.", path=path)
         return ""
     try:
-        set_to = latch.write(path, LatchState.HALTED, operator(), why or WHY)
+        set_to = latch.write(LatchState.HALTED, operator(), why or WHY)
     except OSError as error:
         wrong = f"the stop latch {path} cannot be written: {error.strerror or error}"
         log.write("latch", f"{wrong}. The bot is stopped all the same.", path=path, error=wrong)
@@ -124,12 +123,16 @@ class _Stopping:
         if self.order.preview:
             self._preview()
             return self.report
-        news = latch.read(self.bot.latch).state is not LatchState.HALTED
-        wrong = set_latch(self.bot.latch, self.order.why, self.log)
+        news = self.bot.latch_file.read().state is not LatchState.HALTED
+        wrong = set_latch(self.bot.latch_file, self.order.why, self.log)
         self.report.latched = not wrong
         self.report.problems += [wrong] * bool(wrong)
-        with self._alone():
-            if self.bot.dry_run:
+        with self._alone() as alone:
+            if not alone:
+                self.report.problems.append(
+                    "another perpkit stop of this bot does not come to an end"
+                )
+            elif self.bot.dry_run:
                 self._dry_run()
             else:
                 self._live()
@@ -201,7 +204,7 @@ class _Stopping:
 
     def _by_bot(self, found: Bot, patience: float) -> bool:
         result = close_by_bot(self.bot, found.rest, self._bot_says, self.until, patience)
-        self.report.closed += [f"{trade}, by the bot" for trade in result.closed]
+        self.report.closed += result.closed
         if not result.flat:
             self._say("bot", f"The bot does not close all of it: {result.why}.")
             if self.bot.dry_run:
@@ -266,14 +269,11 @@ class _Stopping:
         self._say("problem", f"{wrong}.")
         return None
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other `perpkit stop` of the same bot at the same time: both would close the same."""
-        lock = self.bot.latch.with_name(f"{self.bot.places.state.stem}.stop.lock")
-        with held(lock, max(0.0, self.until - time.monotonic()), make=True) as alone:
-            if not alone:
-                self.report.problems.append(f"another perpkit stop of this bot has {lock}")
-            yield
+    def _alone(self) -> AbstractContextManager[bool]:
+        """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
+        # Not beside the latch: a folder that is made there would hide that a share is not mounted.
+        lock = stop_folder(self.bot) / f"{self.bot.places.state.stem}.lock"
+        return held(lock, max(0.0, self.until - time.monotonic()), make=True)
 
     def _alert(self) -> str:
         telegram = self.bot.config.get("telegram") or {}

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from perpkit.ops.bot_config import BotConfig
-from perpkit.record.journal import Entry, Journal, JournalError, Outcome
+from perpkit.record.journal import HANDED_OVER, Entry, Journal, JournalError, Outcome
 from perpkit.record.opening import TAG_KEY, assess
 from perpkit.record.order_ids import Purpose, parse, tag_before_nonces, tag_of_stop
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
@@ -48,13 +48,13 @@ class Unsettled:
 class Claim:
     """The bot's part of a pair.
 
-    :param is_short: which way it has entered
+    :param is_short: which way it has entered; None where it has both ways
     :param settled: by orders that are over, in base currency, negative where more was sold
     :param opened: ms since 1970 UTC; 0 where that is not known
     """
 
     pair: str
-    is_short: bool
+    is_short: bool | None
     settled: Decimal
     unsettled: tuple[Unsettled, ...]
     opened: int
@@ -67,6 +67,7 @@ class BotsFiles:
         self._config = config
         self._database: TradeDatabase | None = None
         self._journal: Journal | None = None
+        self._journal_is_sound = True
         self.notes: list[str] = []
         self._fills: list[StoredFill] = []
         self._open(config)
@@ -76,6 +77,11 @@ class BotsFiles:
     @property
     def has_database(self) -> bool:
         return self._database is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether they know all of the bot's positions: none of them is gone, or unreadable."""
+        return self._database is not None and self._journal_is_sound
 
     def close(self) -> None:
         if self._journal is not None:
@@ -94,6 +100,16 @@ class BotsFiles:
             )
             for pair in sorted(pairs)
         }
+
+    def handed_over(self) -> frozenset[str]:
+        """Pairs whose position is the trader's, with the stop that the bot has given it."""
+        if self._journal is None:
+            return frozenset()
+        try:
+            return frozenset(self._journal.kept(HANDED_OVER))
+        except (JournalError, ValueError) as error:
+            self._note(str(error))
+            return frozenset()
 
     def has_order(self, pair: str, order_id: str) -> bool:
         if (pair, order_id) in self._stored:
@@ -129,6 +145,7 @@ class BotsFiles:
             try:
                 found = assess(path, self._database)
                 if not found.state.is_sound:
+                    self._journal_is_sound = False
                     self._note(found.words)
             except DatabaseError as error:
                 self._note(str(error))
@@ -190,12 +207,13 @@ def _claim(pair: str, fills: list[StoredFill], entries: Iterable[Entry]) -> Clai
     of_open = [fill for fill in fills if fill.trade_is_open]
     settled = sum((_signed(fill.side, fill.filled) for fill in of_open if not fill.is_open), _ZERO)
     unsettled = [_unsettled(fill) for fill in fills if fill.is_open]
+    entries = list(entries)
     intents = [_of_intent(entry) for entry in entries]
-    entered = [entry.intent.side == "sell" for entry in entries if _enters(entry)]
-    newest = [fill.is_short for fill in (of_open or fills)[-1:]]
+    ways = {fill.is_short for fill in of_open or fills}
+    ways |= {entry.intent.side == "sell" for entry in entries if _enters(entry)}
     return Claim(
         pair=pair,
-        is_short=next(iter([*newest, *entered]), False),
+        is_short=ways.pop() if len(ways) == 1 else None,
         settled=settled,
         unsettled=(*unsettled, *intents),
         opened=min((fill.opened for fill in of_open), default=0),

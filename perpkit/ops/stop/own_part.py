@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from perpkit.ops.stop.at_exchange import Seen
 from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import Fills, UnknownError
 from perpkit.ops.stop.ours import BotsFiles, Claim, Unsettled
 
@@ -29,15 +30,29 @@ class OwnParts:
 
 
 class OwnPart:
-    """:param closed: what this run has closed of each symbol, by side of the closing orders"""
+    """Made once for a run."""
 
-    def __init__(self, files: BotsFiles, fills: Fills, contracts: Mapping[str, Contract]) -> None:
+    def __init__(
+        self,
+        files: BotsFiles,
+        fills: Fills,
+        earlier: EarlierRuns,
+        contracts: Mapping[str, Contract],
+    ) -> None:
         self._files = files
+        self._earlier = earlier
         self._fills = fills
         self._by_pair = {contract.pair: contract for contract in contracts.values()}
-        self._before: dict[str, Decimal] = {}
         self._tries: dict[str, int] = {}
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+
+    def symbols(self, pairs: Iterable[str]) -> frozenset[str]:
+        """Of pairs that are listed."""
+        return frozenset(self._by_pair[pair].symbol for pair in pairs if pair in self._by_pair)
+
+    @property
+    def notes(self) -> list[str]:
+        return [*self._notes, *self._earlier.notes]
 
     def now(self, seen: Seen, sent: Mapping[str, Mapping[str, Decimal]]) -> OwnParts:
         """
@@ -59,14 +74,20 @@ class OwnPart:
                     (each for n, each in own.items() if not self._files.has_order(pair, n)), ZERO
                 )
                 if amount and self._holds(symbol, seen):
-                    closed += self._closed_before(claim, symbol, own)
+                    side = "SELL" if amount > 0 else "BUY"
+                    closed += self._earlier.closed(claim, symbol, side)
             except UnknownError as error:
                 unknown[symbol] = str(error)
                 continue
             if waits:
                 awaited.add(symbol)
-            direction = -1 if claim.is_short else 1
-            amounts[symbol] = direction * max(ZERO, direction * amount - closed)
+            amounts[symbol] = amount - closed if amount > 0 else amount + closed
+            if amounts[symbol] * amount < 0:
+                self._note(
+                    f"{pair}: {contract.base(abs(amounts[symbol]))} more than the bot's part was "
+                    "closed, as one of its stops has filled at the same time"
+                )
+                amounts[symbol] = ZERO
         return OwnParts(amounts, unknown, frozenset(awaited))
 
     def _claimed(self, claim: Claim, contract: Contract, seen: Seen) -> tuple[Decimal, bool]:
@@ -81,6 +102,8 @@ class OwnPart:
                 continue  # the database has it, and has counted it
             more = executed - order.booked / contract.size
             amount += more if order.side == "buy" else -more
+        if claim.is_short is not None and (amount < 0) is not claim.is_short:
+            amount = ZERO  # its stops have closed it, and something beside it
         return amount, waits
 
     def _executed(
@@ -96,29 +119,9 @@ class OwnPart:
             self._note(f"{order.pair}: what order {key} has filled is not known: {error}")
             return order.order_id, order.booked / contract.size
 
-    def _closed_before(self, claim: Claim, symbol: str, own: Mapping[str, Decimal]) -> Decimal:
-        """By earlier runs of this tool, which the bot has not booked; asked for once."""
-        if symbol not in self._before:
-            side = "BUY" if claim.is_short else "SELL"
-            try:
-                self._before[symbol] = self._fills.closed_before(
-                    symbol,
-                    side,
-                    self._files.tag,
-                    claim.opened,
-                    lambda n: n in own or self._files.has_order(claim.pair, n),
-                )
-            except UnknownError as error:
-                self._tries[symbol] = self._tries.get(symbol, 0) + 1
-                if self._tries[symbol] < _TRIES:
-                    raise
-                self._note(f"{claim.pair}: what an earlier run has closed is not known: {error}")
-                self._before[symbol] = ZERO
-        return self._before[symbol]
-
     def _holds(self, symbol: str, seen: Seen) -> bool:
         return seen.held is not None and any(held.symbol == symbol for held in seen.held)
 
     def _note(self, words: str) -> None:
-        if words not in self.notes:
-            self.notes.append(words)
+        if words not in self._notes:
+            self._notes.append(words)

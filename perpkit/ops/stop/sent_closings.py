@@ -19,7 +19,7 @@ from perpkit.record.order_ids import new_nonce, stop_id
 
 # The exchange takes no request that is older, so what is not there later never will be.
 _WINDOW_MS = 5_000
-_ARRIVES_WITHIN = 6.0  # seconds
+ARRIVES_WITHIN = 6.0  # seconds
 
 
 @dataclass
@@ -54,7 +54,7 @@ class SentClosings:
         self._fills = fills
         self._log = log
         self._tag = tag
-        self._nonce = new_nonce()
+        self.nonce = new_nonce()
         self.all: list[SentClosing] = []
 
     def filled(self) -> dict[str, dict[str, Decimal]]:
@@ -70,7 +70,7 @@ class SentClosings:
         return {sent.order.symbol for sent in self.all if not sent.ended}
 
     def send(self, order: OrderToSend, pair: str) -> tuple[SentClosing, Failure | None]:
-        client_id = stop_id(self._tag, self._nonce, len(self.all) + 1)
+        client_id = stop_id(self._tag, self.nonce, len(self.all) + 1)
         request = request_of(order, client_id)
         at = f" at {order.price}" if order.price is not None else " at market"
         words = f"{pair}: {order.side.lower()} {order.quantity}{at}, to close"
@@ -98,7 +98,7 @@ class SentClosings:
                 continue
             is_there = self._look_up(sent)
             waited = self._requests.clock.now() - sent.at
-            if is_there is False and waited > _ARRIVES_WITHIN:
+            if is_there is False and waited > ARRIVES_WITHIN:
                 sent.ended = True
 
     def _look_up(self, sent: SentClosing) -> bool | None:

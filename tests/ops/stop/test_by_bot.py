@@ -41,8 +41,8 @@ def test_it_is_paused_and_closes_all(close, api):
     result, said = close()
     assert (result.flat, result.why) == (True, "")
     assert result.closed == [
-        "BTC/USDT:USDT long: 0.01 (trade 1)",
-        "ETH/USDT:USDT short: 0.1 (trade 2)",
+        "BTC/USDT:USDT long: 0.01 closed by the bot (trade 1)",
+        "ETH/USDT:USDT short: 0.1 closed by the bot (trade 2)",
     ]
     assert api.asked[0] == ("stopbuy", None)
     what, content = api.asked[1]
@@ -65,7 +65,7 @@ def test_what_fails_for_all_is_asked_for_each(close, api):
     result, _ = close()
     assert not result.flat
     assert [str(asked) for asked in api.exits[:3]] == ["all", "1", "2"]
-    assert result.closed == ["ETH/USDT:USDT short: 0.1 (trade 2)"]
+    assert result.closed == ["ETH/USDT:USDT short: 0.1 closed by the bot (trade 2)"]
     assert result.why.startswith(
         "1 of its trades stay open; forceexit failed in the bot: it cannot"
     )
@@ -116,4 +116,7 @@ def test_of_a_database_in_memory_the_bot_is_asked(close, bot, api):
     api.answers["status"] = lambda _: shown
     api.answers["forceexit"] = lambda _: shown.clear() or {"result": "ok"}
     result, _ = close(own=bot(dry_run=True, db_url="sqlite://"))
-    assert (result.flat, result.closed) == (True, ["BTC/USDT:USDT long: 1 (trade 7)"])
+    assert (result.flat, result.closed) == (
+        True,
+        ["BTC/USDT:USDT long: 1 closed by the bot (trade 7)"],
+    )

@@ -87,6 +87,14 @@ def test_one_that_does_not_end_is_an_error(tmp_path, monkeypatch):
         assert bot.poll() is None
 
 
+def test_the_first_process_of_a_container_is_killed_from_outside_only(tmp_path, monkeypatch):
+    with freqtrade_like(tmp_path, deaf=True) as bot:
+        monkeypatch.setattr("perpkit.ops.stop.ending._INIT", bot.pid)
+        with pytest.raises(OSError, match="docker kill"):
+            end(psutil.Process(bot.pid), clean_seconds=0.1)
+        assert bot.poll() is None
+
+
 def test_one_of_another_user_is_an_error(tmp_path, monkeypatch):
     def denied(self, *given):
         raise psutil.AccessDenied(self.pid)

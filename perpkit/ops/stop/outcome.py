@@ -1,0 +1,74 @@
+"""What is left after a run, what was left alone, and what a preview would have done, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from perpkit.ops.stop.cancels import Cancels
+from perpkit.ops.stop.closes import Closes
+from perpkit.ops.stop.picture import Picture
+
+PairOf = Callable[[str], str]  # of a symbol
+
+
+def planned(picture: Picture, pair_of: PairOf) -> tuple[str, ...]:
+    """In the order in which it would be done."""
+    kept = picture.protected - {due.held.symbol for due in picture.dues}
+    first = picture.cancels_first
+    last = [o for o in picture.orders if o not in first and o.symbol not in kept]
+    cancels = [f"{pair_of(o.symbol)}: cancel {o.kind} order {o.id}" for o in (*first, *last)]
+    closes = [
+        f"{pair_of(due.held.symbol)}: close {due.amount} {due.held.side}" for due in picture.dues
+    ]
+    waits = [
+        f"{pair_of(symbol)}: wait for an entry that may still arrive"
+        for symbol in sorted(picture.awaited)
+    ]
+    return (*cancels[: len(first)], *closes, *cancels[len(first) :], *waits)
+
+
+def left(
+    picture: Picture | None, why: str, closes: Closes | None, cancels: Cancels, pair_of: PairOf
+) -> Iterator[str]:
+    """
+    :param picture: of the last look; None where there was none
+    :param why: nothing more was sent; empty where all was done
+    """
+    if picture is None or picture.seen.held is None:
+        yield f"The positions could not be seen: {why}"
+        return
+    for due in picture.dues:
+        pair = pair_of(due.held.symbol)
+        because = closes.refusal(due.held.symbol) if closes else ""
+        yield f"{pair}: {due.amount} {due.held.side} not closed: {because or why}"
+    kept = picture.protected - {due.held.symbol for due in picture.dues}
+    for order in picture.orders:
+        where = f"{pair_of(order.symbol)}: {order.kind} order {order.id}"
+        if order.protects and order.symbol in kept:
+            yield f"{where} stays, for the position may be the bot's"
+        elif why:
+            yield f"{where} rests: {cancels.refusal(order.id) or why}"
+    for symbol, because in picture.unknown.items():
+        yield f"{pair_of(symbol)}: what of it is the bot's is not known: {because}"
+    if why and picture.is_settled:
+        yield f"It could not be seen that nothing is left: {why}"
+
+
+def of_unknown_owner(picture: Picture, pair_of: PairOf) -> Iterator[str]:
+    """Without a trade database."""
+    if picture.parts is not None and picture.seen.held:
+        known = {due.held for due in picture.dues}
+        pairs = sorted(pair_of(h.symbol) for h in picture.seen.held if h not in known)
+        if pairs:
+            yield f"{', '.join(pairs)}: whether that is the bot's is not known; nothing is closed"
+
+
+def left_alone(picture: Picture, pair_of: PairOf) -> Iterator[str]:
+    """Positions, or parts of them, that are not the bot's."""
+    if picture.parts is None:
+        return
+    for held in picture.seen.held or ():
+        own = sum(due.amount for due in picture.dues if due.held == held)
+        if held.symbol not in picture.unknown and (foreign := abs(held.amount) - own):
+            pair = pair_of(held.symbol)
+            yield f"{pair}: {foreign} {held.side} is not the bot's, and is left alone"

@@ -1,0 +1,115 @@
+"""What a look has shown, and what follows from it. Nothing is requested here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from perpkit.ops.stop.at_exchange import Seen
+from perpkit.ops.stop.closing import Due, Resting, cancels_first, cancels_last, due_of
+from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.own_part import OwnParts
+
+
+@dataclass(frozen=True)
+class Picture:
+    """
+    :param parts: what of the positions is the bot's; None where everything is to go
+    :param in_doubt: symbols in which an order of this run may still arrive
+    :param handed_over: symbols whose position is the trader's, with the stop it has from the bot
+    :param files_complete: whether the bot's files know all of its positions
+    """
+
+    seen: Seen
+    contracts: Mapping[str, Contract]
+    parts: OwnParts | None
+    in_doubt: Collection[str] = field(default=frozenset())
+    files_complete: bool = True
+    handed_over: Collection[str] = field(default=frozenset())
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Symbols of which it is not known yet what is the bot's, and why."""
+        return {} if self.parts is None else self.parts.unknown
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        return frozenset() if self.parts is None else self.parts.awaited
+
+    @cached_property
+    def dues(self) -> tuple[Due, ...]:
+        """What is to be closed now."""
+        ours = None if self.parts is None else self.parts.amounts
+        dues = (
+            due_of(held, ours, self.contracts.get(held.symbol))
+            for held in self.seen.held or ()
+            if held.symbol not in self.unknown
+        )
+        return tuple(due for due in dues if due.amount)
+
+    @cached_property
+    def orders(self) -> tuple[Resting, ...]:
+        """That are to go, now or later."""
+        rows = (*self.seen.orders.rows, *self.seen.conditional.rows)
+        kept = set() if self.parts is None else {*self.handed_over} & self._held
+        return tuple(o for o in rows if o.ours and not (o.protects and o.symbol in kept))
+
+    @property
+    def cancels_first(self) -> list[Resting]:
+        return cancels_first(self.orders)
+
+    @property
+    def cancels_last(self) -> list[Resting]:
+        """Only where positions are known: a stop is to outlive its position, never the reverse."""
+        if self.seen.held is None:
+            return []
+        return cancels_last(self.orders, self.protected)
+
+    @property
+    def protected(self) -> set[str]:
+        """Symbols in which stops stay: something is to be closed, or may be the bot's."""
+        kept = {due.held.symbol for due in self.dues} | {*self.unknown}
+        if not self.files_complete and self.parts is not None:
+            kept |= self._held
+        return kept
+
+    @property
+    def _held(self) -> set[str]:
+        return {held.symbol for held in self.seen.held or ()}
+
+    @property
+    def alone(self) -> set[str]:
+        """Symbols in which all that is held is to be closed: an order too many closes nothing."""
+        return {
+            held.symbol
+            for held in self.seen.held or ()
+            if self.parts is None
+            or abs(held.amount) <= abs(self.parts.amounts.get(held.symbol, ZERO))
+        }
+
+    @property
+    def blocked(self) -> set[str]:
+        """Symbols in which an order may still arrive that, together with another, would close more
+        than the bot's part."""
+        shared = {*self.in_doubt} - self.alone
+        if self.parts is None or self.seen.held is None:
+            return set() if self.parts is None else shared
+        return shared & self._held
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of what has been seen is to be done, or to be waited for."""
+        waits = self.unknown or self.awaited or self.blocked
+        kept = self.protected
+        orders = [o for o in self.orders if not (o.protects and o.symbol in kept)]
+        return not (self.dues or orders or waits)
+
+    @property
+    def active(self) -> set[str]:
+        """Symbols that are to be looked at next."""
+        return (
+            {due.held.symbol for due in self.dues}
+            | {order.symbol for order in self.orders}
+            | {*self.unknown, *self.awaited, *self.in_doubt}
+        )

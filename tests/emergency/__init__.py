@@ -1,0 +1,1 @@
+"""Many seeded emergency stops: see `python -m tests.emergency --help`."""
