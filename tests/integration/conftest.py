@@ -37,12 +37,17 @@ def milliseconds(moment: datetime) -> int:
 
 
 @pytest.fixture(scope="session")
-def venue_url() -> Iterator[str]:
-    """A venue whose synthetic market runs up to the present and on."""
+def present() -> History:
+    """A synthetic market up to the present and on."""
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since -= timedelta(days=60)
-    history = synthetic.generate(seed=2, start=milliseconds(since), days=62, pairs=PAIRS, base="5m")
-    with running_venue(Market(history, SystemClock(), 2)) as url:
+    return synthetic.generate(seed=2, start=milliseconds(since), days=62, pairs=PAIRS, base="5m")
+
+
+@pytest.fixture(scope="session")
+def venue_url(present: History) -> Iterator[str]:
+    """Of a venue with that market. What one test asks of it is part of the next one's weight."""
+    with running_venue(Market(present, SystemClock(), 2)) as url:
         yield url
 
 

@@ -168,9 +168,10 @@ def test_started_again_after_two_days(name, tmp_path):
 # Rarer things that a bot does
 
 
-def add_once(trade, **_):
-    """For `adjust_trade_position`."""
-    return 300.0 if trade.nr_of_successful_entries == 1 and not trade.has_open_orders else None
+def add_once(trade, current_time, **_):
+    """For `adjust_trade_position`; not to what was lost as an addition, and is a trade later."""
+    due = trade.nr_of_successful_entries == 1 and not trade.has_open_orders
+    return 300.0 if due and current_time - trade.open_date_utc < 10 * MINUTE else None
 
 
 def add(bot, venue) -> None:

@@ -14,7 +14,10 @@ import pytest
 
 from perpkit.bot import venue_probe
 from perpkit.breakers.breaker import Trading
+from perpkit.venue.clock import SystemClock
 from perpkit.venue.faults import FaultKind
+from perpkit.venue.market import Market
+from perpkit.venue.server import running_venue
 from tests.bench.acts import add_fault, hold, remove_fault, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import differences, live_bench
@@ -30,6 +33,13 @@ MINUTE = timedelta(minutes=1)
 STILL = scripted_market(START, [(0, 50_000.0)])
 TIME = "/fapi/v1/time"
 SHORT = 0.5  # of real time, which time-outs take here
+
+
+@pytest.fixture
+def venue_url(present):
+    """A venue for each test: at one of many the breaker sees the weight that others have used."""
+    with running_venue(Market(present, SystemClock(), 2)) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

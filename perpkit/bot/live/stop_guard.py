@@ -109,6 +109,7 @@ class StopGuard:
             self._settlement.refusal(pair)
             or self._reconciliation.refusal(pair)
             or self._settings.refusal(pair)
+            or self._stops.refusal(pair)
         )
 
     def withdrawal(self, pair: str) -> str | None:

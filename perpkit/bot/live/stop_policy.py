@@ -15,6 +15,7 @@ from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
+from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import TradeStates
 
@@ -101,10 +102,17 @@ class StopPolicy:
 
     def has_bare(self) -> bool:
         """Whether a position has no stop. The bot's lock is held."""
-        return any(
-            trade.has_open_position and not self._stop_orders.is_covered(trade)
-            for trade in Trade.get_open_trades()
-        )
+        return any(map(self._is_bare, Trade.get_open_trades()))
+
+    def refusal(self, pair: str) -> str | None:
+        """Why nothing is to be added to the trade of this pair, if there is a reason."""
+        trade = open_trade(pair)
+        if trade is None or not self._is_bare(trade):
+            return None
+        return "its position has no stop"
+
+    def _is_bare(self, trade: Trade) -> bool:
+        return trade.has_open_position and not self._stop_orders.is_covered(trade)
 
     def catch_up(self) -> None:
         """Stops that could not be placed where they were meant to be, or are beyond liquidation."""

@@ -560,3 +560,14 @@ def test_a_comparison_that_always_fails_does_not_keep_others_from_theirs(bot, gu
         cycles(bot, clock, 240)
     assert find.called
     assert unknown.called
+
+
+@pytest.mark.parametrize(("stop", "refused"), [(None, True), (0.004, True), (0.01, False)])
+def test_nothing_is_added_to_a_position_without_its_whole_stop(bot, guard, stop, refused):
+    position(stop)
+    with (
+        mock.patch.object(guard._reconciliation, "refusal", return_value=None),
+        mock.patch.object(guard._settings, "refusal", return_value=None),
+    ):
+        assert (guard.refusal(BTC) == "its position has no stop") is refused
+        assert guard.refusal("ETH/USDT:USDT") is None
