@@ -98,7 +98,15 @@ class Context:
         """Of the whitelist, those that are traded at the exchange."""
         from perpkit.ops.doctor.pairs import whitelist
 
-        return whitelist(self.config, self.public_client.load_markets())
+        return whitelist(self.config, self._markets)
+
+    @cached_property
+    def _markets(self) -> Mapping[str, Any]:
+        """ccxt's, of USD-M futures alone: spot and the others are a request each."""
+        client = self.public_client
+        client.options["fetchMarkets"] = {"types": ["linear"]}
+        markets: Mapping[str, Any] = client.load_markets()
+        return markets
 
     @cached_property
     def tiers(self) -> Mapping[str, Any]:
@@ -109,6 +117,7 @@ class Context:
             client = self.client
         except UnavailableError:
             return bundled_tiers()
+        client.set_markets(self._markets)
         tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
         return tiers
 

@@ -225,10 +225,6 @@ FAULTS = {
         not_mounted, "stop latch", r"latch_dir .* is not there", "mount the share", mounted
     ),
     "latch damaged": Fault(garbled, "stop latch", "REDUCING|damaged", "perpkit resume", cleared),
-    "folder of the latch that is not mounted": Fault(
-        configured(perpkit={"latch_dir": "/nowhere/at/all"}),
-        "stop latch", "perpkit.latch_dir /nowhere/at/all is not there", "perpkit resume", removed,
-    ),
     "bot that was killed": Fault(
         ended(None, ago=7200), "past runs", "The last run, .* killed, or by a power cut", "its log",
         ended(End.CLEAN),
