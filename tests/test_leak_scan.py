@@ -98,6 +98,7 @@ def test_each_way_to_leak_fails_the_run(tmp_path, more):
         r"Captured log call of .*::test_log:1: PASSPHRASE in: .*opened with <secret>",
     ):
         assert re.search(place, found), place
+    assert found.count("in: ") == 7
     # Itself it names no secret.
     assert "plant0123456789ab" not in result.stdout
 
