@@ -22,6 +22,7 @@ from tests.conftest import REPOSITORY
 LEAKING = """
 import logging, subprocess, sys, tempfile
 from pathlib import Path
+from tests.bench.leak_scan import look_at
 from tests.bench.planted import API_PASSWORD, KEY, PASSPHRASE, PASSWORD, SECRET, TELEGRAM_TOKEN
 
 def test_file(tmp_path):
@@ -42,6 +43,9 @@ def test_lines_of_a_subprocess():
 
 def test_output():
     print("password is", PASSWORD)
+
+def test_message():
+    look_at(f"*Warning:* {SECRET}", "messages to Telegram")
 
 def test_log():
     logging.getLogger("bot").error("key file opened with %s", PASSPHRASE)
@@ -81,7 +85,7 @@ def session(folder: Path, content: str, *more: str) -> subprocess.CompletedProce
 @pytest.mark.parametrize("more", [(), ("-n1",)], ids=["alone", "with xdist"])
 def test_each_way_to_leak_fails_the_run(tmp_path, more):
     result = session(tmp_path, LEAKING, *more)
-    assert "6 passed" in result.stdout
+    assert "7 passed" in result.stdout
     assert result.returncode == 1
     found = result.stdout.split("leaked secrets")[1]
     for place in (
@@ -89,10 +93,12 @@ def test_each_way_to_leak_fails_the_run(tmp_path, more):
         r"/state\.json:1: SECRET in: <secret>",
         r"stdout of .* in .*::test_subprocess:2: TELEGRAM_TOKEN in: token 1:<secret>",
         r"stderr of .* in .*::test_lines_of_a_subprocess:2: API_PASSWORD in: <secret>",
+        r"messages to Telegram in .*::test_message:1: SECRET in: \*Warning:\* <secret>",
         r"Captured stdout call of .*::test_output:1: PASSWORD in: password is <secret>",
         r"Captured log call of .*::test_log:1: PASSPHRASE in: .*opened with <secret>",
     ):
         assert re.search(place, found), place
+    assert found.count("in: ") == 7
     # Itself it names no secret.
     assert "plant0123456789ab" not in result.stdout
 

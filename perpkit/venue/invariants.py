@@ -48,7 +48,7 @@ class Breach:
     """:param at: when it was seen, ms"""
 
     invariant: Invariant
-    api_key: str
+    api_key: str = field(repr=False)
     symbol: str
     at: int
     detail: str

@@ -36,6 +36,7 @@ from perpkit.venue.clock import SystemClock
 from perpkit.venue.history import History
 from perpkit.venue.market import Market
 from perpkit.venue.overlay import overlay
+from tests.bench.leak_scan import look_at
 from tests.bench.planted import ACCOUNTS, SWITCHED_OFF
 from tests.bench.wire import BASE_URL, Wire, wired
 from tests.conftest import REPOSITORY
@@ -182,7 +183,9 @@ def bench(
         worker = Worker(arguments, config)
         stack.callback(_forget_database)
         stack.callback(worker.exit)
-        yield InProcessBot(worker, wire, clock)
+        running = InProcessBot(worker, wire, clock)
+        stack.callback(lambda: look_at("\n".join(map(str, running.messages)), "messages"))
+        yield running
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """A plug-in of pytest: no test run leaves a secret of `planted` anywhere.
 
 A test does not have to ask for it. Looked at are: every file below pytest's folder, at the end of
-the run; temporary folders, before they go; the output of every subprocess; and all that pytest
-itself has captured, names and failures of tests included. A finding fails the run.
+the run; temporary folders, before they go; the output of every subprocess; what bots of the bench
+have said to their operators; and all that pytest itself has captured, names and failures of tests
+included. A finding fails the run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import pytest
 
 from tests.bench.leaks import Leak, leaks_below, leaks_in
 from tests.bench.planted import MARK
+
+# A worker of xdist: what it says are reports, which are looked at as such.
+_XDIST = "exec(eval(sys.stdin.readline()))"
 
 
 class Scan:
@@ -48,6 +52,11 @@ class Scan:
             return []
         self._file.unlink()
         return [Leak(**json.loads(line)) for line in dict.fromkeys(lines)]
+
+
+def look_at(text: str, what: str) -> None:
+    """At something that no file and no output has, such as what a bot said to its operator."""
+    Scan().look(text, f"{what} in {_test()}")
 
 
 class _Pipe:
@@ -93,6 +102,8 @@ def _watch(scan: Scan) -> list[Any]:
     @wraps(make)
     def made(process: Any, args: Any, *more: Any, **options: Any) -> None:
         make(process, args, *more, **options)
+        if _XDIST in str(args):
+            return
         for name in ("stdout", "stderr"):
             if getattr(process, name) is not None:
                 pipe = _Pipe(getattr(process, name), scan, _output(name, args))
@@ -123,8 +134,11 @@ def _watch(scan: Scan) -> list[Any]:
 def _output(name: str, args: Any) -> str:
     words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
     command = " ".join(str(os.fsdecode(w) if isinstance(w, bytes) else w) for w in words)[:200]
-    test = os.environ.get("PYTEST_CURRENT_TEST", "no test").split(" (")[0]
-    return f"{name} of {command!r} in {test}"
+    return f"{name} of {command!r} in {_test()}"
+
+
+def _test() -> str:
+    return os.environ.get("PYTEST_CURRENT_TEST", "no test").split(" (")[0]
 
 
 class _Plugin:

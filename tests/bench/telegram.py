@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl
 from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
+from tests.bench.leak_scan import look_at
 from tests.bench.planted import TELEGRAM_TOKEN
 
 CHAT = 7
@@ -206,6 +207,7 @@ def telegram() -> Iterator[Chat]:
         try:
             yield chat
         finally:
+            look_at("\n".join(chat.said), "messages to Telegram")
             chat.close()
             server.shutdown()
             thread.join()

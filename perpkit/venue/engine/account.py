@@ -144,7 +144,7 @@ class Account:
     :param maker: commission, a fraction of the traded value; `taker` likewise
     """
 
-    api_key: str
+    api_key: str = field(repr=False)
     secret: str = field(repr=False)
     wallets: dict[str, Decimal]
     opened: int
