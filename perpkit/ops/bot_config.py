@@ -7,12 +7,12 @@ reads, the mark of a venue's data directory and database, and the bot's log stay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perpkit.ops.stored import BadInputError
-from perpkit.record.latch import latch_of
+from perpkit.ops.stored import BadInputError, config_words
+from perpkit.record.latch import LatchFile, latch_file, latch_of
 from perpkit.record.places import Places, places
 from perpkit.rehearsal.redirection import VENUE
 
@@ -25,14 +25,18 @@ class BotConfig:
     """
     :param files: that were read, in their order
     :param config: Freqtrade's, with secrets in it: nothing of it is to be printed unseen
-    :param latch: of the account
+    :param latch: where that of the account is, see `latch_file` to read and write it
     :param places: of the bot's own files
     """
 
     files: tuple[Path, ...]
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     latch: Path
     places: Places
+
+    @property
+    def latch_file(self) -> LatchFile:
+        return latch_file(self.config)
 
     @property
     def dry_run(self) -> bool:
@@ -100,9 +104,7 @@ def read_config(
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
     except (FreqtradeException, ValueError, LookupError, OSError, *_OF_ANOTHER_KIND) as error:
-        # Of a file that is no JSON, Freqtrade quotes the lines around, whatever stands in them.
-        words = str(error).split("\nPlease verify the following segment")[0]
-        raise BadInputError(f"config cannot be read: {words}") from None
+        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
 
 
 def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.places import Places, places
+from perpkit.record.urls import shown_url
 
 Config = Annotated[
     list[Path] | None,
@@ -52,7 +53,7 @@ def bot_files(config: list[Path] | None, userdir: Path | None, db_url: str | Non
     """:raises BadInputError: naming what is missing, or cannot be read"""
     url, found = _find(config, userdir, db_url)
     if found.journal is None or found.lock is None:
-        raise BadInputError(f"db_url must be of a database that is kept, got {url!r}")
+        raise BadInputError(f"db_url must be of a database that is kept, got {shown_url(url)!r}")
     return BotFiles(url, found.journal, found.lock)
 
 
@@ -65,7 +66,7 @@ def _find(
     try:
         return url, places(url, folder.absolute())
     except ValueError as error:  # without the URL, which may hold a password
-        raise BadInputError(f"db_url must be the URL of a database: {error}") from None
+        raise BadInputError(str(error)) from None
 
 
 def settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[s
         found = load_from_files([str(path) for path in paths]) if paths else {}
         return dict(deep_merge_dicts(environment_vars_to_dict(), found))
     except OperationalException as error:
-        raise BadInputError(f"config cannot be read: {error}") from error
+        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
     except (AttributeError, TypeError) as error:
         shown = ", ".join(map(str, paths))
         raise BadInputError(f"config must be an object, with objects in it: {shown}") from error

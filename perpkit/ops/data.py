@@ -289,11 +289,12 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
     from freqtrade.exceptions import OperationalException
 
     from perpkit.bot.rehearsal_guard import check_overlay
+    from perpkit.ops.stored import config_words
 
     try:
         config = load_from_files([str(path) for path in files])
     except OperationalException as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(config_words(error)) from None
     check_overlay(config, {})  # Freqtrade's environment is not read here
     return config
 

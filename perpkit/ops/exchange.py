@@ -17,20 +17,37 @@ def exchange_client(config: Mapping[str, Any]) -> Any:
     :param config: Freqtrade's
     :raises BadInputError: for another exchange, or without keys
     """
-    import ccxt
-    from freqtrade.misc import deep_merge_dicts
-
     own = config.get("exchange") or {}
-    name = own.get("name")
-    if name != "binance":
-        raise BadInputError(f'exchange.name must be "binance" for this, got {name!r}')
+    _check_name(own)
     key = own.get("api_key") or own.get("apiKey") or own.get("key")
     if not key or not own.get("secret"):
         raise BadInputError(
             "exchange.key and exchange.secret must be given, in the environment as "
             "FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET"
         )
+    return _client(own, {"apiKey": key, "secret": own["secret"]})
+
+
+def public_client(config: Mapping[str, Any]) -> Any:
+    """As `exchange_client`, without a key.
+
+    :raises BadInputError: for another exchange
+    """
+    own = config.get("exchange") or {}
+    _check_name(own)
+    return _client(own, {"apiKey": "", "secret": ""})
+
+
+def _check_name(own: Mapping[str, Any]) -> None:
+    if (name := own.get("name")) != "binance":
+        raise BadInputError(f'exchange.name must be "binance" for this, got {name!r}')
+
+
+def _client(own: Mapping[str, Any], credentials: Mapping[str, str]) -> Any:
+    import ccxt
+    from freqtrade.misc import deep_merge_dicts
+
     settings: dict[str, Any] = {"options": {"defaultType": "swap"}, "enableRateLimit": True}
     for section in ("ccxt_config", "ccxt_sync_config"):
         settings = deep_merge_dicts(dict(own.get(section) or {}), settings)
-    return ccxt.binance({**settings, "apiKey": key, "secret": own["secret"]})
+    return ccxt.binance({**settings, **credentials})

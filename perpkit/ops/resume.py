@@ -21,7 +21,7 @@ from perpkit.ops.password import (
     stored_hash,
 )
 from perpkit.ops.stored import BadInputError
-from perpkit.record.latch import LatchState, latch_file
+from perpkit.record.latch import LatchState
 
 
 def resume(
@@ -55,21 +55,22 @@ def resume(
         # Freqtrade loads there.
         from perpkit.ops.bot_config import read_config
 
-        latch = latch_file(read_config(config, userdir, db_url).config)
-        path, before = latch.path, latch.read()
+        bot = read_config(config, userdir, db_url)
+        latch = bot.latch_file
+        before = latch.read()
         if before.state is LatchState.CLEAR:
-            _say(as_json, path, before, before, f"The stop latch {path} is clear.")
+            _say(as_json, bot.latch, before, before, f"The stop latch {bot.latch} is clear.")
             return
-        if not path.parent.is_dir():
-            raise BadInputError(f"nothing can be cleared: {before.why}")
+        if latch.lost:
+            raise BadInputError(f"{latch.lost}: mount or make it, the latch may be on it")
         if not why.strip():
             raise BadInputError("--why must say why it may trade again")
         wanted = stored_hash(os.environ)
-        typer.echo(f"{path}: {before}", err=True)
+        typer.echo(f"{bot.latch}: {before}", err=True)
         password = read_password("Password", password_stdin)
     try:
         with errors(OSError):
-            attempts = count_attempt(path)
+            attempts = count_attempt(bot.latch)
     except AttemptsError as error:
         _refuse(as_json, str(error))
     if not is_password(password, wanted):
@@ -77,12 +78,12 @@ def resume(
         _refuse(as_json, f"wrong password{left}")
     with errors(OSError):
         after = latch.write(LatchState.CLEAR, operator(), why.strip())
-        forget_attempts(path)
+        forget_attempts(bot.latch)
     words = (
-        f"{path}: {after}. The bot reads it with its next cycle; where it was paused, /start "
+        f"{bot.latch}: {after}. The bot reads it with its next cycle; where it was paused, /start "
         "lets it make entries again."
     )
-    _say(as_json, path, before, after, words)
+    _say(as_json, bot.latch, before, after, words)
 
 
 def _refuse(as_json: bool, message: str) -> NoReturn:

@@ -21,6 +21,14 @@ class BadInputError(ValueError):
     """Something the operator gave that cannot be used; the message is for them."""
 
 
+def config_words(error: Exception) -> str:
+    """What is wrong with a configuration, without what stands in it.
+
+    Of a file that is no JSON, Freqtrade quotes the lines around the place: they may hold a secret.
+    """
+    return str(error).split("\nPlease verify the following segment")[0]
+
+
 def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
     """Both ends of a Freqtrade time range; None where an end is open.
 

@@ -78,20 +78,20 @@ class LatchFile:
 
     def read(self) -> Latch:
         """What it says; it never raises."""
-        if lost := self._lost():
-            return _damaged(lost)
-        return read(self.path)
+        return _damaged(self.lost) if self.lost else read(self.path)
 
     def write(self, state: LatchState, by: str, why: str) -> Latch:
         """As `write`.
 
         :raises OSError: also where its folder is to be there and is not
         """
-        if lost := self._lost():
+        if lost := self.lost:
             raise FileNotFoundError(errno.ENOENT, lost)
         return write(self.path, state, by, why)
 
-    def _lost(self) -> str:
+    @property
+    def lost(self) -> str:
+        """What is wrong with its folder, for people; empty where it may be used."""
         if not self.in_latch_dir:
             return ""
         try:

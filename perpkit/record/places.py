@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from perpkit.record.urls import without_credentials
+
 # Of databases that are no files.
 _FOLDER = "perpkit"
 _STATE = ".state.json"
@@ -40,8 +42,12 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     """
     :param db_url: Freqtrade's, of the trade database; a relative file is relative to the working
         directory, as for Freqtrade
+    :raises ValueError: for what is no URL; without it, for it may hold a password
     """
-    url = urlsplit(db_url)
+    try:
+        url = urlsplit(without_credentials(db_url))
+    except ValueError:
+        raise ValueError("db_url must be the URL of a database: this one cannot be read") from None
     database = unquote(url.path).removeprefix("/")
     if not url.scheme.startswith("sqlite"):
         base = user_data_dir / _FOLDER / (database.replace("/", "_") or "bot")

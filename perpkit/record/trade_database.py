@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from perpkit.record.looking import look
+from perpkit.record.urls import shown_url
 
 # Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
 HIGH_WATER_KEY = "perpkit_high_water"
@@ -102,7 +103,7 @@ class TradeDatabase:
                     raise DatabaseError(f"There is no trade database {url.database}")
             database = cls(_engine(url, read_only))
             tables = inspect(database._engine).get_table_names()
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             shown = _shown(db_url)
             raise DatabaseError(f"{shown} cannot be read as a trade database: {error}") from error
         if not {"trades", "orders", "KeyValueStore"} <= set(tables):
@@ -122,15 +123,15 @@ class TradeDatabase:
         return str(self.file or self._engine.url.render_as_string(hide_password=True))
 
     def value(self, key: str) -> str | None:
-        rows = self._rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        rows = self.rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
         return rows[0].string_value if rows else None
 
     def moment(self, key: str) -> datetime | None:
         """Of Freqtrade's own values, such as `startup_time`."""
-        rows = self._rows('SELECT datetime_value FROM "KeyValueStore" WHERE key = :key', key=key)
+        rows = self.rows('SELECT datetime_value FROM "KeyValueStore" WHERE key = :key', key=key)
         if not rows or rows[0].datetime_value is None:
             return None
-        return datetime.fromtimestamp(_ms(rows[0].datetime_value) / 1000, UTC)
+        return datetime.fromtimestamp(ms(rows[0].datetime_value) / 1000, UTC)
 
     def store(self, key: str, value: str) -> None:
         self.store_all({key: value})
@@ -154,7 +155,7 @@ class TradeDatabase:
             raise DatabaseError(f"{self.name} cannot be written: {error}") from error
 
     def open_trades(self) -> list[StoredTrade]:
-        rows = self._rows(
+        rows = self.rows(
             "SELECT id, pair, is_short, amount, stop_loss FROM trades WHERE is_open = true"
             " ORDER BY id"
         )
@@ -165,7 +166,7 @@ class TradeDatabase:
 
     def orders_of_open_trades(self) -> list[StoredOrder]:
         """Those that are open or have fills, oldest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT o.*, t.strategy, t.is_short, t.leverage AS trade_leverage FROM orders o"
             " JOIN trades t ON t.id = o.ft_trade_id WHERE t.is_open = true"
             " AND (o.ft_is_open = true OR o.filled > 0) ORDER BY o.id"
@@ -174,7 +175,7 @@ class TradeDatabase:
 
     def fills(self) -> list[StoredFill]:
         """Of all orders of open trades, and of orders that are open, oldest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT o.ft_pair, o.order_id, o.ft_order_side, o.ft_is_open, o.filled, o.ft_fee_base,"
             " t.is_short, t.is_open, t.open_date FROM orders o"
             " JOIN trades t ON t.id = o.ft_trade_id"
@@ -184,7 +185,7 @@ class TradeDatabase:
 
     def has_order(self, pair: str, order_id: str) -> bool:
         """Of any trade, open or over."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT 1 FROM orders WHERE ft_pair = :pair AND order_id = :order_id LIMIT 1",
             pair=pair,
             order_id=order_id,
@@ -193,21 +194,25 @@ class TradeDatabase:
 
     def modes(self) -> set[bool]:
         """Of the open trades, and of the newest order: whether they were made in dry-run."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT order_id FROM orders JOIN trades ON trades.id = ft_trade_id"
             " WHERE trades.is_open = true"
         )
-        rows += self._rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
+        rows += self.rows("SELECT order_id FROM orders ORDER BY id DESC LIMIT 1")
         return {row.order_id.startswith(DRY_RUN) for row in rows}
 
     def venue_mode(self) -> str | None:
         """The mode in which it was used at a simulated venue; None where it was not."""
         if "perpkit_venue" not in inspect(self._engine).get_table_names():
             return None
-        rows = self._rows("SELECT mode FROM perpkit_venue")
+        rows = self.rows("SELECT mode FROM perpkit_venue")
         return str(rows[0].mode) if rows else None
 
-    def _rows(self, query: str, **values: Any) -> list[Any]:
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """Of a query that changes nothing.
+
+        :raises DatabaseError: when it cannot be read
+        """
         try:
             with self._engine.connect() as connection:
                 return list(connection.execute(text(query), values))
@@ -232,7 +237,7 @@ def _order(row: Any) -> StoredOrder:
         is_entry=is_entry,
         leverage=row.trade_leverage,
         tag=row.ft_order_tag,
-        at=_ms(row.order_date),
+        at=ms(row.order_date),
     )
 
 
@@ -247,13 +252,13 @@ def _fill(row: Any) -> StoredFill:
         conditional=conditional,
         is_open=bool(row.ft_is_open),
         filled=(row.filled or 0.0) - (row.ft_fee_base or 0.0),
-        opened=_ms(row.open_date),
+        opened=ms(row.open_date),
         trade_is_open=bool(row.is_open),
     )
 
 
-def _ms(moment: datetime | str | None) -> int:
-    """As SQLite gives it, without its zone: UTC."""
+def ms(moment: datetime | str | None) -> int:
+    """Since 1970 UTC; as SQLite gives a moment, without its zone, it is UTC."""
     if moment is None:
         return 0
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
@@ -270,5 +275,5 @@ def _engine(url: URL, read_only: bool) -> Engine:
 def _shown(db_url: str) -> str:
     try:
         return make_url(db_url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return repr(db_url)
+    except (SQLAlchemyError, ValueError):
+        return repr(shown_url(db_url))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from perpkit.venue.engine import USDT, Account, Balance, Brackets, Income, PositionView
+from perpkit.venue.faults import Fault
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.numbers import (
     decimal_or_point,
@@ -17,6 +18,7 @@ from perpkit.venue.numbers import (
 )
 
 _RATE_DECIMALS = 6
+_LOCKED_MS = 600_000  # until it is said to end, where nothing else is known
 
 # Totals of the account, by the field of an asset that they add up.
 _TOTALS = {
@@ -237,6 +239,25 @@ def adl_quantile(symbol: str, views: list[PositionView]) -> dict[str, Any]:
             "HEDGE" if joint else "BOTH": ranks.get("BOTH", 0),
         },
     }
+
+
+def trading_status(locks: list[Fault], now: int) -> dict[str, Any]:
+    """Without a lock there is no row, as for an account that has placed few orders.
+
+    :param locks: see `order_faults.locks`; many violations in several symbols lock an account
+    """
+    indicators: dict[str, list[dict[str, Any]]] = {}
+    for lock in locks:
+        indicators.setdefault(lock.symbol or "ACCOUNT", []).append(
+            {
+                "isLocked": True,
+                "plannedRecoverTime": lock.until or now + _LOCKED_MS,
+                "indicator": lock.text("indicator") if lock.symbol else "TMV",
+                "value": 0.999 if lock.symbol else 10,
+                "triggerValue": 0.995 if lock.symbol else 1,
+            }
+        )
+    return {"indicators": indicators, "updateTime": now}
 
 
 def symbol_config(view: PositionView) -> dict[str, Any]:

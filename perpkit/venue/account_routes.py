@@ -14,7 +14,7 @@ from perpkit.venue.handlers import Handler, Signed, known_symbol, one_of, option
 from perpkit.venue.history_routes import add_history
 from perpkit.venue.instruments import Instrument
 from perpkit.venue.numbers import plain
-from perpkit.venue.order_faults import check_permission
+from perpkit.venue.order_faults import check_permission, locks
 from perpkit.venue.order_routes import add_algos, add_orders
 from perpkit.venue.signing import Parameters, authenticate
 
@@ -170,6 +170,12 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
             for symbol in exchange.market.symbols
             if symbol in held and only in (None, symbol)
         ]
+
+    @signed("GET", "/fapi/v1/apiTradingStatus")
+    def trading_status(account: Account, sent: Parameters, now: int) -> Any:
+        only = optional_symbol(engine, sent)
+        found = locks(exchange.market.faults, now)
+        return payloads.trading_status([f for f in found if only in (None, f.symbol)], now)
 
     @signed("GET", "/sapi/v1/account/apiRestrictions")
     def api_restrictions(account: Account, _: Parameters, now: int) -> Any:

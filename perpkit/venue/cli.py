@@ -148,13 +148,14 @@ def _account(text: str) -> tuple[str, str, dict[str, Decimal]]:
     from perpkit.venue.account_terms import checked_key, checked_wallets
 
     key, _, rest = text.partition(":")
-    secret, _, wallet = rest.rpartition(":")
+    secret, third, wallet = rest.rpartition(":")
     try:
+        if not third:  # what would be the wallet may be the secret
+            raise ValueError("there must be three of them")
         return checked_key("KEY", key), checked_key("SECRET", secret), checked_wallets(wallet)
     except ValueError as error:
-        raise ValueError(
-            f"account must look like KEY:SECRET:WALLET, got {text!r}: {error}"
-        ) from error
+        # Without the text: it may be a key of the exchange, by mistake.
+        raise ValueError(f"account must look like KEY:SECRET:WALLET: {error}") from error
 
 
 def _clock(kind: ClockKind, start_at: str | None, as_of: str | None) -> Clock:

@@ -43,6 +43,9 @@ class FaultKind(StrEnum):
     LATE_ORDERS = "late_orders"  # placed, but no query knows them yet
     LATE_FILLS = "late_fills"  # traded, but no query knows it yet
     SETTINGS_CHANGED = "settings_changed"  # by somebody else who has the account
+    TRADING_LOCKED = (
+        "trading_locked"  # by the quantitative rules: only reduce-only orders are taken
+    )
 
 
 _K = FaultKind
@@ -138,5 +141,7 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
             "hedge": Parameter("same", choices=("same", "yes", "no")),
             "multi_assets": Parameter("same", choices=("same", "yes", "no")),
         },
+        # Which rule of a symbol was violated; an account is locked for violations of too many.
+        _K.TRADING_LOCKED: {"indicator": Parameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))},
     }
 )

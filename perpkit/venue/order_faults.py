@@ -48,6 +48,17 @@ def check_permission(plan: FaultPlan, *, trading: bool, now: int) -> None:
         raise Refusal.BAD_KEY.error()
 
 
+def check_lock(plan: FaultPlan, symbol: str, *, closing: bool, now: int) -> None:
+    """:raises VenueError: -4400 while the quantitative rules allow nothing but closing"""
+    if not closing and plan.active(FaultKind.TRADING_LOCKED, symbol, now):
+        raise Refusal.LOCKED.error()
+
+
+def locks(plan: FaultPlan, now: int) -> list[Fault]:
+    """Of the account (no symbol) and of single symbols."""
+    return [f for _, f in plan if f.kind is FaultKind.TRADING_LOCKED and f.at(now)]
+
+
 class OrderFaults:
     """Ends orders and positions as the plan says; each meets its fate once.
 

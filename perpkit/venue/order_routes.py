@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from perpkit.venue import order_payloads as payloads
@@ -14,6 +15,7 @@ from perpkit.venue.handlers import (
     optional_integer,
     optional_symbol,
 )
+from perpkit.venue.order_faults import check_lock
 from perpkit.venue.signing import Parameters
 
 _CANCELLED_ALL = {"code": 200, "msg": "The operation of cancel all open order is done."}
@@ -21,12 +23,19 @@ _RESPONSES = ("ACK", "RESULT")
 _SELF_TRADES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
 
 
+# Of a side and a position side in hedge mode.
+_CLOSING = {("SELL", "LONG"), ("BUY", "SHORT")}
+
+
 def add_orders(exchange: Exchange, signed: Signed) -> None:
     engine, instrument = exchange.engine, exchange.market.instrument
+    check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/order", trading=True)
     def place(account: Account, sent: Parameters, now: int) -> Any:
-        order = engine.place_order(account, _new_order(sent), now)
+        new = _new_order(sent)
+        check_open(new, closing=new.reduce_only, now=now)
+        order = engine.place_order(account, new, now)
         return payloads.placed(order, instrument(order.symbol))
 
     @signed("GET", "/fapi/v1/order")
@@ -62,12 +71,15 @@ def add_orders(exchange: Exchange, signed: Signed) -> None:
 
 def add_algos(exchange: Exchange, signed: Signed) -> None:
     engine, instrument = exchange.engine, exchange.market.instrument
+    check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/algoOrder", trading=True)
     def place(account: Account, sent: Parameters, now: int) -> Any:
         sent.text("algoType")
         one_of(sent, "algoType", ("CONDITIONAL",))
-        algo = engine.place_algo(account, _new_algo(sent), now)
+        new = _new_algo(sent)
+        check_open(new, closing=new.reduce_only or new.close_position, now=now)
+        algo = engine.place_algo(account, new, now)
         return payloads.placed_algo(algo, instrument(algo.symbol))
 
     @signed("GET", "/fapi/v1/algoOrder")
@@ -100,6 +112,17 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
             for algo in algos
             if number in (None, algo.id)
         ]
+
+
+def _lock(exchange: Exchange) -> Callable[..., None]:
+    """What refuses an opening order, -4400, of an account or a symbol that is locked."""
+
+    def check_open(new: NewOrder | NewAlgo, *, closing: bool, now: int) -> None:
+        symbol = exchange.engine.contract(new.symbol).symbol
+        closing = closing or (new.side, new.position_side) in _CLOSING
+        check_lock(exchange.market.faults, symbol, closing=closing, now=now)
+
+    return check_open
 
 
 def _new_order(sent: Parameters) -> NewOrder:

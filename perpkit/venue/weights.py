@@ -70,6 +70,7 @@ _BY_SYMBOL = {
     "GET /fapi/v1/openOrders": (1, 40),
     "GET /fapi/v1/openAlgoOrders": (1, 40),
     "GET /fapi/v1/forceOrders": (20, 50),
+    "GET /fapi/v1/apiTradingStatus": (1, 10),
 }
 # (greatest limit, weight), ascending.
 _KLINES = ((99, 1), (499, 2), (1000, 5), (1500, 10))

@@ -36,6 +36,7 @@ from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import Entry, RequestLog
 from perpkit.venue.server import running_venue
 from tests.bench.in_process import STRATEGIES
+from tests.bench.planted import ACCOUNTS, API_PASSWORD, JWT_SECRET, KEY, SECRET
 from tests.bench.process import Process
 from tests.bench.receiver import receiver
 from tests.bench.restarts import BY_HAND
@@ -159,7 +160,7 @@ class Place:
         pairs = {name: one for history in histories for name, one in history.pairs.items()}
         market = Market(History(pairs), SystemClock(), seed)
         self.exchange = Exchange(market)
-        self.exchange.engine.add_account("key", "secret", Decimal(100_000), market.now())
+        self.exchange.engine.add_account(KEY, SECRET, Decimal(100_000), market.now())
         self.requests = RequestLog(kept=100_000)
         self.app = create_app(
             market, exchange=self.exchange, limiter=Limiter(enforced=True), log=self.requests
@@ -169,11 +170,11 @@ class Place:
 
     @property
     def account(self) -> Account:
-        return self.exchange.engine.account("key")
+        return self.exchange.engine.account(KEY)
 
     def configure(self, url: str, api: bool) -> None:
         venue = self.folder / "venue.json"
-        venue.write_text(json.dumps(overlay(url, self.folder, accounts={"key": "secret"})))
+        venue.write_text(json.dumps(overlay(url, self.folder, accounts=ACCOUNTS)))
         own = self.folder / "own.json"
         own.write_text(
             json.dumps(
@@ -195,8 +196,8 @@ class Place:
                         "listen_ip_address": "127.0.0.1",
                         "listen_port": self.api_port,
                         "username": "operator",
-                        "password": "of-the-api",
-                        "jwt_secret_key": "x" * 40,
+                        "password": API_PASSWORD,
+                        "jwt_secret_key": JWT_SECRET,
                         "ws_token": "y" * 40,
                     },
                 }

@@ -261,22 +261,6 @@ def test_an_entry_that_is_not_sent_fails_as_an_order_that_is_not_taken(futures_e
     assert futures_exchange._api.create_order.call_count == 1
 
 
-@pytest.mark.parametrize(
-    "caller",
-    [
-        FreqtradeBot.enter_positions,
-        FreqtradeBot.process_open_trade_positions,
-        FreqtradeBot.handle_replace_order,
-    ],
-)
-def test_a_failed_entry_ends_no_cycle(caller):
-    assert calls(caller, "try:", "except DependencyException")
-
-
-def test_an_entry_that_fails_leaves_no_trade():
-    assert calls(FreqtradeBot.execute_entry, "self.exchange.create_order(", "trade = Trade(")
-
-
 # How a bot ends
 
 
@@ -318,24 +302,6 @@ def _fails() -> None:
 
 def test_a_signal_ends_a_bot_as_ctrl_c_does():
     assert calls(start_trading, "raise KeyboardInterrupt()", "signal.signal(signal.SIGTERM")
-
-
-def test_a_bot_whose_configuration_is_read_again_knows_it_as_it_is_cleaned_up():
-    assert calls(Worker.run, "if state == State.RELOAD_CONFIG:", "self._reconfigure()")
-    assert calls(Worker._reconfigure, "self.freqtrade.cleanup()", "self._init(True)")
-    assert "State.RELOAD_CONFIG" in inspect.getsource(RPC._rpc_reload_config)
-
-
-# What a stopped bot says, and its locks
-
-
-def test_messages_of_a_strategy_wait_for_the_end_of_a_cycle_and_can_be_sent_before():
-    assert calls(
-        FreqtradeBot.process,
-        "self.enter_positions(",
-        "self.rpc.process_msg_queue(self.dataprovider._msg_queue)",
-    )
-    assert "process_msg_queue" not in inspect.getsource(FreqtradeBot.process_stopped)
 
 
 def test_a_lock_that_an_operator_ends_stands_no_more(trade_database):

@@ -17,7 +17,7 @@ from perpkit.bot.live.crash_loop import NAME, CrashLoop
 from perpkit.breakers.breaker import Trading
 from perpkit.record import runs
 from perpkit.record.runs import End
-from tests.bench.by_hand import MINUTE, STEP, hold, live_stops
+from tests.bench.acts import MINUTE, STEP, hold, live_stops
 from tests.bench.in_process import STRATEGIES, bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.process import trading

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from freqtrade.enums import SignalDirection, State
-from freqtrade.exceptions import FreqtradeException, InvalidOrderException
+from freqtrade.exceptions import FreqtradeException, InvalidOrderException, TemporaryError
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_latch import NAME
@@ -21,8 +21,19 @@ from perpkit.record.journal import Journal, Outcome
 from perpkit.record.latch import LatchState, latch_of, write
 from perpkit.record.state import read as read_state
 from perpkit.venue.engine import OrderStatus
-from perpkit.venue.faults import Fault, FaultKind
-from tests.bench.by_hand import MINUTE, STEP, breaches, hold, live_stops, trade_by_hand
+from perpkit.venue.faults import FaultKind
+from tests.bench.acts import (
+    MINUTE,
+    STEP,
+    add_fault,
+    breaches,
+    fill_share,
+    hold,
+    live_stops,
+    remove_fault,
+    wait_in_book,
+)
+from tests.bench.by_hand import trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -324,11 +335,7 @@ def test_damaged_it_sells_nothing_and_says_so(state):
 )
 def test_an_entry_that_waits_ends(state, latched):
     with running("live") as (bot, venue):
-        strategy = bot.bot.strategy
-        strategy.side, strategy.crossing = "long", False
-        bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
-        strategy.side = None
-        [order] = venue.account.orders.values()
+        order = wait_in_book(bot, venue)
         bot.bot.state = state
         set_latch(bot, latched)
         bot.run(3, STEP)
@@ -339,13 +346,8 @@ def test_an_entry_that_waits_ends(state, latched):
 
 def test_what_has_filled_of_an_entry_is_closed_as_well():
     with running("live") as (bot, venue):
-        strategy = bot.bot.strategy
-        strategy.side, strategy.crossing = "long", False
-        bot.run_until(lambda: venue.account.orders, 2 * MINUTE, STEP)
-        strategy.side = None
-        [order] = venue.account.orders.values()
-        half = (order.quantity / 2).quantize(Decimal("0.001"))
-        venue.exchange.engine.fill_order(venue.account, order.id, half, venue.exchange.market.now())
+        order = wait_in_book(bot, venue)
+        fill_share(venue, order, "0.5")
         set_latch(bot, HALTED)
         bot.run(4, STEP)
         assert venue.amount == 0
@@ -354,29 +356,44 @@ def test_what_has_filled_of_an_entry_is_closed_as_well():
         assert differences(bot.trades(), venue) == []
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["GET /fapi/v1/klines", pytest.param("GET /fapi/v1/exchangeInfo", marks=SLOW)]
-)
-def test_a_halt_needs_no_candles_and_makes_no_pause(endpoint):
-    """Freqtrade's cycle ends at candles that fail, and the next is half a minute away."""
+@pytest.mark.parametrize("error", [TemporaryError, pytest.param(KeyError, marks=SLOW)])
+def test_a_halt_needs_no_pair_lists(error):
+    """Freqtrade's cycle ends where they fail, before exits, and the next is half a minute away."""
     with running("live") as (bot, venue):
         hold(bot, venue)
-        venue.exchange.market.faults.add(Fault(FaultKind.SERVER_ERROR, endpoint=endpoint))
-        at = bot.now
-        set_latch(bot, HALTED)
-        bot.run_until(lambda: not venue.amount, MINUTE, STEP)
-        assert bot.now - at <= 3 * STEP
+        with mock.patch.object(bot.bot.pairlists, "refresh_pairlist", side_effect=error("none")):
+            at = bot.now
+            set_latch(bot, HALTED)
+            bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        last = datetime.fromtimestamp(venue.account.fills[-1].time / 1000, UTC)
+        assert last - at <= STEP
+
+
+def test_a_cycle_of_a_halt_that_fails_is_followed_by_the_next():
+    with running("live") as (bot, venue):
+        hold(bot, venue)
+        name = add_fault(venue, FaultKind.SERVER_ERROR, "POST /fapi/v1/order")
+        with mock.patch.object(
+            bot.bot.pairlists, "refresh_pairlist", side_effect=TemporaryError("none")
+        ):
+            set_latch(bot, HALTED)
+            at = bot.now
+            bot.run(4, STEP)
+            assert bot.now - at <= 5 * STEP
+        assert venue.amount
+        remove_fault(venue, name)
+        bot.run(1, STEP)
+        assert venue.amount == 0
 
 
 def test_refused_exits_are_tried_again_at_once_when_they_are_taken():
     with running("live") as (bot, venue):
         hold(bot, venue)
-        faults = venue.exchange.market.faults
-        name = faults.add(Fault(FaultKind.SERVER_ERROR, endpoint="POST /fapi/v1/order"))
+        name = add_fault(venue, FaultKind.SERVER_ERROR, "POST /fapi/v1/order")
         set_latch(bot, HALTED)
         bot.run(6, STEP)
         assert venue.amount
-        faults.remove(name)
+        remove_fault(venue, name)
         at = bot.now
         bot.run_until(lambda: not venue.amount, MINUTE, STEP)
         assert bot.now - at <= 2 * STEP

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from perpkit.record.latch import LatchState, latch_of, write
 from tests.bench import telegram as bot_api
 from tests.bench.in_process import bench
 from tests.bench.telegram import telegram
@@ -80,6 +81,19 @@ def test_the_breaker_is_told_once_a_change_and_its_lock_is_listed(bot, chat):
     bot.run_until(lambda: len(bot.locks()) == 2, within=6 * HOUR, step=5 * MINUTE)
     chat.ask("/locks", "CryptoVixBreaker")  # after it, all that was said before has arrived
     assert sum("REDUCING: " in text for text in chat.said) == 1
+
+
+def test_the_stop_latch_is_told_listed_and_closes(bot, chat):
+    write(latch_of(bot.bot.config), LatchState.HALTED, "ops_1@desk", "*why* not")
+    bot.run(3)
+    chat.wait_for('HALTED: Stop latch: set by ops 1@desk since 2025-04-07 12:02 UTC:  why  not. "p')
+    assert "Stop latch halted: set by ops_1" in chat.ask("/locks", "Stop latch")
+    assert is_open(bot) == [False, False]
+    assert {trade.exit_reason for trade in bot.trades()} == {"halted"}
+    write(latch_of(bot.bot.config), LatchState.CLEAR, "ops_1@desk", "well")
+    bot.run(1)
+    chat.wait_for("ACTIVE: Stop latch has released: CLEAR since")
+    chat.ask("/locks", "No active locks.")
 
 
 def test_stopentry_lets_go_of_nothing_and_opens_nothing(bot, chat):

@@ -110,3 +110,11 @@ def test_what_cannot_be_read_is_named(home, files, words):
     (home / "broken.json").write_text("{")
     with pytest.raises(BadInputError, match=words):
         places_of(files, None, None)
+
+
+def test_a_file_that_is_no_json_is_named_without_what_stands_in_it(home):
+    """Freqtrade quotes the lines around."""
+    (home / "broken.json").write_text('{"exchange": {"secret": "hidden" "key": "hidden"}}')
+    with pytest.raises(BadInputError, match="config cannot be read: Parse error") as raised:
+        places_of([Path("broken.json")], None, None)
+    assert "hidden" not in str(raised.value)

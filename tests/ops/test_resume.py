@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from perpkit.cli import app
 from perpkit.ops.password import ATTEMPTS, HASH, attempts_file, make_hash
 from perpkit.record.latch import LatchState, read, write
+from tests.bench.planted import PASSWORD
 from tests.conftest import REPOSITORY
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-PASSWORD = "a long sentence"
 HASHED = str(make_hash(PASSWORD))
 MINUTE = timedelta(minutes=1)
 
@@ -60,6 +60,15 @@ def test_a_damaged_latch_is_cleared_as_well(resume, latch):
     assert read(latch).state is LatchState.CLEAR
 
 
+def test_a_folder_that_is_not_mounted_is_no_place_to_clear_it(resume, tmp_path):
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"perpkit": {"latch_dir": str(tmp_path / "share" / "latch")}}))
+    result = resume(f"--config={own}", "--why", "the feed is back")
+    assert result.exit_code == 2
+    assert "latch is not there: mount or make it" in " ".join(result.stderr.split())
+    assert not (tmp_path / "share").exists()
+
+
 def test_a_clear_one_needs_no_password(resume, latch):
     latch.unlink()
     result = resume(hashed="", password="")
@@ -77,6 +86,7 @@ def test_a_clear_one_needs_no_password(resume, latch):
         (["--why", "x"], PASSWORD, "", 2, "perpkit resume --make-hash makes one"),
         (["--why", "x"], PASSWORD, None, 2, "perpkit resume --make-hash makes one"),
     ],
+    ids=range(6),  # not by the password, nor by its hash, which differs in every process
 )
 def test_without_its_password_it_stays(resume, latch, options, password, hashed, code, words):
     result = resume(*options, password=password, hashed=hashed)
@@ -100,6 +110,7 @@ def test_without_its_password_it_stays(resume, latch, options, password, hashed,
         HASHED.replace(":8:1:", ":8:99:"),
         "scrypt:32768:8:1:!:!",
     ],
+    ids=range(10),  # the hash differs in every process
 )
 def test_what_is_no_hash_opens_nothing_and_is_not_shown(resume, latch, hashed):
     result = resume("--why", "x", hashed=hashed)

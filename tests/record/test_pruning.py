@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_the_bot_goes_on_with_it(bot):
     assert [trade.id for trade in bot.database.open_trades()] == [1]
 
 
+def test_a_backup_that_is_copied_back_is_the_bots_database(bot):
+    """With `cp`, which leaves the file the same."""
+    bot.start()
+    path = path_of(bot)
+    done = prune(path, OLD, [], NOW)
+    for beside in path.parent.glob(f"{path.name}-*"):
+        beside.unlink()
+    subprocess.run(["cp", done.backup, path], check=True)
+    assert bot.found.state is JournalState.SOUND
+    assert ids(path) == [1, 2, 3, 4, 5, 6]
+
+
 def test_the_newest_trade_stays_however_old_it_is(bot):
     """Or SQLite would give its number to the next."""
     path = path_of(bot)
@@ -129,8 +142,9 @@ def test_the_trade_of_the_newest_order_stays(bot):
             ["mine"],
         ),
         ("UPDATE trades SET close_date = NULL WHERE id = 2", []),
+        ("UPDATE trades SET is_open = 1 WHERE id = 2", []),
     ],
-    ids=["an open order", "an order of the journal", "no date"],
+    ids=["an open order", "an order of the journal", "no date", "open"],
 )
 def test_a_trade_on_which_something_rests_stays(bot, change, needed):
     path = path_of(bot)

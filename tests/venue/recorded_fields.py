@@ -626,6 +626,9 @@ maxNotionalValue plain 100000
 """,
     ),
     _record("GET /fapi/v1/adlQuantile", "sdk", "symbol text ETHUSDT\nadlQuantile object {}"),
+    _record(
+        "GET /fapi/v1/apiTradingStatus", "sdk", "indicators object {}\nupdateTime int 1545741270000"
+    ),
     _record("GET /fapi/v1/leverageBracket", "parser", "symbol text SUSHIUSDT\nbrackets list []"),
     _record(
         "GET /fapi/v1/leverageBracket",

@@ -414,5 +414,5 @@ def test_a_maintenance_of_orders_closes_every_symbol_while_it_lasts(disturbed):
 
 def test_kinds_are_of_requests_orders_or_the_market():
     assert len(REQUEST_KINDS) == 11
-    assert len(ORDER_KINDS) == 10
+    assert len(ORDER_KINDS) == 11
     assert not REQUEST_KINDS & ORDER_KINDS

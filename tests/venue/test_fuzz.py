@@ -116,6 +116,7 @@ GOOD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("GET", "/fapi/v3/account", {}),
     ("GET", "/fapi/v1/leverageBracket", {"symbol": BTC}),
     ("GET", "/fapi/v1/commissionRate", {"symbol": BTC}),
+    ("GET", "/fapi/v1/apiTradingStatus", {"symbol": BTC}),
     ("POST", "/fapi/v1/leverage", {"symbol": BTC, "leverage": "5"}),
     ("POST", "/fapi/v1/marginType", {"symbol": "ETHUSDT", "marginType": "ISOLATED"}),
     ("POST", "/fapi/v1/positionSide/dual", {"dualSidePosition": "true"}),

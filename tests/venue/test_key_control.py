@@ -8,8 +8,7 @@ import pytest
 
 from perpkit.venue.app import create_app
 from perpkit.venue.exchange import Exchange
-from tests.venue.signed import BTC, Client
-from tests.venue.test_account_control import control
+from tests.venue.signed import BTC, Client, control
 
 RESTRICTIONS = ("GET", "/sapi/v1/account/apiRestrictions")
 ORDER = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}

@@ -105,6 +105,38 @@ def test_a_permission_is_removed(client, market, clock, permission, may_read):
     buy(client)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "where", "indicator", "others_trade"),
+    [(None, "ACCOUNT", "TMV", False), (BTC, BTC, "GCR", True)],
+)
+def test_a_lock_lets_nothing_but_closing_orders_through(
+    client, market, clock, symbol, where, indicator, others_trade
+):
+    assert client("GET", "/fapi/v1/apiTradingStatus")["indicators"] == {}
+    buy(client)
+    ends = market.now() + MINUTE
+    plan(
+        market,
+        FaultKind.TRADING_LOCKED,
+        symbol=symbol,
+        until=ends,
+        parameters={"indicator": "GCR"},
+    )
+    (row,) = client("GET", "/fapi/v1/apiTradingStatus")["indicators"][where]
+    assert (row["isLocked"], row["indicator"]) == (True, indicator)
+    assert row["plannedRecoverTime"] == ends
+    sent = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+    assert client.refusal("POST", "/fapi/v1/order", **sent) == (400, -4400)
+    assert client.refusal("POST", "/fapi/v1/order", **{**sent, "symbol": "X"}) == (400, -1121)
+    if others_trade:
+        buy(client, symbol="ETHUSDT", quantity="1")
+    stop(client, market)
+    buy(client, side="SELL", quantity="0.05", reduceOnly="true")
+    clock.time += MINUTE
+    buy(client)
+    assert client("GET", "/fapi/v1/apiTradingStatus")["indicators"] == {}
+
+
 def test_a_contract_that_is_delisted_takes_only_closing_orders(client, market, clock):
     buy(client)
     plan(market, FaultKind.DELISTING, until=market.now() + HOUR)

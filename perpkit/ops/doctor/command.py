@@ -19,6 +19,7 @@ from perpkit.ops.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
+    from perpkit.ops.doctor.finding import Table as Rows
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIPPED: "dim"}
 
@@ -128,10 +129,28 @@ def _only_looking() -> Iterator[None]:
 
 def _document(context: Context, found: Iterable[Finding]) -> dict[str, Any]:
     findings = [
-        {"check": f.check, "level": f.level.value, "words": f.words, "fix": f.fix} for f in found
+        {
+            "check": f.check,
+            "level": f.level.value,
+            "words": f.words,
+            "fix": f.fix,
+            "table": [dict(zip(f.table.columns, row, strict=True)) for row in f.table.rows]
+            if f.table
+            else None,
+        }
+        for f in found
     ]
     counts = {level.value: sum(f["level"] == level for f in findings) for level in Level}
     return {"at": context.now.isoformat(timespec="seconds"), "counts": counts, "findings": findings}
+
+
+def _table(shown: Rows) -> Any:
+    from rich.table import Table
+
+    table = Table(*shown.columns, box=None, padding=(0, 1, 0, 0))
+    for row in shown.rows:
+        table.add_row(*row)
+    return table
 
 
 def _print(found: list[Finding]) -> None:
@@ -149,6 +168,8 @@ def _print(found: list[Finding]) -> None:
         table.add_row(Text(each.level.upper(), _STYLES[each.level]), name, each.words)
         if each.fix:
             table.add_row("", "", Text(f"-> {each.fix}", "bold"))
+        if each.table:
+            table.add_row("", "", _table(each.table))
     console = wide_console()
     console.print(table)
     counts = {level: sum(each.level is level for each in found) for level in Level}

@@ -17,6 +17,9 @@ from perpkit.rehearsal.redirection import venue_url
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig
+    from perpkit.ops.doctor.clock import Sample
+    from perpkit.ops.refusals import Refusal
+    from perpkit.record.state import State
     from perpkit.record.trade_database import TradeDatabase
 
 
@@ -55,6 +58,52 @@ class Context:
             return exchange_client(self.config)
         except BadInputError as error:
             raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def public_client(self) -> Any:
+        """A ccxt client without a key."""
+        from perpkit.ops.exchange import public_client
+
+        try:
+            return public_client(self.config)
+        except BadInputError as error:
+            raise UnavailableError(str(error)) from None
+
+    @cached_property
+    def clock(self) -> list[Sample] | Refusal:
+        """Of the exchange, or why it does not answer."""
+        from perpkit.ops.doctor.clock import samples
+
+        return samples(self.public_client)
+
+    @cached_property
+    def running(self) -> State | None:
+        """What the bot says of itself; None where it does not run, or does not say."""
+        from perpkit.record.state import StateFileError, read_fresh
+
+        try:
+            return read_fresh(self.bot.places.state, self.now)
+        except StateFileError:
+            return None
+
+    @cached_property
+    def pairs(self) -> list[str]:
+        """Of the whitelist, those that are traded at the exchange."""
+        from perpkit.ops.doctor.pairs import whitelist
+
+        return whitelist(self.config, self.public_client.load_markets())
+
+    @cached_property
+    def tiers(self) -> Mapping[str, Any]:
+        """ccxt's leverage tiers by pair: the exchange's, or without a key Freqtrade's file."""
+        from perpkit.ops.doctor.pairs import bundled_tiers
+
+        try:
+            client = self.client
+        except UnavailableError:
+            return bundled_tiers()
+        tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
+        return tiers
 
     @cached_property
     def strategy(self) -> Any:

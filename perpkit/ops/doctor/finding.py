@@ -20,6 +20,14 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
+class Table:
+    """Shown below the words of a finding."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Finding:
     """
     :param words: for people, one or two sentences without the last full stop
@@ -31,6 +39,7 @@ class Finding:
     words: str
     fix: str = ""
     check: str = ""
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         if self.level.is_finding and not self.fix:
@@ -41,16 +50,16 @@ class UnavailableError(Exception):
     """What a check needs is not there; whether that is wrong, another check says."""
 
 
-def ok(words: str) -> Finding:
-    return Finding(Level.OK, words)
+def ok(words: str, table: Table | None = None) -> Finding:
+    return Finding(Level.OK, words, table=table)
 
 
-def warn(words: str, fix: str) -> Finding:
-    return Finding(Level.WARN, words, fix)
+def warn(words: str, fix: str, table: Table | None = None) -> Finding:
+    return Finding(Level.WARN, words, fix, table=table)
 
 
-def fail(words: str, fix: str) -> Finding:
-    return Finding(Level.FAIL, words, fix)
+def fail(words: str, fix: str, table: Table | None = None) -> Finding:
+    return Finding(Level.FAIL, words, fix, table=table)
 
 
 def skipped(words: str) -> Finding:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perpkit.ops.doctor.running import is_held
 from perpkit.ops.stored import BadInputError
 from perpkit.record.state import StateFileError, read_fresh
 
@@ -68,8 +67,6 @@ def _no_bot(bot: BotConfig, now: datetime) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = bot.places.lock
-    if is_held(lock):
-        raise BadInputError("--prune: the bot runs; end it before")
     try:
         seconds = read_fresh(bot.places.state, now).age_seconds(now)
     except StateFileError:

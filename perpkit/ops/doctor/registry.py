@@ -20,6 +20,7 @@ from perpkit.ops.doctor import (
 )
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding
+from perpkit.ops.doctor.online import ONLINE
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,5 @@ CHECKS: tuple[Check, ...] = (
     Check("stop latch", running.check_latch),
     Check("journal", running.check_journal),
     Check("bot", running.check_bot),
+    *(Check(name, check, online=True) for name, check in ONLINE),
 )

@@ -8,15 +8,19 @@ from pathlib import Path
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.record import latch
 from perpkit.record.latch import LatchState
 from perpkit.record.state import MissingStateError, StateFileError, read, read_fresh
 
 
 def check_latch(context: Context) -> Iterator[Finding]:
-    path = context.bot.latch
-    found = latch.read(path)
-    if found.damaged:
+    file = context.bot.latch_file
+    found = file.read()
+    if lost := file.lost:
+        yield fail(
+            f"Stop latch: {lost}. Bots of this account open nothing",
+            "mount the share, or make the folder where the account has no latch yet",
+        )
+    elif found.damaged:
         yield fail(
             f"Stop latch: {found.why}. Bots of this account open nothing",
             "look at the positions, and then: perpkit resume",
@@ -24,7 +28,7 @@ def check_latch(context: Context) -> Iterator[Finding]:
     elif found.state is not LatchState.CLEAR:
         yield fail(f"Stop latch: {found}", "perpkit resume, when what it was set for is over")
     else:
-        yield ok(f"Stop latch: clear, {path}")
+        yield ok(f"Stop latch: clear, {file.path}")
 
 
 def check_bot(context: Context) -> Iterator[Finding]:
@@ -126,7 +130,7 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
 
 
 def is_held(lock: Path | None) -> bool:
-    """Whether a process has the lock; unlike by taking it, no file is made or emptied."""
+    """Whether a process has the lock. It is tried for an instant; no file is made or emptied."""
     if lock is None or not lock.is_file():
         return False
     try:

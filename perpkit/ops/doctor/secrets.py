@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from perpkit.venue.overlay import ACCOUNT
+
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
 
@@ -18,6 +20,8 @@ _NAME = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHOWN = "***"
 _SHORTEST = 4  # a shorter one would hide half of the sentence, and is none
+# The venue's own account, which is a word of many sentences.
+_NONE = {*ACCOUNT, *ACCOUNT.values()}
 # Of the environment.
 _PREFIXES = ("FREQTRADE__", "PERPKIT_")
 
@@ -26,7 +30,7 @@ def redactor(context: Context) -> Callable[[str], str]:
     """Replaces every secret that is known in a text, also where Freqtrade refuses the files."""
     read = context.read
     config = _loaded(context.files) if isinstance(read, str) else read.config
-    secrets = {*_of(config), *_of_environment(os.environ)}
+    secrets = {*_of(config), *_of_environment(os.environ)} - _NONE
     ordered = sorted((s for s in secrets if len(s) >= _SHORTEST), key=len, reverse=True)
 
     def hidden(text: str) -> str:

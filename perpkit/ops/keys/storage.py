@@ -36,7 +36,7 @@ def exchange_section(files: Sequence[Path]) -> Mapping[str, Any]:
 
     try:
         own = load_from_files([str(path) for path in files]).get("exchange") if files else {}
-    except (FreqtradeException, ValueError, OSError):
+    except (FreqtradeException, ValueError, OSError, AttributeError, TypeError):
         return {}
     return own if isinstance(own, dict) else {}
 

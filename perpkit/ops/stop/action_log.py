@@ -19,10 +19,14 @@ from perpkit.ops.bot_config import BotConfig
 _FOLDER = Path("perpkit") / "stop"
 
 
+def stop_folder(config: BotConfig) -> Path:
+    return config.user_data_dir / _FOLDER
+
+
 def log_of(config: BotConfig, at: datetime) -> Path:
     """A file of its own for each run: `user_data/perpkit/stop/ACCOUNT.MODE.TIME.jsonl`."""
     name = f"{config.latch.stem}.{at:%Y%m%dT%H%M%S}.{os.getpid()}.jsonl"
-    return config.user_data_dir / _FOLDER / name
+    return stop_folder(config) / name
 
 
 class ActionLog:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perpkit.ops.bot_config import BotConfig, read_config
 from perpkit.ops.operator import operator
-from perpkit.ops.stop.action_log import ActionLog, log_of
+from perpkit.ops.stop.action_log import ActionLog, log_of, stop_folder
 from perpkit.ops.stop.alerts import alert, alert_urls
 from perpkit.ops.stop.alive import Bot, Standing, cycle_before, held, look, throttle_seconds
 from perpkit.ops.stop.blind import known_latches
@@ -21,7 +21,7 @@ from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.report import Report, message
 from perpkit.ops.stop.rest import rest_of
 from perpkit.ops.stored import BadInputError
-from perpkit.record.latch import LatchFile, LatchState, latch_file
+from perpkit.record.latch import LatchFile, LatchState
 
 WHY = "perpkit stop"
 # A bot that was started again in the meantime is looked at again, this often.
@@ -72,7 +72,7 @@ def _without_config(order: Order, error: str, say: Say) -> Report:
     """The latch alone, where it is known."""
     report = Report("main", preview=order.preview, mistake=error)
     latches = known_latches(order.files, order.userdir)
-    report.latch = [str(each.path) for each in latches]
+    report.latch = [str(latch.path) for latch in latches]
     if order.preview:
         return report
     log = ActionLog(None, say)
@@ -85,7 +85,7 @@ def _without_config(order: Order, error: str, say: Say) -> Report:
 
 def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
     """HALTED, unless it is that already; what went wrong, for people."""
-    path, before = latch.path, latch.read()
+    before, path = latch.read(), latch.path
     if before.state is LatchState.HALTED:
         log.write("latch", f"The stop latch {path} is set already: {before}.", path=path)
         return ""
@@ -105,7 +105,6 @@ class _Stopping:
     def __init__(self, bot: BotConfig, order: Order, say: Say, started: float) -> None:
         self.bot = bot
         self.order = order
-        self.latch = latch_file(bot.config)
         self.started = started
         self.until = started + order.seconds
         self.rest = rest_of(bot.config, order.rest_url)
@@ -124,8 +123,8 @@ class _Stopping:
         if self.order.preview:
             self._preview()
             return self.report
-        news = self.latch.read().state is not LatchState.HALTED
-        wrong = set_latch(self.latch, self.order.why, self.log)
+        news = self.bot.latch_file.read().state is not LatchState.HALTED
+        wrong = set_latch(self.bot.latch_file, self.order.why, self.log)
         self.report.latched = not wrong
         self.report.problems += [wrong] * bool(wrong)
         with self._alone() as alone:
@@ -272,8 +271,8 @@ class _Stopping:
 
     def _alone(self) -> AbstractContextManager[bool]:
         """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
-        state = self.bot.places.state
-        lock = state.with_name(f"{state.stem}.stop.lock")
+        # Not beside the latch: a folder that is made there would hide that a share is not mounted.
+        lock = stop_folder(self.bot) / f"{self.bot.places.state.stem}.lock"
         return held(lock, max(0.0, self.until - time.monotonic()), make=True)
 
     def _alert(self) -> str:

@@ -61,7 +61,7 @@ class Engine(MarketSide):
         :raises ValueError: when the key is taken
         """
         if api_key in self._state.accounts:
-            raise ValueError(f"api_key must be new, got {api_key!r} again")
+            raise ValueError("api_key must be new: there is an account with it")
         wallets = dict(wallet) if isinstance(wallet, Mapping) else {USDT: wallet}
         account = Account(api_key, secret, wallets, now, restrictions, maker, taker)
         self._state.accounts[api_key] = account

@@ -102,6 +102,11 @@ class Refusal(Enum):
         -4171,
         "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
     )
+    LOCKED = (
+        -4400,
+        "Futures Trading Quantitative Rules violated, only reduceOnly order is allowed, "
+        "please try again later.",
+    )
     FOK = (
         -5021,
         "Due to the order could not be filled immediately, the FOK order has been rejected. "
@@ -141,8 +146,6 @@ _OTHERS = {
     -4088: "User can not place order currently",
     -4118: "ReduceOnly Order Failed. Please check your existing position and open orders",
     -4192: "Trade forbidden due to Cooling-off Period.",
-    -4400: "Futures Trading Quantitative Rules violated, only reduceOnly order is allowed, "
-    "please try again later.",
     -4411: "Please sign TradFi-Perps agreement contract fapi.",
 }  # fmt: skip
 

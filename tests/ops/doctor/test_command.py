@@ -59,7 +59,13 @@ def test_json_is_all_that_is_printed(sound: SetUp, checks):
     assert result.stderr == ""
     content = json.loads(result.stdout)
     assert content["findings"] == [
-        {"check": "first", "level": "fail", "words": "It is bad", "fix": "mend it"}
+        {
+            "check": "first",
+            "level": "fail",
+            "words": "It is bad",
+            "fix": "mend it",
+            "table": None,
+        }
     ]
     assert content["counts"] == {"ok": 0, "warn": 0, "fail": 1, "skipped": 0}
 

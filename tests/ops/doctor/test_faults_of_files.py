@@ -112,6 +112,16 @@ def halted(bot: Any, patch: Any) -> Path:
     return path
 
 
+def not_mounted(bot: Any, patch: Any) -> Path:
+    folder = bot.home / "share" / "latch"
+    bot.add({"perpkit": {"latch_dir": str(folder)}})
+    return folder
+
+
+def mounted(bot: Any, patch: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+
+
 def garbled(bot: Any, patch: Any) -> Path:
     path = bot.context().bot.latch
     path.parent.mkdir(parents=True)
@@ -254,6 +264,9 @@ FAULTS = {
     ),
     "latch set": Fault(
         halted, "stop latch", "HALTED since .*me@here: a test of it", "perpkit resume", cleared
+    ),
+    "latch not mounted": Fault(
+        not_mounted, "stop latch", r"latch_dir .* is not there", "mount the share", mounted
     ),
     "latch damaged": Fault(garbled, "stop latch", "REDUCING|damaged", "perpkit resume", cleared),
     "folder that was copied": Fault(

@@ -17,6 +17,22 @@ from perpkit.record import state
 from tests.bench.doctor import NOW
 from tests.bench.states import least
 
+KILLED = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.executescript(sys.argv[2])
+os._exit(9)
+"""
+# So much that SQLite has written some of it into the database before the process ends.
+HALF_A_TRANSACTION = (
+    "PRAGMA cache_size = 1; BEGIN; INSERT INTO about WITH RECURSIVE n(x) AS "
+    "(SELECT 3 UNION ALL SELECT x + 1 FROM n WHERE x < 20000) SELECT x, x FROM n;"
+)
+
+
+def killed_while(path: str, script: str) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, path, script], check=False)
+
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {
@@ -51,14 +67,13 @@ def test_no_file_is_made_or_changed(sound, monkeypatch, killed):
     (sound.user_data / "strategies" / "Mine.py").write_text(
         "from perpkit.bot.strategy import PerpStrategy\nclass Mine(PerpStrategy): pass\n"
     )
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     if killed:
         path = files.db_url.removeprefix("sqlite:///")
-        script = (
-            "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
-            "c.execute('CREATE TABLE more (x)'); os._exit(9)"
-        )
-        subprocess.run([sys.executable, "-c", script, path], check=False)
+        killed_while(path, "CREATE TABLE more (x)")
+        killed_while(str(files.path), HALF_A_TRANSACTION)
         assert os.path.getsize(f"{path}-wal")
+        assert os.path.getsize(f"{files.path}-journal")
     before = tree(sound.home)
     result = sound.doctor("--offline")
     assert result.exit_code == 0, result.output
@@ -68,12 +83,7 @@ def test_no_file_is_made_or_changed(sound, monkeypatch, killed):
 def test_a_trade_that_is_only_in_the_log_counts(sound):
     """What a bot that was killed has written last."""
     files = sound.keep_trades(started=False)
-    path = files.db_url.removeprefix("sqlite:///")
-    script = (
-        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "c.execute('DELETE FROM trades'); os._exit(9)"
-    )
-    subprocess.run([sys.executable, "-c", script, path], check=False)
+    killed_while(files.db_url.removeprefix("sqlite:///"), "DELETE FROM trades")
     assert any(each.words.startswith("0 open trades") for each in sound.found())
 
 

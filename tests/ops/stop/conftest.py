@@ -15,10 +15,11 @@ from freqtrade.persistence.key_value_store import KeyValueStore
 
 from perpkit.ops.bot_config import BotConfig, read_config
 from tests import factories
+from tests.bench.planted import API_PASSWORD, KEY, SECRET
 from tests.conftest import REPOSITORY
 
 STARTED = datetime(2026, 3, 2, 10, 0, 0, 250_000, tzinfo=UTC)
-USER, PASSWORD = "operator", "of-the-api"
+USER, PASSWORD = "operator", API_PASSWORD
 
 
 class Api:
@@ -83,7 +84,7 @@ def bot(tmp_path) -> Callable[..., BotConfig]:
     def make(**settings: Any) -> BotConfig:
         (tmp_path / "user_data").mkdir(exist_ok=True)
         own = tmp_path / "own.json"
-        live = {"dry_run": False, "exchange": {"key": "key", "secret": "secret"}}
+        live = {"dry_run": False, "exchange": {"key": KEY, "secret": SECRET}}
         database = {"db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
         own.write_text(json.dumps({**live, **database, **settings}))
         files = [REPOSITORY / "config.json.example", own]

@@ -59,11 +59,12 @@ def files(home, content, place="config.json") -> list[Path]:
 def test_it_is_known_where_the_files_or_the_operator_say_it(
     home, content, place, userdir, expected
 ):
-    found = known_latches(files(home, content, place), Path(userdir) if userdir else None)
+    latches = known_latches(files(home, content, place), Path(userdir) if userdir else None)
+    found = [latch.path for latch in latches]
     assert len(found) == len(expected)
-    for latch, end in zip(found, expected, strict=True):
-        assert latch.path.is_absolute()
-        assert str(latch.path).endswith(end)
+    for path, end in zip(found, expected, strict=True):
+        assert path.is_absolute()
+        assert str(path).endswith(end)
 
 
 def test_a_name_that_is_mistyped_does_not_halt_the_bot_of_this_folder(home):
@@ -72,6 +73,6 @@ def test_a_name_that_is_mistyped_does_not_halt_the_bot_of_this_folder(home):
 
 
 def test_without_any_file_the_default_folder_is_meant(home):
-    found = known_latches(None, None)
-    assert [latch.path.name for latch in found] == [LIVE, DRY_RUN]
-    assert found[0].path.parent == home / "user_data" / "perpkit" / "latch"
+    found = [latch.path for latch in known_latches(None, None)]
+    assert [path.name for path in found] == [LIVE, DRY_RUN]
+    assert found[0].parent == home / "user_data" / "perpkit" / "latch"

@@ -72,7 +72,7 @@ def test_it_outlives_its_terminal(home):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-c", "absent.json"], 'Config file "absent.json" not found'),
+        (["-c", "absent.json"], '--config must name a file, got absent.json'),
         (["--only", "x"], "--only needs --accounts"),
         (["--accounts", "absent.toml"], "--accounts cannot be read: absent.toml"),
         (["--accounts", "x.toml", "-c", "y.json"], "--accounts names the bots"),
@@ -97,6 +97,16 @@ def test_a_configuration_that_is_none_is_a_mistake_and_latched(home, content):
     assert "only the stop latch was set" in result.stderr
     assert read(latch(home / "user_data")).state is LatchState.HALTED
     assert "Traceback" not in result.output
+
+
+def test_a_folder_that_is_not_mounted_has_no_latch_written_to_it(home):
+    own = {"perpkit": {"latch_dir": str(home / "share" / "latch")}}
+    (home / "own.json").write_text(json.dumps(own))
+    result = stop("-c", EXAMPLE, "-c", "own.json", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["latched"] is False
+    assert "latch is not there" in " ".join(result.stderr.split())
+    assert not (home / "share").exists()
 
 
 @pytest.mark.parametrize(

@@ -264,9 +264,11 @@ def test_a_damaged_latch_is_halted(stop, latch, api):
     assert read(latch).state is LatchState.HALTED
 
 
-def test_of_two_at_once_one_waits(stop, exchange, api, tmp_path):
+def test_of_two_at_once_one_waits(stop, exchange, latch, api):
     without_api(api)
-    with FileLock(tmp_path / "trades.state.stop.lock"):
+    folder = latch.parent.parent / "stop"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "trades.state.lock"):
         report = stop(seconds=0.5)
     assert exchange.asked == []
     assert (report.exit_code, report.flat, report.latched) == (1, None, True)

@@ -1,0 +1,84 @@
+"""The exchange's book of an account, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MOST_ROWS = 1000
+MOST_PAGES = 200
+KEPT_MS = 90 * 86_400_000
+
+# What the exchange calls it, by what is compared.
+_FIGURES = {
+    "REALIZED_PNL": "profit",
+    "INSURANCE_CLEAR": "profit",  # what a liquidation costs beyond the price
+    "DELIVERED_SETTELMENT": "profit",
+    "COMMISSION": "commission",
+    "FUNDING_FEE": "funding",
+    "SPECIAL_FUNDING_FEE": "funding",
+}
+
+
+class IncomesError(Exception):
+    """They cannot be read to the end; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Income:
+    """
+    :param kind: the exchange's, such as FUNDING_FEE
+    :param amount: of `asset`, above 0 where it was received
+    :param time: ms since 1970 UTC
+    """
+
+    symbol: str
+    kind: str
+    amount: float
+    asset: str
+    time: int
+
+    @property
+    def figure(self) -> str | None:
+        """Of `sums.FIGURES`; None for what is no part of a trade, such as a transfer."""
+        return _FIGURES.get(self.kind)
+
+
+def incomes(client: Any, since: int, until: int) -> list[Income]:
+    """All between two moments (ms), oldest first.
+
+    By time: the exchange takes no number of a page since October 2026. A page may end within a
+    millisecond, so that the next begins with it again.
+
+    :raises IncomesError: where there are too many of them
+    """
+    found: dict[tuple[str, ...], Income] = {}
+    start = since
+    for _ in range(MOST_PAGES):
+        rows = client.fapiPrivateGetIncome(
+            {"startTime": start, "endTime": until, "limit": MOST_ROWS}
+        )
+        for row in rows:
+            found[_identity(row)] = _income(row)
+        if len(rows) < MOST_ROWS:
+            return sorted(found.values(), key=lambda income: income.time)
+        last = max(int(row["time"]) for row in rows)
+        if last == start:
+            raise IncomesError(f"more than {MOST_ROWS} incomes within one millisecond, {last}")
+        start = last
+    raise IncomesError(f"more than {MOST_PAGES * MOST_ROWS} incomes")
+
+
+def _identity(row: Any) -> tuple[str, ...]:
+    names = ("symbol", "incomeType", "tranId", "tradeId", "asset", "time", "income")
+    return tuple(str(row.get(name, "")) for name in names)
+
+
+def _income(row: Any) -> Income:
+    return Income(
+        str(row["symbol"]),
+        str(row["incomeType"]),
+        float(row["income"]),
+        str(row["asset"]),
+        int(row["time"]),
+    )

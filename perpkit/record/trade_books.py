@@ -1,0 +1,129 @@
+"""What Freqtrade's trade database says of its trades' money: fills, fees, funding, profit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from perpkit.record.trade_database import DRY_RUN, TradeDatabase, ms
+
+_ORDERS = (
+    "SELECT o.*, t.is_short FROM orders o JOIN trades t ON t.id = o.ft_trade_id"
+    " WHERE t.is_open = true OR t.close_date >= :since ORDER BY o.id"
+)
+_TRADES = "SELECT * FROM trades WHERE is_open = true OR close_date >= :since ORDER BY id"
+
+
+@dataclass(frozen=True)
+class BookedOrder:
+    """
+    :param kind: for Freqtrade: entry, exit or stop
+    :param filled: in base currency
+    :param price: average of what has filled
+    :param left: what may still fill, in base currency; 0 for one that has ended
+    :param funding: settled between the fill before it and its own
+    :param at: when it was made, ms since 1970 UTC
+    :param filled_at: when it had filled, ms; 0 where it has not
+    """
+
+    order_id: str
+    kind: str
+    filled: float
+    price: float
+    left: float
+    funding: float
+    at: int
+    filled_at: int
+
+    @property
+    def is_entry(self) -> bool:
+        return self.kind == "entry"
+
+
+@dataclass(frozen=True)
+class TradeBook:
+    """
+    :param profit: realised: of a trade that is open, by its partial exits; fees and funding are in
+        it as Freqtrade has them
+    :param fee_open, fee_close: fractions of the value; Freqtrade keeps one for each side
+    :param funding: settled so far, positive when received
+    """
+
+    id: int
+    pair: str
+    is_short: bool
+    is_open: bool
+    leverage: float
+    stop_loss: float | None
+    profit: float
+    fee_open: float
+    fee_close: float
+    funding: float
+    orders: tuple[BookedOrder, ...]
+
+    @property
+    def began(self) -> int:
+        """ms since 1970 UTC."""
+        return min((order.at for order in self.orders), default=0)
+
+    @property
+    def held(self) -> float:
+        """In base currency by its fills, positive for shorts too."""
+        return sum(order.filled if order.is_entry else -order.filled for order in self.orders)
+
+
+def trade_books(database: TradeDatabase, since: int) -> list[TradeBook]:
+    """Trades that are open, or have closed since then, oldest first; none of dry-run.
+
+    :param since: ms since 1970 UTC
+    :raises DatabaseError: when it cannot be read
+    """
+    # As the database has it: UTC without its zone.
+    moment = datetime.fromtimestamp(since / 1000, UTC).replace(tzinfo=None).isoformat(" ")
+    orders: dict[int, list[BookedOrder]] = {}
+    dry = set()
+    for row in database.rows(_ORDERS, since=moment):
+        if row.order_id.startswith(DRY_RUN):
+            dry.add(row.ft_trade_id)
+        orders.setdefault(row.ft_trade_id, []).append(_order(row))
+    return [
+        _book(row, tuple(orders.get(row.id, ())))
+        for row in database.rows(_TRADES, since=moment)
+        if row.id not in dry
+    ]
+
+
+def _book(row: Any, orders: tuple[BookedOrder, ...]) -> TradeBook:
+    # `close_profit_abs` of an open trade is that of its last exit alone.
+    profit = row.realized_profit if row.is_open else row.close_profit_abs
+    return TradeBook(
+        id=row.id,
+        pair=row.pair,
+        is_short=bool(row.is_short),
+        is_open=bool(row.is_open),
+        leverage=row.leverage or 1.0,
+        stop_loss=row.stop_loss,
+        profit=profit or 0.0,
+        fee_open=row.fee_open or 0.0,
+        fee_close=row.fee_close or 0.0,
+        funding=row.funding_fees or 0.0,
+        orders=orders,
+    )
+
+
+def _order(row: Any) -> BookedOrder:
+    entry = "sell" if row.is_short else "buy"
+    kinds = {entry: "entry", "stoploss": "stop"}
+    filled = row.filled or 0.0
+    amount = row.amount or row.ft_amount
+    return BookedOrder(
+        order_id=row.order_id,
+        kind=kinds.get(row.ft_order_side, "exit"),
+        filled=filled,
+        price=row.average or row.price or row.stop_price or row.ft_price,
+        left=max(amount - filled, 0.0) if row.ft_is_open else 0.0,
+        funding=row.funding_fee or 0.0,
+        at=ms(row.order_date),
+        filled_at=ms(row.order_filled_date) or (ms(row.order_date) if filled else 0),
+    )
