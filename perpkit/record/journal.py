@@ -20,6 +20,8 @@ from perpkit.record.looking import look
 from perpkit.record.order_ids import OrderId, Purpose, new_nonce, parse
 
 SCHEMA = 1
+# Kind of what is kept of positions whose trade was deleted, by pair: they are the trader's.
+HANDED_OVER = "handed_over"
 
 
 class JournalError(Exception):

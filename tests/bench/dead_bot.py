@@ -22,7 +22,7 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.engine import flatten
 from perpkit.ops.stop.flattened import Flattened
-from perpkit.record.journal import Intent, Journal, Outcome
+from perpkit.record.journal import HANDED_OVER, Intent, Journal, Outcome
 from perpkit.record.latch import latch_of
 from perpkit.record.opening import TAG_KEY
 from perpkit.record.order_ids import Purpose
@@ -270,6 +270,13 @@ class DeadBot:
         self._answered(client_id, order.id)
         _add(trade, str(order.id), side, side, abs(closing), price, is_open=True)
         return order
+
+    def hand_over(self, trade: Trade) -> None:
+        """As /delete does."""
+        assert self._journal is not None
+        self._journal.keep(HANDED_OVER, trade.pair, {"trade": trade.id})
+        trade.delete()
+        Trade.commit()
 
     def sent_unanswered(self, pair: str, amount: Decimal, *, arrives: bool = True) -> str:
         """An entry whose answer was lost as the bot died; its client id."""

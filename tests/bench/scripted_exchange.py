@@ -43,6 +43,7 @@ class ScriptedExchange:
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     algos: dict[str, dict[str, Any]] = field(default_factory=dict)
     posts: list[dict[str, Any]] = field(default_factory=list)
+    bids: list[list[str]] = field(default_factory=lambda: [["99", "1000"]])
     ms: float = 1_700_000_000_000.0
     timeout: int = 10_000
     enableRateLimit: bool = True  # noqa: N815 - ccxt's
@@ -93,7 +94,7 @@ class ScriptedExchange:
         return self._answer({"symbols": [factories.symbol_info(b) for b in ("BTC", "ETH", "SOL")]})
 
     def fapiPublicGetDepth(self, sent: dict[str, Any]) -> Any:  # noqa: N802
-        return self._answer({"bids": [["99", "1000"]], "asks": [["101", "1000"]]})
+        return self._answer({"bids": self.bids, "asks": [["101", "1000"]]})
 
     def fapiPrivateV3GetPositionRisk(self, sent: dict[str, Any]) -> Any:  # noqa: N802
         rows = [

@@ -20,10 +20,11 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import utc
+from perpkit.record.journal import HANDED_OVER
 
 logger = logging.getLogger(__name__)
 
-KIND = "handed_over"
+KIND = HANDED_OVER
 
 
 class Memory(Protocol):

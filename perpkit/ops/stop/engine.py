@@ -141,6 +141,7 @@ class Flattening:
             None if self._everything else own.now(seen, self._sent.filled()),
             in_doubt,
             self._files.complete,
+            own.symbols(self._files.handed_over()),
         )
         if self._picture is None:
             self._say(picture)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from perpkit.ops.bot_config import BotConfig
-from perpkit.record.journal import Entry, Journal, JournalError, Outcome
+from perpkit.record.journal import HANDED_OVER, Entry, Journal, JournalError, Outcome
 from perpkit.record.opening import TAG_KEY, assess
 from perpkit.record.order_ids import Purpose, parse, tag_before_nonces, tag_of_stop
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
@@ -100,6 +100,16 @@ class BotsFiles:
             )
             for pair in sorted(pairs)
         }
+
+    def handed_over(self) -> frozenset[str]:
+        """Pairs whose position is the trader's, with the stop that the bot has given it."""
+        if self._journal is None:
+            return frozenset()
+        try:
+            return frozenset(self._journal.kept(HANDED_OVER))
+        except (JournalError, ValueError) as error:
+            self._note(str(error))
+            return frozenset()
 
     def has_order(self, pair: str, order_id: str) -> bool:
         if (pair, order_id) in self._stored:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -45,6 +45,10 @@ class OwnPart:
         self._by_pair = {contract.pair: contract for contract in contracts.values()}
         self._tries: dict[str, int] = {}
         self._notes: list[str] = []
+
+    def symbols(self, pairs: Iterable[str]) -> frozenset[str]:
+        """Of pairs that are listed."""
+        return frozenset(self._by_pair[pair].symbol for pair in pairs if pair in self._by_pair)
 
     @property
     def notes(self) -> list[str]:

@@ -17,6 +17,7 @@ class Picture:
     """
     :param parts: what of the positions is the bot's; None where everything is to go
     :param in_doubt: symbols in which an order of this run may still arrive
+    :param handed_over: symbols whose position is the trader's, with the stop it has from the bot
     :param files_complete: whether the bot's files know all of its positions
     """
 
@@ -25,6 +26,7 @@ class Picture:
     parts: OwnParts | None
     in_doubt: Collection[str] = field(default=frozenset())
     files_complete: bool = True
+    handed_over: Collection[str] = field(default=frozenset())
 
     @property
     def unknown(self) -> Mapping[str, str]:
@@ -50,7 +52,8 @@ class Picture:
     def orders(self) -> tuple[Resting, ...]:
         """That are to go, now or later."""
         rows = (*self.seen.orders.rows, *self.seen.conditional.rows)
-        return tuple(order for order in rows if order.ours)
+        kept = set() if self.parts is None else {*self.handed_over} & self._held
+        return tuple(o for o in rows if o.ours and not (o.protects and o.symbol in kept))
 
     @property
     def cancels_first(self) -> list[Resting]:
@@ -68,8 +71,12 @@ class Picture:
         """Symbols in which stops stay: something is to be closed, or may be the bot's."""
         kept = {due.held.symbol for due in self.dues} | {*self.unknown}
         if not self.files_complete and self.parts is not None:
-            kept |= {held.symbol for held in self.seen.held or ()}
+            kept |= self._held
         return kept
+
+    @property
+    def _held(self) -> set[str]:
+        return {held.symbol for held in self.seen.held or ()}
 
     @property
     def alone(self) -> set[str]:
@@ -88,7 +95,7 @@ class Picture:
         shared = {*self.in_doubt} - self.alone
         if self.parts is None or self.seen.held is None:
             return set() if self.parts is None else shared
-        return shared & {held.symbol for held in self.seen.held}
+        return shared & self._held
 
     @property
     def is_settled(self) -> bool:

@@ -91,6 +91,14 @@ def test_a_preview_sends_nothing_and_says_what_would_be_done(bot):
     assert said.left == ()
 
 
+def test_a_preview_sends_nothing_where_it_cannot_see_all_at_first(bot):
+    bot.enter(BTC, LONG)
+    bot.rest(ETH, Decimal("0.2"))
+    bot.fault(K.SERVER_ERROR, endpoint="GET /fapi/v1/openAlgoOrders", times=2)
+    assert len(bot.stop(preview=True).planned) == 3
+    assert bot.sent() == []
+
+
 def test_a_preview_of_a_flat_account_is_flat(bot):
     said = bot.stop(preview=True)
     assert (said.flat, said.planned) == (True, ())
@@ -150,6 +158,18 @@ def test_a_position_of_the_other_side_is_not_touched(bot):
     assert bot.held(BTC) == -Decimal("0.005")
     assert posted(bot) == []
     assert bot.open_ids() == set()  # a stop of the bot's protects nothing there
+
+
+def test_a_position_that_was_handed_over_keeps_its_stop(bot):
+    """After /delete it is the trader's."""
+    trade = bot.enter(BTC, LONG)
+    bot.hand_over(trade)
+    bot.enter(ETH, Decimal("0.2"))
+    assert bot.stop().flat
+    assert bot.held() == {"BTCUSDT": LONG}
+    assert len(bot.open_ids()) == 1
+    assert bot.stop(everything=True).flat
+    assert (bot.held(), bot.open_ids()) == ({}, set())
 
 
 def test_what_the_trader_has_closed_already_is_not_closed_again(bot):
@@ -317,6 +337,21 @@ def test_one_pair_that_hangs_holds_up_no_other(bot):
     assert len(closed) == 4
     assert max(closed.values()) < 10
     assert last < 50
+
+
+def test_one_pair_whose_orders_hang_is_the_last_from_then_on(bot):
+    """What is the bot's of a shared position must be fresh when it is sold."""
+    for pair, amount in AMOUNTS.items():
+        bot.enter(pair, amount)
+        if pair != BTC:
+            bot.place(pair, amount, client_id=f"{BY_HAND}{symbol_of(pair)}")
+    began = bot.market.now()
+    bot.fault(K.TIMEOUT, 40, endpoint="POST /fapi/v1/order", symbol="BTCUSDT")
+    assert bot.stop().flat
+    closed = closed_after(bot, began)
+    assert 40 < closed.pop("BTCUSDT") < 50
+    assert max(closed.values()) < 15
+    assert bot.held() == {symbol_of(p): a for p, a in AMOUNTS.items() if p != BTC}
 
 
 def test_one_pair_that_is_refused_holds_up_no_other(bot):
@@ -550,6 +585,7 @@ def test_an_order_on_its_way_when_a_run_was_killed_is_waited_for(bot, tmp_path):
     later = ActionLog(tmp_path / "log" / "main.live.2.jsonl")
     with mock.patch("perpkit.ops.stop.earlier_runs.time.time", hand_time(bot, real)):
         assert bot.stop(log=later).flat
+    bot.clock.sleep(10)
     assert bot.held(BTC) == Decimal("0.015")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,9 @@ class Files:
 
     def claims(self) -> Mapping[str, Claim]:
         return self.found
+
+    def handed_over(self) -> frozenset[str]:
+        return frozenset()
 
     def has_order(self, pair: str, order_id: str) -> bool:
         return int(order_id) < 1000
@@ -65,9 +69,9 @@ def parts(symbol_count: int = len(PAIRS)) -> st.SearchStrategy[list[Part]]:
 
 
 def flatten(
-    shares: list[Part], fates: list[Fate], *, everything: bool = False
+    shares: list[Part], fates: list[Fate], *, everything: bool = False, **scripted: Any
 ) -> tuple[ScriptedExchange, Flattened]:
-    exchange = ScriptedExchange({}, iter(fates))
+    exchange = ScriptedExchange({}, iter(fates), **scripted)
     claims = {}
     for number, ((symbol, pair), part) in enumerate(zip(PAIRS.items(), shares, strict=True)):
         entry, stop = str(10 + number), str(20 + number)
@@ -129,3 +133,12 @@ def test_orders_only_reduce_and_are_no_more_than_what_fails(shares, fates, every
     failing = sum(fate is not Fate.FINE for fate in fates)
     assert len(exchange.posts) <= len(PAIRS) * (1 + 2 * failing)
     assert said.requests <= 40 + 30 * failing
+
+
+def test_a_thin_book_is_taken_in_slices_that_reach_further_and_further():
+    """From 1% of the middle on, twice as far every two seconds."""
+    bids = [["99.5", "0.002"], ["98.5", "0.002"], ["96", "0.001"], ["50", "1"]]
+    exchange, said = flatten([Part(9, 0, 0), Part(0, 0, 0)], [], bids=bids)
+    assert said.flat
+    assert [sent["quantity"] for sent in exchange.posts] == ["0.002", "0.002", "0.004", "0.001"]
+    assert said.seconds < 8
