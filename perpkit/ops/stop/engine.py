@@ -26,6 +26,7 @@ from perpkit.ops.stop.own_part import OwnPart
 from perpkit.ops.stop.picture import Picture
 from perpkit.ops.stop.requests import Clock, GaveUpError, Requests, SystemClock
 from perpkit.ops.stop.sent_closings import SentClosings
+from perpkit.ops.stop.to_book import closings_of
 
 # Between rounds, in seconds: after one that went well, and after one that did not.
 _SOON, _LATER, _LATEST = 0.25, 1.0, 2.5
@@ -111,6 +112,8 @@ class Flattening:
         except GaveUpError as error:
             why = str(error)
             self._log.write("gave up", f"Nothing more is sent: {why}")
+        if not self._everything:
+            self._files.write_closings(closings_of(self._sent.all, self._pair))
         return self._result(why, plan)
 
     def _prepare(self) -> tuple[OwnPart, Closes]:
