@@ -138,6 +138,7 @@ def test_in_a_line(content, expected):
         ("config.json", {"config": {"exchange": {"key": KEY}}}, 1),
         ("config.json", [KEY], 1),
         ("config.log", {"exchange": {"key": KEY}}, 1),
+        ("bot.env", {"FREQTRADE__EXCHANGE__KEY": KEY}, 0),
         # What Perpkit writes is no configuration.
         ("user_data/perpkit/latch/main.live.json", {"exchange": {"key": KEY}}, 1),
     ],

@@ -48,6 +48,7 @@ class TradeBook:
         it as Freqtrade has them
     :param fee_open, fee_close: fractions of the value; Freqtrade keeps one for each side
     :param funding: settled so far, positive when received
+    :param opened: ms since 1970 UTC
     """
 
     id: int
@@ -60,12 +61,13 @@ class TradeBook:
     fee_open: float
     fee_close: float
     funding: float
+    opened: int
     orders: tuple[BookedOrder, ...]
 
     @property
     def began(self) -> int:
         """ms since 1970 UTC."""
-        return min((order.at for order in self.orders), default=0)
+        return min((order.at for order in self.orders), default=self.opened)
 
     @property
     def held(self) -> float:
@@ -108,6 +110,7 @@ def _book(row: Any, orders: tuple[BookedOrder, ...]) -> TradeBook:
         fee_open=row.fee_open or 0.0,
         fee_close=row.fee_close or 0.0,
         funding=row.funding_fees or 0.0,
+        opened=ms(row.open_date),
         orders=orders,
     )
 

@@ -40,6 +40,7 @@ from perpkit.venue.rate_limits import Limiter
 from perpkit.venue.request_log import Entry, RequestLog
 from tests import factories
 from tests.bench.files import TAG, Files
+from tests.bench.planted import ACCOUNTS, KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.bench.wire import BASE_URL, SyncAdapter, Wire
 
@@ -150,7 +151,7 @@ class DeadBot:
 
     @property
     def account(self):
-        return self.exchange.engine.account("key")
+        return self.exchange.engine.account(KEY)
 
     @property
     def config(self) -> BotConfig:
@@ -158,14 +159,14 @@ class DeadBot:
             "dry_run": False,
             "db_url": self.files.db_url,
             "user_data_dir": self.files.folder,
-            "exchange": {"name": "binance", "key": "key", "secret": "secret"},
+            "exchange": {"name": "binance", "key": KEY, "secret": SECRET},
         }
         where = places(self.files.db_url, self.files.folder)
         return BotConfig((), settings, latch_of(settings), where)
 
     def client(self) -> Any:
-        settings = overlay(BASE_URL, accounts={"key": "secret"})["exchange"]["ccxt_config"]
-        client = ccxt.binance({**settings, "apiKey": "key", "secret": "secret"})
+        settings = overlay(BASE_URL, accounts=ACCOUNTS)["exchange"]["ccxt_config"]
+        client = ccxt.binance({**settings, "apiKey": KEY, "secret": SECRET})
         for scheme in ("http://", "https://"):
             client.session.mount(scheme, _SlowAdapter(self.wire, self.clock))
         client.milliseconds = lambda: int(self.clock.ms)
@@ -443,7 +444,7 @@ def dead_bot(
     market = Market(history or market_of(), _VenueClock(clock), seed=7)
     exchange = Exchange(market)
     wallets = {"USDT": Decimal(100_000), "USDC": Decimal(100_000)}
-    exchange.engine.add_account("key", "secret", wallets, market.now())
+    exchange.engine.add_account(KEY, SECRET, wallets, market.now())
     log = RequestLog()
 
     async def wait(seconds: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from perpkit.venue.engine import Account
 from perpkit.venue.exchange import Exchange
 from perpkit.venue.history import History
 from perpkit.venue.instruments import Instrument
-from tests.bench.in_process import STRATEGIES
+from tests.bench.in_process import MINUTE, STRATEGIES, InProcessBot
 from tests.bench.killed import Left, _copy, files_in, live_bot, put_back
 from tests.bench.live import SameVenue
 from tests.bench.planted import KEY, SECRET
@@ -46,9 +46,11 @@ STEP = timedelta(seconds=5)
 ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
 
 
-def _market() -> History:
-    """Up by a rung of the ladder after the settlement, then still."""
-    points = [(0, 50_000.0), (15, 50_000.0), (25, 53_000.0), (600, 53_000.0)]
+# Up by a rung of the ladder after the settlement, then still.
+RISE = ((0, 50_000.0), (15, 50_000.0), (25, 53_000.0), (600, 53_000.0))
+
+
+def _market(points: Sequence[tuple[float, float]]) -> History:
     given = {"funding_rate": 0.005}
     bitcoin = scripted_market(START, points, **given)
     ether = scripted_market(START, [(0, 2_000.0), (600, 2_000.0)], instrument=ETHER, **given)
@@ -66,35 +68,64 @@ class Traded:
     left: Left
 
 
-def trade(folder: Path) -> Traded:
+class Trader:
+    """What a bot is made to do; it takes what the book offers."""
+
+    def __init__(self, bot: InProcessBot, venue: SameVenue) -> None:
+        self._bot = bot
+        self._venue = venue
+        self._strategy: Any = bot.bot.strategy
+
+    def enter(self, side: str = "long") -> None:
+        """Until the position has its stop."""
+        engine, account = self._venue.exchange.engine, self._venue.account
+        self._strategy.side = side
+        self._bot.run_until(lambda: self._venue.amount, timedelta(minutes=5), STEP)
+        self._strategy.side = None
+        self._bot.run_until(lambda: engine.open_algos(account), timedelta(minutes=2), STEP)
+
+    def sell_part(self) -> None:
+        """Until the ladder has taken a rung."""
+        fills = self._venue.account.fills
+        self._bot.run_until(
+            lambda: any(fill.realized_pnl for fill in fills), timedelta(minutes=40), MINUTE
+        )
+        self._bot.run(3, STEP)
+
+    def leave(self) -> None:
+        self._strategy.leave = True
+        self._bot.run_until(lambda: not self._venue.amount, timedelta(minutes=5), STEP)
+        self._strategy.leave = False
+        self._bot.run(8, MINUTE)
+
+    def be_stopped(self) -> None:
+        """At the exchange, until its funding is booked."""
+        self._bot.run_until(lambda: not self._venue.amount, timedelta(minutes=60), MINUTE)
+        self._bot.run(8, MINUTE)
+
+
+def twice(trader: Trader) -> None:
     """A trade with funding and a part that was sold, closed; one that is open, with its stop."""
-    venue = SameVenue()
-    prices = {"price_side": "other"}
+    trader.enter()
+    trader.sell_part()
+    trader.leave()
+    trader.enter()
+
+
+def trade(
+    folder: Path,
+    act: Callable[[Trader], None] = twice,
+    points: Sequence[tuple[float, float]] = RISE,
+) -> Traded:
+    """A live bot that does so, and ends.
+
+    :param points: of the price of BTC, see `scripted_market`
+    """
+    venue, prices = SameVenue(), {"price_side": "other"}
     with live_bot(
-        STRATEGY, _market(), START, folder, venue, entry_pricing=prices, exit_pricing=prices
+        STRATEGY, _market(points), START, folder, venue, entry_pricing=prices, exit_pricing=prices
     ) as bot:
-        strategy = bot.bot.strategy
-
-        def stopped() -> bool:
-            return bool(venue.exchange.engine.open_algos(venue.account))
-
-        def sold() -> bool:
-            return any(fill.side == "SELL" for fill in venue.account.fills)
-
-        def enter() -> None:
-            strategy.side = "long"
-            bot.run_until(lambda: venue.amount, timedelta(minutes=5), STEP)
-            strategy.side = None
-            bot.run_until(stopped, timedelta(minutes=2), STEP)
-
-        enter()
-        bot.run_until(sold, timedelta(minutes=40), timedelta(minutes=1))
-        bot.run(3, STEP)
-        strategy.leave = True
-        bot.run_until(lambda: not venue.amount, timedelta(minutes=5), STEP)
-        strategy.leave = False
-        bot.run(8, timedelta(minutes=1))
-        enter()
+        act(Trader(bot, venue))
         bot.run(3, STEP)
         at = bot.now
         venue.exchange.catch_up()

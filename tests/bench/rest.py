@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 from freqtrade.rpc.api_server.webserver import ApiServer
 
 from tests.bench.in_process import InProcessBot
+from tests.bench.planted import API_PASSWORD, JWT_SECRET
 
-_USER = ("operator", "a word that is no secret")
+_USER = ("operator", API_PASSWORD)
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def rest_api(bot: InProcessBot) -> Iterator[TestClient]:
         "listen_port": 8080,
         "username": username,
         "password": password,
-        "jwt_secret_key": "a key of thirty-two bytes at least",
+        "jwt_secret_key": JWT_SECRET,
         "CORS_origins": [],
     }
     with mock.patch.object(ApiServer, "start_api"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
+import ccxt
 import pytest
 from freqtrade.configuration import sanitize_config
 from freqtrade.configuration.environment_vars import _flat_vars_to_nested_dict
+from freqtrade.loggers import _set_log_levels
 
 from tests.bench.planted import ACCOUNTS, KEY, MARK, SECRET, SWITCHED_OFF
 
@@ -41,3 +45,26 @@ def test_how_the_environment_is_read(name, value, read):
     given = {f"FREQTRADE__EXCHANGE__{name}": value}
     found = _flat_vars_to_nested_dict(given, "FREQTRADE__")
     assert found["exchange"] == {name.lower(): read}
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "ccxt_logs", "signed_urls"),
+    [(0, False, False), (2, False, True), (3, True, True)],
+)
+def test_from_when_on_freqtrade_logs_requests(verbosity, ccxt_logs, signed_urls):
+    config: dict = {}
+    _set_log_levels(config, verbosity)
+    levels = {name: each["level"] for name, each in config["loggers"].items()}
+    assert (levels["ccxt.base.exchange"] == "DEBUG") is ccxt_logs
+    assert (levels["urllib3"] == "DEBUG") is signed_urls
+
+
+def test_what_ccxt_logs_of_a_request(caplog):
+    """Its headers, and so the key; never the secret."""
+    client = ccxt.binance({"apiKey": "visible-key", "secret": "no-secret"})
+    client.urls["api"] = dict.fromkeys(client.urls["api"], "http://127.0.0.1:9")
+    with caplog.at_level(logging.DEBUG, "ccxt.base.exchange"), pytest.raises(ccxt.NetworkError):
+        client.fapiPrivateGetAccountConfig()
+    assert "visible-key" in caplog.text
+    assert "signature=" in caplog.text
+    assert "no-secret" not in caplog.text

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
+from freqtrade.enums import State
 from freqtrade.exceptions import StrategyError
 from freqtrade.rpc import RPC
 
@@ -225,3 +226,14 @@ def test_a_start_that_fails_looks_after_what_is_open(tmp_path):
         bot.run(24, STEP)
         assert not venue.amount
         assert len(bot.trades()) == 1
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_said_while_the_bot_is_stopped_arrives(dry_run):
+    """Freqtrade sends what `send_msg` keeps at the end of a cycle, which a stopped bot has not."""
+    with live_bench("GuardedSteered", STILL, START, dry_run=dry_run) as (bot, _):
+        bot.bot.state = State.STOPPED
+        bot.run(2, STEP)
+        bot.bot.dataprovider.send_msg("a callback has failed", always_send=True)
+        bot.run(1, STEP)
+        assert strategy_messages(bot)[-1:] == ["a callback has failed"]

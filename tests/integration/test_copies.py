@@ -178,8 +178,11 @@ def test_a_journal_is_opened_once_at_a_start_and_once_when_it_was_adopted(bots):
         assert bots.adopt("copy").exit_code == 0
         bot.run(12, STEP)
         assert bots.opened("copy") == "4"  # by the command, too
-        guard = bot.bot.strategy._running._guard
-        assert guard._intents.journal is bot.bot.strategy._running.obstacles.opened.journal
+        running = bot.bot.strategy._running
+        assert running.obstacles.journal == ("sound", "")
+        journal = running._guard._intents.journal
+        assert journal is running.obstacles.opened.journal
+        assert journal.path == bots.folder("copy") / "trades.journal.sqlite"
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import pytest
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops
+from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, warnings
 from tests.bench.by_hand import cancel_stops, forget_stops, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
@@ -29,14 +30,15 @@ def start_bot(venue, tmp_path):
     """Starts bots with one database at `venue`."""
     settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
 
-    def start(at):
-        return bench("GuardedSteered", STILL, at, serve=venue.serve, userdir=tmp_path, **settings)
+    def start(at, market=STILL):
+        return bench("GuardedSteered", market, at, serve=venue.serve, userdir=tmp_path, **settings)
 
     return start
 
 
 START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 STILL = scripted_market(START, [(0, 50_000.0)])
+FALLING = scripted_market(START, [(0, 50_000.0), (2, 50_000.0), (4, 48_500.0)])
 STATES = [State.STOPPED, pytest.param(State.PAUSED, marks=SLOW)]
 
 
@@ -64,6 +66,38 @@ def test_a_stop_that_is_missing_is_placed_again_within_a_minute(state, step):
         bot.run(15, STEP)
         assert live_stops(venue) == [stop]
         assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED])
+def test_a_stop_out_is_booked_where_the_bot_was_killed_before_its_trade_was_closed(
+    start_bot, venue, state
+):
+    """The database has the order by then, and that it has filled."""
+
+    class KilledError(BaseException): ...
+
+    def be_killed(_trade, order, told) -> None:
+        if order.ft_order_side == "stoploss" and told["status"] == "closed":
+            raise KilledError
+
+    with start_bot(START, FALLING) as bot:
+        hold(bot, venue)
+        with (
+            mock.patch.object(bot.bot, "handle_order_fee", side_effect=be_killed),
+            pytest.raises(KilledError),
+        ):
+            bot.run(12 * 5, STEP)
+        now = bot.now
+    with start_bot(now + STEP, FALLING) as bot:
+        [trade] = bot.trades()
+        assert trade.is_open
+        assert [order.ft_is_open for order in trade.sl_orders] == [False]
+        bot.bot.state = state
+        bot.run(15, STEP)
+        [trade] = bot.trades()
+        assert trade.exit_reason == "stoploss_on_exchange"
+        assert differences([trade], venue) == []
+        assert [text for text in warnings(bot) if "open trades" not in text] == []
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED])

@@ -146,6 +146,8 @@ def test_what_was_settled_all_the_same_is_booked_from_its_incomes(side, gone):
         hold(bot, side)
         bot.run(1)
         bot.bot.state = State.STOPPED
+        engine, now = venue.exchange.engine, venue.exchange.market.now()
+        engine.on_funding("BTCUSDT", Decimal("0.001"), Decimal(50_000), now)
         end = START + 100 * MINUTE
         announce(venue.exchange, bot, end)
         bot.run_until(lambda: bot.now > end + MINUTE, 3 * HOUR, 5 * MINUTE)

@@ -148,6 +148,20 @@ def test_no_more_is_closed_than_was_the_bots(tmp_path):
         assert ours > 0
 
 
+def test_the_stop_of_a_position_that_was_closed_before_it_became_a_trade_is_withdrawn(tmp_path):
+    left = killed(tmp_path, enter, at=CARRIED_OUT)
+    with restarted(tmp_path, left, SOON) as (bot, venue):
+        with mock.patch.object(FreqtradeBot, "execute_entry", side_effect=RuntimeError("no trade")):
+            bot.run(1, STEP)
+        assert len(live_stops(venue)) == 1
+        exchange = venue.exchange
+        order = NewOrder("BTCUSDT", "SELL", "MARKET", venue.amount)
+        exchange.engine.place_order(venue.account, order, exchange.market.now())
+        bot.run(1, STEP)
+        assert live_stops(venue) == []
+        assert outcomes(tmp_path) == [("E", Outcome.CLOSED), ("S", Outcome.CANCELLED)]
+
+
 def test_a_position_that_was_closed_meanwhile_becomes_no_trade(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):

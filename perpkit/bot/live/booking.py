@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import ccxt
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.commissions import (
     Commission,
     FilledOrder,
+    UnknownCommissionError,
     commission,
     filled_orders,
     several,
@@ -34,6 +36,9 @@ MEMORY = timedelta(days=7)
 _SETTLED = timedelta(minutes=1)
 # After a failure.
 _AGAIN = timedelta(minutes=1)
+# After which fills that the exchange does not show are not asked for again: their contract has
+# ended, or they were another's.
+_SHOWN = timedelta(hours=1)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _INCOMES = 1000  # the most that the exchange gives at once
 
@@ -67,6 +72,7 @@ class Booking:
                     return
                 key, pair = key_of(trade), trade.pair
                 first = min(_filled_at(order) for order in trade.orders if order.safe_filled)
+                old = now - trade.close_date_utc > _SHOWN
                 stopped = any(map(_lacks_funding, trade.orders))
                 orders = filled_orders(trade)
             if stopped:
@@ -74,7 +80,7 @@ class Booking:
                     pair, int(first.timestamp() * 1000), _INCOMES
                 )
                 self._correct(key, lambda trade: _book_funding(trade, charged))
-            self._book_commissions(key, pair, orders)
+            self._book_commissions(key, pair, orders, give_up=old)
             self._again_at.pop(key, None)
         except Exception as error:
             if key not in self._again_at:
@@ -103,11 +109,19 @@ class Booking:
 
         return min((t for t in trades if again_at(t) <= now), key=again_at, default=None)
 
-    def _book_commissions(self, key: TradeKey, pair: str, orders: Sequence[FilledOrder]) -> None:
-        entries, exits = (
-            commission(self._exchange, pair, asked) if asked else None
-            for asked in (several(orders, entries=True), several(orders, entries=False))
-        )
+    def _book_commissions(
+        self, key: TradeKey, pair: str, orders: Sequence[FilledOrder], *, give_up: bool
+    ) -> None:
+        try:
+            entries, exits = (
+                commission(self._exchange, pair, asked) if asked else None
+                for asked in (several(orders, entries=True), several(orders, entries=False))
+            )
+        except (UnknownCommissionError, ccxt.ExchangeError) as error:
+            if not give_up:
+                raise
+            logger.warning(f"{pair}: commissions stay as Freqtrade has them: {words(error)}")
+            entries = exits = None
         self._correct(key, lambda trade: _book_commission(trade, entries, exits))
 
     def _correct(self, key: TradeKey, book: Callable[[Trade], str | None]) -> None:

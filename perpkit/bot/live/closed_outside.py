@@ -19,6 +19,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.live.stored_orders import amount_of_orders
 from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
@@ -202,7 +203,7 @@ class ClosedOutside:
             trade.orders.append(stored)
         stored.order_filled_date = datetime.fromtimestamp(_filled_at(order) / 1000, UTC)
         self._bot.update_trade_state(trade, number, told, send_msg=False)
-        if trade.is_open and _left(trade) <= DUST:
+        if trade.is_open and amount_of_orders(trade) <= DUST:
             trade.close(price)
             self._bot.cancel_stoploss_on_exchange(trade)
         Trade.commit()
@@ -265,12 +266,3 @@ def _is_of_side(trade: Trade, order: CcxtOrder) -> bool:
     """In hedge mode orders name the side that they are for."""
     side = str((order.get("info") or {}).get("positionSide") or "BOTH").upper()
     return side in ("BOTH", "SHORT" if trade.is_short else "LONG")
-
-
-def _left(trade: Trade) -> float:
-    amount = 0.0
-    for order in trade.orders:
-        if not order.ft_is_open and order.safe_filled:
-            entered = order.ft_order_side == trade.entry_side
-            amount += order.safe_filled if entered else -order.safe_filled
-    return amount

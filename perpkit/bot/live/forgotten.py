@@ -11,10 +11,11 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from freqtrade.exceptions import RetryableOrderError, TemporaryError
+from freqtrade.exceptions import InvalidOrderException, RetryableOrderError, TemporaryError
 from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stored_orders import stored_order
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,30 @@ class Forgotten:
     """Made once for a running live bot."""
 
     def __init__(self, bot: Any) -> None:
+        self._said: set[str] = set()  # of which orders, that they cannot be looked up
         self._fetch = replace(bot, "exchange.fetch_order", self.fetch_order)
 
     def fetch_order(
         self, order_id: str, pair: str, params: dict[str, Any] | None = None, **how: Any
     ) -> CcxtOrder:
-        """Freqtrade's; a stop of the database that has been forgotten is told of as cancelled."""
+        """Freqtrade's; a stop of the database that has been forgotten is told of as cancelled.
+
+        Of an order that waits Freqtrade says only to those who read details that it cannot be
+        looked up, and goes on.
+        """
+        try:
+            told = self._patiently(order_id, pair, params, **how)
+        except InvalidOrderException as error:
+            if order_id not in self._said:
+                self._said.add(order_id)
+                logger.warning(f"{pair}: order {order_id} cannot be looked up: {words(error)}")
+            raise
+        self._said.discard(order_id)
+        return told
+
+    def _patiently(
+        self, order_id: str, pair: str, params: dict[str, Any] | None = None, **how: Any
+    ) -> CcxtOrder:
         stored = stored_order(pair, str(order_id))
         if stored is None or datetime.now(UTC) - stored.order_date_utc < _NEW:
             return self._fetch(order_id, pair, params, **how)

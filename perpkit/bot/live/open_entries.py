@@ -75,10 +75,12 @@ class OpenEntries:
         self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
         self._interval = self._throttle
         self._began_at: datetime | None = None
+        self._is_first = True
         self._looks: dict[str, Looks] = {}  # by the exchange's id
 
     def begin_cycle(self, now: datetime) -> None:
         """To be told when a cycle begins: how far apart the looks really are."""
+        self._is_first = self._began_at is None
         if self._began_at is not None:
             self._interval = (now - self._began_at).total_seconds()
         self._began_at = now
@@ -151,7 +153,8 @@ class OpenEntries:
     def end_unseen(self, trade: Trade) -> None:
         """As a cycle begins, end entries that the one before could not look at, nor a second look
         now: nobody knows what has filled of them, and its stop waits. How long a cycle takes does
-        not matter.
+        not matter. In the first cycle of a process, end those that have filled in part: nobody
+        looked at them for as long as it was down, and before the next look pairs are analysed.
 
         The bot's lock is held.
         """
@@ -160,24 +163,25 @@ class OpenEntries:
                 continue
             looks = self._looks_at(order)
             looks.due = True
-            if looks.missed and not self._looks_again(trade, order, looks):
-                logger.warning(f"Entry {order.order_id} for {trade.pair} cannot be looked at.")
+            if (looks.missed or self._is_first) and not self._may_stay(trade, order, looks):
                 self._end(trade, order)
 
-    def _looks_again(self, trade: Trade, order: Order, looks: Looks) -> bool:
-        """Whether a second look in a row shows that the entry may stay, or has ended.
+    def _may_stay(self, trade: Trade, order: Order, looks: Looks) -> bool:
+        """Whether a look shows that the entry may stay, or has ended.
 
         What is filled in part has been without a stop for too long to wait for the cycle.
         """
+        what = f"Entry {order.order_id} for {trade.pair}"
         try:
             told = self._bot.exchange.fetch_order(order.order_id, trade.pair)
         except Exception as error:
-            logger.info(f"Entry {order.order_id} for {trade.pair}: {words(error)}")
-            return False
+            logger.warning(f"{what} cannot be looked at: {words(error)}")
+            return not looks.missed
         if told["status"] != "open":
             self._bot.update_trade_state(trade, order.order_id, told)
             return True
         if told["filled"]:
+            logger.warning(f"{what} has filled in part, unseen: the rest is cancelled.")
             return False
         looks.empty_at = self._began_at
         return True

@@ -29,6 +29,7 @@ from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.record.journal import JournalError
 from perpkit.record.whose import Whose
 
@@ -64,6 +65,7 @@ class Reconciliation:
         self._handed_over = handed_over
         self._closed = closed
         self._stops = StopsCompared(bot, closed)
+        self._unbooked = UnbookedFills(bot, closed)
         self._others = OtherInstance(bot, is_stored)
         self._differ: dict[str, Difference] | None = None
         self._foreign: set[str] = set()  # has been said
@@ -106,7 +108,7 @@ class Reconciliation:
 
     def failing(self, now: datetime) -> list[Failing]:
         """What cannot be done at present."""
-        parts = (self._trying, self._stops.trying, self._handed_over.trying)
+        parts = (self._trying, self._unbooked.trying, self._stops.trying, self._handed_over.trying)
         return [each for part in parts for each in part.failing(now)]
 
     def compare(self, now: datetime) -> None:
@@ -117,6 +119,7 @@ class Reconciliation:
             self.positions_seen = seen.positions
             self._others.look(seen)
             self._look_at_resting(seen)
+            self._unbooked.book()
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.look(seen)
             found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})

@@ -6,6 +6,7 @@ In a simulated run every answer is the one of Freqtrade itself.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from math import nan
@@ -27,8 +28,9 @@ from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
+from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
-from perpkit.bot.live.running_bot import running_bot
+from perpkit.bot.live.running_bot import deliver, running_bot
 from perpkit.bot.live.slippage import Slippage
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
@@ -131,6 +133,12 @@ class RunningParts:
             self.obstacles.reasons[NAME] = latch.wrong
         if self.obstacles.passive is None:
             take_charge(self.obstacles.opened)
+        around(bot, "bot.process_stopped", self._stopped_cycle)
+
+    def _stopped_cycle(self, process: Callable[[], None]) -> None:
+        """What is to be said is said in a bot that is stopped, too."""
+        process()
+        deliver(self._bot)
 
     def close(self) -> None:
         """As the bot ends, or is made once more; in the course of an error, where one ends it."""

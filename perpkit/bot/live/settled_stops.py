@@ -89,7 +89,7 @@ class SettledStops:
             return
         if state_of(found) is Found.EFFECTIVE:
             self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]))
-        elif self._open.position(intent.pair) is None:
+        elif not self._open.position(intent.pair):
             self._drop(entry, found)
         else:
             note = "it covers a position without a trade"

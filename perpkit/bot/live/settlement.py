@@ -232,11 +232,12 @@ class Settlement:
         """An order that its trade lacks becomes one of it, and is looked after as any other."""
         intent, number = entry.intent, str(found["id"])
         add_order(trade, intent, found)
-        self._intents.settle(intent.client_id, Outcome.ADOPTED, number)
         logger.warning(f"{trade.pair}: order {number} ({intent.purpose.name}) is of its trade.")
         if found["status"] != "open":
             self._bot.update_trade_state(trade, number, found)
             Trade.commit()
+        # Last: until then it is settled once more where the bot is killed.
+        self._intents.settle(intent.client_id, Outcome.ADOPTED, number)
 
     # Stops
 

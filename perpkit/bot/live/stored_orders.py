@@ -38,12 +38,31 @@ def lacks_fill(trade: Trade, order: Order) -> bool:
     """
     if order.ft_order_side == "stoploss" or not order.safe_filled or trade.has_open_orders:
         return False
-    if order.ft_order_side == trade.entry_side:
-        return True
-    over = [each for each in trade.orders if each.filled and not each.ft_is_open]
+    return order.ft_order_side == trade.entry_side or not _is_of_its_orders(trade)
+
+
+def unbooked_fill(trade: Trade) -> Order | None:
+    """The newest order of those that are over, where the trade is not what they have left of it.
+
+    A trade with a first entry that waits has its amount already.
+    """
+    if any(order.ft_order_side == trade.entry_side for order in trade.open_orders):
+        return None
+    over = [order for order in trade.orders if order.safe_filled and not order.ft_is_open]
+    if not over or _is_of_its_orders(trade):
+        return None
+    return max(over, key=lambda order: (order.order_filled_utc or order.order_date_utc, order.id))
+
+
+def amount_of_orders(trade: Trade) -> float:
+    """What its orders that are over have left of it."""
+    over = (order for order in trade.orders if order.safe_filled and not order.ft_is_open)
     bought = {trade.entry_side: 1}
-    amount = sum(bought.get(o.ft_order_side, -1) * o.safe_amount_after_fee for o in over)
-    return abs(amount - trade.amount) > DUST
+    return float(sum(bought.get(o.ft_order_side, -1) * o.safe_filled for o in over))
+
+
+def _is_of_its_orders(trade: Trade) -> bool:
+    return abs(amount_of_orders(trade) - trade.amount) <= DUST
 
 
 def add_order(trade: Trade, intent: Intent, found: CcxtOrder) -> Order:

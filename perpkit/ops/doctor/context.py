@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.finding import UnavailableError
@@ -37,6 +38,12 @@ class Context:
     files: Sequence[Path]
     read: BotConfig | str
     capital: float | None = None
+    _began: float = field(default_factory=monotonic, repr=False)
+
+    @property
+    def present(self) -> datetime:
+        """`now`, and what the checks have taken since."""
+        return self.now + timedelta(seconds=monotonic() - self._began)
 
     @property
     def bot(self) -> BotConfig:
@@ -91,7 +98,15 @@ class Context:
         """Of the whitelist, those that are traded at the exchange."""
         from perpkit.ops.doctor.pairs import whitelist
 
-        return whitelist(self.config, self.public_client.load_markets())
+        return whitelist(self.config, self._markets)
+
+    @cached_property
+    def _markets(self) -> Mapping[str, Any]:
+        """ccxt's, of USD-M futures alone: spot and the others are a request each."""
+        client = self.public_client
+        client.options["fetchMarkets"] = {"types": ["linear"]}
+        markets: Mapping[str, Any] = client.load_markets()
+        return markets
 
     @cached_property
     def tiers(self) -> Mapping[str, Any]:
@@ -102,6 +117,7 @@ class Context:
             client = self.client
         except UnavailableError:
             return bundled_tiers()
+        client.set_markets(self._markets)
         tiers: Mapping[str, Any] = client.fetch_leverage_tiers(self.pairs)
         return tiers
 

@@ -92,11 +92,13 @@ def compare(
     positions: Iterable[Held], trades: Iterable[TradeBook], margin_mode: str
 ) -> Iterator[Finding]:
     """:param margin_mode: of the configuration: isolated or cross"""
-    left = {each.symbol: each for each in positions}
+    left = [*positions]
     found = False
     fine = []
     for trade in trades:
-        position = left.pop(symbol_of(trade.pair), None)
+        position = _of(trade, left)
+        if position is not None:
+            left.remove(position)
         wrong = [*_amounts(trade, position)]
         if position is not None:
             wrong += [*_settings(trade, position, margin_mode)]
@@ -104,7 +106,7 @@ def compare(
         yield from wrong
         if not wrong and position is not None:
             fine.append(trade.pair)
-    for position in left.values():
+    for position in left:
         found = True
         yield warn(
             f"{position.symbol}: {position.amount:g} at the exchange, and no open trade of it in "
@@ -115,6 +117,14 @@ def compare(
     if not found:
         pairs = ", ".join(fine)
         yield ok(f"As in the database, each with its stop: {pairs}" if fine else "None is open")
+
+
+def _of(trade: TradeBook, positions: Iterable[Held]) -> Held | None:
+    """The trade's position; in hedge mode there may be one on the other side, too."""
+    own = [each for each in positions if each.symbol == symbol_of(trade.pair)]
+    return next(
+        (each for each in own if (each.amount < 0) is trade.is_short), next(iter(own), None)
+    )
 
 
 def _amounts(trade: TradeBook, position: Held | None) -> Iterator[Finding]:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perpkit.ops.doctor.running import running_state
 from perpkit.ops.stored import BadInputError
-from perpkit.record.state import StateFileError, read_fresh
 
 if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig
@@ -67,11 +67,8 @@ def _no_bot(bot: BotConfig, now: datetime) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = bot.places.lock
-    try:
-        seconds = read_fresh(bot.places.state, now).age_seconds(now)
-    except StateFileError:
-        pass  # no bot writes it
-    else:
+    if (state := running_state(bot, now)) is not None:
+        seconds = state.age_seconds(now)
         raise BadInputError(
             f"--prune: the bot was there {seconds:.0f} s ago; end it, and wait for a minute"
         )

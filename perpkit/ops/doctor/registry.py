@@ -10,6 +10,7 @@ from perpkit.ops.doctor import (
     discovery,
     disk,
     parameter_files,
+    past_runs,
     running,
     seams,
     settings,
@@ -56,5 +57,6 @@ CHECKS: tuple[Check, ...] = (
     Check("stop latch", running.check_latch),
     Check("journal", running.check_journal),
     Check("bot", running.check_bot),
+    Check("past runs", past_runs.check),
     *(Check(name, check, online=True) for name, check in ONLINE),
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 from perpkit.record.latch import LatchState
-from perpkit.record.state import MissingStateError, StateFileError, read, read_fresh
+from perpkit.record.state import MissingStateError, State, StateFileError, read, read_fresh
+
+if TYPE_CHECKING:
+    from perpkit.ops.bot_config import BotConfig
 
 
 def check_latch(context: Context) -> Iterator[Finding]:
@@ -33,10 +38,10 @@ def check_latch(context: Context) -> Iterator[Finding]:
 
 def check_bot(context: Context) -> Iterator[Finding]:
     """By its lock and by its state file."""
-    bot, held = context.bot, is_held(context.bot.places.lock)
+    bot, held, now = context.bot, is_held(context.bot.places.lock), context.present
     path = bot.places.state
     try:
-        state = read_fresh(path, context.now)
+        state = read_fresh(path, now)
     except MissingStateError:
         if held:
             yield warn(
@@ -52,40 +57,55 @@ def check_bot(context: Context) -> Iterator[Finding]:
                 f"{error}. A process holds {bot.places.lock}",
                 "look into its log; end it, and start it once more. What is open: perpkit stop",
             )
-            return
-        yield from _ended(path)
+        else:
+            yield _ended(path)
+        return
+    if has_let_go(state, bot.places.lock):
+        yield _ended(path)
         return
     ran = f"The bot runs: pid {state.pid}, {state.mode}, {state.bot_state}"
     if state.passive:
         yield fail(
             f"{ran}, and does nothing: {state.passive}", "what the words name as the way out"
         )
-        return
-    if state.loop is not None and state.loop.failed:
+    elif state.loop is not None and state.loop.failed:
         yield warn(
             f"{ran}; its last {state.loop.failed} cycles ended early: {state.loop.error}",
             "what the error says; `perpkit state` shows whether it goes on",
         )
-        return
-    yield ok(f"{ran}, a cycle {state.age_seconds(context.now):.0f} s ago")
+    else:
+        yield ok(f"{ran}, a cycle {max(0.0, state.age_seconds(now)):.0f} s ago")
 
 
-def _ended(path: Path) -> Iterator[Finding]:
+def _ended(path: Path) -> Finding:
     """No process holds the lock, if there is one, and the file is old or damaged."""
     try:
         state = read(path)
     except StateFileError as error:
-        yield warn(str(error), f"rm {path}: the bot writes it with each cycle")
-        return
+        return warn(str(error), f"rm {path}: the bot writes it with each cycle")
     since = f"{state.written_at:%Y-%m-%d %H:%M} UTC"
     if state.positions or state.entries:
-        yield fail(
+        return fail(
             f"The bot does not run since {since}, and had {len(state.positions or ())} positions "
             f"and {len(state.entries or ())} open entries then",
             "start it, or close them: perpkit stop",
         )
-        return
-    yield ok(f"The bot does not run; its last cycle was {since}")
+    return ok(f"The bot does not run; its last cycle was {since}")
+
+
+def running_state(bot: BotConfig, now: datetime) -> State | None:
+    """What a bot that runs says of itself; None where none does."""
+    try:
+        state = read_fresh(bot.places.state, now)
+    except StateFileError:
+        return None
+    return None if has_let_go(state, bot.places.lock) else state
+
+
+def has_let_go(state: State, lock: Path | None) -> bool:
+    """Whether a bot that keeps a journal, and so has the lock while it runs, has it no more."""
+    kept = state.journal is not None and lock is not None and lock.is_file()
+    return kept and not is_held(lock)
 
 
 def check_journal(context: Context) -> Iterator[Finding]:

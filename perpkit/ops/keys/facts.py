@@ -28,7 +28,7 @@ class KeyFacts:
 
 
 def read_facts(client: Any) -> KeyFacts:
-    """Three requests, two more where a position is open; nothing is changed at the exchange.
+    """Four requests, five where a position is open; nothing is changed at the exchange.
 
     :param client: of `exchange.exchange_client`
     """

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from perpkit.ops.stored import BadInputError
+from perpkit.record.urls import shown_url
 
 _TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
 
@@ -84,7 +85,7 @@ def _entry(base: Path, name: str, given: Any) -> AccountEntry:
             allowed = ", ".join((*_TEXTS, "config"))
             raise BadInputError(f"there is no field {key!r}. Allowed: {allowed}")
         if key in _TEXTS and (not isinstance(value, str) or not value):
-            raise BadInputError(f"{key} must be text, got {value!r}")
+            raise BadInputError(f"{key} must be text, got {shown_url(repr(value))}")
     if "name" not in given:
         raise BadInputError("it must have a name")
     files = given.get("config")

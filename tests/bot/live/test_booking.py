@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest import mock
 
+import ccxt
 import pytest
 from freqtrade.persistence import Order, Trade
 
@@ -297,3 +299,24 @@ def test_a_commission_in_another_currency_leaves_the_profit_as_it_is(booking, ex
     for minutes in range(1, 4):
         booking.step(CLOSED + timedelta(minutes=minutes))
     assert (trade.close_profit_abs, exchange.fills_asked) == (before, 1)
+
+
+@pytest.mark.parametrize("error", [None, ccxt.BadSymbol("-1121")])
+def test_fills_that_are_never_shown_are_given_up(booking, exchange, caplog, error):
+    trade = sold_twice("sell")
+    before = trade.close_profit_abs
+    if error is not None:
+        exchange.fetch_my_trades = mock.Mock(side_effect=error)
+    for minutes in (2, 61, 62, 63):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert trade.close_profit_abs == before
+    assert len([m for m in caplog.messages if "stay as Freqtrade has them" in m]) == 1
+
+
+def test_no_answer_is_never_given_up(booking, exchange):
+    trade = sold_twice("sell")
+    exchange.fetch_my_trades = mock.Mock(side_effect=ccxt.NetworkError("no answer"))
+    for minutes in (2, 61, 62, 63):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert exchange.fetch_my_trades.call_count == 4
+    assert [order.ft_fee_base for order in trade.orders] == [None] * 3

@@ -134,3 +134,21 @@ def test_a_second_look_without_a_fill_counts_as_one(desk):
     placed.filled = 0.004
     desk.dp.book = book(at=NOW + 3 * SECOND)
     assert not desk.entries.timed_out(trade, placed, NOW + 3 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("order", "ended", "updated"),
+    [
+        ({"status": "open", "filled": 0.0}, False, False),
+        ({"status": "open", "filled": 0.001}, True, False),
+        ({"status": "closed", "filled": 0.01}, False, True),
+        (RuntimeError("no answer"), False, False),  # it is given another one
+    ],
+)
+def test_a_process_that_begins_looks_at_what_filled_while_it_was_down(desk, order, ended, updated):
+    """Before pairs are analysed, which may take long: a part of it may have no stop."""
+    trade, placed = entry(0.0)
+    desk.bot.order = order
+    begin(desk, trade)
+    assert desk.bot.ended == [placed.order_id] * ended
+    assert desk.bot.updated == [placed.order_id] * updated

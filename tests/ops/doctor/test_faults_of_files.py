@@ -1,4 +1,4 @@
-"""Faults of what a bot keeps, data to journal: each is found, with a fix that mends it."""
+"""Faults of what a bot keeps, database to runs: each is found, with a fix that mends it."""
 
 from __future__ import annotations
 
@@ -7,56 +7,23 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 from filelock import FileLock
 
 from perpkit.ops.doctor import database
-from perpkit.record import latch, state
+from perpkit.record import latch, runs, state
 from perpkit.record.journal import Intent, Journal
 from perpkit.record.latch import LatchState
 from perpkit.record.order_ids import Purpose
-from perpkit.rehearsal.datadir_mark import mark
-from tests import factories
+from perpkit.record.runs import End, Run, Runs
 from tests.bench.doctor import Fault, check_found, configured, mended, removed
 from tests.bench.states import everything, least
 
 BTC = "BTC/USDT:USDT"
 POSITIONS = {"positions": everything().positions}
-
-
-def candles(pair: str, kind: str) -> Callable[[Any], Path]:
-    name = pair.replace("/", "_").replace(":", "_")
-    return lambda bot: bot.datadir / "futures" / f"{name}-1h-{kind}.feather"
-
-
-def rewritten(kind: str, rows: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Any, Any], Any]:
-    def plant(bot: Any, patch: Any) -> pd.DataFrame:
-        frame = pd.read_feather(candles(BTC, kind)(bot))
-        factories.write_candles(bot.datadir, BTC, rows(frame).reset_index(drop=True), kind)
-        return frame
-
-    return plant
-
-
-def restored(kind: str) -> Callable[[Any, Any, Any], None]:
-    return lambda bot, patch, frame: factories.write_candles(bot.datadir, BTC, frame, kind)
-
-
-def no_candles(bot: Any, patch: Any) -> None:
-    shutil.rmtree(bot.datadir)
-
-
-def disk_with(free: int) -> Callable[[Any, Any], Any]:
-    def plant(bot: Any, patch: Any) -> None:
-        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-
-    return plant
 
 
 def damaged_database(bot: Any, patch: Any) -> None:
@@ -164,12 +131,17 @@ def unsettled(bot: Any, patch: Any) -> None:
     journal.close()
 
 
-def says(seconds: float, **content: Any) -> Callable[[Any, Any], Any]:
-    """A state file, so old."""
+def says(seconds: float, *, lock: bool = False, **content: Any) -> Callable[[Any, Any], Any]:
+    """A state file, so old.
+
+    :param lock: there is one, which no process holds
+    """
 
     def plant(bot: Any, patch: Any) -> Path:
         bot.keep_trades()
         path = bot.context().bot.places.state
+        if lock:
+            bot.context().bot.places.lock.touch()
         at = bot.context().now - timedelta(seconds=seconds)
         state.write(path, least(written_at=at, **content))
         return path
@@ -188,6 +160,32 @@ def released(bot: Any, patch: Any, lock: FileLock) -> None:
     lock.release()
 
 
+def ended(*how: End | None, ago: float = 600, held: str | None = None) -> Callable[..., None]:
+    """Runs that ended so, the first of them begun so many seconds ago."""
+
+    def plant(bot: Any, patch: Any, planted: None = None) -> None:
+        began = bot.context().now - timedelta(seconds=ago)
+        past = tuple(
+            Run(
+                process=str(n),
+                pid=n,
+                started_at=began,
+                ended=end,
+                error="OSError: no" if end else "",
+            )
+            for n, end in enumerate(how)
+        )
+        runs.write(bot.context().bot.places.runs, Runs(runs=past, held=held))
+
+    return plant
+
+
+def damaged_runs(bot: Any, patch: Any) -> Path:
+    path: Path = bot.context().bot.places.runs
+    path.write_text("{")
+    return path
+
+
 def damaged_state(bot: Any, patch: Any) -> Path:
     path: Path = says(3600)(bot, patch)
     path.write_text("{")
@@ -195,48 +193,6 @@ def damaged_state(bot: Any, patch: Any) -> Path:
 
 
 FAULTS = {
-    "data of a venue": Fault(
-        lambda bot, patch: mark(bot.datadir, "a venue"),
-        "data directory", "were made by a simulated venue", "a data directory for each",
-        lambda bot, patch, _: (bot.datadir / "perpkit-venue.json").unlink(),
-    ),
-    "data of the exchange for a venue": Fault(
-        lambda bot, patch: (bot.datadir / "perpkit-venue.json").unlink(),
-        "data directory", "holds data that no venue has made", "a data directory for each",
-        lambda bot, patch, _: mark(bot.datadir, "a venue"), makes=("venue",),
-    ),
-    "no data": Fault(
-        no_candles, "candles", "No candles in .* of BTC/USDT:USDT, ETH/USDT:USDT", "download-data",
-    ),
-    "no mark candles": Fault(
-        lambda bot, patch: candles(BTC, "mark")(bot).unlink(),
-        "candles", r"BTC/USDT:USDT \(mark 1h\)", "freqtrade download-data -c .* -t 1h",
-    ),
-    "gap in the candles": Fault(
-        rewritten("futures", lambda frame: frame.drop(range(100, 103))),
-        "candles", "BTC/USDT:USDT futures 1h: 1 gaps, .* from 2023-01-05 04:00 to 2023-01-05 07:00",
-        "--pairs BTC/USDT:USDT .*--erase", restored("futures"),
-    ),
-    "gap in the funding": Fault(
-        rewritten("funding_rate", lambda frame: frame.drop(range(20, 22))),
-        "candles", "funding_rate 1h: 1 gaps", "--erase", restored("funding_rate"),
-    ),
-    "funding that ends early": Fault(
-        rewritten("funding_rate", lambda frame: frame.head(30)),
-        "candles", "funding_rate 1h is of 2023-01-01 00:00 to 2023-01-10", "--timerange 20230101-",
-        restored("funding_rate"),
-    ),
-    "candles of a pattern": Fault(
-        configured(exchange={"pair_whitelist": ["BTC/.*", "X.*/USDT:USDT"]}),
-        "candles", r"No candles in .* of X\.\*/USDT:USDT:", "download-data",
-    ),
-    "leverage tiers of an old Freqtrade": Fault(
-        lambda bot, patch: patch.setattr(metadata, "version", lambda _: "2025.11"),
-        "leverage tiers", "Freqtrade 2025.11, 13 months old", "pip install --upgrade",
-        also=frozenset({"software"}),
-    ),
-    "full disk": Fault(disk_with(150_000_000), "disk", "150 MB free", "free some"),
-    "disk that is nearly full": Fault(disk_with(900_000_000), "disk", "900 MB free", "free some"),
     "no folder for the database": Fault(
         configured(db_url="sqlite:///nowhere/trades.sqlite"),
         "database", "There is no folder", "^mkdir -p .*nowhere$",
@@ -269,6 +225,21 @@ FAULTS = {
         not_mounted, "stop latch", r"latch_dir .* is not there", "mount the share", mounted
     ),
     "latch damaged": Fault(garbled, "stop latch", "REDUCING|damaged", "perpkit resume", cleared),
+    "bot that was killed": Fault(
+        ended(None, ago=7200), "past runs", "The last run, .* killed, or by a power cut", "its log",
+        ended(End.CLEAN),
+    ),
+    "crash loop": Fault(
+        ended(End.ERROR, End.ERROR, None, ago=600), "past runs", "A crash loop: the last 3 runs",
+        "/unlock", ended(End.CLEAN),
+    ),
+    "bot that is held": Fault(
+        ended(held="it is so"), "past runs", "The bot is held: it is so", "/unlock",
+        ended(End.CLEAN),
+    ),
+    "record of runs that is damaged": Fault(
+        damaged_runs, "past runs", "record of runs .* is damaged", "^rm .*runs.json", removed
+    ),
     "folder that was copied": Fault(
         copied, "journal", "is a copy or a restored backup", "perpkit adopt", adopted
     ),
@@ -279,6 +250,10 @@ FAULTS = {
     ),
     "bot that has ended with positions": Fault(
         says(3600, **POSITIONS), "bot", "does not run since .* 1 positions", "perpkit stop"
+    ),
+    "bot that was killed just now with positions": Fault(
+        says(3, journal=everything().journal, lock=True, **POSITIONS), "bot",
+        "does not run since .* 1 positions", "perpkit stop",
     ),
     "bot that hangs": Fault(hangs, "bot", "A process holds ", "perpkit stop", released),
     "bot whose cycles fail": Fault(

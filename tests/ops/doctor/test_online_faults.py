@@ -403,3 +403,12 @@ def test_no_secret_and_no_change(desk, monkeypatch):
     before.pop(desk.folder / "last.json", None)
     assert after == before
     assert set(sent) == {"GET"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_telegram_that_cannot_be_reached(desk, monkeypatch, scheme):
+    monkeypatch.setattr(telegram, "API", f"{scheme}://127.0.0.1:{unused_port()}")
+    desk.config["telegram"] = TELEGRAM
+    [found] = [f for f in desk.findings() if f.check == "telegram"]
+    assert (found.level, "cannot be reached" in found.words) == (Level.FAIL, True), found.words
+    assert TOKEN not in f"{found.words}{found.fix}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+import time_machine
 from filelock import FileLock
 from freqtrade.persistence import Trade, init_db
 
@@ -13,7 +14,7 @@ from perpkit.record import state
 from perpkit.record.journal import Intent, Journal, Outcome
 from perpkit.record.order_ids import Purpose
 from tests import factories
-from tests.bench.doctor import SetUp
+from tests.bench.doctor import NOW, SetUp
 from tests.bench.states import least
 
 
@@ -75,9 +76,9 @@ def test_while_the_bot_has_its_lock_it_is_refused(bot):
 
 
 def test_while_the_bot_writes_its_state_it_is_refused(bot):
-    at = datetime.now(UTC) - timedelta(seconds=3)
-    state.write(bot.context().bot.places.state, least(written_at=at))
-    result = bot.doctor("--prune", "90d")
+    state.write(bot.context().bot.places.state, least(written_at=NOW - timedelta(seconds=3)))
+    with time_machine.travel(NOW, tick=False):
+        result = bot.doctor("--prune", "90d")
     assert result.exit_code == 2
     assert "the bot was there 3 s ago" in result.stderr
     assert backups(bot) == []

@@ -82,7 +82,7 @@ def test_check_of_the_stored_key(bot):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-c", "nowhere.json"], "config cannot be read"),
+        (["-c", "nowhere.json"], "--config must name a file, got nowhere.json"),
         (["--stored"], "there is no key in the keyring"),
         (["--stored", "--file", "x", "--in", "keyring"], "--file cannot be given together"),
         (["--stored", "--in", "file"], "there is no terminal to type at"),

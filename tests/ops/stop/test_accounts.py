@@ -81,6 +81,10 @@ def test_a_file_that_is_none_is_refused(read, content, only, words):
         ('config = "a.json"', "config must be a list of files"),
         ('config = ["a.json"]\nuserdir = 1', "userdir must be text, got 1"),
         ('config = ["a.json"]\nuserdir = ""', "userdir must be text"),
+        (
+            'config = ["a.json"]\ndb_url = ["postgresql://me:hidden@host/db"]',
+            "db_url must be text, got ['postgresql://me:***@host/db']",
+        ),
         ('config = ["a.json"]\nfolder = "absent"', "folder must be a folder"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from urllib.parse import unquote
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_apprise_understands_the_bots_chat():
     services = Apprise()
     assert services.add(f"tgram://{TOKEN}/7/")
     assert services.add(f"tgram://{TOKEN}/7:3/")
-    assert [one.url().partition("?")[0] for one in services] == [
+    assert [unquote(one.url()).partition("?")[0] for one in services] == [
         f"tgram://{TOKEN}/7/",
         f"tgram://{TOKEN}/7:3/",
     ]

@@ -72,7 +72,7 @@ def test_it_outlives_its_terminal(home):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-c", "absent.json"], '--config must name a file, got absent.json'),
+        (["-c", "absent.json"], "--config must name a file, got absent.json"),
         (["--only", "x"], "--only needs --accounts"),
         (["--accounts", "absent.toml"], "--accounts cannot be read: absent.toml"),
         (["--accounts", "x.toml", "-c", "y.json"], "--accounts names the bots"),

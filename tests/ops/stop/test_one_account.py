@@ -219,17 +219,6 @@ def test_a_latch_that_cannot_be_written_stops_nothing(stop, exchange, latch, api
     assert "cannot be written" in report.problems[0]
 
 
-def test_a_folder_of_latches_that_is_not_there_is_not_made(stop, exchange, api, tmp_path):
-    """A share that is not mounted: in an empty folder in its place, nothing would be latched."""
-    without_api(api)
-    shared = tmp_path / "share" / "latch"
-    report = stop(perpkit={"use": {"refresh": False}, "latch_dir": str(shared)})
-    assert exchange.asked == ["flatten"]
-    assert (report.exit_code, report.latched, report.flat) == (1, False, True)
-    assert "is not there" in report.problems[0]
-    assert not shared.parent.exists()
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [
