@@ -6,6 +6,7 @@ CLIENTS ?= .venv-clients
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 EPISODES ?= 500
+STOPS ?= 100
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
@@ -60,6 +61,7 @@ soak: setup
 	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
 		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
+	$(BIN)/python -m tests.emergency --runs $(STOPS) --jobs $(JOBS) --out soak/emergency.jsonl
 
 demo: setup
 	$(BIN)/python -m perpkit.ops.demo

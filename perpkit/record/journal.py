@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Any
 
 from perpkit.record.looking import look
-from perpkit.record.order_ids import OrderId, Purpose, new_nonce, parse
+from perpkit.record.order_ids import OrderId, Purpose, new_nonce, nonce_of_stop, parse
 
 SCHEMA = 1
 # Kind of what is kept of positions whose trade was deleted, by pair: they are the trader's.
@@ -220,6 +220,18 @@ class Journal:
         values = (*astuple(intent), order.nonce, order.number, Outcome.SENT, None, "", intent.at)
         marks = ", ".join("?" * len(values))
         self._write(f"INSERT INTO orders VALUES ({marks})", *values)  # noqa: S608 - question marks
+
+    def write_closing(self, intent: Intent, order_id: str) -> None:
+        """An order by which `perpkit stop` has closed some of a trade, for the bot to book.
+
+        :param order_id: the exchange's; written down once
+        """
+        nonce = nonce_of_stop(intent.client_id)
+        if nonce is None:
+            raise ValueError(f"client_id must be of perpkit stop, got {intent.client_id!r}")
+        values = (*astuple(intent), nonce, 0, Outcome.ANSWERED, order_id, "", intent.at)
+        marks = ", ".join("?" * len(values))
+        self._write(f"INSERT OR IGNORE INTO orders VALUES ({marks})", *values)  # noqa: S608 - as above
 
     def settle(
         self,

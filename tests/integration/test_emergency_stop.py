@@ -45,6 +45,7 @@ def test_an_account_is_flat_and_stays_so(given, tmp_path):
     assert outcome.wrong == [], outcome.said
 
 
+@SLOW
 def test_a_preview_sends_nothing_and_a_second_stop_finds_nothing(tmp_path):
     with at_a_place(tmp_path, 9, api=False) as at:
         with bot(at) as process:

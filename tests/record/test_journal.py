@@ -228,3 +228,14 @@ def test_other_ids(text, before):
 
 def test_nonces_differ():
     assert len({new_nonce() for _ in range(1000)}) == 1000
+
+
+def test_what_a_stop_has_closed_is_open_until_the_bot_has_booked_it(journal):
+    closed = intent(journal, Purpose.EXIT, client_id=f"perpkit-{TAG}-abc123-H1", reduce_only=True)
+    for _ in range(2):
+        journal.write_closing(closed, "77")
+    assert journal.open_entries() == [Entry(closed, Outcome.ANSWERED, "77", "", 1_000)]
+    journal.settle(closed.client_id, Outcome.ADOPTED, 2_000)
+    assert journal.open_entries() == []
+    with pytest.raises(ValueError, match="must be of perpkit stop"):
+        journal.write_closing(intent(journal, Purpose.EXIT), "78")

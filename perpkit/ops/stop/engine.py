@@ -12,7 +12,7 @@ from typing import Any
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.exchange import exchange_client
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.at_exchange import Looks
+from perpkit.ops.stop.at_exchange import Looks, Seen
 from perpkit.ops.stop.cancels import Cancels
 from perpkit.ops.stop.closes import Closes
 from perpkit.ops.stop.closing import Due
@@ -22,10 +22,11 @@ from perpkit.ops.stop.fills import Fills
 from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.ours import BotsFiles
 from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned
-from perpkit.ops.stop.own_part import OwnPart
-from perpkit.ops.stop.picture import Picture
+from perpkit.ops.stop.own_part import OwnPart, OwnParts
+from perpkit.ops.stop.picture import Picture, missing_of
 from perpkit.ops.stop.requests import Clock, GaveUpError, Requests, SystemClock
 from perpkit.ops.stop.sent_closings import SentClosings
+from perpkit.ops.stop.to_book import closings_of
 
 # Between rounds, in seconds: after one that went well, and after one that did not.
 _SOON, _LATER, _LATEST = 0.25, 1.0, 2.5
@@ -35,6 +36,8 @@ _WEIGHT_A_SECOND = 20
 _WEIGHT_OF_A_LOOK = 25
 # What is the bot's of a position that others have a part in may have changed by then.
 _FRESH_SECONDS = 3.0
+# What is shown of a position may be older than the fill that has opened it.
+_BELIEVED_AFTER = 5.0
 # What can never be closed, such as a contract that has ended, is given up after this.
 _HOPELESS_SECONDS = 60.0
 
@@ -95,6 +98,7 @@ class Flattening:
         self._closes: Closes | None = None
         self._picture: Picture | None = None  # of the last look
         self._active: set[str] | None = None
+        self._missed: dict[str, float] = {}
         self._looked = 0.0
         self._bad_rounds = 0
 
@@ -111,6 +115,8 @@ class Flattening:
         except GaveUpError as error:
             why = str(error)
             self._log.write("gave up", f"Nothing more is sent: {why}")
+        if not self._everything:
+            self._files.write_closings(closings_of(self._sent.all, self._pair))
         return self._result(why, plan)
 
     def _prepare(self) -> tuple[OwnPart, Closes]:
@@ -135,18 +141,26 @@ class Flattening:
         in_doubt = self._sent.open_symbols()
         if not self._everything and self._earlier.may_arrive():
             in_doubt |= {held.symbol for held in seen.held or ()}
+        parts = None if self._everything else own.now(seen, self._sent.filled())
         picture = Picture(
             seen,
             self._contracts,
-            None if self._everything else own.now(seen, self._sent.filled()),
+            parts,
             in_doubt,
             self._files.complete,
             own.symbols(self._files.handed_over()),
+            set() if parts is None else self._missing(seen, parts),
         )
         if self._picture is None:
             self._say(picture)
         self._picture = picture
         return picture
+
+    def _missing(self, seen: Seen, parts: OwnParts) -> set[str]:
+        """Where less than the bot's part is held, and it is too early to believe that."""
+        now = self._requests.clock.now()
+        found = missing_of(seen, parts)
+        return {s for s in found if now - self._missed.setdefault(s, now) < _BELIEVED_AFTER}
 
     def _say(self, picture: Picture) -> None:
         """What it begins with."""
@@ -186,7 +200,8 @@ class Flattening:
 
     def _act(self, picture: Picture, closes: Closes) -> bool:
         """Whether all that is to be done was sent, and carried out."""
-        well = self._cancels.carry_out(picture.cancels_first)
+        well = not (picture.missing or picture.awaited)  # there is time until the next look
+        well = self._cancels.carry_out(picture.cancels_first) and well
         blocked, alone = picture.blocked, picture.alone
         for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
             symbol = due.held.symbol
@@ -212,6 +227,8 @@ class Flattening:
         left = held.amount - due.amount.copy_sign(held.amount)
         if not self._looks.is_held(held, left):
             return False  # the next look shows more
+        if not picture.files_complete:
+            return True  # what is left may be the bot's as well
         stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
         return self._cancels.carry_out(stops)
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from perpkit.ops.bot_config import BotConfig
-from perpkit.record.journal import HANDED_OVER, Entry, Journal, JournalError, Outcome
+from perpkit.record.journal import HANDED_OVER, Entry, Intent, Journal, JournalError, Outcome
 from perpkit.record.opening import TAG_KEY, assess
 from perpkit.record.order_ids import Purpose, parse, tag_before_nonces, tag_of_stop
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
@@ -111,6 +111,17 @@ class BotsFiles:
             self._note(str(error))
             return frozenset()
 
+    def write_closings(self, closings: Iterable[tuple[Intent, str]]) -> None:
+        """For the bot, which books them when it is started again: without them it would take what
+        is left in its pairs, which is somebody else's, for what it holds."""
+        if self._journal is None:
+            return
+        try:
+            for intent, order_id in closings:
+                self._journal.write_closing(intent, order_id)
+        except JournalError as error:
+            self._note(f"{error}: the bot does not know what was closed")
+
     def has_order(self, pair: str, order_id: str) -> bool:
         if (pair, order_id) in self._stored:
             return True
@@ -195,7 +206,8 @@ class BotsFiles:
         return [
             entry
             for entry in entries
-            if entry.order_id is None or not self.has_order(entry.intent.pair, entry.order_id)
+            if tag_of_stop(entry.intent.client_id) is None  # counted among earlier runs
+            and (entry.order_id is None or not self.has_order(entry.intent.pair, entry.order_id))
         ]
 
     def _note(self, words: str) -> None:

@@ -17,6 +17,8 @@ class Picture:
     """
     :param parts: what of the positions is the bot's; None where everything is to go
     :param in_doubt: symbols in which an order of this run may still arrive
+    :param missing: symbols in which less is held than is the bot's, since a moment ago: what is
+        shown may be older than a fill
     :param handed_over: symbols whose position is the trader's, with the stop it has from the bot
     :param files_complete: whether the bot's files know all of its positions
     """
@@ -27,6 +29,7 @@ class Picture:
     in_doubt: Collection[str] = field(default=frozenset())
     files_complete: bool = True
     handed_over: Collection[str] = field(default=frozenset())
+    missing: Collection[str] = field(default=frozenset())
 
     @property
     def unknown(self) -> Mapping[str, str]:
@@ -69,7 +72,7 @@ class Picture:
     @property
     def protected(self) -> set[str]:
         """Symbols in which stops stay: something is to be closed, or may be the bot's."""
-        kept = {due.held.symbol for due in self.dues} | {*self.unknown}
+        kept = {due.held.symbol for due in self.dues} | {*self.unknown, *self.missing}
         if not self.files_complete and self.parts is not None:
             kept |= self._held
         return kept
@@ -100,7 +103,7 @@ class Picture:
     @property
     def is_settled(self) -> bool:
         """Whether nothing of what has been seen is to be done, or to be waited for."""
-        waits = self.unknown or self.awaited or self.blocked
+        waits = self.unknown or self.awaited or self.missing or self.blocked
         kept = self.protected
         orders = [o for o in self.orders if not (o.protects and o.symbol in kept)]
         return not (self.dues or orders or waits)
@@ -111,5 +114,17 @@ class Picture:
         return (
             {due.held.symbol for due in self.dues}
             | {order.symbol for order in self.orders}
-            | {*self.unknown, *self.awaited, *self.in_doubt}
+            | {*self.unknown, *self.awaited, *self.missing, *self.in_doubt}
         )
+
+
+def missing_of(seen: Seen, parts: OwnParts) -> set[str]:
+    """Symbols in which less is held than is the bot's."""
+    if seen.held is None:
+        return set()
+    found = set()
+    for symbol, own in parts.amounts.items():
+        held = sum((h.amount for h in seen.held if h.symbol == symbol and h.amount * own > 0), ZERO)
+        if abs(held) < abs(own):
+            found.add(symbol)
+    return found

@@ -264,6 +264,18 @@ def test_an_entry_whose_answer_died_with_the_bot_is_closed(bot):
     assert bot.held() == {}
 
 
+def test_a_position_that_is_shown_late_is_waited_for_and_keeps_its_stop(bot):
+    """The database has its fill, and the exchange does not show it yet."""
+    bot.fault(K.LATE_FILLS, parameters={"ms": 3_000})
+    bot.enter(BTC, LONG)
+    bot.after(1, lambda: resting.update(bot.open_ids()))
+    resting: set[str] = set()
+    said = bot.stop()
+    assert len(resting) == 1
+    assert said.flat
+    assert bot.held() == {}
+
+
 def test_an_entry_that_is_still_on_its_way_is_waited_for(bot):
     client_id = bot.sent_unanswered(BTC, LONG, arrives=False)
     bot.after(8, lambda: bot.place(BTC, LONG, client_id=client_id))
@@ -307,6 +319,7 @@ def test_where_it_cannot_be_looked_up_the_traders_part_is_not_sold(bot):
     """Not before the order can arrive no more."""
     bot.enter(BTC, LONG)
     bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    bot.clock.sleep(1)
     bot.fault(K.RESPONSE_LOST, endpoint="POST /fapi/v1/order", times=1)
     bot.fault(K.LATE_ORDERS, parameters={"ms": 4_000}, times=1)
     bot.fault(K.LATE_FILLS, parameters={"ms": 4_000}, times=1)

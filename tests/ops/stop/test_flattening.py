@@ -132,7 +132,7 @@ def test_orders_only_reduce_and_are_no_more_than_what_fails(shares, fates, every
     assert {sent["reduceOnly"] for sent in exchange.posts} <= {"true"}
     failing = sum(fate is not Fate.FINE for fate in fates)
     assert len(exchange.posts) <= len(PAIRS) * (1 + 2 * failing)
-    assert said.requests <= 40 + 30 * failing
+    assert said.requests <= 80 + 30 * failing
 
 
 def test_a_thin_book_is_taken_in_slices_that_reach_further_and_further():
