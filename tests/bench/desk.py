@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import time_machine
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from perpkit.cli import app
@@ -138,7 +139,8 @@ class Desk:
     :param config: settings on top of the bot's own configuration
     """
 
-    def __init__(self, traded: Traded, exchange: Exchange, wire: Wire) -> None:
+    def __init__(self, traded: Traded, exchange: Exchange, wire: Wire, stack: ExitStack) -> None:
+        self._stack = stack
         self.folder = traded.folder
         self.exchange = exchange
         self.wire = wire
@@ -150,6 +152,11 @@ class Desk:
     @property
     def account(self) -> Account:
         return self.exchange.engine.account(KEY)
+
+    def hold_lock(self) -> None:
+        """As a bot that runs does, until the end of the test."""
+        lock = FileLock(self.folder / "books" / "trades.journal.sqlite.lock")
+        self._stack.enter_context(lock)
 
     def restrict(self, **changes: Any) -> None:
         self.account.restrictions = replace(self.account.restrictions, **changes)
@@ -220,6 +227,6 @@ def desk(traded: Traded) -> Iterator[Desk]:
         stack.enter_context(time_machine.travel(traded.left.at + timedelta(seconds=10)))
         exchange = traded.left.exchange_again()
         wire = stack.enter_context(_wired(exchange))
-        made = Desk(traded, exchange, wire)
+        made = Desk(traded, exchange, wire, stack)
         made.restrict(addresses=frozenset({"127.0.0.1"}))
         yield made

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig
     from perpkit.ops.doctor.clock import Sample
     from perpkit.ops.refusals import Refusal
-    from perpkit.record.state import State
     from perpkit.record.trade_database import TradeDatabase
 
 
@@ -82,16 +81,6 @@ class Context:
         from perpkit.ops.doctor.clock import samples
 
         return samples(self.public_client)
-
-    @cached_property
-    def running(self) -> State | None:
-        """What the bot says of itself; None where it does not run, or does not say."""
-        from perpkit.record.state import StateFileError, read_fresh
-
-        try:
-            return read_fresh(self.bot.places.state, self.now)
-        except StateFileError:
-            return None
 
     @cached_property
     def pairs(self) -> list[str]:

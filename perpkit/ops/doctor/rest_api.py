@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.doctor.answers import get
 from perpkit.ops.doctor.finding import Finding, fail, ok, skipped, warn
+from perpkit.ops.doctor.running import running_state
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
@@ -37,8 +38,8 @@ def check(context: Context) -> Iterator[Finding]:
         yield skipped("api_server.enabled is not set: perpkit stop then acts by the exchange alone")
         return
     yield from configured(own, in_container=running_in_docker())
-    running = context.running is not None
-    yield from _answering(own, running)
+    running = running_state(context.bot, context.present)
+    yield from _answering(own, running is not None)
 
 
 def configured(own: Mapping[str, Any], *, in_container: bool) -> Iterator[Finding]:

@@ -59,6 +59,12 @@ def without_key(desk: Desk) -> None:
         del os.environ[f"FREQTRADE__EXCHANGE__{name}"]
 
 
+def running_with_api(desk: Desk) -> None:
+    """A bot has the lock, and its API does not answer."""
+    api()(desk)
+    desk.hold_lock()
+
+
 def account(**given: Any) -> Plant:
     def plant(desk: Desk) -> None:
         for name, value in given.items():
@@ -191,7 +197,7 @@ FAULTS: dict[str, tuple[Plant, str, Level, str, str]] = {
         "rest api", Level.FAIL, "password must not be empty", "API_SERVER__PASSWORD",
     ),
     "REST silent": (
-        api(),
+        running_with_api,
         "rest api", Level.FAIL, "The bot runs, and its REST API does not answer", "log",
     ),
     "live without a key": (
