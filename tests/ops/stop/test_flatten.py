@@ -26,6 +26,7 @@ from tests.bench.dead_bot import (
     symbol_of,
 )
 from tests.bench.files import TAG
+from tests.cases import SLOW
 
 BTC, ETH, SOL = "BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT"
 LONG = Decimal("0.010")
@@ -549,7 +550,7 @@ class Killed(BaseException):
     """As by `kill -9`: nothing is cleaned up."""
 
 
-@pytest.mark.parametrize("arrived", [False, True])
+@pytest.mark.parametrize("arrived", [pytest.param(False, marks=SLOW), True])
 @pytest.mark.parametrize("nth", range(1, 8))
 def test_a_run_that_is_killed_is_finished_by_the_next(bot, tmp_path, nth, arrived):
     bot.enter(BTC, LONG)

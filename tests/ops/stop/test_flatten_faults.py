@@ -14,6 +14,7 @@ from perpkit.ops.stop.flattened import Flattened
 from perpkit.venue.faults import FaultKind as K
 from perpkit.venue.invariants import Invariant
 from tests.bench.dead_bot import AMOUNTS, BY_HAND, INSTRUMENTS, PAIRS, DeadBot, dead_bot, symbol_of
+from tests.cases import SLOW
 
 # Between the end of the last fault and a flat account.
 FLAT_WITHIN = 10.0
@@ -142,6 +143,6 @@ def run(folder: Path, seed: int) -> list[str]:
         return found
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(n, marks=SLOW) for n in range(4, 100))])
 def test_flat_soon_after_the_last_fault_and_nothing_of_others_touched(tmp_path, seed):
     assert run(tmp_path / "bot", seed) == []
