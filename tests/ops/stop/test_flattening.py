@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,9 @@ class Files:
 
     def handed_over(self) -> frozenset[str]:
         return frozenset()
+
+    def write_closings(self, closings: Iterable[object]) -> None:
+        list(closings)
 
     def has_order(self, pair: str, order_id: str) -> bool:
         return int(order_id) < 1000
