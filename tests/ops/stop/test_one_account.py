@@ -66,7 +66,7 @@ def exchange(latch, monkeypatch):
     made = Exchange(latch)
     monkeypatch.setattr(engine, "flatten", made)
     monkeypatch.setattr(by_bot, "_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr("perpkit.ops.stop.one_account.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("perpkit.ops.stop.one_account.PATIENCE_SECONDS", 1.5)
     monkeypatch.setattr("perpkit.ops.stop.one_account._LOOK_SECONDS", 0.0)
     monkeypatch.setattr(alive, "_CYCLE_SECONDS", 0.2)
     return made
