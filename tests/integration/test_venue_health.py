@@ -6,6 +6,7 @@ In-process and live on the virtual clock, and a dry-run process over the loopbac
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from urllib.request import Request, urlopen
@@ -123,8 +124,9 @@ def test_an_outage_with_an_open_position():
         (FaultKind.CLOCK_SKEW, {"ms": 2000}, Trading.ACTIVE, "behind the exchange's: 50%"),
         (FaultKind.STALE_BOOK, {}, Trading.REDUCING, "the last: the order book is"),
         (FaultKind.MALFORMED, {}, Trading.REDUCING, "the last: an answer without a time"),
-        (FaultKind.TIMEOUT, {}, Trading.REDUCING, "a request failed (RequestTimeout)"),
-        (FaultKind.MAINTENANCE, {}, Trading.REDUCING, "a request failed (OnMaintenance)"),
+        # Which of the two notices first depends on the machine.
+        (FaultKind.TIMEOUT, {}, Trading.REDUCING, r"\(RequestTimeout\)|no answer within"),
+        (FaultKind.MAINTENANCE, {}, Trading.REDUCING, r"a request failed \(OnMaintenance\)"),
         (FaultKind.RATE_LIMITED, {"retry_after_s": 45}, Trading.REDUCING, "too many requests"),
         (FaultKind.LATENCY, {"ms": 300}, Trading.ACTIVE, "answers take 0."),
     ],
@@ -141,7 +143,7 @@ def test_each_trouble_ends_in_its_state_and_in_recovery(kind, given, state, word
         restricted = bot.bot.strategy.watch
         bot.run_until(lambda: restricted.decision().restricts, 5 * MINUTE, STEP)
         assert trading_state(bot) is state
-        assert words in reason(bot)
+        assert re.search(words, reason(bot))
         remove_fault(venue, fault)
         bot.run_until(lambda: not restricted.decision().restricts, 5 * MINUTE, STEP)
         assert len(told(bot)) == 2
