@@ -404,6 +404,8 @@ def run(given: Case, folder: Path) -> Outcome:
             process.kill_and_read()
             if "HALTED" not in "".join(process.log):
                 found.wrong.append("the bot that was started again does not say that it is latched")
+            if found.wrong:
+                found.said += "".join(process.log)
     return found
 
 
