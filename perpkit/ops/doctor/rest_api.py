@@ -137,5 +137,5 @@ def _url(own: Mapping[str, Any]) -> str:
             text = "127.0.0.1" if address.version == 4 else "::1"
         text = f"[{text}]" if ":" in text else text
     except ValueError:
-        pass
+        pass  # a name, such as localhost, which stays as it is
     return f"http://{text}:{own.get('listen_port', 8080)}/api/v1"
