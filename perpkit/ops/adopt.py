@@ -10,6 +10,7 @@ import typer
 
 from perpkit.ops.bot_files import BotFiles, Config, DbUrl, Userdir, bot_files, errors
 from perpkit.ops.stored import BadInputError
+from perpkit.record.bot_lock import is_held
 from perpkit.record.journal import Journal, JournalError
 
 # SQLAlchemy loads inside the functions, so that `perpkit --help` stays quick.
@@ -50,7 +51,7 @@ def adopt(
     if aside is not None:
         typer.echo(f"What was there is kept as {aside}")
     typer.echo(f"The journal {files.journal} is the bot's now.")
-    if not _runs(files):
+    if not is_held(files.lock, unknown=False):
         typer.echo("It does not run: start it.")
     elif found.state.others_may_know_more:
         typer.echo("It runs, and goes on within a minute.")
@@ -63,7 +64,7 @@ def _say_sound(files: BotFiles, first: bool) -> None:
         raise BadInputError(
             f"There is no journal {files.journal} yet: the bot writes it when it starts"
         )
-    if _runs(files):
+    if is_held(files.lock, unknown=False):
         raise BadInputError(f"The bot runs, and its journal {files.journal} is sound")
     typer.echo(f"The journal {files.journal} is the bot's own: there is nothing to adopt.")
 
@@ -100,17 +101,3 @@ def _last_start(files: BotFiles) -> str:
 
 def _minute(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}"
-
-
-def _runs(files: BotFiles) -> bool:
-    """Whether a bot holds these files."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(files.lock, timeout=0)
-    try:
-        with lock:
-            return False
-    except Timeout:
-        return True
-    except (OSError, NotImplementedError):
-        return False

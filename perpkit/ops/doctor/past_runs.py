@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.ops.doctor.running import is_held, running_state
+from perpkit.ops.doctor.running import running_state
 from perpkit.record import runs
+from perpkit.record.bot_lock import is_held
 from perpkit.record.runs import End, Run, RunsError
 
 _UNLOCK = "mend what its log says; then /unlock with the id of its lock from /locks"
@@ -26,7 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield fail(f"The bot is held: {known.held}", _UNLOCK)
         return
     bot, now = context.bot, context.present
-    if is_held(bot.places.lock) or running_state(bot, now) is not None:
+    if is_held(bot.places.lock, unknown=True) or running_state(bot, now) is not None:
         yield ok("The bot runs, and is not held")
     else:
         yield _after(known.runs, context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
+from perpkit.record.bot_lock import is_held
 from perpkit.record.latch import LatchState
 from perpkit.record.state import MissingStateError, State, StateFileError, read, read_fresh
 
@@ -38,7 +38,7 @@ def check_latch(context: Context) -> Iterator[Finding]:
 
 def check_bot(context: Context) -> Iterator[Finding]:
     """By its lock and by its state file."""
-    bot, held, now = context.bot, is_held(context.bot.places.lock), context.present
+    bot, held, now = context.bot, is_held(context.bot.places.lock, unknown=True), context.present
     path = bot.places.state
     try:
         state = read_fresh(path, now)
@@ -105,7 +105,7 @@ def running_state(bot: BotConfig, now: datetime) -> State | None:
 def has_let_go(state: State, lock: Path | None) -> bool:
     """Whether a bot that keeps a journal, and so has the lock while it runs, has it no more."""
     kept = state.journal is not None and lock is not None and lock.is_file()
-    return kept and not is_held(lock)
+    return kept and not is_held(lock, unknown=True)
 
 
 def check_journal(context: Context) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
         waiting = journal.open_entries()
     finally:
         journal.close()
-    if waiting and not is_held(context.bot.places.lock):
+    if waiting and not is_held(context.bot.places.lock, unknown=True):
         yield warn(
             f"Journal: of {len(waiting)} orders it is not known what became of them: "
             f"{', '.join(sorted({entry.intent.pair for entry in waiting}))}",
@@ -147,26 +147,3 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
         )
         return
     yield ok(f"Journal: sound, {path}")
-
-
-def is_held(lock: Path | None) -> bool:
-    """Whether a process has the lock. It is tried for an instant; no file is made or emptied."""
-    if lock is None or not lock.is_file():
-        return False
-    try:
-        import fcntl
-    except ImportError:  # Windows, where a file that is locked cannot be opened to be written
-        try:
-            lock.open("rb+").close()
-        except OSError:
-            return True
-        return False
-    try:
-        handle = os.open(lock, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        finally:
-            os.close(handle)
-    except OSError:
-        return True
-    return False

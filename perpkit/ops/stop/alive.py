@@ -14,6 +14,7 @@ from typing import Any
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.stop.ending import bot_processes, is_stopped
 from perpkit.ops.stop.rest import BotRest, RestError
+from perpkit.record.bot_lock import is_held
 from perpkit.record.state import State, StateFileError, read
 
 # How long a bot without an API is given to show a cycle, at least.
@@ -63,7 +64,7 @@ def look(
             return Bot(Standing.ALIVE, f"it answers at {rest.url}", rest, processes)
         except RestError as error:
             complaint = str(error)
-    held = lock_is_held(bot.places.lock)
+    held = is_held(bot.places.lock, unknown=False)
     if not processes and not held:
         nothing = "no process has its lock or its database"
         return Bot(Standing.DEAD, f"{nothing}; {complaint}" if complaint else nothing)
@@ -112,12 +113,6 @@ def state_of(bot: BotConfig) -> State | None:
         return read(bot.places.state)
     except StateFileError:
         return None
-
-
-def lock_is_held(lock: Path | None) -> bool:
-    """Whether a process, on this machine or where its system tells, holds the bot's files."""
-    with held(lock) as free:
-        return not free
 
 
 @contextmanager

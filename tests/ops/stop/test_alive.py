@@ -11,9 +11,10 @@ import pytest
 from filelock import FileLock
 
 from perpkit.ops.stop import alive as module
-from perpkit.ops.stop.alive import Standing, cycle_before, held, lock_is_held, look
+from perpkit.ops.stop.alive import Standing, cycle_before, held, look
 from perpkit.ops.stop.ending import is_stopped
 from perpkit.ops.stop.rest import BotRest
+from perpkit.record.bot_lock import is_held
 from perpkit.record.state import write
 from tests.bench.freqtrade_like import freqtrade_like
 from tests.bench.states import least
@@ -117,15 +118,15 @@ def test_in_a_preview_a_cycle_a_few_ago_is_a_cycle(bot):
 
 def test_a_lock_is_looked_at_and_held(tmp_path):
     lock = tmp_path / "x.lock"
-    assert not lock_is_held(lock)
-    assert not lock_is_held(None)
+    assert not is_held(lock, unknown=False)
+    assert not is_held(None, unknown=False)
     with held(lock, make=True) as free:
         assert free
         with FileLock(tmp_path / "y.lock"), held(tmp_path / "y.lock") as other:
             assert not other
     with FileLock(lock):
-        assert lock_is_held(lock)
-    assert not lock_is_held(lock)
+        assert is_held(lock, unknown=False)
+    assert not is_held(lock, unknown=False)
 
 
 def test_where_no_lock_can_be_made_there_is_none(tmp_path):

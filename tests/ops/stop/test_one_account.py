@@ -16,6 +16,7 @@ from perpkit.ops.stop import alive, by_bot, engine
 from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.one_account import Order, stop_account
 from perpkit.ops.stored import BadInputError
+from perpkit.record.bot_lock import is_held
 from perpkit.record.latch import LatchState, read, write
 from tests.bench.freqtrade_like import freqtrade_like
 from tests.bench.receiver import receiver
@@ -189,14 +190,14 @@ def test_while_it_closes_no_bot_can_start(stop, exchange, api, bot):
     lock, free = bot().places.lock, []
 
     def answer(*given, **more):
-        free.append(not alive.lock_is_held(lock))
+        free.append(not is_held(lock, unknown=False))
         return Flattened(True)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "flatten", answer)
         stop()
     assert free == [False]
-    assert not alive.lock_is_held(lock)
+    assert not is_held(lock, unknown=False)
 
 
 def test_one_out_of_reach_is_a_finding_and_all_is_closed(stop, exchange, api, bot, tmp_path):
