@@ -134,7 +134,7 @@ def test_the_text_has_the_figures_in_it():
     ]
 
 
-def test_kinds_that_are_not_chosen_are_not_told_and_the_order_is_that_of_the_limits():
+def test_only_chosen_kinds_are_reported_in_the_order_of_the_limits():
     candles = hourly(close=[100, 100, 89], long_short_ratio=[1, 1, 4.0])
     chosen = replace(LIMITS, kinds=(Kind.LONG_SHORT, Kind.SUDDEN))
     assert told(candles, chosen) == [(2, "long_short"), (2, "sudden")]
