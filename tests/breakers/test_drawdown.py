@@ -167,7 +167,7 @@ def test_a_clearing_of_before_clears_nothing():
     assert halt.trading is Trading.HALTED
 
 
-def test_rebuilding_remembers_losses_but_does_not_halt_for_what_was_made_up():
+def test_rebuilding_remembers_losses_without_halting_for_those_made_up():
     past = [seen(i, profit) for i, profit in enumerate([0, -40, -160, -100, -60, -60])]
     state = rebuild(LIMITS, DrawdownState(), past)
     _, decisions = step(LIMITS, state, seen(6, -60))

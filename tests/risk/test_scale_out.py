@@ -1,6 +1,7 @@
 """Scale-out: the ladder, its arithmetic in Freqtrade's units, and no dust."""
 
 import math
+from typing import NamedTuple
 
 import pytest
 from ccxt import TICK_SIZE
@@ -60,21 +61,36 @@ def test_without_a_known_risk_there_is_no_r(risk):
     assert stop_of(LADDER, position(held=0.5, risk=risk), 0.01) is None
 
 
+class Part(NamedTuple):
+    """Of a position of `initial`, of which `held` are left, to be sold at `rate`."""
+
+    initial: float
+    held: float
+    rate: float
+    least: float
+    step: float
+    expected: float
+
+
 @pytest.mark.parametrize(
-    ("initial", "held", "rate", "least", "step", "expected"),
+    "case",
     [
-        (1.0, 1.0, 105.0, 52.5, 0.01, 0.5),  # both halves just large enough
-        (1.0, 1.0, 105.0, 52.6, 0.01, 0.0),  # passed over
-        (1.0, 1.0, 110.0, 52.6, 0.01, 0.5),  # the first rung, where the second would leave dust
-        (1.0, 0.5, 110.0, 52.6, 0.01, 0.0),
-        (0.3, 0.3, 105.0, 5.0, 0.1, 0.1),  # cut to the step
-        (0.1, 0.1, 105.0, 5.0, 0.1, 0.0),
-        (0.2, 0.2, 110.0, 5.0, 0.1, 0.1),
+        # both halves just large enough
+        Part(1.0, held=1.0, rate=105.0, least=52.5, step=0.01, expected=0.5),
+        # passed over
+        Part(1.0, held=1.0, rate=105.0, least=52.6, step=0.01, expected=0.0),
+        # the first rung, where the second would leave dust
+        Part(1.0, held=1.0, rate=110.0, least=52.6, step=0.01, expected=0.5),
+        Part(1.0, held=0.5, rate=110.0, least=52.6, step=0.01, expected=0.0),
+        # cut to the step
+        Part(0.3, held=0.3, rate=105.0, least=5.0, step=0.1, expected=0.1),
+        Part(0.1, held=0.1, rate=105.0, least=5.0, step=0.1, expected=0.0),
+        Part(0.2, held=0.2, rate=110.0, least=5.0, step=0.1, expected=0.1),
     ],
 )
-def test_no_part_is_below_the_smallest_order(initial, held, rate, least, step, expected):
-    amount = next_exit(LADDER, position(held, initial), rate, least, step)
-    assert amount == pytest.approx(expected)
+def test_no_part_is_below_the_smallest_order(case):
+    amount = next_exit(LADDER, position(case.held, case.initial), case.rate, case.least, case.step)
+    assert amount == pytest.approx(case.expected)
 
 
 @pytest.mark.parametrize(
