@@ -1,11 +1,11 @@
 """How many small mistakes in the core its tests notice: `python -m benchmarks.mutants --seed 1`.
 
 A mutant is a module of `perpkit/risk`, `perpkit/breakers` or `perpkit/execution` with one mistake
-of `mutant_operators`. A seeded sample is tried, one at a time, in a copy of the tree: first the
-test file that mirrors the module, then the others of the three folders that import it and the test
-of the parameter page (which holds defaults and ranges), until one fails. A mutant whose tests take
-ten times as long as usual counts as killed. Test files run in processes forked from one that has
-imported Freqtrade and pandas, so that most mutants cost a second or two.
+of `mutant_operators`. A seeded sample is tried, one at a time, in a copy of the tree: first on the
+test file that mirrors the module, then on the others of the three folders that import it and on the
+test of the parameter page (which holds defaults and ranges). A mutant whose tests take ten times as
+long as usual counts as killed. Tests run in processes forked from one that has imported Freqtrade
+and pandas, and properties with a quarter of their cases: most mutants cost a second or two.
 
 Of the libraries, mutmut skips decorated functions (properties) and everything at module level, and
 cosmic-ray starts a pytest for each mutant and removes no statement. Neither draws a sample.
@@ -38,6 +38,7 @@ PRELOADED = (
     "fastapi", "freqtrade.exchange.binance", "freqtrade.freqtradebot", "freqtrade.resolvers",
     "httpx", "hypothesis.strategies", "pandas", "pytest", "talib", "uvicorn",
 )  # fmt: skip
+Tests = tuple[str, ...]  # paths of test files
 LOG = "mutant.log"
 IN_COPY = "PERPKIT_MUTANTS_COPY"
 CASES_FACTOR = 0.25  # of the cases of each property
@@ -58,61 +59,66 @@ class Mutant:
 
 
 def killer(mutant: Mutant, imports: dict[str, set[str]]) -> str | None:
-    """The test file that notices the mutant, or None: it survives.
+    """What notices the mutant: the test file that mirrors its module, "others", or nothing.
 
     :param imports: of each test file, the modules of perpkit that it needs
     """
     path = Path(mutant.path)
-    tests = able(path, imports)
-    patience = [int(PATIENCE_S + PATIENCE * usual_seconds(test)) for test in tests]
+    mirror, others = able(path, imports)
+    patience = [PATIENCE_S + PATIENCE * usual_seconds(tests) for tests in (mirror, others)]
     source = path.read_text()
     path.write_text(mutations(source)[mutant.number].source())
     try:
-        killed = (t for t, s in zip(tests, patience, strict=True) if not passes(t, s))
-        return next(killed, None)
+        if not passes(mirror, patience[0]):
+            return " ".join(mirror)
+        return None if passes(others, patience[1]) else "others"
     finally:
         path.write_text(source)
 
 
-def able(path: Path, imports: dict[str, set[str]]) -> list[str]:
-    """The test files that import a module: its mirror, those of its wing, the others."""
+def able(path: Path, imports: dict[str, set[str]]) -> tuple[Tests, Tests]:
+    """The mirror of a module, and the other test files that import it, those of its wing first."""
     _, wing, name = path.with_suffix("").parts
     found = [test for test in imports if f"perpkit.{wing}.{name}" in imports[test]]
-    return sorted(found, key=lambda t: (Path(t).stem != f"test_{name}", f"/{wing}/" not in t))
+    mirror = tuple(test for test in found if Path(test).name == f"test_{name}.py")
+    others = sorted(set(found) - set(mirror), key=lambda test: (f"/{wing}/" not in test, test))
+    return mirror, tuple(others)
 
 
 @cache
-def usual_seconds(test: str) -> float:
-    """:raises SystemExit: if it fails without any mutant"""
+def usual_seconds(tests: Tests) -> float:
+    """:raises SystemExit: if they fail without any mutant"""
     began = time.monotonic()
-    if not passes(test, 600):
-        sys.exit(f"{test} fails without any mutant: {Path(LOG).read_text()}")
+    if not passes(tests, 600):
+        sys.exit(f"{tests} fail without any mutant: {Path(LOG).read_text()}")
     return time.monotonic() - began
 
 
 def needed(test: str) -> set[str]:
     """The modules of perpkit that a test file imports, or that those import."""
     with tempfile.NamedTemporaryFile() as names:
-        passes(test, 600, "--collect-only", names.name)
+        passes((test,), 600, "--collect-only", names.name)
         return set(Path(names.name).read_text().split())
 
 
-def passes(test: str, seconds: int, option: str = "-x", names: str | None = None) -> bool:
-    """Run a test file in a process of its own, which is killed after so many seconds.
+def passes(tests: Tests, seconds: float, option: str = "-x", names: str | None = None) -> bool:
+    """Run test files in a process of their own, which is killed after so many seconds.
 
     :param names: a file to be filled with the names of perpkit's modules that were imported
     """
+    if not tests:
+        return True
     if child := os.fork():
         return os.waitpid(child, 0)[1] == 0
     code = 1
     try:
         # Once, from the sources without a mutant, whose times are older than any mutant's.
         sys.dont_write_bytecode = names is None
-        signal.alarm(seconds)
+        signal.alarm(int(seconds))
         log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        code = _pytest(test, option)
+        code = _pytest(*tests, option)
         if names:
             Path(names).write_text("\n".join(m for m in sys.modules if m.startswith("perpkit.")))
     finally:
