@@ -15,8 +15,8 @@ import warnings
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
-from perpkit.venue import synthetic
-from perpkit.venue.history import History
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.history import History
 from tests.bench.in_process import MINUTE, InProcessBot, bench
 from tests.bench.live import live_bench
 

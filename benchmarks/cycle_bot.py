@@ -25,11 +25,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from benchmarks.cycle_memory import growth
 from benchmarks.cycle_shares import FREQTRADE, WIRE, Shares, whose
-from perpkit.venue import synthetic
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.history import History
-from perpkit.venue.universe import first_pairs, lifetime, universe
-from perpkit.venue.weights import cost_of
+from perpkit.durations import DAY_MS
+from perpkit.venue.http.weights import cost_of
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.history import History
+from perpkit.venue.market.universe import first_pairs, lifetime, universe
 from tests.bench import in_process
 from tests.bench.in_process import InProcessBot
 from tests.bench.live import live_bench

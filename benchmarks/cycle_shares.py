@@ -27,7 +27,8 @@ WATCH, GUARD, RECORD, ANALYSIS, SIGNALS, CALLBACKS, ALERTS = PARTS = (
 _LOCK = "lock"  # of whoever takes it, else the guard's
 # Of files that are not in a room that says it, or were not in another checkout.
 _PART_OF_FILE = {
-    "trade_lock.py": _LOCK, "trying.py": _LOCK, "replaced.py": _LOCK, "running_parts.py": CALLBACKS,
+    "trade_lock.py": _LOCK, "shared_trades.py": _LOCK, "trying.py": _LOCK, "replaced.py": _LOCK,
+    "running_parts.py": CALLBACKS,
     "booking.py": GUARD, "stop_guard.py": GUARD, "stop_orders.py": GUARD, "market_exits.py": GUARD,
     "reconciliation.py": GUARD, "order_answers.py": GUARD, "later_balance.py": GUARD,
     "live_orders.py": GUARD, "leaving.py": GUARD, "additions.py": GUARD, "price_band.py": GUARD,

@@ -24,15 +24,15 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.execution.book import Book, Side, read_book
 from perpkit.execution.participation import ParticipationModel, Shape
 from perpkit.execution.slippage import Slippage, shortfall_bps, slippage_of
-from perpkit.venue import synthetic
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS, MINUTE_MS
-from perpkit.venue.clock import VirtualClock
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.market import Market
 from tests.bench.wire import Wire
 
 KEY, SECRET = "key", "secret"
@@ -165,7 +165,7 @@ def trader(seed: int, pairs: Iterable[str] = PAIRS, days: int = 30) -> Iterator[
     """The venue matches against a hundred levels, a tenth of the depth within 1%. Here it matches
     against all that its depth endpoint shows, or no order of 30% could fill.
     """
-    with mock.patch("perpkit.venue.replay.BOOK_LEVELS", DEEPEST):
+    with mock.patch("perpkit.venue.exchange.replay.BOOK_LEVELS", DEEPEST):
         made = Trader(seed, pairs, days)
         try:
             yield made

@@ -18,12 +18,12 @@ from urllib.parse import urlencode
 
 import httpx
 
-from perpkit.venue import synthetic
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
 from tests.bench.wire import Wire
 
 KEY, SECRET = "key", "secret"

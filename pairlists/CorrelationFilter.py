@@ -7,9 +7,9 @@ from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.persistence import Trade
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.candles import StoredCandles
-from perpkit.bot.pairlist_base import FuturesPairList, number
-from perpkit.bot.pairlist_requests import RETRY, Schedule
+from perpkit.bot.candles.candles import StoredCandles
+from perpkit.bot.pairlists.base import FuturesPairList, number
+from perpkit.bot.pairlists.requests import RETRY, Schedule
 from perpkit.market.correlation import PooledCorrelation, pooled_correlation
 from perpkit.market.least_correlated import (
     LeastCorrelated,

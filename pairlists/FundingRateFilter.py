@@ -5,9 +5,9 @@ from freqtrade.enums import CandleType
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.candles import StoredCandles
-from perpkit.bot.pairlist_base import FuturesPairList, bounds, number, ranking
-from perpkit.bot.pairlist_requests import Schedule
+from perpkit.bot.candles.candles import StoredCandles
+from perpkit.bot.pairlists.base import FuturesPairList, bounds, number, ranking
+from perpkit.bot.pairlists.requests import Schedule
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.funding_band import Funding, FundingBand

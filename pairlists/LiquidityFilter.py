@@ -5,8 +5,8 @@ from typing import Any
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.pairlist_base import FuturesPairList, number
-from perpkit.bot.pairlist_requests import PairRequests
+from perpkit.bot.pairlists.base import FuturesPairList, number
+from perpkit.bot.pairlists.requests import PairRequests
 from perpkit.execution.book import Book, NoBook, read_book
 from perpkit.execution.liquidity import LEVELS, LiquidityRule
 

@@ -10,7 +10,7 @@ from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 from freqtrade.util import dt_from_ts
 
-from perpkit.bot.pairlist_base import FuturesPairList, number
+from perpkit.bot.pairlists.base import FuturesPairList, number
 from perpkit.market.listing import ListingRule
 
 logger = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.candles import StoredCandles
-from perpkit.bot.pairlist_base import FuturesPairList, bounds, number
-from perpkit.bot.pairlist_readings import asked_interest, interest_at, stored_interest
-from perpkit.bot.pairlist_requests import PairRequests
+from perpkit.bot.candles.candles import StoredCandles
+from perpkit.bot.pairlists.base import FuturesPairList, bounds, number
+from perpkit.bot.pairlists.readings import asked_interest, interest_at, stored_interest
+from perpkit.bot.pairlists.requests import PairRequests
 from perpkit.market.asof import KnownReadings
 from perpkit.market.open_interest import InterestBand
 from perpkit.market.store import StoreError

@@ -7,9 +7,9 @@ from typing import Any
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.pairlist_base import FuturesPairList, bounds, ranking
-from perpkit.bot.pairlist_readings import asked_crowd, crowds_at, stored_crowd
-from perpkit.bot.pairlist_requests import PairRequests, Schedule
+from perpkit.bot.pairlists.base import FuturesPairList, bounds, ranking
+from perpkit.bot.pairlists.readings import asked_crowd, crowds_at, stored_crowd
+from perpkit.bot.pairlists.requests import PairRequests, Schedule
 from perpkit.market.asof import KnownReadings
 from perpkit.market.crowd_band import Crowd, CrowdBand
 from perpkit.market.store import StoreError

@@ -10,9 +10,10 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.dvol import URL, Dvol
-from perpkit.bot.protection import WatchedProtection, only_known_keys
-from perpkit.bot.sources import Sources
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.dvol import URL, Dvol
+from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.volatility import (
     VolatilityLimits,

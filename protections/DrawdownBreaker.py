@@ -7,9 +7,10 @@ from typing import Any
 from freqtrade.constants import Config
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.account import Account, Standing, account_for
-from perpkit.bot.protection import WatchedProtection, only_known_keys
-from perpkit.bot.sources import Sources
+from perpkit.bot.positions.account import Account, Standing, account_for
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.drawdown import (
     DrawdownLimits,

@@ -10,9 +10,10 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_minutes
 
-from perpkit.bot.order_books import OrderBooks
-from perpkit.bot.protection import WatchedProtection, only_known_keys
-from perpkit.bot.sources import Sources
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.order_books import OrderBooks
+from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import flash_crash, market_halt
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
 from perpkit.breakers.flash_crash import (

@@ -9,8 +9,9 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError, ExchangeError
 
-from perpkit.bot.protection import WatchedProtection, only_known_keys
-from perpkit.bot.sources import Sources
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
 

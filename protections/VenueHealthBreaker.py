@@ -10,10 +10,11 @@ from typing import Any
 from freqtrade.constants import Config
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.calendar_file import CalendarFile
-from perpkit.bot.protection import WatchedProtection, only_known_keys
-from perpkit.bot.sources import Sources
-from perpkit.bot.venue_probe import VenueProbe
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.calendar_file import CalendarFile
+from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.sources import Sources
+from perpkit.bot.watching.venue_probe import VenueProbe
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, strictest
 from perpkit.breakers.maintenance import (
     MaintenanceLimits,

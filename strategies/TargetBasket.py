@@ -9,9 +9,9 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
-from perpkit.bot.basket import TAG, BasketSettings, Rebalancer
-from perpkit.bot.contracts import Contracts
-from perpkit.bot.entries import Candidate
+from perpkit.bot.positions.basket import TAG, BasketSettings, Rebalancer
+from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.strategy import PerpStrategy
 
 logger = logging.getLogger(__name__)

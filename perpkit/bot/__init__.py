@@ -1,1 +1,3 @@
-"""The wing that speaks Freqtrade: plugin discovery, the base strategy, the watch."""
+"""The wing that speaks Freqtrade. Its floors: strategy > callbacks > live > positions, watching >
+candles, positioning. Pairlists and the loading of plugins stand apart.
+"""

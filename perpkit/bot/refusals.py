@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 KEPT = 50
 
 
+class RunRefusedError(Exception):
+    """The failure goes on to Freqtrade, which ends the run of it."""
+
+
 class Kind(StrEnum):
     """By what an entry was refused."""
 

@@ -13,6 +13,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 T = TypeVar("T")
 # Also within lists, where a misspelt key would otherwise leave the default.
 NO_MORE = ConfigDict(extra="forbid")
+# Keys of a protection's configuration that belong to Freqtrade.
+FREQTRADE_KEYS = frozenset({"method", "enabled"})
 
 
 def overridden(default: T, given: object, where: str, beside: frozenset[str] = frozenset()) -> T:
@@ -55,3 +57,17 @@ def _typed(kind: Any, value: object, where: str) -> Any:
         first = error.errors()[0]
         place = ".".join([where, *map(str, first["loc"])])
         raise ConfigurationError(f'"{place}": {first["msg"]}, got {first["input"]!r}') from error
+
+
+def only_known_keys(name: str, given: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    """The parameters in a protection's configuration, without Freqtrade's own keys.
+
+    :raises ConfigurationError: naming an unknown key and the allowed ones
+    """
+    parameters = {key: value for key, value in given.items() if key not in FREQTRADE_KEYS}
+    for key in parameters:
+        if key not in known:
+            raise ConfigurationError(
+                f"{name}: unknown parameter '{key}'. Allowed: {', '.join(sorted(known))}."
+            )
+    return parameters

@@ -21,30 +21,30 @@ from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import DecimalParameter, IntParameter
 
-from perpkit.bot.account import account_for
-from perpkit.bot.adjustments import SLICE, Adjustments
-from perpkit.bot.candle_columns import CandleColumns
-from perpkit.bot.candles import feed_for, is_simulated, is_trading
-from perpkit.bot.contracts import Contracts
-from perpkit.bot.entries import Candidate, Entries
-from perpkit.bot.fail_closed import FailsClosed
+from perpkit.bot.callbacks.fail_closed import FailsClosed
+from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS, holds_something
+from perpkit.bot.callbacks.usable_protections import use_what_is_usable
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.candles.candles import feed_for, is_simulated, is_trading
+from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
-from perpkit.bot.market_columns import MarketColumns
-from perpkit.bot.market_lot import keep_stakes_within_lot
 from perpkit.bot.options import arm, disarming, parts_off
-from perpkit.bot.parameters import Settings
+from perpkit.bot.positions.account import account_for
+from perpkit.bot.positions.adjustments import SLICE, Adjustments
+from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.market_lot import keep_stakes_within_lot
+from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.trade_risk import TradeRisks
+from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Kind, Why
-from perpkit.bot.safe_answers import SAFE_ANSWERS, holds_something
 from perpkit.bot.settings import overridden
-from perpkit.bot.stop_keeper import StopKeeper
-from perpkit.bot.trade_risk import TradeRisks
-from perpkit.bot.trade_view import copy_trades_on_write
-from perpkit.bot.usable_protections import use_what_is_usable
-from perpkit.bot.watch import NO_MARKDOWN, Watch
+from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS

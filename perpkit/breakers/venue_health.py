@@ -1,8 +1,9 @@
 """Venue health: no new risk at an exchange that answers late, wrongly or not at all.
 
-A reading every half minute (`perpkit.bot.venue_probe`) feeds five latches. Those on failed or stale
-reads, on the clock and on the request weight block entries; those on slow answers and on a clock
-that drifts only make positions smaller. All let go by themselves after good readings in a row.
+A reading every half minute (`perpkit.bot.watching.venue_probe`) feeds five latches. Those on failed
+or stale reads, on the clock and on the request weight block entries; those on slow answers and on a
+clock that drifts only make positions smaller. All let go by themselves after good readings in a
+row.
 """
 
 from __future__ import annotations

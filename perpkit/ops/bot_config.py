@@ -83,7 +83,7 @@ def read_config(
     from freqtrade.exceptions import FreqtradeException
 
     class Reading(Configuration):
-        only_reads = True  # for perpkit.bot.rehearsal_guard
+        only_reads = True  # for perpkit.bot.loading.rehearsal_guard
 
         def _process_logging_options(self, config: Any) -> None:
             """The bot's log is the bot's."""

@@ -86,8 +86,8 @@ def market_moments(
     from freqtrade.exceptions import OperationalException
     from freqtrade.resolvers import ProtectionResolver
 
-    from perpkit.bot.protection import WatchedProtection
-    from perpkit.bot.sources import stored_sources
+    from perpkit.bot.watching.protection import WatchedProtection
+    from perpkit.bot.watching.sources import stored_sources
 
     config = {
         "user_data_dir": Path("user_data"),

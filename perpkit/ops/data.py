@@ -49,8 +49,8 @@ def download(
 
     It exits with 1 when the exchange refused some of the pairs: the others are complete.
     """
-    from perpkit.bot.positioning_client import DownloadError, PositioningClient
-    from perpkit.bot.positioning_download import download as fetch
+    from perpkit.bot.positioning.client import DownloadError, PositioningClient
+    from perpkit.bot.positioning.download import download as fetch
     from perpkit.market.store import BusyError
     from perpkit.rehearsal.datadir_mark import before_filling
     from perpkit.rehearsal.redirection import venue_url
@@ -288,7 +288,7 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
     from freqtrade.configuration.load_config import load_from_files
     from freqtrade.exceptions import OperationalException
 
-    from perpkit.bot.rehearsal_guard import check_overlay
+    from perpkit.bot.loading.rehearsal_guard import check_overlay
     from perpkit.ops.stored import config_words
 
     try:

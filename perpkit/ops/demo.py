@@ -16,11 +16,11 @@ from typing import Any
 from rich.console import Console
 
 from perpkit.rehearsal.datadir_mark import mark
-from perpkit.venue import datadir, synthetic
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.market import Market
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import datadir, synthetic
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
-from perpkit.venue.server import running_venue
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / ".demo"

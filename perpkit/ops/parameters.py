@@ -18,8 +18,8 @@ from inspect import cleandoc
 from math import nan
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
-from perpkit.bot.parameters import Settings
-from perpkit.bot.plugins import own_folder
+from perpkit.bot.loading.plugins import own_folder
+from perpkit.bot.positions.parameters import Settings
 from perpkit.breakers.drawdown import DrawdownLimits
 from perpkit.breakers.flash_crash import FlashCrashLimits
 from perpkit.breakers.funding import FundingLimits

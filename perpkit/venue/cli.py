@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.clock import Clock, SystemClock, VirtualClock, iso_date
+from perpkit.durations import DAY_MS
+from perpkit.venue.market.clock import Clock, SystemClock, VirtualClock, iso_date
 from perpkit.venue.overlay import ACCOUNT
 
 if TYPE_CHECKING:
-    from perpkit.venue.market import Market
+    from perpkit.venue.market.market import Market
 
 
 DEFAULT_ACCOUNT = ":".join((*next(iter(ACCOUNT.items())), "10000"))
@@ -110,7 +110,7 @@ def venue(
             raise ValueError("as-of needs a datadir: the synthetic market is always at the present")
 
         def make() -> Market:
-            from perpkit.venue import source
+            from perpkit.venue.market import source
 
             faster = source.labels(relabel) if relabel else None
             if datadir is not None:
@@ -139,13 +139,13 @@ def venue(
 
 
 def _chosen(names: list[str], count: int | None, anchor: int) -> Sequence[str]:
-    from perpkit.venue.universe import MODELS, first_pairs
+    from perpkit.venue.market.universe import MODELS, first_pairs
 
     return names or (tuple(MODELS) if count is None else first_pairs(count, anchor))
 
 
 def _account(text: str) -> tuple[str, str, dict[str, Decimal]]:
-    from perpkit.venue.account_terms import checked_key, checked_wallets
+    from perpkit.venue.exchange.account_terms import checked_key, checked_wallets
 
     key, _, rest = text.partition(":")
     secret, third, wallet = rest.rpartition(":")
@@ -208,8 +208,8 @@ def _write(
     base: str,
     pairs: Sequence[str],
 ) -> None:
-    from perpkit.venue import datadir, synthetic
-    from perpkit.venue.history import History
+    from perpkit.venue.market import datadir, synthetic
+    from perpkit.venue.market.history import History
 
     history = synthetic.generate(
         seed=seed,
@@ -246,12 +246,12 @@ def _serve(
     # Checked and bound before the market is made: both can fail, and making it takes seconds.
     if not ip_address(host).is_loopback:
         raise ValueError(f"host must be a loopback address, got {host}")
-    from perpkit.venue import server
-    from perpkit.venue.app import create_app
-    from perpkit.venue.exchange import Exchange
+    from perpkit.venue.exchange.exchange import Exchange
+    from perpkit.venue.http import server
+    from perpkit.venue.http.app import create_app
+    from perpkit.venue.http.rate_limits import Limiter
+    from perpkit.venue.http.request_log import RequestLog
     from perpkit.venue.overlay import overlay as config_overlay
-    from perpkit.venue.rate_limits import Limiter
-    from perpkit.venue.request_log import RequestLog
 
     listener = server.bind(host, port)
     url = server.base_url(listener, tls=tls)

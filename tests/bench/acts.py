@@ -6,8 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from perpkit.venue.engine import Algo, Order
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.invariants import Breach
+from perpkit.venue.exchange.invariants import Breach
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import MINUTE, InProcessBot
 from tests.bench.live import Venue
 

@@ -27,17 +27,17 @@ from perpkit.record.latch import latch_of
 from perpkit.record.opening import TAG_KEY
 from perpkit.record.order_ids import Purpose
 from perpkit.record.places import places
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import Algo, NewAlgo, NewOrder
 from perpkit.venue.engine import Order as VenueOrder
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.rate_limits import Limiter
+from perpkit.venue.http.request_log import Entry, RequestLog
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
-from perpkit.venue.rate_limits import Limiter
-from perpkit.venue.request_log import Entry, RequestLog
 from tests import factories
 from tests.bench.files import TAG, Files
 from tests.bench.planted import ACCOUNTS, KEY, SECRET

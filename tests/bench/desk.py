@@ -27,11 +27,11 @@ from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding
 from perpkit.ops.doctor.registry import CHECKS
 from perpkit.ops.doctor.run import run
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import Account
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
 from tests.bench.in_process import MINUTE, STRATEGIES, InProcessBot
 from tests.bench.killed import Left, _copy, files_in, live_bot, put_back
 from tests.bench.live import SameVenue

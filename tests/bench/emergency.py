@@ -23,18 +23,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
 from perpkit.venue.engine import Account, NewAlgo, NewOrder
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.rate_limits import Limiter
+from perpkit.venue.http.request_log import Entry, RequestLog
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
-from perpkit.venue.rate_limits import Limiter
-from perpkit.venue.request_log import Entry, RequestLog
-from perpkit.venue.server import running_venue
 from tests.bench.in_process import STRATEGIES
 from tests.bench.planted import ACCOUNTS, API_PASSWORD, JWT_SECRET, KEY, SECRET
 from tests.bench.process import Process

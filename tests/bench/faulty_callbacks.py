@@ -10,8 +10,8 @@ from unittest import mock
 
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.fail_closed import FailsClosed, failing_closed
-from perpkit.bot.safe_answers import SAFE_ANSWERS
+from perpkit.bot.callbacks.fail_closed import FailsClosed, failing_closed
+from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.strategy import PerpStrategy
 from tests.bench.faulty_client import MARK
 

@@ -31,10 +31,10 @@ from freqtrade.rpc.rpc_types import RPCSendMsg
 from freqtrade.worker import Worker
 from starlette.types import ASGIApp
 
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.history import History
-from perpkit.venue.market import Market
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
 from tests.bench.leak_scan import look_at
 from tests.bench.planted import ACCOUNTS, SWITCHED_OFF

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from perpkit.venue.engine import Account
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.market.history import History
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.planted import KEY

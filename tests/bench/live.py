@@ -11,11 +11,11 @@ from typing import Any
 from freqtrade.persistence import Order, Trade
 from starlette.types import ASGIApp
 
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import Account, Fill
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.history import History
+from perpkit.venue.market.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.planted import KEY, SECRET
 

@@ -10,8 +10,8 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.rests import Rests
-from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.partial_entry import PartialLimits
 from tests import factories

@@ -13,9 +13,9 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from perpkit.venue.engine import Account, Algo, NewAlgo, NewOrder, Order, Position, PositionSide
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.invariants import Checker, Invariant, duplicated_since, uncovered
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.exchange.invariants import Checker, Invariant, duplicated_since, uncovered
+from perpkit.venue.market.history import History
 from tests.bench.in_process import InProcessBot
 from tests.bench.killed import Left, Point, files_in, interrupting, live_bot, put_back, recording
 from tests.bench.live import SameVenue, differences

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from perpkit.venue.candles import HOUR_MS, MINUTE_MS, Candles, Kind
-from perpkit.venue.history import Funding, History, PairHistory
-from perpkit.venue.instruments import Instrument
+from perpkit.durations import HOUR_MS, MINUTE_MS
+from perpkit.venue.market.candles import Candles, Kind
+from perpkit.venue.market.history import Funding, History, PairHistory
+from perpkit.venue.market.instruments import Instrument
 
 BTC = Instrument("BTC", tick_size=0.1, step_size=0.001)
 WARM_UP = timedelta(hours=10)

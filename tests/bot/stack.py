@@ -14,9 +14,9 @@ from freqtrade.enums import TradingMode
 from freqtrade.persistence import LocalTrade, Order
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.candle_columns import CandleColumns
-from perpkit.bot.contracts import Contracts
-from perpkit.bot.stop_keeper import StopKeeper
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.strategy import LOOKED_UP
 from tests.factories import START
 from tests.risk.markets import BUNDLE

@@ -8,7 +8,7 @@ from math import nan
 import pytest
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.settings import overridden
 from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.scale_out import Ladder, Rung

@@ -11,9 +11,9 @@ import pytest
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable_database_use
 
-from perpkit.bot.protection import AWAKE, WatchedProtection
-from perpkit.bot.venue_probe import VenueProbe
-from perpkit.bot.watch import Watch
+from perpkit.bot.watching.protection import AWAKE, WatchedProtection
+from perpkit.bot.watching.venue_probe import VenueProbe
+from perpkit.bot.watching.watch import Watch
 from tests import factories
 from tests.breakers.wild import wild_funding
 from tests.factories import START

@@ -11,7 +11,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
 from freqtrade.resolvers import StrategyResolver
 
-from perpkit.bot.parameters import Settings
+from perpkit.bot.positions.parameters import Settings
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.trailing import Trail
 from tests import factories

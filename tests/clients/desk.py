@@ -12,15 +12,15 @@ from itertools import count
 import numpy as np
 import time_machine
 
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import HOUR_MS
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.history import History, PairHistory, Positioning
-from perpkit.venue.instruments import Instrument
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
+from perpkit.durations import HOUR_MS
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History, PairHistory, Positioning
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.market import Market
 from tests.bench.scripted_market import BTC, scripted_market
 
 START = datetime(2026, 3, 2, 15, 30, 20, tzinfo=UTC)  # half an hour before a settlement

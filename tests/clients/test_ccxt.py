@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from perpkit.venue.candles import HOUR_MS
+from perpkit.durations import HOUR_MS
 from perpkit.venue.overlay import overlay
 from tests.clients.checks import Check, Each, Near, Refused, Rows, Where, after, one_of, verify
 from tests.clients.desk import (

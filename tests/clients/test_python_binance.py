@@ -8,7 +8,7 @@ import pytest
 from binance.client import Client
 from binance.exceptions import BinanceAPIException
 
-from perpkit.venue.candles import HOUR_MS
+from perpkit.durations import HOUR_MS
 from tests.clients.checks import (
     DECIMAL,
     NEGATIVE,

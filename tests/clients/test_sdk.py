@@ -20,7 +20,7 @@ from binance_sdk_derivatives_trading_usds_futures.rest_api import (
 from binance_sdk_wallet.rest_api import WalletRestAPI
 from requests import Response
 
-from perpkit.venue.candles import HOUR_MS
+from perpkit.durations import HOUR_MS
 from tests.clients.checks import (
     DECIMAL,
     NEGATIVE,

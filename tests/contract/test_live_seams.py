@@ -30,8 +30,8 @@ from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from freqtrade.worker import Worker
 
 from perpkit.bot import seams
-from perpkit.bot.live.running_bot import running_bot
 from perpkit.bot.live.stop_latch import LatchedError
+from perpkit.bot.running_bot import running_bot
 from tests import factories
 
 pytestmark = pytest.mark.contract

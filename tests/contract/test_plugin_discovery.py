@@ -166,7 +166,7 @@ def test_the_switch(switch, key):
 
 def test_a_broken_hook_is_reported_and_freqtrade_starts():
     code = (
-        "import sys; sys.modules['perpkit.bot.hook'] = None\n"
+        "import sys; sys.modules['perpkit.bot.loading.hook'] = None\n"
         "import freqtrade.constants; print('started')"
     )
     output = python(code)

@@ -91,7 +91,7 @@ def test_unlocking_ends_a_lock_and_leaves_it_inactive():
 
 
 def test_callbacks_are_given_a_deep_copy_of_the_trade(monkeypatch):
-    """Which is a view of a simulated trade: perpkit.bot.trade_view."""
+    """Which is a view of a simulated trade: perpkit.bot.positions.trade_view."""
     monkeypatch.setattr(LocalTrade, "__deepcopy__", lambda *_: "a copy", raising=False)
     trade = LocalTrade(pair="BTC/USDT:USDT", open_rate=1.0, stake_amount=1.0, amount=1.0)
     assert strategy_safe_wrapper(lambda trade: trade)(trade=trade) == "a copy"

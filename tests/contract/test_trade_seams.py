@@ -14,8 +14,8 @@ from freqtrade.persistence import CustomDataWrapper, Trade
 from freqtrade.rpc import RPC
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.live.trade_lock import UNLOCKED
-from perpkit.bot.safe_answers import SAFE_ANSWERS
+from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
+from perpkit.bot.live.shared_trades import UNLOCKED
 from tests import factories
 
 pytestmark = pytest.mark.contract

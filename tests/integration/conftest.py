@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from freqtrade.data.btanalysis import load_backtest_stats
 
-from perpkit.venue import datadir, synthetic
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.history import History
-from perpkit.venue.market import Market
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import datadir, synthetic
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
-from perpkit.venue.server import running_venue
 from tests.bench.live import Venue
 from tests.bench.planted import ACCOUNTS, SWITCHED_OFF
 from tests.conftest import REPOSITORY

@@ -12,9 +12,9 @@ import pytest
 from freqtrade.enums import State
 from freqtrade.exceptions import TemporaryError
 
-from perpkit.venue.account_settings import Settings, change
 from perpkit.venue.engine import NewOrder
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import breaches, hold, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench, stops

@@ -12,7 +12,7 @@ from freqtrade.rpc import RPC, RPCException
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.refusals import Kind
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import fill_share, live_stops, wait_in_book
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.integration
 
 # Callbacks that read the orders, and that scribble on what they are given.
 SCRIBBLER = """
-from perpkit.bot import trade_view
+from perpkit.bot.positions import trade_view
 from strategies.RsiSmaSwing import RsiSmaSwing
 
 

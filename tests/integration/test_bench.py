@@ -11,8 +11,8 @@ import ccxt
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from perpkit.venue import datadir
-from perpkit.venue.app import create_app
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market import datadir
 from tests.bench.in_process import STRATEGIES, bench
 from tests.bench.scripted_market import scripted_market
 from tests.integration.conftest import milliseconds

@@ -15,13 +15,13 @@ from freqtrade.persistence import PairLocks, Trade
 from freqtrade.rpc import RPC
 
 from perpkit.breakers.breaker import Trading
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.market import Market
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
 from tests.bench.acts import hold, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences, live_bench

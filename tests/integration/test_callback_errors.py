@@ -10,15 +10,15 @@ from freqtrade.enums import State
 from freqtrade.exceptions import StrategyError
 from freqtrade.rpc import RPC
 
-from perpkit.bot.adjustments import Adjustments
-from perpkit.bot.entries import Entries
 from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.stop_keeper import StopKeeper
+from perpkit.bot.positions.adjustments import Adjustments
+from perpkit.bot.positions.entries import Entries
+from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.strategy import PerpStrategy
-from perpkit.bot.trade_risk import TradeRisks
-from perpkit.bot.watch import Watch
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import enter, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench

@@ -29,8 +29,8 @@ from perpkit.cli import app
 from perpkit.record.journal import Journal
 from perpkit.record.opening import OPENED
 from perpkit.record.places import places
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
 from tests.bench.acts import STEP, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue

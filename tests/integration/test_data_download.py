@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.market import store
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS, MINUTE_MS
-from perpkit.venue.clock import VirtualClock
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.market import Market
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.rate_limits import Limiter
+from perpkit.venue.http.request_log import RequestLog
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from perpkit.venue.rate_limits import Limiter
-from perpkit.venue.request_log import RequestLog
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
 from tests.bench.planted import ACCOUNTS
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ import ccxt
 import pytest
 from freqtrade.enums import State
 
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, Venue, differences, live_bench

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.invariants import Invariant
+from perpkit.venue.exchange.invariants import Invariant
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.planted import KEY
 from tests.soak.episodes import GROUPS, MIX, NOTHING, episode
 from tests.soak.rehearsal import Outcome, Stopwatch, run

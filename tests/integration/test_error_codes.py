@@ -16,13 +16,13 @@ from freqtrade.exceptions import ExchangeError, InsufficientFundsError, Temporar
 from freqtrade.exchange import Exchange as FreqtradeExchange
 from freqtrade.resolvers import ExchangeResolver
 
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
 from perpkit.venue.errors import VenueError
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from perpkit.venue.synthetic import generate
 from tests.bench.planted import KEY, SECRET
 from tests.bench.wire import BASE_URL, wired
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.faults import FaultKind
+from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import STEP, add_fault, enter, fill, hold, live_stops, wait_in_book
 from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
-from perpkit.venue.faults import FaultKind
+from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
     MINUTE,
     STEP,

@@ -13,8 +13,8 @@ from decimal import Decimal
 import pytest
 from freqtrade.rpc import RPC
 
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
 from tests.bench.killed import Point
 from tests.bench.restarts import (
     BTC,

@@ -97,7 +97,9 @@ def test_what_is_urgent_leaves_at_the_market(reason, resting):
                 (waiting,) = [o for o in venue.account.orders.values() if o.is_open]
                 assert waiting.type == "LIMIT"
                 strategy.leave = False
-            urgent = mock.patch("perpkit.bot.safe_answers.urgent_reason", return_value=reason)
+            urgent = mock.patch(
+                "perpkit.bot.callbacks.safe_answers.urgent_reason", return_value=reason
+            )
             with urgent:
                 bot.run(2, STEP)
         assert venue.amount == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from freqtrade.persistence import Trade, init_db
 
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences
 from tests.bench.process import trading

@@ -74,7 +74,7 @@ def test_alerts_that_fail_disturb_no_trading(chat, monkeypatch, caplog):
     def fail(*args):
         raise ValueError("no alerts today")
 
-    monkeypatch.setattr("perpkit.bot.market_alerts.admit", fail)
+    monkeypatch.setattr("perpkit.bot.watching.market_alerts.admit", fail)
     with watching(use={"alerts": True}, alerts=ALERTS) as bot:
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: bot.trades(), timedelta(minutes=5))

@@ -12,7 +12,7 @@ import pytest
 from freqtrade.rpc import RPC
 
 from perpkit.venue.errors import VenueError
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import breaches, enter, live_stops, warnings
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import BTC, scripted_market

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.market.instruments import Instrument
 from tests.bench.live import differences, live_bench
 from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market

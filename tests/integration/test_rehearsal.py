@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from perpkit.rehearsal.datadir_mark import FILE, mark, marked
-from perpkit.venue import synthetic
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.request_log import RequestLog
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
-from perpkit.venue.request_log import RequestLog
-from perpkit.venue.server import running_venue
 from tests.bench.process import Process
 from tests.conftest import REPOSITORY
 from tests.freqtrade_cli import run_freqtrade

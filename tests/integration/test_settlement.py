@@ -22,7 +22,7 @@ from perpkit.bot.live.order_purposes import orders_are
 from perpkit.record.journal import Journal, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.venue.engine import NewOrder, OrderStatus
-from perpkit.venue.faults import FaultKind
+from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import add_fault, enter, live_stops, remove_fault, wait_in_book, warnings
 from tests.bench.killed import Left, live_bot, put_back, recording
 from tests.bench.live import LIVE, SameVenue, differences

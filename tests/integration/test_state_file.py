@@ -20,7 +20,7 @@ from perpkit.bot.live.state_writer import StateWriter
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
 from perpkit.record import state
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market

@@ -21,7 +21,7 @@ from perpkit.record.journal import Journal, Outcome
 from perpkit.record.latch import LatchState, latch_of, write
 from perpkit.record.state import read as read_state
 from perpkit.venue.engine import OrderStatus
-from perpkit.venue.faults import FaultKind
+from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
     MINUTE,
     STEP,

@@ -15,8 +15,8 @@ import pytest
 from perpkit.market.asof import nanoseconds
 from perpkit.research.marked import ledgers
 from perpkit.risk.equity import profit_curve
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.overlay import overlay
 from tests.bench.live import differences, live_bench
 from tests.bench.planted import ACCOUNTS

@@ -13,12 +13,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from perpkit.bot import venue_probe
+from perpkit.bot.watching import venue_probe
 from perpkit.breakers.breaker import Trading
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.faults import FaultKind
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
+from perpkit.venue.faults.faults import FaultKind
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
 from tests.bench.acts import add_fault, hold, remove_fault, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import differences, live_bench

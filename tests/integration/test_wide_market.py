@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perpkit.venue import synthetic
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
-from perpkit.venue.universe import first_pairs
+from perpkit.durations import DAY_MS
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.universe import first_pairs
 
 pytestmark = pytest.mark.integration
 

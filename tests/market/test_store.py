@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perpkit.durations import DAY_MS
 from perpkit.market import store
 from perpkit.market.store import SERIES, BusyError, Merged, StoreError
-from perpkit.venue import datadir as venue_datadir
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.synthetic import generate
+from perpkit.venue.market import datadir as venue_datadir
+from perpkit.venue.market.synthetic import generate
 from tests import factories
 from tests.cases import cases
 from tests.freqtrade_cli import run_freqtrade

@@ -13,13 +13,13 @@ import pytest
 
 from perpkit.market import store
 from perpkit.ops.archive import Archive, ArchiveError, fill, symbol_of
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import VirtualClock
-from perpkit.venue.faults import Fault, FaultKind
-from perpkit.venue.market import Market
-from perpkit.venue.request_log import RequestLog
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.request_log import RequestLog
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 
 FIRST = datetime(2026, 6, 18, tzinfo=UTC)
 NOW = FIRST + timedelta(days=12, hours=7)

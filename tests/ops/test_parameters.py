@@ -10,7 +10,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import ProtectionResolver
 from typer.testing import CliRunner
 
-from perpkit.bot.parameters import Settings
+from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.cli import app
 from perpkit.ops import parameters

@@ -19,7 +19,7 @@ from freqtrade.persistence import (
 )
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.bot.sources import Sources
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Trading, strictest
 from tests import factories
 from tests.bot.accounts import Feed, Market, exited, opened

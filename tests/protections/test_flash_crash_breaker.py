@@ -11,7 +11,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.bot.sources import Sources
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import flash_crash, market_halt
 from perpkit.breakers.flash_crash import FlashCrashLimits
 from perpkit.breakers.market_halt import HaltLimits

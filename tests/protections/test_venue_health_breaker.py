@@ -13,8 +13,8 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.bot.sources import Sources
-from perpkit.bot.watch import Watch
+from perpkit.bot.watching.sources import Sources
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
 from perpkit.breakers.venue_health import Reading
 

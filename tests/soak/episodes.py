@@ -6,10 +6,10 @@ import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.faults import REQUEST_KINDS, Fault, FaultKind
-from perpkit.venue.history import History
-from perpkit.venue.random_faults import random_plan
+from perpkit.durations import DAY_MS
+from perpkit.venue.faults.faults import REQUEST_KINDS, Fault, FaultKind
+from perpkit.venue.faults.random_faults import random_plan
+from perpkit.venue.market.history import History
 from tests.bench.scripted_market import BTC, scripted_market
 
 NOTHING, MIX = "nothing", "mix"

@@ -18,12 +18,12 @@ from freqtrade.enums import RPCMessageType, State
 from freqtrade.persistence import Trade
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perpkit.venue.app import create_app
 from perpkit.venue.engine import Engine
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import Fault, FaultKind, FaultPlan
-from perpkit.venue.invariants import STOPS, Checker
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.exchange.invariants import STOPS, Checker
+from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, WALLET, Venue, differences
 from tests.bench.planted import KEY, SECRET

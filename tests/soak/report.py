@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from perpkit.venue.invariants import Invariant, Limits
+from perpkit.venue.exchange.invariants import Invariant, Limits
 from tests.soak.episodes import GROUPS, NOTHING
 from tests.soak.rehearsal import Outcome
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS, HOUR_MS, MINUTE_MS
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.market import Market
+from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.history import History
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from perpkit.venue.synthetic import generate
 from tests.venue.signed import Client
 
 START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday

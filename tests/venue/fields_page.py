@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perpkit.venue.synthetic import generate
+from perpkit.venue.market.synthetic import generate
 from tests.venue import served_fields
 from tests.venue.conftest import CLOCK, DAYS, START, HandClock
 from tests.venue.recorded_fields import ALSO_RECORDED, KINDS, RECORDS, SOURCES, Record

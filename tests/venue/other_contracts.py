@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from perpkit.venue.contract_rules import instrument
-from perpkit.venue.history import History
-from perpkit.venue.instruments import decimals_of, named
+from perpkit.venue.market.contract_rules import instrument
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import decimals_of, named
 
 OTHERS = (
     "BTC/USDC:USDC",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perpkit.venue.history import PairHistory
+from perpkit.venue.market.history import PairHistory
 
 
 def series(pair: PairHistory) -> dict[str, np.ndarray]:

@@ -6,11 +6,11 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from perpkit.venue.app import create_app
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.instruments import Instrument
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.history import History
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.market import Market
 from tests.venue.conftest import HandClock
 from tests.venue.recorded_fields import EXPLAINED, RECORDS, Field, Record
 from tests.venue.signed import Client

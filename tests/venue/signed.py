@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from perpkit.venue.clock import Clock
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.market.clock import Clock
 
 BTC = "BTCUSDT"
 MINUTE = 60_000

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perpkit.venue import datadir
-from perpkit.venue.candles import DAY_MS, HOUR_MS, Kind
-from perpkit.venue.server import bind
-from perpkit.venue.synthetic import generate
-from perpkit.venue.universe import lifetime, universe
+from perpkit.durations import DAY_MS, HOUR_MS
+from perpkit.venue.http.server import bind
+from perpkit.venue.market import datadir
+from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.synthetic import generate
+from perpkit.venue.market.universe import lifetime, universe
 from tests.conftest import REPOSITORY
 from tests.venue.command import get, running, venue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from perpkit.venue.account_routes import account_router
-from perpkit.venue.market_routes import market_router
+from perpkit.venue.http.account_routes import account_router
+from perpkit.venue.http.market_routes import market_router
 from tests.venue.conftest import CLOCK, HandClock
 from tests.venue.fields_page import PAGE, page
 from tests.venue.recorded_fields import EXPLAINED, RECORDS, Field

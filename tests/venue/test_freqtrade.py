@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perpkit.venue import datadir
-from perpkit.venue.candles import DAY_MS, Kind
-from perpkit.venue.clock import SystemClock
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import MODELS, generate
+from perpkit.durations import DAY_MS
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market import datadir
+from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import MODELS, generate
 from tests.freqtrade_cli import run_freqtrade
 
 pytestmark = pytest.mark.integration

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import VirtualClock
 from perpkit.venue.engine import Account
 from perpkit.venue.engine.state import DEFAULT_LEVERAGE
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.faults import FaultKind
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.faults.faults import FaultKind
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.market import Market
 from tests.cases import cases
 from tests.venue.conftest import NOW
 

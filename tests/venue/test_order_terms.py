@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.market.market import Market
 from tests.venue.conftest import HandClock
 from tests.venue.signed import BTC, Client
 

@@ -11,16 +11,16 @@ from decimal import Decimal
 import ccxt
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.clock import SystemClock
+from perpkit.durations import DAY_MS
 from perpkit.venue.engine import bundled_brackets
 from perpkit.venue.engine.brackets import UNKNOWN_PAIR
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.market import Market
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from tests.freqtrade_cli import run_freqtrade
 from tests.venue.other_contracts import renamed
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from perpkit.venue.app import create_app
-from perpkit.venue.candles import DAY_MS
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.history import History
-from perpkit.venue.listing import Lifetime
-from perpkit.venue.market import Market
+from perpkit.durations import DAY_MS
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.market.history import History
+from perpkit.venue.market.listing import Lifetime
+from perpkit.venue.market.market import Market
 from tests.venue.conftest import START
 from tests.venue.signed import Client
 

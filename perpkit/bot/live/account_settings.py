@@ -20,7 +20,7 @@ from freqtrade.enums import MarginMode
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn
+from perpkit.bot.running_bot import warn
 
 ACCOUNT = "account"  # in place of a pair: of all of them
 _MARGIN_TYPES = {MarginMode.ISOLATED: "ISOLATED", MarginMode.CROSS: "CROSSED"}

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.running_bot import words
 
 # In place of the tag, of an order that goes to another price.
 REPLACED = "replaced"

@@ -25,8 +25,8 @@ from perpkit.bot.live.commissions import (
     several,
 )
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import running_bot, words
 from perpkit.bot.positions.trades import TradeKey, key_of
+from perpkit.bot.running_bot import running_bot, words
 
 logger = logging.getLogger(__name__)
 

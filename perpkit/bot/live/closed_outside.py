@@ -18,8 +18,8 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.held import DUST
-from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.stored_orders import amount_of_orders
+from perpkit.bot.running_bot import warn, words
 from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from freqtrade.enums import State
 
 from perpkit.bot.live.order_journal import files_of
 from perpkit.bot.live.replaced import around
-from perpkit.bot.live.running_bot import deliver, warn, words
-from perpkit.bot.standing_lock import StandingLock
-from perpkit.bot.watch import Watch
+from perpkit.bot.running_bot import deliver, warn, words
+from perpkit.bot.watching.standing_lock import StandingLock
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.record import runs
 from perpkit.record.runs import Run, Runs, RunsError

@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import fmean
 from time import monotonic
 
-from perpkit.bot.live.running_bot import words
+from perpkit.bot.running_bot import words
 from perpkit.record import state
 
 # Cycles that mean and maximum are of.

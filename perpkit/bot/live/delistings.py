@@ -14,8 +14,8 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.positions.trades import TradeKey, TradeStates, key_of
+from perpkit.bot.running_bot import warn, words
 from perpkit.execution.guarding import GuardRule
 from perpkit.market.listing import is_an_end
 

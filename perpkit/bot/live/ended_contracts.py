@@ -15,7 +15,7 @@ import ccxt
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.delistings import end_of
-from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.running_bot import warn, words
 
 logger = logging.getLogger(__name__)
 

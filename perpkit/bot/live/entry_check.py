@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.slippage import Estimate, Slippage
-from perpkit.bot.order_books import FreshBooks
+from perpkit.bot.running_bot import words
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, Side
 from perpkit.execution.entry import EntryLimits, check_entry
 

@@ -17,7 +17,7 @@ from freqtrade.exceptions import OperationalException, TemporaryError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn, words
+from perpkit.bot.running_bot import warn, words
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.trying import Trying
+from perpkit.bot.running_bot import words
 
 logger = logging.getLogger(__name__)
 

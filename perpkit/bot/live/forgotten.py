@@ -15,8 +15,8 @@ from freqtrade.exceptions import InvalidOrderException, RetryableOrderError, Tem
 from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stored_orders import stored_order
+from perpkit.bot.running_bot import words
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from freqtrade.persistence import Trade
 from perpkit.bot.live.at_exchange import AtExchange
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import utc
+from perpkit.bot.running_bot import warn
 from perpkit.record.journal import HANDED_OVER
 
 logger = logging.getLogger(__name__)

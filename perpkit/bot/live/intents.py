@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from perpkit.bot.live.running_bot import warn
+from perpkit.bot.running_bot import warn
 from perpkit.record.journal import Entry, Intent, Journal, JournalError, Outcome
 from perpkit.record.order_ids import Purpose, parse
 

@@ -21,7 +21,7 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.watch import Watch
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
 
 HALTED = "halted"

@@ -22,8 +22,8 @@ from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stored_orders import is_stored, open_trade
+from perpkit.bot.running_bot import words
 from perpkit.record.journal import Entry, Intent, Outcome
 from perpkit.record.order_ids import Purpose
 

@@ -20,9 +20,9 @@ from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are, orders_cross
 from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn, words
-from perpkit.bot.market_lot import market_lot, whole_steps
+from perpkit.bot.positions.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
+from perpkit.bot.running_bot import warn, words
 from perpkit.execution.refusals import NO_POSITION
 from perpkit.record.order_ids import Purpose
 

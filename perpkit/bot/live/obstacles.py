@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from perpkit.bot.fail_closed import RefusedError
 from perpkit.bot.live.order_journal import Opened, hold, open_at_start, open_if_sound
 from perpkit.bot.live.passive import Passive
 from perpkit.bot.live.stored_orders import order_tag
-from perpkit.bot.trade_mode import other_mode
+from perpkit.bot.live.trade_mode import other_mode
+from perpkit.bot.refusals import RunRefusedError
 
 
 class Obstacles:
@@ -21,7 +21,7 @@ class Obstacles:
 
     :param guarded: the bot keeps a journal
     :param take_charge: called when a passive bot need not be passive any more, with its journal
-    :raises RefusedError: when another process runs with the same files
+    :raises RunRefusedError: when another process runs with the same files
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Obstacles:
     def _hold(self) -> Any:
         try:
             return hold(self._config)
-        except RefusedError as error:
+        except RunRefusedError as error:
             self._be_passive(str(error))  # it must cancel nothing as it ends
             raise
 

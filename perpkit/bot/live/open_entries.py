@@ -16,9 +16,9 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.rests import REST
-from perpkit.bot.live.running_bot import stored, words
-from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.positions.trades import Rest, TradeStates
+from perpkit.bot.running_bot import stored, words
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.partial_entry import (
     Action,
     OpenEntry,

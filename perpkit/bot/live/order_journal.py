@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from freqtrade.persistence import Trade
 
-from perpkit.bot.fail_closed import RefusedError
+from perpkit.bot.refusals import RunRefusedError
 from perpkit.record.journal import Journal, JournalError
 from perpkit.record.opening import Finding, JournalState, assess, make, mark_opened
 from perpkit.record.places import Places, places
@@ -99,7 +99,7 @@ def files_of(config: dict[str, Any]) -> Places:
 def hold(config: dict[str, Any]) -> FileLock | None:
     """What keeps another process from starting with the same files; to be released at the end.
 
-    :raises RefusedError: when another process has it, whatever is open: that one looks after it
+    :raises RunRefusedError: when another process has it, whatever is open: that one looks after it
     """
     path = files_of(config).lock
     if path is None:
@@ -109,7 +109,7 @@ def hold(config: dict[str, Any]) -> FileLock | None:
     try:
         lock.acquire()
     except Timeout:
-        raise RefusedError(
+        raise RunRefusedError(
             f"A bot with this trade database runs already (it holds {path}), and manages what is "
             "open. End that one first, or give this one a db_url of its own"
         ) from None

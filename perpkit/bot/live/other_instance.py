@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from perpkit.bot.live.at_exchange import AtExchange, Resting
-from perpkit.bot.live.running_bot import warn
+from perpkit.bot.running_bot import warn
 from perpkit.record.whose import Whose
 
 _WAY_OUT = (

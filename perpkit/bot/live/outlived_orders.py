@@ -9,9 +9,9 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.trying import Trying
+from perpkit.bot.running_bot import warn
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from freqtrade.enums import State
 from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn
+from perpkit.bot.running_bot import warn
 
 logger = logging.getLogger(__name__)
 

@@ -23,13 +23,13 @@ from perpkit.bot.live.held import DUST, NOTHING, CcxtPosition, held_of
 from perpkit.bot.live.other_instance import OtherInstance
 from perpkit.bot.live.positions_compared import Difference, Traded, compare
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
+from perpkit.bot.running_bot import warn, words
 from perpkit.record.journal import JournalError
 from perpkit.record.whose import Whose
 

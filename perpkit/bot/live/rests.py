@@ -12,9 +12,9 @@ from datetime import datetime
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.entry_check import LEVELS
-from perpkit.bot.live.running_bot import words
-from perpkit.bot.order_books import FreshBooks
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_bot import words
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, NoBook, Side
 from perpkit.execution.entry_price import crossing_price
 

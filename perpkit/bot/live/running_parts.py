@@ -16,8 +16,8 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.candle_columns import CandleColumns
-from perpkit.bot.candles import is_trading
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
@@ -30,19 +30,19 @@ from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
-from perpkit.bot.live.running_bot import deliver, running_bot
+from perpkit.bot.live.shared_trades import share_trades
 from perpkit.bot.live.slippage import Slippage
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
-from perpkit.bot.live.trade_lock import share_trades
-from perpkit.bot.market_alerts import MarketAlerts
-from perpkit.bot.order_books import FreshBooks
-from perpkit.bot.parameters import Settings
-from perpkit.bot.positioning_refresh import PositioningRefresh
+from perpkit.bot.positioning.refresh import PositioningRefresh
+from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Kind, Refusals, Why
-from perpkit.bot.watch import Watch
+from perpkit.bot.running_bot import deliver, running_bot
+from perpkit.bot.watching.market_alerts import MarketAlerts
+from perpkit.bot.watching.order_books import FreshBooks
+from perpkit.bot.watching.watch import Watch
 
 
 class RunningParts:

@@ -22,8 +22,8 @@ from perpkit.bot.live.order_matching import Found, compare, is_empty, is_of_kind
 from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
 from perpkit.bot.live.stop_latch import LatchedError
+from perpkit.bot.running_bot import words
 from perpkit.record.journal import Entry, Intent, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose

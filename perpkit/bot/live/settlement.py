@@ -19,11 +19,11 @@ from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.lost_positions import LostPositions
 from perpkit.bot.live.open_intents import ENTERS, OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
-from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settled_stops import SettledStops
 from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
+from perpkit.bot.running_bot import warn
 from perpkit.record.journal import Entry, Intent, Outcome
 from perpkit.record.order_ids import Purpose
 

@@ -15,7 +15,7 @@ from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_orders import is_covered
 from perpkit.bot.positions.trades import TradeKey, TradeState, TradeStates, key_of, utc
 from perpkit.bot.refusals import Refusals
-from perpkit.bot.watch import Watch
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.execution.fills import SlippageRecord
 from perpkit.record import state

@@ -20,8 +20,8 @@ from perpkit import __version__ as perpkit_version
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
-from perpkit.bot.live.running_bot import warn, words
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_bot import warn, words
 from perpkit.record import state
 from perpkit.record.places import places
 

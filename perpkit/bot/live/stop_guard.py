@@ -32,7 +32,6 @@ from perpkit.bot.live.order_purposes import OrderPurposes
 from perpkit.bot.live.outlived_orders import OutlivedOrders
 from perpkit.bot.live.reconciliation import Reconciliation
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import running_bot, words
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
@@ -40,6 +39,7 @@ from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_bot import running_bot, words
 from perpkit.execution.guarding import GuardRule
 from perpkit.record.journal import Journal, JournalError
 

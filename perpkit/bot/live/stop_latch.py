@@ -22,10 +22,10 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import around, replace
-from perpkit.bot.live.running_bot import deliver, words
 from perpkit.bot.refusals import Kind, Refusals, Why
-from perpkit.bot.standing_lock import StandingLock
-from perpkit.bot.watch import Watch
+from perpkit.bot.running_bot import deliver, words
+from perpkit.bot.watching.standing_lock import StandingLock
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.record.latch import Latch, LatchFile, LatchState, latch_file
 

@@ -20,8 +20,8 @@ from perpkit.bot.live.held import DUST
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.live.running_bot import words
-from perpkit.bot.market_lot import market_lot, whole_steps
+from perpkit.bot.positions.market_lot import market_lot, whole_steps
+from perpkit.bot.running_bot import words
 from perpkit.execution.refusals import OUT_OF_BAND, TOO_LARGE
 
 logger = logging.getLogger(__name__)

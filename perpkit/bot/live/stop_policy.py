@@ -12,12 +12,12 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
-from perpkit.bot.live.running_bot import warn
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.running_bot import warn
 
 
 class StopPolicy:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from perpkit.bot.live.running_bot import words
+from perpkit.bot.running_bot import words
 
 logger = logging.getLogger(__name__)
 

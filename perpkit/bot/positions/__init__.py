@@ -1,1 +1,1 @@
-"""What belongs to open positions: the state of each trade."""
+"""Entries, stops and adjustments of trades, and the account. To change: how risk becomes orders."""

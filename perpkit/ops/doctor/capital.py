@@ -64,7 +64,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedStake, str]:
     """How a strategy sizes its entries, and what this does not know of it."""
-    from perpkit.bot.entries import UNLIMITED
+    from perpkit.bot.positions.entries import UNLIMITED
     from perpkit.bot.strategy import PerpStrategy
     from perpkit.ops.doctor.affordable import FixedStake, Sizing
 

@@ -12,7 +12,7 @@ from typing import Any
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 
-_HOOK = "perpkit.bot.hook"
+_HOOK = "perpkit.bot.loading.hook"
 _REINSTALL = "pip install --force-reinstall --no-deps perpkit, in the environment of the bot"
 _RESOLVERS = {
     "strategies": ("freqtrade.resolvers.strategy_resolver", "StrategyResolver"),
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _found(kind: str, resolver: Any, config: dict[str, Any]) -> Finding:
-    from perpkit.bot.plugins import own_folder
+    from perpkit.bot.loading.plugins import own_folder
 
     own = own_folder(kind)
     if own is None:

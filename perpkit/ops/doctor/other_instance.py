@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from perpkit.durations import DAY_MS
 from perpkit.ops.doctor.asking import of_account
 from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok
 from perpkit.ops.doctor.incomes import incomes
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
     from perpkit.record.journal import Journal
 
-_DAY_MS = 86_400_000
 # Of traded symbols, of which each costs a request of weight 5.
 _MOST_SYMBOLS = 20
 _FIX = (
@@ -66,7 +66,7 @@ def _open_orders(client: Any) -> list[dict[str, Any]]:
 
 def _recent_orders(client: Any, now: int) -> list[dict[str, Any]]:
     """Of symbols that were traded in the last day: a copy may have nothing open just now."""
-    since = now - _DAY_MS
+    since = now - DAY_MS
     symbols = sorted({i.symbol for i in incomes(client, since, now) if i.figure and i.symbol})
     return [
         order

@@ -78,7 +78,7 @@ def _stop(context: Context, strategy: Any) -> Iterator[Finding]:
 
 def check_protections(context: Context) -> Iterator[Finding]:
     """Made as Freqtrade makes them, one by one."""
-    from perpkit.bot.usable_protections import usable
+    from perpkit.bot.callbacks.usable_protections import usable
 
     strategy = context.strategy
     protections = strategy.protections

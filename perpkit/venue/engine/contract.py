@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
-from perpkit.venue import instruments
 from perpkit.venue.engine.brackets import Brackets
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market import instruments
+from perpkit.venue.market.instruments import Instrument
 
 ZERO = Decimal(0)
 _CENT = Decimal("1E-8")

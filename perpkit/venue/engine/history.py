@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from perpkit.durations import DAY_MS
 from perpkit.venue.engine.account import Income, IncomeKind
 from perpkit.venue.engine.orders import Algo, AlgoStatus, Fill, Order, OrderStatus
 from perpkit.venue.engine.refusals import Refusal
 
-DAY_MS = 86_400_000
 WINDOW_MS = 7 * DAY_MS  # the longest that may be asked for, and what is shown unasked
 KEPT_MS = 90 * DAY_MS
 UNFILLED_KEPT_MS = 3 * DAY_MS

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from perpkit.venue.book import Book
-from perpkit.venue.candles import Floats
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.orders import Side
+from perpkit.venue.market.book import Book
+from perpkit.venue.market.candles import Floats
 
 Level = tuple[Decimal, Decimal]  # price, quantity
 

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from perpkit.venue.candles import Floats
 from perpkit.venue.engine import triggers
 from perpkit.venue.engine.account import Account, Holding
 from perpkit.venue.engine.balance import balance_of
@@ -25,6 +24,7 @@ from perpkit.venue.engine.matching import through
 from perpkit.venue.engine.orders import Algo, Order, OrderType, Side, WorkingType
 from perpkit.venue.engine.state import State
 from perpkit.venue.engine.views import position_views
+from perpkit.venue.market.candles import Floats
 
 
 class Due(NamedTuple):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 from freqtrade.strategy import stoploss_from_absolute
 
-from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.strategy import PerpStrategy
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from freqtrade.strategy import stoploss_from_absolute
 
 from perpkit.bot.live.rests import REST
-from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.strategy import PerpStrategy
 
 

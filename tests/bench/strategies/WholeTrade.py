@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.strategy import PerpStrategy
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from perpkit.bot.live.account_settings import AccountSettings
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 from tests import factories
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"

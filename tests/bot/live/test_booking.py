@@ -12,7 +12,7 @@ import pytest
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.booking import Booking, one_fill
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 from tests import factories
 from tests.factories import START
 

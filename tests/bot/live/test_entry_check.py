@@ -6,7 +6,7 @@ import pytest
 
 from perpkit.bot.live.entry_check import LEVELS, EntryCheck
 from perpkit.bot.live.slippage import Slippage
-from perpkit.bot.order_books import FreshBooks
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.entry import EntryLimits
 from tests import factories
 from tests.bench.open_entry import BTC, NOW, SECOND, DataProvider

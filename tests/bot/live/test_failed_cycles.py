@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from perpkit.bot.live.failed_cycles import FailedCycles
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 
 
 class Bot:

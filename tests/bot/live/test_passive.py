@@ -13,7 +13,7 @@ from freqtrade.enums import State
 from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.passive import COMMANDS, Passive
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 

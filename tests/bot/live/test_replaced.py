@@ -12,7 +12,7 @@ import pytest
 import perpkit.bot
 from perpkit.bot.live import replaced
 from perpkit.bot.live.replaced import REPLACED, Lock, replace, under_lock
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 
 # The attributes of these are Freqtrade's; `market_lot` replaces one in every mode.
 OWNERS = {"bot", "exchange", "api", "wallets", "rpc"}

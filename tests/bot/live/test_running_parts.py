@@ -12,7 +12,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exchange import Binance, Bitget, Bybit, Gate, Hyperliquid, Okx
 
 from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.parameters import Settings, Switches
+from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
 

@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.state_writer import StateWriter
-from perpkit.bot.live.trade_lock import TradeLock
+from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.record import state
 from tests import factories

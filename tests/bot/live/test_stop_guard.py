@@ -17,9 +17,9 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.stop_guard import StopGuard
-from perpkit.bot.live.trade_lock import TradeLock
-from perpkit.bot.order_books import FreshBooks
+from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits

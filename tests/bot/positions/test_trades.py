@@ -10,6 +10,7 @@ from freqtrade.persistence import CustomDataWrapper, PairLocks, Trade, init_db
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trades import (
     OLD_PLAN_KEY,
     OLD_RISK_KEY,
@@ -18,7 +19,6 @@ from perpkit.bot.positions.trades import (
     TradeStates,
     key_of,
 )
-from perpkit.bot.trade_risk import TradeRisks
 from perpkit.risk.slicing import Plan
 from perpkit.risk.stops import EntryStop
 from tests import factories

@@ -13,9 +13,9 @@ import pytest
 
 from perpkit.ops.doctor import telegram
 from perpkit.ops.doctor.finding import Level
-from perpkit.venue.account_settings import Settings, change
 from perpkit.venue.engine import NewAlgo, NewOrder
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.desk import Desk
 from tests.bench.planted import KEY, SECRET
 from tests.bench.web import CHAT, TOKEN, bots_api, telegram_api, unused_port

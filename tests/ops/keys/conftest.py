@@ -14,14 +14,14 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from perpkit.ops.bot_config import BotConfig, read_config
-from perpkit.venue.app import create_app
-from perpkit.venue.clock import SystemClock
 from perpkit.venue.engine import Account
-from perpkit.venue.exchange import Exchange
-from perpkit.venue.market import Market
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.server import running_venue
+from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from perpkit.venue.server import running_venue
-from perpkit.venue.synthetic import generate
 from tests.bench.planted import KEY, NEXT_KEY, NEXT_SECRET, SECRET
 from tests.conftest import REPOSITORY
 

@@ -13,7 +13,7 @@ import pytest
 from perpkit.ops.exchange import exchange_client
 from perpkit.ops.keys.finding import Level, worst
 from perpkit.ops.keys.findings import key_findings
-from perpkit.venue.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.planted import KEY, MARK, SECRET
 from tests.ops.keys.conftest import DAY_MS, Bot
 

@@ -15,7 +15,7 @@ import pytest
 
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.venue.engine import NewOrder
-from perpkit.venue.faults import FaultKind as K
+from perpkit.venue.faults.faults import FaultKind as K
 from tests.bench.dead_bot import (
     AMOUNTS,
     BY_HAND,

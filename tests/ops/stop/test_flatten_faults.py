@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from perpkit.ops.stop.flattened import Flattened
-from perpkit.venue.faults import FaultKind as K
-from perpkit.venue.invariants import Invariant
+from perpkit.venue.exchange.invariants import Invariant
+from perpkit.venue.faults.faults import FaultKind as K
 from tests.bench.dead_bot import AMOUNTS, BY_HAND, INSTRUMENTS, PAIRS, DeadBot, dead_bot, symbol_of
 from tests.cases import SLOW
 

@@ -11,7 +11,7 @@ import pytest
 from perpkit.venue.engine import Bracket, Brackets, Contract, Depth, bundled_brackets
 from perpkit.venue.engine.margin import bankruptcy_price, liquidation_price
 from perpkit.venue.errors import VenueError
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market.instruments import Instrument
 from tests.venue.engine.desk import BRACKETS, Desk, dec, depth
 
 

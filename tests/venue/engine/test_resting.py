@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perpkit.venue.book import make_book
 from perpkit.venue.engine import Contract, Depth
 from perpkit.venue.errors import VenueError
-from perpkit.venue.instruments import Instrument
+from perpkit.venue.market.book import make_book
+from perpkit.venue.market.instruments import Instrument
 from tests.venue.engine.desk import BRACKETS, Desk, dec, depth
 
 

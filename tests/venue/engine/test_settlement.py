@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perpkit.venue.engine import SymbolStatus
 from perpkit.venue.errors import VenueError
-from perpkit.venue.invariants import Checker
+from perpkit.venue.exchange.invariants import Checker
 from tests.cases import cases
 from tests.venue.engine.desk import Desk, dec
 

@@ -1,0 +1,1 @@
+"""Callbacks that answer their own errors. To change: what a callback answers when it fails."""

@@ -1,0 +1,231 @@
+"""Callbacks that answer their own errors.
+
+Freqtrade swallows what a callback raises and goes on with a default of its own: the full stake, the
+entry confirmed, the stop where it was. So a safety inside a callback is only there while nothing in
+it fails. Here every callback that a strategy overrides, its own or a user's subclass, answers an
+error with what is safe: the same in backtest, hyperopt, dry-run and live.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from types import FunctionType
+from typing import Any, ClassVar
+
+import pandas as pd
+from freqtrade.strategy import IStrategy
+
+from perpkit.bot.refusals import Refusals, RunRefusedError
+from perpkit.bot.running_bot import words
+from perpkit.bot.watching.watch import NO_MARKDOWN
+
+logger = logging.getLogger(__name__)
+
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SafeAnswer:
+    """What a callback answers when it fails.
+
+    :param words: what that means, for people
+    :param last: the answer where `find` fails as well, or is not there
+    :param find: works the answer out, of the strategy and what Freqtrade gave the callback; raises
+        `RunRefusedError` where Freqtrade is to have the error
+    :param valid: whether something is an answer at all; NaN would go on to an order
+    :param doubt: entries, of the pair it was asked about or of all, are refused until it succeeds
+    :param despite_doubt: what is left of an answer while something is in doubt
+    :param instead: what is answered without asking the callback; None where it is to be asked
+    :param finish: the answer that goes out, of the strategy, the arguments and any answer, a safe
+        one too; where it fails, the answer goes out as it is
+    """
+
+    words: str
+    last: Any = None
+    find: Callable[[Any, Given], Any] | None = None
+    valid: Callable[[Any], bool] | None = None
+    doubt: bool = False
+    despite_doubt: Callable[[Any, Given, Any], Any] | None = None
+    instead: Callable[[Any, Given], Any] | None = None
+    finish: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any] | None = None
+
+
+@dataclass
+class Failure:
+    """How often a callback has failed, and how it did last.
+
+    :param at: UTC
+    """
+
+    count: int = 0
+    error: str = ""
+    at: datetime | None = None
+
+
+@dataclass
+class Failures:
+    """Of the callbacks of one process, by their names."""
+
+    by_callback: dict[str, Failure] = field(default_factory=dict)
+    _known: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def add(self, name: str, error: Exception, at: datetime) -> bool:
+        """Count one; whether it is of a new kind: another callback, error, or place in the code."""
+        failure = self.by_callback.setdefault(name, Failure())
+        failure.count += 1
+        failure.error, failure.at = f"{type(error).__name__}: {words(error)}", at
+        kind = name, type(error).__name__, _place(error)
+        new = kind not in self._known
+        self._known.add(kind)
+        return new
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {name: asdict(failure) for name, failure in self.by_callback.items()}
+
+
+class FailsClosed(IStrategy):
+    """A strategy whose callbacks, and those of every subclass, fail closed."""
+
+    answers: ClassVar[Mapping[str, SafeAnswer]] = {}
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.failures = Failures()
+        self.refusals = Refusals()
+        # Why no entry is made, by the callback that failed and the pair it was asked about.
+        self._doubts: dict[tuple[str, str], str] = {}
+        super().__init__(config)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, safe in cls.answers.items():
+            own = inspect.getattr_static(cls, name, None)
+            if own is None or own is inspect.getattr_static(IStrategy, name, None):
+                continue  # Freqtrade's own, which does not fail
+            if isinstance(own, property):
+                if own.fget is not None and not hasattr(own.fget, "fails_closed"):
+                    getter = failing_closed(name, own.fget, safe)
+                    setattr(cls, name, property(getter, own.fset, own.fdel))
+            elif isinstance(own, FunctionType) and not hasattr(own, "fails_closed"):
+                setattr(cls, name, failing_closed(name, own, safe))
+
+    def analyze_ticker(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
+        # As Freqtrade's, so that an error in a signal is answered: the candles analysed before it,
+        # and their signals, stay where they are.
+        return super().analyze_ticker(dataframe, metadata)
+
+    @property
+    def doubts(self) -> dict[tuple[str, str], str]:
+        """Why there is to be no entry, by the callback that failed and the pair, `*` for all."""
+        return dict(self._doubts)
+
+    def doubt(self, pair: str, *, but: str = "") -> str | None:
+        """Why there is to be no entry in this pair; None where nothing has failed.
+
+        :param but: a callback whose failure does not matter
+        """
+        for (name, where), reason in list(self._doubts.items()):  # of several threads
+            if where in (pair, "*") and name != but:
+                return reason
+        return None
+
+    def _answer(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> Any:
+        """Report an error, and answer in its place."""
+        self._report(name, error, safe, given)
+        if safe.find is None:
+            return safe.last
+        try:
+            return safe.find(self, {**given, "error": error})
+        except RunRefusedError:
+            raise
+        except Exception:
+            logger.exception(f"No answer could be found for {name}: {safe.last!r} is given.")
+            return safe.last
+
+    def _report(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> None:
+        try:
+            new = self.failures.add(name, error, datetime.now(UTC))
+            message = f"{name} failed: {type(error).__name__}: {words(error)}. {safe.words}"
+            if safe.doubt:
+                self._doubts[name, _pair(given)] = f"{name} has failed, see the log"
+            if new:
+                logger.error(message, exc_info=error)
+                self._tell(message)
+        except Exception:  # what is reported must not be in the way of the answer
+            logger.exception(f"The failure of {name} could not be reported.")
+
+    def _tell(self, message: str) -> None:
+        dp = getattr(self, "dp", None)
+        if dp is not None:
+            dp.send_msg(message.translate(NO_MARKDOWN), always_send=True)
+
+
+def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) -> Any:
+    """A callback that gives the safe answer where `function` fails or answers what is none."""
+
+    @wraps(function)
+    def callback(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # Asked by an override of it, which is the one that answers.
+        outermost = getattr(type(self), name)
+        if outermost is not callback and getattr(outermost, "fget", None) is not callback:
+            return function(self, *args, **kwargs)
+        answer = asked(self, *args, **kwargs)
+        if safe.finish is None:
+            return answer
+        try:
+            return safe.finish(self, args, kwargs, answer)
+        except Exception as error:
+            self._report(name, error, safe, _given(name, self, args, kwargs))
+            return answer
+
+    def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if safe.instead is not None:
+                answer = safe.instead(self, _given(name, self, args, kwargs))
+                if answer is not None:
+                    return answer
+            answer = function(self, *args, **kwargs)
+            if safe.valid is not None and not safe.valid(answer):
+                raise ValueError(f"{answer!r} is no answer")
+        except RunRefusedError:
+            raise
+        except Exception as error:
+            return self._answer(name, error, safe, _given(name, self, args, kwargs))
+        if not self._doubts or not (safe.doubt or safe.despite_doubt):
+            return answer
+        given = _given(name, self, args, kwargs)
+        if safe.doubt:
+            self._doubts.pop((name, _pair(given)), None)
+        return safe.despite_doubt(self, given, answer) if safe.despite_doubt else answer
+
+    callback.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    callback.fails_closed = True  # type: ignore[attr-defined]
+    return callback
+
+
+def _given(name: str, strategy: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+    """What Freqtrade gave a callback, by the names of its own signature."""
+    try:
+        signature = inspect.signature(inspect.getattr_static(IStrategy, name))
+        given = dict(signature.bind_partial(strategy, *args, **kwargs).arguments)
+    except TypeError:  # no function, or asked in another way
+        return kwargs
+    return {**given, **given.pop("kwargs", {})}
+
+
+def _pair(given: Given) -> str:
+    for holder in (given, given.get("metadata") or {}):
+        if "pair" in holder:
+            return str(holder["pair"])
+    return str(getattr(given.get("trade"), "pair", "*"))
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""

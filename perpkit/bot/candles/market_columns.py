@@ -1,0 +1,97 @@
+"""Funding and positioning as columns of the strategy's candles."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from freqtrade.enums import CandleType
+from freqtrade.exceptions import ExchangeError
+from freqtrade.exchange import timeframe_to_seconds
+
+from perpkit.bot.candles.candles import CandleFeed
+from perpkit.market.asof import join_known
+from perpkit.market.benchmark import with_benchmark_correlation
+from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
+from perpkit.market.funding import DEFAULT_RULE, funding_readings
+from perpkit.market.positioning import with_positioning
+from perpkit.market.store import StoreError, read_periods
+
+logger = logging.getLogger(__name__)
+
+BENCHMARK_WARM_UP = timedelta(days=30)
+NO_RATES = pd.DataFrame(
+    {"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": pd.Series(dtype=float)}
+)
+
+
+class MarketColumns:
+    """Joins what the market pays, how it is positioned, and how alike the pair and the benchmark
+    move; what is absent is NaN, said once.
+
+    :param benchmark: a pair, whose 1h candles a running bot keeps current
+    """
+
+    def __init__(self, config: dict[str, Any], candles: CandleFeed, benchmark: str) -> None:
+        self._benchmark = benchmark
+        self._datadir = Path(config["datadir"])
+        self._feed = candles
+        self._said: set[str] = set()
+        # By pair: the rates, and what follows from them; rates are settled every few hours.
+        self._funding: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+
+    def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
+        """A copy of the candles with the columns of `market.funding`, `market.positioning` and
+        `market.benchmark`."""
+        rates = self._rates(pair)
+        if rates.empty:
+            self._say(
+                f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
+            )
+        every = pd.Timedelta(timeframe)
+        candles = join_known(candles, every, self._readings(pair, rates), FUNDING_COLUMNS)
+        others = self._history(self._benchmark, CandleType.FUTURES, BENCHMARK_WARM_UP)
+        if others.empty:
+            self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
+        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+        candles = with_benchmark_correlation(candles, step, others)
+        return with_positioning(candles, self._positioning(pair), timeframe)
+
+    def _readings(self, pair: str, rates: pd.DataFrame) -> pd.DataFrame:
+        known = self._funding.get(pair)
+        if known is None or known[0] is not rates:
+            known = self._funding[pair] = rates, funding_readings(rates)
+        return known[1]
+
+    def _positioning(self, pair: str) -> dict[str, pd.DataFrame]:
+        try:
+            stored = read_periods(self._datadir, pair)
+        except StoreError as error:
+            # As with funding: without its columns the strategy would miss exits.
+            self._say(f"Positioning of {pair} cannot be used: {error}")
+            return {}
+        if not stored:
+            self._say(f"No positioning data of {pair}: no bonus for positioning.")
+        return stored
+
+    def _rates(self, pair: str) -> pd.DataFrame:
+        warm_up = DEFAULT_RULE.window + timedelta(days=1)
+        rates = self._history(pair, CandleType.FUNDING_RATE, warm_up)
+        return NO_RATES if rates.empty else rates
+
+    def _history(self, pair: str, candle_type: CandleType, warm_up: timedelta) -> pd.DataFrame:
+        """Hourly; empty when they cannot be had."""
+        try:
+            return self._feed.history(pair, "1h", candle_type, warm_up)
+        except ExchangeError as error:
+            # Without its columns the strategy would miss exits as well.
+            logger.warning(f"1h {candle_type} of {pair} could not be fetched: {error}")
+            return pd.DataFrame()
+
+    def _say(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            logger.warning(message)

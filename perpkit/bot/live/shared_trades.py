@@ -1,0 +1,66 @@
+"""All threads of a running bot see the same trades, and act on them one at a time: see `TradeLock`.
+
+Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from freqtrade.persistence import Trade
+
+from perpkit.bot.live.replaced import replace, replace_lock, under_lock
+from perpkit.bot.positions.trade_lock import TradeLock
+from perpkit.bot.refusals import Kind, Refusals, Why
+
+# What writes to trades, and is called without the lock from the loop, its schedule or the RPC.
+UNLOCKED = (
+    "bot.update_trades_without_assigned_fees",
+    "bot.startup_update_open_orders",
+    "bot.update_funding_fees",
+    "bot.update_all_liquidation_prices",
+    "bot.handle_onexchange_order",
+    "bot.cancel_all_open_orders",
+)
+_OVERTAKEN = Why(Kind.OVERTAKEN, "Another one was made, or its trade has ended.")
+
+
+def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
+    """Let all threads of a running bot see the same trades; the lock, now the bot's.
+
+    Called once, before the bot's first cycle.
+    """
+    lock = TradeLock()
+    replace_lock(bot, lock)
+    for attribute in UNLOCKED:
+        under_lock(bot, attribute)
+    replace(bot, "bot.execute_entry", _checked(bot, refusals))
+    return lock
+
+
+def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:
+    """Freqtrade's `execute_entry`, that looks once more whether what was true before the lock was
+    taken still is: another thread may have entered the pair meanwhile, or closed the trade."""
+    execute: Callable[..., bool] = bot.execute_entry
+
+    @wraps(execute)
+    def execute_entry(pair: str, stake_amount: float, *args: Any, **kwargs: Any) -> bool:
+        trade = kwargs.get("trade")
+        if trade is not None:
+            gone = not trade.is_open
+        else:
+            opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
+            gone = opened is not None or not bot.get_free_open_trades()
+        if gone:
+            side = trade.trade_direction if trade is not None else _side(kwargs)
+            refusals.add(_OVERTAKEN, pair, side)
+            return False
+        return execute(pair, stake_amount, *args, **kwargs)
+
+    return execute_entry
+
+
+def _side(entry: dict[str, Any]) -> str:
+    return "short" if entry.get("is_short") else "long"

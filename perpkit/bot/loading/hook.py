@@ -1,0 +1,55 @@
+"""Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
+
+Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
+package, and validates pairlist names before any user code is imported. Nor does it tell a rehearsal
+from trading at the exchange. So something has to be in place when Python starts. `perpkit.pth`
+waits, without importing anything, for the first import of `freqtrade`, and then imports this
+module. `PERPKIT_PLUGINS=0` switches it off.
+"""
+
+import sys
+from importlib import import_module
+
+# module imported by Freqtrade -> module and function of perpkit.bot that adjust it
+ADJUSTED = {
+    "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
+    "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
+    "freqtrade.resolvers.strategy_resolver": ("plugins", "widen_strategies"),
+    "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
+    "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
+    "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),
+}
+
+
+class PostImportFinder:
+    """Lets the ordinary finders find a module, and adjusts it once it has been executed."""
+
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+        if name not in ADJUSTED:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec:
+                _adjust_after_execution(spec.loader, ADJUSTED[name])
+                return spec
+        return None
+
+
+def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+    execute = loader.exec_module
+
+    def exec_module(module) -> None:  # type: ignore[no-untyped-def]
+        execute(module)
+        try:
+            name, function = adjusting
+            getattr(import_module(f"perpkit.bot.loading.{name}"), function)(module)
+        except Exception as error:
+            # Freqtrade must start whatever happens here, but not silently without what is added.
+            sys.stderr.write(
+                f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
+            )
+
+    loader.exec_module = exec_module
+
+
+sys.meta_path.insert(0, PostImportFinder())

@@ -1,0 +1,1 @@
+"""What the pairlist plugins share. To change: how readings of many pairs are fetched and kept."""

@@ -1,0 +1,189 @@
+"""Base of the pairlists: their parameters, the time it is, candles, and what is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import pandas as pd
+from freqtrade.constants import Config
+from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, CandleType, RunMode
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.exchange import Exchange, timeframe_to_prev_date
+from freqtrade.plugins.pairlist.IPairList import IPairList, PairlistParameter
+from freqtrade.util import dt_now, dt_ts
+
+from perpkit.bot.candles.backtest_clock import BacktestClock
+from perpkit.bot.candles.candles import is_simulated
+from perpkit.bot.settings import only_known_keys
+from perpkit.checks import check_range
+
+logger = logging.getLogger(__name__)
+
+# Seconds that a round of requests may take: trades wait for it, a command does not mind.
+PATIENCE_TRADING, PATIENCE = 5.0, 60.0
+
+
+class FuturesPairList(IPairList):
+    """A pairlist of futures whose parameters are the fields of a frozen dataclass, `RULE`.
+
+    Subclasses say what they know of each pair at `now()`, and leave the choice to the rule.
+    """
+
+    RULE: ClassVar[type[Any]]
+    REFRESH: ClassVar[int] = 1800
+    # What a static backtest would be made with hindsight of; None where nothing can be.
+    HINDSIGHT: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        pairlistmanager: Any,
+        config: Config,
+        pairlistconfig: dict[str, Any],
+        pairlist_pos: int,
+    ) -> None:
+        # FreqUI sends what is left empty as null or as an empty string.
+        filled = {key: value for key, value in pairlistconfig.items() if value not in (None, "")}
+        filled.setdefault("refresh_period", self.REFRESH)
+        names = {field.name for field in fields(self.RULE)}
+        given = only_known_keys(self.name, filled, names | {"refresh_period"})
+        period = given.pop("refresh_period")
+        try:
+            check_range("refresh_period", period, 1, 86400)
+            self.rule = self.RULE(**given)
+        except ValueError as error:
+            raise ConfigurationError(f"{self.name}: {error}") from error
+        if config.get("trading_mode") != "futures":
+            raise ConfigurationError(
+                f"{self.name}: trading_mode must be futures, got {config.get('trading_mode')!r}"
+            )
+        super().__init__(exchange, pairlistmanager, config, filled, pairlist_pos)
+        self._period = timedelta(seconds=period)
+        # `test-pairlist` runs without a strategy, and so may do without a timeframe.
+        self._timeframe: str = config.get("timeframe") or "1h"
+        self._patience = PATIENCE_TRADING if config["runmode"] in TRADE_MODES else PATIENCE
+        self._simulated = is_simulated(config)
+        # Hyperopt makes the list once, whatever it is told.
+        dynamic = config.get("enable_dynamic_pairlist") and config["runmode"] != RunMode.HYPEROPT
+        self._static = self._simulated and not dynamic
+        self._clock: BacktestClock | None = None
+        self._unknown: set[str] = set()
+        if self.HINDSIGHT and self._static and config["runmode"] in OPTIMIZE_MODES:
+            logger.warning(
+                f"{self.name} lets all pairs through: chosen once for the whole run, they would be "
+                f"chosen by {self.HINDSIGHT}. Backtest with --enable-dynamic-pairlist."
+            )
+
+    def now(self) -> datetime:
+        """The present, or that of the backtest; to be called once at every refresh."""
+        return self.clock.tick() if self._simulated else dt_now()
+
+    @property
+    def clock(self) -> BacktestClock:
+        """Of a backtest."""
+        if self._clock is None:
+            self._clock = BacktestClock(self._pairlistmanager._dataprovider, self._timeframe)
+        return self._clock
+
+    def candle(self, now: datetime) -> datetime:
+        """When the last candle had closed: what a backtest knows at that candle, the bot uses."""
+        return timeframe_to_prev_date(self._timeframe, now)
+
+    def fetch(
+        self, pairs: Iterable[str], candle_type: CandleType, since: datetime, what: str
+    ) -> dict[str, pd.DataFrame]:
+        """Candles of 1h from the exchange, by pair.
+
+        :param what: they are, to say which could not be had
+        """
+        wanted = list(pairs)
+        fetched = self._exchange.refresh_latest_ohlcv(
+            [(pair, "1h", candle_type) for pair in wanted], since_ms=dt_ts(since), cache=False
+        )
+        frames = {pair: frame for (pair, _, _), frame in fetched.items()}
+        self.say_failed(what, [pair for pair in wanted if pair not in frames])
+        return frames
+
+    def say_failed(self, what: str, failed: Iterable[str]) -> None:
+        """Which requests failed, at most once a refresh period."""
+        if names := ", ".join(sorted(failed)):
+            self.log_once(
+                f"{self.name} could not fetch the {what} of {names}: going by what was last known.",
+                logger.warning,
+                True,
+            )
+
+    def keep(self, pairs: list[str], known: Mapping[str, Any], what: str) -> list[str]:
+        """The pairs that a `RankedBand` keeps; says why the others went.
+
+        :param known: of every pair; None where nothing is
+        :param what: it is, with its article
+        """
+        unknown = {pair: what for pair in pairs if not self.rule.knows(known[pair])}
+        removed = {}
+        if not self._simulated:
+            judged = (pair for pair in pairs if pair not in unknown)
+            removed = {p: why for p in judged if (why := self.rule.objection(known[p]))}
+        self.say(pairs, unknown, removed)
+        return self.rule.choose(pairs, known)
+
+    def say(
+        self, pairs: Iterable[str], unknown: Mapping[str, str], removed: Mapping[str, str]
+    ) -> None:
+        """Says once what is unknown, until it is known, and why a pair is removed.
+
+        :param unknown: what is unknown of a pair; `removed`: the objection to it, told only live
+        """
+        for pair in pairs:
+            if pair not in unknown:
+                self._unknown.discard(pair)
+            elif pair not in self._unknown:
+                self._unknown.add(pair)
+                fate = "kept" if getattr(self.rule, "keep_unknown", False) else "removed"
+                logger.warning(f"{self.name}: {unknown[pair]} of {pair} is unknown. It is {fate}.")
+        if not self._simulated:
+            for pair, objection in removed.items():
+                self.log_once(f"Removed {pair} from whitelist, because {objection}.", logger.info)
+
+
+def number(title: str, explained: str, default: float | None = None) -> PairlistParameter:
+    """A parameter for FreqUI."""
+    return {"type": "number", "default": default, "description": title, "help": explained}
+
+
+def bounds(name: str, title: str, explained: str) -> dict[str, PairlistParameter]:
+    """The two parameters that bound a figure, for FreqUI."""
+    return {
+        f"min_{name}": number(f"Minimum {title}", explained),
+        f"max_{name}": number(f"Maximum {title}", explained),
+    }
+
+
+def ranking(by: str, unknown: str) -> dict[str, PairlistParameter]:
+    """The parameters of `RankedBand`, for FreqUI.
+
+    :param by: the figure it sorts by
+    :param unknown: what that means
+    """
+    return {
+        "sort": {
+            "type": "option",
+            "default": "none",
+            "options": ["none", "asc", "desc"],
+            "description": f"Sort by {by}",
+            "help": "Lowest first (asc), highest first (desc), or as the pairs came.",
+        },
+        "number_assets": number(
+            "Number of assets", "Pairs to keep, the first in that order. 0 keeps all.", 0
+        ),
+        "keep_unknown": {
+            "type": "boolean",
+            "default": False,
+            "description": "Keep unknown pairs",
+            "help": f"Unknown is: {unknown}",
+        },
+    }

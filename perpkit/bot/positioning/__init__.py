@@ -1,0 +1,1 @@
+"""Positioning data from the exchange. To change: what is downloaded, how, and how often."""

@@ -1,0 +1,103 @@
+"""Completing the store from the exchange: what is missing is asked for, and kept page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from perpkit.bot.positioning.client import (
+    KEPT,
+    PAGE,
+    STATISTICS,
+    PositioningClient,
+    RefusedError,
+)
+from perpkit.market import store
+from perpkit.market.coverage import Window, missing, on_grid
+from perpkit.market.store import PERIODS, SERIES
+
+# The far end of what the exchange keeps moves on while pages before it are fetched.
+_MARGIN = timedelta(minutes=30)
+_NOT_LISTED = "the exchange lists no perpetual of that name"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """:param page, pages: fetched so far, and in all; `added`: readings new in the store so far"""
+
+    pair: str
+    page: int
+    pages: int
+    added: int
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """:param added: readings new in the store; `refused`: the exchange's reasons, by pair"""
+
+    added: int
+    refused: Mapping[str, str]
+
+
+def download(
+    client: PositioningClient,
+    datadir: Path,
+    pairs: Sequence[str],
+    period: str,
+    days: float,
+    told: Callable[[Progress], None] = lambda _: None,
+) -> Downloaded:
+    """Fetch what the store lacks of the last `days`.
+
+    Stopped at any point, it leaves every page it has fetched in the store, and run again it goes on
+    with the next one. Readings that the exchange does not have are asked for again in every run.
+    Where it refuses a pair, or lists none of that name, the others are fetched.
+
+    :param days: at most the 30 that the exchange keeps
+    :raises ValueError: for an argument, naming it and what is allowed
+    :raises StoreError: for a stored file, or an answer, that cannot be positioning data
+    :raises DownloadError: when the exchange does not answer
+    :raises BusyError: when another process is downloading into this store
+    """
+    if period not in PERIODS:
+        raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
+    if not 0 < days <= KEPT.days:
+        raise ValueError(f"days must be above 0 and at most {KEPT.days}, got {days:g}")
+    with store.sole_downloader(datadir):
+        symbols = client.symbols(pairs)
+        refused = {pair: _NOT_LISTED for pair in pairs if pair not in symbols}
+        now, step = client.now(), PERIODS[period]
+        since = max(now - timedelta(days=days), now - KEPT + _MARGIN)
+        wanted = Window(on_grid(since, step, up=True), on_grid(now, step))
+        plan = [
+            (pair, window)
+            for pair in symbols
+            for window in missing(
+                store.read(datadir, pair, period), list(SERIES), wanted, step, PAGE
+            )
+        ]
+        added = 0
+        for number, (pair, window) in enumerate(plan):
+            told(Progress(pair, number, len(plan), added))
+            if pair in refused:
+                continue
+            try:
+                readings = _readings(client, symbols[pair], period, window)
+            except RefusedError as error:
+                refused[pair] = str(error)
+            else:
+                added += store.merge(datadir, pair, period, readings).added
+        told(Progress(pairs[-1] if pairs else "", len(plan), len(plan), added))
+    return Downloaded(added, refused)
+
+
+def _readings(client: PositioningClient, symbol: str, period: str, window: Window) -> pd.DataFrame:
+    pages = [client.page(statistic, symbol, period, window) for statistic in STATISTICS]
+    frame = pd.concat(pages, axis=1).sort_index()
+    frame = frame.dropna(how="all")
+    dates = pd.DatetimeIndex(frame.index).tz_convert("UTC").rename("date")
+    return frame.set_axis(dates).reset_index()

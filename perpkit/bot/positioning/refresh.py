@@ -1,0 +1,154 @@
+"""Keeps the store of positioning data current while the bot trades, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from perpkit.bot.positioning.client import KEPT, Budget, PositioningClient
+from perpkit.bot.positioning.download import download
+from perpkit.market.store import PERIODS, BusyError
+
+logger = logging.getLogger(__name__)
+
+
+class _StoppedError(Exception):
+    pass
+
+
+class PositioningRefresh:
+    """Every pair's readings, once a period; what goes wrong is logged once and tried again.
+
+    A pair that the exchange refuses is asked for again a period later, the others go on. An
+    exchange that does not answer ends the round.
+
+    The trading thread never waits for it and never sees its errors: without new readings the old
+    ones grow stale, and entries lose a bonus.
+
+    :param config: Freqtrade's; the store lies in its `datadir`
+    :param pairs: the pairs to keep current, asked in this thread before every round
+    :param period: of the readings, one of `store.PERIODS`. Backtest on the same one
+    :param delay: after the time of a reading until it is asked for
+    :param share: of the exchange's limits: the bot's own calls come first
+    :param client: makes the client; replaced in tests
+    :raises ValueError: naming the parameter and what is allowed
+    """
+
+    # A strategy has no way to say that it ends, and /reload_config makes another one.
+    _running: ClassVar[PositioningRefresh | None] = None
+    _swap: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        pairs: Callable[[], Sequence[str]],
+        period: str = "1h",
+        *,
+        delay: timedelta = timedelta(minutes=1),
+        share: float = 0.2,
+        retry: timedelta = timedelta(minutes=1),
+        clock: Callable[[], float] = time.time,
+        client: Callable[..., PositioningClient] = PositioningClient,
+    ) -> None:
+        if period not in PERIODS:
+            raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
+        if not timedelta(0) <= delay < PERIODS[period]:
+            raise ValueError(f"delay must be less than {PERIODS[period]}, got {delay}")
+        self._datadir = Path(config["datadir"])
+        self._exchange = config["exchange"]
+        self._pairs = pairs
+        self._period = period
+        self._delay = delay.total_seconds()
+        self._retry = retry.total_seconds()
+        self._budget = Budget(share=share)
+        self._clock = clock
+        self._make = client
+        self._client: PositioningClient | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="positioning", daemon=True)
+        # By pair, the time of the newest reading that was asked for; and for which it was refused.
+        self._asked: dict[str, float] = {}
+        self._refused: dict[str, tuple[float, str]] = {}
+        self._said = ""
+
+    def start(self) -> None:
+        """Begin, in place of the one that was started before in this process."""
+        with self._swap:
+            if PositioningRefresh._running is not None:
+                PositioningRefresh._running.stop(timeout=0)
+            PositioningRefresh._running = self
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End after at most the request under way. The thread is a daemon: it keeps no process up.
+
+        :param timeout: seconds to wait for that
+        """
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._round()
+            self._stop.wait(self._retry)
+        if self._client is not None:
+            self._client.close()
+
+    def _round(self) -> None:
+        """Ask for what is due; never raises."""
+        length = PERIODS[self._period].total_seconds()
+        newest = (self._clock() - self._delay) // length * length
+        failures: list[str] = []
+        try:
+            pairs = self._pairs()
+            due = [pair for pair in pairs if self._last(pair) < newest]
+            # New pairs need the history that comparisons are made with: the others come first.
+            for pair in sorted(due, key=lambda pair: pair not in self._asked):
+                try:
+                    self._refresh(pair, newest)
+                except ValueError as error:  # of this pair: not one, or its file is damaged
+                    failures.append(str(error))
+            refused = [f"{p}: {self._refused[p][1]}" for p in pairs if p in self._refused]
+            failures = [*refused, *failures]
+        except _StoppedError:
+            return
+        except BusyError as error:
+            logger.debug(f"Positioning data are not refreshed: {error}")
+            return
+        except Exception as error:
+            failures.append(str(error))
+        self._say("; ".join(failures))
+
+    def _last(self, pair: str) -> float:
+        """The newest reading that the exchange gave or refused, seconds; 0 for none."""
+        refused, _ = self._refused.get(pair, (0.0, ""))
+        return max(self._asked.get(pair, 0.0), refused)
+
+    def _refresh(self, pair: str, newest: float) -> None:
+        if self._client is None:
+            self._client = self._make(self._exchange, self._budget, sleep=self._pause)
+        # A day more than it takes, for what the exchange was late with.
+        days = (newest - self._asked.get(pair, 0)) / 86_400 + 1
+        done = download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
+        if pair in done.refused:
+            self._refused[pair] = newest, done.refused[pair]
+        else:
+            self._refused.pop(pair, None)
+            self._asked[pair] = newest
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise _StoppedError
+
+    def _say(self, failure: str) -> None:
+        if failure and failure != self._said:
+            logger.warning(f"Positioning data are not refreshed: {failure}")
+        elif self._said and not failure:
+            logger.info("Positioning data are refreshed again.")
+        self._said = failure

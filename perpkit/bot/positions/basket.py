@@ -1,0 +1,188 @@
+"""A basket of target weights: one decision for all pairs, once a candle, in every mode.
+
+Freqtrade asks pair by pair, and in another order in backtests than live. So what is to be done is
+decided for all of them together when the first is asked about in a candle, and each pair takes its
+part of it, once. What could not be done is decided anew with the next candle.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from freqtrade.persistence import LocalTrade, PairLocks, Trade
+from freqtrade.wallets import Wallets
+
+from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.entries import open_trades, ordered
+from perpkit.bot.positions.parameters import Settings, Switches
+from perpkit.bot.positions.stop_keeper import step_of
+from perpkit.bot.positions.trade_risk import Columns
+from perpkit.bot.positions.trades import TradeKey, key_of, utc
+from perpkit.breakers.breaker import Decision
+from perpkit.risk.leverage import LeverageLimit
+from perpkit.risk.rebalancing import Change, TargetWeights, rebalance
+from perpkit.risk.scale_out import reducing_stake
+from perpkit.risk.sizing import floor_to_step
+
+logger = logging.getLogger(__name__)
+
+TAG = "rebalance"
+# What would size positions by other rules than the weights.
+CONTRADICTING = ("sizing", "scale_out", "slicing")
+# After these a pair may be entered again at once: an operator has cleared a halt, or changed the
+# weights.
+WANTED_EXITS = ("halted", "exit_signal", TAG)
+
+
+@dataclass(frozen=True)
+class BasketSettings(Settings):
+    """With the weights; what sizes, sells or leaves positions for other reasons is off."""
+
+    use: Switches = field(
+        default_factory=lambda: Switches(
+            sizing=False, exposure=False, trailing=False, scale_out=False, carry=False
+        )
+    )
+    leverage: LeverageLimit = field(default_factory=lambda: LeverageLimit(max_leverage=1.0))
+    basket: TargetWeights = field(default_factory=TargetWeights)
+
+    def __post_init__(self) -> None:
+        for name in CONTRADICTING:
+            if getattr(self.use, name):
+                raise ValueError(
+                    f"use.{name} must be false, got true: the weights of the basket say how much "
+                    "is held"
+                )
+
+
+class Rebalancer:
+    """:param equity: marked to market, in stake currency, NaN while a price is missing
+    :param leverage: the largest that positions may have
+    :param decision: of the breakers, for a pair and side
+    :param candle: length of the strategy's candles
+    """
+
+    def __init__(
+        self,
+        rule: TargetWeights,
+        leverage: float,
+        equity: Callable[[datetime], float],
+        columns: Columns,
+        contracts: Contracts,
+        wallets: Wallets,
+        decision: Callable[[str, str], Decision],
+        candle: timedelta,
+    ) -> None:
+        self._rule = rule
+        self._leverage = leverage
+        self._equity = equity
+        self._columns = columns
+        self._contracts = contracts
+        self._wallets = wallets
+        self._decision = decision
+        self._candle = candle.total_seconds()
+        self._decided = -1
+        self._changes: dict[str, Change] = {}
+        self._prices: dict[str, float] = {}
+        self._locked: set[TradeKey] = set()
+
+    def opening(self, pair: str, now: datetime) -> float:
+        """Value of the entry into a pair that is not held; 0 for none."""
+        change = self._take(pair, now)
+        return abs(change.value) if change and change.opens else 0.0
+
+    def adjustment(self, trade: LocalTrade, now: datetime, most: float) -> tuple[float, str] | None:
+        """What `adjust_trade_position` returns: stake to add, or below 0 to take off, and a tag.
+
+        :param most: the largest stake that can be added
+        """
+        change = self._take(trade.pair, now)
+        if change is None or change.opens or trade.has_open_orders:
+            return None
+        value = abs(change.value)
+        if change.adds:
+            value = min(value, most * trade.leverage)
+            # The exchange's largest order may leave too little to be worth its fee.
+            return (value / trade.leverage, TAG) if value >= self._rule.min_trade else None
+        step = step_of(trade)
+        amount = floor_to_step(value / self._prices[trade.pair], step)
+        return reducing_stake(amount, trade.amount, trade.stake_amount, step), TAG
+
+    def lock_after_exits(self, now: datetime) -> None:
+        """Keep pairs out for a while that were stopped out, or closed by hand.
+
+        The lock is Freqtrade's: `/locks` shows it, `/unlock` ends it, and it outlives the process.
+        In a running bot, the lock of its trades is held.
+        """
+        pause = timedelta(days=self._rule.cooldown_days)
+        for trade in Trade.get_trades_proxy(is_open=False, close_date=now - pause):
+            key = key_of(trade)
+            if key in self._locked or trade.exit_reason in WANTED_EXITS:
+                continue
+            days = f"{self._rule.cooldown_days:g} days"
+            reason = f"basket: out for {days} after {trade.exit_reason} of trade {trade.id}"
+            closed = trade.close_date_utc or now
+            # A lock from before it closed is of another trade that had this id.
+            known = (
+                lock.reason == reason and utc(lock.lock_time) >= closed
+                for lock in PairLocks.get_all_locks()
+            )
+            if not any(known):
+                PairLocks.lock_pair(trade.pair, closed + pause, reason, now=now)
+                logger.info(f"{trade.pair} {reason}.")
+            self._locked.add(key)
+
+    def _take(self, pair: str, now: datetime) -> Change | None:
+        """The pair's part of this candle's decision, unless it was taken already."""
+        candle = int(now.timestamp() // self._candle)
+        if candle != self._decided:
+            self._decided = candle
+            self._decide(now)
+        return self._changes.pop(pair, None)
+
+    def _decide(self, now: datetime) -> None:
+        trades = open_trades()
+        pairs = {*self._rule.pairs, *(trade.pair for trade in trades)}
+        self._prices = {pair: self._price(pair, now) for pair in pairs}
+        held = {
+            t.pair: (-1 if t.is_short else 1) * (t.amount + ordered(t)) * self._prices[t.pair]
+            for t in trades
+        }
+        equity = self._equity(now)
+        limits = {
+            "free": self._wallets.get_available_stake_amount() * self._leverage,
+            "least": {pair: self._least(pair) for pair in pairs},
+        }
+        changes = rebalance(self._rule, equity, held, **limits)
+        if adding := [change.pair for change in changes if change.adds]:
+            # Only now, for in a backtest a look at the locks is a look at all there have been.
+            factors = {pair: self._allowed(pair, now) for pair in adding}
+            changes = rebalance(self._rule, equity, held, **limits, factors=factors)
+        self._changes = {change.pair: change for change in changes if change.value}
+        for change in changes:
+            weight, value = self._rule.of(change.pair), abs(change.value)
+            trade = f"{'buy' if change.value > 0 else 'sell'} {value:.2f}" if value else "no trade"
+            logger.info(
+                f"Basket: {change.pair} at {weight + change.deviation:.1%} of equity "
+                f"({equity:.2f}), target {weight:.1%}: {trade}"
+                + (f", {change.reason}." if change.reason else ".")
+            )
+
+    def _allowed(self, pair: str, now: datetime) -> float:
+        """Part of its weight up to which new risk may be taken."""
+        side = "short" if self._rule.of(pair) < 0 else "long"
+        decision = self._decision(pair, side)
+        if decision.entries_blocked or PairLocks.is_pair_locked(pair, now, side):
+            return 0.0
+        return decision.size_factor
+
+    def _price(self, pair: str, now: datetime) -> float:
+        columns = self._columns(pair)
+        return columns.at("close", now) if columns else float("nan")
+
+    def _least(self, pair: str) -> float:
+        price = self._prices[pair]
+        return self._contracts.least_notional(pair, price) if price == price else 0.0

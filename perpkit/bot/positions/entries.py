@@ -1,0 +1,329 @@
+"""Leverage and stake of every entry, or the reason why there is none.
+
+Freqtrade asks for the leverage first, then for the stake; a refusal by either is a stake of 0,
+which opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import floor, isfinite, nan, sqrt
+from typing import Any
+
+from freqtrade.persistence import LocalTrade, Trade
+
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.stop_keeper import initial_amount
+from perpkit.bot.positions.trade_risk import Columns, TradeRisks
+from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.breakers.breaker import Decision
+from perpkit.market.correlation import BenchmarkCorrelation
+from perpkit.risk.carry import too_dear
+from perpkit.risk.exposure import Entry, ExposureLimits, Holding, rooms
+from perpkit.risk.kelly import kelly_factor
+from perpkit.risk.leverage import choose_leverage, volatility_leverage
+from perpkit.risk.liquidation import Held, Position, carrying_margin
+from perpkit.risk.sizing import Basis, Size, Terms, size
+from perpkit.risk.stops import stop_distance
+from perpkit.signals.confidence import score_of
+
+# Freqtrade asks for the stake of an entry right after its leverage.
+SAME_ENTRY = timedelta(minutes=1)
+HOURS_A_YEAR = 365 * 24
+# To a stop that has nearly been reached, a fraction of the price.
+_LEAST_DISTANCE = 1e-3
+# Without `use.exposure` only the number of positions and the balance bound a size.
+UNLIMITED = ExposureLimits(
+    max_pair=125,
+    max_side=125,
+    max_gross=125,
+    max_net=125,
+    max_open_risk=1,
+    max_cluster_risk=1,
+    free_margin=0,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry that Freqtrade asks about."""
+
+    pair: str
+    is_short: bool
+    now: datetime
+    rate: float
+    tag: str | None
+
+
+class Entries:
+    """:param risks: R of the open trades
+    :param refusals: told of those that are refused
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        settings: Settings,
+        account: Account,
+        columns: Columns,
+        contracts: Contracts,
+        risks: TradeRisks,
+        refusals: Refusals,
+    ) -> None:
+        self._settings = settings
+        self._account = account
+        self._columns = columns
+        self._contracts = contracts
+        self._risks = risks
+        self._refusals = refusals
+        self._cross = config.get("margin_mode") == "cross"
+        self._tradable = float(config.get("tradable_balance_ratio", 1.0))
+        self._capital_given = "available_capital" in config
+        # Why the newest leverage was refused; asked for the stake next, of the same entry.
+        self._refusal: tuple[str, bool, datetime, str] | None = None
+        self._kelly: tuple[int, float] = (-1, 1.0)
+
+    def leverage(self, entry: Candidate, decision: Decision, maximum: float) -> float:
+        """As `IStrategy.leverage` returns it.
+
+        :param decision: of the breakers, for the pair and side
+        :param maximum: what the exchange allows at all
+        """
+        self._refusal = None
+        settings, columns = self._settings, self._columns(entry.pair)
+        range_24h = columns.at("range_24h", entry.now) if columns else nan
+        if not settings.use.liquidation:
+            allowed = min(maximum, decision.max_leverage)
+            # Whole, as the exchange takes it.
+            return float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
+        tiers = self._contracts.tiers(entry.pair)
+        if tiers is None:
+            return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
+        distance = self._stop_distance(entry)
+        chosen = choose_leverage(
+            settings.leverage,
+            tiers,
+            stake=self._most_collateral(entry, distance),
+            stop_distance=distance,
+            is_short=entry.is_short,
+            range_24h=range_24h,
+            breaker_cap=min(decision.max_leverage, maximum),
+            margin=self._carrying(entry.now) if self._cross else None,
+        )
+        if chosen.leverage is None:
+            return self._refuse(entry, chosen.reason)
+        return chosen.leverage
+
+    def stake(
+        self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
+    ) -> float:
+        """As `custom_stake_amount` returns it; 0 opens nothing, and the log says why.
+
+        :param proposed: Freqtrade's own stake
+        :param most: the largest that balance and exchange allow
+        """
+        blocked = _blocked(decision)
+        refused = blocked or self._refusal_of(entry) or self._too_dear(entry)
+        if refused:
+            sized = Size(0.0, None, refused)
+        elif self._settings.use.sizing:
+            sized = self._sized(entry, decision, leverage, most)
+        else:
+            sized = Size(proposed * decision.size_factor)
+        if not sized.stake:
+            side = "short" if entry.is_short else "long"
+            why = Why(Kind.BREAKER if blocked else Kind.SIZE, sized.reason)
+            self._refusals.add(why, entry.pair, side, entry.now, what="No entry")
+        return sized.stake
+
+    def addition(
+        self,
+        trade: LocalTrade,
+        stake: float,
+        rate: float,
+        now: datetime,
+        decision: Decision,
+        *,
+        sized: bool = False,
+    ) -> Size:
+        """The part of `stake` that may be added to an open trade, by breakers and exposure.
+
+        :param decision: of the breakers, for the trade's pair and side
+        :param sized: it belongs to an entry whose size the breakers have been asked about
+        """
+        if refused := _blocked(decision):
+            return Size(0.0, None, refused)
+        if not sized and decision.size_factor < 1:
+            part = stake * decision.size_factor
+            reason = decision.reason or f"sizes are cut to {decision.size_factor:.0%}"
+            if part * trade.leverage < self._contracts.least_notional(trade.pair, rate):
+                return Size(0.0, None, reason)
+            within = self._within_exposure(trade, part, rate, now)
+            return within if within.reason else Size(within.stake, None, reason)
+        return self._within_exposure(trade, stake, rate, now)
+
+    def _within_exposure(self, trade: LocalTrade, stake: float, rate: float, now: datetime) -> Size:
+        use = self._settings.use
+        if not (use.sizing and use.exposure):
+            return Size(stake)
+        pair, leverage = trade.pair, trade.leverage
+        entry = Candidate(pair, trade.is_short, now, rate, None)
+        distance = self._stop_distance(entry)
+        if trade.amount and trade.stop_loss:  # what is added shares the stop that stands
+            distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
+        asked = Entry(pair, trade.is_short, distance, leverage)
+        holdings = [self._holding(each, now) for each in open_trades()]
+        between = self._correlation(entry).between
+        found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
+        unknown = [room for room in found if room.notional != room.notional]
+        room = unknown[0] if unknown else min(found, key=lambda room: room.notional)
+        if stake * leverage <= room.notional:
+            return Size(stake)
+        least = self._contracts.least_notional(pair, rate)
+        fits = room.notional if room.notional >= least else 0.0
+        return Size(fits / leverage, room.limit, room.reason)
+
+    def equity(self, now: datetime) -> float:
+        """What Freqtrade may trade with, marked to market; NaN while a price is missing."""
+        capital = self._account.capital(now)
+        if not self._capital_given:
+            capital *= self._tradable
+        return capital + self._account.at(now).profit
+
+    def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
+        settings, columns = self._settings, self._columns(entry.pair)
+        vol_1h = columns.at("vol_1h", entry.now) if columns else nan
+        confidence = score_of(entry.tag)
+        return size(
+            settings.sizing,
+            settings.exposure if settings.use.exposure else UNLIMITED,
+            self.equity(entry.now),
+            [self._holding(trade, entry.now) for trade in open_trades()],
+            Entry(entry.pair, entry.is_short, self._stop_distance(entry), leverage),
+            Terms(
+                price=entry.rate,
+                amount_step=self._contracts.amount_step(entry.pair),
+                min_stake=self._contracts.least_notional(entry.pair, entry.rate) / leverage,
+                max_stake=most,
+                confidence=1.0 if confidence is None else confidence,
+                size_factor=decision.size_factor,
+                kelly=self._kelly_factor() if settings.use.kelly else 1.0,
+                vol_annual=vol_1h * sqrt(HOURS_A_YEAR),
+            ),
+            self._correlation(entry).between,
+        )
+
+    def _stop_distance(self, entry: Candidate) -> float:
+        """NaN where it is not known, which refuses."""
+        columns = self._columns(entry.pair)
+        atr = columns.at("atr", entry.now) if columns else nan
+        distance = stop_distance(self._settings.stop, entry.rate, atr)
+        return nan if distance is None else distance
+
+    def _most_collateral(self, entry: Candidate, distance: float) -> float:
+        """The most margin that the entry may get: all of the equity, or what its risk asks for."""
+        equity, sizing = self.equity(entry.now), self._settings.sizing
+        if not self._settings.use.sizing or sizing.basis is Basis.VOLATILITY:
+            return equity
+        return min(equity, equity * sizing.risk_per_trade * self._settings.kelly.cap / distance)
+
+    def _holding(self, trade: LocalTrade, now: datetime) -> Holding:
+        columns = self._columns(trade.pair)
+        rate = columns.at("close", now) if columns else nan
+        amount = trade.amount + ordered(trade)
+        sign = -1.0 if trade.is_short else 1.0
+        stop = sign * (trade.open_rate - sign * self._risks.of(trade).risk)
+        if trade.amount and trade.stop_loss:
+            stop = max(stop, sign * trade.stop_loss)
+        risk = max(0.0, sign * rate - stop) * amount
+        margin = amount * trade.open_rate / trade.leverage
+        return Holding(trade.pair, sign * amount * rate, risk, margin)
+
+    def _correlation(self, entry: Candidate) -> BenchmarkCorrelation:
+        def known(pair: str) -> float:
+            columns: CandleColumns | None = self._columns(pair)
+            return columns.at("btc_correlation", entry.now) if columns else nan
+
+        pairs = {trade.pair for trade in open_trades()} | {entry.pair}
+        return BenchmarkCorrelation({pair: known(pair) for pair in pairs})
+
+    def _kelly_factor(self) -> float:
+        closed = Trade.get_trades_proxy(is_open=False)
+        if self._kelly[0] != len(closed):
+            multiples = []
+            for trade in sorted(closed, key=lambda t: t.close_date_utc or t.open_date_utc):
+                risked = self._risks.initial(trade) * initial_amount(trade)
+                multiples.append((trade.close_profit_abs or 0.0) / risked if risked else nan)
+            rule, sizing = self._settings.kelly, self._settings.sizing
+            self._kelly = len(closed), kelly_factor(rule, multiples, sizing.risk_per_trade)
+        return self._kelly[1]
+
+    def _carrying(self, now: datetime) -> float:
+        """What the shared wallet can lose before liquidation, with what is open already."""
+        others = []
+        for trade in open_trades():
+            columns, tiers = self._columns(trade.pair), self._contracts.tiers(trade.pair)
+            rate = columns.at("close", now) if columns else nan
+            if tiers is None or not isfinite(rate):
+                return nan
+            position = Position(trade.open_rate, trade.amount, trade.is_short)
+            others.append(Held(position, rate, tiers))
+        realised = self.equity(now) - sum(held.unrealized for held in others)
+        return carrying_margin(realised, others)
+
+    def _too_dear(self, entry: Candidate) -> str | None:
+        return self.carry_reason(entry.pair, entry.is_short, entry.now, 0.0)
+
+    def carry_reason(
+        self, pair: str, is_short: bool, now: datetime, held_hours: float
+    ) -> str | None:
+        """Why funding makes the position not worth having; None where it does not."""
+        columns = self._columns(pair)
+        if not self._settings.use.carry or columns is None:
+            return None
+        row = columns.row(now)
+        return too_dear(
+            self._settings.carry,
+            columns.value("funding_rate_8h", row),
+            columns.value("funding_mean_8h", row),
+            columns.value("funding_interval_hours", row),
+            is_short,
+            now.timestamp(),
+            held_hours,
+        )
+
+    def _refuse(self, entry: Candidate, reason: str) -> float:
+        self._refusal = entry.pair, entry.is_short, entry.now, reason
+        return 1.0
+
+    def _refusal_of(self, entry: Candidate) -> str | None:
+        if self._refusal is None:
+            return None
+        pair, is_short, asked, reason = self._refusal
+        same = (pair, is_short) == (entry.pair, entry.is_short)
+        return reason if same and entry.now - asked < SAME_ENTRY else None
+
+
+def _blocked(decision: Decision) -> str | None:
+    if decision.entries_blocked or not decision.size_factor > 0:
+        return decision.reason or f"the breakers are {decision.trading}"
+    return None
+
+
+def ordered(trade: LocalTrade) -> float:
+    """By entry orders that are open, in base currency; a trade counts their fills when they end."""
+    return sum(
+        order.safe_amount
+        for order in trade.orders
+        if order.ft_is_open and order.ft_order_side == trade.entry_side
+    )
+
+
+def open_trades() -> list[LocalTrade]:
+    """With those whose entry has not filled yet."""
+    return Trade.get_trades_proxy(is_open=True)

@@ -1,0 +1,179 @@
+"""The stop of every open trade: set at the fill, moved when a candle has closed, never loosened.
+
+It moves on closed candles only, in every mode. Within a candle a backtest cannot know whether the
+high or the low came first, and Freqtrade hands `custom_stoploss` the better of the two.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from freqtrade.persistence import LocalTrade
+
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.trade_risk import Columns, TradeRisks
+from perpkit.bot.positions.trades import TradeState
+from perpkit.risk.scale_out import OpenPosition, stop_of
+from perpkit.risk.stops import (
+    break_even_price,
+    clear_of_liquidation,
+    stop_price,
+    stop_ratio,
+    stop_reached,
+)
+from perpkit.risk.trailing import next_stop, out_of_time
+
+HOUR = 3600.0
+# Part of a candle after which most of its highs and lows are from before an entry.
+EARLY = 0.1
+
+
+class StopKeeper:
+    """:param risks: the memories of the run's trades"""
+
+    def __init__(self, settings: Settings, risks: TradeRisks, columns: Columns) -> None:
+        self._settings = settings
+        self._risks = risks
+        self._columns = columns
+
+    def ratio(
+        self, trade: LocalTrade, now: datetime, rate: float, after_fill: bool, reducing: bool
+    ) -> float | None:
+        """For `custom_stoploss`: the leveraged distance from `rate`, None for no change."""
+        memory = self._risks.of(trade)
+        columns = self._columns(trade.pair)
+        row = columns.row(now) if columns else -1
+        candle = columns.closed_at(row) if columns else 0.0
+        # The amount tells of a part sold before Freqtrade does, in backtests a candle before.
+        same_candle, same_amount = memory.candle == candle, memory.amount == trade.amount
+        if same_candle and same_amount and memory.reducing == reducing and not after_fill:
+            return self._clear(trade, memory, rate)
+        seen = rate if same_candle or after_fill else self._at_close(trade, columns, row, rate)
+        stop = self._stop(trade, memory, columns, row, seen, reducing)
+        memory.candle, memory.amount, memory.reducing = candle, trade.amount, reducing
+        memory.overtaken = stop_reached(stop, seen, trade.is_short)
+        if memory.overtaken or stop == trade.stop_loss:
+            return None
+        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+
+    def _clear(self, trade: LocalTrade, memory: TradeState, rate: float) -> float | None:
+        """For the stop that stands: liquidation may come nearer between two candles."""
+        standing = trade.stop_loss
+        if not standing or not self._settings.use.liquidation:
+            return None
+        stop = self._clear_of_liquidation(standing, trade)
+        if stop == standing:
+            return None
+        if stop_reached(stop, rate, trade.is_short):
+            memory.overtaken = True
+            return None
+        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+
+    def _clear_of_liquidation(self, stop: float, trade: LocalTrade) -> float:
+        margin = self._settings.leverage.stop_margin
+        return clear_of_liquidation(
+            stop, trade.open_rate, trade.liquidation_price, trade.is_short, margin
+        )
+
+    def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
+        """Why the trade is to be closed without waiting for its stop."""
+        memory = self._risks.of(trade)
+        if memory.overtaken:
+            return "stop_overtaken"
+        trailing = self._settings.trailing
+        if self._settings.use.trailing and trailing.time_stop_hours:
+            hours = (now - trade.open_date_utc).total_seconds() / HOUR
+            gain = (memory.best - trade.open_rate) * (-1 if trade.is_short else 1)
+            if out_of_time(trailing, hours, gain, memory.risk):
+                return "time_stop"
+        return None
+
+    def _stop(
+        self,
+        trade: LocalTrade,
+        memory: TradeState,
+        columns: CandleColumns | None,
+        row: int,
+        rate: float,
+        reducing: bool,
+    ) -> float:
+        is_short, entry = trade.is_short, trade.open_rate
+        # Freqtrade's is the one that stands, also after a restart. It must not be loosened, and
+        # Freqtrade would take a looser one after a fill.
+        stop = _tighter(stop_price(entry, memory.risk / entry, is_short), trade.stop_loss, is_short)
+        if self._settings.use.scale_out and trade.realized_profit:
+            rung = stop_of(self._settings.scale_out, position_of(trade, memory), step_of(trade))
+            # Parts sold by hand, at a loss, are no rung: the rest would be closed at once.
+            if rung and not stop_reached(rung, rate, is_short):
+                stop = _tighter(stop, rung, is_short)
+        if self._settings.use.trailing and columns is not None:
+            memory.best = self._best(trade, memory, columns, row)
+            stop = next_stop(
+                self._settings.trailing,
+                is_short=is_short,
+                entry=entry,
+                risk=memory.risk,
+                stop=stop,
+                best=memory.best,
+                rate=rate,
+                break_even=break_even_price(
+                    entry, is_short, trade.fee_open, trade.fee_close or trade.fee_open
+                ),
+                atr=columns.value("atr", row),
+                sar=columns.value("sar", row),
+                reducing=reducing,
+            )
+        if self._settings.use.liquidation:
+            stop = self._clear_of_liquidation(stop, trade)
+        return stop
+
+    def _best(
+        self, trade: LocalTrade, memory: TradeState, columns: CandleColumns, row: int
+    ) -> float:
+        """With the candles that have closed since it was looked at last."""
+        opened = columns.row(trade.open_date_utc)
+        if columns.age(opened, trade.open_date_utc) > EARLY * columns.step:
+            opened += 1
+        first = max(columns.row_at(memory.candle), opened) + 1
+        newest = columns.extreme(not trade.is_short, first, row)
+        if trade.is_short:
+            return newest if newest < memory.best else memory.best
+        return newest if newest > memory.best else memory.best
+
+    def _at_close(
+        self, trade: LocalTrade, columns: CandleColumns | None, row: int, rate: float
+    ) -> float:
+        """The rate as a candle closes: its close, or the present one if that is worse already.
+
+        In a backtest the present one is the best of the candle that is still to come. A close from
+        before the entry does not count.
+        """
+        if columns is None or row <= columns.row(trade.open_date_utc):
+            return rate
+        close = columns.value("close", row)
+        return max(close, rate) if trade.is_short else min(close, rate)
+
+
+def position_of(trade: LocalTrade, memory: TradeState) -> OpenPosition:
+    """The trade as `perpkit.risk.scale_out` sees it."""
+    initial = initial_amount(trade)
+    return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
+
+
+def initial_amount(trade: LocalTrade) -> float:
+    """Before parts of it were sold."""
+    # Both stakes are at the average entry price as it is; `open_rate` is cut to a tick.
+    bought = (trade.max_stake_amount or trade.stake_amount) / trade.stake_amount
+    return trade.amount * max(bought, 1.0)
+
+
+def step_of(trade: LocalTrade) -> float:
+    """The exchange's step of amounts, above 0."""
+    return trade.amount_precision or 1e-8
+
+
+def _tighter(stop: float, other: float | None, is_short: bool) -> float:
+    if not other:
+        return stop
+    return min(stop, other) if is_short else max(stop, other)

@@ -1,0 +1,109 @@
+"""Market alerts of a bot in dry-run or live, as messages of Freqtrade."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import isnan
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exchange import timeframe_to_seconds
+
+from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.breakers.alert_log import AlertLog, admit, summary
+from perpkit.breakers.market_alerts import (
+    Alert,
+    AlertLimits,
+    Reading,
+    Readings,
+)
+
+logger = logging.getLogger(__name__)
+
+# The summary waits for a candle that closes with the hour, but not longer than this.
+GRACE = timedelta(minutes=10)
+# In candles: what closed longer ago is no news.
+CURRENT = 2
+
+
+class MarketAlerts:
+    """Looks at the analysed candles that the bot has anyway: it asks the exchange for nothing."""
+
+    def __init__(self, config: dict[str, Any], dp: DataProvider, limits: AlertLimits) -> None:
+        self._dp = dp
+        self._timeframe: str = config["timeframe"]
+        self._step = timedelta(seconds=timeframe_to_seconds(self._timeframe))
+        self._limits = limits.on(self._step)
+        self._started: datetime | None = None
+        self._summarised = 0
+        self._newest: dict[str, Reading] = {}
+        self._log = AlertLog()
+        self._failed = False
+
+    def step(self, now: datetime) -> None:
+        """Once a loop. Never raises, for nothing depends on an alert."""
+        try:
+            self._look(now)
+            self._failed = False
+        except Exception:
+            if not self._failed:
+                logger.exception("Market alerts failed.")
+            self._failed = True
+
+    def _look(self, now: datetime) -> None:
+        if self._started is None:
+            # What closed before is told already if this is a restart.
+            self._started, self._summarised = now, self._slot(now)
+        traded = self._dp.current_whitelist()
+        pairs = [pair for pair in traded if not self._limits.pairs or pair in self._limits.pairs]
+        found = [alert for pair in pairs for alert in self._new(pair, self._started, now)]
+        self._log, told = admit(self._limits, self._log, found, now)
+        if told:
+            self._send("\n".join(alert.text for alert in told))
+        self._summarise(pairs, now)
+
+    def _new(self, pair: str, started: datetime, now: datetime) -> tuple[Alert, ...]:
+        """Of the candles that have closed since the last look."""
+        candles, _ = self._dp.get_analyzed_dataframe(pair, self._timeframe)
+        if candles.empty:
+            return ()
+        before = self._newest.get(pair)
+        seen = started if before is None else before.closed_at
+        if before is not None and candles["date"].iloc[-1] + self._step <= seen:
+            return ()
+        readings = Readings(self._limits, candles, self._step)
+        newest = self._newest[pair] = readings.at(-1)
+        if before is None and isnan(newest.price_change):
+            hours = self._limits.price_hours
+            logger.warning(f"Market alerts: the candles of {pair} do not reach back {hours:g} h.")
+        return readings.crossings(pair, max(seen, self._too_old(now)))
+
+    def _summarise(self, pairs: Sequence[str], now: datetime) -> None:
+        newest = {pair: self._newest.get(pair) for pair in pairs}
+        closed = (reading.closed_at for reading in newest.values() if reading is not None)
+        slot = self._slot(max([*closed, now - GRACE]))
+        if slot <= self._summarised:
+            return
+        self._summarised = slot
+        current = {
+            pair: reading
+            if reading is not None and reading.closed_at > self._too_old(now)
+            else None
+            for pair, reading in newest.items()
+        }
+        self._send(summary(self._limits, self._log, current, now))
+        self._log = replace(self._log, kept=())
+
+    def _slot(self, at: datetime) -> int:
+        """Number of the summary that is due from `at` on; the same for ever where there is none."""
+        hours = self._limits.summary_hours
+        return int(at.timestamp() // (hours * 3600)) if hours else 0
+
+    def _too_old(self, now: datetime) -> datetime:
+        return now - CURRENT * self._step
+
+    def _send(self, text: str) -> None:
+        self._dp.send_msg(text.translate(NO_MARKDOWN), always_send=True)

@@ -1,0 +1,44 @@
+"""What the breakers look at, gathered by the watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.wallets import Wallets
+
+from perpkit.bot.candles.candles import CandleFeed, StoredCandles
+
+
+@dataclass
+class Sources:
+    """Sources of one run.
+
+    :param pairs: the whitelist of the moment
+    :param dp: None where Freqtrade drives a protection in a backtest of a foreign strategy;
+        `wallets` likewise
+    """
+
+    config: dict[str, Any]
+    candles: CandleFeed
+    dp: DataProvider | None = None
+    pairs: Sequence[str] = ()
+    wallets: Wallets | None = None
+
+    @property
+    def provider(self) -> DataProvider:
+        """`dp`, of a bot that is running.
+
+        :raises LookupError: where there is none
+        """
+        if self.dp is None:
+            raise LookupError("there is no data provider in this run")
+        return self.dp
+
+
+def stored_sources(config: dict[str, Any]) -> Sources:
+    """Sources of a simulated run whose strategy knows nothing of Perpkit."""
+    whitelist = config["exchange"].get("pair_whitelist", [])
+    return Sources(config, StoredCandles(config), None, list(whitelist))

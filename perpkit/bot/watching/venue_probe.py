@@ -1,0 +1,206 @@
+"""Looks at the exchange beside the running bot: two cheap requests every half minute.
+
+GET /fapi/v1/time (weight 1) tells the latency, the exchange's clock and, in its headers, the
+request weight that all clients at this address have used; GET /fapi/v1/depth with 5 levels (weight
+2) tells how old the order book is. Freqtrade's candles, and what the headers of its own answers say
+of the weight, cost nothing.
+
+The requests are made in a thread, so that an exchange that hangs does not hold up exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import copysign, nan
+from statistics import median_low
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+import ccxt
+import numpy as np
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.exchange import timeframe_to_seconds
+
+from perpkit.breakers.venue_health import HealthLimits, Reading
+from perpkit.durations import MINUTE_MS
+
+BOOK_LEVELS = 5
+# The loop waits so long for an answer, once a reading: a healthy venue is judged in the same loop.
+PATIENCE_S = 0.1
+# A clock that moves by this much more or less than the time that passed has been set meanwhile.
+_CLOCK_SET_S = 0.5
+_USED_WEIGHT = "x-mbx-used-weight-1m"
+_RETRY_AFTER = "retry-after"
+
+Headers = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """:param pause_s: how long the exchange asks us to wait"""
+
+    failure: str = ""
+    latency_s: float = nan
+    skew_s: float = nan
+    book_age_s: float = nan
+    used_weight: float = nan
+    refused: bool = False
+    pause_s: float = 0.0
+
+
+class VenueProbe:
+    """Readings of the exchange that a running bot trades at.
+
+    :param pair: whose order book is looked at; it should be one that never rests
+    :param clock: of the latency; seconds, from any start
+    """
+
+    def __init__(
+        self,
+        dp: DataProvider,
+        limits: HealthLimits,
+        pair: str,
+        timeframe: str,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._dp = dp
+        self._exchange: Any = dp._exchange
+        self._limits = limits
+        self._pair = pair
+        self._timeframe = timeframe
+        self._clock = clock
+        # Freqtrade's connections and settings; a time-out, headers and no queue of its own.
+        self._client = copy(self._exchange._api)
+        self._client.timeout = limits.timeout_s * 1000
+        self._client.enableRateLimit = False
+        self._due: datetime | None = None
+        self._asked: Future[_Answer] | None = None
+        self._asked_at = 0.0
+        self._used_weight = nan
+
+    def poll(self, now: datetime, pairs: Sequence[str]) -> Reading | None:
+        """The reading that is complete at `now`, if there is one; asks when it is time to.
+
+        To be called every loop. Does not raise, and waits at most `PATIENCE_S` once a reading.
+        """
+        self._note_weight(now)
+        patience = 0.0
+        if self._asked is None:
+            if self._due is not None and now < self._due:
+                return None
+            self._due = now + timedelta(seconds=self._limits.interval_s)
+            self._asked, self._asked_at = self._ask_beside(), self._clock()
+            patience = PATIENCE_S
+        answer = self._answer(self._asked, patience)
+        if answer is None:
+            return None
+        self._asked = None
+        if answer.pause_s:
+            self._due = max(self._due or now, now + timedelta(seconds=answer.pause_s))
+        used_weight, self._used_weight = self._used_weight, nan
+        return Reading(
+            at=now,
+            failure=answer.failure,
+            latency_s=answer.latency_s,
+            skew_s=answer.skew_s,
+            book_age_s=answer.book_age_s,
+            candle_delay_s=candle_delay(self._dp, pairs, self._timeframe, now),
+            used_weight=float(np.fmax(used_weight, answer.used_weight)),
+            refused=answer.refused,
+        )
+
+    def _ask_beside(self) -> Future[_Answer]:
+        asked: Future[_Answer] = Future()
+        Thread(target=lambda: asked.set_result(self._ask()), name="venue", daemon=True).start()
+        return asked
+
+    def _answer(self, asked: Future[_Answer], patience: float) -> _Answer | None:
+        """What has been answered, None while there is still time for it.
+
+        A request that hangs on is left to itself: its own time-out ends it.
+        """
+        try:
+            return asked.result(patience)
+        except TimeoutError:
+            timeout = self._limits.timeout_s
+            if self._clock() - self._asked_at <= timeout:
+                return None
+            return _Answer(f"no answer within {timeout:g} s")
+
+    def _ask(self) -> _Answer:
+        client, clock = self._client, self._clock
+        # From a refusal without headers, those of the last answer must not be read.
+        client.last_response_headers = None
+        try:
+            # The time that requests are signed with: ccxt's, its correction included.
+            asked, signed = clock(), self._exchange._api.nonce()
+            told = client.fetch_time()
+            latency, signed_after = clock() - asked, self._exchange._api.nonce()
+            asked = clock()
+            book = client.fetch_order_book(self._pair, BOOK_LEVELS)
+            slowest = max(latency, clock() - asked)
+            changed = book["timestamp"]
+            if told is None or changed is None:  # ccxt raises nothing for text that is not JSON
+                return _Answer("an answer without a time")
+            return _Answer(
+                latency_s=slowest,
+                skew_s=_skew(signed, signed_after, told, latency),
+                book_age_s=(told - changed) / 1000,
+                used_weight=_number(client.last_response_headers, _USED_WEIGHT),
+            )
+        except (ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
+            headers = client.last_response_headers
+            return _Answer(
+                _words(error),
+                used_weight=_number(headers, _USED_WEIGHT),
+                refused=True,
+                pause_s=float(np.nan_to_num(_number(headers, _RETRY_AFTER))),
+            )
+        except Exception as error:  # whatever went wrong, this reading has failed
+            return _Answer(_words(error))
+
+    def _note_weight(self, now: datetime) -> None:
+        """The weight that Freqtrade's own last answers told, if they are of this minute."""
+        minute = int(now.timestamp() * 1000) // MINUTE_MS
+        for api in (self._exchange._api, self._exchange._api_async):
+            if int(api.lastRestRequestTimestamp) // MINUTE_MS == minute:
+                told = _number(api.last_response_headers, _USED_WEIGHT)
+                self._used_weight = float(np.fmax(self._used_weight, told))
+
+
+def candle_delay(dp: DataProvider, pairs: Sequence[str], timeframe: str, now: datetime) -> float:
+    """Seconds since most of the pairs should have had a newer candle; negative when not yet due.
+
+    A pair of its own may rest, or be gone; the exchange is meant. NaN while no pair has candles.
+    """
+    step = timedelta(seconds=timeframe_to_seconds(timeframe))
+    known = [candles for p in pairs if not (candles := dp.ohlcv(p, timeframe, copy=False)).empty]
+    delays = [(now - candles["date"].iloc[-1] - 2 * step).total_seconds() for candles in known]
+    return median_low(delays) if delays else nan
+
+
+def _words(error: Exception) -> str:
+    return f"a request failed ({type(error).__name__})"
+
+
+def _skew(before_ms: float, after_ms: float, told_ms: float, latency_s: float) -> float:
+    """Seconds that our clock is ahead; what the time of travel may explain is left out."""
+    if abs((after_ms - before_ms) / 1000 - latency_s) > _CLOCK_SET_S:
+        return nan
+    apart = ((before_ms + after_ms) / 2 - told_ms) / 1000
+    return copysign(max(0.0, abs(apart) - latency_s / 2), apart)
+
+
+def _number(headers: Headers, name: str) -> float:
+    for key, value in (headers or {}).items():
+        if key.lower() == name:
+            try:
+                return float(value)
+            except ValueError:
+                return nan
+    return nan

@@ -1,0 +1,258 @@
+"""The watch: drives the strategy's breakers every candle, in every mode.
+
+Called from `bot_loop_start`: once a candle in backtest and hyperopt, once an iteration in dry-run
+and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` and FreqUI.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.enums import CandleType
+from freqtrade.exceptions import OperationalException
+from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.wallets import Wallets
+
+from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated
+from perpkit.bot.watching.protection import AWAKE, WatchedProtection
+from perpkit.bot.watching.sources import Sources
+from perpkit.breakers.breaker import (
+    ALL_PAIRS,
+    UNRESTRICTED,
+    Decision,
+    Side,
+    Trading,
+    strictest,
+)
+
+logger = logging.getLogger(__name__)
+
+# Telegram refuses a message whose marks of Markdown do not match, and Freqtrade drops it then.
+NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
+# What restricts, by the name of its breaker, the pair and the side.
+Restrictions = Mapping[tuple[str, str, Side], Decision]
+
+STILL_ALLOWED = {
+    Trading.ACTIVE: "Entries, exits and stops as usual.",
+    Trading.REDUCING: "Exits and stops go on.",
+    Trading.HALTED: "Open positions are being closed at the market, none is opened.",
+}
+
+
+class Watch:
+    """The breakers of one strategy.
+
+    In backtest and hyperopt it obeys `--enable-protections`, as Freqtrade's own protections do.
+
+    :param protections: asked, as a run begins, for the strategy's at their present parameters
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        dp: DataProvider,
+        protections: Callable[[], list[dict[str, Any]]],
+        wallets: Wallets | None = None,
+        candles: CandleFeed | None = None,
+    ) -> None:
+        self._config = config
+        self._dp = dp
+        self._protections = protections
+        self._simulated = is_simulated(config)
+        self._sources = Sources(config, candles or feed_for(config, dp), dp, wallets=wallets)
+        self._breakers: list[WatchedProtection] | None = None
+        self._failed: set[str] = set()
+        self._last: datetime | None = None
+        self._restrictions: Restrictions = {}
+        self._standing: Restrictions = {}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether protections count in this run."""
+        return not self._simulated or bool(self._config.get("enable_protections", False))
+
+    def decision(self, pair: str = ALL_PAIRS, side: str = "*") -> Decision:
+        """All breakers as one, for a pair and side; without a pair, what holds for all of them."""
+        if not self._restrictions:
+            return UNRESTRICTED
+        return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
+
+    def tightens(self, pair: str, side: str) -> bool:
+        """Whether stops are to move closer: the breakers, by what they see on the market, are
+        REDUCING. What stands beside them is no reason to sell anything sooner."""
+        if not self._restrictions:
+            return False
+        of_breakers = (
+            decision
+            for key, decision in self._restrictions.items()
+            if key not in self._standing and decision.concerns(pair, side)
+        )
+        return strictest(of_breakers).trading is Trading.REDUCING
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """All there are now."""
+        return self._restrictions
+
+    def restrict(self, name: str, decision: Decision) -> None:
+        """What holds beside all breakers until it is lifted or the process ends, and is told now.
+
+        :param name: of no breaker; an earlier decision of this name, pair and side ends
+        """
+        standing = {(name, decision.pair, decision.side): decision}
+        self._standing = {**self._standing, **standing}
+        before, self._restrictions = self._restrictions, {**self._restrictions, **standing}
+        self._tell(before)
+
+    def lift(self, name: str, reason: str) -> None:
+        """End what `restrict` has set under this name, if anything, and tell it.
+
+        :param reason: for people
+        """
+        self._standing = _without(self._standing, name)
+        before, self._restrictions = self._restrictions, _without(self._restrictions, name)
+        self._tell(before, reason)
+
+    def informative_pairs(self) -> set[tuple[str, str]]:
+        """(pair, timeframe) of the candles that the breakers read."""
+        return self._candles_of(self._dp.current_whitelist())
+
+    def require_candles(self) -> None:
+        """Refuse to start a simulated run whose breakers would have nothing to look at.
+
+        :raises OperationalException: naming the candles and where they were looked for
+        """
+        # A traded pair without candles is left out by Freqtrade.
+        for pair, timeframe in sorted(self._candles_of(())):
+            candles = self._sources.candles
+            if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
+                raise OperationalException(
+                    f"The breakers need {timeframe} candles of {pair}, and there are none in "
+                    f"{self._config['datadir']}. Download them, or leave out --enable-protections."
+                )
+
+    def _candles_of(self, traded: Sequence[str]) -> set[tuple[str, str]]:
+        if not self.enabled:
+            return set()
+        return {candles for b in self._watched() for candles in b.informative_pairs(traded)}
+
+    def step(self, now: datetime) -> None:
+        """Evaluate every breaker at `now`, and lock what they block."""
+        if not self.enabled:
+            return
+        if self._simulated and (self._last is None or now <= self._last):
+            self._breakers = None  # another backtest or epoch, perhaps with other parameters
+        self._last = WatchedProtection.driven_at = now
+        self._follow_whitelist()
+        before = self._restrictions
+        self._restrictions = dict(self._standing) | {
+            (breaker.name, decision.pair, decision.side): decision
+            for breaker in self._watched()
+            if now >= breaker.asleep_until
+            for decision in self._decide(breaker, now)
+        }
+        if not self._simulated:
+            self._unlock(before, now)
+            self._tell(before)
+
+    def _follow_whitelist(self) -> None:
+        pairs = self._dp.current_whitelist()
+        if pairs != self._sources.pairs:
+            self._sources.pairs = pairs
+            for breaker in self._breakers or []:
+                breaker.asleep_until = AWAKE
+
+    def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
+        """What one breaker restricts; locked where it blocks.
+
+        Freqtrade swallows what `bot_loop_start` raises, and a breaker that cannot decide must not
+        look like one that has nothing to say.
+        """
+        try:
+            restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
+            if not restrictions and self._simulated:  # a market that runs must be looked at
+                breaker.asleep_until = breaker.quiet_until(self._sources, now)
+            if not restrictions and not self._failed:
+                return
+            for decision in restrictions:
+                if decision.entries_blocked:
+                    breaker.lock(decision, now)
+            self._failed.discard(breaker.name)
+        except Exception:
+            if breaker.name not in self._failed:
+                logger.exception(f"{breaker.name} failed.")
+            self._failed.add(breaker.name)
+            restrictions = [
+                Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
+            ]
+        # The strictest comes last, for one pair and side holds one decision of a breaker.
+        yield from sorted(restrictions, key=lambda d: (d.trading.strictness, -d.size_factor))
+
+    def _unlock(self, before: Restrictions, now: datetime) -> None:
+        """End locks with their reasons: between two candles, too, where a bot may enter."""
+        for breaker in self._breakers or []:
+            for key, was in before.items():
+                still = self._restrictions.get(key, UNRESTRICTED)
+                if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
+                    breaker.unlock(was, now)
+
+    def _watched(self) -> list[WatchedProtection]:
+        if self._breakers is None:
+            handlers = ProtectionManager(self._config, self._protections())._protection_handlers
+            self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]
+        return self._breakers
+
+    def _tell(self, before: Restrictions, released: str = "") -> None:
+        """One message for each breaker and change of state, not one a tick.
+
+        :param released: why what has ended did
+        """
+        after = self._restrictions
+        changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
+        for key in dict.fromkeys((*before, *after)):
+            was, now = (_effect(where.get(key, UNRESTRICTED)) for where in (before, after))
+            if was != now and not self._still_covered(key):
+                changes.setdefault((key[0], now), []).append(key)
+        for (name, (trading, _)), keys in changes.items():
+            decision = after.get(keys[0])
+            pairs = sorted({pair for _, pair, _ in keys})
+            where = "" if ALL_PAIRS in pairs else f" on {', '.join(pairs)}"
+            if decision is None:
+                what = f"{name} has released{where}{released and f': {released}'}"
+                trading = self.decision(*keys[0][1:]).trading
+            else:
+                what = f"{name}{where}: {decision.reason}"
+            # What stands beside the breakers says itself how it ends.
+            until = "" if keys[0] in self._standing else _until(decision)
+            message = f"{trading.upper()}: {what}. {until}{STILL_ALLOWED[trading]}"
+            message = message.translate(NO_MARKDOWN)
+            logger.warning(message)
+            self._dp.send_msg(message, always_send=True)
+
+    def _still_covered(self, key: tuple[str, str, Side]) -> bool:
+        """Whether a wider restriction of the same breaker took over from this one."""
+        name, pair, side = key
+        return key not in self._restrictions and any(
+            other == name and decision.entries_blocked and decision.concerns(pair, side)
+            for (other, *_), decision in self._restrictions.items()
+        )
+
+
+def _without(restrictions: Restrictions, name: str) -> Restrictions:
+    return {key: decision for key, decision in restrictions.items() if key[0] != name}
+
+
+def _effect(decision: Decision) -> tuple[Trading, float]:
+    return decision.trading, decision.size_factor
+
+
+def _until(decision: Decision | None) -> str:
+    if decision is None:
+        return ""
+    if decision.release is not None:
+        return f"Until {decision.release:%Y-%m-%d %H:%M} UTC at the earliest. "
+    return "Until an operator ends its lock. " if decision.trading is Trading.HALTED else ""

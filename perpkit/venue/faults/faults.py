@@ -1,0 +1,248 @@
+"""What goes wrong, where and when: a plan that is evaluated, not carried out.
+
+Faults of requests are carried out by `injection`, those of the market by `market.Market`, those of
+orders and accounts by the trading routes, which ask `FaultPlan.active` or `FaultPlan.strike`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from perpkit.venue.faults.kinds import (
+    ORDER_KINDS,
+    PARAMETERS,
+    PRICE_KINDS,
+    REQUEST_KINDS,
+    FaultKind,
+    Parameter,
+    Value,
+)
+
+__all__ = [
+    "ORDER_KINDS",
+    "PARAMETERS",
+    "PRICE_KINDS",
+    "REQUEST_KINDS",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "Parameter",
+    "Value",
+]
+
+_K = FaultKind
+# Ending is part of what they mean.
+_ENDING = frozenset({_K.FLASH_CRASH, _K.DELISTING})
+# So many, evaluated at every request, still cost less than a millisecond.
+MAX_FAULTS = 1000
+# Laid over every price that is asked for.
+MAX_PRICE_FAULTS = 200
+MAX_TIME = 4_102_444_800_000  # 2100-01-01
+_LONGEST_PATTERN = 200
+MAX_TIMES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong for a while.
+
+    :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"
+    :param symbol: "BTCUSDT"; None for every symbol
+    :param since: ms on the venue's clock, inclusive
+    :param until: ms, exclusive; None for good
+    :param probability: that it strikes a request or order in its way
+    :param times: it is over after striking so often; None for no such end
+    :param parameters: of the kind, see `PARAMETERS`; defaults where left out
+    :raises ValueError: naming the field, the value and what is allowed
+    """
+
+    kind: FaultKind
+    endpoint: str = "*"
+    symbol: str | None = None
+    since: int = 0
+    until: int | None = None
+    probability: float = 1.0
+    times: int | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = PARAMETERS.get(self.kind, {})
+        for name, value in self.parameters.items():
+            if name not in known:
+                allowed = ", ".join(known) or "none"
+                raise ValueError(f"parameters of {self.kind} are {allowed}, got {name!r}")
+            known[name].check(name, value)
+        if not 0 < self.probability <= 1:
+            raise ValueError(f"probability must be above 0 and at most 1, got {self.probability:g}")
+        if self.until is not None and self.until <= self.since:
+            raise ValueError(f"until must be after since ({self.since}), got {self.until}")
+        self._check_bounds()
+        self._check_meaning()
+
+    def _check_bounds(self) -> None:
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times must be at least 1, got {self.times}")
+        if self.times is not None and self.times > MAX_TIMES:
+            raise ValueError(f"times must be at most {MAX_TIMES}, got {self.times}")
+        for name, time in (("since", self.since), ("until", self.until)):
+            if time is not None and abs(time) > MAX_TIME:
+                raise ValueError(f"{name} must be at most {MAX_TIME} (ms), got {time}")
+        if len(self.endpoint) > _LONGEST_PATTERN:
+            raise ValueError(
+                f"endpoint must have at most {_LONGEST_PATTERN} characters, "
+                f"got {len(self.endpoint)}"
+            )
+
+    def _check_meaning(self) -> None:
+        """Whether what is given goes with the kind."""
+        if self.until is None and self.kind in _ENDING:
+            raise ValueError(f"until must be given for {self.kind}")
+        if self.kind is _K.SETTINGS_CHANGED:
+            known = PARAMETERS[self.kind]
+            if self.until is not None:
+                raise ValueError(f"until means nothing to {self.kind}, got {self.until}")
+            if all(known[name].default == value for name, value in self.parameters.items()):
+                raise ValueError(f"parameters of {self.kind} must change one of {', '.join(known)}")
+        if self.kind not in REQUEST_KINDS:
+            if self.endpoint != "*":
+                raise ValueError(f"endpoint means nothing to {self.kind}, got {self.endpoint!r}")
+            if self.kind not in ORDER_KINDS and (self.probability < 1 or self.times):
+                raise ValueError(f"{self.kind} is a state: it has neither probability nor times")
+
+    def number(self, name: str) -> float:
+        return float(self._value(name))
+
+    def text(self, name: str) -> str:
+        return str(self._value(name))
+
+    def _value(self, name: str) -> Value:
+        return self.parameters.get(name, PARAMETERS[self.kind][name].default)
+
+    def at(self, now: int) -> bool:
+        return self.since <= now and (self.until is None or now < self.until)
+
+    def concerns(self, symbol: str | None) -> bool:
+        return self.symbol is None or self.symbol == symbol
+
+    def reaches(self, kind: FaultKind, symbol: str | None, now: int) -> bool:
+        return self.kind is kind and self.at(now) and self.concerns(symbol)
+
+    def meets(self, method: str, path: str) -> bool:
+        if self.endpoint == "*":
+            return True
+        return fnmatchcase(f"{method} {path}" if " " in self.endpoint else path, self.endpoint)
+
+
+class FaultPlan:
+    """Faults by id, in the order they were added. The same seed and questions, the same answers."""
+
+    def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
+        self._seed = seed
+        self._faults: dict[str, Fault] = {}
+        self._tries: dict[str, int] = {}
+        self._strikes: dict[str, int] = {}
+        self._added = 0
+        self.add_all(list(faults))
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def __iter__(self) -> Iterator[tuple[str, Fault]]:
+        return iter(list(self._faults.items()))
+
+    def __getitem__(self, name: str) -> Fault:
+        """:raises KeyError: for an id that is not in the plan"""
+        return self._faults[name]
+
+    def add(self, fault: Fault) -> str:
+        """Its id.
+
+        :raises ValueError: when the plan is full
+        """
+        return self.add_all([fault])[0]
+
+    def add_all(self, faults: Sequence[Fault]) -> list[str]:
+        """Their ids; all are added, or none.
+
+        :raises ValueError: when there is no room for all of them
+        """
+        every = [*self._faults.values(), *faults]
+        prices = sum(fault.kind in PRICE_KINDS for fault in every)
+        if len(every) > MAX_FAULTS:
+            raise ValueError(f"a plan holds at most {MAX_FAULTS} faults, not {len(every)}")
+        if prices > MAX_PRICE_FAULTS:
+            raise ValueError(f"a plan moves prices at most {MAX_PRICE_FAULTS} times, not {prices}")
+        return [self._add(fault) for fault in faults]
+
+    def _add(self, fault: Fault) -> str:
+        self._added += 1
+        name = f"f{self._added}"
+        self._faults[name] = fault
+        self._tries[name] = self._strikes[name] = 0
+        return name
+
+    def remove(self, name: str) -> Fault:
+        """:raises KeyError: for an id that is not in the plan"""
+        return self._faults.pop(name)
+
+    def strikes(self, name: str) -> int:
+        """How often it has struck."""
+        return self._strikes[name]
+
+    def of(self, *kinds: FaultKind, symbol: str | None) -> list[Fault]:
+        """Faults of these kinds that concern `symbol`, at any time."""
+        return [f for f in self._faults.values() if f.kind in kinds and f.concerns(symbol)]
+
+    def active(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
+        """The first that is on at `now`, whatever its probability."""
+        for name, fault in self._faults.items():
+            if fault.reaches(kind, symbol, now) and not self._spent(name, fault):
+                return fault
+        return None
+
+    def strike(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
+        """The first that is on and whose dice say so. Each call is one order in its way."""
+        for name, fault in self._faults.items():
+            if fault.reaches(kind, symbol, now) and self._draw(name, fault):
+                return fault
+        return None
+
+    def strikes_now(self, name: str) -> bool:
+        """Whether the dice of this one say so, now that something is in its way."""
+        return self._draw(name, self._faults[name])
+
+    def striking(
+        self, method: str, path: str, symbol: str | None, now: int
+    ) -> tuple[list[Fault], Fault | None]:
+        """What happens to a request: all latencies, and the first other fault that strikes."""
+        delays: list[Fault] = []
+        for name, fault in self._faults.items():
+            if (
+                fault.kind in REQUEST_KINDS
+                and fault.at(now)
+                and fault.concerns(symbol)
+                and fault.meets(method, path)
+                and self._draw(name, fault)
+            ):
+                if fault.kind is not FaultKind.LATENCY:
+                    return delays, fault
+                delays.append(fault)
+        return delays, None
+
+    def _spent(self, name: str, fault: Fault) -> bool:
+        return fault.times is not None and self._strikes[name] >= fault.times
+
+    def _draw(self, name: str, fault: Fault) -> bool:
+        if self._spent(name, fault):
+            return False
+        if fault.probability < 1:
+            # A stream for each fault: other traffic does not change what happens to this one's.
+            self._tries[name] += 1
+            dice = random.Random(f"{self._seed}/{name}/{self._tries[name]}")  # noqa: S311
+            if dice.random() >= fault.probability:
+                return False
+        self._strikes[name] += 1
+        return True

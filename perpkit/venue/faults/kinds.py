@@ -1,0 +1,148 @@
+"""The kinds of faults there are, and the parameters of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from perpkit.durations import DAY_MS
+
+Value = float | str
+
+
+class FaultKind(StrEnum):
+    # of requests
+    LATENCY = "latency"
+    TIMEOUT = "timeout"  # no answer until the client gives up
+    RESET = "reset"  # connection reset before the request is read
+    TRUNCATED = "truncated"  # the connection ends within the body
+    MALFORMED = "malformed"  # a whole answer that is not JSON
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    BANNED = "banned"
+    MAINTENANCE = "maintenance"
+    RESPONSE_LOST = "response_lost"  # carried out, but the answer never arrives
+    REFUSED = "refused"  # by the exchange, with a code
+    # of the market
+    CLOCK_SKEW = "clock_skew"
+    STALE_BOOK = "stale_book"
+    EMPTY_BOOK = "empty_book"
+    WIDE_SPREAD = "wide_spread"
+    PRICE_GAP = "price_gap"
+    FLASH_CRASH = "flash_crash"
+    SYMBOL_STATUS = "symbol_status"
+    DELISTING = "delisting"  # announced at `since`, delivered at `until`
+    # of orders and accounts
+    STUCK_ORDERS = "stuck_orders"
+    SLOW_FILLS = "slow_fills"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_CANCELLED = "order_cancelled"
+    LIQUIDATION = "liquidation"
+    ADL = "adl"  # positions in profit close at mark, against somebody who is liquidated
+    PERMISSION_REMOVED = "permission_removed"
+    LATE_ORDERS = "late_orders"  # placed, but no query knows them yet
+    LATE_FILLS = "late_fills"  # traded, but no query knows it yet
+    SETTINGS_CHANGED = "settings_changed"  # by somebody else who has the account
+    TRADING_LOCKED = (
+        "trading_locked"  # by the quantitative rules: only reduce-only orders are taken
+    )
+
+
+_K = FaultKind
+REQUEST_KINDS = frozenset(list(_K)[: list(_K).index(_K.CLOCK_SKEW)])
+ORDER_KINDS = frozenset(list(_K)[list(_K).index(_K.STUCK_ORDERS) :])
+PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number in [low, high], one of `choices`, or text of at most `longest` characters."""
+
+    default: Value
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[Value, ...] = ()
+    whole: bool = False
+    longest: int = 0
+
+    def check(self, name: str, value: object) -> None:
+        """:raises ValueError: naming the parameter, the value and what is allowed"""
+        if self.choices:
+            if value not in self.choices:
+                allowed = ", ".join(map(str, self.choices))
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+        elif self.longest:
+            if not isinstance(value, str) or not value.isprintable() or len(value) > self.longest:
+                raise ValueError(
+                    f"{name} must be text of at most {self.longest} characters, got {value!r}"
+                )
+        elif isinstance(value, bool | str) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+        elif not self.low <= value <= self.high:
+            raise ValueError(f"{name} must be {self.low:g} to {self.high:g}, got {value:g}")
+        elif self.whole and value != int(value):
+            raise ValueError(f"{name} must be a whole number, got {value:g}")
+
+
+_CHANGE = Parameter(-0.1, low=-0.99, high=10.0)
+_MARK_SHARE = Parameter(1.0, low=0.0, high=1.0)
+_RETRY_AFTER = Parameter(30, low=1, high=3 * 86_400)
+MAX_LATE_MS = 600_000
+PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
+    {
+        # Real ms, whatever the venue's clock: it is the client that waits.
+        _K.LATENCY: {
+            "ms": Parameter(1000, high=120_000),
+        },
+        _K.TIMEOUT: {"at_most_ms": Parameter(30_000, low=1, high=300_000)},
+        _K.SERVER_ERROR: {
+            "status": Parameter(503, choices=(500, 502, 503, 504)),
+            "executed": Parameter("no", choices=("no", "yes")),
+        },
+        _K.RATE_LIMITED: {"retry_after_s": _RETRY_AFTER},
+        _K.BANNED: {"retry_after_s": _RETRY_AFTER},
+        # Silence before the connection breaks: longer than the client's time-out, it sees that.
+        _K.RESPONSE_LOST: {"after_ms": Parameter(0, high=300_000)},
+        # Without `msg` the exchange's own, where it is known.
+        _K.REFUSED: {
+            "code": Parameter(-4400, low=-9999, high=-1000, whole=True),
+            "msg": Parameter("", longest=200),
+            "status": Parameter(400, low=400, high=599, whole=True),
+        },
+        _K.CLOCK_SKEW: {"ms": Parameter(5000, low=-DAY_MS, high=DAY_MS)},
+        _K.EMPTY_BOOK: {"side": Parameter("both", choices=("both", "bids", "asks"))},
+        # Times the distance of each level from the middle.
+        _K.WIDE_SPREAD: {"factor": Parameter(50, low=1, high=10_000)},
+        # `mark_share`: how much of the move mark and index follow.
+        _K.PRICE_GAP: {"change": _CHANGE, "mark_share": _MARK_SHARE},
+        # `recovery`: share of the move that is undone by `until`.
+        _K.FLASH_CRASH: {
+            "change": _CHANGE,
+            "recovery": Parameter(1.0, low=0.0, high=1.0),
+            "mark_share": _MARK_SHARE,
+        },
+        _K.SYMBOL_STATUS: {
+            "status": Parameter(
+                "CLOSE", choices=("PENDING_TRADING", "PRE_SETTLE", "SETTLING", "CLOSE")
+            )
+        },
+        # The most of an order that fills at a time.
+        _K.SLOW_FILLS: {"share": Parameter(0.1, low=0.001, high=1.0)},
+        # Of a position in profit.
+        _K.ADL: {"share": Parameter(1.0, low=0.001, high=1.0)},
+        _K.PERMISSION_REMOVED: {"permission": Parameter("trade", choices=("trade", "read", "ip"))},
+        _K.LATE_ORDERS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
+        _K.LATE_FILLS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
+        # By default all stay as they are.
+        _K.SETTINGS_CHANGED: {
+            "leverage": Parameter(0, high=125, whole=True),
+            "margin_type": Parameter("same", choices=("same", "ISOLATED", "CROSSED")),
+            "hedge": Parameter("same", choices=("same", "yes", "no")),
+            "multi_assets": Parameter("same", choices=("same", "yes", "no")),
+        },
+        # Which rule of a symbol was violated; an account is locked for violations of too many.
+        _K.TRADING_LOCKED: {"indicator": Parameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))},
+    }
+)

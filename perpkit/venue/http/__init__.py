@@ -1,0 +1,1 @@
+"""The exchange's HTTP interface. To change: endpoints, payloads, signatures, rate limits."""

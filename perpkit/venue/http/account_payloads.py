@@ -1,0 +1,322 @@
+"""Accounts and positions in the exchange's shapes: version 3 has left out what version 2 has."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from perpkit.venue.engine import USDT, Account, Balance, Brackets, Income, PositionView
+from perpkit.venue.faults.faults import Fault
+from perpkit.venue.http.numbers import (
+    decimal_or_point,
+    fixed,
+    money,
+    money_or_zero,
+    plain,
+    quantity_text,
+)
+from perpkit.venue.market.instruments import Instrument
+
+_RATE_DECIMALS = 6
+_LOCKED_MS = 600_000  # until it is said to end, where nothing else is known
+
+# Totals of the account, by the field of an asset that they add up.
+_TOTALS = {
+    "totalInitialMargin": "initialMargin",
+    "totalMaintMargin": "maintMargin",
+    "totalWalletBalance": "walletBalance",
+    "totalUnrealizedProfit": "unrealizedProfit",
+    "totalMarginBalance": "marginBalance",
+    "totalPositionInitialMargin": "positionInitialMargin",
+    "totalOpenOrderInitialMargin": "openOrderInitialMargin",
+    "totalCrossWalletBalance": "crossWalletBalance",
+    "totalCrossUnPnl": "crossUnPnl",
+    "availableBalance": "availableBalance",
+    "maxWithdrawAmount": "maxWithdrawAmount",
+}
+
+
+def income(income: Income) -> dict[str, Any]:
+    return {
+        "symbol": income.symbol,
+        "incomeType": income.kind.value,
+        "income": money(income.amount),
+        "asset": income.asset,
+        "info": income.kind.value,
+        "time": income.time,
+        "tranId": income.id,
+        "tradeId": str(income.trade_id) if income.trade_id else "",
+    }
+
+
+def position_v3(view: PositionView, instrument: Instrument) -> dict[str, Any]:
+    """Without leverage and margin type: those are in `symbol_config`."""
+    return {
+        "symbol": view.symbol,
+        "positionSide": view.position_side.value,
+        "positionAmt": quantity_text(instrument, view.amount),
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(view.break_even),
+        "markPrice": money(view.mark_price),
+        "unRealizedProfit": money(view.unrealized),
+        "liquidationPrice": money_or_zero(view.liquidation_price),
+        "isolatedMargin": money_or_zero(view.isolated_margin),
+        "notional": money_or_zero(view.notional),
+        "marginAsset": view.asset,
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "initialMargin": money_or_zero(view.initial_margin),
+        "maintMargin": money_or_zero(view.maintenance),
+        "positionInitialMargin": money_or_zero(view.position_initial_margin),
+        "openOrderInitialMargin": money_or_zero(view.open_order_initial_margin),
+        "adl": view.adl,
+        "bidNotional": money_or_zero(view.bid_notional),
+        "askNotional": money_or_zero(view.ask_notional),
+        "updateTime": view.update_time,
+    }
+
+
+def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": view.symbol,
+        "positionAmt": quantity_text(instrument, view.amount),
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(view.break_even),
+        "markPrice": money(view.mark_price),
+        "unRealizedProfit": money(view.unrealized),
+        "liquidationPrice": money_or_zero(view.liquidation_price),
+        "leverage": str(view.leverage),
+        "maxNotionalValue": plain(view.max_notional),
+        "marginType": "isolated" if view.isolated else "cross",
+        "isolatedMargin": money(view.isolated_margin),
+        "isAutoAddMargin": "false",
+        "positionSide": view.position_side.value,
+        "notional": money_or_zero(view.notional),
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "updateTime": view.update_time,
+        "isolated": view.isolated,
+        "adlQuantile": view.adl,
+    }
+
+
+def account_v3(
+    balances: dict[str, Balance], views: list[tuple[PositionView, Instrument]]
+) -> dict[str, Any]:
+    """:param balances: by asset, USDT first"""
+    return {
+        **_totals(balances),
+        "assets": [asset_v3(asset, balance) for asset, balance in balances.items()],
+        "positions": [
+            {
+                "symbol": view.symbol,
+                "positionSide": view.position_side.value,
+                "positionAmt": quantity_text(instrument, view.amount),
+                "unrealizedProfit": money(view.unrealized),
+                "isolatedMargin": money_or_zero(view.isolated_margin),
+                "notional": money_or_zero(view.notional),
+                "isolatedWallet": money_or_zero(view.isolated_wallet),
+                "initialMargin": money_or_zero(view.initial_margin),
+                "maintMargin": money_or_zero(view.maintenance),
+                "updateTime": view.update_time,
+            }
+            for view, instrument in views
+        ],
+    }
+
+
+def account_v2(
+    account: Account,
+    balances: dict[str, Balance],
+    views: list[tuple[PositionView, Instrument]],
+) -> dict[str, Any]:
+    return {
+        **_permissions(account),
+        "updateTime": 0,
+        "multiAssetsMargin": account.multi_assets,
+        "tradeGroupId": -1,
+        **_totals(balances),
+        "assets": [
+            {**asset_v3(asset, balance), "marginAvailable": True}
+            for asset, balance in balances.items()
+        ],
+        "positions": [_position_of_account_v2(view, instrument) for view, instrument in views],
+    }
+
+
+def _position_of_account_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": view.symbol,
+        "initialMargin": money_or_zero(view.initial_margin),
+        "maintMargin": money_or_zero(view.maintenance),
+        "unrealizedProfit": money(view.unrealized),
+        "positionInitialMargin": money_or_zero(view.position_initial_margin),
+        "openOrderInitialMargin": money_or_zero(view.open_order_initial_margin),
+        "leverage": str(view.leverage),
+        "isolated": view.isolated,
+        "entryPrice": decimal_or_point(view.entry_price),
+        "breakEvenPrice": decimal_or_point(view.break_even),
+        "maxNotional": plain(view.max_notional),
+        "positionSide": view.position_side.value,
+        "positionAmt": quantity_text(instrument, view.amount),
+        "notional": money_or_zero(view.notional),
+        "isolatedWallet": money_or_zero(view.isolated_wallet),
+        "updateTime": view.update_time,
+        "bidNotional": money_or_zero(view.bid_notional),
+        "askNotional": money_or_zero(view.ask_notional),
+    }
+
+
+def _permissions(account: Account) -> dict[str, Any]:
+    return {
+        "feeTier": 0,
+        "canTrade": account.restrictions.trade,
+        "canDeposit": True,
+        "canWithdraw": account.restrictions.withdraw,
+    }
+
+
+def _totals(balances: dict[str, Balance]) -> dict[str, Any]:
+    """Of USDT alone in single-asset mode, of all assets together in multi-assets mode."""
+    held = asset_v3(USDT, balances[USDT].shared)
+    return {name: held[field] for name, field in _TOTALS.items()}
+
+
+def asset_v3(asset: str, balance: Balance) -> dict[str, Any]:
+    return {
+        "asset": asset,
+        "walletBalance": money(balance.wallet),
+        "unrealizedProfit": money(balance.unrealized),
+        "marginBalance": money(balance.margin_balance),
+        "maintMargin": money(balance.maintenance),
+        "initialMargin": money(balance.initial_margin),
+        "positionInitialMargin": money(balance.position_initial_margin),
+        "openOrderInitialMargin": money(balance.open_order_initial_margin),
+        "crossWalletBalance": money(balance.cross_wallet),
+        "crossUnPnl": money(balance.cross_unrealized),
+        "availableBalance": money(balance.available),
+        "maxWithdrawAmount": money(balance.max_withdraw),
+        "updateTime": balance.update_time,
+    }
+
+
+def balance_row(api_key: str, asset: str, balance: Balance) -> dict[str, Any]:
+    held = asset_v3(asset, balance)
+    return {
+        "accountAlias": api_key[:4],
+        "asset": held["asset"],
+        "balance": held["walletBalance"],
+        "crossWalletBalance": held["crossWalletBalance"],
+        "crossUnPnl": held["crossUnPnl"],
+        "availableBalance": held["availableBalance"],
+        "maxWithdrawAmount": held["maxWithdrawAmount"],
+        "marginAvailable": True,
+        "updateTime": held["updateTime"],
+    }
+
+
+def account_config(account: Account) -> dict[str, Any]:
+    return {
+        **_permissions(account),
+        "dualSidePosition": account.hedge,
+        "updateTime": account.updated,
+        "multiAssetsMargin": account.multi_assets,
+        "tradeGroupId": -1,
+    }
+
+
+def adl_quantile(symbol: str, views: list[PositionView]) -> dict[str, Any]:
+    """Both sides of a hedge with cross margin have one rank, and HEDGE stands for BOTH."""
+    ranks = {view.position_side.value: view.adl for view in views}
+    hedge = "BOTH" not in ranks
+    joint = hedge and not views[0].isolated
+    long, short = ranks.get("LONG", 0), ranks.get("SHORT", 0)
+    if joint:
+        long = short = max(long, short)
+    return {
+        "symbol": symbol,
+        "adlQuantile": {
+            "LONG": long,
+            "SHORT": short,
+            "HEDGE" if joint else "BOTH": ranks.get("BOTH", 0),
+        },
+    }
+
+
+def trading_status(locks: list[Fault], now: int) -> dict[str, Any]:
+    """Without a lock there is no row, as for an account that has placed few orders.
+
+    :param locks: see `order_faults.locks`; many violations in several symbols lock an account
+    """
+    indicators: dict[str, list[dict[str, Any]]] = {}
+    for lock in locks:
+        indicators.setdefault(lock.symbol or "ACCOUNT", []).append(
+            {
+                "isLocked": True,
+                "plannedRecoverTime": lock.until or now + _LOCKED_MS,
+                "indicator": lock.text("indicator") if lock.symbol else "TMV",
+                "value": 0.999 if lock.symbol else 10,
+                "triggerValue": 0.995 if lock.symbol else 1,
+            }
+        )
+    return {"indicators": indicators, "updateTime": now}
+
+
+def symbol_config(view: PositionView) -> dict[str, Any]:
+    return {
+        "symbol": view.symbol,
+        "marginType": "ISOLATED" if view.isolated else "CROSSED",
+        "isAutoAddMargin": False,
+        "leverage": view.leverage,
+        "maxNotionalValue": plain(view.max_notional),
+    }
+
+
+def commission_rate(account: Account, symbol: str) -> dict[str, Any]:
+    def rate(value: Decimal) -> str:
+        return fixed(value, _RATE_DECIMALS) if value else "0"
+
+    return {
+        "symbol": symbol,
+        "makerCommissionRate": rate(account.maker),
+        "takerCommissionRate": rate(account.taker),
+        "rpiCommissionRate": "0",
+    }
+
+
+def brackets(symbol: str, brackets: Brackets) -> dict[str, Any]:
+    return {
+        "symbol": symbol,
+        "brackets": [
+            {
+                "bracket": row.number,
+                "initialLeverage": row.max_leverage,
+                "notionalCap": int(row.cap),
+                "notionalFloor": int(row.floor),
+                "maintMarginRatio": float(row.rate),
+                "cum": float(row.cum),
+            }
+            for row in brackets.rows
+        ],
+    }
+
+
+def restrictions(account: Account) -> dict[str, Any]:
+    """GET /sapi/v1/account/apiRestrictions, as the exchange describes the key itself."""
+    may = account.restrictions
+    # Only where the exchange has set one.
+    ends = {} if may.expires is None else {"tradingAuthorityExpirationTime": may.expires}
+    return {
+        "ipRestrict": bool(may.addresses),
+        "createTime": account.opened if may.made is None else may.made,
+        "enableReading": may.read,
+        "enableWithdrawals": may.withdraw,
+        "enableInternalTransfer": may.internal_transfer,
+        "enableMargin": may.margin,
+        "enableFutures": may.trade,
+        "permitsUniversalTransfer": may.universal_transfer,
+        "enableVanillaOptions": may.options,
+        "enableFixApiTrade": may.fix_trade,
+        "enableFixReadOnly": may.fix_read,
+        "enableSpotAndMarginTrading": may.spot,
+        "enablePortfolioMarginTrading": may.portfolio_margin,
+        **ends,
+    }

@@ -1,0 +1,193 @@
+"""Signed endpoints of USD-M futures: the account and its settings, and the way to all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from perpkit.venue.engine import Account, Balance, PositionView, Refusal
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.exchange.order_faults import check_permission, locks
+from perpkit.venue.http import account_payloads as payloads
+from perpkit.venue.http.handlers import Handler, Signed, known_symbol, one_of, optional_symbol
+from perpkit.venue.http.history_routes import add_history
+from perpkit.venue.http.numbers import plain
+from perpkit.venue.http.order_routes import add_algos, add_orders
+from perpkit.venue.http.signing import Parameters, authenticate
+from perpkit.venue.market.instruments import Instrument
+
+SUCCESS = {"code": 200, "msg": "success"}
+
+
+def account_router(exchange: Exchange) -> APIRouter:
+    """Routes that trade on `exchange`; parameter names are the exchange's."""
+    router, market = APIRouter(), exchange.market
+
+    def signed(method: str, *paths: str, trading: bool = False) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            async def endpoint(request: Request) -> Any:
+                account, parameters = authenticate(
+                    exchange.engine,
+                    api_key=request.headers.get("x-mbx-apikey"),
+                    query=request.scope["query_string"],
+                    body=await request.body(),
+                    content_type=request.headers.get("content-type", ""),
+                    now=market.server_time(),
+                    address=request.client.host if request.client else "",
+                    trading=trading,
+                )
+                check_permission(market.faults, trading=trading, now=market.now())
+                now = exchange.catch_up(parameters.optional("symbol"))
+                if method == "GET":
+                    account = exchange.visibility.of(account, now)
+                try:
+                    return handler(account, parameters, now)
+                finally:
+                    exchange.checker.observe(exchange.engine, now)
+
+            for path in paths:
+                router.add_api_route(path, endpoint, methods=[method])
+            return handler
+
+        return register
+
+    _add_settings(exchange, signed)
+    _add_account(exchange, signed)
+    add_orders(exchange, signed)
+    add_algos(exchange, signed)
+    add_history(exchange, signed)
+    return router
+
+
+def _add_settings(exchange: Exchange, signed: Signed) -> None:
+    engine = exchange.engine
+
+    @signed("GET", "/fapi/v1/positionSide/dual")
+    def position_mode(account: Account, _: Parameters, now: int) -> Any:
+        return {"dualSidePosition": account.hedge}
+
+    @signed("POST", "/fapi/v1/positionSide/dual", trading=True)
+    def set_position_mode(account: Account, sent: Parameters, now: int) -> Any:
+        engine.set_position_mode(account, hedge=_required_flag(sent, "dualSidePosition"))
+        return SUCCESS
+
+    @signed("GET", "/fapi/v1/multiAssetsMargin")
+    def multi_assets(account: Account, _: Parameters, now: int) -> Any:
+        return {"multiAssetsMargin": account.multi_assets}
+
+    @signed("POST", "/fapi/v1/multiAssetsMargin", trading=True)
+    def set_multi_assets(account: Account, sent: Parameters, now: int) -> Any:
+        engine.set_multi_assets(account, multi_assets=_required_flag(sent, "multiAssetsMargin"))
+        return SUCCESS
+
+    @signed("POST", "/fapi/v1/marginType", trading=True)
+    def set_margin_type(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        kind = one_of(sent, "marginType", ("ISOLATED", "CROSSED"))
+        if kind is None:
+            raise Refusal.MANDATORY.error("marginType")
+        engine.set_margin_type(account, symbol, isolated=kind == "ISOLATED")
+        return SUCCESS
+
+    @signed("POST", "/fapi/v1/leverage", trading=True)
+    def set_leverage(account: Account, sent: Parameters, now: int) -> Any:
+        symbol, leverage = sent.text("symbol"), sent.integer("leverage")
+        largest = engine.set_leverage(account, symbol, leverage)
+        return {
+            "leverage": leverage,
+            "maxNotionalValue": plain(largest),
+            "symbol": symbol,
+        }
+
+    @signed("GET", "/fapi/v1/accountConfig")
+    def account_config(account: Account, _: Parameters, now: int) -> Any:
+        return payloads.account_config(account)
+
+    @signed("GET", "/fapi/v1/symbolConfig")
+    def symbol_config(account: Account, sent: Parameters, now: int) -> Any:
+        return [
+            payloads.symbol_config(engine.positions(account, symbol)[0])
+            for symbol in _chosen(exchange, sent)
+        ]
+
+    @signed("GET", "/fapi/v1/leverageBracket")
+    def leverage_bracket(account: Account, sent: Parameters, now: int) -> Any:
+        return [
+            payloads.brackets(symbol, engine.contract(symbol).brackets)
+            for symbol in _chosen(exchange, sent)
+        ]
+
+    @signed("GET", "/fapi/v1/commissionRate")
+    def commission_rate(account: Account, sent: Parameters, now: int) -> Any:
+        return payloads.commission_rate(account, known_symbol(engine, sent))
+
+
+def _add_account(exchange: Exchange, signed: Signed) -> None:
+    engine = exchange.engine
+
+    def on_grid(views: list[PositionView]) -> list[tuple[PositionView, Instrument]]:
+        return [(view, exchange.market.instrument(view.symbol)) for view in views]
+
+    def every(account: Account, symbols: list[str]) -> list[tuple[PositionView, Instrument]]:
+        """Flat ones, too: so does version 2."""
+        return on_grid([view for s in symbols for view in engine.positions(account, s)])
+
+    def balances(account: Account) -> dict[str, Balance]:
+        return {asset: engine.balance(account, asset) for asset in engine.assets(account)}
+
+    @signed("GET", "/fapi/v3/account")
+    def account_v3(account: Account, _: Parameters, now: int) -> Any:
+        views = on_grid(engine.positions(account))
+        return payloads.account_v3(balances(account), views)
+
+    @signed("GET", "/fapi/v2/account")
+    def account_v2(account: Account, _: Parameters, now: int) -> Any:
+        views = every(account, exchange.market.symbols)
+        return payloads.account_v2(account, balances(account), views)
+
+    @signed("GET", "/fapi/v2/balance", "/fapi/v3/balance")
+    def balance(account: Account, _: Parameters, now: int) -> Any:
+        return [payloads.balance_row(account.api_key, *each) for each in balances(account).items()]
+
+    @signed("GET", "/fapi/v3/positionRisk")
+    def position_risk_v3(account: Account, sent: Parameters, now: int) -> Any:
+        only = optional_symbol(engine, sent)
+        held = [view for view in engine.positions(account) if only in (None, view.symbol)]
+        return [payloads.position_v3(*each) for each in on_grid(held)]
+
+    @signed("GET", "/fapi/v2/positionRisk")
+    def position_risk_v2(account: Account, sent: Parameters, now: int) -> Any:
+        return [payloads.position_v2(*each) for each in every(account, _chosen(exchange, sent))]
+
+    @signed("GET", "/fapi/v1/adlQuantile")
+    def adl_quantile(account: Account, sent: Parameters, now: int) -> Any:
+        only = optional_symbol(engine, sent)
+        held = {view.symbol for view in engine.positions(account) if view.amount}
+        return [
+            payloads.adl_quantile(symbol, engine.positions(account, symbol))
+            for symbol in exchange.market.symbols
+            if symbol in held and only in (None, symbol)
+        ]
+
+    @signed("GET", "/fapi/v1/apiTradingStatus")
+    def trading_status(account: Account, sent: Parameters, now: int) -> Any:
+        only = optional_symbol(engine, sent)
+        found = locks(exchange.market.faults, now)
+        return payloads.trading_status([f for f in found if only in (None, f.symbol)], now)
+
+    @signed("GET", "/sapi/v1/account/apiRestrictions")
+    def api_restrictions(account: Account, _: Parameters, now: int) -> Any:
+        return payloads.restrictions(account)
+
+
+def _chosen(exchange: Exchange, sent: Parameters) -> list[str]:
+    """The symbol that is asked for, or all."""
+    only = optional_symbol(exchange.engine, sent)
+    return exchange.market.symbols if only is None else [only]
+
+
+def _required_flag(sent: Parameters, name: str) -> bool:
+    sent.text(name)
+    return sent.flag(name)

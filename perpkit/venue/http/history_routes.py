@@ -1,0 +1,71 @@
+"""Signed endpoints of what an account did: trades, orders, conditional orders, incomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perpkit.venue.engine import Account, IncomeKind, Lookup
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.http import order_payloads as payloads
+from perpkit.venue.http.account_payloads import income as income_row
+from perpkit.venue.http.handlers import (
+    Signed,
+    bounded,
+    known_symbol,
+    one_of,
+    optional_integer,
+    optional_symbol,
+)
+from perpkit.venue.http.signing import Parameters
+
+MOST_ROWS = 1000
+_ROWS, _INCOME_ROWS = 500, 100  # unless a limit is sent
+_MOST_PAGES = 10**9
+
+
+def add_history(exchange: Exchange, signed: Signed) -> None:
+    engine, instrument = exchange.engine, exchange.market.instrument
+
+    @signed("GET", "/fapi/v1/userTrades")
+    def user_trades(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        order_id = optional_integer(sent, "orderId")
+        rows = engine.trade_history(account, symbol, _lookup(sent, "fromId"), now, order_id)
+        return [payloads.trade(row, instrument(symbol)) for row in rows]
+
+    @signed("GET", "/fapi/v1/allOrders")
+    def all_orders(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        rows = engine.order_history(account, symbol, _lookup(sent, "orderId"), now)
+        return [payloads.queried(row, instrument(symbol)) for row in rows]
+
+    @signed("GET", "/fapi/v1/allAlgoOrders")
+    def all_algos(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        rows = engine.algo_history(account, symbol, _lookup(sent, "algoId"), now)
+        return [payloads.listed_algo(row, instrument(symbol)) for row in rows]
+
+    @signed("GET", "/fapi/v1/income")
+    def income(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = optional_symbol(engine, sent)
+        kind = one_of(sent, "incomeType", list(IncomeKind))
+        lookup = Lookup(
+            bounded(sent, "limit", _INCOME_ROWS, MOST_ROWS),
+            optional_integer(sent, "startTime"),
+            optional_integer(sent, "endTime"),
+            page=bounded(sent, "page", 1, _MOST_PAGES) if sent.optional("page") else None,
+        )
+        rows = engine.income_history(
+            account, lookup, now, symbol=symbol, kind=None if kind is None else IncomeKind(kind)
+        )
+        return [income_row(row) for row in rows]
+
+
+def _lookup(sent: Parameters, first: str) -> Lookup:
+    """:param first: name of the parameter with the least id"""
+    return Lookup(
+        bounded(sent, "limit", _ROWS, MOST_ROWS),
+        optional_integer(sent, "startTime"),
+        optional_integer(sent, "endTime"),
+        optional_integer(sent, first),
+    )

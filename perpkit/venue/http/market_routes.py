@@ -1,0 +1,208 @@
+"""Public market-data endpoints of USD-M futures, as stock Freqtrade and ccxt call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+
+from perpkit.durations import DAY_MS
+from perpkit.venue.errors import VenueError, invalid_interval, not_trading
+from perpkit.venue.http import payloads
+from perpkit.venue.http.exchange_info import exchange_info
+from perpkit.venue.http.form import DIGITS
+from perpkit.venue.http.statistics import STATISTICS, Statistics
+from perpkit.venue.market.candles import INTERVALS_MS, Kind
+from perpkit.venue.market.history import Funding
+from perpkit.venue.market.market import Market
+
+Limit1500 = Annotated[int, DIGITS, Query(ge=1, le=1500)]
+Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
+Limit500 = Annotated[int, DIGITS, Query(ge=1, le=500)]
+# Beyond it lies no time, and no number that numpy compares.
+Time = Annotated[int | None, DIGITS, Query(ge=0, le=10**18)]
+Symbol = Annotated[str, Query(min_length=1)]
+
+_DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+_PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
+_STATISTICS_KEPT_MS = 30 * DAY_MS
+
+
+def market_router(market: Market) -> APIRouter:
+    """Routes that read `market`; parameter names are the exchange's."""
+    router = APIRouter()
+    _add_exchange(router, market)
+    _add_candles(router, market)
+    _add_funding(router, market)
+    _add_prices(router, market)
+    _add_statistics(router, market)
+    return router
+
+
+def _each(market: Market, symbol: str | None, row: Callable[[str], Any]) -> Any:
+    """One object for a named symbol, a list of all that have a price without a name."""
+    if not symbol:
+        return [row(s) for s in market.traded]
+    _check_traded(market, symbol)
+    return row(symbol)
+
+
+def _check_traded(market: Market, symbol: str) -> None:
+    if not market.is_traded(symbol):
+        raise not_trading()
+
+
+def _check_order(start: int | None, end: int | None) -> None:
+    if start is not None and end is not None and start > end:
+        raise VenueError(-1023, "Start time is greater than end time.")
+
+
+def _add_exchange(router: APIRouter, market: Market) -> None:
+    @router.get("/fapi/v1/ping")
+    async def ping() -> dict[str, Any]:
+        return {}
+
+    @router.get("/fapi/v1/time")
+    async def time() -> dict[str, int]:
+        return {"serverTime": market.server_time()}
+
+    @router.get("/fapi/v1/exchangeInfo")
+    async def rules() -> dict[str, Any]:
+        return exchange_info(market)
+
+
+def _add_candles(router: APIRouter, market: Market) -> None:
+    def klines(
+        kind: Kind, symbol: str, interval: str, start: int | None, end: int | None, limit: int
+    ) -> Response:
+        if interval not in INTERVALS_MS:
+            raise invalid_interval()
+        _check_order(start, end)
+        candles = market.candles(symbol, interval, kind, start=start, end=end, limit=limit)
+        body = payloads.klines(market.instrument(symbol), candles, INTERVALS_MS[interval], kind)
+        return Response(body, media_type="application/json")
+
+    @router.get("/fapi/v1/klines")
+    async def last(
+        symbol: Symbol,
+        interval: Symbol,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1500 = 500,
+    ) -> Response:
+        return klines(Kind.LAST, symbol, interval, startTime, endTime, limit)
+
+    @router.get("/fapi/v1/markPriceKlines")
+    async def mark(
+        symbol: Symbol,
+        interval: Symbol,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1500 = 500,
+    ) -> Response:
+        return klines(Kind.MARK, symbol, interval, startTime, endTime, limit)
+
+    @router.get("/fapi/v1/indexPriceKlines")
+    async def index(
+        pair: Symbol,
+        interval: Symbol,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1500 = 500,
+    ) -> Response:
+        return klines(Kind.INDEX, pair, interval, startTime, endTime, limit)
+
+
+def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:
+    """Those among the `limit` oldest or newest of all symbols: writing all of them takes a second.
+
+    All at the time of the last of them, so that a few more may be left.
+    """
+    times = np.sort(np.concatenate([part.time for part in settled.values()]))
+    if len(times) <= limit:
+        return settled
+    bound = times[limit - 1 if oldest else -limit]
+    near = {s: part.time <= bound if oldest else part.time >= bound for s, part in settled.items()}
+    return {s: Funding(p.time[near[s]], p.rate[near[s]]) for s, p in settled.items()}
+
+
+def _add_funding(router: APIRouter, market: Market) -> None:
+    @router.get("/fapi/v1/fundingRate")
+    async def funding_rate(
+        symbol: str | None = None,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1000 = 100,
+    ) -> list[dict[str, Any]]:
+        _check_order(startTime, endTime)
+        wanted = [symbol] if symbol else market.symbols
+        settled = {s: market.funding(s, start=startTime, end=endTime, limit=limit) for s in wanted}
+        rows = [
+            row
+            for s, part in _together(settled, limit, oldest=startTime is not None).items()
+            for row in payloads.funding(market, s, part)
+        ]
+        rows.sort(key=lambda row: row["fundingTime"])
+        return rows[:limit] if startTime is not None else rows[-limit:]
+
+    @router.get("/fapi/v1/fundingInfo")
+    async def funding_info() -> list[dict[str, Any]]:
+        return [
+            payloads.funding_info(market.instrument(s), market.listing(s).onboard)
+            for s in market.symbols
+        ]
+
+    @router.get("/fapi/v1/premiumIndex")
+    async def premium_index(symbol: str | None = None) -> Any:
+        return _each(market, symbol, lambda s: payloads.premium(market, s))
+
+
+def _add_prices(router: APIRouter, market: Market) -> None:
+    @router.get("/fapi/v1/ticker/24hr")
+    async def ticker(symbol: str | None = None) -> Any:
+        return _each(market, symbol, lambda s: payloads.ticker(market, s))
+
+    @router.get("/fapi/v1/ticker/price")
+    @router.get("/fapi/v2/ticker/price")
+    async def ticker_price(symbol: str | None = None) -> Any:
+        return _each(market, symbol, lambda s: payloads.ticker_price(market, s))
+
+    @router.get("/fapi/v1/ticker/bookTicker")
+    async def book_ticker(symbol: str | None = None) -> Any:
+        return _each(market, symbol, lambda s: payloads.book_ticker(market, s))
+
+    @router.get("/fapi/v1/depth")
+    async def depth(symbol: Symbol, limit: Limit1000 = 500) -> dict[str, Any]:
+        if limit not in _DEPTHS:
+            raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
+        _check_traded(market, symbol)
+        return payloads.depth(market, symbol, limit)
+
+    @router.get("/fapi/v1/openInterest")
+    async def open_interest(symbol: Symbol) -> dict[str, Any]:
+        _check_traded(market, symbol)
+        return payloads.open_interest(market, symbol)
+
+
+def _add_statistics(router: APIRouter, market: Market) -> None:
+    for path, make in STATISTICS.items():
+
+        def statistics(
+            symbol: Symbol,
+            period: Symbol,
+            startTime: Time = None,  # noqa: N803
+            endTime: Time = None,  # noqa: N803
+            limit: Limit500 = 30,
+            make: Statistics = make,
+        ) -> list[dict[str, Any]]:
+            if period not in _PERIODS:
+                raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
+            _check_order(startTime, endTime)
+            oldest = market.now() - _STATISTICS_KEPT_MS
+            if startTime is not None and startTime < oldest:
+                raise VenueError(-1130, "parameter 'startTime' is invalid.")
+            return make(market, symbol, period, startTime or oldest, endTime, limit)
+
+        router.add_api_route(f"/futures/data/{path}", statistics)

@@ -1,0 +1,182 @@
+"""Signed endpoints of orders and conditional orders: place, cancel, ask after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from perpkit.venue.engine import Account, NewAlgo, NewOrder, Refusal
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.exchange.order_faults import check_lock
+from perpkit.venue.http import order_payloads as payloads
+from perpkit.venue.http.handlers import (
+    Signed,
+    known_symbol,
+    one_of,
+    optional_integer,
+    optional_symbol,
+)
+from perpkit.venue.http.signing import Parameters
+
+_CANCELLED_ALL = {"code": 200, "msg": "The operation of cancel all open order is done."}
+_RESPONSES = ("ACK", "RESULT")
+_SELF_TRADES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+
+
+# Of a side and a position side in hedge mode.
+_CLOSING = {("SELL", "LONG"), ("BUY", "SHORT")}
+
+
+def add_orders(exchange: Exchange, signed: Signed) -> None:
+    engine, instrument = exchange.engine, exchange.market.instrument
+    check_open = _lock(exchange)
+
+    @signed("POST", "/fapi/v1/order", trading=True)
+    def place(account: Account, sent: Parameters, now: int) -> Any:
+        new = _new_order(sent)
+        check_open(new, closing=new.reduce_only, now=now)
+        order = engine.place_order(account, new, now)
+        return payloads.placed(order, instrument(order.symbol))
+
+    @signed("GET", "/fapi/v1/order")
+    def query(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
+        return payloads.queried(order, instrument(symbol))
+
+    @signed("GET", "/fapi/v1/openOrder")
+    def query_open(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
+        if not order.is_open:
+            raise Refusal.NO_SUCH_ORDER.error()
+        return payloads.queried(order, instrument(symbol))
+
+    @signed("DELETE", "/fapi/v1/order", trading=True)
+    def cancel(account: Account, sent: Parameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        order = engine.cancel_order(account, symbol, now, **_which(sent, "orderId"))
+        return payloads.placed(order, instrument(symbol))
+
+    @signed("DELETE", "/fapi/v1/allOpenOrders", trading=True)
+    def cancel_all(account: Account, sent: Parameters, now: int) -> Any:
+        engine.cancel_all(account, known_symbol(engine, sent), now)
+        return _CANCELLED_ALL
+
+    @signed("GET", "/fapi/v1/openOrders")
+    def open_orders(account: Account, sent: Parameters, now: int) -> Any:
+        orders = engine.open_orders(account, optional_symbol(engine, sent))
+        return [payloads.queried(order, instrument(order.symbol)) for order in orders]
+
+
+def add_algos(exchange: Exchange, signed: Signed) -> None:
+    engine, instrument = exchange.engine, exchange.market.instrument
+    check_open = _lock(exchange)
+
+    @signed("POST", "/fapi/v1/algoOrder", trading=True)
+    def place(account: Account, sent: Parameters, now: int) -> Any:
+        sent.text("algoType")
+        one_of(sent, "algoType", ("CONDITIONAL",))
+        new = _new_algo(sent)
+        check_open(new, closing=new.reduce_only or new.close_position, now=now)
+        algo = engine.place_algo(account, new, now)
+        return payloads.placed_algo(algo, instrument(algo.symbol))
+
+    @signed("GET", "/fapi/v1/algoOrder")
+    def query(account: Account, sent: Parameters, now: int) -> Any:
+        algo = engine.query_algo(account, now=now, **_which_algo(sent))
+        return payloads.queried_algo(algo, instrument(algo.symbol))
+
+    @signed("DELETE", "/fapi/v1/algoOrder", trading=True)
+    def cancel(account: Account, sent: Parameters, now: int) -> Any:
+        algo = engine.cancel_algo(account, now, **_which_algo(sent))
+        return {
+            "algoId": algo.id,
+            "clientAlgoId": algo.client_id,
+            "code": "200",
+            "msg": "success",
+        }
+
+    @signed("DELETE", "/fapi/v1/algoOpenOrders", trading=True)
+    def cancel_all(account: Account, sent: Parameters, now: int) -> Any:
+        engine.cancel_all_algos(account, known_symbol(engine, sent), now)
+        return _CANCELLED_ALL
+
+    @signed("GET", "/fapi/v1/openAlgoOrders")
+    def open_algos(account: Account, sent: Parameters, now: int) -> Any:
+        one_of(sent, "algoType", ("CONDITIONAL",))
+        number = optional_integer(sent, "algoId")
+        algos = engine.open_algos(account, optional_symbol(engine, sent))
+        return [
+            payloads.listed_algo(algo, instrument(algo.symbol))
+            for algo in algos
+            if number in (None, algo.id)
+        ]
+
+
+def _lock(exchange: Exchange) -> Callable[..., None]:
+    """What refuses an opening order, -4400, of an account or a symbol that is locked."""
+
+    def check_open(new: NewOrder | NewAlgo, *, closing: bool, now: int) -> None:
+        symbol = exchange.engine.contract(new.symbol).symbol
+        closing = closing or (new.side, new.position_side) in _CLOSING
+        check_lock(exchange.market.faults, symbol, closing=closing, now=now)
+
+    return check_open
+
+
+def _new_order(sent: Parameters) -> NewOrder:
+    one_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
+    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    sent.flag("priceProtect")  # of conditional orders only, but read here, too
+    return NewOrder(
+        symbol=sent.text("symbol"),
+        side=sent.text("side"),
+        type=sent.text("type"),
+        quantity=sent.decimal("quantity"),
+        price=sent.decimal("price"),
+        time_in_force=sent.optional("timeInForce"),
+        reduce_only=sent.flag("reduceOnly"),
+        position_side=sent.text("positionSide", "BOTH"),
+        client_id=sent.optional("newClientOrderId"),
+        price_match=sent.text("priceMatch", "NONE"),
+        good_till=optional_integer(sent, "goodTillDate"),
+    )
+
+
+def _new_algo(sent: Parameters) -> NewAlgo:
+    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    return NewAlgo(
+        symbol=sent.text("symbol"),
+        side=sent.text("side"),
+        type=sent.text("type"),
+        quantity=sent.decimal("quantity"),
+        trigger_price=sent.decimal("triggerPrice"),
+        price=sent.decimal("price"),
+        time_in_force=sent.text("timeInForce", "GTC"),
+        working_type=sent.text("workingType", "CONTRACT_PRICE"),
+        reduce_only=sent.flag("reduceOnly"),
+        close_position=sent.flag("closePosition"),
+        activate_price=sent.decimal("activatePrice"),
+        callback_rate=sent.decimal("callbackRate"),
+        position_side=sent.text("positionSide", "BOTH"),
+        client_id=sent.optional("clientAlgoId"),
+        price_match=sent.text("priceMatch", "NONE"),
+        good_till=optional_integer(sent, "goodTillDate"),
+        price_protect=sent.flag("priceProtect"),
+    )
+
+
+def _which(sent: Parameters, name: str) -> dict[str, Any]:
+    """The order that is meant, by id or by the client's own."""
+    number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
+    if not number and not client:
+        raise Refusal.MANDATORY.error(name)
+    return {"order_id": number, "client_id": client}
+
+
+def _which_algo(sent: Parameters) -> dict[str, Any]:
+    number, client = optional_integer(sent, "algoId") or 0, sent.text("clientAlgoId", "")
+    if not number and not client:
+        raise Refusal.MANDATORY.error("algoId")
+    return {"algo_id": number, "client_id": client}

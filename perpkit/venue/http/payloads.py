@@ -1,0 +1,154 @@
+"""Answers in the exchange's shapes: numbers as strings on their grid, times in ms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from perpkit.venue.errors import VenueError
+from perpkit.venue.http.numbers import fixed, money, price_text, quantity_text
+from perpkit.venue.market.book import Book
+from perpkit.venue.market.candles import Candles, Kind
+from perpkit.venue.market.history import Funding
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.market import Market
+from perpkit.venue.market.perpetual import INTEREST_8H
+
+_TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
+
+
+def klines(instrument: Instrument, candles: Candles, ms: int, kind: Kind) -> bytes:
+    """The JSON text itself: the most asked-for answer, and one that formatting dominates."""
+    traded = kind is Kind.LAST
+    p = instrument.price_decimals if traded else 8
+    q = instrument.quantity_decimals
+    n = p + q  # of a price times a quantity
+    rows = zip(*(c.tolist() for c in (*candles.columns(), candles.turnover())), strict=True)
+    if traded:
+        text = ",".join(
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{t + ms - 1},'
+            f'"{w:.{n}f}",{int(w / _TRADE_SIZE) + 1},"{v / 2:.{q}f}","{w / 2:.{n}f}","0"]'
+            for t, o, h, lo, c, v, w in rows
+        )
+    else:
+        text = ",".join(
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","0",{t + ms - 1},'
+            f'"0",0,"0","0","0"]'
+            for t, o, h, lo, c, _, _ in rows
+        )
+    return f"[{text}]".encode()
+
+
+def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any]]:
+    marks = market.mark_at(symbol, settled.time)
+    return [
+        {
+            "symbol": symbol,
+            "fundingTime": time,
+            "fundingRate": money(rate),
+            "markPrice": money(mark),
+            "rateType": "Regular",
+        }
+        for time, rate, mark in zip(
+            settled.time.tolist(), settled.rate.tolist(), marks.tolist(), strict=True
+        )
+    ]
+
+
+def funding_info(instrument: Instrument, onboard: int) -> dict[str, Any]:
+    """:param onboard: when the contract was listed, ms: its terms have been these since then"""
+    return {
+        "symbol": instrument.symbol,
+        "adjustedFundingRateCap": money(instrument.funding_cap),
+        "adjustedFundingRateFloor": money(-instrument.funding_cap),
+        "fundingIntervalHours": instrument.funding_hours,
+        "disclaimer": False,
+        "updateTime": onboard,
+    }
+
+
+def premium(market: Market, symbol: str) -> dict[str, Any]:
+    now = market.premium(symbol)
+    return {
+        "symbol": symbol,
+        "markPrice": money(now.mark),
+        "indexPrice": money(now.index),
+        "estimatedSettlePrice": money(now.index),
+        "lastFundingRate": money(now.funding_rate),
+        "interestRate": money(INTEREST_8H),
+        "nextFundingTime": now.next_funding,
+        "time": market.now(),
+    }
+
+
+def ticker(market: Market, symbol: str) -> dict[str, Any]:
+    instrument, day = market.instrument(symbol), market.ticker(symbol)
+    mean = day.turnover / day.volume if day.volume else day.last
+    trades = int(day.turnover / _TRADE_SIZE)
+    return {
+        "symbol": symbol,
+        "priceChange": price_text(instrument, day.last - day.open),
+        "priceChangePercent": fixed((day.last / day.open - 1) * 100, 3),
+        "weightedAvgPrice": price_text(instrument, mean),
+        "lastPrice": price_text(instrument, day.last),
+        "lastQty": quantity_text(instrument, instrument.step_size),
+        "openPrice": price_text(instrument, day.open),
+        "highPrice": price_text(instrument, day.high),
+        "lowPrice": price_text(instrument, day.low),
+        "volume": quantity_text(instrument, day.volume),
+        "quoteVolume": f"{day.turnover:.2f}",
+        "openTime": day.opened,
+        "closeTime": day.closed,
+        "firstId": 1,
+        "lastId": trades,
+        "count": trades,
+    }
+
+
+def ticker_price(market: Market, symbol: str) -> dict[str, Any]:
+    price = price_text(market.instrument(symbol), market.price(symbol))
+    return {"symbol": symbol, "price": price, "time": market.now()}
+
+
+def book_ticker(market: Market, symbol: str) -> dict[str, Any]:
+    instrument = market.instrument(symbol)
+    top = _levels(instrument, market.book(symbol, 1))
+    nothing = [price_text(instrument, 0.0), quantity_text(instrument, 0.0)]
+    (bid, bid_size), (ask, ask_size) = ((top[side] or [nothing])[0] for side in ("bids", "asks"))
+    now = market.book_time(symbol)
+    return {
+        "symbol": symbol,
+        "bidPrice": bid,
+        "bidQty": bid_size,
+        "askPrice": ask,
+        "askQty": ask_size,
+        "time": now,
+        "lastUpdateId": now // 1000,
+    }
+
+
+def depth(market: Market, symbol: str, levels: int) -> dict[str, Any]:
+    now = market.book_time(symbol)
+    sides = _levels(market.instrument(symbol), market.book(symbol, levels))
+    return {"lastUpdateId": now // 1000, "E": now, "T": now, **sides}
+
+
+def _levels(instrument: Instrument, book: Book) -> dict[str, list[list[str]]]:
+    def side(prices: Any, sizes: Any) -> list[list[str]]:
+        pairs = zip(prices.tolist(), sizes.tolist(), strict=True)
+        return [[price_text(instrument, p), quantity_text(instrument, s)] for p, s in pairs]
+
+    return {
+        "bids": side(book.bid_prices, book.bid_sizes),
+        "asks": side(book.ask_prices, book.ask_sizes),
+    }
+
+
+def open_interest(market: Market, symbol: str) -> dict[str, Any]:
+    """:raises VenueError: where none is on record, rather than report a false 0"""
+    _, values = market.readings(symbol, "open_interest", "1h", limit=1)
+    if not len(values) or np.isnan(values[-1]):
+        raise VenueError(-1000, f"No open interest on record for {symbol}.")
+    amount = quantity_text(market.instrument(symbol), float(values[-1]))
+    return {"openInterest": amount, "symbol": symbol, "time": market.now()}

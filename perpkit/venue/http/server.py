@@ -1,0 +1,156 @@
+"""Running the venue: in the foreground until a signal, or in a thread for the length of a test."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from perpkit.venue.http.app import create_app
+from perpkit.venue.http.guard import Guard
+from perpkit.venue.http.injection import LINE
+from perpkit.venue.http.tls import certificate_file
+from perpkit.venue.market.market import Market
+
+_STARTUP_SECONDS = 30.0
+
+
+# How ccxt tells futures from spot, and so which error codes mean what: by the start of the URL.
+_FUTURES_USER = "demo-fapi"
+
+
+class _Line:
+    """See `injection.Line`."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def reset(self) -> None:
+        if self._transport.is_closing():
+            return
+        # Not to linger is to send RST where FIN would be sent.
+        linger = struct.pack("ii", 1, 0)
+        self._transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, linger
+        )
+        self._transport.abort()
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class _Connection(H11Protocol):
+    """Lets the application cut the connection that a request came by."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, LINE: _Line(transport)}
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        # A TLS connection that nobody uses would wait for a client that need not say goodbye.
+        if self.transport.is_closing():
+            self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Calls `ready` once requests are answered."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a port in use is known before anything is generated.
+
+    :param port: 0 takes a free one
+    :raises OSError: in one plain sentence
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def base_url(listener: socket.socket, *, tls: bool = False) -> str:
+    """Over TLS it is one by which ccxt takes the venue for the futures exchange."""
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"https://{_FUTURES_USER}@{address}" if tls else f"http://{address}"
+
+
+def serve(
+    app: ASGIApp, listener: socket.socket, ready: Callable[[], None], *, tls: bool = False
+) -> None:
+    """Answer requests until SIGINT or SIGTERM, then return."""
+    # uvicorn raises the signal it was stopped by once more; that must not end the process.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    _server(app, ready, tls).run(sockets=[listener])
+
+
+@contextmanager
+def running_venue(
+    market: Market,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: bool = False,
+    app: ASGIApp | None = None,
+) -> Iterator[str]:
+    """The base URL of a venue that answers, served by a thread that ends with the block.
+
+    :param app: what answers, `create_app(market)` by default
+    :raises RuntimeError: when it does not start
+    """
+    listener = bind(host, port)
+    up = threading.Event()
+    server = _server(app or create_app(market), up.set, tls)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        if not up.wait(_STARTUP_SECONDS):
+            raise RuntimeError(f"the venue did not start within {_STARTUP_SECONDS:g} s")
+        yield base_url(listener, tls=tls)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
+    with certificate_file() if tls else nullcontext() as certificate:
+        config = uvicorn.Config(
+            Guard(app),
+            http=_Connection,
+            # A page may open a web socket across origins: there are none.
+            ws="none",
+            ssl_certfile=certificate,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+        # Now, while the certificate's file is there.
+        config.load()
+    return _Server(config, ready)

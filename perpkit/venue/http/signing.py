@@ -1,0 +1,101 @@
+"""Signed requests: who asks, when, and with which parameters.
+
+Binance USD-M, "SIGNED (TRADE and USER_DATA) endpoint security": HMAC-SHA256 with the secret over
+the query string followed by the body, both as sent, without the signature itself.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+
+from perpkit.venue.engine import Account, Engine, Refusal
+from perpkit.venue.errors import VenueError
+from perpkit.venue.exchange.account_terms import is_key
+from perpkit.venue.http.form import decimal, integer, read_parameters
+
+DEFAULT_RECV_WINDOW_MS = 5_000
+MAX_RECV_WINDOW_MS = 60_000
+# How far ahead of the exchange a client's clock may be.
+AHEAD_MS = 1_000
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Of one request, as text; each reader refuses what is missing or malformed, by its name."""
+
+    values: dict[str, str]
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.values.get(name, "")
+        if value:
+            return value
+        if default is None:
+            raise Refusal.MANDATORY.error(name)
+        return default
+
+    def optional(self, name: str) -> str | None:
+        return self.values.get(name) or None
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        return integer(name, self.text(name, None if default is None else str(default)))
+
+    def decimal(self, name: str) -> Decimal | None:
+        text = self.values.get(name)
+        return decimal(name, text) if text else None
+
+    def flag(self, name: str) -> bool:
+        text = self.values.get(name, "false").lower()
+        if text not in ("true", "false"):
+            raise Refusal.INVALID_PARAMETER.error(name)
+        return text == "true"
+
+
+def authenticate(
+    engine: Engine,
+    *,
+    api_key: str | None,
+    query: bytes,
+    body: bytes,
+    content_type: str,
+    now: int,
+    address: str,
+    trading: bool,
+) -> tuple[Account, Parameters]:
+    """The account behind a request, and its parameters.
+
+    :param query, body: as sent, which is what is signed
+    :param now: the exchange's clock, ms
+    :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time
+    """
+    if not api_key or not is_key(api_key):
+        raise VenueError(-2014, "API-key format invalid.", 401)
+    account = engine.account(api_key)
+    values = read_parameters(query, body, content_type)
+    signed = b"".join(_unsigned(part) for part in (query, body))
+    expected = hmac.new(account.secret.encode(), signed, sha256).hexdigest()
+    # Not case sensitive, as on the exchange; as bytes, because it may be anything.
+    signature = values.pop("signature", "").lower().encode("utf-8", "replace")
+    if not hmac.compare_digest(expected.encode(), signature):
+        raise VenueError(-1022, "Signature for this request is not valid.")
+    parameters = Parameters(values)
+    _check_time(parameters, now)
+    account.authorize(trading=trading, address=address, now=now)
+    return account, parameters
+
+
+def _unsigned(sent: bytes) -> bytes:
+    return b"&".join(part for part in sent.split(b"&") if not part.startswith(b"signature="))
+
+
+def _check_time(parameters: Parameters, now: int) -> None:
+    timestamp = parameters.integer("timestamp")
+    window = parameters.integer("recvWindow", DEFAULT_RECV_WINDOW_MS)
+    if not 0 < window <= MAX_RECV_WINDOW_MS:
+        raise VenueError(-1131, "recvWindow must be less than 60000.")
+    if timestamp >= now + AHEAD_MS:
+        raise VenueError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now - timestamp > window:
+        raise VenueError(-1021, "Timestamp for this request is outside of the recvWindow.")

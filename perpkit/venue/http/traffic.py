@@ -1,0 +1,191 @@
+"""What stands between clients and the exchange's routes: the log, faults, rate limits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perpkit.venue.errors import VenueError
+from perpkit.venue.faults.faults import FaultKind
+from perpkit.venue.http.bounds import again, is_control
+from perpkit.venue.http.form import read_parameters
+from perpkit.venue.http.injection import UNKNOWN_ERROR, Wait, inject, refused_by
+from perpkit.venue.http.rate_limits import Limiter, Verdict
+from perpkit.venue.http.request_log import Entry, RequestLog, shown
+from perpkit.venue.http.weights import Cost, cost_of
+from perpkit.venue.market.market import Market
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as far as the edge of the exchange reads it.
+
+    :param parameters: of the query and of a form body; the query's count where both have one
+    :param client: address, "" where unknown
+    :param api_key: "" where none is sent
+    :param refusal: why the parameters could not be read; there are none then
+    """
+
+    method: str
+    path: str
+    parameters: dict[str, str]
+    client: str
+    api_key: str
+    refusal: VenueError | None = None
+
+    @property
+    def symbol(self) -> str | None:
+        return self.parameters.get("symbol") or self.parameters.get("pair") or None
+
+
+async def read_call(scope: Scope, receive: Receive) -> tuple[Call, Receive]:
+    """The call, and a `receive` that gives the request once more to whoever answers it."""
+    # Whole, after `Bounds`.
+    message = await receive()
+    headers = Headers(scope=scope)
+    parameters: dict[str, str] = {}
+    refusal = None
+    try:
+        parameters = read_parameters(
+            scope["query_string"], message.get("body", b""), headers.get("content-type", "")
+        )
+    except VenueError as error:
+        refusal = error
+    call = Call(
+        scope["method"],
+        scope["path"],
+        parameters,
+        (scope.get("client") or ("",))[0],
+        headers.get("x-mbx-apikey", ""),
+        refusal,
+    )
+    return call, again(message, receive)
+
+
+class Traffic:
+    """ASGI middleware; the control API passes untouched.
+
+    A fault comes before the limits, as the network does: what never arrives costs no weight.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        market: Market,
+        limiter: Limiter,
+        log: RequestLog,
+        wait: Wait = asyncio.sleep,
+    ) -> None:
+        self._app = app
+        self._market = market
+        self._limiter = limiter
+        self._log = log
+        self._wait = wait
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_control(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        call, receive = await read_call(scope, receive)
+        entry = Entry(self._market.now(), call.method, call.path, shown(call.parameters))
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry.status = message["status"]
+            await send(message)
+
+        try:
+            await self._admit(call, entry, scope, receive, watched)
+        finally:
+            entry.ms = round((perf_counter() - began) * 1000, 3)
+            self._log.add(entry)
+
+    async def _admit(
+        self, call: Call, entry: Entry, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._serve(call, entry, scope, receive, send)
+
+        now = self._market.now()
+        delays, fault = self._market.faults.striking(call.method, call.path, call.symbol, now)
+        entry.faults = [each.kind for each in (*delays, *([fault] if fault else []))]
+        for delay in delays:
+            await self._wait(delay.number("ms") / 1000)
+        if fault is None:
+            await exchange(scope, receive, send)
+            return
+        if fault.kind is FaultKind.REFUSED:
+            # By the exchange itself: it has counted the request.
+            await self._serve(call, entry, scope, receive, send, refused_by(fault))
+            return
+        await inject(
+            fault,
+            exchange,
+            scope,
+            receive,
+            send,
+            client=call.client,
+            now=now,
+            wait=self._wait,
+        )
+
+    async def _serve(
+        self,
+        call: Call,
+        entry: Entry,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        refusal: VenueError | None = None,
+    ) -> None:
+        """:param refusal: in place of the routes' answer"""
+        cost = cost_of(call.method, call.path, call.parameters)
+        refusal = refusal or call.refusal
+        app = self._app if refusal is None else answer(refusal)
+        headers: dict[str, str] = {}
+        if cost is not None:
+            entry.weight = cost.weight
+            now = self._market.now()
+            verdict = self._limiter.admit(call.client, call.api_key, cost, now)
+            headers = _counted(cost, verdict)
+            if verdict.status != 200:
+                app = _refused(verdict)
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry.executed = message["status"]
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        try:
+            await app(scope, receive, told)
+        except Exception:
+            _logger.exception(f"{call.method} {call.path!r} failed")
+            if entry.executed is None:
+                await JSONResponse(UNKNOWN_ERROR, 500)(scope, receive, told)
+
+
+def answer(refusal: VenueError) -> JSONResponse:
+    return JSONResponse({"code": refusal.code, "msg": refusal.msg}, refusal.status)
+
+
+def _counted(cost: Cost, verdict: Verdict) -> dict[str, str]:
+    headers = {"X-MBX-USED-WEIGHT-1M": str(verdict.used_weight)}
+    if cost.orders_1m:
+        headers["X-MBX-ORDER-COUNT-10S"] = str(verdict.orders_10s)
+        headers["X-MBX-ORDER-COUNT-1M"] = str(verdict.orders_1m)
+    return headers
+
+
+def _refused(verdict: Verdict) -> ASGIApp:
+    body = {"code": verdict.code, "msg": verdict.msg}
+    return JSONResponse(body, verdict.status, {"Retry-After": str(verdict.retry_after)})

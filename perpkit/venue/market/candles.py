@@ -1,0 +1,158 @@
+"""Candles as parallel arrays, and the three things a venue does to them: slice, resample, form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+INTERVALS_MS = {
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": HOUR_MS,
+    "2h": 2 * HOUR_MS,
+    "4h": 4 * HOUR_MS,
+    "6h": 6 * HOUR_MS,
+    "8h": 8 * HOUR_MS,
+    "12h": 12 * HOUR_MS,
+    "1d": DAY_MS,
+    "3d": 3 * DAY_MS,
+    "1w": 7 * DAY_MS,
+}
+# Where inside a candle the price turns, as shares of its length: see `path_within`.
+TURNING_POINTS = (0.0, 0.3, 0.7)
+# The epoch fell on a Thursday; the exchange's weeks begin on Monday.
+_WEEK_OFFSET_MS = 4 * DAY_MS
+
+
+class Kind(StrEnum):
+    """Which price a candle is made of; the values are Freqtrade's candle types."""
+
+    LAST = "futures"
+    MARK = "mark"
+    INDEX = "index"
+
+
+@dataclass(frozen=True)
+class Candles:
+    """Columns of one length.
+
+    :param time: opening times, ms since the epoch, strictly ascending
+    :param volume: base asset
+    """
+
+    time: Times
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __getitem__(self, rows: slice) -> Candles:
+        return Candles(
+            self.time[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.volume[rows],
+        )
+
+    def columns(self) -> tuple[Times, Floats, Floats, Floats, Floats, Floats]:
+        return self.time, self.open, self.high, self.low, self.close, self.volume
+
+    def turnover(self) -> Floats:
+        """Value traded in each candle, USDT, taking the middle of its four prices."""
+        return self.volume * (self.open + self.high + self.low + self.close) / 4
+
+    def shifted(self, ms: int) -> Candles:
+        """The same candles, `ms` later."""
+        return Candles(self.time + ms, *self.columns()[1:])
+
+
+def joined(earlier: Candles, later: Candles) -> Candles:
+    return Candles(
+        np.concatenate((earlier.time, later.time)),
+        np.concatenate((earlier.open, later.open)),
+        np.concatenate((earlier.high, later.high)),
+        np.concatenate((earlier.low, later.low)),
+        np.concatenate((earlier.close, later.close)),
+        np.concatenate((earlier.volume, later.volume)),
+    )
+
+
+def interval_ms(interval: str) -> int:
+    """:raises ValueError: naming the intervals there are"""
+    if interval not in INTERVALS_MS:
+        raise ValueError(f"timeframe must be one of {', '.join(INTERVALS_MS)}, got {interval!r}")
+    return INTERVALS_MS[interval]
+
+
+def bucket_start(time: int, ms: int) -> int:
+    """Opening time of the candle of length `ms` that contains `time`."""
+    offset = _WEEK_OFFSET_MS if ms == INTERVALS_MS["1w"] else 0
+    return (time - offset) // ms * ms + offset
+
+
+def resample(candles: Candles, ms: int) -> Candles:
+    """Exact aggregate into candles of length `ms`; the first and last may cover less than that."""
+    if not len(candles):
+        return candles
+    offset = _WEEK_OFFSET_MS if ms == INTERVALS_MS["1w"] else 0
+    bucket = (candles.time - offset) // ms
+    first = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
+    last = np.r_[first[1:], len(candles)] - 1
+    return Candles(
+        bucket[first] * ms + offset,
+        candles.open[first],
+        np.maximum.reduceat(candles.high, first),
+        np.minimum.reduceat(candles.low, first),
+        candles.close[last],
+        np.add.reduceat(candles.volume, first),
+    )
+
+
+def path_within(candle: Candles) -> tuple[Floats, Floats]:
+    """Fractions of its time and the prices there, linear in between.
+
+    The price is taken to run from the open to the extreme away from the close, to the other
+    extreme and to the close, turning at 3/10 and 7/10: any path inside the range would do, this
+    one is the same at every call and ends exactly at the stored candle.
+
+    :param candle: one candle
+    """
+    open_, high, low, close = (float(c[0]) for c in candle.columns()[1:5])
+    turns = (low, high) if close >= open_ else (high, low)
+    return np.array((*TURNING_POINTS, 1.0)), np.array((open_, *turns, close))
+
+
+def part_of(candle: Candles, fraction: float) -> Candles:
+    """How a candle looked when `fraction` (0 to 1) of its time had passed along `path_within`.
+
+    :param candle: one candle
+    """
+    times, prices = path_within(candle)
+    price = float(np.interp(fraction, times, prices))
+    seen = [*prices[times <= fraction], price]
+    return Candles(
+        candle.time,
+        candle.open,
+        np.array([max(seen)]),
+        np.array([min(seen)]),
+        np.array([price]),
+        candle.volume * fraction,
+    )

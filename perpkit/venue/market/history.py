@@ -1,0 +1,197 @@
+"""What the venue has on record for each pair, past and future alike.
+
+A `History` is made by `synthetic.generate` or read by `datadir.read`. It knows nothing of the
+present: `market.Market` decides how much of it has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+
+from perpkit.venue.market.candles import Candles, Floats, Kind, Times, interval_ms, resample
+from perpkit.venue.market.instruments import Instrument
+from perpkit.venue.market.listing import Lifetime
+
+
+@dataclass(frozen=True)
+class Funding:
+    """Settlements: `time` in ms, `rate` as a fraction paid by longs to shorts at that time."""
+
+    time: Times
+    rate: Floats
+
+    def shifted(self, ms: int) -> Funding:
+        return Funding(self.time + ms, self.rate)
+
+    def within(self, life: Lifetime) -> Funding:
+        """The settlements of holders: after the listing, up to the end."""
+        rows = _rows(self.time, life.onboard + 1, life.delivery + 1)
+        return Funding(self.time[rows], self.rate[rows])
+
+
+@dataclass(frozen=True)
+class Positioning:
+    """Readings of who holds what; each is known from its `time` on.
+
+    :param time: time of the reading, ms
+    :param long_short_ratio: accounts net long / accounts net short
+    :param taker_ratio: taker buy volume / taker sell volume over the reading's interval
+    :param open_interest: base asset
+    """
+
+    time: Times
+    long_short_ratio: Floats
+    taker_ratio: Floats
+    open_interest: Floats
+
+    def shifted(self, ms: int) -> Positioning:
+        return Positioning(
+            self.time + ms, self.long_short_ratio, self.taker_ratio, self.open_interest
+        )
+
+    def up_to(self, end: int) -> Positioning:
+        """The readings known at `end`, ms."""
+        return self._part(slice(None, int(self.time.searchsorted(end, side="right"))))
+
+    def within(self, life: Lifetime) -> Positioning:
+        return self._part(_rows(self.time, life.onboard + 1, life.delivery + 1))
+
+    def _part(self, rows: slice) -> Positioning:
+        return Positioning(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class PairHistory:
+    """:param stored: for each kind of price, candles by interval; LAST has at least one interval,
+        which is empty for a contract that has not been listed when the history ends
+    :param life: when it is listed and when it ends; by default from its first candle on
+    """
+
+    instrument: Instrument
+    stored: Mapping[Kind, Mapping[str, Candles]]
+    funding: Funding
+    positioning: Positioning | None = None
+    life: Lifetime | None = None
+    _resampled: dict[tuple[Kind, str], Candles] = field(
+        default_factory=dict, init=False, compare=False
+    )
+
+    def kind_on_record(self, kind: Kind) -> Kind:
+        """`kind`, or the price that stands in for it: mark for the index, last for the mark."""
+        for candidate in (kind, Kind.MARK):
+            if self.stored.get(candidate):
+                return candidate
+        return Kind.LAST
+
+    def finest(self, kind: Kind, at: int | None = None) -> str:
+        """The shortest interval on record; with `at` (ms), the shortest that covers that time."""
+        stored = self.stored[self.kind_on_record(kind)]
+        covering = [i for i in stored if at is None or _start(stored, i) <= at < _end(stored, i)]
+        return min(covering or stored, key=interval_ms)
+
+    def candles(self, kind: Kind, interval: str) -> Candles:
+        """Every candle there is or will be, built from shorter ones where it is not on record.
+
+        :raises ValueError: for an unknown interval or one shorter than any on record
+        """
+        kind = self.kind_on_record(kind)
+        stored = self.stored[kind]
+        if interval in stored:
+            return stored[interval]
+        if (kind, interval) not in self._resampled:
+            ms = interval_ms(interval)
+            sources = [i for i in stored if ms % interval_ms(i) == 0]
+            if not sources:
+                raise ValueError(
+                    f"timeframe must be a multiple of {self.finest(kind)} for "
+                    f"{self.instrument.pair} {kind} candles, got {interval!r}"
+                )
+            longest = min(sources, key=lambda i: (_start(stored, i), -interval_ms(i)))
+            self._resampled[kind, interval] = resample(stored[longest], ms)
+        return self._resampled[kind, interval]
+
+    @property
+    def start(self) -> int:
+        """When the first traded candle opens, ms; the listing where there is none."""
+        stored = self.stored[Kind.LAST]
+        return min(_start(stored, interval) for interval in stored) or self.lifetime.onboard
+
+    @property
+    def end(self) -> int:
+        """When the last traded candle closes, ms; 0 where there is none."""
+        stored = self.stored[Kind.LAST]
+        return max(_end(stored, interval) for interval in stored)
+
+    @property
+    def lifetime(self) -> Lifetime:
+        return Lifetime(self.start) if self.life is None else self.life
+
+    def within(self, life: Lifetime) -> PairHistory:
+        """What of it happened between a listing and an end."""
+
+        def part(candles: Candles) -> Candles:
+            return candles[_rows(candles.time, life.onboard, life.delivery)]
+
+        return PairHistory(
+            self.instrument,
+            {k: {i: part(c) for i, c in by.items()} for k, by in self.stored.items()},
+            self.funding.within(life),
+            self.positioning.within(life) if self.positioning else None,
+            life,
+        )
+
+    def shifted(self, ms: int) -> PairHistory:
+        return PairHistory(
+            self.instrument.shifted(ms),
+            {k: {i: c.shifted(ms) for i, c in by.items()} for k, by in self.stored.items()},
+            self.funding.shifted(ms),
+            self.positioning.shifted(ms) if self.positioning else None,
+            self.life.moved(lambda time: time + ms) if self.life else None,
+        )
+
+
+def _rows(time: Times, first: int, end: int) -> slice:
+    """Those in [first, end)."""
+    return slice(int(time.searchsorted(first)), int(time.searchsorted(end)))
+
+
+def _start(stored: Mapping[str, Candles], interval: str) -> int:
+    """0 for none, as `_end`."""
+    time = stored[interval].time
+    return int(time[0]) if len(time) else 0
+
+
+def _end(stored: Mapping[str, Candles], interval: str) -> int:
+    time = stored[interval].time
+    return int(time[-1]) + interval_ms(interval) if len(time) else 0
+
+
+@dataclass(frozen=True)
+class History:
+    """:param pairs: by the exchange's symbol, e.g. "BTCUSDT"; at least one"""
+
+    pairs: Mapping[str, PairHistory]
+
+    def __iter__(self) -> Iterator[PairHistory]:
+        return iter(self.pairs.values())
+
+    @property
+    def start(self) -> int:
+        """When the first of the pairs gets candles, ms."""
+        return min((pair.start for pair in self if pair.end), default=0)
+
+    @property
+    def end(self) -> int:
+        """When the first of the pairs that go on runs out of candles, ms."""
+        ends = [pair.end for pair in self if pair.end]
+        going_on = [pair.end for pair in self if pair.end and pair.lifetime.delivery > pair.end]
+        return min(going_on) if going_on else max(ends, default=0)
+
+    def shifted(self, ms: int) -> History:
+        out = {}
+        for symbol, pair in self.pairs.items():
+            moved = pair.shifted(ms)
+            renamed = moved.instrument != pair.instrument  # a dated contract, by its delivery
+            out[moved.instrument.symbol if renamed else symbol] = moved
+        return History(out)

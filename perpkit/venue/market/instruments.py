@@ -1,0 +1,191 @@
+"""Instruments: what the exchange says of a contract that does not change from minute to minute."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from perpkit.venue.market.underlyings import Underlying
+
+# What an instrument has that says nothing else; see `contract_rules` for limits to scale.
+MAX_PRICE = 10_000_000
+MAX_QUANTITY = 1_000_000
+MAX_MARKET_QUANTITY = 100_000
+BOUND = 0.05
+# Of every contract: open orders, and conditional ones (a filter of that name ended in 2025).
+MAX_ORDERS = 200
+MAX_ALGO_ORDERS = 200
+
+# BASE/QUOTE:QUOTE, dated contracts with their delivery: "BTC/USDT:USDT-260327".
+_PAIR = re.compile(r"([^\s/:_]+)/([A-Z0-9]+):\2(?:-(\d{6}))?")
+
+
+class ContractType(StrEnum):
+    """The exchange's names."""
+
+    PERPETUAL = "PERPETUAL"
+    TRADIFI_PERPETUAL = "TRADIFI_PERPETUAL"  # on shares, metals, indices: XAU, TSLA
+    CURRENT_QUARTER = "CURRENT_QUARTER"
+    NEXT_QUARTER = "NEXT_QUARTER"
+
+    @property
+    def perpetual(self) -> bool:
+        return self in (ContractType.PERPETUAL, ContractType.TRADIFI_PERPETUAL)
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """What a pair's name says.
+
+    :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
+    """
+
+    base: str
+    quote: str = "USDT"
+    delivery: str = ""
+
+    @property
+    def pair(self) -> str:
+        """Freqtrade's name, e.g. "BTC/USDT:USDT", "BTC/USDT:USDT-260327"."""
+        dated = f"-{self.delivery}" if self.delivery else ""
+        return f"{self.base}/{self.quote}:{self.quote}{dated}"
+
+    @property
+    def symbol(self) -> str:
+        """The exchange's name, e.g. "BTCUSDT", "BTCUSDT_260327"."""
+        return f"{self.base}{self.quote}" + (f"_{self.delivery}" if self.delivery else "")
+
+    @property
+    def stem(self) -> str:
+        """How Freqtrade spells the pair in file names, e.g. "BTC_USDT_USDT"."""
+        return self.pair.replace("/", "_").replace(":", "_")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A linear contract and its order filters.
+
+    :param base: asset, e.g. "BTC"; names outside ASCII exist
+    :param tick_size: price grid, quote asset
+    :param step_size: quantity grid, base asset
+    :param min_notional: least value of an order, quote asset
+    :param funding_hours: hours between funding settlements: 1, 2, 4 or 8
+    :param funding_cap: greatest absolute funding rate of one settlement
+    :param quote: asset that prices, margin and profit are in: "USDT", "USDC"
+    :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
+    :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
+    :param min_price, max_price: of a limit or a trigger, quote asset; 0: the tick
+    :param liquidation_fee: of the value that is liquidated, a fraction
+    :param price_precision: decimals that a price may have; 0: those of the tick
+    :param bound: how far from mark a limit may be, and a market order may trade, a fraction
+    :param kinds: what the exchange files the contract under (`underlyingSubType`)
+    """
+
+    base: str
+    tick_size: float
+    step_size: float
+    min_notional: float = 5.0
+    funding_hours: int = 8
+    funding_cap: float = 0.02
+    quote: str = "USDT"
+    contract_type: ContractType = ContractType.PERPETUAL
+    delivery: str = ""
+    max_quantity: float = MAX_QUANTITY
+    max_market_quantity: float = MAX_MARKET_QUANTITY
+    min_price: float = 0.0
+    max_price: float = MAX_PRICE
+    liquidation_fee: float = 0.0125
+    price_precision: int = 0
+    bound: float = BOUND
+    underlying: Underlying = Underlying.COIN
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (
+            "tick_size",
+            "step_size",
+            "min_notional",
+            "funding_cap",
+            "max_quantity",
+            "max_market_quantity",
+            "max_price",
+            "liquidation_fee",
+            "bound",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.funding_hours not in (1, 2, 4, 8):
+            raise ValueError(f"funding_hours must be 1, 2, 4 or 8, got {self.funding_hours}")
+        if self.contract_type.perpetual is bool(self.delivery):
+            raise ValueError(
+                f"delivery must be given for dated contracts and for no other, got "
+                f"{self.delivery!r} for {self.contract_type}"
+            )
+
+        if self.delivery:
+            _delivered(self.delivery)
+
+    @property
+    def name(self) -> Name:
+        return Name(self.base, self.quote, self.delivery)
+
+    @property
+    def symbol(self) -> str:
+        """As of `Name`; so are `pair` and `stem`."""
+        return self.name.symbol
+
+    @property
+    def pair(self) -> str:
+        return self.name.pair
+
+    @property
+    def stem(self) -> str:
+        return self.name.stem
+
+    def delivered_at(self, otherwise: int) -> int:
+        """When a dated contract is delivered, ms, or `otherwise` where that comes first."""
+        return min(_delivered(self.delivery), otherwise) if self.delivery else otherwise
+
+    def shifted(self, ms: int) -> Instrument:
+        """With the delivery of a dated contract, and its name, as many days later."""
+        if not self.delivery:
+            return self
+        moved = datetime.fromtimestamp((_delivered(self.delivery) + ms) / 1000, UTC)
+        return replace(self, delivery=f"{moved:%y%m%d}")
+
+    @property
+    def price_decimals(self) -> int:
+        """With which prices are written: the precision, which may be finer than the tick."""
+        return max(decimals_of(self.tick_size), self.price_precision)
+
+    @property
+    def quantity_decimals(self) -> int:
+        return decimals_of(self.step_size)
+
+
+def named(pair: str) -> Name:
+    """:raises ValueError: when it does not name a linear contract"""
+    match = _PAIR.fullmatch(pair)
+    if match is None:
+        raise ValueError(
+            f"pair must look like BTC/USDT:USDT, or BTC/USDT:USDT-260327 for a dated contract, "
+            f"got {pair!r}"
+        )
+    return Name(*match.groups(default=""))
+
+
+def _delivered(day: str) -> int:
+    """08:00 UTC of "YYMMDD", ms."""
+    try:
+        at = datetime.strptime(day, "%y%m%d").replace(hour=8, tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"delivery must be a day such as 260327, got {day!r}") from None
+    return int(at.timestamp() * 1000)
+
+
+def decimals_of(grid: float) -> int:
+    """Decimals needed to write every multiple of `grid` (1 → 0, 0.1 → 1, 0.005 → 3)."""
+    text = f"{grid:.10f}".rstrip("0")
+    return len(text) - text.index(".") - 1

@@ -1,0 +1,55 @@
+"""Coarse history served as fast candles: hours that pass as minutes, on a clock that runs as usual.
+
+Freqtrade reads the machine's clock, so a bot cannot be hurried. What can be hurried is the market:
+1h candles with the labels of 1m ones show it sixty times faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perpkit.venue.market.candles import Candles, Times, interval_ms
+from perpkit.venue.market.history import Funding, History, PairHistory, Positioning
+
+
+def relabelled(history: History, coarse: str, fine: str, anchor: int) -> History:
+    """`history` with all times compressed around `anchor`, so that `coarse` candles last `fine`.
+
+    Candles of `fine` take the place of all that are on record; longer ones are built from them.
+    Settlements and readings come faster likewise. Prices and rates stay, so each candle is as rough
+    as the coarse one was; volume is divided by the ratio, so that a day's turnover stays that of a
+    day.
+
+    :param anchor: the moment that stays where it is, ms, on the grid of `coarse`
+    :raises ValueError: naming the parameter
+    """
+    long, short = interval_ms(coarse), interval_ms(fine)
+    if long <= short or long % short:
+        raise ValueError(f"coarse must be a multiple of fine, got {coarse!r} and {fine!r}")
+    if anchor % long:
+        raise ValueError(f"anchor must be a multiple of {long} ms ({coarse}), got {anchor}")
+    ratio = long // short
+
+    def faster(time: Times) -> Times:
+        return anchor + (time - anchor) // ratio
+
+    def candles(stored: Candles) -> Candles:
+        return replace(stored, time=faster(stored.time), volume=stored.volume / ratio)
+
+    def positioning(stored: Positioning) -> Positioning:
+        return replace(stored, time=faster(stored.time))
+
+    return History(
+        {
+            symbol: PairHistory(
+                pair.instrument,
+                {kind: {fine: candles(pair.candles(kind, coarse))} for kind in pair.stored},
+                Funding(faster(pair.funding.time), pair.funding.rate),
+                positioning(pair.positioning) if pair.positioning else None,
+                pair.life.moved(lambda time: anchor + (time - anchor) // ratio)
+                if pair.life
+                else None,
+            )
+            for symbol, pair in history.pairs.items()
+        }
+    )

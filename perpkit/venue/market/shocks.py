@@ -1,0 +1,109 @@
+"""Price gaps and flash crashes laid over the history: a factor on prices over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.market.candles import Candles, Floats, Kind, Times, path_within
+from perpkit.venue.market.instruments import decimals_of
+
+MAX_FACTOR = 10_000.0  # of all price faults of a symbol together, up or down
+_BOTTOM = 0.3  # of a crash's time have passed when the price turns
+
+
+@dataclass(frozen=True)
+class Shocks:
+    """Factor on a price: linear between points, 1 before the first, unchanged after the last.
+
+    :param times: ms, strictly ascending, one at least
+    """
+
+    times: Times
+    factors: Floats
+
+    def at(self, times: Times) -> Floats:
+        out: Floats = np.interp(times, self.times, self.factors)
+        return out
+
+
+def shocks(faults: Sequence[Fault], kind: Kind) -> Shocks | None:
+    """The price faults of a symbol together, for one of its prices; None where there are none."""
+    paths = [_points(fault, kind) for fault in faults]
+    if not paths:
+        return None
+    times = np.array(sorted({time for path in paths for time, _ in path}), dtype=np.int64)
+    factors = np.ones(len(times))
+    for path in paths:
+        moments, values = zip(*path, strict=True)
+        factors *= np.interp(times, moments, values)
+    # A hundred gaps, one upon the other, must leave a price that can be computed with.
+    return Shocks(times, np.clip(factors, 1 / MAX_FACTOR, MAX_FACTOR))
+
+
+def _points(fault: Fault, kind: Kind) -> list[tuple[int, float]]:
+    share = 1.0 if kind is Kind.LAST else fault.number("mark_share")
+    change = share * fault.number("change")
+    since, until = fault.since, fault.until
+    if fault.kind is FaultKind.PRICE_GAP:
+        gap = [(since - 1, 1.0), (since, 1 + change)]
+        return gap if until is None else [*gap, (until - 1, 1 + change), (until, 1.0)]
+    assert until is not None
+    bottom = max(since + 1, since + round(_BOTTOM * (until - since)))
+    after = 1 + change * (1 - fault.number("recovery"))
+    return [(since, 1.0), (bottom, 1 + change), (max(until, bottom + 1), after)]
+
+
+def shocked(candles: Candles, ms: int, over: Shocks, now: int, tick: float | None) -> Candles:
+    """Candles as they look at `now` with their prices multiplied along the way.
+
+    Candles that have closed by `now` are whole, the one that has not is the part of it that has
+    passed (see `candles.part_of`); candles that open after `now` must not be given.
+
+    :param candles: as stored, of length `ms`, of the finest interval there is
+    :param tick: grid that prices are rounded to, None for none
+    """
+    closes = candles.time + ms
+    within = (closes > over.times[0]) & (candles.time < over.times[-1]) | (closes > now)
+    factor = over.at(candles.time)
+    prices = [column * factor for column in candles.columns()[1:5]]  # open, high, low, close
+    volume = candles.volume.copy()
+    for row in np.flatnonzero(within):
+        candle = candles[row : row + 1]
+        fraction = min(1.0, (now - int(candle.time[0])) / ms)
+        for column, value in zip(prices, _along(candle, ms, over, fraction), strict=True):
+            column[row] = value
+        volume[row] *= fraction
+    if tick is not None:
+        decimals = decimals_of(tick)
+        ticks = [np.maximum(1.0, np.rint(column / tick)) for column in prices]
+        prices = [np.round(column * tick, decimals) for column in ticks]
+    open_, high, low, close = prices
+    return Candles(candles.time, open_, high, low, close, volume)
+
+
+def _along(
+    candle: Candles, ms: int, over: Shocks, fraction: float
+) -> tuple[float, float, float, float]:
+    """Open, high, low and close of one candle's path times the factor, up to `fraction` of it."""
+    opened = int(candle.time[0])
+    turns, path = path_within(candle)
+    marks = np.concatenate((turns, (over.times - opened) / ms, [fraction]))
+    at = np.unique(marks[(marks >= 0) & (marks <= fraction)])
+    # The factor at the very end belongs to the next candle: a gap must not show in this one.
+    moments = opened + np.minimum(at * ms, ms - 1)
+    price = np.interp(at, turns, path)
+    factor = np.interp(moments, over.times, over.factors)
+    # Between two marks both are linear, their product a parabola: its vertex may be an extreme.
+    dp, df = np.diff(price), np.diff(factor)
+    bend = dp * df
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vertex = np.where(bend == 0, 0.0, -(price[:-1] * df + factor[:-1] * dp) / (2 * bend))
+    vertex = np.clip(vertex, 0.0, 1.0)
+    inner = (price[:-1] + vertex * dp) * (factor[:-1] + vertex * df)
+    seen = price * factor
+    reached = np.concatenate((seen, inner))
+    return float(seen[0]), float(reached.max()), float(reached.min()), float(seen[-1])

@@ -1,0 +1,128 @@
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import time_machine
+from freqtrade.enums import CandleType, RunMode
+
+from perpkit.bot.candles.candles import LiveCandles, StoredCandles, feed_for
+from tests import factories
+
+BTC = "BTC/USDT:USDT"
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("runmode", "feed"),
+    [
+        (RunMode.BACKTEST, StoredCandles),
+        (RunMode.HYPEROPT, StoredCandles),
+        (RunMode.UTIL_NO_EXCHANGE, StoredCandles),
+        (RunMode.DRY_RUN, LiveCandles),
+        (RunMode.LIVE, LiveCandles),
+    ],
+)
+def test_the_feed_of_each_run_mode(default_futures_config, runmode, feed):
+    config = {**default_futures_config, "runmode": runmode}
+    assert type(feed_for(config, None)) is feed
+
+
+class TestStored:
+    @pytest.fixture
+    def config(self, default_futures_config):
+        factories.write_candles(default_futures_config["datadir"], BTC, factories.candles(240))
+        return default_futures_config
+
+    def history(self, config, pair=BTC):
+        return StoredCandles(config).history(pair, "1h", CandleType.FUTURES, HOUR)
+
+    def test_all_of_the_file_without_a_time_range(self, config):
+        assert len(self.history(config)) == 240
+
+    def test_warm_up_from_before_the_run_and_nothing_from_after_it(self, config):
+        history = self.history({**config, "timerange": "20230105-20230107"})
+        assert history["date"].iloc[0] == pd.Timestamp(factories.START)
+        assert history["date"].iloc[-1] == pd.Timestamp("2023-01-07", tz="UTC")
+
+    def test_read_once(self, config):
+        feed = StoredCandles(config)
+        first, second = (feed.history(BTC, "1h", CandleType.FUTURES, HOUR) for _ in range(2))
+        assert first is second
+
+    def test_empty_without_a_file(self, config):
+        assert self.history(config, "ETH/USDT:USDT").empty
+
+
+class FakeExchange:
+    """Serves what has closed by now, and counts the calls."""
+
+    def __init__(self, candles: pd.DataFrame) -> None:
+        self.candles = candles
+        self.fetched_since: list[datetime] = []
+
+    def get_historic_ohlcv(self, pair, timeframe, since_ms, candle_type):
+        since = datetime.fromtimestamp(since_ms / 1000, UTC)
+        self.fetched_since.append(since)
+        return self.candles[self.candles["date"] >= since].reset_index(drop=True)
+
+
+class TestLive:
+    """The bot keeps the newest 50 candles; the breaker asks for more."""
+
+    @pytest.fixture
+    def market(self):
+        return factories.candles(400)
+
+    def feed(self, market, bot_has: slice):
+        dp = SimpleNamespace(_exchange=FakeExchange(market))
+        dp.ohlcv = lambda *_, **__: market[bot_has].reset_index(drop=True)
+        return LiveCandles(dp), dp
+
+    def history(self, feed, at: int) -> pd.DataFrame:
+        with time_machine.travel(factories.START + at * HOUR, tick=False):
+            return feed.history(BTC, "1h", CandleType.FUTURES, 200 * HOUR)
+
+    def test_the_warm_up_is_fetched_once_and_continued(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        first = self.history(feed, at=300)
+        pd.testing.assert_frame_equal(first, market[100:300].reset_index(drop=True))
+
+        assert self.history(feed, at=300) is first
+        dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
+        second = self.history(feed, at=301)
+        pd.testing.assert_frame_equal(second, market[100:301].reset_index(drop=True))
+        assert len(dp._exchange.fetched_since) == 1
+
+    def test_a_gap_after_an_outage_is_fetched_again(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        self.history(feed, at=300)
+        dp._exchange.candles = market
+        dp.ohlcv = lambda *_, **__: market[350:400].reset_index(drop=True)
+        history = self.history(feed, at=400)
+        pd.testing.assert_frame_equal(history, market[200:400].reset_index(drop=True))
+
+    def test_what_the_bot_has_is_enough(self, market):
+        feed, dp = self.feed(market, slice(50, 300))
+        history = self.history(feed, at=300)
+        pd.testing.assert_frame_equal(history, market[50:300].reset_index(drop=True))
+        assert dp._exchange.fetched_since == []
+
+    def test_without_news_the_last_known_candles(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        known = self.history(feed, at=300)
+        dp.ohlcv = lambda *_, **__: market[:0]
+        assert self.history(feed, at=305) is known
+
+    def test_the_bots_own_candles_are_left_as_they_are(self, market):
+        """They are not copied for the feed, which adds to them in a frame of its own."""
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        own = market[250:300].reset_index(drop=True)
+        dp.ohlcv = lambda *_, copy, **__: own.copy() if copy else own
+        history = self.history(feed, at=300)
+        history.loc[:, "close"] = 0.0
+        pd.testing.assert_frame_equal(own, market[250:300].reset_index(drop=True))
+
+    def test_nothing_known_is_empty(self, market):
+        feed, _ = self.feed(market, slice(0, 0))
+        assert self.history(feed, at=300).empty

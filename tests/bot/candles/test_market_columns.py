@@ -1,0 +1,61 @@
+"""Funding in the candles of a bot: worked out again when a rate has been settled, not before."""
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from freqtrade.enums import CandleType
+
+from perpkit.bot.candles.market_columns import MarketColumns
+from perpkit.market.funding import COLUMNS, funding_readings, with_funding
+from tests import factories
+
+BTC = "BTC/USDT:USDT"
+CANDLES = factories.candles(400)
+
+
+class Feed:
+    """The same frame for as long as nothing is new, as the feeds have it."""
+
+    def __init__(self) -> None:
+        self.rates = pd.DataFrame()
+
+    def settle(self, count: int) -> None:
+        dates = [factories.START + timedelta(hours=8 * number) for number in range(count)]
+        rates = [0.0001 * (1 + number % 5) for number in range(count)]
+        self.rates = pd.DataFrame({"date": pd.DatetimeIndex(dates), "funding_rate": rates})
+
+    def history(self, pair, timeframe, candle_type, warm_up):
+        return self.rates if candle_type is CandleType.FUNDING_RATE else CANDLES
+
+
+@pytest.fixture
+def feed():
+    return Feed()
+
+
+@pytest.fixture
+def columns(feed, tmp_path):
+    return MarketColumns({"datadir": tmp_path}, feed, BTC)
+
+
+@pytest.mark.parametrize("settled", [(0,), (30,), (30, 30), (30, 31), (0, 40), (40, 20)])
+def test_columns_are_those_of_the_newest_rates(feed, columns, settled):
+    for count in settled:
+        feed.settle(count)
+        joined = columns.join(CANDLES, BTC, "1h")
+        expected = with_funding(CANDLES, feed.rates, "1h")
+        pd.testing.assert_frame_equal(joined[list(COLUMNS)], expected[list(COLUMNS)])
+
+
+def test_rates_that_have_not_changed_are_read_once(feed, columns, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "perpkit.bot.candles.market_columns.funding_readings",
+        lambda rates: read.append(len(rates)) or funding_readings(rates),
+    )
+    for count in (30, None, None, 31, None):
+        if count is not None:
+            feed.settle(count)
+        columns.join(CANDLES, BTC, "1h")
+    assert read == [30, 31]

@@ -1,0 +1,143 @@
+"""The lock under which trades are read and changed. With whole bots: tests/integration."""
+
+from __future__ import annotations
+
+from threading import Lock, Thread
+from types import SimpleNamespace
+
+import pytest
+from freqtrade.persistence import Trade, init_db
+from sqlalchemy import text
+
+from perpkit.bot.live.shared_trades import UNLOCKED, share_trades
+from perpkit.bot.positions.trade_lock import TradeLock, lock_of
+from perpkit.bot.refusals import Kind, Refusals
+from tests import factories
+
+
+class Bot:
+    def __init__(self) -> None:
+        self._exit_lock = Lock()
+        self.slots, self.entered = 1, []
+        self.held: list[bool] = []
+        for attribute in UNLOCKED:
+            setattr(
+                self,
+                attribute.removeprefix("bot."),
+                lambda: self.held.append(self._exit_lock.locked()),
+            )
+
+    def execute_entry(self, pair, stake_amount, price=None, **kwargs) -> bool:
+        self.entered.append(pair)
+        return True
+
+    def get_free_open_trades(self) -> int:
+        return self.slots
+
+
+@pytest.fixture
+def database(tmp_path):
+    init_db(f"sqlite:///{tmp_path}/trades.sqlite")
+    Trade.use_db = True
+    yield
+    Trade.session.remove()
+
+
+def elsewhere(statement: str) -> None:
+    """In another thread, which has a session of its own."""
+
+    def run() -> None:
+        Trade.session.execute(text(statement))
+        Trade.commit()
+        Trade.session.remove()
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def test_what_was_read_before_is_read_again(database):
+    trade, lock = factories.trade(), TradeLock()
+    assert trade.stop_loss > 20_000
+    elsewhere("UPDATE trades SET stop_loss = 1")
+    assert trade.stop_loss > 20_000  # as SQLAlchemy has it
+    with lock:
+        assert trade.stop_loss == 1
+        with lock:  # for what it calls, which may take it as well
+            trade.stop_loss = 2.0
+        assert trade.stop_loss == 2
+    elsewhere("UPDATE trades SET stop_loss = stop_loss + 1")
+    assert trade.stop_loss == 3
+
+
+def test_what_cannot_be_stored_is_given_up(database, monkeypatch):
+    """A cycle must go on with what the database has."""
+    trade, commit = factories.trade(), Trade.commit
+
+    def fails() -> None:
+        monkeypatch.setattr(Trade, "commit", commit)
+        raise OSError("the disk is full")
+
+    trade.stop_loss = 5.0
+    monkeypatch.setattr(Trade, "commit", fails)
+    with TradeLock():
+        assert trade.stop_loss > 20_000
+
+
+def test_an_error_under_it_releases_it(database):
+    lock = TradeLock()
+    with pytest.raises(RuntimeError), lock, lock:
+        raise RuntimeError
+    assert not lock.locked()
+    thread = Thread(target=lambda: lock.__enter__().__exit__(None, None, None))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_what_freqtrade_calls_without_the_lock_takes_it(database):
+    bot = Bot()
+    lock = share_trades(bot, Refusals())
+    for name in UNLOCKED:
+        getattr(bot, name.removeprefix("bot."))()
+    assert bot.held == [True] * len(UNLOCKED)
+    assert bot._exit_lock is lock
+
+
+@pytest.mark.parametrize(
+    ("state", "slots", "entered"),
+    [(None, 1, True), (None, 0, False), ("open", 1, False), ("closed", 1, True)],
+)
+def test_a_first_entry_is_made_where_there_is_none(database, state, slots, entered):
+    bot, refusals = Bot(), Refusals()
+    share_trades(bot, refusals)
+    bot.slots = slots
+    if state:
+        factories.trade(close_rate=None if state == "open" else 30_500.0)
+    assert bot.execute_entry("BTC/USDT:USDT", 100, is_short=False) is entered
+    assert bool(bot.entered) is entered
+    assert [(each.kind, each.side) for each in refusals.newest] == [(Kind.OVERTAKEN, "long")] * (
+        not entered
+    )
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_addition_is_made_to_what_is_open(database, closed):
+    bot, refusals = Bot(), Refusals()
+    share_trades(bot, refusals)
+    bot.slots = 0  # it takes none
+    trade = factories.trade(close_rate=30_500.0 if closed else None)
+    assert bot.execute_entry("BTC/USDT:USDT", 100, trade=trade, mode="pos_adjust") is not closed
+    assert bool(refusals.newest) is closed
+
+
+def test_where_there_is_no_bot_there_is_no_lock():
+    with lock_of(SimpleNamespace()):
+        pass
+    bot = Bot()
+    dp = SimpleNamespace(_DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)))
+    with bot._exit_lock, lock_of(dp):  # Freqtrade's own would wait for itself
+        pass
+    share_trades(bot, Refusals())
+    with lock_of(dp) as held:
+        assert held.locked()

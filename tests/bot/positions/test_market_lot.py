@@ -1,0 +1,54 @@
+"""Sizes within what the exchange takes as one market order, in every mode."""
+
+from __future__ import annotations
+
+from math import inf
+from types import SimpleNamespace
+
+import pytest
+
+from perpkit.bot.positions.market_lot import keep_stakes_within_lot, market_lot, whole_steps
+
+BTC = "BTC/USDT:USDT"
+
+
+def exchange_with(limits, most: float = 1e6, contract_size: float = 1.0):
+    return SimpleNamespace(
+        markets={BTC: {"limits": limits}},
+        get_max_pair_stake_amount=lambda _, __, leverage: most / leverage,
+        _contracts_to_amount=lambda _, contracts: contracts * contract_size,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "contract_size", "lot"),
+    [
+        ({"market": {"min": 0.001, "max": 120.0}}, 1.0, 120.0),
+        ({"market": {"max": 120.0}}, 0.01, 1.2),
+        ({"market": {"max": None}}, 1.0, inf),
+        ({"market": {"max": 0}}, 1.0, inf),
+        ({"market": None}, 1.0, inf),
+        ({}, 1.0, inf),
+    ],
+)
+def test_the_lot_is_the_markets(limits, contract_size, lot):
+    assert market_lot(exchange_with(limits, contract_size=contract_size), BTC) == lot
+
+
+@pytest.mark.parametrize(
+    ("most", "leverage", "stake"), [(1e6, 1.0, 6000.0), (1e6, 3.0, 2000.0), (3000.0, 3.0, 1000.0)]
+)
+def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
+    exchange = exchange_with({"market": {"max": 120.0}}, most)
+    for _ in range(2):  # a second strategy of the same run
+        keep_stakes_within_lot(exchange)
+    assert exchange.get_max_pair_stake_amount(BTC, 50.0, leverage) == pytest.approx(stake)
+    assert exchange.get_max_pair_stake_amount._most(BTC, 50.0, leverage) == most / leverage
+
+
+@pytest.mark.parametrize(
+    ("amount", "whole"),
+    [(0.017 - 0.005 - 0.005 - 0.005, 0.002), (0.0005, 0.0), (0.0175, 0.017), (0.0, 0.0)],
+)
+def test_only_whole_steps_can_be_ordered(amount, whole):
+    assert whole_steps(amount, SimpleNamespace(amount_precision=0.001)) == whole
