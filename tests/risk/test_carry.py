@@ -76,6 +76,7 @@ def test_what_one_side_pays_the_other_gets(rate, mean, interval, after, hours):
         (-0.0009, 8, True, 0, 0, True),
         (-0.0009, 8, False, 0, 0, False),
         (0.0009, 4, False, 0, 0, True),  # per 8 h, whatever the interval
+        (0.0009, 1, False, 0, 0, True),
         # The edge is used up as time passes, and so is the funding to come.
         (0.0008, 8, False, 24, 24, False),
         (0.0009, 8, False, 24, 24, True),
