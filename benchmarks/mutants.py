@@ -41,7 +41,8 @@ PRELOADED = (
 Tests = tuple[str, ...]  # paths of test files
 LOG = "mutant.log"
 IN_COPY = "PERPKIT_MUTANTS_COPY"
-CASES_FACTOR = 0.25  # of the cases of each property
+CASES_FACTOR = 0.25  # of the cases of each property, most of which have 100
+EXAMPLES = 25
 PATIENCE_S, PATIENCE = 20, 10  # a test file may take so long, and so many times as long as usual
 
 
@@ -131,10 +132,8 @@ def _pytest(*arguments: str) -> int:
 
     # A failing example is enough: making it smaller takes longer than finding it.
     phases = (Phase.explicit, Phase.generate)
-    most = round(100 * CASES_FACTOR)
-    settings.register_profile(
-        "mutants", deadline=None, derandomize=True, phases=phases, max_examples=most
-    )
+    own = settings(deadline=None, derandomize=True, phases=phases, max_examples=EXAMPLES)
+    settings.register_profile("mutants", own)
     options = ["-q", "--timeout=0", "--hypothesis-profile=mutants"]
     return int(pytest.main([*arguments, *options, "-p", "no:cacheprovider", "-p", "no:xdist"]))
 
@@ -160,7 +159,7 @@ def tried(sample: list[Mutant], imports: dict[str, set[str]], report: Path) -> i
     return killed
 
 
-def survivors(report: Path) -> set[tuple[str, str]]:
+def survivors(report: Path) -> set[tuple[str, int]]:
     rows = [json.loads(line) for line in report.read_text().splitlines()]
     return {(row["path"], row["number"]) for row in rows if row["killed_by"] is None}
 
@@ -170,12 +169,8 @@ def in_copy(arguments: list[str]) -> int:
     unwanted = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "user_data", "soak")
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         tree = shutil.copytree(".", Path(place, "tree"), ignore=unwanted)
-        temporary = Path(place, "tmp")
-        temporary.mkdir()
-        env = {
-            **os.environ, IN_COPY: str(Path.cwd()), "PYTHONPATH": str(tree),
-            "TMPDIR": str(temporary), "CASES_FACTOR": str(CASES_FACTOR),
-        }  # fmt: skip
+        own = {IN_COPY: str(Path.cwd()), "PYTHONPATH": str(tree), "TMPDIR": place}
+        env = {**os.environ, **own, "CASES_FACTOR": str(CASES_FACTOR)}
         command = [sys.executable, "-m", "benchmarks.mutants", *arguments]
         return subprocess.run(command, cwd=tree, env=env).returncode
 
@@ -194,10 +189,10 @@ def main() -> int:
         importlib.import_module(name)
     every = list(every_mutant())
     sample = random.Random(given.seed).sample(every, min(given.sample, len(every)))
-    left = survivors(Path(os.environ[IN_COPY], given.again)) if given.again else set()
-    sample = [m for m in sample if given.only in m.path]
     if given.again:
-        sample = [m for m in sample if (m.path, m.number) in left]
+        left = survivors(Path(os.environ[IN_COPY], given.again))
+        sample = [mutant for mutant in sample if (mutant.path, mutant.number) in left]
+    sample = [mutant for mutant in sample if given.only in mutant.path]
     tests = [str(p) for wing in WINGS for p in sorted(Path("tests", wing).rglob("test_*.py"))]
     imports = {test: needed(test) for test in (*tests, PAGE)}
     killed = tried(sample, imports, Path(os.environ[IN_COPY], given.out))
