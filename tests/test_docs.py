@@ -17,9 +17,7 @@ from tests.conftest import REPOSITORY
 
 PAGES = pages.pages(REPOSITORY)
 EVIDENCE = sorted(page.name for page in (REPOSITORY / "docs" / "evidence").glob("*.md"))
-FOLDERS_WITH_DOC_PATHS = ("perpkit", "protections", "pairlists", "strategies", "tests", "benchmarks")
-# Files that a run makes.
-MADE = {"tests/soak/alone"}
+FOLDERS = ("benchmarks", "pairlists", "perpkit", "protections", "strategies", "tests")
 
 
 @cache
@@ -69,7 +67,7 @@ def test_every_file_that_a_page_names_is_there(page):
 
 
 def is_there(path: str) -> bool:
-    return path in MADE or any(REPOSITORY.glob(path.rstrip("/") or "."))
+    return any(REPOSITORY.glob(path.rstrip("/")))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -83,7 +81,7 @@ def test_every_module_that_a_page_runs_is_there(page):
 
 
 def is_ours(name: str) -> bool:
-    return name.partition(".")[0] in FOLDERS_WITH_DOC_PATHS
+    return name.partition(".")[0] in FOLDERS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -114,7 +112,7 @@ def test_every_test_that_a_page_names_is_there(page):
 
 def test_every_page_that_the_code_names_is_there():
     missing = set()
-    for folder in FOLDERS_WITH_DOC_PATHS:
+    for folder in FOLDERS:
         for path in (REPOSITORY / folder).rglob("*.py"):
             for page in re.findall(r"(?<![\w/])docs/\w[\w/]*\.md", path.read_text()):
                 if not (REPOSITORY / page).exists():

@@ -86,5 +86,6 @@ def blocks(text: str) -> list[str]:
 def pages(repository: Path) -> list[Path]:
     """All pages that are written for readers, relative to the repository."""
     named = [repository / "README.md", repository / "CONTRIBUTING.md"]
-    every = [page for page in named if page.exists()]
-    return [page.relative_to(repository) for page in every + sorted(repository.glob("docs/**/*.md"))]
+    found = [page for page in named if page.exists()]
+    found += sorted(repository.glob("docs/**/*.md"))
+    return [page.relative_to(repository) for page in found]
