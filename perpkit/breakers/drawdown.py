@@ -1,7 +1,7 @@
 """Drawdown: brake, then halt, when equity marked to market falls.
 
 Several limits at once, each with its own reference, its own clock and its own effect; and pauses
-after losing streaks. Reasons for the defaults: docs/drawdown.md.
+after losing streaks. Figures behind the defaults: docs/evidence/drawdown.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Longs pay shorts while funding is positive, and the other way round. A side is blocked when its
 funding is extreme within the pair's own recent past, or when holding a position is predicted to
-cost more than a trade is expected to earn. Figures behind the defaults: docs/funding_breaker.md.
+cost more than a trade is expected to earn. Figures: docs/evidence/funding_breaker.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 On candles, hardly trading means a volume near zero: the outage of 2021-03-02 left 0.1% to 0.5% of
 the average in its hour. Whether the price stood still as well is not asked: a price that moves
 without trades is no better. Where volume is merely low, the order book tells a halt from a quiet
-Sunday. Figures: docs/flash_crash.md.
+Sunday. Figures: docs/evidence/flash_crash.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Crypto-VIX: brake when volatility stands high within its own recent past.
 
 A fixed level does not travel from one year to the next, so the thresholds are percentiles of the
-trailing window. Figures behind the defaults: docs/crypto_vix.md.
+trailing window. Figures behind the defaults: docs/evidence/crypto_vix.md.
 """
 
 from __future__ import annotations

@@ -384,7 +384,7 @@ def lines(real_datadir):
 
 @pytest.mark.real_data
 class TestRealCandles:
-    """Some figures of docs/flash_crash.md."""
+    """Some figures of docs/evidence/flash_crash.md."""
 
     @pytest.mark.parametrize(
         ("day", "first"),

@@ -286,7 +286,7 @@ def test_a_bad_parameter_is_named(parameter, value):
 @pytest.mark.real_data
 @pytest.mark.parametrize("base", ["BTC", "ETH", "XRP", "LTC", "ADA"])
 def test_real_funding_is_blocked_rarely(real_datadir, base):
-    """The shares of docs/funding_breaker.md, with a little room."""
+    """The shares of docs/evidence/funding_breaker.md, with a little room."""
     path = real_datadir / "futures" / f"{base}_USDT_USDT-1h-funding_rate.feather"
     line = timeline(FundingLimits(), f"{base}/USDT:USDT", pd.read_feather(path))
     early = np.array(

@@ -374,7 +374,7 @@ def btc(real_datadir):
 
 @pytest.mark.real_data
 class TestRealBtc:
-    """The figures of docs/crypto_vix.md, with a little room."""
+    """The figures of docs/evidence/crypto_vix.md, with a little room."""
 
     @pytest.mark.parametrize(
         ("period", "before", "by", "share"),
