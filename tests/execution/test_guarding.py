@@ -3,7 +3,7 @@ import pytest
 from perpkit.execution.guarding import GuardRule
 
 
-def test_a_day_before_delisting_and_stops_stay_unless_something_else_is_asked_for():
+def test_the_defaults_are_a_day_and_stops_that_stay():
     assert GuardRule() == GuardRule(leave_before_delisting_hours=24, stop_after_delete=True)
 
 
