@@ -61,6 +61,6 @@ def write_all(files: Mapping[Path, str]) -> None:
                 made.append(path)
                 file.write(text)
     except OSError as error:
-        for path in reversed(made):
-            path.rmdir() if path.is_dir() else path.unlink()
+        for each in reversed(made):
+            each.rmdir() if each.is_dir() else each.unlink()
         raise BadInputError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -47,17 +47,19 @@ class Kind(StrEnum):
         """Where Freqtrade looks for it, within the user directory."""
         return "strategies" if self is Kind.STRATEGY else f"{self}s"
 
+    def templates(self) -> tuple[str, str]:
+        """Source of the class, and of its test."""
+        source, test = _TEMPLATES / f"{self}.py.txt", _TEMPLATES / f"test_{self}.py.txt"
+        return source.read_text(encoding="utf-8"), test.read_text(encoding="utf-8")
+
     def files(self, name: str, userdir: Path) -> dict[Path, str]:
         """What is to be written: the class, and its test."""
+        source, test = (text.replace(_PLACEHOLDER, name) for text in self.templates())
         return {
-            userdir / self.folder / f"{name}.py": self._render(f"{self}.py.txt", name),
-            userdir / "tests" / f"test_{name}.py": self._render(f"test_{self}.py.txt", name),
+            userdir / self.folder / f"{name}.py": source,
+            userdir / "tests" / f"test_{name}.py": test,
         }
 
     def next_steps(self, name: str) -> str:
         """For a person, how to use what was written."""
         return _NEXT[self].format(name=name)
-
-    @staticmethod
-    def _render(template: str, name: str) -> str:
-        return (_TEMPLATES / template).read_text(encoding="utf-8").replace(_PLACEHOLDER, name)

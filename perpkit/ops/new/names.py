@@ -32,10 +32,9 @@ def check_name(name: str, kind: Kind, userdir: Path) -> None:
                 raise BadInputError(
                     f"NAME must be one that is not taken, got {name!r}, which is a class in {path}"
                 )
-    texts = kind.files(name, userdir).values()
-    if hasattr(builtins, name) or any(name in _imported(text) for text in texts):
+    if hasattr(builtins, name) or any(name in _defined(text) for text in kind.templates()):
         raise BadInputError(
-            f"NAME must be one that the file does not use itself, got {name!r}: choose another"
+            f"NAME must be one that the file itself has no other use for, got {name!r}"
         )
 
 
@@ -58,11 +57,12 @@ def _classes(path: Path) -> set[str]:
     return {node.name for node in module.body if isinstance(node, ast.ClassDef)}
 
 
-def _imported(source: str) -> set[str]:
-    """Names that a module gets by its imports."""
-    return {
-        alias.asname or alias.name.partition(".")[0]
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
+def _defined(source: str) -> set[str]:
+    """Names that a module imports, and those of its classes."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ClassDef):
+            found.add(node.name)
+    return found
