@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
+from datetime import timedelta
+
+MINUTE_S = 60
+HOUR_S = 60 * MINUTE_S
+DAY_S = 24 * HOUR_S
+
+MINUTE_MS = 1000 * MINUTE_S
+HOUR_MS = 1000 * HOUR_S
+DAY_MS = 1000 * DAY_S
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)

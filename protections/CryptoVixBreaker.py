@@ -1,6 +1,6 @@
 import logging
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import is_
 from typing import Any
@@ -38,11 +38,14 @@ class CryptoVixBreaker(WatchedProtection):
     index is watched beside it, and `dvol_url`. Figures and tuning: docs/crypto_vix.md.
     """
 
+    LIMITS = (VolatilityLimits,)
+    DERIVED = frozenset({"asset"})
+    BESIDE = frozenset({"pair", "basket", "dvol", "dvol_url"})
+    REPLAYS = True
+
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        known = {field.name for field in fields(VolatilityLimits)} - {"asset"}
-        own = {"pair", "basket", "dvol", "dvol_url"}
-        parameters = only_known_keys(self.name, protection_config, known | own)
+        parameters = only_known_keys(self.name, protection_config, self.parameters())
         stake = config["stake_currency"]
         try:
             self._weights = _members(parameters, f"BTC/{stake}:{stake}")

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
@@ -23,7 +23,6 @@ from perpkit.breakers.loss_limits import LossLimit, Reference
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.checks import check_range
 
-PARAMETERS = {field.name for field in fields(DrawdownLimits)} - {"clear_hours"}
 # Nobody clears a halt in a backtest. A week, the longest window, stands for the operator there.
 BACKTEST_CLEAR_HOURS = 168
 # The stored high-water mark follows in steps of so much of the capital.
@@ -39,9 +38,13 @@ class DrawdownBreaker(WatchedProtection):
     in a backtest. Figures: docs/drawdown.md.
     """
 
+    LIMITS = (DrawdownLimits,)
+    DERIVED = frozenset({"clear_hours"})
+    BESIDE = frozenset({"backtest_clear_hours"})
+
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        given = only_known_keys(self.name, protection_config, PARAMETERS | {"backtest_clear_hours"})
+        given = only_known_keys(self.name, protection_config, self.parameters())
         clear_hours = given.pop("backtest_clear_hours", BACKTEST_CLEAR_HOURS)
         try:
             check_range("backtest_clear_hours", clear_hours, 0.1, 8760)

@@ -27,9 +27,6 @@ from perpkit.checks import check_range
 
 CRASH_PARAMETERS = {field.name for field in fields(FlashCrashLimits)}
 HALT_PARAMETERS = {field.name for field in fields(HaltLimits)}
-# Not for the user: the plugin knows them.
-DERIVED = {"timeframe_minutes", "pair"}
-OWN_PARAMETERS = {"market_pair", "timeframe", "book_seconds"}
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,14 @@ class FlashCrashBreaker(WatchedProtection):
     given; `book_seconds` between two looks at an order book. Figures: docs/flash_crash.md.
     """
 
+    LIMITS = (FlashCrashLimits, HaltLimits)
+    DERIVED = frozenset({"timeframe_minutes", "pair"})
+    BESIDE = frozenset({"market_pair", "timeframe", "book_seconds"})
+    REPLAYS = True
+
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        known = (CRASH_PARAMETERS | HALT_PARAMETERS | OWN_PARAMETERS) - DERIVED
-        given = only_known_keys(self.name, protection_config, known)
+        given = only_known_keys(self.name, protection_config, self.parameters())
         stake = config["stake_currency"]
         self._market: str | None = given.pop("market_pair", f"BTC/{stake}:{stake}")
         self._timeframe: str = given.pop("timeframe", config["timeframe"])

@@ -1,6 +1,5 @@
 import logging
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +16,6 @@ from perpkit.breakers.funding import FundingLimits, FundingTimeline
 
 logger = logging.getLogger(__name__)
 
-KEYS = {field.name for field in fields(FundingLimits)}
-
 
 class FundingBreaker(WatchedProtection):
     """Blocks new entries, pair by pair, on the side that pays extreme or too costly funding.
@@ -27,11 +24,13 @@ class FundingBreaker(WatchedProtection):
     docs/funding_breaker.md.
     """
 
+    LIMITS = (FundingLimits,)
+    REPLAYS = True
     has_global_stop = False
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        given = only_known_keys(self.name, protection_config, KEYS)
+        given = only_known_keys(self.name, protection_config, self.parameters())
         try:
             self._limits = FundingLimits(**given)
         except (ValueError, TypeError) as error:

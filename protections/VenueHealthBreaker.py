@@ -40,10 +40,12 @@ class VenueHealthBreaker(WatchedProtection):
     `maintenance_file`, from the user directory where it is relative. Details: docs/venue_health.md.
     """
 
+    LIMITS = (HealthLimits, MaintenanceLimits)
+    BESIDE = frozenset({"pair", "maintenance_file"})
+
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        known = HEALTH | MAINTENANCE | {"pair", "maintenance_file"}
-        given = only_known_keys(self.name, protection_config, known)
+        given = only_known_keys(self.name, protection_config, self.parameters())
         stake = config["stake_currency"]
         self._pair = given.pop("pair", f"BTC/{stake}:{stake}")
         path = given.pop("maintenance_file", None)

@@ -1,4 +1,4 @@
-"""Which market alerts are told, which are withheld, and the summary that makes up for these."""
+"""Which market alerts are sent, which are withheld, and the summary that makes up for these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isnan, nan
 
-from perpkit.breakers.market_alerts import HOUR, Alert, AlertLimits, Kind, Reading
+from perpkit.breakers.market_alerts import Alert, AlertKind, AlertLimits, MarketReading
+from perpkit.durations import HOUR
 
 KEPT = 100
 # Lines of a summary; Telegram refuses a message of more than 4096 characters.
@@ -18,65 +19,65 @@ WITHHELD_SHOWN = 10
 @dataclass(frozen=True)
 class AlertLog:
     """
-    :param told_at: the last alert of each pair and kind that is not long enough ago for another
-    :param kept: alerts since the last summary, told and withheld, the newest `KEPT`
+    :param sent_at: of the last alert of each pair and kind, where it is too recent for another one
+    :param kept: alerts since the last summary, sent and withheld, the newest `KEPT`
     """
 
-    told_at: Mapping[tuple[str, Kind], datetime] = field(default_factory=dict)
+    sent_at: Mapping[tuple[str, AlertKind], datetime] = field(default_factory=dict)
     kept: tuple[Alert, ...] = ()
 
 
 def admit(
     limits: AlertLimits, log: AlertLog, alerts: Iterable[Alert], now: datetime
 ) -> tuple[AlertLog, tuple[Alert, ...]]:
-    """The new alerts that are to be told now, the most urgent first, and the log with all of them.
+    """The new alerts that are to be sent now, the most urgent first, and the log with all of them.
 
-    What is withheld stays so: the summary tells it.
+    What is withheld stays so: the summary shows it.
     """
     quiet = timedelta(hours=limits.quiet_hours)
-    told_at = {key: at for key, at in log.told_at.items() if now - at < quiet}
+    sent_at = {key: at for key, at in log.sent_at.items() if now - at < quiet}
     # Quiet lasts an hour at least, so that all of the last hour are there.
-    left = limits.max_per_hour - sum(now - at < HOUR for at in told_at.values())
+    left = limits.max_per_hour - sum(now - at < HOUR for at in sent_at.values())
     decided = []
     for alert in sorted(alerts, key=lambda new: limits.kinds.index(new.kind)):
-        told = left > 0 and (alert.pair, alert.kind) not in told_at
-        if told:
-            told_at[alert.pair, alert.kind] = now
+        sent = left > 0 and (alert.pair, alert.kind) not in sent_at
+        if sent:
+            sent_at[alert.pair, alert.kind] = now
             left -= 1
-        decided.append(alert._replace(told=told))
+        decided.append(alert._replace(sent=sent))
     kept = (*log.kept, *decided)[-KEPT:]
-    return AlertLog(told_at, kept), tuple(alert for alert in decided if alert.told)
+    return AlertLog(sent_at, kept), tuple(alert for alert in decided if alert.sent)
 
 
 def summary(
-    limits: AlertLimits, log: AlertLog, pairs: Mapping[str, Reading | None], now: datetime
+    limits: AlertLimits, log: AlertLog, pairs: Mapping[str, MarketReading | None], now: datetime
 ) -> str:
     """One message: how the pairs are, the largest move first, and the alerts since the last.
 
     :param limits: with the windows of the readings
     :param pairs: None for those without a current candle
     """
-    withheld = [alert.text for alert in log.kept if not alert.told]
-    told = len(log.kept) - len(withheld)
+    withheld = [alert.text for alert in log.kept if not alert.sent]
+    sent = len(log.kept) - len(withheld)
     lines = [_line(pair, reading) for pair, reading in sorted(pairs.items(), key=_by_move)]
     return "\n".join(
         [
             f"Market at {now:%Y-%m-%d %H:%M} UTC (price over {limits.price_hours:g} h, funding per "
             "8 h, open interest over 24 h)",
             *_first(PAIRS_SHOWN, lines),
-            f"Alerts since the last summary: {told} told, {len(withheld)} withheld",
+            f"Alerts since the last summary: {sent} sent, {len(withheld)} withheld",
             *_first(WITHHELD_SHOWN, withheld),
         ]
     )
 
 
-def _by_move(item: tuple[str, Reading | None]) -> tuple[float, str]:
+def _by_move(item: tuple[str, MarketReading | None]) -> tuple[float, str]:
     pair, reading = item
     change = nan if reading is None else abs(reading.price_change)
     return (0.0 if isnan(change) else -change), pair
 
 
-def _line(pair: str, reading: Reading | None) -> str:
+def _line(pair: str, reading: MarketReading | None) -> str:
     if reading is None:
         return f"{pair}: no current candle"
     parts = (

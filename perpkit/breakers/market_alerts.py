@@ -1,29 +1,21 @@
 """Market alerts: what a pair does that is news to its operator, and no reason to stay out.
 
-They are found in the candles alone: whether a limit was crossed is a function of the candles up to
-then, so that a bot that starts again knows what it would have told, and keeps no state for it.
+The limits, and what is measured. How each kind is measured and what it says: `alert_kinds`; which
+limits were crossed: `alert_crossings`; which alerts are sent: `alert_log`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from perpkit.breakers.latch import Hysteresis
 from perpkit.checks import check_range
-from perpkit.market.asof import nanoseconds
-
-Floats = NDArray[np.float64]
-HOUR = timedelta(hours=1)
+from perpkit.durations import HOUR
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     SUDDEN = "sudden"
     PRICE = "price"
     FUNDING = "funding"
@@ -55,7 +47,7 @@ class AlertLimits:
     :raises ValueError: naming the parameter, its value and what is allowed
     """
 
-    kinds: tuple[Kind, ...] = tuple(Kind)
+    kinds: tuple[AlertKind, ...] = tuple(AlertKind)
     pairs: tuple[str, ...] = ()
     price_move: float = 0.05
     price_hours: float = 24.0
@@ -72,9 +64,9 @@ class AlertLimits:
     summary_hours: int = 1
 
     def __post_init__(self) -> None:
-        if len(set(self.kinds)) != len(self.kinds) or not set(self.kinds) <= set(Kind):
+        if len(set(self.kinds)) != len(self.kinds) or not set(self.kinds) <= set(AlertKind):
             raise ValueError(
-                f"kinds must be different ones of {', '.join(Kind)}, got {list(self.kinds)}"
+                f"kinds must be different ones of {', '.join(AlertKind)}, got {list(self.kinds)}"
             )
         check_range("price_move", self.price_move, 0.001, 10)
         check_range("price_hours", self.price_hours, 0.05, 168)
@@ -105,16 +97,16 @@ class AlertLimits:
 
 class Alert(NamedTuple):
     """:param at: close of the candle it was found in
-    :param told: whether it was, or else withheld"""
+    :param sent: whether it was, or else withheld"""
 
     at: datetime
     pair: str
-    kind: Kind
+    kind: AlertKind
     text: str
-    told: bool = False
+    sent: bool = False
 
 
-class Reading(NamedTuple):
+class MarketReading(NamedTuple):
     """A pair at the close of a candle; NaN where nothing is known.
 
     :param price_change: over the hours of `AlertLimits`, as a fraction; so is `sudden_change`
@@ -131,103 +123,3 @@ class Reading(NamedTuple):
     funding_rank: float
     long_short_ratio: float
     open_interest_change: float
-
-
-class Readings:
-    """A `Reading` for every candle of a pair.
-
-    :param limits: made for `step`, the length of a candle, see `AlertLimits.on`
-    :param candles: with `date` (open time, UTC, without gaps), `close`, and columns of
-        `market.funding` and `market.positioning`; those that are absent are unknown
-    """
-
-    def __init__(self, limits: AlertLimits, candles: pd.DataFrame, step: timedelta) -> None:
-        self._limits = limits
-        self._closed_at = nanoseconds(candles["date"]) + pd.Timedelta(step).value
-        unknown = np.full(len(candles), np.nan)
-        self._columns: dict[str, Floats] = {
-            name: candles[name].to_numpy(dtype=float) if name in candles else unknown
-            for name in Reading._fields[1:]
-        }
-        for name, hours in (
-            ("price_change", limits.price_hours),
-            ("sudden_change", limits.sudden_hours),
-        ):
-            self._columns[name] = _change(self._columns["close"], round(hours * HOUR / step))
-
-    def at(self, row: int) -> Reading:
-        """:param row: as of a list, -1 for the newest"""
-        closed_at = datetime.fromtimestamp(int(self._closed_at[row]) / 1e9, UTC)
-        return Reading(closed_at, *(float(column[row]) for column in self._columns.values()))
-
-    def crossings(self, pair: str, since: datetime) -> tuple[Alert, ...]:
-        """The limits that were crossed after `since`, oldest first: each once, not as long as the
-        pair is beyond."""
-        first = int(np.searchsorted(self._closed_at / 1e9, since.timestamp(), side="right"))
-        if first == len(self._closed_at):
-            return ()
-        limits = self._limits
-        arm, severities, found = Hysteresis(1.0, limits.rearm_share), self._severities(), []
-        for order, kind in enumerate(limits.kinds):
-            for severity in severities[kind]:
-                on, _ = arm.sweep(severity)
-                began = on & ~np.append(False, on[:-1])
-                found += [(first + row, order) for row in np.flatnonzero(began[first:]).tolist()]
-        return tuple(
-            _alert(limits, pair, limits.kinds[order], self.at(row)) for row, order in sorted(found)
-        )
-
-    def _severities(self) -> dict[Kind, tuple[Floats, Floats]]:
-        """How far each kind is, as a share of its limit: upwards, and downwards."""
-        limits, of = self._limits, self._columns
-        price = of["price_change"] / limits.price_move
-        sudden = of["sudden_change"] / limits.sudden_move
-        interest = of["open_interest_change"] / limits.open_interest_change
-        rate = of["funding_rate_8h"] / limits.funding_floor_8h
-        rank, extreme = of["funding_rank"], limits.funding_percentile / 100
-        ratio = np.where(of["long_short_ratio"] > 0, of["long_short_ratio"], np.nan)
-        return {
-            Kind.SUDDEN: (sudden, -sudden),
-            Kind.PRICE: (price, -price),
-            Kind.FUNDING: (
-                np.minimum(rank / extreme, rate),
-                np.minimum((1 - rank) / extreme, -rate),
-            ),
-            Kind.LONG_SHORT: (ratio / limits.long_short_high, limits.long_short_low / ratio),
-            Kind.OPEN_INTEREST: (interest, -interest),
-        }
-
-
-def _change(values: Floats, rows: int) -> Floats:
-    """Of each value against the one `rows` before, as a fraction; NaN where there is none."""
-    change = np.full(len(values), np.nan)
-    change[rows:] = values[rows:] / values[:-rows] - 1
-    return change
-
-
-def _alert(limits: AlertLimits, pair: str, kind: Kind, at: Reading) -> Alert:
-    if kind is Kind.SUDDEN:
-        text = (
-            f"sudden move, {at.sudden_change:+.1%} in {limits.sudden_hours:g} h to {at.close:.8g} "
-            f"(limit {100 * limits.sudden_move:g}%)"
-        )
-    elif kind is Kind.PRICE:
-        text = (
-            f"price {at.price_change:+.1%} in {limits.price_hours:g} h to {at.close:.8g} "
-            f"(limit {100 * limits.price_move:g}%)"
-        )
-    elif kind is Kind.FUNDING:
-        payers = "longs" if at.funding_rate_8h > 0 else "shorts"
-        text = (
-            f"funding {at.funding_rate_8h:+.4%} per 8 h ({at.funding_rate_annual:+.0%} a year), "
-            f"among the extremes of 30 days, {payers} pay"
-        )
-    elif kind is Kind.LONG_SHORT:
-        crowd = "longs" if at.long_short_ratio > 1 else "shorts"
-        text = f"long/short ratio {at.long_short_ratio:.2f}, {crowd} are crowded"
-    else:
-        text = (
-            f"open interest {at.open_interest_change:+.1%} in 24 h "
-            f"(limit {100 * limits.open_interest_change:g}%)"
-        )
-    return Alert(at.closed_at, pair, kind, f"{pair}: {text}")

@@ -1,4 +1,4 @@
-"""Market alerts: each limit is told once when it is crossed, from closed candles alone."""
+"""Market alerts: each limit is reported once when it is crossed, from closed candles alone."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.market_alerts import AlertLimits, Kind, Readings
+from perpkit.breakers.alert_crossings import MarketReadings
+from perpkit.breakers.alert_kinds import KINDS
+from perpkit.breakers.market_alerts import AlertKind, AlertLimits
 from tests import factories
 from tests.factories import START
 
@@ -27,9 +29,9 @@ def hourly(**columns) -> pd.DataFrame:
     return pd.DataFrame({"date": dates, "close": [100.0] * length, **columns})
 
 
-def told(candles, limits=LIMITS, since=BEFORE):
+def found(candles, limits=LIMITS, since=BEFORE):
     """Row and kind of each alert."""
-    alerts = Readings(limits, candles, HOUR).crossings(PAIR, since)
+    alerts = MarketReadings(limits, candles, HOUR).crossings(PAIR, since)
     return [((alert.at - START) // HOUR - 1, alert.kind.value) for alert in alerts]
 
 
@@ -47,12 +49,12 @@ def told(candles, limits=LIMITS, since=BEFORE):
         ([100, 100, NAN, 106, 106], [3]),
     ],
 )
-def test_a_move_of_the_price_is_told_once(closes, expected):
-    assert told(hourly(close=closes)) == [(row, "price") for row in expected]
+def test_a_move_of_the_price_is_reported_once(closes, expected):
+    assert found(hourly(close=closes)) == [(row, "price") for row in expected]
 
 
 def test_a_sudden_move_comes_first():
-    assert told(hourly(close=[100, 100, 89, 89])) == [(2, "sudden"), (2, "price")]
+    assert found(hourly(close=[100, 100, 89, 89])) == [(2, "sudden"), (2, "price")]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +72,9 @@ def test_a_sudden_move_comes_first():
         ([NAN, 0.0005], [NAN, 0.99], [1]),
     ],
 )
-def test_extreme_funding_is_told_once(rates, ranks, expected):
+def test_extreme_funding_is_reported_once(rates, ranks, expected):
     candles = hourly(funding_rate_8h=rates, funding_rank=ranks)
-    assert told(candles) == [(row, "funding") for row in expected]
+    assert found(candles) == [(row, "funding") for row in expected]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +94,8 @@ def test_extreme_funding_is_told_once(rates, ranks, expected):
         ([3.0, NAN, 3.0], [0]),
     ],
 )
-def test_a_crowded_side_is_told_once(ratios, expected):
-    assert told(hourly(long_short_ratio=ratios)) == [(row, "long_short") for row in expected]
+def test_a_crowded_side_is_reported_once(ratios, expected):
+    assert found(hourly(long_short_ratio=ratios)) == [(row, "long_short") for row in expected]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +110,13 @@ def test_a_crowded_side_is_told_once(ratios, expected):
         ([NAN], []),
     ],
 )
-def test_a_jump_of_open_interest_is_told_once(changes, expected):
-    found = told(hourly(open_interest_change=changes))
-    assert found == [(row, "open_interest") for row in expected]
+def test_a_jump_of_open_interest_is_reported_once(changes, expected):
+    candles = hourly(open_interest_change=changes)
+    assert found(candles) == [(row, "open_interest") for row in expected]
+
+
+def test_every_kind_has_its_row():
+    assert list(KINDS) == list(AlertKind)
 
 
 def test_the_text_has_the_figures_in_it():
@@ -123,7 +129,7 @@ def test_the_text_has_the_figures_in_it():
     }
     candles = hourly(**{name: [NAN, NAN, value] for name, value in row.items()})
     candles["close"] = [50_000.0, 50_000.0, 44_800.5]
-    alerts = Readings(LIMITS, candles, HOUR).crossings(PAIR, BEFORE)
+    alerts = MarketReadings(LIMITS, candles, HOUR).crossings(PAIR, BEFORE)
     assert [alert.text for alert in alerts] == [
         "BTC/USDT:USDT: sudden move, -10.4% in 1 h to 44800.5 (limit 10%)",
         "BTC/USDT:USDT: price -10.4% in 2 h to 44800.5 (limit 5%)",
@@ -134,21 +140,21 @@ def test_the_text_has_the_figures_in_it():
     ]
 
 
-def test_kinds_that_are_not_chosen_are_not_told_and_the_order_is_that_of_the_limits():
+def test_only_chosen_kinds_are_reported_in_the_order_of_the_limits():
     candles = hourly(close=[100, 100, 89], long_short_ratio=[1, 1, 4.0])
-    chosen = replace(LIMITS, kinds=(Kind.LONG_SHORT, Kind.SUDDEN))
-    assert told(candles, chosen) == [(2, "long_short"), (2, "sudden")]
-    assert told(candles, replace(LIMITS, kinds=())) == []
+    chosen = replace(LIMITS, kinds=(AlertKind.LONG_SHORT, AlertKind.SUDDEN))
+    assert found(candles, chosen) == [(2, "long_short"), (2, "sudden")]
+    assert found(candles, replace(LIMITS, kinds=())) == []
 
 
-def test_only_what_closed_after_a_moment_is_told():
+def test_only_what_closed_after_a_moment_is_found():
     candles = hourly(long_short_ratio=[3.0, 1.0, 3.0, 1.0])
     close_of_the_third = START + 3 * HOUR
-    assert told(candles, since=close_of_the_third - timedelta(seconds=1)) == [(2, "long_short")]
-    assert told(candles, since=close_of_the_third) == []
+    assert found(candles, since=close_of_the_third - timedelta(seconds=1)) == [(2, "long_short")]
+    assert found(candles, since=close_of_the_third) == []
     # The candle before the moment was beyond its limit already.
-    assert told(hourly(long_short_ratio=[3.0, 3.1, 3.2]), since=START + HOUR) == []
-    assert told(candles.head(0)) == []
+    assert found(hourly(long_short_ratio=[3.0, 3.1, 3.2]), since=START + HOUR) == []
+    assert found(candles.head(0)) == []
 
 
 def test_windows_are_a_candle_at_least():
@@ -157,14 +163,15 @@ def test_windows_are_a_candle_at_least():
     assert (limits.price_hours, limits.sudden_hours) == (24, 4)
     candles = hourly(close=[100.0] * 6 + [88.0])
     candles["date"] = pd.date_range(START, periods=7, freq="4h")
-    assert Readings(limits, candles, step).at(-1)[:4] == (START + 7 * step, 88.0, -0.12, -0.12)
+    newest = MarketReadings(limits, candles, step).at(-1)
+    assert newest[:4] == (START + 7 * step, 88.0, -0.12, -0.12)
 
 
 @pytest.mark.parametrize(("timeframe", "rows"), [("1m", 1440), ("5m", 288), ("1h", 24)])
 def test_the_price_is_compared_with_that_of_a_day_before(timeframe, rows):
     step = pd.Timedelta(timeframe).to_pytimedelta()
     candles = factories.candles(rows + 2, timeframe)
-    readings = Readings(AlertLimits().on(step), candles, step)
+    readings = MarketReadings(AlertLimits().on(step), candles, step)
     close = candles["close"]
     assert np.isnan(readings.at(rows - 1).price_change)
     assert readings.at(rows).price_change == close[rows] / close[0] - 1
@@ -184,7 +191,7 @@ def market(drawn) -> pd.DataFrame:
 @given(rows, st.data())
 def test_later_candles_change_no_alert(drawn, data):
     candles, length = market(drawn), data.draw(st.integers(1, len(drawn)))
-    assert told(candles.head(length)) == [a for a in told(candles) if a[0] < length]
+    assert found(candles.head(length)) == [a for a in found(candles) if a[0] < length]
 
 
 @given(rows, st.data())
@@ -192,20 +199,20 @@ def test_looking_now_and_then_finds_each_alert_once(drawn, data):
     """However often the bot looks: what it found before and after are all there are."""
     candles, rest = market(drawn), len(drawn)
     looks = sorted({*data.draw(st.lists(st.integers(1, rest))), rest})
-    found, since = [], BEFORE
+    together, since = [], BEFORE
     for length in looks:
-        found += told(candles.head(length), since=since)
+        together += found(candles.head(length), since=since)
         since = START + length * HOUR
-    assert found == told(candles)
+    assert together == found(candles)
 
 
 @given(rows, st.sampled_from([2.0, 2.5, 2.9]))
-def test_a_stricter_limit_tells_no_later(drawn, high):
+def test_a_stricter_limit_is_crossed_no_later(drawn, high):
     """Monotone in severity."""
-    chosen = replace(LIMITS, kinds=(Kind.LONG_SHORT,))
+    chosen = replace(LIMITS, kinds=(AlertKind.LONG_SHORT,))
     stricter = replace(chosen, long_short_high=high)
     first = [
-        next((row for row, _ in told(market(drawn), limits)), len(drawn))
+        next((row for row, _ in found(market(drawn), limits)), len(drawn))
         for limits in (stricter, chosen)
     ]
     assert first[0] <= first[1]

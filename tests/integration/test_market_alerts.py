@@ -46,15 +46,15 @@ def said(bot, chat, minutes: int) -> list[str]:
     return [text for text in chat.said if "BTC/USDT:USDT" in text]
 
 
-def test_a_move_is_told_once_and_the_summary_comes_every_hour(chat):
+def test_a_move_is_sent_once_and_the_summary_comes_every_hour(chat):
     with watching(use={"alerts": True}, alerts=ALERTS) as bot:
         move, first, second = said(bot, chat, 80)
     assert move.startswith("BTC/USDT:USDT: price +5.")
     assert move.endswith(" (limit 5%)")
-    for text, hour, told in ((first, 2, 1), (second, 3, 0)):
+    for text, hour, sent in ((first, 2, 1), (second, 3, 0)):
         assert text.startswith(f"Market at 2026-03-02 0{hour}:0")
         assert "BTC/USDT:USDT: 53000, +6.0%, funding +0.0100% (+11% a year)\n" in text
-        assert text.endswith(f"Alerts since the last summary: {told} told, 0 withheld")
+        assert text.endswith(f"Alerts since the last summary: {sent} sent, 0 withheld")
 
 
 def test_a_bot_that_starts_after_the_move_tells_only_the_summary(chat):
@@ -62,10 +62,10 @@ def test_a_bot_that_starts_after_the_move_tells_only_the_summary(chat):
     with watching(restarted, use={"alerts": True}, alerts=ALERTS) as bot:
         [summary] = said(bot, chat, 9)
     assert "BTC/USDT:USDT: 53000, +6.0%" in summary
-    assert summary.endswith("0 told, 0 withheld")
+    assert summary.endswith("0 sent, 0 withheld")
 
 
-def test_nothing_is_told_by_default(chat):
+def test_nothing_is_sent_by_default(chat):
     with watching(alerts=ALERTS) as bot:
         assert said(bot, chat, 20) == []
 

@@ -148,7 +148,7 @@ YOUNG = listed_after(START, 3)
     ("arguments", "message"),
     [
         (("--host", "0.0.0.0"), "host must be a loopback address, got 0.0.0.0"),
-        (("--host", "example.org"), "'example.org' does not appear to be an IPv4 or IPv6 address"),
+        (("--host", "example.org"), "host must be a loopback address, got example.org"),
         (("--datadir", "EMPTY"), "datadir must hold candles such as futures/BTC_USDT_USDT"),
         (("--datadir", "SMALL", "--pairs", "XRP/USDT:USDT"), "pairs must be among BTC/USDT:USDT"),
         (

@@ -13,19 +13,16 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.breakers.alert_crossings import MarketReadings
 from perpkit.breakers.alert_log import AlertLog, admit, summary
-from perpkit.breakers.market_alerts import (
-    Alert,
-    AlertLimits,
-    Reading,
-    Readings,
-)
+from perpkit.breakers.market_alerts import Alert, AlertLimits, MarketReading
+from perpkit.durations import HOUR_S
 
 logger = logging.getLogger(__name__)
 
 # The summary waits for a candle that closes with the hour, but not longer than this.
 GRACE = timedelta(minutes=10)
-# In candles: what closed longer ago is no news.
+# In candles: what closed longer ago is not news.
 CURRENT = 2
 
 
@@ -39,7 +36,7 @@ class MarketAlerts:
         self._limits = limits.on(self._step)
         self._started: datetime | None = None
         self._summarised = 0
-        self._newest: dict[str, Reading] = {}
+        self._newest: dict[str, MarketReading] = {}
         self._log = AlertLog()
         self._failed = False
 
@@ -55,14 +52,14 @@ class MarketAlerts:
 
     def _look(self, now: datetime) -> None:
         if self._started is None:
-            # What closed before is told already if this is a restart.
+            # What closed before was sent already, if this is a restart.
             self._started, self._summarised = now, self._slot(now)
         traded = self._dp.current_whitelist()
         pairs = [pair for pair in traded if not self._limits.pairs or pair in self._limits.pairs]
         found = [alert for pair in pairs for alert in self._new(pair, self._started, now)]
-        self._log, told = admit(self._limits, self._log, found, now)
-        if told:
-            self._send("\n".join(alert.text for alert in told))
+        self._log, sent = admit(self._limits, self._log, found, now)
+        if sent:
+            self._send("\n".join(alert.text for alert in sent))
         self._summarise(pairs, now)
 
     def _new(self, pair: str, started: datetime, now: datetime) -> tuple[Alert, ...]:
@@ -74,7 +71,7 @@ class MarketAlerts:
         seen = started if before is None else before.closed_at
         if before is not None and candles["date"].iloc[-1] + self._step <= seen:
             return ()
-        readings = Readings(self._limits, candles, self._step)
+        readings = MarketReadings(self._limits, candles, self._step)
         newest = self._newest[pair] = readings.at(-1)
         if before is None and isnan(newest.price_change):
             hours = self._limits.price_hours
@@ -100,7 +97,7 @@ class MarketAlerts:
     def _slot(self, at: datetime) -> int:
         """Number of the summary that is due from `at` on; the same for ever where there is none."""
         hours = self._limits.summary_hours
-        return int(at.timestamp() // (hours * 3600)) if hours else 0
+        return int(at.timestamp() // (hours * HOUR_S)) if hours else 0
 
     def _too_old(self, now: datetime) -> datetime:
         return now - CURRENT * self._step

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
@@ -43,6 +44,16 @@ class WatchedProtection(IProtection):
     has_global_stop = True
     has_local_stop = True
 
+    # The dataclasses of the core whose fields are its parameters, and the parameters page's tables.
+    LIMITS: ClassVar[tuple[type, ...]] = ()
+    # Fields of them that it works out itself: no parameters of the user.
+    DERIVED: ClassVar[frozenset[str]] = frozenset()
+    # Parameters that stand in no dataclass: where it looks, and how often.
+    BESIDE: ClassVar[frozenset[str]] = frozenset()
+    # Whether stored candles and funding rates are all that it looks at in a backtest, so that
+    # `perpkit breakers replay` can ask it without a bot.
+    REPLAYS: ClassVar[bool] = False
+
     # When the watch last drove the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
 
@@ -57,6 +68,12 @@ class WatchedProtection(IProtection):
         self._cleared: datetime | None = None
         self._knows_locks = False
         self._held: dict[tuple[str, Side, Trading], SimulatedLock] = {}
+
+    @classmethod
+    def parameters(cls) -> set[str]:
+        """The names that its entry in a strategy's `protections` may have, beside Freqtrade's."""
+        of_limits = {field.name for limits in cls.LIMITS for field in fields(limits)}
+        return of_limits - cls.DERIVED | cls.BESIDE
 
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:

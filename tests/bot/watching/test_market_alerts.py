@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from perpkit.bot.watching.market_alerts import GRACE, MarketAlerts
-from perpkit.breakers.market_alerts import AlertLimits, Kind
+from perpkit.breakers.market_alerts import AlertKind, AlertLimits
 from tests.factories import PAIRS, START
 
 BTC, ETH, XRP = PAIRS[:3]
@@ -71,13 +71,13 @@ def crowded(*ratios: float) -> list[str]:
     return [f"{BTC}: long/short ratio {ratio:.2f}, longs are crowded" for ratio in ratios]
 
 
-def test_news_is_told_once():
+def test_news_is_sent_once():
     bot = Bot(BTC)
     live(bot, alerts(bot), 1, 3.1, 3.2, 2, 3.3)
     assert bot.sent == crowded(3.1, 3.3)
 
 
-def test_after_a_restart_nothing_is_told_again():
+def test_after_a_restart_nothing_is_sent_again():
     bot = Bot(BTC)
     live(bot, alerts(bot), 1, 1, 3.1)
     restarted = alerts(bot)
@@ -115,7 +115,7 @@ def test_the_alerts_of_one_candle_are_one_message():
         (NO_SUMMARY, 2),
         (replace(NO_SUMMARY, pairs=(ETH, XRP)), 1),
         (replace(NO_SUMMARY, pairs=(XRP,)), 0),
-        (replace(NO_SUMMARY, kinds=(Kind.PRICE,)), 0),
+        (replace(NO_SUMMARY, kinds=(AlertKind.PRICE,)), 0),
         (replace(NO_SUMMARY, max_per_hour=1), 1),
     ],
 )
@@ -128,7 +128,7 @@ def test_pairs_kinds_and_number_are_those_of_the_limits(limits, expected):
     assert len("".join(bot.sent).split("crowded")) - 1 == expected
 
 
-def test_the_summary_comes_with_the_hour_and_tells_what_was_withheld():
+def test_the_summary_comes_with_the_hour_and_shows_what_was_withheld():
     bot = Bot(BTC, ETH)
     market = alerts(bot, AlertLimits(max_per_hour=1))
     live(bot, market, 1)
@@ -144,14 +144,14 @@ def test_the_summary_comes_with_the_hour_and_tells_what_was_withheld():
         "24 h)",
         f"{BTC}: 100, long/short 3.10",
         f"{ETH}: 100, long/short 3.20",
-        "Alerts since the last summary: 1 told, 1 withheld",
+        "Alerts since the last summary: 1 sent, 1 withheld",
         f"{ETH}: long/short ratio 3.20, longs are crowded",
     ]
     market.step(after(2) + 2 * LATER)
     assert len(bot.sent) == 2
     bot.close(BTC=3.1, ETH=3.2)
     market.step(after(3))
-    assert bot.sent[2].splitlines()[-1] == "Alerts since the last summary: 0 told, 0 withheld"
+    assert bot.sent[2].splitlines()[-1] == "Alerts since the last summary: 0 sent, 0 withheld"
 
 
 def test_without_candles_the_summary_says_so_after_a_while():
