@@ -63,7 +63,8 @@ A strategy of your own changes them with
 settings = replace(PerpStrategy.settings, leverage=LeverageLimit(max_leverage=2))
 ```
 
-Shares, distances and rates are fractions (0.01 is 1%). Those of a price are before leverage. R is the distance from the entry to the first stop.
+Shares, distances and rates are fractions (0.01 is 1%). Those of a price are before leverage. R is
+the distance from the entry to the first stop.
 
 ## Hyperopt
 
