@@ -92,6 +92,7 @@ class Carry(NamedTuple):
         Carry(-0.0009, dear=False),
         # per 8 h, whatever the interval
         Carry(0.0009, dear=True, interval=4),
+        Carry(0.0009, dear=True, interval=1),
         # The edge is used up as time passes, and so is the funding to come.
         Carry(0.0008, dear=False, after=24, held=24),
         Carry(0.0009, dear=True, after=24, held=24),

@@ -28,6 +28,7 @@ from perpkit.risk.liquidation import (
 from perpkit.venue.engine import Bracket, Brackets
 from perpkit.venue.engine.margin import bankruptcy_price as exact_bankruptcy_price
 from perpkit.venue.engine.margin import liquidation_price as exact_liquidation_price
+from tests.bench.ranges import has_range
 from tests.cases import cases
 from tests.risk import markets
 
@@ -345,6 +346,14 @@ FIRST, SECOND = MaintenanceTier(0, 0.01, 0, 20), MaintenanceTier(100, 0.02, 1, 1
 def test_bad_tiers_are_named(rows, cap, named):
     with pytest.raises(ValueError, match=named):
         MaintenanceTiers(rows, cap)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("floor", 0, 1e15), ("rate", 0, 0.99), ("amount", 0, 1e15), ("max_leverage", 1, 1000)],
+)
+def test_both_ends_of_a_range_are_allowed(name, low, high):
+    has_range(lambda value: replace(FIRST, **{name: value}), low, high)
 
 
 def test_tiers_of_every_contract_in_freqtrade_join_without_a_jump():

@@ -19,6 +19,7 @@ from perpkit.risk.scale_out import (
     rungs_taken,
     stop_of,
 )
+from tests.bench.ranges import has_range
 from tests.cases import cases
 
 LADDER = Ladder()
@@ -228,7 +229,7 @@ def test_a_higher_price_never_sells_less(lots, one, other, least):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Rung(0, 0.5, 0), "at_r must be"),
+        (lambda: Rung(0, 0.5, -1), "at_r must be"),
         (lambda: Rung(1, 0, 0), "share must be"),
         (lambda: Rung(1, 1.1, 0), "share must be"),
         (lambda: Rung(1, 0.5, -2), "stop_r must be"),
@@ -242,3 +243,23 @@ def test_a_higher_price_never_sells_less(lots, one, other, least):
 def test_a_bad_parameter_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("rung_with", "low", "high"),
+    [
+        (lambda value: Rung(value, 0.5, -1), 0.1, 100),
+        (lambda value: Rung(1, value, 0), 0.01, 1),
+    ],
+)
+def test_both_ends_of_a_range_are_allowed(rung_with, low, high):
+    has_range(rung_with, low, high)
+
+
+@pytest.mark.parametrize(("stop_r", "allowed"), [(-1.001, False), (-1, True), (99.9, True)])
+def test_a_stop_is_at_most_one_risk_below_the_entry(stop_r, allowed):
+    if allowed:
+        assert Rung(100, 0.5, stop_r).stop_r == stop_r
+    else:
+        with pytest.raises(ValueError, match="stop_r must be a number from -1 to 100"):
+            Rung(100, 0.5, stop_r)
