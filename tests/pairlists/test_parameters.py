@@ -1,11 +1,14 @@
 """What the pairlists have in common: parameters, and what FreqUI is told of them."""
 
+from typing import get_type_hints
+
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.exceptions import OperationalException
+from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from freqtrade.resolvers import PairListResolver
 
+from tests.bench.wrong_values import WRONG, could_be
 from tests.pairlists.running import PAIRS, manager, whitelist
 
 METHODS = (
@@ -119,3 +122,19 @@ def test_a_static_backtest_keeps_all_pairs_and_asks_nobody(
     assert whitelist(manager(config, futures_exchange, {"method": method})) == PAIRS
     warned = "lets all pairs through" in caplog.text
     assert warned is (method in WARNS and runmode is not RunMode.UTIL_NO_EXCHANGE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_wrong_value_is_one_error_that_names_the_parameter(config, futures_exchange, method):
+    """What FreqUI leaves empty is the default, and no wrong value."""
+    kind = type(load(method, config, futures_exchange))
+    hints = get_type_hints(kind.RULE) | {"refresh_period": float}
+    for name in kind.available_parameters():
+        for value in (wrong for wrong in WRONG if wrong not in (None, "")):
+            try:
+                kind(futures_exchange, None, config, {"method": method, name: value}, 1)
+            except ConfigurationError as error:
+                assert str(error).startswith(f"{method}: "), (name, value)
+                assert could_be(hints[name], value) or f": {name}" in str(error), (name, value)
+            else:
+                assert could_be(hints[name], value), (name, value)
