@@ -34,7 +34,7 @@ COLUMNS = (
     "funding_next_8h",
     "funding_paid_24h",
 )
-# How long half of a rate's distance from its mean lasts: see docs/funding_breaker.md.
+# How long half of a rate's distance from its mean lasts: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
 _HOUR = timedelta(hours=1)
 _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding

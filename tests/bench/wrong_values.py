@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from math import inf, isfinite, nan
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
+
+from freqtrade.exceptions import ConfigurationError
 
 WRONG: tuple[Any, ...] = (
     None,
@@ -86,3 +88,12 @@ def fits_a_float(value: float) -> bool:
         return isfinite(float(value)) or isinstance(value, float)
     except OverflowError:
         return False
+
+
+def said(make: Callable[[], object]) -> str | None:
+    """The one error of a plugin's constructor; None where it took what it was given."""
+    try:
+        make()
+    except ConfigurationError as error:
+        return str(error)
+    return None

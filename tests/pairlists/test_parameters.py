@@ -1,14 +1,15 @@
 """What the pairlists have in common: parameters, and what FreqUI is told of them."""
 
+from itertools import product
 from typing import get_type_hints
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.exceptions import ConfigurationError, OperationalException
+from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from freqtrade.resolvers import PairListResolver
 
-from tests.bench.wrong_values import WRONG, could_be
+from tests.bench.wrong_values import WRONG, could_be, said
 from tests.pairlists.running import PAIRS, manager, whitelist
 
 METHODS = (
@@ -129,12 +130,9 @@ def test_every_wrong_value_is_one_error_that_names_the_parameter(config, futures
     """What FreqUI leaves empty is the default, and no wrong value."""
     kind = type(load(method, config, futures_exchange))
     hints = get_type_hints(kind.RULE) | {"refresh_period": float}
-    for name in kind.available_parameters():
-        for value in (wrong for wrong in WRONG if wrong not in (None, "")):
-            try:
-                kind(futures_exchange, None, config, {"method": method, name: value}, 1)
-            except ConfigurationError as error:
-                assert str(error).startswith(f"{method}: "), (name, value)
-                assert could_be(hints[name], value) or f": {name}" in str(error), (name, value)
-            else:
-                assert could_be(hints[name], value), (name, value)
+    wrong = [value for value in WRONG if value not in (None, "")]
+    for name, value in product(kind.available_parameters(), wrong):
+        given = {"method": method, name: value}
+        message = said(lambda given=given: kind(futures_exchange, None, config, given, 1))
+        if message is None or not message.startswith(f"{method}: {name}"):
+            assert could_be(hints[name], value), (name, value, message)
