@@ -5,10 +5,16 @@ Uses private names of Freqtrade; tests/contract/test_live_seams.py checks that t
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RPCMessageType
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import LocalTrade, Order, Trade
+
+logger = logging.getLogger(__name__)
 
 
 def running_bot(dp: DataProvider) -> FreqtradeBot:
@@ -45,6 +51,30 @@ def deliver(bot: FreqtradeBot) -> None:
     Freqtrade sends them at the end of a cycle, which a stopped bot never reaches.
     """
     bot.rpc.process_msg_queue(bot.dataprovider._msg_queue)
+
+
+class OncePerCycle:
+    """A step that runs at the start of each cycle.
+
+    :param name: name of the step in the log
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.undelivered = False  # `dp.send_msg` has queued a message
+
+    def take(self, bot: FreqtradeBot, step: Callable[[datetime], None]) -> None:
+        """Runs the step; never raises, because the cycle must continue for exits.
+
+        :param step: called with the current time; may set `undelivered`
+        """
+        try:
+            step(datetime.now(UTC))
+            if self.undelivered:
+                deliver(bot)
+                self.undelivered = False
+        except Exception:
+            logger.exception(f"{self._name} failed at the start of a cycle.")
 
 
 def words(error: Exception) -> str:

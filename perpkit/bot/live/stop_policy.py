@@ -5,6 +5,7 @@ If no stop can be placed for too long, the position is closed at the market.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,14 +54,21 @@ class StopPolicy:
 
     def protect_all(self) -> None:
         """Protects all open positions. The bot's lock must be held."""
-        for trade in Trade.get_open_trades():
+        for trade in self._positions():
             with self._trying(f"Protecting {trade.pair}"):
-                if trade.has_open_position:
-                    self._exits.finish(trade)
-                    self.protect(trade)
+                self._exits.finish(trade)
+                self.protect(trade)
+
+    def _positions(self) -> Iterator[Trade]:
+        """Yields trades whose position is known to exist."""
+        for trade in Trade.get_open_trades():
+            if trade.has_open_position and not self._stop_orders.waits(trade):
+                yield trade
 
     def protect(self, trade: Trade) -> None:
         """Places a missing stop, or closes the position. The bot's lock must be held."""
+        if self._stop_orders.waits(trade):
+            return
         state = self._states.of(trade)
         if self._stop_orders.is_covered(trade):
             state.covered_at = datetime.now(UTC)
@@ -118,7 +126,7 @@ class StopPolicy:
     def catch_up(self) -> None:
         """Moves stops that could not be placed at their price, or are beyond liquidation."""
         with self._bot._exit_lock:
-            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
+            for trade in self._positions():
                 with self._trying(f"Moving the stop of {trade.pair}"):
                     self._stop_orders.move_on(trade)
                 with self._trying(f"Fitting the stop of {trade.pair} to its position"):

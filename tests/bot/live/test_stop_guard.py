@@ -298,10 +298,76 @@ def test_a_stop_that_covers_too_little_makes_room_or_stays(bot, guard, fails):
 @pytest.mark.parametrize(("seconds", "left"), [(8, False), (10, True)])
 def test_a_position_whose_stop_cannot_be_placed_is_left_in_time(bot, guard, clock, seconds, left):
     position()
+    bot.held = [holds(0.01)]
     bot.fails["stop"] = OUTAGE
     clock.shift(seconds)
     assert ("leave" in around(bot)) is left
     assert len(bot.told) == left
+
+
+@pytest.mark.parametrize(
+    ("filled_before", "look", "expected"),
+    [
+        (60, "shows none", ["process"]),
+        (60, "shows it", ["stop", "process"]),
+        (60, "fails", ["stop", "process"]),
+        (4, "shows none", ["stop", "process"]),  # older than the fill, it may be
+    ],
+)
+def test_a_position_that_the_first_look_does_not_show_waits(
+    bot, guard, clock, filled_before, look, expected
+):
+    position()
+    clock.shift(filled_before)
+    bot.held = [holds(0.01)] if look == "shows it" else []
+    if look == "fails":
+        bot.fails["positions"] = OUTAGE
+    assert around(bot) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "look", "expected"),
+    [
+        (2, "shows it", ["process"]),  # it is not looked at so soon
+        (3, "shows it", ["stop", "process"]),
+        (9, "fails", ["process"]),
+        (10, "fails", ["stop", "process"]),
+        (3, "shows none", ["process"]),
+    ],
+)
+def test_the_second_look_decides_before_the_cycle(bot, guard, clock, seconds, look, expected):
+    position()
+    clock.shift(60)
+    around(bot)
+    clock.shift(seconds)
+    bot.held = [holds(0.01)] if look == "shows it" else []
+    if look == "fails":
+        bot.fails["positions"] = OUTAGE
+    assert around(bot) == expected
+
+
+def test_its_stop_stays_while_a_position_waits(bot, guard, clock):
+    trade = position(stop=0.01)
+    clock.shift(60)
+    assert around(bot) == ["process"]
+    with bot._exit_lock:
+        guard._stops.protect(trade)  # as for a fill that is booked late
+    assert bot.done == ["positions", "process"]
+    bot.held = [holds(0.01)]
+    clock.shift(5)
+    assert around(bot) == ["process"]
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(1, False), (3, True)])
+def test_a_bot_that_has_slept_looks_first(bot, guard, clock, minutes, waits):
+    trade = position(stop=0.01)
+    bot.held = [holds(0.01)]
+    clock.shift(60)
+    around(bot)
+    trade.orders[-1].ft_is_open = False
+    bot.held = []
+    clock.shift(60 * minutes)
+    assert ("stop" not in around(bot)) is waits
 
 
 def test_the_time_counts_from_when_it_last_had_its_stop(bot, guard, clock):
@@ -328,7 +394,7 @@ def test_an_exit_at_the_market_that_is_on_its_way_is_enough(bot, guard, clock, k
     assert ("leave" in around(bot)) is left
 
 
-def test_no_failure_of_the_guard_reaches_the_cycle_and_each_is_logged_once(bot, guard, caplog):
+def test_failures_of_the_guard_never_reach_the_cycle_and_are_logged_once(bot, guard, caplog):
     trade = position(stop=0.004)
     close = factories.trade("ETH/USDT:USDT", close_rate=31_000.0)
     add_stop(close, 0.01)
@@ -357,7 +423,7 @@ def of_ccxt() -> OperationalException:
 
 @pytest.mark.parametrize("open_trades", [0, 1])
 @pytest.mark.parametrize("make", [of_ccxt, lambda: KeyError("no"), lambda: TypeError("no")])
-def test_what_would_stop_the_bot_or_end_its_process_is_reported_and_repeated(
+def test_what_would_stop_the_bot_or_its_process_is_reported_and_repeated(
     bot, guard, make, open_trades
 ):
     if open_trades:
@@ -520,9 +586,7 @@ def test_a_position_that_was_odd_for_a_moment_is_not_told_of(bot, guard, clock):
     assert bot.told == []
 
 
-def test_an_order_that_has_ended_and_is_not_booked_hides_a_difference_for_a_minute(
-    bot, guard, clock
-):
+def test_an_ended_order_not_yet_booked_hides_a_difference_for_a_minute(bot, guard, clock):
     open_order(position(stop=0.01), "buy", "limit")
     bot.held = [holds(0.015)]
     cycles(bot, clock, 60)

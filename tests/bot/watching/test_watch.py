@@ -250,14 +250,14 @@ class TestHalt:
         live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(3))
         [breaker] = live._watched()
-        assert breaker.cleared_at() is None
+        assert breaker.locks.cleared_at() is None
         scripted.extra = []
         self.unlock(START + 3 * HOUR)
         if restart:
             live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(4, 6))
         [breaker] = live._watched()
-        assert breaker.cleared_at() == START + 3 * HOUR
+        assert breaker.locks.cleared_at() == START + 3 * HOUR
 
     def unlock(self, now: datetime) -> None:
         """What `/unlock` does: see tests/contract."""
@@ -398,7 +398,7 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
         subject.require_candles()
 
 
-def test_what_stands_beside_the_breakers_outlives_their_steps_and_is_lifted(
+def test_what_stands_beside_the_breakers_outlives_steps_and_is_lifted(
     scripted, default_futures_config
 ):
     subject, messages = watch(default_futures_config, RunMode.DRY_RUN)
