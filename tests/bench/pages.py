@@ -50,6 +50,11 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
+def made(text: str) -> set[str]:
+    """Files that its reader makes: those with a bold path before them."""
+    return set(re.findall(r"\*\*`([\w/.]+)`\*\*", text))
+
+
 def modules(text: str) -> set[str]:
     """What its code runs with `python -m`."""
     return {name for piece in code(text) for name in _MODULE.findall(piece)}
