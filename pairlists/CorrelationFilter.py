@@ -10,6 +10,7 @@ from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBack
 from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.pairlists.base import FuturesPairList, number
 from perpkit.bot.pairlists.requests import RETRY, Schedule
+from perpkit.durations import HOUR_S
 from perpkit.market.correlation import PooledCorrelation, pooled_correlation
 from perpkit.market.least_correlated import (
     LeastCorrelated,
@@ -26,7 +27,7 @@ class CorrelationFilter(FuturesPairList):
     """
 
     RULE = LeastCorrelated
-    REFRESH = 3600
+    REFRESH = HOUR_S
     HINDSIGHT = "how they moved later"
     supports_backtesting = SupportsBacktesting.YES
 

@@ -46,6 +46,7 @@ from perpkit.bot.refusals import Kind, Why
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
+from perpkit.durations import HOUR_S
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.trailing import Trail
@@ -66,7 +67,6 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
-HOUR = 3600
 
 
 class PerpStrategy(FailsClosed):
@@ -473,7 +473,7 @@ class PerpStrategy(FailsClosed):
         """Leaves what has outlived its reason."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
-        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR
+        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
         dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
         return "carry_cost" if dear else None
 

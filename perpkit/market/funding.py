@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.durations import DAY, DAYS_A_YEAR, HOUR
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 
@@ -34,7 +35,6 @@ COLUMNS = (
 )
 # How long half of a rate's distance from its mean lasts: see docs/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
-_HOUR = timedelta(hours=1)
 _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
 
 
@@ -53,11 +53,11 @@ class FundingRule:
 
     window: timedelta = timedelta(days=30)
     least: timedelta = timedelta(days=7)
-    lag: timedelta = _HOUR
+    lag: timedelta = HOUR
     max_age_intervals: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.window < timedelta(days=1):
+        if self.window < DAY:
             raise ValueError(f"window must be at least 1 day, got {self.window}")
         if not timedelta(hours=8) <= self.least <= self.window:
             raise ValueError(f"least must lie between 8 h and {self.window}, got {self.least}")
@@ -107,7 +107,7 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
             "funding_rate": rate,
             "funding_interval_hours": interval,
             "funding_rate_8h": rate_8h,
-            "funding_rate_annual": rate_8h * 3 * 365,
+            "funding_rate_annual": rate_8h * 3 * DAYS_A_YEAR,
             "funding_zscore": zscore,
             "funding_rank": rank,
             "funding_mean_8h": mean,
@@ -182,7 +182,7 @@ def _hourly(
 
 def _compare(hourly: pd.Series, rule: FundingRule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """z-score, rank and mean of each hour in the window that ends with it."""
-    least = int(rule.least / _HOUR)
+    least = int(rule.least / HOUR)
     rolling = hourly.rolling(rule.window, min_periods=least)
     mean, deviation = rolling.mean(), rolling.std()
     zscore = (hourly - mean) / deviation.where(deviation > _FLAT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from perpkit.checks import check_range
+from perpkit.durations import DAY
 
 # Binance gives perpetuals a delivery in the year 2100 until their end is announced.
 _NEVER = timedelta(days=3650)
@@ -36,7 +37,7 @@ class ListingRule:
 
     def age_objection(self, listed: datetime, now: datetime) -> str | None:
         """Why a pair that was listed then is too young or too old, or None."""
-        days = (now - listed) / timedelta(days=1)
+        days = (now - listed) / DAY
         if days < 0:
             return f"trading in it begins on {listed:%Y-%m-%d %H:%M} UTC"
         if days < self.min_days_listed:

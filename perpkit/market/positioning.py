@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import DAY
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
@@ -59,14 +60,14 @@ class PositioningRule:
     max_age_periods: float = 2.0
     window: timedelta = timedelta(days=30)
     least: timedelta = timedelta(days=7)
-    change: timedelta = timedelta(days=1)
+    change: timedelta = DAY
 
     def __post_init__(self) -> None:
         if not 0 <= self.lag_periods < np.inf:
             raise ValueError(f"lag_periods must not be negative, got {self.lag_periods}")
         if not 1 <= self.max_age_periods < np.inf:
             raise ValueError(f"max_age_periods must be at least 1, got {self.max_age_periods}")
-        if self.window < timedelta(days=1):
+        if self.window < DAY:
             raise ValueError(f"window must be at least 1 day, got {self.window}")
         if not timedelta(0) < self.least <= self.window:
             raise ValueError(f"least must be above 0 and at most {self.window}, got {self.least}")

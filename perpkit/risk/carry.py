@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from math import ceil, isnan
 
 from perpkit.checks import check_range
+from perpkit.durations import HOUR_S
 from perpkit.market.funding import predicted_cost
-
-HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ def settlements(now: float, hours: float, interval_hours: float) -> int:
 
     :param now: seconds since 1970 UTC; settlements fall on multiples of the interval of the day
     """
-    interval = interval_hours * HOUR
+    interval = interval_hours * HOUR_S
     first = ceil((now + 1) / interval) * interval
-    return max(0, int((now + hours * HOUR - first) // interval) + 1)
+    return max(0, int((now + hours * HOUR_S - first) // interval) + 1)
 
 
 def carry_cost(

@@ -27,18 +27,19 @@ from perpkit.bot.live.commissions import (
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import running_bot, words
+from perpkit.durations import HOUR, MINUTE
 
 logger = logging.getLogger(__name__)
 
 # Trades that closed longer ago are left as they are.
 MEMORY = timedelta(days=7)
 # Until a settlement is sure to be among the exchange's incomes.
-_SETTLED = timedelta(minutes=1)
+_SETTLED = MINUTE
 # After a failure.
-_AGAIN = timedelta(minutes=1)
+_AGAIN = MINUTE
 # After which fills that the exchange does not show are not asked for again: their contract has
 # ended, or they were another's.
-_SHOWN = timedelta(hours=1)
+_SHOWN = HOUR
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _INCOMES = 1000  # the most that the exchange gives at once
 

@@ -8,7 +8,7 @@ and a stop that has been forgotten has ended: what is left of its position decid
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.exceptions import InvalidOrderException, RetryableOrderError, TemporaryError
@@ -17,11 +17,12 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import stored_order
 from perpkit.bot.running_bot import words
+from perpkit.durations import MINUTE
 
 logger = logging.getLogger(__name__)
 
 # The exchange's answers may be so much older than an order.
-_NEW = timedelta(minutes=1)
+_NEW = MINUTE
 
 
 class Forgotten:

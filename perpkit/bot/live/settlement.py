@@ -17,22 +17,23 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.lost_positions import LostPositions
-from perpkit.bot.live.open_intents import ENTERS, OpenIntents
+from perpkit.bot.live.open_intents import OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settled_stops import SettledStops
 from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.running_bot import warn
+from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.record.journal import Entry, Intent, Outcome
-from perpkit.record.order_ids import Purpose
+from perpkit.record.order_ids import ENTERS, Purpose
 
 logger = logging.getLogger(__name__)
 
 # An entry that waits in the book for so long without being known was meant for another price.
-_FRESH_MS = 60_000
+_FRESH_MS = MINUTE_MS
 # The exchange forgets orders without fills after three days.
-_REMEMBERED_MS = 3 * 86_400_000
+_REMEMBERED_MS = 3 * DAY_MS
 # Positions first, then what closes them; stops find the trades that were made.
 _RANK = {Purpose.ENTRY: 0, Purpose.ADDITION: 1, Purpose.STOP: 3}
 

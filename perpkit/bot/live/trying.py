@@ -6,14 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from perpkit.bot.running_bot import words
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
 # What has not been tried again for as long does not fail at present: its trade may have gone.
-_FORGOTTEN = timedelta(hours=1)
+_FORGOTTEN = HOUR
 
 
 @dataclass(frozen=True)

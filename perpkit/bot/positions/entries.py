@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import floor, isfinite, nan, sqrt
 from typing import Any
 
@@ -22,6 +22,7 @@ from perpkit.bot.positions.stop_keeper import initial_amount
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.refusals import Kind, Refusals, Why
 from perpkit.breakers.breaker import Decision
+from perpkit.durations import HOURS_A_YEAR, MINUTE
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.carry import too_dear
 from perpkit.risk.exposure import Entry, ExposureLimits, Holding, rooms
@@ -33,8 +34,7 @@ from perpkit.risk.stops import stop_distance
 from perpkit.signals.confidence import score_of
 
 # Freqtrade asks for the stake of an entry right after its leverage.
-SAME_ENTRY = timedelta(minutes=1)
-HOURS_A_YEAR = 365 * 24
+SAME_ENTRY = MINUTE
 # To a stop that has nearly been reached, a fraction of the price.
 _LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance bound a size.

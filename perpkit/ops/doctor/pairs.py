@@ -8,13 +8,13 @@ from math import inf, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perpkit.durations import DAY_S, HOURS_A_YEAR
 from perpkit.ops.doctor.affordable import Contract
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-HOURS_A_YEAR = 365 * 24
 # For the average true range to forget its start.
 _WARM_UP = 150
 _MOST_CANDLES = 1500
@@ -98,7 +98,7 @@ def closed_candles(client: Any, pair: str, timeframe: str, count: int | None = N
     from perpkit.market.ranges import with_ranges
 
     step = client.parse_timeframe(timeframe)
-    needed = count or max(86_400 // step, _WARM_UP)
+    needed = count or max(DAY_S // step, _WARM_UP)
     rows = client.fetch_ohlcv(pair, timeframe, limit=min(needed + 1, _MOST_CANDLES))
     now = client.milliseconds()
     columns = ["date", "open", "high", "low", "close", "volume"]

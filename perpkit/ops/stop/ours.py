@@ -14,11 +14,10 @@ from hashlib import sha256
 from perpkit.ops.bot_config import BotConfig
 from perpkit.record.journal import HANDED_OVER, Entry, Intent, Journal, JournalError, Outcome
 from perpkit.record.opening import TAG_KEY, assess
-from perpkit.record.order_ids import Purpose, parse, tag_before_nonces, tag_of_stop
+from perpkit.record.order_ids import ENTERS, Purpose, parse, tag_before_nonces, tag_of_stop
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
 from perpkit.record.whose import whose
 
-_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 # A bot's request may be carried out so much later than it was written down: ccxt's receive window,
 # and some.
 _ARRIVES_WITHIN_MS = 15_000
@@ -252,7 +251,7 @@ def _of_intent(entry: Entry) -> Unsettled:
 
 
 def _enters(entry: Entry) -> bool:
-    return entry.intent.purpose in _ENTERS
+    return entry.intent.purpose in ENTERS
 
 
 def _signed(side: str, amount: float) -> Decimal:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import ccxt
 
+from perpkit.durations import MINUTE_S
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.answers import BAD_KEY, Failure, Kind, failure_of, unreadable
 
@@ -19,7 +20,6 @@ from perpkit.ops.stop.answers import BAD_KEY, Failure, Kind, failure_of, unreada
 _TIMEOUT_MS = 5_000
 # A key that has never worked is given up after this; it may be that of an address not yet bound.
 _KEY_SECONDS = 15.0
-_MINUTE = 60.0
 
 
 class Clock(Protocol):
@@ -86,7 +86,7 @@ class Requests:
     @property
     def weight(self) -> int:
         """Of the last minute."""
-        while self._weights and self._weights[0][0] <= self.clock.now() - _MINUTE:
+        while self._weights and self._weights[0][0] <= self.clock.now() - MINUTE_S:
             self._weights.popleft()
         return sum(weight for _, weight in self._weights)
 

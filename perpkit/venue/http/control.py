@@ -168,7 +168,7 @@ def _add_faults(app: FastAPI, market: Market) -> None:
     @app.post("/faults/random")
     async def add_random(body: RandomFaults) -> list[dict[str, Any]]:
         now = market.now()
-        end = now + int(body.days * 86_400_000)
+        end = now + int(body.days * DAY_MS)
         try:
             faults = random_plan(
                 body.seed, now, end, body.kinds, body.intensity, body.symbols, most=MAX_FAULTS

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from perpkit.durations import DAY_MS
+from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.rehearsal.datadir_mark import before_filling
 from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, Kind, Times, interval_ms
 from perpkit.venue.market.contract_rules import instrument
@@ -195,7 +195,7 @@ def _instrument(name: Name, candles: Candles, funding: Funding) -> Instrument:
     month = candles[int(candles.time.searchsorted(candles.time[-1] - _TURNOVER_DAYS * DAY_MS)) :]
     days = max(1.0, (month.time[-1] - month.time[0]) / DAY_MS)
     # The most recent gap: intervals have changed over the years.
-    gap = int(funding.time[-1] - funding.time[-2]) // 3_600_000 if len(funding.time) > 1 else 8
+    gap = int(funding.time[-1] - funding.time[-2]) // HOUR_MS if len(funding.time) > 1 else 8
     return instrument(
         name.base,
         float(candles.close[-1]),
