@@ -7,13 +7,15 @@ OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 EPISODES ?= 500
 STOPS ?= 100
+MUTANTS ?= 300
+SEED ?= 1
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(JOBS) --dist loadscope
 
-.PHONY: setup test lint contract clients soak demo clean
+.PHONY: setup test lint contract clients soak mutants demo clean
 
 setup: $(VENV)/.ready
 
@@ -62,6 +64,11 @@ soak: setup
 		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
 	$(BIN)/python -m tests.emergency --runs $(STOPS) --jobs $(JOBS) --out soak/emergency.jsonl
+
+# Half an hour: how many of so many small mistakes in risk, breakers and execution the tests notice.
+mutants: setup
+	mkdir -p soak
+	$(BIN)/python -m benchmarks.mutants --sample $(MUTANTS) --seed $(SEED) --out soak/mutants.jsonl
 
 demo: setup
 	$(BIN)/python -m perpkit.ops.demo

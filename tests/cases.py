@@ -9,10 +9,15 @@ from hypothesis import settings
 
 # A variant of a test that costs seconds, whose fellow is in `make test`.
 SLOW = pytest.mark.slow
-# `make soak` tries more cases of every property: see the profile in conftest.py for most of them.
-FACTOR = int(os.environ.get("CASES_FACTOR", "1"))
+# `make soak` tries more cases of every property, `make mutants` fewer: see the profile in
+# conftest.py for most of them.
+FACTOR = float(os.environ.get("CASES_FACTOR", "1"))
+
+
+def scaled(count: int) -> int:
+    return max(round(count * FACTOR), 1)
 
 
 def cases(count: int) -> settings:
     """For a property whose cases cost little, or much; others have 100."""
-    return settings(max_examples=count * FACTOR)
+    return settings(max_examples=scaled(count))

@@ -16,13 +16,13 @@ from freqtrade.resolvers import ExchangeResolver
 from hypothesis import settings
 
 from tests import factories
-from tests.cases import FACTOR
+from tests.cases import scaled
 
 # Every run looks for its own secrets in what it has written: see tests/bench/leak_scan.py.
 pytest_plugins = ["tests.bench.leak_scan"]
 
 # The same examples in every run, and no judgement by the clock of a busy machine.
-settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=100 * FACTOR)
+settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=scaled(100))
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

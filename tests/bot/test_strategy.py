@@ -107,7 +107,7 @@ def test_what_is_wrong_in_the_configuration_is_named_at_once(
         StrategyResolver.load_strategy(config)
 
 
-def test_the_configuration_comes_before_parameters_and_they_before_the_class(strategy):
+def test_the_configuration_precedes_parameters_and_these_the_class(strategy):
     assert strategy.present_settings().stop.distance == strategy.stop_distance.value
     strategy.stop_distance.value, strategy.trail_atr.value = 0.04, 2.5
     strategy.risk_per_trade.value = 0.005

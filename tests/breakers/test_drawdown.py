@@ -167,13 +167,31 @@ def test_a_clearing_of_before_clears_nothing():
     assert halt.trading is Trading.HALTED
 
 
-def test_rebuilding_remembers_losses_but_does_not_halt_for_what_was_made_up():
+def test_rebuilding_remembers_losses_without_halting_for_those_made_up():
     past = [seen(i, profit) for i, profit in enumerate([0, -40, -160, -100, -60, -60])]
     state = rebuild(LIMITS, DrawdownState(), past)
     _, decisions = step(LIMITS, state, seen(6, -60))
     assert together(decisions).trading is Trading.REDUCING  # 10% in 7 days, 4 hours ago
     _, (halt,) = step(LIMITS, state, seen(6, -150))
     assert halt.trading is Trading.HALTED
+
+
+@pytest.mark.parametrize(
+    ("profits", "halted"),
+    [
+        ([0, -160, -160], True),
+        ([0, -160, -149], False),
+        ([0, -160, -100], False),  # 10% below the mark: recovered for a restriction would be 7.5%
+        ([0, -160, -149, -150], True),
+    ],
+)
+def test_a_halt_that_was_won_back_before_a_restart_is_none(profits, halted):
+    """The last of these profits is the first that the restarted bot sees itself."""
+    *past, now = [seen(i, profit) for i, profit in enumerate(profits)]
+    state = rebuild(LIMITS, DrawdownState(), past)
+    assert state.halted is None
+    _, decisions = step(LIMITS, state, now)
+    assert (together(decisions).trading is Trading.HALTED) is halted
 
 
 def test_rebuilding_keeps_a_halt_until_it_is_cleared():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import Trading
+from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.loss_limits import (
     RESOLUTION,
     LossLimit,
@@ -132,12 +133,21 @@ def test_it_is_never_over_before_its_release(given, hours):
             0.0,
             "equity 880.00, 12.00% below its high-water mark (limit 10.00%): everything is closed",
         ),
+        (
+            {"reference": "open", "recovered": 0.08},
+            Trading.REDUCING,
+            0.0,
+            "equity 880.00, 12.00% below what it is without the open positions (limit 10.00%, "
+            "until below 8.00%): no new entries",
+        ),
     ],
 )
 def test_what_it_asks_for_and_why(given, trading, size, reason):
     limit = LossLimit(0.10, **given)
-    decision = decide(limit, limit.hysteresis(1), walk(limit, [0, -120])[-1], CAPITAL - 120)
+    track = walk(limit, [0, -120], opened=float(limit.reference is Reference.OPEN))[-1]
+    decision = decide(limit, limit.hysteresis(1), track, CAPITAL - 120)
     assert (decision.trading, decision.size_factor) == (trading, size)
+    assert decision.release == track.release
     assert decision.reason == reason
 
 
@@ -153,6 +163,151 @@ def test_a_deposit_is_no_gain_and_a_withdrawal_no_loss():
         mark = Mark(now, now.timestamp(), capital, -20.0, 0.0, -20.0)
         track = follow(limit, limit.hysteresis(1), track, mark)
         assert track.tripped is None
+
+
+def mark(profit: float, open_profit: float = 0.0, capital: float = CAPITAL) -> Mark:
+    return Mark(START, START.timestamp(), capital, profit, open_profit, max(profit, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("capital", "profit", "open_profit", "trips"),
+    [
+        (1000, -99, -99, False),
+        (1000, -100, -100, True),
+        # a share of the equity without the open positions: what was won or lost before counts
+        (1000, 801, -199, False),
+        (1000, 800, -200, True),
+        (1000, -449, -49, False),
+        (1000, -560, -60, True),
+        # nothing to lose from: an open loss is beyond any limit, none is none
+        (1000, -1001, -1, True),
+        (1000, -1000, 0, False),
+        (0, 0, 0, False),
+    ],
+)
+def test_what_is_open_is_compared_with_equity_without_it(capital, profit, open_profit, trips):
+    limit = LossLimit(0.10, Reference.OPEN)
+    track = follow(limit, limit.hysteresis(1), Track(), mark(profit, open_profit, capital))
+    assert (track.tripped is not None) is trips
+
+
+def test_a_track_without_loss_keeps_its_samples_only():
+    limit = LossLimit(0.10, hours=10)
+    near = walk(limit, [0, -90])[-1]
+    assert near == Track(near.samples)
+    assert near.samples == ((START.timestamp(), 0), ((START + HOUR).timestamp(), -90))
+
+
+# Of a window of so many seconds a sample is kept for each second.
+SECONDS = float(RESOLUTION)
+
+
+@pytest.mark.parametrize(
+    ("samples", "newest", "kept"),
+    [
+        ([], (160.0, 1), [(160.0, 1)]),
+        # lower ones may become the highest, once the higher ones are too old
+        ([(100.0, 3)], (160.0, 1), [(100.0, 3), (160.0, 1)]),
+        ([(100.0, 3), (120.0, 1)], (160.0, 2), [(100.0, 3), (160.0, 2)]),
+        ([(100.0, 3), (120.0, 1)], (160.0, 3), [(160.0, 3)]),
+        ([(100.0, 3), (120.0, 1)], (160.0, 4), [(160.0, 4)]),
+        # two of one second: as high as the higher, as new as the newer
+        ([(100.0, 3), (160.0, 2)], (160.9, 1), [(100.0, 3), (160.9, 2)]),
+        ([(100.0, 3), (160.0, 2)], (160.9, 2), [(100.0, 3), (160.9, 2)]),
+        ([(160.0, 2)], (160.9, 1), [(160.9, 2)]),
+        ([(100.0, 3), (160.9, 2)], (161.0, 1), [(100.0, 3), (160.9, 2), (161.0, 1)]),
+        # older than the window
+        ([(0.0, 3), (100.0, 2)], (168.0, 1), [(0.0, 3), (100.0, 2), (168.0, 1)]),
+        ([(0.0, 3), (100.0, 2)], (168.5, 1), [(100.0, 2), (168.5, 1)]),
+        ([(0.0, 3), (0.9, 2), (100.0, 1)], (200.0, 0), [(100.0, 1), (200.0, 0)]),
+        ([(0.0, 3), (100.0, 2)], (500.0, 1), [(500.0, 1)]),
+    ],
+)
+def test_candidates_for_the_highest(samples, newest, kept):
+    assert trailing(tuple(samples), newest, SECONDS) == tuple(kept)
+
+
+def test_a_peak_is_at_most_one_resolution_older_than_the_window():
+    """However many samples of one resolution become one."""
+    samples = ((160.0, 9),)
+    for stamp in (160.3, 160.6, 160.9, 161.2):
+        samples = trailing(samples, (stamp, 0), SECONDS)
+    assert samples == ((160.9, 9), (161.2, 0))
+    assert trailing(samples, (160.9 + SECONDS, -1), SECONDS)[0] == (160.9, 9)
+    assert trailing(samples, (161.0 + SECONDS, -1), SECONDS)[0] == (161.2, 0)
+
+
+@pytest.mark.parametrize(
+    ("samples", "newest", "kept"),
+    [
+        ([], (160.0, 1), [(160.0, 1)]),
+        ([(100.0, 3)], (160.0, 4), [(100.0, 3), (160.0, 4)]),
+        # the first of each second
+        ([(100.0, 3), (160.0, 2)], (160.9, 4), [(100.0, 3), (160.0, 2)]),
+        ([(100.0, 3), (160.9, 2)], (161.0, 4), [(100.0, 3), (160.9, 2), (161.0, 4)]),
+        # older than the window
+        ([(0.0, 3), (100.0, 2)], (168.0, 1), [(0.0, 3), (100.0, 2), (168.0, 1)]),
+        ([(0.0, 3), (100.0, 2)], (168.5, 1), [(100.0, 2), (168.5, 1)]),
+        ([(0.0, 3), (0.9, 2), (168.0, 1)], (168.95, 0), [(168.0, 1)]),
+        ([(0.0, 3), (100.0, 2)], (500.0, 1), [(500.0, 1)]),
+    ],
+)
+def test_candidates_for_the_start(samples, newest, kept):
+    assert rolling(tuple(samples), newest, SECONDS) == tuple(kept)
+
+
+@pytest.mark.parametrize(
+    ("given", "confirm", "rule"),
+    [
+        ({"hours": 1}, 1, Hysteresis(0.10, 0.05, 1)),
+        ({"hours": 1, "recovered": 0.0}, 3, Hysteresis(0.10, 0.0, 3)),
+        ({"reference": "open", "recovered": 0.08}, 1, Hysteresis(0.10, 0.08, 1)),
+        # it does not end by itself: what trips it must hold now
+        ({"hours": 1, "trading": "halted"}, 2, Hysteresis(0.10, 0.10, 2)),
+        ({"reference": "open", "trading": "halted", "recovered": 0.02}, 1, Hysteresis(0.1, 0.1)),
+    ],
+)
+def test_what_trips_it_and_what_counts_as_recovered(given, confirm, rule):
+    assert LossLimit(0.10, **given).hysteresis(confirm) == rule
+
+
+@pytest.mark.parametrize(
+    ("reset_hour", "hour", "began"),
+    [(0, 0, 0), (0, 23.9, 0), (0, 24, 24), (8, 7.9, -16), (8, 8, 8), (8, 31.9, 8), (8, 32, 32)],
+)
+def test_when_a_day_began(reset_hour, hour, began):
+    limit = LossLimit(0.10, Reference.DAY, reset_hour=reset_hour)
+    found = limit.day_of((START + hour * HOUR).timestamp())
+    assert found == (START + began * HOUR).timestamp()
+
+
+def test_a_day_restricts_until_its_reset():
+    limit = LossLimit(0.10, Reference.DAY, reset_hour=8)
+    tracks = walk(limit, [0, -100, *[-100] * 8])
+    hours = [track.release and (track.release - START) / HOUR for track in tracks]
+    assert hours == [None, *[8.0] * 7, None, None]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"hours": 0.5}, "10.00% below the highest of 0.5 h: no new entries"),
+        ({"hours": 24}, "10.00% below the highest of 24 h: no new entries"),
+        ({"hours": 47}, "10.00% below the highest of 47 h: no new entries"),
+        ({"hours": 48, "reference": "start"}, "10.00% in 2 days: no new entries"),
+        ({"hours": 49, "reference": "start"}, "10.00% in 49 h: no new entries"),
+        ({"hours": 60, "reference": "start"}, "10.00% in 60 h: no new entries"),
+        ({"hours": 240, "trading": "halted"}, "10.00% below the highest of 10 days: everything"),
+        (
+            {"reference": "day", "trading": "active", "size_factor": 0.25},
+            "10.00% since 00:00 UTC: 25% of the usual size",
+        ),
+        ({"reference": "high_water"}, "10.00% below the high-water mark: no new entries"),
+        ({"reference": "open", "trading": "halted"}, "10.00% in open positions: everything is"),
+    ],
+)
+def test_it_is_described(given, text):
+    assert str(LossLimit(0.10, **given)).startswith(text)
 
 
 # Times in seconds, ascending, at least one apart; profits with many ties.

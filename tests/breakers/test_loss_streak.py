@@ -6,6 +6,7 @@ import pytest
 
 from perpkit.breakers.breaker import Trading
 from perpkit.breakers.loss_streak import ClosedTrade, StreakLimit, decide, observe
+from tests.bench.ranges import has_range
 from tests.factories import START
 
 HOUR = timedelta(hours=1)
@@ -24,6 +25,7 @@ def blocked(account: StreakLimit, pair: StreakLimit, trades: str, hours_later: f
     now = START + (len(results) - 1 + hours_later) * HOUR
     decisions = list(decide(account, pair, streaks, now))
     assert all(d.trading is Trading.REDUCING and d.release > now for d in decisions)
+    assert all(d.size_factor == 0 for d in decisions)
     return [d.pair for d in decisions]
 
 
@@ -69,3 +71,11 @@ def test_the_reason_names_the_figures():
 def test_a_bad_parameter_is_named(losses, hours, message):
     with pytest.raises(ValueError, match=message):
         StreakLimit(losses, hours)
+
+
+def test_both_ends_of_a_range_are_allowed():
+    has_range(lambda hours: StreakLimit(3, hours), 0.1, 8760)
+    assert StreakLimit(0, 1).losses == 0
+    assert StreakLimit(1000, 1).losses == 1000
+    with pytest.raises(ValueError, match="losses must be a whole number from 0 to 1000, got 1001"):
+        StreakLimit(1001, 1)

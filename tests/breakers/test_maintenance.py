@@ -43,6 +43,7 @@ def test_around_a_window(minutes, without, flat):
         decision = decide(limits, [WINDOW], now)
         assert decision.trading is expected
         assert decision.release == (None if expected is Trading.ACTIVE else END)
+        assert decision.size_factor == float(expected is Trading.ACTIVE)
     assert in_maintenance([WINDOW], now) is (0 <= minutes < 120)
 
 

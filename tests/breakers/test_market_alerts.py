@@ -140,7 +140,7 @@ def test_the_text_has_the_figures_in_it():
     ]
 
 
-def test_only_chosen_kinds_are_found_in_their_order():
+def test_only_chosen_kinds_are_reported_in_the_order_of_the_limits():
     candles = hourly(close=[100, 100, 89], long_short_ratio=[1, 1, 4.0])
     chosen = replace(LIMITS, kinds=(AlertKind.LONG_SHORT, AlertKind.SUDDEN))
     assert found(candles, chosen) == [(2, "long_short"), (2, "sudden")]

@@ -182,7 +182,7 @@ def test_a_trade_closed_by_its_stop_is_booked_without_funding(stopped_out):
     assert stopped_out.funding_fees == 0
 
 
-def test_funding_of_an_order_becomes_part_of_the_profit_when_it_is_computed_again(stopped_out):
+def test_funding_of_an_order_is_in_the_profit_when_it_is_computed_again(stopped_out):
     before = stopped_out.close_profit_abs
     stopped_out.orders[-1].funding_fee = -0.25
     stopped_out.recalc_trade_from_orders(is_closing=True)

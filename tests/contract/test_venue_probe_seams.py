@@ -59,7 +59,7 @@ def test_a_copy_has_settings_of_its_own(futures_exchange):
     assert (api.timeout, api.enableRateLimit, api.last_response_headers) == (10_000, True, None)
 
 
-def test_both_clients_keep_their_last_headers_and_the_time_of_their_last_request(futures_exchange):
+def test_both_clients_keep_the_headers_and_time_of_their_last_request(futures_exchange):
     for api in (futures_exchange._api, futures_exchange._api_async):
         assert api.enableLastResponseHeaders
         assert api.last_response_headers is None

@@ -83,6 +83,20 @@ def test_a_book_of_about_now(age_ms):
     assert isinstance(read_book(raw(timestamp=NOW - age_ms), NOW), Book)
 
 
+@pytest.mark.parametrize(
+    ("age_ms", "reason"),
+    [
+        (500, None),
+        (600, "0.6 s old, more than 0.5 s"),
+        (-500, None),
+        (-600, "0.6 s ahead of the clock, more than 0.5 s"),
+    ],
+)
+def test_how_old_a_book_may_be(age_ms, reason):
+    book = read_book(raw(timestamp=NOW - age_ms), NOW, 0.5)
+    assert getattr(book, "reason", None) == (reason and f"no usable book: {reason}")
+
+
 def test_without_a_present_the_age_does_not_matter():
     assert isinstance(read_book(raw(timestamp=None)), Book)
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from perpkit.execution.book import Book
 from perpkit.execution.liquidity import LiquidityRule
+from tests.bench.ranges import has_range
 
 LOOSE = {"max_spread_bps": 1000, "min_depth": 0, "max_slippage_bps": 1000, "notional": 1}
 
@@ -79,3 +80,31 @@ def test_what_takes_a_large_order_takes_a_smaller_one(one, other, limit):
 def test_a_bad_parameter_is_named(bad, message):
     with pytest.raises(ValueError, match=message):
         LiquidityRule(**bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("max_spread_bps", 0, 1000),
+        ("min_depth", 0, 1e12),
+        ("depth_within", 0.0001, 0.1),
+        ("notional", 1, 1e9),
+        ("max_slippage_bps", 0, 1000),
+        ("stake", 0.01, 1e9),
+        ("leverage", 1, 125),
+    ],
+)
+def test_both_ends_of_a_range_are_allowed(name, low, high):
+    has_range(lambda value: LiquidityRule(**{name: value}), low, high)
+
+
+@pytest.mark.parametrize("levels", [20, 50, 100, 500, 1000])
+def test_the_exchange_serves_so_many_levels(levels):
+    assert LiquidityRule(levels=levels).levels == levels
+
+
+def test_what_is_asked_of_a_book_unless_something_else_is_said():
+    assert LiquidityRule() == LiquidityRule(
+        max_spread_bps=10, min_depth=50_000, depth_within=0.005, notional=1000,
+        max_slippage_bps=10, stake=None, leverage=1, levels=100,
+    )  # fmt: skip

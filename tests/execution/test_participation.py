@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.execution.participation import ParticipationModel, Shape
+from tests.bench.ranges import has_range
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,11 @@ def test_more_never_costs_less(shape, one, other, turnover, vol):
 def test_a_bad_parameter_is_named(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be"):
         ParticipationModel(**bad)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("half_spread_bps", 0, 1000), ("impact", 0, 10)])
+def test_both_ends_of_a_range_are_allowed(name, low, high):
+    has_range(lambda value: ParticipationModel(**{name: value}), low, high)
 
 
 def test_a_shape_by_name():

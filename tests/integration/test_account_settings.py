@@ -45,7 +45,7 @@ def refused(bot) -> bool:
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPED])
-def test_leverage_that_brings_liquidation_near_moves_the_stop_and_sells_nothing(state):
+def test_leverage_with_liquidation_near_moves_the_stop_and_sells_nothing(state):
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         bot.run(LOOK, STEP)
@@ -97,7 +97,7 @@ def test_margin_that_is_taken_out_moves_the_stop():
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, "restart"])
-def test_a_liquidation_price_that_was_never_read_is_found_and_the_stop_moved(state, tmp_path):
+def test_a_liquidation_price_never_read_is_found_and_the_stop_moved(state, tmp_path):
     """Freqtrade asks once, after the fill."""
     venue = SameVenue()
     settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
@@ -183,7 +183,7 @@ def test_an_entry_that_waits_is_withdrawn():
         assert venue.amount == 0
 
 
-def test_in_hedge_mode_nothing_is_entered_and_what_is_held_keeps_its_stop_and_can_be_left():
+def test_hedge_mode_blocks_entries_and_what_is_held_keeps_stop_and_exit():
     """The exchange changes the mode of a flat account only: the position is opened again by hand,
     as the bot has it in its books."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):

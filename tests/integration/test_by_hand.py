@@ -164,7 +164,7 @@ def test_a_position_that_is_opened_by_hand_is_left_alone(state):
 # Orders that rest, and orders that close
 
 
-def test_orders_of_the_trader_that_rest_are_neither_taken_over_nor_cancelled():
+def test_resting_orders_of_the_trader_are_neither_adopted_nor_cancelled():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         amount = venue.amount
@@ -190,7 +190,7 @@ def test_orders_of_the_trader_that_rest_are_neither_taken_over_nor_cancelled():
         assert warnings(bot) == []
 
 
-def test_the_traders_limit_that_fills_closes_the_trade_by_what_was_its_own():
+def test_a_filled_limit_of_the_trader_closes_the_trade_by_its_own_part():
     """It rests already when the bot enters, and is twice as large as its position."""
     market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 50_600.0)])
     with live_bench(GUARDED, market, START) as (bot, venue):
@@ -450,7 +450,7 @@ def test_a_trade_that_is_not_there_cannot_be_deleted():
         bot.bot.rpc._rpc._rpc_delete(7)
 
 
-def test_an_order_of_the_bot_that_its_database_lacks_is_reported_and_left_alone():
+def test_a_bots_order_missing_in_its_database_is_reported_and_left_alone():
     """As after an older database was restored, while an entry waited in the book."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         strategy = bot.bot.strategy

@@ -244,7 +244,7 @@ def test_a_copy_with_nothing_open_does_not_start(bots):
         assert warnings(bot) == []
 
 
-def test_a_copy_of_an_empty_folder_looks_on_while_the_account_holds_something(bots):
+def test_a_copy_of_an_empty_folder_looks_on_while_the_account_has_any(bots):
     with bots.start("original", START) as bot:
         bot.run(1, STEP)
         bots_now = bot.now

@@ -121,9 +121,7 @@ def wait_for_readings(process: subprocess.Popen[str], datadir: Path, least: int)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_in_the_middle_and_started_again_it_ends_as_if_it_had_not_been(
-    bench, whole, tmp_path, number
-):
+def test_a_download_stopped_halfway_and_started_again_ends_the_same(bench, whole, tmp_path, number):
     broken = tmp_path
     process = bench.start(broken)
     wait_for_readings(process, broken, 500)

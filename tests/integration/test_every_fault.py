@@ -121,7 +121,8 @@ def test_every_answer_at_every_point(way):
 
 # Callbacks
 
-# As the bot starts and ends: in test_callback_errors.py and tests/bot/callbacks/test_fail_closed.py.
+# As the bot starts and ends: in test_callback_errors.py and
+# tests/bot/callbacks/test_fail_closed.py.
 STARTS = {"bot_start", "protections", "ft_bot_cleanup"}
 # Of an exit that rests in the book from one candle to the next, which none does here.
 UNASKED = {"adjust_exit_price"}

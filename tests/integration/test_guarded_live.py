@@ -227,7 +227,7 @@ def test_a_stop_that_cannot_be_replaced(seconds, left):
         assert any("closed at the market" in message for message in warnings(bot)) is left
 
 
-def test_a_position_is_left_in_time_where_every_request_about_stops_takes_long():
+def test_a_position_is_left_in_time_while_requests_about_stops_take_long():
     """Seed 64 of the soak: the time that the tries themselves take counts."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         api = bot.bot.exchange._api
@@ -382,7 +382,7 @@ def test_a_position_that_is_not_the_bots_is_told_of_and_left_alone():
         assert len(warnings(bot)) == 1
 
 
-def test_an_entry_that_cannot_be_looked_up_has_its_stop_and_becomes_a_trade():
+def test_an_entry_that_cannot_be_read_has_its_stop_and_becomes_a_trade():
     """Its answer is lost, and nobody wants it any more when the exchange can be read again."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         add_fault(venue, FaultKind.RESPONSE_LOST, f"POST {ORDER}", times=1)

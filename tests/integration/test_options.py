@@ -88,7 +88,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_protection_that_is_configured_wrongly_ends_the_start_of_a_flat_bot(started, what):
+def test_a_wrongly_configured_protection_ends_the_start_of_a_flat_bot(started, what):
     with pytest.raises(OperationalException), started(START, breakers=[WRONG[what]]):
         pass
 

@@ -116,7 +116,7 @@ def test_a_live_only_filter_leaves_a_backtest_alone(bot, every):
     assert entries(bot, STATIC, {"method": "LiquidityFilter", "max_spread_bps": 0}) == every
 
 
-def test_live_a_delisting_ends_entries_and_the_position_is_managed_to_its_end():
+def test_live_a_delisting_ends_entries_and_the_position_is_managed_on():
     """The pair leaves the whitelist of the filter; Freqtrade keeps it among those it manages."""
     start = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
     pairlists = [STATIC, {"method": "NewListingFilter", "min_days_listed": 0}]

@@ -143,9 +143,7 @@ def test_keys_of_the_environment_are_refused_before_the_first_request(
         ({"ccxt_config": {"urls": {"api": {"sapi": "https://api.binance.com/sapi"}}}}, "sapi"),
     ],
 )
-def test_what_is_laid_over_the_overlay_is_refused_before_the_first_request(
-    rehearsal, settings, named
-):
+def test_what_lies_over_the_overlay_is_refused_before_the_first_request(rehearsal, settings, named):
     later = rehearsal.home / "later.json"
     later.write_text(json.dumps({"exchange": settings}))
     configs = [EXAMPLE, rehearsal.overlay(live=True), f"--config={later}"]

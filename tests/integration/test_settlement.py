@@ -108,7 +108,7 @@ def test_a_position_without_a_trade_has_its_stop_and_becomes_one(tmp_path, delay
         assert differences(bot.trades(), venue) == []
 
 
-def test_a_position_that_the_strategy_would_size_otherwise_by_now_is_adopted_as_it_is(tmp_path):
+def test_a_position_of_another_size_than_wanted_now_is_adopted_as_it_is(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):
         strategy = bot.bot.strategy
@@ -148,7 +148,7 @@ def test_no_more_is_closed_than_was_the_bots(tmp_path):
         assert ours > 0
 
 
-def test_the_stop_of_a_position_that_was_closed_before_it_became_a_trade_is_withdrawn(tmp_path):
+def test_the_stop_of_a_position_closed_before_it_was_a_trade_is_withdrawn(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):
         with mock.patch.object(FreqtradeBot, "execute_entry", side_effect=RuntimeError("no trade")):
@@ -208,7 +208,7 @@ def test_a_larger_position_than_a_forgotten_order_explains_is_not_taken(tmp_path
         assert "that the database does not know" in message
 
 
-def test_nothing_is_entered_and_a_stop_placed_while_the_order_cannot_be_read(tmp_path):
+def test_a_stop_is_placed_and_nothing_entered_while_the_order_is_unread(tmp_path):
     left = killed(tmp_path, enter, at=CARRIED_OUT)
     with restarted(tmp_path, left, SOON) as (bot, venue):
         fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
@@ -315,7 +315,7 @@ def test_an_exit_that_its_trade_lacks_closes_it(tmp_path):
         assert differences(bot.trades(), venue) == []
 
 
-def test_a_stop_that_has_triggered_before_its_trade_knew_of_it_is_a_stop_out(tmp_path):
+def test_a_stop_that_triggered_before_its_trade_knew_of_it_is_a_stop_out(tmp_path):
     market = scripted_market(
         START, [(0, 50_000.0), (60, 50_000.0), (70, 48_000.0), (200, 48_000.0)]
     )

@@ -51,7 +51,7 @@ def test_only_proportions_of_weights_count():
     np.testing.assert_allclose(one.vol_annual, other.vol_annual)
 
 
-def test_the_known_members_stand_for_the_others_while_they_have_more_than_half_of_the_weight():
+def test_known_members_stand_for_the_others_with_over_half_of_the_weight():
     frames = market()
     frames[C] = frames[C].drop(index=range(100, 120))
     two_of_three = basket_index(frames, dict.fromkeys(frames, 1.0), *HOW).vol_annual[100:120]

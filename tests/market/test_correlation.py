@@ -74,7 +74,7 @@ def test_the_shrunk_matrix_is_that_of_the_paper(rows, columns, common, seed):
     assert np.linalg.eigvalsh(matrix).min() > -1e-9
 
 
-def test_shrinking_moves_every_correlation_towards_the_mean_and_keeps_the_mean():
+def test_shrinking_moves_correlations_towards_the_mean_and_keeps_the_mean():
     sample = returns(60, 5)
     sample[:, :2] += 2 * returns(60, 1, seed=6)  # two that have something of their own
     raw = np.corrcoef(sample.T)[np.triu_indices(5, 1)]

@@ -71,7 +71,7 @@ def test_rates_are_stated_for_8_hours_and_for_a_year(gap, rate_8h, annual):
         (17, "1h", False),
     ],
 )
-def test_a_rate_is_used_from_an_hour_after_its_stamp_until_two_intervals_later(
+def test_a_rate_is_used_from_an_hour_after_its_stamp_for_two_intervals(
     hours_after_the_stamp, timeframe, known
 ):
     funding = funding_after([8], rates=[0.0001, 0.0007])
@@ -165,9 +165,7 @@ def test_predicted_cost(rate, mean, hours, cost):
 
 
 @given(st.floats(-0.01, 0.01), st.floats(-0.01, 0.01), st.floats(1, 1000), st.floats(0, 0.01))
-def test_a_cost_lies_between_those_of_the_rate_and_of_the_mean_and_rises_with_both(
-    rate, mean, hours, more
-):
+def test_a_cost_lies_between_those_of_rate_and_mean_and_rises_with_both(rate, mean, hours, more):
     cost = predicted_cost(rate, mean, hours)
     low, high = sorted((rate * hours / 8, mean * hours / 8))
     assert low - 1e-9 <= cost <= high + 1e-9

@@ -89,7 +89,7 @@ def test_a_reading_is_known_a_period_after_its_time_and_stale_two_later():
     assert one.at(factories.START + timedelta(hours=50, seconds=1)) is None
 
 
-def test_a_value_that_is_not_known_is_the_amount_at_the_mark_price_of_its_time():
+def test_an_unknown_value_is_the_amount_at_the_mark_price_of_its_time():
     stored = readings(open_interest_value=np.where(np.arange(48) == 30, 7.0, NAN))
     marks = factories.candles(48)
     one = known(stored, marks)

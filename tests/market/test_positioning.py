@@ -81,7 +81,7 @@ def test_a_crowded_side_ranks_at_the_end_of_its_own_past():
     assert frame["long_short_rank"].iloc[:167].isna().all()  # less than a week of history
 
 
-def test_twice_the_longs_and_twice_the_shorts_are_equally_far_from_balance():
+def test_twice_the_longs_and_twice_the_shorts_are_as_far_from_balance():
     longs = np.random.default_rng(1).lognormal(0, 0.3, 300)
     one, other = (
         with_positioning(factories.candles(300), ratios(values), "1h")

@@ -90,7 +90,7 @@ def test_a_day_that_is_not_there_is_counted(bench):
     assert (filled.files, filled.absent) == (12, 2)
 
 
-def test_a_file_that_is_damaged_on_its_way_is_refused_and_the_others_are_kept(bench):
+def test_a_file_damaged_on_its_way_is_refused_and_the_others_are_kept(bench):
     bench.fails(FaultKind.MALFORMED, "2026-06-22")
     filled = bench.fill()
     assert filled.files == 9

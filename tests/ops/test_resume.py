@@ -120,7 +120,7 @@ def test_what_is_no_hash_opens_nothing_and_is_not_shown(resume, latch, hashed):
     assert read(latch).state is LatchState.HALTED
 
 
-def test_five_wrong_ones_and_the_right_one_is_not_taken_until_they_are_over(resume, latch):
+def test_after_five_wrong_passwords_the_right_one_has_to_wait(resume, latch):
     for number in range(ATTEMPTS):
         assert resume("--why", "x", password="wrong", after=number * MINUTE).exit_code == 1
     refused = resume("--why", "x", after=14 * MINUTE)

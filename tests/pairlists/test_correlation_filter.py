@@ -123,7 +123,7 @@ def test_candles_are_fetched_once_a_refresh_period(
     assert asked == [3, 0, 0, 3, 0]
 
 
-def test_an_unreachable_exchange_leaves_the_last_list_until_too_many_hours_are_missing(
+def test_without_an_exchange_the_last_list_counts_until_hours_are_missing(
     config, futures_exchange, endpoint, trade_database, caplog
 ):
     pairlists = manager(config, futures_exchange)

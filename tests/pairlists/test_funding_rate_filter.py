@@ -113,7 +113,7 @@ def test_rates_are_fetched_again_when_the_next_should_be_out(config, futures_exc
     assert requests == [PAIRS, [], [], [], PAIRS, []]
 
 
-def test_an_unreachable_exchange_leaves_the_last_list_until_its_rates_are_too_old(
+def test_without_an_exchange_the_last_list_counts_until_rates_are_too_old(
     config, futures_exchange, endpoint, caplog
 ):
     pairlists = manager(config, futures_exchange, max_funding_rate_8h=0.0003)

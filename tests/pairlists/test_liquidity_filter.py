@@ -140,7 +140,7 @@ def test_the_last_book_stands_for_two_periods(config, futures_exchange, endpoint
         assert whitelist(pairlists) == expected
 
 
-def test_a_silent_exchange_keeps_the_loop_waiting_only_as_long_as_its_patience(
+def test_a_silent_exchange_delays_the_loop_no_longer_than_the_patience(
     config, futures_exchange, endpoint
 ):
     pairlists = manager(config, futures_exchange)

@@ -145,7 +145,7 @@ def test_a_pair_that_fails_is_left_out_once_said_and_the_others_stay(
     assert whitelist(pairlists) == PAIRS
 
 
-def test_an_exchange_that_stops_answering_leaves_the_last_readings_until_they_are_stale(
+def test_without_an_answer_the_last_readings_count_until_they_are_stale(
     config, futures_exchange, endpoint
 ):
     endpoint.newest = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import nan
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -65,32 +66,48 @@ def test_what_one_side_pays_the_other_gets(rate, mean, interval, after, hours):
         assert abs(long) <= abs(steady) + 1e-12
 
 
+class Carry(NamedTuple):
+    """A funding rate, hours after midnight, hours held, and whether it is too expensive."""
+
+    rate: float
+    dear: bool
+    interval: float = 8
+    is_short: bool = False
+    after: int = 0
+    held: int = 0
+
+
 # 48 hours planned, an edge of 1%, of which funding may cost half.
 @pytest.mark.parametrize(
-    ("rate", "interval", "is_short", "after", "held", "dear"),
+    "case",
     [
-        (0.0001, 8, False, 0, 0, False),
-        (0.0008, 8, False, 0, 0, False),  # 6 x 0.08% = 0.48%
-        (0.0009, 8, False, 0, 0, True),  # 0.54%
-        (0.0009, 8, True, 0, 0, False),  # is paid
-        (-0.0009, 8, True, 0, 0, True),
-        (-0.0009, 8, False, 0, 0, False),
-        (0.0009, 4, False, 0, 0, True),  # per 8 h, whatever the interval
+        Carry(0.0001, dear=False),
+        # 6 x 0.08% = 0.48%
+        Carry(0.0008, dear=False),
+        # 0.54%
+        Carry(0.0009, dear=True),
+        # is paid
+        Carry(0.0009, dear=False, is_short=True),
+        Carry(-0.0009, dear=True, is_short=True),
+        Carry(-0.0009, dear=False),
+        # per 8 h, whatever the interval
+        Carry(0.0009, dear=True, interval=4),
+        Carry(0.0009, dear=True, interval=1),
         # The edge is used up as time passes, and so is the funding to come.
-        (0.0008, 8, False, 24, 24, False),
-        (0.0009, 8, False, 24, 24, True),
+        Carry(0.0008, dear=False, after=24, held=24),
+        Carry(0.0009, dear=True, after=24, held=24),
         # Older than planned: the next settlement, against the edge of its interval.
-        (0.0008, 8, False, 0, 480, False),
-        (0.0009, 8, False, 0, 480, True),
-        (nan, 8, False, 0, 0, False),
-        (0.01, nan, False, 0, 0, False),
-        (0.01, 0, False, 0, 0, False),
+        Carry(0.0008, dear=False, held=480),
+        Carry(0.0009, dear=True, held=480),
+        Carry(nan, dear=False),
+        Carry(0.01, dear=False, interval=nan),
+        Carry(0.01, dear=False, interval=0),
     ],
 )
-def test_when_the_carry_is_too_dear(rate, interval, is_short, after, held, dear):
-    now = MIDNIGHT + after * HOUR
-    reason = too_dear(RULE, rate, nan, interval, is_short, now, held)
-    assert (reason is not None) is dear
+def test_when_the_carry_is_too_dear(case):
+    now = MIDNIGHT + case.after * HOUR
+    reason = too_dear(RULE, case.rate, nan, case.interval, case.is_short, now, case.held)
+    assert (reason is not None) is case.dear
 
 
 def test_the_reason_has_its_figures():

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -58,76 +59,132 @@ def test_caps_of_the_volatility_tier(limit, pair_maximum, expected):
 SMALL = MaintenanceTiers((MaintenanceTier(0, 0.01, 0, 20), MaintenanceTier(1000, 0.1, 90, 4)), 5000)
 
 
+class Choice(NamedTuple):
+    """Of a leverage: what is asked, and the answer with the cap that made it."""
+
+    limit: LeverageLimit
+    tiers: MaintenanceTiers
+    leverage: int | None
+    cap: Cap
+    reason: str | None = None
+    change: dict[str, float] = {}
+
+
 @pytest.mark.parametrize(
-    ("limit", "tiers", "change", "leverage", "cap", "reason"),
+    "case",
     [
-        (LeverageLimit(), BTC, {}, 3, Cap.MAXIMUM, "leverage 3x: max_leverage (3x)"),
-        (LeverageLimit(2.7), BTC, {}, 2, Cap.MAXIMUM, "leverage 2x: max_leverage (2.7x)"),
-        (
-            LeverageLimit(), BTC, {"range_24h": 0.123}, 2, Cap.VOLATILITY,
-            "leverage 2x: 24h range 12.3% is above 10.0% (2x)",
+        Choice(LeverageLimit(), BTC, 3, Cap.MAXIMUM, reason="leverage 3x: max_leverage (3x)"),
+        Choice(LeverageLimit(2.7), BTC, 2, Cap.MAXIMUM, reason="leverage 2x: max_leverage (2.7x)"),
+        Choice(
+            LeverageLimit(),
+            BTC,
+            2,
+            Cap.VOLATILITY,
+            reason="leverage 2x: 24h range 12.3% is above 10.0% (2x)",
+            change={"range_24h": 0.123},
         ),
-        (
-            LeverageLimit(), BTC, {"range_24h": math.nan}, 2, Cap.VOLATILITY,
-            "leverage 2x: 24h range unknown (2x)",
+        Choice(
+            LeverageLimit(),
+            BTC,
+            2,
+            Cap.VOLATILITY,
+            reason="leverage 2x: 24h range unknown (2x)",
+            change={"range_24h": math.nan},
         ),
-        (NO_CAP, BTC, {}, 10, Cap.VOLATILITY, "leverage 10x: 24h range 2.0% (10x)"),
-        (
-            NO_CAP, BTC, {"breaker_cap": 2}, 2, Cap.BREAKERS,
-            "leverage 2x: what the breakers allow (2x)",
+        Choice(NO_CAP, BTC, 10, Cap.VOLATILITY, reason="leverage 10x: 24h range 2.0% (10x)"),
+        Choice(
+            NO_CAP,
+            BTC,
+            2,
+            Cap.BREAKERS,
+            reason="leverage 2x: what the breakers allow (2x)",
+            change={"breaker_cap": 2},
         ),
-        (
-            NO_CAP, BTC, {"breaker_cap": 0}, None, Cap.BREAKERS,
-            "leverage refused: even 1x is more than 0x (what the breakers allow)",
+        Choice(
+            NO_CAP,
+            BTC,
+            None,
+            Cap.BREAKERS,
+            reason="leverage refused: even 1x is more than 0x (what the breakers allow)",
+            change={"breaker_cap": 0},
         ),
-        (
-            NO_CAP, BTC, {"breaker_cap": math.nan}, None, Cap.BREAKERS,
-            "leverage refused: what the breakers allow is unknown",
+        Choice(
+            NO_CAP,
+            BTC,
+            None,
+            Cap.BREAKERS,
+            reason="leverage refused: what the breakers allow is unknown",
+            change={"breaker_cap": math.nan},
         ),
         # 1 / (0.004 + 0.2 / 0.95 x 0.996) = 4.68
-        (
-            NO_CAP, BTC, {"stop_distance": 0.1}, 4, Cap.LIQUIDATION,
-            "leverage 4x: buffered liquidation at least 20.00% of price away, 2 x the stop's "
-            "10.00% (4.68x)",
+        Choice(
+            NO_CAP,
+            BTC,
+            4,
+            Cap.LIQUIDATION,
+            reason="leverage 4x: buffered liquidation at least 20.00% of price away, 2 x the "
+            "stop's 10.00% (4.68x)",
+            change={"stop_distance": 0.1},
         ),
         # a short that would be liquidated within twice 48%
-        (
-            NO_CAP, BTC, {"stop_distance": 0.48, "is_short": True}, None, Cap.LIQUIDATION,
-            "leverage refused: even 1x is more than 0.982x (buffered liquidation at least 96.00% "
-            "of price away, 2 x the stop's 48.00%)",
+        Choice(
+            NO_CAP,
+            BTC,
+            None,
+            Cap.LIQUIDATION,
+            reason="leverage refused: even 1x is more than 0.982x (buffered liquidation at least "
+            "96.00% of price away, 2 x the stop's 48.00%)",
+            change={"stop_distance": 0.48, "is_short": True},
         ),
-        (NO_CAP, BTC, {"stop_distance": 0.48}, 1, Cap.LIQUIDATION, None),
+        Choice(NO_CAP, BTC, 1, Cap.LIQUIDATION, change={"stop_distance": 0.48}),
         # at 8x the stake of 200 would be worth 1 600, where only 4x is allowed; 5x is worth 1 000
-        (
-            NO_CAP, SMALL, {"stake": 200}, 5, Cap.BRACKET,
-            "leverage 5x: the pair's bracket at a stake of 200 (5x)",
+        Choice(
+            NO_CAP,
+            SMALL,
+            5,
+            Cap.BRACKET,
+            reason="leverage 5x: the pair's bracket at a stake of 200 (5x)",
+            change={"stake": 200},
         ),
-        (NO_CAP, SMALL, {"stake": 2500}, 2, Cap.BRACKET, None),
-        (
-            NO_CAP, SMALL, {"stake": 10_000}, None, Cap.BRACKET,
-            "leverage refused: even 1x is more than 0.5x (the pair's bracket at a stake of 10,000)",
+        Choice(NO_CAP, SMALL, 2, Cap.BRACKET, change={"stake": 2500}),
+        Choice(
+            NO_CAP,
+            SMALL,
+            None,
+            Cap.BRACKET,
+            reason="leverage refused: even 1x is more than 0.5x (the pair's bracket at a stake of "
+            "10,000)",
+            change={"stake": 10_000},
         ),
-        (
-            NO_CAP, BTC, {"stop_distance": math.nan}, None, Cap.INPUT,
-            "leverage refused: stop distance nan% is not above 0 and at most 50%",
+        Choice(
+            NO_CAP,
+            BTC,
+            None,
+            Cap.INPUT,
+            reason="leverage refused: stop distance nan% is not above 0 and at most 50%",
+            change={"stop_distance": math.nan},
         ),
-        (NO_CAP, BTC, {"stop_distance": 0.0}, None, Cap.INPUT, None),
-        (NO_CAP, BTC, {"stop_distance": 0.51}, None, Cap.INPUT, None),
-        (
-            NO_CAP, BTC, {"stake": math.nan}, None, Cap.INPUT,
-            "leverage refused: stake is nan, margin nan",
+        Choice(NO_CAP, BTC, None, Cap.INPUT, change={"stop_distance": 0.0}),
+        Choice(NO_CAP, BTC, None, Cap.INPUT, change={"stop_distance": 0.51}),
+        Choice(
+            NO_CAP,
+            BTC,
+            None,
+            Cap.INPUT,
+            reason="leverage refused: stake is nan, margin nan",
+            change={"stake": math.nan},
         ),
-        (NO_CAP, BTC, {"stake": 0.0}, None, Cap.INPUT, None),
-        (NO_CAP, BTC, {"margin": math.nan}, None, Cap.INPUT, None),
+        Choice(NO_CAP, BTC, None, Cap.INPUT, change={"stake": 0.0}),
+        Choice(NO_CAP, BTC, None, Cap.INPUT, change={"margin": math.nan}),
         # cross: others have lost what would carry it
-        (NO_CAP, BTC, {"margin": -5.0}, None, Cap.LIQUIDATION, None),
+        Choice(NO_CAP, BTC, None, Cap.LIQUIDATION, change={"margin": -5.0}),
     ],
-)  # fmt: skip
-def test_what_binds_and_why(limit, tiers, change, leverage, cap, reason):
-    decision = choose_leverage(limit, tiers, **{**CALM, **change})
-    assert (decision.leverage, decision.cap) == (leverage, cap)
-    assert decision.refused is (leverage is None)
-    assert decision.reason == reason or (reason is None and decision.reason)
+)
+def test_what_binds_and_why(case):
+    decision = choose_leverage(case.limit, case.tiers, **{**CALM, **case.change})
+    assert (decision.leverage, decision.cap) == (case.leverage, case.cap)
+    assert decision.refused is (case.leverage is None)
+    assert decision.reason == case.reason or (case.reason is None and decision.reason)
 
 
 ranges = st.floats(0, 0.2) | st.just(math.nan)

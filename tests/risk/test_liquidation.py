@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 from freqtrade.enums import MarginMode
@@ -27,6 +28,7 @@ from perpkit.risk.liquidation import (
 from perpkit.venue.engine import Bracket, Brackets
 from perpkit.venue.engine.margin import bankruptcy_price as exact_bankruptcy_price
 from perpkit.venue.engine.margin import liquidation_price as exact_liquidation_price
+from tests.bench.ranges import has_range
 from tests.cases import cases
 from tests.risk import markets
 
@@ -52,21 +54,47 @@ def held(maintenance: float, unrealized: float) -> Held:
     return Held(position, mark, flat(maintenance / mark, 0))
 
 
+class Example(NamedTuple):
+    """A position, and what others take from its wallet of 1,535,443.01."""
+
+    amount: float
+    entry: float
+    others: float
+    pnl: float
+    rate: float
+    cum: float
+    expected: float
+
+
 # Binance support, "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts"
 @pytest.mark.parametrize(
-    ("amount", "entry", "others", "pnl", "rate", "cum", "expected"),
+    "case",
     [
-        (109.488, 32481.980, 356512.508, -448192.89, 0.025, 16300, 26316.89),
-        (3683.979, 1456.84, 71200.81144, -56354.57, 0.10, 135365, 1153.26),
+        Example(
+            109.488,
+            32481.980,
+            others=356512.508,
+            pnl=-448192.89,
+            rate=0.025,
+            cum=16300,
+            expected=26316.89,
+        ),
+        Example(
+            3683.979,
+            1456.84,
+            others=71200.81144,
+            pnl=-56354.57,
+            rate=0.10,
+            cum=135365,
+            expected=1153.26,
+        ),
     ],
 )
-def test_the_exchanges_examples_of_a_cross_liquidation_price(
-    amount, entry, others, pnl, rate, cum, expected
-):
-    carrying = 1535443.01 - others + pnl
-    position = Position(entry, amount, is_short=False)
-    price = liquidation_price(position, carrying, flat(rate, cum))
-    assert round(price, 2) == expected
+def test_the_exchanges_examples_of_a_cross_liquidation_price(case):
+    carrying = 1535443.01 - case.others + case.pnl
+    position = Position(case.entry, case.amount, is_short=False)
+    price = liquidation_price(position, carrying, flat(case.rate, case.cum))
+    assert round(price, 2) == case.expected
 
 
 def test_other_positions_take_their_maintenance_and_add_their_profit():
@@ -252,24 +280,37 @@ def test_cross_prices_agree_with_freqtrade(futures_exchange: Binance, monkeypatc
         assert ours == pytest.approx(max(theirs, 0), rel=1e-6, abs=1e-9 * position.entry)
 
 
+class Distance(NamedTuple):
+    """From a rate to a liquidation price, as a share of the rate and in ATR."""
+
+    rate: float
+    liquidation: float
+    atr: float
+    share: float
+    in_atr: float
+    is_short: bool = False
+
+
 @pytest.mark.parametrize(
-    ("rate", "liquidation", "is_short", "atr", "share", "in_atr"),
+    "case",
     [
-        (100, 80, False, 4, 0.2, 5),
-        (100, 120, True, 4, 0.2, 5),
-        (90, 80, False, 5, 10 / 90, 2),
-        (100, 0, False, 10, 1, 10),
-        (70, 80, False, 5, -10 / 70, -2),
-        (130, 120, True, 5, -10 / 130, -2),
-        (100, 80, False, 0, 0.2, math.nan),
-        (100, 80, False, math.nan, 0.2, math.nan),
+        Distance(100, liquidation=80, atr=4, share=0.2, in_atr=5),
+        Distance(100, liquidation=120, atr=4, share=0.2, in_atr=5, is_short=True),
+        Distance(90, liquidation=80, atr=5, share=10 / 90, in_atr=2),
+        Distance(100, liquidation=0, atr=10, share=1, in_atr=10),
+        Distance(70, liquidation=80, atr=5, share=-10 / 70, in_atr=-2),
+        Distance(130, liquidation=120, atr=5, share=-10 / 130, in_atr=-2, is_short=True),
+        Distance(100, liquidation=80, atr=0, share=0.2, in_atr=math.nan),
+        Distance(100, liquidation=80, atr=math.nan, share=0.2, in_atr=math.nan),
     ],
 )
-def test_distance_to_liquidation(rate, liquidation, is_short, atr, share, in_atr):
-    assert liquidation_distance(rate, liquidation, is_short) == pytest.approx(share)
-    assert liquidation_distance_atr(rate, liquidation, is_short, atr) == pytest.approx(
-        in_atr, nan_ok=True
+def test_distance_to_liquidation(case):
+    assert liquidation_distance(case.rate, case.liquidation, case.is_short) == pytest.approx(
+        case.share
     )
+    assert liquidation_distance_atr(
+        case.rate, case.liquidation, case.is_short, case.atr
+    ) == pytest.approx(case.in_atr, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +348,15 @@ def test_bad_tiers_are_named(rows, cap, named):
         MaintenanceTiers(rows, cap)
 
 
-def test_every_contract_that_freqtrade_knows_has_tiers_that_join_without_a_jump():
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("floor", 0, 1e15), ("rate", 0, 0.99), ("amount", 0, 1e15), ("max_leverage", 1, 1000)],
+)
+def test_both_ends_of_a_range_are_allowed(name, low, high):
+    has_range(lambda value: replace(FIRST, **{name: value}), low, high)
+
+
+def test_tiers_of_every_contract_in_freqtrade_join_without_a_jump():
     for pair in markets.BUNDLE:
         if not pair.endswith(":USDT"):
             continue

@@ -1,6 +1,7 @@
 """Scale-out: the ladder, its arithmetic in Freqtrade's units, and no dust."""
 
 import math
+from typing import NamedTuple
 
 import pytest
 from ccxt import TICK_SIZE
@@ -18,6 +19,7 @@ from perpkit.risk.scale_out import (
     rungs_taken,
     stop_of,
 )
+from tests.bench.ranges import has_range
 from tests.cases import cases
 
 LADDER = Ladder()
@@ -60,21 +62,36 @@ def test_without_a_known_risk_there_is_no_r(risk):
     assert stop_of(LADDER, position(held=0.5, risk=risk), 0.01) is None
 
 
+class Part(NamedTuple):
+    """Of a position of `initial`, of which `held` are left, to be sold at `rate`."""
+
+    initial: float
+    held: float
+    rate: float
+    least: float
+    step: float
+    expected: float
+
+
 @pytest.mark.parametrize(
-    ("initial", "held", "rate", "least", "step", "expected"),
+    "case",
     [
-        (1.0, 1.0, 105.0, 52.5, 0.01, 0.5),  # both halves just large enough
-        (1.0, 1.0, 105.0, 52.6, 0.01, 0.0),  # passed over
-        (1.0, 1.0, 110.0, 52.6, 0.01, 0.5),  # the first rung, where the second would leave dust
-        (1.0, 0.5, 110.0, 52.6, 0.01, 0.0),
-        (0.3, 0.3, 105.0, 5.0, 0.1, 0.1),  # cut to the step
-        (0.1, 0.1, 105.0, 5.0, 0.1, 0.0),
-        (0.2, 0.2, 110.0, 5.0, 0.1, 0.1),
+        # both halves just large enough
+        Part(1.0, held=1.0, rate=105.0, least=52.5, step=0.01, expected=0.5),
+        # passed over
+        Part(1.0, held=1.0, rate=105.0, least=52.6, step=0.01, expected=0.0),
+        # the first rung, where the second would leave dust
+        Part(1.0, held=1.0, rate=110.0, least=52.6, step=0.01, expected=0.5),
+        Part(1.0, held=0.5, rate=110.0, least=52.6, step=0.01, expected=0.0),
+        # cut to the step
+        Part(0.3, held=0.3, rate=105.0, least=5.0, step=0.1, expected=0.1),
+        Part(0.1, held=0.1, rate=105.0, least=5.0, step=0.1, expected=0.0),
+        Part(0.2, held=0.2, rate=110.0, least=5.0, step=0.1, expected=0.1),
     ],
 )
-def test_no_part_is_below_the_smallest_order(initial, held, rate, least, step, expected):
-    amount = next_exit(LADDER, position(held, initial), rate, least, step)
-    assert amount == pytest.approx(expected)
+def test_no_part_is_below_the_smallest_order(case):
+    amount = next_exit(LADDER, position(case.held, case.initial), case.rate, case.least, case.step)
+    assert amount == pytest.approx(case.expected)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +229,7 @@ def test_a_higher_price_never_sells_less(lots, one, other, least):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Rung(0, 0.5, 0), "at_r must be"),
+        (lambda: Rung(0, 0.5, -1), "at_r must be"),
         (lambda: Rung(1, 0, 0), "share must be"),
         (lambda: Rung(1, 1.1, 0), "share must be"),
         (lambda: Rung(1, 0.5, -2), "stop_r must be"),
@@ -226,3 +243,23 @@ def test_a_higher_price_never_sells_less(lots, one, other, least):
 def test_a_bad_parameter_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("rung_with", "low", "high"),
+    [
+        (lambda value: Rung(value, 0.5, -1), 0.1, 100),
+        (lambda value: Rung(1, value, 0), 0.01, 1),
+    ],
+)
+def test_both_ends_of_a_range_are_allowed(rung_with, low, high):
+    has_range(rung_with, low, high)
+
+
+@pytest.mark.parametrize(("stop_r", "allowed"), [(-1.001, False), (-1, True), (99.9, True)])
+def test_a_stop_is_at_most_one_risk_below_the_entry(stop_r, allowed):
+    if allowed:
+        assert Rung(100, 0.5, stop_r).stop_r == stop_r
+    else:
+        with pytest.raises(ValueError, match="stop_r must be a number from -1 to 100"):
+            Rung(100, 0.5, stop_r)

@@ -261,7 +261,7 @@ def test_no_size_is_above_what_was_meant_and_every_refusal_has_its_reason(case):
 
 @cases(500)
 @given(situations)
-def test_what_freqtrade_makes_of_the_stake_is_an_order_of_at_least_the_minimum(case):
+def test_freqtrade_makes_an_order_of_at_least_the_minimum_of_the_stake(case):
     """Its own arithmetic: amount = stake / rate * leverage, cut to the step."""
     answer = answer_to(case)
     if answer.stake:

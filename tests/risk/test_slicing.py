@@ -21,6 +21,8 @@ GO = {"candles": 1, "candles_since_fill": 1, "drift": 0.0, "entries_blocked": Fa
         (100, 40, None, 2),  # merged: three slices would be too small
         (100, 60, None, 1),
         (100, 0, None, 3),
+        (2, 1, None, 2),
+        (1, 0.5, None, 2),
         (100, 5, 1e9, 1),
         (100, 5, 6000, 1),  # 300 of notional is 5% of 6,000
         (100, 5, 5999, 2),

@@ -148,7 +148,7 @@ def test_pairs_that_start_later_do_not_shift_it(config):
 
 
 @pytest.mark.contract
-def test_a_refresh_that_freqtrade_did_not_make_is_put_right_at_the_next_candle(config):
+def test_a_refresh_that_freqtrade_left_out_is_made_at_the_next_candle(config):
     clock, freqtrade = backtest(config, refreshed_twice_at=10)
     assert clock[10] == freqtrade[11]
     assert clock[:10] + clock[11:] == freqtrade[:10] + freqtrade[11:]

@@ -83,7 +83,7 @@ def test_a_cycle_is_written(bot, clock):
     assert written.missing == {}
 
 
-def test_the_file_of_an_earlier_process_does_not_stand_for_the_first_cycle(bot):
+def test_the_file_of_an_earlier_process_is_not_taken_for_this_one(bot):
     seen = []
     bot.process = lambda: seen.append(state.read(writer.path).loop)
     writer = started(bot)

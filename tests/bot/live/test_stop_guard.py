@@ -328,7 +328,7 @@ def test_an_exit_at_the_market_that_is_on_its_way_is_enough(bot, guard, clock, k
     assert ("leave" in around(bot)) is left
 
 
-def test_no_failure_of_the_guard_reaches_the_cycle_and_each_is_logged_once(bot, guard, caplog):
+def test_failures_of_the_guard_never_reach_the_cycle_and_are_logged_once(bot, guard, caplog):
     trade = position(stop=0.004)
     close = factories.trade("ETH/USDT:USDT", close_rate=31_000.0)
     add_stop(close, 0.01)
@@ -357,7 +357,7 @@ def of_ccxt() -> OperationalException:
 
 @pytest.mark.parametrize("open_trades", [0, 1])
 @pytest.mark.parametrize("make", [of_ccxt, lambda: KeyError("no"), lambda: TypeError("no")])
-def test_what_would_stop_the_bot_or_end_its_process_is_reported_and_repeated(
+def test_what_would_stop_the_bot_or_its_process_is_reported_and_repeated(
     bot, guard, make, open_trades
 ):
     if open_trades:
@@ -520,9 +520,7 @@ def test_a_position_that_was_odd_for_a_moment_is_not_told_of(bot, guard, clock):
     assert bot.told == []
 
 
-def test_an_order_that_has_ended_and_is_not_booked_hides_a_difference_for_a_minute(
-    bot, guard, clock
-):
+def test_an_ended_order_not_yet_booked_hides_a_difference_for_a_minute(bot, guard, clock):
     open_order(position(stop=0.01), "buy", "limit")
     bot.held = [holds(0.015)]
     cycles(bot, clock, 60)

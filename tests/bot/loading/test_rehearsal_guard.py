@@ -79,9 +79,7 @@ class TestAtAVenue:
         with pytest.raises(RehearsalError, match="data that no venue has made"):
             check(loaded(tmp_path, mode, venue=True), {}, command)
 
-    def test_an_overlay_with_a_foreign_key_is_refused_before_anything_is_marked(
-        self, mode, command, tmp_path
-    ):
+    def test_an_overlay_with_a_foreign_key_is_refused_before_marking(self, mode, command, tmp_path):
         config = loaded(tmp_path, mode, venue=True)
         config["exchange"] |= {"key": "real"}
         with pytest.raises(RehearsalError, match="key"):

@@ -267,7 +267,7 @@ def test_a_bad_argument_is_named(bench, options, message):
         bench.download(**options)
 
 
-def test_a_pair_that_is_not_named_as_one_stops_it_before_the_first_request(bench):
+def test_a_badly_named_pair_stops_it_before_the_first_request(bench):
     with pytest.raises(ValueError, match=r"pairs must be like BTC/USDT:USDT, got 'BTCUSDT'"):
         bench.download(BTC, "BTCUSDT")
     assert bench.log.total == 0

@@ -398,7 +398,7 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
         subject.require_candles()
 
 
-def test_what_stands_beside_the_breakers_outlives_their_steps_and_is_lifted(
+def test_what_stands_beside_the_breakers_outlives_steps_and_is_lifted(
     scripted, default_futures_config
 ):
     subject, messages = watch(default_futures_config, RunMode.DRY_RUN)

@@ -100,7 +100,7 @@ def test_an_entry_without_a_name_has_its_number(read):
     assert "must have a name" in bad.problem
 
 
-def test_without_its_environment_an_account_is_stopped_as_far_as_that_goes(read):
+def test_without_its_environment_an_account_is_stopped_as_far_as_possible(read):
     _, second = read(TWO.replace("keys.env", "absent.env"))
     assert second.options
     assert "env_file cannot be read" in second.problem

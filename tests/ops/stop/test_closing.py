@@ -191,7 +191,7 @@ def test_a_stop_goes_when_it_protects_nothing(amount, own, known, goes):
         (None, OURS, {"BTCUSDT"}, True),
     ],
 )
-def test_beside_an_order_that_may_arrive_nothing_is_sold_of_a_shared_position(
+def test_of_a_shared_position_nothing_is_sold_while_an_order_may_arrive(
     amount, own, in_doubt, blocked
 ):
     found = picture(amount, own, in_doubt=in_doubt)

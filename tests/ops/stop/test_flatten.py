@@ -524,7 +524,7 @@ def test_without_a_sound_journal_the_database_says_what_is_the_bots(bot, what, s
     assert not found.flat
 
 
-def test_without_a_journal_a_sound_database_is_enough_where_nothing_else_is_held(bot):
+def test_without_a_journal_a_sound_database_is_enough_if_alone(bot):
     bot.enter(BTC, LONG)
     bot.forget_journal()
     bot.files.path.unlink()

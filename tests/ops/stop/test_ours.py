@@ -57,7 +57,7 @@ def test_a_part_that_was_sold_is_gone(bot):
     assert claims(bot)[BTC].settled == Decimal("0.006")
 
 
-def test_an_open_order_of_a_trade_that_is_over_counts_with_what_it_fills_from_now_on(bot):
+def test_an_open_order_of_an_ended_trade_counts_with_its_later_fills(bot):
     trade = bot.enter(BTC, LONG, stop=False)
     added = bot.add(trade, LONG)
     stored = trade.select_order_by_order_id(str(added.id))

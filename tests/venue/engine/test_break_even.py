@@ -74,7 +74,7 @@ def test_funding_does_not_count():
         max_size=8,
     )
 )
-def test_closing_there_without_commission_gives_back_all_since_it_was_flat(trades):
+def test_closing_there_without_commission_returns_all_since_it_was_flat(trades):
     desk = Desk(100_000)
     since = 0  # incomes before the position was last flat
     for side, quantity, price in trades:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from importlib.resources import files
+from typing import NamedTuple
 
 import pytest
 
@@ -19,22 +20,51 @@ def flat(rate: str, cum: str) -> Brackets:
     return Brackets((Bracket(1, dec(0), dec(10) ** 12, dec(rate), dec(cum), 125),))
 
 
+class Example(NamedTuple):
+    """Of the exchange's support pages: a position, its wallet, and what others take from it."""
+
+    amount: str
+    entry: str
+    wallet: str
+    others: str
+    pnl: str
+    rate: str
+    cum: str
+    expected: str
+
+
 # Binance support, "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts"
 @pytest.mark.parametrize(
-    ("amount", "entry", "wallet", "others", "pnl", "rate", "cum", "expected"),
+    "case",
     [
-        ("109.488", "32481.980", "1535443.01", "356512.508", "-448192.89", "0.025", "16300",
-         "26316.89"),
-        ("3683.979", "1456.84", "1535443.01", "71200.81144", "-56354.57", "0.10", "135365",
-         "1153.26"),
+        Example(
+            "109.488",
+            "32481.980",
+            wallet="1535443.01",
+            others="356512.508",
+            pnl="-448192.89",
+            rate="0.025",
+            cum="16300",
+            expected="26316.89",
+        ),
+        Example(
+            "3683.979",
+            "1456.84",
+            wallet="1535443.01",
+            others="71200.81144",
+            pnl="-56354.57",
+            rate="0.10",
+            cum="135365",
+            expected="1153.26",
+        ),
     ],
-)  # fmt: skip
-def test_the_exchanges_examples_of_a_cross_liquidation_price(
-    amount, entry, wallet, others, pnl, rate, cum, expected
-):
-    balance = dec(wallet) - dec(others) + dec(pnl)
-    price = liquidation_price([(dec(amount), dec(entry))], flat(rate, cum), balance)
-    assert price.quantize(dec("0.01")) == dec(expected)
+)
+def test_the_exchanges_examples_of_a_cross_liquidation_price(case):
+    balance = dec(case.wallet) - dec(case.others) + dec(case.pnl)
+    price = liquidation_price(
+        [(dec(case.amount), dec(case.entry))], flat(case.rate, case.cum), balance
+    )
+    assert price.quantize(dec("0.01")) == dec(case.expected)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
 from perpkit.venue.engine import Depth
@@ -18,30 +20,48 @@ def desk() -> Desk:
     return desk
 
 
+class Met(NamedTuple):
+    """An order, and what has become of it at once."""
+
+    side: str
+    quantity: int
+    status: str
+    price: str | None = None
+    tif: str | None = None
+    executed: int = 0
+    average: str = "0"
+
+
 @pytest.mark.parametrize(
-    ("side", "quantity", "price", "tif", "status", "executed", "average"),
+    "case",
     [
-        ("BUY", 1, None, None, "FILLED", 1, "100.1"),
-        ("BUY", 2, None, None, "FILLED", 2, "100.15"),
-        ("BUY", 5, None, None, "EXPIRED", 3, "100.2"),  # the book is empty after three
-        ("SELL", 2, None, None, "FILLED", 2, "99.95"),
-        ("BUY", 1, "99.5", "GTC", "NEW", 0, 0),
-        ("BUY", 1, "100.1", "GTC", "FILLED", 1, "100.1"),
-        ("BUY", 2, "100.1", "GTC", "PARTIALLY_FILLED", 1, "100.1"),
-        ("BUY", 2, "101", "GTC", "FILLED", 2, "100.15"),  # better than its limit
-        ("SELL", 2, "99.9", "GTC", "FILLED", 2, "99.95"),
-        ("SELL", 2, "100", "GTC", "PARTIALLY_FILLED", 1, "100"),
-        ("BUY", 2, "100.1", "IOC", "EXPIRED", 1, "100.1"),
-        ("BUY", 2, "100.2", "IOC", "FILLED", 2, "100.15"),
-        ("BUY", 1, "99", "IOC", "EXPIRED", 0, 0),
-        ("BUY", 2, "100.2", "FOK", "FILLED", 2, "100.15"),
-        ("BUY", 1, "100", "GTX", "NEW", 0, 0),
-        ("SELL", 1, "100.1", "GTX", "NEW", 0, 0),
+        Met("BUY", 1, "FILLED", executed=1, average="100.1"),
+        Met("BUY", 2, "FILLED", executed=2, average="100.15"),
+        # the book is empty after three
+        Met("BUY", 5, "EXPIRED", executed=3, average="100.2"),
+        Met("SELL", 2, "FILLED", executed=2, average="99.95"),
+        Met("BUY", 1, "NEW", price="99.5", tif="GTC"),
+        Met("BUY", 1, "FILLED", price="100.1", tif="GTC", executed=1, average="100.1"),
+        Met("BUY", 2, "PARTIALLY_FILLED", price="100.1", tif="GTC", executed=1, average="100.1"),
+        # better than its limit
+        Met("BUY", 2, "FILLED", price="101", tif="GTC", executed=2, average="100.15"),
+        Met("SELL", 2, "FILLED", price="99.9", tif="GTC", executed=2, average="99.95"),
+        Met("SELL", 2, "PARTIALLY_FILLED", price="100", tif="GTC", executed=1, average="100"),
+        Met("BUY", 2, "EXPIRED", price="100.1", tif="IOC", executed=1, average="100.1"),
+        Met("BUY", 2, "FILLED", price="100.2", tif="IOC", executed=2, average="100.15"),
+        Met("BUY", 1, "EXPIRED", price="99", tif="IOC"),
+        Met("BUY", 2, "FILLED", price="100.2", tif="FOK", executed=2, average="100.15"),
+        Met("BUY", 1, "NEW", price="100", tif="GTX"),
+        Met("SELL", 1, "NEW", price="100.1", tif="GTX"),
     ],
 )
-def test_an_order_meets_the_book(desk, side, quantity, price, tif, status, executed, average):
-    order = desk.order(side, quantity, price, tif)
-    assert (order.status, order.executed, order.average) == (status, dec(executed), dec(average))
+def test_an_order_meets_the_book(desk, case):
+    order = desk.order(case.side, case.quantity, case.price, case.tif)
+    assert (order.status, order.executed, order.average) == (
+        case.status,
+        dec(case.executed),
+        dec(case.average),
+    )
     assert order.quote == order.average * order.executed
     assert (order in desk.engine.open_orders(desk.user)) is order.is_open
     assert abs(desk.amount) == order.executed
@@ -58,7 +78,7 @@ def test_all_or_nothing_and_post_only_leave_no_trace_when_refused(desk, price, t
     assert desk.amount == 0
 
 
-def test_an_order_that_takes_leaves_less_for_the_next_until_the_book_changes(desk):
+def test_a_taker_leaves_less_for_the_next_order_until_the_book_changes(desk):
     assert [desk.order("BUY", 1).average for _ in range(3)] == [
         dec("100.1"),
         dec("100.2"),

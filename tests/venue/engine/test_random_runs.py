@@ -17,10 +17,10 @@ import pytest
 
 from perpkit.venue.engine import Account, Algo, Depth, Engine, NewAlgo, NewOrder, Order
 from perpkit.venue.errors import VenueError
-from tests.cases import FACTOR
+from tests.cases import scaled
 from tests.venue.engine.desk import BTC, ETH, dec
 
-RUNS = 1_000 * FACTOR
+RUNS = scaled(1_000)
 BLOCKS = 10
 STEPS = 50
 # By key; the second is soon all in.

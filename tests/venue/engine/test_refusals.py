@@ -72,7 +72,7 @@ def test_a_bad_order_is_refused_and_leaves_nothing(code, side, quantity, price, 
     assert desk.engine.balance(desk.user).available == 10_000
 
 
-def test_a_quantity_with_the_right_digits_but_off_a_coarse_step_is_named_so():
+def test_a_quantity_of_the_right_digits_but_off_a_coarse_step_is_named_so():
     engine = Engine([replace(BTC, step=Decimal("0.005"))])
     user = engine.add_account("k", "s", Decimal(1000), 0)
     error = refused(

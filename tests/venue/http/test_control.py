@@ -400,7 +400,7 @@ def test_the_log_keeps_no_more_of_a_request_than_a_person_reads(still_market):
     assert len(entry["parameters"]["symbol"]) == 200
 
 
-def test_a_failure_of_the_venue_itself_is_the_exchanges_500_and_is_logged_once(
+def test_a_failure_of_the_venue_itself_is_a_500_and_is_logged_once(
     still_market, monkeypatch, caplog
 ):
     monkeypatch.setattr(still_market, "book", lambda *_: 1 / 0)

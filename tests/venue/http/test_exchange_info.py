@@ -1,5 +1,7 @@
 """`exchangeInfo`: fields and texts as recorded, and every kind of contract as ccxt reads it."""
 
+from typing import NamedTuple
+
 import ccxt
 import pytest
 
@@ -84,21 +86,46 @@ def test_the_answer_has_the_recorded_keys(info):
     assert {frozenset(each) for each in info["symbols"]} == {frozenset(BTC)}
 
 
+class Listed(NamedTuple):
+    """What exchangeInfo says of a contract."""
+
+    symbol: str
+    pair: str
+    kind: str
+    filed: list[str]
+    margin: str = "USDT"
+    delivery: int = NEVER_DELIVERED
+
+
 @pytest.mark.parametrize(
-    ("symbol", "pair", "kind", "margin", "delivery", "filed"),
+    "case",
     [
-        ("BTCUSDC", "BTCUSDC", "PERPETUAL", "USDC", NEVER_DELIVERED, ["USDC", "Crypto"]),
-        ("BTCUSDT_240329", "BTCUSDT", "CURRENT_QUARTER", "USDT", 1711699200000, ["Crypto"]),
-        ("BTCUSDT_240628", "BTCUSDT", "NEXT_QUARTER", "USDT", 1719561600000, ["Crypto"]),
-        ("龙虾USDT", "龙虾USDT", "PERPETUAL", "USDT", NEVER_DELIVERED, ["Crypto"]),
+        Listed(
+            "BTCUSDC", pair="BTCUSDC", kind="PERPETUAL", filed=["USDC", "Crypto"], margin="USDC"
+        ),
+        Listed(
+            "BTCUSDT_240329",
+            pair="BTCUSDT",
+            kind="CURRENT_QUARTER",
+            filed=["Crypto"],
+            delivery=1711699200000,
+        ),
+        Listed(
+            "BTCUSDT_240628",
+            pair="BTCUSDT",
+            kind="NEXT_QUARTER",
+            filed=["Crypto"],
+            delivery=1719561600000,
+        ),
+        Listed("龙虾USDT", pair="龙虾USDT", kind="PERPETUAL", filed=["Crypto"]),
     ],
 )
-def test_each_kind_of_contract(info, symbol, pair, kind, margin, delivery, filed):
-    mine = row(info, symbol)
+def test_each_kind_of_contract(info, case):
+    mine = row(info, case.symbol)
     assert (
         mine["pair"], mine["contractType"], mine["quoteAsset"], mine["marginAsset"],
         mine["deliveryDate"], mine["underlyingSubType"],
-    ) == (pair, kind, margin, margin, delivery, filed)  # fmt: skip
+    ) == (case.pair, case.kind, case.margin, case.margin, case.delivery, case.filed)  # fmt: skip
 
 
 def test_the_next_quarter_becomes_the_current_one(history, clock):

@@ -239,7 +239,7 @@ def test_what_has_been_read_at_the_edge_is_there_for_the_routes(still_market):
     assert client.request("DELETE", "/fapi/v1/order", content=long).content == long
 
 
-def test_without_a_connection_to_cut_the_application_ends_without_an_answer(history):
+def test_without_a_connection_to_cut_the_application_gives_no_answer(history):
     market = Market(history, VirtualClock(NOW))
     market.faults.add(Fault(K.RESPONSE_LOST, parameters={"after_ms": 60_000}))
     waited: list[float] = []

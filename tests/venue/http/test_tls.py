@@ -63,7 +63,7 @@ def test_only_over_tls_ccxt_uses_the_error_codes_of_futures(market, tls):
     assert caught.type is (ccxt.BadRequest if tls else ccxt.ExchangeError)
 
 
-def test_the_overlay_checks_no_certificate_over_https_and_asks_for_nothing_else():
+def test_over_https_the_overlay_checks_no_certificate_and_nothing_else():
     plain, secure = (overlay(f"{scheme}://x")["exchange"] for scheme in ("http", "https"))
     assert secure["ccxt_config"].pop("verify") is False
     assert "verify" not in plain["ccxt_config"]

@@ -26,7 +26,7 @@ def candles(prices: list[tuple[float, float, float, float]], ms: int = MINUTE_MS
     return Candles(time, *columns, np.arange(1.0, len(prices) + 1))
 
 
-def test_an_aggregate_opens_with_its_first_candle_and_closes_with_its_last():
+def test_an_aggregate_opens_with_its_first_candle_and_ends_with_its_last():
     hour = resample(candles([(10, 12, 9, 11), (11, 15, 10, 14), (14, 14, 8, 9)]), HOUR_MS)
     assert [float(column[0]) for column in hour.columns()] == [MONDAY, 10, 15, 8, 9, 6]
 

@@ -107,7 +107,7 @@ def test_it_is_not_mixed_with_data_of_an_exchange(history, tmp_path):
     assert real.read_bytes() == b"candles"
 
 
-def test_a_timeframe_that_cannot_be_made_is_refused_before_anything_is_written(history, tmp_path):
+def test_a_timeframe_that_cannot_be_made_is_refused_before_writing(history, tmp_path):
     with pytest.raises(ValueError, match="timeframe must be a multiple of 5m"):
         datadir.write(history, tmp_path, ["1h", "1m"], END)
     assert not list(tmp_path.iterdir())

@@ -102,7 +102,7 @@ def test_a_moment_is_a_path_of_one_point(history):
     assert path.mark[0] == pytest.approx(market.price(BTC, Kind.MARK))
 
 
-def test_a_price_that_rises_while_it_is_pulled_down_turns_between_all_turns():
+def test_a_price_that_rises_while_pulled_down_turns_between_all_turns():
     # As in test_shocks: (1 + 4s)(1 - s/2) is highest at 7/8 of the way from 3/10 to 7/10.
     columns = (np.array([value]) for value in (100.0, 500.0, 100.0, 500.0, 60.0))
     rising = Candles(np.array([0], dtype=np.int64), *columns)

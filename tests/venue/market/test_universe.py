@@ -260,7 +260,7 @@ def test_contracts_on_one_asset_have_one_price(wide):
     assert 0 < gap.mean() < 0.002
 
 
-def test_a_dated_contract_has_no_funding_and_meets_the_index_at_its_delivery():
+def test_a_dated_contract_has_no_funding_and_is_delivered_at_the_index():
     anchor = ANCHOR - 60 * DAY_MS
     pair = "BTC/USDT:USDT-240329"
     made = generate(seed=1, start=START, days=DAYS, pairs=[pair], anchor=anchor)
