@@ -7,7 +7,7 @@ from typing import Any
 from freqtrade.constants import Config
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.positions.account import Account, Standing, account_for
+from perpkit.bot.positions.account import Account, AccountStanding, account_for
 from perpkit.bot.settings import only_known_keys
 from perpkit.bot.watching.protection import WatchedProtection
 from perpkit.bot.watching.sources import Sources
@@ -138,7 +138,7 @@ class DrawdownBreaker(WatchedProtection):
         return rebuild(self._limits, state, observations), closed
 
 
-def _missing(standing: Standing, capital: float) -> str:
+def _missing(standing: AccountStanding, capital: float) -> str:
     """What is not known, for people."""
     if not standing.unpriced and not isnan(capital):
         return ""

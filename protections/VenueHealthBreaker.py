@@ -18,7 +18,7 @@ from perpkit.bot.watching.venue_probe import VenueProbe
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, strictest
 from perpkit.breakers.maintenance import (
     MaintenanceLimits,
-    Window,
+    MaintenanceWindow,
     decide,
     in_maintenance,
     quiet_until,
@@ -86,7 +86,7 @@ class VenueHealthBreaker(WatchedProtection):
         return quiet_until(self._maintenance, self._windows, now)
 
     @property
-    def _windows(self) -> Sequence[Window]:
+    def _windows(self) -> Sequence[MaintenanceWindow]:
         return self._calendar.windows if self._calendar else ()
 
     def _look(self, sources: Sources, now: datetime) -> None:

@@ -19,7 +19,7 @@ class RunRefusedError(Exception):
     """The failure goes on to Freqtrade, which ends the run of it."""
 
 
-class Kind(StrEnum):
+class RefusalKind(StrEnum):
     """By what an entry was refused."""
 
     LATCH = "latch"  # the operator's stop latch
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 class Why(NamedTuple):
     """:param reason: for people"""
 
-    kind: Kind
+    kind: RefusalKind
     reason: str
 
 
@@ -50,7 +50,7 @@ class Refused:
     :param count: how many there were
     """
 
-    kind: Kind
+    kind: RefusalKind
     pair: str
     side: str
     reason: str
@@ -66,8 +66,8 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[Kind] = Counter()
-        self._newest: dict[tuple[Kind, str, str], Refused] = {}
+        self._counts: Counter[RefusalKind] = Counter()
+        self._newest: dict[tuple[RefusalKind, str, str], Refused] = {}
 
     def add(
         self,

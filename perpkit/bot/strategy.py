@@ -42,7 +42,7 @@ from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Kind, Why
+from perpkit.bot.refusals import RefusalKind, Why
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -355,7 +355,7 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         refused = self._running.latched()
         if refused is None and decision.entries_blocked:
-            refused = Why(Kind.BREAKER, decision.reason)
+            refused = Why(RefusalKind.BREAKER, decision.reason)
         if refused is None:
             refused = self._running.refusal(pair, side, amount, current_time, columns)
         if refused is not None:
@@ -442,11 +442,11 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         sized = tag in self.sized_tags
         part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
-        refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
+        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
         if latched := self._running.latched():
             part, refused = 0.0, latched
         elif doubt := self.doubt(pair, but="custom_entry_price"):
-            part, refused = 0.0, Why(Kind.CALLBACK, doubt)
+            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
         elif part:
             amount = part * trade.leverage / rate
             if against := self._running.refusal(pair, side, amount, now, columns):
@@ -508,5 +508,7 @@ class PerpStrategy(FailsClosed):
 def _why_locked(pair: str, side: str) -> Why:
     lock = PairLocks.get_pair_longest_lock(pair, side=side)
     if lock is None:
-        return Why(Kind.LOCK, "Its lock ends with the candle.")
-    return Why(Kind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}")
+        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
+    return Why(
+        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
+    )

@@ -21,7 +21,7 @@ _DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
-class Window:
+class MaintenanceWindow:
     """From `start` up to `end`, aware; `note` is for people."""
 
     start: datetime
@@ -53,12 +53,16 @@ class MaintenanceLimits:
             check_range("flat_before_minutes", self.flat_before_minutes, 0, most)
 
 
-def decide(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) -> Decision:
+def decide(
+    limits: MaintenanceLimits, windows: Iterable[MaintenanceWindow], now: datetime
+) -> Decision:
     """The decision at `now` (aware): all of the windows that have begun to count, as one."""
     return strictest(_decisions(limits, windows, now))
 
 
-def quiet_until(limits: MaintenanceLimits, windows: Iterable[Window], now: datetime) -> datetime:
+def quiet_until(
+    limits: MaintenanceLimits, windows: Iterable[MaintenanceWindow], now: datetime
+) -> datetime:
     """From `now` (aware) up to then no window counts."""
     before = timedelta(minutes=limits.no_entries_before_minutes)
     begins = (window.start - before for window in windows if now < window.end)
@@ -66,7 +70,7 @@ def quiet_until(limits: MaintenanceLimits, windows: Iterable[Window], now: datet
 
 
 def _decisions(
-    limits: MaintenanceLimits, windows: Iterable[Window], now: datetime
+    limits: MaintenanceLimits, windows: Iterable[MaintenanceWindow], now: datetime
 ) -> Iterator[Decision]:
     before = timedelta(minutes=limits.no_entries_before_minutes)
     flat = limits.flat_before_minutes
@@ -79,12 +83,12 @@ def _decisions(
             yield Decision(Trading.REDUCING, 0.0, window.end, f"{window}: no new entries")
 
 
-def in_maintenance(windows: Iterable[Window], now: datetime) -> bool:
+def in_maintenance(windows: Iterable[MaintenanceWindow], now: datetime) -> bool:
     """Whether a window is open at `now`."""
     return any(window.start <= now < window.end for window in windows)
 
 
-def parse_calendar(text: str) -> tuple[Window, ...]:
+def parse_calendar(text: str) -> tuple[MaintenanceWindow, ...]:
     """The windows of a calendar: a JSON list of objects with `from`, `until` and perhaps `note`.
 
     :raises ValueError: naming the entry (from 1), the field, the value and what is allowed
@@ -98,7 +102,7 @@ def parse_calendar(text: str) -> tuple[Window, ...]:
     return tuple(_window(number, entry) for number, entry in enumerate(entries, 1))
 
 
-def _window(number: int, entry: Any) -> Window:
+def _window(number: int, entry: Any) -> MaintenanceWindow:
     where = f"entry {number}"
     if not isinstance(entry, dict):
         raise ValueError(f"{where} must be an object with from and until, got {entry!r}")
@@ -113,7 +117,7 @@ def _window(number: int, entry: Any) -> Window:
         raise ValueError(
             f"{where}: until must be after from ({entry['from']}), got {entry['until']}"
         )
-    return Window(start, end, note)
+    return MaintenanceWindow(start, end, note)
 
 
 def _moment(where: str, key: str, value: Any) -> datetime:

@@ -37,7 +37,7 @@ class _TemporaryError(Exception):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """:param file, files: looked for so far, and in all"""
 
     pair: str
@@ -117,7 +117,7 @@ def fill(
     pairs: Sequence[str],
     since: date,
     now: datetime,
-    told: Callable[[Progress], None] = lambda _: None,
+    told: Callable[[ImportProgress], None] = lambda _: None,
 ) -> Filled:
     """Store the days since `since` that are not complete in the store yet.
 
@@ -135,18 +135,18 @@ def fill(
     filled, looked_for = Filled(), 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for pair, days in plan:
-            symbol = symbol_of(pair)
+            symbol = archived_symbol(pair)
             for start in range(0, len(days), _BATCH):
-                told(Progress(pair, looked_for, files))
+                told(ImportProgress(pair, looked_for, files))
                 batch = days[start : start + _BATCH]
                 contents = pool.map(lambda day, s=symbol: _fetched(archive, s, day), batch)
                 _keep(datadir, pair, batch, list(contents), now, filled)
                 looked_for += len(batch)
-    told(Progress(pairs[-1] if pairs else "", files, files))
+    told(ImportProgress(pairs[-1] if pairs else "", files, files))
     return filled
 
 
-def symbol_of(pair: str) -> str:
+def archived_symbol(pair: str) -> str:
     """:raises ValueError: for what is not a pair such as BTC/USDT:USDT"""
     base, _, rest = pair.partition("/")
     quote, _, settle = rest.partition(":")
@@ -157,7 +157,7 @@ def symbol_of(pair: str) -> str:
 
 def _incomplete(datadir: Path, pair: str, since: date, until: date) -> list[date]:
     """Days in [since, until) of which the store lacks readings."""
-    symbol_of(pair)
+    archived_symbol(pair)
     days = [since + n * DAY for n in range((until - since).days)]
     stored = store.read(datadir, pair, PERIOD)
     if stored is None:
@@ -189,7 +189,7 @@ def _keep(
         elif isinstance(content, ArchiveError):
             filled.refused.append(str(content))
         else:
-            name = file_name(symbol_of(pair), day)
+            name = file_name(archived_symbol(pair), day)
             try:
                 parsed = parse_zip(content, name, now, published=True)
             except FileError as error:

@@ -88,7 +88,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OtherPosition:
     """Another position on the same cross wallet, at its mark price."""
 
     position: Position
@@ -104,7 +104,7 @@ class Held:
         return self.tiers.maintenance(self.position.amount * self.mark)
 
 
-def carrying_margin(margin: float, others: Sequence[Held] = ()) -> float:
+def carrying_margin(margin: float, others: Sequence[OtherPosition] = ()) -> float:
     """What a position may lose before only its own maintenance margin is left: WB - TMM + UPNL.
 
     :param margin: isolated: the position's collateral; cross: the cross wallet's balance
@@ -114,7 +114,7 @@ def carrying_margin(margin: float, others: Sequence[Held] = ()) -> float:
 
 
 def liquidation_price(
-    position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[Held] = ()
+    position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[OtherPosition] = ()
 ) -> float:
     """The mark price at which what carries the position equals its maintenance margin.
 
@@ -133,7 +133,9 @@ def liquidation_price(
     return max(price, 0.0)
 
 
-def bankruptcy_price(position: Position, margin: float, others: Sequence[Held] = ()) -> float:
+def bankruptcy_price(
+    position: Position, margin: float, others: Sequence[OtherPosition] = ()
+) -> float:
     """The price at which the position has used up all that carries it, 0 if a long never does.
 
     A liquidation is executed at this price or better, and never loses more.

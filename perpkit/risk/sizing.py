@@ -15,7 +15,7 @@ from math import floor, isfinite
 from typing import NamedTuple
 
 from perpkit.checks import check_range
-from perpkit.risk.exposure import Between, Entry, ExposureLimits, Holding, Limit, Room, rooms
+from perpkit.risk.exposure import Between, ExposureLimits, Holding, Limit, PlannedEntry, Room, rooms
 
 # Freqtrade multiplies an exchange's minimum by up to this, to leave the stop order room.
 FREQTRADE_RESERVE = 1.5
@@ -87,7 +87,7 @@ def size(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     terms: Terms,
     between: Between,
 ) -> Size:

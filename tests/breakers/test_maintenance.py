@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from perpkit.breakers.breaker import Trading
 from perpkit.breakers.maintenance import (
     MaintenanceLimits,
-    Window,
+    MaintenanceWindow,
     decide,
     in_maintenance,
     parse_calendar,
@@ -21,7 +21,7 @@ from perpkit.breakers.maintenance import (
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 END = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-WINDOW = Window(START, END, "futures upgrade")
+WINDOW = MaintenanceWindow(START, END, "futures upgrade")
 FLAT = MaintenanceLimits(flat_before_minutes=10)
 
 
@@ -52,13 +52,13 @@ def test_the_reason_names_the_window():
         "maintenance from 2026-03-02 06:00 to 2026-03-02 08:00 UTC (futures upgrade): "
         "no new entries"
     )
-    assert decide(FLAT, [Window(START, END)], START).reason.endswith(
+    assert decide(FLAT, [MaintenanceWindow(START, END)], START).reason.endswith(
         "08:00 UTC: positions are closed"
     )
 
 
 def test_of_two_windows_the_later_end_counts():
-    later = Window(START + 90 * MINUTE, END + 60 * MINUTE)
+    later = MaintenanceWindow(START + 90 * MINUTE, END + 60 * MINUTE)
     assert decide(MaintenanceLimits(), [WINDOW, later], START).release == END
     assert decide(MaintenanceLimits(), [WINDOW, later], START + 60 * MINUTE).release == later.end
 
@@ -66,7 +66,9 @@ def test_of_two_windows_the_later_end_counts():
 moments = st.integers(-500, 500).map(lambda minutes: START + minutes * MINUTE)
 windows = st.lists(
     st.builds(
-        lambda start, minutes: Window(start, start + minutes * MINUTE), moments, st.integers(1, 300)
+        lambda start, minutes: MaintenanceWindow(start, start + minutes * MINUTE),
+        moments,
+        st.integers(1, 300),
     ),
     max_size=4,
 )

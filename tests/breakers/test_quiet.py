@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perpkit.breakers import flash_crash, maintenance, market_halt, volatility
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
-from perpkit.breakers.maintenance import MaintenanceLimits, Window
+from perpkit.breakers.maintenance import MaintenanceLimits, MaintenanceWindow
 from perpkit.breakers.quiet import FOREVER
 from tests import factories
 from tests.breakers.wild import crashing_candles, halting_candles, swinging_candles, wild_funding
@@ -35,7 +35,7 @@ def calendar(seed: int) -> Any:
     """Two windows, as a timeline."""
     limits = MaintenanceLimits(no_entries_before_minutes=90)
     windows = [
-        Window(factories.START + hours * HOUR, factories.START + (hours + 3) * HOUR)
+        MaintenanceWindow(factories.START + hours * HOUR, factories.START + (hours + 3) * HOUR)
         for hours in (20 + seed, 60)
     ]
     return SimpleNamespace(

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.liquidation import (
-    Held,
     MaintenanceTier,
     MaintenanceTiers,
+    OtherPosition,
     Position,
     bankruptcy_price,
     buffered,
@@ -47,11 +47,11 @@ def flat(rate: float, amount: float) -> MaintenanceTiers:
     return MaintenanceTiers((MaintenanceTier(0, rate, amount, 125),))
 
 
-def held(maintenance: float, unrealized: float) -> Held:
+def held(maintenance: float, unrealized: float) -> OtherPosition:
     """Another position, given by its two figures, as the exchange's examples do."""
     mark = 1000.0
     position = Position(mark - unrealized, 1, is_short=False)
-    return Held(position, mark, flat(maintenance / mark, 0))
+    return OtherPosition(position, mark, flat(maintenance / mark, 0))
 
 
 class Example(NamedTuple):
@@ -170,7 +170,8 @@ def test_the_strictest_tier_is_the_solution_of_the_venue(case, extra):
 def test_at_its_liquidation_price_an_account_is_worth_its_maintenance(case, more, data):
     position, stake, tiers = case
     others = [
-        Held(other, other.entry * data.draw(st.floats(0.9, 1.1)), rows) for other, _, rows in more
+        OtherPosition(other, other.entry * data.draw(st.floats(0.9, 1.1)), rows)
+        for other, _, rows in more
     ]
     wallet = stake + sum(s for _, s, _ in more)
     price = liquidation_price(position, wallet, tiers, others)
@@ -275,7 +276,7 @@ def test_cross_prices_agree_with_freqtrade(futures_exchange: Binance, monkeypatc
         theirs = futures_exchange.dry_run_liquidation_price(
             **{**query, "wallet_balance": wallet, "open_trades": trades}
         )
-        beside = [Held(q, marks[p], tier_of_stake(p, s)) for p, (q, s) in more.items()]
+        beside = [OtherPosition(q, marks[p], tier_of_stake(p, s)) for p, (q, s) in more.items()]
         ours = liquidation_price(position, wallet, tier_of_stake(pair, stake), beside)
         assert ours == pytest.approx(max(theirs, 0), rel=1e-6, abs=1e-9 * position.entry)
 

@@ -56,7 +56,7 @@ class SafeAnswer:
 
 
 @dataclass
-class Failure:
+class CallbackFailure:
     """How often a callback has failed, and how it did last.
 
     :param at: UTC
@@ -71,12 +71,12 @@ class Failure:
 class Failures:
     """Of the callbacks of one process, by their names."""
 
-    by_callback: dict[str, Failure] = field(default_factory=dict)
+    by_callback: dict[str, CallbackFailure] = field(default_factory=dict)
     _known: set[tuple[str, str, str]] = field(default_factory=set)
 
     def add(self, name: str, error: Exception, at: datetime) -> bool:
         """Count one; whether it is of a new kind: another callback, error, or place in the code."""
-        failure = self.by_callback.setdefault(name, Failure())
+        failure = self.by_callback.setdefault(name, CallbackFailure())
         failure.count += 1
         failure.error, failure.at = f"{type(error).__name__}: {words(error)}", at
         kind = name, type(error).__name__, _place(error)

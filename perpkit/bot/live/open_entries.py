@@ -36,7 +36,7 @@ _REQUESTS_SECONDS = 1.0
 
 
 @dataclass
-class Looks:
+class EntryLooks:
     """What is known of the looks at an entry.
 
     :param empty_at: of the last one without a fill
@@ -76,7 +76,7 @@ class OpenEntries:
         self._interval = self._throttle
         self._began_at: datetime | None = None
         self._is_first = True
-        self._looks: dict[str, Looks] = {}  # by the exchange's id
+        self._looks: dict[str, EntryLooks] = {}  # by the exchange's id
 
     def begin_cycle(self, now: datetime) -> None:
         """To be told when a cycle begins: how far apart the looks really are."""
@@ -166,7 +166,7 @@ class OpenEntries:
             if (looks.missed or self._is_first) and not self._may_stay(trade, order, looks):
                 self._end(trade, order)
 
-    def _may_stay(self, trade: Trade, order: Order, looks: Looks) -> bool:
+    def _may_stay(self, trade: Trade, order: Order, looks: EntryLooks) -> bool:
         """Whether a look shows that the entry may stay, or has ended.
 
         What is filled in part has been without a stop for too long to wait for the cycle.
@@ -186,8 +186,8 @@ class OpenEntries:
         looks.empty_at = self._began_at
         return True
 
-    def _looks_at(self, order: Order) -> Looks:
-        return self._looks.setdefault(order.order_id, Looks())
+    def _looks_at(self, order: Order) -> EntryLooks:
+        return self._looks.setdefault(order.order_id, EntryLooks())
 
     def _end(self, trade: Trade, order: Order) -> None:
         """Cancel without regard to what is filled, and tell Freqtrade."""

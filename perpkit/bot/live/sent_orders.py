@@ -24,7 +24,7 @@ from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_latch import LatchedError
 from perpkit.bot.running_bot import words
-from perpkit.record.journal import Entry, Intent, JournalError, Outcome
+from perpkit.record.journal import Intent, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose
 
@@ -190,7 +190,7 @@ class SentOrders:
         )
         return found
 
-    def _unanswered(self) -> list[Entry]:
+    def _unanswered(self) -> list[JournalEntry]:
         return [entry for entry in self.intents.open() if entry.outcome is Outcome.SENT]
 
     def _answered_before(self, wanted: Intent) -> CcxtOrder | None:

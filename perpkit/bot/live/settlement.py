@@ -25,7 +25,7 @@ from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, ope
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.running_bot import warn
 from perpkit.durations import DAY_MS, MINUTE_MS
-from perpkit.record.journal import Entry, Intent, Outcome
+from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import ENTERS, Purpose
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Settlement:
                     raise
         return reached
 
-    def _settle(self, entry: Entry) -> None:
+    def _settle(self, entry: JournalEntry) -> None:
         intent, order_id = entry.intent, entry.order_id
         if order_id is not None and is_stored(intent.pair, order_id):
             self._book(intent, order_id)
@@ -127,7 +127,7 @@ class Settlement:
 
     # Entries
 
-    def _entry(self, entry: Entry, found: CcxtOrder) -> None:
+    def _entry(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent, trade = entry.intent, open_trade(entry.intent.pair)
         if state_of(found) is Found.RESTING and self._open.age(intent) > _FRESH_MS:
             found = self._open.withdraw(intent, found)
@@ -142,7 +142,7 @@ class Settlement:
             note = "it has closed some of a trade in the other direction"
             self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]), note)
 
-    def _take(self, entry: Entry, found: CcxtOrder) -> None:
+    def _take(self, entry: JournalEntry, found: CcxtOrder) -> None:
         try:
             held = self._open.position(entry.intent.pair)
         except ExchangeError:
@@ -154,7 +154,7 @@ class Settlement:
         if message:
             warn(self._bot, message)
 
-    def _not_there(self, entry: Entry) -> None:
+    def _not_there(self, entry: JournalEntry) -> None:
         """It never arrived, or the exchange has forgotten it: then the position decides."""
         intent = entry.intent
         if self._sent.may_arrive(intent):
@@ -178,7 +178,7 @@ class Settlement:
             return 0.0
         return amount
 
-    def _as_found(self, entry: Entry, amount: float, price: float) -> CcxtOrder:
+    def _as_found(self, entry: JournalEntry, amount: float, price: float) -> CcxtOrder:
         """What the exchange would have said of a filled entry."""
         intent, cost = entry.intent, amount * price
         rate = self._exchange.get_fee(symbol=intent.pair, taker_or_maker="taker")
@@ -214,7 +214,7 @@ class Settlement:
 
     # Exits
 
-    def _exit(self, entry: Entry, found: CcxtOrder) -> None:
+    def _exit(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent, number = entry.intent, str(found["id"])
         trade = open_trade(intent.pair)
         if trade is not None and self._is_of(trade, intent):
@@ -229,7 +229,7 @@ class Settlement:
         opened: int = int(trade.open_date_utc.timestamp() * 1000)
         return trade.exit_side == intent.side and intent.at >= opened
 
-    def _attach(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
+    def _attach(self, trade: Trade, entry: JournalEntry, found: CcxtOrder) -> None:
         """An order that its trade lacks becomes one of it, and is looked after as any other."""
         intent, number = entry.intent, str(found["id"])
         add_order(trade, intent, found)

@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace, replace_lock, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 
 # What writes to trades, and is called without the lock from the loop, its schedule or the RPC.
 UNLOCKED = (
@@ -24,7 +24,7 @@ UNLOCKED = (
     "bot.handle_onexchange_order",
     "bot.cancel_all_open_orders",
 )
-_OVERTAKEN = Why(Kind.OVERTAKEN, "Another one was made, or its trade has ended.")
+_OVERTAKEN = Why(RefusalKind.OVERTAKEN, "Another one was made, or its trade has ended.")
 
 
 def share_trades(bot: Any, refusals: Refusals) -> TradeLock:

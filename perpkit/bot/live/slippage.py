@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
     bps: float
 
 
-class Slippage:
+class EntrySlippage:
     """:param live: whether fills have a price of their own; in dry-run Freqtrade makes it up"""
 
     def __init__(self, live: bool) -> None:

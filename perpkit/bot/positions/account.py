@@ -40,7 +40,7 @@ MEMORY = timedelta(days=30)
 OUTDATED = timedelta(minutes=5)
 
 
-class Standing(NamedTuple):
+class AccountStanding(NamedTuple):
     """The account at one moment, in stake currency.
 
     :param profit: realised and unrealised, NaN while the price of an open position is not known
@@ -106,7 +106,7 @@ class Account(ABC):
     def _closed_profit(self) -> float:
         """Realised by all closed trades."""
 
-    def at(self, now: datetime) -> Standing:
+    def at(self, now: datetime) -> AccountStanding:
         """Realised and unrealised profit at `now`."""
         realised, unrealised = self._closed_profit(), 0.0
         trades = self._open_trades()
@@ -123,9 +123,9 @@ class Account(ABC):
                     open_funding(trade),
                 )
         if not isnan(unrealised):
-            return Standing(realised + unrealised, unrealised)
+            return AccountStanding(realised + unrealised, unrealised)
         unpriced = {t.pair for t in trades if t.amount and isnan(self._rate(t.pair, now))}
-        return Standing(nan, nan, tuple(sorted(unpriced)))
+        return AccountStanding(nan, nan, tuple(sorted(unpriced)))
 
     def curve(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, float]]:
         """Profit at every close of a candle after `since` and before `until`.
@@ -296,7 +296,7 @@ class RunningAccount(Account):
             self._counted, self._counted_at = self._given
             self._given = None
 
-    def at(self, now: datetime) -> Standing:
+    def at(self, now: datetime) -> AccountStanding:
         with self._lock:
             return super().at(now)
 

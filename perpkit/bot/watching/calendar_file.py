@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perpkit.breakers.maintenance import Window, parse_calendar
+from perpkit.breakers.maintenance import MaintenanceWindow, parse_calendar
 
 
 class CalendarFile:
@@ -16,7 +16,7 @@ class CalendarFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamp = self._seen()
-        self.windows: tuple[Window, ...] = self._read()
+        self.windows: tuple[MaintenanceWindow, ...] = self._read()
 
     def refresh(self) -> str | None:
         """Read the file again if it has changed; once for each change, what is wrong with it."""
@@ -37,7 +37,7 @@ class CalendarFile:
             return None
         return status.st_mtime_ns, status.st_size
 
-    def _read(self) -> tuple[Window, ...]:
+    def _read(self) -> tuple[MaintenanceWindow, ...]:
         try:
             return parse_calendar(self._path.read_text(encoding="utf-8"))
         except OSError as error:

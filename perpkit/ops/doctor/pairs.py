@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpkit.durations import DAY_S, HOURS_A_YEAR
-from perpkit.ops.doctor.affordable import Contract
+from perpkit.ops.doctor.affordable import ContractTerms
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def whitelist(config: Mapping[str, Any], markets: Mapping[str, Any]) -> list[str
     return [pair for pair in dict.fromkeys(white) if pair not in black]
 
 
-def contract_of(market: Mapping[str, Any], tiers: MaintenanceTiers, candles: DataFrame) -> Contract:
+def contract_of(
+    market: Mapping[str, Any], tiers: MaintenanceTiers, candles: DataFrame
+) -> ContractTerms:
     """
     :param market: ccxt's
     :param candles: closed ones, with `perpkit.market.ranges.with_ranges`
@@ -48,7 +50,7 @@ def contract_of(market: Mapping[str, Any], tiers: MaintenanceTiers, candles: Dat
     last = candles.iloc[-1]
     limits = market["limits"]
     most = (limits.get("market") or {}).get("max") or limits["amount"].get("max")
-    return Contract(
+    return ContractTerms(
         pair=str(market["symbol"]),
         price=float(last["close"]),
         step=float(market["precision"]["amount"]),

@@ -23,7 +23,7 @@ class UnknownError(Exception):
     """The exchange has not said."""
 
 
-class Fills:
+class OwnFills:
     """Amounts in contracts. What has ended is asked for once."""
 
     def __init__(self, requests: Requests) -> None:
