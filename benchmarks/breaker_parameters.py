@@ -2,9 +2,9 @@
 
 Stock backtests of RsiSmaSwing on the real 1h candles of five pairs, 2020-03 to 2023, with the one
 breaker and no other, or with those that a row names; equity marked to market every hour. PAGE is
-the page of docs/ whose table it is. *Stack* rows size as shipped; *fixed* rows put a tenth of the
-wallet to work at up to 3x, with nothing but entry, stop and target; *a third* likewise, so that
-there is more to brake.
+the page of docs/evidence/ whose table it is. *Stack* rows size as shipped; *fixed* rows put a tenth
+of the wallet to work at up to 3x, with nothing but entry, stop and target; *a third* does the same
+with a third, so that there is more to brake.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def killer(mutant: Mutant, imports: dict[str, set[str]]) -> str | None:
     """
     path = Path(mutant.path)
     mirror, others = able(path, imports)
-    patience = [PATIENCE_S + PATIENCE * usual_seconds(tests) for tests in (mirror, others)]
+    patience = [PATIENCE_S + PATIENCE * sum(map(usual_seconds, t)) for t in (mirror, others)]
     source = path.read_text()
     path.write_text(mutations(source)[mutant.number].source())
     try:
@@ -87,11 +87,11 @@ def able(path: Path, imports: dict[str, set[str]]) -> tuple[Tests, Tests]:
 
 
 @cache
-def usual_seconds(tests: Tests) -> float:
-    """:raises SystemExit: if they fail without any mutant"""
+def usual_seconds(test: str) -> float:
+    """:raises SystemExit: if it fails without any mutant"""
     began = time.monotonic()
-    if not passes(tests, 600):
-        sys.exit(f"{tests} fail without any mutant: {Path(LOG).read_text()}")
+    if not passes((test,), 600):
+        sys.exit(f"{test} fails without any mutant: {Path(LOG).read_text()}")
     return time.monotonic() - began
 
 

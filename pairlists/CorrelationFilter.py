@@ -1,15 +1,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
 from freqtrade.enums import CandleType
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.persistence import Trade
 from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
 
-from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.pairlists.base import FuturesPairList, number
-from perpkit.bot.pairlists.requests import RETRY, Schedule
 from perpkit.durations import HOUR_S
 from perpkit.market.correlation import PooledCorrelation, pooled_correlation
 from perpkit.market.least_correlated import (
@@ -33,13 +30,12 @@ class CorrelationFilter(FuturesPairList):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._candles: dict[str, pd.DataFrame] = {}
+        window = timedelta(hours=self.rule.window_hours + 2)
+        self._candles = self.hourly(CandleType.MARK, window, "mark price")
         self._pairs: list[str] = []
         self._all_returns = self._returns = hourly_returns({})
         self._latest = PooledCorrelation({})
         self._made = -1  # number of the refresh period
-        self._schedule = Schedule()
-        self._stored: StoredCandles | None = None
 
     def short_desc(self) -> str:
         rule = self.rule
@@ -96,8 +92,8 @@ class CorrelationFilter(FuturesPairList):
 
     def _correlation(self, pairs: list[str], now: datetime) -> PooledCorrelation:
         """Of these pairs, made once a refresh period unless there are others or new candles."""
-        if (self._load if self._simulated else self._fetch)(pairs, now):
-            self._all_returns, self._pairs = hourly_returns(self._candles), []
+        if self._candles.refresh(pairs, now):
+            self._all_returns, self._pairs = hourly_returns(self._candles.frames), []
         if pairs != self._pairs:
             self._returns = self._all_returns.reindex(columns=pairs)
             self._pairs, self._made = pairs, -1
@@ -108,27 +104,3 @@ class CorrelationFilter(FuturesPairList):
             self._latest = pooled_correlation(recent, window)
             self._made = number
         return self._latest
-
-    def _load(self, pairs: list[str], now: datetime) -> bool:
-        """Stored candles of the pairs that are new; whether there are any."""
-        new = [pair for pair in pairs if pair not in self._candles]
-        for pair in new:
-            if self._stored is None:
-                self._stored = StoredCandles(self._config)
-            self._candles[pair] = self._stored.history(pair, "1h", CandleType.MARK, timedelta(0))
-        return bool(new)
-
-    def _fetch(self, pairs: list[str], now: datetime) -> bool:
-        """Candles from the exchange of the pairs that are due; whether some came.
-
-        What cannot be fetched stays as it was, until too many of its hours are missing.
-        """
-        due = self._schedule.due(pairs, now)
-        if not due:
-            return False
-        since = now - timedelta(hours=self.rule.window_hours + 2)
-        fetched = self.fetch(due, CandleType.MARK, since, "mark price")
-        self._candles.update(fetched)
-        for pair in due:
-            self._schedule.next(pair, now + (self._period if pair in fetched else RETRY))
-        return bool(fetched)

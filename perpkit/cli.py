@@ -9,6 +9,7 @@ from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
+from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
 from perpkit.ops.resume import resume
@@ -27,6 +28,7 @@ app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("doctor")(doctor)
 app.command("journal")(journal)
+app.command("new")(new)
 app.command("parameters")(parameters)
 app.command("resume")(resume)
 app.command("state")(state)

@@ -1,15 +1,13 @@
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
 
 from freqtrade.constants import Config
-from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.positions.account import Account, AccountStanding, account_for
-from perpkit.bot.settings import only_known_keys
-from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.protection import WatchedProtection, limits_of
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.drawdown import (
@@ -27,6 +25,7 @@ from perpkit.checks import check_range
 BACKTEST_CLEAR_HOURS = 168
 # The stored high-water mark follows in steps of so much of the capital.
 COARSE = 0.001
+EXAMPLE = '{"loss": 0.05, "hours": 48}'
 FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -42,30 +41,25 @@ class DrawdownBreaker(WatchedProtection):
     DERIVED = frozenset({"clear_hours"})
     BESIDE = frozenset({"backtest_clear_hours"})
 
-    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
-        super().__init__(config, protection_config)
-        given = only_known_keys(self.name, protection_config, self.parameters())
-        clear_hours = given.pop("backtest_clear_hours", BACKTEST_CLEAR_HOURS)
-        try:
-            check_range("backtest_clear_hours", clear_hours, 0.1, 8760)
-            further = tuple(LossLimit(**limit) for limit in given.pop("limits", ()))
-            limits = DrawdownLimits(**given, limits=further)
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"{self.name}: {error}") from error
-        if self._simulated:
+    def configure(self, config: Config, given: dict[str, Any]) -> None:
+        clear_hours = given.get("backtest_clear_hours", BACKTEST_CLEAR_HOURS)
+        check_range("backtest_clear_hours", clear_hours, 0.1, 8760)
+        further = _further_limits(given.get("limits", []))
+        limits = limits_of(DrawdownLimits, {**given, "limits": further})
+        if self.simulated:
             # The close of a candle is a price that many agreed on; a quote of a live loop, one of
             # hundreds in a candle, is not.
             limits = replace(limits, confirm=1, clear_hours=clear_hours)
-        self._limits = limits
+        self.limits = limits
         self._state = DrawdownState()
         self._decisions: Sequence[Decision] = ()
         self._account: Account | None = None
         # "Where equity was" depends on when it was looked at, for its samples are thinned.
-        self._can_rest = all(limit.reference is not Reference.START for limit, _ in limits.all)
+        self._can_rest = all(rule.limit.reference is not Reference.START for rule in limits.rules)
         self._resting: Observation | None = None
 
     def short_desc(self) -> str:
-        limits = "; ".join(str(limit) for limit, _ in self._limits.all)
+        limits = "; ".join(str(rule.limit) for rule in self.limits.rules)
         return f"{self.name} - Equity marked to market. {limits or 'No limit'}."
 
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
@@ -79,7 +73,7 @@ class DrawdownBreaker(WatchedProtection):
                 # Equity stays where it is, and its highest can only leave a window: nothing trips.
                 self._resting = self._resting._replace(now=now)
                 return ()
-            self._state, _ = step(self._limits, self._state, self._resting)
+            self._state, _ = step(self.limits, self._state, self._resting)
             self._resting = None
         last = self._state.now
         if last is not None and now <= last:
@@ -97,10 +91,10 @@ class DrawdownBreaker(WatchedProtection):
             standing.profit,
             standing.open_profit,
             closed,
-            self.cleared_at(),
+            self.locks.cleared_at(),
             _missing(standing, capital),
         )
-        self._state, self._decisions = step(self._limits, state, seen)
+        self._state, self._decisions = step(self.limits, state, seen)
         account.counted()  # only now: what fails before is done again with the same trades
         if self._state.high_water is not None:
             account.store_high_water(self._state.high_water, COARSE * capital)
@@ -111,8 +105,8 @@ class DrawdownBreaker(WatchedProtection):
     def _past(self, account: Account, now: datetime) -> list[tuple[datetime, float]]:
         """Profits in the time when nobody watched: before this process, or between two trades that
         closed, where Freqtrade drives the breaker."""
-        cleared = self.cleared_at() or FIRST
-        since = max(self._state.now or now - self._limits.memory, cleared)
+        cleared = self.locks.cleared_at() or FIRST
+        since = max(self._state.now or now - self.limits.memory, cleared)
         points = list(account.curve(since, now))
         mark = account.stored_high_water() if self._state.now is None else None
         if mark is not None and (at := datetime.fromtimestamp(mark[0], UTC)) >= cleared:
@@ -127,7 +121,7 @@ class DrawdownBreaker(WatchedProtection):
         closed: tuple[ClosedTrade, ...],
     ) -> tuple[DrawdownState, tuple[ClosedTrade, ...]]:
         """`state` with the past folded in, and the trades that closed since."""
-        cleared = self.cleared_at()
+        cleared = self.locks.cleared_at()
         closed = tuple(t for t in closed if cleared is None or t.closed_at > cleared)
         observations = []
         for at, profit in past:
@@ -135,7 +129,21 @@ class DrawdownBreaker(WatchedProtection):
             closed = closed[len(told) :]
             # What was open then is no matter now: the limits of open positions look at the present.
             observations.append(Observation(at, capital, profit, 0.0, told, cleared))
-        return rebuild(self._limits, state, observations), closed
+        return rebuild(self.limits, state, observations), closed
+
+
+def _further_limits(given: object) -> tuple[LossLimit, ...]:
+    if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
+        raise ValueError(f"limits must be a list of objects such as {EXAMPLE}, got {given!r}")
+    known = [field.name for field in fields(LossLimit)]
+    for one in given:
+        for name in one:
+            if name not in known:
+                allowed = ", ".join(known)
+                raise ValueError(f"limits must have parameters among {allowed}, got {name!r}")
+        if "loss" not in one:
+            raise ValueError(f"limits must each have a loss, got {one!r}")
+    return tuple(LossLimit(**one) for one in given)
 
 
 def _missing(standing: AccountStanding, capital: float) -> str:

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from freqtrade.constants import Config
-from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.settings import only_known_keys
 from perpkit.bot.watching.calendar_file import CalendarFile
-from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.candle_breaker import checked_pair
+from perpkit.bot.watching.protection import WatchedProtection, limits_of
 from perpkit.bot.watching.sources import Sources
 from perpkit.bot.watching.venue_probe import VenueProbe
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, strictest
@@ -27,9 +26,7 @@ from perpkit.breakers.venue_health import HealthLimits, HealthState, step
 
 logger = logging.getLogger(__name__)
 
-HEALTH = {field.name for field in fields(HealthLimits)}
 BROKEN_CALENDAR = "the maintenance calendar cannot be read, see the log. The last good one counts."
-MAINTENANCE = {field.name for field in fields(MaintenanceLimits)}
 
 
 class VenueHealthBreaker(WatchedProtection):
@@ -43,20 +40,13 @@ class VenueHealthBreaker(WatchedProtection):
     LIMITS = (HealthLimits, MaintenanceLimits)
     BESIDE = frozenset({"pair", "maintenance_file"})
 
-    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
-        super().__init__(config, protection_config)
-        given = only_known_keys(self.name, protection_config, self.parameters())
+    def configure(self, config: Config, given: dict[str, Any]) -> None:
         stake = config["stake_currency"]
-        self._pair = given.pop("pair", f"BTC/{stake}:{stake}")
-        path = given.pop("maintenance_file", None)
-        try:
-            self._limits = HealthLimits(**{k: v for k, v in given.items() if k in HEALTH})
-            self._maintenance = MaintenanceLimits(
-                **{k: v for k, v in given.items() if k in MAINTENANCE}
-            )
-            self._calendar = None if path is None else self._open(config, path)
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"{self.name}: {error}") from error
+        self._pair = checked_pair("pair", given.get("pair", f"BTC/{stake}:{stake}"))
+        self._limits = limits_of(HealthLimits, given)
+        self._maintenance = limits_of(MaintenanceLimits, given)
+        path = given.get("maintenance_file")
+        self._calendar = None if path is None else self._open(config, path)
         self._probe: VenueProbe | None = None
         self._state = HealthState()
         self._health: Decision = UNRESTRICTED
@@ -77,7 +67,7 @@ class VenueHealthBreaker(WatchedProtection):
 
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         # A backtest has no exchange to look at. The calendar needs none, and is rehearsed there.
-        if not self._simulated:
+        if not self.simulated:
             self._follow_calendar(sources)
             self._look(sources, now)
         return [strictest([decide(self._maintenance, self._windows, now), self._health])]

@@ -10,7 +10,7 @@ from perpkit.signals.funding_tide import ExitOn, TideRule
 class FundingTide(PerpStrategy):
     """The side that is paid, while funding is extreme and price is stretched, with the trend.
 
-    See docs/strategies.md for what it did, and for what fading without the trend did.
+    See docs/evidence/strategies.md for what it did, and for what fading without the trend did.
     """
 
     timeframe = "1h"

@@ -5,10 +5,16 @@ Private names of Freqtrade are used; tests/contract/test_live_seams.py holds the
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RPCMessageType
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import LocalTrade, Order, Trade
+
+logger = logging.getLogger(__name__)
 
 
 def running_bot(dp: DataProvider) -> FreqtradeBot:
@@ -42,6 +48,30 @@ def warn(bot: FreqtradeBot, message: str) -> None:
 def deliver(bot: FreqtradeBot) -> None:
     """Send at once what `dp.send_msg` keeps for the end of a cycle, which a stopped bot has not."""
     bot.rpc.process_msg_queue(bot.dataprovider._msg_queue)
+
+
+class OncePerCycle:
+    """What is looked after as each cycle begins.
+
+    :param name: for the log
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.undelivered = False  # it has a message that `dp.send_msg` keeps
+
+    def take(self, bot: FreqtradeBot, step: Callable[[datetime], None]) -> None:
+        """Never raises, for the cycle must go on, for exits.
+
+        :param step: is called with the time, and may set `undelivered`
+        """
+        try:
+            step(datetime.now(UTC))
+            if self.undelivered:
+                deliver(bot)
+                self.undelivered = False
+        except Exception:
+            logger.exception(f"{self._name} could not be looked after.")
 
 
 def words(error: Exception) -> str:

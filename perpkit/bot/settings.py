@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar, cast, get_type_hints
+from dataclasses import is_dataclass, replace
+from typing import Any, TypeVar, cast
 
 from freqtrade.exceptions import ConfigurationError
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from perpkit.checks import shown
+from perpkit.parameters.declared import declared
 
 T = TypeVar("T")
-# Also within lists, where a misspelt key would otherwise leave the default.
-NO_MORE = ConfigDict(extra="forbid")
 # Keys of a protection's configuration that belong to Freqtrade.
 FREQTRADE_KEYS = frozenset({"method", "enabled"})
 
@@ -26,37 +25,29 @@ def overridden(default: T, given: object, where: str, beside: frozenset[str] = f
     :raises ConfigurationError: naming the place, the value and what is allowed
     """
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f'"{where}" must be an object of parameters, got {given!r}')
+        raise ConfigurationError(f'"{where}" must be an object of parameters, got {shown(given)}')
     if not is_dataclass(default) or isinstance(default, type):
         raise TypeError(f'"{where}" has no parameters: {default!r}')
-    types = get_type_hints(type(default))
-    known = {field.name for field in fields(default)}
+    known = {parameter.name: parameter.kind for parameter in declared(type(default))}
     changes: dict[str, Any] = {}
     for name, value in given.items():
         if name in beside:
             continue
         if name not in known:
-            allowed = ", ".join(sorted(known | beside))
+            allowed = ", ".join(sorted(known | dict.fromkeys(beside)))
             raise ConfigurationError(f'"{where}" has no parameter "{name}". Allowed: {allowed}.')
         current = getattr(default, name)
         if is_dataclass(current):
             changes[name] = overridden(current, value, f"{where}.{name}")
-        else:
-            changes[name] = _typed(types[name], value, f"{where}.{name}")
+            continue
+        try:
+            changes[name] = known[name].read(name, value)
+        except ValueError as error:
+            raise ConfigurationError(f'"{where}": {error}') from error
     try:
         return cast(T, replace(default, **changes))
     except ValueError as error:
         raise ConfigurationError(f'"{where}": {error}') from error
-
-
-def _typed(kind: Any, value: object, where: str) -> Any:
-    try:
-        # As JSON, in which names of enumerations and lists are what they look like.
-        return TypeAdapter(kind, config=NO_MORE).validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join([where, *map(str, first["loc"])])
-        raise ConfigurationError(f'"{place}": {first["msg"]}, got {first["input"]!r}') from error
 
 
 def only_known_keys(name: str, given: dict[str, Any], known: set[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Drawdown: brake, then halt, when equity marked to market falls.
 
 Several limits at once, each with its own reference, its own clock and its own effect; and pauses
-after losing streaks. Reasons for the defaults: docs/drawdown.md.
+after losing streaks. Figures behind the defaults: docs/evidence/drawdown.md.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ from perpkit.breakers.loss_limits import (
 )
 from perpkit.breakers.loss_streak import ClosedTrade, StreakLimit, Streaks
 from perpkit.checks import check_range
+
+
+class Rule(NamedTuple):
+    """A loss limit, and what trips it."""
+
+    limit: LossLimit
+    hysteresis: Hysteresis
 
 
 @dataclass(frozen=True)
@@ -95,29 +102,27 @@ class DrawdownLimits:
             except ValueError as error:
                 raise ValueError(f"{kind}_{error}") from error
 
-    @cached_property
-    def all(self) -> tuple[tuple[LossLimit, Hysteresis], ...]:
-        """Every limit that is on, with the rule that trips it."""
-        smaller = {"trading": Trading.ACTIVE, "size_factor": self.size_factor}
-        block = {
-            "cool_down_hours": self.cool_down_hours,
-            "longest_hours": self.week_block_hours,
-        }
-        halt = {"trading": Trading.HALTED}
-        shipped: list[tuple[float, dict[str, Any]]] = [
+    def shipped(self) -> list[LossLimit]:
+        """The limits of the losses above that are on."""
+        smaller: dict[str, Any] = {"trading": Trading.ACTIVE, "size_factor": self.size_factor}
+        wait = {"cool_down_hours": self.cool_down_hours, "longest_hours": self.week_block_hours}
+        halt: dict[str, Any] = {"trading": Trading.HALTED}
+        kinds: list[tuple[float, dict[str, Any]]] = [
             (self.hour_loss, {"hours": 1, **smaller}),
             (self.day_loss, {"hours": 24, **smaller}),
-            (self.week_loss, {"hours": 168, **block}),
+            (self.week_loss, {"hours": 168, **wait}),
             (self.daily_loss, {"reference": Reference.DAY, "reset_hour": self.reset_hour}),
             (self.open_loss, {"reference": Reference.OPEN, **halt}),
             (self.high_water_loss, {"reference": Reference.HIGH_WATER, **halt}),
         ]
-        limits = [
-            LossLimit(loss, recovered=loss * self.recovered_share, **rest)
-            for loss, rest in shipped
-            if loss
-        ]
-        return tuple((limit, limit.hysteresis(self.confirm)) for limit in (*limits, *self.limits))
+        share = self.recovered_share
+        return [LossLimit(loss, recovered=loss * share, **kind) for loss, kind in kinds if loss]
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every limit that is on, with the rule that trips it."""
+        limits = (*self.shipped(), *self.limits)
+        return tuple(Rule(limit, limit.hysteresis(self.confirm)) for limit in limits)
 
     @cached_property
     def streaks(self) -> tuple[StreakLimit, StreakLimit]:
@@ -130,7 +135,7 @@ class DrawdownLimits:
     @property
     def memory(self) -> timedelta:
         """The past from which the state can be rebuilt, but for the high-water mark."""
-        spans = [(limit.hours or 24) + (limit.longest_hours or 0) for limit, _ in self.all]
+        spans = [(rule.limit.hours or 24) + (rule.limit.longest_hours or 0) for rule in self.rules]
         return timedelta(hours=max(spans, default=0))
 
 
@@ -167,7 +172,7 @@ class DrawdownState:
     :param restarted: when a halt was last cleared; nothing of before is in here
     :param equity: newest known
     :param high_water: highest profit so far, and when
-    :param tracks: of `DrawdownLimits.all`, in that order
+    :param tracks: of `DrawdownLimits.rules`, in that order
     :param missing: why equity is not known now
     """
 
@@ -221,13 +226,13 @@ def _restart(limits: DrawdownLimits, state: DrawdownState, seen: Observation) ->
 
 def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> DrawdownState:
     now, stamp = seen.now, seen.now.timestamp()
-    tracks = state.tracks or (Track(),) * len(limits.all)
+    tracks = state.tracks or (Track(),) * len(limits.rules)
     streaks = loss_streak.observe(state.streaks, seen.closed) if seen.closed else state.streaks
     if isnan(seen.profit) or isnan(seen.capital):
         tracks = tuple(
             [
                 reviewed(limit, written_off(limit, track, now, stamp), now)
-                for (limit, _), track in zip(limits.all, tracks, strict=True)
+                for (limit, _), track in zip(limits.rules, tracks, strict=True)
             ]
         )
         missing = seen.missing or "a price is missing"
@@ -237,7 +242,7 @@ def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> Dr
         high = stamp, seen.profit
     mark = Mark(now, stamp, seen.capital, seen.profit, seen.open_profit, high[1])
     tracks = tuple(
-        [follow(*rule, track, mark) for rule, track in zip(limits.all, tracks, strict=True)]
+        [follow(*rule, track, mark) for rule, track in zip(limits.rules, tracks, strict=True)]
     )
     equity = seen.capital + seen.profit
     state = DrawdownState(now, state.restarted, equity, high, tracks, streaks, state.halted)
@@ -254,7 +259,7 @@ def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> li
         return []  # as nearly always
     return [
         decide(limit, rule, track, state.equity)
-        for (limit, rule), track in zip(limits.all, state.tracks, strict=True)
+        for (limit, rule), track in zip(limits.rules, state.tracks, strict=True)
         if track.tripped is not None and limit.halts is halts
     ]
 

@@ -2,33 +2,33 @@
 
 Longs pay shorts while funding is positive, and the other way round. A side is blocked when its
 funding is extreme within the pair's own recent past, or when holding a position is predicted to
-cost more than a trade is expected to earn. Figures behind the defaults: docs/funding_breaker.md.
+cost more than a trade is expected to earn. Figures: docs/evidence/funding_breaker.md.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
-from math import inf
+from math import inf, nextafter
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import Decision, Side, Trading
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
-from perpkit.breakers.quiet import FOREVER
+from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.timeline import Moments, Timeline
 from perpkit.checks import check_range
 from perpkit.market.asof import nanoseconds
 from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
-NOTHING: tuple[Decision, ...] = ()
-# Columns of the readings that the latches look at.
-SCORED = ("funding_rate_8h", "funding_mean_8h", "percentile")
+# Columns of the readings, as `SettledRate` has them.
+FIGURES = ("funding_interval_hours", "funding_rate_8h", "funding_mean_8h")
 
 
 class Cause(IntEnum):
@@ -111,113 +111,123 @@ class FundingLimits:
         return Hysteresis(trip, release, self.confirm_rates, self.calm_rates)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One settled rate, as of when it may be used. NaN means that there is too little history.
+class SettledRate(NamedTuple):
+    """One settled rate; NaN means that there is too little history.
 
+    :param known_at: first moment at which it may be used, `stale_at`, the last one
     :param percentile: of the rate in its window, 0 to 100
     """
 
     known_at: datetime
+    stale_at: datetime
     interval_hours: float
     rate_8h: float
     mean_8h: float
     percentile: float
 
+    @property
+    def interval(self) -> timedelta:
+        return timedelta(hours=self.interval_hours)
 
-@dataclass(frozen=True)
-class FundingState:
-    """What the breaker remembers of one pair.
 
-    :param latches: in the order of `Cause`
+class Row(NamedTuple):
+    """What is known from one moment on: a rate, or, where it is stale, that none is known.
+
+    :param seconds: since 1970-01-01 00:00 UTC
+    :param rate: its number
     """
 
-    reading: Reading | None = None
-    latches: tuple[Latch, Latch, Latch, Latch] = (OFF, OFF, OFF, OFF)
+    seconds: float
+    rate: int
+    stale: bool
+    restricts: bool
 
 
-def step(
-    limits: FundingLimits, pair: str, state: FundingState, reading: Reading
-) -> tuple[FundingState, tuple[Decision, ...]]:
-    """Fold in one settled rate; one that is not newer than the last changes nothing."""
-    if state.reading is None or reading.known_at > state.reading.known_at:
-        figures = (reading.rate_8h, reading.mean_8h, reading.percentile)
-        scores = _scores(limits, *(np.array([figure]) for figure in figures))
-        latches = [
-            limits.hysteresis(cause).step(latch, float(scores[cause][0]))
-            for cause, latch in zip(Cause, state.latches, strict=True)
-        ]
-        state = FundingState(reading, (latches[0], latches[1], latches[2], latches[3]))
-    assert state.reading is not None
-    below = {cause: state.latches[cause].below for cause in Cause if state.latches[cause].on}
-    return state, _decide(limits, pair, state.reading, below, 0)
+@dataclass(frozen=True)
+class FundingTimeline(Timeline[tuple[Decision, ...]]):
+    """Every decision on one pair. Once the newest rate is stale both sides are blocked.
+
+    :param rows: of the grid
+    :param rates: the settled rates, in their order
+    :param held: by `Cause` and rate: whether the latch holds
+    :param below: by `Cause` and rate: calm rates in a row that it has counted
+    """
+
+    limits: FundingLimits
+    pair: str
+    rows: Sequence[Row]
+    rates: Sequence[SettledRate]
+    held: NDArray[np.bool_]
+    below: NDArray[np.int64]
+    _blocking: Callable[[int, int], tuple[Decision, ...]] = field(init=False, repr=False)
+
+    NOTHING = ()
+
+    def __post_init__(self) -> None:
+        # Between two settlements every candle asks the same.
+        object.__setattr__(self, "_blocking", lru_cache(8)(self._decided))
+
+    def decide(self, row: int, now: datetime) -> tuple[Decision, ...]:
+        _, number, stale, _ = self.rows[row]
+        rate = self.rates[number]
+        if stale:
+            reason = f"no funding rate known since {rate.known_at:%Y-%m-%d %H:%M} UTC"
+            reason = f"{reason}: no new entries"
+            return (Decision(Trading.REDUCING, 0.0, reason=reason, pair=self.pair),)
+        return self._blocking(number, (now - rate.known_at) // rate.interval)
+
+    def _decided(self, number: int, late: int) -> tuple[Decision, ...]:
+        below = {
+            cause: int(self.below[cause, number]) for cause in Cause if self.held[cause, number]
+        }
+        return decide(self.limits, self.pair, self.rates[number], below, late)
 
 
-class FundingTimeline:
-    """Every decision on one pair; equal to `step` rate by rate, looked up in a microsecond.
+def timeline(limits: FundingLimits, pair: str, funding: pd.DataFrame) -> FundingTimeline:
+    """Every decision on one pair.
 
     :param funding: Freqtrade's funding candles, as `funding_readings` takes them; may be empty
     """
+    readings = funding_readings(funding, limits.rule)
+    rates = zip(
+        *(_times(readings[column]) for column in ("known_at", "stale_at")),
+        *(readings[column].tolist() for column in FIGURES),
+        (100 * readings["funding_rank"]).tolist(),
+        strict=True,
+    )
+    return judge(limits, pair, list(map(SettledRate._make, rates)))
 
-    def __init__(self, limits: FundingLimits, pair: str, funding: pd.DataFrame) -> None:
-        readings = funding_readings(funding, limits.rule)
-        self.limits = limits
-        self.pair = pair
-        self.readings = readings.assign(percentile=100 * readings["funding_rank"])
-        columns = ("funding_interval_hours", *SCORED)
-        self._figures = [self.readings[column].tolist() for column in columns]
-        self._interval = (3600 * readings["funding_interval_hours"]).tolist()
-        known_at = nanoseconds(readings["known_at"]) / 1e9
-        stale_at = nanoseconds(readings["stale_at"]) / 1e9
-        self._known_at, self._stale_at = known_at.tolist(), stale_at.tolist()
-        scores = _scores(limits, *(self.readings[c].to_numpy(dtype=np.float64) for c in SCORED))
-        swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
-        self.held = np.array([on for on, _ in swept])
-        self._below = [below for _, below in swept]
-        blocked = self.held.sum(axis=0) > 0
-        self._blocked: list[bool] = blocked.tolist()
-        stale = np.append(known_at[1:], inf) > stale_at if len(known_at) else blocked
-        begins = np.concatenate([known_at[blocked], stale_at[stale]])
-        self._begins: list[float] = np.sort(begins).tolist()
-        self._decided = lru_cache(8)(self._decide)
 
-    def __len__(self) -> int:
-        return len(self._blocked)
+def _times(dates: pd.Series) -> list[datetime]:
+    return [datetime.fromtimestamp(at, UTC) for at in nanoseconds(dates) / 1e9]
 
-    def at(self, now: datetime) -> tuple[Decision, ...]:
-        """The decisions at `now` (aware), from rates known by then; none where nothing is blocked.
 
-        Before the first rate nothing is blocked. Once the newest is stale both sides are.
-        """
-        instant = now.timestamp()
-        row = bisect_right(self._known_at, instant) - 1
-        if row < 0:
-            return NOTHING
-        if instant > self._stale_at[row]:
-            last = datetime.fromtimestamp(self._known_at[row], UTC)
-            reason = f"no funding rate known since {last:%Y-%m-%d %H:%M} UTC: no new entries"
-            return (Decision(Trading.REDUCING, 0.0, reason=reason, pair=self.pair),)
-        if not self._blocked[row]:
-            return NOTHING
-        return self._decided(row, int((instant - self._known_at[row]) // self._interval[row]))
+def judge(limits: FundingLimits, pair: str, rates: Sequence[SettledRate]) -> FundingTimeline:
+    """What these rates block."""
+    scores = _scores(limits, *np.array([rate[3:] for rate in rates]).reshape(-1, 3).T)
+    swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
+    held, below = np.array([on for on, _ in swept]), np.array([below for _, below in swept])
+    rows = list(_rows(rates, (held.sum(axis=0) > 0).tolist()))
+    return FundingTimeline(
+        Moments([row.seconds for row in rows]),
+        bytes(row.restricts for row in rows),
+        limits,
+        pair,
+        rows,
+        rates,
+        held,
+        below,
+    )
 
-    def quiet_until(self, now: datetime) -> datetime:
-        """From `now` (aware) up to then it restricts nothing."""
-        if self.at(now):
-            return now
-        following = bisect_left(self._begins, now.timestamp())
-        if following == len(self._begins):
-            return FOREVER
-        return datetime.fromtimestamp(self._begins[following], UTC)
 
-    def reading(self, row: int) -> Reading:
-        """The rate in a row of `readings`."""
-        known_at = datetime.fromtimestamp(self._known_at[row], UTC)
-        return Reading(known_at, *(figures[row] for figures in self._figures))
-
-    def _decide(self, row: int, late: int) -> tuple[Decision, ...]:
-        below = {cause: int(self._below[cause][row]) for cause in Cause if self.held[cause, row]}
-        return _decide(self.limits, self.pair, self.reading(row), below, late)
+def _rows(rates: Sequence[SettledRate], blocked: Sequence[bool]) -> Iterator[Row]:
+    known_at = [*(rate.known_at.timestamp() for rate in rates), inf]
+    for number, rate in enumerate(rates):
+        yield Row(known_at[number], number, stale=False, restricts=blocked[number])
+        # It may still be used at its last moment, and not after it.
+        stale = nextafter(rate.stale_at.timestamp(), inf)
+        if stale <= known_at[number + 1]:
+            yield Row(stale, number, stale=True, restricts=True)
 
 
 def _scores(
@@ -237,21 +247,23 @@ def _scores(
     return scores
 
 
-def _decide(
-    limits: FundingLimits, pair: str, reading: Reading, below: dict[Cause, int], late: int
+def decide(
+    limits: FundingLimits, pair: str, rate: SettledRate, below: dict[Cause, int], late: int
 ) -> tuple[Decision, ...]:
-    """:param below: calm rates counted by each latch that is on
-    :param late: settlements that should have been known since the reading: they were not calm"""
-    interval = timedelta(hours=reading.interval_hours)
-    cost = predicted_cost(reading.rate_8h, reading.mean_8h, limits.holding_hours)
+    """What the latches that are on block.
+
+    :param below: calm rates counted by each of them
+    :param late: settlements that should have been known since the rate: they were not calm
+    """
+    cost = predicted_cost(rate.rate_8h, rate.mean_8h, limits.holding_hours)
     enough = limits.expected_edge * limits.cost_release_share
     decisions = []
     for side, sign, extreme, costly in SIDES:
         counts = [below[cause] for cause in (extreme, costly) if cause in below]
         if not counts:
             continue
-        rank = reading.percentile if sign > 0 else 100 - reading.percentile
-        figures = [f"{side}s pay {sign * reading.rate_8h:.3%} per 8 h"]
+        rank = rate.percentile if sign > 0 else 100 - rate.percentile
+        figures = [f"{side}s pay {sign * rate.rate_8h:.3%} per 8 h"]
         if extreme in below:
             figures.append(
                 f"percentile {rank:.1f} of {limits.window_days} days (extreme from "
@@ -262,7 +274,7 @@ def _decide(
                 f"predicted {sign * cost:.2%} over {limits.holding_hours:g} h (too much from "
                 f"{limits.expected_edge:.2%} until below {enough:.2%})"
             )
-        release = reading.known_at + (late + limits.calm_rates - min(counts)) * interval
+        release = rate.known_at + (late + limits.calm_rates - min(counts)) * rate.interval
         reason = f"{', '.join(figures)}: no new {side}s"
         decisions.append(Decision(Trading.REDUCING, 0.0, release, reason, pair, side))
     return tuple(decisions)

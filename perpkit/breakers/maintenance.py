@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perpkit.breakers.breaker import Decision, Trading, strictest
-from perpkit.breakers.quiet import FOREVER
+from perpkit.breakers.timeline import FOREVER
 from perpkit.checks import check_range
 
 _KEYS = ("from", "until", "note")

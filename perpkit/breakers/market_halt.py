@@ -3,25 +3,25 @@
 On candles, hardly trading means a volume near zero: the outage of 2021-03-02 left 0.1% to 0.5% of
 the average in its hour. Whether the price stood still as well is not asked: a price that moves
 without trades is no better. Where volume is merely low, the order book tells a halt from a quiet
-Sunday. Figures: docs/flash_crash.md.
+Sunday. Figures: docs/evidence/flash_crash.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, isnan, nan
+from math import ceil, nan
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
-from perpkit.breakers.quiet import quiet_until
+from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.timeline import CandleTimeline
 from perpkit.checks import check_range
 from perpkit.execution.book import BPS, Book, NoBook
-from perpkit.market.candle_grid import CandleGrid, on_grid
+from perpkit.market.candle_grid import CandleGrid, gapless
 
 Floats = NDArray[np.float64]
 
@@ -73,107 +73,51 @@ class HaltLimits:
         return Hysteresis(-self.halted_volume, -self.low_volume)
 
     @property
-    def history_minutes(self) -> int:
-        return self.volume_days * 24 * 60 + self.quiet_minutes
+    def history(self) -> timedelta:
+        """What the decision depends on."""
+        return timedelta(days=self.volume_days, minutes=self.quiet_minutes)
 
 
 @dataclass(frozen=True)
-class Observation:
-    """One closed candle; NaN is unknown.
+class HaltTimeline(CandleTimeline[Decision]):
+    """Every decision over a frame of candles.
 
-    :param volume_share: volume over the average before it
-    :param gap: open over the close of the last candle with trades, less one
-    """
+    Past the newest candle a halt holds: candles that nobody saw had no volume.
 
-    closed_at: datetime
-    volume_share: float
-    gap: float
-
-
-@dataclass(frozen=True)
-class HaltState:
-    """:param gap: the last that was beyond the limit, in the candle that closed at `gap_at`"""
-
-    closed_at: datetime | None = None
-    volume_share: float = 0.0
-    halted: Latch = OFF
-    gap: float = 0.0
-    gap_at: datetime | None = None
-
-
-def step(
-    limits: HaltLimits, state: HaltState, observation: Observation
-) -> tuple[HaltState, Decision]:
-    """Fold in one closed candle; one that is not newer than the last changes nothing."""
-    if state.closed_at is None or observation.closed_at > state.closed_at:
-        state = replace(state, closed_at=observation.closed_at)
-        if not isnan(observation.volume_share):
-            latch = limits.hysteresis.step(state.halted, -observation.volume_share)
-            state = replace(state, volume_share=observation.volume_share, halted=latch)
-        if abs(observation.gap) >= limits.gap:
-            state = replace(state, gap=observation.gap, gap_at=observation.closed_at)
-    assert state.closed_at is not None
-    share = state.volume_share if state.halted.on else None
-    return state, _decide(limits, share, state.gap, state.gap_at, state.closed_at)
-
-
-@dataclass(frozen=True)
-class HaltTimeline:
-    """Every decision over a frame of candles, a row each.
-
-    :param volume_share: NaN where unknown; `gap` likewise
+    :param volume_share: NaN where unknown; so is `gap`
     :param halted: whether the latch holds after each candle
     :param known: row of the newest known volume share, -1 before the first
     :param gapped: row of the last gap beyond the limit, -1 before the first
     """
 
     limits: HaltLimits
-    grid: CandleGrid
     volume_share: Floats
     gap: Floats
     halted: NDArray[np.bool_]
     known: NDArray[np.int64]
     gapped: NDArray[np.int64]
-    # As bytes, for one is looked up three times as fast.
-    blocked: bytes = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        age = np.arange(len(self.gapped)) - self.gapped
-        quiet = (self.gapped >= 0) & (age < self.limits.quiet_candles)
-        object.__setattr__(self, "blocked", (self.halted | quiet).tobytes())
+    NOTHING = UNRESTRICTED
 
-    def at(self, now: datetime) -> Decision:
-        """The decision at `now` (aware), from candles closed at or before it.
-
-        Past the newest candle a halt holds: candles that nobody saw had no volume.
-        """
-        slot = self.grid.row_at(now)
-        row = min(slot, len(self.blocked) - 1)
-        if row < 0 or not self.blocked[row]:
-            return UNRESTRICTED
+    def decide(self, row: int, now: datetime) -> Decision:
         share = float(self.volume_share[self.known[row]]) if self.halted[row] else None
         gapped = int(self.gapped[row])
-        gap_at = self.grid.closed_at(gapped) if gapped >= 0 else None
-        closed_at = self.grid.closed_at(slot)
-        return _decide(self.limits, share, float(self.gap[gapped]), gap_at, closed_at)
-
-    def quiet_until(self, now: datetime) -> datetime:
-        """From `now` (aware) up to then it restricts nothing."""
-        return quiet_until(self.blocked, self.grid, now)
+        gap = (float(self.gap[gapped]), self.grid.closed_at(gapped)) if gapped >= 0 else None
+        return decide(self.limits, share, gap, self.closed_by(now))
 
     def volume_share_at(self, now: datetime) -> float:
         """Of the newest candle closed at or before `now`; NaN where unknown."""
-        row = min(self.grid.row_at(now), len(self.volume_share) - 1)
+        row = self.row_at(now)
         return float(self.volume_share[row]) if row >= 0 else nan
 
 
 def timeline(limits: HaltLimits, candles: pd.DataFrame) -> HaltTimeline:
-    """Evaluate a frame of candles at once; equal to `step` candle by candle.
+    """Every decision over a frame of candles.
 
     :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
-    grid, frame = on_grid(candles, limits.timeframe_minutes)
+    grid, frame = gapless(candles, limits.timeframe_minutes)
     # Candles without trades would pull the average down until the halt looked usual.
     trades = frame["volume"].where(frame["volume"] > 0)
     window = ceil(limits.volume_days * 24 * 60 / limits.timeframe_minutes)
@@ -181,27 +125,43 @@ def timeline(limits: HaltLimits, candles: pd.DataFrame) -> HaltTimeline:
     share = (frame["volume"] / average).to_numpy(dtype=np.float64)
     last_trade = frame["close"].where(trades.notna()).shift().ffill()
     gap = (frame["open"] / last_trade - 1).where(trades.notna()).to_numpy(dtype=np.float64)
-    halted, _ = limits.hysteresis.sweep(-share)
-    rows = np.arange(len(frame))
+    return judge(limits, grid, share, gap)
+
+
+def judge(limits: HaltLimits, grid: CandleGrid, volume_share: Floats, gap: Floats) -> HaltTimeline:
+    """What these figures of the candles block.
+
+    :param volume_share: volume of each candle over the average before it; NaN where unknown
+    :param gap: its open over the close of the last candle with trades, less one; NaN where unknown
+    """
+    halted, _ = limits.hysteresis.sweep(-volume_share)
+    rows = np.arange(len(gap))
+    gapped = np.maximum.accumulate(np.where(np.abs(gap) >= limits.gap, rows, -1))
+    quiet = (gapped >= 0) & (rows - gapped < limits.quiet_candles)
     return HaltTimeline(
-        limits,
         grid,
-        volume_share=share,
-        gap=gap,
-        halted=halted,
-        known=np.maximum.accumulate(np.where(np.isnan(share), -1, rows)),
-        gapped=np.maximum.accumulate(np.where(np.abs(gap) >= limits.gap, rows, -1)),
+        (halted | quiet).tobytes(),
+        limits,
+        volume_share,
+        gap,
+        halted,
+        known=np.maximum.accumulate(np.where(np.isnan(volume_share), -1, rows)),
+        gapped=gapped,
     )
 
 
-def _decide(
+def decide(
     limits: HaltLimits,
     share: float | None,
-    gap: float,
-    gap_at: datetime | None,
+    gap: tuple[float, datetime] | None,
     closed_at: datetime,
 ) -> Decision:
-    """:param share: of the usual volume, None unless it is halted"""
+    """What a halt, and the quiet period after a gap, block.
+
+    :param share: of the usual volume, None unless the pair is halted
+    :param gap: the last one beyond the limit, and the close of its candle
+    :param closed_at: of the newest candle
+    """
     reasons, releases = [], []
     if share is not None:
         reasons.append(
@@ -209,10 +169,10 @@ def _decide(
             f"above {limits.low_volume:.0%}"
         )
         releases.append(closed_at + limits.candle)
-    if gap_at is not None and closed_at < (quiet := gap_at + limits.candle * limits.quiet_candles):
+    if gap is not None and closed_at < (quiet := gap[1] + limits.candle * limits.quiet_candles):
         reasons.append(
-            f"a gap of {gap:+.1%} by {gap_at:%Y-%m-%d %H:%M} UTC (limit {limits.gap:.0%}), a quiet "
-            "period in which stops may tighten"
+            f"a gap of {gap[0]:+.1%} by {gap[1]:%Y-%m-%d %H:%M} UTC (limit {limits.gap:.0%}), a "
+            "quiet period in which stops may tighten"
         )
         releases.append(quiet)
     if not reasons:

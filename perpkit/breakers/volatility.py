@@ -1,34 +1,32 @@
 """Crypto-VIX: brake when volatility stands high within its own recent past.
 
 A fixed level does not travel from one year to the next, so the thresholds are percentiles of the
-trailing window. Figures behind the defaults: docs/crypto_vix.md.
+trailing window. Figures behind the defaults: docs/evidence/crypto_vix.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from functools import cached_property
-from math import inf, isnan
+from math import inf
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
-from perpkit.breakers.quiet import quiet_until
+from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.timeline import CandleTimeline
 from perpkit.checks import check_range
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.candle_grid import CandleGrid
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.volatility import (
     Estimator,
+    Floats,
     HourlyCandles,
-    hour_of,
     memory_hours,
-    time_of,
     vol_annual,
 )
 
@@ -133,20 +131,26 @@ class VolatilityLimits:
         capped = self.elevated_max_leverage < NO_LEVERAGE_CAP
         return self.elevated_max_leverage if capped else inf
 
+    @property
+    def restricting(self) -> Level:
+        """The lowest level that takes anything away."""
+        elevated = self.elevated_size_factor < 1 or self.leverage_cap < inf
+        return Level.ELEVATED if elevated else Level.STRESSED
+
     def hysteresis(self, level: Level) -> Hysteresis:
         return Hysteresis(
             self.trip(level), self.release(level), self.confirm_candles, self.calm_candles
         )
 
     @property
-    def history_hours(self) -> int:
+    def history(self) -> timedelta:
         """Closed candles after which more history hardly changes the decision.
 
         The window, before it what the estimator remembers, and a week for a level that was
         declared earlier and still holds.
         """
         memory = memory_hours(self.estimator, self.half_life_hours)
-        return self.window_days * 24 + memory + 7 * 24
+        return timedelta(days=self.window_days + 7, hours=memory)
 
 
 @dataclass(frozen=True)
@@ -159,60 +163,9 @@ class VolatilityDecision(Decision):
 
 
 @dataclass(frozen=True)
-class Observation:
-    """One closed candle. NaN means that the candle, or enough history, is missing."""
+class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
+    """Every decision over a frame of hourly candles.
 
-    closed_at: datetime
-    vol_annual: float
-    percentile: float
-
-
-@dataclass(frozen=True)
-class VolatilityState:
-    """What the breaker remembers; figures are those of the newest known candle."""
-
-    closed_at: datetime | None = None
-    vol_annual: float | None = None
-    percentile: float | None = None
-    elevated: Latch = OFF
-    stressed: Latch = OFF
-    extreme: Latch = OFF
-
-    @property
-    def level(self) -> Level:
-        # The latches are nested: thresholds of a higher level are never below those of a lower.
-        return Level(self.elevated.on + self.stressed.on + self.extreme.on)
-
-
-def step(
-    limits: VolatilityLimits, state: VolatilityState, observation: Observation
-) -> tuple[VolatilityState, VolatilityDecision]:
-    """Fold in one closed candle; one that is not newer than the last changes nothing."""
-    if state.closed_at is None or observation.closed_at > state.closed_at:
-        state = replace(state, closed_at=observation.closed_at)
-        if not isnan(observation.percentile):
-            below_floor = observation.vol_annual < limits.floor_annual
-            score = BELOW_FLOOR if below_floor else observation.percentile
-            state = replace(
-                state,
-                vol_annual=observation.vol_annual,
-                percentile=observation.percentile,
-                elevated=limits.hysteresis(Level.ELEVATED).step(state.elevated, score),
-                stressed=limits.hysteresis(Level.STRESSED).step(state.stressed, score),
-                extreme=limits.hysteresis(Level.EXTREME).step(state.extreme, score),
-            )
-    assert state.closed_at is not None
-    holding = state.stressed if state.level >= Level.STRESSED else state.elevated
-    figures = state.vol_annual, state.percentile
-    return state, _decide(limits, state.level, *figures, holding.below, hour_of(state.closed_at))
-
-
-@dataclass(frozen=True)
-class VolatilityTimeline:
-    """Every decision over a frame of candles; row i belongs to the candle that closed at
-    `first_close` + i hours.
-
-    :param first_close: in hours since 1970-01-01 00:00 UTC
     :param vol_annual: NaN where unknown; so is `percentile`
     :param level: values of `Level` after each candle
     :param below: calm candles in a row counted by the latch that decides on the release
@@ -220,56 +173,39 @@ class VolatilityTimeline:
     """
 
     limits: VolatilityLimits
-    first_close: int
-    vol_annual: NDArray[np.float64]
-    percentile: NDArray[np.float64]
+    vol_annual: Floats
+    percentile: Floats
     level: NDArray[np.int64]
     below: NDArray[np.int64]
     newest: NDArray[np.int64]
 
-    def __len__(self) -> int:
-        return len(self.level)
-
-    @cached_property
-    def last_close(self) -> datetime | None:
-        """When the newest candle closed; how old it may be is for the caller to judge."""
-        return time_of(self.first_close + len(self) - 1) if len(self) else None
+    @property
+    def first_close(self) -> int:
+        """Of row 0, in hours since 1970-01-01 00:00 UTC."""
+        return self.grid.first_close // 3600
 
     @property
     def entries_blocked(self) -> NDArray[np.bool_]:
         return self.level >= Level.STRESSED
 
-    @cached_property
-    def _restricts(self) -> bytes:
-        elevated = self.limits.elevated_size_factor < 1 or self.limits.leverage_cap < inf
-        return (self.level >= (Level.ELEVATED if elevated else Level.STRESSED)).tobytes()
-
-    def restricts(self, now: datetime) -> bool:
-        """Whether the decision at `now` takes anything away; a fraction of the cost of `at`."""
-        row = min(hour_of(now) - self.first_close, len(self) - 1)
-        return row >= 0 and self._restricts[row] == 1
-
-    def quiet_until(self, now: datetime) -> datetime:
-        """From `now` (aware) up to then it restricts nothing."""
-        return quiet_until(self._restricts, CandleGrid(self.first_close * 3600, 3600), now)
-
     def at(self, now: datetime) -> VolatilityDecision:
-        """The decision at `now` (aware), from candles closed at or before it.
+        """The decision at `now` (aware), with its figures where nothing is restricted, too.
 
-        Past the newest candle the last level holds, and its release moves on with the clock:
-        hours that nobody saw do not count as calm.
+        Past the newest candle the last level holds, and its release moves on with the clock.
         """
-        hour = hour_of(now)
-        row = min(hour - self.first_close, len(self) - 1)
+        return self.decide(self.row_at(now), now)
+
+    def decide(self, row: int, now: datetime) -> VolatilityDecision:
+        closed_at = self.closed_by(now)
         if row < 0 or self.newest[row] < 0:
-            return _decide(self.limits, Level.CALM, None, None, 0, hour)
+            return decide(self.limits, Level.CALM, None, 0, closed_at)
         known = self.newest[row]
         figures = float(self.vol_annual[known]), float(self.percentile[known])
-        return _decide(self.limits, Level(self.level[row]), *figures, int(self.below[row]), hour)
+        return decide(self.limits, Level(self.level[row]), figures, int(self.below[row]), closed_at)
 
 
 def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimeline:
-    """Evaluate a frame of 1h candles at once; equal to `step` candle by candle.
+    """Every decision over a frame of 1h candles.
 
     :param candles: Freqtrade's columns `date` (open time, UTC), `open`, `high`, `low`, `close`
     :raises ValueError: if the candles are not hourly
@@ -284,51 +220,64 @@ def index_timeline(limits: VolatilityLimits, index: HourlyIndex) -> VolatilityTi
     vol = index.vol_annual
     window = timedelta(days=limits.window_days)
     rank = rolling_rank(pd.Series(vol, index.open_times), window, limits.min_history_days * 24)
-    percentile = 100 * rank.to_numpy(dtype=np.float64)
-    known = ~np.isnan(percentile)
+    return judge(limits, index, 100 * rank.to_numpy(dtype=np.float64))
+
+
+def judge(limits: VolatilityLimits, index: HourlyIndex, percentile: Floats) -> VolatilityTimeline:
+    """What the volatility of each hour restricts.
+
+    :param percentile: of each hour of the index in its window, 0 to 100; NaN where unknown
+    """
+    vol, known = index.vol_annual, ~np.isnan(percentile)
     score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, percentile)
     elevated, elevated_below = limits.hysteresis(Level.ELEVATED).sweep(score)
     stressed, stressed_below = limits.hysteresis(Level.STRESSED).sweep(score)
     extreme, _ = limits.hysteresis(Level.EXTREME).sweep(score)
+    level = elevated.astype(np.int64) + stressed + extreme
     return VolatilityTimeline(
+        CandleGrid((index.first_hour + 1) * 3600, 3600),
+        (level >= limits.restricting).tobytes(),
         limits,
-        first_close=index.first_hour + 1,
         vol_annual=vol,
         percentile=percentile,
-        level=elevated.astype(np.int64) + stressed + extreme,
+        level=level,
         below=np.where(stressed, stressed_below, elevated_below),
         newest=np.maximum.accumulate(np.where(known, np.arange(len(vol)), -1)),
     )
 
 
-def _decide(
+def decide(
     limits: VolatilityLimits,
     level: Level,
-    vol: float | None,
-    percentile: float | None,
+    figures: tuple[float, float] | None,
     below: int,
-    hour: int,
+    closed_at: datetime,
 ) -> VolatilityDecision:
-    """:param below: calm candles seen by the latch that holds the restriction"""
-    if vol is None or percentile is None:
+    """What a level restricts.
+
+    :param figures: the newest volatility and its percentile, None while unknown
+    :param below: calm candles seen by the latch that holds the restriction
+    :param closed_at: of the newest candle
+    """
+    if figures is None:
         least = f"{limits.min_history_days} days of hourly candles"
         return VolatilityDecision(
             reason=f"{limits.asset} volatility unknown (fewer than {least}): no restriction"
         )
-    figures = (
+    vol, percentile = figures
+    said = (
         f"{limits.asset} volatility {vol:.0%} a year, percentile {percentile:.1f} of the last "
         f"{limits.window_days} days"
     )
     if level is Level.CALM:
-        return VolatilityDecision(reason=f"{figures}: calm", vol_annual=vol, percentile=percentile)
+        return VolatilityDecision(reason=f"{said}: calm", vol_annual=vol, percentile=percentile)
     blocked = level >= Level.STRESSED
-    release = time_of(hour + limits.calm_candles - below)
     return VolatilityDecision(
         trading=Trading.REDUCING if blocked else Trading.ACTIVE,
         size_factor=0.0 if blocked else limits.elevated_size_factor,
-        release=release,
+        release=closed_at + timedelta(hours=limits.calm_candles - below),
         reason=(
-            f"{figures} ({level} from {limits.trip(level):g} until below "
+            f"{said} ({level} from {limits.trip(level):g} until below "
             f"{limits.release(level):g}): {_effect(limits, blocked)}"
         ),
         max_leverage=limits.leverage_cap,

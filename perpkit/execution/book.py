@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite
 
+from perpkit.checks import one_of
+
 Level = tuple[float, float]  # price, amount in base asset
 
 BPS = 1e4  # basis points in a whole
@@ -24,9 +26,12 @@ class Side(StrEnum):
 
         :raises ValueError: for another word
         """
-        if direction not in ("long", "short"):
-            raise ValueError(f"direction must be long or short, got {direction!r}")
+        direction = one_of("direction", direction, ("long", "short"))
         return cls.BUY if direction == "long" else cls.SELL
+
+    @property
+    def other(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
 
     @property
     def sign(self) -> int:
@@ -54,8 +59,11 @@ class Book:
         return (self.asks[0][0] - self.bids[0][0]) / self.mid * BPS
 
     def offers(self, side: Side) -> tuple[Level, ...]:
-        """What an order of `side` trades with when it takes, best first."""
-        return self.asks if side is Side.BUY else self.bids
+        """What an order of `side` trades with when it takes, best first.
+
+        :raises ValueError: for a side that is neither buy nor sell
+        """
+        return self.asks if one_of("side", side, Side) is Side.BUY else self.bids
 
     def depth(self, side: Side, within: float) -> float:
         """Amount offered to an order of `side` no further than `within` (fraction) from the middle.

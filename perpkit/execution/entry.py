@@ -4,36 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Annotated
 
-from perpkit.checks import check_range
 from perpkit.execution.book import Book, NoBook, Side
 from perpkit.execution.slippage import Slippage, slippage_of
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class EntryLimits:
-    """Parameters.
+class EntryLimits(Parameters):
+    """Parameters."""
 
-    :param max_spread_bps: between the best prices
-    :param max_slippage_bps: cautious estimate against the middle, as if the order took at once
-    :param max_move: of the price since the signal, either way, a fraction
-    :param max_book_age_seconds: an older book is none
-    :param latency_seconds: from the making of the book to the arrival of the order
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    max_spread_bps: float = 20.0
-    max_slippage_bps: float = 30.0
-    max_move: float = 0.02
-    max_book_age_seconds: float = 5.0
-    latency_seconds: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_range("max_spread_bps", self.max_spread_bps, 0.1, 1000)
-        check_range("max_slippage_bps", self.max_slippage_bps, 0.1, 1000)
-        check_range("max_move", self.max_move, 0.0005, 0.5)
-        check_range("max_book_age_seconds", self.max_book_age_seconds, 0.1, 60)
-        check_range("latency_seconds", self.latency_seconds, 0, 60)
+    max_spread_bps: Annotated[
+        float, Range(0.1, 1000, "bps"), "The widest distance between the best prices"
+    ] = 20.0
+    max_slippage_bps: Annotated[
+        float,
+        Range(0.1, 1000, "bps"),
+        "The highest cautious estimate against the middle, as if the order took at once",
+    ] = 30.0
+    max_move: Annotated[
+        float,
+        Range(0.0005, 0.5, "of the price"),
+        "How far the price may have moved since the signal, either way",
+    ] = 0.02
+    max_book_age_seconds: Annotated[
+        float, Range(0.1, 60, "s"), "A book that is older counts as none"
+    ] = 5.0
+    latency_seconds: Annotated[
+        float, Range(0, 60, "s"), "The time from the making of the book to the arrival of the order"
+    ] = 1.0
 
 
 @dataclass(frozen=True)

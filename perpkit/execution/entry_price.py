@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from perpkit.checks import one_of
 from perpkit.execution.book import Book, Side
 from perpkit.execution.slippage import slippage_of
 
@@ -15,10 +16,13 @@ class Pricing(StrEnum):
 
 
 def entry_price(book: Book, side: Side, pricing: Pricing) -> float:
-    """Without regard to the amount: a crossing price takes the best level only."""
-    match pricing:
+    """Without regard to the amount: a crossing price takes the best level only.
+
+    :raises ValueError: for a side or a pricing that does not exist
+    """
+    match one_of("pricing", pricing, Pricing):
         case Pricing.JOIN:
-            return (book.bids if side is Side.BUY else book.asks)[0][0]
+            return book.offers(one_of("side", side, Side).other)[0][0]
         case Pricing.MID:
             return book.mid
         case Pricing.CROSS:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class GuardRule:
-    """:param leave_before_delisting_hours: a position is closed at the market so long before its
-        contract ends
-    :param stop_after_delete: the position of a trade that is deleted (`/delete`) keeps its stop
-        where it is; off, it is left without one
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+class GuardRule(Parameters):
+    """Parameters."""
 
     # A day, because the book thins out towards the end, from half an hour before it nobody can
     # enter any more, and a bot that is down for a night still has time when it comes back.
-    leave_before_delisting_hours: float = 24.0
-    stop_after_delete: bool = True
-
-    def __post_init__(self) -> None:
-        check_range("leave_before_delisting_hours", self.leave_before_delisting_hours, 1, 168)
+    leave_before_delisting_hours: Annotated[
+        float,
+        Range(1, 168, "h"),
+        "A position is closed at the market this long before its contract ends",
+    ] = 24.0
+    stop_after_delete: Annotated[
+        bool,
+        "The position of a trade that is deleted (`/delete`) keeps its stop where it is; off, it "
+        "is left without one",
+    ] = True

@@ -4,56 +4,59 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, nan
+from typing import Annotated
 
-from perpkit.checks import check_range
 from perpkit.execution.book import Book, Side
 from perpkit.execution.slippage import amount_of, slippage_of
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import OneOf, Range
 
 # What Binance serves, at a weight of 2, 2, 5, 10 and 20.
 LEVELS = (20, 50, 100, 500, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiquidityRule:
-    """What is asked of a book.
+class LiquidityRule(Parameters):
+    """What is asked of a book."""
 
-    :param max_spread_bps: between the best prices, of the middle, 0 to 1000
-    :param min_depth: quote currency offered on each side within `depth_within`, 0 to 1e12
-    :param depth_within: fraction of the middle, 0.0001 to 0.1
-    :param notional: value of a typical order, stake times leverage, 1 to 1e9
-    :param max_slippage_bps: of that order against the middle, on the worse side, 0 to 1000
-    :param stake: the least that will be staked, 0.01 to 1e9; pairs whose least order needs more are
-        left out
-    :param leverage: of that stake, 1 to 125
-    :param levels: of the book that are asked for on each side, one of `LEVELS`
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
-
-    max_spread_bps: float = 10
-    min_depth: float = 50_000
-    depth_within: float = 0.005
-    notional: float = 1000
-    max_slippage_bps: float = 10
-    stake: float | None = None
-    leverage: float = 1
-    levels: int = 100
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("max_spread_bps", 0, 1000),
-            ("min_depth", 0, 1e12),
-            ("depth_within", 0.0001, 0.1),
-            ("notional", 1, 1e9),
-            ("max_slippage_bps", 0, 1000),
-            ("stake", 0.01, 1e9),
-            ("leverage", 1, 125),
-        ):
-            value = getattr(self, name)
-            if value is not None:
-                check_range(name, value, low, high)
-        if self.levels not in LEVELS:
-            allowed = ", ".join(map(str, LEVELS))
-            raise ValueError(f"levels must be one of {allowed}, got {self.levels!r}")
+    max_spread_bps: Annotated[
+        float,
+        Range(0, 1000, "bps"),
+        "The widest distance between the best prices, of the middle between them",
+    ] = 10
+    min_depth: Annotated[
+        float,
+        Range(0, 1e12, "quote currency"),
+        "What must be offered on each side within `depth_within`",
+    ] = 50_000
+    depth_within: Annotated[
+        float,
+        Range(0.0001, 0.1, "of the middle"),
+        "How far from the middle that depth is counted; 0.005 is 0.5%",
+    ] = 0.005
+    notional: Annotated[
+        float,
+        Range(1, 1e9, "quote currency"),
+        "The value of a typical order, stake times leverage",
+    ] = 1000
+    max_slippage_bps: Annotated[
+        float,
+        Range(0, 1000, "bps"),
+        "What that order may cost against the middle, on the worse side, half of the spread "
+        "included",
+    ] = 10
+    stake: Annotated[
+        float | None,
+        Range(0.01, 1e9, "stake currency"),
+        "The least that is staked; pairs whose least order needs more are left out. Null is the "
+        "configuration's stake_amount, where that is a number",
+    ] = None
+    leverage: Annotated[float, Range(1, 125, "x"), "The leverage of that stake"] = 1
+    levels: Annotated[
+        int,
+        OneOf(LEVELS),
+        "How many levels of the book are asked for on each side; more cost more request weight",
+    ] = 100
 
     def objection(self, book: Book, least_stake: float | None = None) -> str | None:
         """Why orders in this book would cost too much or not be taken, or None.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 class Action(StrEnum):
@@ -19,26 +21,27 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class PartialLimits:
-    """Parameters.
+class PartialLimits(Parameters):
+    """Parameters."""
 
-    :param nearly_filled: share from which the rest is worth paying the spread for
-    :param max_move: of the price from the order's, either way, beyond which it is gone; a fraction
-    :param max_wait_seconds: since the order
-    :param max_unprotected_seconds: that a filled part may be without a stop at the exchange
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    nearly_filled: float = 0.8
-    max_move: float = 0.02
-    max_wait_seconds: float = 300.0
-    max_unprotected_seconds: float = 15.0
-
-    def __post_init__(self) -> None:
-        check_range("nearly_filled", self.nearly_filled, 0.5, 1)
-        check_range("max_move", self.max_move, 0.0005, 0.5)
-        check_range("max_wait_seconds", self.max_wait_seconds, 1, 86_400)
-        check_range("max_unprotected_seconds", self.max_unprotected_seconds, 1, 300)
+    nearly_filled: Annotated[
+        float,
+        Range(0.5, 1, "of the order"),
+        "The filled share from which the rest is worth paying the spread for",
+    ] = 0.8
+    max_move: Annotated[
+        float,
+        Range(0.0005, 0.5, "of the price"),
+        "How far the price may move from the order's, either way; beyond it the price is gone",
+    ] = 0.02
+    max_wait_seconds: Annotated[float, Range(1, 86_400, "s"), "How long an order may stay open"] = (
+        300.0
+    )
+    max_unprotected_seconds: Annotated[
+        float,
+        Range(1, 300, "s"),
+        "How long a filled part may be without a stop at the exchange",
+    ] = 15.0
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite, log2, sqrt
+from typing import Annotated
 
-from perpkit.checks import check_range
 from perpkit.execution.book import BPS
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 REFERENCE_SHARE = 0.01  # of an hour's turnover: where all three shapes cost the same
 
@@ -31,25 +33,20 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True)
-class ParticipationModel:
-    """Parameters.
+class ParticipationModel(Parameters):
+    """Parameters."""
 
-    :param half_spread_bps: paid by the smallest order too
-    :param impact: at 1% of an hour's turnover, in one-hour standard deviations. A tenth is the
-        square-root law with a factor of one (Tóth et al., Anomalous price impact, 2011)
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    shape: Shape = Shape.SQUARE_ROOT
-    half_spread_bps: float = 0.5
-    impact: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.shape not in list(Shape):
-            raise ValueError(f"shape must be one of {', '.join(Shape)}, got {self.shape!r}")
-        object.__setattr__(self, "shape", Shape(self.shape))
-        check_range("half_spread_bps", self.half_spread_bps, 0, 1000)
-        check_range("impact", self.impact, 0, 10)
+    shape: Annotated[Shape, "How the cost rises with the order"] = Shape.SQUARE_ROOT
+    half_spread_bps: Annotated[float, Range(0, 1000, "bps"), "What the smallest order pays too"] = (
+        0.5
+    )
+    # A tenth is the square-root law with a factor of one (Tóth et al., Anomalous price impact,
+    # 2011).
+    impact: Annotated[
+        float,
+        Range(0, 10, "standard deviations"),
+        "The cost at 1% of an hour's turnover, in standard deviations of one-hour returns",
+    ] = 0.1
 
     def slippage_bps(self, notional: float, turnover_1h: float, vol_1h: float) -> float:
         """Against the middle; infinite where turnover or volatility is missing.

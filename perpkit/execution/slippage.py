@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite, sqrt
 
+from perpkit.checks import one_of
 from perpkit.durations import HOUR_S
 from perpkit.execution.book import BPS, Book, Level, Side
 
@@ -77,10 +78,11 @@ def slippage_of(
 
     :param vol_1h: standard deviation of one-hour returns, a fraction; NaN when unknown
     :param latency_seconds: between the making of the book and the order's arrival
-    :raises ValueError: unless the amount is positive and finite
+    :raises ValueError: unless the amount is positive and finite, and the side buy or sell
     """
     if not (amount > 0 and isfinite(amount)):
         raise ValueError(f"amount must be positive, got {amount!r}")
+    side = one_of("side", side, Side)
     offers = book.offers(side)
     held, cost, worst = _walk(offers, amount)
     average = cost / held
@@ -113,7 +115,7 @@ def amount_of(book: Book, side: Side, notional: float) -> float:
 
     What the book does not hold counts at its last price, for `slippage_of` to find it missing.
 
-    :raises ValueError: unless the notional is positive and finite
+    :raises ValueError: unless the notional is positive and finite, and the side buy or sell
     """
     if not (notional > 0 and isfinite(notional)):
         raise ValueError(f"notional must be positive, got {notional!r}")
@@ -128,7 +130,7 @@ def amount_of(book: Book, side: Side, notional: float) -> float:
 
 def shortfall_bps(side: Side, expected: float, actual: float) -> float:
     """How much worse `actual` is than `expected`, of the expected price; negative when better."""
-    return side.sign * (actual - expected) / expected * BPS
+    return one_of("side", side, Side).sign * (actual - expected) / expected * BPS
 
 
 def move_bps(vol_1h: float, seconds: float) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
-from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 K = TypeVar("K")
 Sort = Literal["none", "asc", "desc"]
@@ -18,15 +19,17 @@ Sort = Literal["none", "asc", "desc"]
 class Measure(NamedTuple):
     """A figure of a pair that parameters `min_NAME` and `max_NAME` may bound.
 
-    :param low, high: what a bound may be
-    :param words, spec: how the figure is told to people
+    :param words, spec: how the figure is shown to people
     """
 
     name: str
-    low: float
-    high: float
     words: str
     spec: str
+
+
+Percentile = Annotated[
+    float | None, Range(0, 100, "%"), "The percentile within the pair's own last 30 days"
+]
 
 
 class _Bound(NamedTuple):
@@ -36,23 +39,18 @@ class _Bound(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Band(Generic[K]):
-    """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band.
-
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+class Band(Parameters, Generic[K]):
+    """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band."""
 
     MEASURES: ClassVar[tuple[Measure, ...]]
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         for measure in self.MEASURES:
             least, most = self._bounds(measure)
-            for side, value in (("min", least), ("max", most)):
-                if value is not None:
-                    check_range(f"{side}_{measure.name}", value, measure.low, measure.high)
             if least is not None and most is not None and least > most:
                 raise ValueError(
-                    f"min_{measure.name} must not exceed max_{measure.name}, got {least} and {most}"
+                    f"min_{measure.name} must not exceed max_{measure.name}, "
+                    f"got {least:g} and {most:g}"
                 )
 
     @abstractmethod
@@ -106,24 +104,17 @@ class Band(Generic[K]):
 
 @dataclass(frozen=True, kw_only=True)
 class RankedBand(Band[K]):
-    """A band that also orders the pairs, by the first of its figures.
+    """A band that also orders the pairs, by the first of its figures."""
 
-    :param sort: "asc", "desc", or "none", which keeps the order the pairs came in
-    :param number_assets: pairs kept, the first in that order; 0 keeps all
-    :param keep_unknown: whether pairs of which too little is known pass; they sort last
-    """
-
-    sort: Sort = "none"
-    number_assets: int = 0
-    keep_unknown: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sort not in get_args(Sort):
-            raise ValueError(f"sort must be one of {', '.join(get_args(Sort))}, got {self.sort!r}")
-        check_range("number_assets", self.number_assets, 0, 10_000, whole=True)
-        if not isinstance(self.keep_unknown, bool):
-            raise ValueError(f"keep_unknown must be true or false, got {self.keep_unknown!r}")
+    sort: Annotated[
+        Sort, "Lowest first (asc), highest first (desc), or as the pairs came (none)"
+    ] = "none"
+    number_assets: Annotated[
+        int, Range(0, 10_000, "pairs"), "How many pairs are kept, the first in that order; 0 is all"
+    ] = 0
+    keep_unknown: Annotated[
+        bool, "Pairs of which too little is known pass, and sort last; off, they are left out"
+    ] = False
 
     def choose(self, pairs: Sequence[str], known: Mapping[str, K | None]) -> list[str]:
         """The pairs that pass, in order; equal figures by name.

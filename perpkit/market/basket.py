@@ -5,7 +5,7 @@ of the basket's return. A range cannot be had of a basket, for its members do no
 minute, and estimators that see the range are what makes a brake quick; and a mean variance does not
 fall when members diverge. The two differ by the average correlation (Pollet and Wilson 2010,
 "Average correlation and stock market returns"), which goes to one in a crash. Measured as squared
-hourly returns, the mean variance was the better brake: docs/crypto_vix.md.
+hourly returns, the mean variance was the better brake: docs/evidence/crypto_vix.md.
 """
 
 from __future__ import annotations

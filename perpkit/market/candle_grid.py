@@ -38,7 +38,7 @@ class CandleGrid:
         return datetime.fromtimestamp(self.first_close + row * self.seconds, UTC)
 
 
-def on_grid(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, pd.DataFrame]:
+def gapless(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, pd.DataFrame]:
     """The candles by open time, a row for each; NaN where one is missing or contradictory.
 
     :raises ValueError: if they are not of `timeframe_minutes`

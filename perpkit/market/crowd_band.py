@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.market.band import Measure, RankedBand
+from perpkit.market.band import Measure, Percentile, RankedBand
+from perpkit.parameters.kinds import Range
 
 
 class Crowd(NamedTuple):
@@ -17,24 +18,27 @@ class Crowd(NamedTuple):
     rank: float = nan
 
 
+_Ratio = Annotated[
+    float | None,
+    Range(0.001, 1000, "accounts"),
+    "The accounts that are net long for each that is net short: 3 is a crowd of longs, 0.33 one of "
+    "shorts",
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class CrowdBand(RankedBand[Crowd]):
-    """The band and the order, by the long/short ratio.
-
-    :param min_long_short_ratio: 0.001 to 1000: 3 is three accounts long for each that is short;
-        and maximum
-    :param min_percentile: of the pair's own recent past, 0 to 100; and maximum
-    """
+    """The band and the order, by the long/short ratio."""
 
     MEASURES = (
-        Measure("long_short_ratio", 0.001, 1000, "long/short ratio", ".4g"),
-        Measure("percentile", 0, 100, "long/short percentile", ".4g"),
+        Measure("long_short_ratio", "long/short ratio", ".4g"),
+        Measure("percentile", "long/short percentile", ".4g"),
     )
 
-    min_long_short_ratio: float | None = None
-    max_long_short_ratio: float | None = None
-    min_percentile: float | None = None
-    max_percentile: float | None = None
+    min_long_short_ratio: _Ratio = None
+    max_long_short_ratio: _Ratio = None
+    min_percentile: Percentile = None
+    max_percentile: Percentile = None
 
     def figures(self, known: Crowd) -> tuple[float, ...]:
         return known.ratio, 100 * known.rank

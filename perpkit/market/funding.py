@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from math import log
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from perpkit.durations import DAY, DAYS_A_YEAR, HOUR
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 F = TypeVar("F", float, NDArray[np.float64])
 
@@ -33,38 +35,30 @@ COLUMNS = (
     "funding_next_8h",
     "funding_paid_24h",
 )
-# How long half of a rate's distance from its mean lasts: see docs/funding_breaker.md.
+# How long half of a rate's distance from its mean lasts: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
 _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
 
 
 @dataclass(frozen=True)
-class FundingRule:
-    """How funding is read.
+class FundingRule(Parameters):
+    """How funding is read."""
 
-    :param window: the recent past a rate is compared with, at least a day
-    :param least: history needed before a comparison is made, at least 8 h and at most the window
-    :param lag: from a rate's stamp to its use, not negative. Freqtrade stores funding as 1h
-        candles, of which the one stamped T is usable from T + 1h
-    :param max_age_intervals: funding intervals after which a rate that was not followed by another
-        is no longer used, at least 1
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    window: timedelta = timedelta(days=30)
-    least: timedelta = timedelta(days=7)
-    lag: timedelta = HOUR
-    max_age_intervals: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.window < DAY:
-            raise ValueError(f"window must be at least 1 day, got {self.window}")
-        if not timedelta(hours=8) <= self.least <= self.window:
-            raise ValueError(f"least must lie between 8 h and {self.window}, got {self.least}")
-        if self.lag < timedelta(0):
-            raise ValueError(f"lag must not be negative, got {self.lag}")
-        if not self.max_age_intervals >= 1:
-            raise ValueError(f"max_age_intervals must be at least 1, got {self.max_age_intervals}")
+    window: Annotated[timedelta, Range(DAY), "The recent past that a rate is compared with"] = (
+        timedelta(days=30)
+    )
+    least: Annotated[
+        timedelta,
+        Range(timedelta(hours=8), "window"),
+        "The history that is needed before a comparison is made",
+    ] = timedelta(days=7)
+    # Freqtrade stores funding as 1h candles, of which the one stamped T is usable from T + 1h.
+    lag: Annotated[timedelta, Range(timedelta(0)), "The time from a rate's stamp to its use"] = HOUR
+    max_age_intervals: Annotated[
+        float,
+        Range(1, unit="funding intervals"),
+        "How long a rate is used that was not followed by another",
+    ] = 2.0
 
 
 DEFAULT_RULE = FundingRule()

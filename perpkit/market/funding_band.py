@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
-from typing import Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
-from perpkit.checks import check_range
-from perpkit.market.band import Measure, RankedBand
+from perpkit.market.band import Measure, Percentile, RankedBand
 from perpkit.market.funding import predicted_cost
+from perpkit.parameters.kinds import Range
 
 CarrySide = Literal["either", "long", "short"]
+_Rate = Annotated[
+    float | None,
+    Range(-0.25, 0.25, "per 8 h"),
+    "The last settled rate, whatever the pair's own interval; 0.0001 is 0.01%. Negative rates are "
+    "paid by shorts",
+]
+_Predicted = Annotated[
+    float | None,
+    Range(-0.25, 0.25, "per 8 h"),
+    "The rate that is predicted for the next settlement: the last one, half of the way to its "
+    "30-day mean a day",
+]
+_Interval = Annotated[
+    float | None, Range(1, 8, "h"), "The time between two settlements: 1, 4 or 8 hours"
+]
 
 
 class Funding(NamedTuple):
@@ -32,44 +47,36 @@ class FundingBand(RankedBand[Funding]):
 
     Rates are fractions per 8 h, -0.25 to 0.25; 0.0001 is 0.01%, the usual rate. Negative rates are
     paid by shorts. Percentiles are of the pair's own recent past, 0 to 100.
-
-    :param min_predicted_rate_8h: of the next settlement, as `predicted_cost` predicts; and maximum
-    :param min_interval_hours: between settlements, 1 to 8; and maximum
-    :param max_carry_cost: what funding is predicted to take over a holding time, as a fraction of
-        the position, -1 to 1; negative asks for funding that pays
-    :param holding_hours: of that holding time, 1 to 720
-    :param carry_side: whose cost: of a "long", a "short", or of "either", the one that pays
-    :raises ValueError: naming the parameter, its value and what is allowed
     """
 
     MEASURES = (
-        Measure("funding_rate_8h", -0.25, 0.25, "funding per 8h", ".4%"),
-        Measure("percentile", 0, 100, "funding percentile", ".4g"),
-        Measure("predicted_rate_8h", -0.25, 0.25, "predicted funding per 8h", ".4%"),
-        Measure("interval_hours", 1, 8, "hours between settlements", "g"),
-        Measure("carry_cost", -1, 1, "carry cost", ".4%"),
+        Measure("funding_rate_8h", "funding per 8h", ".4%"),
+        Measure("percentile", "funding percentile", ".4g"),
+        Measure("predicted_rate_8h", "predicted funding per 8h", ".4%"),
+        Measure("interval_hours", "hours between settlements", "g"),
+        Measure("carry_cost", "carry cost", ".4%"),
     )
 
-    min_funding_rate_8h: float | None = None
-    max_funding_rate_8h: float | None = None
-    min_percentile: float | None = None
-    max_percentile: float | None = None
-    min_predicted_rate_8h: float | None = None
-    max_predicted_rate_8h: float | None = None
-    min_interval_hours: float | None = None
-    max_interval_hours: float | None = None
-    max_carry_cost: float | None = None
-    holding_hours: float = 24
-    carry_side: CarrySide = "either"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("holding_hours", self.holding_hours, 1, 720)
-        if self.carry_side not in get_args(CarrySide):
-            raise ValueError(
-                f"carry_side must be one of {', '.join(get_args(CarrySide))}, "
-                f"got {self.carry_side!r}"
-            )
+    min_funding_rate_8h: _Rate = None
+    max_funding_rate_8h: _Rate = None
+    min_percentile: Percentile = None
+    max_percentile: Percentile = None
+    min_predicted_rate_8h: _Predicted = None
+    max_predicted_rate_8h: _Predicted = None
+    min_interval_hours: _Interval = None
+    max_interval_hours: _Interval = None
+    max_carry_cost: Annotated[
+        float | None,
+        Range(-1, 1, "of the position"),
+        "What funding is predicted to take over the holding time; a negative bound asks for "
+        "funding that pays",
+    ] = None
+    holding_hours: Annotated[
+        float, Range(1, 720, "h"), "The holding time that the carry cost is worked out for"
+    ] = 24
+    carry_side: Annotated[
+        CarrySide, "Whose cost it is: a long's, a short's, or that of either, the side that pays"
+    ] = "either"
 
     def figures(self, known: Funding) -> tuple[float, ...]:
         return (

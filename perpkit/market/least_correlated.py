@@ -6,37 +6,38 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, isinf, isnan, nan
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from perpkit.checks import check_range
 from perpkit.durations import HOUR
 from perpkit.market.correlation import PooledCorrelation
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeastCorrelated:
+class LeastCorrelated(Parameters):
     """Starts from the pairs that are held, or else from the first; adds the pair whose greatest
     correlation to those chosen is the least, and so on.
 
     Correlations count without their sign: a pair that moves the other way is the same bet, the
     other way round.
-
-    :param max_correlation: above which a pair is not added, 0 to 1
-    :param number_assets: at which it ends, held pairs counted; 0 ends with the pairs
-    :param window_hours: of hourly returns that the correlation is taken over, 24 to 400
-    :raises ValueError: naming the parameter, its value and what is allowed
     """
 
-    max_correlation: float = 0.8
-    number_assets: int = 0
-    window_hours: int = 100
-
-    def __post_init__(self) -> None:
-        check_range("max_correlation", self.max_correlation, 0, 1)
-        check_range("number_assets", self.number_assets, 0, 10_000, whole=True)
-        check_range("window_hours", self.window_hours, 24, 400, whole=True)
+    max_correlation: Annotated[
+        float,
+        Range(0, 1, "correlation"),
+        "A pair is not added above this correlation of hourly returns, without its sign, to any "
+        "pair that is kept or held",
+    ] = 0.8
+    number_assets: Annotated[
+        int, Range(0, 10_000, "pairs"), "How many pairs are kept, held pairs counted; 0 is no limit"
+    ] = 0
+    window_hours: Annotated[
+        int, Range(24, 400, "h"), "The hourly returns that the correlation is taken over"
+    ] = 100
 
     def choose(
         self, pairs: Sequence[str], held: Collection[str], correlation: PooledCorrelation

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from perpkit.checks import check_range
 from perpkit.durations import DAY
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 # Binance gives perpetuals a delivery in the year 2100 until their end is announced.
 _NEVER = timedelta(days=3650)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListingRule:
-    """:param min_days_listed: since trading began, 0 to 3650; younger pairs are left out
-    :param max_days_listed: 0 to 3650; older pairs are left out; 0 is no limit
-    :param delisting_days: a pair that ends within so many days is left out, 0 to 365; 0 leaves
-        out every pair whose end is announced
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+class ListingRule(Parameters):
+    """Parameters."""
 
-    min_days_listed: float = 30
-    max_days_listed: float = 0
-    delisting_days: float = 0
+    min_days_listed: Annotated[
+        float, Range(0, 3650, "days"), "Pairs listed more recently are left out"
+    ] = 30
+    max_days_listed: Annotated[
+        float, Range(0, 3650, "days"), "Pairs listed longer ago are left out; 0 is no limit"
+    ] = 0
+    delisting_days: Annotated[
+        float,
+        Range(0, 365, "days"),
+        "Pairs that end within this time are left out; 0 leaves out every pair whose end is "
+        "announced",
+    ] = 0
 
-    def __post_init__(self) -> None:
-        check_range("min_days_listed", self.min_days_listed, 0, 3650)
-        check_range("max_days_listed", self.max_days_listed, 0, 3650)
-        check_range("delisting_days", self.delisting_days, 0, 365)
+    def check_together(self) -> None:
         if self.max_days_listed and self.min_days_listed > self.max_days_listed:
             raise ValueError(
                 "min_days_listed must not exceed max_days_listed, "
-                f"got {self.min_days_listed} and {self.max_days_listed}"
+                f"got {self.min_days_listed:g} and {self.max_days_listed:g}"
             )
 
     def age_objection(self, listed: datetime, now: datetime) -> str | None:

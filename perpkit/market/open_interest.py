@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import nan
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from perpkit.checks import check_range
 from perpkit.durations import HOUR
 from perpkit.market.asof import nanoseconds
 from perpkit.market.band import Band, Measure
 from perpkit.market.positioning import PositioningRule, positioning_readings
+from perpkit.parameters.kinds import Range
 
 COLUMNS = ("open_interest_value", "open_interest_change")
 
@@ -28,36 +28,36 @@ class Interest(NamedTuple):
     change: float = nan
 
 
+_Value = Annotated[
+    float | None, Range(0, 1e13, "quote currency"), "The value of all open positions"
+]
+_Change = Annotated[
+    float | None,
+    Range(-1, 100, "of the amount"),
+    "The change of the amount that is open; 0.1 is 10% more",
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class InterestBand(Band[Interest]):
-    """The pairs with most open interest, within bounds.
-
-    :param number_assets: how many, 1 to 500
-    :param min_value: of the open interest, quote currency, 0 to 1e13; and maximum
-    :param min_change: of its amount, as a fraction, -1 to 100: 0.1 is 10% more; and maximum
-    :param change_hours: over which it changed, 1 to 336
-    :param max_candidates: pairs that are asked for, those with most volume, 1 to 500
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+    """The pairs with most open interest, within bounds."""
 
     MEASURES = (
-        Measure("value", 0, 1e13, "open interest", ",.0f"),
-        Measure("change", -1, 100, "change of open interest", "+.1%"),
+        Measure("value", "open interest", ",.0f"),
+        Measure("change", "change of open interest", "+.1%"),
     )
 
-    number_assets: int = 20
-    min_value: float | None = None
-    max_value: float | None = None
-    min_change: float | None = None
-    max_change: float | None = None
-    change_hours: int = 24
-    max_candidates: int = 100
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("number_assets", self.number_assets, 1, 500, whole=True)
-        check_range("change_hours", self.change_hours, 1, 336, whole=True)
-        check_range("max_candidates", self.max_candidates, 1, 500, whole=True)
+    number_assets: Annotated[int, Range(1, 500, "pairs"), "How many pairs are kept"] = 20
+    min_value: _Value = None
+    max_value: _Value = None
+    min_change: _Change = None
+    max_change: _Change = None
+    change_hours: Annotated[int, Range(1, 336, "h"), "The time over which it changed"] = 24
+    max_candidates: Annotated[
+        int,
+        Range(1, 500, "pairs"),
+        "How many pairs are asked for, those with most volume in 24 hours; one request each",
+    ] = 100
 
     def figures(self, known: Interest) -> tuple[float, ...]:
         return known.value, known.change

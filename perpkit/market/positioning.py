@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from perpkit.durations import DAY
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 COLUMNS = (
     "long_short_ratio",
@@ -43,36 +46,36 @@ class Quadrant(IntEnum):
 
 
 @dataclass(frozen=True)
-class PositioningRule:
-    """How readings are used.
+class PositioningRule(Parameters):
+    """How readings are used."""
 
-    :param lag_periods: from a reading's time to its use, in its periods, not negative. The exchange
-        names no time of publication; one period is what a bot that asks once a period can rely on
-    :param max_age_periods: after which a reading that was not followed by another is no longer
-        used, at least 1
-    :param window: the recent past a reading is compared with, at least a day
-    :param least: history needed before a comparison is made, above 0 and at most the window
-    :param change: the span of `long_short_change` and `open_interest_change`, at least 5 minutes
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    # The exchange names no time of publication; one period is what a bot that asks once a period
+    # can rely on.
+    lag_periods: Annotated[
+        float, Range(0, unit="periods"), "The time from that of a reading to its use"
+    ] = 1.0
+    max_age_periods: Annotated[
+        float,
+        Range(1, unit="periods"),
+        "How long a reading is used that was not followed by another",
+    ] = 2.0
+    window: Annotated[timedelta, Range(DAY), "The recent past that a reading is compared with"] = (
+        timedelta(days=30)
+    )
+    least: Annotated[
+        timedelta,
+        Range(timedelta(0), "window"),
+        "The history, above 0, that is needed before a comparison is made",
+    ] = timedelta(days=7)
+    change: Annotated[
+        timedelta,
+        Range(timedelta(minutes=5)),
+        "The span of `long_short_change` and `open_interest_change`",
+    ] = DAY
 
-    lag_periods: float = 1.0
-    max_age_periods: float = 2.0
-    window: timedelta = timedelta(days=30)
-    least: timedelta = timedelta(days=7)
-    change: timedelta = DAY
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.lag_periods < np.inf:
-            raise ValueError(f"lag_periods must not be negative, got {self.lag_periods}")
-        if not 1 <= self.max_age_periods < np.inf:
-            raise ValueError(f"max_age_periods must be at least 1, got {self.max_age_periods}")
-        if self.window < DAY:
-            raise ValueError(f"window must be at least 1 day, got {self.window}")
-        if not timedelta(0) < self.least <= self.window:
+    def check_together(self) -> None:
+        if not self.least:
             raise ValueError(f"least must be above 0 and at most {self.window}, got {self.least}")
-        if self.change < timedelta(minutes=5):
-            raise ValueError(f"change must be at least 5 minutes, got {self.change}")
 
 
 DEFAULT_RULE = PositioningRule()

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.checks import one_of
 from perpkit.durations import HOUR_S, HOURS_A_YEAR
 
 CLASSIC_HOURS = 100
@@ -143,8 +144,10 @@ def vol_annual(candles: HourlyCandles, estimator: Estimator, half_life_hours: fl
 
     NaN where the hour is missing and while there are too few candles (a quarter of a window may
     be missing; an exponential average starts after its half-life, at least a day).
+
+    :raises ValueError: for an estimator that does not exist
     """
-    match estimator:
+    match one_of("estimator", estimator, Estimator):
         case Estimator.CLASSIC:
             returns = pd.Series(candles.log_return)
             variance = returns.rolling(CLASSIC_HOURS, CLASSIC_HOURS * 3 // 4).var().to_numpy()
@@ -170,7 +173,7 @@ def vol_annual(candles: HourlyCandles, estimator: Estimator, half_life_hours: fl
 
 def memory_hours(estimator: Estimator, half_life_hours: float) -> int:
     """Hours of candles that one value depends on; ten half-lives leave 0.1% of the weight."""
-    match estimator:
+    match one_of("estimator", estimator, Estimator):
         case Estimator.CLASSIC:
             return CLASSIC_HOURS
         case Estimator.HAR:

@@ -6,7 +6,8 @@ reads, the mark of a venue's data directory and database, and the bot's log stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,21 +52,63 @@ class BotConfig:
         return Path(self.config["user_data_dir"])
 
 
-def files_of(files: list[Path] | None, userdir: Path | None) -> list[Path]:
+def files_of(
+    files: list[Path] | None, userdir: Path | None, options: str = "--config"
+) -> list[Path]:
     """Of a configuration, as `--config` names them or as Freqtrade finds it.
 
+    :param options: of the command line that could name the bot instead
     :raises BadInputError: where there is none, or one that is named is not there
     """
-    folder = userdir or Path("user_data")
-    found = files or [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
+    found = files or _default_file(userdir)
     if not found:
+        folder = userdir or Path("user_data")
         raise BadInputError(
-            f"--config must name the bot: there is neither {folder}/config.json nor config.json"
+            f"{options} must name the bot: there is neither {folder}/config.json nor config.json"
         )
     for path in found:
         if str(path) != "-" and not path.is_file():
             raise BadInputError(f"--config must name a file, got {path}, which is not there")
     return found
+
+
+def _default_file(userdir: Path | None) -> list[Path]:
+    """Where Freqtrade looks; empty where it would find none."""
+    folder = userdir or Path("user_data")
+    return [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
+
+
+def unchecked_config(files: list[Path] | None, userdir: Path | None) -> dict[str, Any]:
+    """What the files say, with Freqtrade's environment on top, sound or not; without its defaults.
+
+    :param files: as `--config` names them; None for Freqtrade's default, which need not be there
+    :raises BadInputError: where one cannot be read
+    """
+    found = files or _default_file(userdir)
+    # Freqtrade loads here, so that `perpkit --help` stays quick.
+    from freqtrade.configuration.environment_vars import environment_vars_to_dict
+    from freqtrade.configuration.load_config import load_from_files
+    from freqtrade.misc import deep_merge_dicts
+
+    with _reading(found):
+        content = load_from_files([str(path) for path in found]) if found else {}
+        return dict(deep_merge_dicts(environment_vars_to_dict(), content))
+
+
+@contextmanager
+def _reading(files: list[Path]) -> Iterator[None]:
+    """:raises BadInputError: for what Freqtrade raises where it cannot read a configuration"""
+    from freqtrade.exceptions import FreqtradeException
+
+    try:
+        yield
+    except _OF_ANOTHER_KIND as error:
+        shown = ", ".join(map(str, files))
+        raise BadInputError(
+            f"config cannot be read: it must be an object, with objects in it: {shown} ({error})"
+        ) from None
+    except (FreqtradeException, ValueError, LookupError, OSError) as error:
+        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
 
 
 def read_config(
@@ -80,7 +123,6 @@ def read_config(
     """
     # Freqtrade loads here, so that `perpkit --help` stays quick.
     from freqtrade.configuration.configuration import Configuration
-    from freqtrade.exceptions import FreqtradeException
 
     class Reading(Configuration):
         only_reads = True  # for perpkit.bot.loading.rehearsal_guard
@@ -99,12 +141,10 @@ def read_config(
         args["db_url"] = db_url
     if datadir is not None:
         args["datadir"] = str(datadir)
-    try:
+    with _reading(found):
         config = Reading(args).get_config()
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
-    except (FreqtradeException, ValueError, LookupError, OSError, *_OF_ANOTHER_KIND) as error:
-        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
 
 
 def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:

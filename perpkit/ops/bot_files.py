@@ -13,7 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from perpkit.ops.stored import BadInputError, config_words
+from perpkit.ops.bot_config import files_of, unchecked_config
+from perpkit.ops.stored import BadInputError
 from perpkit.record.places import Places, places
 from perpkit.record.urls import shown_url
 
@@ -60,41 +61,15 @@ def bot_files(config: list[Path] | None, userdir: Path | None, db_url: str | Non
 def _find(
     config: list[Path] | None, userdir: Path | None, db_url: str | None
 ) -> tuple[str, Places]:
-    found = settings(config, userdir or Path("user_data"), needed=not db_url)
+    if not db_url:
+        files_of(config, userdir, "--config or --db-url")
+    found = unchecked_config(config, userdir)
     folder = userdir or Path(found.get("user_data_dir") or "user_data")
     url = db_url or _database(found)
     try:
         return url, places(url, folder.absolute())
     except ValueError as error:  # without the URL, which may hold a password
         raise BadInputError(str(error)) from None
-
-
-def settings(files: list[Path] | None, userdir: Path, *, needed: bool) -> dict[str, Any]:
-    """Of the configuration, with Freqtrade's environment on top, unchecked.
-
-    :param needed: whether there must be a file
-    :raises BadInputError: where there is none, or one cannot be read
-    """
-    paths = files or [f for f in (userdir / "config.json", Path("config.json")) if f.is_file()][:1]
-    if not paths and needed:
-        raise BadInputError(
-            f"--config or --db-url must name the bot: there is neither {userdir}/config.json "
-            "nor config.json"
-        )
-    # Freqtrade loads here, so that `perpkit --help` stays quick.
-    from freqtrade.configuration.environment_vars import environment_vars_to_dict
-    from freqtrade.configuration.load_config import load_from_files
-    from freqtrade.exceptions import OperationalException
-    from freqtrade.misc import deep_merge_dicts
-
-    try:
-        found = load_from_files([str(path) for path in paths]) if paths else {}
-        return dict(deep_merge_dicts(environment_vars_to_dict(), found))
-    except OperationalException as error:
-        raise BadInputError(f"config cannot be read: {config_words(error)}") from None
-    except (AttributeError, TypeError) as error:
-        shown = ", ".join(map(str, paths))
-        raise BadInputError(f"config must be an object, with objects in it: {shown}") from error
 
 
 def _database(config: dict[str, Any]) -> str:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, isnan
+from typing import Annotated
 
-from perpkit.checks import check_range
 from perpkit.durations import HOUR_S
 from perpkit.market.funding import predicted_cost
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class CarryRule:
-    """Parameters.
+class CarryRule(Parameters):
+    """Parameters."""
 
-    :param planned_hours: that a position is expected to be held
-    :param edge: expected profit of a trade over that time, as a fraction of the price, before
-        funding; it is used up evenly as the time passes
-    :param max_share: of the edge that is left, which funding may cost
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    planned_hours: float = 48.0
-    edge: float = 0.01
-    max_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_range("planned_hours", self.planned_hours, 1, 10_000)
-        check_range("edge", self.edge, 0.0001, 1)
-        check_range("max_share", self.max_share, 0.01, 10)
+    planned_hours: Annotated[
+        float, Range(1, 10_000, "h"), "How long a position is expected to be held"
+    ] = 48.0
+    edge: Annotated[
+        float,
+        Range(0.0001, 1, "of the price"),
+        "What a trade is expected to earn over that time, before funding; it is used up evenly as "
+        "the time passes",
+    ] = 0.01
+    max_share: Annotated[
+        float, Range(0.01, 10, "of the edge"), "How much of the edge that is left funding may cost"
+    ] = 0.5
 
 
 def settlements(now: float, hours: float, interval_hours: float) -> int:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 # Correlation of two pairs, -1 to 1, NaN when unknown; see `perpkit.market.correlation`.
 Between = Callable[[str, str], float]
@@ -40,42 +41,40 @@ _PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
 
 
 @dataclass(frozen=True)
-class ExposureLimits:
-    """Exposure is notional over equity: 1.5 is one and a half times the account.
+class ExposureLimits(Parameters):
+    """Exposure is notional over equity: 1.5 is one and a half times the account."""
 
-    :param max_positions: open at once
-    :param max_pair: of one pair
-    :param max_side: of all longs, and of all shorts
-    :param max_gross: longs plus shorts
-    :param max_net: longs less shorts, either way
-    :param max_open_risk: what all stops together may lose, as a share of equity
-    :param max_cluster_risk: the same as the pairs move together. 2% at 1% a trade is two full-size
-        positions that move as one; a third in the same direction fits below a correlation of 0.17,
-        is cut above, and refused above 0.65. Three at 0.7 of full size fit up to 0.86
-    :param least_cluster_room: share of equity below which what is left of `max_cluster_risk`
-        counts as nothing; a quarter of a full-size position
-    :param free_margin: share of equity that no position may use as margin
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    max_positions: int = 3
-    max_pair: float = 1.0
-    max_side: float = 1.5
-    max_gross: float = 2.0
-    max_net: float = 1.5
-    max_open_risk: float = 0.03
-    max_cluster_risk: float = 0.02
-    least_cluster_room: float = 0.0025
-    free_margin: float = 0.2
-
-    def __post_init__(self) -> None:
-        check_range("max_positions", self.max_positions, 1, 1_000, whole=True)
-        for name in ("max_pair", "max_side", "max_gross", "max_net"):
-            check_range(name, getattr(self, name), 0.01, 125)
-        check_range("max_open_risk", self.max_open_risk, 0.0001, 1)
-        check_range("max_cluster_risk", self.max_cluster_risk, 0.0001, 1)
-        check_range("least_cluster_room", self.least_cluster_room, 0, 1)
-        check_range("free_margin", self.free_margin, 0, 0.99)
+    max_positions: Annotated[int, Range(1, 1_000), "The most positions open at once"] = 3
+    max_pair: Annotated[float, Range(0.01, 125, "x equity"), "The most exposure in one pair"] = 1.0
+    max_side: Annotated[
+        float, Range(0.01, 125, "x equity"), "The most exposure of all longs, and of all shorts"
+    ] = 1.5
+    max_gross: Annotated[
+        float, Range(0.01, 125, "x equity"), "The most exposure of longs plus shorts"
+    ] = 2.0
+    max_net: Annotated[
+        float, Range(0.01, 125, "x equity"), "The most exposure of longs less shorts, either way"
+    ] = 1.5
+    max_open_risk: Annotated[
+        float, Range(0.0001, 1, "of equity"), "What all stops together may lose"
+    ] = 0.03
+    max_cluster_risk: Annotated[
+        float,
+        Range(0.0001, 1, "of equity"),
+        "What all stops together may lose, as the pairs move together. 2% at 1% a trade is two "
+        "full-size positions that move as one; a third in the same direction fits below a "
+        "correlation of 0.17, is cut above, and refused above 0.65. Three at 0.7 of full size fit "
+        "up to 0.86",
+    ] = 0.02
+    least_cluster_room: Annotated[
+        float,
+        Range(0, 1, "of equity"),
+        "What is left of `max_cluster_risk` counts as nothing below this; a quarter of a full-size "
+        "position",
+    ] = 0.0025
+    free_margin: Annotated[
+        float, Range(0, 0.99, "of equity"), "What no position may use as margin"
+    ] = 0.2
 
 
 class Holding(NamedTuple):

@@ -9,35 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class KellyRule:
-    """:param fraction: of the full Kelly risk that is taken
-    :param window: newest closed trades that count
-    :param least_trades: with fewer the factor is 1
-    :param floor: least factor; above 0, since a strategy that risks nothing could never show that
-        its edge is back
-    :param cap: largest factor
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+class KellyRule(Parameters):
+    """Parameters."""
 
-    fraction: float = 0.25
-    window: int = 100
-    least_trades: int = 50
-    floor: float = 0.25
-    cap: float = 1.5
-
-    def __post_init__(self) -> None:
-        check_range("fraction", self.fraction, 0.01, 1)
-        check_range("window", self.window, 10, 10_000, whole=True)
-        check_range("least_trades", self.least_trades, 10, self.window, whole=True)
-        check_range("floor", self.floor, 0.01, 1)
-        check_range("cap", self.cap, 1, 5)
+    fraction: Annotated[
+        float, Range(0.01, 1, "of full Kelly"), "How much of the full Kelly risk is taken"
+    ] = 0.25
+    window: Annotated[
+        int, Range(10, 10_000, "trades"), "How many of the newest closed trades count"
+    ] = 100
+    least_trades: Annotated[
+        int, Range(10, "window", "trades"), "With fewer closed trades the factor is 1"
+    ] = 50
+    floor: Annotated[
+        float,
+        Range(0.01, 1, "x risk"),
+        "The smallest factor; above 0, since a strategy that risks nothing could never show that "
+        "its edge is back",
+    ] = 0.25
+    cap: Annotated[float, Range(1, 5, "x risk"), "The largest factor"] = 1.5
 
 
 def kelly_factor(rule: KellyRule, r_multiples: Sequence[float], risk_per_trade: float) -> float:

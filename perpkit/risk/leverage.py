@@ -16,8 +16,10 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Annotated
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 from perpkit.risk.liquidation import MaintenanceTiers
 
 # (24h range as a fraction of the price, leverage above it), widest first; from the original design.
@@ -41,26 +43,32 @@ class Cap(StrEnum):
 
 
 @dataclass(frozen=True)
-class LeverageLimit:
-    """Parameters.
+class LeverageLimit(Parameters):
+    """Parameters."""
 
-    :param max_leverage: cap on every trade, 1 to 125; 2 to 3 is for anybody's first year
-    :param stop_margin: least distance of the buffered liquidation price, in stop distances
-    :param liquidation_buffer: share of the way to the entry that the liquidation price is moved
-        for safety; Freqtrade's setting of that name is 0.05
-    :param volatility_tiers: (24h range as a fraction of the price, leverage above it), widest first
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    max_leverage: Annotated[
+        float,
+        Range(1, 125, "x"),
+        "The highest leverage of any trade; 2 to 3 is for anybody's first year",
+    ] = 3.0
+    stop_margin: Annotated[
+        float,
+        Range(1.1, 10, "stop distances"),
+        "The least distance from the entry to the buffered liquidation price",
+    ] = 2.0
+    liquidation_buffer: Annotated[
+        float,
+        Range(0, WIDEST_BUFFER, "of the way"),
+        "How far the liquidation price is moved towards the entry, for safety; Freqtrade's setting "
+        "of that name is 0.05",
+    ] = 0.05
+    volatility_tiers: Annotated[
+        tuple[tuple[float, float], ...],
+        "The 24h range, as a fraction of the price, and the highest leverage above it; the widest "
+        "range first",
+    ] = TIERS
 
-    max_leverage: float = 3.0
-    stop_margin: float = 2.0
-    liquidation_buffer: float = 0.05
-    volatility_tiers: tuple[tuple[float, float], ...] = TIERS
-
-    def __post_init__(self) -> None:
-        check_range("max_leverage", self.max_leverage, 1, 125)
-        check_range("stop_margin", self.stop_margin, 1.1, 10)
-        check_range("liquidation_buffer", self.liquidation_buffer, 0, WIDEST_BUFFER)
+    def check_together(self) -> None:
         tiers = self.volatility_tiers
         falling = all(a[0] > b[0] and a[1] <= b[1] for a, b in pairwise(tiers))
         if not (tiers and falling and tiers[-1][0] == 0 and tiers[0][1] >= 1):

@@ -14,48 +14,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
+from typing import Annotated
 
-from perpkit.checks import check_range
-
-
-@dataclass(frozen=True, slots=True)
-class MaintenanceTier:
-    """Terms of positions whose value is at least `floor`.
-
-    :param floor: notional value, quote currency
-    :param rate: maintenance margin, as a fraction of the notional value
-    :param amount: what is taken off that (the exchange's cum, Freqtrade's maintAmt), quote currency
-    :param max_leverage: the most the exchange allows for such a position
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    floor: float
-    rate: float
-    amount: float
-    max_leverage: float
-
-    def __post_init__(self) -> None:
-        check_range("floor", self.floor, 0, 1e15)
-        check_range("rate", self.rate, 0, 0.99)
-        check_range("amount", self.amount, 0, 1e15)
-        check_range("max_leverage", self.max_leverage, 1, 1000)
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True, slots=True)
-class MaintenanceTiers:
+class MaintenanceTier(Parameters):
+    """Terms of positions whose value is at least `floor`."""
+
+    floor: Annotated[float, Range(0, 1e15, "quote currency"), "The least notional value"]
+    rate: Annotated[float, Range(0, 0.99, "of the notional value"), "The maintenance margin"]
+    amount: Annotated[
+        float,
+        Range(0, 1e15, "quote currency"),
+        "What is taken off that margin (the exchange's cum, Freqtrade's maintAmt)",
+    ]
+    max_leverage: Annotated[
+        float, Range(1, 1000, "x"), "The highest leverage that the exchange allows"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceTiers(Parameters):
     """The tiers of one contract, from the smallest notional up.
 
     Maintenance margin is the greatest that any tier would ask for. Where the amounts join the tiers
     without a jump, as the exchange's do, that is the margin of the tier the value lies in.
-
-    :param cap: the largest notional that may be held at all, quote currency
-    :raises ValueError: naming the parameter, its value and what is allowed
     """
 
-    rows: tuple[MaintenanceTier, ...]
-    cap: float = inf
+    rows: Annotated[tuple[MaintenanceTier, ...], "The tiers, the smallest notional first"]
+    cap: Annotated[
+        float,
+        Range(0, unit="quote currency", infinite=True),
+        "The largest notional that may be held at all",
+    ] = inf
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         if not self.rows or self.rows[0].floor != 0:
             raise ValueError(f"rows must begin with a tier from 0, got {self.rows[:1]}")
         for lower, upper in pairwise(self.rows):

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isnan
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 # Sums of weights such as 0.4 + 0.3 + 0.2 + 0.1 are not exact.
 _ROUNDING = 1e-9
@@ -24,31 +26,35 @@ def _example() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class TargetWeights:
-    """What a basket is to hold. Given, `weights` take the place of all the default ones.
+class TargetWeights(Parameters):
+    """What a basket is to hold. Given, `weights` take the place of all the default ones."""
 
-    :param weights: shares of equity by pair, below 0 for shorts; the rest is cash
-    :param tolerance: largest distance from its weight that a position may drift, a share of equity
-    :param min_trade: smallest trade, in stake currency
-    :param max_gross: longs plus shorts as a multiple of equity: of the weights, and no trade
-        brings the basket above it
-    :param cooldown_days: that a pair stays out after it was stopped out, or closed by hand
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+    weights: Annotated[
+        Mapping[str, float], "Shares of equity by pair, below 0 for shorts; the rest is cash"
+    ] = field(default_factory=_example)
+    tolerance: Annotated[
+        float,
+        Range(0.001, 1, "of equity"),
+        "How far a position may drift from its weight, either way",
+    ] = 0.05
+    min_trade: Annotated[
+        float, Range(1, 1_000_000, "stake currency"), "The value of the smallest trade"
+    ] = 100.0
+    max_gross: Annotated[
+        float,
+        Range(0.01, 10, "x equity"),
+        "The most that the weights may add up to, longs plus shorts, and no trade brings the "
+        "basket above it",
+    ] = 1.0
+    cooldown_days: Annotated[
+        float,
+        Range(0, 365, "days"),
+        "How long a pair stays out after it was stopped out, or closed by hand",
+    ] = 7.0
 
-    weights: Mapping[str, float] = field(default_factory=_example)
-    tolerance: float = 0.05
-    min_trade: float = 100.0
-    max_gross: float = 1.0
-    cooldown_days: float = 7.0
-
-    def __post_init__(self) -> None:
-        check_range("tolerance", self.tolerance, 0.001, 1)
-        check_range("min_trade", self.min_trade, 1, 1_000_000)
-        check_range("max_gross", self.max_gross, 0.01, 10)
-        check_range("cooldown_days", self.cooldown_days, 0, 365)
-        if not isinstance(self.weights, Mapping) or not self.weights:
-            raise ValueError(f"weights must be an object of pairs and weights, got {self.weights}")
+    def check_together(self) -> None:
+        if not self.weights:
+            raise ValueError("weights must hold at least one pair, got none")
         for pair, weight in self.weights.items():
             check_range(f"weights of {pair}", weight, -self.max_gross, self.max_gross)
         gross = sum(map(abs, self.weights.values()))

@@ -14,42 +14,40 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import floor
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class Rung:
-    """:param at_r: gain at which it sells, in R
-    :param share: of the amount first bought
-    :param stop_r: where the stop goes once it is sold, in R from the entry; 0 is break-even
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+class Rung(Parameters):
+    """A part of the position, and the gain at which it is sold."""
 
-    at_r: float
-    share: float
-    stop_r: float
+    at_r: Annotated[float, Range(0.1, 100, "R"), "The gain at which the part is sold"]
+    share: Annotated[float, Range(0.01, 1, "of the amount first bought"), "The part that is sold"]
+    stop_r: Annotated[
+        float,
+        Range(-1, 100, "R"),
+        "Where the stop goes once the part is sold, from the entry; 0 is break-even",
+    ]
 
-    def __post_init__(self) -> None:
-        check_range("at_r", self.at_r, 0.1, 100)
-        check_range("share", self.share, 0.01, 1)
-        check_range("stop_r", self.stop_r, -1, 100)
+    def check_together(self) -> None:
         if not self.stop_r < self.at_r:
             raise ValueError(f"stop_r must be below at_r ({self.at_r:g}), got {self.stop_r!r}")
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """:param rungs: nearest first, stops never looser; what they leave trails
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+class Ladder(Parameters):
+    """Parameters."""
 
-    rungs: tuple[Rung, ...] = (Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0))
+    rungs: Annotated[
+        tuple[Rung, ...], "The nearest first, their stops never looser; what they leave trails"
+    ] = (Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0))
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         if not self.rungs:
-            raise ValueError("rungs must hold at least one rung")
+            raise ValueError("rungs must hold at least one rung, got none")
         for near, far in pairwise(self.rungs):
             if not near.at_r < far.at_r:
                 raise ValueError(f"rungs must ascend in at_r, got {near.at_r:g}, {far.at_r:g}")

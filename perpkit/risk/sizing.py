@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor, isfinite
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 from perpkit.risk.exposure import Between, ExposureLimits, Holding, Limit, PlannedEntry, Room, rooms
 
 # Freqtrade multiplies an exchange's minimum by up to this, to leave the stop order room.
@@ -29,24 +30,24 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True)
-class SizingRule:
-    """:param basis: what a size starts from, the risk at the stop or the pair's volatility
-    :param risk_per_trade: share of marked-to-market equity lost at the stop, before costs
-    :param vol_target_annual: annualised volatility of the account that one position may cause,
-        under `Basis.VOLATILITY`; 0.12 is a fifth of the account in a pair at 60% a year, as is the
-        default risk with a stop 5% away
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+class SizingRule(Parameters):
+    """Parameters."""
 
-    basis: Basis = Basis.RISK
-    risk_per_trade: float = 0.01
-    vol_target_annual: float = 0.12
-
-    def __post_init__(self) -> None:
-        if self.basis not in tuple(Basis):
-            raise ValueError(f"basis must be one of {', '.join(Basis)}, got {self.basis!r}")
-        check_range("risk_per_trade", self.risk_per_trade, 0.0001, 0.1)
-        check_range("vol_target_annual", self.vol_target_annual, 0.001, 10)
+    basis: Annotated[
+        Basis, "What a size starts from: the risk at the stop, or the pair's volatility"
+    ] = Basis.RISK
+    risk_per_trade: Annotated[
+        float,
+        Range(0.0001, 0.1, "of equity"),
+        "What is lost at the stop, before costs; equity is marked to market",
+    ] = 0.01
+    vol_target_annual: Annotated[
+        float,
+        Range(0.001, 10, "a year"),
+        "The volatility of the account that one position may cause, where `basis` is `volatility`; "
+        "0.12 is a fifth of the account in a pair at 60% a year, as is the default risk with a "
+        "stop 5% away",
+    ] = 0.12
 
 
 class Terms(NamedTuple):

@@ -10,34 +10,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class SlicingRule:
-    """:param slices: where the depth is not known, as in backtests; 1 is the whole at once
-    :param book_share: largest part of the depth that a slice may take
-    :param max_slices: however shallow the book
-    :param candles_apart: between two slices
-    :param max_drift: from the price of the signal, as a fraction, either way; beyond it the rest
-        is given up
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+class SlicingRule(Parameters):
+    """Parameters."""
 
-    slices: int = 1
-    book_share: float = 0.05
-    max_slices: int = 5
-    candles_apart: int = 1
-    max_drift: float = 0.02
-
-    def __post_init__(self) -> None:
-        check_range("max_slices", self.max_slices, 1, 100, whole=True)
-        check_range("slices", self.slices, 1, self.max_slices, whole=True)
-        check_range("book_share", self.book_share, 0.001, 1)
-        check_range("candles_apart", self.candles_apart, 1, 1_000, whole=True)
-        check_range("max_drift", self.max_drift, 0.0001, 0.5)
+    slices: Annotated[
+        int,
+        Range(1, "max_slices"),
+        "How many slices where the depth is not known, as in backtests; 1 is the whole at once",
+    ] = 1
+    book_share: Annotated[
+        float,
+        Range(0.001, 1, "of the depth"),
+        "The largest part of it that a slice may take",
+    ] = 0.05
+    max_slices: Annotated[int, Range(1, 100), "The most slices, however shallow the book"] = 5
+    candles_apart: Annotated[
+        int, Range(1, 1_000, "candles"), "The time from one slice to the next"
+    ] = 1
+    max_drift: Annotated[
+        float,
+        Range(0.0001, 0.5, "of the price"),
+        "How far the price may move from that of the signal, either way; beyond it the rest is "
+        "given up",
+    ] = 0.02
 
 
 class Plan(NamedTuple):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 from perpkit.risk.leverage import WIDEST_STOP
 
 
@@ -19,31 +21,24 @@ class StopMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class EntryStop:
-    """Parameters. Distances are fractions of the entry price.
+class EntryStop(Parameters):
+    """Distances are fractions of the entry price."""
 
-    :param method: `fixed`, or `atr`: a multiple of the average true range
-    :param distance: of the fixed stop, 0.1% to 50%
-    :param atr_multiple: of the ATR stop
-    :param floor: least distance of an ATR stop: closer ones die of noise and fees
-    :param ceiling: greatest distance of an ATR stop
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
-
-    method: StopMethod = StopMethod.FIXED
-    distance: float = 0.02
-    atr_multiple: float = 2.5
-    floor: float = 0.005
-    ceiling: float = 0.10
-
-    def __post_init__(self) -> None:
-        if self.method not in list(StopMethod):
-            raise ValueError(f"method must be one of {', '.join(StopMethod)}, got {self.method!r}")
-        object.__setattr__(self, "method", StopMethod(self.method))
-        check_range("distance", self.distance, 0.001, WIDEST_STOP)
-        check_range("atr_multiple", self.atr_multiple, 0.1, 20)
-        check_range("ceiling", self.ceiling, 0.001, WIDEST_STOP)
-        check_range("floor", self.floor, 0.001, self.ceiling)
+    method: Annotated[
+        StopMethod, "`fixed`: at `distance`; `atr`: at a multiple of the average true range"
+    ] = StopMethod.FIXED
+    distance: Annotated[
+        float, Range(0.001, WIDEST_STOP, "of the price"), "From the entry to the fixed stop"
+    ] = 0.02
+    atr_multiple: Annotated[float, Range(0.1, 20, "ATR"), "From the entry to the ATR stop"] = 2.5
+    floor: Annotated[
+        float,
+        Range(0.001, "ceiling", "of the price"),
+        "The least distance of an ATR stop: closer ones die of noise and fees",
+    ] = 0.005
+    ceiling: Annotated[
+        float, Range(0.001, WIDEST_STOP, "of the price"), "The greatest distance of an ATR stop"
+    ] = 0.10
 
 
 def stop_distance(rule: EntryStop, entry: float, atr: float) -> float | None:

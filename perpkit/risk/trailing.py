@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 from perpkit.risk.leverage import WIDEST_STOP
 
 
@@ -22,41 +24,40 @@ class Trail(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trailing:
-    """Parameters.
+class Trailing(Parameters):
+    """Parameters."""
 
-    :param break_even_after: best profit, in R, from which the stop covers entry and fees; 0 is off
-    :param trail: what the stop follows
-    :param trail_after: best profit, in R, from which it does
-    :param atr_multiple: of the chandelier
-    :param distance: of the percentage trail, a fraction of the best price
-    :param time_stop_hours: a trade that has not reached `time_stop_r` by then is closed; 0 is off
-    :param time_stop_r: profit, in R, that a trade must reach in that time
-    :param reducing_factor: while the breakers are REDUCING, a stop stands no farther from the best
-        price than this share of R or of the trail; 1 changes nothing
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
-
-    break_even_after: float = 1.0
-    trail: Trail = Trail.CHANDELIER
-    trail_after: float = 1.0
-    atr_multiple: float = 3.0
-    distance: float = 0.03
-    time_stop_hours: float = 0.0
-    time_stop_r: float = 0.5
-    reducing_factor: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.trail not in list(Trail):
-            raise ValueError(f"trail must be one of {', '.join(Trail)}, got {self.trail!r}")
-        object.__setattr__(self, "trail", Trail(self.trail))
-        check_range("break_even_after", self.break_even_after, 0, 20)
-        check_range("trail_after", self.trail_after, 0, 20)
-        check_range("atr_multiple", self.atr_multiple, 0.1, 20)
-        check_range("distance", self.distance, 0.001, WIDEST_STOP)
-        check_range("time_stop_hours", self.time_stop_hours, 0, 10_000)
-        check_range("time_stop_r", self.time_stop_r, 0.05, 20)
-        check_range("reducing_factor", self.reducing_factor, 0.1, 1)
+    break_even_after: Annotated[
+        float,
+        Range(0, 20, "R"),
+        "The best profit from which the stop covers entry and fees; 0 is off",
+    ] = 1.0
+    trail: Annotated[Trail, "What the stop follows"] = Trail.CHANDELIER
+    trail_after: Annotated[
+        float, Range(0, 20, "R"), "The best profit from which the stop follows"
+    ] = 1.0
+    atr_multiple: Annotated[
+        float, Range(0.1, 20, "ATR"), "The distance of the chandelier from the best price"
+    ] = 3.0
+    distance: Annotated[
+        float,
+        Range(0.001, WIDEST_STOP, "of the best price"),
+        "The distance of the percentage trail from the best price",
+    ] = 0.03
+    time_stop_hours: Annotated[
+        float,
+        Range(0, 10_000, "h"),
+        "A trade that has not reached `time_stop_r` by then is closed; 0 is off",
+    ] = 0.0
+    time_stop_r: Annotated[
+        float, Range(0.05, 20, "R"), "The profit that a trade must reach in that time"
+    ] = 0.5
+    reducing_factor: Annotated[
+        float,
+        Range(0.1, 1, "of R or of the trail"),
+        "While the breakers are REDUCING, a stop stands no farther than this from the best price; "
+        "1 changes nothing",
+    ] = 0.5
 
 
 def next_stop(

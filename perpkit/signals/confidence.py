@@ -8,48 +8,48 @@ over four years (largest 0.50%).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
+
 
 @dataclass(frozen=True)
-class ConfidenceRule:
-    """Weights and thresholds.
+class ConfidenceRule(Parameters):
+    """Weights and thresholds."""
 
-    :param base: of any signal, 0 to 1
-    :param funding_bonus: when funding is extreme and pays the side
-    :param crowd_bonus: when the long/short ratio is crowded on the other side
-    :param funding_rank: share of the pair's last 30 days that lies below the rate for it to be
-        extremely high; extremely low is the mirror; 0.5 to 1
-    :param funding_floor_8h: rate per 8 h, as a fraction, that an extreme must exceed in size
-    :param crowd_ratio: long/short account ratio above which longs are crowded; shorts below its
-        inverse; at least 1
-    :param crowd_rank: the same as a share of the pair's own recent past, 0.5 to 1
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    base: float = 0.7
-    funding_bonus: float = 0.2
-    crowd_bonus: float = 0.1
-    funding_rank: float = 0.95
-    funding_floor_8h: float = 0.0002
-    crowd_ratio: float = 2.0
-    crowd_rank: float = 0.95
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("base", 0.0, 1.0),
-            ("funding_bonus", 0.0, 1.0),
-            ("crowd_bonus", 0.0, 1.0),
-            ("funding_rank", 0.5, 1.0),
-            ("funding_floor_8h", 0.0, 0.03),
-            ("crowd_ratio", 1.0, 100.0),
-            ("crowd_rank", 0.5, 1.0),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")
+    base: Annotated[float, Range(0, 1, "confidence"), "The confidence in any signal"] = 0.7
+    funding_bonus: Annotated[
+        float, Range(0, 1, "confidence"), "What is added while funding is extreme and pays the side"
+    ] = 0.2
+    crowd_bonus: Annotated[
+        float,
+        Range(0, 1, "confidence"),
+        "What is added while the long/short ratio is crowded on the other side",
+    ] = 0.1
+    funding_rank: Annotated[
+        float,
+        Range(0.5, 1, "of 30 days"),
+        "The share of the pair's last 30 days that lies below the rate for it to be extremely "
+        "high; extremely low is the mirror",
+    ] = 0.95
+    funding_floor_8h: Annotated[
+        float, Range(0, 0.03, "per 8 h"), "The rate that an extreme must exceed in size"
+    ] = 0.0002
+    crowd_ratio: Annotated[
+        float,
+        Range(1, 100, "accounts"),
+        "The long/short account ratio above which longs are crowded; shorts are below its inverse",
+    ] = 2.0
+    crowd_rank: Annotated[
+        float,
+        Range(0.5, 1, "of 30 days"),
+        "The share of the pair's last 30 days that lies below the ratio for longs to be crowded; "
+        "shorts are the mirror",
+    ] = 0.95
 
 
 def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd.Series]:

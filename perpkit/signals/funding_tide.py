@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from perpkit.checks import check_range
+from perpkit.checks import one_of
 from perpkit.market.funding import HALF_LIFE_HOURS, predicted_cost
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 MEAN_PERIOD = 48
 _FLAT = 1e-6  # deviation of a price that does not move, up to rounding, as a share of its mean
@@ -34,30 +37,33 @@ class ExitOn(StrEnum):
 
 
 @dataclass(frozen=True)
-class TideRule:
-    """Thresholds of an entry.
+class TideRule(Parameters):
+    """Thresholds of an entry."""
 
-    :param funding_rank: share of the pair's last 30 days that lies below the rate for it to be
-        extremely high; extremely low is the mirror; 0.5 to 1
-    :param funding_floor_8h: rate per 8 h, a fraction, that an extreme must exceed in size
-    :param stretch: standard deviations of two days of closes, that the close is off their mean
-    :param reversion: share of the way back to the mean that price is expected to make; 0 to 1
-    :param costs: of a round trip, fees and slippage of both sides, as a fraction of the price
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
-
-    funding_rank: float = 0.9
-    funding_floor_8h: float = 0.00005
-    stretch: float = 1.0
-    reversion: float = 0.2
-    costs: float = 0.0014
-
-    def __post_init__(self) -> None:
-        check_range("funding_rank", self.funding_rank, 0.5, 1)
-        check_range("funding_floor_8h", self.funding_floor_8h, 0, 0.03)
-        check_range("stretch", self.stretch, 0, 10)
-        check_range("reversion", self.reversion, 0, 1)
-        check_range("costs", self.costs, 0, 0.1)
+    funding_rank: Annotated[
+        float,
+        Range(0.5, 1, "of 30 days"),
+        "The share of the pair's last 30 days that lies below the rate for it to be extremely "
+        "high; extremely low is the mirror",
+    ] = 0.9
+    funding_floor_8h: Annotated[
+        float, Range(0, 0.03, "per 8 h"), "The rate that an extreme must exceed in size"
+    ] = 0.00005
+    stretch: Annotated[
+        float,
+        Range(0, 10, "standard deviations"),
+        "How far the close is off the mean of two days of closes, in their standard deviations",
+    ] = 1.0
+    reversion: Annotated[
+        float,
+        Range(0, 1, "of the way"),
+        "How much of the way back to the mean the price is expected to make",
+    ] = 0.2
+    costs: Annotated[
+        float,
+        Range(0, 0.1, "of the price"),
+        "What a round trip costs, fees and slippage of both sides",
+    ] = 0.0014
 
 
 def indicators(candles: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +117,9 @@ def exits(frame: pd.DataFrame, on: ExitOn) -> tuple[pd.Series, pd.Series]:
 
     :param frame: with `funding_rank` (0 to 1), `stretch`
     :return: boolean (of a long, of a short)
+    :raises ValueError: for a word that `ExitOn` does not have
     """
+    on = one_of("on", on, ExitOn)
     rank, stretch = frame["funding_rank"], frame["stretch"]
     return _over(rank >= 0.5, stretch >= 0, rank, on), _over(rank <= 0.5, stretch <= 0, rank, on)
 

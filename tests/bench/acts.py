@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
 
 from perpkit.venue.engine import Algo, Order
 from perpkit.venue.exchange.invariants import Breach
@@ -46,6 +51,20 @@ def fill(venue: Venue, order: Order, quantity: Decimal) -> None:
 def fill_share(venue: Venue, order: Order, share: Decimal | str | float) -> None:
     """Somebody takes so much of it, one step of the quantity at least."""
     fill(venue, order, max(order.quantity * Decimal(share) // STEP_SIZE, 1) * STEP_SIZE)
+
+
+@contextmanager
+def asked(bot: InProcessBot) -> Iterator[list[str]]:
+    """Requests that the bot makes meanwhile, such as `POST /fapi/v1/order`."""
+    with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
+        seen: list[str] = []
+
+        def note(method: str, url: str, *_: object) -> Any:
+            seen.append(f"{method} {urlsplit(url).path}")
+            return mock.DEFAULT
+
+        ask.side_effect = note
+        yield seen
 
 
 def add_fault(venue: Venue, kind: FaultKind, endpoint: str = "*", **given: object) -> str:

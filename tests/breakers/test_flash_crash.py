@@ -11,17 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading, dump_state, load_state
-from perpkit.breakers.flash_crash import (
-    Blocks,
-    FlashCrashLimits,
-    FlashCrashState,
-    Observation,
-    market_wide,
-    step,
-    timeline,
-)
+from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.breakers.flash_crash import Blocks, FlashCrashLimits, judge, timeline
+from perpkit.breakers.market_wide import market_wide
+from perpkit.market.candle_grid import CandleGrid
 from tests import factories
+from tests.breakers.oracles.flash_crash import STILL, step
 from tests.breakers.wild import crashing_candles
 from tests.cases import cases
 
@@ -37,18 +32,18 @@ RANGES = {CRASH: 0.1, SLIDE: 0.05, RALLY: 0.1, ROUGH: 0.04, QUIET: 0.01, UNSEEN:
 hours = st.lists(st.sampled_from(list(RANGES)), min_size=1, max_size=40)
 
 
-def observation(moves, closed_at, span=None) -> Observation:
-    span = RANGES.get(moves, 0.1) if span is None else span
-    return Observation(closed_at, tuple(moves[:2]), tuple(moves[2:]), span)
+def seen(*candles, limits=LIMITS, raised=None, later: int = 0) -> Decision:
+    """The decision after one candle an hour.
 
-
-def seen(*candles, limits=LIMITS):
-    """State and decision after one candle an hour, the last one closed at noon."""
-    state = FlashCrashState()
-    first = NOON - (len(candles) - 1) * HOUR
-    for i, moves in enumerate(candles):
-        state, decision = step(limits, state, observation(moves, first + i * HOUR))
-    return state, decision
+    :param raised: by how much the moves and the range of each candle are larger
+    :param later: how many of the candles closed after noon
+    """
+    more = np.zeros(len(candles)) if raised is None else np.array(raised)
+    moves = np.array(candles).reshape(-1, 2, 2).swapaxes(0, 1) + more[:, np.newaxis]
+    span = np.array([RANGES.get(candle, 0.1) for candle in candles]) + more
+    end = NOON + later * HOUR
+    first = int((end - (len(candles) - 1) * HOUR).timestamp())
+    return judge(limits, CandleGrid(first, 3600), moves, span).at(end)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +69,7 @@ def seen(*candles, limits=LIMITS):
 )
 def test_when_entries_are_blocked(candles, hours_to_release):
     limits = replace(LIMITS, calm_range=0.035)
-    decision = seen(*candles, limits=limits)[1]
+    decision = seen(*candles, limits=limits)
     if hours_to_release is None:
         assert decision is UNRESTRICTED
     else:
@@ -86,8 +81,8 @@ def test_when_entries_are_blocked(candles, hours_to_release):
 def test_more_calm_candles_are_waited_for():
     limits = replace(LIMITS, calm_candles=3)
     for calm, left in ((0, 4), (1, 3), (2, 2), (3, 1)):
-        assert seen(CRASH, *[QUIET] * calm, limits=limits)[1].release == NOON + left * HOUR
-    assert seen(CRASH, *[QUIET] * 4, limits=limits)[1] is UNRESTRICTED
+        assert seen(CRASH, *[QUIET] * calm, limits=limits).release == NOON + left * HOUR
+    assert seen(CRASH, *[QUIET] * 4, limits=limits) is UNRESTRICTED
 
 
 @pytest.mark.parametrize(
@@ -100,70 +95,48 @@ def test_more_calm_candles_are_waited_for():
     ],
 )
 def test_it_may_block_only_what_goes_against_the_move(candles, side, said):
-    decision = seen(*candles, limits=replace(LIMITS, blocks="against"))[1]
+    decision = seen(*candles, limits=replace(LIMITS, blocks="against"))
     assert decision.side == side
     assert said in decision.reason
 
 
 def test_both_sides_end_with_the_first_of_two_directions():
     limits = replace(LIMITS, blocks="against")
-    assert seen(CRASH, RALLY, limits=limits)[1].release == NOON + HOUR
-    assert seen(CRASH, RALLY)[1].release == NOON + 2 * HOUR
+    assert seen(CRASH, RALLY, limits=limits).release == NOON + HOUR
+    assert seen(CRASH, RALLY).release == NOON + 2 * HOUR
 
 
 def test_the_reason_has_the_figures_in_it():
-    assert seen(SLIDE)[1].reason == (
+    assert seen(SLIDE).reason == (
         "BTC/USDT:USDT fell 13.0% within 240 min by 2023-01-01 12:00 UTC (limit 12.0%): "
         "no new entries until 60 min stay within 4.0%"
     )
-    assert "fell 9.0% within 60 min" in seen(CRASH, RALLY)[1].reason
-    assert "and rose 9.0% within 60 min" in seen(CRASH, RALLY)[1].reason
-
-
-@given(hours)
-def test_the_same_candle_twice_changes_nothing(candles):
-    state, decision = seen(*candles)
-    for late in (NOON, NOON - HOUR):
-        assert step(LIMITS, state, observation(CRASH, late)) == (state, decision)
+    assert "fell 9.0% within 60 min" in seen(CRASH, RALLY).reason
+    assert "and rose 9.0% within 60 min" in seen(CRASH, RALLY).reason
 
 
 @given(hours, st.data())
 def test_monotone_in_severity(candles, data):
     """Larger moves and ranges never open what smaller ones keep shut, nor earlier."""
-    mild = harsh = FlashCrashState()
-    for i, moves in enumerate(candles):
-        more = data.draw(st.sampled_from([0, 0.005, 0.03, 0.1]))
-        raised = tuple(move + more for move in moves)
-        now = NOON + i * HOUR
-        mild, milder = step(LIMITS, mild, observation(moves, now))
-        harsh, harsher = step(LIMITS, harsh, observation(raised, now, RANGES[moves] + more))
-        assert harsher.trading.strictness >= milder.trading.strictness
-        if milder.release is not None:
-            assert harsher.release >= milder.release
+    raised = [data.draw(st.sampled_from([0, 0.005, 0.03, 0.1])) for _ in candles]
+    milder, harsher = seen(*candles), seen(*candles, raised=raised)
+    assert harsher.trading.strictness >= milder.trading.strictness
+    if milder.release is not None:
+        assert harsher.release >= milder.release
 
 
 @given(hours, st.integers(1, 4), st.sampled_from([0, 60, 90, 240]), st.sampled_from(Blocks))
 def test_entries_never_open_before_the_announced_release(candles, calm, cool_down, blocks):
     """Nor later, if every candle from here on is calm."""
     limits = replace(LIMITS, calm_candles=calm, cool_down_minutes=cool_down, blocks=blocks)
-    state, decision = seen(*candles, limits=limits)
-    now = NOON
+    decision, later = seen(*candles, limits=limits), 0
     while decision.entries_blocked:
         side, announced = decision.side, decision.release
-        while now < announced:
+        while NOON + later * HOUR < announced:
             assert (decision.side, decision.release) == (side, announced)
-            now += HOUR
-            state, decision = step(limits, state, observation(QUIET, now))
+            later += 1
+            decision = seen(*candles, *[QUIET] * later, limits=limits, later=later)
         assert decision.side != side or decision is UNRESTRICTED
-
-
-@given(hours)
-def test_state_survives_storage(candles):
-    state, _ = seen(*candles)
-    again = load_state(FlashCrashState, dump_state(state))
-    assert again == state
-    following = observation(QUIET, NOON + HOUR)
-    assert step(LIMITS, again, following) == step(LIMITS, state, following)
 
 
 def frame(*candles, start=factories.START) -> pd.DataFrame:
@@ -228,14 +201,12 @@ def test_a_window_shorter_than_a_candle_is_judged_over_one():
 @cases(30)
 def test_a_timeline_equals_stepping(seed, calm, cool_down, blocks):
     limits = replace(LIMITS, calm_candles=calm, cool_down_minutes=cool_down, blocks=blocks)
-    line, state = timeline(limits, crashing_candles(seed)), FlashCrashState()
+    line, state = timeline(limits, crashing_candles(seed)), STILL
     sides = set()
-    for row in range(len(line.range)):
+    for row in range(len(line)):
         closed = factories.START + (row + 1) * HOUR
-        falls, rises = (tuple(map(float, line.moves[way, row])) for way in (0, 1))
-        state, decision = step(
-            limits, state, Observation(closed, falls, rises, float(line.range[row]))
-        )
+        moves = line.moves[:, row].tolist()
+        state, decision = step(limits, state, closed, moves, float(line.span[row]))
         assert line.at(closed) == decision
         assert line.at(closed + timedelta(minutes=59, seconds=59)) == decision
         sides.add(decision.side if decision.entries_blocked else None)
@@ -250,7 +221,7 @@ def test_future_candles_change_no_past_decision(seed, rows):
     shocked = candles.copy()
     shocked.loc[shocked.index >= rows, ["open", "low", "close"]] *= 0.5
     whole = timeline(LIMITS, shocked)
-    for row in range(len(past.range)):
+    for row in range(len(past)):
         closed = factories.START + (row + 1) * HOUR
         assert whole.at(closed) == past.at(closed)
 
@@ -313,7 +284,7 @@ def test_history_is_enough():
         ]
     )
     whole = timeline(LIMITS, candles)
-    needed = LIMITS.history_minutes // 60
+    needed = LIMITS.history // HOUR
     short = timeline(LIMITS, candles[-needed - 500 :])
     assert whole.on.any()
     np.testing.assert_array_equal(whole.on[:, -500:], short.on[:, -500:])
@@ -413,7 +384,7 @@ def lines(real_datadir):
 
 @pytest.mark.real_data
 class TestRealCandles:
-    """Some figures of docs/flash_crash.md."""
+    """Some figures of docs/evidence/flash_crash.md."""
 
     @pytest.mark.parametrize(
         ("day", "first"),

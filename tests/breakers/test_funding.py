@@ -1,7 +1,7 @@
 """The funding breaker: which side of a pair it blocks, why, and until when."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import Trading, dump_state, load_state
-from perpkit.breakers.funding import (
-    Cause,
-    FundingLimits,
-    FundingState,
-    FundingTimeline,
-    Reading,
-    step,
-)
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.breakers.funding import Cause, FundingLimits, SettledRate, judge, timeline
 from tests import factories
+from tests.breakers.oracles.funding import OPEN, step
 from tests.breakers.wild import wild_funding
 from tests.cases import cases
 
@@ -33,16 +27,20 @@ QUICK = FundingLimits(
 )
 
 
-def reading(row: int = 0, rate: float = 0.001, percentile: float = 50.0, mean: float = 0.0001):
-    return Reading(NOON + 8 * row * HOUR, 8.0, rate, mean, percentile)
+def settled(row: int = 0, rate: float = 0.001, percentile: float = 50.0, mean: float = 0.0001):
+    """One of the rates that are settled every 8 hours from noon on."""
+    known_at = NOON + 8 * row * HOUR
+    return SettledRate(known_at, known_at + 16 * HOUR, 8.0, rate, mean, percentile)
+
+
+def after(limits: FundingLimits, *rates: SettledRate) -> tuple[Decision, ...]:
+    """The decisions when the last of the rates is known."""
+    return judge(limits, PAIR, rates).at(rates[-1].known_at)
 
 
 def seen(*figures: tuple[float, float], limits: FundingLimits = LIMITS, mean: float = 0.0001):
-    """State and decisions after these (rate per 8 h, percentile), 8 hours apart from noon on."""
-    state = FundingState()
-    for row, (rate, percentile) in enumerate(figures):
-        state, decisions = step(limits, PAIR, state, reading(row, rate, percentile, mean))
-    return state, decisions
+    """The decisions after these (rate per 8 h, percentile)."""
+    return after(limits, *(settled(row, *figure, mean) for row, figure in enumerate(figures)))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,7 @@ def seen(*figures: tuple[float, float], limits: FundingLimits = LIMITS, mean: fl
     ],
 )
 def test_extreme_funding_blocks_the_side_that_pays(figures, side):
-    _, decisions = seen(*figures)
+    decisions = seen(*figures)
     assert [d.side for d in decisions] == ([] if side is None else [side])
     for decision in decisions:
         assert (decision.trading, decision.size_factor) == (Trading.REDUCING, 0.0)
@@ -94,15 +92,14 @@ def test_extreme_funding_blocks_the_side_that_pays(figures, side):
     ],
 )
 def test_a_predicted_cost_above_the_edge_blocks_the_side_that_pays(rate, mean, edge, side):
-    _, decisions = seen((rate, 50.0), limits=replace(COSTS, expected_edge=edge), mean=mean)
+    decisions = seen((rate, 50.0), limits=replace(COSTS, expected_edge=edge), mean=mean)
     assert [d.side for d in decisions] == ([] if side is None else [side])
 
 
 @pytest.mark.parametrize(("rate", "blocked"), [(0.00081, True), (0.00079, False)])
 def test_a_cost_releases_below_its_share_of_the_edge(rate, blocked):
     limits = replace(COSTS, expected_edge=0.003)
-    state, _ = step(limits, PAIR, FundingState(), reading(0, 0.0011, mean=0.0011))
-    _, decisions = step(limits, PAIR, state, reading(1, rate, mean=rate))
+    decisions = after(limits, settled(0, 0.0011, mean=0.0011), settled(1, rate, mean=rate))
     assert bool(decisions) is blocked
 
 
@@ -127,7 +124,7 @@ def test_a_cost_releases_below_its_share_of_the_edge(rate, blocked):
     ],
 )
 def test_the_reason_has_the_figures_in_it(limits, reason):
-    _, [decision] = seen((0.0015, 99.2), limits=limits)
+    [decision] = seen((0.0015, 99.2), limits=limits)
     assert decision.reason == reason
     assert len(f"FundingBreaker reducing: {reason}") <= 255
 
@@ -142,7 +139,7 @@ def test_the_reason_has_the_figures_in_it(limits, reason):
     ],
 )
 def test_the_release_is_the_settlement_at_which_it_can_end(calm, figures, settlements):
-    _, [decision] = seen(*figures, limits=replace(LIMITS, calm_rates=calm))
+    [decision] = seen(*figures, limits=replace(LIMITS, calm_rates=calm))
     last = NOON + 8 * (len(figures) - 1) * HOUR
     assert decision.release == last + 8 * settlements * HOUR
 
@@ -152,7 +149,7 @@ def test_the_release_is_the_settlement_at_which_it_can_end(calm, figures, settle
 )
 def test_confirmation_takes_rates_in_a_row(figures, blocked):
     limits = replace(LIMITS, confirm_rates=2)
-    assert bool(seen(*((0.001, p) for p in figures), limits=limits)[1]) is blocked
+    assert bool(seen(*((0.001, p) for p in figures), limits=limits)) is blocked
 
 
 rates = st.lists(
@@ -162,14 +159,6 @@ rates = st.lists(
 )
 
 
-@given(rates)
-def test_the_same_rate_twice_changes_nothing(figures):
-    state, decisions = seen(*figures, limits=QUICK)
-    for row in (len(figures) - 1, 0):
-        again = step(QUICK, PAIR, state, reading(row, 0.02, 100.0))
-        assert again == (state, decisions)
-
-
 @given(rates, st.data())
 def test_monotone_in_severity(figures, data):
     """Whoever pays more is blocked at least as long; who receives more is not blocked for it."""
@@ -177,7 +166,7 @@ def test_monotone_in_severity(figures, data):
         (rate + data.draw(st.integers(0, 10)) / 10_000, min(p + data.draw(st.integers(0, 20)), 100))
         for rate, p in figures
     ]
-    milder, harsher = ({d.side for d in seen(*these, limits=QUICK)[1]} for these in (figures, more))
+    milder, harsher = ({d.side for d in seen(*these, limits=QUICK)} for these in (figures, more))
     assert ("long" in harsher) >= ("long" in milder)
     assert ("short" in harsher) <= ("short" in milder)
 
@@ -186,24 +175,15 @@ def test_monotone_in_severity(figures, data):
 def test_entries_never_open_before_the_announced_release(figures, calm):
     """Nor later, if every rate from here on is calm."""
     limits = replace(QUICK, calm_rates=calm)
-    state, decisions = seen(*figures, limits=limits)
-    row = len(figures) - 1
+    rates = [settled(row, *figure) for row, figure in enumerate(figures)]
+    decisions = after(limits, *rates)
     announced = {d.side: d.release for d in decisions}
     while decisions:
-        row += 1
-        state, decisions = step(limits, PAIR, state, reading(row, 0.0, 50.0, mean=0.0))
+        rates.append(settled(len(rates), 0.0, mean=0.0))
+        decisions = after(limits, *rates)
         for side in set(announced) - {d.side for d in decisions}:
-            assert announced.pop(side) == NOON + 8 * row * HOUR
+            assert announced.pop(side) == rates[-1].known_at
         assert all(announced[d.side] == d.release for d in decisions)
-
-
-@given(rates)
-def test_state_survives_storage(figures):
-    state, _ = seen(*figures, limits=QUICK)
-    again = load_state(FundingState, dump_state(state))
-    following = reading(len(figures), 0.0008, 75.0)
-    assert again == state
-    assert step(QUICK, PAIR, again, following) == step(QUICK, PAIR, state, following)
 
 
 @given(
@@ -215,17 +195,16 @@ def test_state_survives_storage(figures):
 @cases(25)
 def test_a_timeline_equals_stepping(seed, confirm, calm, edge):
     limits = replace(QUICK, confirm_rates=confirm, calm_rates=calm, expected_edge=edge)
-    line, state = FundingTimeline(limits, PAIR, wild_funding(seed)), FundingState()
-    for row in range(len(line)):
-        seen_now = line.reading(row)
-        state, decisions = step(limits, PAIR, state, seen_now)
+    line, state = timeline(limits, PAIR, wild_funding(seed)), OPEN
+    for rate in line.rates:
+        state, decisions = step(limits, PAIR, state, rate)
         for minutes in (0, 59):
-            assert line.at(seen_now.known_at + timedelta(minutes=minutes)) == decisions
-    assert len(line) > 150
+            assert line.at(rate.known_at + timedelta(minutes=minutes)) == decisions
+    assert len(line.rates) > 150
 
 
 def test_wild_funding_trips_every_latch():
-    lines = [FundingTimeline(QUICK, PAIR, wild_funding(seed)) for seed in range(9)]
+    lines = [timeline(QUICK, PAIR, wild_funding(seed)) for seed in range(9)]
     tripped = np.any([line.held.any(axis=1) for line in lines], axis=0)
     assert tripped.tolist() == [True] * len(Cause)
 
@@ -234,21 +213,20 @@ def test_wild_funding_trips_every_latch():
 @cases(25)
 def test_future_rates_change_no_past_decision(seed, rows):
     funding = wild_funding(seed)
-    past = FundingTimeline(QUICK, PAIR, funding[funding.index < rows])
+    past = timeline(QUICK, PAIR, funding[funding.index < rows])
     shocked = funding.copy()
     shocked.loc[shocked.index >= rows, "open"] *= 10
     if "funding_rate" in shocked:
         shocked["funding_rate"] = shocked["open"]
-    whole = FundingTimeline(QUICK, PAIR, shocked)
-    for row in range(len(past)):
-        known_at = past.reading(row).known_at
-        assert whole.at(known_at) == past.at(known_at)
+    whole = timeline(QUICK, PAIR, shocked)
+    for rate in past.rates:
+        assert whole.at(rate.known_at) == past.at(rate.known_at)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 20])
 def test_too_little_history_never_locks(rows):
     funding = factories.funding([0.003 * i for i in range(20)])[:rows]
-    line = FundingTimeline(FundingLimits(), PAIR, funding)
+    line = timeline(FundingLimits(), PAIR, funding)
     for hours in range(0, 8 * rows + 9, 4):
         assert line.at(factories.START + hours * HOUR) == ()
 
@@ -258,7 +236,7 @@ def extreme(rows: int = 90) -> pd.DataFrame:
 
 
 def test_a_rate_counts_an_hour_after_its_settlement():
-    line, settled = FundingTimeline(LIMITS, PAIR, extreme()), factories.START + 90 * 8 * HOUR
+    line, settled = timeline(LIMITS, PAIR, extreme()), factories.START + 90 * 8 * HOUR
     assert line.at(settled + timedelta(minutes=59, seconds=59)) == ()
     [decision] = line.at(settled + HOUR)
     assert decision.side == "long"
@@ -266,14 +244,14 @@ def test_a_rate_counts_an_hour_after_its_settlement():
 
 
 def test_the_release_moves_on_while_a_settlement_is_awaited():
-    line, known = FundingTimeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
+    line, known = timeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
     for hours, release in ((0, 8), (7, 8), (8, 16), (15, 16)):
         [decision] = line.at(known + hours * HOUR)
         assert decision.release == known + release * HOUR
 
 
 def test_rates_that_stopped_block_both_sides():
-    line, known = FundingTimeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
+    line, known = timeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
     [decision] = line.at(known + 17 * HOUR)
     assert (decision.pair, decision.side, decision.entries_blocked) == (PAIR, "*", True)
     assert decision.reason == "no funding rate known since 2023-01-31 01:00 UTC: no new entries"
@@ -308,10 +286,12 @@ def test_a_bad_parameter_is_named(parameter, value):
 @pytest.mark.real_data
 @pytest.mark.parametrize("base", ["BTC", "ETH", "XRP", "LTC", "ADA"])
 def test_real_funding_is_blocked_rarely(real_datadir, base):
-    """The shares of docs/funding_breaker.md, with a little room."""
+    """The shares of docs/evidence/funding_breaker.md, with a little room."""
     path = real_datadir / "futures" / f"{base}_USDT_USDT-1h-funding_rate.feather"
-    line = FundingTimeline(FundingLimits(), f"{base}/USDT:USDT", pd.read_feather(path))
-    early = (line.readings["date"].dt.year <= 2021).to_numpy()
+    line = timeline(FundingLimits(), f"{base}/USDT:USDT", pd.read_feather(path))
+    early = np.array(
+        [rate.known_at - HOUR < datetime(2022, 1, 1, tzinfo=UTC) for rate in line.rates]
+    )
     longs, shorts = line.held[:2].any(axis=0), line.held[2:].any(axis=0)
     assert 0.03 < longs[early].mean() < 0.20
     assert longs[~early].mean() < 0.01

@@ -20,20 +20,19 @@ from benchmarks.volatility_breaker import (
     load_dvol,
     worst_days,
 )
-from perpkit.breakers.breaker import Trading, dump_state, load_state
+from perpkit.breakers.breaker import Trading
 from perpkit.breakers.volatility import (
     Level,
-    Observation,
     VolatilityDecision,
     VolatilityLimits,
-    VolatilityState,
     index_timeline,
-    step,
+    judge,
     timeline,
 )
 from perpkit.market.basket import HourlyIndex
-from perpkit.market.volatility import Estimator
+from perpkit.market.volatility import Estimator, hour_of
 from tests import factories
+from tests.breakers.oracles.volatility import VolatilityState, step
 from tests.breakers.wild import swinging_candles
 from tests.cases import cases
 
@@ -57,12 +56,15 @@ NAN = float("nan")
 
 
 def seen(*percentiles: float, limits: VolatilityLimits = LIMITS, vol: float = 0.9):
-    """State and decision after one candle an hour with these percentiles, the last at noon."""
-    state = VolatilityState()
-    first = NOON - (len(percentiles) - 1) * HOUR
-    for i, percentile in enumerate(percentiles):
-        state, decision = step(limits, state, Observation(first + i * HOUR, vol, percentile))
-    return state, decision
+    """The decision after one candle an hour with these percentiles, the last at noon."""
+    return at_noon(limits, [vol] * len(percentiles), percentiles)
+
+
+def at_noon(limits: VolatilityLimits, vols, percentiles, later: int = 0) -> VolatilityDecision:
+    """:param later: how many of the candles closed after noon"""
+    first = hour_of(NOON) - len(vols) + later
+    line = judge(limits, HourlyIndex(first, np.array(vols)), np.array(percentiles, dtype=float))
+    return line.at(NOON + later * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def seen(*percentiles: float, limits: VolatilityLimits = LIMITS, vol: float = 0.
     ],
 )
 def test_levels(percentiles, level, trading, size, hours_to_release):
-    _, decision = seen(*percentiles)
+    decision = seen(*percentiles)
     release = None if hours_to_release is None else NOON + hours_to_release * HOUR
     assert decision.level is level
     assert (decision.trading, decision.size_factor, decision.release) == (trading, size, release)
@@ -122,7 +124,7 @@ def test_levels(percentiles, level, trading, size, hours_to_release):
     ],
 )
 def test_the_reason_has_the_figures_in_it(percentiles, vol, reason):
-    assert seen(*percentiles, vol=vol)[1].reason == reason
+    assert seen(*percentiles, vol=vol).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_the_reason_has_the_figures_in_it(percentiles, vol, reason):
     ],
 )
 def test_leverage_is_capped_from_elevated_on(percentile, cap, expected, effect):
-    _, decision = seen(percentile, limits=replace(LIMITS, elevated_max_leverage=cap))
+    decision = seen(percentile, limits=replace(LIMITS, elevated_max_leverage=cap))
     assert decision.max_leverage == expected
     assert decision.reason.endswith(f": {effect}")
 
@@ -144,13 +146,13 @@ def test_leverage_is_capped_from_elevated_on(percentile, cap, expected, effect):
 @pytest.mark.parametrize(("size", "cap"), [(0.5, 125.0), (1.0, 2.0), (1.0, 125.0)])
 def test_an_elevated_level_restricts_what_its_parameters_say(size, cap):
     limits = replace(LIMITS, elevated_size_factor=size, elevated_max_leverage=cap)
-    _, decision = seen(85, limits=limits)
+    decision = seen(85, limits=limits)
     assert decision.level is Level.ELEVATED
     assert decision.restricts is (size < 1 or cap < 125)
 
 
 def test_the_reason_names_the_market_watched():
-    assert seen(99, limits=replace(LIMITS, asset="ETH"))[1].reason.startswith("ETH volatility")
+    assert seen(99, limits=replace(LIMITS, asset="ETH")).reason.startswith("ETH volatility")
 
 
 @pytest.mark.parametrize(
@@ -165,35 +167,27 @@ def test_the_reason_names_the_market_watched():
 )
 def test_confirmation_goes_by_level(confirm, percentiles, level):
     limits = replace(LIMITS, confirm_candles=confirm)
-    assert seen(*percentiles, limits=limits)[1].level is level
+    assert seen(*percentiles, limits=limits).level is level
 
 
 @pytest.mark.parametrize(("vol", "level"), [(0.39, Level.CALM), (0.4, Level.EXTREME)])
 def test_below_the_floor_all_is_calm(vol, level):
     limits = replace(LIMITS, floor_annual=0.4)
-    assert seen(100, limits=limits, vol=vol)[1].level is level
+    assert seen(100, limits=limits, vol=vol).level is level
 
 
 def test_below_the_floor_a_level_calms_down():
     limits = replace(LIMITS, floor_annual=0.4)
-    state, _ = seen(99, limits=limits)
-    for i in range(1, 4):
-        state, decision = step(limits, state, Observation(NOON + i * HOUR, 0.3, 99))
-    assert decision.level is Level.CALM
-
-
-@given(st.lists(st.integers(0, 100).map(float), min_size=1, max_size=30))
-def test_the_same_candle_twice_changes_nothing(percentiles):
-    state, decision = seen(*percentiles)
-    for late in (NOON, NOON - HOUR):
-        assert step(LIMITS, state, Observation(late, 9.0, 100.0)) == (state, decision)
+    for hours, level in ((0, Level.EXTREME), (2, Level.EXTREME), (3, Level.CALM)):
+        vols = [0.9] + [0.3] * hours
+        assert at_noon(limits, vols, [99] * len(vols)).level is level
 
 
 @given(st.lists(st.integers(0, 100).map(float), min_size=1, max_size=30), st.data())
 def test_monotone_in_severity(percentiles, data):
     raised = [min(p + data.draw(st.integers(0, 20)), 100.0) for p in percentiles]
     limits = replace(LIMITS, elevated_max_leverage=2.0)
-    milder, harsher = seen(*percentiles, limits=limits)[1], seen(*raised, limits=limits)[1]
+    milder, harsher = seen(*percentiles, limits=limits), seen(*raised, limits=limits)
     assert harsher.level >= milder.level
     assert harsher.size_factor <= milder.size_factor
     assert harsher.max_leverage <= milder.max_leverage
@@ -202,23 +196,12 @@ def test_monotone_in_severity(percentiles, data):
 @given(st.lists(st.integers(70, 100).map(float), min_size=1, max_size=30))
 def test_entries_never_open_before_the_announced_release(percentiles):
     """Nor later, if every candle from here on is calm."""
-    state, decision = seen(*percentiles)
-    if decision.entries_blocked:
-        now = NOON
-        while decision.entries_blocked:
-            now += HOUR
-            announced = decision.release
-            state, decision = step(LIMITS, state, Observation(now, 0.9, 0.0))
-        assert now == announced
-
-
-@given(st.lists(st.sampled_from([10.0, 82.0, 90.0, 95.0, 98.0, 100.0, NAN]), min_size=1))
-def test_state_survives_storage(percentiles):
-    state, _ = seen(*percentiles)
-    again = load_state(VolatilityState, dump_state(state))
-    following = Observation(NOON + HOUR, 0.9, 93.0)
-    assert again == state
-    assert step(LIMITS, again, following) == step(LIMITS, state, following)
+    decision, later, announced = seen(*percentiles), 0, NOON
+    while decision.entries_blocked:
+        later, announced = later + 1, decision.release
+        known = [*percentiles, *[0.0] * later]
+        decision = at_noon(LIMITS, [0.9] * len(known), known, later)
+    assert announced == NOON + later * HOUR
 
 
 @given(
@@ -245,12 +228,12 @@ def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size,
     levels = set()
     for row in range(len(line)):
         closed = factories.START + (row + 1) * HOUR
-        observation = Observation(closed, line.vol_annual[row], line.percentile[row])
-        state, decision = step(limits, state, observation)
+        figures = float(line.vol_annual[row]), float(line.percentile[row])
+        state, decision = step(limits, state, closed, *figures)
         assert line.at(closed) == decision
         assert line.at(closed + timedelta(minutes=59)) == decision
         assert line.entries_blocked[row] == decision.entries_blocked
-        assert line.restricts(closed) == decision.restricts
+        assert bool(line.restrictions(closed)) == decision.restricts
         levels.add(decision.level)
     assert Level.CALM in levels
 
@@ -328,7 +311,7 @@ def test_the_release_moves_on_while_candles_are_missing():
 
 def test_before_the_first_candle_nothing_is_known():
     line = timeline(QUICK, factories.candles(400))
-    assert not line.restricts(factories.START)
+    assert line.restrictions(factories.START) == ()
     decision = line.at(factories.START)
     assert decision.percentile is None
     assert not decision.entries_blocked
@@ -336,13 +319,13 @@ def test_before_the_first_candle_nothing_is_known():
 
 
 @pytest.mark.parametrize("estimator", Estimator)
-def test_history_hours_are_enough(estimator):
+def test_history_is_enough(estimator):
     """A bot that starts with this much history agrees with one that has seen it all."""
     limits = replace(QUICK, estimator=estimator)
     frame = factories.candles(6000)
     frame["high"] *= 1 + 0.01 * np.abs(np.sin(np.arange(6000) / 50))
     whole = timeline(limits, frame)
-    short = timeline(limits, frame[-limits.history_hours - 500 :])
+    short = timeline(limits, frame[-(limits.history // HOUR) - 500 :])
     assert (whole.level[-500:] == short.level[-500:]).mean() > 0.99
 
 
@@ -391,7 +374,7 @@ def btc(real_datadir):
 
 @pytest.mark.real_data
 class TestRealBtc:
-    """The figures of docs/crypto_vix.md, with a little room."""
+    """The figures of docs/evidence/crypto_vix.md, with a little room."""
 
     @pytest.mark.parametrize(
         ("period", "before", "by", "share"),

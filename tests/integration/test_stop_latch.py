@@ -26,6 +26,7 @@ from tests.bench.acts import (
     MINUTE,
     STEP,
     add_fault,
+    asked,
     breaches,
     fill_share,
     hold,
@@ -398,6 +399,37 @@ def test_refused_exits_are_tried_again_at_once_when_they_are_taken():
         bot.run_until(lambda: not venue.amount, MINUTE, STEP)
         assert bot.now - at <= 2 * STEP
         assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, pytest.param(State.STOPPED, marks=SLOW)])
+def test_an_exit_that_is_refused_is_tried_once_a_cycle(state):
+    """And the stop that it has cancelled is there at the end of each."""
+    with running("live") as (bot, venue):
+        hold(bot, venue)
+        bot.bot.state = state
+        bot.run(1, STEP)
+        add_fault(venue, FaultKind.SERVER_ERROR, "POST /fapi/v1/order")
+        set_latch(bot, HALTED)
+        for _ in range(4):
+            with asked(bot) as sent:
+                bot.run(1, STEP)
+            assert sent.count("POST /fapi/v1/order") == 1
+            assert len(live_stops(venue)) == 1
+        assert venue.amount
+
+
+def test_in_dry_run_an_exit_is_tried_once_a_cycle():
+    with running("dry-run") as (bot, _):
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: any(t.has_open_position for t in bot.trades()), 5 * MINUTE, STEP)
+        bot.bot.strategy.side = None
+        refused = mock.Mock(side_effect=InvalidOrderException("no"))
+        with mock.patch.object(bot.bot.exchange, "create_order", refused):
+            set_latch(bot, HALTED)
+            bot.run(3, STEP)
+        assert refused.call_count == 3
+        bot.run(1, STEP)
+        assert not bot.trades()[0].is_open
 
 
 # Over the end of a process

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from perpkit.market.candle_grid import on_grid
+from perpkit.market.candle_grid import gapless
 from tests import factories
 
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ def candles(*hours: float):
 
 @pytest.mark.parametrize("hours", [(0,), (0, 4), (0, 1, 3), (0, 2, 3), (0, 1, 4, 5, 8), range(9)])
 def test_missing_candles_are_rows_without_figures(hours):
-    grid, frame = on_grid(candles(*hours), 60)
+    grid, frame = gapless(candles(*hours), 60)
     assert len(frame) == max(hours) + 1
     assert [row for row, close in enumerate(frame["close"]) if close > 0] == list(hours)
     for row in range(len(frame)):
@@ -31,21 +31,21 @@ def test_missing_candles_are_rows_without_figures(hours):
 @pytest.mark.parametrize("hours", [(0, 4, 8), (0, 0.5, 1), (0, 1.5), (0, 2, 4, 8), (0, 2, 4, 5)])
 def test_candles_of_another_timeframe_are_refused(hours):
     with pytest.raises(ValueError, match="candles must be of 60 minutes"):
-        on_grid(candles(*hours), 60)
+        gapless(candles(*hours), 60)
 
 
 def test_what_contradicts_itself_is_missing():
     broken = candles(0, 1, 2, 3)
     broken.loc[1, "low"] = broken.loc[1, "high"] * 2
     broken.loc[2, "volume"] = -1.0
-    _, frame = on_grid(broken, 60)
+    _, frame = gapless(broken, 60)
     assert frame["close"].isna().tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2), (2, 2, 0, 3, 1), (1, 0, 1, 2, 3, 3)])
 def test_candles_in_any_order_and_the_last_of_those_given_twice(order):
     given = candles(0, 1, 2, 3).iloc[list(order)].assign(volume=range(1, len(order) + 1))
-    _, frame = on_grid(given, 60)
+    _, frame = gapless(given, 60)
     assert frame["volume"].tolist() == [
         float(max(place for place, hour in enumerate(order, 1) if hour == wanted))
         for wanted in range(4)
@@ -53,6 +53,6 @@ def test_candles_in_any_order_and_the_last_of_those_given_twice(order):
 
 
 def test_no_candles():
-    grid, frame = on_grid(candles(0).iloc[:0], 60)
+    grid, frame = gapless(candles(0).iloc[:0], 60)
     assert frame.empty
     assert grid.seconds == 3600

@@ -102,12 +102,14 @@ def test_what_is_no_url_is_named(home):
     ("files", "words"),
     [
         (None, "--config or --db-url must name the bot: there is neither user_data/config.json"),
-        ([Path("nowhere.json")], "config cannot be read: .*nowhere.json"),
+        ([Path("nowhere.json")], "--config must name a file, got nowhere.json"),
         ([Path("broken.json")], "config cannot be read: "),
+        ([Path("list.json")], "config cannot be read: it must be an object, .*list.json"),
     ],
 )
 def test_what_cannot_be_read_is_named(home, files, words):
     (home / "broken.json").write_text("{")
+    (home / "list.json").write_text("[1]")
     with pytest.raises(BadInputError, match=words):
         places_of(files, None, None)
 

@@ -212,7 +212,7 @@ def live(subject, sources, hours: float, lock: bool = True):
     found = subject.decide(sources, now)
     for decision in found:
         if lock and decision.entries_blocked:
-            subject.lock(decision, now)
+            subject.locks.hold(decision, now)
     return strictest(d for d in found if d.restricts)
 
 
@@ -345,8 +345,10 @@ class TestRunningBot:
         ({"clear_hours": 3}, "unknown parameter 'clear_hours'"),
         ({"backtest_clear_hours": 0}, "backtest_clear_hours must be"),
         ({"limits": [{"loss": 0.1}]}, "hours must be a number"),
-        ({"limits": [{"loss": 0.1, "hour": 3}]}, "unexpected keyword argument 'hour'"),
-        ({"limits": 3}, "'int' object is not iterable"),
+        ({"limits": [{"loss": 0.1, "hour": 3}]}, "limits must have parameters among loss,"),
+        ({"limits": [{"hours": 3}]}, "limits must each have a loss, got {'hours': 3}"),
+        ({"limits": 3}, "limits must be a list of objects such as"),
+        ({"limits": ["x"]}, "limits must be a list of objects such as"),
     ],
 )
 def test_a_bad_parameter_is_named(default_futures_config, parameters, message):

@@ -11,7 +11,7 @@ from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.breakers.funding import FundingLimits, FundingTimeline
+from perpkit.breakers.funding import FundingLimits, timeline
 from tests import factories
 
 HOUR = timedelta(hours=1)
@@ -51,7 +51,7 @@ class Feed:
 
 def test_it_decides_as_its_timelines(default_futures_config):
     subject, feed = breaker(default_futures_config), Feed(market())
-    lines = [FundingTimeline(FundingLimits(), pair, rates) for pair, rates in market().items()]
+    lines = [timeline(FundingLimits(), pair, rates) for pair, rates in market().items()]
     for hours in range(0, 91 * 8, 5):
         now = factories.START + hours * HOUR
         assert subject.evaluate(feed, now) == [d for line in lines for d in line.at(now)]

@@ -46,6 +46,7 @@ def test_sliced_only_when_asked_or_when_the_book_is_shallow():
         (60, {}, 5, Slice(30)),
         (57, {}, 5, Slice(33)),  # 3 would be left, too small to send alone
         (50, {}, 5, Slice(30)),  # 10 are left for later
+        (55, {}, 5, Slice(30)),  # 5 are an order
         (90, {}, 5, Slice(done=True)),
         (86, {}, 5, Slice(done=True)),  # what is left is too small: not enlarged
         (95, {}, 5, Slice(done=True)),

@@ -40,6 +40,7 @@ class AccountSettings:
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._exchange = bot.exchange
+        _let_the_same_margin_type_be_set(self._exchange._api)
         self._hedge = False
         # What differs, and what that means; None: not compared yet.
         self._different: dict[_Subject, str] | None = None
@@ -189,6 +190,13 @@ class AccountSettings:
         if self._hedge and params.get("reduceOnly"):
             params["hedged"] = True
         return self._create(symbol, type, side, amount, price, params)
+
+
+def _let_the_same_margin_type_be_set(api: Any) -> None:
+    """Newer releases of ccxt raise where a margin type is as it should be already (-4046), which
+    costs Freqtrade 2026.6 every entry into a pair but the first."""
+    of_margin = api.options.get("setMarginMode", {})
+    api.options["setMarginMode"] = {**of_margin, "throwMarginModeAlreadySet": False}
 
 
 def _is_true(value: object) -> bool:

@@ -18,7 +18,7 @@ from freqtrade.enums import State
 
 from perpkit.bot.live.order_journal import files_of
 from perpkit.bot.live.replaced import around
-from perpkit.bot.running_bot import deliver, warn, words
+from perpkit.bot.running_bot import OncePerCycle, warn, words
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -51,7 +51,8 @@ class CrashLoop:
         if held is not None:
             watch.restrict(NAME, Decision(Trading.REDUCING, 0.0, reason=f"{held}. {_WAY_OUT}"))
             self._lock.hold(Trading.REDUCING, held, now)
-        self._undelivered = held is not None
+        self._steps = OncePerCycle(f"The lock of the {NAME.lower()}")
+        self._steps.undelivered = held is not None
         for attribute in ("bot.process", "bot.process_stopped"):
             around(bot, attribute, self._cycle)
 
@@ -87,13 +88,7 @@ class CrashLoop:
         self._write(self._runs.end(self._process, datetime.now(UTC), text))
 
     def _cycle(self, process: Callable[[], None]) -> None:
-        try:
-            self.step(datetime.now(UTC))
-            if self._undelivered:
-                deliver(self._bot)
-                self._undelivered = False
-        except Exception:  # the cycle must go on, for exits
-            logger.exception("The lock of a crash loop could not be looked after.")
+        self._steps.take(self._bot, self.step)
         process()
 
     def _write(self, known: Runs) -> None:

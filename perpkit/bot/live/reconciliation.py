@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 # For which orders that have ended, and are not booked yet, keep a pair from being judged.
 _MOVING = MINUTE
+# A bot that has not looked for so long was stopped or cut off: what it knows is as old as after a
+# restart.
+OUT_OF_SIGHT = timedelta(minutes=2)
 # Until orders are looked for again that explain why a position is smaller.
 _SEARCH_AGAIN = timedelta(minutes=10)
 
@@ -69,6 +72,7 @@ class Reconciliation:
         self._unbooked = UnbookedFills(bot, closed)
         self._others = OtherInstance(bot, is_stored)
         self._differ: dict[str, Difference] | None = None
+        self._looked_at: datetime | None = None
         self._foreign: set[str] = set()  # has been said
         self._missing: dict[str, float] = {}  # no order explains it; has been said
         self._searched: dict[str, datetime] = {}
@@ -83,7 +87,8 @@ class Reconciliation:
     @property
     def look_again(self) -> bool:
         """Whether the next comparison is not to wait for its time."""
-        return self._changed or self._stops.look_again or self._absent.doubtful
+        absent = self._absent
+        return self._changed or self._stops.look_again or absent.doubtful or absent.waits_for_look
 
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
@@ -123,8 +128,14 @@ class Reconciliation:
             self._unbooked.book()
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.look(seen)
-            found = compare(seen, {t.pair: _traded(t) for t in Trade.get_open_trades()})
+            trades = Trade.get_open_trades()
+            found = compare(seen, {trade.pair: _traded(trade) for trade in trades})
+            unseen = {trade.pair for trade in trades if _is_unseen(trade, seen)}
         before, self._differ = self._differ or {}, self._settled(found, now)
+        unseen &= self._differ.keys()
+        if self._looked_at is None or now - self._looked_at > OUT_OF_SIGHT:
+            self._absent.wait(unseen, now)
+        self._looked_at = now
         self._forget()
         self._changed = False
         for pair, differs in self._differ.items():
@@ -133,13 +144,16 @@ class Reconciliation:
                 continue
             with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
                 self._settle(pair, differs, seen, now)
+                unseen.discard(pair)
+        self._absent.decide(unseen)
         self._absent.set(self._missing)
 
     def handle_onexchange_order(self, trade: Trade) -> bool:
         """In place of Freqtrade's, which calls it for a trade whose position is too small, and for
         `/reload_trade`; whether the trade was deleted."""
         pair = trade.pair
-        if pair in self._absent:  # looked for with every comparison
+        # Looked for with every comparison, or with the next one.
+        if pair in self._absent or self._absent.waits(trade):
             return False
         try:
             for order in trade.open_orders:
@@ -272,6 +286,10 @@ class Reconciliation:
 def _traded(trade: Trade) -> Traded:
     orders = frozenset(order.order_id for order in trade.open_orders)
     return Traded(trade.amount, trade.is_short, orders)
+
+
+def _is_unseen(trade: Trade, seen: AtExchange) -> bool:
+    return trade.has_open_position and not seen.of(trade.pair).of(trade.is_short) > DUST
 
 
 def _never_filled(trade: Trade) -> bool:

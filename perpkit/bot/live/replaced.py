@@ -33,6 +33,7 @@ REPLACED: dict[str, Lock] = {
     "bot.execute_entry": Lock.TAKEN,
     "bot.execute_trade_exit": Lock.HELD,
     "bot.exit_positions": Lock.HELD,
+    "bot.handle_trade": Lock.HELD,
     "bot.create_stoploss_order": Lock.HELD,
     "bot.handle_stoploss_on_exchange": Lock.HELD,
     "bot.handle_cancel_order": Lock.HELD,

@@ -30,7 +30,7 @@ from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_purposes import OrderPurposes
 from perpkit.bot.live.outlived_orders import OutlivedOrders
-from perpkit.bot.live.reconciliation import Reconciliation
+from perpkit.bot.live.reconciliation import OUT_OF_SIGHT, Reconciliation
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
@@ -218,9 +218,13 @@ class StopGuard:
                     self._entries.end_unseen(trade)
             with self._fills.balance_later():
                 self._settlement.run()
-        if self._compared_at is None:  # what has a stop at the exchange needs no second one
+        # What has a stop at the exchange needs no second one, and what is gone needs none.
+        if self._is_out_of_sight(now) or self._absent.waits_for_look:
             self._compare()
         self._protect_all()
+
+    def _is_out_of_sight(self, now: datetime) -> bool:
+        return self._compared_at is None or now - self._compared_at > OUT_OF_SIGHT
 
     def _end(self) -> None:
         """What can wait: exits come first."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import ccxt
@@ -22,8 +22,9 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import around, replace
+from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
-from perpkit.bot.running_bot import deliver, words
+from perpkit.bot.running_bot import OncePerCycle, words
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -62,7 +63,8 @@ class StopLatch:
         self._watch: Watch | None = None
         self._bot: Any = None
         self._known: Latch | None = None
-        self._undelivered = False
+        self._steps = OncePerCycle(f"The {NAME.lower()}")
+        self._tried: set[TradeKey] = set()  # to be closed by a halt, in this cycle
         self._file: LatchFile | None = None
         # What is wrong with its options; empty where nothing is.
         self.wrong = ""
@@ -96,6 +98,7 @@ class StopLatch:
         else:
             self._create = replace(bot, "api.create_order", self.create_order)
             self._fetch = replace(bot, "api.fetch", self.fetch)
+        self._handle_trade = replace(bot, "bot.handle_trade", self.handle_trade)
         around(bot, "bot.process", self._cycle)
         around(bot, "bot.process_stopped", self._stopped_cycle)
 
@@ -111,7 +114,7 @@ class StopLatch:
         if latch.state is not LatchState.CLEAR:
             trading = _TRADING[latch.state]
         if latch != self._known:
-            self._known, self._undelivered = latch, True
+            self._known, self._steps.undelivered = latch, True
             if trading is None:
                 self._watch.lift(NAME, str(latch))
             else:
@@ -190,13 +193,20 @@ class StopLatch:
         process()
 
     def _begin(self) -> None:
-        try:
-            self.step(datetime.now(UTC))
-            if self._undelivered:
-                deliver(self._bot)
-                self._undelivered = False
-        except Exception:  # the cycle must go on, for exits
-            logger.exception("The stop latch could not be looked after.")
+        self._tried.clear()
+        self._steps.take(self._bot, self.step)
+
+    def handle_trade(self, trade: Trade) -> bool:
+        """Freqtrade's, which exits; in a halt once a cycle, though `process` asks after `_wind_up`
+        has: with several positions, exits that are refused would use up the rate limit. The stop
+        that an exit has cancelled is placed in between, as ever."""
+        if self._state is LatchState.HALTED:
+            key = key_of(trade)
+            if key in self._tried:
+                return False
+            self._tried.add(key)
+        closed: bool = self._handle_trade(trade)
+        return closed
 
     @property
     def _state(self) -> LatchState:

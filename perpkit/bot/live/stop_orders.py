@@ -57,6 +57,7 @@ class StopOrders:
         self._exchange = bot.exchange
         self._intents = intents
         self._there = absent.there
+        self.waits = absent.waits
         # Smaller than the markets say, where the exchange has refused that.
         self._lots: dict[str, float] = intents.kept(_LOT)
         self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)

@@ -5,6 +5,7 @@ Where none can be placed for too long, the position is left at the market.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,14 +53,21 @@ class StopPolicy:
 
     def protect_all(self) -> None:
         """The bot's lock is held."""
-        for trade in Trade.get_open_trades():
+        for trade in self._positions():
             with self._trying(f"Protecting {trade.pair}"):
-                if trade.has_open_position:
-                    self._exits.finish(trade)
-                    self.protect(trade)
+                self._exits.finish(trade)
+                self.protect(trade)
+
+    def _positions(self) -> Iterator[Trade]:
+        """Trades that have one, as far as is known."""
+        for trade in Trade.get_open_trades():
+            if trade.has_open_position and not self._stop_orders.waits(trade):
+                yield trade
 
     def protect(self, trade: Trade) -> None:
         """Place what is missing, or leave. The bot's lock is held."""
+        if self._stop_orders.waits(trade):
+            return
         state = self._states.of(trade)
         if self._stop_orders.is_covered(trade):
             state.covered_at = datetime.now(UTC)
@@ -117,7 +125,7 @@ class StopPolicy:
     def catch_up(self) -> None:
         """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
         with self._bot._exit_lock:
-            for trade in filter(lambda t: t.has_open_position, Trade.get_open_trades()):
+            for trade in self._positions():
                 with self._trying(f"Moving the stop of {trade.pair} on"):
                     self._stop_orders.move_on(trade)
                 with self._trying(f"Fitting the stop of {trade.pair} to its position"):

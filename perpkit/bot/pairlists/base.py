@@ -17,7 +17,8 @@ from freqtrade.plugins.pairlist.IPairList import IPairList, PairlistParameter
 from freqtrade.util import dt_now, dt_ts
 
 from perpkit.bot.candles.backtest_clock import BacktestClock
-from perpkit.bot.candles.candles import is_simulated
+from perpkit.bot.candles.candles import StoredCandles, is_simulated
+from perpkit.bot.pairlists.hourly import HourlyCandles
 from perpkit.bot.settings import only_known_keys
 from perpkit.checks import check_range
 
@@ -92,6 +93,22 @@ class FuturesPairList(IPairList):
     def candle(self, now: datetime) -> datetime:
         """When the last candle had closed: what a backtest knows at that candle, the bot uses."""
         return timeframe_to_prev_date(self._timeframe, now)
+
+    def hourly(self, candle_type: CandleType, window: timedelta, what: str) -> HourlyCandles:
+        """Candles of 1h, stored in a backtest and from the exchange elsewhere.
+
+        :param window: how far back they should reach from the present
+        :param what: they are, to say which could not be had
+        """
+        stored = StoredCandles(self._config)
+
+        def fetch(pairs: Iterable[str], since: datetime) -> dict[str, pd.DataFrame]:
+            return self.fetch(pairs, candle_type, since, what)
+
+        def read(pair: str) -> pd.DataFrame:
+            return stored.history(pair, "1h", candle_type, timedelta(0))
+
+        return HourlyCandles(window, self._period, fetch, read if self._simulated else None)
 
     def fetch(
         self, pairs: Iterable[str], candle_type: CandleType, since: datetime, what: str

@@ -49,7 +49,7 @@ class BasketSettings(Settings):
     leverage: LeverageLimit = field(default_factory=lambda: LeverageLimit(max_leverage=1.0))
     basket: TargetWeights = field(default_factory=TargetWeights)
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         for name in CONTRADICTING:
             if getattr(self.use, name):
                 raise ValueError(

@@ -7,11 +7,13 @@ object `"perpkit"` of the configuration. All of them: docs/parameters.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from perpkit.breakers.market_alerts import AlertLimits
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
+from perpkit.parameters.declared import Parameters
 from perpkit.risk.carry import CarryRule
 from perpkit.risk.exposure import ExposureLimits
 from perpkit.risk.kelly import KellyRule
@@ -24,40 +26,40 @@ from perpkit.risk.trailing import Trailing
 
 
 @dataclass(frozen=True)
-class Switches:
-    """Which parts act. What is off leaves Freqtrade's own behaviour.
+class Switches(Parameters):
+    """Which parts act. What is off leaves Freqtrade's own behaviour."""
 
-    :param liquidation: leverage keeps liquidation well beyond the stop; off, only the volatility
-        tiers and `max_leverage` count
-    :param sizing: stakes follow the risk; off, they are Freqtrade's `stake_amount`
-    :param exposure: limits of exposure, open risk, cluster risk and free margin; needs `sizing`
-    :param kelly: risk follows the strategy's own closed trades
-    :param trailing: stops follow the trade; off, they stay where they were set
-    :param scale_out: parts are sold at multiples of the risk first taken
-    :param slicing: entries large against the book go in over several candles
-    :param carry: positions whose funding costs more than they may earn are left, or not entered
-    :param book: entries are checked against the order book, in dry-run and live
-    :param guard: no position without a stop at the exchange, whatever fails; live only
-    :param refresh: positioning data are kept current, in dry-run and live
-    :param alerts: what moves on the market is told, in dry-run and live
-    """
-
-    liquidation: bool = True
-    sizing: bool = True
-    exposure: bool = True
-    kelly: bool = False
-    trailing: bool = True
-    scale_out: bool = True
-    slicing: bool = False
-    carry: bool = True
-    book: bool = True
-    guard: bool = True
-    refresh: bool = True
-    alerts: bool = False
+    liquidation: Annotated[
+        bool,
+        "Leverage keeps liquidation well beyond the stop; off, only the volatility tiers and "
+        "`max_leverage` count",
+    ] = True
+    sizing: Annotated[bool, "Stakes follow the risk; off, they are Freqtrade's `stake_amount`"] = (
+        True
+    )
+    exposure: Annotated[
+        bool,
+        "Exposure, open risk, cluster risk and free margin are limited; needs `sizing`",
+    ] = True
+    kelly: Annotated[bool, "The risk follows the strategy's own closed trades"] = False
+    trailing: Annotated[bool, "Stops follow the trade; off, they stay where they were set"] = True
+    scale_out: Annotated[bool, "Parts are sold at multiples of the risk first taken"] = True
+    slicing: Annotated[
+        bool, "Entries that are large against the book go in over several candles"
+    ] = False
+    carry: Annotated[
+        bool, "Positions whose funding costs more than they may earn are left, or not entered"
+    ] = True
+    book: Annotated[bool, "Entries are checked against the order book, in dry-run and live"] = True
+    guard: Annotated[
+        bool, "No position is without a stop at the exchange, whatever fails; live only"
+    ] = True
+    refresh: Annotated[bool, "Positioning data are kept current, in dry-run and live"] = True
+    alerts: Annotated[bool, "Moves of the market are reported, in dry-run and live"] = False
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Parameters):
     """The sections of `"perpkit"` in the configuration."""
 
     use: Switches = field(default_factory=Switches)

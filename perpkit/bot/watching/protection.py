@@ -3,8 +3,8 @@
 Freqtrade evaluates protections when a trade has fully closed, so one that watches the market sleeps
 through a crash in which nothing closes. The watch of the base strategy
 (`perpkit.bot.watching.watch`) drives these every candle instead. With any other strategy they still
-work in backtests, at Freqtrade's pace; in dry-run and live they have nothing to look at, and say
-so.
+work in backtests, at Freqtrade's pace; in dry-run and live they have nothing to look at, and log
+that they have no effect.
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar
 
 from freqtrade.constants import Config, LongShort
-from freqtrade.exchange import timeframe_to_next_date, timeframe_to_seconds
-from freqtrade.persistence import PairLocks
-from freqtrade.persistence.pairlock import PairLock
+from freqtrade.exceptions import ConfigurationError
+from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from perpkit.bot.candles.candles import is_simulated
-from perpkit.bot.watching.simulated_lock import SimulatedLock
+from perpkit.bot.settings import only_known_keys
+from perpkit.bot.watching.breaker_locks import BreakerLocks
 from perpkit.bot.watching.sources import Sources, stored_sources
-from perpkit.bot.watching.standing_lock import LONGEST_REASON, NEVER
-from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
+from perpkit.breakers.breaker import ALL_PAIRS, Decision
 
 logger = logging.getLogger(__name__)
 
-SECOND = timedelta(seconds=1)
 AWAKE = datetime.min.replace(tzinfo=UTC)
+L = TypeVar("L")
 
 
 class WatchedProtection(IProtection):
     """A breaker as a Freqtrade protection.
 
-    Subclasses decide; this class turns decisions into locks. A halt without a release lives in its
-    lock: Freqtrade's database keeps it over restarts, and `/unlock` is how the operator clears it.
+    A subclass gives `short_desc` and `evaluate`, which says what is restricted; the watch turns
+    that into locks. Its parameters are the fields of the dataclasses in `LIMITS`, and those in
+    `BESIDE`; `configure` reads them. Over candles of pairs, derive from
+    `perpkit.bot.watching.candle_breaker.CandleBreaker` instead.
     """
 
     has_global_stop = True
@@ -57,17 +58,23 @@ class WatchedProtection(IProtection):
     # When the watch last drove the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
 
+    # Set by `configure`, where there is one dataclass of limits.
+    limits: Any
+
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        self._simulated = is_simulated(config)
-        self._sources: Sources | None = None
+        self.simulated = is_simulated(config)
+        self.locks = BreakerLocks(self.name, self.simulated)
         # Up to then the watch of a simulated run need not ask it.
         self.asleep_until = AWAKE
+        self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
-        self._stands = False
-        self._cleared: datetime | None = None
-        self._knows_locks = False
-        self._held: dict[tuple[str, Side, Trading], SimulatedLock] = {}
+        if self.parameters():
+            given = only_known_keys(self.name, protection_config, self.parameters())
+            try:
+                self.configure(config, given)
+            except (ValueError, TypeError) as error:
+                raise ConfigurationError(f"{self.name}: {error}") from error
 
     @classmethod
     def parameters(cls) -> set[str]:
@@ -75,9 +82,21 @@ class WatchedProtection(IProtection):
         of_limits = {field.name for limits in cls.LIMITS for field in fields(limits)}
         return of_limits - cls.DERIVED | cls.BESIDE
 
+    def configure(self, config: Config, given: dict[str, Any]) -> None:
+        """Read the parameters; here as `limits`, to be extended where there are others.
+
+        :param given: those in the strategy's `protections`; every name is known
+        :raises ValueError: naming the parameter, its value and what is allowed
+        """
+        (kind,) = self.LIMITS
+        self.limits = limits_of(kind, given)
+
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
-        """What the breaker restricts at `now`, from what was known by then."""
+        """What the breaker restricts at `now` (aware), from what was known by then.
+
+        What it raises is logged, and blocks all new entries.
+        """
 
     def quiet_until(self, sources: Sources, now: datetime) -> datetime:
         """In a simulated run, from `now` on up to then `evaluate` restricts nothing.
@@ -93,55 +112,10 @@ class WatchedProtection(IProtection):
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """`evaluate`, once for each moment, and a halt that stands from before."""
         if self._decided is None or self._decided[0] != now:
-            standing = [] if self._simulated else self._standing_halt(now)
-            self._decided = now, [*standing, *self.evaluate(sources, now)]
+            standing = None if self.simulated else self.locks.standing_halt(now)
+            found = self.evaluate(sources, now)
+            self._decided = now, found if standing is None else [standing, *found]
         return self._decided[1]
-
-    def cleared_at(self) -> datetime | None:
-        """When an operator last cleared a halt of this breaker."""
-        return self._cleared
-
-    def lock(self, decision: Decision, now: datetime) -> None:
-        """Lock what `decision` blocks, unless a lock of this breaker does so already."""
-        if self._simulated:
-            self._lock_simulated(decision, now)
-        elif not self._locked(decision, now):  # an operator may have ended it
-            PairLocks.lock_pair(
-                decision.pair,
-                self._until(decision, now),
-                self._reason(decision),
-                now=now,
-                side=decision.side,
-            )
-
-    def _lock_simulated(self, decision: Decision, now: datetime) -> None:
-        """The same for a backtest: nobody else ends its locks, so that it need not look for them.
-
-        A lock is extended when it ends, for Freqtrade looks through all there have been.
-        """
-        key = decision.pair, decision.side, decision.trading
-        held = self._held.get(key)
-        if held is not None and held.lock_end_time_utc > now:
-            return
-        end = timeframe_to_next_date(PairLocks.timeframe, self._until(decision, now))
-        if held is not None and held.lock_end_time_utc == now:
-            held.extend(end)
-            return
-        lock = SimulatedLock(decision.pair, decision.side, now, end, self._reason(decision))
-        PairLocks.locks.append(cast(PairLock, lock))
-        self._held[key] = lock
-
-    def unlock(self, decision: Decision, now: datetime) -> None:
-        """End the locks of this breaker that block new entries as `decision` did, if there are any.
-
-        A halt that an operator has to clear stays.
-        """
-        label = self._label(Trading.REDUCING)
-        for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side):
-            if lock.pair == decision.pair and (lock.reason or "").startswith(label):
-                lock.active = False
-        if PairLocks.use_db:
-            PairLock.session.commit()
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float
@@ -165,67 +139,17 @@ class WatchedProtection(IProtection):
             if decision.entries_blocked
             and decision.pair == pair
             and decision.concerns(pair, side)
-            and not self._locked(decision, now)
+            and not self.locks.held(decision, now)
         ]
         if not blocking:
             return None
         decision = max(blocking, key=lambda blocked: blocked.trading.strictness)
         return ProtectionReturn(
             lock=True,
-            until=self._until(decision, now),
-            reason=self._reason(decision),
+            until=self.locks.end(decision, now),
+            reason=self.locks.reason(decision),
             lock_side=decision.side,
         )
-
-    def _label(self, trading: Trading) -> str:
-        return f"{self.name} {trading}: "
-
-    def _reason(self, decision: Decision) -> str:
-        return (self._label(decision.trading) + decision.reason)[:LONGEST_REASON]
-
-    def _locked(self, decision: Decision, now: datetime) -> bool:
-        label = self._label(decision.trading)
-        return any(
-            lock.pair == decision.pair and (lock.reason or "").startswith(label)
-            for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side)
-        )
-
-    @staticmethod
-    def _until(decision: Decision, now: datetime) -> datetime:
-        """The end of a lock, which Freqtrade moves up to the next candle.
-
-        It lasts until the earliest release, and is renewed then if that has moved on; so locks are
-        few, and exact.
-        """
-        if decision.release is None and decision.trading is Trading.HALTED:
-            return now + NEVER
-        return max((decision.release or now) - SECOND, now)
-
-    def _standing_halt(self, now: datetime) -> list[Decision]:
-        label = self._label(Trading.HALTED)
-        halts = [
-            lock
-            for lock in PairLocks.get_pair_locks(ALL_PAIRS, now)
-            if (lock.reason or "").startswith(label) and lock.lock_end_time_utc - now > NEVER / 2
-        ]
-        if not self._knows_locks or (self._stands and not halts):
-            self._cleared = self._last_cleared(label, now)
-            self._knows_locks = True
-        self._stands = bool(halts)
-        return [
-            Decision(Trading.HALTED, 0.0, reason=(halt.reason or "").removeprefix(label))
-            for halt in halts[:1]
-        ]
-
-    @staticmethod
-    def _last_cleared(label: str, now: datetime) -> datetime | None:
-        # `/unlock` ends a lock at that moment and leaves it in the database, inactive.
-        ended = [
-            lock.lock_end_time_utc
-            for lock in PairLocks.get_all_locks()
-            if not lock.active and (lock.reason or "").startswith(label)
-        ]
-        return min(max(ended), now) if ended else None
 
     def _own_sources(self, now: datetime) -> Sources | None:
         """Sources of an instance that Freqtrade drives, unless the watch drives its twin."""
@@ -233,7 +157,7 @@ class WatchedProtection(IProtection):
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
             return None
-        if self._simulated:
+        if self.simulated:
             self._sources = self._sources or stored_sources(self._config)
             return self._sources
         self.log_once(
@@ -243,3 +167,13 @@ class WatchedProtection(IProtection):
             force_show=True,
         )
         return None
+
+
+def limits_of(kind: type[L], given: dict[str, Any], **derived: Any) -> L:
+    """A dataclass of limits, of those of the given parameters that are its fields.
+
+    :param derived: its fields that are no parameters of the user
+    :raises ValueError: naming the parameter, its value and what is allowed
+    """
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{key: value for key, value in given.items() if key in names}, **derived)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles.candles import CandleFeed, StoredCandles
+from perpkit.bot.candles.stored_positioning import StoredPositioning
 
 
 @dataclass
@@ -26,6 +28,11 @@ class Sources:
     dp: DataProvider | None = None
     pairs: Sequence[str] = ()
     wallets: Wallets | None = None
+
+    @cached_property
+    def positioning(self) -> StoredPositioning:
+        """Long/short ratios, taker volume and open interest, by pair."""
+        return StoredPositioning(self.config)
 
     @property
     def provider(self) -> DataProvider:

@@ -180,7 +180,7 @@ class Watch:
                 return
             for decision in restrictions:
                 if decision.entries_blocked:
-                    breaker.lock(decision, now)
+                    breaker.locks.hold(decision, now)
             self._failed.discard(breaker.name)
         except Exception:
             if breaker.name not in self._failed:
@@ -198,7 +198,7 @@ class Watch:
             for key, was in before.items():
                 still = self._restrictions.get(key, UNRESTRICTED)
                 if key[0] == breaker.name and was.entries_blocked and not still.entries_blocked:
-                    breaker.unlock(was, now)
+                    breaker.locks.release(was, now)
 
     def _watched(self) -> list[WatchedProtection]:
         if self._breakers is None:

@@ -36,12 +36,12 @@ def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchF
 
 def _content(files: list[Path] | None, userdir: Path | None) -> Mapping[str, Any] | None:
     """What the files and the environment say, sound or not; None where they say nothing."""
-    from perpkit.ops.bot_files import settings
+    from perpkit.ops.bot_config import unchecked_config
     from perpkit.ops.stored import BadInputError
 
     try:
-        return settings(files, userdir or Path("user_data"), needed=False)
-    except (BadInputError, OSError, ValueError):
+        return unchecked_config(files, userdir)
+    except BadInputError:
         return None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import ccxt
 import pytest
+from freqtrade.enums import MarginMode
 
 from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.positions.trade_lock import TradeLock
@@ -15,6 +17,7 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 class Api:
     def __init__(self) -> None:
+        self.options: dict[str, object] = {}
         self.modes = {"dualSidePosition": False, "multiAssetsMargin": False}
         self.rows = [{"symbol": BTC, "marginType": "ISOLATED", "leverage": 3}]
         self.asked: list[dict] = []
@@ -165,6 +168,23 @@ def test_only_a_new_entry_sets_leverage_and_margin_type(bot, accept_fail, set_th
     AccountSettings(bot)
     bot.exchange._lev_prep(BTC, 3.0, "sell", accept_fail=accept_fail)
     assert bool(done) is set_there
+
+
+def test_a_margin_type_that_is_set_already_costs_no_entry(bot, futures_exchange):
+    """ccxt raises there by default, and Freqtrade 2026.6 takes that for a failure."""
+    api, asked = futures_exchange._api, []
+
+    def set_margin_type(given):
+        asked.append(given["marginType"])
+        raise ccxt.MarginModeAlreadySet("No need to change margin type.")
+
+    api.fapiPrivatePostMarginType = set_margin_type
+    bot.exchange = futures_exchange
+    AccountSettings(bot)
+    assert api.set_margin_mode("isolated", BTC)["code"] == -4046
+    futures_exchange._config["dry_run"] = False
+    futures_exchange.set_margin_mode(BTC, MarginMode.ISOLATED)
+    assert asked == ["ISOLATED"] * 2
 
 
 @pytest.mark.parametrize(

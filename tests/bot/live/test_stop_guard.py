@@ -298,10 +298,76 @@ def test_a_stop_that_covers_too_little_makes_room_or_stays(bot, guard, fails):
 @pytest.mark.parametrize(("seconds", "left"), [(8, False), (10, True)])
 def test_a_position_whose_stop_cannot_be_placed_is_left_in_time(bot, guard, clock, seconds, left):
     position()
+    bot.held = [holds(0.01)]
     bot.fails["stop"] = OUTAGE
     clock.shift(seconds)
     assert ("leave" in around(bot)) is left
     assert len(bot.told) == left
+
+
+@pytest.mark.parametrize(
+    ("filled_before", "look", "expected"),
+    [
+        (60, "shows none", ["process"]),
+        (60, "shows it", ["stop", "process"]),
+        (60, "fails", ["stop", "process"]),
+        (4, "shows none", ["stop", "process"]),  # older than the fill, it may be
+    ],
+)
+def test_a_position_that_the_first_look_does_not_show_waits(
+    bot, guard, clock, filled_before, look, expected
+):
+    position()
+    clock.shift(filled_before)
+    bot.held = [holds(0.01)] if look == "shows it" else []
+    if look == "fails":
+        bot.fails["positions"] = OUTAGE
+    assert around(bot) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "look", "expected"),
+    [
+        (2, "shows it", ["process"]),  # it is not looked at so soon
+        (3, "shows it", ["stop", "process"]),
+        (9, "fails", ["process"]),
+        (10, "fails", ["stop", "process"]),
+        (3, "shows none", ["process"]),
+    ],
+)
+def test_the_second_look_decides_before_the_cycle(bot, guard, clock, seconds, look, expected):
+    position()
+    clock.shift(60)
+    around(bot)
+    clock.shift(seconds)
+    bot.held = [holds(0.01)] if look == "shows it" else []
+    if look == "fails":
+        bot.fails["positions"] = OUTAGE
+    assert around(bot) == expected
+
+
+def test_its_stop_stays_while_a_position_waits(bot, guard, clock):
+    trade = position(stop=0.01)
+    clock.shift(60)
+    assert around(bot) == ["process"]
+    with bot._exit_lock:
+        guard._stops.protect(trade)  # as for a fill that is booked late
+    assert bot.done == ["positions", "process"]
+    bot.held = [holds(0.01)]
+    clock.shift(5)
+    assert around(bot) == ["process"]
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(1, False), (3, True)])
+def test_a_bot_that_has_slept_looks_first(bot, guard, clock, minutes, waits):
+    trade = position(stop=0.01)
+    bot.held = [holds(0.01)]
+    clock.shift(60)
+    around(bot)
+    trade.orders[-1].ft_is_open = False
+    bot.held = []
+    clock.shift(60 * minutes)
+    assert ("stop" not in around(bot)) is waits
 
 
 def test_the_time_counts_from_when_it_last_had_its_stop(bot, guard, clock):

@@ -250,14 +250,14 @@ class TestHalt:
         live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(3))
         [breaker] = live._watched()
-        assert breaker.cleared_at() is None
+        assert breaker.locks.cleared_at() is None
         scripted.extra = []
         self.unlock(START + 3 * HOUR)
         if restart:
             live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(4, 6))
         [breaker] = live._watched()
-        assert breaker.cleared_at() == START + 3 * HOUR
+        assert breaker.locks.cleared_at() == START + 3 * HOUR
 
     def unlock(self, now: datetime) -> None:
         """What `/unlock` does: see tests/contract."""

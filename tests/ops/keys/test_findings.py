@@ -44,7 +44,7 @@ def wrong(found) -> dict[str, Level]:
     return bad
 
 
-# What the key may do, how its account is set, what is configured: the table of docs/keys.md.
+# What the key may do, how its account is set, what is configured: see docs/evidence/keys.md.
 SETS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Level]]] = [
     ("reads and trades, bound", {}, {}, {}, {}),
     ("credits mode", {}, {"multi_assets": True}, CREDITS, {}),

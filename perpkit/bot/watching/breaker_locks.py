@@ -1,0 +1,135 @@
+"""The locks of one breaker: decisions that block entries, as Freqtrade obeys and shows them.
+
+A halt without a release lives in its lock: Freqtrade's database keeps it over restarts, and
+`/unlock` is how the operator clears it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import cast
+
+from freqtrade.exchange import timeframe_to_next_date
+from freqtrade.persistence import PairLocks
+from freqtrade.persistence.pairlock import PairLock
+
+from perpkit.bot.watching.simulated_lock import SimulatedLock
+from perpkit.bot.watching.standing_lock import LONGEST_REASON, NEVER
+from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
+
+SECOND = timedelta(seconds=1)
+
+
+class BreakerLocks:
+    """
+    :param name: of the breaker; the reasons of its locks begin with it
+    :param simulated: in a backtest, where nobody else ends its locks
+    """
+
+    def __init__(self, name: str, simulated: bool) -> None:
+        self._name = name
+        self._simulated = simulated
+        # Of a backtest: the newest lock of each kind.
+        self._newest: dict[tuple[str, Side, Trading], SimulatedLock] = {}
+        # Of a running bot: whether a halt stood at the last look, None before the first.
+        self._stood: bool | None = None
+        self._cleared: datetime | None = None
+
+    def hold(self, decision: Decision, now: datetime) -> None:
+        """Lock what `decision` blocks, unless a lock of this breaker does so already."""
+        if self._simulated:
+            self._hold_simulated(decision, now)
+        elif not self.held(decision, now):  # an operator may have ended it
+            PairLocks.lock_pair(
+                decision.pair,
+                self.end(decision, now),
+                self.reason(decision),
+                now=now,
+                side=decision.side,
+            )
+
+    def _hold_simulated(self, decision: Decision, now: datetime) -> None:
+        """The same for a backtest: it remembers its locks, and need not look for them.
+
+        A lock is extended when it ends, for Freqtrade looks through all there have been.
+        """
+        key = decision.pair, decision.side, decision.trading
+        newest = self._newest.get(key)
+        if newest is not None and newest.lock_end_time_utc > now:
+            return
+        end = timeframe_to_next_date(PairLocks.timeframe, self.end(decision, now))
+        if newest is not None and newest.lock_end_time_utc == now:
+            newest.extend(end)
+            return
+        lock = SimulatedLock(decision.pair, decision.side, now, end, self.reason(decision))
+        PairLocks.locks.append(cast(PairLock, lock))
+        self._newest[key] = lock
+
+    def release(self, decision: Decision, now: datetime) -> None:
+        """End the locks of this breaker that block new entries as `decision` did, if there are any.
+
+        A halt that an operator has to clear stays.
+        """
+        for lock in self._of(decision, Trading.REDUCING, now):
+            lock.active = False
+        if PairLocks.use_db:
+            PairLock.session.commit()
+
+    def held(self, decision: Decision, now: datetime) -> bool:
+        """Whether a lock of this breaker blocks what `decision` does."""
+        return bool(self._of(decision, decision.trading, now))
+
+    def reason(self, decision: Decision) -> str:
+        """The reason of its lock."""
+        return (self._label(decision.trading) + decision.reason)[:LONGEST_REASON]
+
+    @staticmethod
+    def end(decision: Decision, now: datetime) -> datetime:
+        """The end of a lock, which Freqtrade moves up to the next candle.
+
+        It lasts until the earliest release, and is renewed then if that has moved on; so locks are
+        few, and exact.
+        """
+        if decision.release is None and decision.trading is Trading.HALTED:
+            return now + NEVER
+        return max((decision.release or now) - SECOND, now)
+
+    def standing_halt(self, now: datetime) -> Decision | None:
+        """The halt of this breaker that stands until an operator clears it; of a running bot."""
+        label = self._label(Trading.HALTED)
+        halts = [
+            lock
+            for lock in PairLocks.get_pair_locks(ALL_PAIRS, now)
+            if (lock.reason or "").startswith(label) and lock.lock_end_time_utc - now > NEVER / 2
+        ]
+        if self._stood is None or (self._stood and not halts):
+            self._cleared = self._last_cleared(label, now)
+        self._stood = bool(halts)
+        if not halts:
+            return None
+        return Decision(Trading.HALTED, 0.0, reason=(halts[0].reason or "").removeprefix(label))
+
+    def cleared_at(self) -> datetime | None:
+        """When an operator last cleared a halt of this breaker, as far as `standing_halt` saw."""
+        return self._cleared
+
+    def _of(self, decision: Decision, trading: Trading, now: datetime) -> list[PairLock]:
+        label = self._label(trading)
+        return [
+            lock
+            for lock in PairLocks.get_pair_locks(decision.pair, now, decision.side)
+            if lock.pair == decision.pair and (lock.reason or "").startswith(label)
+        ]
+
+    def _label(self, trading: Trading) -> str:
+        return f"{self._name} {trading}: "
+
+    @staticmethod
+    def _last_cleared(label: str, now: datetime) -> datetime | None:
+        # `/unlock` ends a lock at that moment and leaves it in the database, inactive.
+        ended = [
+            lock.lock_end_time_utc
+            for lock in PairLocks.get_all_locks()
+            if not lock.active and (lock.reason or "").startswith(label)
+        ]
+        return min(max(ended), now) if ended else None

@@ -1,0 +1,65 @@
+"""What can be written, where it goes, and what to do with it then."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+_TEMPLATES = Path(__file__).parent / "templates"
+# The name of the class in every template.
+_PLACEHOLDER = "TemplateName"
+
+_NEXT = {
+    "protection": """\
+List it in a strategy that is built on PerpStrategy:
+
+    @property
+    def protections(self):
+        return [*super().protections, {{"method": "{name}"}}]
+
+and see what it does:
+
+    freqtrade backtesting -c config.json --strategy YourStrategy --enable-protections""",
+    "pairlist": """\
+Put it into the configuration, behind the list that it filters:
+
+    "pairlists": [{{"method": "StaticPairList"}}, {{"method": "{name}"}}]
+
+and see what it does:
+
+    freqtrade test-pairlist -c config.json
+    freqtrade backtesting -c config.json --strategy YourStrategy --enable-dynamic-pairlist""",
+    "strategy": """\
+See what it does:
+
+    freqtrade list-strategies -c config.json
+    freqtrade backtesting -c config.json --strategy {name} --enable-protections""",
+}
+
+
+class Kind(StrEnum):
+    PROTECTION = "protection"
+    PAIRLIST = "pairlist"
+    STRATEGY = "strategy"
+
+    @property
+    def folder(self) -> str:
+        """Where Freqtrade looks for it, within the user directory."""
+        return "strategies" if self is Kind.STRATEGY else f"{self}s"
+
+    def templates(self) -> tuple[str, str]:
+        """Source of the class, and of its test."""
+        source, test = _TEMPLATES / f"{self}.py.txt", _TEMPLATES / f"test_{self}.py.txt"
+        return source.read_text(encoding="utf-8"), test.read_text(encoding="utf-8")
+
+    def files(self, name: str, userdir: Path) -> dict[Path, str]:
+        """What is to be written: the class, and its test."""
+        source, test = (text.replace(_PLACEHOLDER, name) for text in self.templates())
+        return {
+            userdir / self.folder / f"{name}.py": source,
+            userdir / "tests" / f"test_{name}.py": test,
+        }
+
+    def next_steps(self, name: str) -> str:
+        """For a person, how to use what was written."""
+        return _NEXT[self].format(name=name)

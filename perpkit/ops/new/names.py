@@ -1,0 +1,68 @@
+"""Which names a new class may have: those of a class, and of no other one that Freqtrade finds."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+
+from perpkit.bot.loading.plugins import own_folder
+from perpkit.ops.new.kinds import Kind
+from perpkit.ops.stored import BadInputError
+
+_CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
+# Within Freqtrade's package: what its resolvers load, and the classes that those derive from.
+_FREQTRADE = ("plugins/protections", "plugins/pairlist", "strategy", "templates")
+
+
+def check_name(name: str, kind: Kind, userdir: Path) -> None:
+    """:raises BadInputError: naming what is wrong with `name`, and what is allowed"""
+    if not _CLASS_NAME.fullmatch(name) or iskeyword(name):
+        raise BadInputError(
+            "NAME must be that of a Python class, such as CalmHours: up to 64 letters and digits, "
+            f"the first of them a capital, got {name!r}"
+        )
+    for folder in (*_shipped_folders(), *(userdir / each.folder for each in Kind)):
+        for path in sorted(folder.glob("*.py")):
+            if name in _classes(path):
+                raise BadInputError(
+                    f"NAME must be one that is not taken, got {name!r}, which is a class in {path}"
+                )
+    if hasattr(builtins, name) or any(name in _defined(text) for text in kind.templates()):
+        raise BadInputError(
+            f"NAME must be one that the file itself has no other use for, got {name!r}"
+        )
+
+
+def _shipped_folders() -> Iterator[Path]:
+    for kind in Kind:
+        if own := own_folder(kind.folder):
+            yield own
+    # The package is found, not imported: that takes seconds.
+    if (freqtrade := find_spec("freqtrade")) and freqtrade.origin:
+        for folder in _FREQTRADE:
+            yield Path(freqtrade.origin).parent / folder
+
+
+def _classes(path: Path) -> set[str]:
+    """Names of the classes of a module, which is read and not run; none of one that is broken."""
+    try:
+        module = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    return {node.name for node in module.body if isinstance(node, ast.ClassDef)}
+
+
+def _defined(source: str) -> set[str]:
+    """Names that a module imports, and those of its classes."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ClassDef):
+            found.add(node.name)
+    return found

@@ -1,0 +1,366 @@
+"""What a parameter may be: the types that the declarations use, each with its check.
+
+A kind reads a value (checks it, and converts what the configuration writes otherwise: a word for an
+enumeration, a list for a tuple, an object for a dataclass) and says what it allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from datetime import timedelta
+from enum import Enum
+from math import inf
+from operator import is_
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+
+from perpkit.checks import is_number, number_words, one_of, refuse
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, both included.
+
+    :param low, high: numbers, or durations; a name is that of an attribute of the same object whose
+        value counts
+    :param unit: of the figure, as the page shows it; empty for a mere count
+    :param or_zero: 0 is allowed too, and usually means "off"
+    :param infinite: so is infinity; without it a number without a limit must be finite
+    """
+
+    low: Any
+    high: Any = inf
+    unit: str = ""
+    or_zero: bool = False
+    infinite: bool = False
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of these values."""
+
+    allowed: tuple[Any, ...]
+
+
+EVERY_NUMBER = Range(-inf)
+
+
+class Kind(Protocol):
+    @property
+    def words(self) -> str:
+        """What is allowed, for errors: it ends "must be"."""
+
+    @property
+    def short(self) -> str:
+        """The same in a table."""
+
+    def read(self, name: str, value: object) -> Any:
+        """The value, converted. :raises ValueError: naming it, and what is allowed"""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number. A bound that is a name does not bind before `resolved` has put its value there."""
+
+    span: Range = EVERY_NUMBER
+    whole: bool = False
+
+    @property
+    def words(self) -> str:
+        zero = "0 or " if self.span.or_zero else ""
+        return zero + number_words(self.span.low, self.span.high, whole=self.whole)
+
+    @property
+    def short(self) -> str:
+        low, high = self.span.low, self.span.high
+        zero, whole = "0 or " if self.span.or_zero else "", "whole, " if self.whole else ""
+        if low == -inf:
+            return f"{whole}number"
+        return f"{zero}{whole}{_plain(low)} to {_plain(high)}" if high < inf else f"{low:g} or more"
+
+    def read(self, name: str, value: object) -> Any:
+        span = self.span
+        if not is_number(value, whole=self.whole):
+            refuse(name, self.words, value)
+        number: float = value  # type: ignore[assignment]
+        allowed = (
+            (isinstance(span.low, str) or span.low <= number)
+            and (isinstance(span.high, str) or number <= span.high)
+            and (span.infinite or abs(number) < inf)
+        )
+        if not (allowed or (span.or_zero and number == 0)):
+            refuse(name, self.words, value)
+        return number if self.whole or isinstance(number, float) else _as_float(name, number)
+
+
+@dataclass(frozen=True)
+class Duration:
+    span: Range
+
+    @property
+    def words(self) -> str:
+        low, high = self.span.low, self.span.high
+        end = "" if high == inf else f" and at most {high}"
+        return f"a timedelta of at least {low}{end}"
+
+    @property
+    def short(self) -> str:
+        return self.words
+
+    def read(self, name: str, value: object) -> Any:
+        high = self.span.high if isinstance(self.span.high, timedelta) else timedelta.max
+        if not isinstance(value, timedelta) or not self.span.low <= value <= high:
+            refuse(name, self.words, value)
+        return value
+
+
+@dataclass(frozen=True)
+class Flag:
+    words = "true or false"
+
+    @property
+    def short(self) -> str:
+        return "true, false"
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, bool):
+            refuse(name, self.words, value)
+        return value
+
+
+@dataclass(frozen=True)
+class Text:
+    words = "a text"
+
+    @property
+    def short(self) -> str:
+        return "text"
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, str) or isinstance(value, Enum):
+            refuse(name, self.words, value)
+        return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """:param allowed: an enumeration, or several values"""
+
+    allowed: Any
+
+    @property
+    def values(self) -> list[Any]:
+        return [m.value if isinstance(m, Enum) else m for m in self.allowed]
+
+    @property
+    def words(self) -> str:
+        return f"one of {', '.join(map(str, self.values))}"
+
+    @property
+    def short(self) -> str:
+        return ", ".join(map(str, self.values))
+
+    def read(self, name: str, value: object) -> Any:
+        return one_of(name, value, self.allowed)
+
+
+@dataclass(frozen=True)
+class OrNull:
+    kind: Kind
+
+    @property
+    def words(self) -> str:
+        return f"{self.kind.words}, or null"
+
+    @property
+    def short(self) -> str:
+        return f"{self.kind.short} or null"
+
+    def read(self, name: str, value: object) -> Any:
+        return None if value is None else self.kind.read(name, value)
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """:param kinds: of the elements; one of them stands for any number of such elements"""
+
+    kinds: tuple[Kind, ...]
+    any_length: bool
+
+    @property
+    def words(self) -> str:
+        if self.any_length:
+            return f"a list, each of its elements {self.kinds[0].words}"
+        return f"a list of {len(self.kinds)}: {', '.join(kind.words for kind in self.kinds)}"
+
+    @property
+    def short(self) -> str:
+        return "list"
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, list | tuple):
+            refuse(name, self.words, value)
+        if not self.any_length and len(value) != len(self.kinds):
+            refuse(name, self.words, value)
+        kinds = self.kinds * len(value) if self.any_length else self.kinds
+        read = tuple(
+            kind.read(f"{name}[{number}]", element)
+            for number, (kind, element) in enumerate(zip(kinds, value, strict=True))
+        )
+        same = isinstance(value, tuple) and all(map(is_, value, read))
+        return value if same else read
+
+
+@dataclass(frozen=True)
+class ObjectOf:
+    """An object of texts and values, such as pairs and weights."""
+
+    kind: Kind
+
+    @property
+    def words(self) -> str:
+        return f"an object, each of its values {self.kind.words}"
+
+    @property
+    def short(self) -> str:
+        return "object"
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            refuse(name, self.words, value)
+        return {key: self.kind.read(f"{name} of {key}", each) for key, each in value.items()}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A dataclass of parameters, or an object with its fields."""
+
+    of: type
+
+    @property
+    def words(self) -> str:
+        return f"an object of {', '.join(field.name for field in fields(self.of))}"
+
+    @property
+    def short(self) -> str:
+        return "object"
+
+    def read(self, name: str, value: object) -> Any:
+        if isinstance(value, self.of):
+            return value
+        if not isinstance(value, Mapping):
+            refuse(name, self.words, value)
+        known = {field.name: field for field in fields(self.of)}
+        for key in value:
+            if key not in known:
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"{name} has no parameter {key!r}. Allowed: {allowed}")
+        for key, field in known.items():
+            if key not in value and field.default is field.default_factory is MISSING:
+                raise ValueError(f"{name}.{key} is missing")
+        try:
+            return self.of(**value)
+        except ValueError as error:
+            raise ValueError(f"{name}.{error}") from error
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Anything else that has a class, such as a date; it is not converted."""
+
+    of: type
+
+    @property
+    def words(self) -> str:
+        return f"a {self.of.__name__}"
+
+    @property
+    def short(self) -> str:
+        return self.words
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, self.of):
+            refuse(name, self.words, value)
+        return value
+
+
+def kind_of(hint: Any) -> Kind:
+    """The kind that a type of a declaration means.
+
+    :raises TypeError: for one that has none
+    """
+    extra: tuple[Any, ...] = ()
+    while get_origin(hint) is Annotated:
+        hint, *more = get_args(hint)
+        extra = (*extra, *more)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        (given,) = [one for one in inner if one is not NoneType]
+        return OrNull(kind_of(Annotated[given, *extra] if extra else given))
+    for marker in extra:
+        if isinstance(marker, OneOf):
+            return Choice(marker.allowed)
+    span = next((marker for marker in extra if isinstance(marker, Range)), EVERY_NUMBER)
+    if origin is Literal:
+        return Choice(inner)
+    if origin is tuple:
+        any_length = inner[-1] is Ellipsis
+        return ListOf(tuple(_inner(one) for one in inner if one is not Ellipsis), any_length)
+    if origin is not None and issubclass(origin, Mapping):
+        return ObjectOf(_inner(inner[1]))
+    return _plain_kind(hint, span)
+
+
+def _inner(hint: Any) -> Kind:
+    kind = kind_of(hint)
+    if bounded_by_others(kind):
+        raise TypeError(f"a value within a list cannot be bounded by another parameter: {hint!r}")
+    return kind
+
+
+def bounded_by_others(kind: Kind) -> Number | Duration | None:
+    """The kind, null aside, if a bound of it is the name of another parameter."""
+    inner = kind.kind if isinstance(kind, OrNull) else kind
+    if isinstance(inner, Number | Duration):
+        return inner if any(isinstance(e, str) for e in (inner.span.low, inner.span.high)) else None
+    return None
+
+
+def resolved(kind: Kind, of: object) -> Kind:
+    """The kind with the attributes of `of` in the place of the names that bound it."""
+    ranged = bounded_by_others(kind)
+    if ranged is None:
+        return kind
+    ends = {name: getattr(ranged.span, name) for name in ("low", "high")}
+    known = {name: getattr(of, end) for name, end in ends.items() if isinstance(end, str)}
+    bound = replace(ranged, span=replace(ranged.span, **known))
+    return OrNull(bound) if isinstance(kind, OrNull) else bound
+
+
+def _plain_kind(hint: Any, span: Range) -> Kind:
+    if hint is bool:
+        return Flag()
+    if hint in (int, float):
+        return Number(span, whole=hint is int)
+    if hint is timedelta:
+        return Duration(span)
+    if hint is str:
+        return Text()
+    if not isinstance(hint, type):
+        raise TypeError(f"a parameter cannot be {hint!r}")
+    if issubclass(hint, Enum):
+        return Choice(hint)
+    return Section(hint) if hasattr(hint, "__dataclass_fields__") else Instance(hint)
+
+
+def _as_float(name: str, number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        refuse(name, "a number that is not as large", number)
+
+
+def _plain(number: float) -> str:
+    text = f"{number:g}"
+    return f"{number:,.0f}".replace(",", " ") if "e" in text and abs(number) >= 1 else text
