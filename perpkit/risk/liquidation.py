@@ -142,29 +142,3 @@ def bankruptcy_price(
     equity = margin + sum(other.unrealized for other in others)
     per_unit = equity / position.amount
     return max(position.entry + (per_unit if position.is_short else -per_unit), 0.0)
-
-
-def buffered(liquidation: float, entry: float, is_short: bool, buffer: float = 0.05) -> float:
-    """A liquidation price moved the safe way; stops must stay inside of it.
-
-    :param buffer: share of the distance to the entry; Freqtrade's `liquidation_buffer`, whose
-        stored `Trade.liquidation_price` is this price
-    """
-    moved = buffer * abs(entry - liquidation)
-    return max(liquidation - moved, 0.0) if is_short else liquidation + moved
-
-
-def liquidation_distance(rate: float, liquidation: float, is_short: bool) -> float:
-    """How far the price may move before liquidation, as a fraction of `rate`; negative if past."""
-    gap = liquidation - rate if is_short else rate - liquidation
-    return gap / rate
-
-
-def liquidation_distance_atr(rate: float, liquidation: float, is_short: bool, atr: float) -> float:
-    """`liquidation_distance` in units of ATR.
-
-    :param atr: average true range, in price; NaN, 0 or negative means unknown and gives NaN
-    """
-    if not atr > 0:
-        return float("nan")
-    return liquidation_distance(rate, liquidation, is_short) * rate / atr

@@ -11,7 +11,7 @@ while later never will be.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
@@ -131,12 +131,6 @@ class SentOrders:
                 continue
             if self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
-
-    def open_stops(self) -> Iterator[tuple[str, str]]:
-        """Pair and id of the stops at the exchange that this bot has sent (weight 40)."""
-        for stop in self._api.fapiPrivateGetOpenAlgoOrders():
-            if self.whose(stop.get("clientAlgoId")).may_be_cancelled:
-                yield self._api.safe_symbol(stop["symbol"], None, None, "swap"), str(stop["algoId"])
 
     def _intent(
         self,

@@ -29,9 +29,6 @@ class OrderListing:
     rows: tuple[Resting, ...] = ()
     symbols: frozenset[str] | None = frozenset()
 
-    def covers(self, symbol: str) -> bool:
-        return self.symbols is None or symbol in self.symbols
-
     def executed(self, order_id: str) -> Decimal | None:
         """Of an order that has not ended, in contracts; None for any other."""
         return next((row.executed for row in self.rows if row.id == order_id), None)

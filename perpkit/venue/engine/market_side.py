@@ -46,9 +46,6 @@ class MarketSide:
         """:raises VenueError: -1121"""
         return self._state.contract(symbol)
 
-    def add_contract(self, contract: Contract) -> None:
-        self._state.contracts[contract.symbol] = contract
-
     def set_status(self, symbol: str, status: SymbolStatus) -> None:
         self._state.contract(symbol)
         self._state.status[symbol] = status

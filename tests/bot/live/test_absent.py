@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 from freqtrade.enums import ExitCheckTuple, ExitType
-from perpkit.bot.live.trade_lock import TradeLock
 
 from perpkit.bot.live.absent import Absent
+from perpkit.bot.positions.trade_lock import TradeLock
 from tests import factories
 from tests.factories import START
 
