@@ -47,6 +47,7 @@ from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.durations import HOUR_S
+from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.trailing import Trail
@@ -272,7 +273,7 @@ class PerpStrategy(FailsClosed):
     @property
     def benchmark(self) -> str:
         """The pair to which the correlation of all others is measured."""
-        return f"BTC/{self.config['stake_currency']}:{self.config['stake_currency']}"
+        return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [

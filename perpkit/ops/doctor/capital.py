@@ -104,12 +104,13 @@ def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedS
 
 
 def _contracts(context: Context, timeframe: str) -> tuple[list[ContractTerms], Between]:
+    from perpkit.market.benchmark import benchmark_pair
     from perpkit.market.correlation import BenchmarkCorrelation
     from perpkit.ops.doctor.pairs import closed_candles, contract_of, tiers_of
 
     client, tiers = context.public_client, context.tiers
     stake = context.config["stake_currency"]
-    benchmark = f"BTC/{stake}:{stake}"
+    benchmark = benchmark_pair(stake)
     hourly: dict[str, DataFrame] = {}
     found = []
     for pair in context.pairs:
