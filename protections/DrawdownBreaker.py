@@ -6,7 +6,8 @@ from typing import Any
 
 from freqtrade.constants import Config
 
-from perpkit.bot.positions.account import Account, AccountStanding, account_for
+from perpkit.bot.positions.account import Account, AccountStanding
+from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.watching.protection import WatchedProtection, limits_of
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision
