@@ -21,7 +21,7 @@ from perpkit.bot.running_bot import warn
 
 logger = logging.getLogger(__name__)
 
-REPORT_EVERY = timedelta(hours=1)
+REPORT_EVERY = HOUR
 CHECK_EVERY = timedelta(seconds=30)
 COMMANDS = (
     "rpc._rpc_force_entry",
