@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -32,7 +32,7 @@ from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming, parts_off
-from perpkit.bot.positions.account import account_for
+from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
@@ -42,10 +42,12 @@ from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Kind, Why
+from perpkit.bot.refusals import RefusalKind, Why
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
+from perpkit.durations import HOUR_S
+from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.trailing import Trail
@@ -66,7 +68,6 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
-HOUR = 3600
 
 
 class PerpStrategy(FailsClosed):
@@ -106,6 +107,24 @@ class PerpStrategy(FailsClosed):
 
     # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
     settings = Settings()
+
+    # The settings that a parameter for hyperopt takes the place of; of the others, what they are,
+    # and the rules of the signals that have parameters of the same names: for docs/parameters.md.
+    searched: ClassVar[dict[str, str]] = {
+        "stop_distance": "stop.distance",
+        "trail_atr": "trailing.atr_multiple",
+        "risk_per_trade": "sizing.risk_per_trade",
+    }
+    meanings: ClassVar[dict[str, str]] = {
+        "take_profit": "The distance from the entry at which all that is left is sold, after fees",
+        "vix_stressed": "`stressed_percentile` of `CryptoVixBreaker`, its release 2 below",
+        "vix_calm_hours": "`calm_candles` of `CryptoVixBreaker`",
+        "week_loss": "`week_loss` of `DrawdownBreaker`",
+        "flash_move": "The move of the first of the `windows` of `FlashCrashBreaker`, 1.5 times it "
+        "in 4 h",
+        "funding_extreme": "`extreme_percentile` of `FundingBreaker`, its release 3 below",
+    }
+    rules: ClassVar[tuple[type, ...]] = ()
 
     # Distances as fractions of the entry price, before leverage.
     stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
@@ -256,13 +275,12 @@ class PerpStrategy(FailsClosed):
 
     def present_settings(self) -> Settings:
         """The strategy's own, at its present parameters, with the configuration's on top."""
-        own = self.settings
-        at_present = replace(
-            own,
-            stop=replace(own.stop, distance=self.stop_distance.value),
-            trailing=replace(own.trailing, atr_multiple=self.trail_atr.value),
-            sizing=replace(own.sizing, risk_per_trade=self.risk_per_trade.value),
-        )
+        at_present = self.settings
+        for parameter, path in self.searched.items():
+            section, name = path.split(".")
+            value = getattr(self, parameter).value
+            changed = replace(getattr(at_present, section), **{name: value})
+            at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
 
     @staticmethod
@@ -272,7 +290,7 @@ class PerpStrategy(FailsClosed):
     @property
     def benchmark(self) -> str:
         """The pair to which the correlation of all others is measured."""
-        return f"BTC/{self.config['stake_currency']}:{self.config['stake_currency']}"
+        return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [
@@ -355,7 +373,7 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         refused = self._running.latched()
         if refused is None and decision.entries_blocked:
-            refused = Why(Kind.BREAKER, decision.reason)
+            refused = Why(RefusalKind.BREAKER, decision.reason)
         if refused is None:
             refused = self._running.refusal(pair, side, amount, current_time, columns)
         if refused is not None:
@@ -442,11 +460,11 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         sized = tag in self.sized_tags
         part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
-        refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
+        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
         if latched := self._running.latched():
             part, refused = 0.0, latched
         elif doubt := self.doubt(pair, but="custom_entry_price"):
-            part, refused = 0.0, Why(Kind.CALLBACK, doubt)
+            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
         elif part:
             amount = part * trade.leverage / rate
             if against := self._running.refusal(pair, side, amount, now, columns):
@@ -473,7 +491,7 @@ class PerpStrategy(FailsClosed):
         """Leaves what has outlived its reason."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
-        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR
+        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
         dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
         return "carry_cost" if dear else None
 
@@ -508,5 +526,7 @@ class PerpStrategy(FailsClosed):
 def _why_locked(pair: str, side: str) -> Why:
     lock = PairLocks.get_pair_longest_lock(pair, side=side)
     if lock is None:
-        return Why(Kind.LOCK, "Its lock ends with the candle.")
-    return Why(Kind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}")
+        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
+    return Why(
+        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
+    )

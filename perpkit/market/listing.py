@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from perpkit.durations import DAY
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -15,7 +16,7 @@ _NEVER = timedelta(days=3650)
 
 @dataclass(frozen=True, kw_only=True)
 class ListingRule(Parameters):
-    """Parameters."""
+    """How long a pair must have been listed, and how long it must last."""
 
     min_days_listed: Annotated[
         float, Range(0, 3650, "days"), "Pairs listed more recently are left out"
@@ -39,7 +40,7 @@ class ListingRule(Parameters):
 
     def age_objection(self, listed: datetime, now: datetime) -> str | None:
         """Why a pair that was listed then is too young or too old, or None."""
-        days = (now - listed) / timedelta(days=1)
+        days = (now - listed) / DAY
         if days < 0:
             return f"trading in it begins on {listed:%Y-%m-%d %H:%M} UTC"
         if days < self.min_days_listed:

@@ -44,7 +44,9 @@ _PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
 class ExposureLimits(Parameters):
     """Exposure is notional over equity: 1.5 is one and a half times the account."""
 
-    max_positions: Annotated[int, Range(1, 1_000), "The most positions open at once"] = 3
+    max_positions: Annotated[
+        int, Range(1, 1_000, "positions"), "The most positions open at once"
+    ] = 3
     max_pair: Annotated[float, Range(0.01, 125, "x equity"), "The most exposure in one pair"] = 1.0
     max_side: Annotated[
         float, Range(0.01, 125, "x equity"), "The most exposure of all longs, and of all shorts"
@@ -90,7 +92,7 @@ class Holding(NamedTuple):
     margin: float
 
 
-class Entry(NamedTuple):
+class PlannedEntry(NamedTuple):
     """:param stop_distance: from the entry price to the stop, as a fraction of the price"""
 
     pair: str
@@ -126,7 +128,7 @@ def rooms(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     between: Between,
 ) -> list[Room]:
     """The room under each limit, for an entry beside what is held; the smallest counts.
@@ -205,7 +207,7 @@ def _cluster(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     between: Between,
 ) -> tuple[float, float]:
     """Present cluster risk, and the risk that may be added to it, both in stake currency.

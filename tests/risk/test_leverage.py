@@ -14,9 +14,9 @@ from perpkit.risk.leverage import (
     volatility_leverage,
 )
 from perpkit.risk.liquidation import (
-    Held,
     MaintenanceTier,
     MaintenanceTiers,
+    OtherPosition,
     Position,
     buffered,
     carrying_margin,
@@ -289,7 +289,7 @@ def test_more_risk_never_means_more_leverage(limit, stricter, tiers, request, ri
 @given(markets.tiers, requests, markets.positions(), st.floats(0.9, 1.1), st.floats(0.1, 20))
 def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share):
     position, collateral, rows = other
-    others = [Held(position, position.entry * move, rows)]
+    others = [OtherPosition(position, position.entry * move, rows)]
     stake = request["stake"]
     wallet = stake * share + collateral
     margin = carrying_margin(wallet, others)

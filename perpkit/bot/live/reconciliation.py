@@ -30,13 +30,14 @@ from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.running_bot import warn, words
+from perpkit.durations import MINUTE
 from perpkit.record.journal import JournalError
 from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
 
 # For which orders that have ended, and are not booked yet, keep a pair from being judged.
-_MOVING = timedelta(minutes=1)
+_MOVING = MINUTE
 # A bot that has not looked for so long was stopped or cut off: what it knows is as old as after a
 # restart.
 OUT_OF_SIGHT = timedelta(minutes=2)
@@ -98,7 +99,7 @@ class Reconciliation:
         if self._differ is None:
             return "positions have not been compared with the exchange's yet"
         if pair in self._differ:
-            return self._differ[pair].words
+            return self._differ[pair].text
         resting = [order.id for order in self._resting.values() if order.pair == pair]
         return f"order {resting[0]} of this bot waits in the book, unknown" if resting else None
 
