@@ -18,6 +18,7 @@ from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.running_bot import warn
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
