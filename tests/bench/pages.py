@@ -70,6 +70,12 @@ def commands(text: str) -> list[list[str]]:
     return found
 
 
+def plugins(text: str) -> list[tuple[str, set[str]]]:
+    """The name and the parameters of each `{"method": NAME, ...}` in its code."""
+    objects = re.findall(r'\{"method": "(\w+)"([^{}]*)', "\n".join(code(text)))
+    return [(name, set(re.findall(r'"(\w+)":', rest))) for name, rest in objects]
+
+
 def table(text: str, heading: str) -> list[list[str]]:
     """The rows of the first table below a heading, without its first two lines."""
     below = text.partition(f"\n{heading}\n")[2]

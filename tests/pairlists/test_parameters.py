@@ -10,16 +10,10 @@ from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from freqtrade.resolvers import PairListResolver
 
 from tests.bench.wrong_values import WRONG, could_be, said
+from tests.conftest import REPOSITORY
 from tests.pairlists.running import PAIRS, manager, whitelist
 
-METHODS = (
-    "FundingRateFilter",
-    "PositioningFilter",
-    "LiquidityFilter",
-    "CorrelationFilter",
-    "OpenInterestPairList",
-    "NewListingFilter",
-)
+METHODS = sorted(path.stem for path in (REPOSITORY / "pairlists").glob("*.py"))
 # Without --enable-dynamic-pairlist, or without history, nothing is filtered.
 WARNS = [method for method in METHODS if method != "LiquidityFilter"]
 

@@ -345,7 +345,10 @@ class TestRunningBot:
         ({"clear_hours": 3}, "unknown parameter 'clear_hours'"),
         ({"backtest_clear_hours": 0}, "backtest_clear_hours must be"),
         ({"limits": [{"loss": 0.1}]}, "hours must be a number"),
-        ({"limits": [{"loss": 0.1, "hour": 3}]}, "limits[0] has no parameter 'hour'. Allowed: cool_"),
+        (
+            {"limits": [{"loss": 0.1, "hour": 3}]},
+            "limits[0] has no parameter 'hour'. Allowed: cool_",
+        ),
         ({"limits": [{"hours": 3}]}, "limits[0].loss is missing"),
         ({"limits": 3}, "limits must be a list, each of its elements an object of loss,"),
         ({"limits": ["x"]}, "limits[0] must be an object of loss, reference, hours,"),
