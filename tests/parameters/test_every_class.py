@@ -70,7 +70,7 @@ def test_they_are_found():
 def test_what_declares_or_checks_a_parameter_has_the_base_that_checks_all(kind):
     own = vars(kind).get("__post_init__")
     constants = own.__code__.co_names if own is not None else ()
-    checks = {"ValueError", "check_range", "one_of"} & set(constants)
+    checks = {"ValueError", "check_range"} & set(constants)
     ranged = any("Range(" in str(note) for note in vars(kind).get("__annotations__", {}).values())
     assert issubclass(kind, Parameters) or not (checks or ranged)
 

@@ -18,12 +18,12 @@ from perpkit.risk.liquidation import (
     MaintenanceTiers,
     OtherPosition,
     Position,
-    buffered,
     carrying_margin,
     liquidation_price,
 )
 from tests.cases import cases
 from tests.risk import markets
+from tests.risk.freqtrade_price import buffered
 
 NO_CAP = LeverageLimit(125)
 BTC = markets.bundled_tiers("BTC/USDT:USDT")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import LeverageLimit, choose_leverage
-from perpkit.risk.liquidation import Position, buffered, liquidation_price
+from perpkit.risk.liquidation import Position, liquidation_price
 from perpkit.risk.stops import (
     EntryStop,
     StopMethod,
@@ -22,6 +22,7 @@ from perpkit.risk.stops import (
 )
 from tests.cases import cases
 from tests.risk import markets
+from tests.risk.freqtrade_price import buffered
 
 FIXED = EntryStop()
 ATR = EntryStop(StopMethod.ATR, atr_multiple=2, floor=0.01, ceiling=0.05)
