@@ -14,7 +14,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class CarryRule(Parameters):
-    """Parameters."""
+    """What funding may cost a position."""
 
     planned_hours: Annotated[
         float, Range(1, 10_000, "h"), "How long a position is expected to be held"

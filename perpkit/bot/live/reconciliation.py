@@ -99,7 +99,7 @@ class Reconciliation:
         if self._differ is None:
             return "positions have not been compared with the exchange's yet"
         if pair in self._differ:
-            return self._differ[pair].words
+            return self._differ[pair].text
         resting = [order.id for order in self._resting.values() if order.pair == pair]
         return f"order {resting[0]} of this bot waits in the book, unknown" if resting else None
 
@@ -135,6 +135,8 @@ class Reconciliation:
         unseen &= self._differ.keys()
         if self._looked_at is None or now - self._looked_at > OUT_OF_SIGHT:
             self._absent.wait(unseen, now)
+        else:
+            self._absent.seen_but(unseen)
         self._looked_at = now
         self._forget()
         self._changed = False
@@ -144,8 +146,6 @@ class Reconciliation:
                 continue
             with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
                 self._settle(pair, differs, seen, now)
-                unseen.discard(pair)
-        self._absent.decide(unseen)
         self._absent.set(self._missing)
 
     def handle_onexchange_order(self, trade: Trade) -> bool:

@@ -180,8 +180,8 @@ def test_a_place_that_cannot_be_written_is_said_once(bot, caplog, tmp_path):
     assert "Trading goes on" in told
     (tmp_path / "file").unlink()
     bot.process()
-    assert state_file.read(writer.path).loop.cycles == 4
-    assert "The state file is written again." in caplog.messages
+    assert state.read(writer.path).loop.cycles == 4
+    assert "The state file can be written again." in caplog.messages
     writer.path.unlink()
     writer.path.parent.rmdir()
     (tmp_path / "file").touch()
@@ -194,7 +194,7 @@ def test_an_operator_who_cannot_be_told_is_no_reason_to_stop(bot, monkeypatch):
         raise RuntimeError("no Telegram")
 
     monkeypatch.setattr(bot, "notify_status", fails)
-    monkeypatch.setattr(state, "write", fails)
+    monkeypatch.setattr(state_file, "write", fails)
     started(bot)
     bot.process()
     assert bot.cycles == ["process"]
