@@ -196,7 +196,7 @@ def test_a_walk_meets_the_stop_before_liquidation(
         return
     position = Position(entry, stake * leverage / entry, is_short)
     liquidation = liquidation_price(position, stake, tiers)
-    inside = buffered(liquidation, entry, is_short, limit.liquidation_buffer)
+    inside = markets.buffered(liquidation, entry, is_short, limit.liquidation_buffer)
     side = -1 if is_short else 1
     for stop, rate in walk(rule, is_short, entry, distance, path):
         assert side * stop > side * inside >= side * liquidation
