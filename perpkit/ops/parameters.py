@@ -41,12 +41,12 @@ PAGE = """\
 
 Written by `perpkit parameters`. Change the code, not this page.
 
-What counts, the later over the earlier:
+Parameters come from three places; a later one overrides an earlier one:
 
 1. the strategy: its `settings`, and the defaults of its hyperopt parameters;
 2. what hyperopt has found, in the file beside the strategy;
 3. the object `"perpkit"` of the configuration, section by section. An unknown name or a value that
-   is not allowed stops Freqtrade before it trades, with one line that says what is allowed. Beside
+   is not allowed stops Freqtrade before it trades, with one line that names what is allowed. Beside
    the sections, `account` and `latch_dir` name the [stop latch](emergency_stop.md#the-stop-latch).
 
 ```json
@@ -63,8 +63,8 @@ A strategy of your own changes them with
 settings = replace(PerpStrategy.settings, leverage=LeverageLimit(max_leverage=2))
 ```
 
-Shares, distances and rates are fractions (0.01 is 1%), of the price before leverage where prices
-are meant. R is the distance from the entry to the first stop.
+Shares, distances and rates are fractions (0.01 is 1%). Those of a price are before leverage. R is
+the distance from the entry to the first stop.
 
 ## Hyperopt
 

@@ -13,6 +13,8 @@ _HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 _PATH = re.compile(
     r"(?<![\w/.~-])(?:benchmarks|docs|pairlists|perpkit|protections|strategies|tests)/[\w./*-]*"
 )
+# A file that the page has its reader write: its path in bold, and its source.
+_WRITTEN = re.compile(r"^ *\*\*`([^`\n]+)`\*\*\n\n *```python$", re.MULTILINE)
 _MODULE = re.compile(r"python3? -m ([\w.]+)")
 _DOTTED = re.compile(r"(?<![\w./-])perpkit(?:\.\w+)+")
 
@@ -50,6 +52,11 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
+def written(text: str) -> set[str]:
+    """Files that the page has its reader write."""
+    return set(_WRITTEN.findall(text))
+
+
 def modules(text: str) -> set[str]:
     """What its code runs with `python -m`."""
     return {name for piece in code(text) for name in _MODULE.findall(piece)}
@@ -68,6 +75,12 @@ def commands(text: str) -> list[list[str]]:
             words = shlex.split(piece.replace("'", "").replace('"', ""), comments=True)
             found.append(words[1 : words.index("--") if "--" in words else None])
     return found
+
+
+def plugins(text: str) -> list[tuple[str, set[str]]]:
+    """The name and the parameters of each `{"method": NAME, ...}` in its code."""
+    objects = re.findall(r'\{"method": "(\w+)"([^{}]*)', "\n".join(code(text)))
+    return [(name, set(re.findall(r'"(\w+)":', rest))) for name, rest in objects]
 
 
 def table(text: str, heading: str) -> list[list[str]]:

@@ -78,6 +78,12 @@ def test_when_entries_are_blocked(candles, hours_to_release):
         assert decision.release == NOON + hours_to_release * HOUR
 
 
+@pytest.mark.parametrize(("calm_range", "blocked"), [(0.04, True), (0.0401, False)])
+def test_calm_is_a_range_below_the_limit(calm_range, blocked):
+    decision = seen(CRASH, QUIET, ROUGH, limits=replace(LIMITS, calm_range=calm_range))
+    assert decision.entries_blocked is blocked
+
+
 def test_more_calm_candles_are_waited_for():
     limits = replace(LIMITS, calm_candles=3)
     for calm, left in ((0, 4), (1, 3), (2, 2), (3, 1)):
