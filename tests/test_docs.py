@@ -71,8 +71,12 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_file_that_a_page_names_is_there(page):
-    named = pages.paths(text(page)) - pages.written(text(page))
+    named = pages.paths(text(page)) - pages.made(text(page))
     assert [path for path in sorted(named) if not is_there(path)] == []
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def is_there(path: str) -> bool:
@@ -95,10 +99,9 @@ def is_ours(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_name_in_perpkit_that_a_page_uses_is_there(page):
-    missing = []
-    written = {path.removesuffix(".py").replace("/", ".") for path in pages.written(text(page))}
+    missing, made = [], {_module(path) for path in pages.made(text(page))}
     for name in pages.dotted(text(page)):
-        if name in written:
+        if name in made:
             continue
         part = REPOSITORY / "perpkit" / name.split(".")[1]
         if part.is_dir() or part.with_suffix(".py").exists():  # not a key such as perpkit.account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pandas as pd
 from freqtrade.exchange import timeframe_to_resample_freq
@@ -20,17 +21,33 @@ from perpkit.signals.confidence import ConfidenceRule, confidence, tag
 
 
 class RsiSmaStrategy(PerpStrategy):
-    """Subclasses set `timeframe`, `trend_timeframe` and their own defaults."""
+    """Trades the RSI/SMA rule with confidence from funding and positioning.
 
-    # Pull-backs need room: the ladder takes profit at 1R and sets the rest to break-even, so the
-    # trail may stand far off (docs/strategies.md has what nearer ones cost).
+    Subclasses set `timeframe`, `trend_timeframe` and their own defaults.
+    """
+
+    # Pull-backs need room: the ladder takes profit at 1R and moves the stop of the rest to
+    # break-even, so the trail can be wide (docs/strategies.md shows the cost of tighter ones).
     settings = replace(PerpStrategy.settings, trailing=Trailing(break_even_after=0.0))
     trail_atr = DecimalParameter(1.5, 8.0, default=5.0, decimals=1, space="sell")
 
-    # Base and bonuses of the confidence; the ranks are parameters, below.
+    # Base and bonuses of the confidence; its rank thresholds are hyperopt parameters below.
     confidence_rule = ConfidenceRule()
 
-    # Timeframe of the larger trend, a multiple of `timeframe`.
+    rules = (ConfidenceRule,)
+    meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
+        "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
+        "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "
+        "one, or both where they agree",
+        "oversold": "The RSI below which the market counts as oversold",
+        "overbought": "The RSI above which the market counts as overbought",
+        "lookback": "How many candles ago the extreme may lie",
+        "min_confidence": "The least confidence of an entry",
+        "exit_on_opposite": "Whether a signal of the other side closes a trade",
+        "exit_on_trend_loss": "Whether a trend that has turned closes a trade",
+    }
+
+    # Timeframe of the larger trend: a multiple of `timeframe`.
     trend_timeframe: str
 
     rule = CategoricalParameter(

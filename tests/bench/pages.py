@@ -13,8 +13,6 @@ _HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 _PATH = re.compile(
     r"(?<![\w/.~-])(?:benchmarks|docs|pairlists|perpkit|protections|strategies|tests)/[\w./*-]*"
 )
-# A file that the page has its reader write: its path in bold, and its source.
-_WRITTEN = re.compile(r"^ *\*\*`([^`\n]+)`\*\*\n\n *```python$", re.MULTILINE)
 _MODULE = re.compile(r"python3? -m ([\w.]+)")
 _DOTTED = re.compile(r"(?<![\w./-])perpkit(?:\.\w+)+")
 
@@ -52,9 +50,9 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
-def written(text: str) -> set[str]:
-    """Files that the page has its reader write."""
-    return set(_WRITTEN.findall(text))
+def made(text: str) -> set[str]:
+    """Files that its reader makes: those with a bold path before them."""
+    return set(re.findall(r"\*\*`([\w/.]+)`\*\*", text))
 
 
 def modules(text: str) -> set[str]:

@@ -158,7 +158,7 @@ def test_it_is_said_once_and_once_when_it_is_resolved(what):
             assert venue.amount == amount
         assert not refused(bot)
         assert len(told(bot)) == 2
-        assert "Entries are no longer refused" in told(bot)[1]
+        assert "It no longer blocks entries" in told(bot)[1]
 
 
 def test_multi_assets_that_the_configuration_means_are_no_difference():

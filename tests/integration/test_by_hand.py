@@ -404,7 +404,7 @@ def test_a_position_that_was_handed_over_survives_restarts(start_bot, venue):
         bot.run(30, STEP)
         assert live_stops(venue) == []
         [message] = warnings(bot)
-        assert "no other stop is placed" in message
+        assert "no new stop is placed" in message
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -439,7 +439,7 @@ def test_a_deleted_trade_is_left_bare_where_that_is_wanted():
         bot.run(30, STEP)
         assert (venue.amount, live_stops(venue)) == (held, [])
         [message] = warnings(bot)
-        assert "left without a stop" in message
+        assert "It has no stop" in message
 
 
 def test_a_trade_that_is_not_there_cannot_be_deleted():

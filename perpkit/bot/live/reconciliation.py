@@ -98,7 +98,7 @@ class Reconciliation:
         if self._differ is None:
             return "positions have not been compared with the exchange's yet"
         if pair in self._differ:
-            return self._differ[pair].words
+            return self._differ[pair].text
         resting = [order.id for order in self._resting.values() if order.pair == pair]
         return f"order {resting[0]} of this bot waits in the book, unknown" if resting else None
 

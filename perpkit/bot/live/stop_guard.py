@@ -104,7 +104,7 @@ class StopGuard:
     def refusal(self, pair: str) -> str | None:
         """Why there is to be no entry in this pair, if there is a reason."""
         if failure := self._intents.failure:
-            return f"the journal of orders cannot be written: {failure}"
+            return f"the order journal cannot be written: {failure}"
         return (
             self._settlement.refusal(pair)
             or self._reconciliation.refusal(pair)

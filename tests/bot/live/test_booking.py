@@ -310,7 +310,7 @@ def test_fills_that_are_never_shown_are_given_up(booking, exchange, caplog, erro
     for minutes in (2, 61, 62, 63):
         booking.step(CLOSED + timedelta(minutes=minutes))
     assert trade.close_profit_abs == before
-    assert len([m for m in caplog.messages if "stay as Freqtrade has them" in m]) == 1
+    assert len([m for m in caplog.messages if "are left as Freqtrade booked them" in m]) == 1
 
 
 def test_no_answer_is_never_given_up(booking, exchange):

@@ -374,7 +374,7 @@ def test_without_a_journal_nothing_is_entered_but_exits_and_stops_go_out(
     assert send(exchange, params=STOP)["id"] == "2"
     assert {sent.whose(client_id) for client_id in exchange.orders} == {Whose.OURS}
     assert [message.split(".")[0] for message in bot.told] == [
-        "The journal of orders cannot be written"
+        "The order journal cannot be written"
     ]
     sent.intents.catch_up()
     assert sent.intents.failure == "The journal is full"

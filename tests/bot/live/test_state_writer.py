@@ -181,7 +181,7 @@ def test_a_place_that_cannot_be_written_is_said_once(bot, caplog, tmp_path):
     (tmp_path / "file").unlink()
     bot.process()
     assert state.read(writer.path).loop.cycles == 4
-    assert "The state file is written again." in caplog.messages
+    assert "The state file can be written again." in caplog.messages
     writer.path.unlink()
     writer.path.parent.rmdir()
     (tmp_path / "file").touch()
