@@ -61,7 +61,7 @@ class HandedOver:
 
 
 class HandedOverPositions:
-    """Looks after the stops of such positions; made once for a running live bot.
+    """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
     """
