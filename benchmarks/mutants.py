@@ -14,6 +14,7 @@ cosmic-ray starts a pytest for each mutant and removes no statement. Neither dra
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -43,6 +44,7 @@ LOG = "mutant.log"
 IN_COPY = "PERPKIT_MUTANTS_COPY"
 CASES_FACTOR = 0.25  # of the cases of each property, most of which have 100
 EXAMPLES = 25
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception")
 PATIENCE_S, PATIENCE = 20, 10  # a test file may take so long, and so many times as long as usual
 
 
@@ -135,7 +137,7 @@ def _pytest(*arguments: str) -> int:
     own = settings(deadline=None, derandomize=True, phases=phases, max_examples=EXAMPLES)
     settings.register_profile("mutants", own)
     options = ["-q", "--timeout=0", "--hypothesis-profile=mutants"]
-    return int(pytest.main([*arguments, *options, "-p", "no:cacheprovider", "-p", "no:xdist"]))
+    return int(pytest.main([*arguments, *options, *PLUGINS]))
 
 
 def every_mutant() -> Iterator[Mutant]:
@@ -187,6 +189,7 @@ def main() -> int:
         return in_copy(sys.argv[1:])
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # or every child would go through all of that at each collection
     every = list(every_mutant())
     sample = random.Random(given.seed).sample(every, min(given.sample, len(every)))
     if given.again:

@@ -4,9 +4,9 @@ from typing import Any
 from freqtrade.enums import CandleType
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.persistence import Trade
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
-from perpkit.bot.pairlists.base import FuturesPairList, number
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.market.correlation import PooledCorrelation, pooled_correlation
 from perpkit.market.least_correlated import (
     LeastCorrelated,
@@ -47,25 +47,6 @@ class CorrelationFilter(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Keep futures pairs that move as little alike as possible."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        rule = LeastCorrelated()
-        return {
-            "max_correlation": number(
-                "Maximum correlation",
-                "0 to 1, of hourly returns, whatever its sign, to any pair that is kept or held.",
-                rule.max_correlation,
-            ),
-            "number_assets": number(
-                "Number of assets", "Pairs to keep, held pairs counted. 0 is no limit.", 0
-            ),
-            "window_hours": number("Window", "In hours, 24 to 400.", rule.window_hours),
-            **FuturesPairList.refresh_period_parameter(),
-            "refresh_period": number(
-                "Refresh period", "Refresh period in seconds", CorrelationFilter.REFRESH
-            ),
-        }
 
     def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
         if self._static:

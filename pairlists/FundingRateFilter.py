@@ -3,10 +3,10 @@ from typing import Any
 
 from freqtrade.enums import CandleType
 from freqtrade.exchange.exchange_types import Tickers
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
 from perpkit.bot.candles.candles import StoredCandles
-from perpkit.bot.pairlists.base import FuturesPairList, bounds, number, ranking
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.requests import Schedule
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
@@ -30,6 +30,11 @@ class FundingRateFilter(FuturesPairList):
     """
 
     RULE = FundingBand
+    EXPLAINED = {
+        "sort": "The order is that of the last settled rate.",
+        "keep_unknown": "Unknown are pairs without rates, with rates that stopped, or, where what "
+        "compares with the past binds, with less than 7 days of them.",
+    }
     HINDSIGHT = "what funding became later"
     supports_backtesting = SupportsBacktesting.YES
 
@@ -45,43 +50,6 @@ class FundingRateFilter(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Filter and rank futures pairs by their funding rate."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        return {
-            **bounds(
-                "funding_rate_8h",
-                "funding rate per 8h",
-                "As a fraction per 8 hours, whatever the pair's own interval: 0.0001 is 0.01%. "
-                "Negative rates are paid by shorts.",
-            ),
-            **bounds("percentile", "percentile", "Of the pair's own last 30 days, 0 to 100."),
-            **bounds(
-                "predicted_rate_8h",
-                "predicted rate per 8h",
-                "Of the next settlement: the last rate, half of the way to its 30-day mean a day.",
-            ),
-            **bounds("interval_hours", "interval", "Hours between settlements: 1, 4 or 8."),
-            "max_carry_cost": number(
-                "Maximum carry cost",
-                "What funding is predicted to take over the holding time, as a fraction of the "
-                "position. Negative asks for funding that pays.",
-            ),
-            "holding_hours": number("Holding time", "In hours, for the carry cost.", 24),
-            "carry_side": {
-                "type": "option",
-                "default": "either",
-                "options": ["either", "long", "short"],
-                "description": "Side of the carry cost",
-                "help": "Whose cost it is; either is the side that pays.",
-            },
-            **ranking(
-                "funding rate",
-                "no rates, rates that stopped, or, where what compares with the past binds, less "
-                "than 7 days of them.",
-            ),
-            **FuturesPairList.refresh_period_parameter(),
-        }
 
     def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
         if self._static:

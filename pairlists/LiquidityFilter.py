@@ -3,12 +3,12 @@ from dataclasses import replace
 from typing import Any
 
 from freqtrade.exchange.exchange_types import Tickers
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
-from perpkit.bot.pairlists.base import FuturesPairList, number
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.requests import PairRequests
 from perpkit.execution.book import Book, NoBook, read_book
-from perpkit.execution.liquidity import LEVELS, LiquidityRule
+from perpkit.execution.liquidity import LiquidityRule
 
 logger = logging.getLogger(__name__)
 
@@ -39,41 +39,6 @@ class LiquidityFilter(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Filter futures pairs by what their order book can take."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        rule = LiquidityRule()
-        return {
-            "max_spread_bps": number(
-                "Maximum spread", "In basis points of the middle.", rule.max_spread_bps
-            ),
-            "min_depth": number(
-                "Minimum depth", "Quote currency offered on each side.", rule.min_depth
-            ),
-            "depth_within": number(
-                "Depth within", "Of the middle, as a fraction: 0.005 is 0.5%.", rule.depth_within
-            ),
-            "notional": number(
-                "Order value", "Of a typical order, stake times leverage.", rule.notional
-            ),
-            "max_slippage_bps": number(
-                "Maximum slippage",
-                "Of that order, in basis points of the middle, half of the spread included.",
-                rule.max_slippage_bps,
-            ),
-            "stake": number(
-                "Smallest stake",
-                "Pairs whose least order needs a larger one are left out. Default: stake_amount, "
-                "where that is a number.",
-            ),
-            "leverage": number("Leverage", "Of the smallest stake.", rule.leverage),
-            "levels": number(
-                "Levels of the book",
-                f"On each side: {', '.join(map(str, LEVELS))}. More cost more request weight.",
-                rule.levels,
-            ),
-            **FuturesPairList.refresh_period_parameter(),
-        }
 
     def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
         if self._simulated:

@@ -7,10 +7,10 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import market_is_active
 from freqtrade.exchange.exchange_types import Tickers
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from freqtrade.util import dt_from_ts
 
-from perpkit.bot.pairlists.base import FuturesPairList, number
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.market.listing import ListingRule
 
 logger = logging.getLogger(__name__)
@@ -50,27 +50,6 @@ class NewListingFilter(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Filter futures pairs by their time since listing, and those to be delisted."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        rule = ListingRule()
-        return {
-            "min_days_listed": number(
-                "Minimum days listed", "Younger pairs are left out.", rule.min_days_listed
-            ),
-            "max_days_listed": number(
-                "Maximum days listed",
-                "Older pairs are left out. 0 is no limit.",
-                rule.max_days_listed,
-            ),
-            "delisting_days": number(
-                "Days to delisting",
-                "Pairs that end within so many days are left out. 0 leaves out all whose end is "
-                "announced.",
-                rule.delisting_days,
-            ),
-            **FuturesPairList.refresh_period_parameter(),
-        }
 
     def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
         if self._static:

@@ -8,10 +8,10 @@ from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType, TradingMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange.exchange_types import Tickers
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
 from perpkit.bot.candles.candles import StoredCandles
-from perpkit.bot.pairlists.base import FuturesPairList, bounds, number
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.readings import asked_interest, interest_at, stored_interest
 from perpkit.bot.pairlists.requests import PairRequests
 from perpkit.market.asof import KnownReadings
@@ -52,26 +52,6 @@ class OpenInterestPairList(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Provides the futures pairs with the most open interest."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        rule = InterestBand()
-        return {
-            "number_assets": number("Number of assets", "Pairs to keep.", rule.number_assets),
-            **bounds("value", "open interest", "Value of all open positions, quote currency."),
-            **bounds(
-                "change",
-                "change of open interest",
-                "Of the amount, as a fraction: 0.1 is 10% more.",
-            ),
-            "change_hours": number("Change over", "In hours, 1 to 336.", rule.change_hours),
-            "max_candidates": number(
-                "Pairs to ask for",
-                "Those with most volume in 24 hours; one request each.",
-                rule.max_candidates,
-            ),
-            **FuturesPairList.refresh_period_parameter(),
-        }
 
     def gen_pairlist(self, tickers: Tickers) -> list[str]:
         if self._simulated:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade.exchange.exchange_types import Tickers
-from freqtrade.plugins.pairlist.IPairList import PairlistParameter, SupportsBacktesting
+from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
-from perpkit.bot.pairlists.base import FuturesPairList, bounds, ranking
+from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.readings import asked_crowd, crowds_at, stored_crowd
 from perpkit.bot.pairlists.requests import PairRequests, Schedule
 from perpkit.market.asof import KnownReadings
@@ -25,6 +25,11 @@ class PositioningFilter(FuturesPairList):
     """
 
     RULE = CrowdBand
+    EXPLAINED = {
+        "sort": "The order is that of the long/short ratio.",
+        "keep_unknown": "Unknown are pairs without readings, with readings that stopped, or, where "
+        "a percentile binds, with less than 7 days of them.",
+    }
     HINDSIGHT = "how the crowd stood later"
     supports_backtesting = SupportsBacktesting.YES
 
@@ -41,24 +46,6 @@ class PositioningFilter(FuturesPairList):
     @staticmethod
     def description() -> str:
         return "Filter and rank futures pairs by the long/short ratio of their accounts."
-
-    @staticmethod
-    def available_parameters() -> dict[str, PairlistParameter]:
-        return {
-            **bounds(
-                "long_short_ratio",
-                "long/short ratio",
-                "Accounts net long for each that is net short: 3 is a crowd of longs, 0.33 one of "
-                "shorts.",
-            ),
-            **bounds("percentile", "percentile", "Of the pair's own last 30 days, 0 to 100."),
-            **ranking(
-                "long/short ratio",
-                "no readings, readings that stopped, or, where a percentile binds, less than 7 "
-                "days of them.",
-            ),
-            **FuturesPairList.refresh_period_parameter(),
-        }
 
     def filter_pairlist(self, pairlist: list[str], tickers: Tickers) -> list[str]:
         if self._static:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
@@ -17,7 +17,7 @@ from perpkit.breakers.drawdown import (
     rebuild,
     step,
 )
-from perpkit.breakers.loss_limits import LossLimit, Reference
+from perpkit.breakers.loss_limits import Reference
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.checks import check_range
 
@@ -25,7 +25,6 @@ from perpkit.checks import check_range
 BACKTEST_CLEAR_HOURS = 168
 # The stored high-water mark follows in steps of so much of the capital.
 COARSE = 0.001
-EXAMPLE = '{"loss": 0.05, "hours": 48}'
 FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,8 +43,7 @@ class DrawdownBreaker(WatchedProtection):
     def configure(self, config: Config, given: dict[str, Any]) -> None:
         clear_hours = given.get("backtest_clear_hours", BACKTEST_CLEAR_HOURS)
         check_range("backtest_clear_hours", clear_hours, 0.1, 8760)
-        further = _further_limits(given.get("limits", []))
-        limits = limits_of(DrawdownLimits, {**given, "limits": further})
+        limits = limits_of(DrawdownLimits, given)
         if self.simulated:
             # The close of a candle is a price that many agreed on; a quote of a live loop, one of
             # hundreds in a candle, is not.
@@ -130,20 +128,6 @@ class DrawdownBreaker(WatchedProtection):
             # What was open then is no matter now: the limits of open positions look at the present.
             observations.append(Observation(at, capital, profit, 0.0, told, cleared))
         return rebuild(self.limits, state, observations), closed
-
-
-def _further_limits(given: object) -> tuple[LossLimit, ...]:
-    if not isinstance(given, list | tuple) or not all(isinstance(one, dict) for one in given):
-        raise ValueError(f"limits must be a list of objects such as {EXAMPLE}, got {given!r}")
-    known = [field.name for field in fields(LossLimit)]
-    for one in given:
-        for name in one:
-            if name not in known:
-                allowed = ", ".join(known)
-                raise ValueError(f"limits must have parameters among {allowed}, got {name!r}")
-        if "loss" not in one:
-            raise ValueError(f"limits must each have a loss, got {one!r}")
-    return tuple(LossLimit(**one) for one in given)
 
 
 def _missing(standing: Standing, capital: float) -> str:

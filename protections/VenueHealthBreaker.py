@@ -55,7 +55,10 @@ class VenueHealthBreaker(WatchedProtection):
     def _open(config: Config, path: object) -> CalendarFile:
         if not isinstance(path, str):
             raise ValueError(f"maintenance_file must be a path, got {path!r}")
-        return CalendarFile(Path(config["user_data_dir"]) / path)
+        try:
+            return CalendarFile(Path(config["user_data_dir"]) / path)
+        except ValueError as error:
+            raise ValueError(f"maintenance_file: {error}") from error
 
     def short_desc(self) -> str:
         limits = self._limits

@@ -17,6 +17,12 @@ class FundingTide(PerpStrategy):
     # SMA(200), and as many again for the average true range to forget its start.
     startup_candle_count = 400
 
+    rules = (TideRule,)
+    meanings = PerpStrategy.meanings | {
+        "with_trend": "Whether the side that is taken must be the trend's",
+        "exit_on": "What must be back at its middle for the exit: funding, price, either or both",
+    }
+
     funding_rank = DecimalParameter(0.80, 0.99, default=0.90, decimals=2, space="buy")
     funding_floor_8h = DecimalParameter(0.0, 0.0005, default=0.00005, decimals=5, space="buy")
     stretch = DecimalParameter(0.5, 2.5, default=1.0, decimals=1, space="buy")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pkgutil
 import re
 import tomllib
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 import typer
 
@@ -43,9 +45,15 @@ def broken_links(page: Path) -> list[str]:
     return found
 
 
+@cache
+def command() -> click.Command:
+    """The command line, of which the pages name parts."""
+    return typer.main.get_command(app)
+
+
 def unknown_options(words: list[str]) -> list[str]:
     """Commands and options of a call that the command line does not have."""
-    here = typer.main.get_command(app)
+    here = command()
     names = list(words)
     while isinstance(here, typer.core.TyperGroup) and names and re.match(r"[a-z]+$", names[0]):
         if names[0] not in here.commands:
@@ -63,7 +71,12 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_file_that_a_page_names_is_there(page):
-    assert [path for path in sorted(pages.paths(text(page))) if not is_there(path)] == []
+    named = pages.paths(text(page)) - pages.made(text(page))
+    assert [path for path in sorted(named) if not is_there(path)] == []
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def is_there(path: str) -> bool:
@@ -86,8 +99,10 @@ def is_ours(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_name_in_perpkit_that_a_page_uses_is_there(page):
-    missing = []
+    missing, made = [], {_module(path) for path in pages.made(text(page))}
     for name in pages.dotted(text(page)):
+        if name in made:
+            continue
         part = REPOSITORY / "perpkit" / name.split(".")[1]
         if part.is_dir() or part.with_suffix(".py").exists():  # not a key such as perpkit.account
             try:
@@ -108,6 +123,31 @@ def test_every_test_that_a_page_names_is_there(page):
     named = {piece for piece in pages.code(text(page)) if re.fullmatch(r"test_\w+(\.py)?", piece)}
     files = {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}
     assert [n for n in sorted(named) if n not in files and f"def {n}(" not in sources()] == []
+
+
+def parameters_of(name: str) -> set[str]:
+    """Those that a protection or pairlist of this package takes; none of any other."""
+    path = REPOSITORY / "pairlists" / f"{name}.py"
+    if path.exists():
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return set(getattr(module, name).available_parameters())
+    section = (
+        text(Path("docs/parameters.md")).partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    )
+    return set(re.findall(r"`(\w+)`", section))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_parameter_in_an_example_is_there(page):
+    unknown = {
+        (name, parameter)
+        for name, given in pages.plugins(text(page))
+        if (known := parameters_of(name))
+        for parameter in given - known
+    }
+    assert unknown == set()
 
 
 def test_every_page_that_the_code_names_is_there():
@@ -186,6 +226,7 @@ PAGE = """# One
 
 A [link](other.md#here), `[none](x.md)`, `perpkit stop --why "a reason" # said`, `perpkit/cli.py`,
 `python -m benchmarks.ablation`, `perpkit.cli.main`, ~/perpkit/not/ours.
+`{"method": "CryptoVixBreaker", "dvol": true, "pair": "BTC/USDT:USDT"}`
 
 ```sh
 perpkit breakers replay --breaker all \\
@@ -205,6 +246,7 @@ def test_what_a_page_names():
     assert pages.paths(PAGE) == {"perpkit/cli.py"}
     assert pages.modules(PAGE) == {"benchmarks.ablation"}
     assert pages.dotted(PAGE) == {"perpkit.cli.main"}
+    assert pages.plugins(PAGE) == [("CryptoVixBreaker", {"dvol", "pair"})]
     assert pages.commands(PAGE) == [
         ["breakers", "replay", "--breaker", "all", "--json"],
         ["keys", "exec"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pandas as pd
 from freqtrade.exchange import timeframe_to_resample_freq
@@ -32,6 +33,19 @@ class RsiSmaStrategy(PerpStrategy):
 
     # Base and bonuses of the confidence; its rank thresholds are hyperopt parameters below.
     confidence_rule = ConfidenceRule()
+
+    rules = (ConfidenceRule,)
+    meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
+        "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
+        "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "
+        "one, or both where they agree",
+        "oversold": "The RSI below which the market counts as oversold",
+        "overbought": "The RSI above which the market counts as overbought",
+        "lookback": "How many candles ago the extreme may lie",
+        "min_confidence": "The least confidence of an entry",
+        "exit_on_opposite": "Whether a signal of the other side closes a trade",
+        "exit_on_trend_loss": "Whether a trend that has turned closes a trade",
+    }
 
     # Timeframe of the larger trend: a multiple of `timeframe`.
     trend_timeframe: str

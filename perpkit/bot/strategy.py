@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -106,6 +106,24 @@ class PerpStrategy(FailsClosed):
 
     # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
     settings = Settings()
+
+    # The settings that a parameter for hyperopt takes the place of; of the others, what they are,
+    # and the rules of the signals that have parameters of the same names: for docs/parameters.md.
+    searched: ClassVar[dict[str, str]] = {
+        "stop_distance": "stop.distance",
+        "trail_atr": "trailing.atr_multiple",
+        "risk_per_trade": "sizing.risk_per_trade",
+    }
+    meanings: ClassVar[dict[str, str]] = {
+        "take_profit": "The distance from the entry at which all that is left is sold, after fees",
+        "vix_stressed": "`stressed_percentile` of `CryptoVixBreaker`, its release 2 below",
+        "vix_calm_hours": "`calm_candles` of `CryptoVixBreaker`",
+        "week_loss": "`week_loss` of `DrawdownBreaker`",
+        "flash_move": "The move of the first of the `windows` of `FlashCrashBreaker`, 1.5 times it "
+        "in 4 h",
+        "funding_extreme": "`extreme_percentile` of `FundingBreaker`, its release 3 below",
+    }
+    rules: ClassVar[tuple[type, ...]] = ()
 
     # Distances as fractions of the entry price, before leverage.
     stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
@@ -256,13 +274,12 @@ class PerpStrategy(FailsClosed):
 
     def present_settings(self) -> Settings:
         """The strategy's own, at its present parameters, with the configuration's on top."""
-        own = self.settings
-        at_present = replace(
-            own,
-            stop=replace(own.stop, distance=self.stop_distance.value),
-            trailing=replace(own.trailing, atr_multiple=self.trail_atr.value),
-            sizing=replace(own.sizing, risk_per_trade=self.risk_per_trade.value),
-        )
+        at_present = self.settings
+        for parameter, path in self.searched.items():
+            section, name = path.split(".")
+            value = getattr(self, parameter).value
+            changed = replace(getattr(at_present, section), **{name: value})
+            at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
 
     @staticmethod

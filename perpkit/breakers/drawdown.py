@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import isnan
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from perpkit.breakers import loss_streak
 from perpkit.breakers.breaker import Decision, Trading
@@ -29,7 +29,10 @@ from perpkit.breakers.loss_limits import (
     written_off,
 )
 from perpkit.breakers.loss_streak import ClosedTrade, StreakLimit, Streaks
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
+
+_LOSS = Range(LEAST_LOSS, 1, "of equity", or_zero=True)
 
 
 class Rule(NamedTuple):
@@ -40,67 +43,68 @@ class Rule(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DrawdownLimits:
-    """Losses are shares of equity, 0 to 1; 0 switches a limit off.
+class DrawdownLimits(Parameters):
+    """Losses are shares of equity, 0 to 1; 0 switches a limit off."""
 
-    :param hour_loss: below the highest of the last hour: smaller positions
-    :param day_loss: below the highest of the last 24 hours: smaller positions
-    :param week_loss: below the highest of the last 7 days: no new entries
-    :param week_block_hours: the longest that one such loss blocks entries
-    :param cool_down_hours: entries blocked by it are looked at again after so long
-    :param open_loss: lost by the open positions together: halted
-    :param high_water_loss: below the high-water mark: halted
-    :param daily_loss: since the day began: no new entries until the next begins
-    :param reset_hour: when a day begins, UTC
-    :param size_factor: share of the usual size while hour or day restrict
-    :param recovered_share: a loss below this share of its limit counts as recovered
-    :param streak_losses: losing trades in a row: no new entries for `streak_hours`
-    :param streak_hours: how long they are blocked, counted from the last loss
-    :param pair_streak_losses: the same for each pair, for `pair_streak_hours`
-    :param pair_streak_hours: likewise
-    :param confirm: samples in a row that trip a limit
-    :param clear_hours: after so long a halt ends by itself; None leaves it to an operator
-    :param limits: further limits
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+    hour_loss: Annotated[
+        float, _LOSS, "A loss from the highest of the last hour makes positions smaller"
+    ] = 0.03
+    day_loss: Annotated[
+        float, _LOSS, "A loss from the highest of the last 24 hours makes positions smaller"
+    ] = 0.05
+    week_loss: Annotated[
+        float, _LOSS, "A loss from the highest of the last 7 days blocks new entries"
+    ] = 0.10
+    week_block_hours: Annotated[
+        float, Range(0.1, 8760, "h"), "The longest that one such loss blocks entries"
+    ] = 24.0
+    cool_down_hours: Annotated[
+        float,
+        Range(0, 8760, "h"),
+        "Entries that such a loss blocks are looked at again after this time",
+    ] = 6.0
+    open_loss: Annotated[float, _LOSS, "A loss of all open positions together halts"] = 0.10
+    high_water_loss: Annotated[float, _LOSS, "A loss from the high-water mark halts"] = 0.15
+    daily_loss: Annotated[
+        float, _LOSS, "A loss since the day began blocks new entries until the next day begins"
+    ] = 0.0
+    reset_hour: Annotated[int, Range(0, 23, "h UTC"), "The hour at which a day begins"] = 0
+    size_factor: Annotated[
+        float,
+        Range(0, 1, "of the usual size"),
+        "The size of positions while the loss of an hour or a day restricts",
+    ] = 0.5
+    recovered_share: Annotated[
+        float, Range(0, 1, "of the limit"), "A loss below this counts as recovered"
+    ] = 0.5
+    streak_losses: Annotated[
+        int,
+        Range(0, 1000, "trades"),
+        "So many losing trades in a row block new entries for `streak_hours`; 0 is off",
+    ] = 0
+    streak_hours: Annotated[
+        float, Range(0.1, 8760, "h"), "How long they are blocked, counted from the last loss"
+    ] = 12.0
+    pair_streak_losses: Annotated[
+        int, Range(0, 1000, "trades"), "The same for each pair, for `pair_streak_hours`; 0 is off"
+    ] = 0
+    pair_streak_hours: Annotated[
+        float,
+        Range(0.1, 8760, "h"),
+        "How long new entries in the pair are blocked, counted from its last loss",
+    ] = 24.0
+    confirm: Annotated[int, Range(1, 1000, "samples"), "How many in a row trip a limit"] = 3
+    clear_hours: Annotated[
+        float | None,
+        Range(0.1, 8760, "h"),
+        "A halt ends by itself after this time; null leaves it to an operator",
+    ] = None
+    limits: Annotated[tuple[LossLimit, ...], "Further limits"] = ()
 
-    hour_loss: float = 0.03
-    day_loss: float = 0.05
-    week_loss: float = 0.10
-    week_block_hours: float = 24.0
-    cool_down_hours: float = 6.0
-    open_loss: float = 0.10
-    high_water_loss: float = 0.15
-    daily_loss: float = 0.0
-    reset_hour: int = 0
-    size_factor: float = 0.5
-    recovered_share: float = 0.5
-    streak_losses: int = 0
-    streak_hours: float = 12.0
-    pair_streak_losses: int = 0
-    pair_streak_hours: float = 24.0
-    confirm: int = 3
-    clear_hours: float | None = None
-    limits: tuple[LossLimit, ...] = ()
-
-    def __post_init__(self) -> None:
-        losses = ("hour_loss", "day_loss", "week_loss", "open_loss", "high_water_loss")
-        for name in (*losses, "daily_loss"):
-            if getattr(self, name) != 0:
-                check_range(name, getattr(self, name), LEAST_LOSS, 1)
-        check_range("week_block_hours", self.week_block_hours, 0.1, 8760)
-        check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
-        check_range("reset_hour", self.reset_hour, 0, 23, whole=True)
-        check_range("size_factor", self.size_factor, 0, 1)
-        check_range("recovered_share", self.recovered_share, 0, 1)
-        check_range("confirm", self.confirm, 1, 1000, whole=True)
-        if self.clear_hours is not None:
-            check_range("clear_hours", self.clear_hours, 0.1, 8760)
+    def check_together(self) -> None:
         for kind in ("streak", "pair_streak"):
-            try:
-                StreakLimit(getattr(self, f"{kind}_losses"), getattr(self, f"{kind}_hours"))
-            except ValueError as error:
-                raise ValueError(f"{kind}_{error}") from error
+            if getattr(self, f"{kind}_losses") == 1:
+                raise ValueError(f"{kind}_losses must be 0 or at least 2, got 1")
 
     def shipped(self) -> list[LossLimit]:
         """The limits of the losses above that are on."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from math import ceil
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Side, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import CandleTimeline
-from perpkit.checks import check_range
 from perpkit.market.candle_grid import CandleGrid, gapless
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import NotEmpty, Range
 
 Floats = NDArray[np.float64]
 OHLC = ("open", "high", "low", "close")
@@ -44,52 +45,61 @@ class Blocks(StrEnum):
 
 
 class MoveWindow(NamedTuple):
-    """:param move: fall or rise within `minutes` that trips, as a fraction of where it began"""
+    """A fall or a rise within `minutes` that trips."""
 
-    minutes: int
-    move: float
+    minutes: Annotated[int, Range(1, 10_080, "min"), "The time of the move"]
+    move: Annotated[float, Range(0.001, 10, "of the price"), "A share of where the move began"]
 
 
 @dataclass(frozen=True)
-class FlashCrashLimits:
-    """Parameters. A time that is no multiple of the candle is rounded up to whole candles.
+class FlashCrashLimits(Parameters):
+    """A time that is no multiple of the candle is rounded up to whole candles."""
 
-    :param windows: pairs of minutes and move, the longer window with the larger move
-    :param cool_down_minutes: after the last trip; calm counts from its end
-    :param calm_minutes: the range, high over low, of so many minutes tells whether it is calm
-    :param calm_range: below this range (fraction) a candle counts as calm
-    :param calm_candles: candles in a row that must be calm
-    :param blocks: both sides, or only entries against the move
-    :param market_share: share of the traded pairs that must be blocked to block all
-    :param market_min_pairs: but at least so many
-    :param timeframe_minutes: length of a candle
-    :param pair: the pair that decisions are about
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    windows: Annotated[
+        tuple[MoveWindow, ...],
+        NotEmpty(),
+        "Pairs of minutes and move, the longer window with the larger move",
+    ] = (MoveWindow(60, 0.10), MoveWindow(240, 0.15))
+    cool_down_minutes: Annotated[
+        int, Range(0, 10_080, "min"), "The time after the last trip; calm counts from its end"
+    ] = 120
+    calm_minutes: Annotated[
+        int,
+        Range(1, 10_080, "min"),
+        "The time whose range, high over low, shows whether it is calm",
+    ] = 60
+    calm_range: Annotated[
+        float,
+        Range(0.0001, "first_move", "of the price"),
+        "Below this range a candle counts as calm",
+    ] = 0.04
+    calm_candles: Annotated[int, Range(1, 1_000, "candles"), "How many in a row must be calm"] = 1
+    blocks: Annotated[
+        Blocks, "Whether both sides are blocked, or only entries against the move"
+    ] = Blocks.BOTH
+    market_share: Annotated[
+        float,
+        Range(0, 1, "of the traded pairs"),
+        "When this many are blocked, all are",
+    ] = 0.5
+    market_min_pairs: Annotated[
+        int, Range(1, 1_000, "pairs"), "At least this many must be blocked to block all"
+    ] = 2
+    timeframe_minutes: Annotated[int, Range(1, 10_080, "min"), "The length of a candle"] = 60
+    pair: Annotated[str, "The pair that decisions are about"] = ALL_PAIRS
 
-    windows: tuple[MoveWindow, ...] = (MoveWindow(60, 0.10), MoveWindow(240, 0.15))
-    cool_down_minutes: int = 120
-    calm_minutes: int = 60
-    calm_range: float = 0.04
-    calm_candles: int = 1
-    blocks: Blocks = Blocks.BOTH
-    market_share: float = 0.5
-    market_min_pairs: int = 2
-    timeframe_minutes: int = 60
-    pair: str = ALL_PAIRS
+    @property
+    def first_move(self) -> float:
+        """Of the shortest window."""
+        return self.windows[0].move
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", _checked_windows(self.windows))
-        if self.blocks not in list(Blocks):
-            raise ValueError(f"blocks must be one of {', '.join(Blocks)}, got {self.blocks!r}")
-        object.__setattr__(self, "blocks", Blocks(self.blocks))
-        check_range("cool_down_minutes", self.cool_down_minutes, 0, 10_080, whole=True)
-        check_range("calm_minutes", self.calm_minutes, 1, 10_080, whole=True)
-        check_range("calm_range", self.calm_range, 0.0001, self.windows[0].move)
-        check_range("calm_candles", self.calm_candles, 1, 1_000, whole=True)
-        check_range("market_share", self.market_share, 0, 1)
-        check_range("market_min_pairs", self.market_min_pairs, 1, 1_000, whole=True)
-        check_range("timeframe_minutes", self.timeframe_minutes, 1, 10_080, whole=True)
+    def check_together(self) -> None:
+        for shorter, longer in pairwise(self.windows):
+            if not (shorter.minutes < longer.minutes and shorter.move < longer.move):
+                raise ValueError(
+                    "windows must be pairs of minutes and move, each longer and larger than the "
+                    f"one before, got {[list(window) for window in self.windows]}"
+                )
 
     @property
     def candle(self) -> timedelta:
@@ -116,23 +126,6 @@ class FlashCrashLimits:
 
     def candles_in(self, minutes: int) -> int:
         return ceil(minutes / self.timeframe_minutes)
-
-
-def _checked_windows(given: object) -> tuple[MoveWindow, ...]:
-    wanted = "windows must be pairs of minutes and move, such as [[60, 0.1], [240, 0.15]]"
-    try:
-        windows = tuple(MoveWindow(*window) for window in given)  # type: ignore[attr-defined]
-    except TypeError:
-        windows = ()
-    if not windows:
-        raise ValueError(f"{wanted}, got {given!r}")
-    for minutes, move in windows:
-        check_range("minutes of windows", minutes, 1, 10_080, whole=True)
-        check_range("move of windows", move, 0.001, 10)
-    for shorter, longer in pairwise(windows):
-        if not (shorter.minutes < longer.minutes and shorter.move < longer.move):
-            raise ValueError(f"{wanted}, each longer and larger than the one before, got {given!r}")
-    return windows
 
 
 class Trip(NamedTuple):

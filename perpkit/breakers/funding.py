@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from math import inf, nextafter
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import Moments, Timeline
-from perpkit.checks import check_range
 from perpkit.market.asof import nanoseconds
 from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
 # Columns of the readings, as `SettledRate` has them.
@@ -51,46 +52,41 @@ SIDES: tuple[tuple[Side, int, Cause, Cause], ...] = (
 
 
 @dataclass(frozen=True)
-class FundingLimits:
-    """Parameters. Percentiles are of what the side pays, in the trailing window, 0 to 100.
+class FundingLimits(Parameters):
+    """Percentiles are of what the side pays, in the trailing window, 0 to 100."""
 
-    :param extreme_percentile: at or above it funding is extreme
-    :param extreme_release_percentile: below it, it is not any more
-    :param floor_8h: what a side must pay per 8 h, as a fraction, for that to count as extreme
-    :param window_days: the past that a rate is compared with
-    :param holding_hours: how long a position is planned to be held
-    :param expected_edge: what a trade is expected to earn before funding, as a fraction of the
-        position (of price, not of the leveraged stake); 1 turns the comparison off
-    :param cost_release_share: of the edge; a predicted cost below it releases
-    :param confirm_rates: settlements in a row that trip
-    :param calm_rates: settlements in a row that release
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    extreme_percentile: Annotated[
+        float, Range(50, 100, "%"), "At or above this percentile funding is extreme"
+    ] = 98.0
+    extreme_release_percentile: Annotated[
+        float, Range(50, 100, "%"), "Below this percentile it is no longer extreme"
+    ] = 95.0
+    floor_8h: Annotated[
+        float,
+        Range(0, 0.1, "per 8 h"),
+        "What a side must pay for its funding to count as extreme",
+    ] = 0.0005
+    window_days: Annotated[int, Range(7, 365, "days"), "The past that a rate is compared with"] = 30
+    holding_hours: Annotated[
+        float, Range(1, 24 * 90, "h"), "How long a position is planned to be held"
+    ] = 48.0
+    expected_edge: Annotated[
+        float,
+        Range(0.0001, 1, "of the position"),
+        "What a trade is expected to earn before funding, as a share of the position, not of the "
+        "leveraged stake; 1 turns the comparison off",
+    ] = 0.005
+    cost_release_share: Annotated[
+        float, Range(0, 1, "of the edge"), "A predicted cost below this releases"
+    ] = 0.8
+    confirm_rates: Annotated[int, Range(1, 24, "settlements"), "How many in a row trip"] = 1
+    calm_rates: Annotated[int, Range(1, 24, "settlements"), "How many in a row release"] = 1
 
-    extreme_percentile: float = 98.0
-    extreme_release_percentile: float = 95.0
-    floor_8h: float = 0.0005
-    window_days: int = 30
-    holding_hours: float = 48.0
-    expected_edge: float = 0.005
-    cost_release_share: float = 0.8
-    confirm_rates: int = 1
-    calm_rates: int = 1
-
-    def __post_init__(self) -> None:
-        check_range("extreme_percentile", self.extreme_percentile, 50, 100)
-        check_range("extreme_release_percentile", self.extreme_release_percentile, 50, 100)
-        check_range("floor_8h", self.floor_8h, 0, 0.1)
-        check_range("window_days", self.window_days, 7, 365, whole=True)
-        check_range("holding_hours", self.holding_hours, 1, 24 * 90)
-        check_range("expected_edge", self.expected_edge, 0.0001, 1)
-        check_range("cost_release_share", self.cost_release_share, 0, 1)
-        check_range("confirm_rates", self.confirm_rates, 1, 24, whole=True)
-        check_range("calm_rates", self.calm_rates, 1, 24, whole=True)
+    def check_together(self) -> None:
         if self.extreme_release_percentile > self.extreme_percentile:
             raise ValueError(
                 "extreme_release_percentile must be at most extreme_percentile "
-                f"({self.extreme_percentile}), got {self.extreme_release_percentile}"
+                f"({self.extreme_percentile:g}), got {self.extreme_release_percentile:g}"
             )
 
     @property

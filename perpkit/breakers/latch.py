@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import inf, isnan
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
@@ -28,26 +30,26 @@ OFF = Latch()
 
 
 @dataclass(frozen=True)
-class Hysteresis:
+class Hysteresis(Parameters):
     """Trips at one value, releases at a lower one, so that it does not flutter between the two.
 
     A missing sample (NaN) changes nothing: it neither confirms, nor trips, nor counts as calm.
-
-    :param trip: `confirm` samples in a row at or above it trip the latch
-    :param release: `calm` samples in a row below it release the latch
-    :raises ValueError: naming the parameter, its value and the allowed range
     """
 
-    trip: float
-    release: float
-    confirm: int = 1
-    calm: int = 1
+    trip: Annotated[
+        float,
+        Range(-inf, infinite=True),
+        "Samples at or above it, `confirm` in a row, trip the latch",
+    ]
+    release: Annotated[
+        float, Range(-inf, infinite=True), "Samples below it, `calm` in a row, release the latch"
+    ]
+    confirm: Annotated[int, Range(1, 10_000, "samples"), "How many in a row trip it"] = 1
+    calm: Annotated[int, Range(1, 10_000, "samples"), "How many in a row release it"] = 1
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         if not self.release <= self.trip:
-            raise ValueError(f"release must be at most trip ({self.trip}), got {self.release}")
-        check_range("confirm", self.confirm, 1, 10_000, whole=True)
-        check_range("calm", self.calm, 1, 10_000, whole=True)
+            raise ValueError(f"release must be at most trip ({self.trip:g}), got {self.release:g}")
 
     def step(self, latch: Latch, value: float) -> Latch:
         """Fold one sample into the latch."""

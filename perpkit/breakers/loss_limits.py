@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import inf
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
 from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 # Samples of a window are thinned to so many of its length: a week keeps one an hour.
 RESOLUTION = 168
@@ -38,50 +40,60 @@ WINDOWS = (Reference.TRAILING, Reference.START)
 
 
 @dataclass(frozen=True)
-class LossLimit:
-    """Shares are of the equity at the reference, 0 to 1.
+class LossLimit(Parameters):
+    """Shares are of the equity at the reference, 0 to 1."""
 
-    :param loss: equity so far below the reference trips the limit
-    :param reference: what a loss is measured from, see `Reference`
-    :param hours: length of the window, for a trailing or start reference
-    :param trading: the state that it asks for; `active` means smaller positions only
-    :param size_factor: share of the usual size while it asks for `active`
-    :param recovered: a loss below it counts as recovered; None stands for half of `loss`
-    :param cool_down_hours: a restriction lasts so long, then ends if recovered or begins another
-    :param longest_hours: after so long a window begins anew: its loss is written off
-    :param reset_hour: of the day in UTC, for a day reference: what it restricts lasts until then
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+    loss: Annotated[
+        float,
+        Range(LEAST_LOSS, 1, "of equity"),
+        "Equity that is so far below the reference trips the limit",
+    ]
+    reference: Annotated[Reference, "What a loss is measured from, see `Reference`"] = (
+        Reference.TRAILING
+    )
+    hours: Annotated[
+        float | None,
+        Range(0.1, 8760, "h"),
+        "The length of the window, for a trailing or start reference",
+    ] = None
+    trading: Annotated[
+        Trading, "The state that the limit asks for; `active` means smaller positions only"
+    ] = Trading.REDUCING
+    size_factor: Annotated[
+        float,
+        Range(0, 1, "of the usual size"),
+        "The size of positions while the limit asks for `active`",
+    ] = 0.5
+    recovered: Annotated[
+        float | None,
+        Range(0, "loss", "of equity"),
+        "A loss below this counts as recovered; null stands for half of `loss`",
+    ] = None
+    cool_down_hours: Annotated[
+        float,
+        Range(0, 8760, "h"),
+        "A restriction lasts this long, then ends if the loss has recovered, or else begins again",
+    ] = 0.0
+    longest_hours: Annotated[
+        float | None,
+        Range(0.1, 8760, "h"),
+        "After this time the window begins again: its loss is written off",
+    ] = None
+    reset_hour: Annotated[
+        int,
+        Range(0, 23, "h UTC"),
+        "The hour at which a day begins, for a day reference: what it restricts lasts until then",
+    ] = 0
 
-    loss: float
-    reference: Reference = Reference.TRAILING
-    hours: float | None = None
-    trading: Trading = Trading.REDUCING
-    size_factor: float = 0.5
-    recovered: float | None = None
-    cool_down_hours: float = 0.0
-    longest_hours: float | None = None
-    reset_hour: int = 0
-
-    def __post_init__(self) -> None:
-        for name, kind in (("reference", Reference), ("trading", Trading)):
-            if (value := getattr(self, name)) not in list(kind):
-                raise ValueError(f"{name} must be one of {', '.join(kind)}, got {value!r}")
-            object.__setattr__(self, name, kind(value))
-        check_range("loss", self.loss, LEAST_LOSS, 1)
-        check_range("size_factor", self.size_factor, 0, 1)
-        check_range("cool_down_hours", self.cool_down_hours, 0, 8760)
-        check_range("reset_hour", self.reset_hour, 0, 23, whole=True)
-        if self.recovered is not None:
-            check_range("recovered", self.recovered, 0, self.loss)
+    def check_together(self) -> None:
         if self.reference in WINDOWS:
             check_range("hours", self.hours, 0.1, 8760)
-            if self.longest_hours is not None:
-                check_range("longest_hours", self.longest_hours, 0.1, 8760)
             return
         for name in ("hours", "longest_hours"):
             if (value := getattr(self, name)) is not None:
-                raise ValueError(f"{name} must be absent for reference {self.reference}: {value!r}")
+                raise ValueError(
+                    f"{name} must be absent for reference {self.reference}, got {value:g}"
+                )
 
     @property
     def halts(self) -> bool:

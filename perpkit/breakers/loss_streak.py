@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from perpkit.breakers.breaker import ALL_PAIRS, Decision, Trading
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,17 @@ class ClosedTrade:
 
 
 @dataclass(frozen=True)
-class StreakLimit:
-    """
-    :param losses: losing trades in a row that trip it; 0 switches it off
-    :param hours: how long entries stay blocked, counted from the last loss
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+class StreakLimit(Parameters):
+    """How many losing trades in a row block entries, and for how long."""
 
-    losses: int
-    hours: float
+    losses: Annotated[
+        int, Range(0, 1000, "trades"), "How many losing trades in a row trip it; 0 is off"
+    ]
+    hours: Annotated[
+        float, Range(0.1, 8760, "h"), "How long entries stay blocked, counted from the last loss"
+    ]
 
-    def __post_init__(self) -> None:
-        check_range("losses", self.losses, 0, 1000, whole=True)
-        check_range("hours", self.hours, 0.1, 8760)
+    def check_together(self) -> None:
         if self.losses == 1:
             raise ValueError("losses must be 0 or at least 2, got 1")
 

@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from perpkit.breakers.breaker import Decision, Trading, strictest
 from perpkit.breakers.timeline import FOREVER
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 _KEYS = ("from", "until", "note")
 _DAY_MINUTES = 24 * 60
@@ -35,22 +36,17 @@ class MaintenanceWindow:
 
 
 @dataclass(frozen=True)
-class MaintenanceLimits:
-    """Parameters, in minutes before the start of a window.
+class MaintenanceLimits(Parameters):
+    """Times are minutes before the start of a window."""
 
-    :param no_entries_before_minutes: from then on nothing is opened
-    :param flat_before_minutes: from then on positions are closed; None for never
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    no_entries_before_minutes: float = 60.0
-    flat_before_minutes: float | None = None
-
-    def __post_init__(self) -> None:
-        check_range("no_entries_before_minutes", self.no_entries_before_minutes, 0, _DAY_MINUTES)
-        if self.flat_before_minutes is not None:
-            most = self.no_entries_before_minutes
-            check_range("flat_before_minutes", self.flat_before_minutes, 0, most)
+    no_entries_before_minutes: Annotated[
+        float, Range(0, _DAY_MINUTES, "min"), "From then on nothing is opened"
+    ] = 60.0
+    flat_before_minutes: Annotated[
+        float | None,
+        Range(0, "no_entries_before_minutes", "min"),
+        "From then on positions are closed; null is never",
+    ] = None
 
 
 def decide(

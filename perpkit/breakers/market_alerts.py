@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from perpkit.checks import check_range
 from perpkit.durations import HOUR
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 
 class AlertKind(StrEnum):
@@ -24,63 +25,72 @@ class AlertKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class AlertLimits:
-    """Alerts are looked for at the close of each candle of the strategy.
+class AlertLimits(Parameters):
+    """Alerts are looked for at the close of each candle of the strategy."""
 
-    :param kinds: that are told, the most urgent first
-    :param pairs: that are watched; none for all that are traded
-    :param price_move: of the close, either way, as a fraction
-    :param price_hours: over which it moves; not less than a candle
-    :param sudden_move: the same within `sudden_hours`
-    :param sudden_hours: over which it moves; not less than a candle
-    :param funding_percentile: of the pair's own last 30 days, from which funding is extreme; the
-        mirror of it for shorts
-    :param funding_floor_8h: and what either side pays at least, as a fraction per 8 h
-    :param long_short_high: accounts net long over net short from which longs are crowded
-    :param long_short_low: the ratio at or below which shorts are
-    :param open_interest_change: over 24 h, as a fraction, either way
-    :param rearm_share: of a limit; back below it, the next crossing is told again
-    :param quiet_hours: after an alert, for the same kind and pair; the summary tells what was held
-        back
-    :param max_per_hour: alerts of all kinds and pairs; the summary tells the others
-    :param summary_hours: between two summaries; 0 for none
-    :raises ValueError: naming the parameter, its value and what is allowed
-    """
+    kinds: Annotated[
+        tuple[AlertKind, ...], "The kinds that are reported, the most urgent first"
+    ] = tuple(AlertKind)
+    pairs: Annotated[
+        tuple[str, ...], "The pairs that are watched; none stands for all that are traded"
+    ] = ()
+    price_move: Annotated[
+        float, Range(0.001, 10, "of the close"), "The move, either way, within `price_hours`"
+    ] = 0.05
+    price_hours: Annotated[
+        float, Range(0.05, 168, "h"), "The time of that move; not less than a candle"
+    ] = 24.0
+    sudden_move: Annotated[
+        float, Range(0.001, 10, "of the close"), "The move, either way, within `sudden_hours`"
+    ] = 0.10
+    sudden_hours: Annotated[
+        float, Range(0.05, 168, "h"), "The time of that move; not less than a candle"
+    ] = 1.0
+    funding_percentile: Annotated[
+        float,
+        Range(50, 100, "%"),
+        "The percentile of the pair's own last 30 days from which funding is extreme; the mirror "
+        "of it for shorts",
+    ] = 95.0
+    funding_floor_8h: Annotated[
+        float, Range(0.0001, 0.1, "per 8 h"), "What either side must pay as well"
+    ] = 0.0003
+    long_short_high: Annotated[
+        float,
+        Range(1.01, 1000, "accounts"),
+        "The accounts net long for each that is net short from which longs are crowded",
+    ] = 3.0
+    long_short_low: Annotated[
+        float, Range(0.001, 0.99, "accounts"), "The ratio at or below which shorts are crowded"
+    ] = 0.33
+    open_interest_change: Annotated[
+        float, Range(0.001, 10, "of the amount"), "The change over 24 h, either way"
+    ] = 0.10
+    rearm_share: Annotated[
+        float,
+        Range(0.1, 1, "of a limit"),
+        "Once the figure is back below this, the next crossing is reported again",
+    ] = 0.8
+    quiet_hours: Annotated[
+        float,
+        Range(1, 168, "h"),
+        "The time after an alert in which no other of the same kind and pair is sent; the summary "
+        "has what was held back",
+    ] = 1.0
+    max_per_hour: Annotated[
+        int,
+        Range(1, 30, "alerts"),
+        "The most alerts of all kinds and pairs; the summary has the others",
+    ] = 10
+    summary_hours: Annotated[
+        int, Range(0, 24, "h"), "The time between two summaries; 0 is none"
+    ] = 1
 
-    kinds: tuple[AlertKind, ...] = tuple(AlertKind)
-    pairs: tuple[str, ...] = ()
-    price_move: float = 0.05
-    price_hours: float = 24.0
-    sudden_move: float = 0.10
-    sudden_hours: float = 1.0
-    funding_percentile: float = 95.0
-    funding_floor_8h: float = 0.0003
-    long_short_high: float = 3.0
-    long_short_low: float = 0.33
-    open_interest_change: float = 0.10
-    rearm_share: float = 0.8
-    quiet_hours: float = 1.0
-    max_per_hour: int = 10
-    summary_hours: int = 1
-
-    def __post_init__(self) -> None:
-        if len(set(self.kinds)) != len(self.kinds) or not set(self.kinds) <= set(AlertKind):
+    def check_together(self) -> None:
+        if len(set(self.kinds)) != len(self.kinds):
             raise ValueError(
                 f"kinds must be different ones of {', '.join(AlertKind)}, got {list(self.kinds)}"
             )
-        check_range("price_move", self.price_move, 0.001, 10)
-        check_range("price_hours", self.price_hours, 0.05, 168)
-        check_range("sudden_move", self.sudden_move, 0.001, 10)
-        check_range("sudden_hours", self.sudden_hours, 0.05, 168)
-        check_range("funding_percentile", self.funding_percentile, 50, 100)
-        check_range("funding_floor_8h", self.funding_floor_8h, 0.0001, 0.1)
-        check_range("long_short_high", self.long_short_high, 1.01, 1000)
-        check_range("long_short_low", self.long_short_low, 0.001, 0.99)
-        check_range("open_interest_change", self.open_interest_change, 0.001, 10)
-        check_range("rearm_share", self.rearm_share, 0.1, 1)
-        check_range("quiet_hours", self.quiet_hours, 1, 168)
-        check_range("max_per_hour", self.max_per_hour, 1, 30, whole=True)
-        check_range("summary_hours", self.summary_hours, 0, 24, whole=True)
 
     def on(self, step: timedelta) -> AlertLimits:
         """With windows of one candle at least.

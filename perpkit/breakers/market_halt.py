@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, nan
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -19,45 +20,46 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import CandleTimeline
-from perpkit.checks import check_range
 from perpkit.execution.book import BPS, Book, NoBook
 from perpkit.market.candle_grid import CandleGrid, gapless
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class HaltLimits:
-    """Parameters. Volumes are shares of the average of the candles with trades.
+class HaltLimits(Parameters):
+    """Volumes are shares of the average of the candles with trades."""
 
-    :param halted_volume: at or below it the pair counts as halted
-    :param low_volume: above it a halt is over; at or below it the order book is asked
-    :param volume_days: of the average
-    :param max_spread: in the book of a pair with low volume, a fraction of the middle
-    :param gap: from the last trade to the next open, as a fraction, that starts a quiet period
-    :param quiet_minutes: its length, rounded up to whole candles
-    :param timeframe_minutes: length of a candle
-    :param pair: the pair that decisions are about
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
-
-    halted_volume: float = 0.01
-    low_volume: float = 0.10
-    volume_days: int = 7
-    max_spread: float = 0.05
-    gap: float = 0.10
-    quiet_minutes: int = 120
-    timeframe_minutes: int = 60
-    pair: str = ALL_PAIRS
-
-    def __post_init__(self) -> None:
-        check_range("low_volume", self.low_volume, 0, 1)
-        check_range("halted_volume", self.halted_volume, 0, self.low_volume)
-        check_range("volume_days", self.volume_days, 1, 60, whole=True)
-        check_range("max_spread", self.max_spread, 0.0001, 1)
-        check_range("gap", self.gap, 0.001, 10)
-        check_range("quiet_minutes", self.quiet_minutes, 1, 10_080, whole=True)
-        check_range("timeframe_minutes", self.timeframe_minutes, 1, 10_080, whole=True)
+    halted_volume: Annotated[
+        float,
+        Range(0, "low_volume", "of the average"),
+        "At or below this volume the pair counts as halted",
+    ] = 0.01
+    low_volume: Annotated[
+        float,
+        Range(0, 1, "of the average"),
+        "Above this volume a halt is over; at or below it the order book is asked",
+    ] = 0.10
+    volume_days: Annotated[int, Range(1, 60, "days"), "The time that the average is taken over"] = 7
+    max_spread: Annotated[
+        float,
+        Range(0.0001, 1, "of the middle"),
+        "The widest spread in the book of a pair with low volume",
+    ] = 0.05
+    gap: Annotated[
+        float,
+        Range(0.001, 10, "of the price"),
+        "The move from the last trade to the next open that starts a quiet period",
+    ] = 0.10
+    quiet_minutes: Annotated[
+        int,
+        Range(1, 10_080, "min"),
+        "The length of the quiet period, rounded up to whole candles",
+    ] = 120
+    timeframe_minutes: Annotated[int, Range(1, 10_080, "min"), "The length of a candle"] = 60
+    pair: Annotated[str, "The pair that decisions are about"] = ALL_PAIRS
 
     @property
     def candle(self) -> timedelta:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import nan
+from typing import Annotated
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
-from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 BLOCKING = ("reads", "clock", "weight")
 WARNING = ("latency", "drift")
@@ -24,53 +26,67 @@ _RELEASE_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class HealthLimits:
-    """Parameters. Times in seconds.
+class HealthLimits(Parameters):
+    """Times are in seconds."""
 
-    :param interval_s: between two readings
-    :param timeout_s: a reading without an answer for so long has failed
-    :param confirm_reads: bad readings in a row that trip a latch; used weight needs no second
-    :param good_reads: good readings in a row that release it
-    :param slow_s: an answer that takes so long is slow
-    :param candle_grace_s: how long after its close a candle may be missing
-    :param stale_book_s: age at which an order book is stale
-    :param drift_s: difference of the clocks, either way, from which positions get smaller
-    :param ahead_s: our clock this far ahead blocks; Binance refuses signed requests from 1 s on
-    :param behind_s: our clock this far behind blocks; ccxt's recvWindow is 10 s
-    :param pressure: share of `weight_limit`, used within a minute, that blocks
-    :param weight_limit: request weight a minute that the exchange allows an address
-    :param warning_size_factor: share of the usual size while answers are slow or the clock drifts
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    interval_s: Annotated[float, Range(1, 600, "s"), "The time between two readings"] = 30.0
+    timeout_s: Annotated[
+        float,
+        Range(0.1, "interval_s", "s"),
+        "A reading without an answer for this long has failed",
+    ] = 5.0
+    confirm_reads: Annotated[
+        int,
+        Range(1, 100, "readings"),
+        "How many bad ones in a row trip a latch; used weight needs no second",
+    ] = 3
+    good_reads: Annotated[
+        int, Range(1, 100, "readings"), "How many good ones in a row release it"
+    ] = 4
+    slow_s: Annotated[
+        float, Range(0.05, "timeout_s", "s"), "An answer that takes this long is slow"
+    ] = 1.0
+    candle_grace_s: Annotated[
+        float, Range(5, 3600, "s"), "How long after its close a candle may be missing"
+    ] = 60.0
+    stale_book_s: Annotated[
+        float, Range(1, 3600, "s"), "The age at which an order book is stale"
+    ] = 10.0
+    drift_s: Annotated[
+        float,
+        Range(0.05, "blocking_skew_s", "s"),
+        "The difference of the clocks, either way, from which positions get smaller",
+    ] = 0.5
+    ahead_s: Annotated[
+        float,
+        Range(0.1, 60, "s"),
+        "Our clock blocks when it is this far ahead; Binance refuses signed requests from 1 s on",
+    ] = 1.0
+    behind_s: Annotated[
+        float,
+        Range(0.1, 60, "s"),
+        "Our clock blocks when it is this far behind; ccxt's recvWindow is 10 s",
+    ] = 5.0
+    pressure: Annotated[
+        float,
+        Range(0.1, 1, "of `weight_limit`"),
+        "The request weight, used within a minute, that blocks",
+    ] = 0.8
+    weight_limit: Annotated[
+        int,
+        Range(1, 1_000_000, "a minute"),
+        "The request weight that the exchange allows an address",
+    ] = 2400
+    warning_size_factor: Annotated[
+        float,
+        Range(0, 1, "of the usual size"),
+        "The size of positions while answers are slow or the clock drifts",
+    ] = 0.5
 
-    interval_s: float = 30.0
-    timeout_s: float = 5.0
-    confirm_reads: int = 3
-    good_reads: int = 4
-    slow_s: float = 1.0
-    candle_grace_s: float = 60.0
-    stale_book_s: float = 10.0
-    drift_s: float = 0.5
-    ahead_s: float = 1.0
-    behind_s: float = 5.0
-    pressure: float = 0.8
-    weight_limit: int = 2400
-    warning_size_factor: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_range("interval_s", self.interval_s, 1, 600)
-        check_range("timeout_s", self.timeout_s, 0.1, self.interval_s)
-        check_range("confirm_reads", self.confirm_reads, 1, 100, whole=True)
-        check_range("good_reads", self.good_reads, 1, 100, whole=True)
-        check_range("slow_s", self.slow_s, 0.05, self.timeout_s)
-        check_range("candle_grace_s", self.candle_grace_s, 5, 3600)
-        check_range("stale_book_s", self.stale_book_s, 1, 3600)
-        check_range("ahead_s", self.ahead_s, 0.1, 60)
-        check_range("behind_s", self.behind_s, 0.1, 60)
-        check_range("drift_s", self.drift_s, 0.05, min(self.ahead_s, self.behind_s))
-        check_range("pressure", self.pressure, 0.1, 1)
-        check_range("weight_limit", self.weight_limit, 1, 1_000_000, whole=True)
-        check_range("warning_size_factor", self.warning_size_factor, 0, 1)
+    @property
+    def blocking_skew_s(self) -> float:
+        """The least difference of the clocks that blocks."""
+        return min(self.ahead_s, self.behind_s)
 
     def rule(self, trouble: str, *, maintenance: bool = False) -> Hysteresis:
         """How a trouble trips and releases. An announced maintenance needs no confirmation."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from math import inf
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import CandleTimeline
-from perpkit.checks import check_range
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.candle_grid import CandleGrid
 from perpkit.market.percentile import rolling_rank
@@ -29,6 +29,8 @@ from perpkit.market.volatility import (
     memory_hours,
     vol_annual,
 )
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
 NO_LEVERAGE_CAP = 125.0  # as much as any exchange offers
@@ -47,61 +49,54 @@ class Level(IntEnum):
 LEVELS = (Level.ELEVATED, Level.STRESSED, Level.EXTREME)
 
 
+_Trip = Annotated[float, Range(0, 100, "%"), "At or above this percentile the level is declared"]
+_Release = Annotated[float, Range(0, 100, "%"), "Below this percentile the level counts as calmed"]
+
+
 @dataclass(frozen=True)
-class VolatilityLimits:
-    """Parameters. Percentiles are of the trailing window, 0 to 100.
+class VolatilityLimits(Parameters):
+    """Percentiles are of the trailing window, 0 to 100."""
 
-    :param estimator: of the volatility, see `Estimator`
-    :param half_life_hours: of the exponential average, for the estimators that have one
-    :param window_days: the past that a value is compared with
-    :param min_history_days: with less than this known, the level stays calm
-    :param elevated_percentile, stressed_percentile, extreme_percentile: at or above it the level is
-        declared
-    :param elevated_release_percentile, stressed_release_percentile, extreme_release_percentile:
-        below it the level counts as calmed
-    :param confirm_candles: candles in a row at a level before it is declared
-    :param calm_candles: candles in a row below the release percentile before a level ends
-    :param floor_annual: annualised volatility (fraction) below which all is calm
-    :param elevated_size_factor: share of the usual size while elevated, 1 for all of it
-    :param elevated_max_leverage: cap on leverage while elevated, 125 for none
-    :param asset: what the reason calls the market
-    :raises ValueError: naming the parameter, its value and the allowed range
-    """
+    estimator: Annotated[Estimator, "How the volatility is measured, see `Estimator`"] = (
+        Estimator.PARKINSON
+    )
+    half_life_hours: Annotated[
+        float,
+        Range(0.5, 720, "h"),
+        "The half-life of the exponential average, for the estimators that have one",
+    ] = 2.0
+    window_days: Annotated[int, Range(7, 730, "days"), "The past that a value is compared with"] = (
+        180
+    )
+    min_history_days: Annotated[
+        int, Range(1, 730, "days"), "With less than this known, the level stays calm"
+    ] = 30
+    elevated_percentile: _Trip = 85.0
+    elevated_release_percentile: _Release = 80.0
+    stressed_percentile: _Trip = 96.0
+    stressed_release_percentile: _Release = 94.0
+    extreme_percentile: _Trip = 99.0
+    extreme_release_percentile: _Release = 97.0
+    confirm_candles: Annotated[
+        int, Range(1, 24, "candles"), "How many in a row at a level declare it"
+    ] = 1
+    calm_candles: Annotated[
+        int,
+        Range(1, 168, "candles"),
+        "How many in a row below the release percentile end a level",
+    ] = 2
+    floor_annual: Annotated[
+        float, Range(0, 10, "a year"), "The annualised volatility below which all is calm"
+    ] = 0.2
+    elevated_size_factor: Annotated[
+        float, Range(0, 1, "of the usual size"), "The size of positions while elevated; 1 is all"
+    ] = 0.5
+    elevated_max_leverage: Annotated[
+        float, Range(1, NO_LEVERAGE_CAP, "x"), "The highest leverage while elevated; 125 is no cap"
+    ] = NO_LEVERAGE_CAP
+    asset: Annotated[str, "What the reason calls the market"] = "BTC"
 
-    estimator: Estimator = Estimator.PARKINSON
-    half_life_hours: float = 2.0
-    window_days: int = 180
-    min_history_days: int = 30
-    elevated_percentile: float = 85.0
-    elevated_release_percentile: float = 80.0
-    stressed_percentile: float = 96.0
-    stressed_release_percentile: float = 94.0
-    extreme_percentile: float = 99.0
-    extreme_release_percentile: float = 97.0
-    confirm_candles: int = 1
-    calm_candles: int = 2
-    floor_annual: float = 0.2
-    elevated_size_factor: float = 0.5
-    elevated_max_leverage: float = NO_LEVERAGE_CAP
-    asset: str = "BTC"
-
-    def __post_init__(self) -> None:
-        if self.estimator not in list(Estimator):
-            raise ValueError(
-                f"estimator must be one of {', '.join(Estimator)}, got {self.estimator!r}"
-            )
-        object.__setattr__(self, "estimator", Estimator(self.estimator))
-        check_range("half_life_hours", self.half_life_hours, 0.5, 720)
-        check_range("window_days", self.window_days, 7, 730, whole=True)
-        check_range("min_history_days", self.min_history_days, 1, 730, whole=True)
-        for level in LEVELS:
-            check_range(f"{level}_percentile", self.trip(level), 0, 100)
-            check_range(f"{level}_release_percentile", self.release(level), 0, 100)
-        check_range("confirm_candles", self.confirm_candles, 1, 24, whole=True)
-        check_range("calm_candles", self.calm_candles, 1, 168, whole=True)
-        check_range("floor_annual", self.floor_annual, 0, 10)
-        check_range("elevated_size_factor", self.elevated_size_factor, 0, 1)
-        check_range("elevated_max_leverage", self.elevated_max_leverage, 1, NO_LEVERAGE_CAP)
+    def check_together(self) -> None:
         for smaller, larger in (
             ("min_history_days", "window_days"),
             *((f"{level}_release_percentile", f"{level}_percentile") for level in LEVELS),
@@ -110,10 +105,9 @@ class VolatilityLimits:
             ("elevated_release_percentile", "stressed_release_percentile"),
             ("stressed_release_percentile", "extreme_release_percentile"),
         ):
-            if getattr(self, smaller) > (limit := getattr(self, larger)):
-                raise ValueError(
-                    f"{smaller} must be at most {larger} ({limit}), got {getattr(self, smaller)}"
-                )
+            value, limit = getattr(self, smaller), getattr(self, larger)
+            if value > limit:
+                raise ValueError(f"{smaller} must be at most {larger} ({limit:g}), got {value:g}")
 
     def trip(self, level: Level) -> float:
         """Percentile from which `level` (above calm) is declared."""

@@ -14,7 +14,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class EntryLimits(Parameters):
-    """Parameters."""
+    """What the order book must be like for an entry."""
 
     max_spread_bps: Annotated[
         float, Range(0.1, 1000, "bps"), "The widest distance between the best prices"

@@ -11,7 +11,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class GuardRule(Parameters):
-    """Parameters."""
+    """What the guard does beside the stops."""
 
     # A day, because the book thins out towards the end, from half an hour before it nobody can
     # enter any more, and a bot that is down for a night still has time when it comes back.

@@ -22,7 +22,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class PartialLimits(Parameters):
-    """Parameters."""
+    """How long a partly filled entry order stays open."""
 
     nearly_filled: Annotated[
         float,

@@ -34,7 +34,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True)
 class ParticipationModel(Parameters):
-    """Parameters."""
+    """The cost of an order by its share of the turnover."""
 
     shape: Annotated[Shape, "How the cost rises with the order"] = Shape.SQUARE_ROOT
     half_spread_bps: Annotated[float, Range(0, 1000, "bps"), "What the smallest order pays too"] = (

@@ -42,7 +42,7 @@ class _Bound(NamedTuple):
 class Band(Parameters, Generic[K]):
     """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band."""
 
-    MEASURES: ClassVar[tuple[Measure, ...]]
+    MEASURES: ClassVar[tuple[Measure, ...]] = ()
 
     def check_together(self) -> None:
         for measure in self.MEASURES:

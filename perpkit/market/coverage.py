@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
+from perpkit.checks import refuse
 from perpkit.market.asof import nanoseconds
+from perpkit.parameters.declared import Parameters
 
 EPOCH = pd.Timestamp(0, tz="UTC")
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Parameters):
     """Times of readings from `first` to `last`, both included."""
 
-    first: datetime
-    last: datetime
+    first: Annotated[datetime, "The time of the first reading, with its zone"]
+    last: Annotated[datetime, "The time of the last reading, with its zone"]
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
+        for name in ("first", "last"):
+            if getattr(self, name).tzinfo is None:
+                refuse(name, "a time with its zone", getattr(self, name))
         if self.first > self.last:
             raise ValueError(f"first must not be after last ({self.last}), got {self.first}")
 

@@ -15,7 +15,7 @@ _NEVER = timedelta(days=3650)
 
 @dataclass(frozen=True, kw_only=True)
 class ListingRule(Parameters):
-    """Parameters."""
+    """How long a pair must have been listed, and how long it must last."""
 
     min_days_listed: Annotated[
         float, Range(0, 3650, "days"), "Pairs listed more recently are left out"

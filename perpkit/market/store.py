@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from perpkit.checks import one_of
 from perpkit.market.asof import nanoseconds
 
 FOLDER = "positioning"
@@ -60,8 +61,7 @@ class Merged:
 
 def path_of(datadir: Path, pair: str, period: str) -> Path:
     """:raises ValueError: for a period the exchange does not serve"""
-    if period not in PERIODS:
-        raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
+    period = one_of("period", period, PERIODS)
     return datadir / FOLDER / f"{pair.replace('/', '_').replace(':', '_')}-{period}.feather"
 
 

@@ -13,23 +13,21 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
+from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 from perpkit.parameters.kinds import (
     Duration,
     Kind,
+    ListOf,
     Number,
     OrNull,
     Range,
+    Section,
     bounded_by_others,
     kind_of,
     resolved,
 )
-
-
-@dataclass(frozen=True)
-class Derived:
-    """In a declaration: the value is worked out, it is no parameter that a user sets."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,6 @@ class Parameter:
     meaning: str
     unit: str
     default: Any
-    derived: bool
 
     @property
     def span(self) -> Range | None:
@@ -54,12 +51,19 @@ class Parameter:
         kind = self.kind.kind if isinstance(self.kind, OrNull) else self.kind
         return kind.span if isinstance(kind, Number | Duration) else None
 
-    def allowed(self, of: Any) -> str:
+    def allowed(self, of: type) -> str:
         """What is allowed, as a table shows it.
 
-        :param of: any valid object, whose attributes a range may name
+        :param of: the dataclass; where a range names another parameter, its default counts, or
+            else the largest that it may be
         """
-        return resolved(self.kind, of).short
+        if not bounded_by_others(self.kind):
+            return self.kind.short
+        others = declared(of)
+        if all(other.default is not MISSING for other in others):
+            return resolved(self.kind, of()).short
+        ends = {other.name: other.span.high for other in others if other.span}
+        return resolved(self.kind, SimpleNamespace(**ends)).short
 
 
 class Parameters:
@@ -72,7 +76,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         own: type = type(self)
-        for parameter in declared(own):
+        for parameter in _declared(own):
             value = getattr(self, parameter.name)
             read = parameter.kind.read(parameter.name, value)
             if read is not value:
@@ -89,14 +93,25 @@ class Parameters:
         """
 
 
-@cache
 def declared(of: type) -> tuple[Parameter, ...]:
     """The parameters of a dataclass, in their order; any dataclass, whether it checks them or not.
 
     :raises TypeError: for a field that cannot be a parameter
     """
+    return _declared(of)
+
+
+@cache
+def _declared(of: type) -> tuple[Parameter, ...]:
     hints = get_type_hints(of, include_extras=True)
     return tuple(_parameter(field, hints[field.name]) for field in fields(of))
+
+
+def section_of(kind: Kind) -> type | None:
+    """The dataclass of parameters that a value of this kind is, or is a list of."""
+    if isinstance(kind, ListOf):
+        kind = kind.kinds[0]
+    return kind.of if isinstance(kind, Section) else None
 
 
 @cache
@@ -115,7 +130,6 @@ def _parameter(field: Any, hint: Any) -> Parameter:
         next((marker for marker in extra if isinstance(marker, str)), ""),
         next((marker.unit for marker in extra if isinstance(marker, Range)), ""),
         default,
-        any(isinstance(marker, Derived) for marker in extra),
     )
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 from math import inf
 from operator import is_
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from perpkit.checks import is_number, number_words, one_of, refuse
 
@@ -44,6 +44,11 @@ class OneOf:
 
 
 EVERY_NUMBER = Range(-inf)
+
+
+@dataclass(frozen=True)
+class NotEmpty:
+    """Of a list: it has at least one element."""
 
 
 class Kind(Protocol):
@@ -150,16 +155,16 @@ class Choice:
     allowed: Any
 
     @property
-    def values(self) -> list[Any]:
+    def options(self) -> list[Any]:
         return [m.value if isinstance(m, Enum) else m for m in self.allowed]
 
     @property
     def words(self) -> str:
-        return f"one of {', '.join(map(str, self.values))}"
+        return f"one of {', '.join(map(str, self.options))}"
 
     @property
     def short(self) -> str:
-        return ", ".join(map(str, self.values))
+        return ", ".join(map(str, self.options))
 
     def read(self, name: str, value: object) -> Any:
         return one_of(name, value, self.allowed)
@@ -187,11 +192,13 @@ class ListOf:
 
     kinds: tuple[Kind, ...]
     any_length: bool
+    empty: bool = True
 
     @property
     def words(self) -> str:
         if self.any_length:
-            return f"a list, each of its elements {self.kinds[0].words}"
+            least = "" if self.empty else " with at least one element"
+            return f"a list{least}, each of its elements {self.kinds[0].words}"
         return f"a list of {len(self.kinds)}: {', '.join(kind.words for kind in self.kinds)}"
 
     @property
@@ -201,7 +208,8 @@ class ListOf:
     def read(self, name: str, value: object) -> Any:
         if not isinstance(value, list | tuple):
             refuse(name, self.words, value)
-        if not self.any_length and len(value) != len(self.kinds):
+        fits = (value or self.empty) if self.any_length else len(value) == len(self.kinds)
+        if not fits:
             refuse(name, self.words, value)
         kinds = self.kinds * len(value) if self.any_length else self.kinds
         read = tuple(
@@ -210,6 +218,35 @@ class ListOf:
         )
         same = isinstance(value, tuple) and all(map(is_, value, read))
         return value if same else read
+
+
+@dataclass(frozen=True)
+class Row:
+    """A list of values, each with a name.
+
+    :param of: a `NamedTuple` whose annotations declare them
+    """
+
+    of: Any
+    kinds: tuple[Kind, ...]
+
+    @property
+    def words(self) -> str:
+        return f"a list of {' and '.join(self.of._fields)}"
+
+    @property
+    def short(self) -> str:
+        return "list"
+
+    def read(self, name: str, value: object) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != len(self.kinds):
+            refuse(name, self.words, value)
+        read = [
+            kind.read(f"{name}.{field}", each)
+            for field, kind, each in zip(self.of._fields, self.kinds, value, strict=True)
+        ]
+        same = isinstance(value, self.of) and all(map(is_, value, read))
+        return value if same else self.of(*read)
 
 
 @dataclass(frozen=True)
@@ -306,7 +343,8 @@ def kind_of(hint: Any) -> Kind:
         return Choice(inner)
     if origin is tuple:
         any_length = inner[-1] is Ellipsis
-        return ListOf(tuple(_inner(one) for one in inner if one is not Ellipsis), any_length)
+        empty = not any(isinstance(marker, NotEmpty) for marker in extra)
+        return ListOf(tuple(_inner(one) for one in inner if one is not Ellipsis), any_length, empty)
     if origin is not None and issubclass(origin, Mapping):
         return ObjectOf(_inner(inner[1]))
     return _plain_kind(hint, span)
@@ -349,6 +387,9 @@ def _plain_kind(hint: Any, span: Range) -> Kind:
         return Text()
     if not isinstance(hint, type):
         raise TypeError(f"a parameter cannot be {hint!r}")
+    if issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        hints = get_type_hints(hint, include_extras=True)
+        return Row(hint, tuple(_inner(each) for each in hints.values()))
     if issubclass(hint, Enum):
         return Choice(hint)
     return Section(hint) if hasattr(hint, "__dataclass_fields__") else Instance(hint)

@@ -15,7 +15,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class CarryRule(Parameters):
-    """Parameters."""
+    """What funding may cost a position."""
 
     planned_hours: Annotated[
         float, Range(1, 10_000, "h"), "How long a position is expected to be held"

@@ -44,7 +44,9 @@ _PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
 class ExposureLimits(Parameters):
     """Exposure is notional over equity: 1.5 is one and a half times the account."""
 
-    max_positions: Annotated[int, Range(1, 1_000), "The most positions open at once"] = 3
+    max_positions: Annotated[
+        int, Range(1, 1_000, "positions"), "The most positions open at once"
+    ] = 3
     max_pair: Annotated[float, Range(0.01, 125, "x equity"), "The most exposure in one pair"] = 1.0
     max_side: Annotated[
         float, Range(0.01, 125, "x equity"), "The most exposure of all longs, and of all shorts"

@@ -19,7 +19,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class KellyRule(Parameters):
-    """Parameters."""
+    """How the risk follows the strategy's own closed trades."""
 
     fraction: Annotated[
         float, Range(0.01, 1, "of full Kelly"), "How much of the full Kelly risk is taken"

@@ -44,7 +44,7 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True)
 class LeverageLimit(Parameters):
-    """Parameters."""
+    """What holds leverage down."""
 
     max_leverage: Annotated[
         float,

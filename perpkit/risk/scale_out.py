@@ -17,7 +17,7 @@ from math import floor
 from typing import Annotated, NamedTuple
 
 from perpkit.parameters.declared import Parameters
-from perpkit.parameters.kinds import Range
+from perpkit.parameters.kinds import NotEmpty, Range
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Rung(Parameters):
 
 @dataclass(frozen=True)
 class Ladder(Parameters):
-    """Parameters."""
+    """The parts that are sold, one after the other."""
 
     rungs: Annotated[
-        tuple[Rung, ...], "The nearest first, their stops never looser; what they leave trails"
+        tuple[Rung, ...],
+        NotEmpty(),
+        "The nearest first, their stops never looser; what they leave trails",
     ] = (Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0))
 
     def check_together(self) -> None:
-        if not self.rungs:
-            raise ValueError("rungs must hold at least one rung, got none")
         for near, far in pairwise(self.rungs):
             if not near.at_r < far.at_r:
                 raise ValueError(f"rungs must ascend in at_r, got {near.at_r:g}, {far.at_r:g}")

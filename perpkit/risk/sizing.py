@@ -31,7 +31,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class SizingRule(Parameters):
-    """Parameters."""
+    """What a size follows from."""
 
     basis: Annotated[
         Basis, "What a size starts from: the risk at the stop, or the pair's volatility"

@@ -18,11 +18,11 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class SlicingRule(Parameters):
-    """Parameters."""
+    """How an entry that is large against the book is split."""
 
     slices: Annotated[
         int,
-        Range(1, "max_slices"),
+        Range(1, "max_slices", "slices"),
         "How many slices where the depth is not known, as in backtests; 1 is the whole at once",
     ] = 1
     book_share: Annotated[
@@ -30,7 +30,9 @@ class SlicingRule(Parameters):
         Range(0.001, 1, "of the depth"),
         "The largest part of it that a slice may take",
     ] = 0.05
-    max_slices: Annotated[int, Range(1, 100), "The most slices, however shallow the book"] = 5
+    max_slices: Annotated[
+        int, Range(1, 100, "slices"), "The most slices, however shallow the book"
+    ] = 5
     candles_apart: Annotated[
         int, Range(1, 1_000, "candles"), "The time from one slice to the next"
     ] = 1

@@ -25,7 +25,7 @@ class Trail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trailing(Parameters):
-    """Parameters."""
+    """How the stop follows the trade."""
 
     break_even_after: Annotated[
         float,

@@ -50,6 +50,11 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
+def made(text: str) -> set[str]:
+    """Files that its reader makes: those with a bold path before them."""
+    return set(re.findall(r"\*\*`([\w/.]+)`\*\*", text))
+
+
 def modules(text: str) -> set[str]:
     """What its code runs with `python -m`."""
     return {name for piece in code(text) for name in _MODULE.findall(piece)}
@@ -68,6 +73,12 @@ def commands(text: str) -> list[list[str]]:
             words = shlex.split(piece.replace("'", "").replace('"', ""), comments=True)
             found.append(words[1 : words.index("--") if "--" in words else None])
     return found
+
+
+def plugins(text: str) -> list[tuple[str, set[str]]]:
+    """The name and the parameters of each `{"method": NAME, ...}` in its code."""
+    objects = re.findall(r'\{"method": "(\w+)"([^{}]*)', "\n".join(code(text)))
+    return [(name, set(re.findall(r'"(\w+)":', rest))) for name, rest in objects]
 
 
 def table(text: str, heading: str) -> list[list[str]]:

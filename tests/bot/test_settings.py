@@ -63,22 +63,28 @@ def test_what_is_given_takes_the_place_of_the_strategys_own(given, expected):
         ([], '"perpkit" must be an object of parameters, got '),
         ({"stop": {"distance": 0.9}}, '"perpkit.stop": distance must be .* 0.5, got 0.9'),
         ({"stop": {"distance": nan}}, '"perpkit.stop": distance must be .* got nan'),
-        ({"stop": {"distance": "5%"}}, "\"perpkit.stop.distance\": .* valid number, got '5%'"),
-        ({"stop": {"distance": True}}, '"perpkit.stop.distance": .* valid number, got True'),
-        ({"stop": {"method": "chart"}}, "\"perpkit.stop.method\": .*fixed.*atr.*, got 'chart'"),
-        ({"use": {"kelly": 1}}, '"perpkit.use.kelly": .* valid boolean, got 1'),
-        ({"exposure": {"max_positions": 2.5}}, '"perpkit.exposure.max_positions": .* got 2.5'),
+        ({"stop": {"distance": "5%"}}, "\"perpkit.stop\": distance must be a number .*, got '5%'"),
+        ({"stop": {"distance": True}}, '"perpkit.stop": distance must be a number .*, got True'),
         (
-            {"scale_out": {"rungs": [{"at_r": 1, "share": 0.5, "stop": 0}]}},
-            r'"perpkit.scale_out.rungs.0.stop',
+            {"stop": {"method": "chart"}},
+            "\"perpkit.stop\": method must be one of fixed, atr, got 'chart'",
+        ),
+        ({"use": {"kelly": 1}}, '"perpkit.use": kelly must be true or false, got 1'),
+        (
+            {"exposure": {"max_positions": 2.5}},
+            '"perpkit.exposure": max_positions must be a whole .* got 2.5',
         ),
         (
-            {"scale_out": {"rungs": [{"at_r": 1, "share": 0.5, "stop_r": 0, "stop": 0}]}},
-            r'"perpkit.scale_out.rungs.0.stop": Unexpected keyword argument',
+            {"scale_out": {"rungs": [{"at_r": 1, "share": 0.5, "stop": 0}]}},
+            r'"perpkit.scale_out": rungs\[0\] has no parameter .stop.. Allowed: at_r, ',
+        ),
+        (
+            {"scale_out": {"rungs": [{"at_r": 1, "share": 0.5}]}},
+            r'"perpkit.scale_out": rungs\[0\].stop_r is missing',
         ),
         (
             {"scale_out": {"rungs": [{"at_r": 1, "share": 5, "stop_r": 0}]}},
-            r'"perpkit.scale_out.rungs.0": .*share must be a number from 0.01 to 1, got 5',
+            r'"perpkit.scale_out": rungs\[0\].share must be a number from 0.01 to 1, got 5',
         ),
         # Each allowed, together not.
         ({"stop": {"floor": 0.2}}, '"perpkit.stop": floor must be .* to 0.1, got 0.2'),

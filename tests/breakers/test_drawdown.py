@@ -217,7 +217,7 @@ def test_further_limits():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"hour_loss": 1.5}, "hour_loss must be a number from 0.0001 to 1, got 1.5"),
+        ({"hour_loss": 1.5}, "hour_loss must be 0 or a number from 0.0001 to 1, got 1.5"),
         ({"open_loss": -0.1}, "open_loss must be"),
         ({"recovered_share": 2}, "recovered_share must be"),
         ({"size_factor": "half"}, "size_factor must be a number from 0 to 1, got 'half'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -76,6 +77,12 @@ def test_when_entries_are_blocked(candles, hours_to_release):
         assert (decision.trading, decision.size_factor) == (Trading.REDUCING, 0.0)
         assert (decision.pair, decision.side) == ("BTC/USDT:USDT", "*")
         assert decision.release == NOON + hours_to_release * HOUR
+
+
+@pytest.mark.parametrize(("calm_range", "blocked"), [(0.04, True), (0.0401, False)])
+def test_calm_is_a_range_below_the_limit(calm_range, blocked):
+    decision = seen(CRASH, QUIET, ROUGH, limits=replace(LIMITS, calm_range=calm_range))
+    assert decision.entries_blocked is blocked
 
 
 def test_more_calm_candles_are_waited_for():
@@ -348,14 +355,14 @@ def test_all_pairs_open_when_one_fewer_than_needed_is_left(pairs, share, least):
     [
         ("windows", []),
         ("windows", 5),
-        ("windows", [60, 240]),
-        ("windows", [[60, 0.08, 1]]),
+        ("windows[0]", [60, 240]),
+        ("windows[0]", [[60, 0.08, 1]]),
         ("windows", [[60, 0.08], [240, 0.08]]),
         ("windows", [[240, 0.08], [60, 0.12]]),
-        ("minutes of windows", [[0, 0.08]]),
-        ("minutes of windows", [[60.5, 0.08]]),
-        ("move of windows", [[60, 0.0]]),
-        ("move of windows", [[60, "x"]]),
+        ("windows[0].minutes", [[0, 0.08]]),
+        ("windows[0].minutes", [[60.5, 0.08]]),
+        ("windows[0].move", [[60, 0.0]]),
+        ("windows[0].move", [[60, "x"]]),
         ("cool_down_minutes", -1),
         ("calm_minutes", 0),
         ("calm_range", 0.11),
@@ -368,8 +375,8 @@ def test_all_pairs_open_when_one_fewer_than_needed_is_left(pairs, share, least):
     ],
 )
 def test_a_bad_parameter_is_named(parameter, value):
-    with pytest.raises(ValueError, match=rf"^{parameter} must be .*, got "):
-        FlashCrashLimits(**{parameter.split()[-1]: value})
+    with pytest.raises(ValueError, match=rf"^{re.escape(parameter)} must be .*, got "):
+        FlashCrashLimits(**{parameter.split("[")[0]: value})
 
 
 @pytest.fixture(scope="module")

@@ -240,5 +240,5 @@ def test_a_stricter_limit_is_crossed_no_later(drawn, high):
     ],
 )
 def test_a_bad_parameter_is_named(parameter, value):
-    with pytest.raises(ValueError, match=rf"^{parameter} must be .*, got "):
+    with pytest.raises(ValueError, match=rf"^{parameter}(\[\d\])? must be .*, got "):
         AlertLimits(**{parameter: value})

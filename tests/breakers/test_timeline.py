@@ -79,6 +79,19 @@ def test_quiet_until_the_next_restriction(kind, seed, minutes):
     assert until == FOREVER or restricts(line, until) or restricts(line, until + MINUTE)
 
 
+@pytest.mark.parametrize("kind", sorted(LINES.keys() - {"calendar"}))
+def test_a_row_is_marked_where_it_restricts_and_nowhere_else(kind):
+    line = LINES[kind](0)
+    # Rates are stale a moment after their row begins, all else restricts from its beginning.
+    rows = [line.grid.closed_at(row) + MINUTE for row in range(len(line))]
+    found = [line.restrictions(now) for now in rows]
+    assert [bool(decisions) for decisions in found] == [byte == 1 for byte in line.restricted]
+    assert [bool(decisions) for decisions in found] == [restricts(line, now) for now in rows]
+    assert all(decision.restricts for decisions in found for decision in decisions)
+    assert line.restrictions(factories.START - HOUR) == ()
+    assert line.last_close == rows[-1] - MINUTE
+
+
 @pytest.mark.parametrize("kind", LINES)
 def test_the_property_has_both_cases(kind):
     line = LINES[kind](0)

@@ -126,5 +126,5 @@ def test_the_side_of_an_entry(direction, side, sign):
 
 
 def test_another_direction_is_named():
-    with pytest.raises(ValueError, match="direction must be long or short, got 'buy'"):
+    with pytest.raises(ValueError, match="direction must be one of long, short, got 'buy'"):
         Side.entering("buy")

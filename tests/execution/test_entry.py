@@ -71,6 +71,17 @@ def test_within_the_limits(changed):
     assert check(**changed).allowed
 
 
+def test_exactly_at_a_limit_is_within_it():
+    cautious = check().slippage.cautious_bps
+    assert check(limits=EntryLimits(max_slippage_bps=cautious)).allowed
+    assert not check(limits=EntryLimits(max_slippage_bps=cautious - 0.001)).allowed
+    assert check(limits=EntryLimits(max_spread_bps=BOOK.spread_bps)).allowed
+    assert not check(limits=EntryLimits(max_spread_bps=BOOK.spread_bps - 0.001)).allowed
+    move = BOOK.mid / 80 - 1
+    assert check(signal_price=80, limits=EntryLimits(max_move=move)).allowed
+    assert not check(signal_price=80, limits=EntryLimits(max_move=move - 0.001)).allowed
+
+
 @given(
     amount=st.floats(allow_nan=True),
     signal_price=st.floats(allow_nan=True),

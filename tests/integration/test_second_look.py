@@ -124,7 +124,9 @@ def test_nothing_is_tried_for_a_position_that_is_gone(venue, start_bot, aim, sto
         close_outside(venue, stops=stops)
 
     with started_again(venue, start_bot, aim, close, side) as bot, asked(bot) as sent:
-        bot.run(2, STEP)
+        bot.run(1, STEP)
+        assert bot.trades()[0].is_open  # the second look has to show it, too
+        bot.run(1, STEP)
         check_is_closed(bot, venue, sent)
 
 

@@ -1,21 +1,19 @@
 """What the pairlists have in common: parameters, and what FreqUI is told of them."""
 
+from itertools import product
+from typing import get_type_hints
+
 import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from freqtrade.resolvers import PairListResolver
 
+from tests.bench.wrong_values import WRONG, could_be, said
+from tests.conftest import REPOSITORY
 from tests.pairlists.running import PAIRS, manager, whitelist
 
-METHODS = (
-    "FundingRateFilter",
-    "PositioningFilter",
-    "LiquidityFilter",
-    "CorrelationFilter",
-    "OpenInterestPairList",
-    "NewListingFilter",
-)
+METHODS = sorted(path.stem for path in (REPOSITORY / "pairlists").glob("*.py"))
 # Without --enable-dynamic-pairlist, or without history, nothing is filtered.
 WARNS = [method for method in METHODS if method != "LiquidityFilter"]
 
@@ -119,3 +117,16 @@ def test_a_static_backtest_keeps_all_pairs_and_asks_nobody(
     assert whitelist(manager(config, futures_exchange, {"method": method})) == PAIRS
     warned = "lets all pairs through" in caplog.text
     assert warned is (method in WARNS and runmode is not RunMode.UTIL_NO_EXCHANGE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_wrong_value_is_one_error_that_names_the_parameter(config, futures_exchange, method):
+    """What FreqUI leaves empty is the default, and no wrong value."""
+    kind = type(load(method, config, futures_exchange))
+    hints = get_type_hints(kind.RULE) | {"refresh_period": float}
+    wrong = [value for value in WRONG if value not in (None, "")]
+    for name, value in product(kind.available_parameters(), wrong):
+        given = {"method": method, name: value}
+        message = said(lambda given=given: kind(futures_exchange, None, config, given, 1))
+        if message is None or not message.startswith(f"{method}: {name}"):
+            assert could_be(hints[name], value), (name, value, message)

@@ -147,7 +147,7 @@ def test_a_bad_calendar_is_named(default_futures_config, calendar):
     with pytest.raises(ConfigurationError) as error:
         breaker(default_futures_config, maintenance_file="maintenance.json")
     assert str(error.value) == (
-        f"VenueHealthBreaker: {calendar}: entry 2: until must be after from "
+        f"VenueHealthBreaker: maintenance_file: {calendar}: entry 2: until must be after from "
         "(2026-03-02T14:00:00Z), got 2026-03-02T13:00:00Z"
     )
 

@@ -340,7 +340,7 @@ FIRST, SECOND = MaintenanceTier(0, 0.01, 0, 20), MaintenanceTier(100, 0.02, 1, 1
         ((FIRST, replace(SECOND, rate=0.005)), math.inf, "rows must rise in floor and rate"),
         ((FIRST, replace(SECOND, max_leverage=21)), math.inf, "fall in max_leverage"),
         ((FIRST, SECOND), 100, "cap must be above 100, got 100"),
-        ((FIRST, SECOND), math.nan, "cap must be above 100, got nan"),
+        ((FIRST, SECOND), math.nan, "cap must be a number from 0 upwards, got nan"),
     ],
 )
 def test_bad_tiers_are_named(rows, cap, named):

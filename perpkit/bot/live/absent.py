@@ -34,7 +34,7 @@ class Absent:
 
     def __init__(self, bot: Any) -> None:
         self._missing: dict[str, float] = {}
-        self._unseen: frozenset[str] = frozenset()  # at the first look, until another one decides
+        self._unseen: frozenset[str] = frozenset()  # at the first look, and since
         self._looked_at = datetime.min.replace(tzinfo=UTC)
         self._said: set[str] = set()
         # An exit was refused since it was asked last, for there is no such position.
@@ -47,6 +47,7 @@ class Absent:
     def set(self, missing: dict[str, float]) -> None:
         """:param missing: by pair, of its open trade"""
         self._missing = missing
+        self._unseen -= missing.keys()
         self._said &= missing.keys()
 
     def wait(self, pairs: Collection[str], now: datetime) -> None:
@@ -59,9 +60,9 @@ class Absent:
                 "there before the exchange has been looked at once more."
             )
 
-    def decide(self, undecided: Collection[str]) -> None:
-        """Another look has decided about all that wait, but for these."""
-        self._unseen &= frozenset(undecided)
+    def seen_but(self, pairs: Collection[str]) -> None:
+        """Another look has seen the positions of all that wait, but for these."""
+        self._unseen &= frozenset(pairs)
 
     @property
     def waits_for_look(self) -> bool:

@@ -134,6 +134,8 @@ class Reconciliation:
         unseen &= self._differ.keys()
         if self._looked_at is None or now - self._looked_at > OUT_OF_SIGHT:
             self._absent.wait(unseen, now)
+        else:
+            self._absent.seen_but(unseen)
         self._looked_at = now
         self._forget()
         self._changed = False
@@ -143,8 +145,6 @@ class Reconciliation:
                 continue
             with self._trying(f"Comparing {pair} with the exchange"):  # others need not wait
                 self._settle(pair, differs, seen, now)
-                unseen.discard(pair)
-        self._absent.decide(unseen)
         self._absent.set(self._missing)
 
     def handle_onexchange_order(self, trade: Trade) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -21,6 +21,8 @@ from perpkit.bot.candles.candles import StoredCandles, is_simulated
 from perpkit.bot.pairlists.hourly import HourlyCandles
 from perpkit.bot.settings import only_known_keys
 from perpkit.checks import check_range
+from perpkit.parameters.declared import Parameter, declared
+from perpkit.parameters.kinds import Choice, Flag
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class FuturesPairList(IPairList):
 
     RULE: ClassVar[type[Any]]
     REFRESH: ClassVar[int] = 1800
+    # What FreqUI says of a parameter beside what its declaration does.
+    EXPLAINED: ClassVar[dict[str, str]] = {}
     # What a static backtest would be made with hindsight of; None where nothing can be.
     HINDSIGHT: ClassVar[str | None] = None
 
@@ -50,7 +54,7 @@ class FuturesPairList(IPairList):
         # FreqUI sends what is left empty as null or as an empty string.
         filled = {key: value for key, value in pairlistconfig.items() if value not in (None, "")}
         filled.setdefault("refresh_period", self.REFRESH)
-        names = {field.name for field in fields(self.RULE)}
+        names = {parameter.name for parameter in declared(self.RULE)}
         given = only_known_keys(self.name, filled, names | {"refresh_period"})
         period = given.pop("refresh_period")
         try:
@@ -78,6 +82,16 @@ class FuturesPairList(IPairList):
                 f"{self.name} lets all pairs through: chosen once for the whole run, they would be "
                 f"chosen by {self.HINDSIGHT}. Backtest with --enable-dynamic-pairlist."
             )
+
+    @classmethod
+    def available_parameters(cls) -> dict[str, PairlistParameter]:
+        """Those of the rule, for FreqUI."""
+        parameters = {parameter.name: shown(parameter) for parameter in declared(cls.RULE)}
+        parameters |= cls.refresh_period_parameter()
+        parameters["refresh_period"]["default"] = cls.REFRESH
+        for name, more in cls.EXPLAINED.items():
+            parameters[name]["help"] += f" {more}"
+        return parameters
 
     def now(self) -> datetime:
         """The present, or that of the backtest; to be called once at every refresh."""
@@ -167,40 +181,16 @@ class FuturesPairList(IPairList):
                 self.log_once(f"Removed {pair} from whitelist, because {objection}.", logger.info)
 
 
-def number(title: str, explained: str, default: float | None = None) -> PairlistParameter:
-    """A parameter for FreqUI."""
-    return {"type": "number", "default": default, "description": title, "help": explained}
-
-
-def bounds(name: str, title: str, explained: str) -> dict[str, PairlistParameter]:
-    """The two parameters that bound a figure, for FreqUI."""
-    return {
-        f"min_{name}": number(f"Minimum {title}", explained),
-        f"max_{name}": number(f"Maximum {title}", explained),
-    }
-
-
-def ranking(by: str, unknown: str) -> dict[str, PairlistParameter]:
-    """The parameters of `RankedBand`, for FreqUI.
-
-    :param by: the figure it sorts by
-    :param unknown: what that means
-    """
-    return {
-        "sort": {
-            "type": "option",
-            "default": "none",
-            "options": ["none", "asc", "desc"],
-            "description": f"Sort by {by}",
-            "help": "Lowest first (asc), highest first (desc), or as the pairs came.",
-        },
-        "number_assets": number(
-            "Number of assets", "Pairs to keep, the first in that order. 0 keeps all.", 0
-        ),
-        "keep_unknown": {
-            "type": "boolean",
-            "default": False,
-            "description": "Keep unknown pairs",
-            "help": f"Unknown is: {unknown}",
-        },
-    }
+def shown(parameter: Parameter) -> PairlistParameter:
+    """A parameter for FreqUI, which makes a form of it."""
+    title = parameter.name.replace("_", " ").capitalize()
+    title = re.sub(r"^(Min|Max) ", lambda match: f"{match[1]}imum ", title)
+    said = {"description": title, "help": f"{parameter.meaning}."}
+    kind = parameter.kind
+    if isinstance(kind, Flag):
+        return {"type": "boolean", "default": parameter.default, **said}
+    if isinstance(kind, Choice) and all(isinstance(value, str) for value in kind.options):
+        return {"type": "option", "default": parameter.default, "options": kind.options, **said}
+    unit = f" ({parameter.unit})" if parameter.unit else ""
+    said["help"] += f" Allowed: {kind.short}{unit}."
+    return {"type": "number", "default": parameter.default, **said}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import ccxt
 import pandas as pd
@@ -21,6 +21,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential
 
 from perpkit.market.coverage import Window
+from perpkit.parameters.declared import Parameters
+from perpkit.parameters.kinds import Range
 
 logger = logging.getLogger(__name__)
 
@@ -71,20 +73,20 @@ class _BadAnswerError(Exception):
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What may be used of the exchange's limits.
+class Budget(Parameters):
+    """What may be used of the exchange's limits."""
 
-    :param share: of each, above 0 and at most 1
-    :param weight_1m, calls_5m: the limits of an IP: weight a minute, statistics in 5 minutes
-    """
+    share: Annotated[float, Range(0, 1, "of each limit"), "What is used, above 0"] = 0.8
+    weight_1m: Annotated[
+        int, Range(1, 1_000_000, "a minute"), "The request weight that an address is allowed"
+    ] = 2400
+    calls_5m: Annotated[
+        int, Range(1, 1_000_000, "in 5 min"), "The requests of statistics that it is allowed"
+    ] = 1000
 
-    share: float = 0.8
-    weight_1m: int = 2400
-    calls_5m: int = 1000
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must be above 0 and at most 1, got {self.share}")
+    def check_together(self) -> None:
+        if not self.share:
+            raise ValueError("share must be above 0 and at most 1, got 0")
 
 
 class Pacer:

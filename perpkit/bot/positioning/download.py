@@ -16,6 +16,7 @@ from perpkit.bot.positioning.client import (
     PositioningClient,
     RefusedError,
 )
+from perpkit.checks import is_number, one_of, refuse
 from perpkit.market import store
 from perpkit.market.coverage import Window, missing, on_grid
 from perpkit.market.store import PERIODS, SERIES
@@ -63,10 +64,9 @@ def download(
     :raises DownloadError: when the exchange does not answer
     :raises BusyError: when another process is downloading into this store
     """
-    if period not in PERIODS:
-        raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
-    if not 0 < days <= KEPT.days:
-        raise ValueError(f"days must be above 0 and at most {KEPT.days}, got {days:g}")
+    period = one_of("period", period, PERIODS)
+    if not (is_number(days) and 0 < days <= KEPT.days):
+        refuse("days", f"above 0 and at most {KEPT.days}", days)
     with store.sole_downloader(datadir):
         symbols = client.symbols(pairs)
         refused = {pair: _NOT_LISTED for pair in pairs if pair not in symbols}

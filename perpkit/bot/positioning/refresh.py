@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from perpkit.bot.positioning.client import KEPT, Budget, PositioningClient
 from perpkit.bot.positioning.download import download
+from perpkit.checks import one_of, refuse
 from perpkit.market.store import PERIODS, BusyError
 
 logger = logging.getLogger(__name__)
@@ -55,10 +56,9 @@ class PositioningRefresh:
         clock: Callable[[], float] = time.time,
         client: Callable[..., PositioningClient] = PositioningClient,
     ) -> None:
-        if period not in PERIODS:
-            raise ValueError(f"period must be one of {', '.join(PERIODS)}, got {period!r}")
-        if not timedelta(0) <= delay < PERIODS[period]:
-            raise ValueError(f"delay must be less than {PERIODS[period]}, got {delay}")
+        period = one_of("period", period, PERIODS)
+        if not (isinstance(delay, timedelta) and timedelta(0) <= delay < PERIODS[period]):
+            refuse("delay", f"a timedelta less than {PERIODS[period]}", delay)
         self._datadir = Path(config["datadir"])
         self._exchange = config["exchange"]
         self._pairs = pairs

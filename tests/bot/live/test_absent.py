@@ -87,10 +87,18 @@ def test_an_exit_is_tried_or_waits(bot, absent, clock, kind, waits, tried):
 
 
 @pytest.mark.parametrize(
-    ("undecided", "waits"), [({BTC, ETH}, {BTC}), ({BTC}, {BTC}), ({ETH}, set()), (set(), set())]
+    ("unseen", "waits"), [({BTC, ETH}, {BTC}), ({BTC}, {BTC}), ({ETH}, set()), (set(), set())]
 )
-def test_another_look_decides(absent, clock, undecided, waits):
+def test_what_another_look_sees_waits_no_longer(absent, clock, unseen, waits):
     absent.wait({BTC}, LOOK)
-    absent.decide(undecided)
+    absent.seen_but(unseen)
     assert absent.waits(trade()) is bool(waits)
     assert absent.waits_for_look is bool(waits)
+
+
+def test_what_is_known_to_be_missing_waits_for_nothing(absent, clock):
+    absent.wait({BTC}, LOOK)
+    found = trade()
+    absent.set({BTC: found.amount})
+    assert not absent.waits(found)
+    assert absent.there(found) == 0.0

@@ -358,6 +358,21 @@ def test_its_stop_stays_while_a_position_waits(bot, guard, clock):
     assert around(bot) == ["process"]
 
 
+def test_nor_are_the_rest_of_an_exit_sent_and_a_stop_moved(bot, guard, clock):
+    position(stop=0.01)
+    clock.shift(60)
+    finish = mock.patch.object(guard._exits, "finish")
+    move_on = mock.patch.object(guard._stop_orders, "move_on")
+    with finish as finished, move_on as moved:
+        around(bot)
+        assert (finished.call_count, moved.call_count) == (0, 0)
+        bot.held = [holds(0.01)]
+        clock.shift(5)
+        around(bot)
+        assert finished.call_count > 0
+        assert moved.call_count == 1
+
+
 @pytest.mark.parametrize(("minutes", "waits"), [(1, False), (3, True)])
 def test_a_bot_that_has_slept_looks_first(bot, guard, clock, minutes, waits):
     trade = position(stop=0.01)

@@ -261,8 +261,8 @@ def test_starting_another_one_ends_the_first(venue, refresh):
     ("bad", "message"),
     [
         ({"period": "7m"}, "period must be one of"),
-        ({"delay": timedelta(hours=1)}, "delay must be less than 1:00:00"),
-        ({"share": 2}, "share must be above 0"),
+        ({"delay": timedelta(hours=1)}, "delay must be a timedelta less than 1:00:00"),
+        ({"share": 2}, "share must be a number from 0 to 1, got 2"),
     ],
 )
 def test_a_bad_parameter_is_named(tmp_path, bad, message):
