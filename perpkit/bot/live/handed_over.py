@@ -111,7 +111,7 @@ class HandedOverPositions:
         self._warn_handed_over(pair, handed)
         return answer
 
-    def look(self, seen: AtExchange) -> None:
+    def update(self, seen: AtExchange) -> None:
         """Processes a snapshot of the exchange. The bot's lock must be held."""
         for pair, handed in list(self._handed.items()):
             with self.trying(f"Checking the handed-over position in {pair}"):

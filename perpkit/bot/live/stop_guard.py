@@ -219,7 +219,7 @@ class StopGuard:
             with self._fills.balance_later():
                 self._settlement.run()
         # A position with a stop at the exchange needs no other, and a closed one needs none.
-        if self._is_out_of_sight(now) or self._absent.waits_for_look:
+        if self._is_out_of_sight(now) or self._absent.is_waiting:
             self._compare()
         self._protect_all()
 
@@ -237,7 +237,7 @@ class StopGuard:
         now = datetime.now(UTC)
         cycle, self._ended_at = now - (self._ended_at or now), now
         if self._compared_at is not None:
-            soon = self._reconciliation.look_again or self._sent.unanswered
+            soon = self._reconciliation.due_soon or self._sent.unanswered
             since = now - self._compared_at
             if since < AGAIN_AFTER if soon else since + cycle <= COMPARE_EVERY:
                 return
