@@ -47,12 +47,12 @@ def test_each_is_said_once_and_refuses_entries_while_it_is_there(others, said):
     others.update(AtExchange(stops=(first,)))
     others.update(AtExchange(stops=(first,)))
     assert len(said) == 1
-    assert said[0].startswith(f"Order 1 in {BTC} is of another bot with this trade database. ")
+    assert said[0].startswith(f"Order 1 in {BTC} is from another bot with this trade database. ")
     others.update(AtExchange(orders=(second,), stops=(first,)))
     assert len(said) == 2
-    assert said[1].startswith(f"Order 2 in {ETH} is of another bot")
+    assert said[1].startswith(f"Order 2 in {ETH} is from another bot")
     assert others.refusal() == (
-        f"Orders 2 in {ETH}, 1 in {BTC} are of another bot with this trade database"
+        f"Orders 2 in {ETH}, 1 in {BTC} are from another bot with this trade database"
     )
     others.update(AtExchange())
     assert others.refusal() is None
