@@ -23,7 +23,6 @@ from perpkit.risk.liquidation import (
 )
 from tests.cases import cases
 from tests.risk import markets
-from tests.risk.freqtrade_price import buffered
 
 NO_CAP = LeverageLimit(125)
 BTC = markets.bundled_tiers("BTC/USDT:USDT")

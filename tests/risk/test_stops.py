@@ -22,7 +22,6 @@ from perpkit.risk.stops import (
 )
 from tests.cases import cases
 from tests.risk import markets
-from tests.risk.freqtrade_price import buffered
 
 FIXED = EntryStop()
 ATR = EntryStop(StopMethod.ATR, atr_multiple=2, floor=0.01, ceiling=0.05)

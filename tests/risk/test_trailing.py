@@ -14,7 +14,6 @@ from perpkit.risk.stops import break_even_price, stop_price, stop_reached
 from perpkit.risk.trailing import Trail, Trailing, next_stop, out_of_time
 from tests.cases import cases
 from tests.risk import markets
-from tests.risk.freqtrade_price import buffered
 
 OFF = Trailing(break_even_after=0, trail=Trail.NONE)
 EVEN = Trailing(trail=Trail.NONE)
