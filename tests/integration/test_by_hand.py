@@ -158,7 +158,7 @@ def test_a_position_that_is_opened_by_hand_is_left_alone(state):
         bot.run(15, STEP)
         assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
         [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
-        assert "no entry into this pair until it is gone" in message
+        assert "Entries into this pair are refused until it is closed" in message
 
 
 # Orders that rest, and orders that close
@@ -463,6 +463,6 @@ def test_a_bots_order_missing_in_its_database_is_reported_and_left_alone():
         bot.run(30, STEP)
         [order] = venue.account.orders.values()
         assert order.is_open
-        assert "waits in the book" in refusal(bot)
+        assert "is open in the book" in refusal(bot)
         [message] = warnings(bot)
         assert f"order {order.id} of this bot" in message

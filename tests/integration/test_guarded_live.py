@@ -398,7 +398,7 @@ def test_an_entry_that_cannot_be_read_has_its_stop_and_becomes_a_trade():
         [trade] = bot.trades()
         assert trade.amount == float(venue.amount)
         assert live_stops(venue) == [stop]
-        assert len([m for m in warnings(bot) if "are a trade now" in m]) == 1
+        assert len([m for m in warnings(bot) if "are now a trade" in m]) == 1
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
         bot.run(1, STEP)

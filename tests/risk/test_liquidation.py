@@ -226,16 +226,6 @@ def asked(pair: str, position: Position, stake: float, leverage: float) -> dict:
     }
 
 
-def buffered(liquidation: float, entry: float, is_short: bool, buffer: float) -> float:
-    """A liquidation price moved the safe way by Freqtrade's `liquidation_buffer`, which
-    `Trade.liquidation_price` has in it.
-
-    :param buffer: share of the distance to the entry
-    """
-    moved = buffer * abs(entry - liquidation)
-    return max(liquidation - moved, 0.0) if is_short else liquidation + moved
-
-
 def test_isolated_prices_agree_with_freqtrade(futures_exchange: Binance):
     futures_exchange.margin_mode = MarginMode.ISOLATED
     same_tier = 0
@@ -247,7 +237,7 @@ def test_isolated_prices_agree_with_freqtrade(futures_exchange: Binance):
         if theirs > 0:
             stored = futures_exchange.get_liquidation_price(**query)
             buffer = futures_exchange.liquidation_buffer
-            inside = buffered(ours, position.entry, position.is_short, buffer)
+            inside = markets.buffered(ours, position.entry, position.is_short, buffer)
             assert inside == pytest.approx(stored, rel=1e-6)
         # With every tier in view, liquidation is never farther away than Freqtrade believes.
         real = liquidation_price(position, stake, markets.bundled_tiers(pair))

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def _start(strategy: Any, given: Given) -> None:
-    """Lets a bot that holds something start and look after it; refuses any other run."""
+    """Lets a bot with trades or positions start, to manage them; refuses any other run."""
     if not is_trading(strategy.config) or not holds_something(strategy):
         _hand_on(strategy, given)
 
@@ -169,7 +169,7 @@ def _is_price_or_none(answer: Any) -> bool:
 
 SAFE_ANSWERS: dict[str, SafeAnswer] = {
     "bot_start": SafeAnswer(
-        "Without trades and positions the bot does not start; otherwise it looks after them and "
+        "Without trades and positions the bot does not start; otherwise it manages them and "
         "makes no entry.",
         find=_start,
         doubt=True,
@@ -201,7 +201,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         "No entry is made into the pair.", last=True, find=_refused("is_pair_locked", True)
     ),
     "custom_entry_price": SafeAnswer(
-        "No entry is made; an addition goes in at the proposed price.",
+        "No entry is made; an addition is placed at the proposed price.",
         find=_given("proposed_rate"),
         valid=_is_price_or_none,
         doubt=True,

@@ -38,7 +38,7 @@ def use_what_is_usable(strategy: Any) -> None:
         found, wrong = usable(self.config, given)
         if not wrong or not holds_something(self):
             return given
-        reason = f"{'. '.join(wrong)}. Open trades are looked after; no entry is made"
+        reason = f"{'. '.join(wrong)}. Open trades are managed; no entry is made"
         self.watch.restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
         return found
 

@@ -196,8 +196,10 @@ class AccountSettings:
 
 
 def _let_the_same_margin_type_be_set(api: Any) -> None:
-    """Newer releases of ccxt raise where a margin type is as it should be already (-4046), which
-    costs Freqtrade 2026.6 every entry into a pair but the first."""
+    """Keeps newer releases of ccxt from raising if a margin type is already set (-4046).
+
+    With that error Freqtrade 2026.6 would fail at every entry into a pair but the first.
+    """
     of_margin = api.options.get("setMarginMode", {})
     api.options["setMarginMode"] = {**of_margin, "throwMarginModeAlreadySet": False}
 

@@ -49,7 +49,7 @@ class AtExchange:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
+def take_snapshot(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
     """Requests stops, orders and positions (weights 40, 40 and 5).
 
     Positions come last, because decisions about stops depend on them. Raises the errors of

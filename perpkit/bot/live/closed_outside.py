@@ -227,8 +227,8 @@ class ClosedOutside:
         bot, last = self._bot, orders[-1]
         how = " and ".join(sorted({self._how(order) for order in orders}))
         if trade.is_open:
-            gone = before - trade.amount
-            warn(bot, f"{trade.pair}: {gone:g} of the trade are closed: {how}.")
+            closed = before - trade.amount
+            warn(bot, f"{trade.pair}: {closed:g} of the trade are closed: {how}.")
             return
         trade.close_date = trade.date_last_filled_utc
         trade.exit_reason = self._reason(last)

@@ -61,7 +61,7 @@ class HandedOver:
 
 
 class HandedOverPositions:
-    """Looks after the stops of such positions; made once for a running live bot.
+    """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
     """
@@ -111,7 +111,7 @@ class HandedOverPositions:
         self._warn_handed_over(pair, handed)
         return answer
 
-    def look(self, seen: AtExchange) -> None:
+    def update(self, seen: AtExchange) -> None:
         """Processes a snapshot of the exchange. The bot's lock must be held."""
         for pair, handed in list(self._handed.items()):
             with self.trying(f"Checking the handed-over position in {pair}"):

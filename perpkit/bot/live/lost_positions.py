@@ -160,7 +160,7 @@ class LostPositions:
             return None
         return (
             f"{intent.pair}: {filled:g} of order {found['id']}, which the database did not know, "
-            "are a trade now, with its stop."
+            "are now a trade with a stop."
         )
 
     def _adopt(self, intent: Intent, found: CcxtOrder, price: float) -> None:

@@ -43,7 +43,7 @@ _REST = "rest_of_an_exit"
 class _Rest:
     """The part of an exit that is still to be ordered.
 
-    :param limit: price that the exit asked for
+    :param limit: requested price of the exit
     :param tag: exit reason
     :param of_a_part: whether the exit leaves part of the position open
     :param stays: position size once the exit is complete

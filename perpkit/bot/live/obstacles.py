@@ -1,7 +1,7 @@
 """Reasons not to trade that are found when a bot starts: the ownership and the mode of its files.
 
-If nothing is open the bot does not start. A bot with trades or positions looks after them and makes
-no entry; if they may belong to another bot, or cannot be managed in this mode, it is passive.
+If nothing is open the bot does not start. A bot with trades or positions manages them and makes no
+entry; if they may belong to another bot, or cannot be managed in this mode, it is passive.
 """
 
 from __future__ import annotations

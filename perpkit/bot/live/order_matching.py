@@ -23,6 +23,8 @@ _OVER = ("canceled", "expired", "rejected")
 
 
 class Found(Enum):
+    """What has become of the earlier order, compared with the wanted one."""
+
     ANSWER = auto()  # the same order: no other must be sent
     RESTING = auto()  # a different order, still open at the exchange
     EFFECTIVE = auto()  # a different order, which has filled or triggered

@@ -34,7 +34,7 @@ class OtherInstance:
         self._seen: tuple[Resting, ...] = ()
         self._reported: set[str] = set()
 
-    def look(self, seen: AtExchange) -> None:
+    def update(self, seen: AtExchange) -> None:
         """Checks all orders of a snapshot. The bot's lock must be held."""
         self._seen = tuple(
             order

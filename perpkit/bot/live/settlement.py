@@ -205,7 +205,7 @@ class Settlement:
         }
 
     def _protect_unread(self, intent: Intent) -> None:
-        """Places a stop for the position that an entry explains which cannot be looked up now."""
+        """Places a stop for a position that can only stem from an entry whose look-up failed."""
         if intent.purpose not in ENTERS:
             return
         try:

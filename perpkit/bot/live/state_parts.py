@@ -27,7 +27,7 @@ RestrictionKey = tuple[str, str, Side]
 
 
 class Since:
-    """Remembers since when each value, of things that come and go, has been as it is."""
+    """Remembers, by key, since when a value has been unchanged."""
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, tuple[Any, datetime]] = {}

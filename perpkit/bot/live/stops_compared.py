@@ -27,7 +27,7 @@ class StopsCompared:
         self._exchange = bot.exchange
         self._closed = closed
         self._excess: set[str] = set()  # in the last snapshot
-        self.look_again = False
+        self.due_soon = False
         self.trying = Trying()
 
     def compare(self, seen: AtExchange, settled_elsewhere: Set[str]) -> None:
@@ -48,7 +48,7 @@ class StopsCompared:
         found, before = in_excess(seen, known), self._excess
         excess = [stop for stop in found if stop.id not in settled_elsewhere]
         self._excess = {stop.id for stop in excess}
-        self.look_again = not self._excess <= before
+        self.due_soon = not self._excess <= before
         for stop in excess:
             if stop.id in before:
                 self._cancel(stop)

@@ -26,6 +26,8 @@ Answer = float | tuple[float, str] | None
 
 
 class Adjustments:
+    """Plans slices at the entry, and decides partial exits and further slices."""
+
     def __init__(
         self,
         settings: Settings,

@@ -121,7 +121,7 @@ def test_the_next_process_does_not_book_it_again(booking, exchange):
 
 
 def test_a_trade_that_is_deleted_meanwhile_leaves_its_number_to_another(booking, exchange):
-    """`/delete`, and a new trade of another thread, while the exchange was asked."""
+    """Another thread deletes the trade and opens a new one during the request."""
     trade = close(factories.trade())
     number = trade.id
 
@@ -244,7 +244,7 @@ def sold_twice(side: str = "stoploss") -> Trade:
 
 
 def fills_of(trade: Trade, *costs: float) -> list[dict]:
-    """Of its exits."""
+    """The commission of its exits."""
     exits = [order for order in trade.orders if order.ft_order_side != "buy"]
     return [
         {

@@ -1,4 +1,4 @@
-"""The book before an entry."""
+"""The check of the order book before an entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders are written down before they go out; without an answer they are found, or waited for."""
+"""Orders are journaled before they are sent; unanswered ones are found or waited for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Exchange:
     """A ccxt client whose answers may be lost.
 
     `lost` orders are carried out without an answer, `refuses` is raised instead of carrying them
-    out, `unreadable` is raised by look-ups. `journal` is looked into as a request arrives.
+    out, `unreadable` is raised by look-ups. `journal` is checked when a request arrives.
     """
 
     def __init__(self) -> None:
@@ -201,7 +201,7 @@ def test_the_error_is_that_of_the_order_when_it_cannot_be_looked_up(exchange, se
 
 
 def lose(exchange, **order):
-    """An order that is carried out, and cannot be looked up."""
+    """An order that is carried out but cannot be looked up."""
     exchange.lost, exchange.unreadable = OUTAGE, OUTAGE
     with pytest.raises(ccxt.NetworkError):
         send(exchange, **order)
@@ -336,7 +336,7 @@ def test_an_answer_to_a_look_up_that_has_no_id_is_an_error(exchange, sent):
 
 @pytest.fixture
 def breaks(journal, monkeypatch):
-    """Lets every write fail, until it is called again."""
+    """Makes every write fail, until it is called again."""
 
     def toggle(broken: bool) -> None:
         if not broken:

@@ -44,7 +44,7 @@ def database(tmp_path):
 
 
 def elsewhere(statement: str) -> None:
-    """In another thread, which has a session of its own."""
+    """Runs in another thread, which has its own session."""
 
     def run() -> None:
         Trade.session.execute(text(statement))
@@ -71,7 +71,7 @@ def test_what_was_read_before_is_read_again(database):
 
 
 def test_what_cannot_be_stored_is_given_up(database, monkeypatch):
-    """A cycle must go on with what the database has."""
+    """A cycle must continue with the state in the database."""
     trade, commit = factories.trade(), Trade.commit
 
     def fails() -> None:

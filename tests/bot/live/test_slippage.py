@@ -1,4 +1,4 @@
-"""What the entries of a live bot cost, kept with their trades."""
+"""The cost of a live bot's entries, stored with their trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state file is written around every cycle, and never in its way. With a whole bot:
+"""The state file is written in every cycle, without disturbing it. With a whole bot:
 tests/integration/test_state_file.py."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.factories import START as NOW
 
 
 class Bot:
-    """Freqtrade's, as far as it is asked here. `fails` is raised by its cycle."""
+    """The part of Freqtrade's bot that is needed here. `fails` is raised by its cycle."""
 
     def __init__(self, folder) -> None:
         self.config = {
@@ -177,7 +177,7 @@ def test_a_place_that_cannot_be_written_is_said_once(bot, caplog, tmp_path):
     assert len(bot.cycles) == 3
     [told] = bot.told
     assert "cannot be written" in told
-    assert "Trading goes on" in told
+    assert "Trading continues" in told
     (tmp_path / "file").unlink()
     bot.process()
     assert state_file.read(writer.path).loop.cycles == 4

@@ -1,4 +1,4 @@
-"""The account of a backtest and of a running bot: the same figures, each from where they are."""
+"""The account of a backtest and of a running bot: the same figures from their own sources."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TestBacktest:
         assert account.newly_closed(START + 3 * HOUR) == []
 
     def test_the_curve_is_what_was_seen_at_the_time(self, memory, default_futures_config, frames):
-        """All that was marked candle by candle comes again from the trades that are there now."""
+        """The curve rebuilt from the current trades equals the figures of each candle."""
         account = simulated(default_futures_config, frames)
         trades = {pair: opened(pair, pair == ETH, r, a) for pair, r, a in OPENED}
         seen = []
@@ -310,7 +310,7 @@ def test_a_live_bot_knows_what_the_exchange_knows(side, margin_mode):
             return account.capital(bot.now) + account.at(bot.now).profit, float(there)
 
         def account() -> RunningAccount:
-            """As after a restart."""
+            """A new account, as after a restart."""
             bot.bot.wallets.update()
             made = account_for(
                 bot.bot.config, feed_for(bot.bot.config, strategy.dp), strategy.dp, strategy.wallets

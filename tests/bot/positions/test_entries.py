@@ -74,7 +74,7 @@ class Case:
         most=1e9,
         after=timedelta(seconds=1),
     ) -> tuple[float, float]:
-        """Leverage and stake, as Freqtrade asks for them."""
+        """Returns leverage and stake, requested in Freqtrade's order."""
         entry = Candidate(pair, is_short, NOW, 100.0, tag)
         leverage = self.entries.leverage(entry, decision, maximum)
         asked = replace(entry, now=NOW + after)
@@ -336,7 +336,7 @@ def test_a_volatility_target_sizes_by_the_pairs_volatility():
 
 
 def closed(number: int, r: float, part: float = 0.0) -> None:
-    """A trade of 10 x 100 with R of 5 that ended at `r`, `part` of it sold before."""
+    """A closed trade of 10 x 100 with R of 5 and a result of `r`, `part` of it sold before."""
     trade = stack.simulated(BTC, amount=10.0, number=number)
     rate = 100.0 + 5.0 * r
     if part:

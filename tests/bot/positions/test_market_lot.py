@@ -1,4 +1,4 @@
-"""Sizes within what the exchange takes as one market order, in every mode."""
+"""Sizes stay within the largest market order, in every mode."""
 
 from __future__ import annotations
 
