@@ -1,15 +1,16 @@
-"""Options of Freqtrade that disarm a safety, or switch a part off: refused, or said at the start.
+"""Checks the configuration options of Freqtrade that disable one of Perpkit's safety features.
 
-The configuration overrides a strategy's attributes, so what is looked at is what the resolver has
-made of both. A bot that holds something is not refused: it starts REDUCING, with the safety on for
-what is open.
+Options that disable a safety are refused; those that switch a feature off are logged at the start.
+The configuration overrides attributes of the strategy, so the values checked are those that
+Freqtrade's resolver has merged. A bot with open trades is not refused: it starts REDUCING, with the
+safety features enabled for its open positions.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# Of `order_types`: what a guarded position needs.
+# The `order_types` that a guarded position needs, and why.
 _ORDER_TYPES = {
     "stoploss_on_exchange": (
         True,
@@ -22,10 +23,10 @@ _GUARD_OFF = '; or switch the guard off: "perpkit": {"use": {"guard": false}}'
 
 
 def disarming(strategy: Any, *, trading: bool, guarded: bool) -> list[str]:
-    """What is to be refused, and the way out.
+    """Returns one message per option that must be refused, each with the way to correct it.
 
-    :param trading: in dry-run or live
-    :param guarded: the guard is on
+    :param trading: the run is a dry-run or live
+    :param guarded: the stop guard is on
     """
     found = []
     if not strategy.use_custom_stoploss:
@@ -46,7 +47,7 @@ def disarming(strategy: Any, *, trading: bool, guarded: bool) -> list[str]:
 
 
 def arm(strategy: Any, *, guarded: bool) -> None:
-    """Switch on what `disarming` has found, for what is open."""
+    """Sets the options that `disarming` refuses to safe values, for positions that are open."""
     strategy.use_custom_stoploss = strategy.config["use_custom_stoploss"] = True
     for name, (needed, _) in _ORDER_TYPES.items():
         if guarded or name == "emergency_exit":
@@ -56,42 +57,42 @@ def arm(strategy: Any, *, guarded: bool) -> None:
 def parts_off(
     strategy: Any, *, live: bool, guarded: bool, unknown_exchange: str | None = None
 ) -> list[str]:
-    """Which parts are off, by options or for the exchange, for people.
+    """Returns one message per feature that an option or an unsupported exchange switches off.
 
-    :param unknown_exchange: its name, where it is none that the guard knows
+    :param unknown_exchange: name of the exchange, if the guard does not support it
     """
     found = []
     if unknown_exchange is not None:
         found.append(
             f"{unknown_exchange}: in live the stop guard, the memory of orders and the booking of "
-            "funding know Binance only, and stay out of the way here; orders go as Freqtrade sends "
-            "them"
+            "funding support Binance only, and are off here; Freqtrade sends and tracks orders "
+            "without them"
         )
     if not strategy.use_exit_signal:
         found.append(
-            "use_exit_signal is false: exit signals, time stop and carry exits are off; a halt and "
-            "stops go on"
+            "use_exit_signal is false: exit signals, time stop and carry exits are off; halts and "
+            "stops still work"
         )
-    if getattr(strategy, "exit_profit_only", False):  # no attribute of IStrategy
+    if getattr(strategy, "exit_profit_only", False):  # IStrategy does not define it
         found.append(
-            "exit_profit_only is true: an exit signal of a losing trade is held back, and time "
-            "stop and carry exits with it; a halt and stops go on"
+            "exit_profit_only is true: exit signals, time stop and carry exits of a losing trade "
+            "are held back; halts and stops still work"
         )
     if not strategy.config.get("position_adjustment_enable", True):
         found.append(
-            "position_adjustment_enable is false: no part of a position is sold, none is added, "
+            "position_adjustment_enable is false: positions are neither reduced nor added to, "
             "and the rest of a partly filled entry is given up"
         )
     elif strategy.max_entry_position_adjustment >= 0:
         found.append(
-            f"max_entry_position_adjustment is {strategy.max_entry_position_adjustment}: no more "
-            "additions than that, the rest of a partly filled entry included"
+            f"max_entry_position_adjustment is {strategy.max_entry_position_adjustment}: at most "
+            "that many additions, including the rest of a partly filled entry"
         )
     if live and not guarded:
         at = (
             "at the exchange" if strategy.order_types["stoploss_on_exchange"] else "in the bot only"
         )
-        found.append(f"the stop guard is off: stops are {at}, and Freqtrade alone looks after them")
+        found.append(f"the stop guard is off: stops are {at}, and only Freqtrade manages them")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Entries that were refused, and why: in the log, and the newest kept for the state file."""
+"""Refused entries and their reasons: each is logged, the newest are kept for the state file."""
 
 from __future__ import annotations
 
@@ -11,46 +11,51 @@ from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
-# Kept at most, of different kinds, pairs or sides.
+# How many refusals are kept, of different kinds, pairs or sides.
 KEPT = 50
 
 
 class RunRefusedError(Exception):
-    """The failure goes on to Freqtrade, which ends the run of it."""
+    """An error that Freqtrade must receive, so that it ends the run."""
 
 
-class Kind(StrEnum):
-    """By what an entry was refused."""
+class RefusalKind(StrEnum):
+    """What refused an entry."""
 
     LATCH = "latch"  # the operator's stop latch
     BREAKER = "breaker"
-    LOCK = "lock"  # of a pair, by a breaker, a protection, the operator or Freqtrade
-    CALLBACK = "callback"  # one has failed
-    PASSIVE = "passive"  # the bot only looks on
-    JOURNAL = "journal"  # of orders, that cannot be written
-    EXCHANGE = "exchange"  # what it holds, or its settings, differ from the bot's or are unknown
+    LOCK = "lock"  # of a pair, set by a breaker, a protection, the operator or Freqtrade
+    CALLBACK = "callback"  # a callback has failed
+    PASSIVE = "passive"  # the bot is read-only
+    JOURNAL = "journal"  # the order journal cannot be written
+    EXCHANGE = "exchange"  # positions or settings there differ from the bot's or are unknown
     SIZE = "size"  # no stake, leverage or room for it
     BOOK = "book"
     UNCHECKED = "unchecked"  # a check failed
-    OVERTAKEN = "overtaken"  # another entry was made, or the trade has ended
+    OVERTAKEN = "overtaken"  # another entry was made, or the trade has closed
 
 
 class Why(NamedTuple):
-    """:param reason: for people"""
+    """Why an entry was refused.
 
-    kind: Kind
+    :param reason: one sentence for the operator
+    """
+
+    kind: RefusalKind
     reason: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """:param reason: the newest
-    :param since: of the first
-    :param at: of the newest
-    :param count: how many there were
+    """Refusals of one kind, pair and side.
+
+    :param reason: the newest one
+    :param since: time of the first refusal
+    :param at: time of the newest refusal
+    :param count: number of refusals
     """
 
-    kind: Kind
+    kind: RefusalKind
     pair: str
     side: str
     reason: str
@@ -60,14 +65,14 @@ class Refused:
 
 
 class Refusals:
-    """Of one process. What is refused again and again is kept once, with how often.
+    """The refusals of one process; repeated ones are kept as one entry with their count.
 
-    Several threads may add; nothing is raised.
+    Safe to use from several threads; raises nothing.
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[Kind] = Counter()
-        self._newest: dict[tuple[Kind, str, str], Refused] = {}
+        self._counts: Counter[RefusalKind] = Counter()
+        self._newest: dict[tuple[RefusalKind, str, str], Refused] = {}
 
     def add(
         self,
@@ -79,11 +84,11 @@ class Refusals:
         what: str = "Entry refused",
         level: int = logging.INFO,
     ) -> None:
-        """Log it, and keep it.
+        """Logs a refusal and keeps it.
 
         :param side: long or short
-        :param at: now by default
-        :param what: how the log line begins
+        :param at: time of the refusal, default now
+        :param what: the first words of the log line
         """
         logger.log(level, f"{what}: {pair} {side}. {why.reason}")
         at, key = at or datetime.now(UTC), (why.kind, pair, side)
@@ -96,7 +101,7 @@ class Refusals:
 
     @property
     def newest(self) -> list[Refused]:
-        """Newest first."""
+        """The refusals that are kept, newest first."""
         return list(self._newest.values())[::-1]
 
     @property

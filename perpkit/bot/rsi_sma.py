@@ -21,14 +21,17 @@ from perpkit.signals.confidence import ConfidenceRule, confidence, tag
 
 
 class RsiSmaStrategy(PerpStrategy):
-    """Subclasses set `timeframe`, `trend_timeframe` and their own defaults."""
+    """Trades the RSI/SMA rule with confidence from funding and positioning.
 
-    # Pull-backs need room: the ladder takes profit at 1R and sets the rest to break-even, so the
-    # trail may stand far off (docs/strategies.md has what nearer ones cost).
+    Subclasses set `timeframe`, `trend_timeframe` and their own defaults.
+    """
+
+    # Pull-backs need room: the ladder takes profit at 1R and moves the stop of the rest to
+    # break-even, so the trail can be wide (docs/strategies.md shows the cost of tighter ones).
     settings = replace(PerpStrategy.settings, trailing=Trailing(break_even_after=0.0))
     trail_atr = DecimalParameter(1.5, 8.0, default=5.0, decimals=1, space="sell")
 
-    # Base and bonuses of the confidence; the ranks are parameters, below.
+    # Base and bonuses of the confidence; its rank thresholds are hyperopt parameters below.
     confidence_rule = ConfidenceRule()
 
     rules = (ConfidenceRule,)
@@ -44,7 +47,7 @@ class RsiSmaStrategy(PerpStrategy):
         "exit_on_trend_loss": "Whether a trend that has turned closes a trade",
     }
 
-    # Timeframe of the larger trend, a multiple of `timeframe`.
+    # Timeframe of the larger trend: a multiple of `timeframe`.
     trend_timeframe: str
 
     rule = CategoricalParameter(

@@ -1,6 +1,6 @@
-"""The bot around the strategy: Freqtrade gives a strategy no way to it but this one.
+"""Access to the running bot from within a strategy, which Freqtrade does not offer itself.
 
-Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+Uses private names of Freqtrade; tests/contract/test_live_seams.py checks that they exist.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def running_bot(dp: DataProvider) -> FreqtradeBot:
-    """The bot of dry-run or live that `dp` belongs to.
+    """Returns the dry-run or live bot that `dp` belongs to.
 
-    :raises LookupError: where there is none, as in a backtest
+    :raises LookupError: no bot is running, as in a backtest
     """
     rpc = getattr(dp, "_DataProvider__rpc", None)
     if rpc is None:
@@ -29,9 +29,9 @@ def running_bot(dp: DataProvider) -> FreqtradeBot:
 
 
 def stored(trade: LocalTrade, order: Order) -> tuple[Trade, Order]:
-    """What Freqtrade works with, of the copies that a callback is given.
+    """Returns Freqtrade's own trade and order for the copies that a callback receives.
 
-    :raises LookupError: where the database does not have them any more
+    :raises LookupError: the database no longer has them
     """
     own = Trade.get_trades([Trade.id == trade.id]).unique().first()
     found = own.select_order_by_order_id(order.order_id) if own is not None else None
@@ -41,29 +41,32 @@ def stored(trade: LocalTrade, order: Order) -> tuple[Trade, Order]:
 
 
 def warn(bot: FreqtradeBot, message: str) -> None:
-    """To the operator, at once and whatever becomes of the cycle."""
+    """Sends a warning to the operator at once, even if the rest of the cycle fails."""
     bot.notify_status(message, RPCMessageType.WARNING)
 
 
 def deliver(bot: FreqtradeBot) -> None:
-    """Send at once what `dp.send_msg` keeps for the end of a cycle, which a stopped bot has not."""
+    """Sends the messages queued by `dp.send_msg` at once.
+
+    Freqtrade sends them at the end of a cycle, which a stopped bot never reaches.
+    """
     bot.rpc.process_msg_queue(bot.dataprovider._msg_queue)
 
 
 class OncePerCycle:
-    """What is looked after as each cycle begins.
+    """A step that runs at the start of each cycle.
 
-    :param name: for the log
+    :param name: name of the step in the log
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.undelivered = False  # it has a message that `dp.send_msg` keeps
+        self.undelivered = False  # `dp.send_msg` has queued a message
 
     def take(self, bot: FreqtradeBot, step: Callable[[datetime], None]) -> None:
-        """Never raises, for the cycle must go on, for exits.
+        """Runs the step; never raises, because the cycle must continue for exits.
 
-        :param step: is called with the time, and may set `undelivered`
+        :param step: called with the current time; may set `undelivered`
         """
         try:
             step(datetime.now(UTC))
@@ -71,9 +74,9 @@ class OncePerCycle:
                 deliver(bot)
                 self.undelivered = False
         except Exception:
-            logger.exception(f"{self._name} could not be looked after.")
+            logger.exception(f"{self._name} failed at the start of a cycle.")
 
 
 def words(error: Exception) -> str:
-    """What an error says, without the signed query of the request."""
+    """Returns the text of an error without the query string of a signed request."""
     return str(error).split("?")[0]

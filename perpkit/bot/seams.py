@@ -1,8 +1,8 @@
-"""What Freqtrade must have and do for Perpkit to work on it, as a list that can be gone through.
+"""A checklist of everything in Freqtrade that Perpkit replaces, calls or relies on.
 
-No bot has to run for it: what is replaced is there, the callers call it, and functions have the
-parameters they are called with. tests/contract holds it on the oldest and the newest release that
-are supported; `perpkit doctor` goes through it where Perpkit is installed.
+The checks need no running bot: replaced attributes exist, their callers still call them, and
+functions have the expected parameters. tests/contract runs them on the oldest and the newest
+supported release; `perpkit doctor` runs them on the Freqtrade that is installed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MODULES = {
     "Worker": "freqtrade.worker",
     "binance": "ccxt",
 }
-# Whose class an owner of REPLACED is.
+# The class of each owner named in REPLACED.
 _CLASSES = {
     "api": "binance",
     "bot": "FreqtradeBot",
@@ -38,7 +38,7 @@ _CLASSES = {
     "wallets": "Wallets",
 }
 
-# The source of a function has these, in this order.
+# Texts that the source of each function must contain, in this order.
 CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Worker._process_running", ("self.freqtrade.process()",)),
     ("Worker._process_stopped", ("self.freqtrade.process_stopped()",)),
@@ -57,7 +57,7 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.update_trade_state", ("self._update_trade_after_fill(trade, order_obj, send_",)),
     ("FreqtradeBot.execute_trade_exit", ("self._safe_exit_amount(trade, trade.pair, ",)),
     ("FreqtradeBot.fee_detection_from_trades", ("self.exchange.get_trades_for_order(",)),
-    # One rate for all entries and one for all exits; `ft_fee_base` is of the base currency.
+    # One rate for all entries and one for all exits; `ft_fee_base` is in the base currency.
     ("FreqtradeBot.get_real_amount", ('trade.fee_updated(order.get("side", ""))',)),
     ("FreqtradeBot.get_real_amount", ("if trade_base_currency == fee_currency:",)),
     ("LocalTrade.recalc_trade_from_orders", ("self.calculate_profit(exit_rate, exit_amount, ",)),
@@ -98,8 +98,8 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.check_and_call_adjust_trade_position", ("get_max_pair_stake_amount(",)),
     ("Backtesting.get_valid_entry_price_and_stake", ("exchange.get_max_pair_stake_amount(",)),
     ("Wallets.validate_stake_amount", ("max_stake_amount - trade_amount",)),
-    # Orders before stops, stops before adjustments and entries: an entry ended for its timeout has
-    # its stop, and its rest, in the same cycle.
+    # Orders before stops, stops before adjustments and entries: an entry that timed out gets
+    # its stop, and the order for its rest, in the same cycle.
     (
         "FreqtradeBot.process",
         (
@@ -111,14 +111,14 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "self.enter_positions(",
         ),
     ),
-    # A cycle that fails is followed by a pause.
+    # A failed cycle is followed by a pause.
     ("Worker._process_running", ("except TemporaryError", "time.sleep(RETRY_TIMEOUT)")),
-    # An exit of futures makes no use of the balance.
+    # Futures exits do not depend on the balance.
     (
         "FreqtradeBot._safe_exit_amount",
         ("self.wallets.update()", "if self.trading_mode == TradingMode.FUTURES:", "return amount"),
     ),
-    # An entry that has ended is taken as it is, whatever its fills are worth.
+    # A closed entry is accepted as it is, however little has filled.
     (
         "FreqtradeBot.handle_cancel_enter",
         (
@@ -141,7 +141,7 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("self._exit_lock = Lock()", "self.strategy.ft_bot_start()"),
     ),
     ("FreqtradeBot.__init__", ("self.strategy.wallets", "self.strategy.ft_bot_start()")),
-    # Rates at which exits were looked at are kept.
+    # Freqtrade caches the rates that it used to check exits.
     ("FreqtradeBot.handle_trade", ('side="exit"', "refresh=True")),
     (
         "RPC._rpc_force_entry",
@@ -152,27 +152,27 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("RPC._rpc_delete", ("with self._freqtrade._exit_lock:",)),
     ("RPC._rpc_cancel_open_order", ("with self._freqtrade._exit_lock:",)),
     ("RPC._rpc_delete_lock", ("lock.active = False", "lock.lock_end_time = datetime.now(UTC)")),
-    # An entry that is refused ends no cycle, and leaves no trade.
+    # A refused entry does not abort the cycle, and creates no trade.
     ("FreqtradeBot.enter_positions", ("try:", "except DependencyException")),
     ("FreqtradeBot.process_open_trade_positions", ("try:", "except DependencyException")),
     ("FreqtradeBot.handle_replace_order", ("try:", "except DependencyException")),
     ("FreqtradeBot.execute_entry", ("self.exchange.create_order(", "trade = Trade(")),
-    # A request that is signed is sent by `fetch` and by nothing else.
+    # Signed requests are sent by `fetch` only.
     ("binance.fetch2", ("self.throttle(", "self.sign(", "self.fetch(request['url'],")),
-    # What has ended a bot is known as it is cleaned up, and that it only reads its configuration.
+    # At cleanup one can tell why a bot ends, and whether it only reloads its configuration.
     ("Worker.exit", ("self.freqtrade.cleanup()",)),
     ("FreqtradeBot.cleanup", ("finally:", "self.strategy.ft_bot_cleanup()")),
     ("Worker.run", ("if state == State.RELOAD_CONFIG:", "self._reconfigure()")),
     ("Worker._reconfigure", ("self.freqtrade.cleanup()", "self._init(True)")),
     ("RPC._rpc_reload_config", ("State.RELOAD_CONFIG",)),
-    # Messages of a strategy wait for the end of a cycle.
+    # Messages of a strategy are sent at the end of a cycle.
     ("FreqtradeBot.process", ("self.rpc.process_msg_queue(self.dataprovider._msg_queue)",)),
     ("Backtesting.backtest_one_strategy", ("self.strategy.advise_all_indicators(data)",)),
     ("Backtesting.time_pair_generator", ("self.strategy.bot_loop_start", "self.validate_row")),
     ("Backtesting._get_exit_for_signal", ("self.strategy.order_types",)),
 )
 
-# A function has these parameters, in this order, and no others.
+# The exact parameters of each function, in this order.
 PARAMETERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.process", ("self",)),
     ("FreqtradeBot.process_stopped", ("self",)),
@@ -258,23 +258,23 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def attributes() -> list[str]:
-    """What is replaced, or taken, in a running bot, as `REPLACED` names it."""
+    """Returns the attributes that are replaced in a running bot, named as in `REPLACED`."""
     return [*REPLACED, LOCK]
 
 
 def missing_attribute(attribute: str) -> str | None:
-    """What is wrong with one of `attributes`, for people."""
+    """Returns what is wrong with one of `attributes`, or None."""
     owner, name = attribute.split(".")
     kind = _class(_CLASSES[owner])
     if attribute == LOCK:
         return missing_call("FreqtradeBot.__init__", (f"self.{name} = Lock()",))
     if not callable(getattr(kind, name, None)):
-        return f"{kind.__name__} has no {name}, which is replaced"
+        return f"{kind.__name__} has no {name}, which Perpkit replaces"
     return None
 
 
 def missing_call(function: str, texts: tuple[str, ...]) -> str | None:
-    """What is wrong with one of `CALLS`, for people."""
+    """Returns what is wrong with one of `CALLS`, or None."""
     found = _function(function)
     if found is None:
         return f"there is no {function}"
@@ -292,18 +292,18 @@ def missing_call(function: str, texts: tuple[str, ...]) -> str | None:
 
 
 def other_parameters(function: str, parameters: tuple[str, ...]) -> str | None:
-    """What is wrong with one of `PARAMETERS`, for people."""
+    """Returns what is wrong with one of `PARAMETERS`, or None."""
     found = _function(function)
     if found is None:
         return f"there is no {function}"
     has = tuple(inspect.signature(found).parameters)
     if has == parameters:
         return None
-    return f"{function} takes {', '.join(has)}, and is called with {', '.join(parameters)}"
+    return f"{function} takes {', '.join(has)}, but is called with {', '.join(parameters)}"
 
 
 def broken() -> Iterator[str]:
-    """Everything that does not hold of the Freqtrade that is installed, for people."""
+    """Yields one message for every check that the installed Freqtrade fails."""
     wrong = [missing_attribute(attribute) for attribute in attributes()]
     wrong += [missing_call(*call) for call in CALLS]
     wrong += [other_parameters(*signature) for signature in PARAMETERS]

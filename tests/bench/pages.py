@@ -50,6 +50,11 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
+def written(text: str) -> set[str]:
+    """Files that a reader writes who follows the page: in bold before a block of Python."""
+    return set(re.findall(r"\*\*`([\w./]+)`\*\*\s+```python", text))
+
+
 def modules(text: str) -> set[str]:
     """What its code runs with `python -m`."""
     return {name for piece in code(text) for name in _MODULE.findall(piece)}

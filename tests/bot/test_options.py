@@ -62,9 +62,9 @@ def test_what_disarms_a_safety_is_refused(given, refused_in, name, mode):
     [
         ({}, ""),
         ({"use_exit_signal": False}, "time stop and carry exits are off"),
-        ({"exit_profit_only": True}, "a losing trade is held back"),
+        ({"exit_profit_only": True}, "of a losing trade are held back"),
         ({"config": {"position_adjustment_enable": False}}, "the rest of a partly filled entry"),
-        ({"max_entry_position_adjustment": 1}, "no more additions"),
+        ({"max_entry_position_adjustment": 1}, "at most that many additions"),
     ],
 )
 def test_what_switches_a_part_off_is_said(given, said):

@@ -85,8 +85,8 @@ def test_the_list_names_whatever_is_not_there(monkeypatch):
     monkeypatch.setattr(RPC, "_rpc_delete", delete)
     found = "\n".join(seams.broken())
     for words in (
-        "FreqtradeBot has no handle_cancel_order, which is replaced",
-        "RPC._rpc_delete takes self, number, and is called with self, trade_id",
+        "FreqtradeBot has no handle_cancel_order, which Perpkit replaces",
+        "RPC._rpc_delete takes self, number, but is called with self, trade_id",
         "RPC._rpc_delete no longer has 'for oslo in trade.open_sl_orders:' where it was",
         "there is no Exchange.fetch_positions",
     ):

@@ -158,7 +158,7 @@ def test_a_position_that_is_opened_by_hand_is_left_alone(state):
         bot.run(15, STEP)
         assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
         [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
-        assert "no entry into this pair until it is gone" in message
+        assert "Entries into this pair are refused until it is closed" in message
 
 
 # Orders that rest, and orders that close
@@ -404,7 +404,7 @@ def test_a_position_that_was_handed_over_survives_restarts(start_bot, venue):
         bot.run(30, STEP)
         assert live_stops(venue) == []
         [message] = warnings(bot)
-        assert "no other stop is placed" in message
+        assert "no new stop is placed" in message
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -439,7 +439,7 @@ def test_a_deleted_trade_is_left_bare_where_that_is_wanted():
         bot.run(30, STEP)
         assert (venue.amount, live_stops(venue)) == (held, [])
         [message] = warnings(bot)
-        assert "left without a stop" in message
+        assert "It has no stop" in message
 
 
 def test_a_trade_that_is_not_there_cannot_be_deleted():
@@ -463,6 +463,6 @@ def test_a_bots_order_missing_in_its_database_is_reported_and_left_alone():
         bot.run(30, STEP)
         [order] = venue.account.orders.values()
         assert order.is_open
-        assert "waits in the book" in refusal(bot)
+        assert "is open in the book" in refusal(bot)
         [message] = warnings(bot)
         assert f"order {order.id} of this bot" in message

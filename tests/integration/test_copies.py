@@ -407,7 +407,7 @@ def test_a_dry_run_database_in_live(bots, open_):
         bot.run(1, STEP)
     if not open_:
         with (
-            pytest.raises(StrategyError, match=r'trades of dry-run, .* a "db_url" of its own'),
+            pytest.raises(StrategyError, match=r'dry-run trades, .* its own "db_url"'),
             bots.start("one", now),
         ):
             pass
@@ -416,7 +416,7 @@ def test_a_dry_run_database_in_live(bots, open_):
         bot.bot.strategy.side = "long"
         bot.run(12 * 3, STEP)
         [message] = [m["msg"] for m in bot.messages if "REDUCING" in str(m.get("msg"))]
-        assert "trades of dry-run" in message
+        assert "dry-run trades" in message
         assert bots.venue.amount == 0
         assert all(o.executed == 0 for o in bots.venue.account.orders.values())
 

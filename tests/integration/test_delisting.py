@@ -125,7 +125,7 @@ def test_a_bot_that_is_stopped_says_that_it_does_not_leave():
         bot.run(6)
         assert venue.amount > 0
         [_, kept] = told(bot)
-        assert "the bot is stopped: its position is not left" in kept
+        assert "the bot is stopped: its position is not closed" in kept
         bot.bot.state = State.RUNNING
         bot.run(2)
         assert venue.amount == 0

@@ -20,7 +20,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
+from perpkit.bot.live.slippage import SLIPPAGE_KEY, EntrySlippage
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
@@ -398,7 +398,7 @@ def test_an_entry_that_cannot_be_read_has_its_stop_and_becomes_a_trade():
         [trade] = bot.trades()
         assert trade.amount == float(venue.amount)
         assert live_stops(venue) == [stop]
-        assert len([m for m in warnings(bot) if "is a trade now" in m]) == 1
+        assert len([m for m in warnings(bot) if "are now a trade" in m]) == 1
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
         bot.run(1, STEP)
@@ -473,7 +473,7 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         assert float(fill.price) > 50_000
         now = bot.now
     with start_bot(now) as bot:
-        [known] = Slippage(live=True).record.fills
+        [known] = EntrySlippage(live=True).record.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

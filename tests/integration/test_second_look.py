@@ -86,7 +86,7 @@ def started_again(
 @contextmanager
 def looks(*how: str) -> Iterator[None]:
     """Those to come: a `stale` one shows no position; after these they are as they are."""
-    left, look = [*how], reconciliation.look
+    left, look = [*how], reconciliation.take_snapshot
 
     def looked(*args):
         this = left.pop(0) if left else ""
@@ -95,7 +95,7 @@ def looks(*how: str) -> Iterator[None]:
         seen = look(*args)
         return replace(seen, held={}, positions=()) if this == "stale" else seen
 
-    with mock.patch.object(reconciliation, "look", looked):
+    with mock.patch.object(reconciliation, "take_snapshot", looked):
         yield
 
 

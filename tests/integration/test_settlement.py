@@ -98,7 +98,7 @@ def test_a_position_without_a_trade_has_its_stop_and_becomes_one(tmp_path, delay
         assert trade.leverage == 3
         assert abs(trade.open_date_utc - left.at) < timedelta(seconds=2)
         [message] = warnings(bot)
-        assert "is a trade now" in message
+        assert "are now a trade" in message
         assert outcomes(tmp_path) == [("E", Outcome.ADOPTED), ("S", Outcome.ADOPTED)]
         bot.run(13, STEP)
         assert differences(bot.trades(), venue) == []

@@ -18,7 +18,7 @@ import perpkit
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.loss_limits import LossLimit
 from perpkit.breakers.loss_streak import StreakLimit
-from perpkit.market.coverage import Window
+from perpkit.market.coverage import ReadingSpan
 from perpkit.parameters.declared import Parameters, declared
 from perpkit.parameters.kinds import Number, OrNull, Section
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
@@ -34,7 +34,10 @@ REQUIRED: dict[type, dict[str, Any]] = {
     MaintenanceTiers: {"rows": (MaintenanceTier(0.0, 0.01, 0.0, 20.0),)},
     Rung: {"at_r": 1.0, "share": 0.5, "stop_r": 0.0},
     StreakLimit: {"losses": 3, "hours": 12.0},
-    Window: {"first": datetime(2024, 1, 1, tzinfo=UTC), "last": datetime(2024, 1, 2, tzinfo=UTC)},
+    ReadingSpan: {
+        "first": datetime(2024, 1, 1, tzinfo=UTC),
+        "last": datetime(2024, 1, 2, tzinfo=UTC),
+    },
 }
 
 

@@ -1,1 +1,1 @@
-"""Callbacks that answer their own errors. To change: what a callback answers when it fails."""
+"""Callbacks that handle their own errors. To change: what a callback returns when it fails."""

@@ -1,9 +1,9 @@
-"""Callbacks that answer their own errors.
+"""Callbacks that handle their own errors.
 
-Freqtrade swallows what a callback raises and goes on with a default of its own: the full stake, the
-entry confirmed, the stop where it was. So a safety inside a callback is only there while nothing in
-it fails. Here every callback that a strategy overrides, its own or a user's subclass, answers an
-error with what is safe: the same in backtest, hyperopt, dry-run and live.
+Freqtrade swallows an exception in a callback and continues with its own default: the full stake,
+the entry confirmed, the stop unchanged. A safety check inside a callback would therefore vanish
+with the first error in it. Here every callback that a strategy or a user's subclass overrides
+returns a safe value on an error: the same in backtest, hyperopt, dry-run and live.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SafeAnswer:
-    """What a callback answers when it fails.
+    """What a callback returns when it fails.
 
-    :param words: what that means, for people
-    :param last: the answer where `find` fails as well, or is not there
-    :param find: works the answer out, of the strategy and what Freqtrade gave the callback; raises
-        `RunRefusedError` where Freqtrade is to have the error
-    :param valid: whether something is an answer at all; NaN would go on to an order
-    :param doubt: entries, of the pair it was asked about or of all, are refused until it succeeds
-    :param despite_doubt: what is left of an answer while something is in doubt
-    :param instead: what is answered without asking the callback; None where it is to be asked
-    :param finish: the answer that goes out, of the strategy, the arguments and any answer, a safe
-        one too; where it fails, the answer goes out as it is
+    :param message: the consequence, for the operator
+    :param last: the value returned if `find` fails or is None
+    :param find: computes the value from the strategy and the arguments of the callback; raises
+        `RunRefusedError` if Freqtrade must receive the error
+    :param valid: whether a returned value is usable; NaN, for example, must not reach an order
+    :param doubt: entries, of the pair concerned or of all, are refused until the callback succeeds
+    :param despite_doubt: restricts a returned value while any callback is in doubt
+    :param instead: computes the value without calling the callback, or None to call it
+    :param finish: computes the final value from the strategy, the arguments and any value, safe
+        ones included; if it fails, the value is returned unchanged
     """
 
-    words: str
+    message: str
     last: Any = None
     find: Callable[[Any, Given], Any] | None = None
     valid: Callable[[Any], bool] | None = None
@@ -56,8 +56,8 @@ class SafeAnswer:
 
 
 @dataclass
-class Failure:
-    """How often a callback has failed, and how it did last.
+class CallbackFailure:
+    """How often a callback has failed, and its last error.
 
     :param at: UTC
     """
@@ -69,14 +69,14 @@ class Failure:
 
 @dataclass
 class Failures:
-    """Of the callbacks of one process, by their names."""
+    """The failures of the callbacks of one process, by callback name."""
 
-    by_callback: dict[str, Failure] = field(default_factory=dict)
+    by_callback: dict[str, CallbackFailure] = field(default_factory=dict)
     _known: set[tuple[str, str, str]] = field(default_factory=set)
 
     def add(self, name: str, error: Exception, at: datetime) -> bool:
-        """Count one; whether it is of a new kind: another callback, error, or place in the code."""
-        failure = self.by_callback.setdefault(name, Failure())
+        """Counts a failure; returns whether its callback, error type or code location is new."""
+        failure = self.by_callback.setdefault(name, CallbackFailure())
         failure.count += 1
         failure.error, failure.at = f"{type(error).__name__}: {words(error)}", at
         kind = name, type(error).__name__, _place(error)
@@ -89,14 +89,14 @@ class Failures:
 
 
 class FailsClosed(IStrategy):
-    """A strategy whose callbacks, and those of every subclass, fail closed."""
+    """A strategy whose callbacks fail closed, including those that subclasses override."""
 
     answers: ClassVar[Mapping[str, SafeAnswer]] = {}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.failures = Failures()
         self.refusals = Refusals()
-        # Why no entry is made, by the callback that failed and the pair it was asked about.
+        # Why entries are blocked, by the failed callback and the pair it was called for.
         self._doubts: dict[tuple[str, str], str] = {}
         super().__init__(config)
 
@@ -105,7 +105,7 @@ class FailsClosed(IStrategy):
         for name, safe in cls.answers.items():
             own = inspect.getattr_static(cls, name, None)
             if own is None or own is inspect.getattr_static(IStrategy, name, None):
-                continue  # Freqtrade's own, which does not fail
+                continue  # Freqtrade's own default, which does not fail
             if isinstance(own, property):
                 if own.fget is not None and not hasattr(own.fget, "fails_closed"):
                     getter = failing_closed(name, own.fget, safe)
@@ -114,27 +114,27 @@ class FailsClosed(IStrategy):
                 setattr(cls, name, failing_closed(name, own, safe))
 
     def analyze_ticker(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
-        # As Freqtrade's, so that an error in a signal is answered: the candles analysed before it,
-        # and their signals, stay where they are.
+        # Overridden only so that an error in a signal is handled: candles analysed earlier, and
+        # their signals, stay available.
         return super().analyze_ticker(dataframe, metadata)
 
     @property
     def doubts(self) -> dict[tuple[str, str], str]:
-        """Why there is to be no entry, by the callback that failed and the pair, `*` for all."""
+        """Why entries are blocked, by the failed callback and the pair; `*` stands for all."""
         return dict(self._doubts)
 
     def doubt(self, pair: str, *, but: str = "") -> str | None:
-        """Why there is to be no entry in this pair; None where nothing has failed.
+        """Returns why entries into this pair are blocked, or None if nothing has failed.
 
-        :param but: a callback whose failure does not matter
+        :param but: name of a callback whose failure is ignored
         """
-        for (name, where), reason in list(self._doubts.items()):  # of several threads
+        for (name, where), reason in list(self._doubts.items()):  # a copy: other threads write
             if where in (pair, "*") and name != but:
                 return reason
         return None
 
     def _answer(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> Any:
-        """Report an error, and answer in its place."""
+        """Reports an error and returns the safe value in place of the failed one's."""
         self._report(name, error, safe, given)
         if safe.find is None:
             return safe.last
@@ -143,33 +143,33 @@ class FailsClosed(IStrategy):
         except RunRefusedError:
             raise
         except Exception:
-            logger.exception(f"No answer could be found for {name}: {safe.last!r} is given.")
+            logger.exception(f"The safe value of {name} is not available, using {safe.last!r}.")
             return safe.last
 
     def _report(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> None:
         try:
             new = self.failures.add(name, error, datetime.now(UTC))
-            message = f"{name} failed: {type(error).__name__}: {words(error)}. {safe.words}"
+            message = f"{name} failed: {type(error).__name__}: {words(error)}. {safe.message}"
             if safe.doubt:
                 self._doubts[name, _pair(given)] = f"{name} has failed, see the log"
             if new:
                 logger.error(message, exc_info=error)
-                self._tell(message)
-        except Exception:  # what is reported must not be in the way of the answer
+                self._notify(message)
+        except Exception:  # reporting must not prevent the answer
             logger.exception(f"The failure of {name} could not be reported.")
 
-    def _tell(self, message: str) -> None:
+    def _notify(self, message: str) -> None:
         dp = getattr(self, "dp", None)
         if dp is not None:
             dp.send_msg(message.translate(NO_MARKDOWN), always_send=True)
 
 
 def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) -> Any:
-    """A callback that gives the safe answer where `function` fails or answers what is none."""
+    """Wraps `function` so that the safe value is returned if it fails or its value is invalid."""
 
     @wraps(function)
     def callback(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # Asked by an override of it, which is the one that answers.
+        # An override called this through super(), and the wrapper of the override handles errors.
         outermost = getattr(type(self), name)
         if outermost is not callback and getattr(outermost, "fget", None) is not callback:
             return function(self, *args, **kwargs)
@@ -190,7 +190,7 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
                     return answer
             answer = function(self, *args, **kwargs)
             if safe.valid is not None and not safe.valid(answer):
-                raise ValueError(f"{answer!r} is no answer")
+                raise ValueError(f"{answer!r} is not a valid answer")
         except RunRefusedError:
             raise
         except Exception as error:
@@ -208,11 +208,11 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
 
 
 def _given(name: str, strategy: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
-    """What Freqtrade gave a callback, by the names of its own signature."""
+    """Returns the arguments of a callback, by the parameter names of Freqtrade's signature."""
     try:
         signature = inspect.signature(inspect.getattr_static(IStrategy, name))
         given = dict(signature.bind_partial(strategy, *args, **kwargs).arguments)
-    except TypeError:  # no function, or asked in another way
+    except TypeError:  # not a function, or called with other arguments
         return kwargs
     return {**given, **given.pop("kwargs", {})}
 

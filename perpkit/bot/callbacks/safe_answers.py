@@ -1,7 +1,7 @@
-"""What each callback answers when it fails: see docs/risk.md.
+"""What each callback returns when it fails (see docs/risk.md).
 
-No entry on doubt, no exit held up, and no position without a stop at the distance that its size was
-made for.
+On doubt no entry is made, no exit is delayed, and no position stays without a stop at the distance
+that its size was computed for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from freqtrade.strategy import IStrategy
 from perpkit.bot.callbacks.fail_closed import Given, SafeAnswer
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.live.leaving import URGENT, urgent_reason
-from perpkit.bot.refusals import Kind, RunRefusedError, Why
+from perpkit.bot.refusals import RefusalKind, RunRefusedError, Why
 from perpkit.bot.running_bot import words
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 def _start(strategy: Any, given: Given) -> None:
-    """A bot that holds something must look after it; any other run is refused."""
+    """Lets a bot with trades or positions start, to manage them; refuses any other run."""
     if not is_trading(strategy.config) or not holds_something(strategy):
         _hand_on(strategy, given)
 
 
 def holds_something(strategy: Any) -> bool:
-    """Whether a bot that starts finds trades or positions."""
+    """Whether the bot finds trades or positions at its start."""
     return Trade.get_open_trade_count() > 0 or bool(strategy.wallets.get_all_positions())
 
 
@@ -40,7 +40,7 @@ def _hand_on(_strategy: Any, given: Given) -> None:
 
 
 def _nothing(empty: Any) -> Any:
-    """`empty` for a bot that trades, and the error for a run that only reckons."""
+    """Returns `empty` for a trading bot, and raises the error in backtests and hyperopt."""
 
     def find(strategy: Any, given: Given) -> Any:
         if not is_trading(strategy.config):
@@ -51,14 +51,14 @@ def _nothing(empty: Any) -> Any:
 
 
 def _given(name: str) -> Any:
-    """What Freqtrade proposed under this name."""
+    """Returns what Freqtrade proposed under this name."""
     return lambda _strategy, given: given[name]
 
 
 def _stop(strategy: Any, given: Given) -> float | None:
-    """R from the entry, or the stop that is there where that one is nearer.
+    """Returns the stop at 1R from the entry, or None to keep the current stop if it is tighter.
 
-    Where the rate has passed both, the trade is to be closed.
+    If the rate has passed both, the trade is marked to be closed.
     """
     trade, rate = given["trade"], given["current_rate"]
     stop = stop_price(trade.open_rate, _distance(strategy, trade), trade.is_short)
@@ -72,7 +72,10 @@ def _stop(strategy: Any, given: Given) -> float | None:
 
 
 def _distance(strategy: Any, trade: LocalTrade) -> float:
-    """From entry to the first stop, a fraction of the entry price, of what still answers."""
+    """Returns the distance from entry to first stop, as a fraction of the entry price.
+
+    Uses whichever sources still work: the trade's R, the settings, or the parameters.
+    """
     try:
         if risk := strategy.trade_states.of(trade).risk:
             return float(risk / trade.open_rate)
@@ -101,7 +104,7 @@ def _with_urgent(
     kwargs: dict[str, Any],
     exits: list[ExitCheckTuple] | None,
 ) -> list[ExitCheckTuple]:
-    """What must get out, in front of all other reasons, and whatever options say of those."""
+    """Puts an urgent exit in front of all other reasons, even if options disable exit signals."""
     trade = args[0] if args else kwargs["trade"]
     reason, exits = urgent_reason(strategy.watch, strategy.trade_states, trade), exits or []
     if reason is None or (exits and exits[0].exit_reason == reason):
@@ -114,24 +117,24 @@ def _must_leave(_strategy: Any, given: Given) -> bool | None:
 
 
 def _at_market(_strategy: Any, given: Given) -> float | None:
-    """A price of its own is for exits that can wait."""
+    """Skips custom prices for urgent exits; they are for exits that can wait."""
     return given["proposed_rate"] if given.get("exit_tag") in URGENT else None
 
 
 def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
     reason = strategy.doubt(given["pair"])
     if answer and reason:
-        why = Why(Kind.CALLBACK, reason)
+        why = Why(RefusalKind.CALLBACK, reason)
         strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return False
     return answer
 
 
 def _refused(what: str, answer: Any) -> Any:
-    """`answer` where an entry cannot be asked about, which is written down."""
+    """Returns `answer` when the callback of an entry fails, and records the refusal."""
 
     def find(strategy: Any, given: Given) -> Any:
-        why = Why(Kind.CALLBACK, f"{what} has failed: {words(given['error'])}")
+        why = Why(RefusalKind.CALLBACK, f"{what} has failed: {words(given['error'])}")
         strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return answer
 
@@ -139,7 +142,7 @@ def _refused(what: str, answer: Any) -> Any:
 
 
 def _adjusted(strategy: Any, given: Given, answer: Any) -> Any:
-    """Without what would add to the position. Its price is asked for only afterwards."""
+    """Withholds an addition on doubt; `custom_entry_price` is ignored, as it is called later."""
     stake = answer[0] if isinstance(answer, tuple) else answer
     if stake is None or not stake > 0:
         return answer
@@ -147,7 +150,7 @@ def _adjusted(strategy: Any, given: Given, answer: Any) -> Any:
     reason = strategy.doubt(trade.pair, but="custom_entry_price")
     if reason is None:
         return answer
-    why, now = Why(Kind.CALLBACK, reason), given.get("current_time")
+    why, now = Why(RefusalKind.CALLBACK, reason), given.get("current_time")
     strategy.refusals.add(why, trade.pair, trade.trade_direction, now, what="Addition refused")
     return None
 
@@ -166,12 +169,12 @@ def _is_price_or_none(answer: Any) -> bool:
 
 SAFE_ANSWERS: dict[str, SafeAnswer] = {
     "bot_start": SafeAnswer(
-        "Without trades and positions the bot does not start; with some it looks after them and "
+        "Without trades and positions the bot does not start; otherwise it manages them and "
         "makes no entry.",
         find=_start,
         doubt=True,
     ),
-    "ft_bot_cleanup": SafeAnswer("The bot ends all the same."),
+    "ft_bot_cleanup": SafeAnswer("The bot shuts down all the same."),
     "bot_loop_start": SafeAnswer("No entry is made until it succeeds.", doubt=True),
     "informative_pairs": SafeAnswer(
         "No entry is made until it succeeds.", last=[], find=_nothing([]), doubt=True
@@ -182,7 +185,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_nothing([]),
         doubt=True,
     ),
-    # Asked by Freqtrade's worker, beside the cycle: what it raised would end the process.
+    # Called by Freqtrade's worker outside of the cycle: an exception would end the process.
     "version": SafeAnswer("No version is shown."),
     "analyze_ticker": SafeAnswer(
         "No entry is made into the pair until it succeeds.", find=_hand_on, doubt=True
@@ -198,7 +201,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         "No entry is made into the pair.", last=True, find=_refused("is_pair_locked", True)
     ),
     "custom_entry_price": SafeAnswer(
-        "No entry is made; an addition goes in at the proposed price.",
+        "No entry is made; an addition is placed at the proposed price.",
         find=_given("proposed_rate"),
         valid=_is_price_or_none,
         doubt=True,
@@ -209,40 +212,42 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         find=_refused("confirm_trade_entry", False),
         despite_doubt=_confirmed,
     ),
-    "check_entry_timeout": SafeAnswer("The entry is withdrawn; what has filled stays.", last=True),
-    "check_exit_timeout": SafeAnswer("The exit stays.", last=False),
+    "check_entry_timeout": SafeAnswer("The entry is cancelled; fills are kept.", last=True),
+    "check_exit_timeout": SafeAnswer("The exit order stays open.", last=False),
     "adjust_trade_position": SafeAnswer(
-        "Nothing is added and nothing sold.", despite_doubt=_adjusted
+        "The position is neither increased nor reduced.", despite_doubt=_adjusted
     ),
-    "_adjust_trade_position_internal": SafeAnswer("Nothing is added and nothing sold.", (None, "")),
+    "_adjust_trade_position_internal": SafeAnswer(
+        "The position is neither increased nor reduced.", (None, "")
+    ),
     "adjust_order_price": SafeAnswer(
-        "The order stays where it is.", find=_given("current_order_rate"), valid=_is_price_or_none
+        "The order keeps its price.", find=_given("current_order_rate"), valid=_is_price_or_none
     ),
     "adjust_entry_price": SafeAnswer(
-        "The order stays where it is.", find=_given("current_order_rate"), valid=_is_price_or_none
+        "The order keeps its price.", find=_given("current_order_rate"), valid=_is_price_or_none
     ),
     "adjust_exit_price": SafeAnswer(
-        "The order stays where it is.", find=_given("current_order_rate"), valid=_is_price_or_none
+        "The order keeps its price.", find=_given("current_order_rate"), valid=_is_price_or_none
     ),
     "order_filled": SafeAnswer("The fill is booked all the same."),
     "custom_stoploss": SafeAnswer(
-        "The stop that is there stays, or is set at its first distance from the entry.",
+        "The current stop stays, or is set at its first distance from the entry.",
         find=_stop,
         valid=_is_number_or_none,
     ),
-    "custom_roi": SafeAnswer("The target is the one of the parameters.", find=_target),
-    "custom_exit": SafeAnswer("A halt still closes, and stops go on."),
+    "custom_roi": SafeAnswer("The profit target of the parameters is used.", find=_target),
+    "custom_exit": SafeAnswer("A halt still closes the trade, and stops still work."),
     "should_exit": SafeAnswer(
-        "A halt still closes; for the rest Freqtrade's own rules decide.",
+        "A halt still closes the trade; otherwise Freqtrade's own rules decide.",
         last=[],
         find=_should_exit,
         finish=_with_urgent,
     ),
     "custom_exit_price": SafeAnswer(
-        "The exit goes out at the proposed price.",
+        "The exit is placed at the proposed price.",
         find=_given("proposed_rate"),
         valid=_is_price_or_none,
         instead=_at_market,
     ),
-    "confirm_trade_exit": SafeAnswer("The exit goes out.", last=True, instead=_must_leave),
+    "confirm_trade_exit": SafeAnswer("The exit is placed.", last=True, instead=_must_leave),
 }

@@ -1,7 +1,7 @@
-"""Protections that are configured wrongly do not end the start of a bot that holds something.
+"""A wrongly configured protection does not keep a bot with open trades from starting.
 
-Freqtrade makes them after `bot_start`, when the parameters are loaded, and ends at the first that
-it cannot make. With trades open the others are used, and no entry is made.
+Freqtrade creates protections after `bot_start`, when the parameters are loaded, and ends at the
+first that fails. With trades open, the valid ones are used and entries are blocked.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from perpkit.breakers.breaker import Decision, Trading
 
 
 def usable(config: dict[str, Any], protections: Any) -> tuple[list[dict[str, Any]], list[str]]:
-    """Those that can be made, and what is wrong with the others."""
+    """Returns the protections that can be created, and what is wrong with the others."""
     found, wrong = [], []
     for protection in protections:
         try:
             ProtectionManager(config, [protection])
-        except Exception as error:  # of somebody's own, too
+        except Exception as error:  # protections of users can raise anything
             wrong.append(f"{_name(protection)} cannot be made: {error}")
         else:
             found.append(protection)
@@ -28,15 +28,17 @@ def usable(config: dict[str, Any], protections: Any) -> tuple[list[dict[str, Any
 
 
 def use_what_is_usable(strategy: Any) -> None:
-    """From now on a `strategy` that holds something has only the protections that can be made, and
-    is REDUCING where that is not all of them. Any other ends, by Freqtrade's own error."""
+    """Makes a `strategy` that holds something use only its valid protections.
+
+    It is REDUCING if any is invalid. Without trades and positions Freqtrade's error ends the run.
+    """
 
     def protections(self: Any) -> Any:
         given = super(kind, self).protections
         found, wrong = usable(self.config, given)
         if not wrong or not holds_something(self):
             return given
-        reason = f"{'. '.join(wrong)}. What is open is looked after; no entry is made"
+        reason = f"{'. '.join(wrong)}. Open trades are managed; no entry is made"
         self.watch.restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
         return found
 

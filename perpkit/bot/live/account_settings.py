@@ -1,13 +1,13 @@
-"""Settings of the account at the exchange, compared with what the bot works with: position mode,
-asset mode, and of each pair with a trade its margin type, leverage and liquidation price.
+"""Compares account settings at the exchange with those that the bot assumes: position mode, asset
+mode, and for each pair with a trade its margin type, leverage and liquidation price.
 
-Freqtrade looks at the two modes as it starts, at the others never: it sets leverage and margin type
-before an entry, and takes them for what they were then. Whoever has the account can change them
-afterwards. The bot changes nothing back: what it does is go by the exchange's values, refuse
-entries, and say so.
+Freqtrade checks the two modes when it starts, and never the others: it sets leverage and margin
+type before an entry and assumes that they stay so. Anyone with access to the account can change
+them later. The bot does not change them back: it uses the exchange's values, refuses entries, and
+notifies the operator.
 
-The books stay at the leverage of the entry: stake and profit ratio are of the margin that was put
-in, profit itself does not depend on it.
+Stake and profit ratio keep the leverage of the entry, as they refer to the margin that was used;
+profit itself does not depend on leverage.
 """
 
 from __future__ import annotations
@@ -22,40 +22,43 @@ from freqtrade.persistence import Trade
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.running_bot import warn
 
-ACCOUNT = "account"  # in place of a pair: of all of them
+ACCOUNT = "account"  # stands for all pairs
 _MARGIN_TYPES = {MarginMode.ISOLATED: "ISOLATED", MarginMode.CROSS: "CROSSED"}
-_DUST = 1e-6  # prices that differ by less are equal, a fraction
+_DUST = 1e-6  # relative difference below which prices are equal
 
 
 class _Subject(NamedTuple):
-    """:param pair: or `ACCOUNT`"""
+    """One setting of a pair or of the whole account.
+
+    :param pair: a pair, or `ACCOUNT`
+    """
 
     pair: str
     setting: str
 
 
 class AccountSettings:
-    """Made once for a running live bot."""
+    """Compares and follows the settings of one live bot; created once."""
 
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         _let_the_same_margin_type_be_set(self._exchange._api)
         self._hedge = False
-        # What differs, and what that means; None: not compared yet.
+        # Differences and their meaning; None before the first comparison.
         self._different: dict[_Subject, str] | None = None
         self._prepare = replace(bot, "exchange._lev_prep", self.prepare)
         self._create = replace(bot, "api.create_order", self.create_order)
 
     def refusal(self, pair: str) -> str | None:
-        """Why there is to be no entry in this pair, if there is a reason."""
+        """Returns why entries into this pair are refused, or None."""
         if self._different is None:
             return "the settings of the account have not been compared with the exchange's yet"
         return self.difference(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
-        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        """Reasons by pair without entries, `*` for all pairs; None before the first comparison."""
         if self._different is None:
             return None
         found: dict[str, str] = {}
@@ -65,14 +68,14 @@ class AccountSettings:
         return found
 
     def difference(self, pair: str) -> str | None:
-        """What is known to differ for this pair, or for all."""
+        """Returns the first known difference of this pair or the whole account, or None."""
         for subject, text in (self._different or {}).items():
             if subject.pair in (ACCOUNT, pair):
                 return text
         return None
 
     def compare(self) -> None:
-        """One request (weight 5), two where there are trades; raises what ccxt raises."""
+        """Compares all settings: one request of weight 5, two with open trades. Raises ccxt's."""
         modes = self._exchange._api.fapiPrivateGetAccountConfig()
         found = self._modes(modes)
         with self._bot._exit_lock:
@@ -81,20 +84,20 @@ class AccountSettings:
             found |= self._symbols(leverages)
         self._hedge = _is_true(modes["dualSidePosition"])
         before, self._different = self._different or {}, found
-        self._say(before, found)
+        self._notify(before, found)
 
     def _modes(self, modes: Mapping[str, Any]) -> dict[_Subject, str]:
         found = {}
         if _is_true(modes["dualSidePosition"]):
             found[_Subject(ACCOUNT, "position mode")] = (
                 "the account is in hedge mode, in which the exchange refuses Freqtrade's entries "
-                "(-4061), and Freqtrade does not start again; exits and stops go on"
+                "(-4061), and Freqtrade cannot start again; exits and stops still work"
             )
         if _is_true(modes["multiAssetsMargin"]) and not self._multi_assets_meant:
             found[_Subject(ACCOUNT, "asset mode")] = (
-                "the account is in multi-assets mode, in which all its assets stand behind each "
-                'position; where that is meant, with cross margin, "proxy_coin" in the '
-                "configuration says so"
+                "the account is in multi-assets mode, in which all its assets back each "
+                'position; if that is intended, use cross margin and set "proxy_coin" in the '
+                "configuration"
             )
         return found
 
@@ -125,29 +128,29 @@ class AccountSettings:
                 )
         return found
 
-    def _say(self, before: Mapping[_Subject, str], found: Mapping[_Subject, str]) -> None:
+    def _notify(self, before: Mapping[_Subject, str], found: Mapping[_Subject, str]) -> None:
         for subject, text in found.items():
             if before.get(subject) == text:
                 continue
             if subject.pair == ACCOUNT:
-                what = "There is no entry until it is switched back."
+                what = "Entries are refused until it is switched back."
             else:
                 what = (
                     "Liquidation price and stop follow the exchange; stake and profit ratio stay "
-                    "those of the entry. There is no entry into this pair until it is as before."
+                    "those of the entry. Entries into this pair are refused until it is set back."
                 )
             warn(self._bot, f"Settings of {subject.pair} at the exchange: {text}. {what}")
         for subject in before.keys() - found.keys():
             warn(
                 self._bot,
                 f"Settings of {subject.pair} at the exchange: the {subject.setting} is as the bot "
-                "needs it again, or its trade has ended. Entries are no longer refused for it.",
+                "needs it again, or its trade has closed. It no longer blocks entries.",
             )
 
     def follow(self, positions: Iterable[Mapping[str, Any]]) -> None:
-        """Take over the liquidation prices of the exchange. The bot's lock is held.
+        """Copies the exchange's liquidation prices to the trades. The bot's lock must be held.
 
-        :param positions: as ccxt gives them
+        :param positions: in ccxt's format
         """
         prices = {
             (position["symbol"], position["side"]): position["liquidationPrice"]
@@ -163,15 +166,15 @@ class AccountSettings:
                 trade.set_liquidation_price(price)
 
     def _with_buffer(self, trade: Trade, price: float) -> float:
-        """As Freqtrade's `get_liquidation_price` makes of what it reads."""
+        """Returns a price with the buffer that Freqtrade's `get_liquidation_price` adds."""
         buffer = abs(trade.open_rate - price) * self._exchange.liquidation_buffer
         return max(price - buffer if trade.is_short else price + buffer, 0.0)
 
     def prepare(self, pair: str, leverage: float, side: str, accept_fail: bool = False) -> None:
-        """Freqtrade's, which sets leverage and margin type of the pair before each order but exits.
+        """Replaces Freqtrade's method, which sets leverage and margin type before non-exit orders.
 
-        Not before stops: they need neither, and one that cannot be set back (-4161) would keep the
-        stop from being placed. Nor before additions, which are refused where they differ.
+        It is skipped for stops, which need neither: if a setting could not be changed back (-4161),
+        the stop would not be placed. Additions skip it too; they are refused if settings differ.
         """
         if not accept_fail:
             self._prepare(pair, leverage, side, accept_fail)
@@ -185,7 +188,7 @@ class AccountSettings:
         price: float | None = None,
         params: dict[str, Any] | None = None,
     ) -> Any:
-        """ccxt's; in hedge mode what closes names the side of its position."""
+        """Replaces ccxt's method; in hedge mode an order that closes names its position side."""
         params = dict(params or {})
         if self._hedge and params.get("reduceOnly"):
             params["hedged"] = True
@@ -193,8 +196,10 @@ class AccountSettings:
 
 
 def _let_the_same_margin_type_be_set(api: Any) -> None:
-    """Newer releases of ccxt raise where a margin type is as it should be already (-4046), which
-    costs Freqtrade 2026.6 every entry into a pair but the first."""
+    """Keeps newer releases of ccxt from raising if a margin type is already set (-4046).
+
+    With that error Freqtrade 2026.6 would fail at every entry into a pair but the first.
+    """
     of_margin = api.options.get("setMarginMode", {})
     api.options["setMarginMode"] = {**of_margin, "throwMarginModeAlreadySet": False}
 

@@ -1,10 +1,10 @@
-"""Additions to open trades, of every kind, pass one check.
+"""One check for every kind of addition to an open trade.
 
-Freqtrade confirms and sizes new trades only. What goes into an open one is asked about nowhere: a
-forced entry into a pair that is held, the next slice, the rest of an entry, an order at another
-price. In dry-run and live all of them go through `execute_entry`.
+Freqtrade confirms and sizes new trades only. Additions pass no callback: a forced entry into a held
+pair, the next slice, the rest of an entry, an order moved to another price. In dry-run and live all
+of them go through `execute_entry`.
 
-Private names of Freqtrade are used; tests/contract/test_trade_seams.py holds them.
+Uses private names of Freqtrade; tests/contract/test_trade_seams.py checks that they exist.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any, Protocol
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import words
 
-# In place of the tag, of an order that goes to another price.
+# Stands for the tag of an order that is moved to another price.
 REPLACED = "replaced"
 
 
 class Allowed(Protocol):
-    """The part of `stake` that may be added to an open trade at `rate`; 0 for none."""
+    """Returns the part of `stake` that may be added to an open trade at `rate`, 0 for none."""
 
     def __call__(self, trade: Trade, stake: float, rate: float, tag: str | None) -> float: ...
 
 
 def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
-    """Let nothing be added to an open trade but what is allowed. Called once."""
+    """Limits additions of a bot to what `allowed` returns. Called once."""
     execute: Callable[..., bool] = bot.execute_entry
 
     @wraps(execute)
@@ -48,7 +48,7 @@ def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
             tag = REPLACED if kwargs.get("mode") == "replace" else kwargs.get("enter_tag")
             stake = allowed(trade, stake_amount, rate, tag)
         except Exception as error:  # no addition on doubt
-            why = Why(Kind.UNCHECKED, f"It could not be checked: {words(error)}")
+            why = Why(RefusalKind.UNCHECKED, f"It could not be checked: {words(error)}")
             side, level = trade.trade_direction, logging.WARNING
             refusals.add(why, pair, side, what="Addition refused", level=level)
             return False

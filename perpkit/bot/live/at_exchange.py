@@ -1,4 +1,4 @@
-"""What the exchange shows of the account: its positions, and the orders that have not ended."""
+"""A snapshot of the account at the exchange: its positions and its open orders."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from perpkit.record.whose import Whose
 
 @dataclass(frozen=True)
 class Resting:
-    """An order that has not ended.
+    """An open order.
 
     :param side: buy or sell
-    :param amount: in base currency, infinite where it closes whatever is there
+    :param amount: in base currency, infinite if the order closes the whole position
     :param filled: in base currency
-    :param placed: ms since 1970 UTC; None where the exchange does not say
+    :param placed: ms since 1970 UTC; None if the exchange does not state it
     """
 
     id: str
@@ -32,10 +32,11 @@ class Resting:
 
 @dataclass(frozen=True)
 class AtExchange:
-    """
-    :param held: by pair, those with a position only
-    :param positions: as ccxt gives them
-    :param orders: in the book
+    """All positions and open orders of the account.
+
+    :param held: amounts by pair, for pairs with a position only
+    :param positions: in ccxt's format
+    :param orders: orders in the book
     :param stops: conditional orders of any kind
     """
 
@@ -48,12 +49,14 @@ class AtExchange:
         return self.held.get(pair, NOTHING)
 
 
-def look(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
-    """Three requests (weights 40, 40 and 5), positions last: what is done about stops depends on
-    them. Raises what Freqtrade and ccxt raise.
+def take_snapshot(exchange: Any, whose: Callable[[str | None, int | None], Whose]) -> AtExchange:
+    """Requests stops, orders and positions (weights 40, 40 and 5).
+
+    Positions come last, because decisions about stops depend on them. Raises the errors of
+    Freqtrade and ccxt.
 
     :param exchange: Freqtrade's, of Binance
-    :param whose: an order is, by its client id and when it was placed
+    :param whose: returns the owner of an order, from its client id and time of placement
     """
     api = exchange._api
     stops = tuple(

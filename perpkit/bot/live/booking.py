@@ -1,8 +1,8 @@
-"""What Freqtrade books wrongly in live mode, put right in its own database.
+"""Corrects what Freqtrade books wrongly in live mode, in Freqtrade's own database.
 
 Funding: a trade closed by its stop at the exchange is booked without the funding charged since its
-last order. Commission: an order with several fills is booked at the plain mean of their rates, and
-several orders of a trade at the rate of the first one (see `commissions`).
+last order. Commission: an order with several fills is booked at the unweighted mean of their rates,
+and several orders of a trade at the rate of the first one (see `commissions`).
 """
 
 from __future__ import annotations
@@ -27,41 +27,42 @@ from perpkit.bot.live.commissions import (
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import running_bot, words
+from perpkit.durations import HOUR, MINUTE
 
 logger = logging.getLogger(__name__)
 
-# Trades that closed longer ago are left as they are.
+# Trades that closed longer ago are not corrected.
 MEMORY = timedelta(days=7)
-# Until a settlement is sure to be among the exchange's incomes.
-_SETTLED = timedelta(minutes=1)
-# After a failure.
-_AGAIN = timedelta(minutes=1)
-# After which fills that the exchange does not show are not asked for again: their contract has
-# ended, or they were another's.
-_SHOWN = timedelta(hours=1)
+# By then a settlement is listed among the exchange's incomes.
+_SETTLED = MINUTE
+# The pause after a failure.
+_AGAIN = MINUTE
+# After this time, fills that the exchange does not list are given up: their contract was delisted,
+# or they belong to another account.
+_SHOWN = HOUR
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
-_INCOMES = 1000  # the most that the exchange gives at once
+_INCOMES = 1000  # the exchange's limit per request
 
 
 class Booking:
-    """Made in `bot_start` of a live bot; `step` is to be called every loop.
+    """Corrects closed trades; made in `bot_start` of a live bot, `step` is called every loop.
 
-    How the next process knows what is to be done: the funding of a stop order whose `funding_fee`
-    is empty has not been corrected, nor have the commissions of a trade whose orders have an empty
-    `ft_fee_base` (of commissions in base currency, which no futures have).
+    Empty columns mark what is still to be corrected, also for the next process: `funding_fee` of a
+    stop order for its funding, `ft_fee_base` of all orders for the commissions of their trade
+    (Freqtrade fills it for commissions in base currency only, which futures do not have).
     """
 
     def __init__(self, dp: DataProvider) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
         self._wait_until = _AT_ONCE
-        # When those that failed are tried again; None: looking for one failed.
+        # When to retry trades that failed; the key None stands for a failed search.
         self._again_at: dict[TradeKey | None, datetime] = {}
         fills_of = self._exchange.get_trades_for_order
         replace(self._bot, "exchange.get_trades_for_order", one_fill(fills_of))
 
     def step(self, now: datetime) -> None:
-        """Correct at most one trade. Never raises."""
+        """Corrects at most one trade. Never raises."""
         if now < self._wait_until:
             return
         key: TradeKey | None = None
@@ -85,16 +86,15 @@ class Booking:
         except Exception as error:
             if key not in self._again_at:
                 logger.warning(
-                    "Funding or commission of a trade that has closed is not known yet: "
-                    f"{words(error)}"
+                    f"Funding or commission of a closed trade is not known yet: {words(error)}"
                 )
-            # Others need not wait for a trade that cannot be corrected.
+            # A trade that cannot be corrected must not hold up the others.
             self._again_at[key] = now + _AGAIN
             if key is None:
                 self._wait_until = now + _AGAIN
 
     def _next(self, now: datetime) -> Trade | None:
-        naive = now.astimezone(UTC).replace(tzinfo=None)  # as the database has it
+        naive = now.astimezone(UTC).replace(tzinfo=None)  # the database stores naive UTC
         trades: Iterable[Trade] = Trade.get_trades(
             [
                 Trade.is_open.is_(False),
@@ -120,12 +120,12 @@ class Booking:
         except (UnknownCommissionError, ccxt.ExchangeError) as error:
             if not give_up:
                 raise
-            logger.warning(f"{pair}: commissions stay as Freqtrade has them: {words(error)}")
+            logger.warning(f"{pair}: commissions are left as Freqtrade booked them: {words(error)}")
             entries = exits = None
         self._correct(key, lambda trade: _book_commission(trade, entries, exits))
 
     def _correct(self, key: TradeKey, book: Callable[[Trade], str | None]) -> None:
-        """:param book: says what of the trade it has changed, if anything"""
+        """:param book: changes the trade; returns the name of what it has changed, or None"""
         with self._bot._exit_lock:
             trade = Trade.get_trades([Trade.id == key.id]).first()
             if trade is None or key_of(trade) != key:
@@ -161,7 +161,7 @@ def _book_funding(trade: Trade, charged: Sequence[dict[str, Any]]) -> str:
 def _book_commission(
     trade: Trade, entries: Commission | None, exits: Commission | None
 ) -> str | None:
-    """What Freqtrade has right is None."""
+    """Books known commissions, None meaning that Freqtrade's are right already."""
     for order in trade.orders:
         if order.safe_filled:
             order.ft_fee_base = 0.0
@@ -190,9 +190,9 @@ Fills = list[dict[str, Any]]
 
 
 def one_fill(fills_of: Callable[..., Fills]) -> Callable[..., Fills]:
-    """`fills_of` an order, all of them as one, whose rate of commission is then the weighted one.
+    """Wraps `fills_of` to return an order's fills as one, with the weighted rate of commission.
 
-    Commissions in several currencies have no common rate and are left as they are.
+    Commissions in several currencies have no common rate, and are returned unchanged.
     """
 
     def together(*args: Any, **kwargs: Any) -> Fills:
@@ -206,7 +206,7 @@ def one_fill(fills_of: Callable[..., Fills]) -> Callable[..., Fills]:
         currency, paid = fills[0]["fee"]["currency"], sum(fill["fee"]["cost"] for fill in fills)
         fee = {"currency": currency, "cost": paid}
         if currency == fills[0]["symbol"].split(":")[-1]:
-            fee["rate"] = paid / cost  # which Freqtrade would round to eight decimals
+            fee["rate"] = paid / cost  # otherwise Freqtrade rounds it to 8 decimals
         return [{**fills[-1], "amount": amount, "cost": cost, "fee": fee}]
 
     return together

@@ -1,8 +1,8 @@
-"""What has made a position smaller than its trade: orders that the bot did not send, or lost.
+"""Finds and books the orders that closed part of a position without the bot's knowledge.
 
-In place of Freqtrade's `handle_onexchange_order`, which takes every order of the pair since the
-entry for one of the trade: open ones, those that open, and the market order that its own stop has
-become, a second time.
+Those are orders that the bot did not send, or whose answer it lost. Replaces Freqtrade's
+`handle_onexchange_order`, which attributes every order of the pair since the entry to the trade:
+open ones, entries, and a second time the market order that its own stop has triggered.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
 
-# Orders are listed by when they were placed, which may be before the entry.
+# Orders are listed by time of placement, which may be before the entry.
 _PLACED_BEFORE = timedelta(days=7)
-_NEWEST = 1000  # conditional orders, the most that are given at once
-# Client ids of the exchange's own orders begin so.
+_NEWEST = 1000  # conditional orders, the exchange's limit per request
+# Prefixes of the client ids of the exchange's own orders.
 _BY_THE_EXCHANGE = {
     "autoclose-": ("the exchange has liquidated it", ExitType.LIQUIDATION.value),
     "adl_autoclose": ("the exchange has deleveraged it", ExitType.LIQUIDATION.value),
@@ -40,8 +40,8 @@ class Closing:
     """An order that has reduced the position.
 
     :param filled: in base currency
-    :param booked: of that, what the database has
-    :param at: when it filled last, ms since 1970 UTC
+    :param booked: the part of it that the database has
+    :param at: time of its last fill, ms since 1970 UTC
     """
 
     id: str
@@ -53,7 +53,7 @@ class Closing:
 class _Parent(NamedTuple):
     """A conditional order.
 
-    :param at: when it changed last, ms since 1970 UTC
+    :param at: time of its last change, ms since 1970 UTC
     """
 
     at: int
@@ -61,8 +61,10 @@ class _Parent(NamedTuple):
 
 
 def explain(missing: float, closings: Iterable[Closing]) -> dict[str, float]:
-    """What each order has taken of the trade, by id, oldest first: the newest ones count first, for
-    what the trader had bought beside it went before."""
+    """Returns the amount that each order has closed of the trade, by id, oldest first.
+
+    The newest orders count first: what the trader had bought in addition was sold before.
+    """
     taken: dict[str, float] = {}
     for order in sorted(closings, key=lambda each: each.at, reverse=True):
         part = min(missing, order.filled - order.booked)
@@ -73,10 +75,10 @@ def explain(missing: float, closings: Iterable[Closing]) -> dict[str, float]:
 
 
 class ClosedOutside:
-    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+    """Books orders that closed trades; made once for a live bot. The bot's lock must be held.
 
-    :param whose: an order is, by its client id and when it was placed
-    :param reason_of: an order of this bot, by its client id: the reason for which it was sent
+    :param whose: returns the owner of an order, from its client id and time of placement
+    :param reason_of: returns why this bot sent an order, from its client id
     """
 
     def __init__(
@@ -91,9 +93,9 @@ class ClosedOutside:
         self._reason_of = reason_of
 
     def book(self, trade: Trade, missing: float) -> float:
-        """Look for what has closed so much of the trade, and book it; what is still missing then.
+        """Books the orders that have closed so much of the trade; returns what is still missing.
 
-        Raises what Freqtrade raises. From 4 requests (weight 5 each).
+        Makes 4 requests or more (weight 5 each). Raises Freqtrade's errors.
         """
         amount = trade.amount
         children = self._children(trade.pair)
@@ -115,8 +117,8 @@ class ClosedOutside:
         return missing - sum(taken.values())
 
     def _stops(self, trade: Trade, missing: float, children: dict[str, _Parent]) -> float:
-        """Stops of this bot that have triggered belong to the trade, whatever it says of them; what
-        is missing without them."""
+        """Books triggered stops of this bot, which belong to the trade even if it does not know
+        them; returns what is still missing."""
         for parent in sorted(set(children.values())):
             order = Order.order_by_id(parent.id, trade.pair)
             if order is not None and (
@@ -125,25 +127,25 @@ class ClosedOutside:
                 continue
             if parent.at < _entered_at(trade):
                 continue
-            told = self._exchange.fetch_stoploss_order(parent.id, trade.pair)
-            if not told.get("filled"):
+            found = self._exchange.fetch_stoploss_order(parent.id, trade.pair)
+            if not found.get("filled"):
                 continue
             before = trade.amount
             if order is None:
                 order = Order.parse_from_ccxt_object(
-                    told, trade.pair, "stoploss", told["amount"], told.get("stopPrice")
+                    found, trade.pair, "stoploss", found["amount"], found.get("stopPrice")
                 )
                 trade.orders.append(order)
-            self.book_stop(trade, parent.id, told)
+            self.book_stop(trade, parent.id, found)
             missing -= before - (trade.amount if trade.is_open else 0.0)
             if not trade.is_open or missing <= DUST:
                 break
         return missing
 
-    def book_stop(self, trade: Trade, number: str, told: CcxtOrder) -> bool:
-        """What has become of a stop; whether the trade has closed by it."""
-        self._bot.update_trade_state(trade, number, told, stoploss_order=True)
-        if told["status"] not in ("closed", "triggered") or trade.is_open:
+    def book_stop(self, trade: Trade, number: str, found: CcxtOrder) -> bool:
+        """Books the current state of a stop; returns whether it has closed the trade."""
+        self._bot.update_trade_state(trade, number, found, stoploss_order=True)
+        if found["status"] not in ("closed", "triggered") or trade.is_open:
             return False
         trade.exit_reason = ExitType.STOPLOSS_ON_EXCHANGE.value
         self._bot._notify_exit(trade, "stoploss", True)
@@ -152,7 +154,7 @@ class ClosedOutside:
         return True
 
     def _children(self, pair: str) -> dict[str, _Parent]:
-        """Ids of the orders that conditional orders of this bot have become, and what they were."""
+        """Returns the orders triggered by this bot's conditional orders: parents by id."""
         api = self._exchange._api
         symbol = self._exchange.markets[pair]["id"]
         rows = api.fapiPrivateGetAllAlgoOrders({"symbol": symbol, "limit": _NEWEST})
@@ -164,7 +166,7 @@ class ClosedOutside:
         }
 
     def _closings(self, trade: Trade, children: Container[str]) -> Sequence[CcxtOrder]:
-        """Orders that have reduced the position since its entry, children of own stops left out."""
+        """Returns orders that reduced the position since its entry, without those of own stops."""
         return [
             order
             for order in self._exchange.fetch_orders(
@@ -193,23 +195,23 @@ class ClosedOutside:
         booked = stored.safe_filled if stored is not None and not stored.ft_is_open else 0.0
         filled = booked + part
         price = order.get("average") or order.get("price") or 0.0
-        told = {**order, "fee": self._fee(trade, order, filled / order["filled"])}
+        booked_order = {**order, "fee": self._fee(trade, order, filled / order["filled"])}
         if order["status"] == "open" or filled < order["filled"] - DUST:
-            told |= {"amount": filled, "filled": filled, "remaining": 0.0, "status": "closed"}
-            told["cost"] = filled * price
+            booked_order |= {"amount": filled, "filled": filled}
+            booked_order |= {"remaining": 0.0, "status": "closed", "cost": filled * price}
         if stored is None:
-            stored = Order.parse_from_ccxt_object(told, trade.pair, trade.exit_side)
+            stored = Order.parse_from_ccxt_object(booked_order, trade.pair, trade.exit_side)
             stored.ft_order_tag = self._reason(order)
             trade.orders.append(stored)
         stored.order_filled_date = datetime.fromtimestamp(_filled_at(order) / 1000, UTC)
-        self._bot.update_trade_state(trade, number, told, send_msg=False)
+        self._bot.update_trade_state(trade, number, booked_order, send_msg=False)
         if trade.is_open and amount_of_orders(trade) <= DUST:
             trade.close(price)
             self._bot.cancel_stoploss_on_exchange(trade)
         Trade.commit()
 
     def _fee(self, trade: Trade, order: CcxtOrder, share: float) -> dict[str, Any] | None:
-        """Of the part that was the trade's; None where it cannot be looked up."""
+        """Returns the commission of the trade's share, or None if it is not available."""
         placed = datetime.fromtimestamp(order["timestamp"] / 1000, UTC)
         try:
             fills = self._exchange.get_trades_for_order(str(order["id"]), trade.pair, placed)
@@ -225,8 +227,8 @@ class ClosedOutside:
         bot, last = self._bot, orders[-1]
         how = " and ".join(sorted({self._how(order) for order in orders}))
         if trade.is_open:
-            gone = before - trade.amount
-            warn(bot, f"{trade.pair}: {gone:g} of the trade are closed: {how}.")
+            closed = before - trade.amount
+            warn(bot, f"{trade.pair}: {closed:g} of the trade are closed: {how}.")
             return
         trade.close_date = trade.date_last_filled_utc
         trade.exit_reason = self._reason(last)
@@ -237,12 +239,12 @@ class ClosedOutside:
 
     def _how(self, order: CcxtOrder) -> str:
         client_id, number = order.get("clientOrderId") or "", order["id"]
-        for start, (said, _) in _BY_THE_EXCHANGE.items():
+        for start, (cause, _) in _BY_THE_EXCHANGE.items():
             if client_id.startswith(start):
-                return f"{said} (order {number})"
+                return f"{cause} (order {number})"
         if self._whose(client_id, order["timestamp"]).may_be_cancelled:
             return f"order {number} of this bot, whose answer was lost"
-        return f"order {number}, which is not of this bot"
+        return f"order {number}, which this bot did not send"
 
     def _reason(self, order: CcxtOrder) -> str:
         client_id = order.get("clientOrderId") or ""
@@ -263,6 +265,6 @@ def _entered_at(trade: Trade) -> int:
 
 
 def _is_of_side(trade: Trade, order: CcxtOrder) -> bool:
-    """In hedge mode orders name the side that they are for."""
+    """In hedge mode each order names its position side."""
     side = str((order.get("info") or {}).get("positionSide") or "BOTH").upper()
     return side in ("BOTH", "SHORT" if trade.is_short else "LONG")

@@ -1,7 +1,7 @@
-"""What the exchange has charged for the orders of a trade.
+"""The commissions that the exchange has charged for the orders of a trade.
 
-Freqtrade has one rate of commission for all entries of a trade and one for all of its exits, those
-of the first order of each. Where one rests in the book and another takes from it, they differ.
+Freqtrade keeps one commission rate for all entries of a trade and one for all its exits: that of
+the first order of each. If one order is a maker and another a taker, their rates differ.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 from freqtrade.persistence import Order, Trade
 
-_BEFORE_MS = 5_000  # the clocks may differ
-_FILLS = 1000  # the most that the exchange gives at once
+_BEFORE_MS = 5_000  # tolerates a clock difference
+_FILLS = 1000  # the exchange's limit per request
 
 
 class UnknownCommissionError(Exception):
-    """The exchange does not show the fills of an order, or not all of them yet."""
+    """The exchange does not list the fills of an order, or not all of them yet."""
 
 
 @dataclass(frozen=True)
 class FilledOrder:
-    """Of a trade.
+    """A filled order of a trade.
 
-    :param amount: in base currency; the trade's, where the order has filled more
-    :param value: in the currency that the pair is quoted in
+    :param amount: in base currency; the trade's part if the order has filled more
+    :param value: in the quote currency of the pair
     :param placed: ms since 1970 UTC
     """
 
@@ -40,10 +40,10 @@ class FilledOrder:
 
 @dataclass(frozen=True)
 class Commission:
-    """Of all entries of a trade, or of all of its exits.
+    """The commission of all entries of a trade, or of all its exits.
 
-    :param cost: in the currency that the pair is settled in
-    :param rate: share of their value
+    :param cost: in the settlement currency of the pair
+    :param rate: fraction of their value
     """
 
     cost: float
@@ -55,20 +55,20 @@ def filled_orders(trade: Trade) -> list[FilledOrder]:
 
 
 def several(orders: Iterable[FilledOrder], *, entries: bool) -> list[FilledOrder]:
-    """The entries or the exits, where there is more than one: of a single order Freqtrade has the
-    rate."""
+    """Returns the entries or the exits if there are several; Freqtrade knows the rate of a single
+    one."""
     found = [order for order in orders if order.is_entry is entries]
     return found if len(found) > 1 else []
 
 
 def commission(exchange: Any, pair: str, orders: Sequence[FilledOrder]) -> Commission | None:
-    """What these orders have cost together; None where it was paid in another currency.
+    """Returns the total commission of these orders, or None if it was paid in another currency.
 
-    One request (weight 5) where they are close together, and one for each stop.
-    Raises what ccxt raises.
+    One request (weight 5) if the orders are close together, and one for each stop.
+    Raises ccxt's errors.
 
     :param exchange: Freqtrade's
-    :raises UnknownCommissionError: when not all of their fills are shown
+    :raises UnknownCommissionError: the exchange does not list all of their fills
     """
     fills: dict[str, dict[str, Any]] = {}  # by id
     cost = 0.0
@@ -76,10 +76,10 @@ def commission(exchange: Any, pair: str, orders: Sequence[FilledOrder]) -> Commi
         number = _number(exchange, pair, order)
         own = _of(fills, number)
         if not _are_all(own, order):
-            fills |= _ask(exchange, pair, order)
+            fills |= _request(exchange, pair, order)
             own = _of(fills, number)
         if not _are_all(own, order):
-            raise UnknownCommissionError(f"not all fills of order {order.id} are shown")
+            raise UnknownCommissionError(f"not all fills of order {order.id} are listed")
         paid = _paid(pair, own)
         if paid is None:
             return None
@@ -99,16 +99,16 @@ def _filled(trade: Trade, order: Order) -> FilledOrder:
 
 
 def _number(exchange: Any, pair: str, order: FilledOrder) -> str:
-    """Of the order in the book, which a stop has become."""
+    """Returns the id of the order in the book; for a stop, that of the order it has triggered."""
     if not order.is_stop:
         return order.id
-    told = exchange._api.fetch_order(order.id, pair, {"stop": True})
-    return str((told.get("info") or {}).get("actualOrderId") or "")
+    found = exchange._api.fetch_order(order.id, pair, {"stop": True})
+    return str((found.get("info") or {}).get("actualOrderId") or "")
 
 
-def _ask(exchange: Any, pair: str, order: FilledOrder) -> dict[str, dict[str, Any]]:
-    told = exchange._api.fetch_my_trades(pair, order.placed - _BEFORE_MS, _FILLS)
-    return {str(fill["id"]): fill for fill in exchange._trades_contracts_to_amount(told)}
+def _request(exchange: Any, pair: str, order: FilledOrder) -> dict[str, dict[str, Any]]:
+    found = exchange._api.fetch_my_trades(pair, order.placed - _BEFORE_MS, _FILLS)
+    return {str(fill["id"]): fill for fill in exchange._trades_contracts_to_amount(found)}
 
 
 def _of(fills: dict[str, dict[str, Any]], number: str) -> list[dict[str, Any]]:

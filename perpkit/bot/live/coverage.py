@@ -1,4 +1,4 @@
-"""Stops at the exchange against those of the database."""
+"""Compares the stops at the exchange with those in the database."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from perpkit.bot.live.held import DUST
 
 
 def in_excess(seen: AtExchange, known: Set[str]) -> list[Resting]:
-    """Stops of this bot that its database does not know, and that no position needs.
+    """Returns this bot's stops that its database does not contain and that no position needs.
 
-    Where the stops that it knows do not cover the whole position, an unknown one stays, for it may
-    be all that the position has. What others have placed is not this bot's to cancel.
+    If the known stops do not cover the whole position, an unknown one stays: it may be the
+    position's only protection. Orders that others have placed are never returned.
 
     :param known: ids of the stops that are open in the database
     """
@@ -24,8 +24,8 @@ def in_excess(seen: AtExchange, known: Set[str]) -> list[Resting]:
 
 
 def to_adopt(seen: AtExchange, known: Set[str], pair: str, side: str, amount: float) -> list[str]:
-    """Ids of stops of this bot that its database does not know, and that fit a position for which
-    it knows none; the newest first."""
+    """Returns ids of this bot's unknown stops that fit a position without a known stop, newest
+    first."""
     fitting = [
         stop.id
         for stop in seen.stops
@@ -38,7 +38,7 @@ def to_adopt(seen: AtExchange, known: Set[str], pair: str, side: str, amount: fl
 
 
 def not_there(seen: AtExchange, known: Set[str]) -> Set[str]:
-    """Ids of stops that are open in the database, and not among those at the exchange."""
+    """Returns ids of stops that are open in the database but not at the exchange."""
     return known - {stop.id for stop in seen.stops}
 
 

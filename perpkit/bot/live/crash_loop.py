@@ -1,8 +1,8 @@
-"""A bot that crashes again and again makes no entry until an operator has looked at it.
+"""Blocks entries of a bot that crashes repeatedly, until an operator has checked it.
 
-Whoever restarts it, systemd or Docker, does so for ever, and an error that comes with every entry
-would make one each time. Three runs within an hour without a clean stop, and it starts REDUCING.
-The lock that says so stands until `/unlock`; then those runs are forgotten.
+Systemd or Docker restart a bot endlessly, and an error that follows every entry would make one
+entry per restart. After three runs within an hour without a clean stop, the bot starts REDUCING. A
+lock with the reason stands until `/unlock`; then those runs are forgotten.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from perpkit.record.runs import Run, Runs, RunsError
 logger = logging.getLogger(__name__)
 
 NAME = "Crash loop"
-_WAY_OUT = "See the log; /unlock with the id of its lock from /locks lets entries be made again"
-# Of this process: a process id comes again, in a container with every start.
+_WAY_OUT = "See the log; /unlock with the id of its lock from /locks allows entries again"
+# Identifies this process: process ids repeat, in a container at every start.
 _PROCESS = token_hex(8)
 
 
 class CrashLoop:
-    """Made in `bot_start` of a running bot that is not passive, whose files are its own.
+    """Detects a crash loop; made in `bot_start` of a running bot that is not passive.
 
     :param bot: Freqtrade's
     """
@@ -57,7 +57,7 @@ class CrashLoop:
             around(bot, attribute, self._cycle)
 
     def _found(self, now: datetime) -> tuple[Runs, str | None]:
-        """The runs that are known, and why the bot is to be held."""
+        """Returns the known runs, and why entries must be blocked, if they must."""
         standing = self._lock.reason(now)
         try:
             known = runs.read(self._path)
@@ -69,21 +69,21 @@ class CrashLoop:
         return known, held
 
     def step(self, now: datetime) -> None:
-        """Once a cycle: whether an operator has ended the lock."""
+        """Lifts the restriction if an operator has ended the lock; called once per cycle."""
         if self._runs.held is None or self._lock.reason(now) is not None:
             return
         self._write(self._runs.forget(self._process))
         self._watch.lift(NAME, "its lock was ended")
 
     def end(self, error: BaseException | None) -> None:
-        """As the bot is cleaned up.
+        """Records the end of the run, when the bot is cleaned up.
 
-        :param error: that ends it; None where it is stopped, or reads its configuration again
+        :param error: that ends it; None if it is stopped or reloads its configuration
         """
         if error is None and self._bot.state is State.RELOAD_CONFIG:
             return
         text = ""
-        if isinstance(error, Exception):  # the others are signals
+        if isinstance(error, Exception):  # other exceptions are signals
             text = f"{type(error).__name__}: {words(error)}"
         self._write(self._runs.end(self._process, datetime.now(UTC), text))
 
@@ -99,5 +99,5 @@ class CrashLoop:
             warn(
                 self._bot,
                 f"The record of runs {self._path} cannot be written, so that a crash loop would "
-                f"not be noticed: {words(error)}. Trading goes on.",
+                f"not be detected: {words(error)}. Trading continues.",
             )

@@ -1,4 +1,4 @@
-"""How the cycles of a running bot go: how long they take, and which of them end early."""
+"""Statistics of a running bot's cycles: how long they take, and how many fail."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from time import monotonic
 from perpkit.bot.running_bot import words
 from perpkit.record import state
 
-# Cycles that mean and maximum are of.
+# Number of cycles that mean and maximum cover.
 _KEPT = 100
 
 
 class Cycles:
-    """Of one process."""
+    """The cycles of one process."""
 
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=_KEPT)
@@ -28,7 +28,7 @@ class Cycles:
 
     @property
     def count(self) -> int:
-        """Of those that have ended."""
+        """Number of cycles that have ended."""
         return self._count
 
     def begin(self) -> None:
@@ -36,7 +36,7 @@ class Cycles:
 
     @contextmanager
     def noting_failure(self) -> Iterator[None]:
-        """Around what ends a cycle early when it fails, though others may swallow that."""
+        """Records an error that ends a cycle early, even if Freqtrade swallows it later."""
         try:
             yield
         except Exception as error:
@@ -52,7 +52,7 @@ class Cycles:
             self._failed, self._succeeded_at = 0, now
 
     def report(self) -> state.Loop | None:
-        """None before the first has ended."""
+        """Returns the statistics, or None before the first cycle has ended."""
         if not self._seconds:
             return None
         return state.Loop(

@@ -1,8 +1,9 @@
-"""Contracts that end: announced, left before their last day, no entry into them.
+"""Contracts that are about to be delisted: announced, refused for entries, closed in time.
 
-The exchange gives a perpetual a delivery in the year 2100 until its end is announced, about a week
-ahead. A position that is still there then is settled at an average of the index, and its orders
-expire. In dry-run and live on Binance; Freqtrade reads the contracts once an hour.
+Until a delisting is announced, about a week ahead, the exchange states a delivery date in the year
+2100 for a perpetual. It settles positions that are still open at the end at an average of the
+index, and expires their orders. Works in dry-run and live on Binance; Freqtrade reloads the
+contracts once an hour.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def end_of(market: dict[str, Any] | None) -> datetime | None:
-    """When a contract of Binance ends; None while no end is announced.
+    """Returns when a contract of Binance ends, or None if no end is announced.
 
-    :param market: as ccxt gives it; None where the exchange does not have it any more
+    :param market: in ccxt's format; None if the exchange no longer lists it
     """
     delivery = (market or {}).get("info", {}).get("deliveryDate")
     if not delivery:
@@ -35,9 +36,9 @@ def end_of(market: dict[str, Any] | None) -> datetime | None:
 
 
 class Delistings:
-    """Made once for a running bot; `step` is to be called every loop.
+    """Watches for delistings; made once for a running bot, `step` is called every loop.
 
-    :param states: of the trades; those that are to be left are marked there
+    :param states: of the trades; those that must be closed are marked there
     """
 
     def __init__(self, bot: Any, states: TradeStates, rule: GuardRule) -> None:
@@ -50,35 +51,35 @@ class Delistings:
         self._process_stopped = replace(bot, "bot.process_stopped", self._stopped_cycle)
 
     def refusal(self, pair: str) -> str | None:
-        """Why there is to be no entry in this pair, if there is a reason."""
+        """Returns why entries into this pair are refused, or None."""
         market = self._bot.exchange.markets.get(pair)
         end = end_of(market)
         if end is None:
             return None
-        # The end of a dated contract is known from its beginning.
+        # The end of a dated contract is known from its listing on.
         if market.get("future") and datetime.now(UTC) < end - self._before:
             return None
         return f"the contract ends on {_moment(end)}"
 
     def step(self, now: datetime, *, running: bool = True) -> None:
-        """Never raises.
+        """Announces ends and marks trades that must be closed. Never raises.
 
-        :param running: whether exits are made
+        :param running: whether the bot makes exits
         """
         try:
-            self._look(now, running)
+            self._check(now, running)
             self._failed = False
         except Exception as error:
             if not self._failed:
-                logger.warning(f"The ends of contracts cannot be looked at: {words(error)}")
+                logger.warning(f"The ends of contracts cannot be checked: {words(error)}")
             self._failed = True
 
     def _stopped_cycle(self) -> None:
         self._process_stopped()
-        self._bot.exchange.reload_markets()  # as Freqtrade does while it runs
+        self._bot.exchange.reload_markets()  # Freqtrade does so only while it runs
         self.step(datetime.now(UTC), running=False)
 
-    def _look(self, now: datetime, running: bool) -> None:
+    def _check(self, now: datetime, running: bool) -> None:
         with self._bot._exit_lock:
             trades = Trade.get_open_trades()
             for trade in trades:
@@ -87,12 +88,12 @@ class Delistings:
                 near = end is not None and now >= end - self._before
                 self._states.of(trade).ends = near
                 if near and end is not None and not running:
-                    self._say_kept(trade, end)
+                    self._warn_kept(trade, end)
             still_open = {key_of(trade) for trade in trades}
         self._announced = {k: end for k, end in self._announced.items() if k in still_open}
 
     def _announce(self, trade: Trade, end: datetime | None) -> None:
-        """Once, and again where the date changes."""
+        """Warns once of an end, and again if its date changes."""
         key, pair = key_of(trade), trade.pair
         before = self._announced.pop(key, None)
         if end is not None:
@@ -100,25 +101,25 @@ class Delistings:
         if end == before:
             return
         if end is None:
-            # The exchange forgets contracts that have ended.
+            # The exchange no longer lists contracts that have ended.
             if pair in self._bot.exchange.markets:
-                warn(self._bot, f"{pair} does not end on {_moment(before)} any more.")
+                warn(self._bot, f"{pair} no longer ends on {_moment(before)}.")
             return
         leaving = _moment(end - self._before)
         warn(
             self._bot,
-            f"{pair} ends on {_moment(end)}: the exchange closes its position then. There is no "
-            f"entry into it any more, and it is left at the market from {leaving} on.",
+            f"{pair} ends on {_moment(end)}: the exchange then settles its position. Entries "
+            f"into it are refused, and it is closed at the market from {leaving} on.",
         )
 
-    def _say_kept(self, trade: Trade, end: datetime) -> None:
+    def _warn_kept(self, trade: Trade, end: datetime) -> None:
         if key_of(trade) in self._kept or not trade.has_open_position:
             return
         self._kept.add(key_of(trade))
         warn(
             self._bot,
             f"{trade.pair} ends on {_moment(end)}, and the bot is stopped: its position is not "
-            "left before that. Start the bot, or close it by hand.",
+            "closed before that. Start the bot, or close it by hand.",
         )
 
 

@@ -1,6 +1,6 @@
-"""Positions that the exchange has settled, because their contract ended, booked from its incomes.
+"""Books positions that the exchange has settled because their contract was delisted.
 
-The contract may be gone from the exchange's list by then, and its orders with it; the incomes stay.
+By then the exchange may no longer list the contract and its orders; its incomes are still there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 SETTLED = "settled"  # the exit reason
 _SETTLEMENT = "DELIVERED_SETTELMENT"  # the exchange's spelling
-_INCOMES = 1000  # the most that the exchange gives at once
+_INCOMES = 1000  # the exchange's limit per request
 
 Income = dict[str, Any]
 
@@ -30,8 +30,8 @@ Income = dict[str, Any]
 class _Settled:
     """Sums of incomes in the currency of the profit.
 
-    :param at: ms
-    :param id: of the order that closed the position, or else of its income
+    :param at: ms since 1970 UTC
+    :param id: of the order that closed the position; if unknown, of its income
     """
 
     profit: float
@@ -42,15 +42,16 @@ class _Settled:
 
 
 class EndedContracts:
-    """Made once for a running live bot."""
+    """Books settled trades; made once for a running live bot."""
 
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._exchange = bot.exchange
 
     def book(self, held: Collection[str]) -> None:
-        """Close trades whose contract has ended and whose position is gone; raises what Freqtrade
-        and ccxt raise. One request (weight 30) for each.
+        """Closes trades whose contract has ended and whose position no longer exists.
+
+        One request (weight 30) per trade. Raises the errors of Freqtrade and ccxt.
 
         :param held: pairs in which the exchange shows a position
         """
@@ -69,10 +70,10 @@ class EndedContracts:
         if settled is None:
             return
         sign = -1 if trade.is_short else 1
-        entry = trade.stake_amount * trade.leverage / trade.amount  # `open_rate` is cut to a tick
+        entry = trade.stake_amount * trade.leverage / trade.amount  # `open_rate` is rounded
         rate = entry + sign * settled.profit / trade.amount
         cost = rate * trade.amount
-        told = {
+        found = {
             "id": settled.id,
             "symbol": trade.pair,
             "side": trade.exit_side,
@@ -92,22 +93,22 @@ class EndedContracts:
                 "rate": settled.commission / cost if cost else 0.0,
             },
         }
-        for stop in trade.open_sl_orders:  # which the exchange has let expire
+        for stop in trade.open_sl_orders:  # the exchange has expired them
             stop.update_from_ccxt_object({"id": stop.order_id, "status": "expired"})
-        order = Order.parse_from_ccxt_object(told, trade.pair, trade.exit_side, trade.amount, rate)
+        order = Order.parse_from_ccxt_object(found, trade.pair, trade.exit_side, trade.amount, rate)
         trade.orders.append(order)
         trade.set_funding_fees(settled.funding)
         trade.exit_reason = SETTLED
         Trade.commit()
-        self._bot.update_trade_state(trade, settled.id, told)
+        self._bot.update_trade_state(trade, settled.id, found)
         Trade.commit()
         warn(
             self._bot,
-            f"{trade.pair} has ended, and the exchange has settled its position at {rate:g}.",
+            f"{trade.pair} was delisted, and the exchange has settled its position at {rate:g}.",
         )
 
     def _settled(self, trade: Trade, end: datetime | None) -> _Settled | None:
-        """None where there is no such income, as of a position that was closed before the end."""
+        """Returns None without such an income, as for a position closed before the end."""
         last = int(trade.date_last_filled_utc.timestamp() * 1000)
         symbol = "".join(trade.pair.split(":")[0].split("/"))
         incomes: list[Income] = [

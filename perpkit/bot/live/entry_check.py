@@ -1,24 +1,27 @@
-"""The check of an entry against the order book, before it is made. In dry-run and live; a backtest
+"""Checks an entry against the order book before it is placed, in dry-run and live; a backtest
 has no book."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from perpkit.bot.live.slippage import Estimate, Slippage
+from perpkit.bot.live.slippage import EntrySlippage, Estimate
 from perpkit.bot.running_bot import words
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, Side
 from perpkit.execution.entry import EntryLimits, check_entry
 
-# Deep enough for all that a size limit of 30% of the depth lets through: docs/execution.md.
+# Deep enough for every entry within a size limit of 30% of the depth: see docs/execution.md.
 LEVELS = 500
 
 
-class EntryCheck:
-    """:param slippage: told what an entry that is allowed should cost"""
+class EntryGate:
+    """Checks entries against the book.
 
-    def __init__(self, books: FreshBooks, limits: EntryLimits, slippage: Slippage) -> None:
+    :param slippage: notified of the expected cost of each allowed entry
+    """
+
+    def __init__(self, books: FreshBooks, limits: EntryLimits, slippage: EntrySlippage) -> None:
         self._books = books
         self._limits = limits
         self._slippage = slippage
@@ -33,7 +36,7 @@ class EntryCheck:
         signal_price: float,
         vol_1h: float,
     ) -> str | None:
-        """Why the book does not allow this entry; None where it does. Never raises.
+        """Returns why the book does not allow this entry, or None. Never raises.
 
         :param side: long or short
         """
@@ -47,7 +50,7 @@ class EntryCheck:
                 signal_price=signal_price,
                 vol_1h=vol_1h,
             )
-        except Exception as error:  # Freqtrade takes an error in its callback for consent
+        except Exception as error:  # Freqtrade treats an error in its callback as consent
             return f"the entry could not be checked: {words(error)}"
         if not check.allowed:
             return check.reason

@@ -1,4 +1,4 @@
-"""Neither the stop of an entry nor an exit waits for a balance, or for a read that fails."""
+"""Places stops and exits without waiting for the balance, or for a request that fails."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 class Fills:
-    """Made once for a running live bot.
+    """Wraps how Freqtrade handles entries and fills; made once for a running live bot.
 
-    :param stops: looked after when something has filled
+    :param stops: called after each fill
     """
 
     def __init__(self, bot: Any, stops: StopPolicy, trying: Trying) -> None:
@@ -38,23 +38,21 @@ class Fills:
         replace(bot, "bot._safe_exit_amount", _exit_amount)
 
     def execute_entry(self, *args: Any, **kwargs: Any) -> bool:
-        """Freqtrade's, which reads the balance between an order that fills at once and its stop."""
+        """Replaces Freqtrade's, which reads the balance between an immediate fill and its stop."""
         with self.balance_later():
             placed = self._execute_entry(*args, **kwargs)
             self._stops.protect_all()
         return placed
 
     def update_trade_after_fill(self, trade: Trade, order: Order, send_msg: bool) -> Trade:
-        """Freqtrade's, in which one read that fails would leave the trade without its own stop and
-        the rest of the cycle undone."""
+        """Replaces Freqtrade's method, in which one failed request would abort the cycle and leave
+        the trade without its own stop."""
         entered = order.ft_order_side == trade.entry_side
         with self.balance_later():
             try:
                 trade = self._after_fill(trade, order, send_msg)
             except DependencyException as error:
-                logger.warning(
-                    f"After a fill of {trade.pair}, not all could be done: {words(error)}"
-                )
+                logger.warning(f"After a fill of {trade.pair}, some steps failed: {words(error)}")
                 if entered and trade.is_open:
                     self._set_stop(trade)
             if entered and trade.has_open_position:
@@ -62,7 +60,7 @@ class Fills:
         return trade
 
     def _set_stop(self, trade: Trade) -> None:
-        """As Freqtrade does after a fill, at the price of the entry instead of one to be read."""
+        """Sets the stop as Freqtrade does after a fill, from the entry price, not a new rate."""
         strategy = self._bot.strategy
         trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
         if strategy.use_custom_stoploss:
@@ -71,7 +69,7 @@ class Fills:
             )
 
     def balance_later(self) -> AbstractContextManager[None]:
-        """For a block in which the balance is not to be read."""
+        """Returns a context in which reads of the balance are postponed to its end."""
         return self._balance.later(self._read_balance)
 
     def _read_balance(self, read: Callable[[], None]) -> None:
@@ -80,5 +78,5 @@ class Fills:
 
 
 def _exit_amount(_trade: Trade, _pair: str, amount: float) -> float:
-    """As Freqtrade's for futures, which reads the balance first and makes no use of it."""
+    """Replaces Freqtrade's method, which for futures reads the balance but does not use it."""
     return amount

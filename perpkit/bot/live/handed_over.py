@@ -1,7 +1,8 @@
-"""Positions whose trade was deleted: the trader's from then on, with the stop that they had.
+"""Positions whose trade was deleted: they belong to the trader from then on, but keep their stop.
 
-Freqtrade's `/delete` cancels the stop, and forgets the position. Here the stop stays where it is,
-nothing is sold, and the pair is refused until the position has gone; a restart changes nothing.
+Freqtrade's `/delete` cancels the stop and forgets the position. Here the stop stays in place,
+nothing is sold, and entries into the pair are refused until the position is closed, also after a
+restart.
 """
 
 from __future__ import annotations
@@ -28,21 +29,22 @@ KIND = HANDED_OVER
 
 
 class Memory(Protocol):
-    """What outlives the process, by kind and name."""
+    """Storage that survives a restart, by kind and name."""
 
     def keep(self, kind: str, name: str, value: Any) -> None:
-        """:param value: None to drop it"""
+        """Stores a value; None deletes it."""
 
     def kept(self, kind: str) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
 class HandedOver:
-    """
-    :param opened: when the trade was
-    :param amount: of the trade, in base currency; 0 for one whose entry had not ended
-    :param price: of its stop; None where it is to have none
-    :param stop: the exchange's id of it, once it is known
+    """The position of a deleted trade.
+
+    :param opened: opening time of the trade
+    :param amount: of the trade, in base currency; 0 if its entry had not ended
+    :param price: of its stop; None if it should have none
+    :param stop: the exchange's id of the stop, once it is known
     """
 
     trade: int
@@ -59,7 +61,7 @@ class HandedOver:
 
 
 class HandedOverPositions:
-    """Made once for a running live bot.
+    """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
     """
@@ -70,8 +72,8 @@ class HandedOverPositions:
         self._memory = memory
         self._keep_stop = keep_stop
         self._handed = {pair: HandedOver(**value) for pair, value in memory.kept(KIND).items()}
-        self._gone: set[str] = set()  # at the last look
-        self._said: set[str] = set()
+        self._closed: set[str] = set()  # as seen in the last snapshot
+        self._reported: set[str] = set()
         self.trying = Trying()
         self._delete = replace(bot, "rpc._rpc_delete", self.delete)
 
@@ -88,7 +90,7 @@ class HandedOverPositions:
         return f"its position was handed over when trade {self._handed[pair].trade} was deleted"
 
     def delete(self, trade_id: int) -> dict[str, Any]:
-        """Freqtrade's, which leaves the stop where it is."""
+        """Replaces Freqtrade's method, which would cancel the stop."""
         bot = self._bot
         with bot._exit_lock:
             trade = Trade.get_trades([Trade.id == trade_id]).first()
@@ -99,36 +101,36 @@ class HandedOverPositions:
             self._keep(pair, handed)
             if self._keep_stop:
                 for order in trade.open_sl_orders:
-                    order.ft_is_open = False  # or Freqtrade cancels it
+                    order.ft_is_open = False  # otherwise Freqtrade cancels it
             try:
                 answer = self._delete(trade_id)
             except Exception:
                 Trade.rollback()
                 self._keep(pair, None)
                 raise
-        self._say_handed_over(pair, handed)
+        self._warn_handed_over(pair, handed)
         return answer
 
-    def look(self, seen: AtExchange) -> None:
-        """After each look at the exchange. The bot's lock is held."""
+    def update(self, seen: AtExchange) -> None:
+        """Processes a snapshot of the exchange. The bot's lock must be held."""
         for pair, handed in list(self._handed.items()):
-            with self.trying(f"Looking at the position in {pair} that was handed over"):
-                self._look_at(pair, handed, seen)
+            with self.trying(f"Checking the handed-over position in {pair}"):
+                self._check(pair, handed, seen)
 
-    def _look_at(self, pair: str, handed: HandedOver, seen: AtExchange) -> None:
-        if self._has_its_trade(pair, handed):  # it was never deleted: the bot was killed before
+    def _check(self, pair: str, handed: HandedOver, seen: AtExchange) -> None:
+        if self._has_its_trade(pair, handed):  # the bot was killed before deleting it
             self._keep(pair, None)
             return
         held = seen.of(pair).of(handed.is_short)
         stops = [s for s in seen.stops if (s.pair, s.side) == (pair, handed.exit_side)]
         own = [stop for stop in stops if stop.whose.may_be_cancelled]
         if held <= DUST:
-            # An answer may be older than the position.
-            if pair in self._gone:
+            # A snapshot may be older than the position.
+            if pair in self._closed:
                 self._end(pair, handed)
-            self._gone.add(pair)
+            self._closed.add(pair)
             return
-        self._gone.discard(pair)
+        self._closed.discard(pair)
         if handed.price is None:
             return
         if own:
@@ -136,21 +138,21 @@ class HandedOverPositions:
                 self._keep(pair, replaced(handed, stop=own[-1].id))
         elif handed.stop is None or not self._was_cancelled(pair, handed.stop):
             self._place(pair, handed, min(handed.amount or held, held))
-        elif pair not in self._said:
-            self._said.add(pair)
+        elif pair not in self._reported:
+            self._reported.add(pair)
             warn(
                 self._bot,
-                f"{pair}: the stop of the position that was handed over was cancelled, and "
-                f"{held:g} of it are still there. They are yours: no other stop is placed.",
+                f"{pair}: the stop of the handed-over position was cancelled, and {held:g} of "
+                "the position are still open. They are yours: no new stop is placed.",
             )
 
     def _was_cancelled(self, pair: str, stop: str) -> bool:
-        """By the trader, that is; the exchange itself expires stops, or forgets them."""
+        """Whether the trader has cancelled the stop, as opposed to the exchange expiring it."""
         try:
-            told = self._exchange.fetch_order(stop, pair, {"stop": True}, count=0)
+            found = self._exchange.fetch_order(stop, pair, {"stop": True}, count=0)
         except RetryableOrderError:
             return False
-        return bool(told["status"] != "expired")
+        return bool(found["status"] != "expired")
 
     def _place(self, pair: str, handed: HandedOver, amount: float) -> None:
         sent = self._exchange.create_stoploss(
@@ -164,14 +166,14 @@ class HandedOverPositions:
         self._keep(pair, replaced(handed, stop=str(sent["id"])))
 
     def _end(self, pair: str, handed: HandedOver) -> None:
-        """Its stop goes as every other that no position needs."""
+        """Forgets a closed position; its stop is then cancelled as one that no position needs."""
         self._keep(pair, None)
-        self._gone.discard(pair)
-        self._said.discard(pair)
+        self._closed.discard(pair)
+        self._reported.discard(pair)
         warn(
             self._bot,
-            f"{pair}: the position of the deleted trade {handed.trade} is gone, and with it its "
-            "stop. Entries into this pair are made again.",
+            f"{pair}: the position of the deleted trade {handed.trade} is closed, and its stop is "
+            "cancelled. Entries into this pair are possible again.",
         )
 
     def _of(self, trade: Trade) -> HandedOver:
@@ -198,15 +200,15 @@ class HandedOverPositions:
         else:
             self._handed[pair] = handed
 
-    def _say_handed_over(self, pair: str, handed: HandedOver) -> None:
+    def _warn_handed_over(self, pair: str, handed: HandedOver) -> None:
         if handed.price is None:
-            stop = "It is left without a stop"
+            stop = "It has no stop"
         elif handed.stop is not None:
-            stop = f"Its stop at {handed.price:g} stays at the exchange and is never moved"
+            stop = f"Its stop at {handed.price:g} stays at the exchange and will not be moved"
         else:
-            stop = f"A stop at {handed.price:g} is placed, and never moved"
+            stop = f"A stop at {handed.price:g} will be placed, and not moved"
         warn(
             self._bot,
             f"{pair}: trade {handed.trade} was deleted, and its position is yours now. {stop}. "
-            "Nothing of it is sold, and there is no entry into this pair until it is gone.",
+            "The bot sells nothing of it, and refuses entries into this pair until it is closed.",
         )

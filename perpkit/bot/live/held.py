@@ -1,6 +1,6 @@
-"""What the exchange holds for the bot's account.
+"""Positions that the account holds at the exchange.
 
-Both sides of a position are kept apart: in hedge mode one pair may have two.
+The two sides of a pair are kept apart, because in hedge mode it can have both.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from typing import Any
 
 CcxtPosition = dict[str, Any]
 
-DUST = 1e-9  # amounts that differ by less are equal
+DUST = 1e-9  # tolerance when amounts are compared
 
 
 @dataclass(frozen=True)
 class Sides:
-    """What is held in one pair, in base currency; neither is negative.
+    """The amounts held in one pair, in base currency; neither is negative.
 
-    :param long_price: at which it was entered, 0 where that is not known; the amounts alone say
-        whether two are equal
+    :param long_price: entry price, 0 if unknown; two objects are equal if their amounts are
     """
 
     long: float = 0.0
@@ -45,10 +44,10 @@ NOTHING = Sides()
 
 
 def held_of(exchange: Any, positions: Iterable[CcxtPosition]) -> dict[str, Sides]:
-    """By pair, those with a position only.
+    """Returns the positions by pair, leaving out empty ones.
 
     :param exchange: Freqtrade's
-    :param positions: as its `fetch_positions` gives them
+    :param positions: as returned by its `fetch_positions`
     """
     held: dict[str, Sides] = {}
     for position in positions:

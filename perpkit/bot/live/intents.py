@@ -1,7 +1,7 @@
-"""The open intents of a running bot, in its journal and in memory.
+"""The open order intents of a running bot, in its journal and in memory.
 
-A journal that cannot be written, on a full disk or while another program locks it, must hold up
-neither an exit nor a stop; nothing is entered meanwhile.
+If the journal cannot be written, because the disk is full or another program has locked it, exits
+and stops are still sent; entries are refused until it can be written again.
 """
 
 from __future__ import annotations
@@ -10,50 +10,50 @@ import logging
 from typing import Any
 
 from perpkit.bot.running_bot import warn
-from perpkit.record.journal import Entry, Intent, Journal, JournalError, Outcome
+from perpkit.record.journal import Intent, Journal, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose, parse
 
 logger = logging.getLogger(__name__)
 
 
 class Intents:
-    """Made once for a running live bot.
+    """Writes and settles intents; made once for a running live bot.
 
-    :param journal: whose start has been written
+    :param journal: one whose start has been recorded
     """
 
     def __init__(self, bot: Any, journal: Journal) -> None:
         self._bot = bot
         self.journal = journal
         self._open = {entry.intent.client_id: entry for entry in journal.open_entries()}
-        # What the journal lacks, by client id, in the order in which it happened.
-        self._unwritten: dict[str, Entry] = {}
+        # What the journal still lacks, by client id, oldest first.
+        self._unwritten: dict[str, JournalEntry] = {}
         self._failure: str | None = None
 
     @property
     def failure(self) -> str | None:
-        """Why nothing is entered: what the journal said when it was last written."""
+        """Why entries are refused: the journal's last error, None if it can be written."""
         return self._failure
 
-    def open(self, pair: str | None = None) -> list[Entry]:
-        """Those without an answer, and those that the trade database may lack; oldest first."""
+    def open(self, pair: str | None = None) -> list[JournalEntry]:
+        """Returns intents unanswered or possibly missing in the trade database, oldest first."""
         entries = list(self._open.values())
         return entries if pair is None else [e for e in entries if e.intent.pair == pair]
 
     def new_id(self, broker: str, purpose: Purpose) -> str:
         return self.journal.next_id(broker, purpose)
 
-    def gave(self, client_id: str) -> bool:
-        """Whether this process did, be it in the journal or not."""
+    def issued(self, client_id: str) -> bool:
+        """Whether this process issued the id, even if the journal does not have it."""
         order = parse(client_id)
         return order is not None and order.nonce == self.journal.nonce
 
     def write(self, intent: Intent) -> None:
-        """Before the request goes out.
+        """Records an intent before its order is sent.
 
-        :raises JournalError: for what is not reduce-only, where it cannot be written
+        :raises JournalError: it cannot be written, and the order is not reduce-only
         """
-        entry = Entry(intent, Outcome.SENT, None, "", intent.at)
+        entry = JournalEntry(intent, Outcome.SENT, None, "", intent.at)
         try:
             self.journal.write(intent)
         except JournalError as error:
@@ -70,11 +70,11 @@ class Intents:
         order_id: str | None = None,
         note: str | None = None,
     ) -> None:
-        """Write down what has become of an open intent; what is None stays as it is."""
+        """Records the outcome of an open intent; arguments that are None change nothing."""
         entry = self._open.get(client_id)
         if entry is None:
             return
-        entry = Entry(
+        entry = JournalEntry(
             entry.intent, outcome, order_id or entry.order_id, note or entry.note, self._now()
         )
         if entry.is_open:
@@ -90,8 +90,8 @@ class Intents:
             self._failed(error)
             self._unwritten[client_id] = entry
 
-    def find(self, pair: str, order_id: str) -> Entry | None:
-        """By the exchange's id; None where it cannot be read."""
+    def find(self, pair: str, order_id: str) -> JournalEntry | None:
+        """Returns an intent by the exchange's order id, or None if the journal cannot be read."""
         try:
             return self.journal.find_order(pair, order_id)
         except JournalError as error:
@@ -99,7 +99,7 @@ class Intents:
             return None
 
     def keep(self, kind: str, name: str, value: Any) -> None:
-        """Something else that must outlive the process; None to drop it. A failure is reported."""
+        """Stores another value that must survive a restart; None deletes it. Reports a failure."""
         try:
             if value is None:
                 self.journal.drop(kind, name)
@@ -109,7 +109,7 @@ class Intents:
             self._failed(error)
 
     def kept(self, kind: str) -> dict[str, Any]:
-        """By name; nothing where it cannot be read."""
+        """Returns the values of a kind by name, empty if the journal cannot be read."""
         try:
             return self.journal.kept(kind)
         except JournalError as error:
@@ -117,7 +117,7 @@ class Intents:
             return {}
 
     def catch_up(self) -> None:
-        """Write what could not be written; to be tried once a cycle."""
+        """Writes what could not be written before; called once per cycle."""
         if self._failure is None:
             return
         try:
@@ -133,16 +133,16 @@ class Intents:
             self._failure = str(error)
             return
         self._failure = None
-        warn(self._bot, "The journal of orders is written again; entries are made again.")
+        warn(self._bot, "The order journal can be written again; entries are possible again.")
 
     def _failed(self, error: JournalError) -> None:
-        """Said once, until it is written again."""
+        """Notifies the operator once, until the journal can be written again."""
         first, self._failure = self._failure is None, str(error)
         if first:
             warn(
                 self._bot,
-                f"The journal of orders cannot be written. No entry is made until it can be; exits "
-                f"and stops go out. {error}",
+                f"The order journal cannot be written. Entries are refused until it can be; exits "
+                f"and stops are still sent. {error}",
             )
 
     def _now(self) -> int:

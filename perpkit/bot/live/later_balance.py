@@ -1,4 +1,4 @@
-"""The balance is read after what must not wait for it."""
+"""Postpones reads of the balance until after the work that must not wait for them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from perpkit.bot.live.replaced import replace
 
 
 class _Thread(threading.local):
-    """:param depth: of blocks that this thread is in; `wanted`: whether it was to be read"""
+    """The state of one thread.
+
+    :param depth: number of nested blocks that the thread is in
+    :param wanted: whether a read was requested in them
+    """
 
     depth = 0
     wanted = False
 
 
 class LaterBalance:
-    """In place of `Wallets.update`, once and for good: entries of several threads overlap, and what
-    one of them put back would be what another had put there.
+    """Replaces `Wallets.update` once and for good.
 
-    :param bot: that runs
+    Entries of several threads overlap: a thread that restored the original could remove another's
+    replacement.
+
+    :param bot: a running bot
     """
 
     def __init__(self, bot: Any) -> None:
@@ -29,7 +35,7 @@ class LaterBalance:
         self._read: Callable[..., None] = replace(bot, "wallets.update", self.update)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Freqtrade's; within `later`, in this thread, put off."""
+        """Replaces Freqtrade's method; within `later` it only records the request."""
         if self._thread.depth:
             self._thread.wanted = True
         else:
@@ -37,9 +43,9 @@ class LaterBalance:
 
     @contextmanager
     def later(self, read: Callable[[Callable[[], None]], None]) -> Iterator[None]:
-        """Put it off to the end of the block, if it was to be read.
+        """Postpones a requested read to the end of the block.
 
-        :param read: is given what reads it, whatever became of the block
+        :param read: called with the function that reads, even if the block raised
         """
         self._thread.depth += 1
         try:

@@ -1,12 +1,11 @@
-"""What must get out of the market: a halt, a stop that was overtaken, a contract that ends, a
-position without a stop.
+"""Urgent exits: a halt, an overtaken stop, a delisting, a position without a stop.
 
-The first three go through `should_exit`, which no option of Freqtrade's switches off, in front of
-all other reasons. What is urgent asks nobody's leave, and goes at the market: a limit can stand
-beside a price that runs away. A backtest fills it at the open of the next candle, which is what a
-market order gets but for the spread.
+The first three are returned by `should_exit` in front of all other reasons; no option of Freqtrade
+disables it. Urgent exits need no confirmation and are market orders, since a limit order may never
+be reached by a price that runs away. A backtest fills them at the open of the next candle, which
+equals a market order except for the spread.
 
-Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+Uses private names of Freqtrade; tests/contract/test_live_seams.py checks that they exist.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from perpkit.breakers.breaker import Trading
 HALTED = "halted"
 OVERTAKEN = "stop_overtaken"
 DELISTING = "delisting"
-# Reasons of exits that nothing may hold up.
+# Exit reasons that nothing may delay.
 URGENT = frozenset({HALTED, OVERTAKEN, DELISTING, ExitType.EMERGENCY_EXIT.value})
 
 
 def urgent_reason(watch: Watch, states: TradeStates, trade: LocalTrade) -> str | None:
-    """Why the trade is to be closed at once; None where it is not."""
+    """Returns why the trade must be closed at once, or None."""
     if watch.decision(trade.pair, trade.trade_direction).trading is Trading.HALTED:
         return HALTED
     state = states.of(trade)
@@ -42,7 +41,7 @@ def urgent_reason(watch: Watch, states: TradeStates, trade: LocalTrade) -> str |
 
 
 def leave_at_market(bot: Any) -> None:
-    """Let a running bot send urgent exits at the market. Called once."""
+    """Makes a running bot send urgent exits as market orders. Called once."""
     execute: Callable[..., bool] = bot.execute_trade_exit
 
     @wraps(execute)
@@ -51,7 +50,7 @@ def leave_at_market(bot: Any) -> None:
     ) -> bool:
         if exit_check.exit_reason not in URGENT:
             return execute(trade, limit, exit_check, **kwargs)
-        # Freqtrade keeps one at the same price, whatever its type.
+        # Freqtrade would keep an order at the same price, even if its type differs.
         if any(order.order_type != "market" for order in trade.open_orders):
             sides, reason = [trade.entry_side, trade.exit_side], CANCEL_REASON["REPLACE"]
             bot.cancel_open_orders_of_trade(trade, sides, reason, True)

@@ -1,8 +1,8 @@
-"""Entries that filled without becoming a trade: they are given a stop, and then a trade.
+"""Gives a stop and a trade to positions that the trade database does not know.
 
-The bot was killed between a fill and the commit of its trade, or the answer to an entry never came.
-Freqtrade makes the trade itself: its `execute_entry` runs on the values of the intent, and is
-answered with the order that was found. What cannot become a trade is closed.
+Such a position exists if the bot was killed between a fill and the commit of its trade, or never
+got the answer to an entry. Freqtrade creates the trade itself: its `execute_entry` runs on the
+values of the intent, and receives the order that was found. What cannot become a trade is closed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.running_bot import words
-from perpkit.record.journal import Entry, Intent, Outcome
+from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
 
-# How often a trade is tried to be made, failures of the exchange apart, before it is closed.
+# Attempts to create a trade, not counting failures of the exchange, before its position is closed.
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class _Adoption:
-    """What Freqtrade is answered while it makes the trade."""
+    """The values that Freqtrade receives while it creates the trade."""
 
     order: CcxtOrder
     price: float
@@ -44,9 +44,9 @@ class _Adoption:
 
 
 class LostPositions:
-    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+    """Adopts lost positions; made once for a live bot. The bot's lock must be held.
 
-    :param attach_stops: gives a trade the stops of its pair that the database lacks
+    :param attach_stops: adds the stops of its pair to a trade whose stops the database lacks
     """
 
     def __init__(self, bot: Any, intents: Intents, attach_stops: Callable[[Trade], None]) -> None:
@@ -60,22 +60,24 @@ class LostPositions:
         self._values = replace(bot, "bot.get_valid_enter_price_and_stake", self.values)
 
     def create_order(self, **order: Any) -> CcxtOrder:
-        """Freqtrade's; while a trade is made, the order that is there already."""
+        """Replaces Freqtrade's method; during an adoption it returns the existing order."""
         if self._adoption is not None:
             return self._adoption.order
         sent: CcxtOrder = self._send(**order)
         return sent
 
     def values(self, *args: Any, **kwargs: Any) -> tuple[float, float, float]:
-        """In place of `get_valid_enter_price_and_stake`: price, stake and leverage, about which no
-        callback is asked a second time."""
+        """Replaces `get_valid_enter_price_and_stake`.
+
+        During an adoption it returns the known price, stake and leverage without callbacks.
+        """
         if self._adoption is not None:
             return self._adoption.price, self._adoption.stake, self._adoption.leverage
         values: tuple[float, float, float] = self._values(*args, **kwargs)
         return values
 
     def protect(self, intent: Intent, amount: float, price: float) -> None:
-        """A stop where the strategy would have placed it, unless there is one. Never raises."""
+        """Places the stop that the strategy would have placed, unless it exists. Never raises."""
         stops = [e for e in self._intents.open(intent.pair) if e.intent.purpose is Purpose.STOP]
         if stops or not amount > 0:
             return
@@ -96,12 +98,12 @@ class LostPositions:
             )
 
     def _as_if(self, intent: Intent, price: float) -> LocalTrade:
-        """The trade that there should be, as far as its first stop depends on it."""
+        """Returns a trade with the attributes on which its first stop depends."""
         exchange, pair = self._exchange, intent.pair
         trade = LocalTrade(
             id=0,
             pair=pair,
-            amount=0.0,  # nothing is kept for one that has not filled
+            amount=0.0,  # nothing is stored for an unfilled trade
             stake_amount=0.0,
             open_rate=price,
             open_date=datetime.fromtimestamp(intent.at / 1000, UTC),
@@ -124,22 +126,22 @@ class LostPositions:
             strategy.ft_stoploss_adjust(price, trade, datetime.now(UTC), 0.0, 0, after_fill=True)
         return trade
 
-    def take(self, entry: Entry, found: CcxtOrder, held: Sides) -> str | None:
-        """Make a trade of an entry, or close what it has opened.
+    def take(self, entry: JournalEntry, found: CcxtOrder, held: Sides) -> str | None:
+        """Makes a trade of an entry, or closes its position.
 
-        Raises what Freqtrade raises, to be tried again; the position has its stop.
+        Raises Freqtrade's errors so that it is tried again; the position has its stop by then.
 
         :param found: the order, amounts in base currency; open, or with fills
-        :param held: in its pair
-        :returns: what was done, for the operator; None where it is only for the log
+        :param held: the position in its pair
+        :returns: what was done, for the operator; None if it is only logged
         """
         intent, filled = entry.intent, found.get("filled") or 0.0
         ours = min(filled, held.of(intent.side == "sell"))
         if filled and not ours > DUST:
             self._intents.settle(
-                intent.client_id, Outcome.CLOSED, str(found["id"]), "its position is gone"
+                intent.client_id, Outcome.CLOSED, str(found["id"]), "its position is closed"
             )
-            return f"{intent.pair}: {filled:g} of a lost entry have been closed meanwhile."
+            return f"{intent.pair}: {filled:g} of a lost entry have been closed in the meantime."
         price = found.get("average") or found.get("price") or intent.price or 0.0
         self.protect(intent, ours, price)
         try:
@@ -154,17 +156,17 @@ class LostPositions:
             return self._close(intent, found, ours, error)
         self._intents.settle(intent.client_id, Outcome.ADOPTED, str(found["id"]))
         if not filled:
-            logger.warning(f"{intent.pair}: entry {found['id']}, not known, waits in its trade.")
+            logger.warning(f"{intent.pair}: unknown entry {found['id']} is now part of a trade.")
             return None
         return (
-            f"{intent.pair}: {filled:g} of order {found['id']}, of which the database knew "
-            "nothing, is a trade now, and has its stop."
+            f"{intent.pair}: {filled:g} of order {found['id']}, which the database did not know, "
+            "are now a trade with a stop."
         )
 
     def _adopt(self, intent: Intent, found: CcxtOrder, price: float) -> None:
         leverage, order_id = intent.leverage or 1.0, str(found["id"])
         amount = self._exchange._contracts_to_amount(intent.pair, intent.amount)
-        # As if it waited still: its fills are booked when the trade has the time of its entry.
+        # Passed as an open order: its fills are booked once the trade has its entry time.
         self._adoption = _Adoption(
             {**found, "status": "open"}, price, amount * price / leverage, leverage
         )
@@ -177,23 +179,23 @@ class LostPositions:
                 is_short=intent.side == "sell",
                 ordertype=intent.type,
                 enter_tag=intent.tag,
-                mode="replace",  # which confirms nothing: that was done before it was sent
+                mode="replace",  # skips the confirmation, which was done before
                 leverage_=leverage,
             )
         except Exception as error:
             if not is_stored(intent.pair, order_id):
                 raise
-            logger.warning(f"{intent.pair}: the trade is made, but {words(error)}")
+            logger.warning(f"{intent.pair}: the trade was created, but {words(error)}")
         finally:
             self._adoption = None
         trade = open_trade(intent.pair)
         if trade is None:
-            raise RuntimeError(f"no trade was made of order {order_id}")
+            raise RuntimeError(f"no trade was created for order {order_id}")
         trade.open_date = _entered_at(found)
         Trade.commit()
         self._attach_stops(trade)
         if found["status"] != "open":
-            # As after a restart: the stop that it has stays.
+            # As after a restart: its current stop stays.
             self._bot.update_trade_state(trade, order_id, found, send_msg=False)
 
     def _close(self, intent: Intent, found: CcxtOrder, ours: float, error: Exception) -> str:
@@ -216,13 +218,13 @@ class LostPositions:
             if entry.intent.client_id not in known or entry.intent.client_id == intent.client_id:
                 self._intents.settle(entry.intent.client_id, Outcome.CLOSED)
         return (
-            f"{pair}: {ours:g} of order {found['id']}, of which the database knew nothing, cannot "
-            f"become a trade ({words(error)}): it is closed at the market."
+            f"{pair}: {ours:g} of order {found['id']}, which the database did not know, cannot "
+            f"become a trade ({words(error)}): they are closed at the market."
         )
 
 
 def _entered_at(order: CcxtOrder) -> datetime:
-    """As the database has it: UTC without its zone."""
+    """Returns a time in the database's format, UTC without a zone."""
     at = order.get("lastTradeTimestamp") or order.get("timestamp")
     moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at / 1000, UTC)
     return moment.replace(tzinfo=None)

@@ -1,8 +1,7 @@
-"""Market exits that the exchange takes: in several orders where one would be too large, as a limit
-that crosses where it refuses them.
+"""Market exits that the exchange accepts: split where too large, as crossing limits where refused.
 
 Wraps the running bot's `execute_trade_exit` and its exchange's `create_order`, so that every exit
-passes here: those of rules, halts, forced ones, emergencies.
+passes here: exits by rules, halts, forced exits, emergencies.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
 
-# For what is wrong with the account or the request, not with a market order.
+# Errors caused by the account or the request, not by the order type.
 _NOT_OF_THE_TYPE = (
     ccxt.InsufficientFunds,
     ccxt.BadSymbol,
@@ -36,18 +35,18 @@ _NOT_OF_THE_TYPE = (
     ccxt.NotSupported,
 )
 
-# In the journal, which outlives the process.
+# Kind of these entries in the journal, which survives a restart.
 _REST = "rest_of_an_exit"
 
 
 @dataclass
 class _Rest:
-    """What is still to be sent of an exit.
+    """The part of an exit that is still to be ordered.
 
-    :param limit: price that the exit asked for
-    :param tag: its reason
-    :param of_a_part: whether the exit leaves some of the position
-    :param stays: of the position, when the exit has ended
+    :param limit: requested price of the exit
+    :param tag: exit reason
+    :param of_a_part: whether the exit leaves part of the position open
+    :param stays: position size once the exit is complete
     """
 
     amount: float
@@ -58,20 +57,20 @@ class _Rest:
 
 
 class MarketExits:
-    """Made once for a running live bot."""
+    """Places market exits; made once for a running live bot."""
 
     def __init__(self, bot: Any, intents: Intents) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         self._intents = intents
         self._rests: dict[TradeKey, _Rest] = {}
-        self._crossing: dict[str, set[str]] = {}  # pair -> ids; also: it has been said
+        self._crossing: dict[str, set[str]] = {}  # pair -> ids; a pair with a key was reported
         self._restored: set[TradeKey] = set()
         self._send = replace(bot, "exchange.create_order", self.create_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
 
     def leaves(self, trade: Trade) -> bool:
-        """Whether an order is on its way that closes the trade at the market, or crosses."""
+        """Whether an open order closes the trade at the market, or as a crossing limit."""
         self._restore(trade)
         crossing = self._crossing.get(trade.pair, ())
         return any(
@@ -81,7 +80,7 @@ class MarketExits:
         )
 
     def create_order(self, **order: Any) -> CcxtOrder:
-        """Freqtrade's; of a market exit that is too large, the first part."""
+        """Replaces Freqtrade's method; sends the first part of a market exit that is too large."""
         if order["ordertype"] != "market" or not order.get("reduceOnly"):
             return self._send(**order)
         pair = order["pair"]
@@ -91,27 +90,27 @@ class MarketExits:
         except ExchangeError as error:
             if not _refuses_the_type(error):
                 raise
-            return self._cross(order, error)
+            return self._send_as_limit(order, error)
         self._crossing.pop(pair, None)
         return sent
 
-    def _cross(self, order: dict[str, Any], refusal: ExchangeError) -> CcxtOrder:
-        """A limit at the worst price that is allowed, for all of the amount.
+    def _send_as_limit(self, order: dict[str, Any], refusal: ExchangeError) -> CcxtOrder:
+        """Sends a limit at the worst allowed price for the whole amount.
 
-        :raises ExchangeError: `refusal`, where that is refused as well
+        :raises ExchangeError: `refusal`, if that is refused as well
         """
         pair, side = order["pair"], order["side"]
         try:
             band = band_of(self._exchange, pair)
             price = on_tick(self._exchange, pair, band.low if side == "sell" else band.high, side)
         except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-            logger.warning(f"The bounds of {pair} cannot be looked up: {words(error)}")
+            logger.warning(f"The price bounds of {pair} are not available: {words(error)}")
             price = order["rate"]
-        most = self._exchange.markets[pair]["limits"]["amount"]["max"] or order["amount"]
+        largest = self._exchange.markets[pair]["limits"]["amount"]["max"] or order["amount"]
         limit = {
             **order,
             "ordertype": "limit",
-            "amount": min(order["amount"], most),
+            "amount": min(order["amount"], largest),
             "time_in_force": "GTC",
             "rate": price,
         }
@@ -123,7 +122,7 @@ class MarketExits:
                 raise refusal from error
             limit["rate"] = on_tick(self._exchange, pair, bound, side)
             sent = self._send_crossing(limit)
-        self._say(pair, limit["rate"], refusal)
+        self._warn(pair, limit["rate"], refusal)
         self._crossing[pair].add(str(sent["id"]))
         return sent
 
@@ -131,8 +130,8 @@ class MarketExits:
         with orders_cross():
             return self._send(**limit)
 
-    def _say(self, pair: str, price: float, refusal: ExchangeError) -> None:
-        """Once, until a market exit is taken again."""
+    def _warn(self, pair: str, price: float, refusal: ExchangeError) -> None:
+        """Warns once, until a market exit is accepted again."""
         if pair in self._crossing:
             return
         self._crossing[pair] = set()
@@ -143,7 +142,7 @@ class MarketExits:
         )
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
-        """Freqtrade's, and then what the first order left."""
+        """Replaces Freqtrade's method, and then orders what the first order left."""
         amount, known = trade.amount, len(trade.orders)
         wanted = how.get("sub_trade_amt") or amount
         self._drop(trade)
@@ -163,14 +162,16 @@ class MarketExits:
         return True
 
     def finish(self, trade: Trade) -> None:
-        """Send what is still to be sent of the trade's exit. The bot's lock is held."""
+        """Orders the rest of the trade's exit. The bot's lock must be held."""
         self._restore(trade)
         rest = self._rests.get(key_of(trade))
         try:
             while rest is not None and trade.is_open and rest.amount:
                 self._next(trade, rest)
         except ExchangeError as error:
-            logger.warning(f"The rest of an exit from {trade.pair} is not placed: {words(error)}")
+            logger.warning(
+                f"The rest of an exit from {trade.pair} cannot be placed: {words(error)}"
+            )
             return
         if rest is not None:
             self._drop(trade)
@@ -186,7 +187,7 @@ class MarketExits:
             self._intents.keep(_REST, str(trade.id), None)
 
     def _restore(self, trade: Trade) -> None:
-        """What an earlier process knew of the trade's exit; once."""
+        """Restores the state of the trade's exit from the journal, once per process."""
         key = key_of(trade)
         if key in self._restored:
             return
@@ -199,7 +200,7 @@ class MarketExits:
         if kept is None or key in self._rests or kept.pop("opened") != key.opened.isoformat():
             return
         rest = _Rest(**kept)
-        # Parts may have been sent, and filled, since it was written down.
+        # Parts may have been sent, and filled, since the state was stored.
         on_the_way = sum(o.safe_remaining for o in trade.open_orders if _leaves(o, trade))
         rest.amount = whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
         self._rests[key] = rest
@@ -234,9 +235,9 @@ def _leaves(order: Order, trade: Trade) -> bool:
 
 
 def _refuses_the_type(error: ExchangeError) -> bool:
-    """Whether the exchange has answered, and a limit order may fare better."""
+    """Whether the exchange refused the order in a way that a limit order may avoid."""
     cause = error.__cause__
-    # A permission may be for market orders; of keys, nothing is taken.
+    # A missing permission may concern market orders only; a bad key concerns all orders.
     if isinstance(cause, ccxt.AuthenticationError) and not isinstance(cause, ccxt.PermissionDenied):
         return False
     return (

@@ -1,7 +1,7 @@
-"""What speaks against trading as a bot starts: whose its files are, and of which mode.
+"""Reasons not to trade that are found when a bot starts: the ownership and the mode of its files.
 
-With nothing open it does not start then. A bot that finds trades or positions looks after them and
-makes no entry; where they may be another's, or cannot be reached, it is passive.
+If nothing is open the bot does not start. A bot with trades or positions manages them and makes no
+entry; if they may belong to another bot, or cannot be managed in this mode, it is passive.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from perpkit.bot.refusals import RunRefusedError
 
 
 class Obstacles:
-    """Looked for in `bot_start`, before anything is done; the bot's lock is shared by then.
+    """Collects the obstacles in `bot_start`, before anything else is done.
 
     :param guarded: the bot keeps a journal
-    :param take_charge: called when a passive bot need not be passive any more, with its journal
-    :raises RunRefusedError: when another process runs with the same files
+    :param take_charge: called with the journal when a passive bot may become active
+    :raises RunRefusedError: another process runs with the same files
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Obstacles:
         self._config = config
         self._take_charge = take_charge
         self._passive: Passive | None = None
-        self.opened: Opened | None = None  # the journal; None where none is kept
-        # Each with the way out, by its name.
+        self.opened: Opened | None = None  # the journal, None if the bot keeps none
+        # Reason and remedy by the name of the obstacle.
         self.reasons: dict[str, str] = {}
         self._held = self._hold() if guarded else None
         if guarded:
-            self._look_at_journal()
+            self._check_journal()
         if (reason := other_mode(config)) is not None:
             self.reasons["Trade database"] = reason
             if config["dry_run"]:
@@ -48,16 +48,16 @@ class Obstacles:
 
     @property
     def passive(self) -> str | None:
-        """Why the bot does nothing at all; None where it acts."""
+        """Why the bot is read-only, or None if it is active."""
         return self._passive.reason if self._passive is not None else None
 
     @property
     def journal(self) -> tuple[str, str] | None:
-        """How it was found, in a word, and what speaks against trading with it; None without."""
+        """State of the journal and the reason not to trade with it; None without a journal."""
         return None if self.opened is None else self.opened.found
 
     def close(self) -> None:
-        """As the bot ends, or is made once more: another process may have the files."""
+        """Releases the files when the bot ends or is created again."""
         if self._held is not None:
             self._held.release(force=True)
 
@@ -65,19 +65,19 @@ class Obstacles:
         try:
             return hold(self._config)
         except RunRefusedError as error:
-            self._be_passive(str(error))  # it must cancel nothing as it ends
+            self._be_passive(str(error))  # it must not cancel orders when it ends
             raise
 
-    def _look_at_journal(self) -> None:
+    def _check_journal(self) -> None:
         opened = self.opened = open_at_start(self._config, order_tag())
         if opened.reason is None:
             return
         self.reasons["Journal"] = opened.reason
         if opened.finding.state.others_may_know_more:
-            self._be_passive(opened.reason, self._look_again)
+            self._be_passive(opened.reason, self._is_over)
 
-    def _look_again(self) -> bool:
-        """Whether the journal is the bot's own by now, which `perpkit adopt` may have made it."""
+    def _is_over(self) -> bool:
+        """Whether the journal has become the bot's own, for example by `perpkit adopt`."""
         if (opened := open_if_sound(self._config)) is None:
             return False
         self.opened = opened

@@ -1,7 +1,7 @@
-"""Entries that wait at the exchange: looked at every cycle, and ended when they are not wanted any
-more, when what has filled of them is without a stop for too long, or when no look succeeds.
+"""EntryChecks open entry orders in every cycle and ends those that should not stay open.
 
-In dry-run and live; a backtest fills its orders whole.
+Those are entries that are no longer wanted, whose fills have been without a stop for too long, or
+that cannot be checked. Works in dry-run and live; a backtest fills its orders completely.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from perpkit.execution.partial_entry import (
 
 logger = logging.getLogger(__name__)
 
-# Freqtrade's process_throttle_secs where the configuration has none.
+# Freqtrade's default of process_throttle_secs.
 _THROTTLE_SECONDS = 5.0
-# What a look and the orders after it may take on top of the interval between looks.
+# Time for a check and the orders that follow it, in addition to the interval between checks.
 _REQUESTS_SECONDS = 1.0
 
 
 @dataclass
-class Looks:
-    """What is known of the looks at an entry.
+class EntryChecks:
+    """What the checks of one entry have found.
 
-    :param empty_at: of the last one without a fill
-    :param due: it was open as this cycle began
-    :param seen: it was looked at in this cycle
-    :param missed: it was due in the cycle before, and not seen
+    :param empty_at: time of the last check without a fill
+    :param due: the order was open when this cycle began
+    :param seen: it was checked in this cycle
+    :param missed: it was due in the previous cycle, but not checked
     """
 
     empty_at: datetime | None = None
@@ -52,8 +52,10 @@ class Looks:
 
 
 class OpenEntries:
-    """:param bot: Freqtrade's
-    :param limits: of entries that are open
+    """Decides when an open entry ends.
+
+    :param bot: Freqtrade's
+    :param limits: of open entries
     :param states: of the trades
     """
 
@@ -76,40 +78,40 @@ class OpenEntries:
         self._interval = self._throttle
         self._began_at: datetime | None = None
         self._is_first = True
-        self._looks: dict[str, Looks] = {}  # by the exchange's id
+        self._checks: dict[str, EntryChecks] = {}  # by exchange id
 
     def begin_cycle(self, now: datetime) -> None:
-        """To be told when a cycle begins: how far apart the looks really are."""
+        """Starts a cycle; measures the real interval between checks."""
         self._is_first = self._began_at is None
         if self._began_at is not None:
             self._interval = (now - self._began_at).total_seconds()
         self._began_at = now
-        # What was neither open nor looked at in a whole cycle has ended.
-        self._looks = {n: looks for n, looks in self._looks.items() if looks.due or looks.seen}
-        for looks in self._looks.values():
-            looks.missed, looks.due, looks.seen = looks.due and not looks.seen, False, False
+        # Orders that were neither open nor checked during a whole cycle have ended.
+        self._checks = {n: each for n, each in self._checks.items() if each.due or each.seen}
+        for checks in self._checks.values():
+            checks.missed, checks.due, checks.seen = checks.due and not checks.seen, False, False
 
     @property
     def next_look_seconds(self) -> float:
-        """Until an order is looked at again, and could be acted on.
+        """Seconds until the next check of an order can act on it.
 
-        As long as the last time, up to twice as long as it should be.
+        The last interval, between the configured one and twice that, plus time for requests.
         """
         return max(self._throttle, min(self._interval, 2 * self._throttle)) + _REQUESTS_SECONDS
 
     def timed_out(
         self, trade: Trade, order: Order, now: datetime, blocked: str | None = None
     ) -> bool:
-        """For `check_entry_timeout`: whether Freqtrade is to end the order and keep its fills.
+        """Whether Freqtrade must end the order and keep its fills, for `check_entry_timeout`.
 
-        :param blocked: why there is to be no entry any more, if there is a reason
+        :param blocked: why entries are blocked, or None
         """
         decision = self._decide(trade, order, now, blocked or "")
         if decision.action is Action.WAIT:
             return False
         number, filled = order.order_id, order.safe_filled
         crosses = decision.action is Action.REPRICE_TO_CROSS and order.ft_order_tag != REST
-        what = "the rest is taken at the market's price" if crosses else "the rest is cancelled"
+        what = "the rest is ordered at the market price" if crosses else "the rest is cancelled"
         if crosses and not self._adjusts:
             what, crosses = "the rest is given up: position_adjustment_enable is false", False
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
@@ -119,17 +121,17 @@ class OpenEntries:
             try:
                 self._end(*stored(trade, order))
             except InvalidOrderException:
-                logger.info(f"Entry {number} for {trade.pair} has ended meanwhile.")
+                logger.info(f"Entry {number} for {trade.pair} has ended in the meantime.")
             return False
         return True
 
     def _decide(self, trade: Trade, order: Order, now: datetime, blocked: str) -> PartialDecision:
-        looks = self._looks_at(order)
-        looks.seen = True
+        checks = self._checks_of(order)
+        checks.seen = True
         filled = order.safe_filled
         if not filled:
-            looks.empty_at = now
-        bare = now - (looks.empty_at or order.order_date_utc)
+            checks.empty_at = now
+        bare = now - (checks.empty_at or order.order_date_utc)
         entry = OpenEntry(
             filled_share=filled / order.safe_amount,
             order_price=order.safe_placement_price,
@@ -140,64 +142,67 @@ class OpenEntries:
             blocked=blocked,
         )
         decision = decide(self._limits, entry)
-        if decision.action is not Action.WAIT:  # only now is a price worth its request
+        if decision.action is not Action.WAIT:  # decided without a request for the price
             return decision
         price = self._books.price(trade.pair, now)
-        gone = "the book is gone" if isnan(price) else ""
-        return decide(self._limits, replace(entry, price=price, blocked=gone))
+        no_book = "the order book is not available" if isnan(price) else ""
+        return decide(self._limits, replace(entry, price=price, blocked=no_book))
 
     def filled(self, order: Order) -> None:
-        """To be told of every order that has filled."""
-        self._looks.pop(order.order_id, None)
+        """Forgets an order that has filled; called for every fill."""
+        self._checks.pop(order.order_id, None)
 
     def end_unseen(self, trade: Trade) -> None:
-        """As a cycle begins, end entries that the one before could not look at, nor a second look
-        now: nobody knows what has filled of them, and its stop waits. How long a cycle takes does
-        not matter. In the first cycle of a process, end those that have filled in part: nobody
-        looked at them for as long as it was down, and before the next look pairs are analysed.
+        """Ends entries that could not be checked in the previous cycle, nor in another attempt now.
 
-        The bot's lock is held.
+        Their fills are unknown and may be without a stop, however long cycles take. In the first
+        cycle of a process it ends entries with partial fills: nothing checked them while the bot
+        was down, and pairs are analysed before the next check.
+
+        The bot's lock must be held.
         """
         for order in trade.open_orders:
             if order.ft_order_side != trade.entry_side:
                 continue
-            looks = self._looks_at(order)
-            looks.due = True
-            if (looks.missed or self._is_first) and not self._may_stay(trade, order, looks):
+            checks = self._checks_of(order)
+            checks.due = True
+            if (checks.missed or self._is_first) and not self._may_stay(trade, order, checks):
                 self._end(trade, order)
 
-    def _may_stay(self, trade: Trade, order: Order, looks: Looks) -> bool:
-        """Whether a look shows that the entry may stay, or has ended.
+    def _may_stay(self, trade: Trade, order: Order, checks: EntryChecks) -> bool:
+        """Whether a check shows that the entry may stay, or has already ended.
 
-        What is filled in part has been without a stop for too long to wait for the cycle.
+        Partial fills have been without a stop for too long to wait for the cycle.
         """
         what = f"Entry {order.order_id} for {trade.pair}"
         try:
-            told = self._bot.exchange.fetch_order(order.order_id, trade.pair)
+            found = self._bot.exchange.fetch_order(order.order_id, trade.pair)
         except Exception as error:
-            logger.warning(f"{what} cannot be looked at: {words(error)}")
-            return not looks.missed
-        if told["status"] != "open":
-            self._bot.update_trade_state(trade, order.order_id, told)
+            logger.warning(f"{what} cannot be checked: {words(error)}")
+            return not checks.missed
+        if found["status"] != "open":
+            self._bot.update_trade_state(trade, order.order_id, found)
             return True
-        if told["filled"]:
-            logger.warning(f"{what} has filled in part, unseen: the rest is cancelled.")
+        if found["filled"]:
+            logger.warning(f"{what} has filled in part unnoticed: the rest is cancelled.")
             return False
-        looks.empty_at = self._began_at
+        checks.empty_at = self._began_at
         return True
 
-    def _looks_at(self, order: Order) -> Looks:
-        return self._looks.setdefault(order.order_id, Looks())
+    def _checks_of(self, order: Order) -> EntryChecks:
+        return self._checks.setdefault(order.order_id, EntryChecks())
 
     def _end(self, trade: Trade, order: Order) -> None:
-        """Cancel without regard to what is filled, and tell Freqtrade."""
-        told = self._bot.exchange.cancel_order(order.order_id, trade.pair)
-        self._bot.handle_cancel_enter(trade, told, order, "timeout")
+        """Cancels an entry regardless of its fills, and updates Freqtrade."""
+        cancelled = self._bot.exchange.cancel_order(order.order_id, trade.pair)
+        self._bot.handle_cancel_enter(trade, cancelled, order, "timeout")
 
     def _would_be_kept(self, trade: Trade, filled: float) -> bool:
-        """Freqtrade does not cancel where what is filled is worth less than an order may be, with
-        a reserve for its stop; a position closes with less all the same, as a reduce-only order
-        need not be of that value."""
+        """Whether Freqtrade would not cancel the order because its fills are worth too little.
+
+        Freqtrade requires the smallest order value plus a reserve for the stop. A position can be
+        closed below that value, because reduce-only orders are exempt from it.
+        """
         least = self._bot.exchange.get_min_pair_stake_amount(
             trade.pair, trade.open_rate, self._bot.strategy.stoploss
         )

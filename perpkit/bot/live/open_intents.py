@@ -1,4 +1,4 @@
-"""Orders that are open in the journal, as the exchange knows them."""
+"""Orders that are open in the journal, as the exchange reports them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from perpkit.bot.live.held import NOTHING, Sides, held_of
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.record.journal import Intent
-from perpkit.record.order_ids import Purpose
+from perpkit.record.order_ids import ENTERS, Purpose
 
 logger = logging.getLogger(__name__)
 
-ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
-
 
 class OpenIntents:
-    """What settling them asks of the exchange; positions once for all of them, until `forget`."""
+    """Queries for settling them; positions are fetched once for all of them, until `forget`."""
 
     def __init__(self, bot: Any, sent: SentOrders) -> None:
         self.sent = sent
@@ -30,8 +28,10 @@ class OpenIntents:
 
     @property
     def explained(self) -> dict[str, float]:
-        """By pair, what entries that are not settled yet may have opened at most; negative for
-        shorts. No more than that is the bot's, of what the trade database does not know."""
+        """The largest amounts that unsettled entries may have opened, by pair; negative for shorts.
+
+        Of positions that the trade database does not know, the bot owns no more than that.
+        """
         amounts: dict[str, float] = {}
         for entry in self.intents.open():
             intent = entry.intent
@@ -42,11 +42,14 @@ class OpenIntents:
         return amounts
 
     def forget(self) -> None:
-        """Positions are to be read again."""
+        """Discards the positions, so that they are fetched again."""
         self._held = None
 
     def look_up(self, intent: Intent) -> CcxtOrder | None:
-        """Amounts in base currency; None when it is not there; raises what ccxt raises."""
+        """Returns the order, amounts in base currency, or None if it does not exist.
+
+        Raises ccxt's errors.
+        """
         found = self.sent.look_up(intent)
         if found is not None:
             found = self._exchange._order_contracts_to_amount(found)
@@ -58,14 +61,14 @@ class OpenIntents:
         return self._held.get(pair, NOTHING)
 
     def withdraw(self, intent: Intent, found: CcxtOrder) -> CcxtOrder:
-        """Cancel it; what it has become."""
+        """Cancels an order and returns its final state."""
         number = str(found["id"])
-        logger.warning(f"{intent.pair}: order {number}, which no trade has, is cancelled.")
+        logger.warning(f"{intent.pair}: order {number}, which belongs to no trade, is cancelled.")
         params = {"stop": True} if intent.purpose is Purpose.STOP else {}
         self._exchange._api.cancel_order(number, intent.pair, params)
         ended = self.look_up(intent)
         if ended is None or state_of(ended) is Found.RESTING:
-            raise ccxt.OrderNotFound(f"order {number} cannot be seen to have ended")
+            raise ccxt.OrderNotFound(f"order {number} has not been confirmed as ended")
         return ended
 
     def age(self, intent: Intent) -> int:

@@ -1,4 +1,4 @@
-"""What an earlier order without an answer, found by now, is to the one that is wanted now."""
+"""Compares an earlier order, whose answer was lost, with the order that is wanted now."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from math import isclose
 
 from freqtrade.exchange.exchange_types import CcxtOrder
 
+from perpkit.durations import MINUTE_MS
 from perpkit.record.journal import Intent
 from perpkit.record.order_ids import Purpose
 
-# Orders of the same kind may do the same twice.
+# Orders with purposes of one set may duplicate each other.
 _KINDS = (
     {Purpose.ENTRY, Purpose.ADDITION},
     {Purpose.EXIT, Purpose.PART, Purpose.CROSSING},
     {Purpose.STOP},
 )
-# Later, the same order is another decision.
-SAME_WITHIN_MS = 60_000
+# After this time an identical order is a new decision.
+SAME_WITHIN_MS = MINUTE_MS
 _OVER = ("canceled", "expired", "rejected")
 
 
 class Found(Enum):
-    ANSWER = auto()  # the same order: nothing more is to be sent
-    RESTING = auto()  # another one, and it waits at the exchange
-    EFFECTIVE = auto()  # another one, and it has done something
-    EMPTY = auto()  # it is over, and has done nothing
+    """What has become of the earlier order, compared with the wanted one."""
+
+    ANSWER = auto()  # the same order: no other must be sent
+    RESTING = auto()  # a different order, still open at the exchange
+    EFFECTIVE = auto()  # a different order, which has filled or triggered
+    EMPTY = auto()  # an order that ended without effect
 
 
 def is_of_kind(purpose: Purpose, other: Purpose) -> bool:
@@ -33,7 +36,7 @@ def is_of_kind(purpose: Purpose, other: Purpose) -> bool:
 
 
 def is_same(earlier: Intent, wanted: Intent) -> bool:
-    """Whether the two ask the exchange for the same, now."""
+    """Whether both intents request the same order at about the same time."""
     return (
         (earlier.pair, earlier.side, earlier.type, earlier.reduce_only)
         == (wanted.pair, wanted.side, wanted.type, wanted.reduce_only)
@@ -46,19 +49,22 @@ def is_same(earlier: Intent, wanted: Intent) -> bool:
 
 
 def state_of(order: CcxtOrder) -> Found:
-    """Whether an order rests, has done something, or neither."""
+    """Returns whether an order is open, has had an effect, or neither."""
     if order["status"] == "open":
         return Found.RESTING
     return Found.EMPTY if is_empty(order) else Found.EFFECTIVE
 
 
 def is_empty(order: CcxtOrder) -> bool:
-    """Whether it is over without a fill."""
+    """Whether the order ended without a fill."""
     return order["status"] in _OVER and not order.get("filled")
 
 
 def compare(earlier: Intent, order: CcxtOrder, wanted: Intent) -> Found:
-    """:param order: what `earlier` has become"""
+    """Returns what an earlier order means for the wanted one.
+
+    :param order: current state of `earlier`
+    """
     state = state_of(order)
     if state is not Found.EMPTY and is_same(earlier, wanted):
         return Found.ANSWER
@@ -66,7 +72,7 @@ def compare(earlier: Intent, order: CcxtOrder, wanted: Intent) -> Found:
 
 
 def _equal(one: float | None, other: float | None) -> bool:
-    """Both are on the exchange's grid: two that differ do so by a whole step."""
+    """Compares with a tolerance; values on the exchange's grid differ by whole steps."""
     if one is None or other is None:
         return one is other
     return isclose(one, other, rel_tol=1e-9)

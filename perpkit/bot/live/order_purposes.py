@@ -1,6 +1,6 @@
-"""What an order is for, known where Freqtrade decides on it and needed where the request goes out.
+"""Passes the purpose of an order from Freqtrade's decision to the request that sends it.
 
-Between the two lie functions of Freqtrade that hand on neither tag nor reason.
+The functions of Freqtrade in between pass neither tag nor reason on.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
-from perpkit.record.order_ids import Purpose
+from perpkit.record.order_ids import ENTERS, Purpose
 
-_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 _LEAVES = (Purpose.EXIT, Purpose.PART, Purpose.CROSSING)
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """:param tag: of an entry, or reason of an exit"""
+    """What an order is for.
+
+    :param tag: entry tag or exit reason
+    """
 
     purpose: Purpose
     tag: str | None
     leverage: float | None
 
 
-# Freqtrade's functions around the one that sends: purpose and tag, and the leverage.
+# Set by wrappers of Freqtrade's functions: purpose and tag, and leverage, of the current call.
 _decided: ContextVar[tuple[Purpose, str | None] | None] = ContextVar("decided", default=None)
 _leverage: ContextVar[float | None] = ContextVar("leverage", default=None)
 
 
 @contextmanager
 def orders_are(purpose: Purpose, tag: str | None) -> Iterator[None]:
-    """Of all orders that are sent within the block."""
+    """Sets the purpose and tag of all orders that are sent within the block."""
     before = _decided.set((purpose, tag))
     try:
         yield
@@ -47,24 +49,24 @@ def orders_are(purpose: Purpose, tag: str | None) -> Iterator[None]:
 
 @contextmanager
 def orders_cross() -> Iterator[None]:
-    """Limits in place of market orders are sent within the block, for the same reason."""
+    """Marks orders within the block as limits that replace market orders, with the same tag."""
     _, tag = _decided.get() or (None, None)
     with orders_are(Purpose.CROSSING, tag):
         yield
 
 
 def meaning_of(*, stop: bool, reduce_only: bool) -> Meaning:
-    """Of the order that is sent now. Within an entry its stop is placed, and others may be left."""
+    """Returns the purpose of the order being sent; an entry may also place stops and exits."""
     leverage, decided = _leverage.get(), _decided.get()
     if stop:
         return Meaning(Purpose.STOP, None, leverage)
-    if decided is not None and decided[0] in (_LEAVES if reduce_only else _ENTERS):
+    if decided is not None and decided[0] in (_LEAVES if reduce_only else ENTERS):
         return Meaning(*decided, leverage)
     return Meaning(Purpose.EXIT if reduce_only else Purpose.ENTRY, None, leverage)
 
 
 class OrderPurposes:
-    """Listens to a running live bot. Made once."""
+    """Records purposes in a running live bot; made once."""
 
     def __init__(self, bot: Any) -> None:
         self._enter = replace(bot, "bot.execute_entry", self.execute_entry)

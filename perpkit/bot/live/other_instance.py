@@ -1,9 +1,9 @@
-"""Orders at the exchange of another bot with this bot's identity.
+"""Orders at the exchange that another bot with this bot's identity has placed.
 
-A copied folder or a restored backup trades on the same account: two bots that each take the trades
-for their own would sell them twice and cancel each other's stops. Their orders are told by ids that
-the journal never gave (`perpkit.record.whose`). They are not touched, and no entry is made while
-they are there.
+A copied folder or a restored backup may trade on the same account. Two bots that manage the same
+trades would sell them twice and cancel each other's stops. The other's orders are recognised by ids
+that this bot's journal never issued (`perpkit.record.whose`). They are left alone, and entries are
+refused while such orders exist.
 """
 
 from __future__ import annotations
@@ -16,38 +16,41 @@ from perpkit.bot.running_bot import warn
 from perpkit.record.whose import Whose
 
 _WAY_OUT = (
-    "A copied folder or a restored backup runs, or has run, on this account. They are left as they "
-    "are, and no entry is made while they are there. End the other bot, and then cancel by hand "
+    "A copied folder or a restored backup runs, or has run, on this account. They are left "
+    "alone, and entries are refused while they exist. End the other bot, then cancel by hand "
     "those that no position needs; each position needs a stop"
 )
 
 
 class OtherInstance:
-    """:param stored: whether the trade database has an order, by pair and id"""
+    """Finds orders of another bot.
+
+    :param stored: whether the trade database has an order, by pair and id
+    """
 
     def __init__(self, bot: Any, stored: Callable[[str, str], bool]) -> None:
         self._bot = bot
         self._stored = stored
         self._seen: tuple[Resting, ...] = ()
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
 
-    def look(self, seen: AtExchange) -> None:
-        """Take note of all orders that are open now. The bot's lock is held."""
+    def update(self, seen: AtExchange) -> None:
+        """Checks all orders of a snapshot. The bot's lock must be held."""
         self._seen = tuple(
             order
             for order in (*seen.orders, *seen.stops)
             if order.whose is Whose.ANOTHERS and not self._stored(order.pair, order.id)
         )
-        new = [order for order in self._seen if order.id not in self._said]
+        new = [order for order in self._seen if order.id not in self._reported]
         if new:
-            self._said.update(order.id for order in new)
-            warn(self._bot, f"{_named(new)} of another bot with this trade database. {_WAY_OUT}.")
+            self._reported.update(order.id for order in new)
+            warn(self._bot, f"{_named(new)} from another bot with this trade database. {_WAY_OUT}.")
 
     def refusal(self) -> str | None:
-        """Why there is to be no entry in any pair, if there is a reason."""
+        """Returns why entries are refused in all pairs, or None."""
         if not self._seen:
             return None
-        return f"{_named(self._seen)} of another bot with this trade database"
+        return f"{_named(self._seen)} from another bot with this trade database"
 
 
 def _named(orders: Iterable[Resting]) -> str:

@@ -1,4 +1,4 @@
-"""Orders that the database shows as open and that no open trade needs any more."""
+"""Orders that are still open in the database but that no open trade needs."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ logger = logging.getLogger(__name__)
 
 
 class OutlivedOrders:
-    """Made once for a running live bot."""
+    """Cancels such orders; made once for a running live bot."""
 
     def __init__(self, bot: Any, stop_orders: StopOrders, trying: Trying) -> None:
         self._bot = bot
         self._stop_orders = stop_orders
         self._trying = trying
-        self._without_trade: set[str] = set()  # has been said
+        self._without_trade: set[str] = set()  # reported orders
         self._handle_cancel = replace(bot, "bot.handle_cancel_order", self.handle_cancel_order)
 
     def cancel(self) -> None:
-        """Stops that the database shows as open, of trades that it shows as closed."""
+        """Cancels stops that are open in the database although their trade is closed."""
         with self._bot._exit_lock:
             for order in Order.get_open_orders():
                 what = f"Cancelling the stop {order.order_id} of a closed trade in {order.ft_pair}"
                 with self._trying(what):
                     if order.trade is None:
-                        self._say_without_trade(order)
+                        self._warn_without_trade(order)
                     elif order.ft_order_side == "stoploss" and not order.trade.is_open:
                         self._stop_orders.cancel(order)
                         logger.info(f"{what}: done.")
 
-    def _say_without_trade(self, order: Order) -> None:
+    def _warn_without_trade(self, order: Order) -> None:
         if order.order_id in self._without_trade:
             return
         self._without_trade.add(order.order_id)
         warn(
             self._bot,
             f"Order {order.order_id} in {order.ft_pair} is in the database without its trade; it "
-            "is left alone. Look whether the exchange has it.",
+            "is left alone. Check whether it exists at the exchange.",
         )
 
     def handle_cancel_order(
         self, order: CcxtOrder, order_obj: Order, trade: Trade | None, *rest: Any, **how: Any
     ) -> Any:
-        """Freqtrade's `handle_cancel_order`, which it also calls for an order without its trade
-        that the exchange has forgotten; that ends the process, at every start."""
+        """Replaces Freqtrade's method, which ends the process at every start if the exchange has
+        forgotten an order whose trade does not exist."""
         if trade is not None:
             return self._handle_cancel(order, order_obj, trade, *rest, **how)
-        self._say_without_trade(order_obj)
+        self._warn_without_trade(order_obj)
         order_obj.update_from_ccxt_object({**order, "id": order_obj.order_id})
         Trade.commit()
         return True

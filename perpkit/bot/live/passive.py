@@ -1,8 +1,8 @@
-"""A bot that looks on: it opens, moves and cancels nothing, and says why.
+"""A read-only bot: it opens, moves and cancels nothing, and reports why.
 
-Of a copied folder the original may be trading, and in dry-run nothing can be done about positions
-of live trading. Its cycles do nothing, commands that would are refused, and no request but one that
-reads leaves its ccxt client, whoever makes it.
+If its folder is a copy, the original may be trading; a dry-run bot cannot manage live positions.
+Its cycles do nothing, commands that would change something are refused, and its ccxt client sends
+only requests that read, for every caller.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.running_bot import warn
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
-SAY_EVERY = timedelta(hours=1)
-LOOK_EVERY = timedelta(seconds=30)
+REPORT_EVERY = HOUR
+CHECK_EVERY = timedelta(seconds=30)
 COMMANDS = (
     "rpc._rpc_force_entry",
     "rpc._rpc_force_exit",
@@ -34,11 +35,11 @@ _NOTHING = "Nothing is opened, moved or cancelled; stops at the exchange stay as
 
 
 class Passive:
-    """Made in `bot_start`, before anything else takes the place of the same attributes.
+    """Makes a bot read-only; created in `bot_start`, before other replacements of its attributes.
 
-    :param reason: why, and the way out, for people
-    :param over: asked now and then, whether it need not be passive any more
-    :param resume: called when it is over, before the next cycle
+    :param reason: reason and remedy, for the operator
+    :param over: polled for whether the bot may become active
+    :param resume: called when it becomes active, before the next cycle
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Passive:
         self._over = over
         self._resume = resume
         self._ended = False
-        self._said: datetime | None = None
-        self._looked = datetime.now(UTC)
+        self._reported_at: datetime | None = None
+        self._checked_at = datetime.now(UTC)
         self._process = replace(bot, "bot.process", lambda: self._cycle(self._process))
         self._stopped = replace(bot, "bot.process_stopped", lambda: self._cycle(self._stopped))
         self._cancel_all = replace(bot, "bot.cancel_all_open_orders", self._cancel_all_open_orders)
@@ -61,30 +62,30 @@ class Passive:
 
     @property
     def reason(self) -> str | None:
-        """Why there is to be no entry; None when it is over."""
+        """Why the bot is read-only; None once it is active."""
         return None if self._ended else f"PASSIVE: {self._reason}. {_NOTHING}"
 
     def _cycle(self, process: Callable[[], None]) -> None:
         if not self._ended:
-            self._look(datetime.now(UTC))
+            self._check(datetime.now(UTC))
         if self._ended:
             process()
 
-    def _look(self, now: datetime) -> None:
-        if now - self._looked >= LOOK_EVERY:
-            self._looked = now
+    def _check(self, now: datetime) -> None:
+        if now - self._checked_at >= CHECK_EVERY:
+            self._checked_at = now
             if self._over():
                 self._end()
                 return
-        if self._said is None or now - self._said >= SAY_EVERY:
-            self._said = now
+        if self._reported_at is None or now - self._reported_at >= REPORT_EVERY:
+            self._reported_at = now
             warn(self._bot, f"{self.reason}.")
 
     def _end(self) -> None:
         self._ended = True
         warn(self._bot, "No longer passive: this bot manages its trades from now on.")
         self._resume()
-        if self._bot.state is not State.STOPPED:  # else Freqtrade does, as it is started
+        if self._bot.state is not State.STOPPED:  # otherwise Freqtrade does so when started
             self._bot.startup_update_open_orders()
 
     def _cancel_all_open_orders(self) -> None:
@@ -100,17 +101,17 @@ class Passive:
     def _reading_request(
         self, path: str, api: Any = "public", method: str = "GET", *args: Any, **kwargs: Any
     ) -> Any:
-        """ccxt's, which all of its functions end in."""
+        """Replaces ccxt's `request`, which all of its methods end in."""
         if method != "GET" and not self._ended:
-            # Of no class that Freqtrade would try again.
+            # Not of a class that Freqtrade would retry.
             raise ccxt.BaseError(f"{method} {path} is not sent. {self.reason}")
         return self._request(path, api, method, *args, **kwargs)
 
     def _refuse(self, command: str) -> None:
         def refusing(*args: Any, **kwargs: Any) -> Any:
-            return carry_out(*args, **kwargs) if self._ended else self._say_no()
+            return carry_out(*args, **kwargs) if self._ended else self._refuse_command()
 
         carry_out = replace(self._bot, command, refusing)
 
-    def _say_no(self) -> NoReturn:
+    def _refuse_command(self) -> NoReturn:
         raise RPCException(f"{self.reason}.")

@@ -1,4 +1,4 @@
-"""Positions at the exchange against the trades of the database. Nothing is requested or changed."""
+"""Compares positions at the exchange with the trades of the database, without side effects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from perpkit.bot.live.held import DUST, NOTHING, Sides
 class Traded:
     """An open trade.
 
-    :param amount: in base currency, what has filled of its open orders not yet included
+    :param amount: in base currency, without the fills of its open orders
     :param entry_side: buy or sell
-    :param open_orders: ids, stops not included
+    :param open_orders: ids of its open orders, without stops
     """
 
     amount: float
@@ -29,10 +29,11 @@ class Traded:
 
 @dataclass(frozen=True)
 class Difference:
-    """
-    :param missing: of the trade, what the exchange does not hold
-    :param foreign: what it holds beside the trade
-    :param moving: orders of the trade have ended, and are not booked yet
+    """How a position differs from its trade.
+
+    :param missing: part of the trade that the exchange does not hold
+    :param foreign: what the exchange holds in addition to the trade
+    :param moving: orders of the trade have ended, but are not booked yet
     """
 
     missing: float = 0.0
@@ -43,7 +44,7 @@ class Difference:
         return bool(self.missing or self.foreign)
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         parts = []
         if self.missing:
             parts.append(f"holds {self.missing:g} less than its trade")
@@ -53,7 +54,7 @@ class Difference:
 
 
 def compare(seen: AtExchange, trades: Mapping[str, Traded]) -> dict[str, Difference]:
-    """By pair, where they differ."""
+    """Returns the differences by pair, leaving out pairs without one."""
     pairs: Iterable[str] = sorted({*seen.held, *trades})
     found = {pair: difference(seen, pair, trades.get(pair)) for pair in pairs}
     return {pair: each for pair, each in found.items() if each}

@@ -1,8 +1,8 @@
-"""Every attribute of the running Freqtrade that Perpkit replaces.
+"""The complete list of attributes of the running Freqtrade that Perpkit replaces.
 
-There is no other file that sets one (tests/test_replaced.py), and each has its row here: whose it
-is, and what holds of Freqtrade's lock when it is called. What replaces it is a method of the part
-that needs it. tests/contract/test_live_seams.py holds that Freqtrade calls them, and how; seen on
+No other file sets one (tests/test_replaced.py). Each row names its owner and how Freqtrade's lock
+is handled when it is called. The replacement is a method of the part that needs it.
+tests/contract/test_live_seams.py checks that Freqtrade calls these attributes and how; verified on
 Freqtrade 2026.6 to 2026.9.
 """
 
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 class Lock(StrEnum):
-    """Freqtrade's `_exit_lock`, when the attribute is called."""
+    """How Freqtrade's `_exit_lock` is handled when the attribute is called."""
 
-    HELD = "held by whoever calls; taken all the same where it is not, which is logged"
-    TAKEN = "taken before what was there, or what replaces it, is called"
-    OWN = "taken by the replacement for as long as it needs it"
+    HELD = "held by the caller; otherwise acquired, and logged"
+    TAKEN = "acquired before the replacement or the original is called"
+    OWN = "acquired by the replacement for as long as it needs it"
     NONE = "not needed: no trade is read or written"
 
 
-# By owner and name. Owners: the bot itself, its exchange, ccxt's client, the wallets, the RPC.
+# By owner and name. Owners: the bot, its exchange, the ccxt client, the wallets, the RPC.
 REPLACED: dict[str, Lock] = {
     "bot.process": Lock.OWN,
     "bot.process_stopped": Lock.OWN,
@@ -62,7 +62,7 @@ REPLACED: dict[str, Lock] = {
     "rpc._rpc_reload_trade_from_exchange": Lock.NONE,
     "rpc._rpc_delete": Lock.OWN,
 }
-# Set as it is, and called by nothing: the lock itself.
+# The lock itself: replaced as an object, not called.
 LOCK = "bot._exit_lock"
 
 _OWNERS: dict[str, Callable[[Any], Any]] = {
@@ -75,12 +75,12 @@ _OWNERS: dict[str, Callable[[Any], Any]] = {
 
 
 def replace(bot: Any, attribute: str, new: Callable[..., Any]) -> Callable[..., Any]:
-    """Put `new` in the place of an attribute; what was there is returned.
+    """Replaces an attribute by `new`; returns what was there before.
 
-    What is there may be a replacement already: the newest one is called first.
+    That may be an earlier replacement: the newest one is called first.
 
     :param attribute: as in `REPLACED`
-    :raises KeyError: for one that has no row there
+    :raises KeyError: it is not in `REPLACED`
     """
     lock = REPLACED[attribute]
     owner, name = _of(bot, attribute)
@@ -92,7 +92,7 @@ def replace(bot: Any, attribute: str, new: Callable[..., Any]) -> Callable[..., 
 
 
 def around(bot: Any, attribute: str, wrap: Callable[[Callable[[], None]], None]) -> None:
-    """Let what takes and gives nothing, as a cycle does, be called by `wrap`."""
+    """Replaces a function without arguments and result, such as a cycle, by a call of `wrap`."""
     was: Callable[[], None]
 
     def wrapped() -> None:
@@ -102,13 +102,13 @@ def around(bot: Any, attribute: str, wrap: Callable[[Callable[[], None]], None])
 
 
 def under_lock(bot: Any, attribute: str) -> None:
-    """Let Freqtrade's own function be called with the lock."""
+    """Makes Freqtrade's own function run with the lock held."""
     owner, name = _of(bot, attribute)
     replace(bot, attribute, getattr(owner, name))
 
 
 def replace_lock(bot: Any, new: Any) -> None:
-    """Put another lock in the place of Freqtrade's, while nobody holds that."""
+    """Replaces Freqtrade's lock by another one, while no thread holds it."""
     with bot._exit_lock:
         bot._exit_lock = new
 
@@ -119,15 +119,15 @@ def _of(bot: Any, attribute: str) -> tuple[Any, str]:
 
 
 def _locked(bot: Any, attribute: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    said = False
+    reported = False
 
     @wraps(function)
     def locked(*args: Any, **kwargs: Any) -> Any:
-        nonlocal said
+        nonlocal reported
         lock = bot._exit_lock
-        if REPLACED[attribute] is Lock.HELD and not lock.locked() and not said:
-            said = True
-            logger.warning(f"{attribute} was called without the lock; it is taken.")
+        if REPLACED[attribute] is Lock.HELD and not lock.locked() and not reported:
+            reported = True
+            logger.warning(f"{attribute} was called without the lock, which is now acquired.")
         with lock:
             return function(*args, **kwargs)
 

@@ -1,6 +1,6 @@
-"""What only a bot in dry-run or live has: order books, orders that wait, stops to guard, alerts.
+"""The parts that only a dry-run or live bot has: order books, open entries, stop guard, alerts.
 
-In a simulated run every answer is the one of Freqtrade itself.
+In backtests and hyperopt every method returns what Freqtrade would do without them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
-from perpkit.bot.live.entry_check import EntryCheck
+from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
@@ -31,14 +31,14 @@ from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.shared_trades import share_trades
-from perpkit.bot.live.slippage import Slippage
+from perpkit.bot.live.slippage import EntrySlippage
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.positioning.refresh import PositioningRefresh
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import deliver, running_bot
 from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
@@ -46,11 +46,11 @@ from perpkit.bot.watching.watch import Watch
 
 
 class RunningParts:
-    """Made in `bot_start`; the guard, the booking of funding and the refresh run by themselves.
+    """Creates the parts in `bot_start`; guard, booking and refresh then run by themselves.
 
     :param states: of the trades
-    :param allowed: what may be added to open trades
-    :param refusals: told of entries that are refused
+    :param allowed: returns what may be added to an open trade
+    :param refusals: records refused entries
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class RunningParts:
         allowed: Allowed,
         refusals: Refusals,
     ) -> None:
-        self._check: EntryCheck | None = None
+        self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
-        self._slippage: Slippage | None = None
+        self._slippage: EntrySlippage | None = None
         self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
@@ -76,7 +76,7 @@ class RunningParts:
         self.lock: AbstractContextManager[Any] = nullcontext()
         self.obstacles: Obstacles | None = None
         self.guarded = False
-        # Of an exchange whose answers the guard and the memory of orders do not know.
+        # Name of the exchange if the guard and the memory of orders do not support it.
         self.unknown_exchange: str | None = None
         self._state: StateWriter | None = None
         if not is_trading(config):
@@ -85,7 +85,7 @@ class RunningParts:
         try:
             self._start(config, dp, settings, states, allowed, refusals)
             self._report(refusals)
-        finally:  # outermost, and whatever of the parts is there
+        finally:  # outermost, even if not all parts were created
             self._state.start()
 
     def _start(
@@ -106,9 +106,9 @@ class RunningParts:
         check_additions(bot, allowed, refusals)
         self.lock = share_trades(bot, refusals)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
-        self._slippage = Slippage(live=not config["dry_run"])
+        self._slippage = EntrySlippage(live=not config["dry_run"])
         if settings.use.book:
-            self._check = EntryCheck(books, settings.entry, self._slippage)
+            self._check = EntryGate(books, settings.entry, self._slippage)
         self._entries = entries = OpenEntries(config, bot, books, partial, states)
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
@@ -125,7 +125,7 @@ class RunningParts:
                 journal = opened.journal
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal)
                 self._booking = Booking(dp)
-            # Last, so that it withdraws what rests before an exit is measured and split.
+            # Last, so that it cancels open orders before an exit is measured and split.
             leave_at_market(bot)
 
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
@@ -136,37 +136,37 @@ class RunningParts:
         around(bot, "bot.process_stopped", self._stopped_cycle)
 
     def _stopped_cycle(self, process: Callable[[], None]) -> None:
-        """What is to be said is said in a bot that is stopped, too."""
+        """Sends queued messages in a stopped bot, too."""
         process()
         deliver(self._bot)
 
     def close(self) -> None:
-        """As the bot ends, or is made once more; in the course of an error, where one ends it."""
+        """Releases files when the bot ends or is created again; records an error that ends it."""
         if self._crash_loop is not None:
             self._crash_loop.end(sys.exc_info()[1])
         if self.obstacles is not None:
             self.obstacles.close()
 
     def _report(self, refusals: Refusals) -> None:
-        """To the state file."""
+        """Adds the parts of the state file."""
         self.report("refusals", lambda _now: state_parts.refusals(refusals))
         if (latch := self._latch) is not None:
             self.report("latch", lambda _now: state_parts.latch(latch.path, latch.read()))
         if (slippage := self._slippage) is not None:
             self.report("slippage", lambda _now: state_parts.slippage(slippage.record))
-        # Of the guard that there is then: a passive bot may get one later.
+        # The guard is looked up at each report: a passive bot may get one later.
         self.report("failing", lambda now: state_parts.failing(self._guard, now))
         self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
         self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
         self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
 
     def report(self, name: str, report: Report) -> None:
-        """Add a part to the state file of a running bot."""
+        """Adds a part to the state file of a running bot."""
         if self._state is not None:
             self._state.add(name, report)
 
     def follow(self, watch: Watch, now: datetime) -> None:
-        """Let the watch restrict what the operator does, and a crash loop, from the start on."""
+        """Starts restricting the watch by the stop latch and by crash loops."""
         if self._latch is None:
             return
         self._latch.follow(watch)
@@ -175,11 +175,11 @@ class RunningParts:
             self._crash_loop = CrashLoop(self._bot, watch, now)
 
     def latched(self) -> Why | None:
-        """Why the operator wants no entry at all; None where the stop latch is clear."""
+        """Returns why the operator has stopped all entries; None if the stop latch is clear."""
         return self._latch.refusal() if self._latch is not None else None
 
     def step(self, now: datetime) -> None:
-        """Once a loop."""
+        """Runs the parts that work once per loop."""
         if self._delistings is not None:
             self._delistings.step(now)
         if self._booking is not None:
@@ -190,24 +190,27 @@ class RunningParts:
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None
     ) -> Why | None:
-        """Why this entry is not to be made now; None where nothing speaks against it.
+        """Returns why this entry must not be made now, or None.
 
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self.obstacles is not None and self.obstacles.passive is not None:
-            return Why(Kind.PASSIVE, self.obstacles.passive)
+            return Why(RefusalKind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
+            return Why(
+                RefusalKind.JOURNAL if self._guard.journal_failure else RefusalKind.EXCHANGE,
+                unknown,
+            )
         if self._delistings is not None and (ends := self._delistings.refusal(pair)):
-            return Why(Kind.EXCHANGE, ends)
+            return Why(RefusalKind.EXCHANGE, ends)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
         against = self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
-        return Why(Kind.BOOK, against) if against else None
+        return Why(RefusalKind.BOOK, against) if against else None
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
-        """For `custom_entry_price`."""
+        """Returns the price of an entry, for `custom_entry_price`."""
         if self._rests is None or tag != REST:
             return proposed
         return self._rests.price(pair, proposed)
@@ -215,9 +218,9 @@ class RunningParts:
     def entry_timed_out(
         self, trade: Trade, order: Order, now: datetime, blocked: str | None
     ) -> bool:
-        """For `check_entry_timeout`: whether the order is to end, and its fills to be kept.
+        """Whether the order must end and its fills be kept, for `check_entry_timeout`.
 
-        :param blocked: why there is to be no entry any more, if there is a reason
+        :param blocked: why entries are blocked, or None
         """
         if self._entries is None:
             return blocked is not None
@@ -230,7 +233,7 @@ class RunningParts:
     def rest_stake(
         self, trade: Trade, now: datetime, min_stake: float | None
     ) -> tuple[float, str] | None:
-        """For `adjust_trade_position`: the rest of an entry that had filled nearly."""
+        """Returns the order for the rest of a nearly filled entry, for `adjust_trade_position`."""
         if self._rests is None:
             return None
         return self._rests.stake(trade, now, min_stake)

@@ -1,17 +1,17 @@
-"""Every order is in the journal before its request goes out, and is looked up where no answer came.
+"""Journals every order before its request is sent, and looks it up if no answer arrives.
 
-Freqtrade takes an order without an answer for no order: it sends entries and stops again, knows
-nothing of what the first ones became, and stores an answer that is not JSON under the id "None".
-Here every order carries a client id of its own, and when its answer does not arrive, or has no id,
-the exchange is asked what became of it (GET /fapi/v1/order, /fapi/v1/algoOrder by client id;
-weight 1). The exchange refuses a request older than its receive window, so that what is not there a
-while later never will be.
+Freqtrade treats an order without an answer as one that does not exist: it sends entries and stops
+again, never learns what became of the first ones, and stores an answer that is not JSON under the
+id "None". Here every order carries its own client id. If its answer does not arrive, or has no id,
+the exchange is queried (GET /fapi/v1/order or /fapi/v1/algoOrder by client id; weight 1). The
+exchange refuses requests older than their receive window, so an order that does not exist a while
+later never will.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
@@ -24,24 +24,24 @@ from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_latch import LatchedError
 from perpkit.bot.running_bot import words
-from perpkit.record.journal import Entry, Intent, JournalError, Outcome
+from perpkit.record.journal import Intent, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose
 
 logger = logging.getLogger(__name__)
 
-# A request may be carried out so much later than the receive window says.
+# How much later than its receive window a request may still be carried out.
 _MARGIN_MS = 5_000
-# Errors of the exchange that say that the order was not carried out, though they look like outages.
+# Errors that prove that the order was not carried out, though their classes suggest an outage.
 _REFUSED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.InvalidNonce)
-# Of a client id: the request has arrived once already.
+# Error code of a duplicate client id: the request has arrived before.
 _DUPLICATE = -4116
 
 
 class SentOrders:
-    """Takes the place of `create_order` and `fetch_order` of Freqtrade's ccxt client.
+    """Replaces `create_order` and `fetch_order` of Freqtrade's ccxt client.
 
-    :param bot: that runs
+    :param bot: a running bot
     :param known: whether the database has an order, by pair and id
     """
 
@@ -51,19 +51,19 @@ class SentOrders:
         self.intents = intents
         self._known = known
         self._send = replace(bot, "api.create_order", self.create_order)
-        self._ask = replace(bot, "api.fetch_order", self.fetch_order)
+        self._fetch = replace(bot, "api.fetch_order", self.fetch_order)
 
     @property
     def unanswered(self) -> bool:
-        """Whether there are orders of which it is not known what became of them."""
+        """Whether the outcome of any order is unknown."""
         return any(entry.outcome is Outcome.SENT for entry in self.intents.open())
 
     def whose(self, client_id: str | None, placed: int | None = None) -> Whose:
-        """As the function of this name.
+        """Returns the owner of an order; see `perpkit.record.whose.whose`.
 
-        :raises JournalError: when that cannot be read
+        :raises JournalError: the journal cannot be read
         """
-        if client_id is not None and self.intents.gave(client_id):
+        if client_id is not None and self.intents.issued(client_id):
             return Whose.OURS
         return whose(client_id, self.intents.journal, placed)
 
@@ -76,8 +76,11 @@ class SentOrders:
         price: float | None = None,
         params: dict[str, Any] | None = None,
     ) -> CcxtOrder:
-        """As ccxt's. Raises what it raises, for an entry that would perhaps be the second one
-        `ccxt.RequestTimeout`, and for one that cannot be written down `ccxt.InvalidOrder`."""
+        """Replaces ccxt's method and raises its errors.
+
+        In addition `ccxt.RequestTimeout` for an entry that may duplicate an earlier one, and
+        `ccxt.InvalidOrder` for one that cannot be written to the journal.
+        """
         params = dict(params or {})
         intent = self._intent(symbol, type, side, amount, price, params)
         if (earlier := self._answered_before(intent)) is not None:
@@ -94,20 +97,22 @@ class SentOrders:
         if order and order.get("id"):
             self.intents.settle(intent.client_id, Outcome.ANSWERED, str(order["id"]))
             return order
-        return self._find(intent, ccxt.BadResponse("an answer without an order"))
+        return self._find(intent, ccxt.BadResponse("the answer contains no order"))
 
     def fetch_order(
         self, id: str, symbol: str | None = None, params: dict[str, Any] | None = None
     ) -> CcxtOrder:
-        """As ccxt's, but of text that is not JSON it makes no order. Freqtrade would take such a
-        one for a stop without a price, and cancel the stop to place another."""
-        order: CcxtOrder | None = self._ask(id, symbol, params or {})
+        """Replaces ccxt's method, but raises an error for an answer that is not JSON.
+
+        Freqtrade would treat such an answer as a stop without a price, and replace that stop.
+        """
+        order: CcxtOrder | None = self._fetch(id, symbol, params or {})
         if not order or not order.get("id"):
-            raise ccxt.BadResponse("an answer without an order")
+            raise ccxt.BadResponse("the answer contains no order")
         return order
 
     def look_up(self, intent: Intent) -> CcxtOrder | None:
-        """None when the exchange does not have it; raises what ccxt raises."""
+        """Returns an order, or None if the exchange does not have it; raises ccxt's errors."""
         params: dict[str, Any] = {"clientOrderId": intent.client_id}
         if intent.purpose is Purpose.STOP:
             params["stop"] = True
@@ -117,26 +122,23 @@ class SentOrders:
             return None
 
     def may_arrive(self, intent: Intent) -> bool:
-        """Whether an order that is not there may still be carried out."""
+        """Whether an order that does not exist yet may still be carried out."""
         window: int = self._api.options["recvWindow"]
         waited: int = self._api.milliseconds() - intent.at
         return waited <= window + _MARGIN_MS
 
     def book(self) -> None:
-        """Write down which answered orders of this process the database has by now. Its changes are
-        committed, and what follows a fill is done; of an earlier process that is not known."""
+        """Settles answered orders of this process that the database has by now.
+
+        By then Freqtrade has committed them and handled their fills; for orders of an earlier
+        process that is not certain.
+        """
         for entry in self.intents.open():
             order_id, intent = entry.order_id, entry.intent
-            if order_id is None or not self.intents.gave(intent.client_id):
+            if order_id is None or not self.intents.issued(intent.client_id):
                 continue
             if self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
-
-    def open_stops(self) -> Iterator[tuple[str, str]]:
-        """Pair and id of the stops at the exchange that this bot has sent (weight 40)."""
-        for stop in self._api.fapiPrivateGetOpenAlgoOrders():
-            if self.whose(stop.get("clientAlgoId")).may_be_cancelled:
-                yield self._api.safe_symbol(stop["symbol"], None, None, "swap"), str(stop["algoId"])
 
     def _intent(
         self,
@@ -170,34 +172,35 @@ class SentOrders:
         try:
             self.intents.write(intent)
         except JournalError as error:
-            raise ccxt.InvalidOrder(f"It could not be written down before: {error}") from error
+            raise ccxt.InvalidOrder(f"It could not be written to the journal: {error}") from error
 
     def _find(self, intent: Intent, error: Exception) -> CcxtOrder:
-        """The order behind an answer that did not arrive; raises `error` where it is not there, or
-        cannot be looked up."""
+        """Returns the order whose answer did not arrive.
+
+        Raises `error` if the order does not exist or cannot be looked up.
+        """
         try:
             found = self.look_up(intent)
         except ccxt.BaseError:
             raise error from None
         if found is None:
-            if isinstance(error, ccxt.ExchangeError):  # ccxt's own refusal, before any request
+            if isinstance(error, ccxt.ExchangeError):  # ccxt refused it before any request
                 self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
             raise error
         self.intents.settle(intent.client_id, Outcome.ANSWERED, str(found["id"]))
         logger.warning(
             f"The answer to an order for {intent.pair} was lost ({words(error)}): "
-            f"it is {found['id']}."
+            f"the order is {found['id']}."
         )
         return found
 
-    def _unanswered(self) -> list[Entry]:
+    def _unanswered(self) -> list[JournalEntry]:
         return [entry for entry in self.intents.open() if entry.outcome is Outcome.SENT]
 
     def _answered_before(self, wanted: Intent) -> CcxtOrder | None:
-        """The order that an earlier attempt at the same has become after all.
+        """Returns the order that resulted from an earlier attempt at the same, if any.
 
-        :raises ccxt.RequestTimeout: for an entry while an earlier one may still be carried out, or
-            has been
+        :raises ccxt.RequestTimeout: an earlier entry may still be carried out, or has been
         """
         for entry in self._unanswered():
             sent = entry.intent
@@ -211,13 +214,13 @@ class SentOrders:
                     raise
                 continue
             if answer is not None:
-                logger.warning(f"An order for {sent.pair} without an answer is {answer['id']}.")
+                logger.warning(f"The unanswered order for {sent.pair} is {answer['id']}.")
                 return answer
         return None
 
     def _settle(self, sent: Intent, found: CcxtOrder | None, wanted: Intent) -> CcxtOrder | None:
-        """`found`, if it is the answer; raises what ccxt raises, and what `_answered_before`
-        does."""
+        """Returns `found` if it is the wanted order; raises ccxt's errors and those of
+        `_answered_before`."""
         if found is None:
             if not self.may_arrive(sent):
                 self.intents.settle(sent.client_id, Outcome.MISSING)
@@ -230,7 +233,7 @@ class SentOrders:
             return None
         what = compare(sent, found, wanted)
         if what is Found.RESTING and sent.purpose is not Purpose.STOP:
-            logger.warning(f"{sent.pair}: order {number}, which had no answer, is withdrawn.")
+            logger.warning(f"{sent.pair}: order {number}, which had no answer, is cancelled.")
             found = self._api.cancel_order(number, sent.pair)
             what = Found.EMPTY if is_empty(found) else Found.EFFECTIVE
         outcome = Outcome.CANCELLED if what is Found.EMPTY else Outcome.ANSWERED
@@ -241,8 +244,10 @@ class SentOrders:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether it is known that there is no such order: the exchange itself has said so, by a code
-    of its own, or the request has not left."""
+    """Whether it is certain that the order does not exist.
+
+    The exchange has refused it with one of its error codes, or the request was never sent.
+    """
     if isinstance(error, (*_REFUSED, LatchedError)):
         return True
     code = refusal_code(error)

@@ -1,6 +1,6 @@
-"""All threads of a running bot see the same trades, and act on them one at a time: see `TradeLock`.
+"""Makes all threads of a running bot see the same trades and change them one at a time.
 
-Private names of Freqtrade are used; tests/contract/test_live_seams.py holds them.
+See `TradeLock`. Uses private names of Freqtrade; tests/contract/test_live_seams.py checks them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace, replace_lock, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 
-# What writes to trades, and is called without the lock from the loop, its schedule or the RPC.
+# Functions that change trades and are called without the lock by the loop, schedule or RPC.
 UNLOCKED = (
     "bot.update_trades_without_assigned_fees",
     "bot.startup_update_open_orders",
@@ -24,11 +24,11 @@ UNLOCKED = (
     "bot.handle_onexchange_order",
     "bot.cancel_all_open_orders",
 )
-_OVERTAKEN = Why(Kind.OVERTAKEN, "Another one was made, or its trade has ended.")
+_OVERTAKEN = Why(RefusalKind.OVERTAKEN, "Another entry was made, or its trade has closed.")
 
 
 def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
-    """Let all threads of a running bot see the same trades; the lock, now the bot's.
+    """Gives a running bot a lock that all its threads share, and returns it.
 
     Called once, before the bot's first cycle.
     """
@@ -41,19 +41,19 @@ def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
 
 
 def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:
-    """Freqtrade's `execute_entry`, that looks once more whether what was true before the lock was
-    taken still is: another thread may have entered the pair meanwhile, or closed the trade."""
+    """Wraps `execute_entry` to check again, under the lock, that the entry is still possible:
+    another thread may have entered the pair in the meantime, or closed the trade."""
     execute: Callable[..., bool] = bot.execute_entry
 
     @wraps(execute)
     def execute_entry(pair: str, stake_amount: float, *args: Any, **kwargs: Any) -> bool:
         trade = kwargs.get("trade")
         if trade is not None:
-            gone = not trade.is_open
+            overtaken = not trade.is_open
         else:
             opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
-            gone = opened is not None or not bot.get_free_open_trades()
-        if gone:
+            overtaken = opened is not None or not bot.get_free_open_trades()
+        if overtaken:
             side = trade.trade_direction if trade is not None else _side(kwargs)
             refusals.add(_OVERTAKEN, pair, side)
             return False

@@ -1,6 +1,6 @@
-"""What the entries of a live bot cost, against what the book had promised before them.
+"""The cost of a live bot's entries, compared with the estimate from the order book.
 
-Each figure is kept with its trade, in Freqtrade's custom data, for the next process.
+Each figure is stored with its trade, in Freqtrade's custom data, for the next process.
 """
 
 from __future__ import annotations
@@ -22,29 +22,34 @@ SLIPPAGE_KEY = "perpkit_slippage"
 
 
 class Estimate(NamedTuple):
-    """:param mid: of the book that it was made of
-    :param bps: of slippage against that
+    """The expected slippage of an entry.
+
+    :param mid: mid price of the book when it was computed
+    :param bps: slippage from that price
     """
 
     mid: float
     bps: float
 
 
-class Slippage:
-    """:param live: whether fills have a price of their own; in dry-run Freqtrade makes it up"""
+class EntrySlippage:
+    """Measures the slippage of entries.
+
+    :param live: whether fills are real; Freqtrade invents their prices in dry-run
+    """
 
     def __init__(self, live: bool) -> None:
         self._live = live
-        # Of the newest entry that was allowed, by pair.
+        # Estimate of the newest allowed entry, by pair.
         self._estimates: dict[str, Estimate] = {}
         self._record: SlippageRecord | None = None
 
     def expect(self, pair: str, estimate: Estimate) -> None:
-        """What the next entry into the pair is to be measured against."""
+        """Sets the estimate that the next entry into the pair is compared with."""
         self._estimates[pair] = estimate
 
     def filled(self, trade: Trade, order: Order) -> None:
-        """Keeps what an entry cost; to be told of every order that has filled."""
+        """Stores the slippage of an entry; called for every order that has filled."""
         if order.ft_order_side != trade.entry_side or not order.safe_filled or not self._live:
             return
         estimate = self._estimates.pop(trade.pair, None)
@@ -62,7 +67,7 @@ class Slippage:
 
     @property
     def record(self) -> SlippageRecord:
-        """Of the last hundred entries, of earlier processes too."""
+        """The last hundred entries, including those of earlier processes."""
         if self._record is None:
             newest = (
                 select(_CustomData)

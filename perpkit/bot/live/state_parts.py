@@ -1,4 +1,4 @@
-"""The parts of the state file, of what Freqtrade and the parts of Perpkit know."""
+"""The parts of the state file, from what Freqtrade and Perpkit know."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ RestrictionKey = tuple[str, str, Side]
 
 
 class Since:
-    """When something was first seen to be as it is, of things that come and go."""
+    """Remembers, by key, since when a value has been unchanged."""
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, tuple[Any, datetime]] = {}
 
     def keep(self, keys: Iterable[Hashable]) -> None:
-        """Forget all others."""
+        """Forgets all keys but these."""
         kept = set(keys)
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
 
@@ -45,7 +45,7 @@ class Since:
 
 
 class Positions:
-    """Open trades that hold something, and their stops.
+    """Reports open positions and their stops.
 
     :param states: of the trades
     """
@@ -55,7 +55,7 @@ class Positions:
         self._since = Since()
 
     def report(self, trades: Iterable[Trade], now: datetime) -> tuple[state.Position, ...]:
-        """The bot's lock is held."""
+        """Returns the positions. The bot's lock must be held."""
         held = {key_of(trade): trade for trade in trades if trade.has_open_position}
         self._since.keep(held)
         return tuple(self._position(key, trade, now) for key, trade in held.items())
@@ -84,7 +84,7 @@ class Positions:
     def _state_of(self, trade: Trade) -> TradeState | None:
         try:
             return self._states.of(trade)
-        except Exception:  # whether it is covered matters more
+        except Exception:  # coverage is reported all the same
             logger.debug("The state of a trade cannot be read.", exc_info=True)
             return None
 
@@ -95,7 +95,7 @@ def _stop(order: Order) -> state.Stop:
 
 
 def entries(trades: Iterable[Trade]) -> tuple[state.Waiting, ...]:
-    """Entry orders that are open; the bot's lock is held."""
+    """Returns the open entry orders. The bot's lock must be held."""
     return tuple(
         state.Waiting(
             trade_id=trade.id,
@@ -116,7 +116,7 @@ def entries(trades: Iterable[Trade]) -> tuple[state.Waiting, ...]:
 
 
 class TradingNow:
-    """What breakers, and whatever restricts beside them, allow."""
+    """Reports what breakers and other restrictions allow."""
 
     def __init__(self) -> None:
         self._since = Since()
@@ -124,7 +124,7 @@ class TradingNow:
     def report(
         self, watch: Watch, doubts: Mapping[tuple[str, str], str], now: datetime
     ) -> state.Trading:
-        """:param doubts: why there is to be no entry, by callback and pair"""
+        """:param doubts: why entries are blocked, by callback and pair"""
         of_all = watch.decision()
         restrictions = dict(watch.restrictions)
         self._since.keep(restrictions)

@@ -1,7 +1,7 @@
-"""Writes the state file, once a cycle, whatever becomes of that: see docs/state_file.md.
+"""Writes the state file in every cycle, even in one that fails: see docs/state_file.md.
 
-Nothing here is asked of the exchange, and nothing raised into the cycle. A part that cannot be
-collected is named in the file; a file that cannot be written is said once.
+It sends no requests to the exchange and raises nothing into the cycle. Parts that cannot be
+collected are named in the file; a file that cannot be written is reported once.
 """
 
 from __future__ import annotations
@@ -22,22 +22,24 @@ from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import warn, words
-from perpkit.record import state
+from perpkit.record import state, state_file
 from perpkit.record.places import places
 
 logger = logging.getLogger(__name__)
 
-# Freqtrade's process_throttle_secs where the configuration has none.
+# Freqtrade's default of process_throttle_secs.
 _THROTTLE_SECONDS = 5.0
 _CYCLES = ("bot.process", "bot.process_stopped")
 
-# A part of the file at a time of day; it may raise.
+# Returns a part of the file at a given time; may raise.
 Report = Callable[[datetime], Any]
 
 
 class StateWriter:
-    """Made before the parts that replace the bot's cycle, to see what they swallow; `start` is
-    called after them.
+    """Collects and writes the state.
+
+    Created before the parts that replace the bot's cycle, so that it sees errors that they swallow;
+    `start` is called after them.
 
     :param bot: Freqtrade's
     :param states: of the trades
@@ -50,15 +52,15 @@ class StateWriter:
         self._positions = state_parts.Positions(states)
         self._reports: dict[str, Report] = {"loop": lambda _now: self._cycles.report()}
         self._unwritten = False
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         for attribute in _CYCLES:
             around(bot, attribute, self._noted)
 
     def add(self, name: str, report: Report) -> None:
-        """Let a part of the file be reported.
+        """Adds a part of the file.
 
-        :param name: of a field of `state.State`
-        :raises KeyError: for any other
+        :param name: a field of `state.State`
+        :raises KeyError: there is no such field
         """
         if name not in state.State.model_fields:
             raise KeyError(name)
@@ -70,7 +72,7 @@ class StateWriter:
         return places(config["db_url"], Path(config["user_data_dir"])).state
 
     def start(self) -> None:
-        """From now on, each cycle is written."""
+        """Starts writing the file in each cycle."""
         for attribute in _CYCLES:
             around(self._bot, attribute, self._written)
 
@@ -80,7 +82,7 @@ class StateWriter:
 
     def _written(self, cycle: Callable[[], None]) -> None:
         if not self._cycles.count:
-            self.write()  # the file of an earlier process does not stand for this one
+            self.write()  # replaces the file of an earlier process
         self._cycles.begin()
         try:
             with self._cycles.noting_failure():
@@ -95,25 +97,25 @@ class StateWriter:
         self.write()
 
     def write(self) -> None:
-        """Never raises."""
+        """Writes the file. Never raises."""
         try:
-            state.write(self.path, self._collect(datetime.now(UTC)))
+            state_file.write(self.path, self._collect(datetime.now(UTC)))
         except Exception as error:
             if not self._unwritten:
                 self._unwritten = True
-                self._say_unwritten(error)
+                self._warn_unwritten(error)
         else:
             if self._unwritten:
-                logger.info("The state file is written again.")
+                logger.info("The state file can be written again.")
             self._unwritten = False
 
-    def _say_unwritten(self, error: Exception) -> None:
-        message = f"The state file cannot be written: {words(error)}. Trading goes on."
+    def _warn_unwritten(self, error: Exception) -> None:
+        message = f"The state file cannot be written: {words(error)}. Trading continues."
         logger.warning(message)
         try:
             warn(self._bot, message)
         except Exception:
-            logger.exception("That could not be sent.")
+            logger.exception("This warning could not be sent.")
 
     def _collect(self, now: datetime) -> state.State:
         missing: dict[str, str] = {}
@@ -146,6 +148,6 @@ class StateWriter:
 
     def _miss(self, name: str, error: Exception, missing: dict[str, str]) -> None:
         missing[name] = f"{type(error).__name__}: {words(error)}"
-        if name not in self._said:
-            self._said.add(name)
+        if name not in self._reported:
+            self._reported.add(name)
             logger.warning(f"{name} cannot be collected for the state file", exc_info=error)

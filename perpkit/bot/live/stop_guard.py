@@ -1,10 +1,10 @@
-"""No position without a live stop for longer than a few seconds, whatever fails in live mode.
+"""Keeps every position from being without a stop for more than a few seconds, in live mode.
 
-Freqtrade places stops towards the end of its cycle, and a read that fails ends a cycle early and
-puts the next one off by half a minute. The guard looks before and after every cycle, and when one
-has failed. It uses Freqtrade's functions, requests nothing where the
-database shows a stop for every position, and compares the database with the exchange once a minute.
-It asks nobody's leave and refuses no exit: all it refuses is an entry where something is unknown.
+Freqtrade places stops towards the end of its cycle; a failed request ends a cycle early and delays
+the next one by half a minute. The guard checks before and after every cycle, and when one has
+failed. It uses Freqtrade's functions, makes no request while the database shows a stop for every
+position, and compares the database with the exchange once a minute. It needs no confirmation and
+refuses no exit; it refuses entries only, while something is unknown.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ from perpkit.record.journal import Journal, JournalError
 
 logger = logging.getLogger(__name__)
 
-# From one comparison with the exchange to the next, so that what is found is mended within a
-# minute; soon again while something is odd.
+# Interval between comparisons with the exchange, so that a difference is corrected within a
+# minute; the shorter one applies while something is unclear.
 COMPARE_EVERY = timedelta(seconds=55)
-AGAIN_AFTER = timedelta(seconds=3)  # an answer may be older than what has been done
+AGAIN_AFTER = timedelta(seconds=3)  # snapshots may lag behind actions
 
 
 class StopGuard:
-    """Made in `bot_start` of a live bot; from then on it runs by itself.
+    """Guards a live bot; made in `bot_start`, then it runs by itself.
 
-    :param entries: knows which of them have been looked at
+    :param entries: checks open entries
     :param states: of the trades
-    :param max_unprotected_seconds: after which a position without a stop is left at the market
-    :param journal: as it was found; its start is written here
+    :param max_unprotected_seconds: limit for a position without a stop, then it is closed
+    :param journal: as it was found; the start of this process is recorded in it
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class StopGuard:
         self._entries = entries
         self._settings = AccountSettings(self._bot)
         self._ended_contracts = EndedContracts(self._bot)
-        OrderPurposes(self._bot)  # first, so that every way to send an order passes it
+        OrderPurposes(self._bot)  # first, so that every order passes it
         journal.begin(str(self._bot.config.get("strategy", "")), self._exchange._api.milliseconds())
         self._intents = Intents(self._bot, journal)
         self._sent = SentOrders(self._bot, self._intents, is_stored)
@@ -82,8 +82,8 @@ class StopGuard:
         self._exits = MarketExits(self._bot, self._intents)
         self._absent = Absent(self._bot)
         self._stop_orders = StopOrders(self._bot, self._intents, self._absent)
-        self._reconciliation = self._made_reconciliation(keep_stop=rule.stop_after_delete)
-        self._trying = Trying()  # the cycle must go on
+        self._reconciliation = self._make_reconciliation(keep_stop=rule.stop_after_delete)
+        self._trying = Trying()  # the cycle must continue
         self._stops = StopPolicy(
             self._bot,
             states,
@@ -102,9 +102,9 @@ class StopGuard:
         self._take_over()
 
     def refusal(self, pair: str) -> str | None:
-        """Why there is to be no entry in this pair, if there is a reason."""
+        """Returns why entries into this pair are refused, or None."""
         if failure := self._intents.failure:
-            return f"the journal of orders cannot be written: {failure}"
+            return f"the order journal cannot be written: {failure}"
         return (
             self._settlement.refusal(pair)
             or self._reconciliation.refusal(pair)
@@ -113,32 +113,32 @@ class StopGuard:
         )
 
     def withdrawal(self, pair: str) -> str | None:
-        """Why an entry that waits in this pair is to end, if there is a reason."""
+        """Returns why an open entry in this pair must end, or None."""
         return self._settings.difference(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
-        """Pairs without entries, `*` for all, and why; None before the first comparison."""
+        """Reasons by pair without entries, `*` for all pairs; None before the first comparison."""
         positions, settings = self._reconciliation.refused, self._settings.refused
         if positions is None or settings is None:
             return None
-        return settings | positions  # as in `refusal`
+        return settings | positions  # same precedence as in `refusal`
 
     @property
     def journal_failure(self) -> str | None:
-        """Why the journal of orders cannot be written; None where it can."""
+        """Why the order journal cannot be written, or None."""
         return self._intents.failure
 
     @property
     def unanswered(self) -> int:
-        """Orders that are open in the journal."""
+        """Number of orders that are open in the journal."""
         return len(self._intents.open())
 
     def failing(self, now: datetime) -> list[Failing]:
-        """What cannot be done at present."""
+        """Returns the steps that currently fail."""
         return self._trying.failing(now) + self._reconciliation.failing(now)
 
-    def _made_reconciliation(self, *, keep_stop: bool) -> Reconciliation:
+    def _make_reconciliation(self, *, keep_stop: bool) -> Reconciliation:
         bot, sent = self._bot, self._sent
         Forgotten(bot)
         handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
@@ -147,16 +147,16 @@ class StopGuard:
         return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed)
 
     def _reason_of(self, client_id: str) -> str | None:
-        """For which an order was sent, where the journal knows it."""
+        """Returns why an order was sent, or None if the journal does not have it."""
         try:
             entry = self._intents.journal.find(client_id)
         except JournalError as error:
-            logger.warning(f"The reason of order {client_id} cannot be looked up: {error}")
+            logger.warning(f"The reason of order {client_id} is not available: {error}")
             return None
         return None if entry is None else entry.intent.tag
 
     def _take_over(self) -> None:
-        """Look around the cycles of a running bot and of one that is stopped."""
+        """Wraps the cycles of a running and of a stopped bot."""
         bot = self._bot
         self._process = replace(bot, "bot.process", self._cycle)
         self._process_stopped = replace(bot, "bot.process_stopped", self._stopped_cycle)
@@ -180,10 +180,10 @@ class StopGuard:
             self._failed.succeeded()
 
     def _next_at_once(self, error: Exception) -> bool:
-        """Look after what cannot wait, and see whether Freqtrade's pause after an error can."""
+        """Handles what cannot wait; returns whether the next cycle must skip Freqtrade's pause."""
         bot = self._bot
-        with self._trying("Looking after what is open"):
-            with self._trying("Looking at entries"), bot._exit_lock:
+        with self._trying("Managing open positions after an error"):
+            with self._trying("Checking entries"), bot._exit_lock:
                 if self._open_entries():
                     bot.manage_open_orders()
             self._protect_all()
@@ -195,11 +195,11 @@ class StopGuard:
             self._compare()
             if unsafe:
                 return True
-        # What is not an outage may be over already, and have come before an exit.
+        # An error that is no outage may be over already, and may have come before an exit.
         return self._failed.is_first and not isinstance(error, TemporaryError)
 
     def _stopped_cycle(self) -> None:
-        """A bot that is stopped does not look at its entries: they end, and stops stay."""
+        """Runs the cycle of a stopped bot, which does not check entries: they end, stops stay."""
         try:
             self._begin()
             self._process_stopped()
@@ -208,18 +208,18 @@ class StopGuard:
             self._failed.report(error, datetime.now(UTC))
 
     def _begin(self) -> None:
-        """What must not wait for the cycle."""
+        """Runs the steps that must not wait for the cycle."""
         now = datetime.now(UTC)
         self._entries.begin_cycle(now)
         self._intents.catch_up()
         with self._bot._exit_lock:
             for trade in self._open_entries():
-                with self._trying(f"Ending an entry for {trade.pair} that cannot be looked at"):
+                with self._trying(f"Ending an entry for {trade.pair} that cannot be checked"):
                     self._entries.end_unseen(trade)
             with self._fills.balance_later():
                 self._settlement.run()
-        # What has a stop at the exchange needs no second one, and what is gone needs none.
-        if self._is_out_of_sight(now) or self._absent.waits_for_look:
+        # A position with a stop at the exchange needs no other, and a closed one needs none.
+        if self._is_out_of_sight(now) or self._absent.is_waiting:
             self._compare()
         self._protect_all()
 
@@ -227,17 +227,17 @@ class StopGuard:
         return self._compared_at is None or now - self._compared_at > OUT_OF_SIGHT
 
     def _end(self) -> None:
-        """What can wait: exits come first."""
+        """Runs the steps that can wait until after the exits."""
         self._protect_all()
         self._outlived.cancel()
         self._compare()
 
     def _compare(self) -> None:
-        """With the exchange; a cycle as long as this one must fit in before it is time."""
+        """Compares with the exchange once a minute, early enough that the next cycle fits in."""
         now = datetime.now(UTC)
         cycle, self._ended_at = now - (self._ended_at or now), now
         if self._compared_at is not None:
-            soon = self._reconciliation.look_again or self._sent.unanswered
+            soon = self._reconciliation.due_soon or self._sent.unanswered
             since = now - self._compared_at
             if since < AGAIN_AFTER if soon else since + cycle <= COMPARE_EVERY:
                 return

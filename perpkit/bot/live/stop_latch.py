@@ -1,9 +1,9 @@
-"""The stop latch in a running bot: while it is set nothing is entered, and a halt closes positions.
+"""The stop latch in a running bot: while it is set entries are refused; a halt closes positions.
 
-It is read at the start, as each cycle begins, before an entry is confirmed, and last of all when
-the signed request of an entry is about to leave ccxt. So a process that is stopped between the
-decision and the request, and goes on hours later, sends nothing; and what was signed before the
-latch was set, the exchange refuses once it is older than its receive window.
+The latch is read at the start, at the beginning of each cycle, before an entry is confirmed, and
+finally when the signed request of an entry is about to leave ccxt. So a process that is suspended
+between decision and request, and resumes hours later, sends nothing; and requests signed before the
+latch was set are refused by the exchange once they are older than its receive window.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import around, replace
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import OncePerCycle, words
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
@@ -37,7 +37,7 @@ _TRADING = {LatchState.REDUCING: Trading.REDUCING, LatchState.HALTED: Trading.HA
 
 
 class LatchedError(ccxt.InvalidOrder):
-    """The request of an entry has not left: the stop latch is set."""
+    """The request of an entry was not sent because the stop latch is set."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class _Entry:
     side: str
 
 
-# The entry that ccxt is asked for, until its answer.
+# The entry that ccxt is sending, until its answer.
 _sent: ContextVar[_Entry | None] = ContextVar("sent", default=None)
 
 
 class StopLatch:
-    """Made in `bot_start` of a running bot.
+    """Applies the latch to a running bot; made in `bot_start`.
 
-    :param refusals: told of entries that were on their way
+    :param refusals: records entries that were stopped on their way
     """
 
     def __init__(self, config: Mapping[str, Any], refusals: Refusals) -> None:
@@ -64,9 +64,9 @@ class StopLatch:
         self._bot: Any = None
         self._known: Latch | None = None
         self._steps = OncePerCycle(f"The {NAME.lower()}")
-        self._tried: set[TradeKey] = set()  # to be closed by a halt, in this cycle
+        self._tried: set[TradeKey] = set()  # trades that a halt has tried to close in this cycle
         self._file: LatchFile | None = None
-        # What is wrong with its options; empty where nothing is.
+        # What is wrong with the options of the latch; empty if nothing is.
         self.wrong = ""
         try:
             self._file = latch_file(config)
@@ -75,23 +75,26 @@ class StopLatch:
 
     @property
     def path(self) -> str:
-        """Empty where it is not known."""
+        """Path of the latch file, empty if unknown."""
         return str(self._file.path) if self._file else ""
 
     def read(self) -> Latch:
-        """What it says now; any thread may ask."""
+        """Reads the current latch; thread-safe."""
         if self._file is None:
             return Latch(LatchState.REDUCING, why=self.wrong, damaged=True)
         return self._file.read()
 
     def refusal(self) -> Why | None:
-        """Why nothing is to be entered; None where it is clear."""
+        """Returns why entries are refused, or None if the latch is clear."""
         latch = self.read()
-        return None if latch.state is LatchState.CLEAR else Why(Kind.LATCH, _reason(latch))
+        return None if latch.state is LatchState.CLEAR else Why(RefusalKind.LATCH, _reason(latch))
 
     def take_charge(self, bot: Any) -> None:
-        """Of entries that are sent, and of cycles. Before whatever else replaces the same, so that
-        it is asked last, after an order has been written down."""
+        """Takes control of sent entries and of cycles.
+
+        Called before other replacements of the same attributes, so that the latch is checked last,
+        after an order has been written to the journal.
+        """
         self._bot = bot
         if self._simulated:
             self._simulate = replace(bot, "exchange.create_order", self.simulate_order)
@@ -103,11 +106,11 @@ class StopLatch:
         around(bot, "bot.process_stopped", self._stopped_cycle)
 
     def follow(self, watch: Watch) -> None:
-        """From the next step on the watch restricts what the latch does."""
+        """Makes the watch apply the restrictions of the latch, from the next step on."""
         self._watch = watch
 
     def step(self, now: datetime) -> None:
-        """Once a cycle."""
+        """Applies the current latch; called once per cycle."""
         if self._watch is None:
             return
         latch, trading = self.read(), None
@@ -127,9 +130,9 @@ class StopLatch:
     # Entries that are sent
 
     def simulate_order(self, **order: Any) -> CcxtOrder:
-        """As `create_order` of Freqtrade's exchange, in dry-run.
+        """Replaces `create_order` of Freqtrade's exchange in dry-run.
 
-        :raises InvalidOrderException: for an entry, while the latch is set
+        :raises InvalidOrderException: the order is an entry, and the latch is set
         """
         if not order.get("reduceOnly") and (why := self.refusal()):
             self._refuse(_Entry(order["pair"], order["side"]), why)
@@ -146,18 +149,18 @@ class StopLatch:
         price: float | None = None,
         params: dict[str, Any] | None = None,
     ) -> CcxtOrder:
-        """As ccxt's, which ends in `fetch`."""
+        """Replaces ccxt's method, which ends in `fetch`."""
         params = params or {}
-        # All but what can only make a position smaller.
+        # Every order that is not reduce-only counts as an entry.
         entry = None if params.get("reduceOnly") else _Entry(symbol, side)
         with _sending(entry):
             answer: CcxtOrder = self._create(symbol, type, side, amount, price, params)
         return answer
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-        """As ccxt's, which has signed the request by now, and sends it.
+        """Replaces ccxt's method, which sends the request that was signed before.
 
-        :raises LatchedError: for an entry, while the latch is set
+        :raises LatchedError: the request is an entry, and the latch is set
         """
         entry = _sent.get()
         if entry is not None and method != "GET" and (why := self.refusal()):
@@ -176,7 +179,7 @@ class StopLatch:
         if self._state is not LatchState.HALTED:
             process()
             return
-        # Before what a whole cycle needs of candles and lists, which may not be there.
+        # Before the steps of a cycle that need candles and pair lists, which may be unavailable.
         self._wind_up()
         try:
             process()
@@ -197,9 +200,11 @@ class StopLatch:
         self._steps.take(self._bot, self.step)
 
     def handle_trade(self, trade: Trade) -> bool:
-        """Freqtrade's, which exits; in a halt once a cycle, though `process` asks after `_wind_up`
-        has: with several positions, exits that are refused would use up the rate limit. The stop
-        that an exit has cancelled is placed in between, as ever."""
+        """Replaces Freqtrade's method, which places exits; in a halt once per cycle and trade.
+
+        `process` would try again after `_wind_up`; with several positions, refused exits would
+        exhaust the rate limit. The stop that an exit has cancelled is placed in between as usual.
+        """
         if self._state is LatchState.HALTED:
             key = key_of(trade)
             if key in self._tried:
@@ -210,11 +215,11 @@ class StopLatch:
 
     @property
     def _state(self) -> LatchState:
-        """At the last step."""
+        """The latch's state at the last step."""
         return self._known.state if self._known is not None else LatchState.CLEAR
 
     def _wind_up(self) -> None:
-        """End entries that wait; where it is a halt, close what is open. In a stopped bot too."""
+        """Ends open entries, and in a halt closes open positions; also in a stopped bot."""
         bot = self._bot
         try:
             with bot._exit_lock:
@@ -224,7 +229,7 @@ class StopLatch:
                     bot.exit_positions(trades)
                 Trade.commit()
         except Exception as error:
-            logger.warning(f"{NAME}: not all is closed, it is tried again: {words(error)}")
+            logger.warning(f"{NAME}: not everything could be closed, trying again: {words(error)}")
 
 
 @contextmanager
@@ -238,7 +243,7 @@ def _sending(entry: _Entry | None) -> Iterator[None]:
 
 def _reason(latch: Latch) -> str:
     if latch.damaged:
-        return f'{latch.why}. Mend that; a damaged one is cleared by "perpkit resume"'
+        return f'{latch.why}. Repair it, or clear it with "perpkit resume"'
     by = f" by {latch.by}" if latch.by else ""
     at = f" since {latch.at:%Y-%m-%d %H:%M} UTC" if latch.at else ""
     why = f": {latch.why}" if latch.why else ""

@@ -1,8 +1,8 @@
-"""Stops that the exchange takes: several where one would be too large, at the bound where the price
-is out of its band.
+"""Stops that the exchange accepts: split where too large, at the bound where out of the price band.
 
-A stop is a market order once it triggers, so the lot of market orders limits it. Freqtrade knows of
-several stops of one trade: it cancels, updates and counts all of them; only placing is done here.
+A stop is a market order once it triggers, so the largest market order limits its size. Freqtrade
+supports several stops per trade: it cancels, updates and counts them all; only placing them is done
+here.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from perpkit.execution.refusals import OUT_OF_BAND, TOO_LARGE
 logger = logging.getLogger(__name__)
 
 _PRICE_DUST = 1e-9
-# A stop on the tick beside liquidation is not beyond it, a fraction.
+# Relative tolerance: a stop on the tick next to liquidation is not beyond it.
 _TICKS = 1e-4
-# A clamped stop is replaced when another would be nearer to where it was meant to be by a tenth.
+# A clamped stop is replaced if that reduces the distance to its wanted price by a tenth.
 _NEARER = 0.9
-# How often a stop that is too large is halved before that is given up.
+# How often a stop that is refused as too large is halved.
 _HALVINGS = 6
-# In the journal, which outlives the process.
+# Kind of these entries in the journal, which survives a restart.
 _LOT = "market_lot"
 
 
 def covered(trade: Trade) -> float:
-    """By the stops that the database shows as open, in base currency."""
+    """Returns the amount, in base currency, of the stops that the database shows as open."""
     return sum((order.safe_amount for order in trade.open_sl_orders), 0.0)
 
 
@@ -47,9 +47,9 @@ def is_covered(trade: Trade) -> bool:
 
 
 class StopOrders:
-    """Made once for a running live bot.
+    """Places and replaces stops; made once for a running live bot.
 
-    :param absent: knows what the exchange does not hold of the trades
+    :param absent: knows which parts of trades do not exist at the exchange
     """
 
     def __init__(self, bot: Any, intents: Intents, absent: Absent) -> None:
@@ -58,7 +58,7 @@ class StopOrders:
         self._intents = intents
         self._there = absent.there
         self.waits = absent.waits
-        # Smaller than the markets say, where the exchange has refused that.
+        # Lots smaller than the market's own, learned from refusals.
         self._lots: dict[str, float] = intents.kept(_LOT)
         self._send = replace(bot, "exchange.create_stoploss", self.create_stoploss)
         self._create = replace(bot, "bot.create_stoploss_order", self.create_stoploss_order)
@@ -67,7 +67,7 @@ class StopOrders:
         )
 
     def create_stoploss(self, **order: Any) -> CcxtOrder:
-        """Freqtrade's; of a stop that is too large, the first part."""
+        """Replaces Freqtrade's method; sends the first part of a stop that is too large."""
         pair, halvings, clamped = order["pair"], 0, False
         while True:
             order["amount"] = min(order["amount"], self._lot(pair))
@@ -89,30 +89,33 @@ class StopOrders:
         return min(market_lot(self._exchange, pair), self._lots.get(pair, float("inf")))
 
     def _nearest(self, order: dict[str, Any], refusal: ExchangeError) -> float:
-        """:raises ExchangeError: `refusal`, where no bound is known"""
+        """Returns the nearest allowed price.
+
+        :raises ExchangeError: `refusal`, if no bound is known
+        """
         pair, wanted = order["pair"], order["stop_price"]
         price = bound_named(refusal)
         if price is None:
             try:
                 price = band_of(self._exchange, pair).clamp(wanted)
             except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-                logger.warning(f"The bounds of {pair} cannot be looked up: {words(error)}")
+                logger.warning(f"The price bounds of {pair} are not available: {words(error)}")
                 raise refusal from error
         price = on_tick(self._exchange, pair, price, order["side"])
         if price == wanted:
             raise refusal
         logger.warning(
-            f"{pair}: a stop at {wanted:g} is out of the band of prices ({refusal_code(refusal)}); "
-            f"it is placed at {price:g}, and moved on as the band moves."
+            f"{pair}: a stop at {wanted:g} is outside the price band ({refusal_code(refusal)}); "
+            f"it is placed at {price:g}, and moved as the band moves."
         )
         return price
 
     def is_covered(self, trade: Trade) -> bool:
-        """As far as the position is there."""
+        """Whether stops cover the part of the position that exists at the exchange."""
         return covered(trade) >= self._there(trade) - DUST
 
     def create_stoploss_order(self, trade: Trade, stop_price: float) -> bool:
-        """Freqtrade's, and then what the first order left; none for what is not there."""
+        """Replaces Freqtrade's method; covers the whole position that exists, in several orders."""
         known, there = len(trade.orders), self._there(trade)
         if there < trade.amount - DUST:
             return bool(there) and self.place(trade, stop_price, there)
@@ -123,7 +126,7 @@ class StopOrders:
         return self.place(trade, stop_price, trade.amount - trade.orders[-1].safe_amount)
 
     def place(self, trade: Trade, stop_price: float, amount: float) -> bool:
-        """Stops for an amount; False where not all of them could be placed."""
+        """Places stops for an amount; returns False if not all of them could be placed."""
         try:
             while amount := whole_steps(amount, trade):
                 sent = self.create_stoploss(
@@ -141,13 +144,13 @@ class StopOrders:
                 Trade.commit()
                 amount -= order.safe_amount
         except ExchangeError as error:
-            logger.warning(f"A part of the stop for {trade.pair} is not placed: {words(error)}")
+            logger.warning(f"A part of the stop for {trade.pair} cannot be placed: {words(error)}")
             return False
         return True
 
     def lacks_a_part(self, trade: Trade) -> bool:
-        """Whether it takes several stops, and those at the price that is wanted now do not cover
-        all of the position."""
+        """Whether a position that needs several stops has some at the wanted price, which do not
+        cover all of it."""
         stops, wanted = trade.open_sl_orders, trade.stoploss_or_liquidation
         if not stops or self.is_covered(trade) or trade.amount <= self._lot(trade.pair):
             return False
@@ -159,8 +162,10 @@ class StopOrders:
         return self.place(trade, trade.stoploss_or_liquidation, missing)
 
     def fit(self, trade: Trade) -> None:
-        """A stop for more than is there would act on what the trader adds: one that fits comes
-        first, then it goes. The bot's lock is held."""
+        """Replaces stops larger than the position, which would act on what the trader adds.
+
+        The new stop is placed before the old one is cancelled. The bot's lock must be held.
+        """
         there = self._there(trade)
         if not there or covered(trade) <= there + DUST:
             return
@@ -172,8 +177,8 @@ class StopOrders:
             self.drop_surplus(trade)
 
     def drop_surplus(self, trade: Trade) -> None:
-        """Of several stops those that are not needed any more, oldest first: after a part was sold,
-        or where one could not be cancelled when another was placed."""
+        """Cancels superfluous stops, oldest first: after a part was sold, or if one could not be
+        cancelled when another was placed."""
         for order in trade.open_sl_orders:
             others = [other for other in trade.open_sl_orders if other is not order]
             left = sum(other.safe_amount for other in others)
@@ -181,24 +186,27 @@ class StopOrders:
                 self.cancel(order)
 
     def _is_live(self, order: Order) -> bool:
-        told = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
-        return bool(told["status"] == "open")
+        found = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
+        return bool(found["status"] == "open")
 
     def cancel(self, order: Order) -> None:
-        """The bot's lock is held."""
+        """Cancels a stop. The bot's lock must be held."""
         try:
-            told = self._exchange.cancel_stoploss_order_with_result(
+            cancelled = self._exchange.cancel_stoploss_order_with_result(
                 order.order_id, order.ft_pair, order.safe_amount
             )
         except InvalidOrderException:  # the exchange has none to cancel
-            told = {"id": order.order_id, "status": "canceled"}
-        order.update_from_ccxt_object(told)
+            cancelled = {"id": order.order_id, "status": "canceled"}
+        order.update_from_ccxt_object(cancelled)
         Trade.commit()
 
     def move_on(self, trade: Trade) -> None:
-        """Stops that were clamped go to where they were meant to be, as far as the band allows by
-        now, and those that liquidation would come before to the near side of it; raises what
-        Freqtrade and ccxt raise. One request where there are any."""
+        """Replaces stops whose price can be improved now.
+
+        Clamped stops move towards their wanted price as far as the band allows, and stops beyond
+        liquidation move in front of it. One request if there are any; raises the errors of
+        Freqtrade and ccxt.
+        """
         old = [
             order
             for order in trade.open_sl_orders
@@ -216,7 +224,7 @@ class StopOrders:
                 self.cancel(order)
 
     def _is_clamped(self, order: Order, trade: Trade) -> bool:
-        """What was asked for is in the database beside what was placed."""
+        """Whether the database has a wanted price that differs from the price of the stop."""
         if not order.stop_price or not order.ft_price:
             return False
         wanted = self._on_tick(order.ft_price, trade)
@@ -226,8 +234,10 @@ class StopOrders:
         return on_tick(self._exchange, trade.pair, price, trade.exit_side)
 
     def handle_stoploss_on_exchange(self, trade: Trade) -> bool:
-        """Freqtrade's, which ends at the first of several stops that has triggered; nothing for a
-        trade without a position."""
+        """Replaces Freqtrade's method, which returns after the first of several triggered stops.
+
+        Does nothing for a trade whose position does not exist.
+        """
         triggered = False
         if trade.has_open_position and not self._there(trade):
             return triggered

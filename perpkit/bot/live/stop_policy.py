@@ -1,6 +1,6 @@
-"""What each open position needs: a stop that covers it, at its price, and not one too many.
+"""Keeps each open position covered by exactly the stops that it needs, at their price.
 
-Where none can be placed for too long, the position is left at the market.
+If no stop can be placed for too long, the position is closed at the market.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from perpkit.bot.running_bot import warn
 
 
 class StopPolicy:
-    """Made once for a running live bot. Nothing is requested where the database shows a stop for
-    every position.
+    """Places missing stops; made once for a running live bot.
+
+    Makes no request while the database shows a stop for every position.
 
     :param states: of the trades
-    :param entries: knows when they are looked at next
-    :param max_unprotected_seconds: after which a position without a stop is left
-    :param trying: what fails for one trade must not keep others from their stops
+    :param entries: knows when open entries are checked next
+    :param max_unprotected_seconds: limit for a position without a stop, then it is closed
+    :param trying: keeps a failure of one trade from affecting the stops of others
     """
 
     def __init__(
@@ -52,26 +53,26 @@ class StopPolicy:
         self._trying = trying
 
     def protect_all(self) -> None:
-        """The bot's lock is held."""
+        """Protects all open positions. The bot's lock must be held."""
         for trade in self._positions():
             with self._trying(f"Protecting {trade.pair}"):
                 self._exits.finish(trade)
                 self.protect(trade)
 
     def _positions(self) -> Iterator[Trade]:
-        """Trades that have one, as far as is known."""
+        """Yields trades whose position is known to exist."""
         for trade in Trade.get_open_trades():
             if trade.has_open_position and not self._stop_orders.waits(trade):
                 yield trade
 
     def protect(self, trade: Trade) -> None:
-        """Place what is missing, or leave. The bot's lock is held."""
+        """Places a missing stop, or closes the position. The bot's lock must be held."""
         if self._stop_orders.waits(trade):
             return
         state = self._states.of(trade)
         if self._stop_orders.is_covered(trade):
             state.covered_at = datetime.now(UTC)
-            with self._trying(f"Cancelling a stop too many for {trade.pair}"):
+            with self._trying(f"Cancelling a superfluous stop for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
             return
         with self._trying(f"Looking for the stops of {trade.pair}"):
@@ -81,16 +82,16 @@ class StopPolicy:
         if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
-        bare = (datetime.now(UTC) - since).total_seconds()  # the tries may have taken long
+        bare = (datetime.now(UTC) - since).total_seconds()  # attempts may take long
         if bare + self._entries.next_look_seconds > self._limit and not self._exits.leaves(trade):
             if not state.given_up:
                 warn(
                     self._bot,
-                    f"{trade.pair} has had no stop for up to {bare:.0f} s and none can be placed: "
+                    f"{trade.pair} has had no stop for up to {bare:.0f} s, and none can be placed: "
                     "it is closed at the market.",
                 )
             state.given_up = True
-            with self._trying(f"Leaving {trade.pair}"):
+            with self._trying(f"Closing {trade.pair}"):
                 self._bot.emergency_exit(trade, trade.stop_loss)
                 Trade.commit()
 
@@ -102,18 +103,18 @@ class StopPolicy:
         with self._trying(f"Placing a stop for {trade.pair}"):
             if lacks_a_part:
                 self._stop_orders.place_part(trade)
-            elif trade.has_open_sl_orders:  # too small, and stays: together they cover
+            elif trade.has_open_sl_orders:  # too small but kept: both together cover it
                 self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
             else:
                 self._bot.handle_stoploss_on_exchange(trade)
             Trade.commit()
 
     def has_bare(self) -> bool:
-        """Whether a position has no stop. The bot's lock is held."""
+        """Whether any position has no stop. The bot's lock must be held."""
         return any(map(self._is_bare, Trade.get_open_trades()))
 
     def refusal(self, pair: str) -> str | None:
-        """Why nothing is to be added to the trade of this pair, if there is a reason."""
+        """Returns why nothing may be added to the trade of this pair, or None."""
         trade = open_trade(pair)
         if trade is None or not self._is_bare(trade):
             return None
@@ -123,10 +124,10 @@ class StopPolicy:
         return trade.has_open_position and not self._stop_orders.is_covered(trade)
 
     def catch_up(self) -> None:
-        """Stops that could not be placed where they were meant to be, or are beyond liquidation."""
+        """Moves stops that could not be placed at their price, or are beyond liquidation."""
         with self._bot._exit_lock:
             for trade in self._positions():
-                with self._trying(f"Moving the stop of {trade.pair} on"):
+                with self._trying(f"Moving the stop of {trade.pair}"):
                     self._stop_orders.move_on(trade)
                 with self._trying(f"Fitting the stop of {trade.pair} to its position"):
                     self._stop_orders.fit(trade)

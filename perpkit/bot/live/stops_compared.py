@@ -1,4 +1,4 @@
-"""Stops at the exchange and in the database brought together."""
+"""Reconciles the stops at the exchange with those in the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class StopsCompared:
-    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+    """Compares stops; made once for a running live bot. The bot's lock must be held.
 
     :param closed: books stops that have triggered
     """
@@ -26,64 +26,63 @@ class StopsCompared:
     def __init__(self, bot: Any, closed: ClosedOutside) -> None:
         self._exchange = bot.exchange
         self._closed = closed
-        self._excess: set[str] = set()  # at the last look
-        self.look_again = False
+        self._excess: set[str] = set()  # in the last snapshot
+        self.due_soon = False
         self.trying = Trying()
 
     def compare(self, seen: AtExchange, settled_elsewhere: Set[str]) -> None:
-        """Find out what has become of stops that are missing, take over what the database lacks,
-        and cancel what no position needs. Never raises.
+        """Books missing stops, adopts unknown ones, and cancels those that no position needs.
 
-        :param settled_elsewhere: ids of orders that somebody else looks after
+        Never raises.
+
+        :param settled_elsewhere: ids of orders that another part manages
         """
         for trade in Trade.get_open_trades():
             if not trade.has_open_position:
                 continue
-            with self.trying(f"Looking at the stops of {trade.pair}"):
-                self._look_at_missing(trade, seen)
+            with self.trying(f"Comparing the stops of {trade.pair}"):
+                self._book_missing(trade, seen)
                 self._adopt(trade, seen)
         known = {order.order_id for order in Order.get_open_orders()}
-        # An answer may be older than the position that it shows.
+        # A snapshot may be older than a position, so a stop must be superfluous in two of them.
         found, before = in_excess(seen, known), self._excess
         excess = [stop for stop in found if stop.id not in settled_elsewhere]
         self._excess = {stop.id for stop in excess}
-        self.look_again = not self._excess <= before
+        self.due_soon = not self._excess <= before
         for stop in excess:
             if stop.id in before:
                 self._cancel(stop)
 
-    def _look_at_missing(self, trade: Trade, seen: AtExchange) -> None:
-        """Freqtrade looks at its stops while it runs, not while it is stopped."""
+    def _book_missing(self, trade: Trade, seen: AtExchange) -> None:
+        """Books stops that are no longer open; Freqtrade checks them only while it runs."""
         for number in sorted(not_there(seen, {o.order_id for o in trade.open_sl_orders})):
             try:
-                told = self._exchange.fetch_stoploss_order(number, trade.pair)
-            except InvalidOrderException:  # too new to be seen
+                found = self._exchange.fetch_stoploss_order(number, trade.pair)
+            except InvalidOrderException:  # too new to be visible
                 continue
-            if self._closed.book_stop(trade, number, told):
+            if self._closed.book_stop(trade, number, found):
                 return
-            if told["status"] != "open":
+            if found["status"] != "open":
                 logger.warning(
-                    f"{trade.pair}: stop {number} is not at the exchange any more: "
-                    f"{told['status']}."
+                    f"{trade.pair}: stop {number} is no longer at the exchange: {found['status']}."
                 )
 
     def _adopt(self, trade: Trade, seen: AtExchange) -> None:
-        """A trade without a stop may have one that the database lacks: it was restored, or the bot
-        was killed before it could write."""
+        """Adopts the stop of a trade whose database lacks it, as after a restore or a kill."""
         if trade.has_open_sl_orders or not trade.is_open:
             return
         known = {order.order_id for order in trade.sl_orders}
         found = to_adopt(seen, known, trade.pair, trade.exit_side, trade.amount)
         if not found:
             return
-        told = self._exchange.fetch_stoploss_order(found[0], trade.pair)
-        if told["status"] == "open":
+        stop = self._exchange.fetch_stoploss_order(found[0], trade.pair)
+        if stop["status"] == "open":
             order = Order.parse_from_ccxt_object(
-                told, trade.pair, "stoploss", told["amount"], told["stopPrice"]
+                stop, trade.pair, "stoploss", stop["amount"], stop["stopPrice"]
             )
             trade.orders.append(order)
             Trade.commit()
-            logger.warning(f"{trade.pair}: the stop {found[0]} at the exchange is taken over.")
+            logger.warning(f"{trade.pair}: stop {found[0]} at the exchange was added to its trade.")
 
     def _cancel(self, stop: Resting) -> None:
         logger.warning(f"{stop.pair}: the stop {stop.id}, which no position needs, is cancelled.")

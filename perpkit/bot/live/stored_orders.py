@@ -1,4 +1,4 @@
-"""What the trade database has of orders, and whose database it is."""
+"""Queries for orders in the trade database, and the tag that identifies the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perpkit.record.order_ids import Purpose
 
 
 def stored_order(pair: str, order_id: str) -> Order | None:
-    """The exchange's order in the database; `Order.order_by_id` of 2026.6 knows no pairs."""
+    """Returns an order by the exchange's id; `Order.order_by_id` of 2026.6 ignores pairs."""
     which = select(Order).where(Order.ft_pair == pair, Order.order_id == order_id)
     return Order.session.scalars(which).first()
 
@@ -32,9 +32,9 @@ def open_trade(pair: str) -> Trade | None:
 
 
 def lacks_fill(trade: Trade, order: Order) -> bool:
-    """Whether the trade may be as it was before the order, which is over, had filled.
+    """Whether the trade may still be as it was before this closed order had filled.
 
-    Of an entry its amount does not tell: Freqtrade makes the trade with that of the order.
+    For an entry the amount does not show it: Freqtrade creates the trade with the order's amount.
     """
     if order.ft_order_side == "stoploss" or not order.safe_filled or trade.has_open_orders:
         return False
@@ -42,9 +42,9 @@ def lacks_fill(trade: Trade, order: Order) -> bool:
 
 
 def unbooked_fill(trade: Trade) -> Order | None:
-    """The newest order of those that are over, where the trade is not what they have left of it.
+    """Returns the newest closed order if the trade's amount does not match its orders.
 
-    A trade with a first entry that waits has its amount already.
+    A trade whose first entry is still open has the amount of that entry already.
     """
     if any(order.ft_order_side == trade.entry_side for order in trade.open_orders):
         return None
@@ -55,7 +55,7 @@ def unbooked_fill(trade: Trade) -> Order | None:
 
 
 def amount_of_orders(trade: Trade) -> float:
-    """What its orders that are over have left of it."""
+    """Returns the amount that the closed orders of the trade have left open."""
     over = (order for order in trade.orders if order.safe_filled and not order.ft_is_open)
     bought = {trade.entry_side: 1}
     return float(sum(bought.get(o.ft_order_side, -1) * o.safe_filled for o in over))
@@ -66,9 +66,9 @@ def _is_of_its_orders(trade: Trade) -> bool:
 
 
 def add_order(trade: Trade, intent: Intent, found: CcxtOrder) -> Order:
-    """Give a trade an order that its database lacks, as Freqtrade would have given it.
+    """Adds an order that the database lacks to a trade, as Freqtrade would have stored it.
 
-    :param found: at the exchange, amounts in base currency
+    :param found: the order at the exchange, amounts in base currency
     """
     stop = intent.purpose is Purpose.STOP
     side, price = ("stoploss" if stop else intent.side), intent.stop_price or intent.price
@@ -86,7 +86,7 @@ def add_order(trade: Trade, intent: Intent, found: CcxtOrder) -> Order:
 
 
 def order_tag() -> str:
-    """Of this bot's database, where it is kept; two bots on one account have two."""
+    """Returns the tag of this bot's database, stored in it; two bots on one account differ."""
     tag = KeyValueStore.get_string_value(TAG_KEY)
     if tag is None:
         tag = token_hex(3)

@@ -1,6 +1,6 @@
-"""Whether a trade database is of the other mode: dry-run trades in live, or live ones in dry-run.
+"""Detects a trade database of the other mode: dry-run trades in live, or live ones in dry-run.
 
-Freqtrade does not keep the mode. The ids of orders tell it: those of dry-run were never sent.
+Freqtrade does not store the mode. Order ids reveal it: those of dry-run have their own form.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ logger = logging.getLogger(__name__)
 
 
 def other_mode(config: dict[str, Any]) -> str | None:
-    """Why its database is not for this bot, and the way out; None where it is.
+    """Returns why the database does not fit this bot's mode, and the remedy; None if it does.
 
-    A database without orders is of either mode. What counts are the newest order, and those of
-    trades that are open.
+    The newest order and those of open trades decide; a database without orders fits both modes.
 
     :param config: Freqtrade's
     """
     if config.get("db_url", "sqlite://") == "sqlite://":
-        return None  # nothing of an earlier run
+        return None  # in memory, so without trades of an earlier run
     dry, database = config["dry_run"], TradeDatabase(Trade.session.get_bind())
     try:
         if database.modes() <= {dry}:
             return None
-    except DatabaseError as error:  # what is open must be looked after all the same
-        logger.warning(f"The mode of the trades cannot be looked up: {error}")
+    except DatabaseError as error:  # open trades must still be managed
+        logger.warning(f"The mode of the trades cannot be determined: {error}")
         return None
     if dry:
         return (
-            f"{database.name} has trades of live trading, and dry-run would close them in the "
-            'books only. Set "dry_run": false to manage them, or give dry-run a "db_url" of its own'
+            f"{database.name} contains live trades, and dry-run would close them in the database "
+            'only. Set "dry_run": false to manage them, or give dry-run its own "db_url"'
         )
     return (
-        f"{database.name} has trades of dry-run, for which there is nothing at the exchange. Give "
-        'live trading a "db_url" of its own, or "dry_run": true'
+        f"{database.name} contains dry-run trades, which do not exist at the exchange. Give "
+        'live trading its own "db_url", or set "dry_run": true'
     )

@@ -1,4 +1,4 @@
-"""What must not keep the rest of a cycle, or other trades, from their turn when it fails."""
+"""Isolates steps of a cycle, so that a failure does not affect the rest or other trades."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from perpkit.bot.running_bot import words
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
-# What has not been tried again for as long does not fail at present: its trade may have gone.
-_FORGOTTEN = timedelta(hours=1)
+# A failure is dropped if its step was not tried for so long: its trade may have closed.
+_FORGOTTEN = HOUR
 
 
 @dataclass(frozen=True)
 class Failing:
-    """
-    :param error: of the last try
-    :param since: of the first failure in a row
-    :param at: of the last one
-    :param count: failures in a row
+    """A step that currently fails.
+
+    :param error: of the last attempt
+    :param since: first of the consecutive failures
+    :param at: last failure
+    :param count: number of consecutive failures
     """
 
     what: str
@@ -33,7 +35,7 @@ class Failing:
 
 
 class Trying:
-    """A failure is logged when it is new, and then swallowed."""
+    """Runs steps as a context manager; logs a failure when it is new, and swallows it."""
 
     def __init__(self) -> None:
         self._failing: dict[str, Failing] = {}
@@ -56,6 +58,6 @@ class Trying:
         self._failing[what] = Failing(what, error, since, now, count + 1)
 
     def failing(self, now: datetime) -> list[Failing]:
-        """What fails at present, oldest first."""
-        found = list(self._failing.values())  # of several threads
+        """Returns the steps that currently fail, oldest first."""
+        found = list(self._failing.values())  # a copy: other threads write
         return [each for each in found if now - each.at < _FORGOTTEN]

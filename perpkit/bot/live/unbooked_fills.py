@@ -1,7 +1,7 @@
-"""Fills that the database has, and their trades lack.
+"""Fills that the database has stored but not applied to their trades.
 
-Freqtrade stores what has become of an order first; its trade is changed or closed some requests
-later. Where the bot was killed between the two, nothing looks at the order again.
+Freqtrade stores the result of an order first; the trade is changed or closed some requests later.
+If the bot was killed in between, Freqtrade never checks the order again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class UnbookedFills:
-    """Made once for a running live bot. The bot's lock is held whenever it is asked.
+    """Books such fills; made once for a running live bot. The bot's lock must be held.
 
     :param closed: books stops that have triggered
     """
@@ -31,7 +31,7 @@ class UnbookedFills:
         self.trying = Trying()
 
     def book(self) -> None:
-        """Of all open trades. Requests nothing where there is none; never raises."""
+        """Books the fills of all open trades. Makes no request without any; never raises."""
         for trade in Trade.get_open_trades():
             with self.trying(f"Booking fills of {trade.pair}"):
                 self._book(trade)
@@ -40,17 +40,17 @@ class UnbookedFills:
         while trade.is_open and (order := unbooked_fill(trade)) is not None:
             number = order.order_id
             if number in self._booked:
-                return  # it is not for this order that they differ
+                return  # another reason makes trade and orders differ
             if order.ft_order_side == "stoploss":
-                told = self._bot.exchange.fetch_stoploss_order(number, trade.pair)
+                found = self._bot.exchange.fetch_stoploss_order(number, trade.pair)
             else:
-                told = order.to_ccxt_object()
+                found = order.to_ccxt_object()
             self._booked.add(number)
             logger.warning(f"{trade.pair}: the fill of order {number} is booked.")
             if order.ft_order_side == "stoploss":
-                self._closed.book_stop(trade, number, told)
+                self._closed.book_stop(trade, number, found)
             else:
-                # Of an entry, a message would come with a cancel of the stop.
-                says = order.ft_order_side == trade.exit_side
-                self._bot.update_trade_state(trade, number, told, send_msg=says)
+                # A message about an entry would also cancel the stop.
+                notify = order.ft_order_side == trade.exit_side
+                self._bot.update_trade_state(trade, number, found, send_msg=notify)
             Trade.commit()

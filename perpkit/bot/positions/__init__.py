@@ -1,1 +1,1 @@
-"""Entries, stops and adjustments of trades, and the account. To change: how risk becomes orders."""
+"""Entries, stops and adjustments of trades; the account. To change: how risk becomes orders."""

@@ -1,7 +1,7 @@
-"""Changes to open positions: parts sold at multiples of R, entries that go in by slices.
+"""Changes to open positions: partial exits at multiples of R, and entries in slices.
 
-`adjust_trade_position` of the base strategy asks here once a candle in backtests and once a loop in
-dry-run and live; most of the time the answer is None, after one comparison.
+`adjust_trade_position` of the base strategy calls this once per candle in backtests and once per
+loop in dry-run and live; most of the time it returns None after one comparison.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from perpkit.bot.positions.trades import TradeStates
 from perpkit.risk.scale_out import next_exit, reducing_stake
 from perpkit.risk.slicing import Plan, next_slice, plan
 
-# From the question about the stake to the trade, whose order may have to be sent several times.
+# From the stake request to the opening of the trade, whose order may take several attempts.
 SAME_ENTRY = timedelta(minutes=5)
 SLICE = "slice"  # tag of its orders
 Answer = float | tuple[float, str] | None
 
 
 class Adjustments:
+    """Plans slices at the entry, and decides partial exits and further slices."""
+
     def __init__(
         self,
         settings: Settings,
@@ -39,7 +41,7 @@ class Adjustments:
         self._columns = columns
         self._contracts = contracts
         self._states = states
-        # By pair until the trade exists, and when it was asked for.
+        # By pair until the trade exists, with the time of the stake request.
         self._asked: dict[str, tuple[Plan, datetime]] = {}
 
     def first_slice(
@@ -51,9 +53,9 @@ class Adjustments:
         leverage: float,
         depth: float | None,
     ) -> float:
-        """The part of an entry's stake that goes in first.
+        """Returns the part of an entry's stake that is ordered first.
 
-        :param depth: value resting in the book within what one accepts; None where it is unknown
+        :param depth: value in the order book within the accepted slippage; None if unknown
         """
         if not self._settings.use.slicing:
             return stake
@@ -65,7 +67,7 @@ class Adjustments:
     def adjust(
         self, trade: LocalTrade, now: datetime, rate: float, entries_blocked: bool
     ) -> Answer:
-        """What `adjust_trade_position` returns: stake to add, or below 0 to take off, and a tag."""
+        """Returns stake to add, or below 0 to take off, and a tag, for `adjust_trade_position`."""
         if self._settings.use.scale_out and (sold := self._scaled_out(trade, rate)):
             return sold, "scale_out"
         if self._settings.use.slicing and not trade.realized_profit:
@@ -111,7 +113,7 @@ class Adjustments:
         state = self._states.of(trade)
         if asked := self._asked.pop(trade.pair, None):
             planned, at = asked
-            # It is of another entry where nothing came of that one.
+            # The plan belongs to another entry if that one never became a trade.
             if timedelta(0) <= state.opened - at < SAME_ENTRY:
                 state.plan = planned
                 self._states.store(trade, state)

@@ -1,8 +1,8 @@
-"""A basket of target weights: one decision for all pairs, once a candle, in every mode.
+"""A basket of target weights: one decision for all pairs, once per candle, in every mode.
 
-Freqtrade asks pair by pair, and in another order in backtests than live. So what is to be done is
-decided for all of them together when the first is asked about in a candle, and each pair takes its
-part of it, once. What could not be done is decided anew with the next candle.
+Freqtrade calls the strategy pair by pair, in a different order in backtests than live. So the
+changes of all pairs are computed together on the first call in a candle, and each pair takes its
+change once. What could not be done is computed again at the next candle.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from perpkit.risk.sizing import floor_to_step
 logger = logging.getLogger(__name__)
 
 TAG = "rebalance"
-# What would size positions by other rules than the weights.
+# Features that would size positions by other rules than the weights.
 CONTRADICTING = ("sizing", "scale_out", "slicing")
-# After these a pair may be entered again at once: an operator has cleared a halt, or changed the
-# weights.
+# After these exits a pair may be entered again at once: an operator has cleared a halt, or changed
+# the weights.
 WANTED_EXITS = ("halted", "exit_signal", TAG)
 
 
 @dataclass(frozen=True)
 class BasketSettings(Settings):
-    """With the weights; what sizes, sells or leaves positions for other reasons is off."""
+    """Settings with target weights; features that size or close positions otherwise are off."""
 
     use: Switches = field(
         default_factory=lambda: Switches(
@@ -59,9 +59,11 @@ class BasketSettings(Settings):
 
 
 class Rebalancer:
-    """:param equity: marked to market, in stake currency, NaN while a price is missing
+    """Decides the trades that bring the basket back to its target weights.
+
+    :param equity: marked to market, in stake currency, NaN while a price is missing
     :param leverage: the largest that positions may have
-    :param decision: of the breakers, for a pair and side
+    :param decision: returns the breakers' decision for a pair and side
     :param candle: length of the strategy's candles
     """
 
@@ -90,12 +92,12 @@ class Rebalancer:
         self._locked: set[TradeKey] = set()
 
     def opening(self, pair: str, now: datetime) -> float:
-        """Value of the entry into a pair that is not held; 0 for none."""
+        """Returns the value of a new position in a pair, 0 for none."""
         change = self._take(pair, now)
         return abs(change.value) if change and change.opens else 0.0
 
     def adjustment(self, trade: LocalTrade, now: datetime, most: float) -> tuple[float, str] | None:
-        """What `adjust_trade_position` returns: stake to add, or below 0 to take off, and a tag.
+        """Returns stake to add, or below 0 to take off, and a tag, for `adjust_trade_position`.
 
         :param most: the largest stake that can be added
         """
@@ -105,17 +107,17 @@ class Rebalancer:
         value = abs(change.value)
         if change.adds:
             value = min(value, most * trade.leverage)
-            # The exchange's largest order may leave too little to be worth its fee.
+            # The cap may leave an addition that is too small to be worth its fee.
             return (value / trade.leverage, TAG) if value >= self._rule.min_trade else None
         step = step_of(trade)
         amount = floor_to_step(value / self._prices[trade.pair], step)
         return reducing_stake(amount, trade.amount, trade.stake_amount, step), TAG
 
     def lock_after_exits(self, now: datetime) -> None:
-        """Keep pairs out for a while that were stopped out, or closed by hand.
+        """Locks pairs for a while whose trades were stopped out or closed by hand.
 
-        The lock is Freqtrade's: `/locks` shows it, `/unlock` ends it, and it outlives the process.
-        In a running bot, the lock of its trades is held.
+        The locks are Freqtrade's: `/locks` lists them, `/unlock` ends them, they survive a restart.
+        A running bot calls this with its trade lock held.
         """
         pause = timedelta(days=self._rule.cooldown_days)
         for trade in Trade.get_trades_proxy(is_open=False, close_date=now - pause):
@@ -125,7 +127,7 @@ class Rebalancer:
             days = f"{self._rule.cooldown_days:g} days"
             reason = f"basket: out for {days} after {trade.exit_reason} of trade {trade.id}"
             closed = trade.close_date_utc or now
-            # A lock from before it closed is of another trade that had this id.
+            # A lock that began before the trade closed belongs to an earlier trade with this id.
             known = (
                 lock.reason == reason and utc(lock.lock_time) >= closed
                 for lock in PairLocks.get_all_locks()
@@ -136,7 +138,7 @@ class Rebalancer:
             self._locked.add(key)
 
     def _take(self, pair: str, now: datetime) -> Change | None:
-        """The pair's part of this candle's decision, unless it was taken already."""
+        """Returns the pair's change of this candle's decision, once."""
         candle = int(now.timestamp() // self._candle)
         if candle != self._decided:
             self._decided = candle
@@ -158,7 +160,7 @@ class Rebalancer:
         }
         changes = rebalance(self._rule, equity, held, **limits)
         if adding := [change.pair for change in changes if change.adds]:
-            # Only now, for in a backtest a look at the locks is a look at all there have been.
+            # Locks are checked only now, because in a backtest each check scans all past locks.
             factors = {pair: self._allowed(pair, now) for pair in adding}
             changes = rebalance(self._rule, equity, held, **limits, factors=factors)
         self._changes = {change.pair: change for change in changes if change.value}
@@ -172,7 +174,7 @@ class Rebalancer:
             )
 
     def _allowed(self, pair: str, now: datetime) -> float:
-        """Part of its weight up to which new risk may be taken."""
+        """Returns the factor on a pair's weight up to which new risk may be taken, 0 to 1."""
         side = "short" if self._rule.of(pair) < 0 else "long"
         decision = self._decision(pair, side)
         if decision.entries_blocked or PairLocks.is_pair_locked(pair, now, side):

@@ -1,4 +1,4 @@
-"""What the exchange says of each contract: maintenance tiers, steps and smallest orders."""
+"""The exchange's limits of each contract: maintenance tiers, amount steps, smallest orders."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from perpkit.risk.sizing import least_notional
 
 
 class Contracts:
-    """Of one exchange, as Freqtrade has loaded it."""
+    """The contracts of one exchange, as Freqtrade has loaded them."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._known: dict[str, MaintenanceTiers | None] = {}
 
     def tiers(self, pair: str) -> MaintenanceTiers | None:
-        """None where the exchange has not told them."""
+        """Returns the maintenance tiers of a pair, or None if the exchange gave none."""
         if pair not in self._known:
             self._known[pair] = self._tiers(pair)
         return self._known[pair]
@@ -42,11 +42,14 @@ class Contracts:
         )
 
     def amount_step(self, pair: str) -> float:
-        """In base currency, above 0."""
+        """Returns the step of amounts in base currency, above 0."""
         return self._exchange.get_precision_amount(pair) or 1e-8
 
     def least_notional(self, pair: str, price: float) -> float:
-        """The smallest order value that Freqtrade neither refuses nor raises, in every mode."""
+        """Returns the smallest order value, in stake currency, that Freqtrade accepts unchanged.
+
+        The same in every mode.
+        """
         limits: dict[str, dict[str, Any]] = self._exchange.markets[pair]["limits"]
         cost, amount = limits["cost"]["min"], limits["amount"]["min"]
         return least_notional(cost, amount, price)

@@ -1,9 +1,9 @@
-"""The most that the exchange takes as one market order, and sizes that stay within it.
+"""Keeps positions within the largest market order that the exchange accepts.
 
-A limit entry may be larger than that, but its stop, an emergency exit and a halt are market orders:
-a larger position cannot be closed by any one of them. So no position is opened beyond it. Freqtrade
-asks its exchange for the largest stake in every mode, for entries, forced ones and additions, and
-counts what the trade holds already; that is where the limit belongs.
+A limit entry may be larger, but its stop, an emergency exit and a halt are market orders: none of
+them could close a larger position. So no position is opened beyond that limit. In every mode
+Freqtrade asks its exchange for the largest stake, for entries, forced entries and additions, and
+counts what the trade already holds; the limit is applied there.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from perpkit.risk.sizing import floor_to_step
 
 
 def market_lot(exchange: Exchange, pair: str) -> float:
-    """In base currency (`limits.market.max` of the market); infinite where there is no limit."""
+    """Returns `limits.market.max` of a pair in base currency, or infinity if there is no limit."""
     limits: dict[str, Any] = exchange.markets[pair]["limits"].get("market") or {}
-    most: float | None = limits.get("max")
-    return exchange._contracts_to_amount(pair, most) if most else inf
+    largest: float | None = limits.get("max")
+    return exchange._contracts_to_amount(pair, largest) if largest else inf
 
 
 def whole_steps(amount: float, trade: LocalTrade) -> float:
-    """What can be ordered of an amount: without the dust of subtractions, 0 below one step."""
+    """Returns an amount rounded down to whole steps, without floating-point dust; 0 below one."""
     return round(floor_to_step(amount, step_of(trade)), 12)
 
 
 class StakesWithinLot:
-    """In place of `Exchange.get_max_pair_stake_amount`."""
+    """Replaces `Exchange.get_max_pair_stake_amount` and respects the largest market order."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._most: Callable[..., float] = exchange.get_max_pair_stake_amount
+        self._max_stake: Callable[..., float] = exchange.get_max_pair_stake_amount
 
     def __call__(self, pair: str, price: float, leverage: float = 1.0) -> float:
         within_lot = market_lot(self._exchange, pair) * price / leverage
-        return min(self._most(pair, price, leverage), within_lot)
+        return min(self._max_stake(pair, price, leverage), within_lot)
 
 
 def keep_stakes_within_lot(exchange: Any) -> None:
-    """From here on, in this run; once is enough."""
+    """Limits stakes for the rest of this run; calling it twice has no further effect."""
     if not isinstance(exchange.get_max_pair_stake_amount, StakesWithinLot):
         exchange.get_max_pair_stake_amount = StakesWithinLot(exchange)

@@ -1,7 +1,7 @@
-"""The stop of every open trade: set at the fill, moved when a candle has closed, never loosened.
+"""The stop of every open trade: set at the fill, moved when a candle closes, never loosened.
 
-It moves on closed candles only, in every mode. Within a candle a backtest cannot know whether the
-high or the low came first, and Freqtrade hands `custom_stoploss` the better of the two.
+In every mode it moves on closed candles only. Within a candle a backtest cannot know whether the
+high or the low came first, and Freqtrade passes the better of the two to `custom_stoploss`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.positions.trades import TradeState
+from perpkit.durations import HOUR_S
 from perpkit.risk.scale_out import OpenPosition, stop_of
 from perpkit.risk.stops import (
     break_even_price,
@@ -24,13 +25,15 @@ from perpkit.risk.stops import (
 )
 from perpkit.risk.trailing import next_stop, out_of_time
 
-HOUR = 3600.0
-# Part of a candle after which most of its highs and lows are from before an entry.
+# If an entry fills within this fraction of a candle, that candle's high and low count for it.
 EARLY = 0.1
 
 
 class StopKeeper:
-    """:param risks: the memories of the run's trades"""
+    """Computes the stop, and exits that do not wait for it.
+
+    :param risks: R and state of the run's trades
+    """
 
     def __init__(self, settings: Settings, risks: TradeRisks, columns: Columns) -> None:
         self._settings = settings
@@ -40,12 +43,12 @@ class StopKeeper:
     def ratio(
         self, trade: LocalTrade, now: datetime, rate: float, after_fill: bool, reducing: bool
     ) -> float | None:
-        """For `custom_stoploss`: the leveraged distance from `rate`, None for no change."""
+        """Returns the leveraged distance from `rate` for `custom_stoploss`; None for no change."""
         memory = self._risks.of(trade)
         columns = self._columns(trade.pair)
         row = columns.row(now) if columns else -1
         candle = columns.closed_at(row) if columns else 0.0
-        # The amount tells of a part sold before Freqtrade does, in backtests a candle before.
+        # The amount shows a partial exit earlier than Freqtrade does: in backtests by one candle.
         same_candle, same_amount = memory.candle == candle, memory.amount == trade.amount
         if same_candle and same_amount and memory.reducing == reducing and not after_fill:
             return self._clear(trade, memory, rate)
@@ -58,7 +61,7 @@ class StopKeeper:
         return stop_ratio(stop, rate, trade.is_short, trade.leverage)
 
     def _clear(self, trade: LocalTrade, memory: TradeState, rate: float) -> float | None:
-        """For the stop that stands: liquidation may come nearer between two candles."""
+        """Moves the current stop away from liquidation, which may come nearer within a candle."""
         standing = trade.stop_loss
         if not standing or not self._settings.use.liquidation:
             return None
@@ -77,13 +80,13 @@ class StopKeeper:
         )
 
     def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
-        """Why the trade is to be closed without waiting for its stop."""
+        """Returns why a trade must be closed without waiting for its stop, or None."""
         memory = self._risks.of(trade)
         if memory.overtaken:
             return "stop_overtaken"
         trailing = self._settings.trailing
         if self._settings.use.trailing and trailing.time_stop_hours:
-            hours = (now - trade.open_date_utc).total_seconds() / HOUR
+            hours = (now - trade.open_date_utc).total_seconds() / HOUR_S
             gain = (memory.best - trade.open_rate) * (-1 if trade.is_short else 1)
             if out_of_time(trailing, hours, gain, memory.risk):
                 return "time_stop"
@@ -99,12 +102,12 @@ class StopKeeper:
         reducing: bool,
     ) -> float:
         is_short, entry = trade.is_short, trade.open_rate
-        # Freqtrade's is the one that stands, also after a restart. It must not be loosened, and
-        # Freqtrade would take a looser one after a fill.
+        # Freqtrade's stop is the one in force, also after a restart. It must not be loosened, and
+        # Freqtrade would accept a looser one after a fill.
         stop = _tighter(stop_price(entry, memory.risk / entry, is_short), trade.stop_loss, is_short)
         if self._settings.use.scale_out and trade.realized_profit:
             rung = stop_of(self._settings.scale_out, position_of(trade, memory), step_of(trade))
-            # Parts sold by hand, at a loss, are no rung: the rest would be closed at once.
+            # Parts sold by hand at a loss are not a rung: the rest would be closed at once.
             if rung and not stop_reached(rung, rate, is_short):
                 stop = _tighter(stop, rung, is_short)
         if self._settings.use.trailing and columns is not None:
@@ -131,7 +134,7 @@ class StopKeeper:
     def _best(
         self, trade: LocalTrade, memory: TradeState, columns: CandleColumns, row: int
     ) -> float:
-        """With the candles that have closed since it was looked at last."""
+        """Returns the best rate, including candles closed since it was last updated."""
         opened = columns.row(trade.open_date_utc)
         if columns.age(opened, trade.open_date_utc) > EARLY * columns.step:
             opened += 1
@@ -144,10 +147,10 @@ class StopKeeper:
     def _at_close(
         self, trade: LocalTrade, columns: CandleColumns | None, row: int, rate: float
     ) -> float:
-        """The rate as a candle closes: its close, or the present one if that is worse already.
+        """Returns the close of a closed candle, or the current rate if that is already worse.
 
-        In a backtest the present one is the best of the candle that is still to come. A close from
-        before the entry does not count.
+        In a backtest the current rate is the best of a candle that is still to come. A candle that
+        closed before the entry does not count.
         """
         if columns is None or row <= columns.row(trade.open_date_utc):
             return rate
@@ -156,20 +159,20 @@ class StopKeeper:
 
 
 def position_of(trade: LocalTrade, memory: TradeState) -> OpenPosition:
-    """The trade as `perpkit.risk.scale_out` sees it."""
+    """Returns the trade in the form that `perpkit.risk.scale_out` needs."""
     initial = initial_amount(trade)
     return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
 
 
 def initial_amount(trade: LocalTrade) -> float:
-    """Before parts of it were sold."""
-    # Both stakes are at the average entry price as it is; `open_rate` is cut to a tick.
+    """Returns the position size before any partial exits."""
+    # Both stakes use the unrounded average entry price; `open_rate` is rounded to a tick.
     bought = (trade.max_stake_amount or trade.stake_amount) / trade.stake_amount
     return trade.amount * max(bought, 1.0)
 
 
 def step_of(trade: LocalTrade) -> float:
-    """The exchange's step of amounts, above 0."""
+    """Returns the exchange's step of amounts, above 0."""
     return trade.amount_precision or 1e-8
 
 

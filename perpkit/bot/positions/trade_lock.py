@@ -1,9 +1,9 @@
-"""No object of the database outlives the lock under which it was read.
+"""A lock that makes each holder see the database as it is when the lock is acquired.
 
-`/forceexit`, `/forceenter`, `/delete` and the REST API act from threads of their own, each with a
-session of its own, and SQLAlchemy keeps what a session has read until it is told to forget it. So a
-cycle may still see a trade as open that another thread has closed, or without the stop that it has
-just been given. Here whoever takes Freqtrade's lock begins with the database as it is.
+`/forceexit`, `/forceenter`, `/delete` and the REST API run in threads of their own, each with its
+own session, and SQLAlchemy caches what a session has read until it is expired. A cycle could
+therefore see a trade as open that another thread has closed, or without the stop that was just
+placed. Acquiring Freqtrade's lock expires that cache.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ logger = logging.getLogger(__name__)
 
 
 class TradeLock:
-    """In place of Freqtrade's `_exit_lock`: the same, may be taken again by the thread that holds
-    it, and objects read before it was taken, or while it was held, are read again when used."""
+    """Replaces Freqtrade's `_exit_lock` with a reentrant lock that also refreshes the database.
+
+    Objects read before it was acquired, or while it was held, are read again when they are used.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._depth = 0
-        # Called while it is still held, when what was changed is in the database.
+        # Called while the lock is still held, after the changes have been committed.
         self.on_release: Callable[[], None] = lambda: None
 
     def __enter__(self) -> TradeLock:
         self._lock.acquire()
         self._depth += 1
-        # A session outside of a transaction has read nothing since it was told to forget.
+        # A session outside of a transaction has read nothing since it was last expired.
         if self._depth == 1 and Trade.session().in_transaction():
             try:
-                Trade.commit()  # which lets it forget
+                Trade.commit()  # a commit expires the session
             except Exception as error:
-                logger.warning(f"What was changed without the lock cannot be stored: {error}")
+                logger.warning(f"Changes made without the lock cannot be stored: {error}")
                 Trade.rollback()
         return self
 
@@ -54,23 +56,23 @@ class TradeLock:
         try:
             if self._depth == 1 and kind is None:
                 Trade.commit()
-                self._say_released()
+                self._run_on_release()
         finally:
             self._depth -= 1
             self._lock.release()
 
-    def _say_released(self) -> None:
+    def _run_on_release(self) -> None:
         try:
             self.on_release()
-        except Exception as error:  # whoever held the lock has done its work
-            logger.warning(f"What is to follow a change of the trades failed: {error}")
+        except Exception as error:  # the holder's own changes are committed
+            logger.warning(f"An action after a change of trades failed: {error}")
 
     def locked(self) -> bool:
         return self._depth > 0
 
 
 def lock_of(dp: DataProvider) -> AbstractContextManager[Any]:
-    """The lock of the bot that `dp` belongs to; where there is none, one that does nothing."""
+    """Returns the lock of the bot that `dp` belongs to; without a bot, one that does nothing."""
     try:
         lock = running_bot(dp)._exit_lock
     except LookupError:

@@ -1,8 +1,8 @@
 """R of each trade: the distance from its entry to its first stop, in price, before leverage.
 
-Everything that is stated in multiples of R needs it for as long as the trade lives. It follows from
-the candle before the entry, and is kept in the trade's state; a running bot also keeps it in
-Freqtrade's database, because that candle is gone after a restart.
+All distances in multiples of R need it while the trade is open. It is computed from the candle
+before the entry and kept in the trade's state; a running bot also stores it in Freqtrade's
+database, since that candle is no longer available after a restart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Columns = Callable[[str], CandleColumns | None]
 
 
 class TradeRisks:
-    """:param columns: analysed candles of a pair, with `atr`"""
+    """Computes and remembers the R of each trade.
+
+    :param columns: returns the analysed candles of a pair, with `atr`
+    """
 
     def __init__(self, rule: EntryStop, columns: Columns, states: TradeStates) -> None:
         self._rule = rule
@@ -28,23 +31,23 @@ class TradeRisks:
         self._initial: dict[TradeKey, float] = {}
 
     def of(self, trade: LocalTrade) -> TradeState:
-        """The trade's state, with its R."""
+        """Returns the state of a trade, with its R."""
         state = self._states.of(trade)
         if state.best:
             return state
         if not trade.amount:
-            # Of an entry that has not filled, and whose price may change.
+            # The entry has not filled, and its price may still change.
             risk = self._distance(trade) * trade.open_rate
             return TradeState(state.opened, risk, best=trade.open_rate)
         if not state.risk:
             state.risk = self._distance(trade) * trade.open_rate
             self._states.store(trade, state)
         self._initial[key_of(trade)] = state.risk
-        state.best = trade.open_rate  # last: it says that all is known
+        state.best = trade.open_rate  # last: it marks the state as complete
         return state
 
     def initial(self, trade: LocalTrade) -> float:
-        """R of a trade that may have closed long ago."""
+        """Returns R of a trade, which may have closed long ago."""
         key = key_of(trade)
         if key not in self._initial:
             stored = self._states.stored(trade).risk
@@ -52,7 +55,7 @@ class TradeRisks:
         return self._initial[key]
 
     def _distance(self, trade: LocalTrade) -> float:
-        """As a fraction of the entry price; the widest where the ATR at the entry is not known."""
+        """Returns the distance as a fraction of the entry price: the widest if ATR is unknown."""
         columns = self._columns(trade.pair)
         atr = columns.at("atr", trade.open_date_utc) if columns else float("nan")
         distance = stop_distance(self._rule, trade.open_rate, atr)

@@ -1,8 +1,8 @@
-"""Copies of trades that cost nothing until they are changed: faster backtests, the same trades.
+"""Copy-on-write views of trades: backtests run faster, with the same trades.
 
-Freqtrade deep-copies the trade for every overridden callback that takes it, on every candle (55 to
-90 us), so that a strategy cannot change it. In a simulated run a view does: it has attributes of
-its own, and copies the orders, the only part that is not a plain value, when they are looked at.
+Freqtrade deep-copies the trade for every overridden callback that receives it, on every candle (55
+to 90 us), so that a strategy cannot change it. In a simulated run a view does the same: it has its
+own attributes, and copies the orders, the only part that is not a plain value, on first access.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from freqtrade.persistence.trade_model import Order
 
 
 class TradeView(LocalTrade):
-    """A trade's attributes at one moment; changing them changes nothing else."""
+    """A copy of a trade's attributes at one moment; changing it does not change the trade."""
 
     @property
     def orders(self) -> list[Order]:
@@ -33,18 +33,18 @@ class TradeView(LocalTrade):
 def _view(trade: LocalTrade, memo: dict[int, Any]) -> LocalTrade:
     view = memo[id(trade)] = TradeView.__new__(TradeView)
     view.__dict__.update(trade.__dict__, orders=trade.orders, copied_from=trade)
-    view.__dict__.pop("own_orders", None)  # of a view that was copied
+    view.__dict__.pop("own_orders", None)  # `trade` may be a view itself
     return view
 
 
 def copy_trades_on_write() -> None:
-    """Let `deepcopy` of a simulated trade give a view; trades of a database stay as they are."""
+    """Makes `deepcopy` of a simulated trade return a view; trades of a database are unaffected."""
     LocalTrade.__deepcopy__ = _view
-    Trade.__deepcopy__ = None  # as if it were not there
+    Trade.__deepcopy__ = None  # `copy` then ignores the hook
 
 
 def copy_trades_in_full() -> None:
-    """Undo `copy_trades_on_write`."""
+    """Undoes `copy_trades_on_write`."""
     for kind in (LocalTrade, Trade):
         if "__deepcopy__" in kind.__dict__:
             del kind.__deepcopy__

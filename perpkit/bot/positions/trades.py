@@ -1,8 +1,8 @@
-"""The state of each trade, beside what Freqtrade keeps of it.
+"""Perpkit's own state of each trade, in addition to Freqtrade's.
 
-It belongs to a trade, which is an id and when it was opened: SQLite gives the id of a deleted
-newest row to the next one, and Freqtrade deletes entries that never filled. What has to outlive the
-process is in Freqtrade's database, in one entry of the trade's custom data that says whose it is.
+A trade is identified by its id and opening time: SQLite reuses the id of a deleted newest row, and
+Freqtrade deletes entries that never filled. What must survive a restart is stored in Freqtrade's
+database, in one custom-data entry of the trade that includes the opening time.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from freqtrade.persistence.custom_data import _CustomData
 from perpkit.risk.slicing import Plan
 
 STATE_KEY = "perpkit_trade"
-# Before there was one entry for both; they do not say whose they are.
+# Keys of older versions, which used one entry each and stored no opening time.
 OLD_RISK_KEY = "perpkit_risk"
 OLD_PLAN_KEY = "perpkit_slices"
 
 
 class TradeKey(NamedTuple):
-    """What tells a trade from every other."""
+    """The identity of a trade."""
 
     id: int
     opened: datetime
 
 
 class Rest(NamedTuple):
-    """What is missing of a nearly filled entry is still to be taken.
+    """The unfilled rest of a nearly filled entry, which is still to be ordered.
 
-    :param order: the exchange's id of the entry
-    :param at: when that was decided
+    :param order: exchange id of the entry order
+    :param at: time of the decision
     """
 
     order: str
@@ -42,19 +42,20 @@ class Rest(NamedTuple):
 
 @dataclass
 class TradeState:
-    """
-    :param opened: when the trade was, UTC
+    """What Perpkit remembers of one trade.
+
+    :param opened: opening time of the trade, UTC
     :param risk: R, in price; 0 before the entry has filled
-    :param plan: of an entry that goes in by slices, while there are any to come
-    :param best: highest rate since entry, lowest of a short
-    :param candle: when the newest candle that was looked at closed, seconds since 1970 UTC
-    :param amount: of the position when its stop was looked at last
-    :param reducing: whether the breakers were REDUCING then
-    :param overtaken: the rate had passed where the stop should go: to be closed
-    :param ends: the contract does so soon: to be closed
-    :param rest: of a nearly filled entry, while it is still to be taken
-    :param covered_at: when the position was last seen to have its stop at the exchange
-    :param given_up: no stop could be placed, and the position is being closed for it
+    :param plan: plan of an entry in slices, until the last slice is placed
+    :param best: highest rate since the entry, lowest for a short
+    :param candle: close time of the newest candle evaluated, seconds since 1970 UTC
+    :param amount: position size when its stop was last evaluated
+    :param reducing: whether the breakers were REDUCING at that time
+    :param overtaken: the rate had already passed the new stop: the trade must be closed
+    :param ends: the contract is about to be delisted: the trade must be closed
+    :param rest: rest of a nearly filled entry that is still to be ordered
+    :param covered_at: when the position was last seen with its stop at the exchange
+    :param given_up: no stop could be placed, and the position is being closed because of it
     """
 
     opened: datetime
@@ -72,10 +73,10 @@ class TradeState:
 
 
 class TradeStates:
-    """The states of a run's trades.
+    """The states of the trades of a run.
 
-    A state ends with its trade: those of trades that have closed or are gone are dropped when
-    another trade begins. In a backtest no id comes again, and all end with the run.
+    States of closed or deleted trades are dropped when another trade begins. In a backtest ids are
+    never reused, and all states end with the run.
 
     :param kept: whether trades live in a database
     """
@@ -88,7 +89,7 @@ class TradeStates:
         return len(self._states)
 
     def of(self, trade: LocalTrade) -> TradeState:
-        """The trade's own; at the first look, what the database has of it."""
+        """Returns the state of a trade; the first call loads it from the database."""
         state = self._states.get(trade.id)
         if state is not None and state.opened == utc(trade.open_date):
             return state
@@ -98,7 +99,7 @@ class TradeStates:
         return state
 
     def stored(self, trade: LocalTrade) -> TradeState:
-        """What the database has of the trade, which may have closed: one look-up."""
+        """Returns a new state as the database has it; the trade may be closed. One query."""
         state = TradeState(utc(trade.open_date))
         if self.kept and isinstance(trade, Trade):
             _CustomData.session.expire_all()  # another thread may have deleted and added rows
@@ -107,7 +108,7 @@ class TradeStates:
         return state
 
     def store(self, trade: LocalTrade, state: TradeState) -> None:
-        """Keep what has to outlive the process."""
+        """Stores the part of a state that must survive a restart."""
         if self.kept:
             content = {
                 "opened": state.opened.isoformat(),
@@ -131,7 +132,7 @@ def _read(state: TradeState, found: dict[str, Any]) -> None:
         state.risk = float(entry.value["risk"])
         state.plan = Plan(*entry.value["plan"]) if entry.value["plan"] else None
         return
-    # Those of an earlier trade with this id were made before this one was opened.
+    # Entries created before this trade was opened belong to an earlier trade with the same id.
     own = {
         key: entry.value for key, entry in found.items() if utc(entry.created_at) >= state.opened
     }
@@ -145,5 +146,5 @@ def key_of(trade: LocalTrade) -> TradeKey:
 
 
 def utc(moment: datetime) -> datetime:
-    """The database returns times without their zone."""
+    """Returns a time with its zone, UTC if it has none, as times from the database."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

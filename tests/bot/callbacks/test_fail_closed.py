@@ -1,4 +1,4 @@
-"""Every callback answers its own error: what with, that it is counted, and who hears of it."""
+"""Every callback handles its own error: its safe value, the count, and the report."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _memory():
 
 @pytest.fixture
 def make(default_futures_config):
-    """A strategy of a user's, on top of a shipped one, with the given attributes."""
+    """A user's subclass of a shipped strategy, with the given attributes."""
 
     def make(runmode=RunMode.BACKTEST, base="RsiSmaSwing", **own):
         shipped = started(default_futures_config, base, runmode, spaces=["sell"])
@@ -161,14 +161,14 @@ def answers(value):
 
 
 def given(name: str) -> dict:
-    """With the trade, where the callback is given one."""
+    """Returns arguments for the callback, with the trade if it takes one."""
     wanted = inspect.signature(getattr(IStrategy, name)).parameters
     more = {"pair": BTC} | ({} if name.startswith("custom_entry") else {"trade": stack.simulated()})
     return {k: v for k, v in more.items() if k in wanted} | TABLE[name][0]
 
 
 def overridden(kind: type) -> set[str]:
-    """What Freqtrade calls by its name, in a class of ours."""
+    """The callbacks that Freqtrade calls by name and that our classes override."""
     names = set()
     for name in dir(IStrategy):
         freqtrade, own = (inspect.getattr_static(k, name, None) for k in (IStrategy, kind))
@@ -208,7 +208,7 @@ def test_the_safe_answer_is_given_in_every_mode(make, name, runmode):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_freqtrade_has_the_answer_through_its_wrapper(make, name):
-    """It looks at the signature, and copies the trade for what is not its own."""
+    """Freqtrade inspects the signature, and copies the trade for overridden callbacks."""
     strategy = make(**{name: fails})
     called = strategy_safe_wrapper(getattr(strategy, name), default_retval="its own")
     assert called(**given(name)) == TABLE[name][1]
@@ -272,7 +272,7 @@ def test_each_kind_is_told_once_and_all_are_counted(make, caplog):
 
 
 def test_an_override_that_asks_the_base_answers_for_both(make, monkeypatch):
-    """The base's failure is not an answer that the override could take for one."""
+    """A failure of the base class reaches the override as an error, not as a value."""
 
     def custom_stoploss(self, *args, **kwargs):
         return max(super(type(self), self).custom_stoploss(*args, **kwargs) or 0.0, 0.5)

@@ -66,7 +66,7 @@ def test_what_waits_for_the_second_look(absent, clock, pairs, filled_before_look
     found = trade(filled_before_look)
     assert absent.waits(found) is waits
     assert absent.there(found) == (0.0 if waits else found.amount)
-    assert absent.waits_for_look is (bool(pairs) and seconds < 10)
+    assert absent.is_waiting is (bool(pairs) and seconds < 10)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_an_exit_is_tried_or_waits(bot, absent, clock, kind, waits, tried):
 )
 def test_what_another_look_sees_waits_no_longer(absent, clock, unseen, waits):
     absent.wait({BTC}, LOOK)
-    absent.seen_but(unseen)
+    absent.keep_waiting(unseen)
     assert absent.waits(trade()) is bool(waits)
-    assert absent.waits_for_look is bool(waits)
+    assert absent.is_waiting is bool(waits)
 
 
 def test_what_is_known_to_be_missing_waits_for_nothing(absent, clock):

@@ -121,7 +121,7 @@ def test_the_next_process_does_not_book_it_again(booking, exchange):
 
 
 def test_a_trade_that_is_deleted_meanwhile_leaves_its_number_to_another(booking, exchange):
-    """`/delete`, and a new trade of another thread, while the exchange was asked."""
+    """Another thread deletes the trade and opens a new one during the request."""
     trade = close(factories.trade())
     number = trade.id
 
@@ -244,7 +244,7 @@ def sold_twice(side: str = "stoploss") -> Trade:
 
 
 def fills_of(trade: Trade, *costs: float) -> list[dict]:
-    """Of its exits."""
+    """The commission of its exits."""
     exits = [order for order in trade.orders if order.ft_order_side != "buy"]
     return [
         {
@@ -310,7 +310,7 @@ def test_fills_that_are_never_shown_are_given_up(booking, exchange, caplog, erro
     for minutes in (2, 61, 62, 63):
         booking.step(CLOSED + timedelta(minutes=minutes))
     assert trade.close_profit_abs == before
-    assert len([m for m in caplog.messages if "stay as Freqtrade has them" in m]) == 1
+    assert len([m for m in caplog.messages if "are left as Freqtrade booked them" in m]) == 1
 
 
 def test_no_answer_is_never_given_up(booking, exchange):

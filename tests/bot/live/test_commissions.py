@@ -1,4 +1,4 @@
-"""What orders of a trade have cost together."""
+"""The total commission of several orders of a trade."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOPPED = FilledOrder("70", False, True, 0.02, 580.0, 120_000)
 
 
 class Exchange:
-    """Of contracts of a hundredth; stop 70 has become order 3."""
+    """An exchange with contracts of 0.01; stop 70 has triggered order 3."""
 
     def __init__(self, *fills: tuple[str, float, float], currency: str = "USDT") -> None:
         self._api = self

@@ -1,4 +1,4 @@
-"""Which stops at the exchange no position needs."""
+"""Stops at the exchange that no position needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one error must not take down with it: other trades, and the start."""
+"""One error must not affect other trades, or keep the bot from starting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perpkit.bot.positions.trade_lock import TradeLock
 
 
 class Bot:
-    """`odd` is raised for the trade of that name, and by what is called at the start."""
+    """A bot that raises `odd` for the trade of that name, and in the updates at its start."""
 
     def __init__(self) -> None:
         self._exit_lock = TradeLock()

@@ -1,4 +1,4 @@
-"""What the exchange holds, by pair and side."""
+"""Positions at the exchange, by pair and side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 class Exchange:
-    """A contract of ether is of ten."""
+    """An exchange where one contract of ether is 10 coins."""
 
     def _contracts_to_amount(self, pair: str, contracts: float) -> float:
         return contracts * 10 if pair == ETH else contracts

@@ -1,4 +1,4 @@
-"""Decisions about entries that are open, and those that are out of sight."""
+"""Decisions about open entries, and about those that could not be checked."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def begin(desk, trade, at=NOW) -> None:
 
 @pytest.mark.parametrize("seconds", [5, 8, 600])
 def test_an_entry_that_a_cycle_cannot_look_at_is_ended(desk, seconds):
-    """However long cycles take."""
+    """The duration of cycles does not matter."""
     trade, order = entry(0.0)
     for cycle in range(3):
         begin(desk, trade, NOW + cycle * seconds * SECOND)
@@ -126,7 +126,7 @@ def test_a_second_look_decides_about_what_a_cycle_could_not_look_at(desk, order,
 
 
 def test_a_second_look_without_a_fill_counts_as_one(desk):
-    """What fills after it has been without a stop since then, not since the order."""
+    """Later fills have been without a stop since that check, not since the order."""
     trade, placed = entry(0.0, placed=NOW - 60 * SECOND)
     begin(desk, trade)
     desk.bot.order = {"status": "open", "filled": 0.0}
@@ -146,7 +146,7 @@ def test_a_second_look_without_a_fill_counts_as_one(desk):
     ],
 )
 def test_a_process_that_begins_looks_at_what_filled_while_it_was_down(desk, order, ended, updated):
-    """Before pairs are analysed, which may take long: a part of it may have no stop."""
+    """The entry ends before pairs are analysed, which may take long: its fills have no stop."""
     trade, placed = entry(0.0)
     desk.bot.order = order
     begin(desk, trade)

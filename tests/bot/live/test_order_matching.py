@@ -1,4 +1,4 @@
-"""Which earlier order answers the one that is wanted now."""
+"""Which earlier order counts as the one that is wanted now."""
 
 from __future__ import annotations
 

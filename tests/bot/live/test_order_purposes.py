@@ -1,4 +1,4 @@
-"""What an order is for, where its request goes out."""
+"""The purpose of an order is known when its request is sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Lock:
 
 
 class Bot:
-    """Sends what a test says within Freqtrade's functions."""
+    """Sends the orders of a test within Freqtrade's functions."""
 
     def __init__(self) -> None:
         self.exchange = self

@@ -37,25 +37,25 @@ def others(said) -> OtherInstance:
 
 def test_nothing_is_said_of_orders_that_are_not_anothers(others, said):
     mine = tuple(order(str(n), whose) for n, whose in enumerate(set(Whose) - {Whose.ANOTHERS}))
-    others.look(AtExchange(orders=mine, stops=(order("stored", Whose.ANOTHERS),)))
+    others.update(AtExchange(orders=mine, stops=(order("stored", Whose.ANOTHERS),)))
     assert others.refusal() is None
     assert said == []
 
 
 def test_each_is_said_once_and_refuses_entries_while_it_is_there(others, said):
     first, second = order("1", Whose.ANOTHERS), order("2", Whose.ANOTHERS, ETH)
-    others.look(AtExchange(stops=(first,)))
-    others.look(AtExchange(stops=(first,)))
+    others.update(AtExchange(stops=(first,)))
+    others.update(AtExchange(stops=(first,)))
     assert len(said) == 1
-    assert said[0].startswith(f"Order 1 in {BTC} is of another bot with this trade database. ")
-    others.look(AtExchange(orders=(second,), stops=(first,)))
+    assert said[0].startswith(f"Order 1 in {BTC} is from another bot with this trade database. ")
+    others.update(AtExchange(orders=(second,), stops=(first,)))
     assert len(said) == 2
-    assert said[1].startswith(f"Order 2 in {ETH} is of another bot")
+    assert said[1].startswith(f"Order 2 in {ETH} is from another bot")
     assert others.refusal() == (
-        f"Orders 2 in {ETH}, 1 in {BTC} are of another bot with this trade database"
+        f"Orders 2 in {ETH}, 1 in {BTC} are from another bot with this trade database"
     )
-    others.look(AtExchange())
+    others.update(AtExchange())
     assert others.refusal() is None
-    others.look(AtExchange(stops=(first,)))  # seen before
+    others.update(AtExchange(stops=(first,)))  # seen before
     assert len(said) == 2
     assert others.refusal() is not None

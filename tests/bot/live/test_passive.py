@@ -1,4 +1,4 @@
-"""A bot that looks on."""
+"""A read-only bot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 class Bot:
-    """Each of its functions is written down in `called`."""
+    """A bot that records calls of its functions in `called`."""
 
     def __init__(self) -> None:
         self.called: list[str] = []

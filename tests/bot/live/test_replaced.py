@@ -1,4 +1,4 @@
-"""One place where Freqtrade's attributes are replaced, and what holds of its lock there."""
+"""Freqtrade's attributes are replaced in one place, with a rule for its lock."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_other_file_replaces_an_attribute():
 
 
 class Bot(SimpleNamespace):
-    """With a lock, and functions that say whether it was held."""
+    """A bot with a lock, and functions that return whether it was held."""
 
     def __init__(self) -> None:
         lock = TradeLock()

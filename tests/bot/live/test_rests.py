@@ -56,7 +56,7 @@ def decided(desk, filled=0.009):
 
 
 def test_the_rest_is_what_is_missing_now(desk):
-    """The entry fills on until it has ended."""
+    """The entry continues to fill until it has ended."""
     trade, order = decided(desk)
     order.filled = 0.0095
     stake, _ = desk.rests.stake(trade, NOW, 1.0)

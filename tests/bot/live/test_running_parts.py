@@ -1,4 +1,4 @@
-"""What a running bot has, and on which exchange."""
+"""The parts of a running bot, by exchange."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_THE_BOT = {"process", "process_stopped", "_update_trade_after_fill", "_safe_e
 
 
 def running(kind, client, dry_run: bool):
-    """The parts of a bot at an exchange of Freqtrade's, which is not asked anything."""
+    """The parts of a bot at a Freqtrade exchange that receives no requests."""
     exchange = kind.__new__(kind)
     exchange._api, exchange._config, exchange._is_demo_trading = client, {}, False
     exchange._api_async = exchange._ws_async = exchange._exchange_ws = None

@@ -1,4 +1,4 @@
-"""Orders are written down before they go out; without an answer they are found, or waited for."""
+"""Orders are journaled before they are sent; unanswered ones are found or waited for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Exchange:
     """A ccxt client whose answers may be lost.
 
     `lost` orders are carried out without an answer, `refuses` is raised instead of carrying them
-    out, `unreadable` is raised by look-ups. `journal` is looked into as a request arrives.
+    out, `unreadable` is raised by look-ups. `journal` is checked when a request arrives.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,6 @@ class Exchange:
         self.lost: Exception | dict | None = None
         self.refuses: Exception | None = None
         self.unreadable: Exception | None = None
-        self.open_stops: list[dict] = []
         self.stored: list[str] = []
         self.cancelled: list[str] = []
         self.journal: Journal
@@ -70,9 +69,6 @@ class Exchange:
             if order["id"] == id:
                 return order | {"status": "canceled"}
         raise ccxt.OrderNotFound("does not exist")
-
-    def fapiPrivateGetOpenAlgoOrders(self):  # noqa: N802 - ccxt's name
-        return self.open_stops
 
     def safe_symbol(self, symbol, *_):
         return f"{symbol.removesuffix('USDT')}/USDT:USDT"
@@ -205,7 +201,7 @@ def test_the_error_is_that_of_the_order_when_it_cannot_be_looked_up(exchange, se
 
 
 def lose(exchange, **order):
-    """An order that is carried out, and cannot be looked up."""
+    """An order that is carried out but cannot be looked up."""
     exchange.lost, exchange.unreadable = OUTAGE, OUTAGE
     with pytest.raises(ccxt.NetworkError):
         send(exchange, **order)
@@ -335,20 +331,12 @@ def test_an_answer_to_a_look_up_that_has_no_id_is_an_error(exchange, sent):
         exchange.fetch_order("", BTC, {"clientOrderId": "mine"})
 
 
-def test_stops_at_the_exchange_that_are_this_bots(exchange, sent):
-    exchange.open_stops = [
-        {"symbol": "BTCUSDT", "algoId": 7, "clientAlgoId": f"x-cvBPrNm9{TAG}0123456789abcdef"},
-        {"symbol": "ETHUSDT", "algoId": 8, "clientAlgoId": "somebody"},
-    ]
-    assert list(sent.open_stops()) == [(BTC, "7")]
-
-
 # A journal that cannot be written
 
 
 @pytest.fixture
 def breaks(journal, monkeypatch):
-    """Lets every write fail, until it is called again."""
+    """Makes every write fail, until it is called again."""
 
     def toggle(broken: bool) -> None:
         if not broken:
@@ -374,7 +362,7 @@ def test_without_a_journal_nothing_is_entered_but_exits_and_stops_go_out(
     assert send(exchange, params=STOP)["id"] == "2"
     assert {sent.whose(client_id) for client_id in exchange.orders} == {Whose.OURS}
     assert [message.split(".")[0] for message in bot.told] == [
-        "The journal of orders cannot be written"
+        "The order journal cannot be written"
     ]
     sent.intents.catch_up()
     assert sent.intents.failure == "The journal is full"

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from perpkit.bot.live.shared_trades import UNLOCKED, share_trades
 from perpkit.bot.positions.trade_lock import TradeLock, lock_of
-from perpkit.bot.refusals import Kind, Refusals
+from perpkit.bot.refusals import RefusalKind, Refusals
 from tests import factories
 
 
@@ -44,7 +44,7 @@ def database(tmp_path):
 
 
 def elsewhere(statement: str) -> None:
-    """In another thread, which has a session of its own."""
+    """Runs in another thread, which has its own session."""
 
     def run() -> None:
         Trade.session.execute(text(statement))
@@ -71,7 +71,7 @@ def test_what_was_read_before_is_read_again(database):
 
 
 def test_what_cannot_be_stored_is_given_up(database, monkeypatch):
-    """A cycle must go on with what the database has."""
+    """A cycle must continue with the state in the database."""
     trade, commit = factories.trade(), Trade.commit
 
     def fails() -> None:
@@ -116,9 +116,9 @@ def test_a_first_entry_is_made_where_there_is_none(database, state, slots, enter
         factories.trade(close_rate=None if state == "open" else 30_500.0)
     assert bot.execute_entry("BTC/USDT:USDT", 100, is_short=False) is entered
     assert bool(bot.entered) is entered
-    assert [(each.kind, each.side) for each in refusals.newest] == [(Kind.OVERTAKEN, "long")] * (
-        not entered
-    )
+    assert [(each.kind, each.side) for each in refusals.newest] == [
+        (RefusalKind.OVERTAKEN, "long")
+    ] * (not entered)
 
 
 @pytest.mark.parametrize("closed", [False, True])

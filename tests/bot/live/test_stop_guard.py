@@ -65,9 +65,9 @@ class Api:
 
 
 class Bot:
-    """Freqtrade's bot, exchange and wallets, as far as the guard asks them.
+    """The part of Freqtrade's bot, exchange and wallets that the guard uses.
 
-    `fails` holds what is raised, by the name of the method.
+    `fails` maps names of methods to the errors that they raise.
     """
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ def add_stop(trade: Trade, amount: float) -> None:
 
 
 def position(stop: float | None = None) -> Trade:
-    """A long of 0.01, with a stop for `stop` of it."""
+    """A long position of 0.01, with a stop for an amount of `stop`."""
     trade = factories.trade()
     trade.liquidation_price = 21_000.0
     if stop is not None:
@@ -258,7 +258,7 @@ def holds(amount: float, pair: str = BTC) -> dict:
 
 
 def around(bot: Bot) -> list[str]:
-    """What is done around one cycle, the comparison with the exchange left out."""
+    """The requests around one cycle, without the comparison with the exchange."""
     bot.done.clear()
     bot.process()
     return [what for what in bot.done if what != "positions"]

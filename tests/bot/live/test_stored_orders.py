@@ -1,4 +1,4 @@
-"""What the trade database has of orders, and what their trades lack of it."""
+"""Orders in the trade database, and fills that their trades lack."""
 
 from __future__ import annotations
 

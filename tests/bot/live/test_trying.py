@@ -1,4 +1,4 @@
-"""What fails is swallowed, said when it is new, and shown while it fails."""
+"""Failures are swallowed, logged when new, and listed while they last."""
 
 from __future__ import annotations
 

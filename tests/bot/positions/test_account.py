@@ -1,4 +1,4 @@
-"""The account of a backtest and of a running bot: the same figures, each from where they are."""
+"""The account of a backtest and of a running bot: the same figures from their own sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from freqtrade.persistence import (
 )
 
 from perpkit.bot.candles.candles import feed_for
-from perpkit.bot.positions.account import RunningAccount, SimulatedAccount, account_for, ledger_of
+from perpkit.bot.positions.accounts import account_for
+from perpkit.bot.positions.running_account import RunningAccount
+from perpkit.bot.positions.simulated_account import SimulatedAccount
+from perpkit.bot.positions.trade_figures import ledger_of
 from tests import factories
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
@@ -126,7 +129,7 @@ class TestBacktest:
         assert account.newly_closed(START + 3 * HOUR) == []
 
     def test_the_curve_is_what_was_seen_at_the_time(self, memory, default_futures_config, frames):
-        """All that was marked candle by candle comes again from the trades that are there now."""
+        """The curve rebuilt from the current trades equals the figures of each candle."""
         account = simulated(default_futures_config, frames)
         trades = {pair: opened(pair, pair == ETH, r, a) for pair, r, a in OPENED}
         seen = []
@@ -247,7 +250,7 @@ class TestRunningBot:
         """Freqtrade takes the open profit off the balance since 2026.9."""
         fields = ("symbol", "unrealized_pnl") if stripped else ("symbol",)
         monkeypatch.setattr(
-            "perpkit.bot.positions.account.PositionWallet", SimpleNamespace(_fields=fields)
+            "perpkit.bot.positions.running_account.PositionWallet", SimpleNamespace(_fields=fields)
         )
         account = running(dry_run=False, runmode=RunMode.LIVE)
         closed = factories.trade(BTC, close_rate=30_300.0, opened=START - 9 * HOUR)
@@ -262,7 +265,7 @@ class TestRunningBot:
 
     def test_a_price_that_is_not_known_is_no_capital(self, running, monkeypatch):
         wallet = SimpleNamespace(_fields=("symbol",))
-        monkeypatch.setattr("perpkit.bot.positions.account.PositionWallet", wallet)
+        monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", wallet)
         account = running(dry_run=False, runmode=RunMode.LIVE)
         factories.trade(BTC)
         self.total = 1_000.0
@@ -307,7 +310,7 @@ def test_a_live_bot_knows_what_the_exchange_knows(side, margin_mode):
             return account.capital(bot.now) + account.at(bot.now).profit, float(there)
 
         def account() -> RunningAccount:
-            """As after a restart."""
+            """A new account, as after a restart."""
             bot.bot.wallets.update()
             made = account_for(
                 bot.bot.config, feed_for(bot.bot.config, strategy.dp), strategy.dp, strategy.wallets

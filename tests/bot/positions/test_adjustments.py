@@ -1,4 +1,4 @@
-"""Parts sold and slices bought: exactly the amounts that were meant, in Freqtrade's arithmetic."""
+"""Partial exits and slices: exactly the intended amounts in Freqtrade's arithmetic."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def made(chosen=SETTINGS, candles=None, kept=False, cost=5.0, step=0.001):
 
 
 def freqtrade_sells(trade, stake: float) -> float:
-    """As `FreqtradeBot` and `Backtesting` turn the answer into an amount."""
+    """Converts the returned stake to an amount as `FreqtradeBot` and `Backtesting` do."""
     assert stake < 0
     amount = FtPrecise(stake) * FtPrecise(trade.amount) / FtPrecise(trade.stake_amount)
     return amount_to_contract_precision(
@@ -61,7 +61,7 @@ def freqtrade_sells(trade, stake: float) -> float:
 
 
 def sell(adjustments, trade, rate, hours=1) -> float:
-    """What Freqtrade sells at that rate, once it has."""
+    """Applies the partial exit that Freqtrade makes at that rate."""
     now = ENTRY + hours * HOUR
     answer = adjustments.adjust(trade, now, rate, False)
     if answer is None:
@@ -123,7 +123,7 @@ def test_after_a_restart_a_rung_is_not_sold_twice():
     is_short=st.booleans(),
 )
 def test_each_rung_sells_its_share_to_the_step(slices, rate, tick, step, leverage, is_short):
-    """Also of a position bought in slices, whose average Freqtrade cuts to a tick."""
+    """Also for a position bought in slices, whose average Freqtrade rounds to a tick."""
     adjustments, risks = made(cost=1e-9, step=1e-9)
     trade = stack.simulated(
         is_short=is_short, rate=rate, leverage=leverage, amount=0.0, tick=tick, step=step
@@ -239,7 +239,7 @@ def test_a_plan_of_an_entry_that_never_opened_is_replaced():
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_plan_of_an_entry_that_never_opened_is_not_another_trades(hours):
-    """One that was made without a question about its stake."""
+    """A trade whose stake was not requested from the strategy."""
     adjustments, _ = made(SLICING)
     adjustments.first_slice(BTC, ENTRY - hours * HOUR, 900.0, 100.0, 3.0, None)
     trade = stack.simulated(amount=0.9)

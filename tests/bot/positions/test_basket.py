@@ -1,4 +1,4 @@
-"""TargetBasket: one decision a candle, what each pair gets of it, and what keeps pairs out."""
+"""TargetBasket: one decision per candle, the change of each pair, and locked pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from freqtrade.persistence import (
 from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.positions.basket import TAG, Rebalancer
-from perpkit.bot.refusals import Kind, Why
+from perpkit.bot.refusals import RefusalKind, Why
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.rebalancing import TargetWeights
 from tests import factories
@@ -202,7 +202,7 @@ def test_each_pair_takes_its_part_once_a_candle(strategy):
 
 
 def test_it_is_decided_for_all_at_once(strategy):
-    """What is entered meanwhile, at whatever price, is no part of this candle's decision."""
+    """Positions opened after the decision of a candle do not change it."""
     assert entered(strategy) > 0
     trade = holding(-6000, ETH)
     assert adjusted(strategy, trade) is None
@@ -254,7 +254,7 @@ def test_positions_are_brought_back(strategy, pair, value, traded):
 
 
 def test_freqtrade_is_told_the_stake(strategy):
-    """What it adds is margin; what it sells is a part of the stake at the entry's price."""
+    """Additions are margin; reductions are a part of the stake at the entry price."""
     strategy._columns[BTC] = stack.flat(60, price=110.0)
     for value, traded in ((6000, -1600), (3000, 1700)):
         Trade.reset_trades()
@@ -301,7 +301,9 @@ def test_so_do_locks(strategy, value, traded):
 @pytest.mark.parametrize(("value", "traded"), [(4000, None), (6000, -1000)])
 def test_the_book_is_asked_about_additions_only(strategy, monkeypatch, caplog, value, traded):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(strategy._running, "refusal", lambda *_: Why(Kind.BOOK, "the spread is 2%"))
+    monkeypatch.setattr(
+        strategy._running, "refusal", lambda *_: Why(RefusalKind.BOOK, "the spread is 2%")
+    )
     answer = adjusted(strategy, holding(value))
     assert answer == (traded and (pytest.approx(traded, rel=1e-4), TAG))
     assert ("the spread is 2%" in caplog.text) is (traded is None)
@@ -325,7 +327,7 @@ def test_an_entry_that_is_waiting_counts_as_held(strategy):
 
 
 def test_nobody_elses_entry_is_doubled(strategy):
-    """One made by hand, after the decision of the candle."""
+    """An entry made by hand, after the decision of the candle."""
     assert entered(strategy, ETH, "short") > 0
     assert adjusted(strategy, holding(5000)) is None
 
@@ -428,7 +430,7 @@ def test_the_account_may_fall_farther_than_that_of_a_trader(strategy):
 
 
 def test_a_lock_of_an_earlier_trade_with_this_number_is_not_its_own(strategy):
-    """The database gives the number of a deleted trade to the next one."""
+    """The database reuses the id of a deleted trade."""
     trade = closed(holding(5000), "stop_loss", NOW)
     days = strategy._basket.cooldown_days
     reason = f"basket: out for {days:g} days after stop_loss of trade {trade.id}"

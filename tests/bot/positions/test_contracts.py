@@ -1,4 +1,4 @@
-"""What the exchange says of a contract, as the risk stack takes it."""
+"""The exchange's limits of a contract, in the form that the risk stack uses."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enabl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.positions.account import Standing
+from perpkit.bot.positions.account import AccountStanding
 from perpkit.bot.positions.entries import Candidate, Entries
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trade_risk import TradeRisks
@@ -54,7 +54,9 @@ class Case:
         self, chosen=SETTINGS, capital=10_000.0, profit=0.0, config=None, cost=5.0, **columns
     ) -> None:
         self.candles = {pair: flat(40, **columns) for pair in (BTC, ETH, LTC)}
-        account = SimpleNamespace(capital=lambda _: capital, at=lambda _: Standing(profit, 0.0))
+        account = SimpleNamespace(
+            capital=lambda _: capital, at=lambda _: AccountStanding(profit, 0.0)
+        )
         contracts = stack.contracts(cost=cost)
         self.exchange = contracts._exchange
         self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))
@@ -72,7 +74,7 @@ class Case:
         most=1e9,
         after=timedelta(seconds=1),
     ) -> tuple[float, float]:
-        """Leverage and stake, as Freqtrade asks for them."""
+        """Returns leverage and stake, requested in Freqtrade's order."""
         entry = Candidate(pair, is_short, NOW, 100.0, tag)
         leverage = self.entries.leverage(entry, decision, maximum)
         asked = replace(entry, now=NOW + after)
@@ -334,7 +336,7 @@ def test_a_volatility_target_sizes_by_the_pairs_volatility():
 
 
 def closed(number: int, r: float, part: float = 0.0) -> None:
-    """A trade of 10 x 100 with R of 5 that ended at `r`, `part` of it sold before."""
+    """A closed trade of 10 x 100 with R of 5 and a result of `r`, `part` of it sold before."""
     trade = stack.simulated(BTC, amount=10.0, number=number)
     rate = 100.0 + 5.0 * r
     if part:

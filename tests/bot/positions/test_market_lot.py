@@ -1,4 +1,4 @@
-"""Sizes within what the exchange takes as one market order, in every mode."""
+"""Sizes stay within the largest market order, in every mode."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
     for _ in range(2):  # a second strategy of the same run
         keep_stakes_within_lot(exchange)
     assert exchange.get_max_pair_stake_amount(BTC, 50.0, leverage) == pytest.approx(stake)
-    assert exchange.get_max_pair_stake_amount._most(BTC, 50.0, leverage) == most / leverage
+    assert exchange.get_max_pair_stake_amount._max_stake(BTC, 50.0, leverage) == most / leverage
 
 
 @pytest.mark.parametrize(

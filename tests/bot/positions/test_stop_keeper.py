@@ -48,7 +48,7 @@ class Case:
         self.restart()
 
     def restart(self) -> None:
-        """The memory of the process is gone, Freqtrade's trade is not."""
+        """Restarts the process: Freqtrade's trade remains, the keeper's memory does not."""
         risks = TradeRisks(self.chosen.stop, lambda _: self.columns, TradeStates(False))
         self.keeper = StopKeeper(self.chosen, risks, lambda _: self.columns)
         self.risks, self.freqtrade = risks, stack.Keeping(self.keeper)
@@ -171,7 +171,7 @@ def test_a_close_from_before_the_entry_closes_nothing(is_short, last_close):
 @sides
 @pytest.mark.parametrize(("late", "stop"), [(0, 107), (0.05, 107), (0.5, 95)])
 def test_a_high_from_before_the_entry_is_not_its_own(is_short, late, stop):
-    """As of an entry that was forced within a candle that had already spiked."""
+    """An entry forced within a candle that had already spiked."""
     case = Case([(110, 99, 108)], is_short=is_short, opened=ENTRY + late * HOUR)
     case.look(0, 100, after_fill=True)
     assert case.look(1 - late, 108) == pytest.approx(stop, abs=0.011)
@@ -306,7 +306,7 @@ def test_an_entry_that_has_not_filled_is_not_remembered():
     is_short=st.booleans(),
 )
 def test_the_amount_first_bought_is_known_to_the_step(entries, sold, rate, tick, is_short):
-    """From slices at several prices, whose average Freqtrade cuts to a tick."""
+    """Entries in slices at several prices, whose average Freqtrade rounds to a tick."""
     trade = stack.simulated(is_short=is_short, rate=rate, amount=0.0, tick=tick)
     for lots, drift in entries:
         stack.fill(trade, trade.entry_side, lots / 1000, rate * drift, ENTRY)

@@ -1,4 +1,4 @@
-"""R of a trade: where it comes from, and that it outlives the process."""
+"""R of a trade: where it comes from, and that it survives a restart."""
 
 from __future__ import annotations
 

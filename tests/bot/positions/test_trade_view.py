@@ -1,4 +1,4 @@
-"""A view of a simulated trade is as good as a deep copy."""
+"""A view of a simulated trade behaves like a deep copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State belongs to a trade: what has its number next inherits nothing."""
+"""State belongs to a trade: the next trade with its id inherits nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def risks(states: TradeStates) -> TradeRisks:
 
 
 def again() -> Trade:
-    """The open trade as another session, or process, sees it."""
+    """The open trade as another session or process sees it."""
     Trade.commit()
     Trade.session.expire_all()
     (trade,) = Trade.get_open_trades()
@@ -100,7 +100,7 @@ def test_it_ends_with_its_trade(trade_database):
 @pytest.mark.parametrize(("key", "value"), [(OLD_RISK_KEY, 7.0), (OLD_PLAN_KEY, [900.0, 9])])
 @pytest.mark.parametrize("own", [False, True])
 def test_what_an_earlier_version_kept(trade_database, key, value, own):
-    """It does not say whose it is, but when it was made."""
+    """The old entry does not name its trade, but has its own time."""
     made = START + (MINUTE if own else -MINUTE)
     trade = opened(100.0)
     trade.set_custom_data(key, value)
@@ -112,7 +112,7 @@ def test_what_an_earlier_version_kept(trade_database, key, value, own):
 
 
 def test_what_was_left_of_a_deleted_trade_is_not_the_next_ones(trade_database):
-    """Freqtrade deletes it with the trade; what a copy of the trade writes afterwards stays."""
+    """Freqtrade deletes the state with the trade, but not what a copy writes afterwards."""
     states = TradeStates(True)
     first = opened(1000.0)
     state = risks(states).of(first)

@@ -131,7 +131,7 @@ FAULTS = {
     ),
     "contract broken": Fault(
         lambda bot, patch: patch.delattr(FreqtradeBot, "handle_cancel_order"),
-        "contracts", "FreqtradeBot has no handle_cancel_order, which is replaced",
+        "contracts", "FreqtradeBot has no handle_cancel_order, which Perpkit replaces",
         "tested Freqtrade",
     ),
     "no JSON": Fault(
