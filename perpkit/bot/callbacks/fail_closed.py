@@ -134,7 +134,7 @@ class FailsClosed(IStrategy):
         return None
 
     def _answer(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> Any:
-        """Reports an error and returns the safe value in place of the failed one's."""
+        """Reports an error and returns the safe value instead."""
         self._report(name, error, safe, given)
         if safe.find is None:
             return safe.last

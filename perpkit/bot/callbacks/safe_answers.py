@@ -117,7 +117,7 @@ def _must_leave(_strategy: Any, given: Given) -> bool | None:
 
 
 def _at_market(_strategy: Any, given: Given) -> float | None:
-    """Skips custom prices for urgent exits; they are for exits that can wait."""
+    """Returns the proposed price for an urgent exit; a custom price is for one that can wait."""
     return given["proposed_rate"] if given.get("exit_tag") in URGENT else None
 
 

@@ -36,7 +36,7 @@ class Forgotten:
     ) -> CcxtOrder:
         """Replaces Freqtrade's method; reports an unknown stop of the database as cancelled.
 
-        Freqtrade logs the failed look-up of a pending order at debug level only, and continues.
+        Freqtrade logs the failed look-up of an open order at INFO level only, and continues.
         """
         try:
             found = self._patiently(order_id, pair, params, **how)
