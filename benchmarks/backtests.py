@@ -57,6 +57,8 @@ def backtest(
         }
         (userdir / "own.json").write_text(json.dumps(own))
         (userdir / "strategies").mkdir()
+        if (own_breakers := REPOSITORY / "user_data/protections").is_dir():
+            (userdir / "protections").symlink_to(own_breakers)
         if source is not None:
             (userdir / "strategies" / f"{strategy}.py").write_text(source)
         done = subprocess.run(

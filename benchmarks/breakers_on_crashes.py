@@ -11,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.backtests import HOUR, STRATEGIES, backtest, candles, equity
+from benchmarks.backtests import HOUR, REPOSITORY, STRATEGIES, backtest, candles, equity
+from perpkit.ops.breaker_choice import Replayable
 from perpkit.research.marked import figures
 
 CRASHES = ("2020-03-12", "2021-05-19", "2022-06-13", "2022-11-08")
-BREAKERS = ("CryptoVixBreaker", "DrawdownBreaker", "FlashCrashBreaker", "FundingBreaker")
+# Every one that a backtest has enough for, those in user_data/protections too.
+BREAKERS = tuple(sorted(Replayable.found(REPOSITORY / "user_data").names))
 HALVES = ("2020-03-01 2022-01-01", "2022-01-01 2024-01-01")
 SUBCLASS = """
 from strategies.RsiSmaSwing import RsiSmaSwing
@@ -25,12 +27,13 @@ class {name}(RsiSmaSwing):
     @property
     def protections(self):
         chosen = {chosen!r}
-        return [p for p in super().protections if p["method"] in chosen]
+        shipped = {{p["method"]: p for p in super().protections}}
+        return [shipped.get(name, {{"method": name}}) for name in chosen]
 """
 
 
 def swing(chosen: tuple[str, ...]) -> dict[str, Any]:
-    """RsiSmaSwing with these of its breakers."""
+    """RsiSmaSwing with these breakers, its own as it has set them."""
     source = SUBCLASS.format(name="Chosen", chosen=chosen)
     return backtest("Chosen", *(["--enable-protections"] if chosen else []), source=source)
 

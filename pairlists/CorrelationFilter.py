@@ -7,6 +7,7 @@ from freqtrade.persistence import Trade
 from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
 from perpkit.bot.pairlists.base import FuturesPairList
+from perpkit.durations import HOUR_S
 from perpkit.market.correlation import PooledCorrelation, pooled_correlation
 from perpkit.market.least_correlated import (
     LeastCorrelated,
@@ -23,7 +24,7 @@ class CorrelationFilter(FuturesPairList):
     """
 
     RULE = LeastCorrelated
-    REFRESH = 3600
+    REFRESH = HOUR_S
     HINDSIGHT = "how they moved later"
     supports_backtesting = SupportsBacktesting.YES
 

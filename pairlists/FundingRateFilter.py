@@ -8,6 +8,7 @@ from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.requests import Schedule
+from perpkit.durations import DAY
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.funding_band import Funding, FundingBand
@@ -86,7 +87,7 @@ class FundingRateFilter(FuturesPairList):
         if not due:
             return
         # A day more than the window, for the interval of its first rate.
-        since = now - DEFAULT_RULE.window - timedelta(days=1)
+        since = now - DEFAULT_RULE.window - DAY
         fetched = self.fetch(due, CandleType.FUNDING_RATE, since, "funding")
         for pair in due:
             again = now + self._period

@@ -15,3 +15,7 @@ DAY_MS = 1000 * DAY_S
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+
+# Perpetuals trade every hour of the year.
+DAYS_A_YEAR = 365
+HOURS_A_YEAR = 24 * DAYS_A_YEAR

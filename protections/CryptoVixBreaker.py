@@ -19,6 +19,7 @@ from perpkit.breakers.volatility import (
     timeline,
 )
 from perpkit.market.basket import HourlyIndex, basket_index, check_weights
+from perpkit.market.benchmark import benchmark_pair
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,7 @@ class CryptoVixBreaker(CandleBreaker[VolatilityTimeline]):
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
         self.timeframe = TIMEFRAME
-        stake = config["stake_currency"]
-        self._weights = _members(given, f"BTC/{stake}:{stake}")
+        self._weights = _members(given, benchmark_pair(config["stake_currency"]))
         self._market = ", ".join(self._weights)
         bases = [pair.split("/")[0] for pair in self._weights]
         asset = ", ".join(bases) if len(bases) < 4 else f"basket of {len(bases)}:"

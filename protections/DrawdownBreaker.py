@@ -6,7 +6,8 @@ from typing import Any
 
 from freqtrade.constants import Config
 
-from perpkit.bot.positions.account import Account, Standing, account_for
+from perpkit.bot.positions.account import Account, AccountStanding
+from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.watching.protection import WatchedProtection, limits_of
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Decision
@@ -130,7 +131,7 @@ class DrawdownBreaker(WatchedProtection):
         return rebuild(self.limits, state, observations), closed
 
 
-def _missing(standing: Standing, capital: float) -> str:
+def _missing(standing: AccountStanding, capital: float) -> str:
     """What is not known, for people."""
     if not standing.unpriced and not isnan(capital):
         return ""

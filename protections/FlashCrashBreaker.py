@@ -16,6 +16,7 @@ from perpkit.breakers.flash_crash import Blocks, FlashCrashLimits, FlashCrashTim
 from perpkit.breakers.market_halt import HaltLimits, HaltTimeline, beside_the_book
 from perpkit.breakers.market_wide import market_wide
 from perpkit.checks import check_range
+from perpkit.market.benchmark import benchmark_pair
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
     REPLAYS = True
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
-        stake = config["stake_currency"]
-        market = given.get("market_pair", f"BTC/{stake}:{stake}")
+        market = given.get("market_pair", benchmark_pair(config["stake_currency"]))
         self._market = None if market is None else checked_pair("market_pair", market)
         self.leaders = [] if self._market is None else [self._market]
         self.timeframe = given.get("timeframe", self.timeframe)

@@ -23,6 +23,7 @@ from perpkit.breakers.maintenance import (
     quiet_until,
 )
 from perpkit.breakers.venue_health import HealthLimits, HealthState, step
+from perpkit.market.benchmark import benchmark_pair
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ class VenueHealthBreaker(WatchedProtection):
     BESIDE = frozenset({"pair", "maintenance_file"})
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
-        stake = config["stake_currency"]
-        self._pair = checked_pair("pair", given.get("pair", f"BTC/{stake}:{stake}"))
+        self._pair = checked_pair(
+            "pair", given.get("pair", benchmark_pair(config["stake_currency"]))
+        )
         self._limits = limits_of(HealthLimits, given)
         self._maintenance = limits_of(MaintenanceLimits, given)
         path = given.get("maintenance_file")

@@ -49,7 +49,7 @@ def steps(section: str) -> Steps:
             case "diff", str(path):
                 found.changes[path] = content
             case "sh", None:
-                found.commands += content.splitlines()
+                found.commands += content.replace("\\\n", "").splitlines()
             case other:
                 raise AssertionError(f"{section}: what is to be done with {other}?")
     return found

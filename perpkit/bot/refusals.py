@@ -19,7 +19,7 @@ class RunRefusedError(Exception):
     """An error that Freqtrade must receive, so that it ends the run."""
 
 
-class Kind(StrEnum):
+class RefusalKind(StrEnum):
     """What refused an entry."""
 
     LATCH = "latch"  # the operator's stop latch
@@ -41,7 +41,7 @@ class Why(NamedTuple):
     :param reason: one sentence for the operator
     """
 
-    kind: Kind
+    kind: RefusalKind
     reason: str
 
 
@@ -55,7 +55,7 @@ class Refused:
     :param count: number of refusals
     """
 
-    kind: Kind
+    kind: RefusalKind
     pair: str
     side: str
     reason: str
@@ -71,8 +71,8 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[Kind] = Counter()
-        self._newest: dict[tuple[Kind, str, str], Refused] = {}
+        self._counts: Counter[RefusalKind] = Counter()
+        self._newest: dict[tuple[RefusalKind, str, str], Refused] = {}
 
     def add(
         self,

@@ -32,7 +32,7 @@ from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming, parts_off
-from perpkit.bot.positions.account import account_for
+from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
@@ -42,10 +42,12 @@ from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Kind, Why
+from perpkit.bot.refusals import RefusalKind, Why
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import Decision, Trading
+from perpkit.durations import HOUR_S
+from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.trailing import Trail
@@ -66,7 +68,6 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
-HOUR = 3600
 
 
 class PerpStrategy(FailsClosed):
@@ -289,7 +290,7 @@ class PerpStrategy(FailsClosed):
     @property
     def benchmark(self) -> str:
         """The pair to which the correlation of all others is measured."""
-        return f"BTC/{self.config['stake_currency']}:{self.config['stake_currency']}"
+        return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         funding = [
@@ -372,7 +373,7 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         refused = self._running.latched()
         if refused is None and decision.entries_blocked:
-            refused = Why(Kind.BREAKER, decision.reason)
+            refused = Why(RefusalKind.BREAKER, decision.reason)
         if refused is None:
             refused = self._running.refusal(pair, side, amount, current_time, columns)
         if refused is not None:
@@ -459,11 +460,11 @@ class PerpStrategy(FailsClosed):
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         sized = tag in self.sized_tags
         part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
-        refused = Why(Kind.BREAKER if decision.entries_blocked else Kind.SIZE, reason)
+        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
         if latched := self._running.latched():
             part, refused = 0.0, latched
         elif doubt := self.doubt(pair, but="custom_entry_price"):
-            part, refused = 0.0, Why(Kind.CALLBACK, doubt)
+            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
         elif part:
             amount = part * trade.leverage / rate
             if against := self._running.refusal(pair, side, amount, now, columns):
@@ -490,7 +491,7 @@ class PerpStrategy(FailsClosed):
         """Leaves what has outlived its reason."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
-        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR
+        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
         dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
         return "carry_cost" if dear else None
 
@@ -525,5 +526,7 @@ class PerpStrategy(FailsClosed):
 def _why_locked(pair: str, side: str) -> Why:
     lock = PairLocks.get_pair_longest_lock(pair, side=side)
     if lock is None:
-        return Why(Kind.LOCK, "Its lock ends with the candle.")
-    return Why(Kind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}")
+        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
+    return Why(
+        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
+    )

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import inf
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from pydantic import TypeAdapter
 
+from perpkit.checks import one_of
+
 ALL_PAIRS = "*"
 Side = Literal["long", "short", "*"]
+SIDES: tuple[Side, ...] = get_args(Side)
 
 
 class Trading(StrEnum):
@@ -42,6 +45,7 @@ class Decision:
     :param pair: the pair it is about, `*` for all of them
     :param side: the side it is about, `*` for both
     :param max_leverage: cap on the leverage of new positions
+    :raises ValueError: for a state or a side that does not exist
     """
 
     trading: Trading = Trading.ACTIVE
@@ -51,6 +55,13 @@ class Decision:
     pair: str = ALL_PAIRS
     side: Side = "*"
     max_leverage: float = inf
+
+    def __post_init__(self) -> None:
+        # Anybody's breaker makes one, perhaps of words; "halted" would not halt.
+        if type(self.trading) is not Trading:
+            object.__setattr__(self, "trading", one_of("trading", self.trading, Trading))
+        if self.side not in SIDES:
+            one_of("side", self.side, SIDES)
 
     @property
     def entries_blocked(self) -> bool:

@@ -15,12 +15,12 @@ from typing import Annotated, NamedTuple
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, Latch
 from perpkit.checks import check_range
+from perpkit.durations import DAY_S, HOUR_S
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
 # Samples of a window are thinned to so many of its length: a week keeps one an hour.
 RESOLUTION = 168
-DAY = 24 * 3600
 LEAST_LOSS = 0.0001
 
 Sample = tuple[float, float]  # (time, profit)
@@ -133,8 +133,8 @@ class LossLimit(Parameters):
 
     def day_of(self, stamp: float) -> float:
         """When the day in which `stamp` lies began."""
-        reset = self.reset_hour * 3600
-        return (stamp - reset) // DAY * DAY + reset
+        reset = self.reset_hour * HOUR_S
+        return (stamp - reset) // DAY_S * DAY_S + reset
 
 
 class Track(NamedTuple):
@@ -180,7 +180,7 @@ def follow(limit: LossLimit, rule: Hysteresis, track: Track, mark: Mark) -> Trac
         peak = mark.high_water
         if limit.hours is not None:
             push = trailing if limit.reference is Reference.TRAILING else rolling
-            samples = push(samples, (mark.stamp, mark.profit), limit.hours * 3600)
+            samples = push(samples, (mark.stamp, mark.profit), limit.hours * HOUR_S)
             peak = samples[0][1]
         elif limit.reference is Reference.DAY:
             samples = samples or ((mark.stamp, mark.profit),)
@@ -221,7 +221,7 @@ def reviewed(limit: LossLimit, track: Track, now: datetime) -> Track:
 
 def _release(limit: LossLimit, tripped: datetime, now: datetime) -> datetime | None:
     if limit.reference is Reference.DAY:
-        return datetime.fromtimestamp(limit.day_of(now.timestamp()) + DAY, UTC)
+        return datetime.fromtimestamp(limit.day_of(now.timestamp()) + DAY_S, UTC)
     if not limit.cool_down_hours:
         return None
     release = now + timedelta(hours=limit.cool_down_hours)

@@ -99,7 +99,7 @@ class HealthLimits(Parameters):
 
 
 @dataclass(frozen=True)
-class Reading:
+class VenueReading:
     """What one look at the venue told. NaN is unknown, and unknown is neither good nor bad.
 
     :param failure: why it failed, "" when the exchange answered
@@ -155,7 +155,7 @@ class HealthState:
 
 
 def step(
-    limits: HealthLimits, state: HealthState, reading: Reading
+    limits: HealthLimits, state: HealthState, reading: VenueReading
 ) -> tuple[HealthState, Decision]:
     """Fold in one reading; one that is not newer than the last changes nothing."""
     if state.at is None or reading.at > state.at:
@@ -169,14 +169,19 @@ def step(
 
 
 def _fold(
-    limits: HealthLimits, name: str, trouble: Trouble, reading: Reading, value: float, words: str
+    limits: HealthLimits,
+    name: str,
+    trouble: Trouble,
+    reading: VenueReading,
+    value: float,
+    words: str,
 ) -> Trouble:
     rule = limits.rule(name, maintenance=reading.maintenance)
     latch = rule.step(trouble.latch, value)
     return Trouble(latch, words if value >= rule.trip else trouble.words)
 
 
-def _samples(limits: HealthLimits, reading: Reading) -> dict[str, tuple[float, str]]:
+def _samples(limits: HealthLimits, reading: VenueReading) -> dict[str, tuple[float, str]]:
     """Of each trouble the figure that its latch judges, and the words for it."""
     fault, skew = _fault(limits, reading), reading.skew_s
     side = "ahead of" if skew > 0 else "behind"
@@ -196,7 +201,7 @@ def _samples(limits: HealthLimits, reading: Reading) -> dict[str, tuple[float, s
     }
 
 
-def _fault(limits: HealthLimits, reading: Reading) -> str:
+def _fault(limits: HealthLimits, reading: VenueReading) -> str:
     if reading.maintenance:
         return "the exchange is in maintenance"
     if reading.failure:

@@ -12,7 +12,7 @@ _INSIDE = 0.02
 
 
 @dataclass(frozen=True)
-class Band:
+class PriceBand:
     low: float
     high: float
 
@@ -20,7 +20,7 @@ class Band:
         return min(max(price, self.low), self.high)
 
 
-def band(filters: Iterable[Mapping[str, Any]], mark: float) -> Band:
+def price_band(filters: Iterable[Mapping[str, Any]], mark: float) -> PriceBand:
     """
     :param filters: of the contract, as exchangeInfo has them
     :param mark: price, quote asset
@@ -30,7 +30,7 @@ def band(filters: Iterable[Mapping[str, Any]], mark: float) -> Band:
     low = mark * float(percent.get("multiplierDown") or 0)
     high = mark * float(percent.get("multiplierUp") or inf)
     least, most = float(price.get("minPrice") or 0), float(price.get("maxPrice") or inf)
-    return Band(
+    return PriceBand(
         max(low + _INSIDE * (mark - low), least),
         min(high - _INSIDE * (high - mark) if high < inf else inf, most),
     )

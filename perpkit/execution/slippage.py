@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import inf, isfinite, sqrt
 
 from perpkit.checks import one_of
+from perpkit.durations import HOUR_S
 from perpkit.execution.book import BPS, Book, Level, Side
 
 DEPTH_WITHIN = 0.01  # of the middle: the depth that impact is measured against
@@ -136,7 +137,7 @@ def move_bps(vol_1h: float, seconds: float) -> float:
     """One standard deviation of the price over `seconds`, as a random walk; unknown is infinite."""
     if not (isfinite(vol_1h) and vol_1h >= 0):
         return inf
-    return vol_1h * sqrt(seconds / 3600) * BPS
+    return vol_1h * sqrt(seconds / HOUR_S) * BPS
 
 
 def _walk(offers: tuple[Level, ...], amount: float) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ from math import isfinite
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import HOUR_S
 from perpkit.market.volatility import Estimator, Floats, HourlyCandles, time_of, vol_annual
 
 QUORUM = 0.5
@@ -42,7 +43,7 @@ class HourlyIndex:
         if vol_annual.empty:
             return cls(0, np.empty(0))
         hourly = vol_annual.resample("h").last()
-        first = int(hourly.index[0].timestamp() // 3600)
+        first = int(hourly.index[0].timestamp() // HOUR_S)
         return cls(first, hourly.to_numpy(dtype=np.float64))
 
 

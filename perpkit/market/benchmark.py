@@ -1,4 +1,4 @@
-"""A pair's correlation to the benchmark, as a column of its candles."""
+"""The benchmark of the market, and a pair's correlation to it as a column of its candles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ COLUMN = "btc_correlation"
 HOUR = pd.Timedelta("1h")
 # A correlation over a hundred hours hardly changes within two.
 USABLE = 2 * HOUR
+
+
+def benchmark_pair(stake_currency: str) -> str:
+    """The perpetual that stands for the market as a whole, in Freqtrade's spelling."""
+    return f"BTC/{stake_currency}:{stake_currency}"
 
 
 def with_benchmark_correlation(

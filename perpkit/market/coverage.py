@@ -17,7 +17,7 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 
 
 @dataclass(frozen=True)
-class Window(Parameters):
+class ReadingSpan(Parameters):
     """Times of readings from `first` to `last`, both included."""
 
     first: Annotated[datetime, "The time of the first reading, with its zone"]
@@ -34,20 +34,20 @@ class Window(Parameters):
         return (self.last - self.first) // period + 1
 
 
-def on_grid(moment: datetime, period: timedelta, *, up: bool = False) -> datetime:
+def reading_time(moment: datetime, period: timedelta, *, up: bool = False) -> datetime:
     """The last time of a reading at or before `moment`; with `up`, the first at or after it."""
     stamp = pd.Timestamp(moment)
     return (stamp.ceil(period) if up else stamp.floor(period)).to_pydatetime()
 
 
-def gaps(dates: pd.Series, period: timedelta) -> list[Window]:
+def gaps(dates: pd.Series, period: timedelta) -> list[ReadingSpan]:
     """The readings that are missing between the first and the last.
 
     :param dates: ascending
     """
     steps = np.flatnonzero(np.diff(nanoseconds(dates)) > pd.Timedelta(period).value)
     return [
-        Window(
+        ReadingSpan(
             dates.iloc[row].to_pydatetime() + period, dates.iloc[row + 1].to_pydatetime() - period
         )
         for row in steps
@@ -57,10 +57,10 @@ def gaps(dates: pd.Series, period: timedelta) -> list[Window]:
 def missing(
     readings: pd.DataFrame | None,
     series: list[str],
-    wanted: Window,
+    wanted: ReadingSpan,
     period: timedelta,
     page: int,
-) -> list[Window]:
+) -> list[ReadingSpan]:
     """Pages that, fetched one by one, complete the stored readings.
 
     :param readings: `date` ascending, and `series`; None where nothing is stored
@@ -78,7 +78,7 @@ def missing(
     pages = []
     while len(grid):
         within = grid[grid < grid[0] + page * step]
-        pages.append(Window(_time(within[0]), _time(within[-1])))
+        pages.append(ReadingSpan(_time(within[0]), _time(within[-1])))
         grid = grid[len(within) :]
     return pages
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.durations import DAY, DAYS_A_YEAR, HOUR
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.parameters.declared import Parameters
@@ -36,7 +37,6 @@ COLUMNS = (
 )
 # How long half of a rate's distance from its mean lasts: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
-_HOUR = timedelta(hours=1)
 _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
 
 
@@ -44,18 +44,16 @@ _FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
 class FundingRule(Parameters):
     """How funding is read."""
 
-    window: Annotated[
-        timedelta, Range(timedelta(days=1)), "The recent past that a rate is compared with"
-    ] = timedelta(days=30)
+    window: Annotated[timedelta, Range(DAY), "The recent past that a rate is compared with"] = (
+        timedelta(days=30)
+    )
     least: Annotated[
         timedelta,
         Range(timedelta(hours=8), "window"),
         "The history that is needed before a comparison is made",
     ] = timedelta(days=7)
     # Freqtrade stores funding as 1h candles, of which the one stamped T is usable from T + 1h.
-    lag: Annotated[timedelta, Range(timedelta(0)), "The time from a rate's stamp to its use"] = (
-        _HOUR
-    )
+    lag: Annotated[timedelta, Range(timedelta(0)), "The time from a rate's stamp to its use"] = HOUR
     max_age_intervals: Annotated[
         float,
         Range(1, unit="funding intervals"),
@@ -103,7 +101,7 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
             "funding_rate": rate,
             "funding_interval_hours": interval,
             "funding_rate_8h": rate_8h,
-            "funding_rate_annual": rate_8h * 3 * 365,
+            "funding_rate_annual": rate_8h * 3 * DAYS_A_YEAR,
             "funding_zscore": zscore,
             "funding_rank": rank,
             "funding_mean_8h": mean,
@@ -178,7 +176,7 @@ def _hourly(
 
 def _compare(hourly: pd.Series, rule: FundingRule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """z-score, rank and mean of each hour in the window that ends with it."""
-    least = int(rule.least / _HOUR)
+    least = int(rule.least / HOUR)
     rolling = hourly.rolling(rule.window, min_periods=least)
     mean, deviation = rolling.mean(), rolling.std()
     zscore = (hourly - mean) / deviation.where(deviation > _FLAT)

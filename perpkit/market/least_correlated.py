@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import inf, isinf, isnan, nan
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import HOUR
 from perpkit.market.correlation import PooledCorrelation
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
-
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     closes = {
         pair: pd.Series(
             np.log(frame["close"].to_numpy(dtype=float)),
-            pd.DatetimeIndex(frame["date"]).as_unit("ns") + _HOUR,
+            pd.DatetimeIndex(frame["date"]).as_unit("ns") + HOUR,
         )
         for pair, frame in candles.items()
         if len(frame)
@@ -101,7 +100,7 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     table = pd.DataFrame(closes, columns=list(candles), dtype=float)
     if table.empty:
         return table
-    hours = pd.date_range(table.index[0], table.index[-1], freq=_HOUR)
+    hours = pd.date_range(table.index[0], table.index[-1], freq=HOUR)
     return table.reindex(hours).diff()
 
 
@@ -112,7 +111,7 @@ def known_returns(returns: pd.DataFrame, now: datetime, window: int) -> pd.DataF
     """
     if returns.empty:
         return returns
-    end = max(0, (pd.Timestamp(now) - returns.index[0]) // _HOUR + 1)
+    end = max(0, (pd.Timestamp(now) - returns.index[0]) // HOUR + 1)
     return returns.iloc[max(0, end - window) : end]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from perpkit.durations import DAY
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -39,7 +40,7 @@ class ListingRule(Parameters):
 
     def age_objection(self, listed: datetime, now: datetime) -> str | None:
         """Why a pair that was listed then is too young or too old, or None."""
-        days = (now - listed) / timedelta(days=1)
+        days = (now - listed) / DAY
         if days < 0:
             return f"trading in it begins on {listed:%Y-%m-%d %H:%M} UTC"
         if days < self.min_days_listed:

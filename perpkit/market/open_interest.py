@@ -11,13 +11,13 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import HOUR
 from perpkit.market.asof import nanoseconds
 from perpkit.market.band import Band, Measure
 from perpkit.market.positioning import PositioningRule, positioning_readings
 from perpkit.parameters.kinds import Range
 
 COLUMNS = ("open_interest_value", "open_interest_change")
-_HOUR = timedelta(hours=1)
 
 
 class Interest(NamedTuple):
@@ -109,7 +109,7 @@ def interest_readings(
     rows = stored.reindex(columns=["date", "open_interest", "open_interest_value"])[seen]
     value = rows["open_interest_value"].to_numpy(dtype=float)
     if marks is not None and len(marks):
-        closed = nanoseconds(marks["date"]) + pd.Timedelta(_HOUR).value
+        closed = nanoseconds(marks["date"]) + pd.Timedelta(HOUR).value
         last = np.searchsorted(closed, nanoseconds(rows["date"]), side="right") - 1
         price = np.where(last >= 0, marks["close"].to_numpy(dtype=float)[last], np.nan)
         value = np.where(

@@ -11,6 +11,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import DAY
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
@@ -58,9 +59,9 @@ class PositioningRule(Parameters):
         Range(1, unit="periods"),
         "How long a reading is used that was not followed by another",
     ] = 2.0
-    window: Annotated[
-        timedelta, Range(timedelta(days=1)), "The recent past that a reading is compared with"
-    ] = timedelta(days=30)
+    window: Annotated[timedelta, Range(DAY), "The recent past that a reading is compared with"] = (
+        timedelta(days=30)
+    )
     least: Annotated[
         timedelta,
         Range(timedelta(0), "window"),
@@ -70,7 +71,7 @@ class PositioningRule(Parameters):
         timedelta,
         Range(timedelta(minutes=5)),
         "The span of `long_short_change` and `open_interest_change`",
-    ] = timedelta(days=1)
+    ] = DAY
 
     def check_together(self) -> None:
         if not self.least:

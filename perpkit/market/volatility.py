@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.checks import one_of
+from perpkit.durations import HOUR_S, HOURS_A_YEAR
 
-HOURS_A_YEAR = 365 * 24  # perpetuals trade every hour of the year
 CLASSIC_HOURS = 100
 SLOW_HALF_LIFE_HOURS = 14 * 24.0
 HAR_WEIGHTS = {24: 0.1, 7 * 24: 0.3, 30 * 24: 0.6}  # hours: weight
@@ -47,12 +47,12 @@ def hour_of(moment: datetime) -> int:
     """
     if moment.tzinfo is None:
         raise ValueError(f"time must carry its time zone, got {moment.isoformat()}")
-    return int(moment.timestamp() // 3600)
+    return int(moment.timestamp() // HOUR_S)
 
 
 def time_of(hour: int) -> datetime:
     """When that hour begins."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
+    return datetime.fromtimestamp(hour * HOUR_S, UTC)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class HourlyCandles:
         :raises ValueError: if the candles are not hourly
         """
         seconds = pd.DatetimeIndex(candles["date"]).tz_convert("UTC").as_unit("s").asi8
-        hours, off_grid = np.divmod(seconds, 3600)
+        hours, off_grid = np.divmod(seconds, HOUR_S)
         steps = np.diff(np.unique(hours))
         if off_grid.any() or (len(steps) > 1 and np.median(steps) != 1):
             raise ValueError("candles must be hourly (timeframe 1h)")

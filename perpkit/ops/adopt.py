@@ -15,7 +15,7 @@ from perpkit.record.journal import Journal, JournalError
 
 # SQLAlchemy loads inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
-    from perpkit.record.opening import Finding
+    from perpkit.record.opening import JournalFinding
     from perpkit.record.trade_database import TradeDatabase
 
 
@@ -69,7 +69,7 @@ def _say_sound(files: BotFiles, first: bool) -> None:
     typer.echo(f"The journal {files.journal} is the bot's own: there is nothing to adopt.")
 
 
-def _show(files: BotFiles, found: Finding, database: TradeDatabase) -> None:
+def _show(files: BotFiles, found: JournalFinding, database: TradeDatabase) -> None:
     typer.echo(f"{found.words}.")
     typer.echo(f"Journal:    {files.journal}")
     typer.echo(f"Database:   {database.name}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ import pandas as pd
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential
 
+from perpkit.durations import DAY
 from perpkit.market import store
 from perpkit.market.metrics_file import PERIOD, FileError, parse_zip
 from perpkit.market.store import PERIODS
@@ -25,7 +26,6 @@ _FOLDER = "/data/futures/um/daily/metrics"
 _ATTEMPTS = 5  # 1, 2, 4, 8 s between them
 _AT_ONCE = 4
 _BATCH = 32  # files that are fetched before they are stored
-_DAY = timedelta(days=1)
 
 
 class ArchiveError(RuntimeError):
@@ -37,7 +37,7 @@ class _TemporaryError(Exception):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """:param file, files: looked for so far, and in all"""
 
     pair: str
@@ -117,7 +117,7 @@ def fill(
     pairs: Sequence[str],
     since: date,
     now: datetime,
-    told: Callable[[Progress], None] = lambda _: None,
+    told: Callable[[ImportProgress], None] = lambda _: None,
 ) -> Filled:
     """Store the days since `since` that are not complete in the store yet.
 
@@ -128,25 +128,25 @@ def fill(
     :raises ArchiveError: when the archive does not answer
     """
     if not FIRST_DAY <= since < now.date():
-        last = now.date() - _DAY
+        last = now.date() - DAY
         raise ValueError(f"since must lie between {FIRST_DAY} and {last}, got {since}")
     plan = [(pair, _incomplete(datadir, pair, since, now.date())) for pair in pairs]
     files = sum(len(days) for _, days in plan)
     filled, looked_for = Filled(), 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for pair, days in plan:
-            symbol = symbol_of(pair)
+            symbol = archived_symbol(pair)
             for start in range(0, len(days), _BATCH):
-                told(Progress(pair, looked_for, files))
+                told(ImportProgress(pair, looked_for, files))
                 batch = days[start : start + _BATCH]
                 contents = pool.map(lambda day, s=symbol: _fetched(archive, s, day), batch)
                 _keep(datadir, pair, batch, list(contents), now, filled)
                 looked_for += len(batch)
-    told(Progress(pairs[-1] if pairs else "", files, files))
+    told(ImportProgress(pairs[-1] if pairs else "", files, files))
     return filled
 
 
-def symbol_of(pair: str) -> str:
+def archived_symbol(pair: str) -> str:
     """:raises ValueError: for what is not a pair such as BTC/USDT:USDT"""
     base, _, rest = pair.partition("/")
     quote, _, settle = rest.partition(":")
@@ -157,14 +157,14 @@ def symbol_of(pair: str) -> str:
 
 def _incomplete(datadir: Path, pair: str, since: date, until: date) -> list[date]:
     """Days in [since, until) of which the store lacks readings."""
-    symbol_of(pair)
-    days = [since + n * _DAY for n in range((until - since).days)]
+    archived_symbol(pair)
+    days = [since + n * DAY for n in range((until - since).days)]
     stored = store.read(datadir, pair, PERIOD)
     if stored is None:
         return days
     # A day's last reading is that of the midnight after it.
     readings = (stored["date"] - PERIODS[PERIOD]).dt.date.value_counts()
-    return [day for day in days if readings.get(day, 0) < _DAY // PERIODS[PERIOD]]
+    return [day for day in days if readings.get(day, 0) < DAY // PERIODS[PERIOD]]
 
 
 def _fetched(archive: Archive, symbol: str, day: date) -> bytes | ArchiveError | None:
@@ -189,7 +189,7 @@ def _keep(
         elif isinstance(content, ArchiveError):
             filled.refused.append(str(content))
         else:
-            name = file_name(symbol_of(pair), day)
+            name = file_name(archived_symbol(pair), day)
             try:
                 parsed = parse_zip(content, name, now, published=True)
             except FileError as error:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from perpkit.ops.data_coverage import coverage, print_coverage
+from perpkit.ops.progress import progress
+
 # pandas, ccxt and rich load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from perpkit.market.metrics_file import PairReadings
 
 data = typer.Typer(
@@ -61,7 +62,7 @@ def download(
         wanted = _pairs(pairs, more, settings)
         before_filling(target, venue_url(settings))
         client = PositioningClient(settings.get("exchange", {}))
-        with _progress() as show:
+        with progress() as show:
             done = fetch(
                 client,
                 target,
@@ -134,7 +135,7 @@ def archive(
         wanted = _pairs(pairs, more, settings)
         before_filling(target, url if is_loopback(url) else None)
         server = Archive(url or BASE_URL)
-        with _progress() as show:
+        with progress() as show:
             filled = fill(
                 server,
                 target,
@@ -167,11 +168,11 @@ def status(
     with _errors(ValueError):
         target = _datadir(datadir, _load(config))
     say_if_marked(target)
-    rows = [_coverage(target, pair, period) for pair, period in store.stored(target)]
+    rows = [coverage(target, pair, period) for pair, period in store.stored(target)]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
     elif rows:
-        _print_table(rows)
+        print_coverage(rows)
     else:
         typer.echo(f"No positioning data in {target / store.FOLDER}")
     if any("error" in row for row in rows):
@@ -213,75 +214,6 @@ def _joined(parts: list[PairReadings]) -> Any:
     return frame.drop_duplicates("date", keep="last").sort_values("date")
 
 
-def _coverage(datadir: Path, pair: str, period: str) -> dict[str, Any]:
-    from perpkit.market import store
-    from perpkit.market.coverage import gaps
-
-    row: dict[str, Any] = {"pair": pair, "period": period}
-    try:
-        frame = store.read(datadir, pair, period)
-    except store.StoreError as error:
-        return {**row, "error": str(error)}
-    if frame is None or frame.empty:
-        return {**row, "error": f"{store.path_of(datadir, pair, period)}: there are no readings"}
-    step, dates = store.PERIODS[period], frame["date"]
-    holes = gaps(dates, step)
-    return {
-        **row,
-        "from": dates.iloc[0].isoformat(),
-        "until": dates.iloc[-1].isoformat(),
-        "readings": len(frame),
-        "missing": sum(hole.readings(step) for hole in holes),
-        "gaps": [
-            {
-                "from": hole.first.isoformat(),
-                "until": hole.last.isoformat(),
-                "readings": hole.readings(step),
-            }
-            for hole in holes
-        ],
-        "known": {name: round(float(frame[name].notna().mean()), 4) for name in store.SERIES},
-    }
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    columns = ("pair", "period", "from (UTC)", "until (UTC)", "readings", "missing", "gaps")
-    table = Table(*columns, box=None, padding=(0, 1, 0, 0))
-    for column in table.columns:
-        column.no_wrap = True
-    for column in table.columns[4:]:
-        column.justify = "right"
-    notes = []
-    for row in rows:
-        name = f"{row['pair']} {row['period']}"
-        if "error" in row:
-            notes.append(f"{name}: {row['error']}")
-            continue
-        counts = (row["readings"], row["missing"], len(row["gaps"]))
-        ends = (_minute(row["from"]), _minute(row["until"]))
-        table.add_row(row["pair"], row["period"], *ends, *map(str, counts))
-        if row["gaps"]:
-            longest = max(row["gaps"], key=lambda gap: gap["readings"])
-            notes.append(
-                f"{name}: longest gap from {_minute(longest['from'])}, "
-                f"{longest['readings']} readings"
-            )
-        partly = [f"{name} {share:.1%}" for name, share in row["known"].items() if share < 1]
-        if partly:
-            notes.append(f"{name}: known only in part: {', '.join(partly)}")
-    console = Console(markup=False, emoji=False)  # names of files and pairs are no mark-up
-    console.print(table)
-    for note in notes:
-        console.print(note, soft_wrap=True, highlight=False)
-
-
-def _minute(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
-
-
 def _load(files: list[Path] | None) -> dict[str, Any]:
     if not files:
         return {}
@@ -312,29 +244,6 @@ def _pairs(text: str, more: list[str] | None, config: dict[str, Any]) -> list[st
     if not names:
         raise ValueError("pairs must be named, here or in the config's pair_whitelist")
     return list(dict.fromkeys(names))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal; elsewhere a line for each tenth."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("")
-        tenths = -1
-
-        def show(done: int, of: int, text: str) -> None:
-            nonlocal tenths
-            bar.update(task, completed=done, total=of, description=text)
-            reached = 10 * done // of if of else 10
-            if not console.is_terminal and reached > tenths:
-                tenths = reached
-                typer.echo(f"{done} of {of}: {text}", err=True)
-
-        yield show
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from perpkit.durations import HOUR
 from perpkit.rehearsal.datadir_mark import mark
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market import datadir, synthetic
@@ -114,7 +115,7 @@ def summary(results: Path) -> None:
 
     stats = load_backtest_stats(results)["strategy"][STRATEGY]
     stretches = locked(stats["locks"])
-    hours = sum((until - since for since, until in stretches), timedelta()) / timedelta(hours=1)
+    hours = sum((until - since for since, until in stretches), timedelta()) / HOUR
     share = hours / 24 / stats["backtest_days"]
     console.rule(f"{STRATEGY} on a synthetic year")
     for name, value in {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.ops.bot_files import Config, DbUrl, Userdir, bot_files, errors
-from perpkit.record.journal import Entry, Journal, JournalError
+from perpkit.record.journal import Journal, JournalEntry, JournalError
 
 if TYPE_CHECKING:
     from perpkit.ops.bot_files import BotFiles
@@ -62,7 +62,7 @@ def journal(
         raise typer.Exit(1)
 
 
-def _entries(files: BotFiles, since: datetime | None) -> list[Entry]:
+def _entries(files: BotFiles, since: datetime | None) -> list[JournalEntry]:
     opened = Journal.open(files.journal)
     try:
         start = since.replace(tzinfo=UTC) if since is not None else None
@@ -71,7 +71,7 @@ def _entries(files: BotFiles, since: datetime | None) -> list[Entry]:
         opened.close()
 
 
-def _as_dict(entry: Entry) -> dict[str, Any]:
+def _as_dict(entry: JournalEntry) -> dict[str, Any]:
     intent = asdict(entry.intent)
     return {
         **intent,
@@ -84,14 +84,14 @@ def _as_dict(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _print_one(entry: Entry) -> None:
+def _print_one(entry: JournalEntry) -> None:
     rows = _as_dict(entry)
     for name, value in rows.items():
         shown = "" if value is None else str(value)
         typer.echo(f"{name.replace('_', ' '):<12} {shown}".rstrip())
 
 
-def _print_table(entries: list[Entry]) -> None:
+def _print_table(entries: list[JournalEntry]) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
@@ -114,7 +114,7 @@ def _print_table(entries: list[Entry]) -> None:
     wide_console(240).print(table)
 
 
-def _words(entry: Entry) -> str:
+def _words(entry: JournalEntry) -> str:
     """Such as "stop: sell 0.01 stop_market at 29000"."""
     intent = entry.intent
     price = intent.stop_price if intent.stop_price is not None else intent.price

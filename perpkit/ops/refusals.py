@@ -14,7 +14,7 @@ _ANSWER = re.compile(r"\{.*\}", re.DOTALL)
 _LONGEST = 300
 
 
-class Why(StrEnum):
+class RefusalCause(StrEnum):
     CLOCK = "clock"  # -1021
     SIGNATURE = "signature"  # -1022: another secret than the key's
     FORMAT = "format"  # -2014
@@ -26,13 +26,13 @@ class Why(StrEnum):
 
 
 _BY_CODE = {
-    -1002: Why.RIGHTS,
-    -1003: Why.TOO_MANY,
-    -1021: Why.CLOCK,
-    -1022: Why.SIGNATURE,
-    -2008: Why.UNKNOWN_KEY,
-    -2014: Why.FORMAT,
-    -2015: Why.RIGHTS,
+    -1002: RefusalCause.RIGHTS,
+    -1003: RefusalCause.TOO_MANY,
+    -1021: RefusalCause.CLOCK,
+    -1022: RefusalCause.SIGNATURE,
+    -2008: RefusalCause.UNKNOWN_KEY,
+    -2014: RefusalCause.FORMAT,
+    -2015: RefusalCause.RIGHTS,
 }
 
 
@@ -43,7 +43,7 @@ class Refusal:
     :param words: its message, or what kind of error it was; fit to be printed
     """
 
-    why: Why
+    why: RefusalCause
     code: int | None
     words: str
 
@@ -57,15 +57,15 @@ def refusal_of(error: Exception) -> Refusal:
 
     code, message = _answer(str(error))
     if code is not None:
-        why = _BY_CODE.get(code, Why.OTHER)
+        why = _BY_CODE.get(code, RefusalCause.OTHER)
         return Refusal(why, code, message or type(error).__name__)
     if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
-        return Refusal(Why.TOO_MANY, None, "too many requests")
+        return Refusal(RefusalCause.TOO_MANY, None, "too many requests")
     if isinstance(error, ccxt.RequestTimeout):
-        return Refusal(Why.UNANSWERED, None, "no answer in time")
+        return Refusal(RefusalCause.UNANSWERED, None, "no answer in time")
     if isinstance(error, ccxt.NetworkError):
-        return Refusal(Why.UNANSWERED, None, f"no answer ({type(error).__name__})")
-    return Refusal(Why.OTHER, None, type(error).__name__)
+        return Refusal(RefusalCause.UNANSWERED, None, f"no answer ({type(error).__name__})")
+    return Refusal(RefusalCause.OTHER, None, type(error).__name__)
 
 
 def _answer(text: str) -> tuple[int | None, str]:

@@ -10,15 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, fail, places_of
-from perpkit.record.state import (
-    Position,
-    Restriction,
-    StaleStateError,
-    State,
-    StateFileError,
-    Waiting,
-    read_fresh,
-)
+from perpkit.record.state import Position, Restriction, State, Waiting
+from perpkit.record.state_file import StaleStateError, StateFileError, read_fresh
 
 _TITLE = 13
 

@@ -1,51 +1,60 @@
-"""What the crypto-VIX breaker would have done on stored candles, at once."""
+"""The levels of the crypto-VIX on stored candles, all of them at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from perpkit.ops.stored import BadInputError, wide_console
+from perpkit.durations import HOUR
+from perpkit.ops.stored import BadInputError
+from perpkit.ops.stretches import Stretch, print_table
 
-# pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
+# pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
-    from perpkit.breakers.volatility import VolatilityTimeline
+    from perpkit.breakers.volatility import VolatilityLimits, VolatilityTimeline
 
-HOUR = timedelta(hours=1)
+VIX = "CryptoVixBreaker"
 ALMOST_HOUR = timedelta(minutes=59, seconds=59)  # time ranges are in whole seconds
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A longest stretch at one level above calm.
-
-    :param start: close of the candle that began it, when the decision took effect
-    :param reason: what the breaker said at its start
+class LevelReplay:
+    """
+    :param blocked_share: of the hours in which entries were blocked
+    :param stretches: at one level above calm
     """
 
     start: datetime
-    until: datetime
-    level: str
-    reason: str
-    breaker: str = "CryptoVixBreaker"
-    pair: str = "*"
-
-
-@dataclass(frozen=True)
-class Replay:
-    start: datetime
     stop: datetime
-    hours_locked_share: float
-    intervals: list[Interval]
+    blocked_share: float
+    stretches: list[Stretch]
+
+
+def level_limits(parameters: Mapping[str, Any], asset: str) -> VolatilityLimits:
+    """
+    :raises BadInputError: for parameters that the levels do not have, or values that they refuse
+    """
+    from freqtrade.exceptions import ConfigurationError
+
+    from perpkit.bot.settings import only_known_keys
+    from perpkit.breakers.volatility import VolatilityLimits
+
+    known = {field.name for field in fields(VolatilityLimits)} - {"asset"}
+    try:
+        return VolatilityLimits(**only_known_keys(VIX, dict(parameters), known), asset=asset)
+    except ConfigurationError as error:
+        raise BadInputError(f"{error} Others need --breaker {VIX}.") from error
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"{VIX}: {error}") from error
 
 
 def summarise(
     decisions: VolatilityTimeline, start: datetime | None, stop: datetime | None
-) -> Replay:
-    """Intervals and share of blocked hours between `start` and `stop`, as far as candles reach.
+) -> LevelReplay:
+    """Stretches and share of blocked hours between `start` and `stop`, as far as candles reach.
 
     :raises BadInputError: if no candle lies in the range
     """
@@ -66,15 +75,15 @@ def summarise(
     # The level in force during an hour is the one of the candle that closed as the hour began.
     level = np.concatenate(([0], decisions.level))[begin - first_open : end - first_open]
     blocked = np.concatenate(([False], decisions.entries_blocked))
-    return Replay(
+    return LevelReplay(
         time_of(begin),
         time_of(end),
         float(blocked[begin - first_open : end - first_open].mean()),
-        list(_intervals(decisions, level, begin)),
+        list(_stretches(decisions, level, begin)),
     )
 
 
-def _intervals(decisions: VolatilityTimeline, level: Any, begin: int) -> Iterator[Interval]:
+def _stretches(decisions: VolatilityTimeline, level: Any, begin: int) -> Iterator[Stretch]:
     import numpy as np
 
     from perpkit.market.volatility import time_of
@@ -84,45 +93,15 @@ def _intervals(decisions: VolatilityTimeline, level: Any, begin: int) -> Iterato
         if level[first]:
             start = time_of(begin + first)
             decision = decisions.at(start)
-            yield Interval(start, time_of(begin + after), str(decision.level), decision.reason)
+            until = time_of(begin + after)
+            yield Stretch(start, until, str(decision.level), decision.reason, VIX)
 
 
-def as_dict(result: Replay) -> dict[str, Any]:
-    return {
-        "hours_locked_share": result.hours_locked_share,
-        "intervals": [
-            {
-                "from": interval.start.isoformat(),
-                "until": interval.until.isoformat(),
-                "level": interval.level,
-                "reason": interval.reason,
-            }
-            for interval in result.intervals
-        ],
-    }
-
-
-def print_table(pair: str, result: Replay) -> None:
-    from rich.table import Table
-
-    table = Table("from (UTC)", "until (UTC)", "hours", "level", "reason")
-    table.columns[2].justify = "right"
-    for interval in result.intervals:
-        hours = (interval.until - interval.start) // HOUR
-        table.add_row(
-            f"{interval.start:%Y-%m-%d %H:%M}",
-            f"{interval.until:%Y-%m-%d %H:%M}",
-            str(hours),
-            interval.level,
-            interval.reason,
-        )
-    console = wide_console()
-    console.print(table)
-    blocked = round(result.hours_locked_share * ((result.stop - result.start) / HOUR))
-    console.print(
+def print_levels(pair: str, result: LevelReplay) -> None:
+    blocked = round(result.blocked_share * ((result.stop - result.start) / HOUR))
+    closing = (
         f"{pair} {result.start:%Y-%m-%d %H:%M} to {result.stop:%Y-%m-%d %H:%M}: "
-        f"{len(result.intervals)} intervals above calm, entries blocked {blocked} hours "
-        f"({result.hours_locked_share:.1%})",
-        soft_wrap=True,
-        highlight=False,
+        f"{len(result.stretches)} intervals above calm, entries blocked {blocked} hours "
+        f"({result.blocked_share:.1%})"
     )
+    print_table(result.stretches, closing, level="level")

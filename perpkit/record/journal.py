@@ -72,7 +72,7 @@ class Intent:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """
     :param order_id: the exchange's, once it is known
     :param note: for people
@@ -248,21 +248,21 @@ class Journal:
             *(outcome, at, order_id, note, client_id),
         )
 
-    def find(self, client_id: str) -> Entry | None:
+    def find(self, client_id: str) -> JournalEntry | None:
         return next(iter(self._entries("client_id = ?", client_id)), None)
 
-    def find_order(self, pair: str, order_id: str) -> Entry | None:
+    def find_order(self, pair: str, order_id: str) -> JournalEntry | None:
         """By the exchange's id."""
         found = self._entries("order_id = ? AND pair = ?", order_id, pair)
         return next(iter(found), None)
 
-    def open_entries(self, pair: str | None = None) -> list[Entry]:
+    def open_entries(self, pair: str | None = None) -> list[JournalEntry]:
         """Those without an answer, and those that the trade database may lack; oldest first."""
         if pair is None:
             return self._entries("outcome IN (?, ?)", *_OPEN)
         return self._entries("outcome IN (?, ?) AND pair = ?", *_OPEN, pair)
 
-    def entries(self, since: int = 0) -> list[Entry]:
+    def entries(self, since: int = 0) -> list[JournalEntry]:
         """All that were sent since then (ms), oldest first."""
         return self._entries("at >= ?", since)
 
@@ -281,7 +281,7 @@ class Journal:
     def drop(self, kind: str, name: str) -> None:
         self._write("DELETE FROM kept WHERE kind = ? AND name = ?", kind, name)
 
-    def _entries(self, which: str, *values: Any) -> list[Entry]:
+    def _entries(self, which: str, *values: Any) -> list[JournalEntry]:
         rows = self._rows(
             f"SELECT {_COLUMNS}, outcome, order_id, note, changed FROM orders"  # noqa: S608
             f" WHERE {which} ORDER BY rowid",
@@ -322,8 +322,8 @@ def _clear(path: Path | None) -> Iterator[None]:
         raise JournalError(f"The journal {path or 'in memory'} fails: {error}") from error
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _entry(row: tuple[Any, ...]) -> JournalEntry:
     intent, (outcome, order_id, note, changed) = list(row[: len(_INTENT)]), row[len(_INTENT) :]
     given = dict(zip(_INTENT, intent, strict=True))
     given |= {"purpose": Purpose(given["purpose"]), "reduce_only": bool(given["reduce_only"])}
-    return Entry(Intent(**given), Outcome(outcome), order_id, note, changed)
+    return JournalEntry(Intent(**given), Outcome(outcome), order_id, note, changed)

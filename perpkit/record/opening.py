@@ -60,14 +60,14 @@ class JournalState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class JournalFinding:
     """:param words: why, as a clause for people; empty where it is sound"""
 
     state: JournalState
     words: str = ""
 
 
-def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> Finding:
+def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> JournalFinding:
     """The state of a journal; nothing is written into it.
 
     :param read_only: nor does SQLite take back what a bot that was killed left undone
@@ -79,45 +79,49 @@ def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> F
     try:
         journal = Journal.open(path, read_only=read_only)
     except SchemaError as error:
-        return Finding(JournalState.NEWER, str(error))
+        return JournalFinding(JournalState.NEWER, str(error))
     except JournalError as error:
         if key is None:
-            return Finding(JournalState.FIRST)  # one that was never finished
-        return Finding(_state_after(error), str(error))
+            return JournalFinding(JournalState.FIRST)  # one that was never finished
+        return JournalFinding(_state_after(error), str(error))
     try:
         return _compare(journal, path, database, key)
     except JournalError as error:
-        return Finding(_state_after(error), str(error))
+        return JournalFinding(_state_after(error), str(error))
     except OSError as error:
-        return Finding(JournalState.UNWRITABLE, f"The journal {path} cannot be looked at: {error}")
+        return JournalFinding(
+            JournalState.UNWRITABLE, f"The journal {path} cannot be looked at: {error}"
+        )
     finally:
         journal.close()
 
 
-def _without_journal(path: Path, database: TradeDatabase, known: bool) -> Finding:
+def _without_journal(path: Path, database: TradeDatabase, known: bool) -> JournalFinding:
     if not known:
-        return Finding(JournalState.FIRST)
+        return JournalFinding(JournalState.FIRST)
     if _is_another_file(database):
-        return Finding(
+        return JournalFinding(
             JournalState.COPY,
             f"{database.name} is a copy of a trade database, without its journal {path}",
         )
-    return Finding(JournalState.MISSING, f"The journal {path} of {database.name} is gone")
+    return JournalFinding(JournalState.MISSING, f"The journal {path} of {database.name} is gone")
 
 
-def _compare(journal: Journal, path: Path, database: TradeDatabase, key: str | None) -> Finding:
+def _compare(
+    journal: Journal, path: Path, database: TradeDatabase, key: str | None
+) -> JournalFinding:
     own, file = journal.about(ID), journal.about(IDENTITY)
     if file is None and key in (None, own):
-        return Finding(JournalState.FIRST)  # it was never finished
+        return JournalFinding(JournalState.FIRST)  # it was never finished
     if key is None and journal.tag == database.value(TAG_KEY):
         return _older(database, "is from before it had a journal")
     if own != key:
-        return Finding(
+        return JournalFinding(
             JournalState.UNFIT, f"The journal {path} is not the one of {database.name}, but another"
         )
     if file != identity(path):
         place = journal.about(PLACE)
-        return Finding(
+        return JournalFinding(
             JournalState.COPY,
             f"The journal {path} is a copy or a restored backup of the one that was at {place}",
         )
@@ -127,19 +131,19 @@ def _compare(journal: Journal, path: Path, database: TradeDatabase, key: str | N
     if opened < _number(journal.about(OPENED)):
         return _older(database, "is from before the last start of the bot")
     if opened > _number(journal.about(OPENING)):
-        return Finding(
+        return JournalFinding(
             JournalState.OLDER_JOURNAL,
             f"The journal {path} is from before the last start of the bot with {database.name}",
         )
-    return Finding(JournalState.SOUND)
+    return JournalFinding(JournalState.SOUND)
 
 
 def _number(text: str | None) -> int:
     return int(text) if text is not None and text.isdigit() else 0
 
 
-def _older(database: TradeDatabase, why: str) -> Finding:
-    return Finding(JournalState.OLDER_DATABASE, f"The trade database {database.name} {why}")
+def _older(database: TradeDatabase, why: str) -> JournalFinding:
+    return JournalFinding(JournalState.OLDER_DATABASE, f"The trade database {database.name} {why}")
 
 
 def _is_another_file(database: TradeDatabase) -> bool:
@@ -209,7 +213,7 @@ def take_over(journal: Journal, orders: Sequence[StoredOrder], at: int) -> int:
     return added
 
 
-def adopt(path: Path, database: TradeDatabase, found: Finding, at: int) -> Path | None:
+def adopt(path: Path, database: TradeDatabase, found: JournalFinding, at: int) -> Path | None:
     """Make what is there the bot's own. A journal that cannot be used moves aside.
 
     :param found: what `assess` says, of a state that may be adopted

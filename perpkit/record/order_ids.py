@@ -30,6 +30,9 @@ class Purpose(StrEnum):
     STOP = "S"
 
 
+ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
+
+
 @dataclass(frozen=True)
 class OrderId:
     """:param tag: six hexadecimal characters"""

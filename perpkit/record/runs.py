@@ -7,17 +7,18 @@ power failed. Reading the configuration again is no end of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from perpkit.durations import HOUR
 from perpkit.record.whole_file import put
 
 # So many in a row that began within that time are a crash loop.
 CRASHES = 3
-WITHIN = timedelta(hours=1)
+WITHIN = HOUR
 # Of the newest runs, and of the text of an error.
 _KEPT = 20
 _LONGEST = 150

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from perpkit.durations import DAYS_A_YEAR
 from perpkit.market.asof import nanoseconds
 from perpkit.risk.equity import Fill, TradeLedger, profit_curve
-
-DAYS_A_YEAR = 365
 
 
 def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:

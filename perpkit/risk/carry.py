@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from math import ceil, isnan
 from typing import Annotated
 
+from perpkit.durations import HOUR_S
 from perpkit.market.funding import predicted_cost
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
-
-HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ def settlements(now: float, hours: float, interval_hours: float) -> int:
 
     :param now: seconds since 1970 UTC; settlements fall on multiples of the interval of the day
     """
-    interval = interval_hours * HOUR
+    interval = interval_hours * HOUR_S
     first = ceil((now + 1) / interval) * interval
-    return max(0, int((now + hours * HOUR - first) // interval) + 1)
+    return max(0, int((now + hours * HOUR_S - first) // interval) + 1)
 
 
 def carry_cost(

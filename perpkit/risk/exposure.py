@@ -92,7 +92,7 @@ class Holding(NamedTuple):
     margin: float
 
 
-class Entry(NamedTuple):
+class PlannedEntry(NamedTuple):
     """:param stop_distance: from the entry price to the stop, as a fraction of the price"""
 
     pair: str
@@ -128,7 +128,7 @@ def rooms(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     between: Between,
 ) -> list[Room]:
     """The room under each limit, for an entry beside what is held; the smallest counts.
@@ -207,7 +207,7 @@ def _cluster(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     between: Between,
 ) -> tuple[float, float]:
     """Present cluster risk, and the risk that may be added to it, both in stake currency.

@@ -84,7 +84,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OtherPosition:
     """Another position on the same cross wallet, at its mark price."""
 
     position: Position
@@ -100,7 +100,7 @@ class Held:
         return self.tiers.maintenance(self.position.amount * self.mark)
 
 
-def carrying_margin(margin: float, others: Sequence[Held] = ()) -> float:
+def carrying_margin(margin: float, others: Sequence[OtherPosition] = ()) -> float:
     """What a position may lose before only its own maintenance margin is left: WB - TMM + UPNL.
 
     :param margin: isolated: the position's collateral; cross: the cross wallet's balance
@@ -110,7 +110,7 @@ def carrying_margin(margin: float, others: Sequence[Held] = ()) -> float:
 
 
 def liquidation_price(
-    position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[Held] = ()
+    position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[OtherPosition] = ()
 ) -> float:
     """The mark price at which what carries the position equals its maintenance margin.
 
@@ -129,7 +129,9 @@ def liquidation_price(
     return max(price, 0.0)
 
 
-def bankruptcy_price(position: Position, margin: float, others: Sequence[Held] = ()) -> float:
+def bankruptcy_price(
+    position: Position, margin: float, others: Sequence[OtherPosition] = ()
+) -> float:
     """The price at which the position has used up all that carries it, 0 if a long never does.
 
     A liquidation is executed at this price or better, and never loses more.
@@ -140,29 +142,3 @@ def bankruptcy_price(position: Position, margin: float, others: Sequence[Held] =
     equity = margin + sum(other.unrealized for other in others)
     per_unit = equity / position.amount
     return max(position.entry + (per_unit if position.is_short else -per_unit), 0.0)
-
-
-def buffered(liquidation: float, entry: float, is_short: bool, buffer: float = 0.05) -> float:
-    """A liquidation price moved the safe way; stops must stay inside of it.
-
-    :param buffer: share of the distance to the entry; Freqtrade's `liquidation_buffer`, whose
-        stored `Trade.liquidation_price` is this price
-    """
-    moved = buffer * abs(entry - liquidation)
-    return max(liquidation - moved, 0.0) if is_short else liquidation + moved
-
-
-def liquidation_distance(rate: float, liquidation: float, is_short: bool) -> float:
-    """How far the price may move before liquidation, as a fraction of `rate`; negative if past."""
-    gap = liquidation - rate if is_short else rate - liquidation
-    return gap / rate
-
-
-def liquidation_distance_atr(rate: float, liquidation: float, is_short: bool, atr: float) -> float:
-    """`liquidation_distance` in units of ATR.
-
-    :param atr: average true range, in price; NaN, 0 or negative means unknown and gives NaN
-    """
-    if not atr > 0:
-        return float("nan")
-    return liquidation_distance(rate, liquidation, is_short) * rate / atr

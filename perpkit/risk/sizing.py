@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
-from perpkit.risk.exposure import Between, Entry, ExposureLimits, Holding, Limit, Room, rooms
+from perpkit.risk.exposure import Between, ExposureLimits, Holding, Limit, PlannedEntry, Room, rooms
 
 # Freqtrade multiplies an exchange's minimum by up to this, to leave the stop order room.
 FREQTRADE_RESERVE = 1.5
@@ -88,7 +88,7 @@ def size(
     limits: ExposureLimits,
     equity: float,
     holdings: Sequence[Holding],
-    entry: Entry,
+    entry: PlannedEntry,
     terms: Terms,
     between: Between,
 ) -> Size:

@@ -33,7 +33,7 @@ from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.rate_limits import Limiter
-from perpkit.venue.http.request_log import Entry, RequestLog
+from perpkit.venue.http.request_log import LoggedRequest, RequestLog
 from perpkit.venue.market.history import History
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
@@ -187,7 +187,7 @@ class DeadBot:
         """Let something happen so long from now, between two requests."""
         self.clock.events.append((self.clock.ms + seconds * 1000, act))
 
-    def sent(self) -> list[Entry]:
+    def sent(self) -> list[LoggedRequest]:
         """Requests that were to change something, oldest first."""
         return [each for each in self.log.after(0, 10_000) if each.method != "GET"]
 

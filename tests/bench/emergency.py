@@ -28,7 +28,7 @@ from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.rate_limits import Limiter
-from perpkit.venue.http.request_log import Entry, RequestLog
+from perpkit.venue.http.request_log import LoggedRequest, RequestLog
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.history import History
@@ -457,11 +457,11 @@ def _stop(found: Outcome, at: Place, kept: dict[str, Decimal], alerts: str) -> N
         found.wrong.append(f"{len(overdone)} requests above the rate limit")
 
 
-def _is_refused(entry: Entry) -> bool:
+def _is_refused(entry: LoggedRequest) -> bool:
     return entry.status is None or entry.status >= 400
 
 
-def _known_at(entry: Entry, given: Case) -> float:
+def _known_at(entry: LoggedRequest, given: Case) -> float:
     """When the client could know of a refusal, and ask again; seconds since 1970."""
     wait = _retry_after(given) if entry.status in (418, 429) else 0.0
     return (entry.time + entry.ms) / 1000 + wait

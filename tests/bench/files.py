@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from perpkit.record.journal import Journal
 from perpkit.record.opening import (
     TAG_KEY,
-    Finding,
+    JournalFinding,
     JournalState,
     adopt,
     assess,
@@ -44,7 +44,7 @@ class Files:
         return TradeDatabase.at(self.db_url)
 
     @property
-    def found(self) -> Finding:
+    def found(self) -> JournalFinding:
         return assess(self.path, self.database)
 
     def start(self) -> JournalState:

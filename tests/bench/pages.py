@@ -50,9 +50,9 @@ def paths(text: str) -> set[str]:
     return {path.rstrip(".") for piece in code(text) for path in _PATH.findall(piece)}
 
 
-def made(text: str) -> set[str]:
-    """Files that its reader makes: those with a bold path before them."""
-    return set(re.findall(r"\*\*`([\w/.]+)`\*\*", text))
+def written(text: str) -> set[str]:
+    """Files that a reader writes who follows the page: in bold before a block of Python."""
+    return set(re.findall(r"\*\*`([\w./]+)`\*\*\s+```python", text))
 
 
 def modules(text: str) -> set[str]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from perpkit.durations import HOUR_MS, MINUTE_MS
-from perpkit.venue.market.candles import Candles, Kind
+from perpkit.venue.market.candles import Candles, PriceKind
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
 
@@ -50,5 +50,5 @@ def scripted_market(
     )
     settled = np.arange(first // (8 * HOUR_MS) + 1, times[-1] // (8 * HOUR_MS) + 1) * 8 * HOUR_MS
     funding = Funding(settled, np.full(len(settled), funding_rate))
-    stored = {Kind.LAST: {"1m": candles}}
+    stored = {PriceKind.LAST: {"1m": candles}}
     return History({instrument.symbol: PairHistory(instrument, stored, funding)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from perpkit.bot.refusals import KEPT, Kind, Refusals, Refused, Why
+from perpkit.bot.refusals import KEPT, RefusalKind, Refusals, Refused, Why
 from tests.factories import START as NOW
 
 BTC = "BTC/USDT:USDT"
@@ -16,11 +16,11 @@ def test_what_is_refused_again_and_again_is_kept_once(caplog):
     caplog.set_level(logging.INFO)
     refusals = Refusals()
     for number in range(3):
-        refusals.add(Why(Kind.BOOK, f"{number}% deep"), BTC, "long", NOW + number * SECOND)
-    refusals.add(Why(Kind.BREAKER, "lost 9%"), BTC, "short", NOW, what="No entry")
+        refusals.add(Why(RefusalKind.BOOK, f"{number}% deep"), BTC, "long", NOW + number * SECOND)
+    refusals.add(Why(RefusalKind.BREAKER, "lost 9%"), BTC, "short", NOW, what="No entry")
     assert refusals.newest == [
-        Refused(Kind.BREAKER, BTC, "short", "lost 9%", NOW, NOW, 1),
-        Refused(Kind.BOOK, BTC, "long", "2% deep", NOW, NOW + 2 * SECOND, 3),
+        Refused(RefusalKind.BREAKER, BTC, "short", "lost 9%", NOW, NOW, 1),
+        Refused(RefusalKind.BOOK, BTC, "long", "2% deep", NOW, NOW + 2 * SECOND, 3),
     ]
     assert refusals.by_kind == {"book": 3, "breaker": 1}
     assert caplog.messages == [
@@ -32,14 +32,14 @@ def test_what_is_refused_again_and_again_is_kept_once(caplog):
 def test_what_was_refused_last_comes_first():
     refusals = Refusals()
     for pair in ("A", "B", "A"):
-        refusals.add(Why(Kind.SIZE, "no room"), pair, "long", NOW)
+        refusals.add(Why(RefusalKind.SIZE, "no room"), pair, "long", NOW)
     assert [each.pair for each in refusals.newest] == ["A", "B"]
 
 
 def test_the_oldest_are_forgotten_but_counted():
     refusals = Refusals()
     for number in range(3 * KEPT):
-        refusals.add(Why(Kind.SIZE, "no room"), str(number), "long", NOW)
+        refusals.add(Why(RefusalKind.SIZE, "no room"), str(number), "long", NOW)
     assert [each.pair for each in refusals.newest] == [
         str(number) for number in reversed(range(2 * KEPT, 3 * KEPT))
     ]
@@ -48,5 +48,5 @@ def test_the_oldest_are_forgotten_but_counted():
 
 def test_without_a_time_it_is_now():
     refusals = Refusals()
-    refusals.add(Why(Kind.OVERTAKEN, "gone"), BTC, "long", level=logging.WARNING)
+    refusals.add(Why(RefusalKind.OVERTAKEN, "gone"), BTC, "long", level=logging.WARNING)
     assert refusals.newest[0].at.tzinfo is not None

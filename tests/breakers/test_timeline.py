@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -109,3 +110,21 @@ def test_without_candles_or_rates_it_is_quiet_for_ever():
         funding.timeline(QUICK, PAIR, rates),
     ):
         assert line.quiet_until(factories.START) == FOREVER
+
+
+@pytest.mark.parametrize(
+    ("limits", "history"),
+    [
+        # the longest window, the cool-down, and a week in which the market did not calm
+        (flash_crash.FlashCrashLimits(), timedelta(days=7, hours=6)),
+        (replace(CRASHES, cool_down_minutes=0), timedelta(days=7, hours=4)),
+        # the average volume, and the quiet time after a gap
+        (market_halt.HaltLimits(), timedelta(days=7, hours=2)),
+        (market_halt.HaltLimits(volume_days=1, quiet_minutes=30), timedelta(days=1, minutes=30)),
+        # the window, and a week for what was extreme earlier
+        (FundingLimits(), timedelta(days=37)),
+        (QUICK, timedelta(days=14)),
+    ],
+)
+def test_how_much_history_a_decision_depends_on(limits, history):
+    assert limits.history == history

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading, dump_state, load_state
-from perpkit.breakers.venue_health import HealthLimits, HealthState, Reading, step
+from perpkit.breakers.venue_health import HealthLimits, HealthState, VenueReading, step
 
 NAN = float("nan")
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 EVERY = timedelta(seconds=30)
 LIMITS = HealthLimits()
-GOOD = Reading(
+GOOD = VenueReading(
     START, latency_s=0.1, skew_s=0.0, book_age_s=0.1, candle_delay_s=-30.0, used_weight=50.0
 )
 
 # By letter: what the table of test_readings is written in.
 KINDS = {
     ".": GOOD,
-    "X": Reading(START, failure="RequestTimeout"),
+    "X": VenueReading(START, failure="RequestTimeout"),
     "C": replace(GOOD, candle_delay_s=90.0),
     "B": replace(GOOD, book_age_s=45.0),
     "S": replace(GOOD, latency_s=1.4),
@@ -33,9 +33,9 @@ KINDS = {
     "L": replace(GOOD, skew_s=-6.0),
     "W": replace(GOOD, used_weight=2000.0),
     "w": replace(GOOD, used_weight=1600.0),  # between release and trip
-    "R": Reading(START, failure="DDoSProtection", refused=True),
+    "R": VenueReading(START, failure="DDoSProtection", refused=True),
     "M": replace(GOOD, maintenance=True),
-    "?": Reading(START),
+    "?": VenueReading(START),
 }
 
 
@@ -155,7 +155,7 @@ def test_the_past_stands_whatever_follows(limits, past, future):
 def test_monotone_in_severity(limits, readings, data):
     """Worse figures never allow more."""
 
-    def worsened(reading: Reading) -> Reading:
+    def worsened(reading: VenueReading) -> VenueReading:
         worse = data.draw(st.floats(1, 10))
         return replace(
             reading,

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from perpkit.execution.price_band import Band, band
+from perpkit.execution.price_band import PriceBand, price_band
 
 PRICE = {"filterType": "PRICE_FILTER", "minPrice": "556.80", "maxPrice": "4529764"}
 PERCENT = {"filterType": "PERCENT_PRICE", "multiplierDown": "0.9500", "multiplierUp": "1.0500"}
@@ -27,7 +27,7 @@ LOT = {"filterType": "LOT_SIZE", "minQty": "0.001"}
     ],
 )
 def test_the_narrower_of_both_filters(filters, mark, low, high):
-    found = band(filters, mark)
+    found = price_band(filters, mark)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 
 
@@ -35,4 +35,4 @@ def test_the_narrower_of_both_filters(filters, mark, low, high):
     ("price", "clamped"), [(89, 90), (90, 90), (100, 100), (110, 110), (111, 110)]
 )
 def test_a_price_outside_is_brought_to_the_bound(price, clamped):
-    assert Band(90, 110).clamp(price) == clamped
+    assert PriceBand(90, 110).clamp(price) == clamped

@@ -13,7 +13,7 @@ from freqtrade.enums import State
 from freqtrade.exceptions import TemporaryError
 
 from perpkit.venue.engine import NewOrder
-from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import breaches, hold, live_stops, warnings
 from tests.bench.in_process import bench
@@ -33,7 +33,7 @@ LOOK = 14  # cycles in which the settings are compared
 
 def set_by_hand(venue, **settings) -> None:
     venue.exchange.catch_up("BTCUSDT")
-    change(venue.exchange.engine, venue.account, "BTCUSDT", Settings(**settings))
+    change(venue.exchange.engine, venue.account, "BTCUSDT", SettingsChange(**settings))
 
 
 def told(bot) -> list[str]:

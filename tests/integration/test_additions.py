@@ -10,7 +10,7 @@ from freqtrade.enums import SignalDirection
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_guard import StopGuard
-from perpkit.bot.refusals import Kind
+from perpkit.bot.refusals import RefusalKind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import fill_share, live_stops, wait_in_book
@@ -88,11 +88,11 @@ def unhealthy(bot, venue, what):
 
 
 KINDS = {
-    "breaker": Kind.BREAKER,
-    "guard": Kind.EXCHANGE,
-    "error": Kind.UNCHECKED,
-    "doubt": Kind.CALLBACK,
-    "book": Kind.UNCHECKED,  # there is no rate for it, either
+    "breaker": RefusalKind.BREAKER,
+    "guard": RefusalKind.EXCHANGE,
+    "error": RefusalKind.UNCHECKED,
+    "doubt": RefusalKind.CALLBACK,
+    "book": RefusalKind.UNCHECKED,  # there is no rate for it, either
 }
 
 

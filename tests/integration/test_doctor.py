@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.ops.doctor.finding import Level
+from perpkit.ops.level import Level
 from tests.bench.desk import RISE, Trader, desk, trade
 from tests.cases import SLOW
 

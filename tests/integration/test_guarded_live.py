@@ -20,7 +20,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 from sqlalchemy import text
 
-from perpkit.bot.live.slippage import SLIPPAGE_KEY, Slippage
+from perpkit.bot.live.slippage import SLIPPAGE_KEY, EntrySlippage
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
@@ -473,7 +473,7 @@ def test_what_an_entry_cost_is_kept(start_bot, venue):
         assert float(fill.price) > 50_000
         now = bot.now
     with start_bot(now) as bot:
-        [known] = Slippage(live=True).record.fills
+        [known] = EntrySlippage(live=True).record.fills
         assert known.actual_bps == kept["actual_bps"]
 
 

@@ -19,7 +19,7 @@ from perpkit.bot.live.positions_compared import Difference
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
-from perpkit.record import state
+from perpkit.record import state, state_file
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, live_bench
@@ -39,7 +39,7 @@ LIVE_ONLY = {"slippage", "failing", "reconciliation", "journal"}
 
 
 def shown(userdir, file=f"perpkit/{DATABASE}") -> state.State:
-    return state.read(userdir / file)
+    return state_file.read(userdir / file)
 
 
 def absent(found: state.State) -> set[str]:
@@ -100,7 +100,7 @@ def test_every_field_is_there_in_every_state(mode, tmp_path):
                 assert found.reconciliation == state.Reconciliation(compared=True, refused={})
                 assert found.failing == ()
                 assert found.journal == state.Journal(state="sound", open_intents=0)
-            assert state.read_fresh(tmp_path / "perpkit" / DATABASE, bot.now) == found
+            assert state_file.read_fresh(tmp_path / "perpkit" / DATABASE, bot.now) == found
 
 
 def test_an_entry_that_waits_is_shown(tmp_path):

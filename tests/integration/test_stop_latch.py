@@ -16,10 +16,10 @@ from freqtrade.exceptions import FreqtradeException, InvalidOrderException, Temp
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.live.stop_latch import NAME
-from perpkit.bot.refusals import Kind
+from perpkit.bot.refusals import RefusalKind
 from perpkit.record.journal import Journal, Outcome
 from perpkit.record.latch import LatchState, latch_of, write
-from perpkit.record.state import read as read_state
+from perpkit.record.state_file import read as read_state
 from perpkit.venue.engine import OrderStatus
 from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
@@ -77,7 +77,7 @@ def said(bot, what: str = NAME) -> list[str]:
     return [m["msg"] for m in bot.messages if what in m.get("msg", "")]
 
 
-def refused(bot) -> list[tuple[Kind, str]]:
+def refused(bot) -> list[tuple[RefusalKind, str]]:
     return [(each.kind, each.reason) for each in bot.bot.strategy.refusals.newest]
 
 
@@ -151,7 +151,7 @@ def test_a_forced_entry_is_refused_and_says_why(mode):
             force_entry(bot)  # before the next cycle: read as it is confirmed
         assert bot.trades() == []
         [(kind, reason)] = refused(bot)
-        assert kind is Kind.LATCH
+        assert kind is RefusalKind.LATCH
         assert "set by me@here" in reason
 
 
@@ -201,7 +201,7 @@ def test_latched_between_decision_and_request_nothing_is_opened(mode, how):
             bot.run(24, STEP)
         assert latch(bot).exists()
         assert bot.trades() == []
-        assert refused(bot)[-1][0] is Kind.LATCH
+        assert refused(bot)[-1][0] is RefusalKind.LATCH
         if venue is not None:
             assert venue.account.orders == {}
             assert venue.amount == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.market.coverage import Window, gaps, missing, on_grid
+from perpkit.market.coverage import ReadingSpan, gaps, missing, reading_time
 from tests.factories import START
 
 HOUR = timedelta(hours=1)
@@ -25,7 +25,7 @@ def stored(hours, unknown=()) -> pd.DataFrame:
 
 def test_gaps_lie_between_the_first_and_the_last():
     found = gaps(stored([3, 4, 6, 7, 11])["date"], HOUR)
-    assert found == [Window(at(5), at(5)), Window(at(8), at(10))]
+    assert found == [ReadingSpan(at(5), at(5)), ReadingSpan(at(8), at(10))]
     assert [gap.readings(HOUR) for gap in found] == [1, 3]
     assert gaps(stored([])["date"], HOUR) == gaps(stored([1])["date"], HOUR) == []
 
@@ -43,13 +43,13 @@ def test_gaps_lie_between_the_first_and_the_last():
     ],
 )
 def test_what_is_missing_is_fetched_in_pages(held, pages):
-    wanted = missing(held, ["x"], Window(at(0), at(9)), HOUR, page=4)
-    assert wanted == [Window(at(first), at(last)) for first, last in pages]
+    wanted = missing(held, ["x"], ReadingSpan(at(0), at(9)), HOUR, page=4)
+    assert wanted == [ReadingSpan(at(first), at(last)) for first, last in pages]
 
 
 @given(held=st.sets(st.integers(0, 50)), page=st.integers(1, 20))
 def test_pages_cover_all_that_is_missing_and_fit_a_request(held, page):
-    pages = missing(stored(sorted(held)), ["x"], Window(at(0), at(50)), HOUR, page)
+    pages = missing(stored(sorted(held)), ["x"], ReadingSpan(at(0), at(50)), HOUR, page)
     covered = {h for h in range(51) for p in pages if p.first <= at(h) <= p.last}
     assert covered >= set(range(51)) - held
     assert all(window.readings(HOUR) <= page for window in pages)
@@ -57,11 +57,11 @@ def test_pages_cover_all_that_is_missing_and_fit_a_request(held, page):
 
 
 def test_the_grid():
-    assert on_grid(at(2.5), HOUR) == at(2)
-    assert on_grid(at(2.5), HOUR, up=True) == at(3)
-    assert on_grid(at(2), HOUR) == on_grid(at(2), HOUR, up=True) == at(2)
+    assert reading_time(at(2.5), HOUR) == at(2)
+    assert reading_time(at(2.5), HOUR, up=True) == at(3)
+    assert reading_time(at(2), HOUR) == reading_time(at(2), HOUR, up=True) == at(2)
 
 
 def test_a_window_backwards_is_refused():
     with pytest.raises(ValueError, match="first must not be after last"):
-        Window(at(1), at(0))
+        ReadingSpan(at(1), at(0))

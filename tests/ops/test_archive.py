@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from perpkit.market import store
-from perpkit.ops.archive import Archive, ArchiveError, fill, symbol_of
+from perpkit.ops.archive import Archive, ArchiveError, archived_symbol, fill
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.request_log import RequestLog
@@ -185,7 +185,7 @@ def test_a_bad_pair_is_named(tmp_path, pair):
 
 
 def test_symbols():
-    assert symbol_of("1000PEPE/USDT:USDT") == "1000PEPEUSDT"
+    assert archived_symbol("1000PEPE/USDT:USDT") == "1000PEPEUSDT"
 
 
 def test_a_day_is_there_some_hours_after_its_end(history, tmp_path):

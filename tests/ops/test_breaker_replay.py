@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
-from perpkit.ops.breaker_replay import Stretch, as_dict, locked_share, stretches
 from perpkit.ops.replay import breakers
+from perpkit.ops.stretches import Stretch, locked_share, stretches
 from tests import factories
 
 HOUR = timedelta(hours=1)
@@ -65,7 +65,6 @@ def stretch(start, until, level="reducing", pair="*", side="*"):
 )
 def test_the_share_of_hours_in_which_nothing_may_be_entered(found, share):
     assert locked_share(found, START, START + 10 * HOUR) == pytest.approx(share)
-    assert as_dict(found, START, START + 10 * HOUR)["hours_locked_share"] == pytest.approx(share)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +98,82 @@ def test_a_table_for_people(datadir):
     result = run(datadir, "--breaker", "FlashCrashBreaker")
     assert "FlashCrashBreaker" in result.stdout
     assert "entries of all pairs blocked" in result.stdout
+
+
+OWN = """
+from dataclasses import dataclass
+
+from perpkit.breakers.breaker import Decision, Trading
+from perpkit.bot.watching.protection import WatchedProtection
+
+
+@dataclass(frozen=True)
+class HourLimits:
+    hour: int = 5
+
+
+class HourBreaker(WatchedProtection):
+    LIMITS = (HourLimits,)
+    REPLAYS = True
+
+    def __init__(self, config, protection_config):
+        super().__init__(config, protection_config)
+        self.hour = protection_config.get("hour", 5)
+
+    def short_desc(self):
+        return f"{self.name} - No entries from {self.hour} to {self.hour + 1}."
+
+    def evaluate(self, sources, now):
+        if now.hour != self.hour:
+            return []
+        return [Decision(Trading.REDUCING, size_factor=0.0, reason="its hour")]
+"""
+
+
+@pytest.fixture
+def userdir(tmp_path):
+    """With a breaker of one's own, and a file that cannot be loaded."""
+    folder = tmp_path / "mine" / "protections"
+    folder.mkdir(parents=True)
+    (folder / "HourBreaker.py").write_text(OWN)
+    (folder / "Broken.py").write_text("raise RuntimeError('not finished')")
+    return folder.parent
+
+
+@pytest.mark.parametrize(
+    ("options", "hour"), [([], 5), (["--set", "HourBreaker.hour=7"], 7)], ids=["default", "set"]
+)
+def test_a_breaker_of_ones_own_is_replayed(datadir, userdir, options, hour):
+    command = ("--breaker", "HourBreaker", "--userdir", str(userdir), "--json", *options)
+    result = run(datadir, *command)
+    found = json.loads(result.stdout)
+    assert found["hours_locked_share"] == pytest.approx(1 / 24, rel=0.01)
+    assert {i["from"][11:16] for i in found["intervals"]} == {f"{hour:02}:00"}
+    assert "Broken.py cannot be loaded" in result.stderr
+
+
+def test_all_breakers_are_those_of_the_user_too(datadir, userdir):
+    result = run(datadir, "--breaker", "all", "--userdir", str(userdir), "--json")
+    names = {interval["breaker"] for interval in json.loads(result.stdout)["intervals"]}
+    assert {"CryptoVixBreaker", "HourBreaker"} <= names
+
+
+def test_a_basket_can_be_set(datadir):
+    """Instead of the pair that is watched otherwise."""
+    basket = 'CryptoVixBreaker.basket=["BTC/USDT:USDT", "ETH/USDT:USDT"]'
+    result = run(datadir, "--breaker", "CryptoVixBreaker", "--json", "--set", basket)
+    assert result.exit_code == 0, result.stderr
+    assert "BTC, ETH volatility" in json.loads(result.stdout)["intervals"][0]["reason"]
+
+
+def test_a_parameter_can_be_text(datadir):
+    """And is not JSON then."""
+    sides = []
+    for options in ((), ("--set", "FlashCrashBreaker.blocks=against")):
+        result = run(datadir, "--breaker", "FlashCrashBreaker", "--json", *options)
+        sides.append({i["side"] for i in json.loads(result.stdout)["intervals"]})
+    assert sides[0] == {"*"}
+    assert "long" in sides[1]
 
 
 def test_a_parameter_can_be_set(datadir):
@@ -167,7 +242,15 @@ def test_a_chart(datadir, tmp_path):
             ["--breaker", "all", "--set", "CryptoVixBreaker.floor=1"],
             "CryptoVixBreaker: unknown parameter 'floor'",
         ),
-        (["--breaker", "all", "--window-days", "90"], "--window-days is for the replay without"),
+        (
+            ["--breaker", "all", "--window-days", "90"],
+            "--window-days is no option: give --set CryptoVixBreaker.window_days=90",
+        ),
+        (
+            ["--breaker", "FundingBreaker", "--extreme-percentile=90"],
+            "--extreme-percentile is no option: give --set FundingBreaker.extreme_percentile=90",
+        ),
+        (["--breaker", "VenueHealthBreaker"], "VenueHealthBreaker cannot be replayed"),
         (["--breaker", "all", "--timerange", "20300101-"], "timerange must overlap"),
     ],
 )

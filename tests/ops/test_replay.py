@@ -33,6 +33,15 @@ def run(datadir, *options):
     return CliRunner().invoke(app, command)
 
 
+def vix(**parameters) -> list[str]:
+    """Options that set them."""
+    return [
+        word
+        for name, value in parameters.items()
+        for word in ("--set", f"CryptoVixBreaker.{name}={value}")
+    ]
+
+
 def replayed(datadir, *options):
     result = run(datadir, "--json", *options)
     assert result.exit_code == 0, result.stderr
@@ -103,7 +112,7 @@ def test_gaps_in_the_data_are_not_filled_with_calm(datadir, tmp_path):
     frame.loc[frame["date"] == SHOCK, "high"] *= 1.2
     gap = frame["date"].between(SHOCK + timedelta(hours=1), SHOCK + timedelta(hours=10))
     factories.write_candles(tmp_path, PAIR, frame[~gap])
-    options = ("--timerange", "20230220-20230222", "--half-life-hours", "0.5")
+    options = ("--timerange", "20230220-20230222", *vix(half_life_hours=0.5))
     ends = [
         next(i["until"] for i in replayed(where, *options)["intervals"] if i["level"] == "extreme")
         for where in (datadir, tmp_path)
@@ -115,10 +124,10 @@ def test_gaps_in_the_data_are_not_filled_with_calm(datadir, tmp_path):
 def test_options_reach_the_breaker(datadir):
     shares = [
         replayed(datadir, *options)["hours_locked_share"]
-        for options in ((), ("--calm-candles", "12"), ("--floor-annual", "10"))
+        for options in ((), vix(calm_candles=12), vix(floor_annual=10))
     ]
     assert shares[1] > shares[0] > shares[2] == 0
-    slow = replayed(datadir, "--estimator", "slow", "--extreme-percentile", "100")
+    slow = replayed(datadir, *vix(estimator="slow", extreme_percentile=100))
     assert slow != replayed(datadir)
 
 
@@ -142,9 +151,29 @@ def test_the_table_and_its_summary(datadir):
         (["--pair", "ETH/USDT:USDT"], "pair must have 1h futures candles (feather) in"),
         (["--pair", "BTC/USDT"], "pair must have 1h spot candles"),
         (["--data-format", "csv"], "data_format must be one of feather"),
-        (["--estimator", "tarot"], "estimator must be one of classic"),
-        (["--stressed-percentile", "99.5"], "stressed_percentile must be at most"),
-        (["--window-days", "1"], "window_days must be a whole number from 7 to 730, got 1"),
+        (vix(estimator="tarot"), "CryptoVixBreaker: estimator must be one of classic"),
+        (vix(stressed_percentile=99.5), "CryptoVixBreaker: stressed_percentile must be at most"),
+        (
+            vix(window_days=1),
+            "CryptoVixBreaker: window_days must be a whole number from 7",
+        ),
+        (vix(floor=1), "CryptoVixBreaker: unknown parameter 'floor'. Allowed: calm_candles, "),
+        (vix(dvol="true"), "CryptoVixBreaker: unknown parameter 'dvol'. Allowed: calm_candles, "),
+        (
+            ["--set", "FundingBreaker.floor_8h=0.01"],
+            "set must be of a breaker that is replayed, got 'FundingBreaker.floor_8h=0.01': add "
+            "--breaker FundingBreaker",
+        ),
+        (
+            ["--half-life-hours", "6"],
+            "--half-life-hours is no option: give --set CryptoVixBreaker.half_life_hours=6",
+        ),
+        (
+            ["--json", "--window-days=90"],
+            "--window-days is no option: give --set CryptoVixBreaker.window_days=90",
+        ),
+        (["--calm"], "no such option or argument: --calm"),
+        (["20200101-20240101"], "no such option or argument: 20200101-20240101"),
     ],
 )
 @pytest.mark.parametrize("output", [[], ["--json"]])

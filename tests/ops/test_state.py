@@ -10,7 +10,8 @@ import time_machine
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.record.state import SCHEMA, State, write
+from perpkit.record.state import SCHEMA, State
+from perpkit.record.state_file import write
 from tests.bench.states import NOW, everything, least
 
 SECOND = timedelta(seconds=1)

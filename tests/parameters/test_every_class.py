@@ -16,7 +16,7 @@ import perpkit
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.loss_limits import LossLimit
 from perpkit.breakers.loss_streak import StreakLimit
-from perpkit.market.coverage import Window
+from perpkit.market.coverage import ReadingSpan
 from perpkit.parameters.declared import Parameters, declared
 from perpkit.parameters.kinds import Number, OrNull, Section
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
@@ -32,7 +32,10 @@ REQUIRED: dict[type, dict[str, Any]] = {
     MaintenanceTiers: {"rows": (MaintenanceTier(0.0, 0.01, 0.0, 20.0),)},
     Rung: {"at_r": 1.0, "share": 0.5, "stop_r": 0.0},
     StreakLimit: {"losses": 3, "hours": 12.0},
-    Window: {"first": datetime(2024, 1, 1, tzinfo=UTC), "last": datetime(2024, 1, 2, tzinfo=UTC)},
+    ReadingSpan: {
+        "first": datetime(2024, 1, 1, tzinfo=UTC),
+        "last": datetime(2024, 1, 2, tzinfo=UTC),
+    },
 }
 
 
@@ -70,7 +73,7 @@ def test_they_are_found():
 def test_what_declares_or_checks_a_parameter_has_the_base_that_checks_all(kind):
     own = vars(kind).get("__post_init__")
     constants = own.__code__.co_names if own is not None else ()
-    checks = {"ValueError", "check_range", "one_of"} & set(constants)
+    checks = {"ValueError", "check_range"} & set(constants)
     ranged = any("Range(" in str(note) for note in vars(kind).get("__annotations__", {}).values())
     assert issubclass(kind, Parameters) or not (checks or ranged)
 

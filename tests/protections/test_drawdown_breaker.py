@@ -340,15 +340,18 @@ class TestRunningBot:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"hour_loss": 3}, "hour_loss must be a number from 0.0001 to 1, got 3"),
+        ({"hour_loss": 3}, "hour_loss must be 0 or a number from 0.0001 to 1, got 3"),
         ({"hourly_loss": 0.1}, "unknown parameter 'hourly_loss'. Allowed: backtest_clear_hours"),
         ({"clear_hours": 3}, "unknown parameter 'clear_hours'"),
         ({"backtest_clear_hours": 0}, "backtest_clear_hours must be"),
         ({"limits": [{"loss": 0.1}]}, "hours must be a number"),
-        ({"limits": [{"loss": 0.1, "hour": 3}]}, "limits must have parameters among loss,"),
-        ({"limits": [{"hours": 3}]}, "limits must each have a loss, got {'hours': 3}"),
-        ({"limits": 3}, "limits must be a list of objects such as"),
-        ({"limits": ["x"]}, "limits must be a list of objects such as"),
+        (
+            {"limits": [{"loss": 0.1, "hour": 3}]},
+            "limits[0] has no parameter 'hour'. Allowed: cool_",
+        ),
+        ({"limits": [{"hours": 3}]}, "limits[0].loss is missing"),
+        ({"limits": 3}, "limits must be a list, each of its elements an object of loss,"),
+        ({"limits": ["x"]}, "limits[0] must be an object of loss, reference, hours,"),
     ],
 )
 def test_a_bad_parameter_is_named(default_futures_config, parameters, message):

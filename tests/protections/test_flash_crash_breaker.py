@@ -226,7 +226,7 @@ def test_parameters_reach_the_limits(default_futures_config):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"windows": [[60, 5, 1]]}, "windows must be"),
+        ({"windows": [[60, 5, 1]]}, "windows[0] must be a list of minutes and move"),
         ({"calm_candles": 0}, "calm_candles must be"),
         ({"halted_volume": 0.5}, "halted_volume must be"),
         ({"book_seconds": 1}, "book_seconds must be a number from 10 to 3600, got 1"),

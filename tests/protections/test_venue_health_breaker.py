@@ -16,7 +16,7 @@ from freqtrade.resolvers import ProtectionResolver
 from perpkit.bot.watching.sources import Sources
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
-from perpkit.breakers.venue_health import Reading
+from perpkit.breakers.venue_health import VenueReading
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -42,7 +42,7 @@ class Probe:
         self.failure = ""
 
     def poll(self, now, pairs):
-        return Reading(now, self.failure, nan if self.failure else 0.1)
+        return VenueReading(now, self.failure, nan if self.failure else 0.1)
 
 
 @pytest.fixture

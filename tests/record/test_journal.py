@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.record.journal import Entry, Intent, Journal, JournalError, Outcome
+from perpkit.record.journal import Intent, Journal, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import LONGEST, OrderId, Purpose, new_nonce, parse, tag_before_nonces
 
 TAG, BROKER, BTC, ETH = "3fa2c1", "x-xcKtGhcu", "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -51,7 +51,7 @@ def test_what_was_written_is_there_for_the_next_process(journal, path):
     written = intent(journal)
     journal.write(written)
     again = Journal.open(path)
-    assert again.open_entries() == [Entry(written, Outcome.SENT, None, "", 1_000)]
+    assert again.open_entries() == [JournalEntry(written, Outcome.SENT, None, "", 1_000)]
     assert (again.tag, again.about("identity")) == (TAG, "here")
     assert [start[2] for start in again.starts()] == ["RsiSmaSwing"]
 
@@ -61,7 +61,7 @@ def test_an_intent_is_open_until_it_is_booked_or_settled(journal, outcome):
     written = intent(journal)
     journal.write(written)
     journal.settle(written.client_id, outcome, 2_000, "17", "for people")
-    entry = Entry(written, outcome, "17", "for people", 2_000)
+    entry = JournalEntry(written, outcome, "17", "for people", 2_000)
     assert journal.find(written.client_id) == journal.find_order(BTC, "17") == entry
     assert entry.is_open is (outcome in (Outcome.SENT, Outcome.ANSWERED))
     assert journal.open_entries() == [entry] * entry.is_open
@@ -73,7 +73,9 @@ def test_what_is_settled_twice_keeps_what_is_not_given_again(journal):
     journal.write(written)
     journal.settle(written.client_id, Outcome.ANSWERED, 2_000, "17", "found")
     journal.settle(written.client_id, Outcome.BOOKED, 3_000)
-    assert journal.find(written.client_id) == Entry(written, Outcome.BOOKED, "17", "found", 3_000)
+    assert journal.find(written.client_id) == JournalEntry(
+        written, Outcome.BOOKED, "17", "found", 3_000
+    )
 
 
 def test_open_entries_of_a_pair(journal):
@@ -234,7 +236,7 @@ def test_what_a_stop_has_closed_is_open_until_the_bot_has_booked_it(journal):
     closed = intent(journal, Purpose.EXIT, client_id=f"perpkit-{TAG}-abc123-H1", reduce_only=True)
     for _ in range(2):
         journal.write_closing(closed, "77")
-    assert journal.open_entries() == [Entry(closed, Outcome.ANSWERED, "77", "", 1_000)]
+    assert journal.open_entries() == [JournalEntry(closed, Outcome.ANSWERED, "77", "", 1_000)]
     journal.settle(closed.client_id, Outcome.ADOPTED, 2_000)
     assert journal.open_entries() == []
     with pytest.raises(ValueError, match="must be of perpkit stop"):

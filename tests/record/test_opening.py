@@ -302,7 +302,7 @@ def _impatient(connect):
 @pytest.mark.parametrize("state", [s for s in JournalState if not s.may_be_adopted])
 def test_what_is_not_to_be_adopted_is_refused(files, state):
     with pytest.raises(ValueError, match=str(state)):
-        opening.adopt(files.path, files.database, opening.Finding(state), NOW)
+        opening.adopt(files.path, files.database, opening.JournalFinding(state), NOW)
     assert not files.path.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator
 from inspect import cleandoc
@@ -10,7 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 from pydantic import AwareDatetime, BaseModel
 
-from perpkit.ops.parameters import descriptions
 from perpkit.record.state import State
 from tests.conftest import REPOSITORY
 
@@ -21,6 +21,21 @@ NAMES = {
     bool: "true, false",
     AwareDatetime: "time",
 }
+
+
+_PARAM = re.compile(r":param ([\w, ]+):\s*(.*)")
+
+
+def descriptions(kind: type) -> dict[str, str]:
+    """What the docstring says of each field."""
+    found: dict[str, str] = {}
+    # A paragraph is a line and those below it that are indented.
+    for paragraph in re.split(r"\n(?!\s)", cleandoc(kind.__doc__ or "")):
+        match = _PARAM.match(" ".join(paragraph.split()))
+        if match:
+            names, text = match.groups()
+            found |= dict.fromkeys(re.split(r",\s*", names), text)
+    return found
 
 
 def words(kind: Any) -> str:
@@ -55,6 +70,20 @@ def models(kind: Any) -> Iterator[type[BaseModel]]:
         yield kind
     for inner in get_args(kind):
         yield from models(inner)
+
+
+def descriptions(kind: type[BaseModel]) -> dict[str, str]:
+    """What the docstring says of each field.
+
+    :raises KeyError: when a field is looked up that it does not mention
+    """
+    found: dict[str, str] = {}
+    # A paragraph is a line and those below it that are indented.
+    for paragraph in re.split(r"\n(?!\s)", cleandoc(kind.__doc__ or "")):
+        if match := re.match(r":param ([\w, ]+): (.+)", " ".join(paragraph.split())):
+            names, text = match.groups()
+            found |= dict.fromkeys(re.split(r",\s*", names), text)
+    return found
 
 
 def section(kind: type[BaseModel]) -> str:

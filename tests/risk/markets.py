@@ -61,3 +61,13 @@ def positions(draw: st.DrawFn) -> tuple[Position, float, MaintenanceTiers]:
     rows = draw(tiers)
     entry, stake, leverage = draw(prices), draw(stakes), draw(st.floats(1, 125))
     return Position(entry, stake * leverage / entry, draw(sides)), stake, rows
+
+
+def buffered(liquidation: float, entry: float, is_short: bool, buffer: float = 0.05) -> float:
+    """A liquidation price moved the safe way by Freqtrade's `liquidation_buffer`, which
+    `Trade.liquidation_price` has in it.
+
+    :param buffer: share of the distance to the entry
+    """
+    moved = buffer * abs(entry - liquidation)
+    return max(liquidation - moved, 0.0) if is_short else liquidation + moved

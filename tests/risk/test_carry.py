@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.risk.carry import HOUR, CarryRule, carry_cost, settlements, too_dear
+from perpkit.durations import HOUR_S
+from perpkit.risk.carry import CarryRule, carry_cost, settlements, too_dear
 from tests.cases import cases
 
 RULE = CarryRule(planned_hours=48, edge=0.01, max_share=0.5)
@@ -20,8 +21,8 @@ MIDNIGHT = 1_700_006_400  # 2023-11-15 00:00 UTC
     ("after_hours", "hours", "interval", "expected"),
     [
         (0, 24, 8, 3),  # at 8, 16 and 24
-        (-1 / HOUR, 24, 8, 3),  # a second before midnight: at 0, 8 and 16
-        (-2 / HOUR, 24, 8, 3),
+        (-1 / HOUR_S, 24, 8, 3),  # a second before midnight: at 0, 8 and 16
+        (-2 / HOUR_S, 24, 8, 3),
         (-0.5, 24, 8, 3),
         (1, 6, 8, 0),
         (1, 7, 8, 1),
@@ -32,16 +33,16 @@ MIDNIGHT = 1_700_006_400  # 2023-11-15 00:00 UTC
     ],
 )
 def test_how_often_funding_is_settled(after_hours, hours, interval, expected):
-    assert settlements(MIDNIGHT + after_hours * HOUR, hours, interval) == expected
+    assert settlements(MIDNIGHT + after_hours * HOUR_S, hours, interval) == expected
 
 
 @cases(500)
-@given(st.integers(0, 48 * HOUR), st.integers(0, 100 * HOUR), st.sampled_from([1, 2, 4, 8]))
+@given(st.integers(0, 48 * HOUR_S), st.integers(0, 100 * HOUR_S), st.sampled_from([1, 2, 4, 8]))
 def test_settlements_are_the_full_hours_of_the_interval(after, span, interval):
     now = MIDNIGHT + after
-    step = interval * HOUR
+    step = interval * HOUR_S
     expected = sum(1 for at in range(MIDNIGHT, now + span + 1, step) if now < at <= now + span)
-    assert settlements(now, span / HOUR, interval) == expected
+    assert settlements(now, span / HOUR_S, interval) == expected
 
 
 def test_rates_that_stay_are_paid_once_a_settlement():
@@ -55,7 +56,7 @@ def test_rates_that_stay_are_paid_once_a_settlement():
     st.floats(0, 96), st.floats(0, 96),
 )  # fmt: skip
 def test_what_one_side_pays_the_other_gets(rate, mean, interval, after, hours):
-    now = MIDNIGHT + after * HOUR
+    now = MIDNIGHT + after * HOUR_S
     long, short = (carry_cost(rate, mean, interval, side, now, hours) for side in (False, True))
     assert short == -long
     steady = rate * settlements(now, hours, interval) * interval / 8
@@ -105,7 +106,7 @@ class Carry(NamedTuple):
     ],
 )
 def test_when_the_carry_is_too_dear(case):
-    now = MIDNIGHT + case.after * HOUR
+    now = MIDNIGHT + case.after * HOUR_S
     reason = too_dear(RULE, case.rate, nan, case.interval, case.is_short, now, case.held)
     assert (reason is not None) is case.dear
 

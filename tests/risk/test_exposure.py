@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.exposure import (
-    Entry,
     ExposureLimits,
     Holding,
     Limit,
+    PlannedEntry,
     cluster_risk,
     rooms,
 )
@@ -21,7 +21,7 @@ from tests.cases import cases
 NAN = math.nan
 PAIRS = ("BTC", "ETH", "XRP", "LTC")
 EQUITY = 1000.0
-LONG = Entry("BTC", False, 0.02, 3.0)
+LONG = PlannedEntry("BTC", False, 0.02, 3.0)
 SHORT = LONG._replace(is_short=True)
 
 
@@ -145,7 +145,9 @@ holdings_of = st.lists(
     unique_by=lambda holding: holding.pair,
 )
 correlations = st.dictionaries(st.sampled_from(PAIRS), st.floats(-1, 1))
-entries = st.builds(Entry, st.just("BTC"), st.booleans(), st.floats(0.002, 0.3), st.floats(1, 10))
+entries = st.builds(
+    PlannedEntry, st.just("BTC"), st.booleans(), st.floats(0.002, 0.3), st.floats(1, 10)
+)
 some_limits = st.builds(
     ExposureLimits,
     max_positions=st.integers(1, 4),

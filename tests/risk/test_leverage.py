@@ -14,11 +14,10 @@ from perpkit.risk.leverage import (
     volatility_leverage,
 )
 from perpkit.risk.liquidation import (
-    Held,
     MaintenanceTier,
     MaintenanceTiers,
+    OtherPosition,
     Position,
-    buffered,
     carrying_margin,
     liquidation_price,
 )
@@ -215,7 +214,7 @@ def test_a_position_cannot_be_liquidated_before_its_stop(limit, tiers, request, 
         return
     stake, stop = request["stake"], request["stop_distance"]
     position = Position(entry, stake * leverage / entry, request["is_short"])
-    liquidation = buffered(
+    liquidation = markets.buffered(
         liquidation_price(position, stake, tiers),
         entry,
         position.is_short,
@@ -242,7 +241,7 @@ def test_leverage_is_whole_within_every_cap_and_the_largest_such(limit, tiers, r
         bracket = [t for t in tiers.rows if t.floor < value][-1].max_leverage
         position = Position(100.0, value / 100, request["is_short"])
         liquidation = liquidation_price(position, stake, tiers)
-        inside = buffered(liquidation, 100, position.is_short, limit.liquidation_buffer)
+        inside = markets.buffered(liquidation, 100, position.is_short, limit.liquidation_buffer)
         distance = (inside - 100 if position.is_short else 100 - inside) / 100
         needed = limit.stop_margin * request["stop_distance"]
         if not position.is_short:
@@ -289,7 +288,7 @@ def test_more_risk_never_means_more_leverage(limit, stricter, tiers, request, ri
 @given(markets.tiers, requests, markets.positions(), st.floats(0.9, 1.1), st.floats(0.1, 20))
 def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share):
     position, collateral, rows = other
-    others = [Held(position, position.entry * move, rows)]
+    others = [OtherPosition(position, position.entry * move, rows)]
     stake = request["stake"]
     wallet = stake * share + collateral
     margin = carrying_margin(wallet, others)
@@ -297,7 +296,9 @@ def test_on_a_shared_wallet_the_others_count(tiers, request, other, move, share)
     if leverage is None:
         return
     mine = Position(100.0, stake * leverage / 100, request["is_short"])
-    liquidation = buffered(liquidation_price(mine, wallet, tiers, others), 100, mine.is_short)
+    liquidation = markets.buffered(
+        liquidation_price(mine, wallet, tiers, others), 100, mine.is_short
+    )
     away = liquidation - 100 if mine.is_short else 100 - liquidation
     assert away / 100 > request["stop_distance"] * (1 + 1e-9)
 

@@ -14,15 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.liquidation import (
-    Held,
     MaintenanceTier,
     MaintenanceTiers,
+    OtherPosition,
     Position,
     bankruptcy_price,
-    buffered,
     carrying_margin,
-    liquidation_distance,
-    liquidation_distance_atr,
     liquidation_price,
 )
 from perpkit.venue.engine import Bracket, Brackets
@@ -47,11 +44,11 @@ def flat(rate: float, amount: float) -> MaintenanceTiers:
     return MaintenanceTiers((MaintenanceTier(0, rate, amount, 125),))
 
 
-def held(maintenance: float, unrealized: float) -> Held:
+def held(maintenance: float, unrealized: float) -> OtherPosition:
     """Another position, given by its two figures, as the exchange's examples do."""
     mark = 1000.0
     position = Position(mark - unrealized, 1, is_short=False)
-    return Held(position, mark, flat(maintenance / mark, 0))
+    return OtherPosition(position, mark, flat(maintenance / mark, 0))
 
 
 class Example(NamedTuple):
@@ -170,7 +167,8 @@ def test_the_strictest_tier_is_the_solution_of_the_venue(case, extra):
 def test_at_its_liquidation_price_an_account_is_worth_its_maintenance(case, more, data):
     position, stake, tiers = case
     others = [
-        Held(other, other.entry * data.draw(st.floats(0.9, 1.1)), rows) for other, _, rows in more
+        OtherPosition(other, other.entry * data.draw(st.floats(0.9, 1.1)), rows)
+        for other, _, rows in more
     ]
     wallet = stake + sum(s for _, s, _ in more)
     price = liquidation_price(position, wallet, tiers, others)
@@ -239,7 +237,7 @@ def test_isolated_prices_agree_with_freqtrade(futures_exchange: Binance):
         if theirs > 0:
             stored = futures_exchange.get_liquidation_price(**query)
             buffer = futures_exchange.liquidation_buffer
-            inside = buffered(ours, position.entry, position.is_short, buffer)
+            inside = markets.buffered(ours, position.entry, position.is_short, buffer)
             assert inside == pytest.approx(stored, rel=1e-6)
         # With every tier in view, liquidation is never farther away than Freqtrade believes.
         real = liquidation_price(position, stake, markets.bundled_tiers(pair))
@@ -275,42 +273,9 @@ def test_cross_prices_agree_with_freqtrade(futures_exchange: Binance, monkeypatc
         theirs = futures_exchange.dry_run_liquidation_price(
             **{**query, "wallet_balance": wallet, "open_trades": trades}
         )
-        beside = [Held(q, marks[p], tier_of_stake(p, s)) for p, (q, s) in more.items()]
+        beside = [OtherPosition(q, marks[p], tier_of_stake(p, s)) for p, (q, s) in more.items()]
         ours = liquidation_price(position, wallet, tier_of_stake(pair, stake), beside)
         assert ours == pytest.approx(max(theirs, 0), rel=1e-6, abs=1e-9 * position.entry)
-
-
-class Distance(NamedTuple):
-    """From a rate to a liquidation price, as a share of the rate and in ATR."""
-
-    rate: float
-    liquidation: float
-    atr: float
-    share: float
-    in_atr: float
-    is_short: bool = False
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        Distance(100, liquidation=80, atr=4, share=0.2, in_atr=5),
-        Distance(100, liquidation=120, atr=4, share=0.2, in_atr=5, is_short=True),
-        Distance(90, liquidation=80, atr=5, share=10 / 90, in_atr=2),
-        Distance(100, liquidation=0, atr=10, share=1, in_atr=10),
-        Distance(70, liquidation=80, atr=5, share=-10 / 70, in_atr=-2),
-        Distance(130, liquidation=120, atr=5, share=-10 / 130, in_atr=-2, is_short=True),
-        Distance(100, liquidation=80, atr=0, share=0.2, in_atr=math.nan),
-        Distance(100, liquidation=80, atr=math.nan, share=0.2, in_atr=math.nan),
-    ],
-)
-def test_distance_to_liquidation(case):
-    assert liquidation_distance(case.rate, case.liquidation, case.is_short) == pytest.approx(
-        case.share
-    )
-    assert liquidation_distance_atr(
-        case.rate, case.liquidation, case.is_short, case.atr
-    ) == pytest.approx(case.in_atr, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from freqtrade.exchange import amount_to_contract_precision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.risk.exposure import Entry, ExposureLimits, Holding, Limit
+from perpkit.risk.exposure import ExposureLimits, Holding, Limit, PlannedEntry
 from perpkit.risk.sizing import (
     Basis,
     Size,
@@ -25,7 +25,7 @@ from tests.cases import cases
 NAN = math.nan
 RULE = SizingRule()
 LIMITS = ExposureLimits()
-ENTRY = Entry("BTC", False, 0.05, 2.0)
+ENTRY = PlannedEntry("BTC", False, 0.05, 2.0)
 TERMS = Terms(price=100.0, amount_step=0.01, min_stake=5.0, max_stake=1000.0)
 HELD = (Holding("ETH", 500.0, 10.0, 250.0),)
 
@@ -195,7 +195,7 @@ def answer_to(case: dict, **changed) -> Size:
         LIMITS,
         c["equity"],
         holdings,
-        Entry("BTC", c["is_short"], c["stop_distance"], c["leverage"]),
+        PlannedEntry("BTC", c["is_short"], c["stop_distance"], c["leverage"]),
         Terms(
             c["price"],
             10.0 ** -c["step_digits"],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import LeverageLimit, choose_leverage
-from perpkit.risk.liquidation import Position, buffered, liquidation_price
+from perpkit.risk.liquidation import Position, liquidation_price
 from perpkit.risk.stops import (
     EntryStop,
     StopMethod,
@@ -83,7 +83,7 @@ def test_whatever_the_leverage_the_first_stop_comes_before_liquidation(case, dis
     entry, is_short = position.entry, position.is_short
     liquidation = liquidation_price(position, stake, tiers)
     wanted = stop_price(entry, distance, is_short)
-    inside = buffered(liquidation, entry, is_short)
+    inside = markets.buffered(liquidation, entry, is_short)
     stop = clear_of_liquidation(wanted, entry, inside, is_short, margin)
     side = -1 if is_short else 1
     assert side * stop >= side * wanted
@@ -113,7 +113,7 @@ def test_the_leverage_rule_leaves_the_stop_where_it_was_wanted(
     if leverage is None:
         return
     position = Position(entry, stake * leverage / entry, is_short)
-    inside = buffered(liquidation_price(position, stake, tiers), entry, is_short)
+    inside = markets.buffered(liquidation_price(position, stake, tiers), entry, is_short)
     wanted = stop_price(entry, distance, is_short)
     stop = clear_of_liquidation(wanted, entry, inside, is_short, limit.stop_margin)
     assert stop == pytest.approx(wanted, rel=1e-9)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.risk.leverage import LeverageLimit, choose_leverage
-from perpkit.risk.liquidation import Position, buffered, liquidation_price
+from perpkit.risk.liquidation import Position, liquidation_price
 from perpkit.risk.stops import break_even_price, stop_price, stop_reached
 from perpkit.risk.trailing import Trail, Trailing, next_stop, out_of_time
 from tests.cases import cases
@@ -195,7 +195,7 @@ def test_a_walk_meets_the_stop_before_liquidation(
         return
     position = Position(entry, stake * leverage / entry, is_short)
     liquidation = liquidation_price(position, stake, tiers)
-    inside = buffered(liquidation, entry, is_short, limit.liquidation_buffer)
+    inside = markets.buffered(liquidation, entry, is_short, limit.liquidation_buffer)
     side = -1 if is_short else 1
     for stop, rate in walk(rule, is_short, entry, distance, path):
         assert side * stop > side * inside >= side * liquidation

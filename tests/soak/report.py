@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from perpkit.venue.exchange.invariants import Invariant, Limits
+from perpkit.venue.exchange.invariants import Invariant, InvariantLimits
 from tests.soak.episodes import GROUPS, NOTHING
 from tests.soak.rehearsal import Outcome
 
-_BARE_S = Limits().unprotected_ms / 1000
+_BARE_S = InvariantLimits().unprotected_ms / 1000
 
 
 def _count(test: Callable[[Outcome], object]) -> Callable[[list[Outcome]], str]:

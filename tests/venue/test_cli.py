@@ -13,7 +13,7 @@ import pytest
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.http.server import bind
 from perpkit.venue.market import datadir
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.synthetic import generate
 from perpkit.venue.market.universe import lifetime, universe
 from tests.conftest import REPOSITORY
@@ -32,8 +32,8 @@ def test_it_writes_a_data_directory(tmp_path):
     written = datadir.read(tmp_path)
     generated = generate(seed=5, start=START, days=3).pairs["SOLUSDT"]
     for column, expected in zip(
-        written.pairs["SOLUSDT"].candles(Kind.LAST, "5m").columns(),
-        generated.candles(Kind.LAST, "5m").columns(),
+        written.pairs["SOLUSDT"].candles(PriceKind.LAST, "5m").columns(),
+        generated.candles(PriceKind.LAST, "5m").columns(),
         strict=True,
     ):
         np.testing.assert_array_equal(column, expected)
@@ -121,7 +121,7 @@ def test_a_replay_leads_up_to_now_by_whole_days(tmp_path):
     assert shift % DAY_MS == 0
     assert DAY_MS <= START + 10 * DAY_MS + shift - now < 2 * DAY_MS
     original = generate(seed=5, start=START, days=10, pairs=["BTC/USDT:USDT"]).pairs["BTCUSDT"]
-    closes = original.candles(Kind.LAST, "1h").close[: len(hours) - 1]
+    closes = original.candles(PriceKind.LAST, "1h").close[: len(hours) - 1]
     assert [float(row[4]) for row in hours[:-1]] == closes.tolist()
 
 

@@ -17,7 +17,7 @@ import pytest
 from perpkit.durations import DAY_MS
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market import datadir
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.synthetic import MODELS, generate
@@ -110,7 +110,11 @@ def test_downloaded_data_is_the_history_and_can_be_backtested(
     assert set(downloaded.pairs) == {"BTCUSDT", "SOLUSDT"}
     for symbol, got in downloaded.pairs.items():
         generated = now_history.pairs[symbol]
-        for kind, interval in ((Kind.LAST, "5m"), (Kind.LAST, "1h"), (Kind.MARK, "1h")):
+        for kind, interval in (
+            (PriceKind.LAST, "5m"),
+            (PriceKind.LAST, "1h"),
+            (PriceKind.MARK, "1h"),
+        ):
             part, whole = got.candles(kind, interval), generated.candles(kind, interval)
             rows = slice(first := int(whole.time.searchsorted(part.time[0])), first + len(part))
             np.testing.assert_array_equal(part.time[:-1], whole.time[rows][:-1])

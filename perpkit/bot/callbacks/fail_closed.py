@@ -56,7 +56,7 @@ class SafeAnswer:
 
 
 @dataclass
-class Failure:
+class CallbackFailure:
     """How often a callback has failed, and its last error.
 
     :param at: UTC
@@ -71,12 +71,12 @@ class Failure:
 class Failures:
     """The failures of the callbacks of one process, by callback name."""
 
-    by_callback: dict[str, Failure] = field(default_factory=dict)
+    by_callback: dict[str, CallbackFailure] = field(default_factory=dict)
     _known: set[tuple[str, str, str]] = field(default_factory=set)
 
     def add(self, name: str, error: Exception, at: datetime) -> bool:
         """Counts a failure; returns whether its callback, error type or code location is new."""
-        failure = self.by_callback.setdefault(name, Failure())
+        failure = self.by_callback.setdefault(name, CallbackFailure())
         failure.count += 1
         failure.error, failure.at = f"{type(error).__name__}: {words(error)}", at
         kind = name, type(error).__name__, _place(error)

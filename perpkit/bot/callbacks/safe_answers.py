@@ -17,7 +17,7 @@ from freqtrade.strategy import IStrategy
 from perpkit.bot.callbacks.fail_closed import Given, SafeAnswer
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.live.leaving import URGENT, urgent_reason
-from perpkit.bot.refusals import Kind, RunRefusedError, Why
+from perpkit.bot.refusals import RefusalKind, RunRefusedError, Why
 from perpkit.bot.running_bot import words
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
@@ -124,7 +124,7 @@ def _at_market(_strategy: Any, given: Given) -> float | None:
 def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
     reason = strategy.doubt(given["pair"])
     if answer and reason:
-        why = Why(Kind.CALLBACK, reason)
+        why = Why(RefusalKind.CALLBACK, reason)
         strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return False
     return answer
@@ -134,7 +134,7 @@ def _refused(what: str, answer: Any) -> Any:
     """Returns `answer` when the callback of an entry fails, and records the refusal."""
 
     def find(strategy: Any, given: Given) -> Any:
-        why = Why(Kind.CALLBACK, f"{what} has failed: {words(given['error'])}")
+        why = Why(RefusalKind.CALLBACK, f"{what} has failed: {words(given['error'])}")
         strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return answer
 
@@ -150,7 +150,7 @@ def _adjusted(strategy: Any, given: Given, answer: Any) -> Any:
     reason = strategy.doubt(trade.pair, but="custom_entry_price")
     if reason is None:
         return answer
-    why, now = Why(Kind.CALLBACK, reason), given.get("current_time")
+    why, now = Why(RefusalKind.CALLBACK, reason), given.get("current_time")
     strategy.refusals.add(why, trade.pair, trade.trade_direction, now, what="Addition refused")
     return None
 

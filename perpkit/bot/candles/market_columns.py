@@ -13,6 +13,7 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.candles.candles import CandleFeed
+from perpkit.durations import DAY
 from perpkit.market.asof import join_known
 from perpkit.market.benchmark import with_benchmark_correlation
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
@@ -78,7 +79,7 @@ class MarketColumns:
         return stored
 
     def _rates(self, pair: str) -> pd.DataFrame:
-        warm_up = DEFAULT_RULE.window + timedelta(days=1)
+        warm_up = DEFAULT_RULE.window + DAY
         rates = self._history(pair, CandleType.FUNDING_RATE, warm_up)
         return NO_RATES if rates.empty else rates
 

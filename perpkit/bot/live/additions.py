@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import words
 
 # Stands for the tag of an order that is moved to another price.
@@ -48,7 +48,7 @@ def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
             tag = REPLACED if kwargs.get("mode") == "replace" else kwargs.get("enter_tag")
             stake = allowed(trade, stake_amount, rate, tag)
         except Exception as error:  # no addition on doubt
-            why = Why(Kind.UNCHECKED, f"It could not be checked: {words(error)}")
+            why = Why(RefusalKind.UNCHECKED, f"It could not be checked: {words(error)}")
             side, level = trade.trade_direction, logging.WARNING
             refusals.add(why, pair, side, what="Addition refused", level=level)
             return False

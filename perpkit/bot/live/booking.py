@@ -27,18 +27,19 @@ from perpkit.bot.live.commissions import (
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import running_bot, words
+from perpkit.durations import HOUR, MINUTE
 
 logger = logging.getLogger(__name__)
 
 # Trades that closed longer ago are not corrected.
 MEMORY = timedelta(days=7)
 # By then a settlement is listed among the exchange's incomes.
-_SETTLED = timedelta(minutes=1)
+_SETTLED = MINUTE
 # The pause after a failure.
-_AGAIN = timedelta(minutes=1)
+_AGAIN = MINUTE
 # After this time, fills that the exchange does not list are given up: their contract was delisted,
 # or they belong to another account.
-_SHOWN = timedelta(hours=1)
+_SHOWN = HOUR
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _INCOMES = 1000  # the exchange's limit per request
 

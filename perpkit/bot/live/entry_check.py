@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from perpkit.bot.live.slippage import Estimate, Slippage
+from perpkit.bot.live.slippage import EntrySlippage, Estimate
 from perpkit.bot.running_bot import words
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, Side
@@ -15,13 +15,13 @@ from perpkit.execution.entry import EntryLimits, check_entry
 LEVELS = 500
 
 
-class EntryCheck:
+class EntryGate:
     """Checks entries against the book.
 
     :param slippage: notified of the expected cost of each allowed entry
     """
 
-    def __init__(self, books: FreshBooks, limits: EntryLimits, slippage: Slippage) -> None:
+    def __init__(self, books: FreshBooks, limits: EntryLimits, slippage: EntrySlippage) -> None:
         self._books = books
         self._limits = limits
         self._slippage = slippage

@@ -9,7 +9,7 @@ from their exits, nor may an error in the updates at the start keep the bot from
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import ccxt
@@ -18,6 +18,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.running_bot import warn, words
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _SHIELDED = (
     "bot.update_all_liquidation_prices",
 )
 # An error is reported again if it last occurred longer ago than this.
-_AGAIN = timedelta(hours=1)
+_AGAIN = HOUR
 
 
 class FailedCycles:

@@ -8,7 +8,7 @@ so often, and an unknown stop counts as cancelled: the remaining position decide
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from freqtrade.exceptions import InvalidOrderException, RetryableOrderError, TemporaryError
@@ -17,11 +17,12 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import stored_order
 from perpkit.bot.running_bot import words
+from perpkit.durations import MINUTE
 
 logger = logging.getLogger(__name__)
 
 # The exchange's answers may lag behind an order by this much.
-_NEW = timedelta(minutes=1)
+_NEW = MINUTE
 
 
 class Forgotten:

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from perpkit.bot.running_bot import warn
-from perpkit.record.journal import Entry, Intent, Journal, JournalError, Outcome
+from perpkit.record.journal import Intent, Journal, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose, parse
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Intents:
         self.journal = journal
         self._open = {entry.intent.client_id: entry for entry in journal.open_entries()}
         # What the journal still lacks, by client id, oldest first.
-        self._unwritten: dict[str, Entry] = {}
+        self._unwritten: dict[str, JournalEntry] = {}
         self._failure: str | None = None
 
     @property
@@ -35,7 +35,7 @@ class Intents:
         """Why entries are refused: the journal's last error, None if it can be written."""
         return self._failure
 
-    def open(self, pair: str | None = None) -> list[Entry]:
+    def open(self, pair: str | None = None) -> list[JournalEntry]:
         """Returns intents unanswered or possibly missing in the trade database, oldest first."""
         entries = list(self._open.values())
         return entries if pair is None else [e for e in entries if e.intent.pair == pair]
@@ -53,7 +53,7 @@ class Intents:
 
         :raises JournalError: it cannot be written, and the order is not reduce-only
         """
-        entry = Entry(intent, Outcome.SENT, None, "", intent.at)
+        entry = JournalEntry(intent, Outcome.SENT, None, "", intent.at)
         try:
             self.journal.write(intent)
         except JournalError as error:
@@ -74,7 +74,7 @@ class Intents:
         entry = self._open.get(client_id)
         if entry is None:
             return
-        entry = Entry(
+        entry = JournalEntry(
             entry.intent, outcome, order_id or entry.order_id, note or entry.note, self._now()
         )
         if entry.is_open:
@@ -90,7 +90,7 @@ class Intents:
             self._failed(error)
             self._unwritten[client_id] = entry
 
-    def find(self, pair: str, order_id: str) -> Entry | None:
+    def find(self, pair: str, order_id: str) -> JournalEntry | None:
         """Returns an intent by the exchange's order id, or None if the journal cannot be read."""
         try:
             return self.journal.find_order(pair, order_id)

@@ -24,7 +24,7 @@ from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.running_bot import words
-from perpkit.record.journal import Entry, Intent, Outcome
+from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class LostPositions:
             strategy.ft_stoploss_adjust(price, trade, datetime.now(UTC), 0.0, 0, after_fill=True)
         return trade
 
-    def take(self, entry: Entry, found: CcxtOrder, held: Sides) -> str | None:
+    def take(self, entry: JournalEntry, found: CcxtOrder, held: Sides) -> str | None:
         """Makes a trade of an entry, or closes its position.
 
         Raises Freqtrade's errors so that it is tried again; the position has its stop by then.

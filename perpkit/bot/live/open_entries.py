@@ -1,4 +1,4 @@
-"""Checks open entry orders in every cycle and ends those that should not stay open.
+"""EntryChecks open entry orders in every cycle and ends those that should not stay open.
 
 Those are entries that are no longer wanted, whose fills have been without a stop for too long, or
 that cannot be checked. Works in dry-run and live; a backtest fills its orders completely.
@@ -36,7 +36,7 @@ _REQUESTS_SECONDS = 1.0
 
 
 @dataclass
-class Checks:
+class EntryChecks:
     """What the checks of one entry have found.
 
     :param empty_at: time of the last check without a fill
@@ -78,7 +78,7 @@ class OpenEntries:
         self._interval = self._throttle
         self._began_at: datetime | None = None
         self._is_first = True
-        self._checks: dict[str, Checks] = {}  # by exchange id
+        self._checks: dict[str, EntryChecks] = {}  # by exchange id
 
     def begin_cycle(self, now: datetime) -> None:
         """Starts a cycle; measures the real interval between checks."""
@@ -169,7 +169,7 @@ class OpenEntries:
             if (checks.missed or self._is_first) and not self._may_stay(trade, order, checks):
                 self._end(trade, order)
 
-    def _may_stay(self, trade: Trade, order: Order, checks: Checks) -> bool:
+    def _may_stay(self, trade: Trade, order: Order, checks: EntryChecks) -> bool:
         """Whether a check shows that the entry may stay, or has already ended.
 
         Partial fills have been without a stop for too long to wait for the cycle.
@@ -189,8 +189,8 @@ class OpenEntries:
         checks.empty_at = self._began_at
         return True
 
-    def _checks_of(self, order: Order) -> Checks:
-        return self._checks.setdefault(order.order_id, Checks())
+    def _checks_of(self, order: Order) -> EntryChecks:
+        return self._checks.setdefault(order.order_id, EntryChecks())
 
     def _end(self, trade: Trade, order: Order) -> None:
         """Cancels an entry regardless of its fills, and updates Freqtrade."""

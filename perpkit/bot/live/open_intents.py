@@ -12,11 +12,9 @@ from perpkit.bot.live.held import NOTHING, Sides, held_of
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.record.journal import Intent
-from perpkit.record.order_ids import Purpose
+from perpkit.record.order_ids import ENTERS, Purpose
 
 logger = logging.getLogger(__name__)
-
-ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 
 
 class OpenIntents:

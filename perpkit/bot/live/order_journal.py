@@ -18,7 +18,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.refusals import RunRefusedError
 from perpkit.record.journal import Journal, JournalError
-from perpkit.record.opening import Finding, JournalState, assess, make, mark_opened
+from perpkit.record.opening import JournalFinding, JournalState, assess, make, mark_opened
 from perpkit.record.places import Places, places
 from perpkit.record.trade_database import DatabaseError, TradeDatabase
 
@@ -45,7 +45,7 @@ class Opened:
     """
 
     journal: Journal
-    finding: Finding
+    finding: JournalFinding
 
     @property
     def reason(self) -> str | None:
@@ -70,7 +70,7 @@ def open_at_start(config: dict[str, Any], tag: str) -> Opened:
     """
     path, database = files_of(config).journal, _trade_database()
     if path is None:
-        return Opened(Journal.create(None, tag), Finding(JournalState.SOUND))
+        return Opened(Journal.create(None, tag), JournalFinding(JournalState.SOUND))
     try:
         finding = assess(path, database)
         if finding.state is JournalState.FIRST:
@@ -78,7 +78,9 @@ def open_at_start(config: dict[str, Any], tag: str) -> Opened:
         if finding.state is JournalState.SOUND:
             return _open(path, database, finding)
     except (JournalError, DatabaseError, OSError) as error:
-        finding = Finding(JournalState.UNWRITABLE, f"The journal {path} cannot be used: {error}")
+        finding = JournalFinding(
+            JournalState.UNWRITABLE, f"The journal {path} cannot be used: {error}"
+        )
     return Opened(Journal.create(None, tag), finding)
 
 
@@ -123,7 +125,7 @@ def hold(config: dict[str, Any]) -> FileLock | None:
     return lock
 
 
-def _open(path: Path, database: TradeDatabase, finding: Finding) -> Opened:
+def _open(path: Path, database: TradeDatabase, finding: JournalFinding) -> Opened:
     journal = Journal.open(path)
     mark_opened(journal, database)
     return Opened(journal, finding)

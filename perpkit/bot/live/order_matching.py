@@ -7,6 +7,7 @@ from math import isclose
 
 from freqtrade.exchange.exchange_types import CcxtOrder
 
+from perpkit.durations import MINUTE_MS
 from perpkit.record.journal import Intent
 from perpkit.record.order_ids import Purpose
 
@@ -17,7 +18,7 @@ _KINDS = (
     {Purpose.STOP},
 )
 # After this time an identical order is a new decision.
-SAME_WITHIN_MS = 60_000
+SAME_WITHIN_MS = MINUTE_MS
 _OVER = ("canceled", "expired", "rejected")
 
 

@@ -15,9 +15,8 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
-from perpkit.record.order_ids import Purpose
+from perpkit.record.order_ids import ENTERS, Purpose
 
-_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 _LEAVES = (Purpose.EXIT, Purpose.PART, Purpose.CROSSING)
 
 
@@ -61,7 +60,7 @@ def meaning_of(*, stop: bool, reduce_only: bool) -> Meaning:
     leverage, decided = _leverage.get(), _decided.get()
     if stop:
         return Meaning(Purpose.STOP, None, leverage)
-    if decided is not None and decided[0] in (_LEAVES if reduce_only else _ENTERS):
+    if decided is not None and decided[0] in (_LEAVES if reduce_only else ENTERS):
         return Meaning(*decided, leverage)
     return Meaning(Purpose.EXIT if reduce_only else Purpose.ENTRY, None, leverage)
 

@@ -18,10 +18,11 @@ from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.running_bot import warn
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
-REPORT_EVERY = timedelta(hours=1)
+REPORT_EVERY = HOUR
 CHECK_EVERY = timedelta(seconds=30)
 COMMANDS = (
     "rpc._rpc_force_entry",

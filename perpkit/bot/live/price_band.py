@@ -6,11 +6,11 @@ from typing import Any
 
 from ccxt import ROUND_DOWN, ROUND_UP
 
-from perpkit.execution.price_band import Band, band
+from perpkit.execution.price_band import PriceBand, price_band
 from perpkit.execution.refusals import bound_in, code_in
 
 
-def band_of(exchange: Any, pair: str) -> Band:
+def band_of(exchange: Any, pair: str) -> PriceBand:
     """Returns the current band from filters and mark price: one request (weight 1).
 
     Raises ccxt's errors.
@@ -18,7 +18,7 @@ def band_of(exchange: Any, pair: str) -> Band:
     :param exchange: Freqtrade's
     """
     filters = exchange.markets[pair]["info"].get("filters", [])
-    return band(filters, float(exchange._api.fetch_funding_rate(pair)["markPrice"]))
+    return price_band(filters, float(exchange._api.fetch_funding_rate(pair)["markPrice"]))
 
 
 def on_tick(exchange: Any, pair: str, price: float, side: str) -> float:

@@ -31,13 +31,14 @@ from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.running_bot import warn, words
+from perpkit.durations import MINUTE
 from perpkit.record.journal import JournalError
 from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
 
 # How long ended orders that are not booked yet delay the comparison of their pair.
-_MOVING = timedelta(minutes=1)
+_MOVING = MINUTE
 # A bot without a comparison for this long was suspended or disconnected: its knowledge is as old as
 # after a restart.
 OUT_OF_SIGHT = timedelta(minutes=2)

@@ -23,7 +23,7 @@ from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
-from perpkit.bot.live.entry_check import EntryCheck
+from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
@@ -31,14 +31,14 @@ from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.shared_trades import share_trades
-from perpkit.bot.live.slippage import Slippage
+from perpkit.bot.live.slippage import EntrySlippage
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.positioning.refresh import PositioningRefresh
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import deliver, running_bot
 from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
@@ -62,10 +62,10 @@ class RunningParts:
         allowed: Allowed,
         refusals: Refusals,
     ) -> None:
-        self._check: EntryCheck | None = None
+        self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
-        self._slippage: Slippage | None = None
+        self._slippage: EntrySlippage | None = None
         self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
         self._booking: Booking | None = None
@@ -106,9 +106,9 @@ class RunningParts:
         check_additions(bot, allowed, refusals)
         self.lock = share_trades(bot, refusals)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
-        self._slippage = Slippage(live=not config["dry_run"])
+        self._slippage = EntrySlippage(live=not config["dry_run"])
         if settings.use.book:
-            self._check = EntryCheck(books, settings.entry, self._slippage)
+            self._check = EntryGate(books, settings.entry, self._slippage)
         self._entries = entries = OpenEntries(config, bot, books, partial, states)
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
@@ -195,16 +195,19 @@ class RunningParts:
         :param columns: analysed candles of the pair, with `close` and `vol_1h`
         """
         if self.obstacles is not None and self.obstacles.passive is not None:
-            return Why(Kind.PASSIVE, self.obstacles.passive)
+            return Why(RefusalKind.PASSIVE, self.obstacles.passive)
         if self._guard is not None and (unknown := self._guard.refusal(pair)):
-            return Why(Kind.JOURNAL if self._guard.journal_failure else Kind.EXCHANGE, unknown)
+            return Why(
+                RefusalKind.JOURNAL if self._guard.journal_failure else RefusalKind.EXCHANGE,
+                unknown,
+            )
         if self._delistings is not None and (ends := self._delistings.refusal(pair)):
-            return Why(Kind.EXCHANGE, ends)
+            return Why(RefusalKind.EXCHANGE, ends)
         if self._check is None:
             return None
         close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
         against = self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
-        return Why(Kind.BOOK, against) if against else None
+        return Why(RefusalKind.BOOK, against) if against else None
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """Returns the price of an entry, for `custom_entry_price`."""

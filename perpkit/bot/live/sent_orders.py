@@ -11,7 +11,7 @@ later never will.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
@@ -24,7 +24,7 @@ from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_latch import LatchedError
 from perpkit.bot.running_bot import words
-from perpkit.record.journal import Entry, Intent, JournalError, Outcome
+from perpkit.record.journal import Intent, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose
 
@@ -140,12 +140,6 @@ class SentOrders:
             if self._known(intent.pair, order_id):
                 self.intents.settle(intent.client_id, Outcome.BOOKED)
 
-    def open_stops(self) -> Iterator[tuple[str, str]]:
-        """Yields pair and id of this bot's stops at the exchange (weight 40)."""
-        for stop in self._api.fapiPrivateGetOpenAlgoOrders():
-            if self.whose(stop.get("clientAlgoId")).may_be_cancelled:
-                yield self._api.safe_symbol(stop["symbol"], None, None, "swap"), str(stop["algoId"])
-
     def _intent(
         self,
         pair: str,
@@ -200,7 +194,7 @@ class SentOrders:
         )
         return found
 
-    def _unanswered(self) -> list[Entry]:
+    def _unanswered(self) -> list[JournalEntry]:
         return [entry for entry in self.intents.open() if entry.outcome is Outcome.SENT]
 
     def _answered_before(self, wanted: Intent) -> CcxtOrder | None:

@@ -14,7 +14,7 @@ from perpkit.bot.live.open_intents import OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.stop_orders import is_covered
 from perpkit.bot.live.stored_orders import add_order, open_trade
-from perpkit.record.journal import Entry, Outcome
+from perpkit.record.journal import JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose, parse
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,12 @@ class SettledStops:
                         trade, entry, self._exchange._order_contracts_to_amount(found)
                     )
 
-    def is_earlier(self, entry: Entry) -> bool:
+    def is_earlier(self, entry: JournalEntry) -> bool:
         order = parse(entry.intent.client_id)
         earlier = order is not None and order.nonce != self._intents.journal.nonce
         return earlier or entry.outcome is Outcome.SENT
 
-    def settle(self, entry: Entry, found: CcxtOrder) -> None:
+    def settle(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent = entry.intent
         trade = open_trade(intent.pair)
         if trade is None:
@@ -61,7 +61,7 @@ class SettledStops:
                 self._bot.handle_stoploss_on_exchange(trade)
                 Trade.commit()
 
-    def _attach_stop(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
+    def _attach_stop(self, trade: Trade, entry: JournalEntry, found: CcxtOrder) -> None:
         number = str(found["id"])
         # A triggered stop is booked like any other when Freqtrade checks it.
         add_order(trade, entry.intent, {**found, "status": "open"})
@@ -82,7 +82,7 @@ class SettledStops:
             return False
         return bool(found["status"] == "open")
 
-    def _stop_of_no_trade(self, entry: Entry, found: CcxtOrder) -> None:
+    def _stop_of_no_trade(self, entry: JournalEntry, found: CcxtOrder) -> None:
         """Settles a stop without a trade; it stays if there is any position that it may cover."""
         intent = entry.intent
         if intent.pair in self._open.explained:
@@ -95,7 +95,7 @@ class SettledStops:
             note = "it covers a position without a trade"
             self._intents.settle(intent.client_id, Outcome.ADOPTED, str(found["id"]), note)
 
-    def _drop(self, entry: Entry, found: CcxtOrder) -> None:
+    def _drop(self, entry: JournalEntry, found: CcxtOrder) -> None:
         number = str(found["id"])
         if state_of(found) is Found.RESTING:
             self._open.withdraw(entry.intent, found)

@@ -17,22 +17,23 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST, Sides
 from perpkit.bot.live.lost_positions import LostPositions
-from perpkit.bot.live.open_intents import ENTERS, OpenIntents
+from perpkit.bot.live.open_intents import OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settled_stops import SettledStops
 from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.running_bot import warn
-from perpkit.record.journal import Entry, Intent, Outcome
-from perpkit.record.order_ids import Purpose
+from perpkit.durations import DAY_MS, MINUTE_MS
+from perpkit.record.journal import Intent, JournalEntry, Outcome
+from perpkit.record.order_ids import ENTERS, Purpose
 
 logger = logging.getLogger(__name__)
 
 # An unknown entry that has been open for longer was priced for another market.
-_FRESH_MS = 60_000
+_FRESH_MS = MINUTE_MS
 # The exchange no longer returns orders without fills after three days.
-_REMEMBERED_MS = 3 * 86_400_000
+_REMEMBERED_MS = 3 * DAY_MS
 # Entries first, then exits; stops come last so that they find the trades just created.
 _RANK = {Purpose.ENTRY: 0, Purpose.ADDITION: 1, Purpose.STOP: 3}
 
@@ -90,7 +91,7 @@ class Settlement:
                     raise
         return reached
 
-    def _settle(self, entry: Entry) -> None:
+    def _settle(self, entry: JournalEntry) -> None:
         intent, order_id = entry.intent, entry.order_id
         if order_id is not None and is_stored(intent.pair, order_id):
             self._book(intent, order_id)
@@ -129,7 +130,7 @@ class Settlement:
 
     # Entries
 
-    def _entry(self, entry: Entry, found: CcxtOrder) -> None:
+    def _entry(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent, trade = entry.intent, open_trade(entry.intent.pair)
         if state_of(found) is Found.RESTING and self._open.age(intent) > _FRESH_MS:
             found = self._open.withdraw(intent, found)
@@ -144,7 +145,7 @@ class Settlement:
             note = "it has closed some of a trade in the other direction"
             self._intents.settle(intent.client_id, Outcome.CLOSED, str(found["id"]), note)
 
-    def _adopt(self, entry: Entry, found: CcxtOrder) -> None:
+    def _adopt(self, entry: JournalEntry, found: CcxtOrder) -> None:
         try:
             held = self._open.position(entry.intent.pair)
         except ExchangeError:
@@ -156,7 +157,7 @@ class Settlement:
         if message:
             warn(self._bot, message)
 
-    def _not_there(self, entry: Entry) -> None:
+    def _not_there(self, entry: JournalEntry) -> None:
         """Settles an order that never arrived or is forgotten: the position then decides."""
         intent = entry.intent
         if self._sent.may_arrive(intent):
@@ -180,7 +181,7 @@ class Settlement:
             return 0.0
         return amount
 
-    def _as_found(self, entry: Entry, amount: float, price: float) -> CcxtOrder:
+    def _as_found(self, entry: JournalEntry, amount: float, price: float) -> CcxtOrder:
         """Returns the order that the exchange would have returned for a filled entry."""
         intent, cost = entry.intent, amount * price
         rate = self._exchange.get_fee(symbol=intent.pair, taker_or_maker="taker")
@@ -216,7 +217,7 @@ class Settlement:
 
     # Exits
 
-    def _exit(self, entry: Entry, found: CcxtOrder) -> None:
+    def _exit(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent, number = entry.intent, str(found["id"])
         trade = open_trade(intent.pair)
         if trade is not None and self._is_of(trade, intent):
@@ -233,7 +234,7 @@ class Settlement:
         opened: int = int(trade.open_date_utc.timestamp() * 1000)
         return trade.exit_side == intent.side and intent.at >= opened
 
-    def _attach(self, trade: Trade, entry: Entry, found: CcxtOrder) -> None:
+    def _attach(self, trade: Trade, entry: JournalEntry, found: CcxtOrder) -> None:
         """Adds an order to the trade that lacks it, so that it is handled like any other."""
         intent, number = entry.intent, str(found["id"])
         add_order(trade, intent, found)

@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace, replace_lock, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 
 # Functions that change trades and are called without the lock by the loop, schedule or RPC.
 UNLOCKED = (
@@ -24,7 +24,7 @@ UNLOCKED = (
     "bot.handle_onexchange_order",
     "bot.cancel_all_open_orders",
 )
-_OVERTAKEN = Why(Kind.OVERTAKEN, "Another entry was made, or its trade has closed.")
+_OVERTAKEN = Why(RefusalKind.OVERTAKEN, "Another entry was made, or its trade has closed.")
 
 
 def share_trades(bot: Any, refusals: Refusals) -> TradeLock:

@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
     bps: float
 
 
-class Slippage:
+class EntrySlippage:
     """Measures the slippage of entries.
 
     :param live: whether fills are real; Freqtrade invents their prices in dry-run

@@ -22,7 +22,7 @@ from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import warn, words
-from perpkit.record import state
+from perpkit.record import state, state_file
 from perpkit.record.places import places
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class StateWriter:
     def write(self) -> None:
         """Writes the file. Never raises."""
         try:
-            state.write(self.path, self._collect(datetime.now(UTC)))
+            state_file.write(self.path, self._collect(datetime.now(UTC)))
         except Exception as error:
             if not self._unwritten:
                 self._unwritten = True

@@ -23,7 +23,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import around, replace
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import OncePerCycle, words
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
@@ -87,7 +87,7 @@ class StopLatch:
     def refusal(self) -> Why | None:
         """Returns why entries are refused, or None if the latch is clear."""
         latch = self.read()
-        return None if latch.state is LatchState.CLEAR else Why(Kind.LATCH, _reason(latch))
+        return None if latch.state is LatchState.CLEAR else Why(RefusalKind.LATCH, _reason(latch))
 
     def take_charge(self, bot: Any) -> None:
         """Takes control of sent entries and of cycles.

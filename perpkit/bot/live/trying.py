@@ -6,14 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from perpkit.bot.running_bot import words
+from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
 
 # A failure is dropped if its step was not tried for so long: its trade may have closed.
-_FORGOTTEN = timedelta(hours=1)
+_FORGOTTEN = HOUR
 
 
 @dataclass(frozen=True)

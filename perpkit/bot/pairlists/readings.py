@@ -13,6 +13,7 @@ from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType
 from freqtrade.exchange import Exchange, timeframe_to_seconds
 
+from perpkit.durations import HOUR_S
 from perpkit.market import open_interest
 from perpkit.market.asof import KnownReadings
 from perpkit.market.crowd_band import Crowd
@@ -77,7 +78,7 @@ async def asked_interest(
 ) -> KnownReadings:
     """The same from the exchange. :raises ccxt.BaseError:"""
     # A few more than the change spans, for the candle that is looked at and for what is missing.
-    hours = change_hours + timeframe_to_seconds(timeframe) // 3600 + 5
+    hours = change_hours + timeframe_to_seconds(timeframe) // HOUR_S + 5
     answer = await exchange._api_async.fetch_open_interest_history(
         pair, ASKED_PERIOD, limit=min(hours, PAGE)
     )

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from perpkit.durations import MINUTE
+
 T = TypeVar("T")
 
-RETRY = timedelta(minutes=1)
+RETRY = MINUTE
 _NEVER_ASKED = datetime.min.replace(tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential
 
-from perpkit.market.coverage import Window
+from perpkit.market.coverage import ReadingSpan
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -173,7 +173,9 @@ class PositioningClient:
             }
         return {pair: self._symbols[pair] for pair in pairs if pair in self._symbols}
 
-    def page(self, statistic: Statistic, symbol: str, period: str, window: Window) -> pd.DataFrame:
+    def page(
+        self, statistic: Statistic, symbol: str, period: str, window: ReadingSpan
+    ) -> pd.DataFrame:
         """The readings within a window of at most `PAGE` of them, indexed by date.
 
         :raises RefusedError: when the exchange has none of this symbol for us

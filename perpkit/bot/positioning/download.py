@@ -18,7 +18,7 @@ from perpkit.bot.positioning.client import (
 )
 from perpkit.checks import is_number, one_of, refuse
 from perpkit.market import store
-from perpkit.market.coverage import Window, missing, on_grid
+from perpkit.market.coverage import ReadingSpan, missing, reading_time
 from perpkit.market.store import PERIODS, SERIES
 
 # The far end of what the exchange keeps moves on while pages before it are fetched.
@@ -27,7 +27,7 @@ _NOT_LISTED = "the exchange lists no perpetual of that name"
 
 
 @dataclass(frozen=True)
-class Progress:
+class DownloadProgress:
     """:param page, pages: fetched so far, and in all; `added`: readings new in the store so far"""
 
     pair: str
@@ -50,7 +50,7 @@ def download(
     pairs: Sequence[str],
     period: str,
     days: float,
-    told: Callable[[Progress], None] = lambda _: None,
+    told: Callable[[DownloadProgress], None] = lambda _: None,
 ) -> Downloaded:
     """Fetch what the store lacks of the last `days`.
 
@@ -72,7 +72,7 @@ def download(
         refused = {pair: _NOT_LISTED for pair in pairs if pair not in symbols}
         now, step = client.now(), PERIODS[period]
         since = max(now - timedelta(days=days), now - KEPT + _MARGIN)
-        wanted = Window(on_grid(since, step, up=True), on_grid(now, step))
+        wanted = ReadingSpan(reading_time(since, step, up=True), reading_time(now, step))
         plan = [
             (pair, window)
             for pair in symbols
@@ -82,7 +82,7 @@ def download(
         ]
         added = 0
         for number, (pair, window) in enumerate(plan):
-            told(Progress(pair, number, len(plan), added))
+            told(DownloadProgress(pair, number, len(plan), added))
             if pair in refused:
                 continue
             try:
@@ -91,11 +91,13 @@ def download(
                 refused[pair] = str(error)
             else:
                 added += store.merge(datadir, pair, period, readings).added
-        told(Progress(pairs[-1] if pairs else "", len(plan), len(plan), added))
+        told(DownloadProgress(pairs[-1] if pairs else "", len(plan), len(plan), added))
     return Downloaded(added, refused)
 
 
-def _readings(client: PositioningClient, symbol: str, period: str, window: Window) -> pd.DataFrame:
+def _readings(
+    client: PositioningClient, symbol: str, period: str, window: ReadingSpan
+) -> pd.DataFrame:
     pages = [client.page(statistic, symbol, period, window) for statistic in STATISTICS]
     frame = pd.concat(pages, axis=1).sort_index()
     frame = frame.dropna(how="all")

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from perpkit.bot.positioning.client import KEPT, Budget, PositioningClient
 from perpkit.bot.positioning.download import download
 from perpkit.checks import one_of, refuse
+from perpkit.durations import DAY_S, MINUTE
 from perpkit.market.store import PERIODS, BusyError
 
 logger = logging.getLogger(__name__)
@@ -50,9 +51,9 @@ class PositioningRefresh:
         pairs: Callable[[], Sequence[str]],
         period: str = "1h",
         *,
-        delay: timedelta = timedelta(minutes=1),
+        delay: timedelta = MINUTE,
         share: float = 0.2,
-        retry: timedelta = timedelta(minutes=1),
+        retry: timedelta = MINUTE,
         clock: Callable[[], float] = time.time,
         client: Callable[..., PositioningClient] = PositioningClient,
     ) -> None:
@@ -134,7 +135,7 @@ class PositioningRefresh:
         if self._client is None:
             self._client = self._make(self._exchange, self._budget, sleep=self._pause)
         # A day more than it takes, for what the exchange was late with.
-        days = (newest - self._asked.get(pair, 0)) / 86_400 + 1
+        days = (newest - self._asked.get(pair, 0)) / DAY_S + 1
         done = download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
         if pair in done.refused:
             self._refused[pair] = newest, done.refused[pair]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import floor, isfinite, nan, sqrt
 from typing import Any
 
@@ -20,21 +20,21 @@ from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import initial_amount
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
-from perpkit.bot.refusals import Kind, Refusals, Why
+from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
+from perpkit.durations import HOURS_A_YEAR, MINUTE
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.carry import too_dear
-from perpkit.risk.exposure import Entry, ExposureLimits, Holding, rooms
+from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
-from perpkit.risk.liquidation import Held, Position, carrying_margin
+from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.risk.stops import stop_distance
 from perpkit.signals.confidence import score_of
 
 # Freqtrade asks for the stake of an entry right after its leverage.
-SAME_ENTRY = timedelta(minutes=1)
-HOURS_A_YEAR = 365 * 24
+SAME_ENTRY = MINUTE
 # To a stop that has nearly been reached, a fraction of the price.
 _LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance bound a size.
@@ -137,7 +137,7 @@ class Entries:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
             side = "short" if entry.is_short else "long"
-            why = Why(Kind.BREAKER if blocked else Kind.SIZE, sized.reason)
+            why = Why(RefusalKind.BREAKER if blocked else RefusalKind.SIZE, sized.reason)
             self._refusals.add(why, entry.pair, side, entry.now, what="No entry")
         return sized.stake
 
@@ -176,7 +176,7 @@ class Entries:
         distance = self._stop_distance(entry)
         if trade.amount and trade.stop_loss:  # what is added shares the stop that stands
             distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
-        asked = Entry(pair, trade.is_short, distance, leverage)
+        asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
         between = self._correlation(entry).between
         found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
@@ -204,7 +204,7 @@ class Entries:
             settings.exposure if settings.use.exposure else UNLIMITED,
             self.equity(entry.now),
             [self._holding(trade, entry.now) for trade in open_trades()],
-            Entry(entry.pair, entry.is_short, self._stop_distance(entry), leverage),
+            PlannedEntry(entry.pair, entry.is_short, self._stop_distance(entry), leverage),
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
@@ -272,7 +272,7 @@ class Entries:
             if tiers is None or not isfinite(rate):
                 return nan
             position = Position(trade.open_rate, trade.amount, trade.is_short)
-            others.append(Held(position, rate, tiers))
+            others.append(OtherPosition(position, rate, tiers))
         realised = self.equity(now) - sum(held.unrealized for held in others)
         return carrying_margin(realised, others)
 

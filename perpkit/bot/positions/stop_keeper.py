@@ -14,6 +14,7 @@ from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.positions.trades import TradeState
+from perpkit.durations import HOUR_S
 from perpkit.risk.scale_out import OpenPosition, stop_of
 from perpkit.risk.stops import (
     break_even_price,
@@ -24,7 +25,6 @@ from perpkit.risk.stops import (
 )
 from perpkit.risk.trailing import next_stop, out_of_time
 
-HOUR = 3600.0
 # If an entry fills within this fraction of a candle, that candle's high and low count for it.
 EARLY = 0.1
 
@@ -86,7 +86,7 @@ class StopKeeper:
             return "stop_overtaken"
         trailing = self._settings.trailing
         if self._settings.use.trailing and trailing.time_stop_hours:
-            hours = (now - trade.open_date_utc).total_seconds() / HOUR
+            hours = (now - trade.open_date_utc).total_seconds() / HOUR_S
             gain = (memory.best - trade.open_rate) * (-1 if trade.is_short else 1)
             if out_of_time(trailing, hours, gain, memory.risk):
                 return "time_stop"

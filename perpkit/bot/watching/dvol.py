@@ -13,6 +13,7 @@ from typing import Any
 import ccxt
 import pandas as pd
 
+from perpkit.durations import HOUR, HOUR_MS, HOUR_S
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.volatility import hour_of, time_of
 
@@ -22,7 +23,6 @@ URL = "https://www.deribit.com"
 CURRENCIES = ("BTC", "ETH")
 KEEP = timedelta(minutes=5)
 TIMEOUT_SECONDS = 3.0
-HOUR = timedelta(hours=1)
 # As long as Freqtrade takes candles of its own for current.
 STALE_AFTER = timedelta(hours=2, minutes=5)
 
@@ -93,7 +93,7 @@ class Dvol:
                 "currency": self._currency,
                 "start_timestamp": int(since.timestamp() * 1000),
                 "end_timestamp": self._page_end or int(now.timestamp() * 1000),
-                "resolution": "3600",
+                "resolution": str(HOUR_S),
             }
         )
 
@@ -102,9 +102,9 @@ class Dvol:
         try:
             answer = request.result()["result"]
             closed = {
-                int(row[0]) // 3_600_000: float(row[4]) / 100
+                int(row[0]) // HOUR_MS: float(row[4]) / 100
                 for row in answer["data"]
-                if int(row[0]) // 3_600_000 < hour_of(now) and 0 < float(row[4]) < 10_000
+                if int(row[0]) // HOUR_MS < hour_of(now) and 0 < float(row[4]) < 10_000
             }
             older = int(answer.get("continuation") or 0)
         except Exception as error:  # whatever Deribit does, the candles decide without it
@@ -114,7 +114,7 @@ class Dvol:
         changed = not closed.items() <= self._vol.items()
         first = hour_of(now - self._warm_up)
         self._vol = {h: vol for h, vol in (self._vol | closed).items() if h >= first}
-        missing = bool(closed) and first * 3_600_000 < older < (self._page_end or float("inf"))
+        missing = bool(closed) and first * HOUR_MS < older < (self._page_end or float("inf"))
         changed |= self._page_end is not None
         self._page_end = older if missing else None
         if missing:

@@ -26,7 +26,7 @@ import numpy as np
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 
-from perpkit.breakers.venue_health import HealthLimits, Reading
+from perpkit.breakers.venue_health import HealthLimits, VenueReading
 from perpkit.durations import MINUTE_MS
 
 BOOK_LEVELS = 5
@@ -83,7 +83,7 @@ class VenueProbe:
         self._asked_at = 0.0
         self._used_weight = nan
 
-    def poll(self, now: datetime, pairs: Sequence[str]) -> Reading | None:
+    def poll(self, now: datetime, pairs: Sequence[str]) -> VenueReading | None:
         """The reading that is complete at `now`, if there is one; asks when it is time to.
 
         To be called every loop. Does not raise, and waits at most `PATIENCE_S` once a reading.
@@ -103,7 +103,7 @@ class VenueProbe:
         if answer.pause_s:
             self._due = max(self._due or now, now + timedelta(seconds=answer.pause_s))
         used_weight, self._used_weight = self._used_weight, nan
-        return Reading(
+        return VenueReading(
             at=now,
             failure=answer.failure,
             latency_s=answer.latency_s,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 
-from perpkit.risk.exposure import Between, Entry, ExposureLimits, Holding, Limit
+from perpkit.risk.exposure import Between, ExposureLimits, Holding, Limit, PlannedEntry
 from perpkit.risk.leverage import LeverageLimit, choose_leverage, volatility_leverage
 from perpkit.risk.liquidation import MaintenanceTiers
 from perpkit.risk.sizing import (
@@ -27,7 +27,7 @@ _NO_STEP = 1e-12
 
 
 @dataclass(frozen=True)
-class Contract:
+class ContractTerms:
     """
     :param price: in stake currency
     :param step: of amounts, in base currency
@@ -88,7 +88,7 @@ class FixedStake:
 
 
 @dataclass(frozen=True)
-class Order:
+class LeastOrder:
     """:param notional: as it would be sent, cut to the step; 0 where there is none
     :param wanted: before that
     :param distance: to the stop, as a fraction of the price
@@ -115,21 +115,21 @@ class Order:
 
 
 def order(
-    contract: Contract,
+    contract: ContractTerms,
     equity: float,
     sizing: Sizing | FixedStake,
     between: Between,
     held: Sequence[Holding] = (),
-) -> Order:
+) -> LeastOrder:
     """A long entry at full confidence, with no breaker in its way.
 
     :param equity: of the account, in stake currency
     :param held: open already
     """
     if equity <= 0:
-        return Order(contract.pair, 0.0, reason="there is no money")
+        return LeastOrder(contract.pair, 0.0, reason="there is no money")
     if len(held) >= sizing.slots:
-        return Order(contract.pair, 0.0, reason="max_open_trades")
+        return LeastOrder(contract.pair, 0.0, reason="max_open_trades")
     free = equity - sum(holding.margin for holding in held)
     if isinstance(sizing, FixedStake):
         return _fixed(contract, equity, free, sizing)
@@ -137,7 +137,7 @@ def order(
 
 
 def needed(
-    contract: Contract, equity: float, sizing: Sizing | FixedStake, between: Between
+    contract: ContractTerms, equity: float, sizing: Sizing | FixedStake, between: Between
 ) -> float | None:
     """The least equity above this with which it trades alone; None where none helps."""
     low = high = equity
@@ -155,19 +155,19 @@ def needed(
 
 
 def _sized(
-    contract: Contract,
+    contract: ContractTerms,
     equity: float,
     free: float,
     sizing: Sizing,
     between: Between,
     held: Sequence[Holding],
-) -> Order:
+) -> LeastOrder:
     distance = stop_distance(sizing.stop, contract.price, contract.atr)
     if distance is None:
-        return Order(contract.pair, 0.0, reason="its average true range is not known")
+        return LeastOrder(contract.pair, 0.0, reason="its average true range is not known")
     leverage, refused = _leverage(contract, equity, distance, sizing)
     if refused:
-        return Order(contract.pair, 0.0, reason=refused)
+        return LeastOrder(contract.pair, 0.0, reason=refused)
     least = least_notional(contract.least_cost, contract.least_amount, contract.price)
     most = min(free, (contract.most_amount or inf) * contract.price / leverage)
     terms = Terms(
@@ -177,7 +177,7 @@ def _sized(
         max_stake=most,
         vol_annual=contract.vol_annual,
     )
-    entry = Entry(contract.pair, False, distance, leverage)
+    entry = PlannedEntry(contract.pair, False, distance, leverage)
     found = size(sizing.rule, sizing.limits, equity, held, entry, terms, between)
     wanted, reason = found.stake * leverage, found.reason
     if found.limit is Limit.MINIMUM:
@@ -187,11 +187,11 @@ def _sized(
         step = contract.step * contract.price
         reason = f"wants {uncut.stake * leverage:.2f} in steps of {step:.2f}, least {least:.2f}"
     sent = floor_to_step(wanted / contract.price, contract.step) * contract.price
-    return Order(contract.pair, sent, wanted, leverage, distance, reason)
+    return LeastOrder(contract.pair, sent, wanted, leverage, distance, reason)
 
 
 def _leverage(
-    contract: Contract, equity: float, distance: float, sizing: Sizing
+    contract: ContractTerms, equity: float, distance: float, sizing: Sizing
 ) -> tuple[float, str]:
     """As the strategy chooses it, or why it refuses."""
     maximum = contract.tiers.rows[0].max_leverage
@@ -212,13 +212,15 @@ def _leverage(
     return chosen.leverage or 0.0, "" if chosen.leverage else chosen.reason
 
 
-def _fixed(contract: Contract, equity: float, free: float, sizing: FixedStake) -> Order:
+def _fixed(contract: ContractTerms, equity: float, free: float, sizing: FixedStake) -> LeastOrder:
     pair, leverage = contract.pair, sizing.leverage
     stake = sizing.stake
     if stake is None:
         stake = equity / sizing.slots if isfinite(sizing.slots) else free
     if stake > free:
-        return Order(pair, 0.0, reason=f"a stake of {stake:.2f} is more than the {free:.2f} left")
+        return LeastOrder(
+            pair, 0.0, reason=f"a stake of {stake:.2f} is more than the {free:.2f} left"
+        )
     least = max(
         (contract.least_cost or 0.0) * sizing.reserve,
         (contract.least_amount or 0.0) * contract.price * 1.05,
@@ -227,22 +229,22 @@ def _fixed(contract: Contract, equity: float, free: float, sizing: FixedStake) -
     if stake * leverage < least:
         if stake * leverage * _RAISED < least or least / leverage > free:
             words = f"order of {stake * leverage:.2f} is below the smallest of {least:.2f}"
-            return Order(pair, 0.0, reason=words)
+            return LeastOrder(pair, 0.0, reason=words)
         reason = f"raised from {stake * leverage:.2f} to the smallest order"
         stake = least / leverage
     wanted = stake * leverage
     sent = floor_to_step(wanted / contract.price, contract.step) * contract.price
     if not sent:
-        return Order(pair, 0.0, reason=f"one step is {contract.step * contract.price:.2f}")
-    return Order(pair, sent, wanted, leverage, 0.0, reason)
+        return LeastOrder(pair, 0.0, reason=f"one step is {contract.step * contract.price:.2f}")
+    return LeastOrder(pair, sent, wanted, leverage, 0.0, reason)
 
 
 def together(
-    contracts: Sequence[Contract],
+    contracts: Sequence[ContractTerms],
     equity: float,
     sizing: Sizing | FixedStake,
     between: Between,
-) -> list[Order]:
+) -> list[LeastOrder]:
     """Each with those before it open, as far as they could be opened."""
     held: list[Holding] = []
     found = []

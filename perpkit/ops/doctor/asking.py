@@ -7,14 +7,20 @@ from functools import wraps
 from typing import TYPE_CHECKING
 
 from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, skipped, warn
-from perpkit.ops.refusals import Refusal, Why, refusal_of
+from perpkit.ops.refusals import Refusal, RefusalCause, refusal_of
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
 
 Find = Callable[["Context"], Iterable[Finding]]
 # What the checks of clock and key say already.
-_ELSEWHERE = (Why.CLOCK, Why.SIGNATURE, Why.FORMAT, Why.UNKNOWN_KEY, Why.RIGHTS)
+_ELSEWHERE = (
+    RefusalCause.CLOCK,
+    RefusalCause.SIGNATURE,
+    RefusalCause.FORMAT,
+    RefusalCause.UNKNOWN_KEY,
+    RefusalCause.RIGHTS,
+)
 
 
 def asked(find: Find) -> Find:
@@ -49,9 +55,9 @@ def of_account(find: Find) -> Find:
 def _finding(refusal: Refusal) -> Finding:
     if refusal.why in _ELSEWHERE:
         return skipped(f"The exchange refuses the key ({refusal}), see the check of the key")
-    if refusal.why is Why.UNANSWERED:
+    if refusal.why is RefusalCause.UNANSWERED:
         return warn(f"The exchange has not answered: {refusal}", "check the network and try again")
-    if refusal.why is Why.TOO_MANY:
+    if refusal.why is RefusalCause.TOO_MANY:
         return warn(
             f"The exchange has had too many requests from this address: {refusal}",
             "wait a minute and try again; if it stays so, look for what asks so often",

@@ -12,7 +12,7 @@ from perpkit.ops.doctor.finding import Finding, Table, UnavailableError, fail, o
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from perpkit.ops.doctor.affordable import Contract, FixedStake, Order, Sizing
+    from perpkit.ops.doctor.affordable import ContractTerms, FixedStake, LeastOrder, Sizing
     from perpkit.ops.doctor.context import Context
     from perpkit.risk.exposure import Between
 
@@ -103,13 +103,14 @@ def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedS
     return sizing, words
 
 
-def _contracts(context: Context, timeframe: str) -> tuple[list[Contract], Between]:
+def _contracts(context: Context, timeframe: str) -> tuple[list[ContractTerms], Between]:
+    from perpkit.market.benchmark import benchmark_pair
     from perpkit.market.correlation import BenchmarkCorrelation
     from perpkit.ops.doctor.pairs import closed_candles, contract_of, tiers_of
 
     client, tiers = context.public_client, context.tiers
     stake = context.config["stake_currency"]
-    benchmark = f"BTC/{stake}:{stake}"
+    benchmark = benchmark_pair(stake)
     hourly: dict[str, DataFrame] = {}
     found = []
     for pair in context.pairs:
@@ -145,7 +146,9 @@ def _to_benchmark(hourly: Mapping[str, DataFrame], benchmark: str) -> dict[str, 
     }
 
 
-def _table(contracts: Sequence[Contract], alone: Sequence[Order], others: Sequence[Order]) -> Table:
+def _table(
+    contracts: Sequence[ContractTerms], alone: Sequence[LeastOrder], others: Sequence[LeastOrder]
+) -> Table:
     rows = []
     for contract, made, beside in zip(contracts, alone, others, strict=True):
         traded = bool(made.notional)
@@ -165,8 +168,8 @@ def _table(contracts: Sequence[Contract], alone: Sequence[Order], others: Sequen
 
 
 def _judged(
-    alone: Sequence[Order],
-    others: Sequence[Order],
+    alone: Sequence[LeastOrder],
+    others: Sequence[LeastOrder],
     least: Mapping[str, float | None],
     ratio: float,
     capital: str,

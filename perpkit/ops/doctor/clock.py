@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
-from perpkit.ops.refusals import Refusal, Why, refusal_of
+from perpkit.ops.refusals import Refusal, RefusalCause, refusal_of
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
@@ -77,7 +77,7 @@ def check(context: Context) -> Iterator[Finding]:
     clock = context.clock
     if isinstance(clock, Refusal):
         words = f"The exchange does not answer: {clock}"
-        if clock.why is Why.TOO_MANY:
+        if clock.why is RefusalCause.TOO_MANY:
             yield fail(words, "wait until the ban has ended, and look for what asks so often")
         else:
             yield fail(words, _NETWORK)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors
-from perpkit.ops.doctor.finding import Finding, Level
+from perpkit.ops.doctor.finding import Finding
+from perpkit.ops.level import Level
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context

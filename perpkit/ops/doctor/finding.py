@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Level(StrEnum):
-    """FAIL: do not trade with this. WARN: it trades, with less than it should have."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    SKIPPED = "skipped"
-
-    @property
-    def is_finding(self) -> bool:
-        return self in (Level.WARN, Level.FAIL)
+from perpkit.ops.level import Level
 
 
 @dataclass(frozen=True)

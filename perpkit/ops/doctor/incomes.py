@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from perpkit.durations import DAY_MS
+
 MOST_ROWS = 1000
 MOST_PAGES = 200
-KEPT_MS = 90 * 86_400_000
+KEPT_MS = 90 * DAY_MS
 
 # What the exchange calls it, by what is compared.
 _FIGURES = {

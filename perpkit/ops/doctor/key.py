@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from perpkit.ops.doctor.asking import asked
-from perpkit.ops.doctor.finding import Finding, Level, UnavailableError, fail
+from perpkit.ops.doctor.finding import Finding, UnavailableError, fail
 
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
@@ -28,4 +28,4 @@ def check(context: Context) -> Iterator[Finding]:
         return
     for each in key_findings(context.bot, client, now=context.now):
         if each.check not in _ELSEWHERE:
-            yield Finding(Level(each.level.value), f"{each.check}: {each.words}", each.fix)
+            yield Finding(each.level, f"{each.check}: {each.words}", each.fix)

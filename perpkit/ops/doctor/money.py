@@ -123,7 +123,7 @@ def _rates(client: Any, rows: Sequence[Income], stake: str) -> dict[str, float]:
 
 def _last_look(context: Context) -> int | None:
     """When the bot last said something of itself, ms; it may have been off since."""
-    from perpkit.record.state import StateFileError, read
+    from perpkit.record.state_file import StateFileError, read
 
     try:
         return int(read(context.bot.places.state).written_at.timestamp() * 1000)

@@ -8,13 +8,13 @@ from math import inf, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perpkit.ops.doctor.affordable import Contract
+from perpkit.durations import DAY_S, HOURS_A_YEAR
+from perpkit.ops.doctor.affordable import ContractTerms
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-HOURS_A_YEAR = 365 * 24
 # For the average true range to forget its start.
 _WARM_UP = 150
 _MOST_CANDLES = 1500
@@ -40,7 +40,9 @@ def whitelist(config: Mapping[str, Any], markets: Mapping[str, Any]) -> list[str
     return [pair for pair in dict.fromkeys(white) if pair not in black]
 
 
-def contract_of(market: Mapping[str, Any], tiers: MaintenanceTiers, candles: DataFrame) -> Contract:
+def contract_of(
+    market: Mapping[str, Any], tiers: MaintenanceTiers, candles: DataFrame
+) -> ContractTerms:
     """
     :param market: ccxt's
     :param candles: closed ones, with `perpkit.market.ranges.with_ranges`
@@ -48,7 +50,7 @@ def contract_of(market: Mapping[str, Any], tiers: MaintenanceTiers, candles: Dat
     last = candles.iloc[-1]
     limits = market["limits"]
     most = (limits.get("market") or {}).get("max") or limits["amount"].get("max")
-    return Contract(
+    return ContractTerms(
         pair=str(market["symbol"]),
         price=float(last["close"]),
         step=float(market["precision"]["amount"]),
@@ -98,7 +100,7 @@ def closed_candles(client: Any, pair: str, timeframe: str, count: int | None = N
     from perpkit.market.ranges import with_ranges
 
     step = client.parse_timeframe(timeframe)
-    needed = count or max(86_400 // step, _WARM_UP)
+    needed = count or max(DAY_S // step, _WARM_UP)
     rows = client.fetch_ohlcv(pair, timeframe, limit=min(needed + 1, _MOST_CANDLES))
     now = client.milliseconds()
     columns = ["date", "open", "high", "low", "close", "volume"]

@@ -23,7 +23,7 @@ _RECONCILE = (
 
 
 @dataclass(frozen=True)
-class Held:
+class ExchangePosition:
     """A position at the exchange.
 
     :param amount: in base currency, below 0 for a short
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def held(
     row: Mapping[str, Any], algos: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> Held:
+) -> ExchangePosition:
     """
     :param row: of GET /fapi/v3/positionRisk
     :param algos: of GET /fapi/v1/openAlgoOrders
@@ -79,7 +79,7 @@ def held(
     everything = any(_true(stop.get("closePosition")) for stop in stops)
     stopped = abs(amount) if everything else sum(float(stop["quantity"]) for stop in stops)
     leverage = settings.get("leverage")
-    return Held(
+    return ExchangePosition(
         str(row["symbol"]),
         amount,
         stopped,
@@ -89,7 +89,7 @@ def held(
 
 
 def compare(
-    positions: Iterable[Held], trades: Iterable[TradeBook], margin_mode: str
+    positions: Iterable[ExchangePosition], trades: Iterable[TradeBook], margin_mode: str
 ) -> Iterator[Finding]:
     """:param margin_mode: of the configuration: isolated or cross"""
     left = [*positions]
@@ -119,7 +119,7 @@ def compare(
         yield ok(f"As in the database, each with its stop: {pairs}" if fine else "None is open")
 
 
-def _of(trade: TradeBook, positions: Iterable[Held]) -> Held | None:
+def _of(trade: TradeBook, positions: Iterable[ExchangePosition]) -> ExchangePosition | None:
     """The trade's position; in hedge mode there may be one on the other side, too."""
     own = [each for each in positions if each.symbol == symbol_of(trade.pair)]
     return next(
@@ -127,7 +127,7 @@ def _of(trade: TradeBook, positions: Iterable[Held]) -> Held | None:
     )
 
 
-def _amounts(trade: TradeBook, position: Held | None) -> Iterator[Finding]:
+def _amounts(trade: TradeBook, position: ExchangePosition | None) -> Iterator[Finding]:
     sign = -1.0 if trade.is_short else 1.0
     theirs = sign * position.amount if position else 0.0
     # What rests may have filled by now.
@@ -150,7 +150,7 @@ def _amounts(trade: TradeBook, position: Held | None) -> Iterator[Finding]:
             )
 
 
-def _settings(trade: TradeBook, position: Held, margin_mode: str) -> Iterator[Finding]:
+def _settings(trade: TradeBook, position: ExchangePosition, margin_mode: str) -> Iterator[Finding]:
     wanted = {"isolated": "ISOLATED", "cross": "CROSSED"}.get(margin_mode)
     if position.margin_type and wanted and position.margin_type != wanted:
         yield fail(

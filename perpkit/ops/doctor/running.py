@@ -11,7 +11,8 @@ from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 from perpkit.record.bot_lock import is_held
 from perpkit.record.latch import LatchState
-from perpkit.record.state import MissingStateError, State, StateFileError, read, read_fresh
+from perpkit.record.state import State
+from perpkit.record.state_file import MissingStateError, StateFileError, read, read_fresh
 
 if TYPE_CHECKING:
     from perpkit.ops.bot_config import BotConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from perpkit.durations import MINUTE_MS
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 
@@ -123,12 +124,12 @@ def check_rate_limit(context: Context) -> Iterator[Finding]:
                 f'"exchange": {{"ccxt_config": {{"rateLimit": {default:g}}}}}',
             )
             return
-        if (share := 60_000 / pause / WEIGHT_A_MINUTE) > MOST:
-            least = -(-60_000 // (MOST * WEIGHT_A_MINUTE))
+        if (share := MINUTE_MS / pause / WEIGHT_A_MINUTE) > MOST:
+            least = -(-MINUTE_MS // (MOST * WEIGHT_A_MINUTE))
             yield fail(
                 f"A pause of {pause:g} ms allows {share:.0%} of the exchange's {WEIGHT_A_MINUTE} a "
                 f"minute, and other programs at this address need some: at most {MOST:.0%}",
                 f'"exchange": {{"ccxt_config": {{"rateLimit": {default:g}}}}}, at least {least:g}',
             )
             return
-    yield ok(f"Requests: at most {60_000 / pause / WEIGHT_A_MINUTE:.0%} of what is allowed")
+    yield ok(f"Requests: at most {MINUTE_MS / pause / WEIGHT_A_MINUTE:.0%} of what is allowed")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perpkit.durations import HOUR
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 from perpkit.rehearsal import RehearsalError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # In what Freqtrade stores for Binance futures: mark and funding are in files of an hour. Funding is
 # settled every 8 hours, or more often.
-_HOUR = timedelta(hours=1)
 _FUNDING = timedelta(hours=8)
 _NAMED = 3
 _PAIR = re.compile(r"\w+/\w+(:[\w-]+)?")
@@ -105,7 +105,7 @@ def _wanted(context: Context) -> list[_Series]:
     step = timedelta(seconds=timeframe_to_seconds(timeframe))
     return [
         _Series("futures", timeframe, step),
-        _Series("mark", "1h", _HOUR),
+        _Series("mark", "1h", HOUR),
         _Series("funding_rate", "1h", _FUNDING),
     ]
 
@@ -162,7 +162,7 @@ def _of_pair(context: Context, pair: str, found: dict[_Series, _Stored]) -> Iter
         )
     for series, stored in found.items():
         late, early = stored.first - candles.first, candles.last - stored.last
-        if max(late, early) > series.step + _HOUR:
+        if max(late, early) > series.step + HOUR:
             wrong = True
             yield warn(
                 f"{pair} {series.kind} {series.timeframe} is of {_minute(stored.first)} to "

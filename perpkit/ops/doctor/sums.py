@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.ops.doctor.incomes import Income
 from perpkit.record.trade_books import BookedOrder, TradeBook
 
-WEEK_MS = 7 * 86_400_000
+WEEK_MS = 7 * DAY_MS
 # The greater of both, in stake currency and as a share of what the exchange booked.
 LEAST = 1.0
 SHARE = 0.001
 # Of commission in another coin, whose price then is not known.
 SHARE_CONVERTED = 0.1
 # Freqtrade asks for funding once an hour, a little after the settlement.
-BOOKED_WITHIN_MS = 65 * 60_000
+BOOKED_WITHIN_MS = 65 * MINUTE_MS
 
 FIGURES = ("profit", "commission", "funding")
 

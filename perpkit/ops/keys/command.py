@@ -16,12 +16,13 @@ from perpkit.ops.bot_files import Config, Userdir, errors, fail
 from perpkit.ops.keys import rotation
 from perpkit.ops.keys.api_key import ApiKey, StoredKeys, fingerprint
 from perpkit.ops.keys.audit import record
-from perpkit.ops.keys.finding import KeyFinding, Level, worst
+from perpkit.ops.keys.finding import KeyFinding, worst
 from perpkit.ops.keys.findings import key_findings
-from perpkit.ops.keys.opening import Kind, Where, given_key
+from perpkit.ops.keys.opening import StoreKind, Where, given_key
 from perpkit.ops.keys.running import named, refuse_hidden_key, replace_process
 from perpkit.ops.keys.store import Store
 from perpkit.ops.keys.verdict import ROTATE_AFTER_DAYS
+from perpkit.ops.level import Level
 from perpkit.ops.stored import BadInputError
 from perpkit.record.latch import ACCOUNT
 
@@ -34,7 +35,7 @@ _Account = Annotated[
     str, typer.Option("--account", help="A name of your choice; perpkit.account of the bot.")
 ]
 _In = Annotated[
-    Kind | None,
+    StoreKind | None,
     typer.Option("--in", help="Where it is kept. Default: the file if there is one."),
 ]
 _File = Annotated[

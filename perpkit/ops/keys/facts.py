@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perpkit.ops.refusals import Refusal, Why, refusal_of
+from perpkit.ops.refusals import Refusal, RefusalCause, refusal_of
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ def read_facts(client: Any) -> KeyFacts:
     :param client: of `exchange.exchange_client`
     """
     skew = _skew(client)
-    if isinstance(skew, Refusal) and skew.why is Why.UNANSWERED:
+    if isinstance(skew, Refusal) and skew.why is RefusalCause.UNANSWERED:
         return KeyFacts(skew, True, skew, skew, skew)
     rights, account = _signed(client)
-    in_time = Why.CLOCK not in {r.why for r in (rights, account) if isinstance(r, Refusal)}
+    in_time = RefusalCause.CLOCK not in {r.why for r in (rights, account) if isinstance(r, Refusal)}
     if in_time or isinstance(skew, Refusal):
         return KeyFacts(skew, in_time, rights, account, _margin_types(client, account))
     # With the exchange's clock the rest can still be read: a key without rights is another finding.

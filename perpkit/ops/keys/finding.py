@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Level(StrEnum):
-    """SKIPPED: what it needs could not be read, for a reason that another finding names."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    SKIPPED = "skipped"
+from perpkit.ops.level import Level
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ VARIABLE = "PERPKIT_KEYS_PASSPHRASE"
 SHORTEST = 12
 
 
-class Kind(StrEnum):
+class StoreKind(StrEnum):
     KEYRING = "keyring"
     FILE = "file"
 
@@ -37,7 +37,7 @@ class Where:
 
     account: str
     userdir: Path
-    kind: Kind | None = None
+    kind: StoreKind | None = None
     file: Path | None = None
     passphrase_file: Path | None = None
 
@@ -46,7 +46,7 @@ class Where:
             latch_of({"perpkit": {"account": self.account}})  # names of accounts are the latch's
         except ValueError as error:
             raise BadInputError(str(error)) from None
-        if self.kind is Kind.KEYRING and self.file is not None:
+        if self.kind is StoreKind.KEYRING and self.file is not None:
             raise BadInputError("--file cannot be given together with --in keyring")
 
     @property
@@ -65,7 +65,7 @@ class Where:
         """:param new: a passphrase that is typed is typed twice
         :raises BadInputError: naming what is missing
         """
-        in_file = self.file is not None or self.kind is Kind.FILE
+        in_file = self.file is not None or self.kind is StoreKind.FILE
         if in_file or (self.kind is None and self.age_file.exists()):
             return AgeStore(self.age_file, self._passphrase(new and not self.age_file.exists()))
         return KeyringStore(self.account)

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from perpkit.ops.keys.api_key import ApiKey, StoredKeys
-from perpkit.ops.keys.finding import KeyFinding, Level
+from perpkit.ops.keys.finding import KeyFinding
 from perpkit.ops.keys.store import Store
+from perpkit.ops.level import Level
 from perpkit.ops.stored import BadInputError
 
 # What is the key's own, and must be right before it is used; the rest is of the account.

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from perpkit.ops.bot_config import BotConfig
-from perpkit.ops.keys.finding import KeyFinding, Level
+from perpkit.ops.keys.finding import KeyFinding
+from perpkit.ops.level import Level
 
 _NAMES = ("secret", "key", "api_key", "apiKey", "privateKey", "private_key")
 _FIX = "perpkit keys store, then start the bot with perpkit keys exec, and take it out of the file"

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perpkit.ops.keys.facts import KeyFacts
-from perpkit.ops.keys.finding import KeyFinding, Level
-from perpkit.ops.refusals import Refusal, Why
+from perpkit.ops.keys.finding import KeyFinding
+from perpkit.ops.level import Level
+from perpkit.ops.refusals import Refusal, RefusalCause
 
 ROTATE_AFTER_DAYS = 90
 EXPIRES_SOON = timedelta(days=14)
@@ -79,7 +80,11 @@ def _signed_call(facts: KeyFacts) -> KeyFinding:
     if not refused:
         return KeyFinding("signed call", Level.OK, "accepted by the wallet and the futures API")
     first = refused[0]
-    if len(refused) == 1 and isinstance(facts.account, Refusal) and first.why is Why.RIGHTS:
+    if (
+        len(refused) == 1
+        and isinstance(facts.account, Refusal)
+        and first.why is RefusalCause.RIGHTS
+    ):
         words = f"accepted by the wallet API, refused by the futures API: {first}"
         fix = (
             "allow futures for the key; one made before the futures account was opened never works "
@@ -91,22 +96,22 @@ def _signed_call(facts: KeyFacts) -> KeyFinding:
 
 def _way_out(refusal: Refusal) -> str:
     match refusal.why:
-        case Why.SIGNATURE:
+        case RefusalCause.SIGNATURE:
             return "the secret is not the one of this key: store both again"
-        case Why.FORMAT | Why.UNKNOWN_KEY:
+        case RefusalCause.FORMAT | RefusalCause.UNKNOWN_KEY:
             return "the exchange does not know this key: compare it with API Management"
-        case Why.RIGHTS:
+        case RefusalCause.RIGHTS:
             return (
                 "the exchange does not say which: the key may be deleted, this machine's address "
                 f"not among its trusted IPs, or reading not allowed ({_MANAGE})"
             )
-        case Why.CLOCK:
+        case RefusalCause.CLOCK:
             return "synchronise this machine's clock"
-        case Why.TOO_MANY:
+        case RefusalCause.TOO_MANY:
             return "wait until the exchange answers again"
-        case Why.UNANSWERED:
+        case RefusalCause.UNANSWERED:
             return "check the network, then try again"
-        case Why.OTHER:
+        case RefusalCause.OTHER:
             return "see the exchange's words"
 
 

@@ -15,14 +15,15 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.stop.ending import bot_processes, is_stopped
 from perpkit.ops.stop.rest import BotRest, RestError
 from perpkit.record.bot_lock import is_held
-from perpkit.record.state import State, StateFileError, read
+from perpkit.record.state import State
+from perpkit.record.state_file import StateFileError, read
 
 # How long a bot without an API is given to show a cycle, at least.
 _CYCLE_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 
 
-class Standing(StrEnum):
+class BotStanding(StrEnum):
     ALIVE = "alive"
     HUNG = "hung"
     DEAD = "dead"
@@ -36,7 +37,7 @@ class Bot:
     :param processes: of it on this machine, as psutil shows them; a bot may be elsewhere
     """
 
-    standing: Standing
+    standing: BotStanding
     why: str
     rest: BotRest | None = None
     processes: tuple[Any, ...] = ()
@@ -56,20 +57,20 @@ def look(
     processes = tuple(bot_processes([bot.places.lock, database_file(bot.db_url)]))
     if stopped := [process.pid for process in processes if is_stopped(process)]:
         why = f"process {stopped[0]} is stopped (SIGSTOP)"
-        return Bot(Standing.HUNG, why, processes=processes)
+        return Bot(BotStanding.HUNG, why, processes=processes)
     complaint = ""
     if rest is not None:
         try:
             rest.check_identity(bot)
-            return Bot(Standing.ALIVE, f"it answers at {rest.url}", rest, processes)
+            return Bot(BotStanding.ALIVE, f"it answers at {rest.url}", rest, processes)
         except RestError as error:
             complaint = str(error)
     held = is_held(bot.places.lock, unknown=False)
     if not processes and not held:
         nothing = "no process has its lock or its database"
-        return Bot(Standing.DEAD, f"{nothing}; {complaint}" if complaint else nothing)
+        return Bot(BotStanding.DEAD, f"{nothing}; {complaint}" if complaint else nothing)
     if rest is not None and "gives no answer" in complaint:
-        return Bot(Standing.HUNG, f"it runs, and {complaint}", processes=processes)
+        return Bot(BotStanding.HUNG, f"it runs, and {complaint}", processes=processes)
     return _by_its_cycles(bot, since, complaint, processes, say)
 
 
@@ -88,11 +89,11 @@ def _by_its_cycles(
     while True:
         state = state_of(bot)
         if state is not None and state.written_at > since:
-            return Bot(Standing.ALIVE, f"{known}, and it has run a cycle", processes=processes)
+            return Bot(BotStanding.ALIVE, f"{known}, and it has run a cycle", processes=processes)
         if time.monotonic() >= until:
             break
         time.sleep(_LOOK_SECONDS)
-    return Bot(Standing.HUNG, f"{known}, and no cycle in {patience:g} s", processes=processes)
+    return Bot(BotStanding.HUNG, f"{known}, and no cycle in {patience:g} s", processes=processes)
 
 
 def cycle_before(bot: BotConfig) -> datetime:

@@ -12,7 +12,7 @@ import ccxt
 from perpkit.execution.refusals import code_in
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     REFUSED = "refused"  # by the exchange, with a reason; it was not carried out
     UNKNOWN = "unknown"  # it may have been carried out
     BUSY = "busy"  # it was not carried out; the next may be
@@ -22,14 +22,14 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Failure:
+class RequestFailure:
     """
     :param code: the exchange's, where it gave one
     :param words: for people, without the signed query
     :param wait: seconds until the next request, where the exchange has limited them
     """
 
-    kind: Kind
+    kind: FailureKind
     code: int | None
     words: str
     wait: float = 0.0
@@ -47,7 +47,7 @@ _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _LIMITED_SECONDS, _BANNED_SECONDS = 5.0, 120.0
 
 
-def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int) -> Failure:
+def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int) -> RequestFailure:
     """
     :param headers: of the last answer
     :param server_ms: the exchange's time
@@ -56,21 +56,25 @@ def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int
     code, words = code_in(text), text.split("?")[0]
     status = _STATUS.match(text)
     if code in _KEY:
-        return Failure(Kind.KEY, code, words)
+        return RequestFailure(FailureKind.KEY, code, words)
     if status or code in _LIMITED or (code is None and _is_a_limit(error)):
         banned = status is not None and status[1] == "418"
-        return Failure(Kind.LIMITED, code, words, _seconds(text, headers, server_ms, banned))
+        return RequestFailure(
+            FailureKind.LIMITED, code, words, _seconds(text, headers, server_ms, banned)
+        )
     if code == _CLOCK:
-        return Failure(Kind.CLOCK, code, words)
+        return RequestFailure(FailureKind.CLOCK, code, words)
     if code == _OVERLOADED or isinstance(error, ccxt.OnMaintenance):
-        return Failure(Kind.BUSY, code, words)
+        return RequestFailure(FailureKind.BUSY, code, words)
     unknown = code is None or code in _UNKNOWN
-    return Failure(Kind.UNKNOWN if unknown else Kind.REFUSED, code, words)
+    return RequestFailure(FailureKind.UNKNOWN if unknown else FailureKind.REFUSED, code, words)
 
 
-def unreadable(answer: object) -> Failure:
+def unreadable(answer: object) -> RequestFailure:
     """Of an answer that is not JSON: what it answers was perhaps carried out."""
-    return Failure(Kind.UNKNOWN, None, f"an answer that cannot be read: {str(answer)[:60]!r}")
+    return RequestFailure(
+        FailureKind.UNKNOWN, None, f"an answer that cannot be read: {str(answer)[:60]!r}"
+    )
 
 
 def _is_a_limit(error: ccxt.BaseError) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from perpkit.ops.stop.answers import Failure
-from perpkit.ops.stop.closing import Held, Resting
+from perpkit.ops.stop.answers import RequestFailure
+from perpkit.ops.stop.closing import HeldPosition, Resting
 from perpkit.ops.stop.requests import Reply, Requests
 
 # Symbol, the exchange's id, client id, and when it was placed (ms; None where it is not said).
@@ -20,7 +20,7 @@ _FEW = 12
 
 
 @dataclass(frozen=True)
-class Listing:
+class OrderListing:
     """Orders of the symbols whose answers have arrived.
 
     :param symbols: those that it is known of; None for all
@@ -28,9 +28,6 @@ class Listing:
 
     rows: tuple[Resting, ...] = ()
     symbols: frozenset[str] | None = frozenset()
-
-    def covers(self, symbol: str) -> bool:
-        return self.symbols is None or symbol in self.symbols
 
     def executed(self, order_id: str) -> Decimal | None:
         """Of an order that has not ended, in contracts; None for any other."""
@@ -44,10 +41,10 @@ class Seen:
     :param failures: of what is not known
     """
 
-    held: tuple[Held, ...] | None
-    orders: Listing
-    conditional: Listing
-    failures: tuple[Failure, ...] = ()
+    held: tuple[HeldPosition, ...] | None
+    orders: OrderListing
+    conditional: OrderListing
+    failures: tuple[RequestFailure, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -55,7 +52,7 @@ class Seen:
         return self.held is not None and all(each.symbols is None for each in listings)
 
 
-class Looks:
+class OrderLooks:
     """:param is_ours: whether an order is to be cancelled"""
 
     def __init__(self, requests: Requests, is_ours: IsOurs) -> None:
@@ -71,7 +68,7 @@ class Looks:
         wanted = None if symbols is None else sorted(symbols)
         if wanted is not None and len(wanted) > _FEW:
             wanted = None
-        failures: list[Failure] = []
+        failures: list[RequestFailure] = []
         held = self._held(failures)
         orders = self._listing("fapiPrivateGetOpenOrders", wanted, self._order, failures)
         conditional = self._listing(
@@ -79,14 +76,16 @@ class Looks:
         )
         return Seen(held, orders, conditional, tuple(failures))
 
-    def is_held(self, held: Held, amount: Decimal) -> bool:
+    def is_held(self, held: HeldPosition, amount: Decimal) -> bool:
         """Whether a position is known to be of this amount now."""
         found = self._held([], symbol=held.symbol)
         side = held.position_side
         now = [each.amount for each in found or () if each.position_side == side]
         return found is not None and sum(now, Decimal(0)) == amount
 
-    def _held(self, failures: list[Failure], **which: str) -> tuple[Held, ...] | None:
+    def _held(
+        self, failures: list[RequestFailure], **which: str
+    ) -> tuple[HeldPosition, ...] | None:
         reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS, **which)
         if reply.failure is not None:
             failures.append(reply.failure)
@@ -98,8 +97,8 @@ class Looks:
         endpoint: str,
         symbols: list[str] | None,
         read: Callable[[Mapping[str, Any]], Resting],
-        failures: list[Failure],
-    ) -> Listing:
+        failures: list[RequestFailure],
+    ) -> OrderListing:
         replies: dict[str | None, Reply] = {}
         for symbol in [None] if symbols is None else symbols:
             if len(failures) > len(replies) and replies:
@@ -112,7 +111,7 @@ class Looks:
         known = {symbol: reply.data for symbol, reply in replies.items() if reply.failure is None}
         rows = tuple(read(row) for data in known.values() for row in data)
         covered = frozenset(symbol for symbol in known if symbol is not None)
-        return Listing(rows, None if None in known else covered)
+        return OrderListing(rows, None if None in known else covered)
 
     def _order(self, row: Mapping[str, Any]) -> Resting:
         return Resting(
@@ -141,9 +140,9 @@ class Looks:
         )
 
 
-def _position(row: Mapping[str, Any]) -> Held:
+def _position(row: Mapping[str, Any]) -> HeldPosition:
     side, amount = row.get("positionSide", "BOTH"), Decimal(str(row["positionAmt"]))
-    return Held(row["symbol"], side, amount, float(row.get("markPrice") or 0))
+    return HeldPosition(row["symbol"], side, amount, float(row.get("markPrice") or 0))
 
 
 def _is(row: Mapping[str, Any], *names: str) -> bool:

@@ -9,16 +9,16 @@ from decimal import Decimal
 from perpkit.execution.book import Book, NoBook, read_book
 from perpkit.execution.refusals import NO_POSITION, TOO_LARGE, bound_in
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.answers import Failure, Kind
+from perpkit.ops.stop.answers import FailureKind, RequestFailure
 from perpkit.ops.stop.closing import (
-    Due,
-    Held,
+    DueClosing,
+    HeldPosition,
     closing,
     crossing_price,
     parts,
     within_book,
 )
-from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.contracts import ZERO, ListedContract
 from perpkit.ops.stop.flattened import Closed
 from perpkit.ops.stop.requests import Requests
 from perpkit.ops.stop.sent_closings import SentClosings
@@ -44,8 +44,8 @@ class Closes:
         requests: Requests,
         sent: SentClosings,
         log: ActionLog,
-        contracts: Mapping[str, Contract],
-        is_held: Callable[[Held, Decimal], bool],
+        contracts: Mapping[str, ListedContract],
+        is_held: Callable[[HeldPosition, Decimal], bool],
     ) -> None:
         self._requests = requests
         self._is_held = is_held
@@ -54,11 +54,11 @@ class Closes:
         self._contracts = contracts
         self._lots: dict[str, Decimal] = {}
         self._began: dict[str, float] = {}
-        self._failures: dict[str, Failure] = {}
+        self._failures: dict[str, RequestFailure] = {}
         self._ended_since: dict[str, float] = {}
         self._in_a_row: dict[str, int] = {}
 
-    def close(self, due: Due, *, shared: bool) -> bool:
+    def close(self, due: DueClosing, *, shared: bool) -> bool:
         """Send what can be sent now; whether all of it has filled.
 
         :param shared: others have a part in the position; it is looked at once more, for a stop of
@@ -91,7 +91,7 @@ class Closes:
         failure = self._failures.get(symbol)
         return failure.words if failure is not None else ""
 
-    def hopeless(self, dues: Iterable[Due], seconds: float) -> bool:
+    def hopeless(self, dues: Iterable[DueClosing], seconds: float) -> bool:
         """Whether none of them has been possible for so long, nor will be."""
         now = self._requests.clock.now()
         return all(now - self._ended_since.get(d.held.symbol, now) > seconds for d in dues)
@@ -117,7 +117,9 @@ class Closes:
         pair, base = (contract.pair, contract.base(amount)) if contract else (symbol, amount)
         return Closed(pair, side, float(base), float(cost / amount), orders)
 
-    def _send(self, held: Held, quantity: Decimal, pair: str, price: Decimal | None = None) -> bool:
+    def _send(
+        self, held: HeldPosition, quantity: Decimal, pair: str, price: Decimal | None = None
+    ) -> bool:
         """Whether all of it has filled."""
         sent, failure = self._sent.send(closing(held, quantity, price), pair)
         symbol = held.symbol
@@ -132,11 +134,11 @@ class Closes:
             self._ended_since.pop(symbol, None)
         return sent.executed == quantity
 
-    def _after_refusal(self, due: Due, part: Decimal, contract: Contract) -> bool:
+    def _after_refusal(self, due: DueClosing, part: Decimal, contract: ListedContract) -> bool:
         """False, or whether a limit that crosses has closed all."""
         symbol = contract.symbol
         failure = self._failures.get(symbol)
-        if failure is None or failure.kind is not Kind.REFUSED:
+        if failure is None or failure.kind is not FailureKind.REFUSED:
             return False
         if failure.code == TOO_LARGE:
             self._lots[symbol] = part / 2
@@ -144,7 +146,7 @@ class Closes:
             return False
         return self._cross(due, contract)
 
-    def _cross(self, due: Due, contract: Contract) -> bool:
+    def _cross(self, due: DueClosing, contract: ListedContract) -> bool:
         price = crossing_price(due.held, contract)
         if price is None:
             return False

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from perpkit.execution.book import Book, NoBook, Side
-from perpkit.execution.price_band import Band, band
-from perpkit.ops.stop.contracts import ZERO, Contract, floor_to
+from perpkit.execution.price_band import PriceBand, price_band
+from perpkit.ops.stop.contracts import ZERO, ListedContract, floor_to
 
 BOTH = "BOTH"
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldPosition:
     """A position.
 
     :param position_side: BOTH, or in hedge mode LONG or SHORT
@@ -69,10 +69,10 @@ class Resting:
 
 
 @dataclass(frozen=True)
-class Due:
+class DueClosing:
     """:param amount: to be closed, in contracts, positive; 0 for what is not the bot's"""
 
-    held: Held
+    held: HeldPosition
     amount: Decimal
 
 
@@ -91,17 +91,19 @@ class OrderToSend:
     price: Decimal | None = None
 
 
-def due_of(held: Held, ours: Mapping[str, Decimal] | None, contract: Contract | None) -> Due:
+def due_of(
+    held: HeldPosition, ours: Mapping[str, Decimal] | None, contract: ListedContract | None
+) -> DueClosing:
     """
     :param ours: signed amounts of the bot's, in contracts, by symbol; None for everything
     """
     if ours is None:
-        return Due(held, abs(held.amount))
+        return DueClosing(held, abs(held.amount))
     own = ours.get(held.symbol, ZERO)
     if own * held.amount <= 0:
-        return Due(held, ZERO)
+        return DueClosing(held, ZERO)
     amount = min(abs(own), abs(held.amount))
-    return Due(held, amount if contract is None else floor_to(amount, contract.step))
+    return DueClosing(held, amount if contract is None else floor_to(amount, contract.step))
 
 
 def cancels_first(orders: Iterable[Resting]) -> list[Resting]:
@@ -120,7 +122,7 @@ def cancels_last(orders: Iterable[Resting], kept: Iterable[str]) -> list[Resting
 
 
 def within_book(
-    amount: Decimal, contract: Contract, book: Book | NoBook, side: str, reach: float
+    amount: Decimal, contract: ListedContract, book: Book | NoBook, side: str, reach: float
 ) -> Decimal:
     """As much of an amount as the book takes no further than `reach` (a fraction) from the middle;
     all of it where there is no book to go by, for the exchange bounds the price of a market order.
@@ -140,13 +142,13 @@ def parts(amount: Decimal, most: Decimal, step: Decimal) -> list[Decimal]:
     return found
 
 
-def closing(held: Held, quantity: Decimal, price: Decimal | None = None) -> OrderToSend:
+def closing(held: HeldPosition, quantity: Decimal, price: Decimal | None = None) -> OrderToSend:
     return OrderToSend(held.symbol, held.closing_side, held.position_side, quantity, price)
 
 
-def crossing_price(held: Held, contract: Contract) -> Decimal | None:
+def crossing_price(held: HeldPosition, contract: ListedContract) -> Decimal | None:
     """The worst price that is allowed; None where no bound is known."""
-    bounds: Band = band(contract.filters, held.mark)
+    bounds: PriceBand = price_band(contract.filters, held.mark)
     worst = bounds.low if held.closing_side == "SELL" else bounds.high
     if not 0 < worst < float("inf"):
         return None

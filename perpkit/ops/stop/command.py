@@ -74,9 +74,9 @@ def stop(
         _show(reports, {"accounts": [report.as_dict() for report in reports]}, as_json)
         raise typer.Exit(exit_code(reports))
     # Freqtrade and ccxt load there, so that `perpkit --help` stays quick.
-    from perpkit.ops.stop.one_account import Order, stop_account
+    from perpkit.ops.stop.one_account import StopRequest, stop_account
 
-    order = Order(config, userdir, db_url, everything, preview, why, timeout, rest_url)
+    order = StopRequest(config, userdir, db_url, everything, preview, why, timeout, rest_url)
     report = stop_account(order, _say)
     _show([report], report.as_dict(), as_json)
     if report.mistake:

@@ -14,7 +14,7 @@ _DUST = Decimal("1e-9")
 
 
 @dataclass(frozen=True)
-class Contract:
+class ListedContract:
     """
     :param pair: Freqtrade's name of it
     :param size: base currency of one contract
@@ -58,7 +58,7 @@ def floor_to(amount: Decimal, step: Decimal) -> Decimal:
     return ((amount + _DUST) / step).to_integral_value(ROUND_FLOOR) * step
 
 
-def read_contracts(info: Mapping[str, Any]) -> dict[str, Contract]:
+def read_contracts(info: Mapping[str, Any]) -> dict[str, ListedContract]:
     """By symbol.
 
     :param info: the answer to GET /fapi/v1/exchangeInfo
@@ -70,12 +70,12 @@ def read_contracts(info: Mapping[str, Any]) -> dict[str, Contract]:
     return found
 
 
-def _contract(row: Mapping[str, Any]) -> Contract:
+def _contract(row: Mapping[str, Any]) -> ListedContract:
     filters = {f["filterType"]: f for f in row["filters"]}
     lot = filters["LOT_SIZE"]
     market = {**lot, **filters.get("MARKET_LOT_SIZE", {})}
     step = Decimal(lot["stepSize"])
-    return Contract(
+    return ListedContract(
         symbol=row["symbol"],
         pair=_pair(row),
         status=row.get("status") or row.get("contractStatus") or "TRADING",

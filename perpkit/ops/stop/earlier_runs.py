@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.contracts import ZERO
-from perpkit.ops.stop.fills import Fills, UnknownError
+from perpkit.ops.stop.fills import OwnFills, UnknownError
 from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
 from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
@@ -24,7 +24,7 @@ _TRIES = 4
 class EarlierRuns:
     """:param nonce: of this run"""
 
-    def __init__(self, fills: Fills, files: BotsFiles, log: ActionLog, nonce: str) -> None:
+    def __init__(self, fills: OwnFills, files: BotsFiles, log: ActionLog, nonce: str) -> None:
         self._fills = fills
         self._files = files
         self._log = log

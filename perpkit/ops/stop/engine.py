@@ -12,19 +12,19 @@ from typing import Any
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.exchange import exchange_client
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.at_exchange import Looks, Seen
+from perpkit.ops.stop.at_exchange import OrderLooks, Seen
 from perpkit.ops.stop.cancels import Cancels
 from perpkit.ops.stop.closes import Closes
-from perpkit.ops.stop.closing import Due
-from perpkit.ops.stop.contracts import Contract, read_contracts
+from perpkit.ops.stop.closing import DueClosing
+from perpkit.ops.stop.contracts import ListedContract, read_contracts
 from perpkit.ops.stop.earlier_runs import EarlierRuns
-from perpkit.ops.stop.fills import Fills
+from perpkit.ops.stop.fills import OwnFills
 from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.ours import BotsFiles
 from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned
 from perpkit.ops.stop.own_part import OwnPart, OwnParts
 from perpkit.ops.stop.picture import Picture, missing_of
-from perpkit.ops.stop.requests import Clock, GaveUpError, Requests, SystemClock
+from perpkit.ops.stop.requests import GaveUpError, MonotonicClock, Requests, SleepingClock
 from perpkit.ops.stop.sent_closings import SentClosings
 from perpkit.ops.stop.to_book import closings_of
 
@@ -50,7 +50,7 @@ def flatten(
     log: ActionLog,
     deadline_seconds: float,
     client: Any = None,
-    clock: Clock | None = None,
+    clock: SleepingClock | None = None,
 ) -> Flattened:
     """Cancel the bot's orders and close its positions, at the exchange.
 
@@ -63,7 +63,7 @@ def flatten(
     if config.dry_run:
         return Flattened(True, notes=("dry-run: the bot has nothing at the exchange",))
     client = exchange_client(config.config) if client is None else client
-    requests = Requests(client, log, deadline_seconds, clock or SystemClock())
+    requests = Requests(client, log, deadline_seconds, clock or MonotonicClock())
     files = BotsFiles(config)
     try:
         return Flattening(requests, files, log, everything=everything, preview=preview).run()
@@ -88,11 +88,11 @@ class Flattening:
         self._log = log
         self._everything = everything
         self._preview = preview
-        self._contracts: dict[str, Contract] = {}
-        self._fills = Fills(requests)
+        self._contracts: dict[str, ListedContract] = {}
+        self._fills = OwnFills(requests)
         self._sent = SentClosings(requests, self._fills, log, files.tag)
         self._earlier = EarlierRuns(self._fills, files, log, self._sent.nonce)
-        self._looks = Looks(requests, self._is_ours)
+        self._looks = OrderLooks(requests, self._is_ours)
         self._cancels = Cancels(requests, log, self._pair, everything=everything)
         self._own: OwnPart | None = None
         self._closes: Closes | None = None
@@ -219,7 +219,7 @@ class Flattening:
             raise GaveUpError("what is left cannot be closed at the exchange")
         return well
 
-    def _close_shared(self, due: Due, picture: Picture, closes: Closes) -> bool:
+    def _close_shared(self, due: DueClosing, picture: Picture, closes: Closes) -> bool:
         """The bot's part of a position. Its stops go at once: they would act on the rest."""
         held = due.held
         if not closes.close(due, shared=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.ops.stop.at_exchange import Seen
 from perpkit.ops.stop.contracts import ZERO
 from perpkit.ops.stop.ours import Unsettled
@@ -15,14 +16,14 @@ _NO_SUCH_ORDER = -2013
 _ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
 _ROWS = 1000  # of a history, the most that are given at once
 _PAGES = 5
-_REMEMBERED_MS = 7 * 86_400_000 - 60_000  # the longest time that a history can be asked for
+_REMEMBERED_MS = 7 * DAY_MS - MINUTE_MS  # the longest time that a history can be asked for
 
 
 class UnknownError(Exception):
     """The exchange has not said."""
 
 
-class Fills:
+class OwnFills:
     """Amounts in contracts. What has ended is asked for once."""
 
     def __init__(self, requests: Requests) -> None:

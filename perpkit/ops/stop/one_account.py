@@ -13,7 +13,7 @@ from perpkit.ops.bot_config import BotConfig, read_config
 from perpkit.ops.operator import operator
 from perpkit.ops.stop.action_log import ActionLog, log_of, stop_folder
 from perpkit.ops.stop.alerts import alert, alert_urls
-from perpkit.ops.stop.alive import Bot, Standing, cycle_before, held, look, throttle_seconds
+from perpkit.ops.stop.alive import Bot, BotStanding, cycle_before, held, look, throttle_seconds
 from perpkit.ops.stop.blind import known_latches
 from perpkit.ops.stop.by_bot import PATIENCE_SECONDS, close_by_bot
 from perpkit.ops.stop.ending import end
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Order:
+class StopRequest:
     """What the operator wants.
 
     :param files: of the configuration, as `--config` names them
@@ -56,7 +56,7 @@ class Order:
     rest_url: str | None
 
 
-def stop_account(order: Order, say: Say) -> Report:
+def stop_account(order: StopRequest, say: Say) -> Report:
     """:param say: gets what is done, in sentences"""
     started = time.monotonic()
     try:
@@ -68,7 +68,7 @@ def stop_account(order: Order, say: Say) -> Report:
     return replace(report, seconds=time.monotonic() - started)
 
 
-def _without_config(order: Order, error: str, say: Say) -> Report:
+def _without_config(order: StopRequest, error: str, say: Say) -> Report:
     """The latch alone, where it is known."""
     report = Report("main", preview=order.preview, mistake=error)
     latches = known_latches(order.files, order.userdir)
@@ -102,7 +102,7 @@ def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
 class _Stopping:
     """:param started: by the monotonic clock"""
 
-    def __init__(self, bot: BotConfig, order: Order, say: Say, started: float) -> None:
+    def __init__(self, bot: BotConfig, order: StopRequest, say: Say, started: float) -> None:
         self.bot = bot
         self.order = order
         self.started = started
@@ -161,12 +161,12 @@ class _Stopping:
         """Its positions are on paper: there is nothing at the exchange."""
         self.report.flat = True
         found = self._look()
-        if found.standing is Standing.ALIVE:
+        if found.standing is BotStanding.ALIVE:
             self.report.bot_after = "alive"
             # It closes them with its next cycle where it has no API.
             patience = PATIENCE_SECONDS + 2 * throttle_seconds(self.bot)
             self.report.flat = self._by_bot(found, patience)
-        elif found.standing is Standing.HUNG:
+        elif found.standing is BotStanding.HUNG:
             self.report.left.append(
                 "the process, which hangs: its positions are simulated, and closed when it goes on"
             )
@@ -174,12 +174,12 @@ class _Stopping:
     def _live(self) -> None:
         for number in range(1, _ROUNDS + 1):
             found = self._look()
-            if found.standing is Standing.ALIVE and self._closed_by(found):
+            if found.standing is BotStanding.ALIVE and self._closed_by(found):
                 self.report.bot_after = "alive"
                 if self.order.everything:
                     self._flatten()
                 return
-            ended = found.standing is Standing.DEAD or self._end(found)
+            ended = found.standing is BotStanding.DEAD or self._end(found)
             with held(self.bot.places.lock, _RELEASE_SECONDS if ended else 0.0, make=True) as alone:
                 # One that was started meanwhile knows what is its own, and closes it as well.
                 if ended and not alone and number < _ROUNDS:

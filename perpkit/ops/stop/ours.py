@@ -12,13 +12,12 @@ from decimal import Decimal
 from hashlib import sha256
 
 from perpkit.ops.bot_config import BotConfig
-from perpkit.record.journal import HANDED_OVER, Entry, Intent, Journal, JournalError, Outcome
+from perpkit.record.journal import HANDED_OVER, Intent, Journal, JournalEntry, JournalError, Outcome
 from perpkit.record.opening import TAG_KEY, assess
-from perpkit.record.order_ids import Purpose, parse, tag_before_nonces, tag_of_stop
+from perpkit.record.order_ids import ENTERS, Purpose, parse, tag_before_nonces, tag_of_stop
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
 from perpkit.record.whose import whose
 
-_ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 # A bot's request may be carried out so much later than it was written down: ccxt's receive window,
 # and some.
 _ARRIVES_WITHIN_MS = 15_000
@@ -194,7 +193,7 @@ class BotsFiles:
             self._note(str(error))
         self._stored |= {(fill.pair, fill.order_id) for fill in self._fills}
 
-    def _intents(self) -> list[Entry]:
+    def _intents(self) -> list[JournalEntry]:
         """Those that the journal has as open, and the database does not have."""
         if self._journal is None:
             return []
@@ -215,7 +214,7 @@ class BotsFiles:
             self.notes.append(words)
 
 
-def _claim(pair: str, fills: list[StoredFill], entries: Iterable[Entry]) -> Claim:
+def _claim(pair: str, fills: list[StoredFill], entries: Iterable[JournalEntry]) -> Claim:
     of_open = [fill for fill in fills if fill.trade_is_open]
     settled = sum((_signed(fill.side, fill.filled) for fill in of_open if not fill.is_open), _ZERO)
     unsettled = [_unsettled(fill) for fill in fills if fill.is_open]
@@ -238,7 +237,7 @@ def _unsettled(fill: StoredFill) -> Unsettled:
     return Unsettled(fill.pair, fill.order_id, None, fill.conditional, fill.side, booked)
 
 
-def _of_intent(entry: Entry) -> Unsettled:
+def _of_intent(entry: JournalEntry) -> Unsettled:
     intent = entry.intent
     awaited = _enters(entry) and entry.outcome is Outcome.SENT
     return Unsettled(
@@ -251,8 +250,8 @@ def _of_intent(entry: Entry) -> Unsettled:
     )
 
 
-def _enters(entry: Entry) -> bool:
-    return entry.intent.purpose in _ENTERS
+def _enters(entry: JournalEntry) -> bool:
+    return entry.intent.purpose in ENTERS
 
 
 def _signed(side: str, amount: float) -> Decimal:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from perpkit.ops.stop.at_exchange import Seen
-from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.contracts import ZERO, ListedContract
 from perpkit.ops.stop.earlier_runs import EarlierRuns
-from perpkit.ops.stop.fills import Fills, UnknownError
+from perpkit.ops.stop.fills import OwnFills, UnknownError
 from perpkit.ops.stop.ours import BotsFiles, Claim, Unsettled
 
 # So often it is asked what has become of an order, before the bot's own files have to do.
@@ -35,9 +35,9 @@ class OwnPart:
     def __init__(
         self,
         files: BotsFiles,
-        fills: Fills,
+        fills: OwnFills,
         earlier: EarlierRuns,
-        contracts: Mapping[str, Contract],
+        contracts: Mapping[str, ListedContract],
     ) -> None:
         self._files = files
         self._earlier = earlier
@@ -90,7 +90,7 @@ class OwnPart:
                 amounts[symbol] = ZERO
         return OwnParts(amounts, unknown, frozenset(awaited))
 
-    def _claimed(self, claim: Claim, contract: Contract, seen: Seen) -> tuple[Decimal, bool]:
+    def _claimed(self, claim: Claim, contract: ListedContract, seen: Seen) -> tuple[Decimal, bool]:
         """In contracts, and whether an entry may still arrive."""
         amount, waits = claim.settled / contract.size, False
         now = self._fills.milliseconds
@@ -107,7 +107,7 @@ class OwnPart:
         return amount, waits
 
     def _executed(
-        self, order: Unsettled, contract: Contract, seen: Seen
+        self, order: Unsettled, contract: ListedContract, seen: Seen
     ) -> tuple[str | None, Decimal]:
         key = order.order_id or order.client_id or ""
         try:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from perpkit.ops.stop.at_exchange import Seen
-from perpkit.ops.stop.closing import Due, Resting, cancels_first, cancels_last, due_of
-from perpkit.ops.stop.contracts import ZERO, Contract
+from perpkit.ops.stop.closing import DueClosing, Resting, cancels_first, cancels_last, due_of
+from perpkit.ops.stop.contracts import ZERO, ListedContract
 from perpkit.ops.stop.own_part import OwnParts
 
 
@@ -24,7 +24,7 @@ class Picture:
     """
 
     seen: Seen
-    contracts: Mapping[str, Contract]
+    contracts: Mapping[str, ListedContract]
     parts: OwnParts | None
     in_doubt: Collection[str] = field(default=frozenset())
     files_complete: bool = True
@@ -41,7 +41,7 @@ class Picture:
         return frozenset() if self.parts is None else self.parts.awaited
 
     @cached_property
-    def dues(self) -> tuple[Due, ...]:
+    def dues(self) -> tuple[DueClosing, ...]:
         """What is to be closed now."""
         ours = None if self.parts is None else self.parts.amounts
         dues = (

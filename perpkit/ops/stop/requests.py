@@ -12,17 +12,17 @@ from typing import Any, Protocol
 
 import ccxt
 
+from perpkit.durations import MINUTE_S
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.answers import BAD_KEY, Failure, Kind, failure_of, unreadable
+from perpkit.ops.stop.answers import BAD_KEY, FailureKind, RequestFailure, failure_of, unreadable
 
 # A request that hangs holds up all others.
 _TIMEOUT_MS = 5_000
 # A key that has never worked is given up after this; it may be that of an address not yet bound.
 _KEY_SECONDS = 15.0
-_MINUTE = 60.0
 
 
-class Clock(Protocol):
+class SleepingClock(Protocol):
     def now(self) -> float:
         """Seconds; never goes back."""
         ...
@@ -30,7 +30,7 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None: ...
 
 
-class SystemClock:
+class MonotonicClock:
     def now(self) -> float:
         return time.monotonic()
 
@@ -47,7 +47,7 @@ class Reply:
     """:param failure: None where `data` is the answer"""
 
     data: Any = None
-    failure: Failure | None = None
+    failure: RequestFailure | None = None
 
 
 class Requests:
@@ -57,7 +57,7 @@ class Requests:
     :param seconds: from now on, after which nothing is sent
     """
 
-    def __init__(self, client: Any, log: ActionLog, seconds: float, clock: Clock) -> None:
+    def __init__(self, client: Any, log: ActionLog, seconds: float, clock: SleepingClock) -> None:
         self.client = client
         self.clock = clock
         self.count = 0
@@ -86,7 +86,7 @@ class Requests:
     @property
     def weight(self) -> int:
         """Of the last minute."""
-        while self._weights and self._weights[0][0] <= self.clock.now() - _MINUTE:
+        while self._weights and self._weights[0][0] <= self.clock.now() - MINUTE_S:
             self._weights.popleft()
         return sum(weight for _, weight in self._weights)
 
@@ -102,7 +102,7 @@ class Requests:
         :raises GaveUpError: when there is no time left, or no key that works
         """
         reply = self._once(endpoint, weight, sent)
-        if reply.failure is not None and reply.failure.kind is Kind.CLOCK:
+        if reply.failure is not None and reply.failure.kind is FailureKind.CLOCK:
             self._set_clock()
             reply = self._once(endpoint, weight, sent)
         return reply
@@ -132,13 +132,13 @@ class Requests:
         if self.is_over:
             raise GaveUpError("the time for it is over")
 
-    def _failed(self, error: ccxt.BaseError) -> Failure:
+    def _failed(self, error: ccxt.BaseError) -> RequestFailure:
         headers = getattr(self.client, "last_response_headers", None) or {}
         server_ms = self.client.milliseconds() - (self.client.options["timeDifference"] or 0)
         failure = failure_of(error, headers, server_ms)
-        if failure.kind is Kind.LIMITED:
+        if failure.kind is FailureKind.LIMITED:
             self._not_before = max(self._not_before, self.clock.now() + failure.wait)
-        if failure.kind is Kind.KEY and not self._signed:
+        if failure.kind is FailureKind.KEY and not self._signed:
             hopeless = failure.code in BAD_KEY or self.elapsed > _KEY_SECONDS
             if hopeless:
                 raise GaveUpError(f"the exchange does not take the key: {failure.words}")

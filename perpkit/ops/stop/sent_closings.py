@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.answers import Failure, Kind
+from perpkit.ops.stop.answers import FailureKind, RequestFailure
 from perpkit.ops.stop.closing import OrderToSend, request_of
 from perpkit.ops.stop.contracts import ZERO
-from perpkit.ops.stop.fills import Fills, UnknownError, has_ended
+from perpkit.ops.stop.fills import OwnFills, UnknownError, has_ended
 from perpkit.ops.stop.requests import Requests
 from perpkit.record.order_ids import new_nonce, stop_id
 
@@ -49,7 +49,7 @@ class SentClosing:
 class SentClosings:
     """:param tag: of the bot"""
 
-    def __init__(self, requests: Requests, fills: Fills, log: ActionLog, tag: str) -> None:
+    def __init__(self, requests: Requests, fills: OwnFills, log: ActionLog, tag: str) -> None:
         self._requests = requests
         self._fills = fills
         self._log = log
@@ -69,7 +69,7 @@ class SentClosings:
         """Where it is not known yet what an order has become."""
         return {sent.order.symbol for sent in self.all if not sent.ended}
 
-    def send(self, order: OrderToSend, pair: str) -> tuple[SentClosing, Failure | None]:
+    def send(self, order: OrderToSend, pair: str) -> tuple[SentClosing, RequestFailure | None]:
         client_id = stop_id(self._tag, self.nonce, len(self.all) + 1)
         request = request_of(order, client_id)
         at = f" at {order.price}" if order.price is not None else " at market"
@@ -81,7 +81,7 @@ class SentClosings:
         failure = reply.failure
         if failure is None:
             self._take(sent, reply.data)
-        elif failure.kind is Kind.UNKNOWN:
+        elif failure.kind is FailureKind.UNKNOWN:
             self._log.write("no answer", f"{pair}: no answer: {failure.words}", client_id=client_id)
             self._look_up(sent)
         else:
@@ -125,5 +125,5 @@ class SentClosings:
         )
 
 
-def _of(failure: Failure) -> dict[str, Any]:
+def _of(failure: RequestFailure) -> dict[str, Any]:
     return {"kind": failure.kind.value, "code": failure.code}

@@ -43,11 +43,11 @@ Where the exchange's rules leave room, or are not public, this is what holds her
 from perpkit.venue.engine.account import (
     USDT,
     Account,
-    Holding,
     Income,
     IncomeKind,
     Position,
     Restrictions,
+    SymbolHolding,
 )
 from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
@@ -88,7 +88,6 @@ __all__ = [
     "Due",
     "Engine",
     "Fill",
-    "Holding",
     "Income",
     "IncomeKind",
     "Levels",
@@ -105,6 +104,7 @@ __all__ = [
     "Refusal",
     "Restrictions",
     "Side",
+    "SymbolHolding",
     "SymbolStatus",
     "TimeInForce",
     "WorkingType",

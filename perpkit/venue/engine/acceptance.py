@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from perpkit.venue.engine import filters, margin
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.balance import balance_of, order_margin, order_notionals
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.orders import (
@@ -19,7 +19,7 @@ from perpkit.venue.engine.orders import (
 )
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
-from perpkit.venue.engine.state import State, SymbolStatus
+from perpkit.venue.engine.state import EngineState, SymbolStatus
 from perpkit.venue.engine.terms import good_till, limit_price, price_match, required, word
 
 
@@ -29,7 +29,7 @@ class Accepted:
 
     contract: Contract
     quote: Quote
-    holding: Holding
+    holding: SymbolHolding
     side: Side
     position_side: PositionSide
     type: OrderType
@@ -41,7 +41,9 @@ class Accepted:
     good_till: int
 
 
-def accept(state: State, account: Account, new: NewOrder, now: int, *, triggered: bool) -> Accepted:
+def accept(
+    state: EngineState, account: Account, new: NewOrder, now: int, *, triggered: bool
+) -> Accepted:
     """:param triggered: it comes from a conditional order, whose client id and expiry it shares
     :raises VenueError: the exchange's refusal
     """
@@ -125,7 +127,7 @@ def _time_in_force(kind: OrderType, new: NewOrder) -> TimeInForce:
     return word(TimeInForce, sent, Refusal.INVALID_TIME_IN_FORCE)
 
 
-def _check_status(state: State, symbol: str, closing: bool) -> None:
+def _check_status(state: EngineState, symbol: str, closing: bool) -> None:
     status = state.status.get(symbol, SymbolStatus.TRADING)
     if status is SymbolStatus.CLOSE:
         raise Refusal.SYMBOL_CLOSED.error()
@@ -134,7 +136,7 @@ def _check_status(state: State, symbol: str, closing: bool) -> None:
 
 
 def _reducible(
-    holding: Holding, side: Side, position_side: PositionSide, limit: Decimal | None
+    holding: SymbolHolding, side: Side, position_side: PositionSide, limit: Decimal | None
 ) -> Decimal:
     """What an order may close: the position, less what resting orders close before it.
 
@@ -152,11 +154,11 @@ def _reducible(
 
 
 def _check_margin(
-    state: State,
+    state: EngineState,
     account: Account,
     contract: Contract,
     quote: Quote,
-    holding: Holding,
+    holding: SymbolHolding,
     side: Side,
     position_side: PositionSide,
     quantity: Decimal,

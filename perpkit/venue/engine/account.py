@@ -112,7 +112,7 @@ class Position:
 
 
 @dataclass(slots=True, eq=False)
-class Holding:
+class SymbolHolding:
     """What an account has in one symbol: settings, positions, open orders.
 
     :param asset: that margin and profit are in
@@ -154,7 +154,7 @@ class Account:
     hedge: bool = False
     multi_assets: bool = False
     updated: int = 0
-    holdings: dict[str, Holding] = field(default_factory=dict)
+    holdings: dict[str, SymbolHolding] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     orders_by_client_id: dict[str, Order] = field(default_factory=dict)
     algos: dict[int, Algo] = field(default_factory=dict)

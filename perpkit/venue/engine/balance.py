@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.orders import Order, PositionSide, Side
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def order_notionals(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
     return bids, asks
 
 
-def margin_of(state: State, holding: Holding) -> Margin:
+def margin_of(state: EngineState, holding: SymbolHolding) -> Margin:
     quote = state.quotes.get(holding.symbol)
     brackets = state.contracts[holding.symbol].brackets
     unrealized = signed = gross = maintenance = ZERO
@@ -124,7 +124,7 @@ def order_margin(
     return (max(abs(signed + bids), abs(signed - asks), abs(signed)) - abs(signed)) / leverage
 
 
-def balance_of(state: State, account: Account, asset: str) -> Balance:
+def balance_of(state: EngineState, account: Account, asset: str) -> Balance:
     own = _balance(state, account, {asset})
     if not account.multi_assets:
         return own
@@ -132,7 +132,7 @@ def balance_of(state: State, account: Account, asset: str) -> Balance:
     return replace(own, pool=_balance(state, account, assets))
 
 
-def _balance(state: State, account: Account, assets: set[str]) -> Balance:
+def _balance(state: EngineState, account: Account, assets: set[str]) -> Balance:
     unrealized = cross_unrealized = position = cross_position = ZERO
     order = maintenance = cross_maintenance = isolated = ZERO
     for holding in account.holdings.values():

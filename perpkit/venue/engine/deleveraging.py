@@ -15,22 +15,24 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine import ledger
-from perpkit.venue.engine.account import Account, Holding, Position
+from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.orders import Order, PositionSide
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 _HIGHEST = 4
 
 
-def quantiles(state: State, account: Account, symbol: str) -> dict[PositionSide, int]:
+def quantiles(state: EngineState, account: Account, symbol: str) -> dict[PositionSide, int]:
     holding = state.holding(account, symbol)
     return {p.side: quantile(state, account, holding, p) for p in holding.held()}
 
 
-def quantile(state: State, account: Account, holding: Holding, position: Position) -> int:
+def quantile(
+    state: EngineState, account: Account, holding: SymbolHolding, position: Position
+) -> int:
     own = _score(state, account, holding, position)
     if own <= 0:
         return 0
@@ -39,7 +41,9 @@ def quantile(state: State, account: Account, holding: Holding, position: Positio
     return _HIGHEST - _HIGHEST * sum(score > own for score in scores) // max(1, len(scores))
 
 
-def deleverage(state: State, symbol: str, taken: Decimal, price: Decimal, now: int) -> Decimal:
+def deleverage(
+    state: EngineState, symbol: str, taken: Decimal, price: Decimal, now: int
+) -> Decimal:
     """Let accounts on the other side close against a liquidated position.
 
     :param taken: signed amount of the liquidated position that needs a counterparty
@@ -57,7 +61,7 @@ def deleverage(state: State, symbol: str, taken: Decimal, price: Decimal, now: i
 
 
 def force(
-    state: State,
+    state: EngineState,
     account: Account,
     symbol: str,
     now: int,
@@ -78,9 +82,9 @@ def force(
 
 
 def _close(
-    state: State,
+    state: EngineState,
     account: Account,
-    holding: Holding,
+    holding: SymbolHolding,
     position: Position,
     quantity: Decimal,
     price: Decimal,
@@ -95,8 +99,8 @@ def _close(
 
 
 def _ranked(
-    state: State, symbol: str, amount: Decimal
-) -> list[tuple[Decimal, Account, Holding, Position]]:
+    state: EngineState, symbol: str, amount: Decimal
+) -> list[tuple[Decimal, Account, SymbolHolding, Position]]:
     """Positions in profit on the side of a signed `amount`, the first to be deleveraged first."""
     found = [
         (score, account, holding, position)
@@ -108,7 +112,9 @@ def _ranked(
     return sorted(found, key=lambda entry: -entry[0])
 
 
-def _score(state: State, account: Account, holding: Holding, position: Position) -> Decimal:
+def _score(
+    state: EngineState, account: Account, holding: SymbolHolding, position: Position
+) -> Decimal:
     """Profit / collateral x margin ratio; 0 without a profit."""
     quote = state.quotes.get(holding.symbol)
     profit = ZERO if quote is None else position.unrealized(quote.mark)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine import ledger, matching
-from perpkit.venue.engine.account import Account, Holding, Position
+from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.orders import (
     AlgoStatus,
@@ -15,13 +15,13 @@ from perpkit.venue.engine.orders import (
     Side,
     TimeInForce,
 )
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
 def closing_order(
-    state: State,
+    state: EngineState,
     account: Account,
-    holding: Holding,
+    holding: SymbolHolding,
     position: Position,
     quantity: Decimal,
     now: int,
@@ -54,7 +54,7 @@ def closing_order(
     return order
 
 
-def expire_all(holding: Holding, now: int) -> None:
+def expire_all(holding: SymbolHolding, now: int) -> None:
     """Open orders and conditional orders of a symbol, by the exchange."""
     for order in list(holding.orders.values()):
         ledger.end_order(holding, order, OrderStatus.EXPIRED, now)

@@ -7,10 +7,10 @@ from decimal import Decimal
 from perpkit.venue.engine import ledger
 from perpkit.venue.engine.account import IncomeKind
 from perpkit.venue.engine.contract import money
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
-def settle(state: State, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
+def settle(state: EngineState, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
     """Charge or credit every position of the symbol that is open at this moment.
 
     :param rate: of this settlement, a fraction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpkit.venue.engine.account import Account, Holding, Income, IncomeKind, Position
+from perpkit.venue.engine.account import Account, Income, IncomeKind, Position, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, money
 from perpkit.venue.engine.orders import (
     Algo,
@@ -13,11 +13,11 @@ from perpkit.venue.engine.orders import (
     Order,
     OrderStatus,
 )
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
 def record(
-    state: State,
+    state: EngineState,
     account: Account,
     kind: IncomeKind,
     amount: Decimal,
@@ -33,7 +33,7 @@ def record(
 
 
 def exchange(
-    state: State, account: Account, source: str, target: str, amount: Decimal, now: int
+    state: EngineState, account: Account, source: str, target: str, amount: Decimal, now: int
 ) -> None:
     """Pay a debt in one asset with another, one for one."""
     for asset, change in ((source, -amount), (target, amount)):
@@ -41,7 +41,7 @@ def exchange(
 
 
 def _move(
-    state: State,
+    state: EngineState,
     account: Account,
     kind: IncomeKind,
     asset: str,
@@ -57,9 +57,9 @@ def _move(
 
 
 def charge(
-    state: State,
+    state: EngineState,
     account: Account,
-    holding: Holding,
+    holding: SymbolHolding,
     position: Position,
     kind: IncomeKind,
     amount: Decimal,
@@ -74,7 +74,7 @@ def charge(
 
 
 def fill(
-    state: State,
+    state: EngineState,
     account: Account,
     order: Order,
     price: Decimal,
@@ -139,7 +139,7 @@ def fill(
         _expire_closing(holding, position, now)
 
 
-def _open(holding: Holding, position: Position, amount: Decimal, price: Decimal) -> None:
+def _open(holding: SymbolHolding, position: Position, amount: Decimal, price: Decimal) -> None:
     total = position.amount + amount
     position.entry = (position.entry * position.amount + price * amount) / total
     position.amount = total
@@ -148,9 +148,9 @@ def _open(holding: Holding, position: Position, amount: Decimal, price: Decimal)
 
 
 def _close(
-    state: State,
+    state: EngineState,
     account: Account,
-    holding: Holding,
+    holding: SymbolHolding,
     position: Position,
     closed: Decimal,
     pnl: Decimal,
@@ -185,7 +185,7 @@ def add_cost(position: Position, amount: Decimal, price: Decimal, commission: De
         position.cost += amount * price + commission
 
 
-def end_order(holding: Holding, order: Order, status: OrderStatus, now: int) -> None:
+def end_order(holding: SymbolHolding, order: Order, status: OrderStatus, now: int) -> None:
     """An order that trades no more, and with it the conditional order it came from."""
     order.status = status
     order.updated = now
@@ -195,13 +195,13 @@ def end_order(holding: Holding, order: Order, status: OrderStatus, now: int) -> 
         order.algo.updated = now
 
 
-def end_algo(holding: Holding, algo: Algo, status: AlgoStatus, now: int) -> None:
+def end_algo(holding: SymbolHolding, algo: Algo, status: AlgoStatus, now: int) -> None:
     algo.status = status
     algo.updated = now
     holding.algos.pop(algo.id, None)
 
 
-def _expire_closing(holding: Holding, position: Position, now: int) -> None:
+def _expire_closing(holding: SymbolHolding, position: Position, now: int) -> None:
     """What they were to close is gone: closing orders must not wait for the next position."""
     for order in list(holding.orders.values()):
         if order.closing and order.position_side is position.side:

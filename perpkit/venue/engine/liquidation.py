@@ -14,16 +14,16 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from perpkit.venue.engine import deleveraging, ledger, matching
-from perpkit.venue.engine.account import Account, Holding, IncomeKind, Position
+from perpkit.venue.engine.account import Account, IncomeKind, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO, money
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.margin import bankruptcy_price
 from perpkit.venue.engine.orders import Order, OrderStatus
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
-def liquidate(state: State, symbol: str, now: int) -> None:
+def liquidate(state: EngineState, symbol: str, now: int) -> None:
     """Every position, and every cross account, that the new mark price of `symbol` has undone."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
@@ -37,7 +37,7 @@ def liquidate(state: State, symbol: str, now: int) -> None:
         cover_debt(state, account, symbol, now)
 
 
-def gone(state: State, account: Account, holding: Holding, position: Position) -> bool:
+def gone(state: EngineState, account: Account, holding: SymbolHolding, position: Position) -> bool:
     """Whether the margin behind a position no longer covers maintenance at the mark price."""
     if not holding.isolated:
         balance = balance_of(state, account, holding.asset).shared
@@ -47,7 +47,7 @@ def gone(state: State, account: Account, holding: Holding, position: Position) -
     return left <= brackets.maintenance(abs(position.amount) * mark)
 
 
-def force(state: State, account: Account, holding: Holding, now: int) -> None:
+def force(state: EngineState, account: Account, holding: SymbolHolding, now: int) -> None:
     """Liquidate every position of a holding, whatever its margin."""
     for position in list(holding.held()):
         expire_all(holding, now)
@@ -55,7 +55,7 @@ def force(state: State, account: Account, holding: Holding, now: int) -> None:
     cover_debt(state, account, holding.symbol, now)
 
 
-def cover_debt(state: State, account: Account, symbol: str, now: int) -> None:
+def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> None:
     """What an account without cross positions still owes is paid: in multi-assets mode from its
     other assets, and then by the insurance fund."""
     asset = state.contracts[symbol].asset
@@ -68,7 +68,7 @@ def cover_debt(state: State, account: Account, symbol: str, now: int) -> None:
         ledger.record(state, account, IncomeKind.INSURANCE_CLEAR, owed, symbol, now)
 
 
-def _pool_debts(state: State, account: Account, asset: str, now: int) -> None:
+def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> None:
     """All debts are moved to `asset`, and paid there with what the other assets hold."""
     others = [other for other in account.wallets if other != asset]
     for other in others:
@@ -80,7 +80,7 @@ def _pool_debts(state: State, account: Account, asset: str, now: int) -> None:
             ledger.exchange(state, account, other, asset, amount, now)
 
 
-def cross_positions(account: Account, asset: str) -> list[tuple[Holding, Position]]:
+def cross_positions(account: Account, asset: str) -> list[tuple[SymbolHolding, Position]]:
     """Those that share their margin with positions in `asset`."""
     return [
         (holding, position)
@@ -90,7 +90,9 @@ def cross_positions(account: Account, asset: str) -> list[tuple[Holding, Positio
     ]
 
 
-def _liquidate_isolated(state: State, account: Account, holding: Holding, now: int) -> None:
+def _liquidate_isolated(
+    state: EngineState, account: Account, holding: SymbolHolding, now: int
+) -> None:
     for position in list(holding.held()):
         filled = True
         while position.amount and gone(state, account, holding, position):
@@ -99,7 +101,7 @@ def _liquidate_isolated(state: State, account: Account, holding: Holding, now: i
             filled = _close_out(state, account, holding, position, quantity, now)
 
 
-def _liquidate_cross(state: State, account: Account, asset: str, now: int) -> None:
+def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int) -> None:
     """One position after another, that with the greatest maintenance margin first, until enough."""
     unfilled: set[Position] = set()
     while held := cross_positions(account, asset):
@@ -109,7 +111,7 @@ def _liquidate_cross(state: State, account: Account, asset: str, now: int) -> No
             if not holding.isolated and (account.multi_assets or holding.asset == asset):
                 expire_all(holding, now)
 
-        def maintenance(pair: tuple[Holding, Position]) -> Decimal:
+        def maintenance(pair: tuple[SymbolHolding, Position]) -> Decimal:
             held_in, position = pair
             contract, quote = state.contracts[held_in.symbol], state.quotes[held_in.symbol]
             return contract.brackets.maintenance(abs(position.amount) * quote.mark)
@@ -121,7 +123,7 @@ def _liquidate_cross(state: State, account: Account, asset: str, now: int) -> No
             unfilled.add(position)
 
 
-def _step(state: State, holding: Holding, position: Position) -> Decimal:
+def _step(state: EngineState, holding: SymbolHolding, position: Position) -> Decimal:
     """How much to close next: down to the bracket below, or all of the lowest bracket."""
     contract, mark = state.contracts[holding.symbol], state.quotes[holding.symbol].mark
     size = abs(position.amount)
@@ -132,7 +134,9 @@ def _step(state: State, holding: Holding, position: Position) -> Decimal:
     return size - max(left, ZERO)
 
 
-def _bankruptcy(state: State, account: Account, holding: Holding, position: Position) -> Decimal:
+def _bankruptcy(
+    state: EngineState, account: Account, holding: SymbolHolding, position: Position
+) -> Decimal:
     if holding.isolated:
         margin = position.isolated_wallet
     else:
@@ -142,9 +146,9 @@ def _bankruptcy(state: State, account: Account, holding: Holding, position: Posi
 
 
 def _close_out(
-    state: State,
+    state: EngineState,
     account: Account,
-    holding: Holding,
+    holding: SymbolHolding,
     position: Position,
     quantity: Decimal,
     now: int,
@@ -177,7 +181,9 @@ def _close_out(
     return order.status is OrderStatus.FILLED
 
 
-def _take_over(state: State, account: Account, holding: Holding, order: Order, now: int) -> None:
+def _take_over(
+    state: EngineState, account: Account, holding: SymbolHolding, order: Order, now: int
+) -> None:
     """What the book has left of an order goes to the insurance fund, or to others by ADL."""
     rest, price = order.remaining, order.price
     mark = state.quotes[holding.symbol].mark

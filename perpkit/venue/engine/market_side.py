@@ -20,7 +20,7 @@ from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.insurance import START, InsuranceFund
 from perpkit.venue.engine.orders import Algo, Order, PositionSide, WorkingType
 from perpkit.venue.engine.quote import Depth, Quote
-from perpkit.venue.engine.state import State, SymbolStatus
+from perpkit.venue.engine.state import EngineState, SymbolStatus
 
 
 class MarketSide:
@@ -36,7 +36,7 @@ class MarketSide:
         """:param first_id: of orders; a new one at every start keeps ids unique across restarts
         :param insurance: what the insurance fund begins with, of each asset
         """
-        self._state = State(
+        self._state = EngineState(
             {contract.symbol: contract for contract in contracts},
             first_id,
             InsuranceFund(insurance),
@@ -45,9 +45,6 @@ class MarketSide:
     def contract(self, symbol: str) -> Contract:
         """:raises VenueError: -1121"""
         return self._state.contract(symbol)
-
-    def add_contract(self, contract: Contract) -> None:
-        self._state.contracts[contract.symbol] = contract
 
     def set_status(self, symbol: str, status: SymbolStatus) -> None:
         self._state.contract(symbol)

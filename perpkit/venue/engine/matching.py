@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from perpkit.venue.engine import ledger
 from perpkit.venue.engine.acceptance import Accepted, accept
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.orders import (
     Algo,
@@ -27,11 +27,11 @@ from perpkit.venue.engine.orders import (
 )
 from perpkit.venue.engine.quote import Level, Quote
 from perpkit.venue.engine.refusals import Refusal
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
 def place(
-    state: State, account: Account, new: NewOrder, now: int, algo: Algo | None = None
+    state: EngineState, account: Account, new: NewOrder, now: int, algo: Algo | None = None
 ) -> Order:
     """Accept, trade what can be traded now, then rest or expire.
 
@@ -64,7 +64,12 @@ def _reach(accepted: Accepted) -> Decimal:
 
 
 def _register(
-    state: State, account: Account, accepted: Accepted, new: NewOrder, now: int, algo: Algo | None
+    state: EngineState,
+    account: Account,
+    accepted: Accepted,
+    new: NewOrder,
+    now: int,
+    algo: Algo | None,
 ) -> Order:
     number = next(state.order_ids)
     order = Order(
@@ -89,14 +94,14 @@ def _register(
     return order
 
 
-def enter(account: Account, holding: Holding, order: Order) -> None:
+def enter(account: Account, holding: SymbolHolding, order: Order) -> None:
     account.orders[order.id] = order
     account.orders_by_client_id[order.client_id] = order
     holding.orders[order.id] = order
 
 
 def execute(
-    state: State,
+    state: EngineState,
     account: Account,
     quote: Quote,
     order: Order,
@@ -119,7 +124,7 @@ def execute(
         )
 
 
-def cancel(holding: Holding, order: Order, now: int) -> None:
+def cancel(holding: SymbolHolding, order: Order, now: int) -> None:
     """:raises VenueError: -2011 when it is not open"""
     if not order.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
@@ -127,7 +132,7 @@ def cancel(holding: Holding, order: Order, now: int) -> None:
 
 
 def match_resting(
-    state: State, symbol: str, now: int, traded: Decimal, most: Decimal | None
+    state: EngineState, symbol: str, now: int, traded: Decimal, most: Decimal | None
 ) -> None:
     """Fill what rests, best price first, then oldest first.
 
@@ -156,7 +161,9 @@ def match_resting(
                 most -= quantity
 
 
-def fill_resting(state: State, account: Account, order: Order, quantity: Decimal, now: int) -> None:
+def fill_resting(
+    state: EngineState, account: Account, order: Order, quantity: Decimal, now: int
+) -> None:
     """Fill an open order at its own price as if somebody had traded with it.
 
     :raises VenueError: -2011 when it is not open, -1130 when it cannot fill that much

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.balance import balance_of, order_notionals
 from perpkit.venue.engine.contract import ZERO, money
 from perpkit.venue.engine.refusals import Refusal
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
-def set_leverage(state: State, account: Account, symbol: str, leverage: int) -> Decimal:
+def set_leverage(state: EngineState, account: Account, symbol: str, leverage: int) -> Decimal:
     """:returns: the largest notional at this leverage"""
     brackets = state.contract(symbol).brackets
     if not 1 <= leverage <= brackets.max_leverage:
@@ -34,7 +34,7 @@ def set_leverage(state: State, account: Account, symbol: str, leverage: int) -> 
     return cap
 
 
-def _exposures(state: State, holding: Holding) -> tuple[Decimal, Decimal]:
+def _exposures(state: EngineState, holding: SymbolHolding) -> tuple[Decimal, Decimal]:
     """Notional of longs and of shorts, with the open orders that would add to them."""
     longs, shorts = order_notionals(holding.orders.values())
     for position in holding.held():
@@ -44,7 +44,7 @@ def _exposures(state: State, holding: Holding) -> tuple[Decimal, Decimal]:
     return longs, shorts
 
 
-def _release(holding: Holding, previous: int) -> None:
+def _release(holding: SymbolHolding, previous: int) -> None:
     """More leverage on an isolated position frees the margin that it needs no longer."""
     for position in holding.held():
         value = abs(position.amount) * position.entry
@@ -52,7 +52,7 @@ def _release(holding: Holding, previous: int) -> None:
         position.isolated_wallet -= min(freed, position.isolated_wallet)
 
 
-def set_margin_type(state: State, account: Account, symbol: str, *, isolated: bool) -> None:
+def set_margin_type(state: EngineState, account: Account, symbol: str, *, isolated: bool) -> None:
     state.contract(symbol)
     holding = state.holding(account, symbol)
     if holding.isolated is isolated:
@@ -76,7 +76,7 @@ def set_position_mode(account: Account, *, hedge: bool) -> None:
     account.hedge = hedge
 
 
-def set_multi_assets(state: State, account: Account, *, multi_assets: bool) -> None:
+def set_multi_assets(state: EngineState, account: Account, *, multi_assets: bool) -> None:
     if account.multi_assets is multi_assets:
         raise Refusal.SAME_MULTI_ASSETS.error()
     if multi_assets and any(h.isolated for h in account.holdings.values()):

@@ -14,10 +14,10 @@ from decimal import Decimal
 from perpkit.venue.engine import ledger, liquidation
 from perpkit.venue.engine.account import IncomeKind
 from perpkit.venue.engine.forced import closing_order, expire_all
-from perpkit.venue.engine.state import State, SymbolStatus
+from perpkit.venue.engine.state import EngineState, SymbolStatus
 
 
-def settle(state: State, symbol: str, price: Decimal, now: int) -> None:
+def settle(state: EngineState, symbol: str, price: Decimal, now: int) -> None:
     """:raises VenueError: -1121"""
     state.contract(symbol)
     for account in state.accounts.values():

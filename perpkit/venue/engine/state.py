@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import Contract
 from perpkit.venue.engine.insurance import InsuranceFund
 from perpkit.venue.engine.quote import Quote
@@ -24,7 +24,7 @@ class SymbolStatus(StrEnum):
 
 
 @dataclass(slots=True)
-class State:
+class EngineState:
     """:param first_id: of orders; those of conditional orders lie far above, because users of the
     exchange take the two for one kind and keep them in one column"""
 
@@ -58,10 +58,12 @@ class State:
             raise (Refusal.SYMBOL_CLOSED if closed else Refusal.REJECTED).error()
         return quote
 
-    def holding(self, account: Account, symbol: str) -> Holding:
+    def holding(self, account: Account, symbol: str) -> SymbolHolding:
         holding = account.holdings.get(symbol)
         if holding is None:
             contract = self.contract(symbol)
             leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
-            holding = account.holdings[symbol] = Holding(symbol, leverage, asset=contract.asset)
+            holding = account.holdings[symbol] = SymbolHolding(
+                symbol, leverage, asset=contract.asset
+            )
         return holding

@@ -21,7 +21,7 @@ from perpkit.venue.engine.orders import (
 )
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 Word = TypeVar("Word", bound=StrEnum)
 Value = TypeVar("Value")
@@ -88,7 +88,7 @@ def good_till(time_in_force: TimeInForce, sent: int | None, now: int) -> int:
     return moment
 
 
-def expire_due(state: State, symbol: str, now: int) -> None:
+def expire_due(state: EngineState, symbol: str, now: int) -> None:
     """End the GTD orders of the symbol whose time has come."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
@@ -102,7 +102,7 @@ def expire_due(state: State, symbol: str, now: int) -> None:
                 ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, algo.good_till)
 
 
-def next_expiry(state: State, symbol: str, after: int) -> int | None:
+def next_expiry(state: EngineState, symbol: str, after: int) -> int | None:
     """The first moment after `after` at which a GTD order of the symbol expires."""
     moments: list[int] = []
     for account in state.accounts.values():

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from perpkit.venue.engine import filters, ledger, matching
 from perpkit.venue.engine.acceptance import closes, side_of_position
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.orders import (
     Algo,
@@ -26,7 +26,7 @@ from perpkit.venue.engine.orders import (
 )
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 from perpkit.venue.engine.terms import good_till, price_match, required, word
 from perpkit.venue.errors import VenueError
 
@@ -34,7 +34,7 @@ STOPS = (OrderType.STOP, OrderType.STOP_MARKET)
 _CAN_CLOSE_POSITION = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 
 
-def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
+def place_algo(state: EngineState, account: Account, new: NewAlgo, now: int) -> Algo:
     """:raises VenueError: nothing has happened then"""
     contract = state.contract(new.symbol)
     side = word(Side, new.side, Refusal.INVALID_SIDE)
@@ -101,14 +101,14 @@ def place_algo(state: State, account: Account, new: NewAlgo, now: int) -> Algo:
     return algo
 
 
-def cancel_algo(holding: Holding, algo: Algo, now: int) -> None:
+def cancel_algo(holding: SymbolHolding, algo: Algo, now: int) -> None:
     """:raises VenueError: -2011 when it has triggered or ended"""
     if not algo.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
     ledger.end_algo(holding, algo, AlgoStatus.CANCELED, now)
 
 
-def trigger_reached(state: State, symbol: str, now: int) -> None:
+def trigger_reached(state: EngineState, symbol: str, now: int) -> None:
     """Forward every conditional order of the symbol whose price has been reached, oldest first."""
     quote = state.quotes[symbol]
     for account in state.accounts.values():
@@ -126,7 +126,7 @@ def trigger_reached(state: State, symbol: str, now: int) -> None:
 
 def _check_size(
     contract: Contract,
-    holding: Holding,
+    holding: SymbolHolding,
     new: NewAlgo,
     side: Side,
     position_side: PositionSide,
@@ -204,7 +204,9 @@ def _protected(contract: Contract, quote: Quote, algo: Algo) -> bool:
     return algo.price_protect and apart > contract.trigger_protect * quote.mark
 
 
-def _forward(state: State, account: Account, holding: Holding, algo: Algo, now: int) -> None:
+def _forward(
+    state: EngineState, account: Account, holding: SymbolHolding, algo: Algo, now: int
+) -> None:
     algo.triggered = now
     ledger.end_algo(holding, algo, AlgoStatus.TRIGGERING, now)
     quantity = algo.quantity

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from perpkit.venue.engine.account import Account, Holding, Position
+from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of, margin_of, order_notionals
 from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.deleveraging import quantile
 from perpkit.venue.engine.margin import liquidation_price
 from perpkit.venue.engine.orders import PositionSide
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,16 @@ class PositionView:
         return self.position_initial_margin + self.open_order_initial_margin
 
 
-def position_views(state: State, account: Account, symbol: str) -> list[PositionView]:
+def position_views(state: EngineState, account: Account, symbol: str) -> list[PositionView]:
     """BOTH in one-way mode, LONG and SHORT in hedge mode; flat ones included."""
     holding = state.holding(account, symbol)
     sides = (PositionSide.LONG, PositionSide.SHORT) if account.hedge else (PositionSide.BOTH,)
     return [_view(state, account, holding, holding.position(side)) for side in sides]
 
 
-def _view(state: State, account: Account, holding: Holding, position: Position) -> PositionView:
+def _view(
+    state: EngineState, account: Account, holding: SymbolHolding, position: Position
+) -> PositionView:
     contract, quote = state.contracts[holding.symbol], state.quotes.get(holding.symbol)
     mark = position.entry if quote is None else quote.mark
     notional = position.amount * mark
@@ -96,7 +98,7 @@ def _view(state: State, account: Account, holding: Holding, position: Position) 
 
 
 def _liquidation_price(
-    state: State, account: Account, holding: Holding, position: Position
+    state: EngineState, account: Account, holding: SymbolHolding, position: Position
 ) -> Decimal:
     if not position.amount:
         return ZERO

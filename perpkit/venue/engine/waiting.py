@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpkit.venue.engine import triggers
-from perpkit.venue.engine.account import Account, Holding
+from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.brackets import Brackets
 from perpkit.venue.engine.liquidation import cross_positions, gone
 from perpkit.venue.engine.matching import through
 from perpkit.venue.engine.orders import Algo, Order, OrderType, Side, WorkingType
-from perpkit.venue.engine.state import State
+from perpkit.venue.engine.state import EngineState
 from perpkit.venue.engine.views import position_views
 from perpkit.venue.market.candles import Floats
 
@@ -85,7 +85,7 @@ class CrossMargin:
         return left <= 0
 
 
-def cross_margins(state: State) -> list[CrossMargin]:
+def cross_margins(state: EngineState) -> list[CrossMargin]:
     """Of the accounts that hold something with cross margin, one for each wallet they share."""
     found = []
     for account in state.accounts.values():
@@ -124,7 +124,7 @@ def _maintenance(brackets: Brackets, notional: Floats) -> Floats:
     return out
 
 
-def due(state: State, symbol: str) -> frozenset[Due]:
+def due(state: EngineState, symbol: str) -> frozenset[Due]:
     """What `Engine.on_price` would set off at the present prices; nothing is changed."""
     quote, found = state.quotes[symbol], set()
     for account, holding in _holders(state, symbol):
@@ -139,7 +139,7 @@ def due(state: State, symbol: str) -> frozenset[Due]:
     return frozenset(found)
 
 
-def levels(state: State, symbol: str, without: Collection[Due] = ()) -> Levels:
+def levels(state: EngineState, symbol: str, without: Collection[Due] = ()) -> Levels:
     """:param without: what is due already, and waits for something else than a price"""
     out = Levels(Range(), Range())
     # A price is rounded to the tick before it is compared.
@@ -156,7 +156,7 @@ def levels(state: State, symbol: str, without: Collection[Due] = ()) -> Levels:
     return out
 
 
-def trails(state: State, symbol: str) -> list[Algo]:
+def trails(state: EngineState, symbol: str) -> list[Algo]:
     """The trailing stops of a contract: their levels move with the price."""
     return [
         algo
@@ -166,7 +166,7 @@ def trails(state: State, symbol: str) -> list[Algo]:
     ]
 
 
-def _holders(state: State, symbol: str) -> Iterator[tuple[Account, Holding]]:
+def _holders(state: EngineState, symbol: str) -> Iterator[tuple[Account, SymbolHolding]]:
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is not None:
@@ -185,7 +185,7 @@ def _add_resting(prices: Range, order: Order, half: float) -> None:
 
 
 def _add_liquidation(
-    prices: Range, state: State, account: Account, holding: Holding, half: float
+    prices: Range, state: EngineState, account: Account, holding: SymbolHolding, half: float
 ) -> None:
     """Of isolated positions; with cross margin the other contracts have a say in it."""
     if not holding.isolated or not any(holding.held()):

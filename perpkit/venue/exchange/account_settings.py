@@ -14,7 +14,7 @@ from perpkit.venue.faults.faults import Fault
 
 
 @dataclass(frozen=True)
-class Settings:
+class SettingsChange:
     """None leaves a setting as it is.
 
     :param margin_type: "ISOLATED" or "CROSSED"
@@ -26,7 +26,7 @@ class Settings:
     multi_assets: bool | None = None
 
     @classmethod
-    def of(cls, fault: Fault) -> Settings:
+    def of(cls, fault: Fault) -> SettingsChange:
         """:param fault: of kind `SETTINGS_CHANGED`"""
 
         flags: dict[str, bool | None] = {"same": None, "yes": True, "no": False}
@@ -44,7 +44,7 @@ class Settings:
         return self.leverage is not None or self.margin_type is not None
 
 
-def change(engine: Engine, account: Account, symbol: str | None, settings: Settings) -> None:
+def change(engine: Engine, account: Account, symbol: str | None, settings: SettingsChange) -> None:
     """All of `settings`, or none; what is so already is passed over.
 
     :param symbol: for leverage and margin type

@@ -7,7 +7,7 @@ the last look is shown to the engine: see `replay`.
 from __future__ import annotations
 
 from perpkit.venue.engine import Contract, Engine, bundled_brackets
-from perpkit.venue.exchange.invariants import Checker, Limits
+from perpkit.venue.exchange.invariants import Checker, InvariantLimits
 from perpkit.venue.exchange.order_faults import OrderFaults
 from perpkit.venue.exchange.replay import Replay
 from perpkit.venue.exchange.visibility import Visibility
@@ -19,9 +19,9 @@ class Exchange:
     :param limits: what the invariants allow
     """
 
-    def __init__(self, market: Market, limits: Limits | None = None) -> None:
+    def __init__(self, market: Market, limits: InvariantLimits | None = None) -> None:
         self.market = market
-        self.checker = Checker(limits or Limits())
+        self.checker = Checker(limits or InvariantLimits())
         instruments = map(market.instrument, market.symbols)
         self.engine = Engine(
             (Contract.of(each, bundled_brackets(each.pair)) for each in instruments),

@@ -23,7 +23,7 @@ class Invariant(StrEnum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class InvariantLimits:
     """:param unprotected_ms: how long a position may be without its stop
     :param duplicate_ms: how long it may have two; None for no limit
     :param notional: of one position at mark price, quote asset; None for no limit
@@ -105,7 +105,7 @@ class _Books:
 class Checker:
     """Remembers since when positions have been without their stop, and what has been breached."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: InvariantLimits = field(default_factory=InvariantLimits)
     breaches: list[Breach] = field(default_factory=list)
     _books: dict[str, _Books] = field(default_factory=dict)
     _covered_at: dict[tuple[str, str, str], int] = field(default_factory=dict)

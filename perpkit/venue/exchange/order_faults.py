@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from perpkit.venue.engine import Account, Engine, Position, Refusal, SymbolStatus
 from perpkit.venue.errors import VenueError
-from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 
 _logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class OrderFaults:
                     self._change(name, fault, account)
 
     def _change(self, name: str, fault: Fault, account: Account) -> None:
-        settings = Settings.of(fault)
+        settings = SettingsChange.of(fault)
         # Those of an account that has used no symbol yet are those of the account alone.
         symbols: list[str | None] = (
             [fault.symbol] if fault.symbol else [*account.holdings] or [None]

@@ -18,7 +18,7 @@ from perpkit.durations import DAY_MS
 from perpkit.venue.engine import Algo, Depth, Due, Engine, Levels, WorkingType
 from perpkit.venue.exchange.order_faults import OrderFaults, order_status, resting_limit
 from perpkit.venue.faults.faults import REQUEST_KINDS, FaultKind
-from perpkit.venue.market.candles import Floats, Kind, Times
+from perpkit.venue.market.candles import Floats, PriceKind, Times
 from perpkit.venue.market.listing import CLOSING_MS
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.price_path import PricePath
@@ -168,7 +168,7 @@ class Replay:
 
     def _prices(self, symbol: str, time: int) -> tuple[Decimal, Decimal]:
         market, price = self._market.as_of(time), self._engine.contract(symbol).price
-        return price(market.price(symbol)), price(market.price(symbol, Kind.MARK))
+        return price(market.price(symbol)), price(market.price(symbol, PriceKind.MARK))
 
     def _settle_funding(self, symbol: str, time: int) -> None:
         settled = self._market.as_of(time).funding(symbol, start=time, end=time, limit=1)

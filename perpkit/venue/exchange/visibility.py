@@ -17,10 +17,10 @@ from perpkit.venue.engine import (
     Algo,
     AlgoStatus,
     Fill,
-    Holding,
     Order,
     OrderStatus,
     Position,
+    SymbolHolding,
 )
 from perpkit.venue.engine.contract import ZERO, money
 from perpkit.venue.engine.ledger import add_cost
@@ -128,8 +128,8 @@ def _forwarded(algo: Algo, earlier: dict[int, Order]) -> Algo:
 
 
 def _holding(
-    holding: Holding, account: Account, earlier: dict[int, Order], hidden: list[Fill]
-) -> Holding:
+    holding: SymbolHolding, account: Account, earlier: dict[int, Order], hidden: list[Fill]
+) -> SymbolHolding:
     """:param account: as it is seen, but for its holdings
     :param hidden: of this symbol
     """
@@ -146,7 +146,7 @@ def _holding(
 
 
 def _position(
-    holding: Holding, position: Position, fills: list[Fill], hidden: list[Fill]
+    holding: SymbolHolding, position: Position, fills: list[Fill], hidden: list[Fill]
 ) -> Position:
     """:param fills: those that are seen"""
     seen = _booked(position, fills, sum((f.side.sign * f.quantity for f in hidden), ZERO))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from perpkit.durations import DAY_MS
+from perpkit.durations import DAY_MS, DAY_S
 
 Value = float | str
 
@@ -88,7 +88,7 @@ class Parameter:
 
 _CHANGE = Parameter(-0.1, low=-0.99, high=10.0)
 _MARK_SHARE = Parameter(1.0, low=0.0, high=1.0)
-_RETRY_AFTER = Parameter(30, low=1, high=3 * 86_400)
+_RETRY_AFTER = Parameter(30, low=1, high=3 * DAY_S)
 MAX_LATE_MS = 600_000
 PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
     {

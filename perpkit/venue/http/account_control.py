@@ -18,7 +18,7 @@ from perpkit.venue.http import account_payloads, order_payloads
 from perpkit.venue.http.control import Body
 from perpkit.venue.http.form import LONGEST
 from perpkit.venue.http.numbers import plain
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 
 
 class NewAccount(Body):
@@ -37,7 +37,7 @@ class NewFill(Body):
     quantity: Decimal | None = Field(default=None, gt=0, le=10**12, decimal_places=12)
 
 
-class Settlement(Body):
+class SettlementBody(Body):
     """:param rate: a fraction, paid by longs to shorts now"""
 
     symbol: str
@@ -114,13 +114,13 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             raise HTTPException(400, str(error)) from error
 
     @app.post("/funding")
-    async def settle(body: Settlement) -> dict[str, str]:
+    async def settle(body: SettlementBody) -> dict[str, str]:
         try:
             contract = engine.contract(body.symbol)
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
         now = exchange.catch_up(body.symbol)
-        mark = contract.price(exchange.market.price(body.symbol, Kind.MARK))
+        mark = contract.price(exchange.market.price(body.symbol, PriceKind.MARK))
         engine.on_funding(body.symbol, body.rate, mark, now)
         return {"symbol": body.symbol, "rate": str(body.rate), "mark": plain(mark)}
 

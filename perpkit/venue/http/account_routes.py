@@ -11,6 +11,7 @@ from perpkit.venue.engine import Account, Balance, PositionView, Refusal
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.order_faults import check_permission, locks
 from perpkit.venue.http import account_payloads as payloads
+from perpkit.venue.http import settings_payloads
 from perpkit.venue.http.handlers import Handler, Signed, known_symbol, one_of, optional_symbol
 from perpkit.venue.http.history_routes import add_history
 from perpkit.venue.http.numbers import plain
@@ -103,25 +104,25 @@ def _add_settings(exchange: Exchange, signed: Signed) -> None:
 
     @signed("GET", "/fapi/v1/accountConfig")
     def account_config(account: Account, _: Parameters, now: int) -> Any:
-        return payloads.account_config(account)
+        return settings_payloads.account_config(account)
 
     @signed("GET", "/fapi/v1/symbolConfig")
     def symbol_config(account: Account, sent: Parameters, now: int) -> Any:
         return [
-            payloads.symbol_config(engine.positions(account, symbol)[0])
+            settings_payloads.symbol_config(engine.positions(account, symbol)[0])
             for symbol in _chosen(exchange, sent)
         ]
 
     @signed("GET", "/fapi/v1/leverageBracket")
     def leverage_bracket(account: Account, sent: Parameters, now: int) -> Any:
         return [
-            payloads.brackets(symbol, engine.contract(symbol).brackets)
+            settings_payloads.brackets(symbol, engine.contract(symbol).brackets)
             for symbol in _chosen(exchange, sent)
         ]
 
     @signed("GET", "/fapi/v1/commissionRate")
     def commission_rate(account: Account, sent: Parameters, now: int) -> Any:
-        return payloads.commission_rate(account, known_symbol(engine, sent))
+        return settings_payloads.commission_rate(account, known_symbol(engine, sent))
 
 
 def _add_account(exchange: Exchange, signed: Signed) -> None:
@@ -175,11 +176,11 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
     def trading_status(account: Account, sent: Parameters, now: int) -> Any:
         only = optional_symbol(engine, sent)
         found = locks(exchange.market.faults, now)
-        return payloads.trading_status([f for f in found if only in (None, f.symbol)], now)
+        return settings_payloads.trading_status([f for f in found if only in (None, f.symbol)], now)
 
     @signed("GET", "/sapi/v1/account/apiRestrictions")
     def api_restrictions(account: Account, _: Parameters, now: int) -> Any:
-        return payloads.restrictions(account)
+        return settings_payloads.restrictions(account)
 
 
 def _chosen(exchange: Exchange, sent: Parameters) -> list[str]:

@@ -20,7 +20,7 @@ from perpkit.venue.faults.faults import MAX_FAULTS, MAX_TIME, PRICE_KINDS, Fault
 from perpkit.venue.faults.random_faults import MAX_PLAN_DAYS, random_plan
 from perpkit.venue.http.rate_limits import Limiter
 from perpkit.venue.http.request_log import RequestLog
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.clock import VirtualClock, iso_date
 from perpkit.venue.market.market import Market
 
@@ -102,7 +102,7 @@ def _add_sight(app: FastAPI, market: Market, limiter: Limiter, log: RequestLog) 
             "symbols": {
                 symbol: {
                     "price": market.price(symbol) if symbol in traded else None,
-                    "mark": market.price(symbol, Kind.MARK) if symbol in traded else None,
+                    "mark": market.price(symbol, PriceKind.MARK) if symbol in traded else None,
                     **asdict(market.listing(symbol)),
                 }
                 for symbol in market.symbols
@@ -168,7 +168,7 @@ def _add_faults(app: FastAPI, market: Market) -> None:
     @app.post("/faults/random")
     async def add_random(body: RandomFaults) -> list[dict[str, Any]]:
         now = market.now()
-        end = now + int(body.days * 86_400_000)
+        end = now + int(body.days * DAY_MS)
         try:
             faults = random_plan(
                 body.seed, now, end, body.kinds, body.intensity, body.symbols, most=MAX_FAULTS

@@ -21,7 +21,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@/\s]+)(:[0-9]{1,5}
 _SITES = ("none", "same-origin", "same-site")
 
 
-def is_loopback(authority: str) -> bool:
+def is_loopback_authority(authority: str) -> bool:
     """Whether `host` or `host:port` is this machine and cannot be made another."""
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
@@ -38,7 +38,7 @@ def is_loopback(authority: str) -> bool:
 def objection(headers: Headers) -> str | None:
     """Why a request with these headers is not answered; None where it is."""
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not is_loopback(hosts[0]):
+    if len(hosts) != 1 or not is_loopback_authority(hosts[0]):
         return f"Host must be of the loopback, got {_shown(hosts)}"
     for origin in headers.getlist("origin"):
         if not _is_loopback_origin(origin):
@@ -54,7 +54,7 @@ def _is_loopback_origin(origin: str) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and is_loopback(parts.netloc)
+    return parts.scheme in ("http", "https") and is_loopback_authority(parts.netloc)
 
 
 def _shown(values: list[str]) -> str:

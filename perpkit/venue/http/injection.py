@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from perpkit.venue.engine.refusals import message_of
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.http.rate_limits import Limits, banned, too_many_requests
+from perpkit.venue.http.rate_limits import RateLimits, banned, too_many_requests
 
 Wait = Callable[[float], Awaitable[None]]
 
@@ -115,7 +115,7 @@ def _refusal(fault: Fault, client: str, now: int) -> Response:
     if fault.kind is FaultKind.BANNED:
         status, msg = 418, banned(client, now + seconds * 1000)
     else:
-        status, msg = 429, too_many_requests(client, Limits().weight_1m)
+        status, msg = 429, too_many_requests(client, RateLimits().weight_1m)
     headers = {"Retry-After": str(seconds)}
     return JSONResponse({"code": -1003, "msg": msg}, status, headers)
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange.exchange import Exchange
-from perpkit.venue.http import account_payloads
+from perpkit.venue.http import settings_payloads
 from perpkit.venue.http.control import Body
 from perpkit.venue.http.form import LONGEST
 
@@ -69,4 +69,4 @@ def add_key_control(app: FastAPI, exchange: Exchange) -> None:
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
         account.restrictions = replace(account.restrictions, **changes)
-        return account_payloads.restrictions(account)
+        return settings_payloads.restrictions(account)

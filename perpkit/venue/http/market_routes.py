@@ -14,7 +14,7 @@ from perpkit.venue.http import payloads
 from perpkit.venue.http.exchange_info import exchange_info
 from perpkit.venue.http.form import DIGITS
 from perpkit.venue.http.statistics import STATISTICS, Statistics
-from perpkit.venue.market.candles import INTERVALS_MS, Kind
+from perpkit.venue.market.candles import INTERVALS_MS, PriceKind
 from perpkit.venue.market.history import Funding
 from perpkit.venue.market.market import Market
 
@@ -75,7 +75,7 @@ def _add_exchange(router: APIRouter, market: Market) -> None:
 
 def _add_candles(router: APIRouter, market: Market) -> None:
     def klines(
-        kind: Kind, symbol: str, interval: str, start: int | None, end: int | None, limit: int
+        kind: PriceKind, symbol: str, interval: str, start: int | None, end: int | None, limit: int
     ) -> Response:
         if interval not in INTERVALS_MS:
             raise invalid_interval()
@@ -92,7 +92,7 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         endTime: Time = None,  # noqa: N803
         limit: Limit1500 = 500,
     ) -> Response:
-        return klines(Kind.LAST, symbol, interval, startTime, endTime, limit)
+        return klines(PriceKind.LAST, symbol, interval, startTime, endTime, limit)
 
     @router.get("/fapi/v1/markPriceKlines")
     async def mark(
@@ -102,7 +102,7 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         endTime: Time = None,  # noqa: N803
         limit: Limit1500 = 500,
     ) -> Response:
-        return klines(Kind.MARK, symbol, interval, startTime, endTime, limit)
+        return klines(PriceKind.MARK, symbol, interval, startTime, endTime, limit)
 
     @router.get("/fapi/v1/indexPriceKlines")
     async def index(
@@ -112,7 +112,7 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         endTime: Time = None,  # noqa: N803
         limit: Limit1500 = 500,
     ) -> Response:
-        return klines(Kind.INDEX, pair, interval, startTime, endTime, limit)
+        return klines(PriceKind.INDEX, pair, interval, startTime, endTime, limit)
 
 
 def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:

@@ -9,7 +9,7 @@ import numpy as np
 from perpkit.venue.errors import VenueError
 from perpkit.venue.http.numbers import fixed, money, price_text, quantity_text
 from perpkit.venue.market.book import Book
-from perpkit.venue.market.candles import Candles, Kind
+from perpkit.venue.market.candles import Candles, PriceKind
 from perpkit.venue.market.history import Funding
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
@@ -18,9 +18,9 @@ from perpkit.venue.market.perpetual import INTEREST_8H
 _TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
 
 
-def klines(instrument: Instrument, candles: Candles, ms: int, kind: Kind) -> bytes:
+def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -> bytes:
     """The JSON text itself: the most asked-for answer, and one that formatting dominates."""
-    traded = kind is Kind.LAST
+    traded = kind is PriceKind.LAST
     p = instrument.price_decimals if traded else 8
     q = instrument.quantity_decimals
     n = p + q  # of a price times a quantity

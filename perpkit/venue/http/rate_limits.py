@@ -18,7 +18,7 @@ _SOCKETS = "Please use the websocket for live updates to avoid"
 
 
 @dataclass(frozen=True)
-class Limits:
+class RateLimits:
     """All at least 1.
 
     :param patience: requests answered with 429 before the client is banned
@@ -92,7 +92,7 @@ class _Window:
 class Limiter:
     """Counts always; refuses only when `enforced`."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     enforced: bool = True
     _windows: dict[tuple[str, int, str], _Window] = field(default_factory=dict, init=False)
     _clients: dict[str, _Client] = field(default_factory=dict, init=False)

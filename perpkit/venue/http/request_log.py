@@ -26,7 +26,7 @@ def shown(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 @dataclass
-class Entry:
+class LoggedRequest:
     """One request.
 
     :param number: counts from 1
@@ -53,13 +53,13 @@ class RequestLog:
 
     def __init__(self, kept: int = 10_000, file: Path | None = None) -> None:
         """:raises OSError: when the file cannot be opened for appending"""
-        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._entries: deque[LoggedRequest] = deque(maxlen=kept)
         self._file: TextIO | None = file.open("a", buffering=1) if file else None
         self.total = 0
         self.by_status: Counter[str] = Counter()
         self.by_fault: Counter[str] = Counter()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LoggedRequest) -> None:
         self.total += 1
         entry.number = self.total
         self.by_status["none" if entry.status is None else str(entry.status)] += 1
@@ -68,11 +68,11 @@ class RequestLog:
         if self._file is not None:
             self._file.write(json.dumps(asdict(entry)) + "\n")
 
-    def after(self, number: int, limit: int) -> list[Entry]:
+    def after(self, number: int, limit: int) -> list[LoggedRequest]:
         """The first `limit` of those kept that came after entry `number`, oldest first."""
         return list(islice(self._since(number), limit))
 
-    def _since(self, number: int) -> Iterator[Entry]:
+    def _since(self, number: int) -> Iterator[LoggedRequest]:
         gone = self.total - len(self._entries)
         return islice(self._entries, max(0, number - gone), None)
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import Field
 
 from perpkit.venue.errors import VenueError
-from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.control import Body
 
@@ -35,8 +35,8 @@ def add_settings_control(app: FastAPI, exchange: Exchange) -> None:
     @app.post("/settings")
     async def set_settings(body: NewSettings) -> dict[str, Any]:
         """All of them, or none; answers with what holds now."""
-        settings = Settings(body.leverage, body.margin_type, body.hedge, body.multi_assets)
-        if settings == Settings():
+        settings = SettingsChange(body.leverage, body.margin_type, body.hedge, body.multi_assets)
+        if settings == SettingsChange():
             raise HTTPException(400, f"one of {', '.join(asdict(settings))} must be given")
         if settings.of_symbol and body.symbol is None:
             raise HTTPException(400, "symbol must be given for leverage and margin_type")

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
+from perpkit.durations import MINUTE_MS
 from perpkit.venue.engine import Account, Engine, Refusal
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange.account_terms import is_key
 from perpkit.venue.http.form import decimal, integer, read_parameters
 
 DEFAULT_RECV_WINDOW_MS = 5_000
-MAX_RECV_WINDOW_MS = 60_000
+MAX_RECV_WINDOW_MS = MINUTE_MS
 # How far ahead of the exchange a client's clock may be.
 AHEAD_MS = 1_000
 

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from perpkit.durations import DAY
+
 _VALID = timedelta(days=365)
 
 
@@ -49,7 +51,7 @@ def _key_and_certificate() -> bytes:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         # A day early: a bot under a shifted clock must find it valid too.
-        .not_valid_before(now - timedelta(days=1))
+        .not_valid_before(now - DAY)
         .not_valid_after(now + _VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -17,7 +17,7 @@ from perpkit.venue.http.bounds import again, is_control
 from perpkit.venue.http.form import read_parameters
 from perpkit.venue.http.injection import UNKNOWN_ERROR, Wait, inject, refused_by
 from perpkit.venue.http.rate_limits import Limiter, Verdict
-from perpkit.venue.http.request_log import Entry, RequestLog, shown
+from perpkit.venue.http.request_log import LoggedRequest, RequestLog, shown
 from perpkit.venue.http.weights import Cost, cost_of
 from perpkit.venue.market.market import Market
 
@@ -96,7 +96,7 @@ class Traffic:
             return
         began = perf_counter()
         call, receive = await read_call(scope, receive)
-        entry = Entry(self._market.now(), call.method, call.path, shown(call.parameters))
+        entry = LoggedRequest(self._market.now(), call.method, call.path, shown(call.parameters))
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -110,7 +110,7 @@ class Traffic:
             self._log.add(entry)
 
     async def _admit(
-        self, call: Call, entry: Entry, scope: Scope, receive: Receive, send: Send
+        self, call: Call, entry: LoggedRequest, scope: Scope, receive: Receive, send: Send
     ) -> None:
         async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
             await self._serve(call, entry, scope, receive, send)
@@ -141,7 +141,7 @@ class Traffic:
     async def _serve(
         self,
         call: Call,
-        entry: Entry,
+        entry: LoggedRequest,
         scope: Scope,
         receive: Receive,
         send: Send,

@@ -36,7 +36,7 @@ TURNING_POINTS = (0.0, 0.3, 0.7)
 _WEEK_OFFSET_MS = 4 * DAY_MS
 
 
-class Kind(StrEnum):
+class PriceKind(StrEnum):
     """Which price a candle is made of; the values are Freqtrade's candle types."""
 
     LAST = "futures"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perpkit.venue.market.instruments import ContractType, Instrument
-from perpkit.venue.market.limits import Limits, on_grids, scaled
+from perpkit.venue.market.limits import ContractLimits, on_grids, scaled
 from perpkit.venue.market.recorded_contracts import RECORDED
 from perpkit.venue.market.underlyings import Underlying, underlying_of
 
@@ -69,7 +69,7 @@ def instrument(
     )
 
 
-def _around(recorded: Limits, own: Limits, price: float) -> Limits:
+def _around(recorded: ContractLimits, own: ContractLimits, price: float) -> ContractLimits:
     """`recorded`, with bounds of the price that leave it room: prices have been lower once."""
     if 2 * recorded.min_price <= price <= recorded.max_price / 2:
         return recorded

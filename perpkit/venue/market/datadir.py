@@ -16,9 +16,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from perpkit.durations import DAY_MS
+from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.rehearsal.datadir_mark import before_filling
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, Kind, Times, interval_ms
+from perpkit.venue.market.candles import (
+    INTERVALS_MS,
+    Candles,
+    Floats,
+    PriceKind,
+    Times,
+    interval_ms,
+)
 from perpkit.venue.market.contract_rules import instrument
 from perpkit.venue.market.history import Funding, History, PairHistory, Positioning
 from perpkit.venue.market.instruments import Instrument, Name, named
@@ -59,8 +66,8 @@ def write(
         raise ValueError(f"timeframes must name at least one of {', '.join(INTERVALS_MS)}")
     jobs: list[tuple[Path, pd.DataFrame]] = []
     for pair in history:
-        candles = {(Kind.LAST, timeframe): timeframe for timeframe in timeframes}
-        candles[Kind.MARK, "1h"] = "1h"
+        candles = {(PriceKind.LAST, timeframe): timeframe for timeframe in timeframes}
+        candles[PriceKind.MARK, "1h"] = "1h"
         stem = pair.instrument.stem
         jobs += [
             (
@@ -100,7 +107,7 @@ def read(
     """
     wanted = [named(pair) for pair in dict.fromkeys(pairs)]
     files, left_out = _sorted_out(directory / "futures", wanted)
-    traded = {name for name, found in files.items() if any(k == Kind.LAST for k, _ in found)}
+    traded = {name for name, found in files.items() if any(k == PriceKind.LAST for k, _ in found)}
     for reason, several in left_out.items():
         say(f"Left out of {directory}: {_listed(several)}: {reason}")
     if not traded:
@@ -135,8 +142,8 @@ def _sorted_out(
             reason = "not named as candles of a pair such as BTC_USDT_USDT-1h-futures.feather"
         elif match["interval"] not in INTERVALS_MS:
             reason = f"intervals are {', '.join(INTERVALS_MS)}"
-        elif match["kind"] not in (*Kind, _FUNDING_RATE):
-            reason = f"kinds of candles are {', '.join((*Kind, _FUNDING_RATE))}"
+        elif match["kind"] not in (*PriceKind, _FUNDING_RATE):
+            reason = f"kinds of candles are {', '.join((*PriceKind, _FUNDING_RATE))}"
         else:
             files.setdefault(name, {})[match["kind"], match["interval"]] = path
             continue
@@ -157,7 +164,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _read_pair(directory: Path, name: Name, files: Files) -> PairHistory:
-    stored: dict[Kind, dict[str, Candles]] = {kind: {} for kind in Kind}
+    stored: dict[PriceKind, dict[str, Candles]] = {kind: {} for kind in PriceKind}
     funding = Funding(np.array([], dtype=np.int64), np.array([]))
     for (kind, interval), path in files.items():
         if kind == _FUNDING_RATE:
@@ -168,10 +175,10 @@ def _read_pair(directory: Path, name: Name, files: Files) -> PairHistory:
         else:
             frame = _load(path, _OHLCV)
             columns = (frame[c].to_numpy(np.float64) for c in _OHLCV)
-            stored[Kind(kind)][interval] = Candles(_ms(frame), *columns)
-    finest = min(stored[Kind.LAST], key=interval_ms)
+            stored[PriceKind(kind)][interval] = Candles(_ms(frame), *columns)
+    finest = min(stored[PriceKind.LAST], key=interval_ms)
     return PairHistory(
-        _instrument(name, stored[Kind.LAST][finest], funding),
+        _instrument(name, stored[PriceKind.LAST][finest], funding),
         {kind: by_interval for kind, by_interval in stored.items() if by_interval},
         funding,
         _read_positioning(directory / "positioning" / f"{name.stem}-1h.feather"),
@@ -195,7 +202,7 @@ def _instrument(name: Name, candles: Candles, funding: Funding) -> Instrument:
     month = candles[int(candles.time.searchsorted(candles.time[-1] - _TURNOVER_DAYS * DAY_MS)) :]
     days = max(1.0, (month.time[-1] - month.time[0]) / DAY_MS)
     # The most recent gap: intervals have changed over the years.
-    gap = int(funding.time[-1] - funding.time[-2]) // 3_600_000 if len(funding.time) > 1 else 8
+    gap = int(funding.time[-1] - funding.time[-2]) // HOUR_MS if len(funding.time) > 1 else 8
     return instrument(
         name.base,
         float(candles.close[-1]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
-from perpkit.venue.market.candles import Candles, Floats, Kind, Times, interval_ms, resample
+from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, interval_ms, resample
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.listing import Lifetime
 
@@ -69,28 +69,28 @@ class PairHistory:
     """
 
     instrument: Instrument
-    stored: Mapping[Kind, Mapping[str, Candles]]
+    stored: Mapping[PriceKind, Mapping[str, Candles]]
     funding: Funding
     positioning: Positioning | None = None
     life: Lifetime | None = None
-    _resampled: dict[tuple[Kind, str], Candles] = field(
+    _resampled: dict[tuple[PriceKind, str], Candles] = field(
         default_factory=dict, init=False, compare=False
     )
 
-    def kind_on_record(self, kind: Kind) -> Kind:
+    def kind_on_record(self, kind: PriceKind) -> PriceKind:
         """`kind`, or the price that stands in for it: mark for the index, last for the mark."""
-        for candidate in (kind, Kind.MARK):
+        for candidate in (kind, PriceKind.MARK):
             if self.stored.get(candidate):
                 return candidate
-        return Kind.LAST
+        return PriceKind.LAST
 
-    def finest(self, kind: Kind, at: int | None = None) -> str:
+    def finest(self, kind: PriceKind, at: int | None = None) -> str:
         """The shortest interval on record; with `at` (ms), the shortest that covers that time."""
         stored = self.stored[self.kind_on_record(kind)]
         covering = [i for i in stored if at is None or _start(stored, i) <= at < _end(stored, i)]
         return min(covering or stored, key=interval_ms)
 
-    def candles(self, kind: Kind, interval: str) -> Candles:
+    def candles(self, kind: PriceKind, interval: str) -> Candles:
         """Every candle there is or will be, built from shorter ones where it is not on record.
 
         :raises ValueError: for an unknown interval or one shorter than any on record
@@ -114,13 +114,13 @@ class PairHistory:
     @property
     def start(self) -> int:
         """When the first traded candle opens, ms; the listing where there is none."""
-        stored = self.stored[Kind.LAST]
+        stored = self.stored[PriceKind.LAST]
         return min(_start(stored, interval) for interval in stored) or self.lifetime.onboard
 
     @property
     def end(self) -> int:
         """When the last traded candle closes, ms; 0 where there is none."""
-        stored = self.stored[Kind.LAST]
+        stored = self.stored[PriceKind.LAST]
         return max(_end(stored, interval) for interval in stored)
 
     @property

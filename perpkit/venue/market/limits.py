@@ -20,7 +20,7 @@ _TRADFI_BOUND = 0.02
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContractLimits:
     """The filters of a contract; quantities in base asset, prices in quote asset.
 
     :param price_precision: decimals that a price may have; may be finer than the tick
@@ -39,7 +39,7 @@ class Limits:
     bound: float
 
 
-def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
+def scaled(price: float, turnover: float, *, tradfi: bool = False) -> ContractLimits:
     """Limits as the exchange lists a new contract with.
 
     The tick has about four digits less than the price, the step is worth about one quote asset, and
@@ -59,7 +59,7 @@ def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
     step = _power(max(-3, min(-places, 0)))
     market = decade(max(turnover ** (2 / 3), _LEAST_MARKET_WORTH) / price)
     market = max(market, step)
-    return Limits(
+    return ContractLimits(
         tick_size=tick,
         price_precision=_precision(tick),
         step_size=step,
@@ -73,7 +73,7 @@ def scaled(price: float, turnover: float, *, tradfi: bool = False) -> Limits:
     )
 
 
-def on_grids(limits: Limits, tick: float, step: float) -> Limits:
+def on_grids(limits: ContractLimits, tick: float, step: float) -> ContractLimits:
     """The same limits on another tick and step."""
     if (tick, step) == (limits.tick_size, limits.step_size):
         return limits

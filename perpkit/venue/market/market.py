@@ -17,7 +17,7 @@ from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.market import tape
 from perpkit.venue.market.book import Book, emptied, make_book, volatility_stress, widened
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, Kind, Times, joined
+from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, PriceKind, Times, joined
 from perpkit.venue.market.clock import Clock, VirtualClock, iso_minute
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
@@ -84,7 +84,7 @@ class Market:
         self,
         symbol: str,
         interval: str,
-        kind: Kind = Kind.LAST,
+        kind: PriceKind = PriceKind.LAST,
         *,
         start: int | None = None,
         end: int | None = None,
@@ -112,7 +112,7 @@ class Market:
         rows = tape.closed(pair, kind, interval, series[first : min(last, closed)], over)
         return joined(rows, forming) if first <= closed < last else rows
 
-    def price(self, symbol: str, kind: Kind = Kind.LAST) -> float:
+    def price(self, symbol: str, kind: PriceKind = PriceKind.LAST) -> float:
         """Where this price stands now; after the end of the history, its last value.
 
         :raises VenueError: before the first trade
@@ -131,7 +131,7 @@ class Market:
 
     def path(self, symbol: str, since: int, until: int, more: Iterable[int] = ()) -> PricePath:
         """Last and mark price from `since` to `until`, ms: see `price_path`."""
-        over = self._shocks(symbol, Kind.LAST), self._shocks(symbol, Kind.MARK)
+        over = self._shocks(symbol, PriceKind.LAST), self._shocks(symbol, PriceKind.MARK)
         return price_path(self._pair(symbol), over, since, until, more)
 
     def settlement_price(self, symbol: str) -> float:
@@ -144,11 +144,13 @@ class Market:
         perpetual = pair.instrument.contract_type.perpetual
         seconds = np.arange(1, (30 if perpetual else 60) * 60 + 1, dtype=np.int64)
         times = now - 1000 * (len(seconds) - seconds)
-        return float(prices_at(pair, Kind.INDEX, times, self._shocks(symbol, Kind.INDEX)).mean())
+        return float(
+            prices_at(pair, PriceKind.INDEX, times, self._shocks(symbol, PriceKind.INDEX)).mean()
+        )
 
     def ticker(self, symbol: str) -> Ticker:
         pair, now = self._pair(symbol), self.now()
-        finest = pair.finest(Kind.LAST, now)
+        finest = pair.finest(PriceKind.LAST, now)
         opened = now - DAY_MS
         rows = self.candles(symbol, finest, start=opened, limit=DAY_MS // INTERVALS_MS[finest] + 1)
         if not len(rows):
@@ -196,7 +198,7 @@ class Market:
         """Volatility of the last two hours as a multiple of the last week's."""
         pair = self._pair(symbol)
         now = self.now()
-        finest = pair.finest(Kind.LAST, now)
+        finest = pair.finest(PriceKind.LAST, now)
         ms = INTERVALS_MS[finest]
         closed = now // ms
         if self._stress.get(symbol, (None,))[0] != closed:
@@ -217,8 +219,8 @@ class Market:
         if ahead < len(pair.funding.time):
             following = int(pair.funding.time[ahead])
         return Premium(
-            self.price(symbol, Kind.MARK),
-            self.price(symbol, Kind.INDEX),
+            self.price(symbol, PriceKind.MARK),
+            self.price(symbol, PriceKind.INDEX),
             float(settled.rate[-1]) if len(settled.rate) else 0.0,
             following,
         )
@@ -234,9 +236,9 @@ class Market:
     def mark_at(self, symbol: str, times: Times) -> Floats:
         """Mark price when the clock stood at each of `times`, to the finest closed candle."""
         pair = self._pair(symbol)
-        finest = pair.finest(Kind.MARK, int(times[0]) if len(times) else None)
-        series = tape.series(pair, Kind.MARK, finest)
-        over = self._shocks(symbol, Kind.MARK)
+        finest = pair.finest(PriceKind.MARK, int(times[0]) if len(times) else None)
+        series = tape.series(pair, PriceKind.MARK, finest)
+        over = self._shocks(symbol, PriceKind.MARK)
         rows = series.time.searchsorted(times - INTERVALS_MS[finest], side="right") - 1
         if not len(series):
             raise not_trading()
@@ -270,7 +272,7 @@ class Market:
         values: Floats = getattr(positioning, what)[rows]
         return grid, values
 
-    def _shocks(self, symbol: str, kind: Kind) -> Shocks | None:
+    def _shocks(self, symbol: str, kind: PriceKind) -> Shocks | None:
         return shocks(self.faults.of(*PRICE_KINDS, symbol=symbol), kind)
 
     def _window(self, time: Times, start: int | None, end: int | None, limit: int) -> slice:

@@ -17,7 +17,7 @@ from perpkit.venue.market.candles import (
     TURNING_POINTS,
     Candles,
     Floats,
-    Kind,
+    PriceKind,
     Times,
     bucket_start,
 )
@@ -48,7 +48,7 @@ def price_path(
     :param shocks: of the last and of the mark price
     :param more: further times within the stretch
     """
-    kinds = (Kind.LAST, Kind.MARK)
+    kinds = (PriceKind.LAST, PriceKind.MARK)
     turns = [
         _turns(pair, kind, over, since, until) for kind, over in zip(kinds, shocks, strict=True)
     ]
@@ -61,7 +61,9 @@ def price_path(
     return PricePath(times, last, mark)
 
 
-def _turns(pair: PairHistory, kind: Kind, over: Shocks | None, since: int, until: int) -> Times:
+def _turns(
+    pair: PairHistory, kind: PriceKind, over: Shocks | None, since: int, until: int
+) -> Times:
     """Times in (since, until) at which this price may turn."""
     times = np.array([], dtype=np.int64)
     for first, last, ms in _stretches(pair, kind, since, until):
@@ -75,7 +77,9 @@ def _turns(pair: PairHistory, kind: Kind, over: Shocks | None, since: int, until
     return times[(since < times) & (times < until)]
 
 
-def _stretches(pair: PairHistory, kind: Kind, since: int, until: int) -> list[tuple[int, int, int]]:
+def _stretches(
+    pair: PairHistory, kind: PriceKind, since: int, until: int
+) -> list[tuple[int, int, int]]:
     """(first, last, candle length) of the parts of the history with one finest interval, ms."""
     stored = pair.stored[pair.kind_on_record(kind)]
     spans = [
@@ -89,7 +93,7 @@ def _stretches(pair: PairHistory, kind: Kind, since: int, until: int) -> list[tu
     ]
 
 
-def _vertices(pair: PairHistory, kind: Kind, times: Times, over: Shocks) -> Times:
+def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) -> Times:
     """Where price and factor both move, their product is a parabola: where it turns."""
     within = times[(times >= over.times[0]) & (times <= over.times[-1])]
     if len(within) < 2:
@@ -105,13 +109,13 @@ def _vertices(pair: PairHistory, kind: Kind, times: Times, over: Shocks) -> Time
     return np.unique(np.concatenate((np.floor(vertex), np.ceil(vertex)))).astype(np.int64)
 
 
-def prices_at(pair: PairHistory, kind: Kind, times: Times, over: Shocks | None) -> Floats:
+def prices_at(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks | None) -> Floats:
     """Where a price stood at each of `times`, ms; of the same shape."""
     prices = _undisturbed(pair, kind, times)
     return prices if over is None else prices * over.at(times)
 
 
-def _undisturbed(pair: PairHistory, kind: Kind, times: Times) -> Floats:
+def _undisturbed(pair: PairHistory, kind: PriceKind, times: Times) -> Floats:
     stored = pair.stored[pair.kind_on_record(kind)]
     finest_last = sorted(stored, key=lambda interval: INTERVALS_MS[interval], reverse=True)
     # Where no candles are: the close of the finest ones before.

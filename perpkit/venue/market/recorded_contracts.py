@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perpkit.venue.market.limits import Limits
+from perpkit.venue.market.limits import ContractLimits
 
 
 @dataclass(frozen=True)
 class Recorded:
     """:param kinds: what the exchange files the contract under (`underlyingSubType`)"""
 
-    limits: Limits
+    limits: ContractLimits
     kinds: tuple[str, ...] = ()
 
 
@@ -33,7 +33,7 @@ def _row(
 ) -> Recorded:
     """:param lots: greatest of a limit order, and of one at market; `prices`: least, greatest"""
     return Recorded(
-        Limits(tick, precision, step, notional, *lots, *prices, fee, bound),
+        ContractLimits(tick, precision, step, notional, *lots, *prices, fee, bound),
         (kind,) if kind else (),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import Candles, Floats, Kind, Times, path_within
+from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, path_within
 from perpkit.venue.market.instruments import decimals_of
 
 MAX_FACTOR = 10_000.0  # of all price faults of a symbol together, up or down
@@ -30,7 +30,7 @@ class Shocks:
         return out
 
 
-def shocks(faults: Sequence[Fault], kind: Kind) -> Shocks | None:
+def shocks(faults: Sequence[Fault], kind: PriceKind) -> Shocks | None:
     """The price faults of a symbol together, for one of its prices; None where there are none."""
     paths = [_points(fault, kind) for fault in faults]
     if not paths:
@@ -44,8 +44,8 @@ def shocks(faults: Sequence[Fault], kind: Kind) -> Shocks | None:
     return Shocks(times, np.clip(factors, 1 / MAX_FACTOR, MAX_FACTOR))
 
 
-def _points(fault: Fault, kind: Kind) -> list[tuple[int, float]]:
-    share = 1.0 if kind is Kind.LAST else fault.number("mark_share")
+def _points(fault: Fault, kind: PriceKind) -> list[tuple[int, float]]:
+    share = 1.0 if kind is PriceKind.LAST else fault.number("mark_share")
     change = share * fault.number("change")
     since, until = fault.since, fault.until
     if fault.kind is FaultKind.PRICE_GAP:

@@ -17,7 +17,7 @@ import numpy as np
 
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.market import perpetual
-from perpkit.venue.market.candles import Candles, Floats, Kind, Times, interval_ms
+from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, interval_ms
 from perpkit.venue.market.drivers import (
     FACTOR_VOL,
     Factor,
@@ -148,9 +148,9 @@ def _pair(drivers: _Drivers, model: PairModel, base: str, anchor: int) -> PairHi
     made = PairHistory(
         instrument,
         {
-            Kind.LAST: {base: last},
-            Kind.MARK: {base: _beside(last, np.exp(log_mark), model.price)},
-            Kind.INDEX: {base: _beside(last, np.exp(index.log_price), model.price)},
+            PriceKind.LAST: {base: last},
+            PriceKind.MARK: {base: _beside(last, np.exp(log_mark), model.price)},
+            PriceKind.INDEX: {base: _beside(last, np.exp(index.log_price), model.price)},
         },
         settled,
         perpetual.positioning(

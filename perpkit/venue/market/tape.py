@@ -8,7 +8,7 @@ from perpkit.venue.errors import invalid_interval
 from perpkit.venue.market.candles import (
     INTERVALS_MS,
     Candles,
-    Kind,
+    PriceKind,
     bucket_start,
     joined,
     part_of,
@@ -18,7 +18,7 @@ from perpkit.venue.market.history import PairHistory
 from perpkit.venue.market.shocks import Shocks, shocked
 
 
-def series(pair: PairHistory, kind: Kind, interval: str) -> Candles:
+def series(pair: PairHistory, kind: PriceKind, interval: str) -> Candles:
     """Past and future, undisturbed.
 
     :raises VenueError: for an interval that is unknown or cannot be made
@@ -29,7 +29,9 @@ def series(pair: PairHistory, kind: Kind, interval: str) -> Candles:
         raise invalid_interval() from error
 
 
-def forming(pair: PairHistory, kind: Kind, interval: str, now: int, over: Shocks | None) -> Candles:
+def forming(
+    pair: PairHistory, kind: PriceKind, interval: str, now: int, over: Shocks | None
+) -> Candles:
     """The candle being formed, one row; none where the history has none at this time."""
     ms = INTERVALS_MS[interval]
     opened = bucket_start(now, ms)
@@ -49,7 +51,7 @@ def forming(pair: PairHistory, kind: Kind, interval: str, now: int, over: Shocks
 
 
 def closed(
-    pair: PairHistory, kind: Kind, interval: str, rows: Candles, over: Shocks | None
+    pair: PairHistory, kind: PriceKind, interval: str, rows: Candles, over: Shocks | None
 ) -> Candles:
     """Candles that have closed, as they were.
 
@@ -67,7 +69,9 @@ def closed(
     return joined(joined(rows[:before], moved), later)
 
 
-def _rebuilt(pair: PairHistory, kind: Kind, interval: str, rows: Candles, over: Shocks) -> Candles:
+def _rebuilt(
+    pair: PairHistory, kind: PriceKind, interval: str, rows: Candles, over: Shocks
+) -> Candles:
     """From the finest candles there are: only their path is close to when a price was where."""
     if not len(rows):
         return rows
@@ -82,5 +86,5 @@ def _rebuilt(pair: PairHistory, kind: Kind, interval: str, rows: Candles, over: 
     return shocked(rows, ms, over, end, tick)
 
 
-def _tick(pair: PairHistory, kind: Kind) -> float | None:
-    return pair.instrument.tick_size if kind is Kind.LAST else None
+def _tick(pair: PairHistory, kind: PriceKind) -> float | None:
+    return pair.instrument.tick_size if kind is PriceKind.LAST else None

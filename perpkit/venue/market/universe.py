@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.durations import DAY, DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.market.contract_rules import instrument as listed
 from perpkit.venue.market.instruments import ContractType, Instrument
 from perpkit.venue.market.listing import Lifetime
@@ -180,7 +180,7 @@ def _quarter_ends(after: int) -> Iterator[datetime]:
     """Last Fridays of the quarters."""
     day = datetime.fromtimestamp(after // DAY_MS * DAY_MS / 1000, UTC)
     while True:
-        day += timedelta(days=1)
+        day += DAY
         last_week = (day + timedelta(days=7)).month != day.month
         if day.month in _QUARTER_MONTHS and day.weekday() == 4 and last_week:
             yield day

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.bot.live.entry_check import LEVELS, EntryCheck
-from perpkit.bot.live.slippage import Slippage
+from perpkit.bot.live.entry_check import LEVELS, EntryGate
+from perpkit.bot.live.slippage import EntrySlippage
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.entry import EntryLimits
 from tests import factories
@@ -18,8 +18,8 @@ def dp() -> DataProvider:
 
 
 @pytest.fixture
-def check(dp) -> EntryCheck:
-    return EntryCheck(FreshBooks(dp, 5.0), EntryLimits(), Slippage(live=True))
+def check(dp) -> EntryGate:
+    return EntryGate(FreshBooks(dp, 5.0), EntryLimits(), EntrySlippage(live=True))
 
 
 def refusal(check, amount=0.1, now=NOW, side="long", **given):
@@ -34,8 +34,8 @@ def test_a_good_book_allows(check, dp):
 
 
 def test_what_an_entry_should_cost_is_noted(dp, trade_database):
-    slippage = Slippage(live=True)
-    assert refusal(EntryCheck(FreshBooks(dp, 5.0), EntryLimits(), slippage)) is None
+    slippage = EntrySlippage(live=True)
+    assert refusal(EntryGate(FreshBooks(dp, 5.0), EntryLimits(), slippage)) is None
     trade = factories.trade(open_rate=30_006.0)
     slippage.filled(trade, trade.orders[0])
     [fill] = slippage.record.fills

@@ -35,7 +35,6 @@ class Exchange:
         self.lost: Exception | dict | None = None
         self.refuses: Exception | None = None
         self.unreadable: Exception | None = None
-        self.open_stops: list[dict] = []
         self.stored: list[str] = []
         self.cancelled: list[str] = []
         self.journal: Journal
@@ -70,9 +69,6 @@ class Exchange:
             if order["id"] == id:
                 return order | {"status": "canceled"}
         raise ccxt.OrderNotFound("does not exist")
-
-    def fapiPrivateGetOpenAlgoOrders(self):  # noqa: N802 - ccxt's name
-        return self.open_stops
 
     def safe_symbol(self, symbol, *_):
         return f"{symbol.removesuffix('USDT')}/USDT:USDT"
@@ -333,14 +329,6 @@ def test_an_answer_to_a_look_up_that_has_no_id_is_an_error(exchange, sent):
     exchange.orders["mine"] = {"id": None}
     with pytest.raises(ccxt.BadResponse):
         exchange.fetch_order("", BTC, {"clientOrderId": "mine"})
-
-
-def test_stops_at_the_exchange_that_are_this_bots(exchange, sent):
-    exchange.open_stops = [
-        {"symbol": "BTCUSDT", "algoId": 7, "clientAlgoId": f"x-cvBPrNm9{TAG}0123456789abcdef"},
-        {"symbol": "ETHUSDT", "algoId": 8, "clientAlgoId": "somebody"},
-    ]
-    assert list(sent.open_stops()) == [(BTC, "7")]
 
 
 # A journal that cannot be written

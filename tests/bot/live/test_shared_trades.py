@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from perpkit.bot.live.shared_trades import UNLOCKED, share_trades
 from perpkit.bot.positions.trade_lock import TradeLock, lock_of
-from perpkit.bot.refusals import Kind, Refusals
+from perpkit.bot.refusals import RefusalKind, Refusals
 from tests import factories
 
 
@@ -116,9 +116,9 @@ def test_a_first_entry_is_made_where_there_is_none(database, state, slots, enter
         factories.trade(close_rate=None if state == "open" else 30_500.0)
     assert bot.execute_entry("BTC/USDT:USDT", 100, is_short=False) is entered
     assert bool(bot.entered) is entered
-    assert [(each.kind, each.side) for each in refusals.newest] == [(Kind.OVERTAKEN, "long")] * (
-        not entered
-    )
+    assert [(each.kind, each.side) for each in refusals.newest] == [
+        (RefusalKind.OVERTAKEN, "long")
+    ] * (not entered)
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -15,7 +15,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.record import state
+from perpkit.record import state, state_file
 from tests import factories
 from tests.factories import START as NOW
 
@@ -73,7 +73,7 @@ def test_a_cycle_is_written(bot, clock):
     bot.state = State.STOPPED
     clock.shift(5)
     bot.process_stopped()
-    written = state.read(writer.path)
+    written = state_file.read(writer.path)
     assert bot.cycles == ["process", "process_stopped"]
     assert (written.strategy, written.mode, written.bot_state) == ("Mine", "live", "stopped")
     assert (written.started_at, written.age_seconds(NOW)) == (NOW, -5)
@@ -85,7 +85,7 @@ def test_a_cycle_is_written(bot, clock):
 
 def test_the_file_of_an_earlier_process_is_not_taken_for_this_one(bot):
     seen = []
-    bot.process = lambda: seen.append(state.read(writer.path).loop)
+    bot.process = lambda: seen.append(state_file.read(writer.path).loop)
     writer = started(bot)
     bot.process()
     bot.process()
@@ -100,12 +100,12 @@ def test_one_that_fails_is_written_and_goes_on_failing(bot, error):
     for _ in range(2):
         with pytest.raises(type(error)):
             bot.process()
-    loop = state.read(writer.path).loop
+    loop = state_file.read(writer.path).loop
     assert (loop.cycles, loop.failed, loop.succeeded_at) == (3, 2, NOW)
     assert loop.error == f"{type(error).__name__}: {error}"
     bot.fails = None
     bot.process()
-    loop = state.read(writer.path).loop
+    loop = state_file.read(writer.path).loop
     assert (loop.failed, loop.error) == (0, "")
 
 
@@ -121,7 +121,7 @@ def test_a_failure_that_another_part_swallows_is_seen(bot):
     writer.start()
     bot.fails = TemporaryError("no answer")
     bot.process()
-    assert state.read(writer.path).loop.failed == 1
+    assert state_file.read(writer.path).loop.failed == 1
 
 
 def test_the_end_of_the_process_does_not_wait_for_it(bot):
@@ -129,7 +129,7 @@ def test_the_end_of_the_process_does_not_wait_for_it(bot):
     bot.fails = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         bot.process()
-    assert state.read(writer.path).loop is None
+    assert state_file.read(writer.path).loop is None
 
 
 def test_a_part_that_fails_is_named_and_the_rest_is_there(bot, caplog):
@@ -140,7 +140,7 @@ def test_a_part_that_fails_is_named_and_the_rest_is_there(bot, caplog):
     factories.trade()
     for _ in range(3):
         bot.process()
-    written = state.read(writer.path)
+    written = state_file.read(writer.path)
     assert written.missing == {"trading": "KeyError: 'x'"}
     assert written.trading is None
     assert written.parts_off == ()
@@ -155,7 +155,7 @@ def test_without_the_database_the_rest_is_there(bot, monkeypatch):
     monkeypatch.setattr(Trade, "get_open_trades", fails)
     writer = started(bot)
     bot.process()
-    written = state.read(writer.path)
+    written = state_file.read(writer.path)
     assert written.missing == {"positions": "RuntimeError: database is locked"}
     assert written.positions is written.entries is None
 
@@ -180,7 +180,7 @@ def test_a_place_that_cannot_be_written_is_said_once(bot, caplog, tmp_path):
     assert "Trading continues" in told
     (tmp_path / "file").unlink()
     bot.process()
-    assert state.read(writer.path).loop.cycles == 4
+    assert state_file.read(writer.path).loop.cycles == 4
     assert "The state file can be written again." in caplog.messages
     writer.path.unlink()
     writer.path.parent.rmdir()

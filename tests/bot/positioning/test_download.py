@@ -16,13 +16,13 @@ from perpkit.bot.positioning.client import (
     PositioningClient,
     RefusedError,
 )
-from perpkit.bot.positioning.download import Progress, download
+from perpkit.bot.positioning.download import DownloadProgress, download
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.market import store
 from perpkit.market.store import SERIES, BusyError
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
-from perpkit.venue.http.rate_limits import Limiter, Limits
+from perpkit.venue.http.rate_limits import Limiter, RateLimits
 from perpkit.venue.http.request_log import RequestLog
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.http.weights import Cost
@@ -94,7 +94,7 @@ def history():
 def bench(history, tmp_path, request):
     clock = VirtualClock(START + 35 * DAY_MS + 20 * MINUTE_MS)
     market = Market(history, clock, seed=7)
-    limiter, log = Limiter(getattr(request, "param", Limits())), RequestLog()
+    limiter, log = Limiter(getattr(request, "param", RateLimits())), RequestLog()
     app = Refusals(create_app(market, limiter=limiter, log=log))
     with running_venue(market, app=app) as url:
         yield Bench(market, clock, limiter, log, tmp_path, overlay(url)["exchange"], app)
@@ -144,7 +144,7 @@ def test_the_oldest_that_is_kept_can_be_asked_for(bench):
 
 
 def test_the_caller_is_told(bench):
-    told: list[Progress] = []
+    told: list[DownloadProgress] = []
     client = bench.client()
     download(client, bench.datadir, [BTC, SOL], "15m", 10, told.append)
     client.close()
@@ -220,7 +220,7 @@ def test_interrupted_at_any_call_it_ends_with_the_same_store(bench, history, tmp
     client.close()
 
 
-SMALL = Limits(calls_5m_data=10)
+SMALL = RateLimits(calls_5m_data=10)
 
 
 @pytest.mark.parametrize("bench", [SMALL], indirect=True)

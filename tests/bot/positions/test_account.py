@@ -16,7 +16,10 @@ from freqtrade.persistence import (
 )
 
 from perpkit.bot.candles.candles import feed_for
-from perpkit.bot.positions.account import RunningAccount, SimulatedAccount, account_for, ledger_of
+from perpkit.bot.positions.accounts import account_for
+from perpkit.bot.positions.running_account import RunningAccount
+from perpkit.bot.positions.simulated_account import SimulatedAccount
+from perpkit.bot.positions.trade_figures import ledger_of
 from tests import factories
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
@@ -247,7 +250,7 @@ class TestRunningBot:
         """Freqtrade takes the open profit off the balance since 2026.9."""
         fields = ("symbol", "unrealized_pnl") if stripped else ("symbol",)
         monkeypatch.setattr(
-            "perpkit.bot.positions.account.PositionWallet", SimpleNamespace(_fields=fields)
+            "perpkit.bot.positions.running_account.PositionWallet", SimpleNamespace(_fields=fields)
         )
         account = running(dry_run=False, runmode=RunMode.LIVE)
         closed = factories.trade(BTC, close_rate=30_300.0, opened=START - 9 * HOUR)
@@ -262,7 +265,7 @@ class TestRunningBot:
 
     def test_a_price_that_is_not_known_is_no_capital(self, running, monkeypatch):
         wallet = SimpleNamespace(_fields=("symbol",))
-        monkeypatch.setattr("perpkit.bot.positions.account.PositionWallet", wallet)
+        monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", wallet)
         account = running(dry_run=False, runmode=RunMode.LIVE)
         factories.trade(BTC)
         self.total = 1_000.0

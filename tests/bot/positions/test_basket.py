@@ -20,7 +20,7 @@ from freqtrade.persistence import (
 from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.positions.basket import TAG, Rebalancer
-from perpkit.bot.refusals import Kind, Why
+from perpkit.bot.refusals import RefusalKind, Why
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.rebalancing import TargetWeights
 from tests import factories
@@ -301,7 +301,9 @@ def test_so_do_locks(strategy, value, traded):
 @pytest.mark.parametrize(("value", "traded"), [(4000, None), (6000, -1000)])
 def test_the_book_is_asked_about_additions_only(strategy, monkeypatch, caplog, value, traded):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(strategy._running, "refusal", lambda *_: Why(Kind.BOOK, "the spread is 2%"))
+    monkeypatch.setattr(
+        strategy._running, "refusal", lambda *_: Why(RefusalKind.BOOK, "the spread is 2%")
+    )
     answer = adjusted(strategy, holding(value))
     assert answer == (traded and (pytest.approx(traded, rel=1e-4), TAG))
     assert ("the spread is 2%" in caplog.text) is (traded is None)

@@ -13,7 +13,7 @@ from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enabl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.positions.account import Standing
+from perpkit.bot.positions.account import AccountStanding
 from perpkit.bot.positions.entries import Candidate, Entries
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trade_risk import TradeRisks
@@ -54,7 +54,9 @@ class Case:
         self, chosen=SETTINGS, capital=10_000.0, profit=0.0, config=None, cost=5.0, **columns
     ) -> None:
         self.candles = {pair: flat(40, **columns) for pair in (BTC, ETH, LTC)}
-        account = SimpleNamespace(capital=lambda _: capital, at=lambda _: Standing(profit, 0.0))
+        account = SimpleNamespace(
+            capital=lambda _: capital, at=lambda _: AccountStanding(profit, 0.0)
+        )
         contracts = stack.contracts(cost=cost)
         self.exchange = contracts._exchange
         self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))

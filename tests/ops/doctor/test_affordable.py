@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.ops.doctor.affordable import Contract, FixedStake, Sizing, needed, order, together
+from perpkit.ops.doctor.affordable import ContractTerms, FixedStake, Sizing, needed, order, together
 from perpkit.risk.exposure import ExposureLimits
 from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
@@ -18,9 +18,11 @@ from perpkit.risk.sizing import FREQTRADE_RESERVE, Basis, SizingRule
 from perpkit.risk.stops import EntryStop, StopMethod
 
 TIERS = MaintenanceTiers((MaintenanceTier(0.0, 0.01, 0.0, 50.0),), 1e7)
-BITCOIN = Contract("BTC/USDT:USDT", 50_000.0, 0.001, 0.001, 50.0, 100.0, TIERS, 0.01, 500.0, 0.5)
-ETHER = Contract("ETH/USDT:USDT", 2_000.0, 0.001, 0.001, 5.0, 1e4, TIERS, 0.01, 20.0, 0.5)
-COIN = Contract("ADA/USDT:USDT", 0.5, 1.0, 1.0, 5.0, 1e6, TIERS, 0.01, 0.005, 0.5)
+BITCOIN = ContractTerms(
+    "BTC/USDT:USDT", 50_000.0, 0.001, 0.001, 50.0, 100.0, TIERS, 0.01, 500.0, 0.5
+)
+ETHER = ContractTerms("ETH/USDT:USDT", 2_000.0, 0.001, 0.001, 5.0, 1e4, TIERS, 0.01, 20.0, 0.5)
+COIN = ContractTerms("ADA/USDT:USDT", 0.5, 1.0, 1.0, 5.0, 1e6, TIERS, 0.01, 0.005, 0.5)
 SIZING = Sizing(
     LeverageLimit(), EntryStop(distance=0.05), SizingRule(), ExposureLimits(), 1.5, True, 3
 )

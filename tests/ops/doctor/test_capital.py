@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from perpkit.ops.doctor.finding import Level
+from perpkit.ops.level import Level
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from perpkit.ops.doctor.clock import Sample, judged
-from perpkit.ops.doctor.finding import Level
+from perpkit.ops.level import Level
 
 BEHIND = 10_000.0
 

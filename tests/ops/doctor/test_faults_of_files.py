@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from perpkit.ops.doctor import database
-from perpkit.record import latch, runs, state
+from perpkit.record import latch, runs, state_file
 from perpkit.record.journal import Intent, Journal
 from perpkit.record.latch import LatchState
 from perpkit.record.order_ids import Purpose
@@ -143,7 +143,7 @@ def says(seconds: float, *, lock: bool = False, **content: Any) -> Callable[[Any
         if lock:
             bot.context().bot.places.lock.touch()
         at = bot.context().now - timedelta(seconds=seconds)
-        state.write(path, least(written_at=at, **content))
+        state_file.write(path, least(written_at=at, **content))
         return path
 
     return plant

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from perpkit.ops.doctor import telegram
-from perpkit.ops.doctor.finding import Level
+from perpkit.ops.level import Level
 from perpkit.venue.engine import NewAlgo, NewOrder
-from perpkit.venue.exchange.account_settings import Settings, change
+from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.desk import Desk
 from tests.bench.planted import KEY, SECRET
@@ -80,7 +80,7 @@ def books(statement: str, *values: Any) -> Plant:
 def settings(**given: Any) -> Plant:
     def plant(desk: Desk) -> None:
         desk.exchange.catch_up()
-        change(desk.exchange.engine, desk.account, SYMBOL, Settings(**given))
+        change(desk.exchange.engine, desk.account, SYMBOL, SettingsChange(**given))
 
     return plant
 

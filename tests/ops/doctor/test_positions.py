@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.ops.doctor.finding import Level
-from perpkit.ops.doctor.positions import Held, compare, held
+from perpkit.ops.doctor.positions import ExchangePosition, compare, held
+from perpkit.ops.level import Level
 from perpkit.record.trade_books import BookedOrder, TradeBook
 
 BTC = "BTC/USDT:USDT"
@@ -21,8 +21,10 @@ def trade(*orders: BookedOrder, is_short: bool = False) -> TradeBook:
     return TradeBook(7, BTC, is_short, True, 3.0, 90.0, 0.0, 0.0, 0.0, 0.0, 1, own)
 
 
-def position(amount: float, stopped: float = 2.0, leverage: float = 3.0, margin="ISOLATED") -> Held:
-    return Held(SYMBOL, amount, stopped, leverage, margin)
+def position(
+    amount: float, stopped: float = 2.0, leverage: float = 3.0, margin="ISOLATED"
+) -> ExchangePosition:
+    return ExchangePosition(SYMBOL, amount, stopped, leverage, margin)
 
 
 @pytest.mark.parametrize(

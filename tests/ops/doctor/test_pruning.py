@@ -10,7 +10,7 @@ import time_machine
 from filelock import FileLock
 from freqtrade.persistence import Trade, init_db
 
-from perpkit.record import state
+from perpkit.record import state_file
 from perpkit.record.journal import Intent, Journal, Outcome
 from perpkit.record.order_ids import Purpose
 from tests import factories
@@ -76,7 +76,7 @@ def test_while_the_bot_has_its_lock_it_is_refused(bot):
 
 
 def test_while_the_bot_writes_its_state_it_is_refused(bot):
-    state.write(bot.context().bot.places.state, least(written_at=NOW - timedelta(seconds=3)))
+    state_file.write(bot.context().bot.places.state, least(written_at=NOW - timedelta(seconds=3)))
     with time_machine.travel(NOW, tick=False):
         result = bot.doctor("--prune", "90d")
     assert result.exit_code == 2

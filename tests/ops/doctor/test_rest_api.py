@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.ops.doctor.finding import Level
 from perpkit.ops.doctor.rest_api import configured
+from perpkit.ops.level import Level
 
 SOUND = {
     "listen_ip_address": "127.0.0.1",

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from perpkit.ops.doctor import software
-from perpkit.ops.doctor.finding import Finding, Level, UnavailableError, fail, ok, warn
+from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok, warn
 from perpkit.ops.doctor.registry import CHECKS, Check
 from perpkit.ops.doctor.run import run
-from perpkit.record import state
+from perpkit.ops.level import Level
+from perpkit.record import state_file
 from tests.bench.doctor import NOW
 from tests.bench.states import least
 
@@ -56,7 +57,7 @@ def test_nothing_is_found_in_what_is_sound(set_up, how):
 
 def test_nor_in_a_bot_that_runs(sound):
     sound.keep_trades()
-    state.write(sound.context().bot.places.state, least(written_at=NOW))
+    state_file.write(sound.context().bot.places.state, least(written_at=NOW))
     assert sound.wrong() == []
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.ops.doctor.finding import Level
 from perpkit.ops.doctor.incomes import Income
 from perpkit.ops.doctor.money import judged
 from perpkit.ops.doctor.sums import began, compared
+from perpkit.ops.level import Level
 from perpkit.record.trade_books import BookedOrder, TradeBook
 
 NOW = 1_790_000_000_000

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from perpkit.ops.exchange import exchange_client
-from perpkit.ops.keys.finding import Level, worst
+from perpkit.ops.keys.finding import worst
 from perpkit.ops.keys.findings import key_findings
+from perpkit.ops.level import Level
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.planted import KEY, MARK, SECRET
 from tests.ops.keys.conftest import DAY_MS, Bot

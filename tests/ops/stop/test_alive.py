@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 
 from perpkit.ops.stop import alive as module
-from perpkit.ops.stop.alive import Standing, cycle_before, held, look
+from perpkit.ops.stop.alive import BotStanding, cycle_before, held, look
 from perpkit.ops.stop.ending import is_stopped
 from perpkit.ops.stop.rest import BotRest
 from perpkit.record.bot_lock import is_held
-from perpkit.record.state import write
+from perpkit.record.state_file import write
 from tests.bench.freqtrade_like import freqtrade_like
 from tests.bench.states import least
 from tests.ops.stop.conftest import PASSWORD, USER
@@ -37,7 +37,12 @@ def test_without_a_process_a_lock_or_an_answer_it_is_dead(bot, api, database):
     rest = BotRest("http://127.0.0.1:1", USER, PASSWORD)
     for given in (None, rest):
         found, said = ask(bot(), given)
-        assert (found.standing, found.rest, found.processes, said) == (Standing.DEAD, None, (), [])
+        assert (found.standing, found.rest, found.processes, said) == (
+            BotStanding.DEAD,
+            None,
+            (),
+            [],
+        )
     assert "no answer" in found.why
     assert not bot().places.lock.exists()  # looked at, not made
 
@@ -47,7 +52,7 @@ def test_one_that_answers_is_alive_and_is_steered(bot, api, database, tmp_path):
     rest = BotRest(api.url, USER, PASSWORD)
     with freqtrade_like(tmp_path, lock=own.places.lock) as process:
         found, _ = ask(own, rest)
-    assert (found.standing, found.rest) == (Standing.ALIVE, rest)
+    assert (found.standing, found.rest) == (BotStanding.ALIVE, rest)
     assert [p.pid for p in found.processes] == [process.pid]
 
 
@@ -60,7 +65,7 @@ def test_one_that_is_stopped_hangs_and_nothing_is_waited_for(bot, database, tmp_
             pass
         began = time.monotonic()
         found, said = ask(own, BotRest("http://10.255.255.1:1", USER, PASSWORD))
-    assert (found.standing, said) == (Standing.HUNG, [])
+    assert (found.standing, said) == (BotStanding.HUNG, [])
     assert "is stopped (SIGSTOP)" in found.why
     assert time.monotonic() - began < 2
 
@@ -69,7 +74,7 @@ def test_one_that_runs_and_does_not_answer_hangs(bot, database, tmp_path):
     own = bot()
     with freqtrade_like(tmp_path, lock=own.places.lock) as process:
         found, said = ask(own, BotRest("http://127.0.0.1:1", USER, PASSWORD))
-    assert (found.standing, [p.pid for p in found.processes]) == (Standing.HUNG, [process.pid])
+    assert (found.standing, [p.pid for p in found.processes]) == (BotStanding.HUNG, [process.pid])
     assert said == []
 
 
@@ -78,7 +83,7 @@ def test_a_stock_bot_is_found_by_its_database(bot, database, tmp_path):
     own = bot()
     with freqtrade_like(tmp_path, tmp_path / "trades.sqlite") as process:
         found, _ = ask(own, BotRest("http://127.0.0.1:1", USER, PASSWORD))
-    assert (found.standing, [p.pid for p in found.processes]) == (Standing.HUNG, [process.pid])
+    assert (found.standing, [p.pid for p in found.processes]) == (BotStanding.HUNG, [process.pid])
 
 
 @pytest.mark.parametrize("problem", ["no API", "another bot answers", "the password is wrong"])
@@ -91,7 +96,7 @@ def test_one_that_cannot_be_asked_shows_by_a_cycle(bot, api, database, tmp_path,
         since = datetime.now(UTC)
         write(own.places.state, least(written_at=since - timedelta(seconds=1)))
         found, said = ask(own, rest, since)
-        assert (found.standing, found.rest, len(found.processes)) == (Standing.HUNG, None, 1)
+        assert (found.standing, found.rest, len(found.processes)) == (BotStanding.HUNG, None, 1)
         assert len(said) == 1
 
         later = least(written_at=since + timedelta(seconds=1))
@@ -99,14 +104,14 @@ def test_one_that_cannot_be_asked_shows_by_a_cycle(bot, api, database, tmp_path,
         cycle.start()
         found, _ = ask(own, rest, since)
         cycle.join()
-        assert (found.standing, found.rest) == (Standing.ALIVE, None)
+        assert (found.standing, found.rest) == (BotStanding.ALIVE, None)
 
 
 def test_one_of_another_container_is_seen_by_its_lock_only(bot, database, tmp_path, soon):
     own = bot(**soon)
     with freqtrade_like(tmp_path, lock=own.places.lock, name="renamed"):
         found, _ = ask(own)
-    assert (found.standing, found.processes) == (Standing.HUNG, ())
+    assert (found.standing, found.processes) == (BotStanding.HUNG, ())
 
 
 def test_in_a_preview_a_cycle_a_few_ago_is_a_cycle(bot):

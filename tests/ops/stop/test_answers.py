@@ -5,7 +5,7 @@ from __future__ import annotations
 import ccxt
 import pytest
 
-from perpkit.ops.stop.answers import Kind, failure_of, unreadable
+from perpkit.ops.stop.answers import FailureKind, failure_of, unreadable
 
 NOW = 1_700_000_000_000
 URL = "binance POST https://fapi.binance.com/fapi/v1/order?signature=abc"
@@ -18,28 +18,28 @@ def body(code: int, msg: str = "words") -> str:
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [
-        (ccxt.RequestTimeout(URL), Kind.UNKNOWN, None),
-        (ccxt.NetworkError(URL), Kind.UNKNOWN, None),
-        (ccxt.ExchangeNotAvailable(f"{URL} 502 Bad Gateway <html>"), Kind.UNKNOWN, None),
-        (ccxt.ExchangeError(URL), Kind.UNKNOWN, None),  # as of a body that breaks off
-        (ccxt.OperationFailed(body(-1000)), Kind.UNKNOWN, -1000),
-        (ccxt.OperationFailed(body(-1001)), Kind.UNKNOWN, -1001),
-        (ccxt.OperationFailed(body(-1006)), Kind.UNKNOWN, -1006),
-        (ccxt.RequestTimeout(body(-1007)), Kind.UNKNOWN, -1007),
-        (ccxt.OperationFailed(body(-1008)), Kind.BUSY, -1008),
-        (ccxt.OnMaintenance('binance {"code":1,"msg":"maintenance"}'), Kind.BUSY, None),
-        (ccxt.InvalidNonce(body(-1021)), Kind.CLOCK, -1021),
-        (ccxt.AuthenticationError(body(-2015)), Kind.KEY, -2015),
+        (ccxt.RequestTimeout(URL), FailureKind.UNKNOWN, None),
+        (ccxt.NetworkError(URL), FailureKind.UNKNOWN, None),
+        (ccxt.ExchangeNotAvailable(f"{URL} 502 Bad Gateway <html>"), FailureKind.UNKNOWN, None),
+        (ccxt.ExchangeError(URL), FailureKind.UNKNOWN, None),  # as of a body that breaks off
+        (ccxt.OperationFailed(body(-1000)), FailureKind.UNKNOWN, -1000),
+        (ccxt.OperationFailed(body(-1001)), FailureKind.UNKNOWN, -1001),
+        (ccxt.OperationFailed(body(-1006)), FailureKind.UNKNOWN, -1006),
+        (ccxt.RequestTimeout(body(-1007)), FailureKind.UNKNOWN, -1007),
+        (ccxt.OperationFailed(body(-1008)), FailureKind.BUSY, -1008),
+        (ccxt.OnMaintenance('binance {"code":1,"msg":"maintenance"}'), FailureKind.BUSY, None),
+        (ccxt.InvalidNonce(body(-1021)), FailureKind.CLOCK, -1021),
+        (ccxt.AuthenticationError(body(-2015)), FailureKind.KEY, -2015),
         # As ccxt has it once the key has worked: "on a temporary ban".
-        (ccxt.DDoSProtection(body(-2015)), Kind.KEY, -2015),
-        (ccxt.AuthenticationError(body(-2014)), Kind.KEY, -2014),
-        (ccxt.AuthenticationError(body(-1022)), Kind.KEY, -1022),
-        (ccxt.InvalidOrder(body(-2022)), Kind.REFUSED, -2022),
-        (ccxt.OperationRejected(body(-4131)), Kind.REFUSED, -4131),
-        (ccxt.PermissionDenied(body(-4400)), Kind.REFUSED, -4400),
+        (ccxt.DDoSProtection(body(-2015)), FailureKind.KEY, -2015),
+        (ccxt.AuthenticationError(body(-2014)), FailureKind.KEY, -2014),
+        (ccxt.AuthenticationError(body(-1022)), FailureKind.KEY, -1022),
+        (ccxt.InvalidOrder(body(-2022)), FailureKind.REFUSED, -2022),
+        (ccxt.OperationRejected(body(-4131)), FailureKind.REFUSED, -4131),
+        (ccxt.PermissionDenied(body(-4400)), FailureKind.REFUSED, -4400),
         # ccxt knows these codes of other interfaces as limits of requests.
-        (ccxt.RateLimitExceeded(body(-4005)), Kind.REFUSED, -4005),
-        (ccxt.ArgumentsRequired("binance createOrder() requires"), Kind.UNKNOWN, None),
+        (ccxt.RateLimitExceeded(body(-4005)), FailureKind.REFUSED, -4005),
+        (ccxt.ArgumentsRequired("binance createOrder() requires"), FailureKind.UNKNOWN, None),
     ],
 )
 def test_what_became_of_the_request(error, kind, code):
@@ -71,8 +71,8 @@ def test_what_became_of_the_request(error, kind, code):
 )
 def test_how_long_the_exchange_is_to_be_left_alone(error, headers, seconds):
     failure = failure_of(ccxt.DDoSProtection(error), headers, NOW)
-    assert (failure.kind, failure.wait) == (Kind.LIMITED, seconds)
+    assert (failure.kind, failure.wait) == (FailureKind.LIMITED, seconds)
 
 
 def test_what_is_not_json_may_have_been_carried_out():
-    assert unreadable('{"orderId": 12').kind is Kind.UNKNOWN
+    assert unreadable('{"orderId": 12').kind is FailureKind.UNKNOWN

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.execution.book import NoBook, read_book
-from perpkit.ops.stop.at_exchange import Listing, Seen
+from perpkit.ops.stop.at_exchange import OrderListing, Seen
 from perpkit.ops.stop.closing import (
-    Held,
+    HeldPosition,
     OrderToSend,
     Resting,
     closing,
@@ -34,8 +34,8 @@ CONTRACT = read_contracts({"symbols": [{**INFO, "filters": [*INFO["filters"], PE
 CONTRACTS = {"BTCUSDT": CONTRACT}
 
 
-def held(amount: str | Decimal, side: str = "BOTH") -> Held:
-    return Held("BTCUSDT", side, Decimal(amount), 100.0)
+def held(amount: str | Decimal, side: str = "BOTH") -> HeldPosition:
+    return HeldPosition("BTCUSDT", side, Decimal(amount), 100.0)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def picture(amount: str | None, own: OwnParts | None, *orders: Resting, **known)
     regular = tuple(each for each in orders if not each.conditional)
     conditional = tuple(each for each in orders if each.conditional)
     positions = None if amount is None else (held(amount),) if Decimal(amount) else ()
-    seen = Seen(positions, Listing(regular, None), Listing(conditional, None))
+    seen = Seen(positions, OrderListing(regular, None), OrderListing(conditional, None))
     return Picture(seen, CONTRACTS, own, **known)
 
 

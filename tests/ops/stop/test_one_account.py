@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from perpkit.ops.stop import alive, by_bot, engine
 from perpkit.ops.stop.flattened import Flattened
-from perpkit.ops.stop.one_account import Order, stop_account
+from perpkit.ops.stop.one_account import StopRequest, stop_account
 from perpkit.ops.stored import BadInputError
 from perpkit.record.bot_lock import is_held
 from perpkit.record.latch import LatchState, read, write
@@ -83,7 +83,7 @@ def stop(bot, database, api, exchange, chat):
         server = {"enabled": rest, "listen_port": port, "username": USER, "password": PASSWORD}
         internals = {"process_throttle_secs": 0}
         own = bot(api_server=server, internals=internals, **settings)
-        order = Order(
+        order = StopRequest(
             [*own.files], own.user_data_dir, None, everything, preview, "why", seconds, None
         )
         return stop_account(order, said.append)
@@ -298,7 +298,7 @@ def test_without_a_configuration_the_latch_alone(tmp_path, latch, exchange):
     (tmp_path / "user_data").mkdir()
     broken = tmp_path / "broken.json"
     broken.write_text("{")
-    order = Order([broken], tmp_path / "user_data", None, False, False, "", 60, None)
+    order = StopRequest([broken], tmp_path / "user_data", None, False, False, "", 60, None)
     report = stop_account(order, lambda _: None)
     assert (report.exit_code, report.latched, exchange.asked) == (2, True, [])
     assert "only the stop latch was set" in report.mistake
@@ -307,7 +307,7 @@ def test_without_a_configuration_the_latch_alone(tmp_path, latch, exchange):
 
 def test_without_anything_nothing_is_said_to_be_done(tmp_path, exchange, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    order = Order([tmp_path / "absent.json"], None, None, False, False, "", 60, None)
+    order = StopRequest([tmp_path / "absent.json"], None, None, False, False, "", 60, None)
     report = stop_account(order, lambda _: None)
     assert (report.exit_code, report.latched, report.latch) == (2, False, [])
     assert "NOTHING was latched or closed" in report.mistake

@@ -6,7 +6,7 @@ import ccxt
 import pytest
 
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.answers import Kind
+from perpkit.ops.stop.answers import FailureKind
 from perpkit.ops.stop.requests import GaveUpError, Requests
 
 BANNED = "binance 418 I'm a teapot "
@@ -67,12 +67,12 @@ def test_an_answer_and_its_weight():
 
 def test_text_is_no_answer():
     reply = requests_of(Client('{"orderId"')).call("fapiPrivatePostOrder", 0)
-    assert reply.failure.kind is Kind.UNKNOWN
+    assert reply.failure.kind is FailureKind.UNKNOWN
 
 
 def test_what_fails_is_not_sent_again():
     client = Client(ccxt.RequestTimeout("binance POST"))
-    assert requests_of(client).call("fapiPrivatePostOrder", 0).failure.kind is Kind.UNKNOWN
+    assert requests_of(client).call("fapiPrivatePostOrder", 0).failure.kind is FailureKind.UNKNOWN
     assert len(client.asked) == 1
 
 
@@ -91,7 +91,7 @@ def test_a_limit_holds_for_all_requests_to_its_end():
     client = Client(ccxt.DDoSProtection(BANNED), [])
     client.last_response_headers = {"Retry-After": "30"}
     requests = requests_of(client)
-    assert requests.call("fapiPrivatePostOrder", 0).failure.kind is Kind.LIMITED
+    assert requests.call("fapiPrivatePostOrder", 0).failure.kind is FailureKind.LIMITED
     assert requests.has_to_wait
     requests.call("fapiPublicGetDepth", 5)
     (first, _), (second, _) = client.asked
@@ -123,7 +123,7 @@ def test_a_key_that_has_worked_is_tried_on():
     requests = requests_of(client)
     requests.call("fapiPrivateGetOpenOrders", 40)
     client.sleep(30)
-    assert requests.call("fapiPrivateGetOpenOrders", 40).failure.kind is Kind.KEY
+    assert requests.call("fapiPrivateGetOpenOrders", 40).failure.kind is FailureKind.KEY
 
 
 def test_a_key_that_has_never_worked_is_tried_for_a_while():

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from perpkit.venue.engine import NewAlgo, NewOrder
-from perpkit.venue.exchange.invariants import Checker, Invariant, Limits
+from perpkit.venue.exchange.invariants import Checker, Invariant, InvariantLimits
 from tests.venue.engine.desk import Desk, dec
 
 BTC = "BTCUSDT"
@@ -44,7 +44,7 @@ def watch(checker: Checker, desk: Desk, seconds: int) -> None:
 
 class TestProtected:
     def test_a_stop_in_time(self, desk):
-        checker = Checker(Limits(15 * SECOND))
+        checker = Checker(InvariantLimits(15 * SECOND))
         buy(desk)
         watch(checker, desk, 15)
         stop(desk)
@@ -63,7 +63,7 @@ class TestProtected:
         ids=["none", "for half of it", "may open", "takes profit", "wrong side"],
     )
     def test_without_a_stop_that_closes_all_of_it(self, desk, place):
-        checker = Checker(Limits(15 * SECOND))
+        checker = Checker(InvariantLimits(15 * SECOND))
         buy(desk)
         place(desk)
         watch(checker, desk, 15)
@@ -74,14 +74,14 @@ class TestProtected:
         assert "without a stop for 16.0 s" in detail
 
     def test_a_stop_of_the_whole_position(self, desk):
-        checker = Checker(Limits(SECOND))
+        checker = Checker(InvariantLimits(SECOND))
         buy(desk)
         stop(desk, quantity="0", close_position=True, reduce_only=False)
         watch(checker, desk, 100)
         assert seen(checker) == []
 
     def test_a_stop_that_is_replaced_at_once(self, desk):
-        checker = Checker(Limits(15 * SECOND))
+        checker = Checker(InvariantLimits(15 * SECOND))
         buy(desk)
         old = stop(desk)
         watch(checker, desk, 100)
@@ -93,7 +93,7 @@ class TestProtected:
         assert seen(checker) == []
 
     def test_a_stop_that_is_cancelled_for_good(self, desk):
-        checker = Checker(Limits(15 * SECOND))
+        checker = Checker(InvariantLimits(15 * SECOND))
         buy(desk)
         old = stop(desk)
         watch(checker, desk, 100)
@@ -102,7 +102,7 @@ class TestProtected:
         assert [breach.invariant for breach in checker.breaches] == [Invariant.PROTECTED]
 
     def test_seen_late_and_counted_from_the_fill(self, desk):
-        checker = Checker(Limits(15 * SECOND))
+        checker = Checker(InvariantLimits(15 * SECOND))
         buy(desk)
         desk.now += 60 * SECOND
         checker.observe(desk.engine, desk.now)
@@ -111,7 +111,7 @@ class TestProtected:
 
 class TestSingleStop:
     def watched(self, desk: Desk, seconds: int) -> list[tuple[Invariant, str]]:
-        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        checker = Checker(InvariantLimits(duplicate_ms=15 * SECOND))
         watch(checker, desk, seconds)
         return seen(checker)
 
@@ -151,7 +151,7 @@ class TestSingleStop:
         assert self.watched(desk, 100) == []
 
     def test_one_that_is_replaced(self, desk):
-        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        checker = Checker(InvariantLimits(duplicate_ms=15 * SECOND))
         buy(desk)
         for _ in range(10):
             number = stop(desk)
@@ -161,7 +161,7 @@ class TestSingleStop:
 
     def test_two_halves_that_have_become_too_many(self, desk):
         """The position was halved: since then each of the two closes all of it."""
-        checker = Checker(Limits(duplicate_ms=15 * SECOND))
+        checker = Checker(InvariantLimits(duplicate_ms=15 * SECOND))
         buy(desk, "2")
         stop(desk), stop(desk)
         watch(checker, desk, 100)
@@ -177,7 +177,7 @@ class TestSingleStop:
         buy(desk)
         stop(desk), stop(desk)
         desk.now += 60 * SECOND
-        strict, lax = Checker(), Checker(Limits(duplicate_ms=None))
+        strict, lax = Checker(), Checker(InvariantLimits(duplicate_ms=None))
         for checker in (strict, strict, lax):
             checker.observe(desk.engine, desk.now)
         ((_, detail),) = seen(strict)
@@ -189,8 +189,8 @@ class TestWithinLimits:
     @pytest.mark.parametrize(
         ("limits", "detail"),
         [
-            (Limits(notional=Decimal(99)), "notional 100.00 USDT is above 99"),
-            (Limits(leverage=9), "leverage 10 is above 9"),
+            (InvariantLimits(notional=Decimal(99)), "notional 100.00 USDT is above 99"),
+            (InvariantLimits(leverage=9), "leverage 10 is above 9"),
         ],
     )
     def test_breached(self, desk, limits, detail):
@@ -201,7 +201,7 @@ class TestWithinLimits:
         assert seen(checker) == [(Invariant.WITHIN_LIMITS, detail)]
 
     def test_kept(self, desk):
-        checker = Checker(Limits(notional=Decimal(101), leverage=10))
+        checker = Checker(InvariantLimits(notional=Decimal(101), leverage=10))
         buy(desk)
         checker.observe(desk.engine, desk.now)
         assert seen(checker) == []
@@ -257,4 +257,4 @@ class TestConserved:
 )
 def test_a_bad_limit_is_named(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be positive"):
-        Limits(**bad)
+        InvariantLimits(**bad)

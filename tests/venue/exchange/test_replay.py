@@ -14,7 +14,7 @@ from perpkit.venue.engine import Account, NewAlgo, NewOrder
 from perpkit.venue.exchange import replay
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
 from tests.cases import cases
@@ -205,7 +205,7 @@ def test_a_delisted_position_is_settled_and_its_orders_are_gone(history, every):
     settled = desk.account.fills[-1]
     assert settled.time == end
     seconds = range(end - 1_799_000, end + 1, 1_000)
-    index = [desk.market.as_of(second).price(BTC, Kind.INDEX) for second in seconds]
+    index = [desk.market.as_of(second).price(BTC, PriceKind.INDEX) for second in seconds]
     assert float(settled.price) == pytest.approx(sum(index) / len(index), abs=0.1)
 
 

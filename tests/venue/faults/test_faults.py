@@ -17,7 +17,7 @@ from perpkit.venue.faults.faults import (
 )
 from perpkit.venue.faults.random_faults import random_plan
 from perpkit.venue.http.app import create_app
-from perpkit.venue.market.candles import INTERVALS_MS, Kind
+from perpkit.venue.market.candles import INTERVALS_MS, PriceKind
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
 from tests.venue.conftest import NOW
@@ -272,7 +272,7 @@ def test_a_gap_moves_every_price_at_once_and_stays(disturbed, calm):
     assert disturbed.price("BTCUSDT") == calm.price("BTCUSDT")
     for wait in (1, 3 * HOUR_MS):
         disturbed.clock.advance(wait)
-        for kind in Kind:
+        for kind in PriceKind:
             moved = calm.price("BTCUSDT", kind) * 0.9
             assert disturbed.price("BTCUSDT", kind) == pytest.approx(moved, rel=1e-5)
     assert disturbed.price("ETHUSDT") == calm.price("ETHUSDT")
@@ -296,7 +296,7 @@ def test_a_crash_falls_turns_and_recovers_in_part(disturbed, calm):
     seen = {}
     for minute in range(12):
         ratio = disturbed.price("SOLUSDT") / calm.price("SOLUSDT")
-        mark = disturbed.price("SOLUSDT", Kind.MARK) / calm.price("SOLUSDT", Kind.MARK)
+        mark = disturbed.price("SOLUSDT", PriceKind.MARK) / calm.price("SOLUSDT", PriceKind.MARK)
         seen[minute] = round(ratio, 3), round(mark, 3)
         disturbed.clock.advance(MINUTE_MS)
     assert seen[0] == (1.0, 1.0)

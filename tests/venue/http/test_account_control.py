@@ -8,14 +8,14 @@ import pytest
 
 from perpkit.venue.exchange.account_terms import MAX_ACCOUNTS
 from perpkit.venue.exchange.exchange import Exchange
-from perpkit.venue.exchange.invariants import Limits
+from perpkit.venue.exchange.invariants import InvariantLimits
 from perpkit.venue.http.app import create_app
 from tests.venue.signed import BTC, Client, buy, control, rest
 
 
 @pytest.fixture
 def client(market, clock):
-    exchange = Exchange(market, Limits(unprotected_ms=1000))
+    exchange = Exchange(market, InvariantLimits(unprotected_ms=1000))
     exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
     client = Client(create_app(market, exchange=exchange), clock)
     client.engine = exchange.engine

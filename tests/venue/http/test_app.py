@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.http.app import create_app
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.listing import Lifetime
 from perpkit.venue.market.market import Market
@@ -92,7 +92,7 @@ def test_klines_are_rows_of_twelve_with_strings_on_the_grid(client, history):
     rows = client.get(
         "/fapi/v1/klines", params={"symbol": "XRPUSDT", "interval": "1h", "startTime": START}
     ).json()
-    candles = history.pairs["XRPUSDT"].candles(Kind.LAST, "1h")
+    candles = history.pairs["XRPUSDT"].candles(PriceKind.LAST, "1h")
     assert len(rows) == 500
     assert {len(row) for row in rows} == {12}
     assert [row[0] for row in rows] == candles.time[:500].tolist()
@@ -104,7 +104,7 @@ def test_klines_are_rows_of_twelve_with_strings_on_the_grid(client, history):
 
 @pytest.mark.parametrize(
     ("path", "name", "kind"),
-    [("markPriceKlines", "symbol", Kind.MARK), ("indexPriceKlines", "pair", Kind.INDEX)],
+    [("markPriceKlines", "symbol", PriceKind.MARK), ("indexPriceKlines", "pair", PriceKind.INDEX)],
 )
 def test_mark_and_index_klines_have_no_volume(client, history, path, name, kind):
     rows = client.get(

@@ -9,7 +9,7 @@ from perpkit.durations import HOUR_MS, MINUTE_MS
 from perpkit.venue.faults.faults import MAX_FAULTS, Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.rate_limits import Limiter
-from perpkit.venue.http.request_log import Entry, RequestLog
+from perpkit.venue.http.request_log import LoggedRequest, RequestLog
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
 from tests.venue.command import get, running
@@ -239,7 +239,7 @@ def test_the_log_is_appended_to_a_file_line_by_line(tmp_path):
     path = tmp_path / "requests.jsonl"
     for status in (200, None):
         log = RequestLog(file=path)
-        log.add(Entry(NOW, "GET", "/fapi/v1/ping", {}, status=status))
+        log.add(LoggedRequest(NOW, "GET", "/fapi/v1/ping", {}, status=status))
         # Whoever follows the file has it at once.
         last = json.loads(path.read_text().splitlines()[-1])
         assert (last["path"], last["status"]) == ("/fapi/v1/ping", status)

@@ -10,7 +10,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from perpkit.venue.http.app import create_app
-from perpkit.venue.http.guard import is_loopback, objection
+from perpkit.venue.http.guard import is_loopback_authority, objection
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
@@ -51,7 +51,7 @@ GAP = json.dumps({"symbol": "BTCUSDT", "change": -0.5}).encode()
     ],
 )
 def test_what_is_the_loopback(authority, expected):
-    assert is_loopback(authority) is expected
+    assert is_loopback_authority(authority) is expected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.venue.http.app import create_app
-from perpkit.venue.http.rate_limits import Limiter, Limits
+from perpkit.venue.http.rate_limits import Limiter, RateLimits
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.http.weights import Cost, Pool, cost_of
 from perpkit.venue.overlay import overlay
@@ -107,7 +107,7 @@ def admit(limiter: Limiter, cost: Cost = ONE, at: int = 0, client: str = "a", ke
 
 
 def small(**limits: int) -> Limiter:
-    return Limiter(Limits(**{"weight_1m": 10, "patience": 2, **limits}))
+    return Limiter(RateLimits(**{"weight_1m": 10, "patience": 2, **limits}))
 
 
 def test_weight_counts_up_to_the_limit_and_is_forgotten_with_the_minute():
@@ -204,7 +204,7 @@ def test_being_served_starts_patience_anew():
 
 
 def test_without_enforcement_it_counts_and_refuses_nobody():
-    limiter = Limiter(Limits(weight_1m=1), enforced=False)
+    limiter = Limiter(RateLimits(weight_1m=1), enforced=False)
     verdicts = [admit(limiter, Cost(40)) for _ in range(50)]
     assert {v.status for v in verdicts} == {200}
     assert verdicts[-1].used_weight == 2000
@@ -214,7 +214,7 @@ def test_without_enforcement_it_counts_and_refuses_nobody():
     st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 40), st.integers(0, 3)), max_size=80)
 )
 def test_used_weight_is_the_sum_of_the_minute_and_decides(requests):
-    limiter = Limiter(Limits(weight_1m=100, orders_10s=5, patience=1000))
+    limiter = Limiter(RateLimits(weight_1m=100, orders_10s=5, patience=1000))
     now, weights, orders = 0, {}, {}
     for pause, weight, placed in requests:
         now += pause
@@ -231,7 +231,7 @@ def test_used_weight_is_the_sum_of_the_minute_and_decides(requests):
 
 def test_limits_name_what_is_wrong():
     with pytest.raises(ValueError, match=r"^patience must be at least 1, got 0$"):
-        Limits(patience=0)
+        RateLimits(patience=0)
 
 
 # Over HTTP
@@ -261,7 +261,7 @@ def test_order_counts_are_told_on_order_endpoints_only(market):
 
 
 def test_refusals_are_the_exchanges_and_stop_before_the_routes(market, clock):
-    limits = Limits(weight_1m=40, patience=1)
+    limits = RateLimits(weight_1m=40, patience=1)
     with running_venue(market, app=create_app(market, limiter=Limiter(limits))) as url:
         get = partial(httpx.get, f"{url}/fapi/v1/ticker/24hr")
         assert get().status_code == 200
@@ -276,7 +276,7 @@ def test_refusals_are_the_exchanges_and_stop_before_the_routes(market, clock):
 
 
 def test_ccxt_is_told_to_slow_down(market):
-    limiter = Limiter(Limits(weight_1m=2, patience=1))
+    limiter = Limiter(RateLimits(weight_1m=2, patience=1))
     with running_venue(market, app=create_app(market, limiter=limiter)) as url:
         binance = ccxt.binance(overlay(url)["exchange"]["ccxt_config"])
         for _ in range(2):

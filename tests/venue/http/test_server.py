@@ -10,7 +10,7 @@ import pytest
 
 from perpkit.durations import HOUR_MS
 from perpkit.venue.http.server import bind, running_venue
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.overlay import overlay
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -42,13 +42,13 @@ def test_ccxt_parses_the_markets(binance, history):
 
 def test_ccxt_reads_candles_funding_tickers_and_books(binance, history, market):
     pair, symbol = "ETH/USDT:USDT", "ETHUSDT"
-    series = history.pairs[symbol].candles(Kind.LAST, "1h")
+    series = history.pairs[symbol].candles(PriceKind.LAST, "1h")
     since = int(series.time[100])
     rows = binance.fetch_ohlcv(pair, "1h", since=since, limit=3)
     assert [row[0] for row in rows] == [since, since + HOUR_MS, since + 2 * HOUR_MS]
     assert [row[4] for row in rows] == series.close[100:103].tolist()
     mark = binance.fetch_ohlcv(pair, "1h", since=since, limit=1, params={"price": "mark"})
-    assert mark[0][4] == history.pairs[symbol].candles(Kind.MARK, "1h").close[100]
+    assert mark[0][4] == history.pairs[symbol].candles(PriceKind.MARK, "1h").close[100]
     funding = binance.fetch_funding_rate_history(pair, since=since, limit=2)
     settled = history.pairs[symbol].funding
     row = int(settled.time.searchsorted(since))
@@ -57,7 +57,7 @@ def test_ccxt_reads_candles_funding_tickers_and_books(binance, history, market):
     book = binance.fetch_order_book(pair, 5)
     assert len(book["bids"]) == len(book["asks"]) == 5
     assert binance.fetch_funding_rate(pair)["markPrice"] == pytest.approx(
-        market.price(symbol, Kind.MARK)
+        market.price(symbol, PriceKind.MARK)
     )
     assert binance.fetch_bids_asks([pair])[pair]["bid"] == book["bids"][0][0]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.market import datadir
-from perpkit.venue.market.candles import INTERVALS_MS, Kind
+from perpkit.venue.market.candles import INTERVALS_MS, PriceKind
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.relabel import relabelled
@@ -71,7 +71,7 @@ def test_the_market_moves_with_it(history):
     clock.advance(5 * MINUTE_MS)
     after = market.candles("BTCUSDT", "5m", limit=2)
     assert after.time.tolist() == [before.time[0], before.time[0] + 5 * MINUTE_MS]
-    stored = history.pairs["BTCUSDT"].candles(Kind.LAST, "5m")
+    stored = history.pairs["BTCUSDT"].candles(PriceKind.LAST, "5m")
     assert after.close[0] == stored.close[stored.time.searchsorted(ANCHOR)]
 
 
@@ -110,7 +110,7 @@ def test_bad_options_are_one_clear_line(arguments, message):
 def test_coarse_candles_become_fine_ones_of_the_same_prices(history):
     fast = relabelled(history, "1h", "1m", ANCHOR).pairs["ETHUSDT"]
     slow = history.pairs["ETHUSDT"]
-    for kind in Kind:
+    for kind in PriceKind:
         ours, theirs = fast.candles(kind, "1m"), slow.candles(kind, "1h")
         assert set(np.diff(ours.time)) == {MINUTE_MS}
         assert set(ours.time % MINUTE_MS) == {0}
@@ -118,7 +118,7 @@ def test_coarse_candles_become_fine_ones_of_the_same_prices(history):
         for mine, other in zip(ours.columns()[1:5], theirs.columns()[1:5], strict=True):
             np.testing.assert_array_equal(mine, other)
         np.testing.assert_allclose(ours.volume * 60, theirs.volume)
-    assert fast.finest(Kind.LAST) == "1m"
+    assert fast.finest(PriceKind.LAST) == "1m"
 
 
 def test_settlements_and_readings_come_faster_and_keep_their_values(history):
@@ -152,7 +152,10 @@ def test_the_order_of_events_stays(coarse, fine, hours):
     anchor = (START + hours * HOUR_MS) // ms * ms
     fast, slow = relabelled(history, coarse, fine, anchor), history
     for pair, original in zip(fast, slow, strict=True):
-        time, stored = pair.candles(Kind.LAST, fine).time, original.candles(Kind.LAST, coarse).time
+        time, stored = (
+            pair.candles(PriceKind.LAST, fine).time,
+            original.candles(PriceKind.LAST, coarse).time,
+        )
         assert len(time) == len(stored)
         # What had been settled before a candle opened still has.
         np.testing.assert_array_equal(
@@ -184,7 +187,7 @@ def test_a_replay_of_hours_as_minutes_leads_up_to_now(tmp_path):
         now = get(f"{url}/fapi/v1/time")["serverTime"]
     assert len(rows) == 1000
     assert rows[-1][0] <= now < rows[-1][0] + MINUTE_MS + 5000
-    original = datadir.read(tmp_path).pairs["BTCUSDT"].candles(Kind.LAST, "1h")
+    original = datadir.read(tmp_path).pairs["BTCUSDT"].candles(PriceKind.LAST, "1h")
     closes = [float(row[4]) for row in rows[:-1]]
     first = int(np.flatnonzero(original.close == closes[0])[0])
     assert closes == original.close[first : first + 999].tolist()

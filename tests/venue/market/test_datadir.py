@@ -10,7 +10,7 @@ import pytest
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.rehearsal.datadir_mark import marked
 from perpkit.venue.market import datadir
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.limits import scaled
 from tests.venue.other_contracts import OTHERS, renamed
@@ -35,7 +35,7 @@ def test_what_is_read_back_is_what_had_happened(history, written):
         for name in ("pair", "tick_size", "step_size", "funding_hours"):
             assert getattr(pair.instrument, name) == getattr(original.instrument, name)
         assert pair.end == END
-        for kind, intervals in ((Kind.LAST, ("5m", "1h", "1d")), (Kind.MARK, ("1h",))):
+        for kind, intervals in ((PriceKind.LAST, ("5m", "1h", "1d")), (PriceKind.MARK, ("1h",))):
             assert set(pair.stored[kind]) == set(intervals)
             for interval in intervals:
                 got, whole = pair.candles(kind, interval), original.candles(kind, interval)
@@ -74,7 +74,7 @@ def test_freqtrade_reads_every_file(history, written, candle_type, timeframe, ro
     expected = (
         pair.funding.rate
         if candle_type == "funding_rate"
-        else getattr(pair.candles(Kind(candle_type), timeframe), column)
+        else getattr(pair.candles(PriceKind(candle_type), timeframe), column)
     )
     np.testing.assert_array_equal(frame[column], expected[:rows])
 
@@ -125,7 +125,7 @@ def test_both_layouts_of_funding_files_are_read(written, tmp_path):
     new, old = datadir.read(tmp_path).pairs["BTCUSDT"], datadir.read(written).pairs["BTCUSDT"]
     np.testing.assert_array_equal(new.funding.rate, old.funding.rate)
     assert new.positioning is None
-    assert new.kind_on_record(Kind.INDEX) is Kind.LAST
+    assert new.kind_on_record(PriceKind.INDEX) is PriceKind.LAST
 
 
 def test_named_pairs_only(written):
@@ -206,7 +206,7 @@ def test_pairs_of_any_name_are_read_back_as_freqtrade_spells_them(history, tmp_p
 def test_limits_are_those_of_the_datas_own_price_and_turnover(history, tmp_path):
     datadir.write(renamed(history, ("ABC/USDT:USDT",), 1e-8), tmp_path, ["5m"], END)
     (pair,) = datadir.read(tmp_path)
-    candles = pair.candles(Kind.LAST, "5m")
+    candles = pair.candles(PriceKind.LAST, "5m")
     scale = scaled(float(candles.close[-1]), float(candles.turnover().sum()) / 20)
     assert pair.instrument.max_market_quantity == pytest.approx(scale.max_market_quantity)
     assert pair.instrument.max_quantity == pytest.approx(scale.max_quantity)
@@ -265,7 +265,7 @@ def test_a_directory_of_real_candles(real_datadir):
     assert set(history.pairs) == {"ADAUSDT", "BTCUSDT", "ETHUSDT", "LTCUSDT", "XRPUSDT"}
     btc = history.pairs["BTCUSDT"]
     assert (btc.instrument.tick_size, btc.instrument.step_size) == (0.1, 0.001)
-    assert btc.finest(Kind.LAST) == "5m"
-    assert btc.finest(Kind.LAST, btc.start) == "1h"
+    assert btc.finest(PriceKind.LAST) == "5m"
+    assert btc.finest(PriceKind.LAST, btc.start) == "1h"
     # Four-hour candles come from the hours, which go back further than the 5m ones.
-    assert btc.candles(Kind.LAST, "4h").time[0] == btc.start
+    assert btc.candles(PriceKind.LAST, "4h").time[0] == btc.start

@@ -9,7 +9,7 @@ import pytest
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, Kind
+from perpkit.venue.market.candles import INTERVALS_MS, Candles, PriceKind
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.listing import Lifetime
 from perpkit.venue.market.market import Market
@@ -25,7 +25,7 @@ def everything(market: Market) -> dict[str, Any]:
     """All that a market shows at one moment."""
     shown: dict[str, Any] = {}
     for symbol in market.symbols:
-        for kind in Kind:
+        for kind in PriceKind:
             shown[f"{symbol} {kind} price"] = market.price(symbol, kind)
             for interval in INTERVALS:
                 for start in (None, START):
@@ -101,7 +101,7 @@ def test_nothing_shown_is_later_than_now(market, clock):
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_the_forming_candle_becomes_the_stored_one(history, market, clock, interval):
     ms = INTERVALS_MS[interval]
-    whole = history.pairs["ETHUSDT"].candles(Kind.LAST, interval)
+    whole = history.pairs["ETHUSDT"].candles(PriceKind.LAST, interval)
     row = 2
     opened = int(whole.time[row])
     highs, volumes = [], []
@@ -190,7 +190,7 @@ def test_readings_hold_until_the_next(market, clock):
 
 
 def test_marks_of_the_past(history, market):
-    mark = history.pairs["BTCUSDT"].stored[Kind.MARK]["5m"]
+    mark = history.pairs["BTCUSDT"].stored[PriceKind.MARK]["5m"]
     times = np.array([START, START + HOUR_MS])
     assert market.mark_at("BTCUSDT", times).tolist() == [mark.open[0], mark.close[11]]
 
@@ -198,15 +198,15 @@ def test_marks_of_the_past(history, market):
 def test_before_the_short_candles_begin_the_long_ones_form_alone(history, clock):
     """As in a data directory with years of 1h candles and a few months of 5m ones."""
     pair = history.pairs["BTCUSDT"]
-    fine, hours = pair.candles(Kind.LAST, "5m"), pair.candles(Kind.LAST, "1h")
+    fine, hours = pair.candles(PriceKind.LAST, "5m"), pair.candles(PriceKind.LAST, "1h")
     late = fine[len(fine) // 2 :]
-    mixed = PairHistory(pair.instrument, {Kind.LAST: {"5m": late, "1h": hours}}, pair.funding)
+    mixed = PairHistory(pair.instrument, {PriceKind.LAST: {"5m": late, "1h": hours}}, pair.funding)
     clock.time = START + 3 * HOUR_MS + HOUR_MS // 2
     market = Market(History({"BTCUSDT": mixed}), clock)
     forming = market.candles("BTCUSDT", "1h", limit=1)
     assert forming.time.tolist() == [START + 3 * HOUR_MS]
     assert hours.low[3] <= market.price("BTCUSDT") == forming.close[0] <= hours.high[3]
-    assert market.price("BTCUSDT", Kind.MARK) == market.price("BTCUSDT")
+    assert market.price("BTCUSDT", PriceKind.MARK) == market.price("BTCUSDT")
     assert market.candles("BTCUSDT", "4h", limit=1).open[0] == hours.open[0]
     assert len(market.candles("BTCUSDT", "5m")) == 0
     assert market.ticker("BTCUSDT").open == hours.open[0]
@@ -214,7 +214,7 @@ def test_before_the_short_candles_begin_the_long_ones_form_alone(history, clock)
 
 def test_when_history_runs_out_prices_stand_still(history, market, clock):
     clock.time = history.end + 3 * DAY_MS
-    last = history.pairs["BTCUSDT"].candles(Kind.LAST, "5m")
+    last = history.pairs["BTCUSDT"].candles(PriceKind.LAST, "5m")
     assert market.price("BTCUSDT") == last.close[-1]
     assert market.candles("BTCUSDT", "5m", limit=1).time[-1] == last.time[-1]
     assert market.ticker("BTCUSDT").volume == 0
@@ -294,7 +294,7 @@ def test_before_its_listing_a_pair_has_no_candles_and_no_price(around):
     market, clock = around
     for symbol in (FUTURE, "BTCUSDT"):
         assert market.listing(symbol).status == "PENDING_TRADING"
-        for kind in Kind:
+        for kind in PriceKind:
             for interval in ("5m", "1h", "1d"):
                 assert len(market.candles(symbol, interval, kind, start=0)) == 0
         assert len(market.funding(symbol).time) == 0
@@ -318,7 +318,7 @@ def test_after_its_end_a_pair_keeps_its_candles_and_has_no_more(around, passing)
     assert hours.time.tolist() == [START + 9 * DAY_MS - 2 * HOUR_MS, START + 9 * DAY_MS - HOUR_MS]
     assert market.readings(ENDED, "open_interest", "1h")[0][-1] == START + 9 * DAY_MS
     assert market.funding(ENDED, limit=1).time[0] == START + 9 * DAY_MS
-    assert market.price(ENDED) == passing.pairs[ENDED].candles(Kind.LAST, "5m").close[-1]
+    assert market.price(ENDED) == passing.pairs[ENDED].candles(PriceKind.LAST, "5m").close[-1]
 
 
 def test_a_delisting_by_fault_ends_trading_too(around):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import Candles, Kind, resample
+from perpkit.venue.market.candles import Candles, PriceKind, resample
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
@@ -24,7 +24,7 @@ BTC = "BTCUSDT"
 FIRST = START + 20 * DAY_MS
 
 
-def shown(market: Market, times, kind: Kind) -> list[float]:
+def shown(market: Market, times, kind: PriceKind) -> list[float]:
     return [market.as_of(int(time)).price(BTC, kind) for time in times]
 
 
@@ -48,8 +48,8 @@ def test_it_is_what_the_market_shows(history, shocks):
     assert path.times[0] == FIRST + 12_345
     assert path.times[-1] == now
     tick = market.instrument(BTC).tick_size
-    np.testing.assert_allclose(path.last, shown(market, path.times, Kind.LAST), atol=tick)
-    np.testing.assert_allclose(path.mark, shown(market, path.times, Kind.MARK), rtol=1e-9)
+    np.testing.assert_allclose(path.last, shown(market, path.times, PriceKind.LAST), atol=tick)
+    np.testing.assert_allclose(path.mark, shown(market, path.times, PriceKind.MARK), rtol=1e-9)
 
 
 @cases(60)
@@ -68,7 +68,7 @@ def test_between_two_points_prices_only_rise_or_only_fall(
     path = market.path(BTC, FIRST + since, until)
     at = int(FIRST + since + share * length)
     row = max(1, int(path.times.searchsorted(at)))
-    for kind, prices in ((Kind.LAST, path.last), (Kind.MARK, path.mark)):
+    for kind, prices in ((PriceKind.LAST, path.last), (PriceKind.MARK, path.mark)):
         low, high = sorted(prices[row - 1 : row + 1])
         # A tick for the rounding of what is shown.
         assert low - 0.1 <= market.as_of(at).price(BTC, kind) <= high + 0.1
@@ -77,12 +77,12 @@ def test_between_two_points_prices_only_rise_or_only_fall(
 def test_coarser_candles_take_over_where_fine_ones_are_missing(history):
     """As in a data directory of real candles: 1h for years, 5m for the last of them."""
     pair = history.pairs[BTC]
-    fine = pair.stored[Kind.LAST]["5m"]
+    fine = pair.stored[PriceKind.LAST]["5m"]
     row = int(fine.time.searchsorted(FIRST))
-    stored = {Kind.LAST: {"1h": resample(fine, HOUR_MS), "5m": fine[row:]}}
+    stored = {PriceKind.LAST: {"1h": resample(fine, HOUR_MS), "5m": fine[row:]}}
     market = Market(History({BTC: replace(pair, stored=stored)}), HandClock(FIRST + DAY_MS), seed=7)
     path = market.path(BTC, FIRST - 3 * HOUR_MS, FIRST + HOUR_MS)
-    np.testing.assert_allclose(path.last, shown(market, path.times, Kind.LAST), atol=0.1)
+    np.testing.assert_allclose(path.last, shown(market, path.times, PriceKind.LAST), atol=0.1)
     assert np.diff(path.times[path.times < FIRST]).max() > 5 * MINUTE_MS
     assert np.diff(path.times[path.times > FIRST]).max() <= 5 * MINUTE_MS
 
@@ -99,7 +99,7 @@ def test_a_moment_is_a_path_of_one_point(history):
     market = Market(history, HandClock(FIRST), seed=7)
     path = market.path(BTC, FIRST, FIRST)
     assert path.times.tolist() == [FIRST]
-    assert path.mark[0] == pytest.approx(market.price(BTC, Kind.MARK))
+    assert path.mark[0] == pytest.approx(market.price(BTC, PriceKind.MARK))
 
 
 def test_a_price_that_rises_while_pulled_down_turns_between_all_turns():
@@ -108,7 +108,7 @@ def test_a_price_that_rises_while_pulled_down_turns_between_all_turns():
     rising = Candles(np.array([0], dtype=np.int64), *columns)
     pair = PairHistory(
         Instrument("BTC", 0.1, 0.001),
-        {Kind.LAST: {"5m": rising}},
+        {PriceKind.LAST: {"5m": rising}},
         Funding(np.array([], dtype=np.int64), np.array([])),
     )
     over = Shocks(np.array([90_000, 210_000], dtype=np.int64), np.array([1.0, 0.5]))

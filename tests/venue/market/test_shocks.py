@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import Candles, Kind, path_within
+from perpkit.venue.market.candles import Candles, PriceKind, path_within
 from perpkit.venue.market.shocks import Shocks, shocked, shocks
 
 MS = 300_000
@@ -35,7 +35,7 @@ prices = st.tuples(*[st.floats(50, 150)] * 4).map(lambda p: candle(p[0], max(p),
 def test_a_shocked_candle_is_its_path_times_the_factor(stored, since, length, change, passed):
     parameters = {"change": change, "recovery": 0.5}
     fault = Fault(K.FLASH_CRASH, since=since, until=since + length, parameters=parameters)
-    over = shocks([fault], Kind.LAST)
+    over = shocks([fault], PriceKind.LAST)
     turns, path = path_within(stored)
     last = min(passed, MS - 1)
     turning = np.concatenate((turns * MS, over.times))
@@ -61,14 +61,19 @@ def test_the_highest_price_may_lie_between_all_turns():
 
 def test_a_gap_at_the_opening_of_a_candle_is_not_in_the_one_before():
     before, after = candle(100, 101, 99, 100), candle(100, 101, 99, 100, time=MS)
-    over = shocks([Fault(K.PRICE_GAP, since=MS, parameters={"change": -0.5})], Kind.LAST)
+    over = shocks([Fault(K.PRICE_GAP, since=MS, parameters={"change": -0.5})], PriceKind.LAST)
     assert numbers(shocked(before, MS, over, 2 * MS, None)) == [100, 101, 99, 100]
     assert numbers(shocked(after, MS, over, 2 * MS, None)) == [50, 50.5, 49.5, 50]
 
 
 @pytest.mark.parametrize(
     ("kind", "share", "factor"),
-    [(Kind.LAST, 1.0, 0.6), (Kind.LAST, 0.25, 0.6), (Kind.MARK, 0.25, 0.9), (Kind.INDEX, 0.0, 1.0)],
+    [
+        (PriceKind.LAST, 1.0, 0.6),
+        (PriceKind.LAST, 0.25, 0.6),
+        (PriceKind.MARK, 0.25, 0.9),
+        (PriceKind.INDEX, 0.0, 1.0),
+    ],
 )
 def test_mark_and_index_follow_by_their_share(kind, share, factor):
     parameters = {"change": -0.4, "mark_share": share}
@@ -78,15 +83,15 @@ def test_mark_and_index_follow_by_their_share(kind, share, factor):
 
 def test_faults_multiply():
     gaps = [Fault(K.PRICE_GAP, since=t, parameters={"change": -0.5}) for t in (1000, 2000)]
-    over = shocks(gaps, Kind.LAST)
+    over = shocks(gaps, PriceKind.LAST)
     assert over.at(np.array([999, 1500, 2500])) == pytest.approx([1, 0.5, 0.25])
 
 
 def test_prices_stay_on_the_tick_and_above_zero():
-    over = shocks([Fault(K.PRICE_GAP, parameters={"change": -0.99})], Kind.LAST)
+    over = shocks([Fault(K.PRICE_GAP, parameters={"change": -0.99})], PriceKind.LAST)
     out = numbers(shocked(candle(3.0, 3.7, 0.2, 1.3), MS, over, MS, 0.1))
     assert out == [0.1, 0.1, 0.1, 0.1]
 
 
 def test_no_price_faults_are_no_shocks():
-    assert shocks([], Kind.LAST) is None
+    assert shocks([], PriceKind.LAST) is None

@@ -7,7 +7,7 @@ import pytest
 
 from perpkit.durations import DAY_MS
 from perpkit.venue.market import datadir
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.history import History
 from perpkit.venue.market.listing import Lifetime
@@ -41,7 +41,7 @@ def test_a_pair_that_ended_days_before_the_others_is_delisted(tmp_path):
     assert market.listing("XRPUSDT").status == "CLOSE"
     last = market.candles("BTCUSDT", "5m", limit=1).time[0]
     assert 0 <= NOW - last < 300_000
-    ended = market.candles("XRPUSDT", "1d", Kind.LAST, limit=1).time[0]
+    ended = market.candles("XRPUSDT", "1d", PriceKind.LAST, limit=1).time[0]
     assert 1.5 <= (NOW - ended) / DAY_MS - 1 <= 2.5
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.durations import HOUR_MS
-from perpkit.venue.market.candles import Candles, Kind
+from perpkit.venue.market.candles import Candles, PriceKind
 from perpkit.venue.market.history import History, PairHistory
 from perpkit.venue.market.perpetual import funding
 from perpkit.venue.market.regimes import regimes
@@ -24,7 +24,7 @@ def year() -> History:
 
 
 def hourly_returns(pair: PairHistory) -> np.ndarray:
-    return np.diff(np.log(pair.candles(Kind.LAST, "1h").close))
+    return np.diff(np.log(pair.candles(PriceKind.LAST, "1h").close))
 
 
 @cases(12)
@@ -54,14 +54,14 @@ def test_another_seed_is_another_market():
 @pytest.mark.parametrize("base", ["1m", "5m"])
 def test_candles_are_well_formed_and_on_their_grids(base):
     for pair in generate(seed=5, start=START, days=3, base=base):
-        for kind in Kind:
+        for kind in PriceKind:
             c = pair.stored[kind][base]
             assert np.all(np.diff(c.time) == c.time[1] - c.time[0])
             assert c.time[0] == START
             assert np.all(c.low <= np.minimum(c.open, c.close))
             assert np.all(c.high >= np.maximum(c.open, c.close))
             assert np.all(c.open[1:] == c.close[:-1])
-        last, instrument = pair.stored[Kind.LAST][base], pair.instrument
+        last, instrument = pair.stored[PriceKind.LAST][base], pair.instrument
         for column in last.columns()[1:5]:
             np.testing.assert_array_equal(np.round(column, instrument.price_decimals), column)
         np.testing.assert_array_equal(
@@ -73,7 +73,7 @@ def test_candles_are_well_formed_and_on_their_grids(base):
 @pytest.mark.parametrize("interval", ["15m", "1h", "4h", "1d"])
 def test_longer_candles_are_the_aggregate_of_the_shortest(history, interval):
     pair = history.pairs["ETHUSDT"]
-    fine, coarse = pair.candles(Kind.LAST, "5m"), pair.candles(Kind.LAST, interval)
+    fine, coarse = pair.candles(PriceKind.LAST, "5m"), pair.candles(PriceKind.LAST, interval)
     n = len(fine) // len(coarse)
 
     def rows(column: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_longer_candles_are_the_aggregate_of_the_shortest(history, interval):
 def test_funding_is_what_the_basis_says(history, symbol):
     """As far as prices that are rounded to their tick can say it."""
     pair = history.pairs[symbol]
-    last, index = (pair.candles(kind, "5m") for kind in (Kind.LAST, Kind.INDEX))
+    last, index = (pair.candles(kind, "5m") for kind in (PriceKind.LAST, PriceKind.INDEX))
     instrument = pair.instrument
     expected = funding(
         last.time, last.close / index.close - 1, instrument.funding_hours, instrument.funding_cap
@@ -122,7 +122,7 @@ def test_pairs_move_together_by_the_factor(year):
 
 def test_volume_follows_volatility(year):
     for pair in year:
-        hours = pair.candles(Kind.LAST, "1h")
+        hours = pair.candles(PriceKind.LAST, "1h")
         ranges = np.log(hours.high / hours.low)
         assert np.corrcoef(np.log(hours.turnover()), np.log(ranges))[0, 1] > 0.4
 
@@ -144,7 +144,7 @@ def test_accounts_get_crowded_on_both_sides(year):
 @pytest.mark.parametrize("seed", range(5))
 def test_every_year_has_crashes_and_volatility_rises_before_them(seed):
     pair = generate(seed=seed, start=START, days=365, pairs=[BTC]).pairs["BTCUSDT"]
-    hours = pair.candles(Kind.LAST, "1h")
+    hours = pair.candles(PriceKind.LAST, "1h")
     starts = crashes(hours)
     assert len(starts) >= 3
     size = np.abs(np.diff(np.log(hours.close), prepend=np.log(hours.open[0])))
@@ -172,7 +172,7 @@ def test_pull_backs_in_trends_occur_in_both_directions(year):
     """RSI(14) was oversold, price comes back over SMA(20), SMA(50) above SMA(200); and mirrored."""
     longs = shorts = 0
     for pair in year:
-        close = pair.candles(Kind.LAST, "1h").close
+        close = pair.candles(PriceKind.LAST, "1h").close
         change = np.diff(close, prepend=close[0])
         rsi = 100 * wilder(np.maximum(change, 0)) / wilder(np.abs(change))
         mean = {n: np.convolve(close, np.ones(n) / n)[: len(close)] for n in (20, 50, 200)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
-from perpkit.venue.market.candles import Kind
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.instruments import ContractType
 from perpkit.venue.market.listing import NEVER_DELIVERED
@@ -49,8 +49,8 @@ def test_the_first_five_are_what_they_were_when_there_were_no_others():
     history = generate(seed=1, start=START, days=40, pairs=first_pairs(7, ANCHOR), anchor=ANCHOR)
     shown = {
         symbol: (
-            float(pair.candles(Kind.LAST, "5m").close[-1]),
-            float(pair.candles(Kind.MARK, "5m").high.max()),
+            float(pair.candles(PriceKind.LAST, "5m").close[-1]),
+            float(pair.candles(PriceKind.MARK, "5m").high.max()),
             float(pair.funding.rate[-1]),
             float(pair.positioning.long_short_ratio[-1]),
         )
@@ -178,7 +178,7 @@ def test_history_keeps_to_lifetimes(wide):
         life = pair.life
         if life is None:
             continue
-        candles, step = pair.candles(Kind.LAST, "5m"), 5 * MINUTE_MS
+        candles, step = pair.candles(PriceKind.LAST, "5m"), 5 * MINUTE_MS
         first = max(START, life.onboard)
         last = min(START + DAYS * DAY_MS, life.delivery)
         assert len(candles) == max(0, (last - first) // step)
@@ -194,7 +194,7 @@ def test_history_keeps_to_lifetimes(wide):
 def returns(history: History) -> dict[str, np.ndarray]:
     """Hourly, of the pairs that are there all the time and have a price of their own."""
     closes = {
-        pair.instrument.symbol: pair.candles(Kind.LAST, "1h").close
+        pair.instrument.symbol: pair.candles(PriceKind.LAST, "1h").close
         for pair in history
         if pair.instrument.quote == "USDT" and not pair.instrument.delivery
     }
@@ -246,16 +246,16 @@ def test_small_coins_move_more_by_themselves(wide):
 
 def test_turnover_is_that_of_the_model(wide):
     for pair in wide:
-        days = pair.candles(Kind.LAST, "1d")
+        days = pair.candles(PriceKind.LAST, "1d")
         if len(days) == DAYS:
             model = universe(ANCHOR)[pair.instrument.pair]
             assert 0.3 < np.median(days.turnover()) / model.turnover < 5, model
 
 
 def test_contracts_on_one_asset_have_one_price(wide):
-    usdt, usdc = (wide.pairs[s].candles(Kind.INDEX, "1h") for s in ("BTCUSDT", "BTCUSDC"))
+    usdt, usdc = (wide.pairs[s].candles(PriceKind.INDEX, "1h") for s in ("BTCUSDT", "BTCUSDC"))
     np.testing.assert_array_equal(usdt.close, usdc.close)
-    last, other = (wide.pairs[s].candles(Kind.LAST, "1h") for s in ("BTCUSDT", "BTCUSDC"))
+    last, other = (wide.pairs[s].candles(PriceKind.LAST, "1h") for s in ("BTCUSDT", "BTCUSDC"))
     gap = np.abs(np.log(last.close / other.close))
     assert 0 < gap.mean() < 0.002
 
@@ -265,7 +265,7 @@ def test_a_dated_contract_has_no_funding_and_is_delivered_at_the_index():
     pair = "BTC/USDT:USDT-240329"
     made = generate(seed=1, start=START, days=DAYS, pairs=[pair], anchor=anchor)
     dated = made.pairs["BTCUSDT_240329"]
-    last, index = (dated.candles(kind, "5m") for kind in (Kind.LAST, Kind.INDEX))
+    last, index = (dated.candles(kind, "5m") for kind in (PriceKind.LAST, PriceKind.INDEX))
     assert len(dated.funding.time) == 0
     assert last.time[-1] + 5 * MINUTE_MS == START + 88 * DAY_MS + 8 * HOUR_MS
     premium = last.close / index.close - 1

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from perpkit.record.state import (
-    SCHEMA,
+from perpkit.record.state import SCHEMA
+from perpkit.record.state_file import (
     DamagedStateError,
     MissingStateError,
     NewerSchemaError,
@@ -61,11 +61,11 @@ def test_a_write_that_fails_leaves_the_old_file(path, monkeypatch, broken):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from perpkit.record import state
+from perpkit.record import state_file
 path = Path(sys.argv[1])
-old = state.read(path)
+old = state_file.read(path)
 os.{call} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-state.write(path, old.model_copy(update={{"pid": 8}}))
+state_file.write(path, old.model_copy(update={{"pid": 8}}))
 """
 
 

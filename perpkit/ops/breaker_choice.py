@@ -1,0 +1,107 @@
+"""Which breakers a replay is about, and with which parameters: `--breaker` and `--set`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from perpkit.bot.watching.found import breakers, protection_folders
+from perpkit.ops.breaker_replay import DRAWDOWN
+from perpkit.ops.stored import BadInputError
+
+if TYPE_CHECKING:
+    from perpkit.bot.watching.protection import WatchedProtection
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Replayable:
+    """The breakers that a replay can be asked for.
+
+    :param kinds: every breaker that was found, by name
+    """
+
+    kinds: Mapping[str, type[WatchedProtection]]
+
+    @classmethod
+    def found(cls, userdir: Path) -> Replayable:
+        """Ours, and those in `protections` of the user directory."""
+        return cls(breakers(protection_folders(userdir), partial(typer.echo, err=True)))
+
+    @property
+    def names(self) -> list[str]:
+        """Those that stored candles are enough for, and the one that a backtest's result is."""
+        replayed = [name for name, kind in self.kinds.items() if kind.REPLAYS and name != DRAWDOWN]
+        return [*replayed, *(name for name in self.kinds if name == DRAWDOWN)]
+
+    def chosen(self, names: Sequence[str], with_export: bool) -> list[str]:
+        """Each name once.
+
+        :raises BadInputError: for one that cannot be replayed
+        """
+        if ALL in names:
+            return [name for name in self.names if with_export or name != DRAWDOWN]
+        for name in names:
+            if name in self.kinds and name not in self.names:
+                raise BadInputError(
+                    f"{name} cannot be replayed: stored candles are not enough for it, or it does "
+                    "not say so (REPLAYS = True)"
+                )
+            if name not in self.names:
+                raise BadInputError(
+                    f"breaker must be one of {', '.join(self.names)} or {ALL}, got {name!r}"
+                )
+        if DRAWDOWN in names and not with_export:
+            raise BadInputError(f"{DRAWDOWN} needs --export, a backtest result")
+        return list(dict.fromkeys(names))
+
+    def settings(self, given: Sequence[str], chosen: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """`Breaker.name=value` as parameters of each breaker; values are JSON, or else text.
+
+        :raises BadInputError: for another form, or a breaker that is not among `chosen`
+        """
+        settings: dict[str, dict[str, Any]] = {}
+        for text in given:
+            name, _, value = text.partition("=")
+            breaker, _, parameter = name.partition(".")
+            if breaker not in self.names or not parameter or not value:
+                raise BadInputError(
+                    "set must be like FlashCrashBreaker.name=value, for one of "
+                    f"{', '.join(self.names)}, got {text!r}"
+                )
+            if breaker not in chosen:
+                raise BadInputError(
+                    f"set must be of a breaker that is replayed, got {text!r}: "
+                    f"add --breaker {breaker}"
+                )
+            settings.setdefault(breaker, {})[parameter] = _value(value)
+        return settings
+
+    def refuse_options(self, arguments: Sequence[str], chosen: Sequence[str]) -> None:
+        """Of options that the command does not have, name the parameter that was meant.
+
+        :raises BadInputError: if there are any
+        """
+        if not arguments:
+            return
+        option, _, value = arguments[0].partition("=")
+        value = value or next(iter(arguments[1:2]), "VALUE")
+        parameter = option.removeprefix("--").replace("-", "_")
+        for name in (*chosen, *self.names):
+            if option.startswith("--") and parameter in self.kinds[name].parameters():
+                raise BadInputError(f"{option} is no option: give --set {name}.{parameter}={value}")
+        raise BadInputError(f"no such option or argument: {option}")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
