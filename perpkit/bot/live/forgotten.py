@@ -16,7 +16,7 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import stored_order
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.durations import MINUTE
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Forgotten:
         except InvalidOrderException as error:
             if order_id not in self._reported:
                 self._reported.add(order_id)
-                logger.warning(f"{pair}: order {order_id} cannot be looked up: {words(error)}")
+                logger.warning(f"{pair}: order {order_id} cannot be looked up: {message_of(error)}")
             raise
         self._reported.discard(order_id)
         return found
