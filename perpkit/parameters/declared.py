@@ -16,6 +16,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
+from perpkit.parameters.hints import kind_of
 from perpkit.parameters.kinds import (
     Duration,
     Kind,
@@ -25,7 +26,6 @@ from perpkit.parameters.kinds import (
     Range,
     Section,
     bounded_by_others,
-    kind_of,
     resolved,
 )
 

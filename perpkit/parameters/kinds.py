@@ -12,8 +12,7 @@ from datetime import timedelta
 from enum import Enum
 from math import inf
 from operator import is_
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol
 
 from perpkit.checks import is_number, number_words, one_of, refuse
 
@@ -322,41 +321,6 @@ class Instance:
         return value
 
 
-def kind_of(hint: Any) -> Kind:
-    """The kind that a type of a declaration means.
-
-    :raises TypeError: for one that has none
-    """
-    extra: tuple[Any, ...] = ()
-    while get_origin(hint) is Annotated:
-        hint, *more = get_args(hint)
-        extra = (*extra, *more)
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        (given,) = [one for one in inner if one is not NoneType]
-        return OrNull(kind_of(Annotated[given, *extra] if extra else given))
-    for marker in extra:
-        if isinstance(marker, OneOf):
-            return Choice(marker.allowed)
-    span = next((marker for marker in extra if isinstance(marker, Range)), EVERY_NUMBER)
-    if origin is Literal:
-        return Choice(inner)
-    if origin is tuple:
-        any_length = inner[-1] is Ellipsis
-        empty = not any(isinstance(marker, NotEmpty) for marker in extra)
-        return ListOf(tuple(_inner(one) for one in inner if one is not Ellipsis), any_length, empty)
-    if origin is not None and issubclass(origin, Mapping):
-        return ObjectOf(_inner(inner[1]))
-    return _plain_kind(hint, span)
-
-
-def _inner(hint: Any) -> Kind:
-    kind = kind_of(hint)
-    if bounded_by_others(kind):
-        raise TypeError(f"a value within a list cannot be bounded by another parameter: {hint!r}")
-    return kind
-
-
 def bounded_by_others(kind: Kind) -> Number | Duration | None:
     """The kind, null aside, if a bound of it is the name of another parameter."""
     inner = kind.kind if isinstance(kind, OrNull) else kind
@@ -374,25 +338,6 @@ def resolved(kind: Kind, of: object) -> Kind:
     known = {name: getattr(of, end) for name, end in ends.items() if isinstance(end, str)}
     bound = replace(ranged, span=replace(ranged.span, **known))
     return OrNull(bound) if isinstance(kind, OrNull) else bound
-
-
-def _plain_kind(hint: Any, span: Range) -> Kind:
-    if hint is bool:
-        return Flag()
-    if hint in (int, float):
-        return Number(span, whole=hint is int)
-    if hint is timedelta:
-        return Duration(span)
-    if hint is str:
-        return Text()
-    if not isinstance(hint, type):
-        raise TypeError(f"a parameter cannot be {hint!r}")
-    if issubclass(hint, tuple) and hasattr(hint, "_fields"):
-        hints = get_type_hints(hint, include_extras=True)
-        return Row(hint, tuple(_inner(each) for each in hints.values()))
-    if issubclass(hint, Enum):
-        return Choice(hint)
-    return Section(hint) if hasattr(hint, "__dataclass_fields__") else Instance(hint)
 
 
 def _as_float(name: str, number: int) -> float:

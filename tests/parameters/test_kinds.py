@@ -12,7 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 import pytest
 
 from perpkit.parameters.declared import Parameters
-from perpkit.parameters.kinds import NotEmpty, OneOf, Range, kind_of
+from perpkit.parameters.hints import kind_of
+from perpkit.parameters.kinds import NotEmpty, OneOf, Range
 
 
 class Colour(StrEnum):
