@@ -97,6 +97,12 @@ def test_how_old_a_book_may_be(age_ms, reason):
     assert getattr(book, "reason", None) == (reason and f"no usable book: {reason}")
 
 
+def test_prices_and_amounts_may_be_below_one():
+    bids, asks = [[0.0002, 0.5], [0.0001, 0.25]], [[0.0003, 0.5], [0.0004, 0.25]]
+    book = read_book(raw(bids, asks), NOW)
+    assert book == Book(tuple(map(tuple, bids)), tuple(map(tuple, asks)))
+
+
 def test_without_a_present_the_age_does_not_matter():
     assert isinstance(read_book(raw(timestamp=None)), Book)
 

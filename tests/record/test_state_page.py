@@ -23,6 +23,21 @@ NAMES = {
 }
 
 
+_PARAM = re.compile(r":param ([\w, ]+):\s*(.*)")
+
+
+def descriptions(kind: type) -> dict[str, str]:
+    """What the docstring says of each field."""
+    found: dict[str, str] = {}
+    # A paragraph is a line and those below it that are indented.
+    for paragraph in re.split(r"\n(?!\s)", cleandoc(kind.__doc__ or "")):
+        match = _PARAM.match(" ".join(paragraph.split()))
+        if match:
+            names, text = match.groups()
+            found |= dict.fromkeys(re.split(r",\s*", names), text)
+    return found
+
+
 def words(kind: Any) -> str:
     """A type, in the terms of JSON."""
     origin, inner = get_origin(kind), [each for each in get_args(kind) if each is not ...]
@@ -55,20 +70,6 @@ def models(kind: Any) -> Iterator[type[BaseModel]]:
         yield kind
     for inner in get_args(kind):
         yield from models(inner)
-
-
-def descriptions(kind: type[BaseModel]) -> dict[str, str]:
-    """What the docstring says of each field.
-
-    :raises KeyError: when a field is looked up that it does not mention
-    """
-    found: dict[str, str] = {}
-    # A paragraph is a line and those below it that are indented.
-    for paragraph in re.split(r"\n(?!\s)", cleandoc(kind.__doc__ or "")):
-        if match := re.match(r":param ([\w, ]+): (.+)", " ".join(paragraph.split())):
-            names, text = match.groups()
-            found |= dict.fromkeys(re.split(r",\s*", names), text)
-    return found
 
 
 def section(kind: type[BaseModel]) -> str:

@@ -234,7 +234,7 @@ def test_a_higher_price_never_sells_less(lots, one, other, least):
         (lambda: Rung(1, 1.1, 0), "share must be"),
         (lambda: Rung(1, 0.5, -2), "stop_r must be"),
         (lambda: Rung(1, 0.5, 1), r"stop_r must be below at_r \(1\), got 1"),
-        (lambda: Ladder(()), "rungs must hold"),
+        (lambda: Ladder(()), "rungs must be a list with at least one"),
         (lambda: Ladder((Rung(2, 0.5, 0), Rung(1, 0.2, 0))), "rungs must ascend in at_r"),
         (lambda: Ladder((Rung(1, 0.5, 0.5), Rung(2, 0.2, 0))), "rungs must not loosen stop_r"),
         (lambda: Ladder((Rung(1, 0.7, 0), Rung(2, 0.4, 0))), "rungs must sell at most 1 in all"),
