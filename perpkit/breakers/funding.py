@@ -126,7 +126,7 @@ class SettledRate(NamedTuple):
         return timedelta(hours=self.interval_hours)
 
 
-class Row(NamedTuple):
+class FundingRow(NamedTuple):
     """What is known from one moment on: a rate, or, where it is stale, that none is known.
 
     :param seconds: since 1970-01-01 00:00 UTC
@@ -151,7 +151,7 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
 
     limits: FundingLimits
     pair: str
-    rows: Sequence[Row]
+    rows: Sequence[FundingRow]
     rates: Sequence[SettledRate]
     held: NDArray[np.bool_]
     below: NDArray[np.int64]
@@ -216,14 +216,14 @@ def judge(limits: FundingLimits, pair: str, rates: Sequence[SettledRate]) -> Fun
     )
 
 
-def _rows(rates: Sequence[SettledRate], blocked: Sequence[bool]) -> Iterator[Row]:
+def _rows(rates: Sequence[SettledRate], blocked: Sequence[bool]) -> Iterator[FundingRow]:
     known_at = [*(rate.known_at.timestamp() for rate in rates), inf]
     for number, rate in enumerate(rates):
-        yield Row(known_at[number], number, stale=False, restricts=blocked[number])
+        yield FundingRow(known_at[number], number, stale=False, restricts=blocked[number])
         # It may still be used at its last moment, and not after it.
         stale = nextafter(rate.stale_at.timestamp(), inf)
         if stale <= known_at[number + 1]:
-            yield Row(stale, number, stale=True, restricts=True)
+            yield FundingRow(stale, number, stale=True, restricts=True)
 
 
 def _scores(

@@ -14,7 +14,7 @@ from perpkit.parameters.kinds import Range
 
 
 @dataclass(frozen=True)
-class Latch:
+class HysteresisState:
     """State of one `Hysteresis`.
 
     :param above: samples in a row at or above the trip value, counted up to `confirm`
@@ -26,7 +26,7 @@ class Latch:
     below: int = 0
 
 
-OFF = Latch()
+OFF = HysteresisState()
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Hysteresis(Parameters):
         if not self.release <= self.trip:
             raise ValueError(f"release must be at most trip ({self.trip:g}), got {self.release:g}")
 
-    def step(self, latch: Latch, value: float) -> Latch:
+    def step(self, latch: HysteresisState, value: float) -> HysteresisState:
         """Fold one sample into the latch."""
         if isnan(value):
             return latch
         above = min(latch.above + 1, self.confirm) if value >= self.trip else 0
         below = min(latch.below + 1, self.calm) if value < self.release else 0
         on = above == self.confirm or (latch.on and below < self.calm)
-        return Latch(on, above, below)
+        return HysteresisState(on, above, below)
 
     def sweep(self, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """`on` and `below` after each sample: equal to stepping through `values`, without the loop.

@@ -13,7 +13,7 @@ from math import inf
 from typing import Annotated, NamedTuple
 
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.checks import check_range
 from perpkit.durations import DAY_S, HOUR_S
 from perpkit.parameters.declared import Parameters
@@ -148,7 +148,7 @@ class Track(NamedTuple):
 
     samples: tuple[Sample, ...] = ()
     fall: float = 0.0
-    latch: Latch = OFF
+    latch: HysteresisState = OFF
     tripped: datetime | None = None
     release: datetime | None = None
 

@@ -14,7 +14,7 @@ from math import nan
 from typing import Annotated
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -128,7 +128,7 @@ class VenueReading:
 class Trouble:
     """:param words: what was seen last that was bad"""
 
-    latch: Latch = OFF
+    latch: HysteresisState = OFF
     words: str = ""
 
 

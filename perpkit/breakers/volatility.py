@@ -36,7 +36,7 @@ BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
 NO_LEVERAGE_CAP = 125.0  # as much as any exchange offers
 
 
-class Level(IntEnum):
+class VolatilityLevel(IntEnum):
     CALM = 0
     ELEVATED = 1  # smaller positions, less leveraged ones where parameters say so
     STRESSED = 2  # no new entries
@@ -46,7 +46,7 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-LEVELS = (Level.ELEVATED, Level.STRESSED, Level.EXTREME)
+LEVELS = (VolatilityLevel.ELEVATED, VolatilityLevel.STRESSED, VolatilityLevel.EXTREME)
 
 
 _Trip = Annotated[float, Range(0, 100, "%"), "At or above this percentile the level is declared"]
@@ -109,12 +109,12 @@ class VolatilityLimits(Parameters):
             if value > limit:
                 raise ValueError(f"{smaller} must be at most {larger} ({limit:g}), got {value:g}")
 
-    def trip(self, level: Level) -> float:
+    def trip(self, level: VolatilityLevel) -> float:
         """Percentile from which `level` (above calm) is declared."""
         value: float = getattr(self, f"{level}_percentile")
         return value
 
-    def release(self, level: Level) -> float:
+    def release(self, level: VolatilityLevel) -> float:
         """Percentile below which `level` counts as calmed."""
         value: float = getattr(self, f"{level}_release_percentile")
         return value
@@ -126,12 +126,12 @@ class VolatilityLimits(Parameters):
         return self.elevated_max_leverage if capped else inf
 
     @property
-    def restricting(self) -> Level:
+    def restricting(self) -> VolatilityLevel:
         """The lowest level that takes anything away."""
         elevated = self.elevated_size_factor < 1 or self.leverage_cap < inf
-        return Level.ELEVATED if elevated else Level.STRESSED
+        return VolatilityLevel.ELEVATED if elevated else VolatilityLevel.STRESSED
 
-    def hysteresis(self, level: Level) -> Hysteresis:
+    def hysteresis(self, level: VolatilityLevel) -> Hysteresis:
         return Hysteresis(
             self.trip(level), self.release(level), self.confirm_candles, self.calm_candles
         )
@@ -151,7 +151,7 @@ class VolatilityLimits(Parameters):
 class VolatilityDecision(Decision):
     """:param vol_annual: newest known value as a fraction, None while unknown; percentile alike"""
 
-    level: Level = Level.CALM
+    level: VolatilityLevel = VolatilityLevel.CALM
     vol_annual: float | None = None
     percentile: float | None = None
 
@@ -161,7 +161,7 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
     """Every decision over a frame of hourly candles.
 
     :param vol_annual: NaN where unknown; so is `percentile`
-    :param level: values of `Level` after each candle
+    :param level: values of `VolatilityLevel` after each candle
     :param below: calm candles in a row counted by the latch that decides on the release
     :param newest: row of the newest known candle, -1 before the first
     """
@@ -180,7 +180,7 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
 
     @property
     def entries_blocked(self) -> NDArray[np.bool_]:
-        return self.level >= Level.STRESSED
+        return self.level >= VolatilityLevel.STRESSED
 
     def at(self, now: datetime) -> VolatilityDecision:
         """The decision at `now` (aware), with its figures where nothing is restricted, too.
@@ -192,10 +192,12 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
     def decide(self, row: int, now: datetime) -> VolatilityDecision:
         closed_at = self.closed_by(now)
         if row < 0 or self.newest[row] < 0:
-            return decide(self.limits, Level.CALM, None, 0, closed_at)
+            return decide(self.limits, VolatilityLevel.CALM, None, 0, closed_at)
         known = self.newest[row]
         figures = float(self.vol_annual[known]), float(self.percentile[known])
-        return decide(self.limits, Level(self.level[row]), figures, int(self.below[row]), closed_at)
+        return decide(
+            self.limits, VolatilityLevel(self.level[row]), figures, int(self.below[row]), closed_at
+        )
 
 
 def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimeline:
@@ -224,9 +226,9 @@ def judge(limits: VolatilityLimits, index: HourlyIndex, percentile: Floats) -> V
     """
     vol, known = index.vol_annual, ~np.isnan(percentile)
     score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, percentile)
-    elevated, elevated_below = limits.hysteresis(Level.ELEVATED).sweep(score)
-    stressed, stressed_below = limits.hysteresis(Level.STRESSED).sweep(score)
-    extreme, _ = limits.hysteresis(Level.EXTREME).sweep(score)
+    elevated, elevated_below = limits.hysteresis(VolatilityLevel.ELEVATED).sweep(score)
+    stressed, stressed_below = limits.hysteresis(VolatilityLevel.STRESSED).sweep(score)
+    extreme, _ = limits.hysteresis(VolatilityLevel.EXTREME).sweep(score)
     level = elevated.astype(np.int64) + stressed + extreme
     return VolatilityTimeline(
         CandleGrid((index.first_hour + 1) * 3600, 3600),
@@ -242,7 +244,7 @@ def judge(limits: VolatilityLimits, index: HourlyIndex, percentile: Floats) -> V
 
 def decide(
     limits: VolatilityLimits,
-    level: Level,
+    level: VolatilityLevel,
     figures: tuple[float, float] | None,
     below: int,
     closed_at: datetime,
@@ -263,9 +265,9 @@ def decide(
         f"{limits.asset} volatility {vol:.0%} a year, percentile {percentile:.1f} of the last "
         f"{limits.window_days} days"
     )
-    if level is Level.CALM:
+    if level is VolatilityLevel.CALM:
         return VolatilityDecision(reason=f"{said}: calm", vol_annual=vol, percentile=percentile)
-    blocked = level >= Level.STRESSED
+    blocked = level >= VolatilityLevel.STRESSED
     return VolatilityDecision(
         trading=Trading.REDUCING if blocked else Trading.ACTIVE,
         size_factor=0.0 if blocked else limits.elevated_size_factor,

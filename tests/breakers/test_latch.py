@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.latch import OFF, Hysteresis, Latch
+from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 
 
-def latches(rule: Hysteresis, values: list[float]) -> list[Latch]:
+def latches(rule: Hysteresis, values: list[float]) -> list[HysteresisState]:
     found = [OFF]
     for value in values:
         found.append(rule.step(found[-1], value))

@@ -22,8 +22,8 @@ from benchmarks.volatility_breaker import (
 )
 from perpkit.breakers.breaker import Trading
 from perpkit.breakers.volatility import (
-    Level,
     VolatilityDecision,
+    VolatilityLevel,
     VolatilityLimits,
     index_timeline,
     judge,
@@ -70,27 +70,27 @@ def at_noon(limits: VolatilityLimits, vols, percentiles, later: int = 0) -> Vola
 @pytest.mark.parametrize(
     ("percentiles", "level", "trading", "size", "hours_to_release"),
     [
-        ([50], Level.CALM, Trading.ACTIVE, 1.0, None),
-        ([84.9], Level.CALM, Trading.ACTIVE, 1.0, None),
-        ([85], Level.ELEVATED, Trading.ACTIVE, 0.5, 3),
-        ([96], Level.STRESSED, Trading.REDUCING, 0.0, 3),
-        ([99], Level.EXTREME, Trading.REDUCING, 0.0, 3),
+        ([50], VolatilityLevel.CALM, Trading.ACTIVE, 1.0, None),
+        ([84.9], VolatilityLevel.CALM, Trading.ACTIVE, 1.0, None),
+        ([85], VolatilityLevel.ELEVATED, Trading.ACTIVE, 0.5, 3),
+        ([96], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 3),
+        ([99], VolatilityLevel.EXTREME, Trading.REDUCING, 0.0, 3),
         # Hysteresis: between release and trip each level stays.
-        ([96, 94, 94, 94, 94], Level.STRESSED, Trading.REDUCING, 0.0, 3),
-        ([99, 97, 97, 97, 97], Level.EXTREME, Trading.REDUCING, 0.0, 3),
-        ([85, 80, 80, 80, 80], Level.ELEVATED, Trading.ACTIVE, 0.5, 3),
+        ([96, 94, 94, 94, 94], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 3),
+        ([99, 97, 97, 97, 97], VolatilityLevel.EXTREME, Trading.REDUCING, 0.0, 3),
+        ([85, 80, 80, 80, 80], VolatilityLevel.ELEVATED, Trading.ACTIVE, 0.5, 3),
         # Calm candles release level by level.
-        ([96, 93], Level.STRESSED, Trading.REDUCING, 0.0, 2),
-        ([96, 93, 93], Level.STRESSED, Trading.REDUCING, 0.0, 1),
-        ([96, 93, 93, 93], Level.ELEVATED, Trading.ACTIVE, 0.5, 3),
-        ([96, 10, 10, 10], Level.CALM, Trading.ACTIVE, 1.0, None),
-        ([99, 96, 96, 96], Level.STRESSED, Trading.REDUCING, 0.0, 3),
+        ([96, 93], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 2),
+        ([96, 93, 93], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 1),
+        ([96, 93, 93, 93], VolatilityLevel.ELEVATED, Trading.ACTIVE, 0.5, 3),
+        ([96, 10, 10, 10], VolatilityLevel.CALM, Trading.ACTIVE, 1.0, None),
+        ([99, 96, 96, 96], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 3),
         # What decides on the release of an extreme is when stress ends: entries open then.
-        ([99, 93], Level.EXTREME, Trading.REDUCING, 0.0, 2),
-        ([96, 93, 93, 94, 93], Level.STRESSED, Trading.REDUCING, 0.0, 2),
+        ([99, 93], VolatilityLevel.EXTREME, Trading.REDUCING, 0.0, 2),
+        ([96, 93, 93, 94, 93], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 2),
         # Missing candles count as nothing.
-        ([96, 93, NAN, NAN], Level.STRESSED, Trading.REDUCING, 0.0, 2),
-        ([NAN, NAN], Level.CALM, Trading.ACTIVE, 1.0, None),
+        ([96, 93, NAN, NAN], VolatilityLevel.STRESSED, Trading.REDUCING, 0.0, 2),
+        ([NAN, NAN], VolatilityLevel.CALM, Trading.ACTIVE, 1.0, None),
     ],
 )
 def test_levels(percentiles, level, trading, size, hours_to_release):
@@ -147,7 +147,7 @@ def test_leverage_is_capped_from_elevated_on(percentile, cap, expected, effect):
 def test_an_elevated_level_restricts_what_its_parameters_say(size, cap):
     limits = replace(LIMITS, elevated_size_factor=size, elevated_max_leverage=cap)
     decision = seen(85, limits=limits)
-    assert decision.level is Level.ELEVATED
+    assert decision.level is VolatilityLevel.ELEVATED
     assert decision.restricts is (size < 1 or cap < 125)
 
 
@@ -158,11 +158,11 @@ def test_the_reason_names_the_market_watched():
 @pytest.mark.parametrize(
     ("confirm", "percentiles", "level"),
     [
-        (2, [99], Level.CALM),
-        (2, [99, 50, 99], Level.CALM),
-        (2, [99, 99], Level.EXTREME),
-        (2, [96, 99], Level.STRESSED),
-        (3, [90, 97, 99], Level.ELEVATED),
+        (2, [99], VolatilityLevel.CALM),
+        (2, [99, 50, 99], VolatilityLevel.CALM),
+        (2, [99, 99], VolatilityLevel.EXTREME),
+        (2, [96, 99], VolatilityLevel.STRESSED),
+        (3, [90, 97, 99], VolatilityLevel.ELEVATED),
     ],
 )
 def test_confirmation_goes_by_level(confirm, percentiles, level):
@@ -170,7 +170,9 @@ def test_confirmation_goes_by_level(confirm, percentiles, level):
     assert seen(*percentiles, limits=limits).level is level
 
 
-@pytest.mark.parametrize(("vol", "level"), [(0.39, Level.CALM), (0.4, Level.EXTREME)])
+@pytest.mark.parametrize(
+    ("vol", "level"), [(0.39, VolatilityLevel.CALM), (0.4, VolatilityLevel.EXTREME)]
+)
 def test_below_the_floor_all_is_calm(vol, level):
     limits = replace(LIMITS, floor_annual=0.4)
     assert seen(100, limits=limits, vol=vol).level is level
@@ -178,7 +180,11 @@ def test_below_the_floor_all_is_calm(vol, level):
 
 def test_below_the_floor_a_level_calms_down():
     limits = replace(LIMITS, floor_annual=0.4)
-    for hours, level in ((0, Level.EXTREME), (2, Level.EXTREME), (3, Level.CALM)):
+    for hours, level in (
+        (0, VolatilityLevel.EXTREME),
+        (2, VolatilityLevel.EXTREME),
+        (3, VolatilityLevel.CALM),
+    ):
         vols = [0.9] + [0.3] * hours
         assert at_noon(limits, vols, [99] * len(vols)).level is level
 
@@ -235,11 +241,11 @@ def test_a_timeline_equals_stepping(seed, estimator, confirm, calm, floor, size,
         assert line.entries_blocked[row] == decision.entries_blocked
         assert bool(line.restrictions(closed)) == decision.restricts
         levels.add(decision.level)
-    assert Level.CALM in levels
+    assert VolatilityLevel.CALM in levels
 
 
 def test_wild_candles_reach_every_level():
-    assert set(timeline(QUICK, swinging_candles(0)).level) == set(Level)
+    assert set(timeline(QUICK, swinging_candles(0)).level) == set(VolatilityLevel)
 
 
 @given(st.integers(0, 20), st.integers(50, 399))
@@ -294,8 +300,8 @@ def test_only_closed_candles_count():
     frame.loc[399, "high"] *= 2
     line, opened = timeline(QUICK, frame), factories.START + 399 * HOUR
     assert line.last_close == opened + HOUR
-    assert line.at(opened + timedelta(minutes=59, seconds=59)).level is not Level.EXTREME
-    assert line.at(opened + HOUR).level is Level.EXTREME
+    assert line.at(opened + timedelta(minutes=59, seconds=59)).level is not VolatilityLevel.EXTREME
+    assert line.at(opened + HOUR).level is VolatilityLevel.EXTREME
 
 
 def test_the_release_moves_on_while_candles_are_missing():

@@ -14,7 +14,7 @@ from freqtrade.resolvers import ProtectionResolver
 
 from perpkit.bot.watching.sources import Sources
 from perpkit.bot.watching.watch import Watch
-from perpkit.ops.new.kinds import Kind
+from perpkit.ops.new.kinds import PluginKind
 from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "plugins.md").read_text()
@@ -56,7 +56,7 @@ def test_the_page_has_one_of_each_kind():
 
 
 def test_the_one_over_candles_is_what_the_command_writes(tmp_path):
-    source, _ = Kind.PROTECTION.files("WideHours", tmp_path).values()
+    source, _ = PluginKind.PROTECTION.files("WideHours", tmp_path).values()
     assert BLOCKS["WideHours"] == source
 
 

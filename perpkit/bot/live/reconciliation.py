@@ -28,7 +28,7 @@ from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
-from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.live.trying import FailingStep, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.durations import MINUTE
@@ -114,7 +114,7 @@ class Reconciliation:
         pairs = sorted({*self._differ, *self._handed_over.pairs, *resting})
         return {pair: self.refusal(pair) or "" for pair in pairs}
 
-    def failing(self, now: datetime) -> list[Failing]:
+    def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail."""
         parts = (self._trying, self._unbooked.trying, self._stops.trying, self._handed_over.trying)
         return [each for part in parts for each in part.failing(now)]

@@ -37,7 +37,7 @@ from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.stored_orders import is_stored
-from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.live.trying import FailingStep, Trying
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.execution.guarding import GuardRule
@@ -134,7 +134,7 @@ class StopGuard:
         """Number of orders that are open in the journal."""
         return len(self._intents.open())
 
-    def failing(self, now: datetime) -> list[Failing]:
+    def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail."""
         return self._trying.failing(now) + self._reconciliation.failing(now)
 

@@ -18,7 +18,7 @@ _FORGOTTEN = HOUR
 
 
 @dataclass(frozen=True)
-class Failing:
+class FailingStep:
     """A step that currently fails.
 
     :param error: of the last attempt
@@ -38,7 +38,7 @@ class Trying:
     """Runs steps as a context manager; logs a failure when it is new, and swallows it."""
 
     def __init__(self) -> None:
-        self._failing: dict[str, Failing] = {}
+        self._failing: dict[str, FailingStep] = {}
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[None]:
@@ -55,9 +55,9 @@ class Trying:
         if before is None:
             logger.warning(f"{what} failed: {error}")
         since, count = (before.since, before.count) if before else (now, 0)
-        self._failing[what] = Failing(what, error, since, now, count + 1)
+        self._failing[what] = FailingStep(what, error, since, now, count + 1)
 
-    def failing(self, now: datetime) -> list[Failing]:
+    def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail, oldest first."""
         found = list(self._failing.values())  # a copy: other threads write
         return [each for each in found if now - each.at < _FORGOTTEN]

@@ -18,7 +18,7 @@ from freqtrade.util import dt_now, dt_ts
 
 from perpkit.bot.candles.backtest_clock import BacktestClock
 from perpkit.bot.candles.candles import StoredCandles, is_simulated
-from perpkit.bot.pairlists.hourly import HourlyCandles
+from perpkit.bot.pairlists.hourly import HourlyFeed
 from perpkit.bot.settings import only_known_keys
 from perpkit.checks import check_range
 from perpkit.parameters.declared import Parameter, declared
@@ -108,7 +108,7 @@ class FuturesPairList(IPairList):
         """When the last candle had closed: what a backtest knows at that candle, the bot uses."""
         return timeframe_to_prev_date(self._timeframe, now)
 
-    def hourly(self, candle_type: CandleType, window: timedelta, what: str) -> HourlyCandles:
+    def hourly(self, candle_type: CandleType, window: timedelta, what: str) -> HourlyFeed:
         """Candles of 1h, stored in a backtest and from the exchange elsewhere.
 
         :param window: how far back they should reach from the present
@@ -122,7 +122,7 @@ class FuturesPairList(IPairList):
         def read(pair: str) -> pd.DataFrame:
             return stored.history(pair, "1h", candle_type, timedelta(0))
 
-        return HourlyCandles(window, self._period, fetch, read if self._simulated else None)
+        return HourlyFeed(window, self._period, fetch, read if self._simulated else None)
 
     def fetch(
         self, pairs: Iterable[str], candle_type: CandleType, since: datetime, what: str

@@ -13,7 +13,7 @@ from perpkit.bot.pairlists.requests import RETRY, Schedule
 Fetch = Callable[[Iterable[str], datetime], Mapping[str, pd.DataFrame]]
 
 
-class HourlyCandles:
+class HourlyFeed:
     """Candles of 1h by pair: a backtest's are read once, others fetched once a refresh period.
 
     What cannot be fetched stays as it was, and is asked for again a minute later.

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from perpkit.ops.bot_files import Userdir, errors
-from perpkit.ops.new.kinds import Kind
+from perpkit.ops.new.kinds import PluginKind
 from perpkit.ops.stored import BadInputError
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="What is written.")],
+    kind: Annotated[PluginKind, typer.Argument(help="What is written.")],
     name: Annotated[str, typer.Argument(help="Of its class, such as CalmHours.")],
     userdir: Userdir = None,
 ) -> None:

@@ -37,7 +37,7 @@ See what it does:
 }
 
 
-class Kind(StrEnum):
+class PluginKind(StrEnum):
     PROTECTION = "protection"
     PAIRLIST = "pairlist"
     STRATEGY = "strategy"
@@ -45,7 +45,7 @@ class Kind(StrEnum):
     @property
     def folder(self) -> str:
         """Where Freqtrade looks for it, within the user directory."""
-        return "strategies" if self is Kind.STRATEGY else f"{self}s"
+        return "strategies" if self is PluginKind.STRATEGY else f"{self}s"
 
     def templates(self) -> tuple[str, str]:
         """Source of the class, and of its test."""

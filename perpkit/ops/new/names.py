@@ -11,7 +11,7 @@ from keyword import iskeyword
 from pathlib import Path
 
 from perpkit.bot.loading.plugins import own_folder
-from perpkit.ops.new.kinds import Kind
+from perpkit.ops.new.kinds import PluginKind
 from perpkit.ops.stored import BadInputError
 
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,59}")
@@ -19,14 +19,14 @@ _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,59}")
 _FREQTRADE = ("plugins/protections", "plugins/pairlist", "strategy", "templates")
 
 
-def check_name(name: str, kind: Kind, userdir: Path) -> None:
+def check_name(name: str, kind: PluginKind, userdir: Path) -> None:
     """:raises BadInputError: naming what is wrong with `name`, and what is allowed"""
     if not _CLASS_NAME.fullmatch(name) or iskeyword(name):
         raise BadInputError(
             "NAME must be that of a Python class, such as CalmHours: up to 60 letters and digits, "
             f"the first of them a capital, got {name!r}"
         )
-    for folder in (*_shipped_folders(), *(userdir / each.folder for each in Kind)):
+    for folder in (*_shipped_folders(), *(userdir / each.folder for each in PluginKind)):
         for path in sorted(folder.glob("*.py")):
             if name in _classes(path):
                 raise BadInputError(
@@ -39,7 +39,7 @@ def check_name(name: str, kind: Kind, userdir: Path) -> None:
 
 
 def _shipped_folders() -> Iterator[Path]:
-    for kind in Kind:
+    for kind in PluginKind:
         if own := own_folder(kind.folder):
             yield own
     # The package is found, not imported: that takes seconds.

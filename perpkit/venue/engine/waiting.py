@@ -36,7 +36,7 @@ class Due(NamedTuple):
 
 
 @dataclass(slots=True)
-class Range:
+class QuietRange:
     """Nothing happens while a price stays above `low` and below `high`."""
 
     low: float = -inf
@@ -54,10 +54,10 @@ class Range:
 class Levels:
     """Of a contract's last and mark price; they may be too narrow by a tick, never too wide."""
 
-    last: Range
-    mark: Range
+    last: QuietRange
+    mark: QuietRange
 
-    def of(self, working: WorkingType) -> Range:
+    def of(self, working: WorkingType) -> QuietRange:
         return self.mark if working is WorkingType.MARK_PRICE else self.last
 
 
@@ -141,7 +141,7 @@ def due(state: EngineState, symbol: str) -> frozenset[Due]:
 
 def levels(state: EngineState, symbol: str, without: Collection[Due] = ()) -> Levels:
     """:param without: what is due already, and waits for something else than a price"""
-    out = Levels(Range(), Range())
+    out = Levels(QuietRange(), QuietRange())
     # A price is rounded to the tick before it is compared.
     half = float(state.contracts[symbol].tick) / 2
     for account, holding in _holders(state, symbol):
@@ -173,19 +173,19 @@ def _holders(state: EngineState, symbol: str) -> Iterator[tuple[Account, SymbolH
             yield account, holding
 
 
-def _add_trigger(prices: Range, algo: Algo, half: float) -> None:
+def _add_trigger(prices: QuietRange, algo: Algo, half: float) -> None:
     if algo.type is not OrderType.TRAILING_STOP_MARKET:
         falling = (algo.side is Side.SELL) is (algo.type in triggers.STOPS)
         _add(prices, algo.trigger_price, half, falling=falling)
 
 
-def _add_resting(prices: Range, order: Order, half: float) -> None:
+def _add_resting(prices: QuietRange, order: Order, half: float) -> None:
     # It is reached a tick beyond its price, and the half of that is rounded there.
     _add(prices, order.price, -half, falling=order.side is Side.BUY)
 
 
 def _add_liquidation(
-    prices: Range, state: EngineState, account: Account, holding: SymbolHolding, half: float
+    prices: QuietRange, state: EngineState, account: Account, holding: SymbolHolding, half: float
 ) -> None:
     """Of isolated positions; with cross margin the other contracts have a say in it."""
     if not holding.isolated or not any(holding.held()):
@@ -195,7 +195,7 @@ def _add_liquidation(
             _add(prices, view.liquidation_price, 2 * half, falling=view.amount > 0)
 
 
-def _add(prices: Range, level: Decimal, slack: float, *, falling: bool) -> None:
+def _add(prices: QuietRange, level: Decimal, slack: float, *, falling: bool) -> None:
     # The last bits of a float must not decide that a price was not reached.
     slack += 1e-9 * float(level)
     prices.narrow(float(level) + (slack if falling else -slack), falling=falling)

@@ -17,7 +17,7 @@ from perpkit.venue.faults.kinds import (
     PRICE_KINDS,
     REQUEST_KINDS,
     FaultKind,
-    Parameter,
+    FaultParameter,
     Value,
 )
 
@@ -28,8 +28,8 @@ __all__ = [
     "REQUEST_KINDS",
     "Fault",
     "FaultKind",
+    "FaultParameter",
     "FaultPlan",
-    "Parameter",
     "Value",
 ]
 

@@ -57,7 +57,7 @@ PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
 
 
 @dataclass(frozen=True)
-class Parameter:
+class FaultParameter:
     """A number in [low, high], one of `choices`, or text of at most `longest` characters."""
 
     default: Value
@@ -86,63 +86,67 @@ class Parameter:
             raise ValueError(f"{name} must be a whole number, got {value:g}")
 
 
-_CHANGE = Parameter(-0.1, low=-0.99, high=10.0)
-_MARK_SHARE = Parameter(1.0, low=0.0, high=1.0)
-_RETRY_AFTER = Parameter(30, low=1, high=3 * DAY_S)
+_CHANGE = FaultParameter(-0.1, low=-0.99, high=10.0)
+_MARK_SHARE = FaultParameter(1.0, low=0.0, high=1.0)
+_RETRY_AFTER = FaultParameter(30, low=1, high=3 * DAY_S)
 MAX_LATE_MS = 600_000
-PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = MappingProxyType(
+PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
     {
         # Real ms, whatever the venue's clock: it is the client that waits.
         _K.LATENCY: {
-            "ms": Parameter(1000, high=120_000),
+            "ms": FaultParameter(1000, high=120_000),
         },
-        _K.TIMEOUT: {"at_most_ms": Parameter(30_000, low=1, high=300_000)},
+        _K.TIMEOUT: {"at_most_ms": FaultParameter(30_000, low=1, high=300_000)},
         _K.SERVER_ERROR: {
-            "status": Parameter(503, choices=(500, 502, 503, 504)),
-            "executed": Parameter("no", choices=("no", "yes")),
+            "status": FaultParameter(503, choices=(500, 502, 503, 504)),
+            "executed": FaultParameter("no", choices=("no", "yes")),
         },
         _K.RATE_LIMITED: {"retry_after_s": _RETRY_AFTER},
         _K.BANNED: {"retry_after_s": _RETRY_AFTER},
         # Silence before the connection breaks: longer than the client's time-out, it sees that.
-        _K.RESPONSE_LOST: {"after_ms": Parameter(0, high=300_000)},
+        _K.RESPONSE_LOST: {"after_ms": FaultParameter(0, high=300_000)},
         # Without `msg` the exchange's own, where it is known.
         _K.REFUSED: {
-            "code": Parameter(-4400, low=-9999, high=-1000, whole=True),
-            "msg": Parameter("", longest=200),
-            "status": Parameter(400, low=400, high=599, whole=True),
+            "code": FaultParameter(-4400, low=-9999, high=-1000, whole=True),
+            "msg": FaultParameter("", longest=200),
+            "status": FaultParameter(400, low=400, high=599, whole=True),
         },
-        _K.CLOCK_SKEW: {"ms": Parameter(5000, low=-DAY_MS, high=DAY_MS)},
-        _K.EMPTY_BOOK: {"side": Parameter("both", choices=("both", "bids", "asks"))},
+        _K.CLOCK_SKEW: {"ms": FaultParameter(5000, low=-DAY_MS, high=DAY_MS)},
+        _K.EMPTY_BOOK: {"side": FaultParameter("both", choices=("both", "bids", "asks"))},
         # Times the distance of each level from the middle.
-        _K.WIDE_SPREAD: {"factor": Parameter(50, low=1, high=10_000)},
+        _K.WIDE_SPREAD: {"factor": FaultParameter(50, low=1, high=10_000)},
         # `mark_share`: how much of the move mark and index follow.
         _K.PRICE_GAP: {"change": _CHANGE, "mark_share": _MARK_SHARE},
         # `recovery`: share of the move that is undone by `until`.
         _K.FLASH_CRASH: {
             "change": _CHANGE,
-            "recovery": Parameter(1.0, low=0.0, high=1.0),
+            "recovery": FaultParameter(1.0, low=0.0, high=1.0),
             "mark_share": _MARK_SHARE,
         },
         _K.SYMBOL_STATUS: {
-            "status": Parameter(
+            "status": FaultParameter(
                 "CLOSE", choices=("PENDING_TRADING", "PRE_SETTLE", "SETTLING", "CLOSE")
             )
         },
         # The most of an order that fills at a time.
-        _K.SLOW_FILLS: {"share": Parameter(0.1, low=0.001, high=1.0)},
+        _K.SLOW_FILLS: {"share": FaultParameter(0.1, low=0.001, high=1.0)},
         # Of a position in profit.
-        _K.ADL: {"share": Parameter(1.0, low=0.001, high=1.0)},
-        _K.PERMISSION_REMOVED: {"permission": Parameter("trade", choices=("trade", "read", "ip"))},
-        _K.LATE_ORDERS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
-        _K.LATE_FILLS: {"ms": Parameter(1000, low=1, high=MAX_LATE_MS)},
+        _K.ADL: {"share": FaultParameter(1.0, low=0.001, high=1.0)},
+        _K.PERMISSION_REMOVED: {
+            "permission": FaultParameter("trade", choices=("trade", "read", "ip"))
+        },
+        _K.LATE_ORDERS: {"ms": FaultParameter(1000, low=1, high=MAX_LATE_MS)},
+        _K.LATE_FILLS: {"ms": FaultParameter(1000, low=1, high=MAX_LATE_MS)},
         # By default all stay as they are.
         _K.SETTINGS_CHANGED: {
-            "leverage": Parameter(0, high=125, whole=True),
-            "margin_type": Parameter("same", choices=("same", "ISOLATED", "CROSSED")),
-            "hedge": Parameter("same", choices=("same", "yes", "no")),
-            "multi_assets": Parameter("same", choices=("same", "yes", "no")),
+            "leverage": FaultParameter(0, high=125, whole=True),
+            "margin_type": FaultParameter("same", choices=("same", "ISOLATED", "CROSSED")),
+            "hedge": FaultParameter("same", choices=("same", "yes", "no")),
+            "multi_assets": FaultParameter("same", choices=("same", "yes", "no")),
         },
         # Which rule of a symbol was violated; an account is locked for violations of too many.
-        _K.TRADING_LOCKED: {"indicator": Parameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))},
+        _K.TRADING_LOCKED: {
+            "indicator": FaultParameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))
+        },
     }
 )

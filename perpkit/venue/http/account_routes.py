@@ -12,11 +12,11 @@ from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.order_faults import check_permission, locks
 from perpkit.venue.http import account_payloads as payloads
 from perpkit.venue.http import settings_payloads
-from perpkit.venue.http.handlers import Handler, Signed, known_symbol, one_of, optional_symbol
+from perpkit.venue.http.handlers import Handler, Signed, choice_of, known_symbol, optional_symbol
 from perpkit.venue.http.history_routes import add_history
 from perpkit.venue.http.numbers import plain
 from perpkit.venue.http.order_routes import add_algos, add_orders
-from perpkit.venue.http.signing import Parameters, authenticate
+from perpkit.venue.http.signing import RequestParameters, authenticate
 from perpkit.venue.market.instruments import Instrument
 
 SUCCESS = {"code": 200, "msg": "success"}
@@ -66,34 +66,34 @@ def _add_settings(exchange: Exchange, signed: Signed) -> None:
     engine = exchange.engine
 
     @signed("GET", "/fapi/v1/positionSide/dual")
-    def position_mode(account: Account, _: Parameters, now: int) -> Any:
+    def position_mode(account: Account, _: RequestParameters, now: int) -> Any:
         return {"dualSidePosition": account.hedge}
 
     @signed("POST", "/fapi/v1/positionSide/dual", trading=True)
-    def set_position_mode(account: Account, sent: Parameters, now: int) -> Any:
+    def set_position_mode(account: Account, sent: RequestParameters, now: int) -> Any:
         engine.set_position_mode(account, hedge=_required_flag(sent, "dualSidePosition"))
         return SUCCESS
 
     @signed("GET", "/fapi/v1/multiAssetsMargin")
-    def multi_assets(account: Account, _: Parameters, now: int) -> Any:
+    def multi_assets(account: Account, _: RequestParameters, now: int) -> Any:
         return {"multiAssetsMargin": account.multi_assets}
 
     @signed("POST", "/fapi/v1/multiAssetsMargin", trading=True)
-    def set_multi_assets(account: Account, sent: Parameters, now: int) -> Any:
+    def set_multi_assets(account: Account, sent: RequestParameters, now: int) -> Any:
         engine.set_multi_assets(account, multi_assets=_required_flag(sent, "multiAssetsMargin"))
         return SUCCESS
 
     @signed("POST", "/fapi/v1/marginType", trading=True)
-    def set_margin_type(account: Account, sent: Parameters, now: int) -> Any:
+    def set_margin_type(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
-        kind = one_of(sent, "marginType", ("ISOLATED", "CROSSED"))
+        kind = choice_of(sent, "marginType", ("ISOLATED", "CROSSED"))
         if kind is None:
             raise Refusal.MANDATORY.error("marginType")
         engine.set_margin_type(account, symbol, isolated=kind == "ISOLATED")
         return SUCCESS
 
     @signed("POST", "/fapi/v1/leverage", trading=True)
-    def set_leverage(account: Account, sent: Parameters, now: int) -> Any:
+    def set_leverage(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol, leverage = sent.text("symbol"), sent.integer("leverage")
         largest = engine.set_leverage(account, symbol, leverage)
         return {
@@ -103,25 +103,25 @@ def _add_settings(exchange: Exchange, signed: Signed) -> None:
         }
 
     @signed("GET", "/fapi/v1/accountConfig")
-    def account_config(account: Account, _: Parameters, now: int) -> Any:
+    def account_config(account: Account, _: RequestParameters, now: int) -> Any:
         return settings_payloads.account_config(account)
 
     @signed("GET", "/fapi/v1/symbolConfig")
-    def symbol_config(account: Account, sent: Parameters, now: int) -> Any:
+    def symbol_config(account: Account, sent: RequestParameters, now: int) -> Any:
         return [
             settings_payloads.symbol_config(engine.positions(account, symbol)[0])
             for symbol in _chosen(exchange, sent)
         ]
 
     @signed("GET", "/fapi/v1/leverageBracket")
-    def leverage_bracket(account: Account, sent: Parameters, now: int) -> Any:
+    def leverage_bracket(account: Account, sent: RequestParameters, now: int) -> Any:
         return [
             settings_payloads.brackets(symbol, engine.contract(symbol).brackets)
             for symbol in _chosen(exchange, sent)
         ]
 
     @signed("GET", "/fapi/v1/commissionRate")
-    def commission_rate(account: Account, sent: Parameters, now: int) -> Any:
+    def commission_rate(account: Account, sent: RequestParameters, now: int) -> Any:
         return settings_payloads.commission_rate(account, known_symbol(engine, sent))
 
 
@@ -139,31 +139,31 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
         return {asset: engine.balance(account, asset) for asset in engine.assets(account)}
 
     @signed("GET", "/fapi/v3/account")
-    def account_v3(account: Account, _: Parameters, now: int) -> Any:
+    def account_v3(account: Account, _: RequestParameters, now: int) -> Any:
         views = on_grid(engine.positions(account))
         return payloads.account_v3(balances(account), views)
 
     @signed("GET", "/fapi/v2/account")
-    def account_v2(account: Account, _: Parameters, now: int) -> Any:
+    def account_v2(account: Account, _: RequestParameters, now: int) -> Any:
         views = every(account, exchange.market.symbols)
         return payloads.account_v2(account, balances(account), views)
 
     @signed("GET", "/fapi/v2/balance", "/fapi/v3/balance")
-    def balance(account: Account, _: Parameters, now: int) -> Any:
+    def balance(account: Account, _: RequestParameters, now: int) -> Any:
         return [payloads.balance_row(account.api_key, *each) for each in balances(account).items()]
 
     @signed("GET", "/fapi/v3/positionRisk")
-    def position_risk_v3(account: Account, sent: Parameters, now: int) -> Any:
+    def position_risk_v3(account: Account, sent: RequestParameters, now: int) -> Any:
         only = optional_symbol(engine, sent)
         held = [view for view in engine.positions(account) if only in (None, view.symbol)]
         return [payloads.position_v3(*each) for each in on_grid(held)]
 
     @signed("GET", "/fapi/v2/positionRisk")
-    def position_risk_v2(account: Account, sent: Parameters, now: int) -> Any:
+    def position_risk_v2(account: Account, sent: RequestParameters, now: int) -> Any:
         return [payloads.position_v2(*each) for each in every(account, _chosen(exchange, sent))]
 
     @signed("GET", "/fapi/v1/adlQuantile")
-    def adl_quantile(account: Account, sent: Parameters, now: int) -> Any:
+    def adl_quantile(account: Account, sent: RequestParameters, now: int) -> Any:
         only = optional_symbol(engine, sent)
         held = {view.symbol for view in engine.positions(account) if view.amount}
         return [
@@ -173,22 +173,22 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
         ]
 
     @signed("GET", "/fapi/v1/apiTradingStatus")
-    def trading_status(account: Account, sent: Parameters, now: int) -> Any:
+    def trading_status(account: Account, sent: RequestParameters, now: int) -> Any:
         only = optional_symbol(engine, sent)
         found = locks(exchange.market.faults, now)
         return settings_payloads.trading_status([f for f in found if only in (None, f.symbol)], now)
 
     @signed("GET", "/sapi/v1/account/apiRestrictions")
-    def api_restrictions(account: Account, _: Parameters, now: int) -> Any:
+    def api_restrictions(account: Account, _: RequestParameters, now: int) -> Any:
         return settings_payloads.restrictions(account)
 
 
-def _chosen(exchange: Exchange, sent: Parameters) -> list[str]:
+def _chosen(exchange: Exchange, sent: RequestParameters) -> list[str]:
     """The symbol that is asked for, or all."""
     only = optional_symbol(exchange.engine, sent)
     return exchange.market.symbols if only is None else [only]
 
 
-def _required_flag(sent: Parameters, name: str) -> bool:
+def _required_flag(sent: RequestParameters, name: str) -> bool:
     sent.text(name)
     return sent.flag(name)

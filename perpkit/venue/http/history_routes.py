@@ -11,12 +11,12 @@ from perpkit.venue.http.account_payloads import income as income_row
 from perpkit.venue.http.handlers import (
     Signed,
     bounded,
+    choice_of,
     known_symbol,
-    one_of,
     optional_integer,
     optional_symbol,
 )
-from perpkit.venue.http.signing import Parameters
+from perpkit.venue.http.signing import RequestParameters
 
 MOST_ROWS = 1000
 _ROWS, _INCOME_ROWS = 500, 100  # unless a limit is sent
@@ -27,28 +27,28 @@ def add_history(exchange: Exchange, signed: Signed) -> None:
     engine, instrument = exchange.engine, exchange.market.instrument
 
     @signed("GET", "/fapi/v1/userTrades")
-    def user_trades(account: Account, sent: Parameters, now: int) -> Any:
+    def user_trades(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         order_id = optional_integer(sent, "orderId")
         rows = engine.trade_history(account, symbol, _lookup(sent, "fromId"), now, order_id)
         return [payloads.trade(row, instrument(symbol)) for row in rows]
 
     @signed("GET", "/fapi/v1/allOrders")
-    def all_orders(account: Account, sent: Parameters, now: int) -> Any:
+    def all_orders(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         rows = engine.order_history(account, symbol, _lookup(sent, "orderId"), now)
         return [payloads.queried(row, instrument(symbol)) for row in rows]
 
     @signed("GET", "/fapi/v1/allAlgoOrders")
-    def all_algos(account: Account, sent: Parameters, now: int) -> Any:
+    def all_algos(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         rows = engine.algo_history(account, symbol, _lookup(sent, "algoId"), now)
         return [payloads.listed_algo(row, instrument(symbol)) for row in rows]
 
     @signed("GET", "/fapi/v1/income")
-    def income(account: Account, sent: Parameters, now: int) -> Any:
+    def income(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = optional_symbol(engine, sent)
-        kind = one_of(sent, "incomeType", list(IncomeKind))
+        kind = choice_of(sent, "incomeType", list(IncomeKind))
         lookup = Lookup(
             bounded(sent, "limit", _INCOME_ROWS, MOST_ROWS),
             optional_integer(sent, "startTime"),
@@ -61,7 +61,7 @@ def add_history(exchange: Exchange, signed: Signed) -> None:
         return [income_row(row) for row in rows]
 
 
-def _lookup(sent: Parameters, first: str) -> Lookup:
+def _lookup(sent: RequestParameters, first: str) -> Lookup:
     """:param first: name of the parameter with the least id"""
     return Lookup(
         bounded(sent, "limit", _ROWS, MOST_ROWS),

@@ -11,12 +11,12 @@ from perpkit.venue.exchange.order_faults import check_lock
 from perpkit.venue.http import order_payloads as payloads
 from perpkit.venue.http.handlers import (
     Signed,
+    choice_of,
     known_symbol,
-    one_of,
     optional_integer,
     optional_symbol,
 )
-from perpkit.venue.http.signing import Parameters
+from perpkit.venue.http.signing import RequestParameters
 
 _CANCELLED_ALL = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _RESPONSES = ("ACK", "RESULT")
@@ -32,20 +32,20 @@ def add_orders(exchange: Exchange, signed: Signed) -> None:
     check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/order", trading=True)
-    def place(account: Account, sent: Parameters, now: int) -> Any:
+    def place(account: Account, sent: RequestParameters, now: int) -> Any:
         new = _new_order(sent)
         check_open(new, closing=new.reduce_only, now=now)
         order = engine.place_order(account, new, now)
         return payloads.placed(order, instrument(order.symbol))
 
     @signed("GET", "/fapi/v1/order")
-    def query(account: Account, sent: Parameters, now: int) -> Any:
+    def query(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
         return payloads.queried(order, instrument(symbol))
 
     @signed("GET", "/fapi/v1/openOrder")
-    def query_open(account: Account, sent: Parameters, now: int) -> Any:
+    def query_open(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
         if not order.is_open:
@@ -53,18 +53,18 @@ def add_orders(exchange: Exchange, signed: Signed) -> None:
         return payloads.queried(order, instrument(symbol))
 
     @signed("DELETE", "/fapi/v1/order", trading=True)
-    def cancel(account: Account, sent: Parameters, now: int) -> Any:
+    def cancel(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
         order = engine.cancel_order(account, symbol, now, **_which(sent, "orderId"))
         return payloads.placed(order, instrument(symbol))
 
     @signed("DELETE", "/fapi/v1/allOpenOrders", trading=True)
-    def cancel_all(account: Account, sent: Parameters, now: int) -> Any:
+    def cancel_all(account: Account, sent: RequestParameters, now: int) -> Any:
         engine.cancel_all(account, known_symbol(engine, sent), now)
         return _CANCELLED_ALL
 
     @signed("GET", "/fapi/v1/openOrders")
-    def open_orders(account: Account, sent: Parameters, now: int) -> Any:
+    def open_orders(account: Account, sent: RequestParameters, now: int) -> Any:
         orders = engine.open_orders(account, optional_symbol(engine, sent))
         return [payloads.queried(order, instrument(order.symbol)) for order in orders]
 
@@ -74,21 +74,21 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
     check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/algoOrder", trading=True)
-    def place(account: Account, sent: Parameters, now: int) -> Any:
+    def place(account: Account, sent: RequestParameters, now: int) -> Any:
         sent.text("algoType")
-        one_of(sent, "algoType", ("CONDITIONAL",))
+        choice_of(sent, "algoType", ("CONDITIONAL",))
         new = _new_algo(sent)
         check_open(new, closing=new.reduce_only or new.close_position, now=now)
         algo = engine.place_algo(account, new, now)
         return payloads.placed_algo(algo, instrument(algo.symbol))
 
     @signed("GET", "/fapi/v1/algoOrder")
-    def query(account: Account, sent: Parameters, now: int) -> Any:
+    def query(account: Account, sent: RequestParameters, now: int) -> Any:
         algo = engine.query_algo(account, now=now, **_which_algo(sent))
         return payloads.queried_algo(algo, instrument(algo.symbol))
 
     @signed("DELETE", "/fapi/v1/algoOrder", trading=True)
-    def cancel(account: Account, sent: Parameters, now: int) -> Any:
+    def cancel(account: Account, sent: RequestParameters, now: int) -> Any:
         algo = engine.cancel_algo(account, now, **_which_algo(sent))
         return {
             "algoId": algo.id,
@@ -98,13 +98,13 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
         }
 
     @signed("DELETE", "/fapi/v1/algoOpenOrders", trading=True)
-    def cancel_all(account: Account, sent: Parameters, now: int) -> Any:
+    def cancel_all(account: Account, sent: RequestParameters, now: int) -> Any:
         engine.cancel_all_algos(account, known_symbol(engine, sent), now)
         return _CANCELLED_ALL
 
     @signed("GET", "/fapi/v1/openAlgoOrders")
-    def open_algos(account: Account, sent: Parameters, now: int) -> Any:
-        one_of(sent, "algoType", ("CONDITIONAL",))
+    def open_algos(account: Account, sent: RequestParameters, now: int) -> Any:
+        choice_of(sent, "algoType", ("CONDITIONAL",))
         number = optional_integer(sent, "algoId")
         algos = engine.open_algos(account, optional_symbol(engine, sent))
         return [
@@ -125,9 +125,9 @@ def _lock(exchange: Exchange) -> Callable[..., None]:
     return check_open
 
 
-def _new_order(sent: Parameters) -> NewOrder:
-    one_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
-    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+def _new_order(sent: RequestParameters) -> NewOrder:
+    choice_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
+    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
     sent.flag("priceProtect")  # of conditional orders only, but read here, too
     return NewOrder(
         symbol=sent.text("symbol"),
@@ -144,8 +144,8 @@ def _new_order(sent: Parameters) -> NewOrder:
     )
 
 
-def _new_algo(sent: Parameters) -> NewAlgo:
-    one_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+def _new_algo(sent: RequestParameters) -> NewAlgo:
+    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
     return NewAlgo(
         symbol=sent.text("symbol"),
         side=sent.text("side"),
@@ -167,7 +167,7 @@ def _new_algo(sent: Parameters) -> NewAlgo:
     )
 
 
-def _which(sent: Parameters, name: str) -> dict[str, Any]:
+def _which(sent: RequestParameters, name: str) -> dict[str, Any]:
     """The order that is meant, by id or by the client's own."""
     number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
     if not number and not client:
@@ -175,7 +175,7 @@ def _which(sent: Parameters, name: str) -> dict[str, Any]:
     return {"order_id": number, "client_id": client}
 
 
-def _which_algo(sent: Parameters) -> dict[str, Any]:
+def _which_algo(sent: RequestParameters) -> dict[str, Any]:
     number, client = optional_integer(sent, "algoId") or 0, sent.text("clientAlgoId", "")
     if not number and not client:
         raise Refusal.MANDATORY.error("algoId")

@@ -24,7 +24,7 @@ AHEAD_MS = 1_000
 
 
 @dataclass(frozen=True)
-class Parameters:
+class RequestParameters:
     """Of one request, as text; each reader refuses what is missing or malformed, by its name."""
 
     values: dict[str, str]
@@ -64,7 +64,7 @@ def authenticate(
     now: int,
     address: str,
     trading: bool,
-) -> tuple[Account, Parameters]:
+) -> tuple[Account, RequestParameters]:
     """The account behind a request, and its parameters.
 
     :param query, body: as sent, which is what is signed
@@ -81,7 +81,7 @@ def authenticate(
     signature = values.pop("signature", "").lower().encode("utf-8", "replace")
     if not hmac.compare_digest(expected.encode(), signature):
         raise VenueError(-1022, "Signature for this request is not valid.")
-    parameters = Parameters(values)
+    parameters = RequestParameters(values)
     _check_time(parameters, now)
     account.authorize(trading=trading, address=address, now=now)
     return account, parameters
@@ -91,7 +91,7 @@ def _unsigned(sent: bytes) -> bytes:
     return b"&".join(part for part in sent.split(b"&") if not part.startswith(b"signature="))
 
 
-def _check_time(parameters: Parameters, now: int) -> None:
+def _check_time(parameters: RequestParameters, now: int) -> None:
     timestamp = parameters.integer("timestamp")
     window = parameters.integer("recvWindow", DEFAULT_RECV_WINDOW_MS)
     if not 0 < window <= MAX_RECV_WINDOW_MS:

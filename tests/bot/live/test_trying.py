@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 
-from perpkit.bot.live.trying import Failing, Trying
+from perpkit.bot.live.trying import FailingStep, Trying
 from tests.factories import START as NOW
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +31,7 @@ def test_a_failure_is_said_once_and_shown_until_it_succeeds(clock, caplog):
     attempt(trying, "Reading", RuntimeError("no answer?signature=abc"))
     clock.shift(MINUTE)
     now = attempt(trying, "Reading", RuntimeError("still none"))
-    assert trying.failing(now) == [Failing("Reading", "still none", NOW, now, 2)]
+    assert trying.failing(now) == [FailingStep("Reading", "still none", NOW, now, 2)]
     assert caplog.messages == ["Reading failed: no answer"]
     attempt(trying, "Reading")
     assert trying.failing(now) == []

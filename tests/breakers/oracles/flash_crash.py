@@ -18,12 +18,12 @@ from perpkit.breakers.flash_crash import (
     Trip,
     decide,
 )
-from perpkit.breakers.latch import OFF, Latch
+from perpkit.breakers.latch import OFF, HysteresisState
 
 
 @dataclass(frozen=True)
 class DirectionState:
-    latch: Latch = OFF
+    latch: HysteresisState = OFF
     trip: Trip | None = None
 
 

@@ -12,10 +12,10 @@ from perpkit.breakers.funding import (
     SettledRate,
     decide,
 )
-from perpkit.breakers.latch import OFF, Latch
+from perpkit.breakers.latch import OFF, HysteresisState
 from perpkit.market.funding import predicted_cost
 
-FundingState = tuple[Latch, ...]
+FundingState = tuple[HysteresisState, ...]
 OPEN: FundingState = (OFF,) * len(Cause)
 
 

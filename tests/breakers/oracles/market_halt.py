@@ -7,7 +7,7 @@ from datetime import datetime
 from math import isnan
 
 from perpkit.breakers.breaker import Decision
-from perpkit.breakers.latch import OFF, Latch
+from perpkit.breakers.latch import OFF, HysteresisState
 from perpkit.breakers.market_halt import HaltLimits, decide
 
 
@@ -16,7 +16,7 @@ class HaltState:
     """:param gap: the last one beyond the limit, and the close of its candle"""
 
     volume_share: float = 0.0
-    halted: Latch = OFF
+    halted: HysteresisState = OFF
     gap: tuple[float, datetime] | None = None
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isnan
 
-from perpkit.breakers.latch import OFF, Latch
+from perpkit.breakers.latch import OFF, HysteresisState
 from perpkit.breakers.volatility import (
     BELOW_FLOOR,
-    Level,
     VolatilityDecision,
+    VolatilityLevel,
     VolatilityLimits,
     decide,
 )
@@ -21,13 +21,13 @@ class VolatilityState:
     """Figures are those of the newest known candle."""
 
     figures: tuple[float, float] | None = None
-    elevated: Latch = OFF
-    stressed: Latch = OFF
-    extreme: Latch = OFF
+    elevated: HysteresisState = OFF
+    stressed: HysteresisState = OFF
+    extreme: HysteresisState = OFF
 
     @property
-    def level(self) -> Level:
-        return Level(self.elevated.on + self.stressed.on + self.extreme.on)
+    def level(self) -> VolatilityLevel:
+        return VolatilityLevel(self.elevated.on + self.stressed.on + self.extreme.on)
 
 
 def step(
@@ -43,9 +43,9 @@ def step(
         state = replace(
             state,
             figures=(vol, percentile),
-            elevated=limits.hysteresis(Level.ELEVATED).step(state.elevated, score),
-            stressed=limits.hysteresis(Level.STRESSED).step(state.stressed, score),
-            extreme=limits.hysteresis(Level.EXTREME).step(state.extreme, score),
+            elevated=limits.hysteresis(VolatilityLevel.ELEVATED).step(state.elevated, score),
+            stressed=limits.hysteresis(VolatilityLevel.STRESSED).step(state.stressed, score),
+            extreme=limits.hysteresis(VolatilityLevel.EXTREME).step(state.extreme, score),
         )
-    holding = state.stressed if state.level >= Level.STRESSED else state.elevated
+    holding = state.stressed if state.level >= VolatilityLevel.STRESSED else state.elevated
     return state, decide(limits, state.level, state.figures, holding.below, closed_at)

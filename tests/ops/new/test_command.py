@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from perpkit.ops.new.kinds import Kind
+from perpkit.ops.new.kinds import PluginKind
 from tests.conftest import REPOSITORY
 
-FOLDERS = {Kind.PROTECTION: "protections", Kind.PAIRLIST: "pairlists", Kind.STRATEGY: "strategies"}
+FOLDERS = {
+    PluginKind.PROTECTION: "protections",
+    PluginKind.PAIRLIST: "pairlists",
+    PluginKind.STRATEGY: "strategies",
+}
 # Ruff's own line length, and ours.
 LINE_LENGTHS = (88, 100)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", PluginKind)
 def test_it_writes_a_class_and_its_test_and_prints_what_is_next(new, written, kind):
     result = new(kind, "CalmHours")
     assert result.exit_code == 0, result.output
@@ -34,7 +38,7 @@ def test_it_writes_a_class_and_its_test_and_prints_what_is_next(new, written, ki
 def all_kinds(tmp_path_factory) -> Path:
     """A user directory with everything that can be written, under names of both lengths."""
     folder = tmp_path_factory.mktemp("all") / "user_data"
-    for number, kind in enumerate(Kind):
+    for number, kind in enumerate(PluginKind):
         for name in ("XYZ"[number], f"Of{kind}".ljust(60, "x")):
             for path, text in kind.files(name, folder).items():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +72,7 @@ def test_what_is_written_in_a_checkout_passes_its_linter(all_kinds):
     python(all_kinds.parent, "ruff", "format", "--check", "user_data")
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", PluginKind)
 def test_templates_are_short(kind):
     assert all(text.count("\n") < 80 for text in kind.templates())
 
@@ -134,5 +138,5 @@ def test_a_user_directory_that_is_none_is_refused(new, tmp_path, there):
 def test_an_unknown_kind_is_refused_with_those_there_are(new, written):
     result = new("breaker", "CalmHours")
     assert result.exit_code == 2
-    assert all(kind in result.stderr for kind in Kind)
+    assert all(kind in result.stderr for kind in PluginKind)
     assert written() == []
