@@ -77,7 +77,7 @@ class Outcome:
 HOLDS = "that the database does not know"
 TABLE = {
     "halved": Outcome(-0.5, 0.5, 0.5, ("of the trade are closed: order",), None),
-    "doubled": Outcome(1, 1, 1, (f"{HOLDS} beside trade 1, which keeps its stop",), HOLDS),
+    "doubled": Outcome(1, 1, 1, (f"{HOLDS} next to trade 1, which keeps its stop",), HOLDS),
     "closed": Outcome(-1, 0, 0, ("the trade is closed: order",), None),
     "reversed": Outcome(-2, 0, 0, ("the trade is closed: order", HOLDS), HOLDS),
 }

@@ -434,7 +434,7 @@ def test_a_live_database_in_dry_run(bots, open_):
     dry = {"dry_run": True, "dry_run_wallet": 10_000}
     if not open_:
         with (
-            pytest.raises(StrategyError, match=r'trades of live trading, .* "dry_run": false'),
+            pytest.raises(StrategyError, match=r'live trades, .* "dry_run": false'),
             bots.start("one", now, **dry),
         ):
             pass
