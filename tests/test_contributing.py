@@ -123,7 +123,11 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+# Each is a checkout and some runs of pytest: the longest of them in every run, all in `make soak`.
+EACH = [pytest.param(name, marks=() if "breaker" in name else SLOW) for name in SECTIONS]
+
+
+@pytest.mark.parametrize("section", EACH)
 def test_the_steps_lead_to_what_passes(checkout, section):
     todo = steps(section)
     before = checkout.contents()
@@ -135,15 +139,20 @@ def test_the_steps_lead_to_what_passes(checkout, section):
     assert all(path.startswith("docs/") for path in generated)
 
 
-@SLOW
-def test_all_of_them_together_pass_the_linters(checkout):
+@pytest.mark.parametrize(
+    "linters", [LINTERS[:2], pytest.param(LINTERS[2:], marks=SLOW)], ids=["ruff", "the others"]
+)
+def test_all_of_them_together_pass_the_linters(checkout, linters):
     for section in SECTIONS:
         todo = steps(section)
         checkout.follow(Steps(todo.files, todo.changes))
+    for linter in linters:
+        checkout.run(linter)
+
+
+def test_the_linters_are_those_of_make():
     lint = (REPOSITORY / "Makefile").read_text().split("\nlint: setup\n")[1].split("\n\n")[0]
     assert lint.replace("$(BIN)/", "").replace("\t", "").splitlines() == list(LINTERS)
-    for linter in LINTERS:
-        checkout.run(linter)
 
 
 def test_there_is_a_section_for_each_of_what_is_added_most():

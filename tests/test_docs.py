@@ -13,7 +13,9 @@ import click
 import pytest
 import typer
 
+from perpkit.bot.live import order_journal, other_instance, passive
 from perpkit.cli import app
+from perpkit.record.opening import JournalState
 from tests.bench import pages
 from tests.conftest import REPOSITORY
 
@@ -168,6 +170,19 @@ def test_a_page_and_its_evidence_lead_to_each_other(name):
     assert f"evidence/{name}" in {link.partition("#")[0] for link in links}
     links = pages.links(text(Path("docs/evidence") / name))
     assert f"../{name}" in {link.partition("#")[0] for link in links}
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("journal.md", order_journal._WAY_OUT[JournalState.COPY]),
+        ("journal.md", passive._NOTHING),
+        ("journal.md", other_instance._WAY_OUT),
+    ],
+)
+def test_a_message_that_a_page_quotes_is_what_the_bot_sends(page, message):
+    quoted = " ".join(text(Path("docs") / page).replace("\n> ", " ").split())
+    assert message in quoted
 
 
 ARCHITECTURE = Path("docs/architecture.md")

@@ -77,6 +77,6 @@ class OncePerCycle:
             logger.exception(f"{self._name} failed at the start of a cycle.")
 
 
-def words(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Returns the text of an error without the query string of a signed request."""
     return str(error).split("?")[0]

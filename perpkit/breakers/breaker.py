@@ -1,20 +1,18 @@
 """What every circuit breaker shares: trading states, decisions, and which of them wins.
 
-A breaker is a pure step `(limits, state, observation) -> (state, decision)`: it reads no clock and
-keeps nothing to itself, so that the same candles give the same decisions in every mode.
+A breaker is either a timeline over stored data (`perpkit.breakers.timeline`) or a pure step
+`(limits, state, observation) -> (state, decision)`. Neither reads a clock or keeps anything to
+itself, so the same candles give the same decisions in every mode.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import inf
-from typing import Literal, TypeVar, get_args
-
-from pydantic import TypeAdapter
+from typing import Literal, get_args
 
 from perpkit.checks import one_of
 
@@ -99,19 +97,3 @@ def strictest(decisions: Iterable[Decision]) -> Decision:
         reason="; ".join(dict.fromkeys(d.reason for d in deciding)),
         max_leverage=min(d.max_leverage for d in held),
     )
-
-
-S = TypeVar("S")
-
-
-def dump_state(state: object) -> str:
-    """A breaker's state, a frozen dataclass, as JSON."""
-    return json.dumps(TypeAdapter(type(state)).dump_python(state, mode="json"))
-
-
-def load_state(kind: type[S], stored: str) -> S:
-    """The state that `dump_state` stored.
-
-    :raises ValueError: naming what does not fit, for anything else
-    """
-    return TypeAdapter(kind).validate_python(json.loads(stored))

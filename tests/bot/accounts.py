@@ -1,4 +1,4 @@
-"""Trades as a backtest books them, and who has their candles: for tests of the account."""
+"""Trades as a backtest books them, and their candles: for tests of the account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.factories import START
 
 
 class Feed:
-    """The same candles whenever they are asked for."""
+    """Returns the same candles for every request."""
 
     def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
         self.frames = frames
@@ -75,7 +75,7 @@ def opened(
 
 
 def exited(trade: LocalTrade, rate: float, amount: float, hour: float, funding=0.0) -> LocalTrade:
-    """Part of it, or all that is left, as a backtest books it."""
+    """Books an exit from a part of a trade, or from its rest, as a backtest does."""
     whole = amount == trade.amount
     trade.orders.append(order(trade, trade.exit_side, rate, amount, hour, funding))
     if whole:
@@ -87,7 +87,7 @@ def exited(trade: LocalTrade, rate: float, amount: float, hour: float, funding=0
 
 
 class Market:
-    """A data provider with its exchange, neither of which can ask anybody."""
+    """A data provider and its exchange, without any connection."""
 
     def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
         self.frames = frames

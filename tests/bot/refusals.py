@@ -1,4 +1,4 @@
-"""A venue that refuses what is asked about some symbols."""
+"""A venue that refuses requests about some symbols."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 
 class Refusals:
-    """Before an application: answers what is asked about some symbols, and notes all that is."""
+    """A layer in front of an application: answers requests about some symbols, and records all."""
 
     def __init__(self, app) -> None:
         self._app = app

@@ -38,7 +38,7 @@ def columns(path: Path, first: datetime = START, **more: float | Sequence[float]
 
 
 def flat(rows: int = 30, price: float = 100.0, **more: float | Sequence[float]) -> CandleColumns:
-    """Candles that do not move, with quiet values of all columns, unless told otherwise."""
+    """Candles at a constant price, with calm values of all columns unless given."""
     quiet = {
         "atr": price / 100,
         "range_24h": 0.02,
@@ -52,7 +52,7 @@ def flat(rows: int = 30, price: float = 100.0, **more: float | Sequence[float]) 
 
 
 def contracts(pairs: Mapping[str, float] | None = None, cost: float = 5.0) -> Contracts:
-    """Of an exchange with the bundled tiers.
+    """Contracts of an exchange with the bundled tiers.
 
     :param pairs: and their steps of amounts
     """
@@ -120,7 +120,7 @@ def simulated(
 
 
 def fill(trade: LocalTrade, side: str, amount: float, rate: float, when: datetime) -> None:
-    """An order that fills at once, and what Freqtrade makes of it."""
+    """Fills an order at once, and updates the trade as Freqtrade does."""
     trade.orders.append(order(trade, side, amount, rate, when))
     trade.recalc_trade_from_orders()
 
@@ -173,7 +173,7 @@ class Keeping(IStrategy):
     def look(
         self, trade: LocalTrade, now: datetime, rate: float, after_fill: bool = False
     ) -> float:
-        """The stop that stands once Freqtrade has looked at the trade."""
+        """Returns the stop after Freqtrade has checked the trade."""
         self.ft_stoploss_adjust(rate, trade, now, 0.0, 0.0, after_fill=after_fill)
         return trade.stop_loss
 

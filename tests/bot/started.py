@@ -1,4 +1,4 @@
-"""A strategy of ours that has started, with no bot around it."""
+"""A shipped strategy that has started, without a bot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.bot.stack import BTC, ETH
 
 
 class DataProvider:
-    """Of a bot that trades one pair."""
+    """The data provider of a bot that trades one pair."""
 
     def __init__(self) -> None:
         self._exchange = stack.exchange({BTC: 0.001, ETH: 0.001})

@@ -1,4 +1,4 @@
-"""Options that disarm a safety are refused, those that switch a part off are said."""
+"""Options that disable a safety are refused; those that switch a feature off are reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.bot.started import started
 
 
 def chosen(order_types=None, **attributes) -> SimpleNamespace:
-    """A strategy as the resolver leaves it."""
+    """A strategy as Freqtrade's resolver returns it."""
     shipped = {
         "use_custom_stoploss": True,
         "stoploss": -0.6,
@@ -83,7 +83,7 @@ def test_a_guard_that_is_off_is_said_in_live(at, where):
 
 @pytest.mark.parametrize("live", [False, True])
 def test_an_exchange_that_the_guard_does_not_know_is_said(live):
-    """In dry-run as well, which otherwise does not show it."""
+    """Also in dry-run, which otherwise would not show it."""
     said = parts_off(chosen(), live=live, guarded=False, unknown_exchange="bybit")
     assert said[0].startswith("bybit: in live the stop guard")
 

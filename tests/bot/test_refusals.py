@@ -1,4 +1,4 @@
-"""Refused entries: said each time, kept once."""
+"""Refused entries: each one is logged, repeated ones are kept once."""
 
 from __future__ import annotations
 

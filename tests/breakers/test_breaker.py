@@ -1,10 +1,8 @@
 """The parts every breaker shares: decisions, and hysteresis that confirms, holds and lets go."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import permutations
-from math import inf
 
 import numpy as np
 import pytest
@@ -15,8 +13,6 @@ from perpkit.breakers.breaker import (
     UNRESTRICTED,
     Decision,
     Trading,
-    dump_state,
-    load_state,
     strictest,
 )
 from perpkit.breakers.latch import OFF, Hysteresis
@@ -199,33 +195,3 @@ def test_whom_a_decision_concerns(pair, side, asked, concerned):
 )
 def test_what_restricts(decision, restricts):
     assert decision.restricts is restricts
-
-
-@dataclass(frozen=True)
-class Memory:
-    seen: datetime | None = None
-    worst: float = -inf
-    marks: tuple[tuple[datetime, float], ...] = ()
-    trading: Trading = Trading.ACTIVE
-    by_pair: dict[str, int] = field(default_factory=dict)
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        Memory(),
-        Memory(NOON, 3.5, ((NOON, inf), (NOON + HOUR, -2.0)), Trading.HALTED, {"ETH": 2}),
-    ],
-)
-def test_a_state_survives_storage(state):
-    assert load_state(Memory, dump_state(state)) == state
-
-
-def test_a_missing_figure_survives_storage():
-    assert np.isnan(load_state(Memory, dump_state(Memory(worst=NAN))).worst)
-
-
-@pytest.mark.parametrize("stored", ["", "{", "[]", '{"worst": "high"}', '{"seen": 1e99}'])
-def test_what_is_no_state_is_refused(stored):
-    with pytest.raises(ValueError, match=r"Expecting|Input|Memory"):
-        load_state(Memory, stored)

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading, dump_state, load_state
+from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.breakers.breaker import strictest as together
 from perpkit.breakers.drawdown import (
     DrawdownLimits,
     DrawdownState,
-    Halt,
     Observation,
     rebuild,
     step,
@@ -326,21 +325,6 @@ def test_what_comes_later_changes_no_past_decision(life):
     whole = all_decisions(EVERY, life)
     half = len(life) // 2
     assert all_decisions(EVERY, life[:half]) == whole[:half]
-
-
-@given(lives())
-def test_the_state_survives_storage(life):
-    half = len(life) // 2
-    state, _ = run(EVERY, life[:half])
-    restored = load_state(DrawdownState, dump_state(state))
-    assert restored == state
-    assert run(EVERY, life[half:], restored) == run(EVERY, life[half:], state)
-
-
-def test_the_state_of_a_halt_survives_storage():
-    state, _ = run(LIMITS, [seen(0, 0), seen(1, -200)])
-    assert isinstance(state.halted, Halt)
-    assert load_state(DrawdownState, dump_state(state)) == state
 
 
 def test_unrestricted_is_what_no_decision_means():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading, dump_state, load_state
+from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.breakers.venue_health import HealthLimits, HealthState, VenueReading, step
 
 NAN = float("nan")
@@ -181,12 +181,6 @@ def test_the_same_reading_again_changes_nothing(limits, readings):
         once = step(limits, state, reading)
         assert step(limits, once[0], reading) == once
         state = once[0]
-
-
-@given(limits, runs)
-def test_the_state_survives_storage(limits, readings):
-    state, _ = follow(readings, limits)
-    assert load_state(HealthState, dump_state(state)) == state
 
 
 @pytest.mark.parametrize(

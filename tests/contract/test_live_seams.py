@@ -40,7 +40,7 @@ BTC = "BTC/USDT:USDT"
 
 
 def calls(function, *texts: str) -> bool:
-    """Whether the source has them in this order."""
+    """Whether the source contains the texts in this order."""
     source = inspect.getsource(function)
     places = [source.find(text) for text in texts]
     return -1 not in places and places == sorted(places)
@@ -145,7 +145,7 @@ def test_values_are_kept_in_the_database(trade_database):
 
 @pytest.fixture
 def stopped_out(trade_database) -> Trade:
-    """A long of 0.01 from 30,000 that its stop has closed at 29,000."""
+    """A long position of 0.01 from 30,000 that its stop has closed at 29,000."""
     trade = factories.trade()
     trade.orders.append(
         Order(
@@ -198,7 +198,7 @@ def test_funding_of_an_order_is_in_the_profit_when_it_is_computed_again(stopped_
 
 @pytest.fixture
 def client(futures_exchange):
-    """A copy of Freqtrade's client that keeps what it is asked; it answers with `told`."""
+    """A copy of Freqtrade's client that records requests and answers with `told`."""
     client = copy(futures_exchange._api)
     client.asked, client.told = [], {}
     client.apiKey = client.secret = "key"
@@ -220,7 +220,7 @@ def test_an_order_takes_the_clients_id(client):
 
 
 def test_an_order_leaves_by_fetch_when_it_is_signed_and_by_nothing_else(client):
-    """So that what `fetch` does not send has not left, and what it sends is of that moment."""
+    """No request leaves without `fetch`, and each is signed just before it."""
     signed = []
     sign, fetch = client.sign, client.fetch
     client.sign = lambda *args, **kwargs: signed.append(len(client.asked)) or sign(*args, **kwargs)
@@ -274,7 +274,7 @@ def test_an_entry_that_is_not_sent_fails_as_an_order_that_is_not_taken(futures_e
     ],
 )
 def test_what_ends_a_bot_is_known_as_it_is_cleaned_up(error, expected):
-    """In `ft_bot_cleanup`, which Freqtrade calls on the way out."""
+    """In `ft_bot_cleanup`, which Freqtrade calls when it shuts down."""
     found = []
     strategy = SimpleNamespace(ft_bot_cleanup=lambda: found.append(sys.exc_info()[0]))
     exchange, rpc = mock.Mock(), mock.Mock()
@@ -296,7 +296,7 @@ def test_what_ends_a_bot_is_known_as_it_is_cleaned_up(error, expected):
 
 
 def _fails() -> None:
-    """Freqtrade goes on with its cleaning up."""
+    """Freqtrade continues its cleanup."""
     raise RuntimeError("the database is gone")
 
 

@@ -1,4 +1,4 @@
-"""What the lock of the trades, their states and the safe answers rely on in Freqtrade.
+"""What trade lock, trade states and safe answers rely on in Freqtrade.
 
 Seen to hold on Freqtrade 2026.6 to 2026.9.
 """

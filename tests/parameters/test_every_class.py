@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from inspect import getdoc, getmembers, isclass
 from typing import Any, get_type_hints
 
@@ -134,3 +136,15 @@ def test_both_ends_of_every_range_are_allowed_and_nothing_beyond(kind):
 def test_required_fields_have_an_example_here(kind):
     required = {parameter.name for parameter in declared(kind) if parameter.default is MISSING}
     assert required <= REQUIRED.get(kind, {}).keys()
+
+
+@pytest.mark.parametrize("kind", CASES, ids=names)
+def test_words_become_members_of_their_enumeration(kind):
+    """What compares them with `is` relies on it."""
+    for parameter in declared(kind):
+        options = getattr(parameter.kind, "allowed", ())
+        if isclass(options) and issubclass(options, Enum):
+            for member in options:
+                given = {**REQUIRED.get(kind, {}), parameter.name: member.value}
+                with suppress(ValueError):  # of other fields, which a member may need
+                    assert getattr(kind(**given), parameter.name) is member

@@ -8,30 +8,45 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import typer
-from freqtrade.enums import RunMode
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import ConfigurationError, OperationalException, TemporaryError
 from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable_database_use
 from typer.testing import CliRunner
 
 from perpkit.bot.candles.candles import StoredCandles
+from perpkit.bot.loading.plugins import own_folder
 from perpkit.bot.watching.found import breakers
 from perpkit.bot.watching.protection import AWAKE, WatchedProtection
 from perpkit.bot.watching.watch import Watch
 from perpkit.ops import replay
 from tests.bench.wild_market import BTC, END, HOUR, HOURS, PAIRS, XRP, Market, wild_market
+from tests.bench.wrong_values import WRONG, could_be, said
 from tests.factories import START
 
 KINDS = breakers()
+OURS = sorted(Path(own_folder("protections") or "").glob("*.py"))
 REPLAYED = [name for name, kind in KINDS.items() if kind.REPLAYS]
 LIMITS = [(name, limits) for name, kind in KINDS.items() for limits in kind.LIMITS]
 FEWER_FROM = 900  # the hour from which one pair less is traded
-PARAMETERS = [(name, one) for name, kind in KINDS.items() for one in sorted(kind.parameters())]
+# The types of parameters that stand in no dataclass.
+BESIDE: dict[str, Any] = {
+    "backtest_clear_hours": float,
+    "basket": list | dict,
+    "book_seconds": float,
+    "dvol": bool,
+    "dvol_url": str,
+    "maintenance_file": str | None,
+    "market_pair": str | None,
+    "pair": str,
+    "timeframe": str,
+}
 
 app = typer.Typer()
 app.add_typer(replay.breakers, name="breakers")
@@ -218,6 +233,18 @@ def test_what_it_cannot_read_blocks_entries(name, error, config, trade_database,
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_it_names_the_candles_that_it_reads(name, config):
+    """Freqtrade keeps those current in a running bot, and no others."""
+    simulated = {**config, "runmode": RunMode.BACKTEST}
+    feed, pairs = StoredCandles(simulated), Whitelist(PAIRS)
+    watch = Watch(simulated, pairs, lambda: [{"method": name}], candles=feed)
+    watch.step(END)
+    [breaker] = watch._watched()
+    read = {(p, frame) for p, frame, kind in feed._loaded if kind is CandleType.FUTURES}
+    assert read == set(breaker.informative_pairs(PAIRS))
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_without_the_candles_it_names_nothing_is_entered(
     name, config, trade_database, monkeypatch, tmp_path
 ):
@@ -261,24 +288,29 @@ def test_its_description_names_it_and_its_figures(name, config):
     assert changed - {said}
 
 
-@pytest.mark.parametrize(("name", "parameter"), PARAMETERS)
-@pytest.mark.parametrize(
-    "value", [None, True, "x", "", -1.5, float("nan"), [], [1, 2], {"no": "such"}], ids=repr
-)
-def test_a_bad_value_is_refused_by_name(name, parameter, value, config):
-    """What is of the right kind may be taken; nothing else is, and nothing fails otherwise."""
-    refusal = refused(config, name, parameter, value)
-    assert refusal or not isinstance(value, dict)
-    assert not refusal or (refusal.startswith(f"{name}: ") and parameter in refusal)
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN])
+@pytest.mark.parametrize("name", KINDS)
+def test_a_wrong_value_is_one_error_that_names_the_parameter(name, runmode, config):
+    """What has the right type may be taken, and nothing else is."""
+    kind = KINDS[name]
+    hints = {key: hint for limits in kind.LIMITS for key, hint in get_type_hints(limits).items()}
+    config = {**config, "runmode": runmode}
+    for parameter, value in product(sorted(kind.parameters()), WRONG):
+        message = said(lambda given={parameter: value}: load(config, name, **given))
+        where = (parameter, value, message)
+        hint = BESIDE.get(parameter, Any) if parameter in kind.BESIDE else hints[parameter]
+        if message is None:
+            # What stands in no dataclass has no type to compare with; an object is none of them.
+            assert not isinstance(value, type) if hint is Any else could_be(hint, value), where
+        elif hint is Any or not could_be(hint, value):
+            assert message.startswith(f"{name}: "), where
+            assert parameter in message, where
 
 
-def refused(config: dict[str, Any], name: str, parameter: str, value: Any) -> str:
-    """The error, or nothing where the value is taken."""
-    try:
-        load(config, name, **{parameter: value})
-    except ConfigurationError as error:
-        return str(error)
-    return ""
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_ours_have_a_line_in_the_pages(path):
+    page = (path.parents[1] / "docs" / "breakers.md").read_text()
+    assert f"\n| `{path.stem}` | " in page
 
 
 @pytest.mark.parametrize("name", KINDS)

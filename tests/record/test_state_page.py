@@ -72,20 +72,6 @@ def models(kind: Any) -> Iterator[type[BaseModel]]:
         yield from models(inner)
 
 
-def descriptions(kind: type[BaseModel]) -> dict[str, str]:
-    """What the docstring says of each field.
-
-    :raises KeyError: when a field is looked up that it does not mention
-    """
-    found: dict[str, str] = {}
-    # A paragraph is a line and those below it that are indented.
-    for paragraph in re.split(r"\n(?!\s)", cleandoc(kind.__doc__ or "")):
-        if match := re.match(r":param ([\w, ]+): (.+)", " ".join(paragraph.split())):
-            names, text = match.groups()
-            found |= dict.fromkeys(re.split(r",\s*", names), text)
-    return found
-
-
 def section(kind: type[BaseModel]) -> str:
     about = " ".join(cleandoc(kind.__doc__ or "").split(":param")[0].split())
     described = descriptions(kind)

@@ -21,7 +21,7 @@ import pandas as pd
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.refusals import Refusals, RunRefusedError
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import NO_MARKDOWN
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Failures:
         """Counts a failure; returns whether its callback, error type or code location is new."""
         failure = self.by_callback.setdefault(name, CallbackFailure())
         failure.count += 1
-        failure.error, failure.at = f"{type(error).__name__}: {words(error)}", at
+        failure.error, failure.at = f"{type(error).__name__}: {message_of(error)}", at
         kind = name, type(error).__name__, _place(error)
         new = kind not in self._known
         self._known.add(kind)
@@ -134,7 +134,7 @@ class FailsClosed(IStrategy):
         return None
 
     def _answer(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> Any:
-        """Reports an error and returns the safe value in place of the failed one's."""
+        """Reports an error and returns the safe value instead."""
         self._report(name, error, safe, given)
         if safe.find is None:
             return safe.last
@@ -149,7 +149,7 @@ class FailsClosed(IStrategy):
     def _report(self, name: str, error: Exception, safe: SafeAnswer, given: Given) -> None:
         try:
             new = self.failures.add(name, error, datetime.now(UTC))
-            message = f"{name} failed: {type(error).__name__}: {words(error)}. {safe.message}"
+            message = f"{name} failed: {type(error).__name__}: {message_of(error)}. {safe.message}"
             if safe.doubt:
                 self._doubts[name, _pair(given)] = f"{name} has failed, see the log"
             if new:

@@ -18,7 +18,7 @@ from perpkit.bot.callbacks.fail_closed import Given, SafeAnswer
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.live.leaving import URGENT, urgent_reason
 from perpkit.bot.refusals import RefusalKind, RunRefusedError, Why
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def holds_something(strategy: Any) -> bool:
 
 
 def _hand_on(_strategy: Any, given: Given) -> None:
-    raise RunRefusedError(words(given["error"])) from given["error"]
+    raise RunRefusedError(message_of(given["error"])) from given["error"]
 
 
 def _nothing(empty: Any) -> Any:
@@ -80,11 +80,11 @@ def _distance(strategy: Any, trade: LocalTrade) -> float:
         if risk := strategy.trade_states.of(trade).risk:
             return float(risk / trade.open_rate)
     except Exception as error:
-        logger.warning(f"R of {trade.pair} cannot be looked up: {words(error)}")
+        logger.warning(f"R of {trade.pair} cannot be looked up: {message_of(error)}")
     try:
         rule = strategy.present_settings().stop
     except Exception as error:
-        logger.warning(f"The distance of stops cannot be looked up: {words(error)}")
+        logger.warning(f"The distance of stops cannot be looked up: {message_of(error)}")
         return float(strategy.stop_distance.value)
     return float(rule.distance if rule.method is StopMethod.FIXED else rule.ceiling)
 
@@ -117,7 +117,7 @@ def _must_leave(_strategy: Any, given: Given) -> bool | None:
 
 
 def _at_market(_strategy: Any, given: Given) -> float | None:
-    """Skips custom prices for urgent exits; they are for exits that can wait."""
+    """Returns the proposed price for an urgent exit; a custom price is for one that can wait."""
     return given["proposed_rate"] if given.get("exit_tag") in URGENT else None
 
 
@@ -134,7 +134,7 @@ def _refused(what: str, answer: Any) -> Any:
     """Returns `answer` when the callback of an entry fails, and records the refusal."""
 
     def find(strategy: Any, given: Given) -> Any:
-        why = Why(RefusalKind.CALLBACK, f"{what} has failed: {words(given['error'])}")
+        why = Why(RefusalKind.CALLBACK, f"{what} has failed: {message_of(given['error'])}")
         strategy.refusals.add(why, given["pair"], given["side"], given.get("current_time"))
         return answer
 

@@ -23,7 +23,7 @@ from perpkit.execution.refusals import NO_POSITION
 
 logger = logging.getLogger(__name__)
 
-# The second snapshot is due after three seconds; if none succeeds, exits and stops wait until this.
+# The second snapshot is due after 3 s; if none succeeds, exits and stops wait at most this long.
 _AT_MOST = timedelta(seconds=10)
 # Snapshots of positions may lag behind a fill by this much.
 _FRESH = timedelta(seconds=5)

@@ -75,7 +75,7 @@ class AccountSettings:
         return None
 
     def compare(self) -> None:
-        """Compares all settings: one request of weight 5, two with open trades. Raises ccxt's."""
+        """Compares the settings: one or two requests (weight 5 each). Raises ccxt's errors."""
         modes = self._exchange._api.fapiPrivateGetAccountConfig()
         found = self._modes(modes)
         with self._bot._exit_lock:

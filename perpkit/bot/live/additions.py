@@ -18,7 +18,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 
 # Stands for the tag of an order that is moved to another price.
 REPLACED = "replaced"
@@ -48,7 +48,7 @@ def check_additions(bot: Any, allowed: Allowed, refusals: Refusals) -> None:
             tag = REPLACED if kwargs.get("mode") == "replace" else kwargs.get("enter_tag")
             stake = allowed(trade, stake_amount, rate, tag)
         except Exception as error:  # no addition on doubt
-            why = Why(RefusalKind.UNCHECKED, f"It could not be checked: {words(error)}")
+            why = Why(RefusalKind.UNCHECKED, f"It could not be checked: {message_of(error)}")
             side, level = trade.trade_direction, logging.WARNING
             refusals.add(why, pair, side, what="Addition refused", level=level)
             return False

@@ -26,7 +26,7 @@ from perpkit.bot.live.commissions import (
 )
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.running_bot import running_bot, words
+from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.durations import HOUR, MINUTE
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Booking:
         except Exception as error:
             if key not in self._again_at:
                 logger.warning(
-                    f"Funding or commission of a closed trade is not known yet: {words(error)}"
+                    f"Funding or commission of a closed trade is not known yet: {message_of(error)}"
                 )
             # A trade that cannot be corrected must not hold up the others.
             self._again_at[key] = now + _AGAIN
@@ -120,7 +120,9 @@ class Booking:
         except (UnknownCommissionError, ccxt.ExchangeError) as error:
             if not give_up:
                 raise
-            logger.warning(f"{pair}: commissions are left as Freqtrade booked them: {words(error)}")
+            logger.warning(
+                f"{pair}: commissions are left as Freqtrade booked them: {message_of(error)}"
+            )
             entries = exits = None
         self._correct(key, lambda trade: _book_commission(trade, entries, exits))
 

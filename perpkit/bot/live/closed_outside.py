@@ -19,7 +19,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.stored_orders import amount_of_orders
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.record.whose import Whose
 
 logger = logging.getLogger(__name__)
@@ -216,7 +216,9 @@ class ClosedOutside:
         try:
             fills = self._exchange.get_trades_for_order(str(order["id"]), trade.pair, placed)
         except Exception as error:
-            logger.warning(f"The commission of order {order['id']} is not known: {words(error)}")
+            logger.warning(
+                f"The commission of order {order['id']} is not known: {message_of(error)}"
+            )
             return None
         fees = [fill["fee"] for fill in fills if fill.get("fee")]
         if len(fees) != 1 or fees[0].get("cost") is None:

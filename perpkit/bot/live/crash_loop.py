@@ -18,7 +18,7 @@ from freqtrade.enums import State
 
 from perpkit.bot.live.order_journal import files_of
 from perpkit.bot.live.replaced import around
-from perpkit.bot.running_bot import OncePerCycle, warn, words
+from perpkit.bot.running_bot import OncePerCycle, message_of, warn
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -84,7 +84,7 @@ class CrashLoop:
             return
         text = ""
         if isinstance(error, Exception):  # other exceptions are signals
-            text = f"{type(error).__name__}: {words(error)}"
+            text = f"{type(error).__name__}: {message_of(error)}"
         self._write(self._runs.end(self._process, datetime.now(UTC), text))
 
     def _cycle(self, process: Callable[[], None]) -> None:
@@ -99,5 +99,5 @@ class CrashLoop:
             warn(
                 self._bot,
                 f"The record of runs {self._path} cannot be written, so that a crash loop would "
-                f"not be detected: {words(error)}. Trading continues.",
+                f"not be detected: {message_of(error)}. Trading continues.",
             )

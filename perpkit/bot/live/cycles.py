@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import fmean
 from time import monotonic
 
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.record import state
 
 # Number of cycles that mean and maximum cover.
@@ -40,7 +40,7 @@ class Cycles:
         try:
             yield
         except Exception as error:
-            self._error = f"{type(error).__name__}: {words(error)}"
+            self._error = f"{type(error).__name__}: {message_of(error)}"
             raise
 
     def end(self, now: datetime) -> None:

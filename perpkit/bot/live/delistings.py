@@ -16,7 +16,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, TradeStates, key_of
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.execution.guarding import GuardRule
 from perpkit.market.listing import is_an_end
 
@@ -71,7 +71,7 @@ class Delistings:
             self._failed = False
         except Exception as error:
             if not self._failed:
-                logger.warning(f"The ends of contracts cannot be checked: {words(error)}")
+                logger.warning(f"The ends of contracts cannot be checked: {message_of(error)}")
             self._failed = True
 
     def _stopped_cycle(self) -> None:

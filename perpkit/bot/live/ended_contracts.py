@@ -15,7 +15,7 @@ import ccxt
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.delistings import end_of
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class EndedContracts:
                 {"symbol": symbol, "startTime": int(income["time"])}
             )
         except ccxt.BaseError as error:
-            logger.info(f"The order that settled {symbol} cannot be looked up: {words(error)}")
+            logger.info(f"The order that settled {symbol} cannot be looked up: {message_of(error)}")
             fills = []
         for fill in fills:
             if str(fill["id"]) == str(income["tradeId"]):

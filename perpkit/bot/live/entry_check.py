@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from perpkit.bot.live.slippage import EntrySlippage, Estimate
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, Side
 from perpkit.execution.entry import EntryLimits, check_entry
@@ -51,7 +51,7 @@ class EntryGate:
                 vol_1h=vol_1h,
             )
         except Exception as error:  # Freqtrade treats an error in its callback as consent
-            return f"the entry could not be checked: {words(error)}"
+            return f"the entry could not be checked: {message_of(error)}"
         if not check.allowed:
             return check.reason
         if isinstance(book, Book) and check.slippage is not None:

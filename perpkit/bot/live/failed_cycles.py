@@ -17,7 +17,7 @@ from freqtrade.exceptions import OperationalException, TemporaryError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
@@ -81,11 +81,11 @@ class FailedCycles:
         if isinstance(error, OperationalException) and not self._can_continue(error):
             return None
         self.report(error, now)
-        return TemporaryError(words(error))
+        return TemporaryError(message_of(error))
 
     def report(self, error: Exception, now: datetime) -> None:
         """Logs an error that Freqtrade does not expect, and notifies the operator if it is new."""
-        kind = type(error).__name__, words(error)
+        kind = type(error).__name__, message_of(error)
         last, self._seen[kind] = self._seen.get(kind), now
         if last is not None and now - last < _AGAIN:
             return

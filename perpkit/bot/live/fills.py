@@ -15,7 +15,7 @@ from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.trying import Trying
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ class Fills:
             try:
                 trade = self._after_fill(trade, order, send_msg)
             except DependencyException as error:
-                logger.warning(f"After a fill of {trade.pair}, some steps failed: {words(error)}")
+                logger.warning(
+                    f"After a fill of {trade.pair}, some steps failed: {message_of(error)}"
+                )
                 if entered and trade.is_open:
                     self._set_stop(trade)
             if entered and trade.has_open_position:

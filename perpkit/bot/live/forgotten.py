@@ -16,7 +16,7 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import stored_order
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.durations import MINUTE
 
 logger = logging.getLogger(__name__)
@@ -37,14 +37,14 @@ class Forgotten:
     ) -> CcxtOrder:
         """Replaces Freqtrade's method; reports an unknown stop of the database as cancelled.
 
-        Freqtrade logs the failed look-up of a pending order at debug level only, and continues.
+        Freqtrade logs the failed look-up of an open order at INFO level only, and continues.
         """
         try:
             found = self._patiently(order_id, pair, params, **how)
         except InvalidOrderException as error:
             if order_id not in self._reported:
                 self._reported.add(order_id)
-                logger.warning(f"{pair}: order {order_id} cannot be looked up: {words(error)}")
+                logger.warning(f"{pair}: order {order_id} cannot be looked up: {message_of(error)}")
             raise
         self._reported.discard(order_id)
         return found

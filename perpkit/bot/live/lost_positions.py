@@ -23,7 +23,7 @@ from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stored_orders import is_stored, open_trade
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose
 
@@ -94,7 +94,7 @@ class LostPositions:
         except Exception as error:
             logger.warning(
                 f"{intent.pair}: no stop can be placed for {amount:g} of order "
-                f"{intent.client_id}: {words(error)}"
+                f"{intent.client_id}: {message_of(error)}"
             )
 
     def _as_if(self, intent: Intent, price: float) -> LocalTrade:
@@ -185,7 +185,7 @@ class LostPositions:
         except Exception as error:
             if not is_stored(intent.pair, order_id):
                 raise
-            logger.warning(f"{intent.pair}: the trade was created, but {words(error)}")
+            logger.warning(f"{intent.pair}: the trade was created, but {message_of(error)}")
         finally:
             self._adoption = None
         trade = open_trade(intent.pair)
@@ -219,7 +219,7 @@ class LostPositions:
                 self._intents.settle(entry.intent.client_id, Outcome.CLOSED)
         return (
             f"{pair}: {ours:g} of order {found['id']}, which the database did not know, cannot "
-            f"become a trade ({words(error)}): they are closed at the market."
+            f"become a trade ({message_of(error)}): they are closed at the market."
         )
 
 

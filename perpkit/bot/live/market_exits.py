@@ -21,7 +21,7 @@ from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_c
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.execution.refusals import NO_POSITION
 from perpkit.record.order_ids import Purpose
 
@@ -104,7 +104,7 @@ class MarketExits:
             band = band_of(self._exchange, pair)
             price = on_tick(self._exchange, pair, band.low if side == "sell" else band.high, side)
         except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-            logger.warning(f"The price bounds of {pair} are not available: {words(error)}")
+            logger.warning(f"The price bounds of {pair} are not available: {message_of(error)}")
             price = order["rate"]
         largest = self._exchange.markets[pair]["limits"]["amount"]["max"] or order["amount"]
         limit = {
@@ -170,7 +170,7 @@ class MarketExits:
                 self._next(trade, rest)
         except ExchangeError as error:
             logger.warning(
-                f"The rest of an exit from {trade.pair} cannot be placed: {words(error)}"
+                f"The rest of an exit from {trade.pair} cannot be placed: {message_of(error)}"
             )
             return
         if rest is not None:

@@ -17,7 +17,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.trades import Rest, TradeStates
-from perpkit.bot.running_bot import stored, words
+from perpkit.bot.running_bot import message_of, stored
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.partial_entry import (
     Action,
@@ -178,7 +178,7 @@ class OpenEntries:
         try:
             found = self._bot.exchange.fetch_order(order.order_id, trade.pair)
         except Exception as error:
-            logger.warning(f"{what} cannot be checked: {words(error)}")
+            logger.warning(f"{what} cannot be checked: {message_of(error)}")
             return not checks.missed
         if found["status"] != "open":
             self._bot.update_trade_state(trade, order.order_id, found)

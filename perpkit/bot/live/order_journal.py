@@ -2,7 +2,7 @@
 
 A bot with a copied journal is passive, since the original may be trading, and so is a bot with an
 older database, which would act on outdated trades. Without a sound journal of its own a bot makes
-no entry; if nothing is open, it does not start. `perpkit adopt` resolves all of these states.
+no entry; if nothing is open, it does not start. `perpkit adopt` resolves most of these states.
 """
 
 from __future__ import annotations

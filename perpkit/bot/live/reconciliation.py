@@ -30,7 +30,7 @@ from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.durations import MINUTE
 from perpkit.record.journal import JournalError
 from perpkit.record.whose import Whose
@@ -172,7 +172,7 @@ class Reconciliation:
                 self._closed.book(trade, trade.amount - held)
         except ExchangeError as error:
             logger.warning(
-                f"The orders that closed a part of {pair} cannot be found: {words(error)}"
+                f"The orders that closed a part of {pair} cannot be found: {message_of(error)}"
             )
         return False
 

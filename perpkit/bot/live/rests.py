@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.entry_check import LEVELS
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.execution.book import Book, NoBook, Side
 from perpkit.execution.entry_price import crossing_price
@@ -83,7 +83,7 @@ class Rests:
         try:
             book = self._books.ask(trade.pair, LEVELS, now)
         except Exception as error:
-            book = NoBook(f"no order book: {words(error)}")
+            book = NoBook(f"no order book: {message_of(error)}")
         if not isinstance(book, Book):
             return None, book.reason
         side = Side.entering(trade.trade_direction)

@@ -23,7 +23,7 @@ from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_latch import LatchedError
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.record.journal import Intent, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.record.whose import Whose, whose
@@ -91,7 +91,7 @@ class SentOrders:
             order: CcxtOrder = self._send(symbol, type, side, amount, price, params)
         except Exception as error:
             if _is_refusal(error):
-                self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
+                self.intents.settle(intent.client_id, Outcome.REFUSED, note=message_of(error))
                 raise
             return self._find(intent, error)
         if order and order.get("id"):
@@ -185,11 +185,11 @@ class SentOrders:
             raise error from None
         if found is None:
             if isinstance(error, ccxt.ExchangeError):  # ccxt refused it before any request
-                self.intents.settle(intent.client_id, Outcome.REFUSED, note=words(error))
+                self.intents.settle(intent.client_id, Outcome.REFUSED, note=message_of(error))
             raise error
         self.intents.settle(intent.client_id, Outcome.ANSWERED, str(found["id"]))
         logger.warning(
-            f"The answer to an order for {intent.pair} was lost ({words(error)}): "
+            f"The answer to an order for {intent.pair} was lost ({message_of(error)}): "
             f"the order is {found['id']}."
         )
         return found

@@ -21,7 +21,7 @@ from perpkit.bot.live import state_parts
 from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_bot import warn, words
+from perpkit.bot.running_bot import message_of, warn
 from perpkit.record import state, state_file
 from perpkit.record.places import places
 
@@ -110,7 +110,7 @@ class StateWriter:
             self._unwritten = False
 
     def _warn_unwritten(self, error: Exception) -> None:
-        message = f"The state file cannot be written: {words(error)}. Trading continues."
+        message = f"The state file cannot be written: {message_of(error)}. Trading continues."
         logger.warning(message)
         try:
             warn(self._bot, message)
@@ -147,7 +147,7 @@ class StateWriter:
         )
 
     def _miss(self, name: str, error: Exception, missing: dict[str, str]) -> None:
-        missing[name] = f"{type(error).__name__}: {words(error)}"
+        missing[name] = f"{type(error).__name__}: {message_of(error)}"
         if name not in self._reported:
             self._reported.add(name)
             logger.warning(f"{name} cannot be collected for the state file", exc_info=error)

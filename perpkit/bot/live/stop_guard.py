@@ -39,7 +39,7 @@ from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.trying import Failing, Trying
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.running_bot import running_bot, words
+from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.execution.guarding import GuardRule
 from perpkit.record.journal import Journal, JournalError
 
@@ -175,7 +175,9 @@ class StopGuard:
                 if again is error:
                     raise
                 raise again from error
-            logger.warning(f"A cycle ended early, the next one follows at once: {words(error)}")
+            logger.warning(
+                f"A cycle ended early, the next one follows at once: {message_of(error)}"
+            )
         else:
             self._failed.succeeded()
 

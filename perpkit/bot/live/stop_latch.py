@@ -24,7 +24,7 @@ from freqtrade.persistence import Trade
 from perpkit.bot.live.replaced import around, replace
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
-from perpkit.bot.running_bot import OncePerCycle, words
+from perpkit.bot.running_bot import OncePerCycle, message_of
 from perpkit.bot.watching.standing_lock import StandingLock
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -187,7 +187,7 @@ class StopLatch:
             # A ban grows longer with every request.
             if isinstance(error, DDosProtection) or not Trade.get_open_trade_count():
                 raise
-            logger.warning(f"A cycle of a halt ended early, without a pause: {words(error)}")
+            logger.warning(f"A cycle of a halt ended early, without a pause: {message_of(error)}")
 
     def _stopped_cycle(self, process: Callable[[], None]) -> None:
         self._begin()
@@ -229,7 +229,9 @@ class StopLatch:
                     bot.exit_positions(trades)
                 Trade.commit()
         except Exception as error:
-            logger.warning(f"{NAME}: not everything could be closed, trying again: {words(error)}")
+            logger.warning(
+                f"{NAME}: not everything could be closed, trying again: {message_of(error)}"
+            )
 
 
 @contextmanager

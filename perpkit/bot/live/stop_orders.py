@@ -21,7 +21,7 @@ from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.price_band import band_of, bound_named, on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.market_lot import market_lot, whole_steps
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.execution.refusals import OUT_OF_BAND, TOO_LARGE
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class StopOrders:
             try:
                 price = band_of(self._exchange, pair).clamp(wanted)
             except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-                logger.warning(f"The price bounds of {pair} are not available: {words(error)}")
+                logger.warning(f"The price bounds of {pair} are not available: {message_of(error)}")
                 raise refusal from error
         price = on_tick(self._exchange, pair, price, order["side"])
         if price == wanted:
@@ -144,7 +144,9 @@ class StopOrders:
                 Trade.commit()
                 amount -= order.safe_amount
         except ExchangeError as error:
-            logger.warning(f"A part of the stop for {trade.pair} cannot be placed: {words(error)}")
+            logger.warning(
+                f"A part of the stop for {trade.pair} cannot be placed: {message_of(error)}"
+            )
             return False
         return True
 

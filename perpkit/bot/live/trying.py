@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from perpkit.bot.running_bot import words
+from perpkit.bot.running_bot import message_of
 from perpkit.durations import HOUR
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Trying:
         try:
             yield
         except Exception as error:
-            self._failed(what, words(error), datetime.now(UTC))
+            self._failed(what, message_of(error), datetime.now(UTC))
         else:
             self._failing.pop(what, None)
 

@@ -116,7 +116,7 @@ class Rebalancer:
     def lock_after_exits(self, now: datetime) -> None:
         """Locks pairs for a while whose trades were stopped out or closed by hand.
 
-        The locks are Freqtrade's: `/locks` lists them, `/unlock` ends them, they survive a restart.
+        The locks are Freqtrade's: `/locks` lists them, `/unlock` ends them, a restart keeps them.
         A running bot calls this with its trade lock held.
         """
         pause = timedelta(days=self._rule.cooldown_days)

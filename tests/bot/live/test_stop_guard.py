@@ -608,7 +608,7 @@ def test_an_ended_order_not_yet_booked_hides_a_difference_for_a_minute(bot, guar
     assert bot.told == []
     cycles(bot, clock, 120)
     [message] = bot.told
-    assert "0.005 that the database does not know beside trade 1" in message
+    assert "0.005 that the database does not know next to trade 1" in message
 
 
 def test_a_trade_that_always_fails_does_not_keep_others_from_their_stops(bot, guard):
@@ -633,7 +633,7 @@ def test_a_comparison_that_always_fails_does_not_keep_others_from_theirs(bot, gu
         mock.patch.object(
             guard._reconciliation, "_find_closings", side_effect=RuntimeError("broken")
         ) as find,
-        mock.patch.object(guard._reconciliation, "_look_at_foreign") as unknown,
+        mock.patch.object(guard._reconciliation, "_check_foreign") as unknown,
     ):
         bot.held = [holds(0.5, "LTC/USDT:USDT")]
         cycles(bot, clock, 240)
