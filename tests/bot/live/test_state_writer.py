@@ -15,7 +15,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.record import state, state_file
+from perpkit.record import state_file
 from tests import factories
 from tests.factories import START as NOW
 
@@ -194,7 +194,7 @@ def test_an_operator_who_cannot_be_told_is_no_reason_to_stop(bot, monkeypatch):
         raise RuntimeError("no Telegram")
 
     monkeypatch.setattr(bot, "notify_status", fails)
-    monkeypatch.setattr(state, "write", fails)
+    monkeypatch.setattr(state_file, "write", fails)
     started(bot)
     bot.process()
     assert bot.cycles == ["process"]
