@@ -22,14 +22,17 @@ _ORDER_TYPES = {
 _GUARD_OFF = '; or switch the guard off: "perpkit": {"use": {"guard": false}}'
 
 
-def disarming(strategy: Any, *, trading: bool, guarded: bool) -> list[str]:
+def disarming(strategy: Any, *, trading: bool, guarded: bool, own_stops: bool = True) -> list[str]:
     """Returns one message per option that must be refused, each with the way to correct it.
 
     :param trading: the run is a dry-run or live
     :param guarded: the stop guard is on
+    :param own_stops: stops are PerpStrategy's; those of another strategy are what it wants, and
+        only what the guard needs is asked of it
     """
     found = []
-    if not strategy.use_custom_stoploss:
+    trading = (trading and own_stops) or guarded
+    if own_stops and not strategy.use_custom_stoploss:
         floor = abs(strategy.stoploss)
         found.append(
             f'"use_custom_stoploss" must be true, got false: stops would stay at "stoploss" '
@@ -46,9 +49,10 @@ def disarming(strategy: Any, *, trading: bool, guarded: bool) -> list[str]:
     return found
 
 
-def arm(strategy: Any, *, guarded: bool) -> None:
+def arm(strategy: Any, *, guarded: bool, own_stops: bool = True) -> None:
     """Sets the options that `disarming` refuses to safe values, for positions that are open."""
-    strategy.use_custom_stoploss = strategy.config["use_custom_stoploss"] = True
+    if own_stops:
+        strategy.use_custom_stoploss = strategy.config["use_custom_stoploss"] = True
     for name, (needed, _) in _ORDER_TYPES.items():
         if guarded or name == "emergency_exit":
             strategy.order_types[name] = needed

@@ -1,58 +1,62 @@
 """PerpStrategy: what every strategy of this package shares on Binance USD-M perpetuals.
 
-Subclasses add signals in `populate_entry_trend` and `populate_exit_trend`. This class adds the
-market columns they read, and hands each callback to the part that answers it: entries (leverage
-and stake), the stop keeper, adjustments (scale-out and slices), the watch over the breakers, and
-what only a running bot has (order books, orders, the stop guard).
+It is the risk layer (`perpkit.bot.layer`: breakers, halts, the stop guard) and what only a strategy
+of the package has: market columns, and its own entries (leverage and stake), stops and adjustments
+(scale-out and slices). Subclasses add signals in `populate_entry_trend` and `populate_exit_trend`.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
 from freqtrade.enums import CandleType, ExitCheckTuple
-from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.persistence import Order, PairLocks, Trade
-from freqtrade.strategy import DecimalParameter, IntParameter
+from freqtrade.persistence import LocalTrade, Order, Trade
+from freqtrade.strategy import DecimalParameter, IStrategy
 
 from perpkit.bot.callbacks.fail_closed import FailsClosed
-from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS, holds_something
-from perpkit.bot.callbacks.usable_protections import use_what_is_usable
+from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.candles.candles import feed_for, is_simulated, is_trading
+from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
+from perpkit.bot.layer.breaker_parameters import (
+    FLASH_MOVE,
+    FUNDING_EXTREME,
+    VIX_CALM_HOURS,
+    VIX_STRESSED,
+    WEEK_LOSS,
+    default_breakers,
+)
+from perpkit.bot.layer.layer import Hooks
+from perpkit.bot.layer.parts import ATTACHING
+from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
-from perpkit.bot.options import arm, disarming, parts_off
+from perpkit.bot.options import parts_off
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
-from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import RefusalKind, Why
+from perpkit.bot.refusals import Refusals
 from perpkit.bot.settings import overridden
-from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
-from perpkit.breakers.breaker import Decision, Trading
+from perpkit.bot.watching.watch import Watch
+from perpkit.breakers.breaker import Decision
 from perpkit.durations import HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
+from perpkit.risk.sizing import Size
 from perpkit.risk.trailing import Trail
-
-logger = logging.getLogger(__name__)
 
 # Of the newest closed candle, what the callbacks look at.
 LOOKED_UP = (
@@ -70,7 +74,7 @@ LOOKED_UP = (
 )
 
 
-class PerpStrategy(FailsClosed):
+class PerpStrategy(FailsClosed, PerpRisk):
     """Base class; see `docs/strategies.md`."""
 
     # Of every callback, a subclass's own too, where it fails.
@@ -135,126 +139,76 @@ class PerpStrategy(FailsClosed):
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
 
-    # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
-    vix_stressed = IntParameter(90, 98, default=96, space="protection")
-    vix_calm_hours = IntParameter(1, 24, default=2, space="protection")
-    # Shares of equity, of the price within an hour (half as much again within four), percentile.
-    week_loss = DecimalParameter(0.04, 0.20, default=0.10, decimals=2, space="protection")
-    flash_move = DecimalParameter(0.05, 0.20, default=0.10, decimals=2, space="protection")
-    funding_extreme = IntParameter(90, 99, default=98, space="protection")
+    # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
+    _perpkit_prefix = ""
+    vix_stressed = VIX_STRESSED
+    vix_calm_hours = VIX_CALM_HOURS
+    week_loss = WEEK_LOSS
+    flash_move = FLASH_MOVE
+    funding_extreme = FUNDING_EXTREME
 
     def __init__(self, config: Config) -> None:
-        if config.get("trading_mode") != "futures":
-            raise ConfigurationError(
-                f'{type(self).__name__} needs "trading_mode": "futures", '
-                f'got "{config.get("trading_mode", "spot")}"'
-            )
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
-        self._simulated = is_simulated(config)
-        self.trade_states = TradeStates(kept=not self._simulated)
         self._columns: dict[str, CandleColumns] = {}
-        self._last_loop: datetime | None = None
-        self._parts_off: tuple[str, ...] = ()
+
+    @property
+    def refusals(self) -> Refusals:
+        return self._perpkit.refusals
+
+    @property
+    def trade_states(self) -> TradeStates:
+        return self._perpkit.states
+
+    def _perpkit_hooks(self) -> Hooks:
+        return Hooks(
+            settings=self.present_settings,
+            columns=self._columns.get,
+            doubt=self._doubt_of_entries,
+            addition=self._addition,
+            renew=self._prepare,
+            parts_off=self._options_off,
+            failures=self.failures,
+            doubts=lambda: self.doubts,
+            own_stops=True,
+            own_errors=True,
+        )
 
     @property
     def protections(self) -> list[dict[str, Any]]:
         """The breakers, at their present parameters; Freqtrade evaluates this as it starts."""
-        return [
-            {
-                "method": "CryptoVixBreaker",
-                "stressed_percentile": self.vix_stressed.value,
-                "stressed_release_percentile": self.vix_stressed.value - 2,
-                "calm_candles": self.vix_calm_hours.value,
-            },
-            {"method": "DrawdownBreaker", "week_loss": self.week_loss.value},
-            {
-                "method": "FlashCrashBreaker",
-                "windows": [[60, self.flash_move.value], [240, 1.5 * self.flash_move.value]],
-            },
-            {
-                "method": "FundingBreaker",
-                "extreme_percentile": self.funding_extreme.value,
-                "extreme_release_percentile": self.funding_extreme.value - 3,
-            },
-            {"method": "VenueHealthBreaker"},
-        ]
+        return default_breakers(lambda name: getattr(self, name).value)
 
     def bot_start(self, **kwargs: Any) -> None:
-        # First, for the stops are guarded whatever fails after it.
-        settings = self.present_settings()
-        self._running = RunningParts(
-            self.config,
-            self.dp,
-            settings,
-            self.trade_states,
-            self.allowed_addition,
-            self.refusals,
-        )
-        self._show_state()
-        keep_stakes_within_lot(self.dp._exchange)
+        layer = self._perpkit
+        try:
+            super().bot_start(**kwargs)
+        finally:  # what is open is managed even where something has failed
+            if layer.started:
+                self.watch: Watch = layer.watch
+                self._running: RunningParts = layer.running
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
-        self._feed = feed_for(self.config, self.dp)
-        self._market = MarketColumns(self.config, self._feed, self.benchmark)
-        self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
-        self.order_types = dict(self.order_types)  # not the class's, which options may change
-        self._look_at_obstacles()
-        self._look_at_options()
-        self._running.follow(self.watch, datetime.now(UTC))
-        if is_trading(self.config):
-            use_what_is_usable(self)
-        if self._simulated:
+        self._market = MarketColumns(self.config, layer.feed, self.benchmark)
+        if layer.simulated:
             copy_trades_on_write()
         self._prepare()
 
-    def _show_state(self) -> None:
-        """To the state file of a running bot; what is not there yet is named in it."""
-        report, trading = self._running.report, TradingNow()
-        report("trading", lambda now: trading.report(self.watch, self.doubts, now))
-        report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
-        report("parts_off", lambda _now: self._parts_off)
+    def _options_off(self) -> list[str]:
+        running = self._perpkit.running
+        live = is_trading(self.config) and not self.config["dry_run"]
+        unknown = running.unknown_exchange
+        return parts_off(self, live=live, guarded=running.guarded, unknown_exchange=unknown)
 
-    def ft_bot_cleanup(self) -> None:
-        super().ft_bot_cleanup()
-        if (running := getattr(self, "_running", None)) is not None:
-            running.close()
-
-    def _look_at_obstacles(self) -> None:
-        """:raises ConfigurationError: for what speaks against trading, unless something is open"""
-        obstacles = self._running.obstacles
-        if obstacles is None:
-            return
-        for name, reason in obstacles.reasons.items():
-            if not holds_something(self):
-                raise ConfigurationError(reason)
-            if obstacles.passive is None:  # else it says so itself
-                self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
-
-    def _look_at_options(self) -> None:
-        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
-        trading, guarded = is_trading(self.config), self._running.guarded
-        live = trading and not self.config["dry_run"]
-        if found := disarming(self, trading=trading, guarded=guarded):
-            if not (trading and holds_something(self)):
-                raise ConfigurationError(". ".join(found))
-            arm(self, guarded=guarded)
-            reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
-            self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        unknown = self._running.unknown_exchange
-        found = parts_off(self, live=live, guarded=guarded, unknown_exchange=unknown)
-        self._parts_off = tuple(found)
-        for off in found:
-            logger.warning(f"{off}.")
-            if trading:
-                self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)
+    def _doubt_of_entries(self, pair: str) -> str | None:
+        # `custom_entry_price` is ignored, for it is called later, with a price at hand.
+        return self.doubt(pair, but="custom_entry_price")
 
     def _prepare(self) -> None:
         """Everything that depends on parameters, or remembers something of a run."""
         settings, columns = self.present_settings(), self._columns.get
-        if self._simulated:
-            self.trade_states = TradeStates(kept=False)
+        self._perpkit.renew()
         contracts = Contracts(self.dp._exchange)
-        account = account_for(self.config, self._feed, self.dp, self.wallets)
+        account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(
             self.config, settings, account, columns, contracts, self._risks, self.refusals
@@ -285,7 +239,8 @@ class PerpStrategy(FailsClosed):
 
     @staticmethod
     def _overridden(settings: Settings, config: Config) -> Settings:
-        return overridden(settings, config.get("perpkit", {}), "perpkit", beside=OPTIONS)
+        given = config.get("perpkit", {})
+        return overridden(settings, given, "perpkit", beside=OPTIONS | ATTACHING)
 
     @property
     def benchmark(self) -> str:
@@ -293,23 +248,10 @@ class PerpStrategy(FailsClosed):
         return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
-        funding = [
-            (pair, "1h", CandleType.FUNDING_RATE.value) for pair in self.dp.current_whitelist()
-        ]
-        watched = {(*pair, "") for pair in self.watch.informative_pairs()}
-        return [*funding, *sorted(watched | {(self.benchmark, "1h", "")})]
-
-    def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
-        if self._simulated and (self._last_loop is None or current_time <= self._last_loop):
-            self._prepare()  # another backtest or epoch, perhaps with other parameters
-        self._last_loop = current_time
-        self.watch.step(current_time)
-        self._running.step(current_time)
-
-    def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-        # Backtest and hyperopt start here; from the other callbacks an error would not get through.
-        self.watch.require_candles()
-        return super().advise_all_indicators(data)
+        pairs = self.dp.current_whitelist()
+        funding = [(pair, "1h", CandleType.FUNDING_RATE.value) for pair in pairs]
+        own = {*funding, (self.benchmark, "1h", "")}
+        return [*own, *(pair for pair in super().informative_pairs() if pair not in own)]
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis, in every mode: from here on the candles are looked up.
@@ -357,38 +299,6 @@ class PerpStrategy(FailsClosed):
             pair, current_time, stake, current_rate, leverage, None
         )
 
-    def confirm_trade_entry(
-        self,
-        pair: str,
-        order_type: str,
-        amount: float,
-        rate: float,
-        time_in_force: str,
-        current_time: datetime,
-        entry_tag: str | None,
-        side: str,
-        **kwargs: Any,
-    ) -> bool:
-        """Second line of defence behind the locks, which a forced entry does not see."""
-        decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
-        refused = self._running.latched()
-        if refused is None and decision.entries_blocked:
-            refused = Why(RefusalKind.BREAKER, decision.reason)
-        if refused is None:
-            refused = self._running.refusal(pair, side, amount, current_time, columns)
-        if refused is not None:
-            self.refusals.add(refused, pair, side, current_time)
-        return refused is None
-
-    def is_pair_locked(
-        self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
-    ) -> bool:
-        # As Freqtrade's, which asks of a pair and side that it would enter.
-        locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
-        if locked and not self._simulated:
-            self.refusals.add(_why_locked(pair, side), pair, side)
-        return locked
-
     def custom_entry_price(
         self,
         pair: str,
@@ -404,10 +314,7 @@ class PerpStrategy(FailsClosed):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        decision = self.watch.decision(pair, trade.trade_direction)
-        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
-        blocked = blocked or self.doubt(pair, but="custom_entry_price")
-        return self._running.entry_timed_out(trade, order, current_time, blocked)
+        return self._perpkit.entry_timed_out(trade, order, current_time)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
@@ -435,49 +342,27 @@ class PerpStrategy(FailsClosed):
         answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 
-    def _adjust_trade_position_internal(
-        self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
-    ) -> tuple[float | None, str]:
-        # Freqtrade's, which a backtest asks and then enters without a further question. A running
-        # bot is asked in front of the order, where forced entries come by as well.
-        stake, tag = super()._adjust_trade_position_internal(
-            trade, current_time, current_rate, *args, **kwargs
-        )
-        if self._simulated and stake is not None and stake > 0:
-            stake = self.allowed_addition(trade, stake, current_rate, tag, current_time) or None
-        return stake, tag
-
-    def allowed_addition(
+    def _addition(
         self,
-        trade: Trade,
+        trade: LocalTrade,
         stake: float,
         rate: float,
+        now: datetime,
+        decision: Decision,
         tag: str | None,
-        now: datetime | None = None,
-    ) -> float:
-        """The part of `stake` that may be added to an open trade; the log says what is not."""
-        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
-        decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
+    ) -> Size:
         sized = tag in self.sized_tags
-        part, _, reason = self._entries.addition(trade, stake, rate, now, decision, sized=sized)
-        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
-        if latched := self._running.latched():
-            part, refused = 0.0, latched
-        elif doubt := self.doubt(pair, but="custom_entry_price"):
-            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
-        elif part:
-            amount = part * trade.leverage / rate
-            if against := self._running.refusal(pair, side, amount, now, columns):
-                part, refused = 0.0, against
-        if not part:
-            self.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
-        elif part < stake:
-            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
-        return part
+        return self._entries.addition(trade, stake, rate, now, decision, sized=sized)
+
+    # FailsClosed answers for an urgent exit, and only where a subclass has something to say: each
+    # callback that is overridden costs a copy of the trade.
+    confirm_trade_exit = IStrategy.confirm_trade_exit
+    custom_exit_price = IStrategy.custom_exit_price
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
-        # As Freqtrade's: a halt and an overtaken stop come first, whatever a subclass makes of it.
-        return super().should_exit(trade, *args, **kwargs)
+        # As Freqtrade's: FailsClosed puts a halt and an overtaken stop in front of whatever a
+        # subclass makes of it, and of what stands here.
+        return IStrategy.should_exit(self, trade, *args, **kwargs)
 
     def custom_exit(
         self,
@@ -521,12 +406,3 @@ class PerpStrategy(FailsClosed):
     ) -> float | None:
         """`take_profit` of price after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage
-
-
-def _why_locked(pair: str, side: str) -> Why:
-    lock = PairLocks.get_pair_longest_lock(pair, side=side)
-    if lock is None:
-        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
-    return Why(
-        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
-    )

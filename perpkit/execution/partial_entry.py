@@ -79,17 +79,10 @@ class PartialDecision:
 def decide(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
     """The first that applies: no longer wanted, without a stop too long, nearly filled, price gone,
     waited enough."""
+    first = decide_unprotected(limits, entry)
+    if first.action is not Action.WAIT:
+        return first
     filled = f"{entry.filled_share:.0%} filled"
-    if entry.blocked:
-        return PartialDecision(Action.CANCEL_REST, f"{filled}, no entry any more: {entry.blocked}")
-    bare = entry.unprotected_seconds
-    # A decision at the next look would come too late, so this is the last one.
-    if bare is not None and bare + entry.next_look_seconds > limits.max_unprotected_seconds:
-        return PartialDecision(
-            Action.CANCEL_REST,
-            f"{filled}, up to {bare:.0f} s without a stop and {entry.next_look_seconds:.0f} s to "
-            f"the next look (limit {limits.max_unprotected_seconds:g} s)",
-        )
     if entry.filled_share >= limits.nearly_filled:
         return PartialDecision(
             Action.REPRICE_TO_CROSS, f"{filled}, from {limits.nearly_filled:.0%} the rest crosses"
@@ -104,5 +97,21 @@ def decide(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
         return PartialDecision(
             Action.CANCEL_REST,
             f"{filled} after {entry.waited_seconds:.0f} s (limit {limits.max_wait_seconds:g} s)",
+        )
+    return PartialDecision(Action.WAIT, f"{filled} after {entry.waited_seconds:.0f} s")
+
+
+def decide_unprotected(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
+    """The first that applies: no longer wanted, without a stop too long."""
+    filled = f"{entry.filled_share:.0%} filled"
+    if entry.blocked:
+        return PartialDecision(Action.CANCEL_REST, f"{filled}, no entry any more: {entry.blocked}")
+    bare = entry.unprotected_seconds
+    # A decision at the next look would come too late, so this is the last one.
+    if bare is not None and bare + entry.next_look_seconds > limits.max_unprotected_seconds:
+        return PartialDecision(
+            Action.CANCEL_REST,
+            f"{filled}, up to {bare:.0f} s without a stop and {entry.next_look_seconds:.0f} s to "
+            f"the next look (limit {limits.max_unprotected_seconds:g} s)",
         )
     return PartialDecision(Action.WAIT, f"{filled} after {entry.waited_seconds:.0f} s")

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.refusals import Refusals, RunRefusedError
+from perpkit.bot.refusals import RunRefusedError
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import NO_MARKDOWN
 
@@ -95,7 +95,6 @@ class FailsClosed(IStrategy):
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.failures = Failures()
-        self.refusals = Refusals()
         # Why entries are blocked, by the failed callback and the pair it was called for.
         self._doubts: dict[tuple[str, str], str] = {}
         super().__init__(config)

@@ -10,13 +10,13 @@ import logging
 from math import isfinite
 from typing import Any
 
-from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.enums import ExitCheckTuple
 from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.callbacks.fail_closed import Given, SafeAnswer
 from perpkit.bot.candles.candles import is_trading
-from perpkit.bot.live.leaving import URGENT, urgent_reason
+from perpkit.bot.live.leaving import URGENT, in_front, urgent_reason
 from perpkit.bot.refusals import RefusalKind, RunRefusedError, Why
 from perpkit.bot.running_bot import message_of
 from perpkit.risk.stops import StopMethod, stop_price, stop_ratio, stop_reached
@@ -106,10 +106,7 @@ def _with_urgent(
 ) -> list[ExitCheckTuple]:
     """Puts an urgent exit in front of all other reasons, even if options disable exit signals."""
     trade = args[0] if args else kwargs["trade"]
-    reason, exits = urgent_reason(strategy.watch, strategy.trade_states, trade), exits or []
-    if reason is None or (exits and exits[0].exit_reason == reason):
-        return exits
-    return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
+    return in_front(urgent_reason(strategy.watch, strategy.trade_states, trade), exits)
 
 
 def _must_leave(_strategy: Any, given: Given) -> bool | None:

@@ -6,6 +6,8 @@ first that fails. With trades open, the valid ones are used and entries are bloc
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from freqtrade.plugins.protectionmanager import ProtectionManager
@@ -27,10 +29,12 @@ def usable(config: dict[str, Any], protections: Any) -> tuple[list[dict[str, Any
     return found, wrong
 
 
-def use_what_is_usable(strategy: Any) -> None:
+def use_what_is_usable(strategy: Any, restrict: Callable[[str, Decision], None]) -> None:
     """Makes a `strategy` that holds something use only its valid protections.
 
     It is REDUCING if any is invalid. Without trades and positions Freqtrade's error ends the run.
+
+    :param restrict: of the strategy's watch
     """
 
     def protections(self: Any) -> Any:
@@ -39,11 +43,14 @@ def use_what_is_usable(strategy: Any) -> None:
         if not wrong or not holds_something(self):
             return given
         reason = f"{'. '.join(wrong)}. Open trades are managed; no entry is made"
-        self.watch.restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
+        restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
         return found
 
     own = type(strategy)
-    kind: Any = type(own.__name__, (own,), {"protections": property(protections)})
+    protections.is_complete = True  # type: ignore[attr-defined]  # nothing is added to it
+    assign = getattr(inspect.getattr_static(own, "protections"), "fset", None)
+    members = {"protections": property(protections, assign), "__module__": own.__module__}
+    kind: Any = type(own.__name__, (own,), members)
     strategy.__class__ = kind
 
 

@@ -40,6 +40,17 @@ def urgent_reason(watch: Watch, states: TradeStates, trade: LocalTrade) -> str |
     return DELISTING if state.ends else None
 
 
+def in_front(reason: str | None, exits: list[ExitCheckTuple] | None) -> list[ExitCheckTuple]:
+    """Returns the exits of `should_exit` with an urgent one, if there is any, before all others.
+
+    :param reason: from `urgent_reason`
+    """
+    exits = exits or []
+    if reason is None or (exits and exits[0].exit_reason == reason):
+        return exits
+    return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
+
+
 def leave_at_market(bot: Any) -> None:
     """Makes a running bot send urgent exits as market orders. Called once."""
     execute: Callable[..., bool] = bot.execute_trade_exit

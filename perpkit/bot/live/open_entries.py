@@ -1,4 +1,4 @@
-"""EntryChecks open entry orders in every cycle and ends those that should not stay open.
+"""Checks open entry orders in every cycle and ends those that should not stay open.
 
 Those are entries that are no longer wanted, whose fills have been without a stop for too long, or
 that cannot be checked. Works in dry-run and live; a backtest fills its orders completely.
@@ -25,6 +25,7 @@ from perpkit.execution.partial_entry import (
     PartialDecision,
     PartialLimits,
     decide,
+    decide_unprotected,
 )
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class OpenEntries:
     :param bot: Freqtrade's
     :param limits: of open entries
     :param states: of the trades
+    :param only_unprotected: of `limits`, only the time without a stop counts
     """
 
     def __init__(
@@ -66,11 +68,14 @@ class OpenEntries:
         books: FreshBooks,
         limits: PartialLimits,
         states: TradeStates,
+        *,
+        only_unprotected: bool = False,
     ) -> None:
         self._bot = bot
         self._books = books
         self._live = not config["dry_run"]
         self._limits = limits
+        self._only_unprotected = only_unprotected
         self._states = states
         self._adjusts = bool(config.get("position_adjustment_enable", True))
         internals = config.get("internals", {})
@@ -141,6 +146,8 @@ class OpenEntries:
             next_look_seconds=self.next_look_seconds,
             blocked=blocked,
         )
+        if self._only_unprotected:
+            return decide_unprotected(self._limits, entry)
         decision = decide(self._limits, entry)
         if decision.action is not Action.WAIT:  # decided without a request for the price
             return decision

@@ -51,6 +51,8 @@ class RunningParts:
     :param states: of the trades
     :param allowed: returns what may be added to an open trade
     :param refusals: records refused entries
+    :param only_unprotected: open entries end only because they are blocked, or their fills have
+        been without a stop for too long; when else is the strategy's own business
     """
 
     def __init__(
@@ -61,7 +63,10 @@ class RunningParts:
         states: TradeStates,
         allowed: Allowed,
         refusals: Refusals,
+        *,
+        only_unprotected: bool = False,
     ) -> None:
+        self._only_unprotected = only_unprotected
         self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
@@ -109,7 +114,9 @@ class RunningParts:
         self._slippage = EntrySlippage(live=not config["dry_run"])
         if settings.use.book:
             self._check = EntryGate(books, settings.entry, self._slippage)
-        self._entries = entries = OpenEntries(config, bot, books, partial, states)
+        self._entries = entries = OpenEntries(
+            config, bot, books, partial, states, only_unprotected=self._only_unprotected
+        )
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
             PositioningRefresh(config, dp.current_whitelist, period="1h").start()

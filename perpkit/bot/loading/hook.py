@@ -1,20 +1,21 @@
 """Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
 
-Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
-package, and validates pairlist names before any user code is imported. Nor does it tell a rehearsal
-from trading at the exchange. So something has to be in place when Python starts. `perpkit.pth`
-waits, without importing anything, for the first import of `freqtrade`, and then imports this
-module. `PERPKIT_PLUGINS=0` switches it off.
+Stock Freqtrade loads custom strategies, with nothing around them, but looks for protections and
+pairlists only inside its own package, and validates pairlist names before any user code is
+imported. Nor does it tell a rehearsal from trading at the exchange. So something has to be in place
+when Python starts. `perpkit.pth` waits, without importing anything, for the first import of
+`freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0`
+switches it off.
 """
 
 import sys
 from importlib import import_module
 
-# module imported by Freqtrade -> module and function of perpkit.bot that adjust it
+# module imported by Freqtrade -> module of perpkit.bot.loading and function that adjust it
 ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
     "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
-    "freqtrade.resolvers.strategy_resolver": ("plugins", "widen_strategies"),
+    "freqtrade.resolvers.strategy_resolver": ("attaching", "attach_layer"),
     "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
     "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),

@@ -16,6 +16,7 @@ from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.additions import allowed_addition, why_blocked
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import initial_amount
@@ -127,7 +128,7 @@ class Entries:
         :param proposed: Freqtrade's own stake
         :param most: the largest that balance and exchange allow
         """
-        blocked = _blocked(decision)
+        blocked = why_blocked(decision)
         refused = blocked or self._refusal_of(entry) or self._too_dear(entry)
         if refused:
             sized = Size(0.0, None, refused)
@@ -156,16 +157,11 @@ class Entries:
         :param decision: of the breakers, for the trade's pair and side
         :param sized: it belongs to an entry whose size the breakers have been asked about
         """
-        if refused := _blocked(decision):
-            return Size(0.0, None, refused)
-        if not sized and decision.size_factor < 1:
-            part = stake * decision.size_factor
-            reason = decision.reason or f"sizes are cut to {decision.size_factor:.0%}"
-            if part * trade.leverage < self._contracts.least_notional(trade.pair, rate):
-                return Size(0.0, None, reason)
-            within = self._within_exposure(trade, part, rate, now)
-            return within if within.reason else Size(within.stake, None, reason)
-        return self._within_exposure(trade, stake, rate, now)
+        allowed = allowed_addition(trade, stake, rate, decision, self._contracts, sized=sized)
+        if not allowed.stake:
+            return allowed
+        within = self._within_exposure(trade, allowed.stake, rate, now)
+        return within if within.reason else Size(within.stake, None, allowed.reason)
 
     def _within_exposure(self, trade: LocalTrade, stake: float, rate: float, now: datetime) -> Size:
         use = self._settings.use
@@ -307,12 +303,6 @@ class Entries:
         pair, is_short, asked, reason = self._refusal
         same = (pair, is_short) == (entry.pair, entry.is_short)
         return reason if same and entry.now - asked < SAME_ENTRY else None
-
-
-def _blocked(decision: Decision) -> str | None:
-    if decision.entries_blocked or not decision.size_factor > 0:
-        return decision.reason or f"the breakers are {decision.trading}"
-    return None
 
 
 def ordered(trade: LocalTrade) -> float:

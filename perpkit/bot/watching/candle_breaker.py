@@ -111,6 +111,11 @@ class CandleBreaker(WatchedProtection, Generic[D]):
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         return [(pair, self.timeframe) for pair in self.watched(pairs)]
 
+    def candles_read(self, pairs: Sequence[str]) -> list[tuple[str, str, str]]:
+        if self.CANDLES is CandleType.FUTURES:
+            return super().candles_read(pairs)
+        return [(pair, self.timeframe, self.CANDLES.value) for pair in self.watched(pairs)]
+
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         return [
             decision

@@ -109,6 +109,10 @@ class WatchedProtection(IProtection):
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
         return []
 
+    def candles_read(self, pairs: Sequence[str]) -> list[tuple[str, str, str]]:
+        """(pair, timeframe, candle type) of all that a running bot has to keep current for it."""
+        return [(*candles, "") for candles in self.informative_pairs(pairs)]
+
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """`evaluate`, once for each moment, and a halt that stands from before."""
         if self._decided is None or self._decided[0] != now:

@@ -17,7 +17,7 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.wallets import Wallets
 
-from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated
+from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
 from perpkit.bot.watching.protection import AWAKE, WatchedProtection
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import (
@@ -73,7 +73,9 @@ class Watch:
     @property
     def enabled(self) -> bool:
         """Whether protections count in this run."""
-        return not self._simulated or bool(self._config.get("enable_protections", False))
+        if self._simulated:
+            return bool(self._config.get("enable_protections", False))
+        return is_trading(self._config)  # in the webserver and in plots nothing is traded
 
     def decision(self, pair: str = ALL_PAIRS, side: str = "*") -> Decision:
         """All breakers as one, for a pair and side; without a pair, what holds for all of them."""
@@ -117,9 +119,12 @@ class Watch:
         before, self._restrictions = self._restrictions, _without(self._restrictions, name)
         self._tell(before, reason)
 
-    def informative_pairs(self) -> set[tuple[str, str]]:
-        """(pair, timeframe) of the candles that the breakers read."""
-        return self._candles_of(self._dp.current_whitelist())
+    def informative_pairs(self) -> set[tuple[str, str, str]]:
+        """(pair, timeframe, candle type) of what the breakers read; "" is the market's own type."""
+        if not self.enabled:
+            return set()
+        traded = self._dp.current_whitelist()
+        return {candles for b in self._watched() for candles in b.candles_read(traded)}
 
     def require_candles(self) -> None:
         """Refuse to start a simulated run whose breakers would have nothing to look at.

@@ -1,0 +1,1 @@
+"""The risk layer: breakers and guard around any strategy, PerpStrategy's included."""

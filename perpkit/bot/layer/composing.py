@@ -1,0 +1,54 @@
+"""Puts the risk layer in front of a strategy that Freqtrade's resolver has found."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.bot.candles.candles import SIMULATED, TRADING
+from perpkit.bot.layer.parts import Part, attached_parts, given_protections
+from perpkit.bot.layer.perp_risk import PerpRisk
+
+
+def compose(found: type, config: Mapping[str, Any]) -> type:
+    """Returns the class with the layer in front if the configuration attaches it, else the class.
+
+    It stays the class in plots and in the webserver, where nothing is decided. The name, module
+    and file are kept: Freqtrade finds the file of parameters, and names the results, by them.
+
+    :raises ConfigurationError: if the configuration is wrong or the class cannot be composed
+    """
+    parts = attached_parts(config)
+    if not parts or issubclass(found, PerpRisk):
+        return found  # which has it already
+    if config.get("runmode") not in (*SIMULATED, *TRADING):
+        return found
+    if (why := _unsuited(found)) is not None:
+        raise _cannot(found, why)
+    searches = Part.BREAKERS in parts and given_protections(config) is None
+    try:
+        composed = types.new_class(
+            found.__name__, (PerpRisk, found), {"searches_breakers": searches}
+        )
+    except Exception as error:  # a class may refuse to be subclassed in any way
+        raise _cannot(found, f"it cannot be subclassed: {error}") from error
+    composed.__module__, composed.__qualname__ = found.__module__, found.__qualname__
+    composed.__doc__ = found.__doc__
+    return composed
+
+
+def _unsuited(found: type) -> str | None:
+    own = inspect.getattr_static(found, "order_types", None)
+    if isinstance(own, property) and own.fset is None:
+        return "its order_types is a property that cannot be set"
+    return None
+
+
+def _cannot(found: type, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f'"perpkit.attach": Perpkit cannot be attached to {found.__name__}: {why}'
+    )

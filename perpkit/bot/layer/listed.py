@@ -1,0 +1,52 @@
+"""The protections of a strategy: its own, the configuration's, and the default breakers.
+
+The configuration overrides the strategy, as it does everywhere in Freqtrade. Freqtrade itself
+refuses protections in the configuration, so they are read from "perpkit".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS, default_breakers
+from perpkit.bot.layer.parts import Part, given_protections
+from perpkit.bot.watching.found import breakers, protection_folders
+
+Protections = Sequence[dict[str, Any]]
+
+
+def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
+    """Returns the protections that count.
+
+    :param strategy: with a risk layer
+    :param own: the strategy's; of a strategy of the package the configuration's replace them all
+    """
+    given, prefix = given_protections(strategy.config), strategy._perpkit_prefix
+    if not prefix:
+        return list(own) if given is None else given
+    layer = strategy._perpkit
+    if Part.BREAKERS not in layer.parts:
+        return list(own)
+    ours = layer.breaker_names if own else frozenset()
+    others = [entry for entry in own if _method(entry) not in ours]
+    if given is not None:
+        return [*others, *given]
+    if len(others) < len(own):
+        return list(own)
+    defaults = {name: parameter.value for name, parameter in BREAKER_PARAMETERS.items()}
+    searched = {name: getattr(strategy, prefix + name, None) for name in defaults}
+    values = defaults | {name: found.value for name, found in searched.items() if found}
+    return [*own, *default_breakers(values.__getitem__)]
+
+
+def breaker_names(config: Mapping[str, Any]) -> frozenset[str]:
+    """The names of all breakers that the watch can drive, the user's included."""
+    path = config.get("protection_path")
+    folders = protection_folders(Path(config["user_data_dir"]), Path(path) if path else None)
+    return frozenset(breakers(folders))
+
+
+def _method(entry: Any) -> Any:
+    return entry.get("method") if isinstance(entry, Mapping) else None

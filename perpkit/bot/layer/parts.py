@@ -1,0 +1,79 @@
+"""The parts of the risk layer, and which of them the configuration attaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.checks import shown
+
+# Keys of the configuration's "perpkit" that are read here, and are no sections of parameters.
+ATTACHING = frozenset({"attach", "protections"})
+
+
+class Part(StrEnum):
+    BREAKERS = "breakers"
+    GUARD = "guard"
+    LIMITS = "limits"
+    BOOK = "book"
+    LEVERAGE = "leverage"
+    SIZING = "sizing"
+
+
+# What `"attach": true` means, and the parts that can be had.
+BREAKERS_AND_GUARD = frozenset({Part.BREAKERS, Part.GUARD})
+AVAILABLE = BREAKERS_AND_GUARD
+
+
+def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:
+    """Returns the parts that the configuration asks for, None if it says nothing of any.
+
+    :raises ConfigurationError: naming the option, its value and what is allowed
+    """
+    given = _own(config).get("attach")
+    if given is None or isinstance(given, bool):
+        return {None: None, True: BREAKERS_AND_GUARD, False: frozenset()}[given]
+    allowed = f"true, false or a list of {', '.join(Part)}"
+    if not isinstance(given, list) or not given:
+        raise ConfigurationError(f'"perpkit.attach" must be {allowed}, got {shown(given)}')
+    for name in given:
+        if name not in list(Part):
+            raise ConfigurationError(f'"perpkit.attach" must be {allowed}, got {shown(name)} in it')
+    parts = frozenset(map(Part, given))
+    if missing := sorted(parts - AVAILABLE):
+        raise ConfigurationError(
+            f'"perpkit.attach": {", ".join(missing)} cannot be attached in this version. '
+            f"Available: {', '.join(sorted(AVAILABLE))}"
+        )
+    return parts
+
+
+def given_protections(config: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Returns the protections of the configuration's "perpkit", None if it has no such key.
+
+    :raises ConfigurationError: naming the option, its value and what is allowed
+    """
+    given = _own(config).get("protections")
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise ConfigurationError(
+            f'"perpkit.protections" must be a list of objects with a "method", got {shown(given)}'
+        )
+    for entry in given:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("method"), str):
+            raise ConfigurationError(
+                f'"perpkit.protections" must be a list of objects with a "method", got '
+                f"{shown(entry)} in it"
+            )
+    return [dict(entry) for entry in given]
+
+
+def _own(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = config.get("perpkit") or {}
+    if not isinstance(own, Mapping):
+        raise ConfigurationError(f'"perpkit" must be an object of parameters, got {shown(own)}')
+    return own
