@@ -194,7 +194,7 @@ def test_an_operator_who_cannot_be_told_is_no_reason_to_stop(bot, monkeypatch):
         raise RuntimeError("no Telegram")
 
     monkeypatch.setattr(bot, "notify_status", fails)
-    monkeypatch.setattr(state, "write", fails)
+    monkeypatch.setattr(state_file, "write", fails)
     started(bot)
     bot.process()
     assert bot.cycles == ["process"]
