@@ -136,6 +136,7 @@ def test_the_steps_lead_to_what_passes(checkout, section):
     assert todo.commands
     written = {path for path, content in after.items() if before.get(path) != content}
     generated = written - todo.files.keys() - todo.changes.keys()
+    assert len(generated) <= 1
     assert all(path.startswith("docs/") for path in generated)
 
 
@@ -156,11 +157,17 @@ def test_the_linters_are_those_of_make():
 
 
 def test_there_is_a_section_for_each_of_what_is_added_most():
-    assert {section.rpartition(" ")[2] for section in SECTIONS} >= {
-        "pairlist",
-        "strategy",
-        "endpoint",
-    }
+    added = {section.rpartition(" ")[2] for section in SECTIONS}
+    assert added >= {"breaker", "pairlist", "strategy", "endpoint"}
+
+
+def test_a_breaker_is_four_files_and_a_generated_page():
+    """Its core, its class, its test and a line of a page; `perpkit parameters` writes another."""
+    todo = steps("Add a breaker")
+    folders = [path.rpartition("/")[0] for path in (*todo.files, *todo.changes)]
+    assert folders == ["perpkit/breakers", "protections", "tests/breakers", "docs"]
+    made = [command.partition(" > ")[2] for command in todo.commands if " > " in command]
+    assert made == ["docs/parameters.md"]
 
 
 def named_targets() -> Iterator[str]:

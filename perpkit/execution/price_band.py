@@ -21,16 +21,21 @@ class PriceBand:
 
 
 def price_band(filters: Iterable[Mapping[str, Any]], mark: float) -> PriceBand:
-    """
-    :param filters: of the contract, as exchangeInfo has them
+    """Returns the prices that both filters of a contract allow.
+
+    :param filters: of the contract, as exchangeInfo has them; a bound of 0 is none
     :param mark: price, quote asset
     """
     named = {f["filterType"]: f for f in filters}
     price, percent = named.get("PRICE_FILTER", {}), named.get("PERCENT_PRICE", {})
     low = mark * float(percent.get("multiplierDown") or 0)
-    high = mark * float(percent.get("multiplierUp") or inf)
-    least, most = float(price.get("minPrice") or 0), float(price.get("maxPrice") or inf)
+    high = mark * _upper(percent.get("multiplierUp"))
+    lowest, highest = float(price.get("minPrice") or 0), _upper(price.get("maxPrice"))
     return PriceBand(
-        max(low + _INSIDE * (mark - low), least),
-        min(high - _INSIDE * (high - mark) if high < inf else inf, most),
+        max(low + _INSIDE * (mark - low), lowest),
+        min(high - _INSIDE * (high - mark) if high < inf else inf, highest),
     )
+
+
+def _upper(bound: str | None) -> float:
+    return float(bound or 0) or inf

@@ -24,6 +24,9 @@ LOT = {"filterType": "LOT_SIZE", "minQty": "0.001"}
         ([PRICE, PERCENT], 4_500_000, 4_279_500, 4_529_764),
         ([{**PERCENT, "multiplierUp": None}], 50_000, 47_550, inf),
         ([{**PERCENT, "multiplierDown": None}], 50_000, 1000, 52_450),
+        # 0 is no bound
+        ([{**PRICE, "maxPrice": "0", "minPrice": "0"}], 50_000, 1000, inf),
+        ([{**PERCENT, "multiplierUp": "0"}], 50_000, 47_550, inf),
     ],
 )
 def test_the_narrower_of_both_filters(filters, mark, low, high):

@@ -53,6 +53,8 @@ def held(pair="ETH", notional=400.0, risk=8.0, margin=100.0) -> Holding:
         (Limit.SIDE, [held("ETH"), held("XRP", -300)], LONG, 1100),
         (Limit.SIDE, [held("ETH"), held("XRP", -300)], SHORT, 1200),
         (Limit.SIDE, [held("ETH", 1600)], LONG, -100),
+        (Limit.SIDE, [held("ETH", 0.5)], SHORT, 1500),  # however small, it is a long
+        (Limit.SIDE, [held("ETH", 0.5)], LONG, 1499.5),
         (Limit.GROSS, [held("ETH"), held("XRP", -300)], LONG, 1300),
         (Limit.NET, [held("ETH"), held("XRP", -300)], LONG, 1400),
         (Limit.NET, [held("ETH"), held("XRP", -300)], SHORT, 1600),

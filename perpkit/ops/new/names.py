@@ -14,7 +14,7 @@ from perpkit.bot.loading.plugins import own_folder
 from perpkit.ops.new.kinds import PluginKind
 from perpkit.ops.stored import BadInputError
 
-_CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,59}")
+_CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,49}")
 # Within Freqtrade's package: what its resolvers load, and the classes that those derive from.
 _FREQTRADE = ("plugins/protections", "plugins/pairlist", "strategy", "templates")
 
@@ -23,7 +23,7 @@ def check_name(name: str, kind: PluginKind, userdir: Path) -> None:
     """:raises BadInputError: naming what is wrong with `name`, and what is allowed"""
     if not _CLASS_NAME.fullmatch(name) or iskeyword(name):
         raise BadInputError(
-            "NAME must be that of a Python class, such as CalmHours: up to 60 letters and digits, "
+            "NAME must be that of a Python class, such as CalmHours: up to 50 letters and digits, "
             f"the first of them a capital, got {name!r}"
         )
     for folder in (*_shipped_folders(), *(userdir / each.folder for each in PluginKind)):

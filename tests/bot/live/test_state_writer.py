@@ -15,7 +15,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.state_writer import StateWriter
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.record import state, state_file
+from perpkit.record import state_file
 from tests import factories
 from tests.factories import START as NOW
 

@@ -39,7 +39,7 @@ def all_kinds(tmp_path_factory) -> Path:
     """A user directory with everything that can be written, under names of both lengths."""
     folder = tmp_path_factory.mktemp("all") / "user_data"
     for number, kind in enumerate(PluginKind):
-        for name in ("XYZ"[number], f"Of{kind}".ljust(60, "x")):
+        for name in ("XYZ"[number], f"Of{kind}".ljust(50, "x")):
             for path, text in kind.files(name, folder).items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)

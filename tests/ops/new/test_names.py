@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("name", ["A", "CalmHours", "RSI", "Ema200", "X" * 60])
+@pytest.mark.parametrize("name", ["A", "CalmHours", "RSI", "Ema200", "X" * 50])
 def test_names_of_classes_are_taken(new, name):
     assert new("strategy", name).exit_code == 0
 
@@ -13,7 +13,7 @@ def test_names_of_classes_are_taken(new, name):
 @pytest.mark.parametrize(
     "name",
     ["", "calmHours", "calm_hours", "Calm_Hours", "Calm-Hours", "1Calm", "Calm Hours", "None",
-     "../Calm", "Calm.py", "Ruhezeit\u00e4", "Calm\n", "X" * 61],
+     "../Calm", "Calm.py", "Ruhezeit\u00e4", "Calm\n", "X" * 51],
 )  # fmt: skip
 def test_what_is_no_name_of_a_class_is_refused(new, written, name):
     result = new("strategy", name)
