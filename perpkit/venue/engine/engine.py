@@ -1,4 +1,4 @@
-"""The engine's only entry point: users' requests. `market_side` has what the market does."""
+"""The engine's only entry point. This half has the users' requests, `market_side` is the other."""
 
 from __future__ import annotations
 
@@ -152,7 +152,10 @@ class Engine(MarketSide):
         return order
 
     def fill_order(self, account: Account, order_id: int, quantity: Decimal, now: int) -> Order:
-        """Fills a resting order at its own price regardless of the book, as if someone traded."""
+        """Fills a resting order at its own price, as if another user traded with it.
+
+        The book does not matter and does not change.
+        """
         order = account.orders.get(order_id)
         if order is None:
             raise Refusal.UNKNOWN_ORDER.error()

@@ -29,7 +29,7 @@ def closing_order(
     client_id: str,
     limit: Decimal | None = None,
 ) -> Order:
-    """Enters an order of the exchange that closes `quantity` of a position; nothing trades yet.
+    """Registers an order with which the exchange closes `quantity` of a position; no trade yet.
 
     :param client_id: "{}" in it is replaced by the order's id
     :param limit: limit price of an IOC order; None for a MARKET order

@@ -155,7 +155,7 @@ class MarketSide:
         share: Decimal = Decimal(1),
         price: Decimal | None = None,
     ) -> list[Order]:
-        """Deleverages the account in this symbol in favour of a user outside this venue.
+        """Deleverages the account in this symbol against a liquidated user outside this venue.
 
         :param share: share of each profitable position, in (0, 1]; rounded to the quantity grid
         :param price: the other user's bankruptcy price; None for the mark price

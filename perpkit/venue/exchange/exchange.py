@@ -1,7 +1,7 @@
 """The exchange: market and engine kept at the same moment.
 
 Nothing runs in the background. Before an account is read, the engine is shown everything that the
-market did since the previous time: see `replay`.
+market did since the last catch-up: see `replay`.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ def resting_limit(plan: FaultPlan, engine: Engine, symbol: str, now: int) -> Dec
 
 
 def check_permission(plan: FaultPlan, *, trading: bool, now: int) -> None:
-    """Checks that no fault has removed the permission that a request needs from all keys.
+    """Checks the permissions that a fault may have removed from all keys.
 
-    :raises VenueError: -2015 if one has
+    :raises VenueError: -2015 if the one that the request needs is removed
     """
     fault = plan.active(FaultKind.PERMISSION_REMOVED, None, now)
     if fault is not None and (trading or fault.text("permission") != "trade"):
@@ -52,9 +52,9 @@ def check_permission(plan: FaultPlan, *, trading: bool, now: int) -> None:
 
 
 def check_lock(plan: FaultPlan, symbol: str, *, closing: bool, now: int) -> None:
-    """Checks that no fault allows closing orders only, by the quantitative rules.
+    """Checks the trading lock that a fault may have set by the quantitative rules.
 
-    :raises VenueError: -4400 for an opening order if one does
+    :raises VenueError: -4400 for an opening order while there is a lock
     """
     if not closing and plan.active(FaultKind.TRADING_LOCKED, symbol, now):
         raise Refusal.LOCKED.error()
@@ -142,7 +142,7 @@ class OrderFaults:
         return position.unrealized(self._engine.quote(symbol).mark) > 0
 
     def _meets(self, kind: FaultKind, symbol: str, number: int, now: int) -> Fault | None:
-        """Returns the fault that strikes, if any; that is drawn only once."""
+        """Returns the fault that strikes, if any; each case is drawn only once."""
         if (kind, number) in self._met or not self._plan.active(kind, symbol, now):
             return None
         self._met.add((kind, number))

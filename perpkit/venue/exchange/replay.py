@@ -1,4 +1,4 @@
-"""Shows the engine, in order, what the market did since the previous time.
+"""Shows the engine, in order, what the market did since the last catch-up.
 
 Prices run straight between the turning points of their path. A stop, limit or liquidation happens
 at the first millisecond at which its price is reached, no matter how much later an account is read.

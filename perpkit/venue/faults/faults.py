@@ -48,12 +48,12 @@ MAX_TIMES = 1_000_000
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong for a while.
+    """One thing that goes wrong at the venue for a while.
 
     :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"
     :param symbol: "BTCUSDT"; None for every symbol
     :param since: ms on the venue's clock, inclusive
-    :param until: ms, exclusive; None for good
+    :param until: ms, exclusive; None if it does not end
     :param probability: that it strikes a request or order that it concerns
     :param times: it ends after striking this often; None for no such end
     :param parameters: parameters of the kind, see `PARAMETERS`; omitted ones have their defaults
@@ -162,9 +162,9 @@ class FaultPlan:
         return self._faults[name]
 
     def add(self, fault: Fault) -> str:
-        """Its id.
+        """Adds a fault and returns its id.
 
-        :raises ValueError: when the plan is full
+        :raises ValueError: if the plan is full
         """
         return self.add_all([fault])[0]
 
