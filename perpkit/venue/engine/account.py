@@ -65,7 +65,7 @@ class IncomeKind(StrEnum):
     OPTIONS_SETTLE_PROFIT = "OPTIONS_SETTLE_PROFIT"
     INTERNAL_TRANSFER = "INTERNAL_TRANSFER"
     AUTO_EXCHANGE = "AUTO_EXCHANGE"  # one asset pays for the debt in another: multi-assets mode
-    DELIVERED_SETTELMENT = "DELIVERED_SETTELMENT"  # profit of a settled position; spelled as there
+    DELIVERED_SETTELMENT = "DELIVERED_SETTELMENT"  # a settled profit, in the exchange's spelling
     COIN_SWAP_DEPOSIT = "COIN_SWAP_DEPOSIT"
     COIN_SWAP_WITHDRAW = "COIN_SWAP_WITHDRAW"
     POSITION_LIMIT_INCREASE_FEE = "POSITION_LIMIT_INCREASE_FEE"
