@@ -29,10 +29,14 @@ _Interval = Annotated[
 
 
 class Funding(NamedTuple):
-    """:param rate_8h: the last settled rate, fraction per 8 h
-    :param rank: 0 to 1 within the pair's own recent past, NaN without enough history
-    :param next_8h: predicted for the next settlement; `mean_8h` of the recent past
-    :param interval_hours: between settlements"""
+    """The funding of one pair; NaN where unknown.
+
+    :param rate_8h: the last settled rate, fraction per 8 h
+    :param rank: rank of the rate in the pair's own recent past, 0 to 1
+    :param next_8h: predicted rate of the next settlement, per 8 h
+    :param mean_8h: mean rate of the recent past, per 8 h
+    :param interval_hours: hours between settlements
+    """
 
     rate_8h: float
     rank: float = nan
