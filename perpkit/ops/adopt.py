@@ -1,4 +1,4 @@
-"""`perpkit adopt`: make a copied folder, a restored backup or a lost journal the bot's own."""
+"""`perpkit adopt`: lets a bot continue with a copied folder, restored backup or lost journal."""
 
 from __future__ import annotations
 

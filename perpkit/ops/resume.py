@@ -52,7 +52,7 @@ def resume(
             typer.echo(make_hash(read_password("New password", password_stdin, confirm=True)))
         return
     with errors(OSError):
-        # Freqtrade loads there.
+        # This import loads Freqtrade.
         from perpkit.ops.bot_config import read_config
 
         bot = read_config(config, userdir, db_url)

@@ -1,4 +1,4 @@
-"""`perpkit stop`: latch an account, and close what its bot holds, however the bot does."""
+"""`perpkit stop`: latches an account and closes its bot's positions, in any state of the bot."""
 
 from __future__ import annotations
 
@@ -85,18 +85,18 @@ def stop(
 
 
 def _say(text: str) -> None:
-    with suppress(OSError):  # a terminal that has gone ends nothing
+    with suppress(OSError):  # a closed terminal must not end the stop
         typer.echo(text, err=True)
 
 
 def _outlive_terminal() -> None:
-    """A connection that breaks, as it does on such days, leaves an account half closed."""
+    """Ignores SIGHUP: a broken connection must not leave an account half closed."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _options(*, everything: bool, preview: bool, why: str, timeout: int) -> list[str]:
-    """For the process of one account among several."""
+    """Returns the command line options for the process of one account among several."""
     found = [f"--timeout={timeout}"]
     found += ["--everything"] * everything + ["--preview"] * preview
     return [*found, f"--why={why}"] if why else found
