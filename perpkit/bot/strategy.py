@@ -531,7 +531,7 @@ class PerpStrategy(FailsClosed):
         side: str,
         **kwargs: Any,
     ) -> float | None:
-        """Returns `take_profit`, a share of the price after fees, as Freqtrade's leveraged ratio."""
+        """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage
 
 
