@@ -1,9 +1,9 @@
-"""PerpStrategy: what every strategy of this package shares on Binance USD-M perpetuals.
+"""PerpStrategy: the base class of every strategy of this package, for Binance USD-M perpetuals.
 
 Subclasses add signals in `populate_entry_trend` and `populate_exit_trend`. This class adds the
-market columns they read, and hands each callback to the part that answers it: entries (leverage
+market columns they read, and passes each callback to the part that answers it: entries (leverage
 and stake), the stop keeper, adjustments (scale-out and slices), the watch over the breakers, and
-what only a running bot has (order books, orders, the stop guard).
+the parts that only a running bot has (order books, orders, the stop guard).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from perpkit.risk.trailing import Trail
 
 logger = logging.getLogger(__name__)
 
-# Of the newest closed candle, what the callbacks look at.
+# The columns of the newest closed candle that callbacks read.
 LOOKED_UP = (
     "high",
     "low",
@@ -71,9 +71,9 @@ LOOKED_UP = (
 
 
 class PerpStrategy(FailsClosed):
-    """Base class; see `docs/strategies.md`."""
+    """Base class that sizes, protects and closes a strategy's trades; see docs/strategies.md."""
 
-    # Of every callback, a subclass's own too, where it fails.
+    # What each callback returns if it fails, including those that a subclass overrides.
     answers = SAFE_ANSWERS
 
     INTERFACE_VERSION = 3
@@ -81,13 +81,13 @@ class PerpStrategy(FailsClosed):
     process_only_new_candles = True
     use_exit_signal = True
 
-    # A floor under the stop that `custom_stoploss` sets at the fill; wide enough for the widest
-    # stop (6%) at the highest tier (10x).
+    # A floor below the stop that `custom_stoploss` sets at the fill; wide enough for the widest
+    # stop (6%) at the highest leverage (10x).
     stoploss = -0.60
     use_custom_stoploss = True
-    # For scale-out and slices, and the rest of a nearly filled entry; a user may switch it off.
+    # For scale-out, slices, and the rest of a partly filled entry; a user may switch it off.
     position_adjustment_enable = True
-    # Out of reach: `custom_roi` takes the profit.
+    # Never reached, since `custom_roi` takes the profit.
     minimal_roi = {"0": 100.0}
     use_custom_roi = True
 
@@ -101,15 +101,15 @@ class PerpStrategy(FailsClosed):
         "stoploss_on_exchange": True,
     }
 
-    # Of additions whose size has the breakers' factor in it already: parts of an entry were cut
-    # with it, and twice would be too much.
+    # Tags of additions that are parts of an entry: the breakers' size factor has already been
+    # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
-    # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
+    # Of the risk stack; the parameters below and the configuration's "perpkit" override them.
     settings = Settings()
 
-    # The settings that a parameter for hyperopt takes the place of; of the others, what they are,
-    # and the rules of the signals that have parameters of the same names: for docs/parameters.md.
+    # For docs/parameters.md: the settings that hyperopt parameters replace, the meanings of the
+    # other parameters, and the signals' rule classes that have parameters of the same names.
     searched: ClassVar[dict[str, str]] = {
         "stop_distance": "stop.distance",
         "trail_atr": "trailing.atr_multiple",
@@ -126,19 +126,19 @@ class PerpStrategy(FailsClosed):
     }
     rules: ClassVar[tuple[type, ...]] = ()
 
-    # Distances as fractions of the entry price, before leverage.
+    # Distances are fractions of the entry price, before leverage.
     stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
     take_profit = DecimalParameter(0.02, 0.20, default=0.10, decimals=3, space="sell")
     trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell")
-    # Share of equity that is lost at the stop.
+    # Share of equity that is lost if the stop is hit.
     risk_per_trade = DecimalParameter(
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
 
-    # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
+    # In percentiles of the last 180 days, and in hours: see docs/crypto_vix.md.
     vix_stressed = IntParameter(90, 98, default=96, space="protection")
     vix_calm_hours = IntParameter(1, 24, default=2, space="protection")
-    # Shares of equity, of the price within an hour (half as much again within four), percentile.
+    # A share of equity; a share of the price within an hour (1.5 times it in 4 h); a percentile.
     week_loss = DecimalParameter(0.04, 0.20, default=0.10, decimals=2, space="protection")
     flash_move = DecimalParameter(0.05, 0.20, default=0.10, decimals=2, space="protection")
     funding_extreme = IntParameter(90, 99, default=98, space="protection")
@@ -159,7 +159,7 @@ class PerpStrategy(FailsClosed):
 
     @property
     def protections(self) -> list[dict[str, Any]]:
-        """The breakers, at their present parameters; Freqtrade evaluates this as it starts."""
+        """The breakers with their current parameters; Freqtrade reads this when it starts."""
         return [
             {
                 "method": "CryptoVixBreaker",
@@ -181,7 +181,7 @@ class PerpStrategy(FailsClosed):
         ]
 
     def bot_start(self, **kwargs: Any) -> None:
-        # First, for the stops are guarded whatever fails after it.
+        # First, so that stops are guarded even if something below fails.
         settings = self.present_settings()
         self._running = RunningParts(
             self.config,
@@ -197,7 +197,7 @@ class PerpStrategy(FailsClosed):
         self._feed = feed_for(self.config, self.dp)
         self._market = MarketColumns(self.config, self._feed, self.benchmark)
         self.watch = Watch(self.config, self.dp, lambda: self.protections, self.wallets, self._feed)
-        self.order_types = dict(self.order_types)  # not the class's, which options may change
+        self.order_types = dict(self.order_types)  # a copy of the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
         self._running.follow(self.watch, datetime.now(UTC))
@@ -208,7 +208,7 @@ class PerpStrategy(FailsClosed):
         self._prepare()
 
     def _show_state(self) -> None:
-        """To the state file of a running bot; what is not there yet is named in it."""
+        """Adds what the strategy knows to the state file of a running bot."""
         report, trading = self._running.report, TradingNow()
         report("trading", lambda now: trading.report(self.watch, self.doubts, now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
@@ -220,18 +220,26 @@ class PerpStrategy(FailsClosed):
             running.close()
 
     def _look_at_obstacles(self) -> None:
-        """:raises ConfigurationError: for what speaks against trading, unless something is open"""
+        """Applies the obstacles to trading found at the start.
+
+        With trades or positions open they block entries; else the bot refuses to start.
+
+        :raises ConfigurationError: for an obstacle, if nothing is open
+        """
         obstacles = self._running.obstacles
         if obstacles is None:
             return
         for name, reason in obstacles.reasons.items():
             if not holds_something(self):
                 raise ConfigurationError(reason)
-            if obstacles.passive is None:  # else it says so itself
+            if obstacles.passive is None:  # a passive bot reports it itself
                 self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
-        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
+        """Enforces the options that safety features need, and reports what is switched off.
+
+        :raises ConfigurationError: for options that disable a safety feature, if nothing is open
+        """
         trading, guarded = is_trading(self.config), self._running.guarded
         live = trading and not self.config["dry_run"]
         if found := disarming(self, trading=trading, guarded=guarded):
@@ -249,7 +257,7 @@ class PerpStrategy(FailsClosed):
                 self.dp.send_msg(f"{off}.".translate(NO_MARKDOWN), always_send=True)
 
     def _prepare(self) -> None:
-        """Everything that depends on parameters, or remembers something of a run."""
+        """Creates all parts that depend on parameters, or keep the state of a run."""
         settings, columns = self.present_settings(), self._columns.get
         if self._simulated:
             self.trade_states = TradeStates(kept=False)
@@ -260,21 +268,21 @@ class PerpStrategy(FailsClosed):
             self.config, settings, account, columns, contracts, self._risks, self.refusals
         )
         self._stops = StopKeeper(settings, self._risks, columns)
-        # The user's word, in the strategy or the configuration, which the resolver has joined.
+        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
         wanted = self.config.get("position_adjustment_enable", True)
         if not wanted:
             settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
         self._adjustments = Adjustments(
             settings, self._risks, columns, contracts, self.trade_states
         )
-        # A running bot may have to take the rest of a partly filled entry.
+        # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
         use = settings.use
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
 
     def present_settings(self) -> Settings:
-        """The strategy's own, at its present parameters, with the configuration's on top."""
+        """Returns the settings at the current parameters, overridden by the configuration."""
         at_present = self.settings
         for parameter, path in self.searched.items():
             section, name = path.split(".")
@@ -289,7 +297,7 @@ class PerpStrategy(FailsClosed):
 
     @property
     def benchmark(self) -> str:
-        """The pair to which the correlation of all others is measured."""
+        """The pair against which the correlation of all others is measured."""
         return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
@@ -307,18 +315,18 @@ class PerpStrategy(FailsClosed):
         self._running.step(current_time)
 
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-        # Backtest and hyperopt start here; from the other callbacks an error would not get through.
+        # Backtest and hyperopt start here; an error in other callbacks would not stop the run.
         self.watch.require_candles()
         return super().advise_all_indicators(data)
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        # The last step of every analysis, in every mode: from here on the candles are looked up.
+        # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
         return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        """Adds funding, positioning, ranges, and the correlation to the benchmark."""
+        """Adds ranges, funding, positioning, and the correlation to the benchmark."""
         sar = self.present_settings().trailing.trail is Trail.SAR
         dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
@@ -369,7 +377,7 @@ class PerpStrategy(FailsClosed):
         side: str,
         **kwargs: Any,
     ) -> bool:
-        """Second line of defence behind the locks, which a forced entry does not see."""
+        """Refuses entries that breakers block: forced entries do not check the locks."""
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         refused = self._running.latched()
         if refused is None and decision.entries_blocked:
@@ -383,7 +391,7 @@ class PerpStrategy(FailsClosed):
     def is_pair_locked(
         self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
     ) -> bool:
-        # As Freqtrade's, which asks of a pair and side that it would enter.
+        # Freqtrade calls this for a pair and side that it is about to enter.
         locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
         if locked and not self._simulated:
             self.refusals.add(_why_locked(pair, side), pair, side)
@@ -438,8 +446,8 @@ class PerpStrategy(FailsClosed):
     def _adjust_trade_position_internal(
         self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
     ) -> tuple[float | None, str]:
-        # Freqtrade's, which a backtest asks and then enters without a further question. A running
-        # bot is asked in front of the order, where forced entries come by as well.
+        # A backtest places the addition that this returns without another check. A running bot
+        # checks additions just before their orders, which includes forced ones.
         stake, tag = super()._adjust_trade_position_internal(
             trade, current_time, current_rate, *args, **kwargs
         )
@@ -455,7 +463,10 @@ class PerpStrategy(FailsClosed):
         tag: str | None,
         now: datetime | None = None,
     ) -> float:
-        """The part of `stake` that may be added to an open trade; the log says what is not."""
+        """Returns the part of `stake` that may be added to an open trade, in stake currency.
+
+        What is refused is logged with its reason.
+        """
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         sized = tag in self.sized_tags
@@ -476,7 +487,8 @@ class PerpStrategy(FailsClosed):
         return part
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
-        # As Freqtrade's: a halt and an overtaken stop come first, whatever a subclass makes of it.
+        # Defined here to be wrapped: `answers` puts a halt and an overtaken stop first, even if a
+        # subclass overrides this.
         return super().should_exit(trade, *args, **kwargs)
 
     def custom_exit(
@@ -488,7 +500,7 @@ class PerpStrategy(FailsClosed):
         current_profit: float,
         **kwargs: Any,
     ) -> str | None:
-        """Leaves what has outlived its reason."""
+        """Closes trades that have lost their reason: a stop overtaken, time up, costly funding."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
         hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
@@ -505,7 +517,7 @@ class PerpStrategy(FailsClosed):
         after_fill: bool,
         **kwargs: Any,
     ) -> float | None:
-        """The stop in price space, as Freqtrade's leveraged ratio."""
+        """Returns the stop, computed as a price, as Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
@@ -519,7 +531,7 @@ class PerpStrategy(FailsClosed):
         side: str,
         **kwargs: Any,
     ) -> float | None:
-        """`take_profit` of price after fees, as Freqtrade's leveraged ratio."""
+        """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage
 
 

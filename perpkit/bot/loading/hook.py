@@ -1,16 +1,16 @@
 """Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
 
 Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
-package, and validates pairlist names before any user code is imported. Nor does it tell a rehearsal
-from trading at the exchange. So something has to be in place when Python starts. `perpkit.pth`
-waits, without importing anything, for the first import of `freqtrade`, and then imports this
-module. `PERPKIT_PLUGINS=0` switches it off.
+package, and validates pairlist names before any user code is imported. It also does not distinguish
+a rehearsal from trading at the exchange. So a hook must be in place when Python starts:
+`perpkit.pth` waits, without importing anything, for the first import of `freqtrade`, and then
+imports this module. `PERPKIT_PLUGINS=0` disables it.
 """
 
 import sys
 from importlib import import_module
 
-# module imported by Freqtrade -> module and function of perpkit.bot that adjust it
+# Module imported by Freqtrade -> module and function of perpkit.bot.loading that adjust it.
 ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
     "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
@@ -22,7 +22,7 @@ ADJUSTED = {
 
 
 class PostImportFinder:
-    """Lets the ordinary finders find a module, and adjusts it once it has been executed."""
+    """Lets the ordinary finders find a module, and adjusts the module after its execution."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         if name not in ADJUSTED:
@@ -44,7 +44,7 @@ def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type
             name, function = adjusting
             getattr(import_module(f"perpkit.bot.loading.{name}"), function)(module)
         except Exception as error:
-            # Freqtrade must start whatever happens here, but not silently without what is added.
+            # Freqtrade must start even if this fails, but the missing plugins must be reported.
             sys.stderr.write(
                 f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
             )
