@@ -1,4 +1,4 @@
-"""Signed endpoints of what an account did: trades, orders, conditional orders, incomes."""
+"""Signed endpoints of an account's history: trades, orders, conditional orders, incomes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def add_history(exchange: Exchange, signed: Signed) -> None:
 
 
 def _lookup(sent: RequestParameters, first: str) -> Lookup:
-    """:param first: name of the parameter with the least id"""
+    """:param first: name of the parameter with the lowest id to return"""
     return Lookup(
         bounded(sent, "limit", _ROWS, MOST_ROWS),
         optional_integer(sent, "startTime"),
