@@ -105,7 +105,8 @@ class PerpStrategy(FailsClosed):
     # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
-    # Of the risk stack; the parameters below and the configuration's "perpkit" override them.
+    # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
+    # them.
     settings = Settings()
 
     # For docs/parameters.md: the settings that hyperopt parameters replace, the meanings of the
@@ -208,7 +209,10 @@ class PerpStrategy(FailsClosed):
         self._prepare()
 
     def _show_state(self) -> None:
-        """Adds what the strategy knows to the state file of a running bot."""
+        """Adds the strategy's sections to the state file of a running bot.
+
+        A section that cannot be collected yet is listed there as missing.
+        """
         report, trading = self._running.report, TradingNow()
         report("trading", lambda now: trading.report(self.watch, self.doubts, now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.failures.as_dict()))
@@ -377,7 +381,10 @@ class PerpStrategy(FailsClosed):
         side: str,
         **kwargs: Any,
     ) -> bool:
-        """Refuses entries that breakers block: forced entries do not check the locks."""
+        """Refuses an entry that the stop latch, a breaker or another part of the bot forbids.
+
+        Forced entries get here, too, without a check of the locks.
+        """
         decision, columns = self.watch.decision(pair, side), self._columns.get(pair)
         refused = self._running.latched()
         if refused is None and decision.entries_blocked:
@@ -517,7 +524,7 @@ class PerpStrategy(FailsClosed):
         after_fill: bool,
         **kwargs: Any,
     ) -> float | None:
-        """Returns the stop, computed as a price, as Freqtrade's leveraged ratio."""
+        """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 

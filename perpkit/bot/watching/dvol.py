@@ -1,4 +1,4 @@
-"""Fetches Deribit's volatility index (DVOL) without delaying the trading loop.
+"""Fetches Deribit's volatility index (DVOL) in a thread, so that a slow answer cannot hang the bot.
 
 DVOL is the volatility that options imply for the next 30 days, in percent a year. It is public and
 needs no key.

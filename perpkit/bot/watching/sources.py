@@ -20,7 +20,7 @@ class Sources:
 
     :param pairs: the current whitelist
     :param dp: None when Freqtrade runs a protection in a backtest of a strategy that is not ours
-    :param wallets: None when `dp` is, and where the watch was given none
+    :param wallets: None when `dp` is None, or if the watch was created without them
     """
 
     config: dict[str, Any]

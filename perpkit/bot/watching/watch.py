@@ -86,9 +86,9 @@ class Watch:
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
     def tightens(self, pair: str, side: str) -> bool:
-        """Whether stops move closer, because a breaker sees a reason in the market to be REDUCING.
+        """Whether stops move closer, because the breakers for this pair and side are REDUCING.
 
-        Restrictions set by `restrict` are no reason to sell sooner.
+        Restrictions set by `restrict` do not count: they are no reason to sell sooner.
         """
         if not self._restrictions:
             return False
