@@ -1,4 +1,4 @@
-"""Signed endpoints of USD-M futures: the account and its settings, joined with all others."""
+"""Signed endpoints of USD-M futures: account, settings, and the router with all the others."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def is_control(path: str) -> bool:
 
 
 def refused(path: str, status: int, code: int, text: str) -> JSONResponse:
-    """A refusal in the shape of the API called; it ends the connection, unread data and all."""
+    """A refusal in the shape of the API called; it closes the connection and drops unread data."""
     body = {"error": text} if is_control(path) else {"code": code, "msg": text}
     return JSONResponse(body, status, {"Connection": "close"})
 

@@ -67,7 +67,10 @@ def illegal(name: str, legal: re.Pattern[str]) -> VenueError:
 
 
 def integer(name: str, text: str) -> int:
-    """:raises VenueError: -1100 unless it is digits, -1130 beyond 64 bits"""
+    """The value of an integer parameter.
+
+    :raises VenueError: -1100 unless it is digits, -1130 beyond 64 bits
+    """
     if not _INTEGER.fullmatch(text):
         raise illegal(name, _INTEGER)
     value = int(text)
@@ -77,7 +80,10 @@ def integer(name: str, text: str) -> int:
 
 
 def decimal(name: str, text: str) -> Decimal:
-    """:raises VenueError: -1100 unless it is digits with at most one point among them"""
+    """The value of a decimal parameter.
+
+    :raises VenueError: -1100 unless it is digits with at most one point among them
+    """
     if not _DECIMAL.fullmatch(text):
         raise illegal(name, _DECIMAL)
     return Decimal(text)

@@ -19,7 +19,7 @@ from perpkit.venue.http.handlers import (
 from perpkit.venue.http.signing import RequestParameters
 
 MOST_ROWS = 1000
-_ROWS, _INCOME_ROWS = 500, 100  # unless a limit is sent
+_ROWS, _INCOME_ROWS = 500, 100  # default limits
 _MOST_PAGES = 10**9
 
 

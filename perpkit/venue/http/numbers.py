@@ -11,7 +11,7 @@ from perpkit.venue.market.instruments import Instrument
 
 Number = float | Decimal
 
-MONEY_DECIMALS = 8  # in which the exchange keeps its accounts
+MONEY_DECIMALS = 8  # decimals of the exchange's accounts
 
 
 def fixed(value: Number, decimals: int) -> str:

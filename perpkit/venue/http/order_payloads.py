@@ -21,7 +21,7 @@ from perpkit.venue.http.numbers import (
 )
 from perpkit.venue.market.instruments import Instrument
 
-_AVERAGE_DECIMALS = 5  # at least
+_AVERAGE_DECIMALS = 5  # minimum
 
 
 def placed(order: Order, instrument: Instrument) -> dict[str, Any]:

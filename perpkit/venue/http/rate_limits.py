@@ -80,7 +80,7 @@ class _Refusal:
 
 @dataclass
 class _Client:
-    refused: int = 0  # since it was last served
+    refused: int = 0  # requests refused since the last one served
     bans: int = 0
     banned_until: int = 0
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-# Never written down.
+# Parameters that are never logged.
 SECRETS = frozenset({"signature", "apiKey", "listenKey"})
 # Longest value and number of values kept of a request: ten thousand must not fill the memory.
 _LONGEST, _MOST = 200, 40

@@ -39,7 +39,7 @@ _CANDLE_FILE = re.compile(
 )
 _FUNDING_RATE = "funding_rate"
 _TURNOVER_DAYS = 30  # over which a day's turnover is averaged
-_NAMED = 5  # most files that a message names
+_NAMED = 5  # maximum number of files that a message names
 
 Files = dict[tuple[str, str], Path]  # by kind and interval
 

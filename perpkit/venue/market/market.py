@@ -235,7 +235,7 @@ class Market:
         return Funding(funding.time[rows], funding.rate[rows])
 
     def mark_at(self, symbol: str, times: Times) -> Floats:
-        """Mark price at each of `times` (ms): the close of the finest candle closed by then."""
+        """Mark price at each of `times` (ms): the last close of the finest candles by then."""
         pair = self._pair(symbol)
         finest = pair.finest(PriceKind.MARK, int(times[0]) if len(times) else None)
         series = tape.series(pair, PriceKind.MARK, finest)

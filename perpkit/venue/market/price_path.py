@@ -107,7 +107,7 @@ def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) ->
         at = -(price[:-1] * change + factor[:-1] * rise) / bend
     inner = (bend != 0) & (at > 0) & (at < 1)
     vertex = within[:-1][inner] + at[inner] * np.diff(within)[inner]
-    # The whole milliseconds on both sides: with one of them alone the path would not turn there.
+    # The whole milliseconds on both sides: rounded to one of them, the path would not turn there.
     return np.unique(np.concatenate((np.floor(vertex), np.ceil(vertex)))).astype(np.int64)
 
 
