@@ -83,7 +83,7 @@ def _context(
     datadir: Path | None,
     capital: float | None,
 ) -> Context:
-    """Reads the configuration; that Freqtrade refuses it is a finding, and no error.
+    """Reads the configuration; if Freqtrade refuses it, that is a finding, not an error.
 
     :raises BadInputError: if there is none at all
     """
