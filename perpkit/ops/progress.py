@@ -10,7 +10,7 @@ import typer
 
 @contextmanager
 def progress() -> Iterator[Callable[[int, int, str], None]]:
-    """Yields a function that shows a bar on a terminal, and one line per tenth elsewhere."""
+    """Yields a function of (done, total, text): a bar on a terminal, elsewhere a line per tenth."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

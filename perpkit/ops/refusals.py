@@ -19,7 +19,7 @@ class RefusalCause(StrEnum):
     SIGNATURE = "signature"  # -1022: the secret is not the key's
     FORMAT = "format"  # -2014
     UNKNOWN_KEY = "unknown key"  # -2008
-    RIGHTS = "rights"  # -2015, -1002: key, IP address or permission; it does not say which
+    RIGHTS = "rights"  # -2015, -1002: key, IP address or permission; which one is not given
     TOO_MANY = "too many requests"  # 429, 418, -1003
     UNANSWERED = "unanswered"
     OTHER = "other"

@@ -41,11 +41,11 @@ def resume(
     """Clear the stop latch that `perpkit stop` has set, so that the bot may trade again.
 
     It needs --why, and the password whose hash is in the environment as PERPKIT_RESUME_HASH
-    (--make-hash makes one). After 5 wrong passwords within 15 minutes it takes none until they
-    are over.
+    (--make-hash makes one). After 5 wrong passwords within 15 minutes it accepts none until those
+    15 minutes are over.
 
-    It exits with 0 when the latch is clear, with 1 when the password was wrong or is not taken at
-    present, and with 2 for a mistake, a hash that is missing among them.
+    It exits with 0 when the latch is clear, with 1 when the password is wrong or not accepted at
+    present, and with 2 for a mistake, such as a missing hash.
     """
     if hash_only:
         with errors():

@@ -54,9 +54,9 @@ def marked(datadir: Path) -> str | None:
 
 
 def before_filling(datadir: Path, venue: str | None) -> None:
-    """Must be called before data of an exchange or a venue are written to a directory.
+    """Checks, before data are written to a directory, that data of exchange and venue do not mix.
 
-    Marks the directory if the data come from a venue. One directory never holds data of both.
+    The directory is marked if the data come from a venue.
 
     :param venue: the venue's URL or another name of the source; None for data of an exchange
     :raises RehearsalError: if the data would mix, or the mark cannot be written

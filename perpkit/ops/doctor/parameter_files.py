@@ -1,4 +1,4 @@
-"""The parameter file in force: what hyperopt has left beside a strategy goes before its code."""
+"""Checks the parameter file that hyperopt has left next to a strategy: it overrides the code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from typing import Any
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok, warn
 
-# Of the spaces of hyperopt that are no parameters of the class.
+# Spaces of hyperopt that are not parameters of the class.
 _SPECIAL = ("roi", "stoploss", "trailing", "max_open_trades")
 
 
 @dataclass(frozen=True)
 class _File:
-    """:param spaces: parameters by space"""
+    """A parameter file.
+
+    :param spaces: parameters by space
+    """
 
     strategy: str
     spaces: dict[str, dict[str, Any]]
@@ -53,7 +56,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _source(context: Context) -> tuple[str, Path]:
-    """The strategy's name and file; also where the parameter file keeps it from loading."""
+    """Returns the strategy's name and file, even if the parameter file keeps it from loading."""
     from freqtrade.resolvers import StrategyResolver
 
     name, config = str(context.config.get("strategy")), dict(context.config)

@@ -1,4 +1,4 @@
-"""Logs an emergency stop: each action is a JSON line with its time, and one for the operator.
+"""Logs an emergency stop: each action as a JSON line with its time, and as a sentence to show.
 
 The file is append-only, and a line is on the disk before the request that it announces is sent. A
 full disk does not hold up the stop.

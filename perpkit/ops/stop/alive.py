@@ -99,7 +99,7 @@ def _by_its_cycles(
 
 
 def cycle_before(bot: BotConfig) -> datetime:
-    """Returns since when a cycle counts for a preview, which sets no latch: a few cycles ago."""
+    """Returns since when a cycle counts in a preview, which sets no latch: a few cycles ago."""
     now, state = datetime.now(UTC), state_of(bot)
     return now - timedelta(seconds=state.stale_after_seconds) if state else now
 

@@ -54,12 +54,13 @@ def stop(
     """Emergency stop: latch the account, and close all that its bot holds, at market.
 
     The stop latch is written first: from then on every bot of the account with Perpkit opens
-    nothing, woken or restarted as it may be, until `perpkit resume`. A bot that is alive closes its
-    positions itself; one that hangs is ended; for one that is dead they are closed at the exchange.
-    What is not the bot's stays, but for --everything. It may be run again at any time.
+    nothing, even after a wake-up or a restart, until `perpkit resume`. A bot that is alive closes
+    its positions itself; one that hangs is ended; for one that is dead they are closed at the
+    exchange. What is not the bot's is left alone, except with --everything. It may be run again at
+    any time.
 
-    It exits with 0 when the account is latched and flat, with 1 when one of both is not so or not
-    known, and with 2 for a mistake in what was given.
+    It exits with 0 when the account is latched and flat, with 1 when either of these is false or
+    not known, and with 2 for a mistake in what was given.
     """
     with errors():
         if only and accounts is None:

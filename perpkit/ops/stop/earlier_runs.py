@@ -18,7 +18,7 @@ from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
 from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
 
-# How often they are requested before the run continues without them.
+# How many times they are requested before the run continues without them.
 _TRIES = 4
 
 
