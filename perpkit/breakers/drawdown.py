@@ -260,7 +260,7 @@ def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> Dr
 
 def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> list[Decision]:
     if not [track for track in state.tracks if track.tripped]:
-        return []  # as nearly always
+        return []  # by far the most frequent case
     return [
         decide(limit, rule, track, state.equity)
         for (limit, rule), track in zip(limits.rules, state.tracks, strict=True)

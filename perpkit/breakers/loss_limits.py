@@ -158,7 +158,7 @@ class Track(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """The account at one moment, all figures known.
+    """The account at one moment, with all figures known.
 
     :param stamp: `now` in seconds since 1970 UTC
     :param high_water: highest profit so far

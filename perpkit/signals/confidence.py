@@ -19,7 +19,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class ConfidenceRule(Parameters):
-    """Weights and thresholds."""
+    """The weights and thresholds of the confidence."""
 
     base: Annotated[float, Range(0, 1, "confidence"), "The confidence in any signal"] = 0.7
     funding_bonus: Annotated[
