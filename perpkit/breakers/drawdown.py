@@ -205,7 +205,7 @@ def step(
 def rebuild(
     limits: DrawdownLimits, state: DrawdownState, past: Iterable[Observation]
 ) -> DrawdownState:
-    """Returns the state after past observations, of a time in which the bot was not running.
+    """Returns the state after past observations, of a time in which equity was not watched.
 
     None of them halts: a loss that has been recovered since is no reason to close anything now.
     """
