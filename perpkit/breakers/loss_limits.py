@@ -142,7 +142,7 @@ class LossLimit(Parameters):
 
 
 class Track(NamedTuple):
-    """The state of one limit; a tuple, because it is made at every candle and three times as fast.
+    """The state of one limit, made at every candle: a tuple, which is three times as fast to make.
 
     :param samples: the samples that its reference may still need
     :param fall: newest loss, as a share of the equity at the reference, while it matters
