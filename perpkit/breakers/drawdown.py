@@ -205,7 +205,7 @@ def step(
 def rebuild(
     limits: DrawdownLimits, state: DrawdownState, past: Iterable[Observation]
 ) -> DrawdownState:
-    """Returns the state after past observations, of a time in which the bot was not running.
+    """Returns the state after past observations, of a time in which equity was not watched.
 
     None of them halts: a loss that has been recovered since is no reason to close anything now.
     """
@@ -260,7 +260,7 @@ def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> Dr
 
 def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> list[Decision]:
     if not [track for track in state.tracks if track.tripped]:
-        return []  # as nearly always
+        return []  # by far the most frequent case
     return [
         decide(limit, rule, track, state.equity)
         for (limit, rule), track in zip(limits.rules, state.tracks, strict=True)

@@ -31,7 +31,7 @@ OFF = HysteresisState()
 
 @dataclass(frozen=True)
 class Hysteresis(Parameters):
-    """Trips at one value, releases at a lower one, so that it does not flutter between the two.
+    """A latch that trips at one value and releases at a lower one, so that it does not oscillate.
 
     A missing sample (NaN) changes nothing: it neither confirms, nor trips, nor counts as calm.
     """

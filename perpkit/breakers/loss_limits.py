@@ -142,7 +142,7 @@ class LossLimit(Parameters):
 
 
 class Track(NamedTuple):
-    """The state of one limit; a tuple, because it is made at every candle and three times as fast.
+    """The state of one limit, made at every candle: a tuple, which is three times as fast to make.
 
     :param samples: the samples that its reference may still need
     :param fall: newest loss, as a share of the equity at the reference, while it matters
@@ -158,7 +158,7 @@ class Track(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """The account at one moment, all figures known.
+    """The account at one moment, with all figures known.
 
     :param stamp: `now` in seconds since 1970 UTC
     :param high_water: highest profit so far

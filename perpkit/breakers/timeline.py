@@ -61,7 +61,7 @@ class Moments:
 class Timeline(ABC, Generic[T]):
     """All decisions of a breaker over stored data; a breaker's subclass implements `decide`.
 
-    :param grid: the times of the rows
+    :param grid: the times of the rows; `Moments` where they are irregular
     :param restricted: one byte per row, 1 where it restricts something; bytes are looked up three
         times as fast as elements of an array
     """

@@ -85,7 +85,7 @@ class HealthLimits(Parameters):
 
     @property
     def blocking_skew_s(self) -> float:
-        """The least difference of the clocks that blocks."""
+        """The smallest difference of the clocks that blocks entries."""
         return min(self.ahead_s, self.behind_s)
 
     def rule(self, trouble: str, *, maintenance: bool = False) -> Hysteresis:

@@ -16,7 +16,7 @@ class Pricing(StrEnum):
 
 
 def entry_price(book: Book, side: Side, pricing: Pricing) -> float:
-    """Returns a limit price, whatever the amount: a crossing price reaches the best level only.
+    """Returns a limit price for any amount: a crossing price reaches the best level only.
 
     :raises ValueError: for a side or a pricing that does not exist
 

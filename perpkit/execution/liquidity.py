@@ -17,7 +17,7 @@ LEVELS = (20, 50, 100, 500, 1000)
 
 @dataclass(frozen=True, kw_only=True)
 class LiquidityRule(Parameters):
-    """What is asked of a book."""
+    """The requirements that a pair's order book must meet."""
 
     max_spread_bps: Annotated[
         float,

@@ -61,7 +61,7 @@ class Slippage:
 
     @property
     def sufficient(self) -> bool:
-        """Whether the book holds the whole amount."""
+        """Whether the book has enough depth for the whole amount."""
         return isfinite(self.mid_bps)
 
 

@@ -41,7 +41,7 @@ class _Bound(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Band(Parameters, Generic[K]):
-    """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band."""
+    """Bounds of the figures in `MEASURES`, both ends included; None means no bound."""
 
     MEASURES: ClassVar[tuple[Measure, ...]] = ()
 
@@ -105,7 +105,7 @@ class Band(Parameters, Generic[K]):
 
 @dataclass(frozen=True, kw_only=True)
 class RankedBand(Band[K]):
-    """A band that also orders the pairs, by the first of its figures."""
+    """A band that also sorts the pairs, by the first of its figures."""
 
     sort: Annotated[
         Sort, "Lowest first (asc), highest first (desc), or as the pairs came (none)"

@@ -11,7 +11,7 @@ from perpkit.market.correlation import rolling_correlation
 
 COLUMN = "btc_correlation"
 HOUR = pd.Timedelta("1h")
-# A correlation over a hundred hours hardly changes within two.
+# A correlation over a hundred hours hardly changes within two hours.
 USABLE = 2 * HOUR
 
 
@@ -29,8 +29,8 @@ def with_benchmark_correlation(
 ) -> pd.DataFrame:
     """Returns a copy of the candles with the column `btc_correlation`.
 
-    It is the correlation of hourly log returns, whatever the timeframe; a row's value is known at
-    its close.
+    It is the correlation of hourly log returns on any timeframe; a row's value is known at its
+    close.
 
     :param candles: with `date` (open time, UTC) and `close`
     :param timeframe: length of a candle; longer than an hour gives NaN

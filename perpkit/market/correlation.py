@@ -151,6 +151,6 @@ def rolling_correlation(returns: Floats, benchmark: Floats, window: int = WINDOW
     sum_x, sum_y, square_x, square_y = total(x), total(y), total(x * x), total(y * y)
     with np.errstate(invalid="ignore", divide="ignore"):
         vary_x, vary_y = square_x - sum_x**2 / n, square_y - sum_y**2 / n
-        moves = (vary_x > 1e-9 * square_x) & (vary_y > 1e-9 * square_y)  # above rounding dust
+        moves = (vary_x > 1e-9 * square_x) & (vary_y > 1e-9 * square_y)  # above rounding errors
         value = (total(x * y) - sum_x * sum_y / n) / np.sqrt(vary_x * vary_y)
     return np.where(moves & (n >= KNOWN_SHARE * window), np.clip(value, -1.0, 1.0), np.nan)

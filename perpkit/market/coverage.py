@@ -18,7 +18,7 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 
 @dataclass(frozen=True)
 class ReadingSpan(Parameters):
-    """Times of readings from `first` to `last`, both included."""
+    """The times of readings from `first` to `last`, both included."""
 
     first: Annotated[datetime, "The time of the first reading, with its zone"]
     last: Annotated[datetime, "The time of the last reading, with its zone"]

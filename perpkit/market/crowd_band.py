@@ -1,4 +1,4 @@
-"""Which pairs are crowded on one side, by the number of net long accounts per net short account."""
+"""The filter and the order of pairs by the number of net long accounts per net short account."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _Ratio = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class CrowdBand(RankedBand[Crowd]):
-    """The band and the order, by the long/short ratio."""
+    """The bounds and the order of pairs by their long/short ratio."""
 
     MEASURES = (
         Measure("long_short_ratio", "long/short ratio", ".4g"),

@@ -37,12 +37,12 @@ COLUMNS = (
 )
 # The time in which a rate's distance from its mean halves: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
-_FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
+_FLAT = 1e-9  # below it, the standard deviation of a rate is only rounding
 
 
 @dataclass(frozen=True)
 class FundingRule(Parameters):
-    """How funding is read."""
+    """How settled rates are compared with the past, and how long they may be used."""
 
     window: Annotated[timedelta, Range(DAY), "The recent past that a rate is compared with"] = (
         timedelta(days=30)

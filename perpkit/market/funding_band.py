@@ -1,4 +1,4 @@
-"""Which pairs have funding in a band, and in what order."""
+"""The filter and the order of pairs by their funding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Funding(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FundingBand(RankedBand[Funding]):
-    """The band and the order, by the last settled rate.
+    """The bounds and the order of pairs by their last settled rate.
 
     Rates are fractions per 8 h, -0.25 to 0.25; 0.0001 is 0.01%, the usual rate. Negative rates are
     paid by shorts. Percentiles are of the pair's own recent past, 0 to 100.

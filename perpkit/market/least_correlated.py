@@ -19,11 +19,11 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True, kw_only=True)
 class LeastCorrelated(Parameters):
-    """Starts from the pairs that are held, or else from the first; adds the pair whose greatest
-    correlation to those chosen is the least, and so on.
+    """A greedy choice: it starts from the held pairs, or else from the first pair, and keeps adding
+    the pair whose greatest correlation to the chosen ones is the smallest.
 
-    Correlations count without their sign: a pair that moves the other way is the same bet, the
-    other way round.
+    Correlations count without their sign: a pair that moves the other way is the same bet on the
+    opposite side.
     """
 
     max_correlation: Annotated[

@@ -1,4 +1,4 @@
-"""How long a contract has been listed, and when it ends."""
+"""The filter of pairs by the time since their listing and the time to their delisting."""
 
 from __future__ import annotations
 

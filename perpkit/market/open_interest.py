@@ -43,7 +43,7 @@ _Change = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class InterestBand(Band[Interest]):
-    """The pairs with most open interest, within bounds."""
+    """The choice of the pairs with the most open interest, within bounds."""
 
     MEASURES = (
         Measure("value", "open interest", ",.0f"),

@@ -33,11 +33,11 @@ COLUMNS = (
     "open_interest_change",
 )
 QUADRANT = "open_interest_quadrant"
-_FLAT = 1e-9  # standard deviation of a ratio that never moved, up to rounding
+_FLAT = 1e-9  # below it, the standard deviation of a ratio is only rounding
 
 
 class Quadrant(IntEnum):
-    """Open interest against price, as futures desks read the pair."""
+    """The four combinations of changes in open interest and price."""
 
     LONG_BUILD_UP = 1  # both rise: new longs pay up
     SHORT_BUILD_UP = 2  # open interest rises, price falls: new shorts sell
@@ -47,7 +47,7 @@ class Quadrant(IntEnum):
 
 @dataclass(frozen=True)
 class PositioningRule(Parameters):
-    """How readings are used."""
+    """How readings are compared with the past, and how long they may be used."""
 
     # The exchange states no time of publication; one period is what a bot that polls once a period
     # can rely on.

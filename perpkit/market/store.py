@@ -34,8 +34,8 @@ PERIODS = {
 # Each column, and a maximum that no market has ever come near; all values are above 0.
 SERIES = {
     "long_short_ratio": 1e3,  # accounts net long / net short
-    "top_accounts_ratio": 1e3,  # the same of the 20% with the largest margin
-    "top_positions_ratio": 1e3,  # their positions
+    "top_accounts_ratio": 1e3,  # the same for the 20% of accounts with the largest margin
+    "top_positions_ratio": 1e3,  # their long / short positions
     "taker_ratio": 1e6,  # volume bought by takers / sold, over the period that ends at `date`
     "open_interest": 1e15,  # base asset
     "open_interest_value": 1e13,  # quote asset
@@ -49,7 +49,7 @@ class StoreError(ValueError):
 
 
 class BusyError(RuntimeError):
-    """Another process holds a lock of the store."""
+    """Raised while another process holds a lock of the store."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Leverage: the most that keeps liquidation well beyond the stop and that every cap allows.
+"""Leverage: the highest that keeps liquidation well beyond the stop and that every cap allows.
 
 The price must reach the stop long before the buffered liquidation price, so a stop distance d
 requires a liquidation distance of k x d / (1 - buffer). For collateral S at leverage L the value is
@@ -121,10 +121,10 @@ def choose_leverage(
     Leverage is a whole number, because the exchange accepts no other: for 2.7 Freqtrade would set 2
     and record 2.7. A wider stop, a larger stake, more volatility or a lower cap never raises it.
 
-    :param stake: the most collateral the entry may get, in quote currency; less is always safer
+    :param stake: the maximum collateral of the entry, in quote currency; less is always safer
     :param stop_distance: from entry to stop, as a fraction of the entry price, before leverage
     :param range_24h: see `volatility_leverage`
-    :param breaker_cap: the most that the breakers allow; below 1, or NaN, refuses
+    :param breaker_cap: the maximum that the breakers allow; below 1, or NaN, refuses
     :param margin: margin that carries the position: the stake itself (default) if isolated,
         `carrying_margin` if cross
 

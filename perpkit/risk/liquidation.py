@@ -22,7 +22,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceTier(Parameters):
-    """Terms of positions whose value is at least `floor`."""
+    """The terms of positions whose value is at least `floor`."""
 
     floor: Annotated[float, Range(0, 1e15, "quote currency"), "The least notional value"]
     rate: Annotated[float, Range(0, 0.99, "of the notional value"), "The maintenance margin"]
@@ -40,8 +40,8 @@ class MaintenanceTier(Parameters):
 class MaintenanceTiers(Parameters):
     """The tiers of one contract, from the smallest notional up.
 
-    Maintenance margin is the greatest that any tier would ask for. Where the amounts join the tiers
-    without a jump, as the exchange's do, that is the margin of the tier the value lies in.
+    The maintenance margin is the greatest that any tier would require. Where the amounts join the
+    tiers without a jump, as the exchange's do, it is the margin of the tier that the value lies in.
     """
 
     rows: Annotated[tuple[MaintenanceTier, ...], "The tiers, the smallest notional first"]

@@ -100,7 +100,7 @@ def next_stop(
     stop *= side
 
     level = side * break_even
-    # A break-even stop before fees are earned would lie beyond the best price.
+    # Before the fees are earned, a break-even stop would lie beyond the best price.
     if rule.break_even_after and gain >= rule.break_even_after * risk and peak > level > stop:
         stop = level
 

@@ -1,4 +1,4 @@
-"""Confidence in an entry: a base, and a bonus if funding pays it or the crowd is on the other side.
+"""Confidence in an entry: a base, plus bonuses if funding pays it and if the crowd is against it.
 
 Longs pay shorts while funding is positive, and shorts pay longs while it is negative. Funding is
 extreme relative to the pair's own recent past: the textbook threshold, 1% a period, was never
@@ -19,7 +19,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class ConfidenceRule(Parameters):
-    """Weights and thresholds."""
+    """The weights and thresholds of the confidence."""
 
     base: Annotated[float, Range(0, 1, "confidence"), "The confidence in any signal"] = 0.7
     funding_bonus: Annotated[

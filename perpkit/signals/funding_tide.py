@@ -39,7 +39,7 @@ class ExitOn(StrEnum):
 
 @dataclass(frozen=True)
 class TideRule(Parameters):
-    """Thresholds of an entry."""
+    """The thresholds of an entry."""
 
     funding_rank: Annotated[
         float,
