@@ -173,6 +173,12 @@ class TestHyperopt:
         assert f"beside {mine} they would be those of that file" in caplog.text
         assert stoploss(config) == -0.6
 
+    def test_a_class_without_a_file_has_no_parameters(self, config, installed, monkeypatch):
+        monkeypatch.chdir(installed)
+        strategy = HyperStrategyMixin.__new__(HyperStrategyMixin)
+        strategy.__init__({})
+        assert strategy._ft_params_from_file == {}
+
     def test_a_user_directory_around_our_folder_gets_nothing(self, config, installed):
         before, config["user_data_dir"] = tree(installed), installed.parent
         HyperoptTools.try_export_params(config, "RsiSmaSwing", found(-0.42))

@@ -28,8 +28,8 @@ _KIND = "strategies"
 
 def is_own(source: Path) -> bool:
     """Whether a strategy's file lies in the folder of those that come with Perpkit."""
-    own = own_folder(_KIND)
-    return own is not None and source.parent.resolve() == own.resolve()
+    own = own_folder(_KIND)  # a class that was not loaded from a file has an empty path
+    return own is not None and source.name != "" and source.parent.resolve() == own.resolve()
 
 
 def parameter_file(source: Path, user_data: Path) -> Path | None:
