@@ -33,7 +33,8 @@ Written by `perpkit parameters`. Change the code, not this page.
 Parameters come from three places; a later one overrides an earlier one:
 
 1. the strategy: its `settings`, and the defaults of its hyperopt parameters;
-2. what hyperopt has found, in the file beside the strategy;
+2. what hyperopt has found, in the file beside the strategy, or for Perpkit's own in
+   `user_data/strategies/`;
 3. the object `"perpkit"` of the configuration, section by section. An unknown name or a value that
    is not allowed stops Freqtrade before it trades, with one line that names what is allowed. Beside
    the sections, `account` and `latch_dir` name the [stop latch](emergency_stop.md#the-stop-latch).

@@ -1,10 +1,11 @@
 """Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
 
 Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
-package, and validates pairlist names before any user code is imported. It also does not distinguish
-a rehearsal from trading at the exchange. So a hook must be in place when Python starts:
-`perpkit.pth` waits, without importing anything, for the first import of `freqtrade`, and then
-imports this module. `PERPKIT_PLUGINS=0` disables it.
+package, and validates pairlist names before any user code is imported. It also distinguishes
+neither a rehearsal from trading at the exchange, nor a user's strategy from one that a package
+brought. So a hook must be in place when Python starts: `perpkit.pth` waits, without importing
+anything, for the first import of `freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0`
+disables it.
 """
 
 import sys
@@ -18,6 +19,10 @@ ADJUSTED = {
     "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
     "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),
+    "freqtrade.strategy.hyper": ("own_strategies", "read_from_the_user"),
+    "freqtrade.optimize.hyperopt_tools": ("own_strategies", "write_to_the_user"),
+    "freqtrade.optimize.optimize_reports.bt_storage": ("own_strategies", "store_with_parameters"),
+    "freqtrade.commands.strategy_utils_commands": ("own_strategies", "convert_none_of_ours"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Checks the parameter file that hyperopt has left next to a strategy: it overrides the code."""
+"""Checks the parameter file that hyperopt has written for a strategy: it overrides the code."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ class _File:
 
 
 def check(context: Context) -> Iterator[Finding]:
+    from perpkit.bot.loading.own_strategies import ignored_parameters, parameter_file
+
     name, source = _source(context)
-    path = source.with_suffix(".json")
-    if not path.is_file():
-        yield ok(f"No parameter file beside {source}: the defaults of the code are in force")
+    path = parameter_file(source, Path(context.config["user_data_dir"]))
+    if old := ignored_parameters(source):
+        yield _ignored(old, path)
+    if path is None or not path.is_file():
+        yield ok(f"No parameter file for {source}: the defaults of the code are in force")
         return
     since = f"since {datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
     move = f"mv {path} {path}.aside, for the defaults of the code; or run hyperopt once more"
@@ -53,6 +57,15 @@ def check(context: Context) -> Iterator[Finding]:
         yield warn(f"{path} sets what {name} does not have: {', '.join(unused)}", move)
     values = [f"{k} {v}" for space in file.spaces.values() for k, v in sorted(space.items())]
     yield ok(f"In force {since}: {path} with {', '.join(values) or 'nothing'}")
+
+
+def _ignored(old: Path, path: Path | None) -> Finding:
+    away = f"mv {old} {old}.aside"
+    use = f"mkdir -p {path.parent} && mv {old} {path}, to use it; or " if path else ""
+    return warn(
+        f"{old} is not in force: an older release let hyperopt write it beside Perpkit's strategy",
+        away if path and path.exists() else use + away,
+    )
 
 
 def _source(context: Context) -> tuple[str, Path]:
@@ -77,6 +90,10 @@ def _read(path: Path) -> _File:
 def _unused(context: Context, file: _File) -> list[str]:
     if isinstance(context.loaded, Exception):
         return []
-    known = {name for name, _ in context.loaded.enumerate_parameters()}
+    from freqtrade.strategy.hyper import detect_all_parameters
+
+    # The strategy itself enumerates them only once it has been started.
+    declared = detect_all_parameters(type(context.loaded)).values()
+    known = {name for space in declared for name in space}
     given = [k for s, values in file.spaces.items() if s not in _SPECIAL for k in values]
     return sorted(set(given) - known)
