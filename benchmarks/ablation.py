@@ -1,7 +1,7 @@
 """What funding and positioning add to the bare signal: `python -m benchmarks.ablation`.
 
-RsiSmaSwing, stock backtests over 2022 and 2023, for which daily long/short ratios are at hand: of
-BTC, ETH, XRP and ADA, not of LTC. They are imported by `perpkit data import` into a directory of
+Stock backtests of RsiSmaSwing over 2022 and 2023, for which daily long/short ratios of BTC, ETH,
+XRP and ADA are available, but not of LTC. `perpkit data import` puts the ratios into a directory of
 their own.
 """
 
@@ -35,7 +35,7 @@ IMPORTS = (
     "from freqtrade.strategy import DecimalParameter\n"
     "from perpkit.signals.confidence import ConfidenceRule\n"
 )
-# Name, funding's bonus, positioning's, and the confidence that an entry needs.
+# Name, bonus of funding, bonus of positioning, and the minimum confidence of an entry.
 ROWS = [
     ("bare signal", 0.0, 0.0, 0.6),
     ("+ funding", 0.2, 0.0, 0.6),
@@ -45,7 +45,7 @@ ROWS = [
     ("only with positioning's", 0.0, 0.1, 0.8),
     ("only with either", 0.2, 0.1, 0.8),
 ]
-FUNDING, POSITIONING = (0.9, 1.0), (0.8, 1.0)  # scores with that bonus
+FUNDING, POSITIONING = (0.9, 1.0), (0.8, 1.0)  # scores that include the bonus
 NO_RATIOS = "LTC/USDT:USDT"
 HEAD = ("", "trades", "not taken, new", "other stakes", "profit", "Sharpe", "drawdown")
 
@@ -53,7 +53,7 @@ Trade = dict[str, Any]
 
 
 def data_directory(folder: Path) -> Path:
-    """The real candles, with the ratios in the store beside them."""
+    """Fills `folder` with links to the real candles and with the ratios in Perpkit's store."""
     (folder / "futures").symlink_to(DATA / "futures", target_is_directory=True)
     command = [sys.executable, "-m", "perpkit.cli", "data", "import", str(RATIOS)]
     subprocess.run([*command, "--datadir", str(folder)], check=True, stdout=subprocess.DEVNULL)
@@ -69,14 +69,14 @@ def source(funding: float, crowd: float, least: float) -> str:
 
 
 def entries(trades: Iterable[Trade]) -> dict[tuple[str, str, bool], float]:
-    """Confidence by pair, time and side."""
+    """The confidence of every entry by pair, time and side (True for short)."""
     return {
         (t["pair"], t["open_date"], t["is_short"]): score_of(t["enter_tag"]) or 0.0 for t in trades
     }
 
 
 def print_returns(name: str, trades: list[Trade], scores: tuple[float, ...]) -> None:
-    """Of trades whose tags show the bonus, and of the others, whatever the stakes were."""
+    """Prints returns of the trades whose tags show the bonus, and of the others, unweighted."""
     shows = [score_of(trade["enter_tag"]) in scores for trade in trades]
     found = price_returns(trades)
     paid, others = found[shows], found[np.logical_not(shows)]

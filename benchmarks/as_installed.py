@@ -1,10 +1,10 @@
-"""A command of the checkout that PYTHONPATH names, as if that one were installed; no network.
+"""Runs a command as if the checkout on PYTHONPATH were installed, without the network.
 
 `PYTHONPATH=DIR PERPKIT_PLUGINS=0 python -P benchmarks/as_installed.py freqtrade ...`, or
 `perpkit ...`. The start-up hook and the console script in the environment belong to the checkout
-that was installed there, and may name modules that are elsewhere in another one. So both are taken
-from the checkout itself. Freqtrade's markets are those of `benchmarks.offline`, in the checkout
-where this file is.
+that was installed there, and may name modules that another checkout has elsewhere. So both are
+taken from the checkout on PYTHONPATH. Freqtrade's markets come from `benchmarks.offline` of the
+checkout that this file is in.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def refuse_network(event: str, args: tuple[object, ...]) -> None:
 
 
 def start_hook() -> None:
-    """What Python does with the checkout's .pth as it starts, where that checkout is installed."""
-    # The environment's own hook has seen it already, and did nothing.
+    """Runs the checkout's .pth, as Python does at its start where that checkout is installed."""
+    # The environment's own hook has already run, and did nothing because of this variable.
     os.environ.pop("PERPKIT_PLUGINS", None)
     (pth,) = PACKAGE.rglob("perpkit.pth")
     exec(pth.read_text(), {})
@@ -43,7 +43,7 @@ def main() -> None:
     start_hook()
     command = sys.argv.pop(1)
     if command == "freqtrade":
-        # `perpkit` is imported already: only `benchmarks` and `tests` are found here.
+        # `perpkit` is imported already, so that this path only provides `benchmarks` and `tests`.
         sys.path.insert(0, str(OURS))
         runpy.run_module("benchmarks.offline", run_name="__main__")
     else:

@@ -1,9 +1,10 @@
 """What the stack and its breakers cost a backtest in CPU: `python -m benchmarks.backtest_cost`.
 
-Three tables, of rounds that run every variant once, in turn; medians, and in the last the least:
+Three tables from rounds that run every variant once, in turn. The first two show medians, the last
+one minima:
 - whole `freqtrade backtesting` processes with and without `--enable-protections`;
 - Freqtrade's `backtest()` alone, against the same strategy with none of Perpkit's callbacks;
-- what the stack adds to it per trade, as trades become more.
+- what the stack adds to it per trade, as the number of trades grows.
 Real candles: 1h, five pairs, four years; 5m, three pairs, half a year.
 """
 
@@ -42,20 +43,20 @@ VARIANTS: dict[str, tuple[bool, dict[str, Any]]] = {
     "stack": (False, LADDER),
     "stack without scale-out, breakers": (False, BREAKERS),
 }
-# Without the carry cost, which refuses entries: a trade fewer is no saving.
+# Without the carry cost, which refuses entries: a refused trade must not count as time saved.
 PACE = {"perpkit": {"use": {"scale_out": False, "carry": False}}}
 PACED: list[tuple[bool, dict[str, Any]]] = [
     (True, PACE),
     (False, PACE),
     (False, {**PACE, "enable_protections": True}),
 ]
-# The same half year once, three times and eight times in a row, so that trades become more and
-# nothing else changes: the rounds of the strategy `Clockwork` and those of funding end with it.
+# The same half year once, three times and eight times in a row, so that only the number of trades
+# grows: it holds whole cycles of the strategy `Clockwork` and of funding.
 FIRST, LENGTH = pd.Timestamp("2020-03-01", tz="UTC"), pd.Timedelta(hours=4400)
-# Times it is repeated: rounds, for what is short is soon over.
+# Number of repetitions: rounds, of which short runs get more.
 GROWING = {1: 6, 3: 3, 8: 1}
 
-Run = Callable[[], tuple[float, int]]  # its CPU seconds, and its trades
+Run = Callable[[], tuple[float, int]]  # returns its CPU seconds and its number of trades
 
 
 def prepared(
@@ -66,9 +67,9 @@ def prepared(
     timerange: str,
     datadir: Path = DATA,
 ) -> Run:
-    """A `backtest()` that has loaded its candles and indicators.
+    """A run of `backtest()` alone, with candles and indicators already loaded.
 
-    :param bare: without Perpkit's callbacks
+    :param bare: whether to run without Perpkit's callbacks
     """
     config = Configuration(
         {
@@ -88,7 +89,7 @@ def prepared(
     config["pairlists"] = [{"method": "StaticPairList"}]
     backtesting = Backtesting(config)
     chosen = backtesting.strategylist[0]
-    if bare:  # Freqtrade loads a class of its own for each
+    if bare:  # other runs are not affected: Freqtrade loads a separate class for each
         for name in CALLBACKS:
             setattr(type(chosen), name, getattr(IStrategy, name))
         chosen.use_custom_stoploss = chosen.use_custom_roi = False
@@ -109,7 +110,7 @@ def prepared(
 
 
 def process(*flags: str) -> Run:
-    """A whole process: imports, loading, indicators, trades, statistics, export."""
+    """A run of a whole process: imports, loading, indicators, trades, statistics, export."""
 
     def run() -> tuple[float, int]:
         began = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -122,7 +123,7 @@ def process(*flags: str) -> Run:
 
 
 def medians(runs: Mapping[str, Run], rounds: int) -> dict[str, tuple[float, int]]:
-    """CPU seconds and trades of each, in turn."""
+    """Median CPU seconds and the trades of each run, over rounds that run all of them in turn."""
     found = [{name: run() for name, run in runs.items()} for _ in range(rounds)]
     return {n: (statistics.median(one[n][0] for one in found), found[0][n][1]) for n in runs}
 
@@ -149,7 +150,7 @@ def print_ratios(title: str, found: Mapping[str, tuple[float, int]]) -> None:
 
 
 def repeated(datadir: Path, times: int) -> str:
-    """Write the first half year so often, after what was before it; the time range."""
+    """Writes the half year `times` times after the candles before it; returns its time range."""
     (datadir / "futures").mkdir()
     for path in (DATA / "futures").glob("*-1h-*.feather"):
         frame = pd.read_feather(path)
@@ -162,7 +163,7 @@ def repeated(datadir: Path, times: int) -> str:
 
 
 def compare_growth(rounds: int) -> None:
-    """The least of all rounds: the differences are small, and a busy machine only adds."""
+    """Prints minima of all rounds: the differences are small, and load on the machine only adds."""
     print("\nCPU of `backtest()` per trade, in ms, as trades become more\n")
     print("| trades | no callbacks | added by the stack | by breakers |\n|---|---|---|---|")
     for times, more in GROWING.items():

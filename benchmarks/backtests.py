@@ -1,4 +1,4 @@
-"""Stock backtests on the real candles of `../shared/data`, and their equity marked to market."""
+"""Runs stock backtests on the real candles in `../shared/data` and marks equity to market."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def backtest(
     source: str | None = None,
     datadir: Path = DATA,
 ) -> dict[str, Any]:
-    """Statistics of one stock backtest.
+    """Runs one stock backtest and returns its statistics.
 
-    :param settings: of the configuration, on top of config.json.example and the five pairs
-    :param source: of a strategy that is not in the repository
-    :raises RuntimeError: with what Freqtrade said, if it gave no result
+    :param settings: configuration on top of config.json.example and the five pairs
+    :param source: source text of a strategy that is not in the repository
+    :raises RuntimeError: with Freqtrade's output, if there is no result
     """
     with tempfile.TemporaryDirectory() as folder:
         userdir = Path(folder)
@@ -79,13 +79,13 @@ def backtest(
 
 
 def variant(strategy: str, body: str) -> str:
-    """Source of `strategy` with a class `Variant` that differs from it by `body`."""
+    """The source of `strategy` plus a subclass `Variant` of it with the class body `body`."""
     source = (REPOSITORY / "strategies" / f"{strategy}.py").read_text()
     return f"{source}\n\nclass Variant({strategy}):\n    {body}\n"
 
 
 def price_returns(trades: Iterable[dict[str, Any]]) -> NDArray[np.float64]:
-    """What each trade earned after fees and funding, as a fraction of the value entered."""
+    """Each trade's profit after fees and funding, as a fraction of the value entered."""
     return np.array(
         [
             trade["profit_abs"]
@@ -96,7 +96,7 @@ def price_returns(trades: Iterable[dict[str, Any]]) -> NDArray[np.float64]:
 
 
 def fees(trade: dict[str, Any]) -> float:
-    """Of its filled orders, in stake currency."""
+    """Fees of a trade's filled orders, in stake currency."""
     return sum(
         o["amount"] * o["safe_price"] * trade["fee_open" if o["ft_is_entry"] else "fee_close"]
         for o in trade["orders"]
@@ -105,12 +105,12 @@ def fees(trade: dict[str, Any]) -> float:
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95% of the means of values drawn again with replacement; seeded."""
+    """The 95% interval of the mean, by a seeded bootstrap."""
     return _middle(_means(values, seed=1))
 
 
 def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
-    """The same of the difference of two means."""
+    """The 95% interval of the difference of two means, by a seeded bootstrap."""
     return _middle(_means(values, seed=1) - _means(others, seed=2))
 
 
@@ -124,5 +124,5 @@ def _middle(means: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def equity(stats: dict[str, Any], of: dict[str, pd.DataFrame]) -> pd.Series:
-    """Hourly, marked to market."""
+    """The hourly equity of a backtest, marked to market."""
     return marked_equity(stats, of, HOUR)

@@ -1,6 +1,6 @@
-"""What a checkout does, as texts: what its strategies trade and lock, what `perpkit` prints.
+"""A checkout's behaviour as texts: what its strategies trade and lock, and what `perpkit` prints.
 
-Used by `benchmarks.same_behaviour`. Only commands that a user has are run, without the network and
+`benchmarks.same_behaviour` uses it. It runs only commands that users have, without the network and
 with the default parameters.
 """
 
@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# As in perpkit/ops/demo.py, with 5m candles beside its own of 1h.
+# As in perpkit/ops/demo.py, with 5m candles in addition to the demo's own of 1h.
 DEMO = ["--seed=1", "--start=2025-01-01", "--days=365", "--base=5m", "--timeframes=5m 1h"]
 BASES = {"demo": "BTC ETH BNB SOL XRP", "real": "BTC ETH XRP LTC ADA", "real 5m": "BTC ETH LTC"}
 YEAR, YEARS, CRASHES = "20250118-20260101", "20200301-20240101", "20220401-20230101"
 BASKET = {"weights": {"BTC/USDT:USDT": 0.5, "ETH/USDT:USDT": -0.25, "XRP/USDT:USDT": -0.2}}
-# What the strategies leave out by default, as far as a backtest can do it.
+# Parts that the strategies leave out by default, as far as a backtest supports them.
 PARTS = {
     "use": {"kelly": True, "slicing": True}, "slicing": {"slices": 2}, "stop": {"method": "atr"},
     "sizing": {"basis": "volatility"}, "trailing": {"trail": "sar", "time_stop_hours": 72},
 }  # fmt: skip
-# So that it loses enough for the drawdown breaker, whose replay needs such a result.
+# Makes the strategy lose enough for the drawdown breaker, whose replay needs such a result.
 UNSIZED = {"use": {"sizing": False, "exposure": False, "trailing": False, "scale_out": False}}
 TRADE_ORDER = ("open_timestamp", "close_timestamp", "pair", "is_short")
 LOCK_ORDER = ("lock_timestamp", "lock_end_timestamp", "pair", "side", "reason")
@@ -64,7 +64,7 @@ RUNS = [
 
 
 class Checkout:
-    """The one under test, and a folder for what its commands write."""
+    """The checkout under test, with a folder for what its commands write."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.folder = root, folder
@@ -73,7 +73,7 @@ class Checkout:
         }  # fmt: skip
 
     def run(self, *command: str, fails: bool = False) -> str:
-        """What a command prints: to stdout, or to stderr where it is to fail."""
+        """Runs a command and returns its stdout, or its stderr when it is expected to fail."""
         start = [sys.executable, "-P", str(REPOSITORY / "benchmarks/as_installed.py"), *command]
         done = subprocess.run(start, cwd=self.folder, env=self.environment, capture_output=True,
                               text=True, check=False)  # fmt: skip
@@ -83,7 +83,7 @@ class Checkout:
         return done.stderr if fails else done.stdout
 
     def backtest(self, run: Run, datadir: Path) -> Path:
-        """:return: the export"""
+        """:return: path of the export"""
         userdir = self.folder / f"{run.data}-{run.strategy}{run.note}"
         userdir.mkdir()
         pairs = [f"{base}/USDT:USDT" for base in BASES[run.data].split()]
@@ -103,7 +103,7 @@ class Checkout:
 
 
 def items(checkout: Checkout, real: Path) -> Iterator[tuple[str, str]]:
-    """Names and texts."""
+    """All items that are compared, as (name, text)."""
     yield "parameters.md", checkout.run("perpkit", "parameters")
     demo = checkout.folder / "demo"
     checkout.run("perpkit", "venue", f"--write-datadir={demo}", *DEMO)
@@ -137,7 +137,7 @@ def replays(
 
 
 def traded(export: Path) -> str:
-    """Trades, locks and counts of a backtest, a line each; nothing that only its time has made."""
+    """Trades, locks and counts of a backtest, one per line, without anything that varies by run."""
     with zipfile.ZipFile(export) as files:
         (strategy,) = json.loads(files.read(f"{export.stem}.json"))["strategy"].values()
     trades, locks = (

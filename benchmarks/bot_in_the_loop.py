@@ -1,7 +1,8 @@
 """A day of five 1m pairs in virtual time: `python benchmarks/bot_in_the_loop.py [--profile]`.
 
-Stock Freqtrade, in this process, trades every pair all day: in at the full hour, long and short in
-turn, out at a quarter to. One cycle of its loop a minute. The target is 60 s of CPU.
+Stock Freqtrade, in this process, trades every pair all day: it enters at the full hour, long and
+short in turn, and exits at a quarter to the next. Its loop runs one cycle per minute. The target is
+60 s of CPU.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SETTINGS = {
 
 
 def trade_all_day(bot: InProcessBot) -> float:
-    """CPU seconds."""
+    """Trades for a day and returns the CPU seconds used."""
     strategy = bot.bot.strategy
     began = time.process_time()
     for minute in range(MINUTES):
@@ -45,7 +46,7 @@ def trade_all_day(bot: InProcessBot) -> float:
 
 
 def day(history: History, *, live: bool) -> tuple[float, int, int]:
-    """CPU seconds, requests, trades."""
+    """CPU seconds, requests and trades of one day, live or in dry-run."""
     if live:
         with live_bench("Steered", history, START, **SETTINGS) as (bot, _):
             return trade_all_day(bot), bot.wire.requests, len(bot.trades())

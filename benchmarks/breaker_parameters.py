@@ -1,10 +1,10 @@
-"""Each breaker at other parameters: `python -m benchmarks.breaker_parameters [PAGE ...]`.
+"""Each breaker with other parameters: `python -m benchmarks.breaker_parameters [PAGE ...]`.
 
-Stock backtests of RsiSmaSwing on the real 1h candles of five pairs, 2020-03 to 2023, with the one
-breaker and no other, or with those that a row names; equity marked to market every hour. PAGE is
-the page of docs/evidence/ whose table it is. *Stack* rows size as shipped; *fixed* rows put a tenth
-of the wallet to work at up to 3x, with nothing but entry, stop and target; *a third* does the same
-with a third, so that there is more to brake.
+Stock backtests of RsiSmaSwing on the real 1h candles of five pairs, 2020-03 to 2023, with that
+breaker only, or with those that a row names; equity marked to market every hour. PAGE is the page
+of docs/evidence/ that has the table. *Stack* rows size as shipped; *fixed* rows trade a tenth of
+the wallet at up to 3x, with nothing but entry, stop and target; *a third* rows trade a third in the
+same way, so that there is more to brake.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def vix(**parameters: Any) -> Breaker:
 
 
 def drawdown(**parameters: Any) -> Breaker:
-    """With no limit but these."""
+    """A drawdown breaker with no limits other than these."""
     off = dict.fromkeys(("hour_loss", "day_loss", "week_loss", "open_loss", "high_water_loss"), 0)
     return {"method": "DrawdownBreaker", **off, **parameters}
 
@@ -116,7 +116,7 @@ HEAD = ("", "trades", "profit", "drawdown", "worst day", "Sharpe", "Calmar",
 
 
 def locked(stats: dict[str, Any]) -> str:
-    """How many locks, and hours in which any of them held."""
+    """The number of locks, and the hours during which at least one was in force."""
     spans = sorted((lock["lock_timestamp"], lock["lock_end_timestamp"]) for lock in stats["locks"])
     hours, until = 0.0, 0
     for begin, end in spans:

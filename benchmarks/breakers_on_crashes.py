@@ -1,7 +1,7 @@
 """What the breakers save and cost: `python -m benchmarks.breakers_on_crashes [--quick]`.
 
-Stock backtests of RsiSmaSwing, and of a strategy that knows nothing of Perpkit, on the real 1h
-candles of five pairs, 2020-03 to 2023; equity marked to market every hour.
+Stock backtests of RsiSmaSwing, and of a strategy that does not use Perpkit, on the real 1h candles
+of five pairs, 2020-03 to 2023; equity marked to market every hour.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from perpkit.ops.breaker_choice import Replayable
 from perpkit.research.marked import figures
 
 CRASHES = ("2020-03-12", "2021-05-19", "2022-06-13", "2022-11-08")
-# Every one that a backtest has enough for, those in user_data/protections too.
+# Every breaker that a backtest has the data for, including those in user_data/protections.
 BREAKERS = tuple(sorted(Replayable.found(REPOSITORY / "user_data").names))
 HALVES = ("2020-03-01 2022-01-01", "2022-01-01 2024-01-01")
 SUBCLASS = """
@@ -33,7 +33,7 @@ class {name}(RsiSmaSwing):
 
 
 def swing(chosen: tuple[str, ...]) -> dict[str, Any]:
-    """RsiSmaSwing with these breakers, its own as it has set them."""
+    """Backtests RsiSmaSwing with these breakers, those of its own with its own parameters."""
     source = SUBCLASS.format(name="Chosen", chosen=chosen)
     return backtest("Chosen", *(["--enable-protections"] if chosen else []), source=source)
 
@@ -60,7 +60,7 @@ def line(name: str, stats: dict[str, Any], curve: pd.Series) -> str:
 
 
 def tripped(stats: dict[str, Any], name: str, day: pd.Timestamp) -> str:
-    """The first lock of a breaker on the day, or that it stood already."""
+    """The time of a breaker's first lock on the day, "before" if one was in force, or "no"."""
     spans = [
         (pd.Timestamp(lock["lock_time"], tz="UTC"), pd.Timestamp(lock["lock_end_time"], tz="UTC"))
         for lock in stats["locks"]
@@ -73,7 +73,7 @@ def tripped(stats: dict[str, Any], name: str, day: pd.Timestamp) -> str:
 
 
 def held(stats: dict[str, Any], at: pd.Timestamp) -> str:
-    """What was open, by side."""
+    """The trades open at a time, each with its side."""
     names = []
     for trade in stats["trades"]:
         opened, closed = (pd.Timestamp(trade[k]) for k in ("open_date", "close_date"))

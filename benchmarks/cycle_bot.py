@@ -1,8 +1,8 @@
 """One bot of benchmarks/live_cycle.py, in a process of its own: `-m benchmarks.cycle_bot`.
 
-It is given its market as arguments, and on its standard input, line by line: `open N` for as many
-open trades, `round N` for a cycle with a new candle and N without one, `grow N` for the memory that
-N hours take. Each is answered by a line of JSON.
+Arguments define its market. Its standard input takes one command per line: `open N` enters until N
+trades are open, `round N` measures a cycle with a new candle and N without one, and `grow N`
+measures the memory that N hours add. It answers each with one line of JSON.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CANDLE, COMPARISON, STEADY = "candle", "comparison", "steady"
 
 
 def market(count: int) -> History:
-    """Of `count` USDT perpetuals that are there all the time, the five great ones first."""
+    """A market of `count` USDT perpetuals that are listed throughout, the five largest first."""
     begin = int(FIRST_DAY.timestamp() * 1000)
     days = WARM_UP_DAYS + DAYS_TO_COME
     anchor = begin + WARM_UP_DAYS * DAY_MS
@@ -65,7 +65,7 @@ def market(count: int) -> History:
 
 
 class Counted:
-    """Requests, always; statements of the database while `statements` is a counter."""
+    """Counts all requests, and statements of the database while `statements` is a counter."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, int]] = []
@@ -85,7 +85,7 @@ class Counted:
 
 
 class CycleBot:
-    """Cycles of one bot, measured one by one."""
+    """Measures the cycles of one bot one by one."""
 
     def __init__(self, bot: InProcessBot, counted: Counted) -> None:
         self._bot = bot
@@ -93,8 +93,7 @@ class CycleBot:
         self._shares = Shares(excluded=bot.wire._thread)
 
     def open(self, count: int) -> dict[str, Any]:
-        """Enter at the market, by hand, until so many trades are open; cheap pairs, for their lots
-        are small."""
+        """Enters at the market, like an operator, until `count` trades are open."""
         freqtrade = self._bot.bot
         held = {trade.pair for trade in self._bot.trades() if trade.is_open}
         for pair in freqtrade.active_pair_whitelist:
@@ -104,15 +103,18 @@ class CycleBot:
                 with freqtrade._exit_lock:
                     freqtrade.execute_entry(pair, STAKE, ordertype="market")
                 held = {trade.pair for trade in self._bot.trades() if trade.is_open}
-        self._bot.run(3, STEP)  # until the stops are there and nothing is odd
+        self._bot.run(3, STEP)  # until the stops are placed and nothing is left to reconcile
         return {"open": sum(trade.is_open for trade in self._bot.trades())}
 
     def round(self, steady: int) -> dict[str, Any]:
-        """The first cycle after the full hour; later one to count statements, and `steady` more."""
+        """Measures the first cycle after the full hour, and later `steady` more.
+
+        One cycle in between counts the statements of the database, without being measured.
+        """
         self._to_next_hour()
         cycles = [self._cycle()]
         self._bot.sleep(70)
-        self._bot.run(2, STEP)  # the first does the jobs of minute 1
+        self._bot.run(2, STEP)  # the first does the jobs that are due at minute 1
         self._counted.statements = Counter()
         self._cycle()
         statements, self._counted.statements = self._counted.statements, None
@@ -121,7 +123,7 @@ class CycleBot:
         return {"cycles": cycles, "statements": counts}
 
     def grow(self, hours: int) -> dict[str, Any]:
-        """Bytes that an hour leaves behind, by holder."""
+        """Bytes that each hour adds to the memory in use, by holder."""
 
         def hour() -> None:
             self._to_next_hour()
@@ -131,7 +133,7 @@ class CycleBot:
         return {"bytes": growth(hour, hours)}
 
     def _to_next_hour(self) -> None:
-        """A cycle just before it does what else is due by then."""
+        """Sleeps into the next hour, after a cycle just before it that does what else is due."""
         left = HOUR_S - self._bot.now.timestamp() % HOUR_S
         if left > 20:
             self._bot.sleep(left - 8)
@@ -160,7 +162,7 @@ class CycleBot:
 
 
 def counting(counted: Counted) -> ExitStack:
-    """Every request and every statement of SQLite from here on."""
+    """Counts every request and every SQLite statement until the stack is closed."""
     stack, ask, connect = ExitStack(), Wire.ask, sqlite3.connect
 
     def asking(wire: Wire, method: str, url: str, *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a running bot keeps from one candle to the next, by who has asked for the memory."""
+"""The memory that a running bot adds from one candle to the next, by the code that allocated it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePath
 
-FRAMES = 30  # of pandas, between an array and whoever wants it
+FRAMES = 30  # enough to see past pandas, from an array to the code that wanted it
 VENUE, FREQTRADE, OTHERS = "venue", "Freqtrade", "others"
 
 
 def growth(once: Callable[[], None], times: int) -> dict[str, float]:
-    """Bytes that each time leaves behind, by file of Perpkit, or one of the names above.
+    """Bytes that each call leaves in use, by file of Perpkit or by one of the names above.
 
-    :param once: has been done some times already, so that what is kept once is there
+    :param once: has been called before, so that what is allocated only once is in place
     """
     tracemalloc.start(FRAMES)
     try:
@@ -37,7 +37,7 @@ def _taken() -> Counter[str]:
 
 
 def _holder(files: list[str]) -> str:
-    """:param files: of the frames, the innermost first"""
+    """:param files: files of the frames, innermost first"""
     kinds = [(PurePath(file).parts, PurePath(file).name) for file in files]
     if any({"perpkit", "venue"} <= set(parts) or "bench" in parts for parts, _ in kinds):
         return VENUE

@@ -1,8 +1,8 @@
-"""Whose work a running bot does, by its stack.
+"""Attributes a running bot's CPU time to Freqtrade and to Perpkit's parts, by sampling its stack.
 
-Nothing of the bot is changed: a timer interrupts it every millisecond, and the CPU time of its
-thread since the last interruption goes to whoever it finds at work. What another thread does, the
-venue above all, is no time of this one.
+Nothing in the bot is changed: a timer interrupts it every millisecond, and the CPU time of its
+thread since the last interruption is attributed to the part found at work. The work of other
+threads, above all the venue's, does not count as this thread's.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ WATCH, GUARD, RECORD, ANALYSIS, SIGNALS, CALLBACKS, ALERTS = PARTS = (
     "watch", "guard", "record", "analysis", "signals", "callbacks", "alerts",
 )  # fmt: skip
 
-_LOCK = "lock"  # of whoever takes it, else the guard's
-# Of files that are not in a room that says it, or were not in another checkout.
+_LOCK = "lock"  # counts for the part that takes the lock, else for the guard
+# For files whose folder does not tell the part, here or in another checkout.
 _PART_OF_FILE = {
     "trade_lock.py": _LOCK, "shared_trades.py": _LOCK, "trying.py": _LOCK, "replaced.py": _LOCK,
     "running_parts.py": CALLBACKS,
@@ -37,12 +37,12 @@ _PART_OF_FILE = {
     "intents.py": RECORD, "order_journal.py": RECORD, "state_writer.py": RECORD,
     "state_parts.py": RECORD,
 }  # fmt: skip
-# A caller's that is found further out takes the place of the first; the others are its helpers.
+# A caller that is found further out replaces the part found first, which was helping it.
 _CALLERS = (WATCH, ANALYSIS, ALERTS)
 _HELPERS = (CALLBACKS, SIGNALS, _LOCK)
-# Where Freqtrade goes on with its own steps, whoever stands around them.
+# Files in which Freqtrade does its own steps, even when Perpkit's code is around them.
 _STEPS = ("freqtradebot.py", "interface.py", "worker.py")
-# What Perpkit replaces and then calls.
+# Functions that Perpkit replaces and then calls.
 _PASSED_ON = {
     ("wallets.py", "update"), ("exchange.py", "create_order"), ("binance.py", "create_order"),
     ("exchange.py", "create_stoploss"), ("exchange.py", "get_trades_for_order"),
@@ -52,7 +52,7 @@ _STEP, _COPY = "step", "copy"
 
 
 def tag_of(code: CodeType) -> str:
-    """What a frame of this code says; "" for nothing."""
+    """What a frame of this code reveals about the work: a part or a marker; "" for nothing."""
     path, name = PurePath(code.co_filename), code.co_name
     parts, file = set(path.parts), path.name
     if file == "wire.py" and "bench" in parts:
@@ -86,11 +86,12 @@ _tags: dict[CodeType, str] = {}
 
 
 def whose(frame: FrameType | None) -> tuple[str, str]:
-    """Who is at work, and through what: `FREQTRADE`, `COPIES` or a part; "", `CCXT` or `WIRE`.
+    """The part at work and what it works through.
 
-    From the innermost frame outwards to the first of Freqtrade's own steps: what lies between is
-    Perpkit's, or nobody's but Freqtrade's. The watch has what it asks others for; of parts that
-    stand around each other, the innermost.
+    The part is `FREQTRADE`, `COPIES` or one of `PARTS`; the second is "", `CCXT` or `WIRE`. Frames
+    are read from the innermost outwards to the first of Freqtrade's own steps: the part found in
+    between is at work, or Freqtrade if there is none. The innermost part counts, except that
+    `_CALLERS` such as the watch count for what they call.
     """
     part, through, inner, copied = "", "", "", False
     while frame is not None:
@@ -115,9 +116,9 @@ def whose(frame: FrameType | None) -> tuple[str, str]:
 
 
 class Shares:
-    """CPU time in seconds, of the main thread by `whose`, of others as `THREADS`.
+    """CPU time in seconds: of the main thread by `whose`, of other threads as `THREADS`.
 
-    :param excluded: a thread whose time is nobody's
+    :param excluded: a thread whose time is not counted
     """
 
     def __init__(self, excluded: threading.Thread) -> None:
@@ -147,4 +148,4 @@ class Shares:
 
     def _look(self, _: int, frame: FrameType | None) -> None:
         self.seconds[whose(frame)] += time.thread_time() - self._last
-        self._last = time.thread_time()  # what the look itself has cost is nobody's
+        self._last = time.thread_time()  # the cost of sampling is not counted

@@ -1,7 +1,7 @@
 """FundingTide on the real candles, by half and by side: `python -m benchmarks.funding_tide`.
 
 Stock backtests on the 1h candles of five pairs; equity marked to market every hour, Sharpe of daily
-values. The defaults were chosen on the first half; the second was looked at once, afterwards.
+values. The defaults were chosen on the first half; the second was evaluated once, afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from perpkit.research.marked import figures
 HALVES = {"2020-03 to 2021": "20200301-20220101", "2022 to 2023": "20220101-20240101"}
 EITHER = 'exit_on = CategoricalParameter(["either", "both"], default="either", space="sell")'
 FADE = 'with_trend = BooleanParameter(default=False, space="buy")'
-# Where it differs from what is shipped, and flags.
+# Name, class body that differs from the shipped strategy, and flags.
 ROWS: list[tuple[str, str, tuple[str, ...]]] = [
     ("as shipped", "", ()),
     ("with all breakers", "", ("--enable-protections",)),

@@ -1,13 +1,14 @@
 """What one cycle of a live bot costs: `python benchmarks/live_cycle.py [--quick]`.
 
-Stock Freqtrade in live mode, in-process at the simulated venue on a virtual clock
-(tests/bench/live.py), with RsiSmaSwing and the whole of Perpkit, and with the same signals alone
-("stock"). Each bot has a process of its own; rounds go from bot to bot in turn, so that ratios are
-of one run. CPU is that of the bot's threads, by who is at work (benchmarks/cycle_shares.py); the
-venue, in another thread, and the way to it are no part of it. Medians of cycles of three kinds:
-with a new candle, with the guard's comparison, and the others, "steady".
+Stock Freqtrade runs in live mode, in-process at the simulated venue on a virtual clock
+(tests/bench/live.py): with RsiSmaSwing and all of Perpkit, and with the same signals alone
+("stock"). Each bot has a process of its own; rounds alternate between the bots, so that ratios come
+from one run. CPU is that of the bot's threads, by the part at work (benchmarks/cycle_shares.py),
+without the venue, which has another thread, and without the transport to it. The tables show
+medians of three kinds of cycles: with a new candle, with the guard's comparison, and the others,
+"steady".
 
-`--source NAME=DIR`, more than once, measures other checkouts beside or in place of this one:
+`--source NAME=DIR`, once or more, measures other checkouts in addition to this one or in its place:
 `--source before=../old --source after=.`
 """
 
@@ -36,7 +37,7 @@ PARTS = ("watch", "guard", "record", "callbacks", "analysis", "signals", "alerts
 
 @dataclass
 class Measured:
-    """Of one bot at one number of trades: cycles by kind, and statements of the database."""
+    """Measurements of one bot at one number of trades: cycles by kind, and database statements."""
 
     cycles: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     statements: list[tuple[str, str, int]] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Measured:
         self.statements = answer["statements"]
 
     def ms(self, kind: str, *names: str, through: str | None = None) -> list[float]:
-        """Of every cycle of a kind, the sum of what these had; of all without names."""
+        """CPU of every cycle of a kind, ms: the sum of the named parts, or of all without names."""
         return [
             sum(
                 value
@@ -58,7 +59,7 @@ class Measured:
         ]
 
     def requests(self, kind: str, *, ours: bool) -> tuple[float, float]:
-        """Number and weight, the medians."""
+        """The median number and the median weight of requests per cycle."""
         cycles = [
             [weight for cause, _, weight in cycle["requests"] if (cause in PARTS) is ours]
             for cycle in self.cycles[kind]
@@ -70,7 +71,7 @@ class Measured:
 
 
 class Bot:
-    """A process that waits for what it is to do."""
+    """A process of `benchmarks.cycle_bot` that waits for commands."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -123,14 +124,14 @@ def measure(
     rounds: int,
     steady: int,
 ) -> None:
-    """Into `results`, at one number of pairs."""
+    """Measures every bot at one number of pairs and adds the measurements to `results`."""
     with ExitStack() as stack:
         last = list(sources.values())[-1]
         bots = {STOCK: stack.enter_context(bot(last, stock=True, pairs=pairs))}
         for name, source in sources.items():
             bots[name] = stack.enter_context(bot(source, stock=False, pairs=pairs))
         for each in bots.values():
-            each.answer()  # it is ready
+            each.answer()  # that it is ready
         for number in trades:  # trades are only ever opened
             found = {name: Measured() for name in bots}
             for name, each in bots.items():
@@ -145,7 +146,7 @@ def measure(
 
 
 def shown(values: list[float]) -> str:
-    """The median and the middle half."""
+    """The median and the range of the middle half, as text."""
     if len(values) < 2:
         return f"{values[0]:.0f}" if values else ""
     low, middle, high = quantiles(values, n=4)
@@ -157,11 +158,11 @@ def middle(values: list[float]) -> float:
 
 
 def cpu_table(results: Results, kind: str) -> str:
-    """Milliseconds; of ours as parts of the whole."""
+    """The table of CPU milliseconds: in total, and by Freqtrade and each part of Perpkit."""
     columns = ("bot", "CPU ms", "of stock", "Freqtrade", "trade copies", "ccxt", *PARTS)
     lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 13]
     for (pairs, trades), bots in results.items():
-        # Alone, Freqtrade compares nothing.
+        # Stock Freqtrade has no comparisons: the base for those is its steady cycle.
         base = middle(bots[STOCK].ms("candle" if kind == "candle" else "steady"))
         for name, found in bots.items():
             total = found.ms(kind)
@@ -179,7 +180,10 @@ def cpu_table(results: Results, kind: str) -> str:
 
 
 def requests_table(results: Results) -> str:
-    """Number (weight), by whom; statements and commits of the last steady cycle counted."""
+    """The table of requests, as number (weight), and of statements and commits, by origin.
+
+    Statements and commits are those of the last steady cycle that counted them.
+    """
     titles = [f"{kind}, {whose}" for kind in KINDS for whose in ("Freqtrade", "Perpkit")]
     columns = ("bot", *titles, "statements, Freqtrade", "Perpkit", "commits, Freqtrade", "Perpkit")
     lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 10]
@@ -224,7 +228,7 @@ def main() -> None:
     sources = dict(arguments.source or [("now", CHECKOUT)])
     results: Results = {}
     try:
-        for pairs in sorted(arguments.pairs):  # a pair has one trade at most
+        for pairs in sorted(arguments.pairs):  # a pair has at most one trade
             trades = [number for number in sorted(arguments.trades) if number <= pairs]
             measure(results, sources, pairs, trades, arguments.rounds, arguments.steady)
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-"""Small mistakes in a module: comparisons, arithmetic, logic, numbers, results, lost statements.
+"""Makes small mistakes in a module: comparisons, arithmetic, logic, numbers, results, statements.
 
-Texts, names and decorators stay as they are, and of annotations all but the numbers.
+Strings, names and decorators stay as they are, and so do annotations except for their numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-# What each operator is mistaken for: a bound that is one off, an opposite.
+# The operator that replaces each one: a bound that is off by one, or the opposite.
 COMPARED: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -25,14 +25,14 @@ CALLED = {
     "min": "max", "max": "min", "any": "all", "all": "any", "floor": "ceil", "ceil": "floor",
     "minimum": "maximum", "maximum": "minimum",
 }  # fmt: skip
-# Of a negation of these there is a mutant already.
+# Comparisons whose mutant in `COMPARED` is their negation already, so that no other negates them.
 OPPOSITE = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 LOST = (ast.Raise, ast.AugAssign, ast.Continue, ast.Break, ast.Delete)
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One node in the place of another."""
+    """The replacement of one node of a module's syntax tree by another."""
 
     module: ast.Module
     parent: ast.AST
@@ -49,7 +49,7 @@ class Mutation:
         return " -> ".join(ast.unparse(part).split("\n")[0] for part in (self.node, self.mistake))
 
     def source(self) -> str:
-        """The whole module with the mistake in it."""
+        """The source of the whole module with the mistake in it."""
         self._put(self.mistake)
         try:
             return ast.unparse(ast.fix_missing_locations(self.module))
@@ -64,7 +64,7 @@ class Mutation:
 
 
 def mutations(source: str) -> list[Mutation]:
-    """Every mistake that can be made in one place, always in the same order."""
+    """All mutations of a module, each with one mistake, always in the same order."""
     module = ast.parse(source)
     found = [
         Mutation(module, parent, field, index, node, mistake)
@@ -122,7 +122,7 @@ def _computed(node: Any) -> Iterator[ast.AST]:
 
 
 def _can_be_lost(parent: ast.AST, field: str, node: Any) -> bool:
-    if isinstance(node, ast.Return):  # the last one of a function yields None in either case
+    if isinstance(node, ast.Return):  # to lose a function's last one is the same as to return None
         return field != "body" or not isinstance(parent, ast.FunctionDef) or node != parent.body[-1]
     if isinstance(node, ast.Assign):
         return not isinstance(node.targets[0], ast.Name | ast.Tuple)

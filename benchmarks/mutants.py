@@ -1,14 +1,16 @@
-"""How many small mistakes in the core its tests notice: `python -m benchmarks.mutants --seed 1`.
+"""Counts the small mistakes in the core that its tests notice: `python -m benchmarks.mutants`.
 
 A mutant is a module of `perpkit/risk`, `perpkit/breakers` or `perpkit/execution` with one mistake
-of `mutant_operators`. A seeded sample is tried, one at a time, in a copy of the tree: first on the
-test file that mirrors the module, then on the others of the three folders that import it and on the
-test of the parameter page (which holds defaults and ranges). A mutant whose tests take ten times as
-long as usual counts as killed. Tests run in processes forked from one that has imported Freqtrade
-and pandas, and properties with a quarter of their cases: most mutants cost a second or two.
+from `mutant_operators`. The mutants of a seeded sample are tested one at a time in a copy of the
+tree: first by the test file that mirrors the module, then by the others of the three folders that
+import it and by the test of the parameter page (which holds defaults and ranges). A mutant whose
+tests take ten times as long as usual counts as killed. Tests run in processes forked from one that
+has imported Freqtrade and pandas, and property tests with a quarter of their cases: most mutants
+cost a second or two.
 
-Of the libraries, mutmut skips decorated functions (properties) and everything at module level, and
-cosmic-ray starts a pytest for each mutant and removes no statement. Neither draws a sample.
+Existing libraries do not fit: mutmut skips decorated functions (properties) and everything at
+module level; cosmic-ray starts a pytest for each mutant and removes no statements. Neither draws a
+sample.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from benchmarks.mutant_operators import mutations
 
 WINGS = ("risk", "breakers", "execution")
 PAGE = "tests/ops/test_parameters.py"
-# What nearly every test imports, and no mutant changes.
+# Modules that nearly every test imports and no mutant changes.
 PRELOADED = (
     "fastapi", "freqtrade.exchange.binance", "freqtrade.freqtradebot", "freqtrade.resolvers",
     "httpx", "hypothesis.strategies", "pandas", "pytest", "talib", "uvicorn",
@@ -42,15 +44,15 @@ PRELOADED = (
 Tests = tuple[str, ...]  # paths of test files
 LOG = "mutant.log"
 IN_COPY = "PERPKIT_MUTANTS_COPY"
-CASES_FACTOR = 0.25  # of the cases of each property, most of which have 100
+CASES_FACTOR = 0.25  # fraction of the cases of each property test, most of which have 100
 EXAMPLES = 25
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception")
-PATIENCE_S, PATIENCE = 20, 10  # a test file may take so long, and so many times as long as usual
+PATIENCE_S, PATIENCE = 20, 10  # time limit of tests: seconds, plus a multiple of their usual time
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """:param number: among the mutations of its module"""
+    """:param number: index among the mutations of its module"""
 
     path: str
     number: int
@@ -62,9 +64,9 @@ class Mutant:
 
 
 def killer(mutant: Mutant, imports: dict[str, set[str]]) -> str | None:
-    """What notices the mutant: the test file that mirrors its module, "others", or nothing.
+    """What kills the mutant: the test file that mirrors its module, "others", or None.
 
-    :param imports: of each test file, the modules of perpkit that it needs
+    :param imports: for each test file, the modules of perpkit that it needs
     """
     path = Path(mutant.path)
     mirror, others = able(path, imports)
@@ -80,7 +82,7 @@ def killer(mutant: Mutant, imports: dict[str, set[str]]) -> str | None:
 
 
 def able(path: Path, imports: dict[str, set[str]]) -> tuple[Tests, Tests]:
-    """The mirror of a module, and the other test files that import it, those of its wing first."""
+    """The test file that mirrors a module, and the others that import it, its own wing's first."""
     _, wing, name = path.with_suffix("").parts
     found = [test for test in imports if f"perpkit.{wing}.{name}" in imports[test]]
     mirror = tuple(test for test in found if Path(test).name == f"test_{name}.py")
@@ -90,7 +92,10 @@ def able(path: Path, imports: dict[str, set[str]]) -> tuple[Tests, Tests]:
 
 @cache
 def usual_seconds(test: str) -> float:
-    """:raises SystemExit: if it fails without any mutant"""
+    """The time that a test file takes without a mutant.
+
+    :raises SystemExit: if it fails
+    """
     began = time.monotonic()
     if not passes((test,), 600):
         sys.exit(f"{test} fails without any mutant: {Path(LOG).read_text()}")
@@ -98,16 +103,18 @@ def usual_seconds(test: str) -> float:
 
 
 def needed(test: str) -> set[str]:
-    """The modules of perpkit that a test file imports, or that those import."""
+    """The modules of perpkit that a test file imports, directly or through others."""
     with tempfile.NamedTemporaryFile() as names:
         passes((test,), 600, "--collect-only", names.name)
         return set(Path(names.name).read_text().split())
 
 
 def passes(tests: Tests, seconds: float, option: str = "-x", names: str | None = None) -> bool:
-    """Run test files in a process of their own, which is killed after so many seconds.
+    """Runs test files in a process of their own and returns whether they pass.
 
-    :param names: a file to be filled with the names of perpkit's modules that were imported
+    The process is killed after `seconds`, which counts as a failure.
+
+    :param names: file to write the names of the imported modules of perpkit to
     """
     if not tests:
         return True
@@ -115,7 +122,8 @@ def passes(tests: Tests, seconds: float, option: str = "-x", names: str | None =
         return os.waitpid(child, 0)[1] == 0
     code = 1
     try:
-        # Once, from the sources without a mutant, whose times are older than any mutant's.
+        # Bytecode is only written from sources without a mutant. Those of mutants are newer, and so
+        # compiled each time.
         sys.dont_write_bytecode = names is None
         signal.alarm(int(seconds))
         log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -132,7 +140,7 @@ def _pytest(*arguments: str) -> int:
     import pytest
     from hypothesis import Phase, settings
 
-    # A failing example is enough: making it smaller takes longer than finding it.
+    # A failing example is enough: shrinking it takes longer than finding it.
     phases = (Phase.explicit, Phase.generate)
     own = settings(deadline=None, derandomize=True, phases=phases, max_examples=EXAMPLES)
     settings.register_profile("mutants", own)
@@ -148,7 +156,10 @@ def every_mutant() -> Iterator[Mutant]:
 
 
 def tried(sample: list[Mutant], imports: dict[str, set[str]], report: Path) -> int:
-    """:returns: how many were killed"""
+    """Tests the mutants of a sample and writes the report.
+
+    :returns: how many were killed
+    """
     killed = 0
     with report.open("w") as file:
         for mutant in sample:
@@ -167,7 +178,7 @@ def survivors(report: Path) -> set[tuple[str, int]]:
 
 
 def in_copy(arguments: list[str]) -> int:
-    """The same command in a copy of the tree."""
+    """Runs the same command in a copy of the tree and returns its exit code."""
     unwanted = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "user_data", "soak")
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         tree = shutil.copytree(".", Path(place, "tree"), ignore=unwanted)
@@ -189,7 +200,7 @@ def main() -> int:
         return in_copy(sys.argv[1:])
     for name in PRELOADED:
         importlib.import_module(name)
-    gc.freeze()  # or every child would go through all of that at each collection
+    gc.freeze()  # else every child would scan all of those modules at each collection
     every = list(every_mutant())
     sample = random.Random(given.seed).sample(every, min(given.sample, len(every)))
     if given.again:

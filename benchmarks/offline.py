@@ -1,6 +1,6 @@
-"""Stock `freqtrade` without a network: the markets are made up, the candles are what is stored.
+"""Runs stock `freqtrade` without a network, with made-up markets and with stored candles.
 
-Used by the other benchmarks as `python -m benchmarks.offline backtesting ...`.
+The other benchmarks use it as `python -m benchmarks.offline backtesting ...`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests import factories
 
 
 def offline() -> None:
-    """From now on, exchanges of this process ask for nothing."""
+    """Keeps every exchange object of this process from sending requests, from now on."""
     Exchange._load_async_markets = _made_up_markets
     Exchange.check_time_offset = lambda _: None
 

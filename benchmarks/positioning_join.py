@@ -1,6 +1,7 @@
-"""A year of 5m positioning for 50 pairs, read and joined to 1h candles: CPU, and how it grows.
+"""CPU to read a year of 5m positioning for 50 pairs and join it to 1h candles, and its growth.
 
-`python benchmarks/positioning_join.py`; must be under 2 s, and linear in the rows read.
+`python benchmarks/positioning_join.py`; a year must take less than 2 s, and the time must grow
+linearly with the rows read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def candles(days: int) -> pd.DataFrame:
 
 
 def seconds(datadir: Path, pair: str, days: int, times: int) -> float:
-    """CPU of this process, all threads; the files are in the page cache."""
+    """CPU seconds, of all threads, to read and join the pair `times` times, with files cached."""
     frame = candles(days)
     began = time.process_time()
     for _ in range(times):
@@ -52,7 +53,7 @@ def main() -> None:
         for days in (YEAR // 8, YEAR // 4, YEAR // 2, YEAR, 2 * YEAR):
             pair = f"D{days}/USDT:USDT"
             write(Path(folder), pair, days)
-            seconds(Path(folder), pair, days, 2)  # warm
+            seconds(Path(folder), pair, days, 2)  # warms the caches
             spent = min(seconds(Path(folder), pair, days, PAIRS) for _ in range(3))
             rows = PAIRS * days * 288
             print(f"{days:5} {rows:10} {spent:7.2f} {spent / rows * 1e6:9.3f}")

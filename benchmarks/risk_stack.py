@@ -13,7 +13,7 @@ from perpkit.research.marked import figures, liquidations
 
 OFF = {"liquidation": False, "sizing": False, "exposure": False, "trailing": False,
        "scale_out": False, "carry": False}  # fmt: skip
-# What each row switches on, beside what the rows before it have; other settings; flags.
+# Name, parts that the row switches on in addition to those of the rows before; settings; flags.
 ROWS: list[tuple[str, tuple[str, ...], dict[str, Any], tuple[str, ...]]] = [
     ("bare, 10x", (), {"leverage": {"max_leverage": 10}}, ()),
     ("bare, 3x", (), {}, ()),

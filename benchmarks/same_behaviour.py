@@ -1,12 +1,13 @@
-"""Shows that a refactoring changed no behaviour: what two checkouts trade, lock, replay and list.
+"""Checks that a refactoring changed no behaviour: compares trades, locks, replays and parameters.
 
     PYTHONPATH=BEFORE python -m benchmarks.same_behaviour --out /tmp/before
     PYTHONPATH=AFTER  python -m benchmarks.same_behaviour --out /tmp/after
     python -m benchmarks.same_behaviour --compare /tmp/before /tmp/after
 
-Start all of them in one checkout, which makes up the markets: only `perpkit`, its plugins and
-`config.json.example` are those of PYTHONPATH. `--out` has a text file for each item, and SHA256SUMS
-when all are there. Exit code of `--compare`: 0 all equal, 1 something differs, 2 nothing compared.
+Run all three in one checkout, which provides the markets: only `perpkit`, its plugins and
+`config.json.example` come from PYTHONPATH. `--out` gets a text file for each item, and SHA256SUMS
+once all are written. `--compare` exits with 0 if all items are equal, 1 if something differs and 2
+if nothing could be compared.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from benchmarks.behaviour import REPOSITORY, Checkout, items, sha256
 
 REAL = REPOSITORY.parent / "shared/data/binance"
 SUMS = "SHA256SUMS"
-SHOWN = 40  # characters on either side of where two lines part
+SHOWN = 40  # characters on either side of the first difference between two lines
 
 
 def write(out: Path, root: Path, real: Path) -> None:
@@ -43,7 +44,10 @@ def write(out: Path, root: Path, real: Path) -> None:
 
 
 def compare(old: Path, new: Path, wording_free: bool) -> bool:
-    """:return: whether all items are equal"""
+    """Prints a table of the items and their first differences.
+
+    :return: whether all items are equal
+    """
     before, after = map(read, (old, new))
     equal = True
     print("| item | | first difference |\n|---|---|---|")
@@ -61,9 +65,9 @@ def compare(old: Path, new: Path, wording_free: bool) -> bool:
 
 
 def read(out: Path) -> dict[str, str]:
-    """Texts by name.
+    """The texts of a folder by name.
 
-    :raises ValueError: when a file is not what was written
+    :raises ValueError: when a file has been changed since it was written
     """
     texts = {}
     for line in (out / SUMS).read_text().splitlines():
@@ -75,7 +79,7 @@ def read(out: Path) -> dict[str, str]:
 
 
 def parting(old: str, new: str) -> str:
-    """The first line that differs, around its first character that does; empty when none does."""
+    """The first line that differs, around its first differing character; "" when none differs."""
     lines = zip_longest(old.split("\n"), new.split("\n"), fillvalue="(end)")
     for number, (before, after) in enumerate(lines, 1):
         if before != after:
@@ -87,9 +91,10 @@ def parting(old: str, new: str) -> str:
 
 
 def without_wording(name: str, text: str) -> str:
-    """What counts where sentences may change: not reasons, descriptions, or tables that show both.
+    """The part of an item that counts when the wording of sentences may change.
 
-    Of the parameter page, the first three cells of each row: name, default and range.
+    It leaves out reasons, descriptions and tables that show either. Of the parameter page it keeps
+    the first three cells of each row: name, default and range.
     """
     lines = text.split("\n")
     if name.startswith("parameters"):
@@ -108,9 +113,9 @@ def without_reasons(value: Any) -> Any:
 
 
 def checkout_on_path() -> Path:
-    """The first checkout on PYTHONPATH; this one where none is given.
+    """The first checkout on PYTHONPATH; this one when the variable is empty.
 
-    :raises ValueError: when what is given has no checkout
+    :raises ValueError: when none of its folders is a checkout
     """
     given = [Path(p).resolve() for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     for root in given or [REPOSITORY]:

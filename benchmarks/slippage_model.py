@@ -1,8 +1,8 @@
 """Estimated against actual slippage at the simulated venue: `python benchmarks/slippage_model.py`.
 
-A trader reads the book over the venue's HTTP, waits for its latency, and sends a market order of
-0.1% to 30% of the depth within 1%. Meanwhile the price moves, and every second the venue makes
-another book. Then it does the same to get out. Seeded: two runs print the same.
+A trader reads the book over the venue's HTTP, waits for a given latency, and sends a market order
+of 0.1% to 30% of the depth within 1%. Meanwhile the price moves, and every second the venue makes
+another book. Later it closes the position in the same way. Runs are seeded: two print the same.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ KEY, SECRET = "key", "secret"
 START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 # XRP is left out: 30% of its depth is more than the venue's largest market order.
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT", "BNB/USDT:USDT")
-LIMITS = (5, 10, 20, 50, 100, 500, 1000)  # of the depth endpoint, the ones Freqtrade asks for
+LIMITS = (5, 10, 20, 50, 100, 500, 1000)  # limits of the depth endpoint that Freqtrade requests
 DEEPEST = LIMITS[-1]
-# Seconds. Freqtrade asks for margin type and leverage between the book and the order: three round
+# Seconds. Freqtrade sets margin type and leverage between the book and the order: three round
 # trips. The venue makes a new book every second, so up to 1 s some orders still meet the old one.
 LATENCIES = (0.05, 0.25, 0.5, 1.0, 3.0)
 SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # bounds of the table's rows
@@ -50,10 +50,11 @@ HELD_SECONDS = 90
 
 @dataclass(frozen=True)
 class Sample:
-    """One order.
+    """One order with its estimated and actual slippage.
 
-    :param actual_bps: against the middle of the book that was read, the move since then included
-    :param arrival_bps: against the middle of the book that the order met
+    :param actual_bps: slippage against the middle of the book that was read, which includes the
+        move since then
+    :param arrival_bps: slippage against the middle of the book that the order met
     """
 
     read: Book
@@ -66,7 +67,7 @@ class Sample:
 
     @property
     def share(self) -> float:
-        """Of the depth within 1%, as the trader saw it."""
+        """The order's fraction of the depth within 1%, in the book that was read."""
         return self.estimate.depth_share
 
     @property
@@ -80,14 +81,14 @@ class Sample:
         return abs(self.estimate.mid_bps / self.arrival_bps - 1)
 
     def participation_error(self, shape: Shape) -> float:
-        """Of what the model without a book says, against the book that the order met."""
+        """Relative error of the model without a book, against `arrival_bps`."""
         model = ParticipationModel(shape)
         bps = model.slippage_bps(self.notional, self.turnover_1h, self.vol_1h)
         return abs(bps / self.arrival_bps - 1)
 
 
 class Trader:
-    """Speaks the exchange's HTTP to a venue whose clock it owns."""
+    """Trades over the exchange's HTTP at a venue whose clock it controls."""
 
     def __init__(self, seed: int, pairs: Iterable[str], days: int) -> None:
         history = synthetic.generate(
@@ -107,7 +108,7 @@ class Trader:
         self._wire.close()
 
     def book(self, symbol: str, limit: int = DEEPEST) -> Book:
-        """As ccxt would hand it to Freqtrade."""
+        """The order book as ccxt would return it to Freqtrade."""
         raw = self._ask("GET", f"/fapi/v1/depth?symbol={symbol}&limit={limit}")
         sides = {side: [[float(p), float(a)] for p, a in raw[side]] for side in ("bids", "asks")}
         book = read_book({**sides, "timestamp": raw["T"]}, self.market.now())
@@ -115,21 +116,24 @@ class Trader:
         return book
 
     def last_hour(self, symbol: str) -> tuple[float, float]:
-        """Standard deviation of one-hour returns, from sixty minutes of them; and the turnover."""
+        """Standard deviation of one-hour returns, estimated from 1m returns, and the turnover."""
         rows = self._ask("GET", f"/fapi/v1/klines?symbol={symbol}&interval=1m&limit=62")[:-1]
         closes = np.array([float(row[4]) for row in rows])
         turnover = sum(float(row[7]) for row in rows[1:])
         return float(np.sqrt((np.diff(np.log(closes)) ** 2).sum())), turnover
 
     def take(self, symbol: str, side: Side, amount: float) -> float:
-        """Average price of a market order, which must fill; beyond the market lot of several."""
+        """Fills `amount` at the market, in several orders where it exceeds the market lot.
+
+        Each order must fill completely. Returns the average price.
+        """
         instrument = self.market.instrument(symbol)
         step = instrument.step_size
         left, lot = round(amount / step), round(instrument.max_market_quantity / step)
         value = 0.0
         while left:
             part = min(left, lot)
-            # The average that an answer shows is rounded.
+            # `cumQuote`, because `avgPrice` in an answer is rounded.
             value += float(self._market_order(symbol, side, part * step)["cumQuote"])
             left -= part
         return value / (round(amount / step) * step)
@@ -162,8 +166,10 @@ class Trader:
 
 @contextmanager
 def trader(seed: int, pairs: Iterable[str] = PAIRS, days: int = 30) -> Iterator[Trader]:
-    """The venue matches against a hundred levels, a tenth of the depth within 1%. Here it matches
-    against all that its depth endpoint shows, or no order of 30% could fill.
+    """A trader at a new venue, which matches against all levels that its depth endpoint shows.
+
+    Other venues match against a hundred levels, a tenth of the depth within 1%, which could not
+    fill an order of 30%.
     """
     with mock.patch("perpkit.venue.exchange.replay.BOOK_LEVELS", DEEPEST):
         made = Trader(seed, pairs, days)
@@ -174,7 +180,7 @@ def trader(seed: int, pairs: Iterable[str] = PAIRS, days: int = 30) -> Iterator[
 
 
 def sample(at: Trader, symbol: str, side: Side, amount: float, latency: float) -> Sample:
-    """One order of `amount`, `latency` seconds after the book that it was estimated from."""
+    """Sends one order of `amount`, `latency` seconds after reading the book for its estimate."""
     read = at.book(symbol)
     vol_1h, turnover_1h = at.last_hour(symbol)
     estimate = slippage_of(read, side, amount, vol_1h=vol_1h, latency_seconds=latency)
@@ -193,12 +199,12 @@ def sample(at: Trader, symbol: str, side: Side, amount: float, latency: float) -
 
 
 def samples(at: Trader, latency: float, count: int, seed: int) -> list[Sample]:
-    """Orders at random moments, sizes log-uniform; every second one closes the one before.
+    """Orders at random times with log-uniform sizes; every second one closes the one before.
 
     :param count: even
     """
     rng = np.random.default_rng([seed, round(latency * 1000)])
-    # On average half of it passes between two openings, so that the history suffices.
+    # On average half of this span passes between two entries, so that the history suffices.
     span = at.days * DAY_MS // (count // 2)
     out: list[Sample] = []
     for _ in range(count // 2):
@@ -245,7 +251,7 @@ def report(latency: float, rows: list[Sample]) -> None:
 
 
 def report_limits(rows: list[Sample]) -> None:
-    """How deep a book must be asked for."""
+    """Prints the share of orders that fit into books requested with each limit."""
     print("\nOrders that the book holds, by the limit it was asked for with")
     print(f"{'share of depth':16} " + "".join(f"{limit:>6}" for limit in LIMITS))
     for name, group in by_share(rows):

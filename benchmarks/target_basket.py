@@ -1,7 +1,8 @@
-"""TargetBasket against the same weights left alone: `python -m benchmarks.target_basket`.
+"""TargetBasket against the same weights never rebalanced: `python -m benchmarks.target_basket`.
 
 Stock backtests on the real 1h candles, 2020-03 to 2023; equity marked to market every hour with the
-funding settled until then, Sharpe of daily values, fees and funding in USDT on 10,000 at the start.
+funding settled until then, Sharpe of daily values, fees and funding in USDT with 10,000 at the
+start.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def show(name: str, worth: pd.Series, counts: str, paid: float, funding: float) 
 
 
 def held_coins(of: dict[str, pd.DataFrame]) -> pd.Series:
-    """What the long weights are worth as coins on the spot market: no funding, no rebalancing."""
+    """The value of the long weights as coins held on the spot market, never rebalanced, USDT."""
     closes = pd.DataFrame({
         pair: of[pair].set_index(pd.DatetimeIndex(of[pair]["date"]) + HOUR)["close"]
         for pair in LONG
@@ -86,7 +87,7 @@ def held_coins(of: dict[str, pd.DataFrame]) -> pd.Series:
 
 
 def carried(trade: dict[str, Any], times: pd.DatetimeIndex) -> pd.Series:
-    """Funding settled on an open trade by each time; an export counts all of it at the close."""
+    """Funding settled on a trade by each time while it is open; exports book all at the close."""
     opened, closed = (
         pd.Timestamp(trade[f"{when}_timestamp"], unit="ms", tz="UTC") for when in ("open", "close")
     )
@@ -96,7 +97,7 @@ def carried(trade: dict[str, Any], times: pd.DatetimeIndex) -> pd.Series:
         at = pd.Timestamp(order["order_filled_timestamp"], unit="ms", tz="UTC")
         held[held.index > at] += order["amount"] * (1 if order["ft_is_entry"] else -1)
     paid = (held * rates * (1 if trade["is_short"] else -1)).cumsum()
-    # To the cent what Freqtrade booked, which the last fill's hour may or may not include.
+    # Scaled to what Freqtrade booked, which may or may not include the hour of the last fill.
     if len(paid) and abs(paid.iloc[-1]) > 1:
         paid *= trade["funding_fees"] / paid.iloc[-1]
     by_now = paid.reindex(times, method="ffill").fillna(0.0)
@@ -105,7 +106,7 @@ def carried(trade: dict[str, Any], times: pd.DatetimeIndex) -> pd.Series:
 
 @cache
 def settled(pair: str) -> pd.Series:
-    """Paid for one coin held long, at each settlement."""
+    """Funding that a long pays per coin at each settlement, in USDT."""
     name = pair.replace("/", "_").replace(":", "_")
     rates, marks = (
         pd.read_feather(DATA / "futures" / f"{name}-1h-{kind}.feather").set_index("date")

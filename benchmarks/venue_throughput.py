@@ -1,7 +1,7 @@
-"""Requests a second that the venue answers: `python benchmarks/venue_throughput.py [SECONDS]`.
+"""Requests per second that the venue answers: `python benchmarks/venue_throughput.py [SECONDS]`.
 
-One client, one request after the other, over a socket (httpx, keep-alive) and without one. Client
-and venue share a process, and so do their costs: the numbers are a lower bound.
+One client sends one request after the other, over a socket (httpx, keep-alive) and without one.
+Client and venue share a process, so that the numbers include the client's cost: a lower bound.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.bench.wire import Wire
 
 KEY, SECRET = "key", "secret"
 SYMBOL = "BTCUSDT"
-# Method and target; the status and the body of the answer.
+# Sends a request, given method and target, and returns the status and the body of the answer.
 Ask = Callable[[str, str], tuple[int, bytes]]
 
 
@@ -58,7 +58,7 @@ def depth(ask: Ask) -> int:
 
 
 def order_and_query(price: float) -> Callable[[Ask], int]:
-    """Place a limit order that rests far below the market, query it, cancel it."""
+    """Work that places a limit order far below the market, queries it and cancels it."""
     number = 0
 
     def once(ask: Ask) -> int:
@@ -91,7 +91,7 @@ def expect(answer: tuple[int, bytes]) -> int:
 
 
 def rate(once: Callable[[Ask], int], ask: Ask, seconds: float) -> float:
-    """Requests a second, after a few to warm up."""
+    """Requests per second, after a few to warm up."""
     for _ in range(5):
         once(ask)
     began, count = time.perf_counter(), 0

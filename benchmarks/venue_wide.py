@@ -40,7 +40,10 @@ REPEATS = 5
 
 
 def memory_mb(pid: int, field: str) -> float:
-    """:param field: VmRSS, or VmHWM for the peak"""
+    """Memory of a process, MB.
+
+    :param field: VmRSS for the current size, VmHWM for the peak
+    """
     text = Path(f"/proc/{pid}/status").read_text()
     found = re.search(rf"{field}:\s+(\d+) kB", text)
     return int(found[1]) / 1024 if found else 0.0
@@ -48,7 +51,7 @@ def memory_mb(pid: int, field: str) -> float:
 
 @contextmanager
 def venue(*options: str) -> Iterator[tuple[int, str, float]]:
-    """Its process, its URL and the seconds until it listened."""
+    """Runs `perpkit venue`; yields its process id, its URL and the seconds until it listened."""
     began = time.perf_counter()
     command = [sys.executable, "-c", "from perpkit.cli import main; main()", "venue", "--port", "0"]
     process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
@@ -64,13 +67,13 @@ def venue(*options: str) -> Iterator[tuple[int, str, float]]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system."""
+    """CPU seconds of a process so far, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
 
 
 def milliseconds(work: Callable[[], None]) -> tuple[float, float]:
-    """Of the first time, and the median of the others."""
+    """Duration of the first call of `work`, and the median of the later ones."""
     times = []
     for _ in range(REPEATS):
         began = time.perf_counter()

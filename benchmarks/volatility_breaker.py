@@ -1,6 +1,6 @@
 """Evidence for the defaults of the crypto-VIX: `python benchmarks/volatility_breaker.py [DATA]`.
 
-Choices were made on 2020-2021; 2022-2023 is reported apart. DATA defaults to ../shared/data.
+Choices were made on 2020-2021; 2022-2023 is reported separately. DATA defaults to ../shared/data.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def load_dvol(data: Path) -> pd.DataFrame:
 
 
 def blocked_hours(limits: VolatilityLimits, candles: pd.DataFrame) -> np.ndarray:
-    """Whether entries are blocked during each hour: what candles closed before it decided."""
+    """Whether entries are blocked during each hour, as decided by the candles closed before it."""
     return np.concatenate(([False], timeline(limits, candles).entries_blocked[:-1]))
 
 
 def blocked_by_index(index: HourlyIndex, candles: pd.DataFrame) -> np.ndarray:
-    """The same for an index that may cover other hours than the candles."""
+    """Like `blocked_hours`, for an index that may cover other hours than the candles."""
     line = index_timeline(VolatilityLimits(), index)
     closes = index.open_times + pd.Timedelta(hours=1)
     blocked = pd.Series(line.entries_blocked, closes).reindex(candles["date"], fill_value=False)
@@ -52,7 +52,7 @@ def in_years(candles: pd.DataFrame, first: int, last: int) -> np.ndarray:
 
 
 def worst_days(candles: pd.DataFrame, first: int, last: int, count: int, to: str = "low") -> list:
-    """UTC days with the deepest fall from the day's open to its low (or its close)."""
+    """The `count` UTC days with the deepest fall from the day's open to its low (or its close)."""
     inside = candles[in_years(candles, first, last)]
     days = inside.groupby(inside["date"].dt.floor("D"))
     end = days["low"].min() if to == "low" else days["close"].last()
@@ -60,22 +60,27 @@ def worst_days(candles: pd.DataFrame, first: int, last: int, count: int, to: str
 
 
 def half_lost(candles: pd.DataFrame, day: pd.Timestamp) -> int:
-    """Row of the first hour whose close has lost half of the day's fall from open to low."""
+    """Row of the first hour that closes at or below the middle of the day's open and low."""
     hours = candles[candles["date"].dt.floor("D") == day]
     half = (hours["open"].iloc[0] + hours["low"].min()) / 2
     return int(hours.index[hours["close"] <= half][0])
 
 
 def caught(blocked: np.ndarray, candles: pd.DataFrame, days: list) -> tuple[int, int]:
-    """Days with entries blocked as the hour began in which half of the fall was lost, and as that
-    hour ended, when its close first showed it."""
+    """The number of days on which entries were blocked in time, by two measures.
+
+    The first counts blocks at the start of the hour in which half of the fall was lost, the second
+    those at its end, when its close first showed the loss.
+    """
     rows = np.array([half_lost(candles, day) for day in days])
     return int(blocked[rows].sum()), int(blocked[rows + 1].sum())
 
 
 def fixed_level(candles: pd.DataFrame) -> tuple[float, np.ndarray]:
-    """The classic recipe: the lowest level, in steps of 5%, that blocks at most 7% of the hours of
-    2020-2021; and the hours it blocks."""
+    """The classic recipe: a fixed level of volatility, and the hours that it blocks.
+
+    The level is the lowest, in steps of 5%, that blocks at most 7% of the hours of 2020-2021.
+    """
     vol = vol_annual(HourlyCandles.from_frame(candles), Estimator.CLASSIC, half_life_hours=1)
     known = np.concatenate(([np.nan], vol[:-1]))
     chosen = in_years(candles, 2020, 2021)
@@ -170,7 +175,10 @@ def by_close(candles: pd.DataFrame) -> None:
 
 
 def against_dvol(candles: pd.DataFrame, dvol: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Spearman rank correlation with Deribit's DVOL; both stamps close an hour later."""
+    """Spearman rank correlation with Deribit's DVOL; both are stamped an hour before they close.
+
+    Keys are the estimator, then the period.
+    """
     grid = HourlyCandles.from_frame(candles)
     implied = dvol.set_index("timestamp")["close"].rename("dvol")
     table = {}

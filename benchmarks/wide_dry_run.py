@@ -2,8 +2,8 @@
 
 Starts `perpkit venue --count COUNT --days 90` (200) and stock `freqtrade trade` on all of its USDT
 perpetuals behind three of Perpkit's pairlists, lets them run for MINUTES (30) after the first
-cycle, and prints what a cycle costs, the requests a minute by endpoint and the memory of both.
-Both are ended at the end, and when it is interrupted.
+cycle, and prints what a cycle costs, the requests per minute by endpoint and the memory of both.
+It ends both processes when it is done or interrupted.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ PAIRLISTS = [
 
 
 def config(strategy: str) -> dict[str, Any]:
-    """On top of the example's and of the overlay."""
+    """Settings on top of the example configuration and the venue's overlay."""
     return {
         "strategy": strategy,
         "max_open_trades": 20,
         "pairlists": PAIRLISTS,
         "exchange": {"pair_whitelist": [".*/USDT:USDT"]},
-        # Only the worker says more: it logs what a cycle takes.
+        # Only the worker logs at DEBUG: it reports the duration of each cycle.
         "log_config": {
             "version": 1,
             "formatters": {
@@ -59,7 +59,7 @@ def config(strategy: str) -> dict[str, Any]:
 
 @contextmanager
 def bot(folder: Path, url: str, strategy: str) -> Iterator[tuple[int, Path]]:
-    """Stock `freqtrade trade`: its process and its log."""
+    """Runs stock `freqtrade trade`; yields its process id and the path of its log."""
     from perpkit.venue.overlay import overlay
 
     files = {"venue.json": overlay(url, folder), "wide.json": config(strategy)}
@@ -87,13 +87,13 @@ def bot(folder: Path, url: str, strategy: str) -> Iterator[tuple[int, Path]]:
 
 
 def cycles(log: Path) -> list[float]:
-    """Seconds of every one that has ended."""
+    """Durations of all cycles that have ended, in seconds."""
     return [float(found[1]) for found in _CYCLE.finditer(log.read_text(errors="replace"))]
 
 
 def wait_for_cycle(pid: int, log: Path) -> None:
     end = time.monotonic() + STARTUP_S
-    # A cycle of a hundredth is one in which the bot was not running yet.
+    # A cycle of some hundredths of a second is one in which the bot was not running yet.
     while not any(seconds > 0.05 for seconds in cycles(log)):
         stopped = (
             not Path(f"/proc/{pid}/stat").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()

@@ -18,9 +18,10 @@ from perpkit.market.least_correlated import (
 
 
 class CorrelationFilter(FuturesPairList):
-    """Keeps a set of pairs that move as little alike as possible, beside the pairs that are held.
+    """Keeps the pairs least correlated with each other and with the pairs of open trades.
 
-    By hourly mark prices: a futures backtest has them anyway, for funding. See docs/pairlists.md.
+    It compares hourly mark prices, which futures backtests need for funding anyway. See
+    docs/pairlists.md.
     """
 
     RULE = LeastCorrelated
@@ -72,7 +73,8 @@ class CorrelationFilter(FuturesPairList):
         return kept
 
     def _correlation(self, pairs: list[str], now: datetime) -> PooledCorrelation:
-        """Of these pairs, made once a refresh period unless there are others or new candles."""
+        """The correlation of these pairs, computed once a refresh period, or when pairs or candles
+        change."""
         if self._candles.refresh(pairs, now):
             self._all_returns, self._pairs = hourly_returns(self._candles.frames), []
         if pairs != self._pairs:

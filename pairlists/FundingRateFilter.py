@@ -24,10 +24,10 @@ COLUMNS = (
 
 
 class FundingRateFilter(FuturesPairList):
-    """Keeps pairs whose funding lies in a band, and can rank them by it.
+    """Keeps pairs whose funding is within a band, and can rank them by it.
 
-    Live and in backtests the same rates decide: those that had settled an hour before, so that a
-    backtest knows no more than the bot would have. See docs/pairlists.md.
+    Live and backtests use the same rates: those settled at least an hour before, so that a backtest
+    knows no more than the bot would have. See docs/pairlists.md.
     """
 
     RULE = FundingBand
@@ -68,7 +68,7 @@ class FundingRateFilter(FuturesPairList):
         return Funding(*known) if known else None
 
     def _load(self, pairs: list[str]) -> None:
-        """Stored funding of the pairs that are new; once a backtest."""
+        """Loads the stored funding of new pairs, once in a backtest."""
         for pair in pairs:
             if pair not in self._funding:
                 if self._stored is None:
@@ -79,14 +79,14 @@ class FundingRateFilter(FuturesPairList):
                 self._funding[pair] = KnownReadings(funding_readings(rates), COLUMNS)
 
     def _fetch(self, pairs: list[str], now: datetime) -> None:
-        """Funding history from the exchange, of the pairs whose next rate should be out.
+        """Fetches the funding history of the pairs whose next rate should have been published.
 
-        What cannot be fetched stays as it was, until it is too old to be used.
+        If that fails, the old rates are used until they are too old.
         """
         due = self._schedule.due(pairs, now)
         if not due:
             return
-        # A day more than the window, for the interval of its first rate.
+        # A day more than the window, to know the interval of its first rate.
         since = now - DEFAULT_RULE.window - DAY
         fetched = self.fetch(due, CandleType.FUNDING_RATE, since, "funding")
         for pair in due:

@@ -14,9 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 class LiquidityFilter(FuturesPairList):
-    """Keeps pairs whose order book takes the orders that are meant to be placed.
+    """Keeps pairs whose order book is deep enough for the orders to be placed.
 
-    Live only: nobody stores books, so that backtests keep all pairs. See docs/pairlists.md.
+    It works only in dry-run and live: books are not stored, so backtests keep all pairs. See
+    docs/pairlists.md.
     """
 
     RULE = LiquidityRule
@@ -56,7 +57,7 @@ class LiquidityFilter(FuturesPairList):
         return [pair for pair in pairlist if pair not in unknown and pair not in removed]
 
     def _least_stake(self, pair: str, book: Book) -> float | None:
-        """As Freqtrade will ask for it, with what it reserves for the stop."""
+        """Smallest stake that Freqtrade will accept, with its reserve for the stop."""
         least: float | None = self._exchange.get_min_pair_stake_amount(
             pair, book.mid, self._config.get("stoploss", 0.0), self.rule.leverage
         )

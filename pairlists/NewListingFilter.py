@@ -17,10 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class NewListingFilter(FuturesPairList):
-    """Leaves out pairs that were listed a short while ago, and those whose end is announced.
+    """Removes pairs that were listed recently, and those whose delisting is announced.
 
-    Both stand in the exchange's list of contracts, which Freqtrade reloads every hour. A backtest
-    knows when a pair was listed, and not when its end was announced. See docs/pairlists.md.
+    Both dates are in the exchange's list of contracts, which Freqtrade reloads every hour. A
+    backtest knows when a pair was listed, but not when its delisting was announced. See
+    docs/pairlists.md.
     """
 
     RULE = ListingRule
@@ -72,7 +73,7 @@ class NewListingFilter(FuturesPairList):
         created = market.get("created")
         listed = dt_from_ts(created) if created else None
         if self._simulated:
-            # The date is that of the newest listing: a pair whose candles begin earlier was there.
+            # The date is that of the newest listing: earlier candles show an earlier one.
             first = self._first_candle(pair)
             listed = self._listed[pair] = min(filter(None, (listed, first)), default=None)
         return listed
@@ -91,5 +92,5 @@ class NewListingFilter(FuturesPairList):
             return None
         if not market_is_active(market):
             return f"its status is {market.get('info', {}).get('status', 'unknown')}"
-        # The public check answers in dry-run and live only, and `test-pairlist` should show it too.
+        # Freqtrade's public check works only in dry-run and live, but `test-pairlist` needs it too.
         return self.rule.end_objection(self._exchange._check_delisting_futures(pair), now)

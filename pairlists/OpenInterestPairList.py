@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 class OpenInterestPairList(FuturesPairList):
-    """The pairs with the greatest value of open positions, the greatest first.
+    """Selects the pairs with the highest value of open positions, the highest first.
 
-    As the first pairlist it chooses among all, further down among those that are left. See
-    docs/pairlists.md.
+    As the first pairlist it selects from all pairs, further down from those of the pairlists before
+    it. See docs/pairlists.md.
     """
 
     RULE = InterestBand
@@ -55,7 +55,7 @@ class OpenInterestPairList(FuturesPairList):
 
     def gen_pairlist(self, tickers: Tickers) -> list[str]:
         if self._simulated:
-            # Before it starts, Freqtrade asks for every pair that there may be.
+            # Before the run, Freqtrade asks for all pairs that may be selected in it.
             if not self._universe:
                 self._universe = self._backtestable()
             if self._static or not self.clock.started:
@@ -91,7 +91,7 @@ class OpenInterestPairList(FuturesPairList):
         return self.rule.top(known)
 
     def _backtestable(self) -> list[str]:
-        """Every pair of the data directory that can be backtested and ranked."""
+        """Every pair in the data directory that can be backtested and ranked."""
         handler = get_datahandler(self._datadir, self._config["dataformat_ohlcv"])
         stored = set(handler.ohlcv_get_available_data(self._datadir, TradingMode.FUTURES))
         pairs = sorted(
@@ -110,7 +110,7 @@ class OpenInterestPairList(FuturesPairList):
         return pairs
 
     def _of(self, pair: str) -> list[KnownReadings]:
-        """Stored open interest of a pair, read once a backtest."""
+        """Stored open interest of a pair, read once in a backtest."""
         if pair not in self._stored:
             if self._candles is None:
                 self._candles = StoredCandles(self._config)

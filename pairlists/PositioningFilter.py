@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class PositioningFilter(FuturesPairList):
-    """Keeps pairs whose crowd is not, or is, on one side, and can rank them by it.
+    """Keeps pairs whose long/short ratio is within a band, and can rank them by it.
 
-    The store of positioning data decides, in backtests and live; live the exchange is asked for
-    what the store does not know. See docs/pairlists.md.
+    The store of positioning data is used in backtests and live; live, what the store lacks is
+    requested from the exchange. See docs/pairlists.md.
     """
 
     RULE = CrowdBand
@@ -60,7 +60,7 @@ class PositioningFilter(FuturesPairList):
         return self.keep(pairlist, crowds, "the long/short ratio")
 
     def _load(self, pairs: list[str], now: datetime) -> None:
-        """From the store: once a backtest, live again after every refresh period."""
+        """Reads the store, once in a backtest, live again after every refresh period."""
         for pair in self._schedule.due(pairs, now):
             if self._simulated and pair in self._stored:
                 continue
@@ -76,7 +76,7 @@ class PositioningFilter(FuturesPairList):
         return self._judged([*self._stored[pair], *([asked] if asked else [])], at)
 
     def _judged(self, readings: list[KnownReadings], at: datetime) -> Crowd | None:
-        # The first that the rule can judge by: a short history has a ratio but no percentile.
+        # The first that the rule can use: a short history has a ratio but no percentile.
         crowds = crowds_at(readings, at)
         return next((crowd for crowd in crowds if self.rule.knows(crowd)), None)
 

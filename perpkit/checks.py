@@ -1,4 +1,4 @@
-"""Checks of values that come from outside. Each raises one error: name, what is allowed, value."""
+"""Checks of external input. Each raises one error: the name, what is allowed, and the value."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _SHOWN = 200
 
 
 def refuse(name: str, allowed: str, value: object) -> NoReturn:
-    """:raises ValueError: always, such as `share must be a number from 0 to 1, got 2`"""
+    """Raises the error of a refused value.
+
+    :raises ValueError: always, such as `share must be a number from 0 to 1, got 2`
+    """
     raise ValueError(f"{name} must be {allowed}, got {shown(value)}")
 
 
 def shown(value: object) -> str:
-    """The value as an error shows it."""
+    """Returns the value as errors show it, cut to a readable length."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits
@@ -29,7 +32,7 @@ def shown(value: object) -> str:
 
 
 def is_number(value: object, *, whole: bool = False) -> bool:
-    """Whether it is a number; true and false are none, though Python counts with them.
+    """Returns whether a value is a number; true and false are not, although Python adds them up.
 
     >>> is_number(1.5), is_number(1.5, whole=True), is_number(True)
     (True, False, False)
@@ -39,7 +42,10 @@ def is_number(value: object, *, whole: bool = False) -> bool:
 
 
 def check_range(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    """:raises ValueError: unless `value` is a number (a whole one) from `low` to `high`
+    """Checks that a value is a number within a range.
+
+    :param whole: whether it must be a whole number
+    :raises ValueError: unless `value` is a number from `low` to `high`, both included
 
     >>> check_range("share", 2, 0, 1)
     Traceback (most recent call last):
@@ -50,7 +56,11 @@ def check_range(name: str, value: object, low: float, high: float, *, whole: boo
 
 
 def number_words(low: object, high: object, *, whole: bool = False) -> str:
-    """Such as `a whole number from 1 to 5`; a bound may be the name of another parameter."""
+    """Describes a range; a bound may be the name of another parameter.
+
+    >>> number_words(1, 5, whole=True)
+    'a whole number from 1 to 5'
+    """
     kind = "a whole number" if whole else "a number"
     if low == -inf and high == inf:
         return kind
@@ -69,10 +79,11 @@ def one_of(name: str, value: object, allowed: Iterable[V]) -> V: ...
 
 
 def one_of(name: str, value: object, allowed: Any) -> Any:
-    """The member of an enumeration that `value` is, or that has it as its value; or one of several
-    words or numbers.
+    """Returns the member of an enumeration that `value` is or names; or checks that it is one of
+    several strings or numbers.
 
-    What is compared with `is` must have come through here: a word equals a `StrEnum` but is not it.
+    Whatever is compared with `is` must have passed this check: a string can equal a `StrEnum`
+    member, but it is not that member.
 
     >>> from enum import StrEnum
     >>> class Colour(StrEnum):

@@ -1,4 +1,4 @@
-"""The `perpkit` command: what Freqtrade's own command line has no place for."""
+"""The `perpkit` command: tasks that Freqtrade's own command line does not cover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lengths of time in the units that exchanges and Freqtrade count them in."""
+"""Lengths of time, in the units that exchanges and Freqtrade use."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-# Perpetuals trade every hour of the year.
+# Perpetuals trade around the clock, all year.
 DAYS_A_YEAR = 365
 HOURS_A_YEAR = 24 * DAYS_A_YEAR

@@ -22,9 +22,9 @@ from perpkit.breakers.loss_limits import Reference
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.checks import check_range
 
-# Nobody clears a halt in a backtest. A week, the longest window, stands for the operator there.
+# A backtest has no operator to clear a halt, so halts end there after a week, the longest window.
 BACKTEST_CLEAR_HOURS = 168
-# The stored high-water mark follows in steps of so much of the capital.
+# The high-water mark is stored again when it has moved by this share of the capital.
 COARSE = 0.001
 FIRST = datetime.min.replace(tzinfo=UTC)
 
@@ -46,14 +46,15 @@ class DrawdownBreaker(WatchedProtection):
         check_range("backtest_clear_hours", clear_hours, 0.1, 8760)
         limits = limits_of(DrawdownLimits, given)
         if self.simulated:
-            # The close of a candle is a price that many agreed on; a quote of a live loop, one of
-            # hundreds in a candle, is not.
+            # Candle closes need no confirmation; a live loop sees hundreds of quotes a candle, and
+            # any of them may be an outlier.
             limits = replace(limits, confirm=1, clear_hours=clear_hours)
         self.limits = limits
         self._state = DrawdownState()
         self._decisions: Sequence[Decision] = ()
         self._account: Account | None = None
-        # "Where equity was" depends on when it was looked at, for its samples are thinned.
+        # A limit from the start of its window depends on when equity was sampled, since samples
+        # are thinned.
         self._can_rest = all(rule.limit.reference is not Reference.START for rule in limits.rules)
         self._resting: Observation | None = None
 
@@ -69,14 +70,14 @@ class DrawdownBreaker(WatchedProtection):
         account = self._account
         if self._resting is not None:
             if account.unmoved():
-                # Equity stays where it is, and its highest can only leave a window: nothing trips.
+                # Equity is unchanged and its highs can only leave a window, so no limit can trip.
                 self._resting = self._resting._replace(now=now)
                 return ()
             self._state, _ = step(self.limits, self._state, self._resting)
             self._resting = None
         last = self._state.now
         if last is not None and now <= last:
-            return self._decisions  # a clock that was set back
+            return self._decisions  # the clock was set back
         unseen = last is None or now - last > account.step
         past = self._past(account, now) if unseen else []
         state, capital = self._state, account.capital(now)
@@ -94,7 +95,7 @@ class DrawdownBreaker(WatchedProtection):
             _missing(standing, capital),
         )
         self._state, self._decisions = step(self.limits, state, seen)
-        account.counted()  # only now: what fails before is done again with the same trades
+        account.counted()  # only now: if anything above fails, the same trades are counted again
         if self._state.high_water is not None:
             account.store_high_water(self._state.high_water, COARSE * capital)
         if self._can_rest and not self._decisions and account.unmoved():
@@ -102,8 +103,8 @@ class DrawdownBreaker(WatchedProtection):
         return self._decisions
 
     def _past(self, account: Account, now: datetime) -> list[tuple[datetime, float]]:
-        """Profits in the time when nobody watched: before this process, or between two trades that
-        closed, where Freqtrade drives the breaker."""
+        """Returns the profits of the time without samples: before this process, or, if Freqtrade
+        runs the breaker, between two closed trades."""
         cleared = self.locks.cleared_at() or FIRST
         since = max(self._state.now or now - self.limits.memory, cleared)
         points = list(account.curve(since, now))
@@ -119,20 +120,20 @@ class DrawdownBreaker(WatchedProtection):
         capital: float,
         closed: tuple[ClosedTrade, ...],
     ) -> tuple[DrawdownState, tuple[ClosedTrade, ...]]:
-        """`state` with the past folded in, and the trades that closed since."""
+        """Returns `state` with the past added, and the trades that closed after it."""
         cleared = self.locks.cleared_at()
         closed = tuple(t for t in closed if cleared is None or t.closed_at > cleared)
         observations = []
         for at, profit in past:
             told = tuple(trade for trade in closed if trade.closed_at <= at)
             closed = closed[len(told) :]
-            # What was open then is no matter now: the limits of open positions look at the present.
+            # Past open profit is irrelevant: limits on open positions apply to the present.
             observations.append(Observation(at, capital, profit, 0.0, told, cleared))
         return rebuild(self.limits, state, observations), closed
 
 
 def _missing(standing: AccountStanding, capital: float) -> str:
-    """What is not known, for people."""
+    """Returns which prices or capital are unknown, for messages; empty if all are known."""
     if not standing.unpriced and not isnan(capital):
         return ""
     capitals = ["the capital"] if isnan(capital) else []

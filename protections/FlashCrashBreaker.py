@@ -90,7 +90,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
             lines = self.line(pair, sources)
             crashes.append(lines.crash.at(now))
             found += crashes[-1], lines.halt.at(now)
-            # A backtest has no books, and a pair whose candles have ended is not traded in it.
+            # A backtest has no order books, and does not trade pairs whose candles have ended.
             if not self.simulated:
                 found += self.stale(lines, now, pair, pair)
                 found += self._beside_the_book(pair, lines.halt, sources, now)
@@ -99,7 +99,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
             lines = self.line(self._market, sources)
             found += self.stale(lines, now, self._market, ALL_PAIRS)
             market = lines.crash.at(now)
-        # The one that lasts longest comes last, for it is the one that the watch keeps.
+        # The longest block comes last, since the watch keeps the last one.
         wide = sorted(
             market_wide(self._crash, market, crashes), key=lambda block: block.release or now
         )
@@ -117,7 +117,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
 
 
 def _covered(decision: Decision, wide: Sequence[Decision]) -> bool:
-    """Whether a block of all pairs blocks as much for as long: a lock less to keep."""
+    """Whether a block of all pairs covers this one for as long, which saves a lock."""
     return decision.release is not None and any(
         block.concerns(decision.pair, decision.side)
         and block.release is not None

@@ -35,7 +35,7 @@ class FundingBreaker(CandleBreaker[FundingTimeline]):
         self._warned: set[str] = set()
 
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
-        return []  # a bot on futures has the funding rates of its pairs
+        return []  # a futures bot already has the funding rates of its pairs
 
     def short_desc(self) -> str:
         limits = self.limits

@@ -71,7 +71,7 @@ class VenueHealthBreaker(WatchedProtection):
         )
 
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
-        # A backtest has no exchange to look at. The calendar needs none, and is rehearsed there.
+        # A backtest has no exchange to probe, but the calendar works there as well.
         if not self.simulated:
             self._follow_calendar(sources)
             self._look(sources, now)
@@ -97,5 +97,5 @@ class VenueHealthBreaker(WatchedProtection):
         complaint = self._calendar.refresh() if self._calendar else None
         if complaint:
             logger.warning(complaint)
-            # Without the details: Telegram refuses Markdown that does not add up.
+            # Without the details, whose characters Telegram may reject as broken Markdown.
             sources.provider.send_msg(f"{self.name}: {BROKEN_CALENDAR}", always_send=True)

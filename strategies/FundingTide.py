@@ -8,13 +8,13 @@ from perpkit.signals.funding_tide import ExitOn, TideRule
 
 
 class FundingTide(PerpStrategy):
-    """The side that is paid, while funding is extreme and price is stretched, with the trend.
+    """Enters the side that receives extreme funding when the price is stretched, with the trend.
 
-    See docs/evidence/strategies.md for what it did, and for what fading without the trend did.
+    See docs/evidence/strategies.md for its results, and for those of fading without the trend.
     """
 
     timeframe = "1h"
-    # SMA(200), and as many again for the average true range to forget its start.
+    # SMA(200), and as many again for the average true range to converge.
     startup_candle_count = 400
 
     rules = (TideRule,)
@@ -27,7 +27,7 @@ class FundingTide(PerpStrategy):
     funding_floor_8h = DecimalParameter(0.0, 0.0005, default=0.00005, decimals=5, space="buy")
     stretch = DecimalParameter(0.5, 2.5, default=1.0, decimals=1, space="buy")
     with_trend = BooleanParameter(default=True, space="buy")
-    # What a trade is expected to earn and to cost is stated, not fitted.
+    # What a trade is expected to earn and to cost is set, not optimised.
     reversion = DecimalParameter(0.0, 0.5, default=0.2, decimals=2, space="buy", optimize=False)
     costs = DecimalParameter(0.0, 0.01, default=0.0014, decimals=4, space="buy", optimize=False)
 

@@ -4,15 +4,15 @@ from perpkit.bot.rsi_sma import RsiSmaStrategy
 
 
 class RsiSmaScalp(RsiSmaStrategy):
-    """RSI/SMA pull-backs on 5m candles in the direction of the 1h trend.
+    """Trades RSI/SMA pull-backs on 5m candles in the direction of the 1h trend.
 
-    At 5 minutes the fees are as large as the edge: only rare extremes were worth their costs on the
-    candles of 2023. See docs/strategies.md before you trade it.
+    At 5 minutes the fees are as large as the edge: on the candles of 2023, only rare extremes were
+    worth their costs. See docs/strategies.md before you trade it.
     """
 
     timeframe = "5m"
     trend_timeframe = "1h"
-    # 50 candles of 1h for the trend, and as many again for RSI to forget its start.
+    # 50 candles of 1h for the trend, and half as many again for RSI to converge.
     startup_candle_count = 900
 
     oversold = IntParameter(15, 40, default=20, space="buy")

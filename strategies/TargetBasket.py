@@ -18,23 +18,23 @@ logger = logging.getLogger(__name__)
 
 
 class TargetBasket(PerpStrategy):
-    """Keeps target weights, long, short and cash, and rebalances what drifts away from them.
+    """Holds target weights of long, short and cash, and rebalances pairs that drift from them.
 
     The weights come from the configuration: `"perpkit": {"basket": {"weights": {...}}}`.
     """
 
     timeframe = "1h"
     sized_tags = PerpStrategy.sized_tags | {TAG}
-    # 100 hours of returns for the correlation, and as many again for the ATR to forget its start.
+    # 100 hours of returns for the correlation, and as many again for the ATR to converge.
     startup_candle_count = 200
 
     settings = BasketSettings()
 
-    # For a catastrophe: what is nearer is the drift that the basket is there to trade against.
+    # Only for a catastrophe: the basket exists to rebalance smaller moves.
     stop_distance = DecimalParameter(0.10, 0.40, default=0.30, decimals=2, space="sell")
-    # Out of reach: gains are taken by rebalancing.
+    # Never reached, since gains are taken by rebalancing.
     take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
-    # Only where the configuration switches trailing on.
+    # Used only if the configuration enables trailing.
     trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell", optimize=False)
     week_loss = DecimalParameter(0.10, 0.40, default=0.20, decimals=2, space="protection")
 
@@ -66,10 +66,10 @@ class TargetBasket(PerpStrategy):
 
     @property
     def protections(self) -> list[dict[str, Any]]:
-        """Those of the base, with drawdown limits for an account that is always in the market.
+        """The base class's breakers, with drawdown limits for an account always in the market.
 
-        A halt at a distance from the high-water mark sold lows, and saved nothing. The one on open
-        positions is a net under their stops, which together are 30% away.
+        There is no high-water limit: in backtests its halts sold at the lows and saved
+        nothing. The limit on open positions is a safety net below their stops, 30% away.
         """
         limits = {
             "method": "DrawdownBreaker",
@@ -100,7 +100,7 @@ class TargetBasket(PerpStrategy):
         return dataframe
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        """Leaves what the weights do not have any more, or have on the other side."""
+        """Exits pairs whose weight has been removed, or has changed its side."""
         weight = self.present_settings().basket.of(metadata["pair"])
         dataframe["exit_long"], dataframe["exit_short"] = int(weight <= 0), int(weight >= 0)
         return dataframe
@@ -118,12 +118,12 @@ class TargetBasket(PerpStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        """The pair's part of what was decided for this candle, where the log says why."""
+        """Returns the pair's part of this candle's rebalancing, whose log gives the reasons."""
         stake = self._rebalancer.opening(pair, current_time) / leverage
         if not stake:
             return 0.0
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
-        # The size that the breakers allow is a part of the decision already.
+        # The rebalancing has already applied the breakers' size factor.
         decision = replace(self.watch.decision(pair, side), size_factor=1.0)
         return self._entries.stake(entry, decision, leverage, stake, max_stake)
 

@@ -1,4 +1,4 @@
-"""Parameters from the configuration: laid over defaults, checked, and refused by name."""
+"""Overrides default parameters with the configuration's, and refuses unknown or invalid ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FREQTRADE_KEYS = frozenset({"method", "enabled"})
 
 
 def overridden(default: T, given: object, where: str, beside: frozenset[str] = frozenset()) -> T:
-    """`default`, a dataclass of parameters, with what the configuration gives in its place.
+    """Returns `default`, a dataclass of parameters, with the values that the configuration gives.
 
-    :param given: an object of the configuration; its objects are laid over nested dataclasses
-    :param where: its place in the configuration, for errors
-    :param beside: names of what is no parameter, and left to whoever reads it
+    :param given: an object of the configuration; objects inside it override nested dataclasses
+    :param where: its path in the configuration, for errors
+    :param beside: names of options that are not parameters; ignored here, since others read them
     :raises ConfigurationError: naming the place, the value and what is allowed
     """
     if not isinstance(given, Mapping):
@@ -51,8 +51,11 @@ def overridden(default: T, given: object, where: str, beside: frozenset[str] = f
 
 
 def only_known_keys(name: str, given: dict[str, Any], known: set[str]) -> dict[str, Any]:
-    """The parameters in a protection's configuration, without Freqtrade's own keys.
+    """Returns the parameters in a plugin's configuration, without Freqtrade's own keys.
 
+    :param name: of the plugin, a protection or pairlist, for errors
+    :param given: its configuration
+    :param known: the allowed parameters
     :raises ConfigurationError: naming an unknown key and the allowed ones
     """
     parameters = {key: value for key, value in given.items() if key not in FREQTRADE_KEYS}

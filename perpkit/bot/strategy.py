@@ -1,4 +1,4 @@
-"""PerpStrategy: what every strategy of this package shares on Binance USD-M perpetuals.
+"""PerpStrategy: the base class of every strategy of this package, for Binance USD-M perpetuals.
 
 It is the risk layer (`perpkit.bot.layer`: breakers, halts, the stop guard) and what only a strategy
 of the package has: market columns, and its own entries (leverage and stake), stops and adjustments
@@ -58,7 +58,7 @@ from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
 from perpkit.risk.trailing import Trail
 
-# Of the newest closed candle, what the callbacks look at.
+# The columns of the newest closed candle that callbacks read.
 LOOKED_UP = (
     "high",
     "low",
@@ -75,9 +75,9 @@ LOOKED_UP = (
 
 
 class PerpStrategy(FailsClosed, PerpRisk):
-    """Base class; see `docs/strategies.md`."""
+    """Base class that sizes, protects and closes a strategy's trades; see docs/strategies.md."""
 
-    # Of every callback, a subclass's own too, where it fails.
+    # What each callback returns if it fails, including those that a subclass overrides.
     answers = SAFE_ANSWERS
 
     INTERFACE_VERSION = 3
@@ -85,13 +85,13 @@ class PerpStrategy(FailsClosed, PerpRisk):
     process_only_new_candles = True
     use_exit_signal = True
 
-    # A floor under the stop that `custom_stoploss` sets at the fill; wide enough for the widest
-    # stop (6%) at the highest tier (10x).
+    # A floor below the stop that `custom_stoploss` sets at the fill; wide enough for the widest
+    # stop (6%) at the highest leverage (10x).
     stoploss = -0.60
     use_custom_stoploss = True
-    # For scale-out and slices, and the rest of a nearly filled entry; a user may switch it off.
+    # For scale-out, slices, and the rest of a partly filled entry; a user may switch it off.
     position_adjustment_enable = True
-    # Out of reach: `custom_roi` takes the profit.
+    # Never reached, since `custom_roi` takes the profit.
     minimal_roi = {"0": 100.0}
     use_custom_roi = True
 
@@ -105,15 +105,16 @@ class PerpStrategy(FailsClosed, PerpRisk):
         "stoploss_on_exchange": True,
     }
 
-    # Of additions whose size has the breakers' factor in it already: parts of an entry were cut
-    # with it, and twice would be too much.
+    # Tags of additions that are parts of an entry: the breakers' size factor has already been
+    # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
-    # Of the risk stack, with the parameters below and the configuration's "perpkit" laid over it.
+    # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
+    # them.
     settings = Settings()
 
-    # The settings that a parameter for hyperopt takes the place of; of the others, what they are,
-    # and the rules of the signals that have parameters of the same names: for docs/parameters.md.
+    # For docs/parameters.md: the settings that hyperopt parameters replace, the meanings of the
+    # other parameters, and the signals' rule classes that have parameters of the same names.
     searched: ClassVar[dict[str, str]] = {
         "stop_distance": "stop.distance",
         "trail_atr": "trailing.atr_multiple",
@@ -130,11 +131,11 @@ class PerpStrategy(FailsClosed, PerpRisk):
     }
     rules: ClassVar[tuple[type, ...]] = ()
 
-    # Distances as fractions of the entry price, before leverage.
+    # Distances are fractions of the entry price, before leverage.
     stop_distance = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
     take_profit = DecimalParameter(0.02, 0.20, default=0.10, decimals=3, space="sell")
     trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell")
-    # Share of equity that is lost at the stop.
+    # Share of equity that is lost if the stop is hit.
     risk_per_trade = DecimalParameter(
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
@@ -204,7 +205,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         return self.doubt(pair, but="custom_entry_price")
 
     def _prepare(self) -> None:
-        """Everything that depends on parameters, or remembers something of a run."""
+        """Creates all parts that depend on parameters, or keep the state of a run."""
         settings, columns = self.present_settings(), self._columns.get
         self._perpkit.renew()
         contracts = Contracts(self.dp._exchange)
@@ -214,21 +215,21 @@ class PerpStrategy(FailsClosed, PerpRisk):
             self.config, settings, account, columns, contracts, self._risks, self.refusals
         )
         self._stops = StopKeeper(settings, self._risks, columns)
-        # The user's word, in the strategy or the configuration, which the resolver has joined.
+        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
         wanted = self.config.get("position_adjustment_enable", True)
         if not wanted:
             settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
         self._adjustments = Adjustments(
             settings, self._risks, columns, contracts, self.trade_states
         )
-        # A running bot may have to take the rest of a partly filled entry.
+        # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
         use = settings.use
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
 
     def present_settings(self) -> Settings:
-        """The strategy's own, at its present parameters, with the configuration's on top."""
+        """Returns the settings at the current parameters, overridden by the configuration."""
         at_present = self.settings
         for parameter, path in self.searched.items():
             section, name = path.split(".")
@@ -244,7 +245,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     @property
     def benchmark(self) -> str:
-        """The pair to which the correlation of all others is measured."""
+        """The pair against which the correlation of all others is measured."""
         return benchmark_pair(self.config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
@@ -254,13 +255,13 @@ class PerpStrategy(FailsClosed, PerpRisk):
         return [*own, *(pair for pair in super().informative_pairs() if pair not in own)]
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        # The last step of every analysis, in every mode: from here on the candles are looked up.
+        # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
         return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        """Adds funding, positioning, ranges, and the correlation to the benchmark."""
+        """Adds ranges, funding, positioning, and the correlation to the benchmark."""
         sar = self.present_settings().trailing.trail is Trail.SAR
         dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
@@ -360,8 +361,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
     custom_exit_price = IStrategy.custom_exit_price
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
-        # As Freqtrade's: FailsClosed puts a halt and an overtaken stop in front of whatever a
-        # subclass makes of it, and of what stands here.
+        # Defined here to be wrapped: `answers` puts a halt and an overtaken stop first, even if a
+        # subclass overrides this.
         return IStrategy.should_exit(self, trade, *args, **kwargs)
 
     def custom_exit(
@@ -373,7 +374,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         current_profit: float,
         **kwargs: Any,
     ) -> str | None:
-        """Leaves what has outlived its reason."""
+        """Closes trades that have lost their reason: a stop overtaken, time up, costly funding."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
         hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
@@ -390,7 +391,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         after_fill: bool,
         **kwargs: Any,
     ) -> float | None:
-        """The stop in price space, as Freqtrade's leveraged ratio."""
+        """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
@@ -404,5 +405,5 @@ class PerpStrategy(FailsClosed, PerpRisk):
         side: str,
         **kwargs: Any,
     ) -> float | None:
-        """`take_profit` of price after fees, as Freqtrade's leveraged ratio."""
+        """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage

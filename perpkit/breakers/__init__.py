@@ -1,1 +1,1 @@
-"""Circuit breakers as state machines: observation and state in, decision out."""
+"""Circuit breakers as pure functions: market data or observations in, decisions out."""

@@ -1,7 +1,7 @@
 """Which limits of the market alerts the candles of a pair have crossed.
 
-Whether a limit was crossed is a function of the candles up to then: a bot that starts again finds
-what it has sent before, and stores no state for it.
+A crossing is a function of the candles up to that time, so a restarted bot finds the same crossings
+again and needs to store no state for them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from perpkit.market.asof import nanoseconds
 
 
 class MarketReadings:
-    """A `MarketReading` for every candle of a pair.
+    """The `MarketReading` of every candle of a pair.
 
-    :param limits: made for `step`, the length of a candle, see `AlertLimits.on`
+    :param limits: adapted to `step` by `AlertLimits.on`
     :param candles: with `date` (open time, UTC, without gaps), `close`, and columns of
-        `market.funding` and `market.positioning`; those that are absent are unknown
+        `market.funding` and `market.positioning`; absent ones are unknown
+    :param step: length of a candle
     """
 
     def __init__(self, limits: AlertLimits, candles: pd.DataFrame, step: timedelta) -> None:
@@ -41,13 +42,18 @@ class MarketReadings:
             self._columns[name] = _change(self._columns["close"], round(hours * HOUR / step))
 
     def at(self, row: int) -> MarketReading:
-        """:param row: as of a list, -1 for the newest"""
+        """Returns the reading of one candle.
+
+        :param row: its index as in a list, -1 for the newest
+        """
         closed_at = datetime.fromtimestamp(int(self._closed_at[row]) / 1e9, UTC)
         return MarketReading(closed_at, *(float(of[row]) for of in self._columns.values()))
 
     def crossings(self, pair: str, since: datetime) -> tuple[Alert, ...]:
-        """The limits that were crossed after `since`, oldest first: each once, not as long as the
-        pair is beyond."""
+        """Returns an alert for each limit that was crossed after `since`, oldest first.
+
+        A limit is reported when it is crossed, and not again while the pair stays beyond it.
+        """
         first = int(np.searchsorted(self._closed_at / 1e9, since.timestamp(), side="right"))
         if first == len(self._closed_at):
             return ()
@@ -66,7 +72,7 @@ class MarketReadings:
 
 
 def _change(values: Floats, rows: int) -> Floats:
-    """Of each value against the one `rows` before, as a fraction; NaN where there is none."""
+    """Returns the change of each value from the one `rows` before, as a fraction; NaN without."""
     change = np.full(len(values), np.nan)
     change[rows:] = values[rows:] / values[:-rows] - 1
     return change

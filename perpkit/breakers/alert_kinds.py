@@ -1,6 +1,6 @@
-"""The kinds of market alerts, a row for each: how it is measured, by which limit, what it says.
+"""The kinds of market alerts, one row each: the measurement, its limit and the text of the alert.
 
-A new kind is a name in `AlertKind`, its limits in `AlertLimits`, and a row of `KINDS`.
+A new kind needs a name in `AlertKind`, its limits in `AlertLimits`, and a row in `KINDS`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from perpkit.breakers.market_alerts import AlertKind, AlertLimits, MarketReading
 
 Floats = NDArray[np.float64]
-Columns = Mapping[str, Floats]  # of the candles of a pair, by the names of `MarketReading`
+Columns = Mapping[str, Floats]  # columns of a pair's candles, named as in `MarketReading`
 
 
 @dataclass(frozen=True)
 class KindOfAlert:
-    """How one kind is measured, and what it says.
+    """How one kind is measured, and the text of its alerts.
 
-    :param severities: of each candle, upwards and downwards, as a share of the limit: 1 reaches it
-    :param text: of an alert, without the pair
+    :param severities: returns the severity of each candle, upwards and downwards, as a share of the
+        limit: at 1 the limit is reached
+    :param text: returns the text of an alert, without the pair
     """
 
     severities: Callable[[AlertLimits, Columns], tuple[Floats, Floats]]
@@ -32,9 +33,10 @@ class KindOfAlert:
 def _either_way(
     measure: str, limit: str
 ) -> Callable[[AlertLimits, Columns], tuple[Floats, Floats]]:
-    """
+    """Returns the severities of a measure with the same limit in both directions.
+
     :param measure: a column, positive or negative
-    :param limit: its largest size, a field of `AlertLimits`
+    :param limit: the field of `AlertLimits` that limits its absolute value
     """
 
     def severities(limits: AlertLimits, of: Columns) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Which market alerts are sent, which are withheld, and the summary that makes up for these."""
+"""Which market alerts are sent, which are withheld, and the summary that contains the latter."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ WITHHELD_SHOWN = 10
 
 @dataclass(frozen=True)
 class AlertLog:
-    """
-    :param sent_at: of the last alert of each pair and kind, where it is too recent for another one
-    :param kept: alerts since the last summary, sent and withheld, the newest `KEPT`
+    """The alerts that were sent or withheld lately.
+
+    :param sent_at: time of the last alert of each pair and kind, if too recent for another one
+    :param kept: the newest `KEPT` alerts since the last summary, sent and withheld
     """
 
     sent_at: Mapping[tuple[str, AlertKind], datetime] = field(default_factory=dict)
@@ -30,13 +31,18 @@ class AlertLog:
 def admit(
     limits: AlertLimits, log: AlertLog, alerts: Iterable[Alert], now: datetime
 ) -> tuple[AlertLog, tuple[Alert, ...]]:
-    """The new alerts that are to be sent now, the most urgent first, and the log with all of them.
+    """Returns the log with all new alerts, and those to send now, the most urgent first.
 
-    What is withheld stays so: the summary shows it.
+    A withheld alert is never sent later; the summary shows it.
+
+    >>> alert = Alert(datetime(2026, 1, 1), "BTC/USDT:USDT", AlertKind.PRICE, "price +6%")
+    >>> log, sent = admit(AlertLimits(), AlertLog(), [alert, alert], datetime(2026, 1, 1, 0, 1))
+    >>> len(log.kept), len(sent)  # the second one is withheld
+    (2, 1)
     """
     quiet = timedelta(hours=limits.quiet_hours)
     sent_at = {key: at for key, at in log.sent_at.items() if now - at < quiet}
-    # Quiet lasts an hour at least, so that all of the last hour are there.
+    # The quiet time is at least an hour, so that `sent_at` has all alerts of the last hour.
     left = limits.max_per_hour - sum(now - at < HOUR for at in sent_at.values())
     decided = []
     for alert in sorted(alerts, key=lambda new: limits.kinds.index(new.kind)):
@@ -52,10 +58,11 @@ def admit(
 def summary(
     limits: AlertLimits, log: AlertLog, pairs: Mapping[str, MarketReading | None], now: datetime
 ) -> str:
-    """One message: how the pairs are, the largest move first, and the alerts since the last.
+    """Returns one message: the state of the pairs, the largest move first, and the recent alerts.
 
     :param limits: with the windows of the readings
-    :param pairs: None for those without a current candle
+    :param log: the alerts since the last summary
+    :param pairs: the reading of each pair; None without a current candle
     """
     withheld = [alert.text for alert in log.kept if not alert.sent]
     sent = len(log.kept) - len(withheld)

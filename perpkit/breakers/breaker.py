@@ -1,8 +1,8 @@
-"""What every circuit breaker shares: trading states, decisions, and which of them wins.
+"""What all circuit breakers share: trading states, decisions, and how decisions are combined.
 
 A breaker is either a timeline over stored data (`perpkit.breakers.timeline`) or a pure step
-`(limits, state, observation) -> (state, decision)`. Neither reads a clock or keeps anything to
-itself, so the same candles give the same decisions in every mode.
+`(limits, state, observation) -> (state, decision)`. Neither reads a clock or has hidden state, so
+the same candles give the same decisions in every mode.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Trading(StrEnum):
     """What the bot may do. Exits are allowed in every state."""
 
     ACTIVE = "active"
-    REDUCING = "reducing"  # no new risk; exits, partial exits and stops go on
-    HALTED = "halted"  # flatten, then nothing until the release or, without one, an operator
+    REDUCING = "reducing"  # no new risk; exits, partial exits and stops continue
+    HALTED = "halted"  # close everything, then wait for the release or, without one, an operator
 
     @property
     def strictness(self) -> int:
@@ -38,10 +38,10 @@ class Decision:
     """What a breaker allows, where, and why.
 
     :param size_factor: share of the usual position size that sizing may use, 0 to 1
-    :param release: earliest time the restriction can end (UTC); None where there is none
-    :param reason: for people, with the figures in it
-    :param pair: the pair it is about, `*` for all of them
-    :param side: the side it is about, `*` for both
+    :param release: earliest time at which the restriction can end (UTC); None if there is none
+    :param reason: for the operator, with the figures
+    :param pair: the pair that the decision applies to, `*` for all pairs
+    :param side: the side that the decision applies to, `*` for both
     :param max_leverage: cap on the leverage of new positions
     :raises ValueError: for a state or a side that does not exist
     """
@@ -55,7 +55,7 @@ class Decision:
     max_leverage: float = inf
 
     def __post_init__(self) -> None:
-        # Anybody's breaker makes one, perhaps of words; "halted" would not halt.
+        # A user's breaker may pass a string, but the string "halted" would not halt.
         if type(self.trading) is not Trading:
             object.__setattr__(self, "trading", one_of("trading", self.trading, Trading))
         if self.side not in SIDES:
@@ -67,11 +67,15 @@ class Decision:
 
     @property
     def restricts(self) -> bool:
-        """Whether it takes anything away."""
+        """Whether the decision restricts anything at all."""
         return self.entries_blocked or self.size_factor < 1 or self.max_leverage < inf
 
     def concerns(self, pair: str, side: str = "*") -> bool:
-        """Whether it applies to that pair and side."""
+        """Returns whether the decision applies to that pair and side.
+
+        >>> Decision(Trading.REDUCING, pair="BTC/USDT:USDT").concerns("ETH/USDT:USDT")
+        False
+        """
         return self.pair in (ALL_PAIRS, pair) and self.side in ("*", side)
 
 
@@ -79,10 +83,15 @@ UNRESTRICTED = Decision()
 
 
 def strictest(decisions: Iterable[Decision]) -> Decision:
-    """All of them as one: the strictest state, the smallest size, the lowest leverage.
+    """Combines decisions into one: the strictest state, the smallest size, the lowest leverage.
 
-    The release is that of the state's own decisions, the latest of them: a milder restriction that
-    lasts longer is no reason to stay halted. One without a release outlasts them all.
+    The release is the latest one among the decisions with that state, because a milder restriction
+    that lasts longer is no reason to stay halted. A decision without a release outlasts them all.
+
+    >>> halt, smaller = Decision(Trading.HALTED, reason="drawdown"), Decision(size_factor=0.5)
+    >>> found = strictest([halt, smaller])
+    >>> found.trading, found.size_factor, found.reason
+    (<Trading.HALTED: 'halted'>, 0.5, 'drawdown')
     """
     held = [decision for decision in decisions if decision.restricts]
     if len(held) < 2:

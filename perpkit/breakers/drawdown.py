@@ -1,7 +1,7 @@
-"""Drawdown: brake, then halt, when equity marked to market falls.
+"""Drawdown: restrict trading, then halt it, when equity marked to market falls.
 
-Several limits at once, each with its own reference, its own clock and its own effect; and pauses
-after losing streaks. Figures behind the defaults: docs/evidence/drawdown.md.
+Several limits apply at once, each with its own reference, duration and effect; losing streaks pause
+entries as well. The defaults are explained in docs/evidence/drawdown.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOSS = Range(LEAST_LOSS, 1, "of equity", or_zero=True)
 
 
 class Rule(NamedTuple):
-    """A loss limit, and what trips it."""
+    """A loss limit, and the hysteresis that trips it."""
 
     limit: LossLimit
     hysteresis: Hysteresis
@@ -107,7 +107,7 @@ class DrawdownLimits(Parameters):
                 raise ValueError(f"{kind}_losses must be 0 or at least 2, got 1")
 
     def shipped(self) -> list[LossLimit]:
-        """The limits of the losses above that are on."""
+        """Returns the limits of the losses above that are not 0."""
         smaller: dict[str, Any] = {"trading": Trading.ACTIVE, "size_factor": self.size_factor}
         wait = {"cool_down_hours": self.cool_down_hours, "longest_hours": self.week_block_hours}
         halt: dict[str, Any] = {"trading": Trading.HALTED}
@@ -124,13 +124,13 @@ class DrawdownLimits(Parameters):
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
-        """Every limit that is on, with the rule that trips it."""
+        """Every active limit, with the rule that trips it."""
         limits = (*self.shipped(), *self.limits)
         return tuple(Rule(limit, limit.hysteresis(self.confirm)) for limit in limits)
 
     @cached_property
     def streaks(self) -> tuple[StreakLimit, StreakLimit]:
-        """Of the account, and of each pair."""
+        """The streak limits of the account and of each pair."""
         return (
             StreakLimit(self.streak_losses, self.streak_hours),
             StreakLimit(self.pair_streak_losses, self.pair_streak_hours),
@@ -138,20 +138,20 @@ class DrawdownLimits(Parameters):
 
     @property
     def memory(self) -> timedelta:
-        """The past from which the state can be rebuilt, but for the high-water mark."""
+        """The time span from which the state can be rebuilt, except for the high-water mark."""
         spans = [(rule.limit.hours or 24) + (rule.limit.longest_hours or 0) for rule in self.rules]
         return timedelta(hours=max(spans, default=0))
 
 
 class Observation(NamedTuple):
-    """The account at one moment; a tuple, for there is one every candle.
+    """The account at one moment; a tuple, because one is made at every candle.
 
-    :param capital: what profits add to
+    :param capital: the capital to which profits are added
     :param profit: realised and unrealised since the account began; NaN while a price is missing
     :param open_profit: the unrealised part of it
-    :param closed: trades closed since the observation before, in their order
-    :param cleared_at: when an operator last cleared a halt: what was before no longer counts
-    :param missing: what is not known, for the reason
+    :param closed: trades closed since the previous observation, in order
+    :param cleared_at: when an operator last cleared a halt; earlier losses no longer count
+    :param missing: the unknown input, for the reason
     """
 
     now: datetime
@@ -171,13 +171,13 @@ class Halt:
 
 @dataclass(frozen=True)
 class DrawdownState:
-    """What the breaker remembers.
+    """The state of the breaker.
 
-    :param restarted: when a halt was last cleared; nothing of before is in here
-    :param equity: newest known
-    :param high_water: highest profit so far, and when
-    :param tracks: of `DrawdownLimits.rules`, in that order
-    :param missing: why equity is not known now
+    :param restarted: when a halt was last cleared; the state contains nothing from before
+    :param equity: newest known equity
+    :param high_water: highest profit so far, and its time
+    :param tracks: one for each of `DrawdownLimits.rules`, in that order
+    :param missing: why equity is unknown now
     """
 
     now: datetime | None = None
@@ -193,7 +193,7 @@ class DrawdownState:
 def step(
     limits: DrawdownLimits, state: DrawdownState, seen: Observation
 ) -> tuple[DrawdownState, tuple[Decision, ...]]:
-    """Fold in one observation; one that is not newer than the last changes nothing."""
+    """Applies one observation; one that is not newer than the last changes nothing."""
     if state.now is None or seen.now > state.now:
         restart = _restart(limits, state, seen)
         if restart != state.restarted:
@@ -205,9 +205,9 @@ def step(
 def rebuild(
     limits: DrawdownLimits, state: DrawdownState, past: Iterable[Observation]
 ) -> DrawdownState:
-    """The state after observations of a time in which nobody watched.
+    """Returns the state after past observations, of a time in which equity was not watched.
 
-    None of them halts: a loss that was made up since is no reason to close anything now.
+    None of them halts: a loss that has been recovered since is no reason to close anything now.
     """
     for seen in past:
         before = state.halted
@@ -260,7 +260,7 @@ def _fold(limits: DrawdownLimits, state: DrawdownState, seen: Observation) -> Dr
 
 def _tripped(limits: DrawdownLimits, state: DrawdownState, *, halts: bool) -> list[Decision]:
     if not [track for track in state.tracks if track.tripped]:
-        return []  # as nearly always
+        return []  # by far the most frequent case
     return [
         decide(limit, rule, track, state.equity)
         for (limit, rule), track in zip(limits.rules, state.tracks, strict=True)

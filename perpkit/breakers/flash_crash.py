@@ -1,8 +1,8 @@
-"""Flash crash: brake after a fall or rise too large for the time it took.
+"""Flash crash: block entries after a fall or rise that is too large for the time it took.
 
-Judged on closed candles, pair by pair; `perpkit.breakers.market_wide` makes of it what the whole
-market does. What is watched is an absolute size: a relative brake is the crypto-VIX. Figures behind
-the defaults: docs/flash_crash.md.
+It is judged on closed candles, pair by pair; `perpkit.breakers.market_wide` derives from it when
+the whole market is blocked. The size of a move is absolute; the crypto-VIX is the breaker that is
+relative to the past. The defaults are explained in docs/flash_crash.md.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from perpkit.parameters.kinds import NotEmpty, Range
 Floats = NDArray[np.float64]
 OHLC = ("open", "high", "low", "close")
 
-# A candle as the latch sees it: it trips, holds, or counts as calm.
+# The scores of a candle: it trips the latch, holds it, or counts as calm.
 CRASHING, UNSETTLED, CALM = 1.0, 0.5, 0.0
-# The two directions, what a price has done in them, and the side that bets on its return.
+# The two directions, the verbs for them, and the side that bets on a reversal.
 FALL, RISE = 0, 1
 VERBS = ("fell", "rose")
 AGAINST: tuple[Side, Side] = ("long", "short")
@@ -41,7 +41,7 @@ class Blocks(StrEnum):
     """Which entries a move blocks."""
 
     BOTH = "both"
-    AGAINST = "against"  # those that bet on its return: longs after a fall, shorts after a rise
+    AGAINST = "against"  # those that bet on a reversal: longs after a fall, shorts after a rise
 
 
 class MoveWindow(NamedTuple):
@@ -90,7 +90,7 @@ class FlashCrashLimits(Parameters):
 
     @property
     def first_move(self) -> float:
-        """Of the shortest window."""
+        """The move of the shortest window."""
         return self.windows[0].move
 
     def check_together(self) -> None:
@@ -120,7 +120,7 @@ class FlashCrashLimits(Parameters):
 
     @property
     def history(self) -> timedelta:
-        """What the decision depends on: a trip, and a week in which the market did not calm."""
+        """The past that a decision depends on: a trip, and a week in which it did not calm down."""
         minutes = self.windows[-1].minutes + self.cool_down_minutes
         return timedelta(days=7, minutes=minutes)
 
@@ -133,8 +133,8 @@ class Trip(NamedTuple):
 
     :param direction: `FALL` or `RISE`
     :param closed_at: close of the candle that tripped
-    :param move: the fall or rise of then, within `window`
-    :param calm: calm candles in a row since
+    :param move: the fall or rise that tripped, within `window`
+    :param calm: calm candles in a row since then
     """
 
     direction: int
@@ -146,12 +146,12 @@ class Trip(NamedTuple):
 
 @dataclass(frozen=True)
 class FlashCrashTimeline(CandleTimeline[Decision]):
-    """Every decision over a frame of candles. Of the arrays by direction, the first is about falls,
-    the second about rises.
+    """The decisions over a frame of candles. Arrays by direction have falls first, then rises.
 
-    :param moves: by direction, candle and window, NaN where the candle is missing
-    :param span: by candle, high over low of the calm window, less one
-    :param on: by direction and candle: whether the latch holds; `below` is its count
+    :param moves: by direction, candle and window: the move; NaN where the candle is missing
+    :param span: by candle: high over low of the calm window, less one
+    :param on: by direction and candle: whether the latch is on
+    :param below: by direction and candle: calm candles in a row that the latch has counted
     :param tripped: by direction and candle: row of the last trip, -1 before the first
     """
 
@@ -182,15 +182,15 @@ class FlashCrashTimeline(CandleTimeline[Decision]):
 
 
 def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimeline:
-    """Every decision over a frame of candles.
+    """Returns the decisions over a frame of candles.
 
-    A candle without volume is a missing one: nobody traded, or somebody filled a gap.
+    A candle without volume counts as missing: there were no trades, or a gap was filled.
 
     :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
     grid, frame = gapless(candles, limits.timeframe_minutes)
-    # As arrays: a running bot does this for every pair at every candle.
+    # Arrays are faster, and a running bot does this for every pair at every candle.
     traded = (frame["volume"] > 0).to_numpy()
     open_, high, low, close = (np.where(traded, frame[name], np.nan) for name in OHLC)
     counts = [limits.candles_in(window.minutes) for window in limits.windows]
@@ -206,11 +206,11 @@ def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimel
 def judge(
     limits: FlashCrashLimits, grid: CandleGrid, moves: Floats, span: Floats
 ) -> FlashCrashTimeline:
-    """What these figures of the candles block.
+    """Returns the decisions that follow from the figures of the candles.
 
-    :param moves: the largest fall and the largest rise, by direction, candle and window, that ended
+    :param moves: by direction, candle and window: the largest fall and the largest rise that ended
         in each candle; NaN where it is missing
-    :param span: by candle, high over low of the calm window, less one; NaN where it is missing
+    :param span: by candle: high over low of the calm window, less one; NaN where it is missing
     """
     rows = np.arange(len(span))
     trips = (moves / limits.trips >= 1).any(axis=2)
@@ -227,11 +227,11 @@ def judge(
 
 
 def _largest_fall(open_: Floats, high: Floats, low: Floats, close: Floats, count: int) -> Floats:
-    """The largest fall within `count` candles that is known to have ended in each, as a fraction.
+    """Returns the largest fall within `count` candles that certainly ended in each, as a fraction.
 
-    Within a candle the order of high and low is unknown, but its open came first and its close
+    The order of high and low within a candle is unknown, but the open comes first and the close
     last: so a fall from an earlier high or the open to the low counts, and one from the high to the
-    close. What fell from its own high to its own low in between is missed: the figure errs low.
+    close. A fall from a candle's own high to its own low is missed: the figure errs low.
     """
     start = open_
     if count > 1:
@@ -242,14 +242,14 @@ def _largest_fall(open_: Floats, high: Floats, low: Floats, close: Floats, count
 
 
 def _highest(prices: Floats, count: int) -> Floats:
-    """Of the last `count` that are known."""
+    """Returns the highest known price of the last `count` candles."""
     return pd.Series(prices).rolling(count, min_periods=1).max().to_numpy()
 
 
 def decide(limits: FlashCrashLimits, trips: Sequence[Trip], closed_at: datetime) -> Decision:
-    """What the directions that have tripped and not calmed down block.
+    """Returns what is blocked by the directions that have tripped and not calmed down.
 
-    :param closed_at: of the newest candle
+    :param closed_at: close of the newest candle
     """
     if not trips:
         return UNRESTRICTED
@@ -267,7 +267,7 @@ def decide(limits: FlashCrashLimits, trips: Sequence[Trip], closed_at: datetime)
     return Decision(
         Trading.REDUCING,
         size_factor=0.0,
-        # Both directions block one side each: the first that ends changes what is blocked.
+        # Both directions block one side each, so the first release already changes the decision.
         release=min(releases) if limits.blocks is Blocks.AGAINST else max(releases),
         reason=f"{limits.pair} {moves}: {effect} until {limits.calm_minutes} min stay within "
         f"{limits.calm_range:.1%}",

@@ -1,8 +1,8 @@
 """Funding: no new positions on the side that pays, while it pays far more than usual.
 
-Longs pay shorts while funding is positive, and the other way round. A side is blocked when its
-funding is extreme within the pair's own recent past, or when holding a position is predicted to
-cost more than a trade is expected to earn. Figures: docs/evidence/funding_breaker.md.
+Longs pay shorts while funding is positive, and shorts pay longs while it is negative. A side is
+blocked when its funding is extreme within the pair's own recent past, or when holding a position is
+predicted to cost more than a trade is expected to earn. See docs/evidence/funding_breaker.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
-# Columns of the readings, as `SettledRate` has them.
+# The columns of the readings that become fields of `SettledRate`, in that order.
 FIGURES = ("funding_interval_hours", "funding_rate_8h", "funding_mean_8h")
 
 
@@ -95,8 +95,8 @@ class FundingLimits(Parameters):
 
     @property
     def history(self) -> timedelta:
-        """Settled rates after which more history hardly changes a decision: the window, and a week
-        for what was extreme earlier and still holds."""
+        """The history of rates beyond which more hardly changes a decision: the window, and a week
+        for a block that began earlier and is still active."""
         return timedelta(days=self.window_days + 7)
 
     def hysteresis(self, cause: Cause) -> Hysteresis:
@@ -110,8 +110,9 @@ class FundingLimits(Parameters):
 class SettledRate(NamedTuple):
     """One settled rate; NaN means that there is too little history.
 
-    :param known_at: first moment at which it may be used, `stale_at`, the last one
-    :param percentile: of the rate in its window, 0 to 100
+    :param known_at: first time at which it may be used
+    :param stale_at: last time at which it may be used
+    :param percentile: percentile of the rate in its window, 0 to 100
     """
 
     known_at: datetime
@@ -127,10 +128,10 @@ class SettledRate(NamedTuple):
 
 
 class FundingRow(NamedTuple):
-    """What is known from one moment on: a rate, or, where it is stale, that none is known.
+    """The knowledge from one moment on: a rate, or, once that is stale, none.
 
-    :param seconds: since 1970-01-01 00:00 UTC
-    :param rate: its number
+    :param seconds: the moment, in seconds since 1970-01-01 00:00 UTC
+    :param rate: index of the rate
     """
 
     seconds: float
@@ -141,12 +142,12 @@ class FundingRow(NamedTuple):
 
 @dataclass(frozen=True)
 class FundingTimeline(Timeline[tuple[Decision, ...]]):
-    """Every decision on one pair. Once the newest rate is stale both sides are blocked.
+    """The decisions on one pair. Once the newest rate is stale, both sides are blocked.
 
-    :param rows: of the grid
-    :param rates: the settled rates, in their order
-    :param held: by `Cause` and rate: whether the latch holds
-    :param below: by `Cause` and rate: calm rates in a row that it has counted
+    :param rows: the rows of the grid
+    :param rates: the settled rates, in order of time
+    :param held: by `Cause` and rate: whether the latch is on
+    :param below: by `Cause` and rate: calm rates in a row that the latch has counted
     """
 
     limits: FundingLimits
@@ -160,7 +161,7 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
     NOTHING = ()
 
     def __post_init__(self) -> None:
-        # Between two settlements every candle asks the same.
+        # Between two settlements every candle needs the same decision.
         object.__setattr__(self, "_blocking", lru_cache(8)(self._decided))
 
     def decide(self, row: int, now: datetime) -> tuple[Decision, ...]:
@@ -180,9 +181,9 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
 
 
 def timeline(limits: FundingLimits, pair: str, funding: pd.DataFrame) -> FundingTimeline:
-    """Every decision on one pair.
+    """Returns the decisions on one pair.
 
-    :param funding: Freqtrade's funding candles, as `funding_readings` takes them; may be empty
+    :param funding: Freqtrade's funding candles, as for `funding_readings`; may be empty
     """
     readings = funding_readings(funding, limits.rule)
     rates = zip(
@@ -199,7 +200,7 @@ def _times(dates: pd.Series) -> list[datetime]:
 
 
 def judge(limits: FundingLimits, pair: str, rates: Sequence[SettledRate]) -> FundingTimeline:
-    """What these rates block."""
+    """Returns the decisions that follow from the settled rates."""
     scores = _scores(limits, *np.array([rate[3:] for rate in rates]).reshape(-1, 3).T)
     swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
     held, below = np.array([on for on, _ in swept]), np.array([below for _, below in swept])
@@ -220,7 +221,7 @@ def _rows(rates: Sequence[SettledRate], blocked: Sequence[bool]) -> Iterator[Fun
     known_at = [*(rate.known_at.timestamp() for rate in rates), inf]
     for number, rate in enumerate(rates):
         yield FundingRow(known_at[number], number, stale=False, restricts=blocked[number])
-        # It may still be used at its last moment, and not after it.
+        # The rate may still be used at `stale_at` itself, but not after it.
         stale = nextafter(rate.stale_at.timestamp(), inf)
         if stale <= known_at[number + 1]:
             yield FundingRow(stale, number, stale=True, restricts=True)
@@ -232,7 +233,7 @@ def _scores(
     mean_8h: NDArray[np.float64],
     percentile: NDArray[np.float64],
 ) -> list[NDArray[np.float64]]:
-    """What each latch looks at, in the order of `Cause`."""
+    """Returns the score that each latch judges, in the order of `Cause`."""
     cost = predicted_cost(rate_8h, mean_8h, limits.holding_hours)
     scores = []
     for _, sign, _, _ in SIDES:
@@ -246,10 +247,10 @@ def _scores(
 def decide(
     limits: FundingLimits, pair: str, rate: SettledRate, below: dict[Cause, int], late: int
 ) -> tuple[Decision, ...]:
-    """What the latches that are on block.
+    """Returns what the active latches block.
 
-    :param below: calm rates counted by each of them
-    :param late: settlements that should have been known since the rate: they were not calm
+    :param below: calm rates in a row that each active latch has counted
+    :param late: settlements overdue since the rate; they do not count as calm
     """
     cost = predicted_cost(rate.rate_8h, rate.mean_8h, limits.holding_hours)
     enough = limits.expected_edge * limits.cost_release_share

@@ -1,4 +1,4 @@
-"""Hysteresis: how a level trips, holds and lets go."""
+"""Hysteresis: how a latch trips, holds and releases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class HysteresisState:
-    """State of one `Hysteresis`.
+    """The state of one `Hysteresis`.
 
     :param above: samples in a row at or above the trip value, counted up to `confirm`
     :param below: samples in a row below the release value, counted up to `calm`
@@ -31,7 +31,7 @@ OFF = HysteresisState()
 
 @dataclass(frozen=True)
 class Hysteresis(Parameters):
-    """Trips at one value, releases at a lower one, so that it does not flutter between the two.
+    """A latch that trips at one value and releases at a lower one, so that it does not oscillate.
 
     A missing sample (NaN) changes nothing: it neither confirms, nor trips, nor counts as calm.
     """
@@ -52,7 +52,11 @@ class Hysteresis(Parameters):
             raise ValueError(f"release must be at most trip ({self.trip:g}), got {self.release:g}")
 
     def step(self, latch: HysteresisState, value: float) -> HysteresisState:
-        """Fold one sample into the latch."""
+        """Returns the state after one more sample.
+
+        >>> Hysteresis(trip=10, release=8).step(HysteresisState(on=True), 9)  # in between, it holds
+        HysteresisState(on=True, above=0, below=0)
+        """
         if isnan(value):
             return latch
         above = min(latch.above + 1, self.confirm) if value >= self.trip else 0
@@ -61,25 +65,28 @@ class Hysteresis(Parameters):
         return HysteresisState(on, above, below)
 
     def sweep(self, values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """`on` and `below` after each sample: equal to stepping through `values`, without the loop.
+        """Returns `on` and `below` after each sample, as `step` would, but without a loop.
 
-        On since the last trip, unless a full run of calm samples has ended after it.
+        The latch is on after a trip, unless a full run of calm samples has ended since.
+
+        >>> Hysteresis(trip=10, release=8).sweep(np.array([5.0, 12.0, 9.0, 7.0]))[0].tolist()
+        [False, True, True, False]
         """
         known = np.flatnonzero(~np.isnan(values))
         seen = values[known]
         above = _run_length(seen >= self.trip)
         below = np.minimum(_run_length(seen < self.release), self.calm)
         on = _last_true(above >= self.confirm) > _last_true(below >= self.calm)
-        # Position of the newest known sample at each row; 0 stands for "none yet".
+        # Position of the newest known sample at each row; 0 means "none yet".
         newest = np.searchsorted(known, np.arange(len(values)), side="right")
         return np.concatenate(([False], on))[newest], np.concatenate(([0], below))[newest]
 
 
 def _last_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Index of the newest True at or before each position; -1 where there is none."""
+    """Returns the index of the newest True at or before each position; -1 where there is none."""
     return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))
 
 
 def _run_length(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Number of True values in a row that end at each position."""
+    """Returns the number of True values in a row that end at each position."""
     return np.arange(len(flags)) - _last_true(~flags)

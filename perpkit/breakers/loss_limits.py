@@ -1,7 +1,7 @@
-"""What one loss limit watches: how far equity may stand below a reference, and how long it counts.
+"""One loss limit: how far equity may fall below a reference, and how long that restricts trading.
 
-A deposit or a withdrawal is no gain and no loss: a reference is remembered as profit, and becomes
-equity only with the capital of the moment. Times in samples are seconds since 1970 UTC.
+A deposit or a withdrawal is neither a gain nor a loss: a reference is stored as profit, and becomes
+equity by adding the present capital. Times in samples are seconds since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from perpkit.durations import DAY_S, HOUR_S
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
-# Samples of a window are thinned to so many of its length: a week keeps one an hour.
+# A window keeps about this many samples: a week keeps one per hour.
 RESOLUTION = 168
 LEAST_LOSS = 0.0001
 
@@ -101,7 +101,7 @@ class LossLimit(Parameters):
 
     @property
     def span(self) -> str:
-        """The time it looks back, for people."""
+        """The time span that the limit looks back, as text."""
         if self.reference is Reference.DAY:
             return f"{self.reset_hour:02}:00 UTC"
         hours = self.hours or 0.0
@@ -126,24 +126,28 @@ class LossLimit(Parameters):
         return f"{self.loss:.2%} {where}: {self.effect}"
 
     def hysteresis(self, confirm: int) -> Hysteresis:
-        """:param confirm: samples in a row that trip it"""
-        # A halt does not end by itself, so that what trips it must hold now.
+        """:param confirm: number of samples in a row that trip the limit"""
+        # A halt does not end by itself, so a loss that trips it must still exist now.
         low = self.loss if self.halts else self.recovered
         return Hysteresis(self.loss, self.loss / 2 if low is None else low, confirm)
 
     def day_of(self, stamp: float) -> float:
-        """When the day in which `stamp` lies began."""
+        """Returns the beginning of the day that contains `stamp`; both in seconds since 1970 UTC.
+
+        >>> LossLimit(0.05, Reference.DAY, reset_hour=8).day_of(7 * 3600.0)  # 16 hours before 1970
+        -57600.0
+        """
         reset = self.reset_hour * HOUR_S
         return (stamp - reset) // DAY_S * DAY_S + reset
 
 
 class Track(NamedTuple):
-    """State of one limit; a tuple, which is made three times as fast, at every candle.
+    """The state of one limit, made at every candle: a tuple, which is three times as fast to make.
 
-    :param samples: what its reference can still need
+    :param samples: the samples that its reference may still need
     :param fall: newest loss, as a share of the equity at the reference, while it matters
-    :param tripped: since when it restricts
-    :param release: when the restriction can end; what cannot recover in between ends then
+    :param tripped: since when the limit restricts
+    :param release: earliest end of the restriction; None where only a recovery decides
     """
 
     samples: tuple[Sample, ...] = ()
@@ -154,7 +158,7 @@ class Track(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """The account at one moment, all figures known.
+    """The account at one moment, with all figures known.
 
     :param stamp: `now` in seconds since 1970 UTC
     :param high_water: highest profit so far
@@ -169,7 +173,7 @@ class Mark(NamedTuple):
 
 
 def follow(limit: LossLimit, rule: Hysteresis, track: Track, mark: Mark) -> Track:
-    """Fold one mark into the limit."""
+    """Returns the state of a limit after one more mark."""
     if track.tripped is not None or limit.reference is Reference.DAY:
         track = written_off(limit, track, mark.now, mark.stamp)
     samples, base = track.samples, mark.capital
@@ -189,14 +193,14 @@ def follow(limit: LossLimit, rule: Hysteresis, track: Track, mark: Mark) -> Trac
         base += peak
     fall = lost / base if base > 0 else inf if lost > 0 else 0.0
     if fall < limit.loss and track.tripped is None and not track.latch.on:
-        # What the last line says, sooner: by far the most frequent case.
+        # The same result as the last line, but faster: by far the most frequent case.
         return track if samples is track.samples and not track.latch.above else Track(samples)
     latch = rule.step(track.latch, fall)
     return reviewed(limit, Track(samples, fall, latch, track.tripped, track.release), mark.now)
 
 
 def written_off(limit: LossLimit, track: Track, now: datetime, stamp: float) -> Track:
-    """The limit as it begins anew when its time is up."""
+    """Returns the state, or an empty one if the day or `longest_hours` is over."""
     if limit.reference is Reference.DAY:
         over = bool(track.samples) and limit.day_of(track.samples[0][0]) != limit.day_of(stamp)
     elif limit.longest_hours is not None and track.tripped is not None:
@@ -207,7 +211,7 @@ def written_off(limit: LossLimit, track: Track, now: datetime, stamp: float) -> 
 
 
 def reviewed(limit: LossLimit, track: Track, now: datetime) -> Track:
-    """Begin, hold or end the restriction."""
+    """Begins, keeps or ends the restriction."""
     if track.tripped is None:
         if not track.latch.on:
             return track
@@ -231,10 +235,13 @@ def _release(limit: LossLimit, tripped: datetime, now: datetime) -> datetime | N
 
 
 def trailing(samples: tuple[Sample, ...], newest: Sample, length: float) -> tuple[Sample, ...]:
-    """The candidates for the highest of the last `length` seconds, the highest first.
+    """Returns the samples that can be the highest of the last `length` seconds, the highest first.
 
-    Samples nearer to each other than the resolution become one, as high as the higher and as new as
-    the newer: the peak may be up to one resolution older than the window, never lower.
+    Samples closer to each other than the resolution become one, with the higher profit and the
+    later time: the peak may be up to one resolution older than the window, but never lower.
+
+    >>> trailing(((0.0, 5.0), (600.0, 2.0)), (1200.0, 3.0), length=3600.0)  # the 2 is superseded
+    ((0.0, 5.0), (1200.0, 3.0))
     """
     stamp, profit = newest
     kept = len(samples)
@@ -251,7 +258,7 @@ def trailing(samples: tuple[Sample, ...], newest: Sample, length: float) -> tupl
 
 
 def rolling(samples: tuple[Sample, ...], newest: Sample, length: float) -> tuple[Sample, ...]:
-    """The samples of the last `length` seconds, the oldest first, one for each resolution."""
+    """Returns the samples of the last `length` seconds, oldest first, one per resolution step."""
     stamp = newest[0]
     first = 0
     while first < len(samples) and samples[first][0] < stamp - length:
@@ -264,7 +271,7 @@ def rolling(samples: tuple[Sample, ...], newest: Sample, length: float) -> tuple
 
 
 def decide(limit: LossLimit, rule: Hysteresis, track: Track, equity: float) -> Decision:
-    """What a tripped limit asks for."""
+    """Returns the decision of a limit that has tripped."""
     below = "what it is without the open positions"
     if limit.reference is not Reference.OPEN:
         below = {

@@ -1,4 +1,4 @@
-"""Loss streaks: after too many losing trades in a row, no new risk for a while."""
+"""Loss streaks: after too many losing trades in a row, entries are blocked for a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class ClosedTrade:
-    """:param profit: realised, after fees and funding, in stake currency"""
+    """A trade that has been closed.
+
+    :param profit: realised profit after fees and funding, in stake currency
+    """
 
     pair: str
     closed_at: datetime
@@ -39,19 +42,24 @@ class StreakLimit(Parameters):
 
 @dataclass(frozen=True)
 class Streak:
-    """Losing trades in a row; the last of them, while there are any."""
+    """The number of losing trades in a row, and the time of the last one."""
 
     losses: int = 0
     last_loss: datetime | None = None
 
 
 NO_STREAK = Streak()
-# Keyed by pair, and `*` for the account.
+# By pair, and by `*` for the account.
 Streaks = Mapping[str, Streak]
 
 
 def observe(streaks: Streaks, trades: Iterable[ClosedTrade]) -> Streaks:
-    """Fold closed trades in. One that did not lose ends the streak."""
+    """Returns the streaks after more closed trades. A trade without a loss ends a streak.
+
+    >>> lost = ClosedTrade("BTC/USDT:USDT", datetime(2026, 1, 1), profit=-5.0)
+    >>> observe({}, [lost, lost])["*"].losses
+    2
+    """
     after = dict(streaks)
     for trade in trades:
         for key in (ALL_PAIRS, trade.pair):
@@ -65,7 +73,7 @@ def observe(streaks: Streaks, trades: Iterable[ClosedTrade]) -> Streaks:
 def decide(
     account: StreakLimit, pair: StreakLimit, streaks: Streaks, now: datetime
 ) -> Iterator[Decision]:
-    """What the streaks block at `now`."""
+    """Yields the decisions of the streaks that block entries at `now`."""
     for key, streak in streaks.items():
         limit = account if key == ALL_PAIRS else pair
         if not limit.losses or streak.losses < limit.losses or streak.last_loss is None:

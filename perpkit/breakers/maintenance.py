@@ -1,7 +1,7 @@
-"""Announced maintenance of the exchange: no new entries before it, and flat if so wished.
+"""Announced maintenance of the exchange: no new entries before it, and no positions if so set.
 
-Binance announces it by notice, once or twice a month, and publishes no calendar that a program
-could read: the operator keeps one.
+Binance announces maintenance by notice, once or twice a month, and publishes no machine-readable
+calendar, so the operator keeps one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DAY_MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class MaintenanceWindow:
-    """From `start` up to `end`, aware; `note` is for people."""
+    """A maintenance window, without its `end`; both times have their zone."""
 
     start: datetime
     end: datetime
@@ -52,14 +52,24 @@ class MaintenanceLimits(Parameters):
 def decide(
     limits: MaintenanceLimits, windows: Iterable[MaintenanceWindow], now: datetime
 ) -> Decision:
-    """The decision at `now` (aware): all of the windows that have begun to count, as one."""
+    """Returns the decision at `now`, combined from all windows that apply then.
+
+    :param now: with its time zone
+
+    >>> windows = parse_calendar('[{"from": "2026-03-02T06:00Z", "until": "2026-03-02T08:00Z"}]')
+    >>> decide(MaintenanceLimits(), windows, datetime(2026, 3, 2, 5, 30, tzinfo=UTC)).reason
+    'maintenance from 2026-03-02 06:00 to 2026-03-02 08:00 UTC: no new entries'
+    """
     return strictest(_decisions(limits, windows, now))
 
 
 def quiet_until(
     limits: MaintenanceLimits, windows: Iterable[MaintenanceWindow], now: datetime
 ) -> datetime:
-    """From `now` (aware) up to then no window counts."""
+    """Returns the time up to which no window applies; `now` if one applies already.
+
+    :param now: with its time zone
+    """
     before = timedelta(minutes=limits.no_entries_before_minutes)
     begins = (window.start - before for window in windows if now < window.end)
     return max(min(begins, default=FOREVER), now)
@@ -80,14 +90,22 @@ def _decisions(
 
 
 def in_maintenance(windows: Iterable[MaintenanceWindow], now: datetime) -> bool:
-    """Whether a window is open at `now`."""
+    """Returns whether `now` lies within a window.
+
+    >>> windows = parse_calendar('[{"from": "2026-03-02T06:00Z", "until": "2026-03-02T08:00Z"}]')
+    >>> in_maintenance(windows, datetime(2026, 3, 2, 8, tzinfo=UTC))  # the end is not part of it
+    False
+    """
     return any(window.start <= now < window.end for window in windows)
 
 
 def parse_calendar(text: str) -> tuple[MaintenanceWindow, ...]:
-    """The windows of a calendar: a JSON list of objects with `from`, `until` and perhaps `note`.
+    """Parses a calendar: a JSON list of objects with `from`, `until` and optionally `note`.
 
     :raises ValueError: naming the entry (from 1), the field, the value and what is allowed
+
+    >>> str(parse_calendar('[{"from": "2026-03-02T06:00Z", "until": "2026-03-02T08:00Z"}]')[0])
+    'maintenance from 2026-03-02 06:00 to 2026-03-02 08:00 UTC'
     """
     try:
         entries = json.loads(text)

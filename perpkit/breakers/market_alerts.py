@@ -1,7 +1,8 @@
-"""Market alerts: what a pair does that is news to its operator, and no reason to stay out.
+"""Market alerts: events in a pair that the operator should know of, but that block no entries.
 
-The limits, and what is measured. How each kind is measured and what it says: `alert_kinds`; which
-limits were crossed: `alert_crossings`; which alerts are sent: `alert_log`.
+This module has the limits and the measured figures. `alert_kinds` measures each kind and writes its
+text, `alert_crossings` finds the limits that were crossed, `alert_log` decides which alerts are
+sent.
 """
 
 from __future__ import annotations
@@ -93,9 +94,12 @@ class AlertLimits(Parameters):
             )
 
     def on(self, step: timedelta) -> AlertLimits:
-        """With windows of one candle at least.
+        """Returns the limits with windows of at least one candle.
 
-        :param step: the length of a candle
+        :param step: length of a candle
+
+        >>> AlertLimits(sudden_hours=1).on(timedelta(hours=4)).sudden_hours
+        4.0
         """
         hours = step / HOUR
         return replace(
@@ -106,8 +110,11 @@ class AlertLimits(Parameters):
 
 
 class Alert(NamedTuple):
-    """:param at: close of the candle it was found in
-    :param sent: whether it was, or else withheld"""
+    """One alert.
+
+    :param at: close of the candle that crossed the limit
+    :param sent: whether it was sent; if not, it was withheld
+    """
 
     at: datetime
     pair: str
@@ -117,11 +124,13 @@ class Alert(NamedTuple):
 
 
 class MarketReading(NamedTuple):
-    """A pair at the close of a candle; NaN where nothing is known.
+    """The figures of a pair at the close of a candle; NaN where unknown.
 
-    :param price_change: over the hours of `AlertLimits`, as a fraction; so is `sudden_change`
-    :param funding_rank: 0 to 1 within 30 days; `funding_rate_annual` is a fraction, too
-    :param open_interest_change: over 24 h, as a fraction
+    :param price_change: change over `AlertLimits.price_hours`, as a fraction
+    :param sudden_change: change over `AlertLimits.sudden_hours`, as a fraction
+    :param funding_rate_annual: as a fraction
+    :param funding_rank: rank of the rate within 30 days, 0 to 1
+    :param open_interest_change: change over 24 h, as a fraction
     """
 
     closed_at: datetime

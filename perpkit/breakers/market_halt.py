@@ -1,9 +1,9 @@
-"""Market halt: no entries while a pair hardly trades, nor right after a gap.
+"""Market halt: no entries while a pair hardly trades, nor right after a price gap.
 
 On candles, hardly trading means a volume near zero: the outage of 2021-03-02 left 0.1% to 0.5% of
-the average in its hour. Whether the price stood still as well is not asked: a price that moves
-without trades is no better. Where volume is merely low, the order book tells a halt from a quiet
-Sunday. Figures: docs/evidence/flash_crash.md.
+the average in its hour. Whether the price moved does not matter: a price that moves without trades
+is no better. Where volume is merely low, the order book distinguishes a halt from a quiet Sunday.
+Figures: docs/evidence/flash_crash.md.
 """
 
 from __future__ import annotations
@@ -71,25 +71,26 @@ class HaltLimits(Parameters):
 
     @property
     def hysteresis(self) -> Hysteresis:
-        """Of the volume share with its sign turned, for it trips when it is small."""
+        """The hysteresis of the negated volume share, because it must trip when volume is small."""
         return Hysteresis(-self.halted_volume, -self.low_volume)
 
     @property
     def history(self) -> timedelta:
-        """What the decision depends on."""
+        """The past that a decision depends on."""
         return timedelta(days=self.volume_days, minutes=self.quiet_minutes)
 
 
 @dataclass(frozen=True)
 class HaltTimeline(CandleTimeline[Decision]):
-    """Every decision over a frame of candles.
+    """The decisions over a frame of candles.
 
-    Past the newest candle a halt holds: candles that nobody saw had no volume.
+    After the newest candle a halt continues: missing candles count as having no volume.
 
-    :param volume_share: NaN where unknown; so is `gap`
-    :param halted: whether the latch holds after each candle
-    :param known: row of the newest known volume share, -1 before the first
-    :param gapped: row of the last gap beyond the limit, -1 before the first
+    :param volume_share: by candle; NaN where unknown
+    :param gap: by candle; NaN where unknown
+    :param halted: by candle: whether the latch is on
+    :param known: by candle: row of the newest known volume share, -1 before the first
+    :param gapped: by candle: row of the last gap beyond the limit, -1 before the first
     """
 
     limits: HaltLimits
@@ -108,19 +109,19 @@ class HaltTimeline(CandleTimeline[Decision]):
         return decide(self.limits, share, gap, self.closed_by(now))
 
     def volume_share_at(self, now: datetime) -> float:
-        """Of the newest candle closed at or before `now`; NaN where unknown."""
+        """Returns the volume share of the newest candle closed by `now`; NaN where unknown."""
         row = self.row_at(now)
         return float(self.volume_share[row]) if row >= 0 else nan
 
 
 def timeline(limits: HaltLimits, candles: pd.DataFrame) -> HaltTimeline:
-    """Every decision over a frame of candles.
+    """Returns the decisions over a frame of candles.
 
     :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
     grid, frame = gapless(candles, limits.timeframe_minutes)
-    # Candles without trades would pull the average down until the halt looked usual.
+    # Candles without trades would lower the average until the halt looked normal.
     trades = frame["volume"].where(frame["volume"] > 0)
     window = ceil(limits.volume_days * 24 * 60 / limits.timeframe_minutes)
     average = trades.rolling(window, min_periods=1).mean().shift().ffill()
@@ -131,7 +132,7 @@ def timeline(limits: HaltLimits, candles: pd.DataFrame) -> HaltTimeline:
 
 
 def judge(limits: HaltLimits, grid: CandleGrid, volume_share: Floats, gap: Floats) -> HaltTimeline:
-    """What these figures of the candles block.
+    """Returns the decisions that follow from the figures of the candles.
 
     :param volume_share: volume of each candle over the average before it; NaN where unknown
     :param gap: its open over the close of the last candle with trades, less one; NaN where unknown
@@ -158,11 +159,11 @@ def decide(
     gap: tuple[float, datetime] | None,
     closed_at: datetime,
 ) -> Decision:
-    """What a halt, and the quiet period after a gap, block.
+    """Returns what a halt and the quiet period after a gap block.
 
-    :param share: of the usual volume, None unless the pair is halted
-    :param gap: the last one beyond the limit, and the close of its candle
-    :param closed_at: of the newest candle
+    :param share: share of the usual volume; None unless the pair is halted
+    :param gap: the last gap beyond the limit, and the close of its candle
+    :param closed_at: close of the newest candle
     """
     reasons, releases = [], []
     if share is not None:
@@ -185,9 +186,9 @@ def decide(
 def beside_the_book(
     limits: HaltLimits, volume_share: float, book: Book | NoBook, again_at: datetime
 ) -> Decision:
-    """What the order book says of a pair with low volume: empty, unreadable or too wide is a halt.
+    """Returns the decision on a pair with low volume: an unusable or too wide book is a halt.
 
-    :param again_at: when the book will be looked at again
+    :param again_at: when the book will be checked again
     """
     if isinstance(book, NoBook):
         what = book.reason

@@ -1,4 +1,4 @@
-"""When every pair is blocked: the leading market crashes, or many traded pairs do at once."""
+"""Blocks of all pairs: the leading market crashes, or many traded pairs do at the same time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from perpkit.breakers.flash_crash import Blocks, FlashCrashLimits
 def market_wide(
     limits: FlashCrashLimits, market: Decision, pairs: Sequence[Decision]
 ) -> Iterator[Decision]:
-    """What blocks every pair: the leading market, or many of the traded ones at once.
+    """Yields the decisions that block every pair.
 
-    :param market: decision of the pair that leads the market
-    :param pairs: decisions of the traded pairs, the quiet ones too
+    Either the leading market is blocked, or many of the traded pairs are at the same time.
+
+    :param market: decision on the pair that leads the market
+    :param pairs: decisions on the traded pairs, the unrestricted ones included
     """
     if market.entries_blocked:
         yield replace(market, pair=ALL_PAIRS, reason=f"market-wide, {market.reason}")
@@ -26,7 +28,7 @@ def market_wide(
         held = [d for d in pairs if d.entries_blocked and d.concerns(d.pair, side)]
         if len(held) < least:
             continue
-        # It ends when one pair fewer than needed is left.
+        # The block ends once fewer pairs than needed are left.
         releases = sorted(d.release for d in held if d.release is not None)
         yield Decision(
             Trading.REDUCING,

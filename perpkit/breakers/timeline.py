@@ -1,8 +1,8 @@
-"""What every timeline shares: all decisions of a breaker over stored data, worked out at once.
+"""The base of timelines: all decisions of a breaker over stored data, computed at once.
 
-A row of its grid is what was known from one moment on, such as a closed candle. Most rows restrict
-nothing, and a backtest must not pay for them: a look at one costs a microsecond, and `quiet_until`
-says how many of them need no look.
+A row of the grid is the knowledge from one moment on, such as a closed candle. Most rows restrict
+nothing, and a backtest must not pay for them: looking one up takes a microsecond, and `quiet_until`
+returns the time up to which no lookup is needed.
 """
 
 from __future__ import annotations
@@ -19,25 +19,31 @@ from perpkit.market.candle_grid import CandleGrid
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
-# What a timeline answers: one decision, or one for each side that it blocks.
+# The result of a timeline: one decision, or one for each side that it blocks.
 T = TypeVar("T", bound="Decision | tuple[Decision, ...]")
 
 
 class Grid(Protocol):
-    """When each row of a timeline is known; `CandleGrid` is one."""
+    """The times from which the rows of a timeline are known; `CandleGrid` is one."""
 
     def row_at(self, now: datetime) -> int:
-        """The newest row known at `now`; negative before the first. Raises for a naive time."""
+        """Returns the newest row known at `now`; negative before the first.
+
+        :raises ValueError: for a naive time
+        """
 
     def closed_at(self, row: int) -> datetime:
-        """When the row is known."""
+        """Returns the time from which the row is known."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """The grid of rows that come at any time.
+    """A grid of rows at irregular times.
 
-    :param seconds: since 1970-01-01 00:00 UTC, ascending
+    :param seconds: the times in seconds since 1970-01-01 00:00 UTC, ascending
+
+    >>> Moments([0.0, 100.0]).row_at(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+    0
     """
 
     seconds: Sequence[float]
@@ -53,34 +59,35 @@ class Moments:
 
 @dataclass(frozen=True)
 class Timeline(ABC, Generic[T]):
-    """A breaker gives it `decide` and, where the grid is irregular, another `grid`.
+    """All decisions of a breaker over stored data; a breaker's subclass implements `decide`.
 
-    :param restricted: a byte for each row, 1 where it restricts something. As bytes, for one of
-        them is looked up three times as fast as an element of an array
+    :param grid: the times of the rows; `Moments` where they are irregular
+    :param restricted: one byte per row, 1 where it restricts something; bytes are looked up three
+        times as fast as elements of an array
     """
 
     grid: Grid
     restricted: bytes
 
-    # The answer where nothing is restricted.
+    # The result where nothing is restricted.
     NOTHING: ClassVar[Any]
 
     @abstractmethod
     def decide(self, row: int, now: datetime) -> T:
-        """The answer at `now` where `row`, the newest that is known, is `restricted`."""
+        """Returns the result at `now` for `row`, the newest known row, which restricts."""
 
     def __len__(self) -> int:
         return len(self.restricted)
 
     @property
     def last_close(self) -> datetime | None:
-        """When the newest row closed; how old it may be is for the caller to judge."""
+        """The close of the newest row; the caller decides whether it is too old."""
         return self.grid.closed_at(len(self) - 1) if self.restricted else None
 
     def at(self, now: datetime) -> T:
-        """The answer at `now` (aware), from what was known by then.
+        """Returns the result at `now` (with its time zone), from the rows known by then.
 
-        Before the first row nothing is restricted; past the newest one it holds.
+        Before the first row nothing is restricted; after the newest row that row still applies.
         """
         row = self.row_at(now)
         if row < 0 or not self.restricted[row]:
@@ -89,7 +96,7 @@ class Timeline(ABC, Generic[T]):
         return self.decide(row, now)
 
     def restrictions(self, now: datetime) -> tuple[Decision, ...]:
-        """The decisions at `now` (aware) that take anything away: none of them, nearly always."""
+        """Returns the decisions that restrict anything at `now` (with its time zone), if any."""
         row = self.row_at(now)
         if row < 0 or not self.restricted[row]:
             return ()
@@ -98,25 +105,25 @@ class Timeline(ABC, Generic[T]):
         return tuple(decision for decision in decisions if decision.restricts)
 
     def quiet_until(self, now: datetime) -> datetime:
-        """The first time from `now` (aware) on at which it restricts, `FOREVER` without one."""
+        """Returns the first time from `now` on at which a row restricts; `FOREVER` if none does."""
         row = self.row_at(now)
         following = self.restricted.find(1, max(row, 0))
         return max(self.grid.closed_at(following), now) if following >= 0 else FOREVER
 
     def row_at(self, now: datetime) -> int:
-        """The newest row known at `now`; negative before the first."""
+        """Returns the newest row known at `now`; negative before the first."""
         return min(self.grid.row_at(now), len(self.restricted) - 1)
 
 
 @dataclass(frozen=True)
 class CandleTimeline(Timeline[T]):
-    """Of closed candles: row i belongs to the candle that closed at `grid.closed_at(i)`."""
+    """A timeline of closed candles: row i is the candle that closed at `grid.closed_at(i)`."""
 
     grid: CandleGrid
 
     def closed_by(self, now: datetime) -> datetime:
-        """The last close at or before `now`; of a candle that is missing, where it is the newest.
+        """Returns the last close on the grid at or before `now`, even if that candle is missing.
 
-        With it a release moves on with the clock: candles that nobody saw do not count as calm.
+        So a release moves on with the clock: missing candles do not count as calm.
         """
         return self.grid.closed_at(self.grid.row_at(now))

@@ -1,9 +1,9 @@
-"""Venue health: no new risk at an exchange that answers late, wrongly or not at all.
+"""Venue health: no new risk at an exchange that responds late, wrongly or not at all.
 
-A reading every half minute (`perpkit.bot.watching.venue_probe`) feeds five latches. Those on failed
-or stale reads, on the clock and on the request weight block entries; those on slow answers and on a
-clock that drifts only make positions smaller. All let go by themselves after good readings in a
-row.
+A reading every half minute (`perpkit.bot.watching.venue_probe`) feeds five latches. Those for
+failed or stale reads, for the clock and for the request weight block entries; those for slow
+responses and for a drifting clock only make positions smaller. All of them release by themselves
+after enough good readings in a row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from perpkit.parameters.kinds import Range
 BLOCKING = ("reads", "clock", "weight")
 WARNING = ("latency", "drift")
 
-# Figures count as good again below this share of what trips them.
+# Figures count as good again below this share of the value that trips them.
 _RELEASE_SHARE = 0.8
 
 
@@ -85,11 +85,11 @@ class HealthLimits(Parameters):
 
     @property
     def blocking_skew_s(self) -> float:
-        """The least difference of the clocks that blocks."""
+        """The smallest difference of the clocks that blocks entries."""
         return min(self.ahead_s, self.behind_s)
 
     def rule(self, trouble: str, *, maintenance: bool = False) -> Hysteresis:
-        """How a trouble trips and releases. An announced maintenance needs no confirmation."""
+        """Returns how a trouble trips and releases. Announced maintenance needs no confirmation."""
         confirm = 1 if maintenance or trouble == "weight" else self.confirm_reads
         if trouble == "reads":
             return Hysteresis(1, 1, confirm, self.good_reads)
@@ -100,17 +100,17 @@ class HealthLimits(Parameters):
 
 @dataclass(frozen=True)
 class VenueReading:
-    """What one look at the venue told. NaN is unknown, and unknown is neither good nor bad.
+    """The result of one probe of the venue. NaN is unknown, which is neither good nor bad.
 
-    :param failure: why it failed, "" when the exchange answered
-    :param latency_s: of the slowest answer
-    :param skew_s: our clock less the exchange's, as far as the time of travel cannot explain it
-    :param book_age_s: since the order book last changed
-    :param candle_delay_s: since a candle should have closed that most pairs have not; negative
+    :param failure: why the probe failed; "" if the exchange responded
+    :param latency_s: time of the slowest response
+    :param skew_s: our clock less the exchange's, beyond what the travel time can explain
+    :param book_age_s: time since the order book last changed
+    :param candle_delay_s: time since the close of a candle that most pairs still lack; negative
         while none is overdue
     :param used_weight: the highest request weight of a minute since the last reading
-    :param refused: for too many requests (429 or 418)
-    :param maintenance: within a window that was announced
+    :param refused: whether the exchange refused requests as too many (429 or 418)
+    :param maintenance: whether an announced maintenance is going on
     """
 
     at: datetime
@@ -126,7 +126,10 @@ class VenueReading:
 
 @dataclass(frozen=True)
 class Trouble:
-    """:param words: what was seen last that was bad"""
+    """The latch of one trouble.
+
+    :param words: the text of the last bad reading
+    """
 
     latch: HysteresisState = OFF
     words: str = ""
@@ -137,9 +140,9 @@ NONE = Trouble()
 
 @dataclass(frozen=True)
 class HealthState:
-    """What the breaker remembers.
+    """The state of the breaker.
 
-    :param at: of the newest reading
+    :param at: time of the newest reading
     """
 
     at: datetime | None = None
@@ -157,7 +160,12 @@ class HealthState:
 def step(
     limits: HealthLimits, state: HealthState, reading: VenueReading
 ) -> tuple[HealthState, Decision]:
-    """Fold in one reading; one that is not newer than the last changes nothing."""
+    """Applies one reading; one that is not newer than the last changes nothing.
+
+    >>> reading = VenueReading(datetime(2026, 1, 1), refused=True)
+    >>> step(HealthLimits(), HealthState(), reading)[1].trading
+    <Trading.REDUCING: 'reducing'>
+    """
     if state.at is None or reading.at > state.at:
         folded = {
             name: _fold(limits, name, getattr(state, name), reading, *sample)
@@ -182,7 +190,7 @@ def _fold(
 
 
 def _samples(limits: HealthLimits, reading: VenueReading) -> dict[str, tuple[float, str]]:
-    """Of each trouble the figure that its latch judges, and the words for it."""
+    """Returns, for each trouble, the figure that its latch judges, and the text for it."""
     fault, skew = _fault(limits, reading), reading.skew_s
     side = "ahead of" if skew > 0 else "behind"
     clock = f"our clock is {abs(skew):.1f} s {side} the exchange's"

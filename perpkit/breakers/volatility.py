@@ -1,7 +1,7 @@
-"""Crypto-VIX: brake when volatility stands high within its own recent past.
+"""Crypto-VIX: restrict trading while volatility is high within its own recent past.
 
-A fixed level does not travel from one year to the next, so the thresholds are percentiles of the
-trailing window. Figures behind the defaults: docs/evidence/crypto_vix.md.
+A fixed level does not suit every year, so the thresholds are percentiles of the trailing window.
+The defaults are explained in docs/evidence/crypto_vix.md.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
 BELOW_FLOOR = -1.0  # a score below every percentile, 0 included
-NO_LEVERAGE_CAP = 125.0  # as much as any exchange offers
+NO_LEVERAGE_CAP = 125.0  # the highest leverage that any exchange offers
 
 
 class VolatilityLevel(IntEnum):
     CALM = 0
-    ELEVATED = 1  # smaller positions, less leveraged ones where parameters say so
+    ELEVATED = 1  # smaller positions, and less leverage where parameters say so
     STRESSED = 2  # no new entries
     EXTREME = 3  # no new entries; the highest alarm
 
@@ -110,24 +110,24 @@ class VolatilityLimits(Parameters):
                 raise ValueError(f"{smaller} must be at most {larger} ({limit:g}), got {value:g}")
 
     def trip(self, level: VolatilityLevel) -> float:
-        """Percentile from which `level` (above calm) is declared."""
+        """Returns the percentile from which `level` (above calm) is declared."""
         value: float = getattr(self, f"{level}_percentile")
         return value
 
     def release(self, level: VolatilityLevel) -> float:
-        """Percentile below which `level` counts as calmed."""
+        """Returns the percentile below which `level` counts as calmed."""
         value: float = getattr(self, f"{level}_release_percentile")
         return value
 
     @property
     def leverage_cap(self) -> float:
-        """Of a `Decision` above calm: infinite where there is none."""
+        """The leverage cap of a `Decision` above calm; infinite where there is none."""
         capped = self.elevated_max_leverage < NO_LEVERAGE_CAP
         return self.elevated_max_leverage if capped else inf
 
     @property
     def restricting(self) -> VolatilityLevel:
-        """The lowest level that takes anything away."""
+        """The lowest level that restricts anything."""
         elevated = self.elevated_size_factor < 1 or self.leverage_cap < inf
         return VolatilityLevel.ELEVATED if elevated else VolatilityLevel.STRESSED
 
@@ -138,10 +138,10 @@ class VolatilityLimits(Parameters):
 
     @property
     def history(self) -> timedelta:
-        """Closed candles after which more history hardly changes the decision.
+        """The history of candles beyond which more hardly changes a decision.
 
-        The window, before it what the estimator remembers, and a week for a level that was
-        declared earlier and still holds.
+        It is the window, the memory of the estimator before it, and a week for a level that was
+        declared earlier and is still active.
         """
         memory = memory_hours(self.estimator, self.half_life_hours)
         return timedelta(days=self.window_days + 7, hours=memory)
@@ -149,7 +149,7 @@ class VolatilityLimits(Parameters):
 
 @dataclass(frozen=True)
 class VolatilityDecision(Decision):
-    """:param vol_annual: newest known value as a fraction, None while unknown; percentile alike"""
+    """:param vol_annual: newest known value, a fraction; like `percentile`, None while unknown"""
 
     level: VolatilityLevel = VolatilityLevel.CALM
     vol_annual: float | None = None
@@ -158,12 +158,12 @@ class VolatilityDecision(Decision):
 
 @dataclass(frozen=True)
 class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
-    """Every decision over a frame of hourly candles.
+    """The decisions over a frame of hourly candles.
 
-    :param vol_annual: NaN where unknown; so is `percentile`
-    :param level: values of `VolatilityLevel` after each candle
-    :param below: calm candles in a row counted by the latch that decides on the release
-    :param newest: row of the newest known candle, -1 before the first
+    :param vol_annual: by candle; NaN where unknown, as is `percentile`
+    :param level: by candle: the value of `VolatilityLevel`
+    :param below: by candle: calm candles in a row, counted by the latch that decides the release
+    :param newest: by candle: row of the newest known one, -1 before the first
     """
 
     limits: VolatilityLimits
@@ -175,7 +175,7 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
 
     @property
     def first_close(self) -> int:
-        """Of row 0, in hours since 1970-01-01 00:00 UTC."""
+        """The close of row 0, in hours since 1970-01-01 00:00 UTC."""
         return self.grid.first_close // 3600
 
     @property
@@ -183,9 +183,9 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
         return self.level >= VolatilityLevel.STRESSED
 
     def at(self, now: datetime) -> VolatilityDecision:
-        """The decision at `now` (aware), with its figures where nothing is restricted, too.
+        """Returns the decision at `now` (with its time zone), with figures even while calm.
 
-        Past the newest candle the last level holds, and its release moves on with the clock.
+        After the newest candle the last level continues, and its release moves on with the clock.
         """
         return self.decide(self.row_at(now), now)
 
@@ -201,7 +201,7 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
 
 
 def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimeline:
-    """Every decision over a frame of 1h candles.
+    """Returns the decisions over a frame of 1h candles.
 
     :param candles: Freqtrade's columns `date` (open time, UTC), `open`, `high`, `low`, `close`
     :raises ValueError: if the candles are not hourly
@@ -212,7 +212,7 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
 
 
 def index_timeline(limits: VolatilityLimits, index: HourlyIndex) -> VolatilityTimeline:
-    """The same for an index that is measured already: of a basket, or implied by options."""
+    """Returns the decisions over a ready index: of a basket, or implied by options."""
     vol = index.vol_annual
     window = timedelta(days=limits.window_days)
     rank = rolling_rank(pd.Series(vol, index.open_times), window, limits.min_history_days * 24)
@@ -220,9 +220,9 @@ def index_timeline(limits: VolatilityLimits, index: HourlyIndex) -> VolatilityTi
 
 
 def judge(limits: VolatilityLimits, index: HourlyIndex, percentile: Floats) -> VolatilityTimeline:
-    """What the volatility of each hour restricts.
+    """Returns the decisions that follow from the volatility of each hour.
 
-    :param percentile: of each hour of the index in its window, 0 to 100; NaN where unknown
+    :param percentile: percentile of each hour in its window, 0 to 100; NaN where unknown
     """
     vol, known = index.vol_annual, ~np.isnan(percentile)
     score = np.where(known & (vol < limits.floor_annual), BELOW_FLOOR, percentile)
@@ -249,11 +249,11 @@ def decide(
     below: int,
     closed_at: datetime,
 ) -> VolatilityDecision:
-    """What a level restricts.
+    """Returns what a level restricts.
 
     :param figures: the newest volatility and its percentile, None while unknown
-    :param below: calm candles seen by the latch that holds the restriction
-    :param closed_at: of the newest candle
+    :param below: calm candles in a row, counted by the latch that decides the release
+    :param closed_at: close of the newest candle
     """
     if figures is None:
         least = f"{limits.min_history_days} days of hourly candles"

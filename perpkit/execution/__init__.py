@@ -1,1 +1,1 @@
-"""How entries meet the book: checks, slippage, prices, partial fills. Nothing vetoes an exit."""
+"""Entries against the order book: checks, slippage, prices, partial fills. No exit is vetoed."""

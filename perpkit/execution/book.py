@@ -1,4 +1,4 @@
-"""The order book as an exchange shows it at a moment, and whether it can be relied on."""
+"""A snapshot of an exchange's order book, and whether it can be relied on."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from perpkit.checks import one_of
 
 Level = tuple[float, float]  # price, amount in base asset
 
-BPS = 1e4  # basis points in a whole
+BPS = 1e4  # basis points in 1
 
 
 class Side(StrEnum):
-    """Of an order, in the words of the exchange."""
+    """The side of an order, as the exchange names it."""
 
     BUY = "buy"
     SELL = "sell"
 
     @classmethod
     def entering(cls, direction: str) -> Side:
-        """Of the order that opens a position; Freqtrade's callbacks say "long" or "short".
+        """Returns the side of the order that opens a position.
 
-        :raises ValueError: for another word
+        :param direction: "long" or "short", as Freqtrade's callbacks receive it
+        :raises ValueError: for any other text
+
+        >>> Side.entering("short")
+        <Side.SELL: 'sell'>
         """
         direction = one_of("direction", direction, ("long", "short"))
         return cls.BUY if direction == "long" else cls.SELL
@@ -35,15 +39,16 @@ class Side(StrEnum):
 
     @property
     def sign(self) -> int:
-        """1 for a buyer, whom a higher price hurts, -1 for a seller."""
+        """1 for a buyer, to whom a higher price is a cost, -1 for a seller."""
         return 1 if self is Side.BUY else -1
 
 
 @dataclass(frozen=True)
 class Book:
-    """A book that `read_book` has found usable.
+    """An order book that `read_book` has found usable.
 
-    :param bids: from the highest price down, at least one level; `asks` from the lowest up
+    :param bids: levels from the highest price down, at least one
+    :param asks: levels from the lowest price up, at least one
     """
 
     bids: tuple[Level, ...]
@@ -55,20 +60,29 @@ class Book:
 
     @property
     def spread_bps(self) -> float:
-        """Between the best prices, of the middle."""
+        """The distance between the best prices, in basis points of the mid price."""
         return (self.asks[0][0] - self.bids[0][0]) / self.mid * BPS
 
     def offers(self, side: Side) -> tuple[Level, ...]:
-        """What an order of `side` trades with when it takes, best first.
+        """Returns the levels that a taking order of `side` trades with, best first.
 
         :raises ValueError: for a side that is neither buy nor sell
+
+        >>> Book(bids=((99.0, 2.0),), asks=((101.0, 3.0),)).offers(Side.BUY)
+        ((101.0, 3.0),)
         """
         return self.asks if one_of("side", side, Side) is Side.BUY else self.bids
 
     def depth(self, side: Side, within: float) -> float:
-        """Amount offered to an order of `side` no further than `within` (fraction) from the middle.
+        """Returns the amount offered to an order of `side` within a distance from the mid price.
 
-        Only of what is shown: a book cut off before that distance holds more.
+        Only the levels of the snapshot count: a book cut off before that distance holds more.
+
+        :param within: fraction of the mid price
+        :return: base asset
+
+        >>> Book(bids=((99.0, 2.0), (90.0, 7.0)), asks=((101.0, 3.0),)).depth(Side.SELL, 0.05)
+        2.0
         """
         reach = self.mid * within
         return sum(amount for price, amount in self.offers(side) if abs(price - self.mid) <= reach)
@@ -76,7 +90,10 @@ class Book:
 
 @dataclass(frozen=True)
 class NoBook:
-    """:param reason: why there is none to rely on, for people"""
+    """The result where no book can be relied on.
+
+    :param reason: why, for the operator
+    """
 
     reason: str
 
@@ -84,13 +101,17 @@ class NoBook:
 def read_book(
     raw: Mapping[str, object], now_ms: int | None = None, max_age_seconds: float = 5.0
 ) -> Book | NoBook:
-    """The book that Freqtrade's `dp.orderbook` gives, unless something is wrong with it.
+    """Returns the order book from Freqtrade's `dp.orderbook`, or `NoBook` if it is not usable.
 
-    ccxt makes an empty book without a time of an answer that it cannot read, and raises nothing.
+    Of an answer that it cannot read, ccxt makes an empty book without a timestamp; it raises
+    nothing.
 
     :param raw: `bids` and `asks` as lists of [price, amount], `timestamp` in ms
-    :param now_ms: the present; without it the age is not looked at
-    :param max_age_seconds: on either side of the present, as the two clocks may differ
+    :param now_ms: the present time; without it the age is not checked
+    :param max_age_seconds: maximum age, past or future, because the two clocks may differ
+
+    >>> read_book({"bids": [[99, 2]], "asks": [[98, 3]]})
+    NoBook(reason='no usable book: crossed, best bid 99 and best ask 98')
     """
     bids, asks = _levels(raw.get("bids"), "bid", -1), _levels(raw.get("asks"), "ask", 1)
     for side in (bids, asks):

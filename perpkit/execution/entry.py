@@ -1,4 +1,4 @@
-"""Whether the book allows an entry. Exits are not asked about: there is nothing here to ask."""
+"""Whether the order book allows an entry. Exits are never checked against it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ class EntryLimits(Parameters):
 
 @dataclass(frozen=True)
 class EntryCheck:
-    """:param slippage: the estimate, where there was a book to walk
-    :param reason: for people, with the figures in it
+    """Whether an entry is allowed, and why.
+
+    :param slippage: the estimate, where there was a book to walk
+    :param reason: for the operator, with the figures
     """
 
     allowed: bool
@@ -57,13 +59,18 @@ def check_entry(
     signal_price: float,
     vol_1h: float,
 ) -> EntryCheck:
-    """What is missing refuses: no book, no price at the signal, no volatility.
+    """Returns whether the order book allows an entry, and why.
 
-    An order that waits in the book is judged as if it took: whoever enters must be able to leave.
+    Missing input refuses it: no book, no price at the signal, no volatility. A maker order is
+    judged as if it were a taker, because the position must be easy to close, too.
 
-    :param amount: of base asset
-    :param signal_price: at which the strategy saw its signal
+    :param amount: amount to enter with, in base asset
+    :param signal_price: the price at which the strategy saw its signal
     :param vol_1h: standard deviation of one-hour returns, a fraction; NaN when unknown
+
+    >>> book = Book(bids=((99.99, 50.0),), asks=((100.01, 50.0),))
+    >>> check_entry(EntryLimits(), book, Side.BUY, 1.0, signal_price=97.0, vol_1h=0.005).reason
+    'price moved +3.09% since the signal, more than 2.00%'
     """
     if isinstance(book, NoBook):
         return EntryCheck(False, book.reason)

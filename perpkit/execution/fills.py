@@ -1,4 +1,4 @@
-"""What fills really cost, against what was estimated; the last hundred are kept."""
+"""The slippage of real fills against its estimate; the last hundred fills are kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ KEPT = 100
 
 @dataclass(frozen=True)
 class FillSlippage:
-    """Both against the middle of the book of the estimate; a negative actual is a gain."""
+    """Estimated and actual slippage against the mid price of the estimate, in basis points.
+
+    A negative actual slippage is a gain.
+    """
 
     estimated_bps: float
     actual_bps: float
@@ -23,9 +26,14 @@ class FillSlippage:
 def fill_slippage(
     side: Side, expected: float, average: float, estimated_bps: float
 ) -> FillSlippage:
-    """:param expected: middle of the book of the estimate
-    :param average: price of the fills
+    """Returns the slippage of an order's fills next to its estimate.
+
+    :param expected: mid price of the book that the estimate was made from
+    :param average: average price of the fills
     :raises ValueError: naming the value that is not a positive price, or not finite
+
+    >>> fill_slippage(Side.BUY, expected=100.0, average=100.5, estimated_bps=40.0).actual_bps
+    50.0
     """
     for name, price in (("expected", expected), ("average", average)):
         if not (isfinite(price) and price > 0):
@@ -37,7 +45,10 @@ def fill_slippage(
 
 @dataclass(frozen=True)
 class SlippageRecord:
-    """:param fills: oldest first, at most 100"""
+    """The slippage of the latest fills.
+
+    :param fills: oldest first, at most 100
+    """
 
     fills: tuple[FillSlippage, ...] = ()
 
@@ -46,12 +57,12 @@ class SlippageRecord:
 
     @property
     def mean_bps(self) -> float | None:
-        """None before the first."""
+        """The mean of the actual slippage; None before the first fill."""
         return fmean(fill.actual_bps for fill in self.fills) if self.fills else None
 
     @property
     def mean_excess_bps(self) -> float | None:
-        """Actual less estimated; None before the first."""
+        """The mean of actual less estimated slippage; None before the first fill."""
         if not self.fills:
             return None
         return fmean(fill.actual_bps - fill.estimated_bps for fill in self.fills)

@@ -1,4 +1,4 @@
-"""What the guard over open positions does beside their stops."""
+"""The parameters of the guard over open positions, which acts in addition to their stops."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from perpkit.parameters.kinds import Range
 class GuardRule(Parameters):
     """What the guard does beside the stops."""
 
-    # A day, because the book thins out towards the end, from half an hour before it nobody can
-    # enter any more, and a bot that is down for a night still has time when it comes back.
+    # A day, because the book thins out towards the end, the exchange refuses entries from half an
+    # hour before it, and a bot that is down for a night still has time when it is back.
     leave_before_delisting_hours: Annotated[
         float,
         Range(1, 168, "h"),

@@ -1,4 +1,4 @@
-"""Whether a pair's book is deep and tight enough for the orders that are meant to be placed."""
+"""Whether a pair's order book is deep and tight enough for the orders that are planned."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from perpkit.execution.slippage import amount_of, slippage_of
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import OneOf, Range
 
-# What Binance serves, at a weight of 2, 2, 5, 10 and 20.
+# The depths that Binance serves, at a request weight of 2, 2, 5, 10 and 20.
 LEVELS = (20, 50, 100, 500, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiquidityRule(Parameters):
-    """What is asked of a book."""
+    """The requirements that a pair's order book must meet."""
 
     max_spread_bps: Annotated[
         float,
@@ -59,12 +59,16 @@ class LiquidityRule(Parameters):
     ] = 100
 
     def objection(self, book: Book, least_stake: float | None = None) -> str | None:
-        """Why orders in this book would cost too much or not be taken, or None.
+        """Returns why orders in this book would cost too much or be refused, or None.
 
-        Depth is of what is shown: a book that was cut off before `depth_within` holds more than is
-        counted, and may be refused for it.
+        Only the levels of the snapshot count: a book that was cut off before `depth_within` holds
+        more than is counted, and may be refused for it.
 
-        :param least_stake: that the exchange's least order needs, at the leverage of this rule
+        :param least_stake: stake of the exchange's smallest order, at the leverage of this rule
+
+        >>> book = Book(bids=((99.9, 800.0),), asks=((100.1, 800.0),))
+        >>> LiquidityRule().objection(book)
+        'the spread is 20.0 bps, above 10'
         """
         if book.spread_bps > self.max_spread_bps:
             return f"the spread is {book.spread_bps:.1f} bps, above {self.max_spread_bps:g}"

@@ -1,7 +1,7 @@
-"""An entry order that is still open, perhaps partly filled: wait, take the rest, or do without it.
+"""What to do with an entry order that is still open: wait, take the rest, or cancel the rest.
 
-Freqtrade gives a position no stop before its entry order has ended. To end it is the only way to
-protect what was filled.
+Freqtrade places no stop for a position before its entry order has ended, so ending the order is the
+only way to protect a part that has been filled.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from perpkit.parameters.kinds import Range
 
 class Action(StrEnum):
     WAIT = "wait"
-    REPRICE_TO_CROSS = "reprice_to_cross"  # the rest, at a price that the book offers now
-    CANCEL_REST = "cancel_rest"  # and keep what was filled
+    REPRICE_TO_CROSS = "reprice_to_cross"  # place the rest at a price that the book offers now
+    CANCEL_REST = "cancel_rest"  # and keep the filled part
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,17 @@ class PartialLimits(Parameters):
 
 @dataclass(frozen=True)
 class OpenEntry:
-    """What is known of the order now.
+    """The present state of an open entry order.
 
-    :param filled_share: 0 to 1
-    :param order_price: its limit
-    :param price: of the market now; NaN when unknown
-    :param waited_seconds: since the order
-    :param unprotected_seconds: at most how long some of it has been filled without a stop: since
-        the last look that found nothing filled, or else since the order. None where nothing is
-        filled, or all that is has its stop
-    :param next_look_seconds: until this will be asked again, and could be acted on
-    :param blocked: why there is to be no entry any more; empty where nothing speaks against it
+    :param filled_share: filled part of the order, 0 to 1
+    :param order_price: the order's limit price
+    :param price: the present market price; NaN when unknown
+    :param waited_seconds: time since the order was placed
+    :param unprotected_seconds: how long a filled part may have been without a stop, at most: since
+        the last check that found nothing filled, or else since the order. None where nothing is
+        filled, or where every filled part has its stop
+    :param next_look_seconds: time to the next check, at which a decision could be acted on
+    :param blocked: why the entry is no longer wanted; empty if it still is
     """
 
     filled_share: float
@@ -70,15 +70,24 @@ class OpenEntry:
 
 @dataclass(frozen=True)
 class PartialDecision:
-    """:param reason: for people, with the figures in it"""
+    """What to do with the order.
+
+    :param reason: for the operator, with the figures
+    """
 
     action: Action
     reason: str
 
 
 def decide(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
-    """The first that applies: no longer wanted, without a stop too long, nearly filled, price gone,
-    waited enough."""
+    """Returns what to do with an open entry order.
+
+    The first that applies decides: no longer wanted, too long without a stop, nearly filled, price
+    too far away, waited too long.
+
+    >>> decide(PartialLimits(), OpenEntry(0.9, 100.0, 100.5, 20.0, 3.0, 5.0)).reason
+    '90% filled, from 80% the rest crosses'
+    """
     first = decide_unprotected(limits, entry)
     if first.action is not Action.WAIT:
         return first
@@ -102,12 +111,15 @@ def decide(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
 
 
 def decide_unprotected(limits: PartialLimits, entry: OpenEntry) -> PartialDecision:
-    """The first that applies: no longer wanted, without a stop too long."""
+    """Returns what to do with an open entry order for the sake of its stop alone.
+
+    It ends if it is no longer wanted, or if its fills have been without a stop for too long.
+    """
     filled = f"{entry.filled_share:.0%} filled"
     if entry.blocked:
         return PartialDecision(Action.CANCEL_REST, f"{filled}, no entry any more: {entry.blocked}")
     bare = entry.unprotected_seconds
-    # A decision at the next look would come too late, so this is the last one.
+    # A decision at the next check would come too late, so this is the last chance.
     if bare is not None and bare + entry.next_look_seconds > limits.max_unprotected_seconds:
         return PartialDecision(
             Action.CANCEL_REST,

@@ -1,4 +1,4 @@
-"""Slippage where there is no book, as in backtests: from an order's share of the turnover."""
+"""Slippage where there is no order book, as in backtests: from an order's share of the turnover."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from perpkit.execution.book import BPS
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
-REFERENCE_SHARE = 0.01  # of an hour's turnover: where all three shapes cost the same
+REFERENCE_SHARE = 0.01  # of an hour's turnover, where all three shapes cost the same
 
 
 class Shape(StrEnum):
-    """Of the cost as the order grows. Square root is what studies of impact find."""
+    """How the cost grows with the order. Studies of market impact find the square root."""
 
     LINEAR = "linear"
     SQUARE_ROOT = "square_root"
     LOGARITHMIC = "logarithmic"
 
     def at(self, multiple: float) -> float:
-        """:param multiple: of the reference share; the result is 1 at 1"""
+        """Returns the cost at a multiple of the reference share, relative to that at the share.
+
+        >>> Shape.SQUARE_ROOT.at(4.0), Shape.LINEAR.at(4.0)
+        (2.0, 4.0)
+        """
         match self:
             case Shape.LINEAR:
                 return multiple
@@ -49,10 +53,14 @@ class ParticipationModel(Parameters):
     ] = 0.1
 
     def slippage_bps(self, notional: float, turnover_1h: float, vol_1h: float) -> float:
-        """Against the middle; infinite where turnover or volatility is missing.
+        """Returns the slippage against the mid price; infinite where an input is unknown.
 
-        :param notional: of the order, in the currency of `turnover_1h`
+        :param notional: value of the order, in the currency of `turnover_1h`
+        :param turnover_1h: turnover of the last hour
         :param vol_1h: standard deviation of one-hour returns, a fraction
+
+        >>> ParticipationModel().slippage_bps(notional=10_000, turnover_1h=1e6, vol_1h=0.005)
+        5.5
         """
         known = isfinite(turnover_1h) and turnover_1h > 0 and isfinite(vol_1h) and vol_1h >= 0
         if not known:

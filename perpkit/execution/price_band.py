@@ -1,4 +1,4 @@
-"""Between which prices the exchange takes an order at all."""
+"""The band of prices within which the exchange accepts orders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-# Of the way to mark, inside the bound: mark moves on before the order arrives.
+# How far inside the bound, as a share of the way to mark, which moves before the order arrives.
 _INSIDE = 0.02
 
 
@@ -21,10 +21,14 @@ class PriceBand:
 
 
 def price_band(filters: Iterable[Mapping[str, Any]], mark: float) -> PriceBand:
-    """Returns the prices that both filters of a contract allow.
+    """Returns the prices that both price filters of a contract allow.
 
-    :param filters: of the contract, as exchangeInfo has them; a bound of 0 is none
-    :param mark: price, quote asset
+    :param filters: the contract's filters, as in exchangeInfo; a bound of 0 means no bound
+    :param mark: mark price, in quote asset
+
+    >>> percent = {"filterType": "PERCENT_PRICE", "multiplierUp": "1.05", "multiplierDown": "0.95"}
+    >>> price_band([percent], mark=1000.0)
+    PriceBand(low=951.0, high=1049.0)
     """
     named = {f["filterType"]: f for f in filters}
     price, percent = named.get("PRICE_FILTER", {}), named.get("PERCENT_PRICE", {})

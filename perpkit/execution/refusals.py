@@ -1,4 +1,4 @@
-"""What the exchange says when it refuses an order: its codes, and the price that it names."""
+"""The exchange's error codes for refused orders, and the price limit that its message names."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ _CODE = re.compile(r'"code"\s*:\s*"?(-\d+)')
 _NAMED = re.compile(r"can't be (?:higher|lower) than (\d+(?:\.\d+)?)")
 
 TOO_LARGE = -4005
-# Of a price: above and below what a contract may cost, and too far from mark.
+# Codes of a price: above the maximum or below the minimum of a contract, or too far from mark.
 OUT_OF_BAND = frozenset({-4002, -4006, -4007, -4013, -4016, -4024, -4131})
-# Of a reduce-only order.
+# Code of a reduce-only order.
 NO_POSITION = -2022
 
 
 def code_in(text: str) -> int | None:
-    """The exchange's code in what a client says of an answer; None where there is none."""
+    """Returns the exchange's error code in a client's error message; None where there is none.
+
+    >>> code_in('binanceusdm {"code":-4016,"msg":"Limit price can\\'t be higher than 52500."}')
+    -4016
+    """
     found = _CODE.search(text)
     return int(found[1]) if found else None
 
 
 def bound_in(text: str) -> float | None:
-    """The bound that a refusal names: "Limit price can't be lower than 47500"."""
+    """Returns the price limit that a refusal names; None where it names none.
+
+    >>> bound_in("Limit price can't be lower than 47500.")
+    47500.0
+    """
     found = _NAMED.search(text)
     return float(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""Slippage of an order that takes: what walking the book says that it will cost."""
+"""Slippage of a taking order, estimated by walking the order book."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from perpkit.checks import one_of
 from perpkit.durations import HOUR_S
 from perpkit.execution.book import BPS, Book, Level, Side
 
-DEPTH_WITHIN = 0.01  # of the middle: the depth that impact is measured against
-# Share of that depth below which an impact has its name; above the last it is high.
+DEPTH_WITHIN = 0.01  # of the mid price: impact is measured against the depth within it
+# The share of that depth below which each name applies; from the last one on it is high.
 IMPACTS = ((0.01, "negligible"), (0.05, "low"), (0.10, "moderate"))
 
 
@@ -24,19 +24,21 @@ class Impact(StrEnum):
 
 @dataclass(frozen=True)
 class Slippage:
-    """What an order would trade at, now, if it took from the book.
+    """What an order would cost if it took from the book now.
 
-    :param amount: that was asked for, base asset; `held` is how much of it the book holds
-    :param mid: between the best prices
-    :param best: price of the first level; `worst` of the last one reached, `average` of what is
-        held
-    :param mid_bps: average against the middle, half of the spread included
-    :param cautious_bps: `mid_bps`, and the distance that the price moves in one standard deviation
-        before the order arrives; infinite while the volatility is unknown
-    :param depth_share: amount over the depth within 1% of the middle
-    :param reason: the figures, or what is missing, for people
+    :param amount: amount of the order, base asset
+    :param held: how much of the amount the book holds
+    :param mid: mid price, between the best prices
+    :param best: price of the first level
+    :param average: average price of the amount held
+    :param worst: price of the last level reached
+    :param mid_bps: average price against the mid price, half of the spread included
+    :param cautious_bps: `mid_bps` plus one standard deviation of the price move until the order
+        arrives; infinite while the volatility is unknown
+    :param depth_share: amount over the depth within 1% of the mid price
+    :param reason: the figures, or what is missing, for the operator
 
-    With insufficient depth all bps are infinite: what the rest would cost is not in the book.
+    With insufficient depth all bps are infinite, because the cost of the rest is not in the book.
     """
 
     side: Side
@@ -54,31 +56,43 @@ class Slippage:
 
     @property
     def best_bps(self) -> float:
-        """Average against the best price: what the size costs, the spread left out."""
+        """Average price against the best price: the cost of the size, without the spread."""
         return shortfall_bps(self.side, self.best, self.average) if self.sufficient else inf
 
     @property
     def sufficient(self) -> bool:
-        """Whether the book holds the whole amount."""
+        """Whether the book has enough depth for the whole amount."""
         return isfinite(self.mid_bps)
 
 
 def impact_of(depth_share: float) -> Impact:
-    """:param depth_share: of the depth within 1% of the middle; NaN counts as high"""
+    """Returns the name of an impact.
+
+    :param depth_share: amount over the depth within 1% of the mid price; NaN counts as high
+
+    >>> impact_of(0.03)
+    <Impact.LOW: 'low'>
+    """
     return Impact(next((name for limit, name in IMPACTS if depth_share < limit), "high"))
 
 
 def slippage_of(
     book: Book, side: Side, amount: float, *, vol_1h: float, latency_seconds: float = 1.0
 ) -> Slippage:
-    """Walk the book for `amount` of base asset.
+    """Estimates the slippage of an order by walking the book.
 
-    Exact for an order that meets the same book; the middle moves before a real one arrives, in
-    either direction, and `cautious_bps` allows for that.
+    It is exact for an order that meets this very book. Before a real order arrives the price moves,
+    in either direction, which `cautious_bps` allows for.
 
+    :param amount: base asset
     :param vol_1h: standard deviation of one-hour returns, a fraction; NaN when unknown
-    :param latency_seconds: between the making of the book and the order's arrival
+    :param latency_seconds: time from the snapshot of the book to the order's arrival
     :raises ValueError: unless the amount is positive and finite, and the side buy or sell
+
+    >>> book = Book(bids=((99.9, 10.0),), asks=((100.1, 1.0), (100.3, 9.0)))
+    >>> found = slippage_of(book, Side.BUY, 2.0, vol_1h=0.006)
+    >>> round(found.average, 4), round(found.mid_bps, 4), round(found.cautious_bps, 4)
+    (100.2, 20.0, 21.0)
     """
     if not (amount > 0 and isfinite(amount)):
         raise ValueError(f"amount must be positive, got {amount!r}")
@@ -111,11 +125,15 @@ def slippage_of(
 
 
 def amount_of(book: Book, side: Side, notional: float) -> float:
-    """Base asset that `notional` of quote currency takes from the book.
+    """Returns the base asset that `notional` of quote currency takes from the book.
 
-    What the book does not hold counts at its last price, for `slippage_of` to find it missing.
+    A rest that the book does not hold is counted at its last price, so that `slippage_of` reports
+    insufficient depth.
 
     :raises ValueError: unless the notional is positive and finite, and the side buy or sell
+
+    >>> amount_of(Book(bids=((99.0, 5.0),), asks=((100.0, 1.0), (101.0, 9.0))), Side.BUY, 302.0)
+    3.0
     """
     if not (notional > 0 and isfinite(notional)):
         raise ValueError(f"notional must be positive, got {notional!r}")
@@ -129,19 +147,31 @@ def amount_of(book: Book, side: Side, notional: float) -> float:
 
 
 def shortfall_bps(side: Side, expected: float, actual: float) -> float:
-    """How much worse `actual` is than `expected`, of the expected price; negative when better."""
+    """Returns how much worse `actual` is than `expected`, in basis points of the expected price.
+
+    It is negative when the actual price is better.
+
+    >>> shortfall_bps(Side.SELL, expected=100.0, actual=99.5)
+    50.0
+    """
     return one_of("side", side, Side).sign * (actual - expected) / expected * BPS
 
 
 def move_bps(vol_1h: float, seconds: float) -> float:
-    """One standard deviation of the price over `seconds`, as a random walk; unknown is infinite."""
+    """Returns one standard deviation of the price over `seconds`, for a random walk.
+
+    :param vol_1h: standard deviation of one-hour returns, a fraction; unknown gives infinity
+
+    >>> move_bps(0.01, seconds=36)
+    10.0
+    """
     if not (isfinite(vol_1h) and vol_1h >= 0):
         return inf
     return vol_1h * sqrt(seconds / HOUR_S) * BPS
 
 
 def _walk(offers: tuple[Level, ...], amount: float) -> tuple[float, float, float]:
-    """Amount found, what it costs, and the last price reached."""
+    """Returns the amount found, its cost and the last price reached."""
     held = cost = 0.0
     price = offers[0][0]
     for price, offered in offers:

@@ -1,1 +1,1 @@
-"""What is known of the market: funding, positioning, volatility. Pure numpy and pandas."""
+"""Market data: funding, positioning, volatility, correlation. Pure numpy and pandas."""

@@ -1,4 +1,4 @@
-"""What was known when: joining readings that are published late, and grow old, to candles."""
+"""As-of joins: the readings that were known at each candle, published late and going stale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 
 def nanoseconds(dates: pd.Series | pd.DatetimeIndex) -> NDArray[np.int64]:
-    """UTC instants as integers, whatever unit the file they came from was stored in."""
+    """Returns UTC times as integers, in nanoseconds since 1970, from any resolution.
+
+    >>> nanoseconds(pd.DatetimeIndex(["1970-01-01 00:00:01Z"])).tolist()
+    [1000000000]
+    """
     return pd.DatetimeIndex(dates).as_unit("ns").asi8
 
 
@@ -22,20 +26,20 @@ def join_known(
     readings: pd.DataFrame,
     columns: Sequence[str],
 ) -> pd.DataFrame:
-    """Give every candle the newest reading that was known when it closed, unless that is stale.
+    """Adds to every candle the newest reading that was known at its close, unless it is stale.
 
-    A candle's row is acted on at its close, `date + timeframe`; what is published exactly then is
-    known. A row of the candles depends on no later candle and no later reading.
+    A candle is acted on at its close, `date + timeframe`; a reading published exactly then is
+    known. A row depends on no later candle and no later reading.
 
     :param candles: with `date` (open time, UTC); any index
-    :param readings: ascending in `known_at`, the first instant a reading may be used; `stale_at`,
-        the last one; both UTC
-    :param columns: of the readings, to add
-    :return: a copy of the candles with those columns; NaN where nothing usable was known
+    :param readings: with `known_at`, ascending, the first time at which a reading may be used, and
+        `stale_at`, the last one; both UTC
+    :param columns: columns of the readings to add
+    :return: a copy of the candles with those columns; NaN where no usable reading was known
     """
     close = nanoseconds(candles["date"]) + timeframe.value
     newest = np.searchsorted(nanoseconds(readings["known_at"]), close, side="right") - 1
-    # One row past the end stands for "nothing known".
+    # One row past the end means "nothing known".
     stale_at = np.append(nanoseconds(readings["stale_at"]), 0)
     usable = (newest >= 0) & (close <= stale_at[newest])
     row = np.where(usable, newest, len(readings))
@@ -44,10 +48,10 @@ def join_known(
 
 
 class KnownReadings:
-    """Readings looked up one instant at a time, by the rule of `join_known`; a microsecond each.
+    """Looks readings up one time at a time, by the rule of `join_known`, in a microsecond each.
 
     :param readings: as for `join_known`
-    :param columns: of the readings, to look up
+    :param columns: columns of the readings to look up
     """
 
     def __init__(self, readings: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -56,7 +60,10 @@ class KnownReadings:
         self._rows = list(zip(*(readings[c].tolist() for c in columns), strict=True))
 
     def at(self, when: datetime) -> tuple[float, ...] | None:
-        """The values known at `when`, in the order of the columns; None when nothing usable is."""
+        """Returns the values known at `when`, in the order of the columns; None if none is usable.
+
+        :param when: with its time zone
+        """
         instant = when.timestamp()
         newest = bisect_right(self._known_at, instant) - 1
         if newest < 0 or instant > self._stale_at[newest]:

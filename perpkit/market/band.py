@@ -1,4 +1,4 @@
-"""Which pairs lie between bounds, and in what order: what the filters of pairs have in common."""
+"""Bands: which pairs lie between bounds, and in what order. The base of the filters of pairs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Sort = Literal["none", "asc", "desc"]
 
 
 class Measure(NamedTuple):
-    """A figure of a pair that parameters `min_NAME` and `max_NAME` may bound.
+    """A figure of a pair that the parameters `min_NAME` and `max_NAME` may bound.
 
-    :param words, spec: how the figure is shown to people
+    :param words: its name in messages
+    :param spec: the format of its value in messages
     """
 
     name: str
@@ -33,14 +34,14 @@ Percentile = Annotated[
 
 
 class _Bound(NamedTuple):
-    number: int  # of the measure
+    number: int  # index of the measure
     least: float | None
     most: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Band(Parameters, Generic[K]):
-    """Bounds of `MEASURES`. One that is None does not bind; bounds belong to the band."""
+    """Bounds of the figures in `MEASURES`, both ends included; None means no bound."""
 
     MEASURES: ClassVar[tuple[Measure, ...]] = ()
 
@@ -55,17 +56,17 @@ class Band(Parameters, Generic[K]):
 
     @abstractmethod
     def figures(self, known: K) -> tuple[float, ...]:
-        """The figures of `MEASURES`, NaN where unknown."""
+        """Returns the figures of `MEASURES`, in that order; NaN where unknown."""
 
     def knows(self, known: K | None) -> bool:
-        """Whether this band can judge: it needs the first figure, and of the others what binds."""
+        """Returns whether enough is known: the first figure and every other one that is bounded."""
         if known is None:
             return False
         figures = self.figures(known)
         return not (isnan(figures[0]) or any(isnan(figures[bound.number]) for bound in self._binds))
 
     def objection(self, known: K) -> str | None:
-        """Why what is known lies outside the band, None when it lies inside."""
+        """Returns why the figures lie outside the band; None if they lie inside."""
         figures = self.figures(known)
         for number, least, most in self._binds:
             figure = figures[number]
@@ -76,7 +77,7 @@ class Band(Parameters, Generic[K]):
         return None
 
     def description(self) -> list[str]:
-        """What binds, for people."""
+        """Returns the bounds that apply, for the operator."""
         return [self._described(bound) for bound in self._binds]
 
     def _bounds(self, measure: Measure) -> tuple[float | None, float | None]:
@@ -104,7 +105,7 @@ class Band(Parameters, Generic[K]):
 
 @dataclass(frozen=True, kw_only=True)
 class RankedBand(Band[K]):
-    """A band that also orders the pairs, by the first of its figures."""
+    """A band that also sorts the pairs, by the first of its figures."""
 
     sort: Annotated[
         Sort, "Lowest first (asc), highest first (desc), or as the pairs came (none)"
@@ -117,9 +118,9 @@ class RankedBand(Band[K]):
     ] = False
 
     def choose(self, pairs: Sequence[str], known: Mapping[str, K | None]) -> list[str]:
-        """The pairs that pass, in order; equal figures by name.
+        """Returns the pairs that pass, in order; pairs with equal figures by name.
 
-        :param known: of every pair; None where nothing is
+        :param known: the data of every pair; None where there are none
         """
         inside: list[tuple[float, str]] = []
         unknown: list[str] = []

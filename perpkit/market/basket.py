@@ -1,11 +1,12 @@
-"""A volatility index on an hourly grid: of several markets, or measured by somebody else.
+"""A volatility index on an hourly grid, of several markets or from an external series.
 
 The index of a basket is the root of the weighted mean of its members' variances, not the volatility
-of the basket's return. A range cannot be had of a basket, for its members do not peak in the same
-minute, and estimators that see the range are what makes a brake quick; and a mean variance does not
-fall when members diverge. The two differ by the average correlation (Pollet and Wilson 2010,
-"Average correlation and stock market returns"), which goes to one in a crash. Measured as squared
-hourly returns, the mean variance was the better brake: docs/evidence/crypto_vix.md.
+of the basket's return. A basket has no measurable range, because its members do not peak in the
+same minute, and only estimators that use the range make a breaker quick; besides, a mean variance
+does not fall when members diverge. The two differ by the average correlation (Pollet and Wilson
+2010, "Average correlation and stock market returns"), which approaches one in a crash. Measured
+with squared hourly returns, the mean variance was the better breaker:
+docs/evidence/crypto_vix.md.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ QUORUM = 0.5
 class HourlyIndex:
     """Annualised volatility on a gapless hourly grid, as a fraction; NaN where unknown.
 
-    :param first_hour: of row 0, as `hour_of` counts; a row is known when its hour is over
+    :param first_hour: hour of row 0, as `hour_of` counts; a row is known when its hour is over
     """
 
     first_hour: int
@@ -39,7 +40,7 @@ class HourlyIndex:
 
     @classmethod
     def from_series(cls, vol_annual: pd.Series) -> HourlyIndex:
-        """Of a series by the hour it covers (open time, UTC, ascending); gaps become NaN."""
+        """Builds an index from a series by open time (UTC, ascending); gaps become NaN."""
         if vol_annual.empty:
             return cls(0, np.empty(0))
         hourly = vol_annual.resample("h").last()
@@ -48,7 +49,14 @@ class HourlyIndex:
 
 
 def check_weights(weights: Mapping[str, float]) -> None:
-    """:raises ValueError: unless there are members, each with a finite weight above 0"""
+    """Checks the weights of a basket.
+
+    :raises ValueError: unless there are members, each with a finite weight above 0
+
+    >>> check_weights({"BTC/USDT:USDT": -1})
+    Traceback (most recent call last):
+    ValueError: basket weight of BTC/USDT:USDT must be a number above 0, got -1
+    """
     if not weights:
         raise ValueError("basket must have at least one pair, got none")
     for pair, weight in weights.items():
@@ -63,13 +71,13 @@ def basket_index(
     estimator: Estimator,
     half_life_hours: float,
 ) -> HourlyIndex:
-    """The root of the members' weighted mean variance.
+    """Returns the root of the members' weighted mean variance.
 
-    An hour in which half of the weight or more is unknown is unknown; otherwise the known members
-    stand for the others. The grid ends with the last known hour.
+    An hour in which half of the weight or more is unknown is itself unknown; otherwise the known
+    members represent the others. The grid ends with the last known hour.
 
-    :param candles: 1h candles of every pair in `weights`, as `HourlyCandles.from_frame` takes them
-    :param weights: above 0; only their proportions count
+    :param candles: 1h candles of every pair in `weights`, see `HourlyCandles.from_frame`
+    :param weights: above 0; only their proportions matter
     :raises ValueError: for candles that are not hourly, or bad weights
     """
     check_weights(weights)

@@ -11,23 +11,30 @@ from perpkit.market.correlation import rolling_correlation
 
 COLUMN = "btc_correlation"
 HOUR = pd.Timedelta("1h")
-# A correlation over a hundred hours hardly changes within two.
+# A correlation over a hundred hours hardly changes within two hours.
 USABLE = 2 * HOUR
 
 
 def benchmark_pair(stake_currency: str) -> str:
-    """The perpetual that stands for the market as a whole, in Freqtrade's spelling."""
+    """Returns the perpetual that represents the whole market, in Freqtrade's spelling.
+
+    >>> benchmark_pair("USDC")
+    'BTC/USDC:USDC'
+    """
     return f"BTC/{stake_currency}:{stake_currency}"
 
 
 def with_benchmark_correlation(
     candles: pd.DataFrame, timeframe: pd.Timedelta, benchmark: pd.DataFrame
 ) -> pd.DataFrame:
-    """A copy of the candles with `btc_correlation`, from hourly log returns whatever the timeframe.
+    """Returns a copy of the candles with the column `btc_correlation`.
 
-    :param candles: `date` (open time, UTC), `close`; timeframe at most an hour, or it is NaN
-    :param benchmark: 1h candles of the benchmark; empty when there are none, which gives NaN
-    :return: `COLUMN` of a row is known at its close
+    It is the correlation of hourly log returns on any timeframe; a row's value is known at its
+    close.
+
+    :param candles: with `date` (open time, UTC) and `close`
+    :param timeframe: length of a candle; longer than an hour gives NaN
+    :param benchmark: 1h candles of the benchmark; an empty frame gives NaN
     """
     close_at = pd.DatetimeIndex(candles["date"]) + timeframe
     on_the_hour = nanoseconds(close_at) % HOUR.value == 0

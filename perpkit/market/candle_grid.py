@@ -1,4 +1,4 @@
-"""Candles on the full grid of their timeframe: a row for each, whether it is there or not."""
+"""Candles on the full grid of their timeframe: a row for each, even where the candle is missing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLUMNS = ["open", "high", "low", "close", "volume"]
 
 @dataclass(frozen=True)
 class CandleGrid:
-    """When the rows of a gapless frame of candles close.
+    """The closing times of the rows of a gapless frame of candles.
 
-    :param first_close: of row 0, in seconds since 1970-01-01 00:00 UTC
+    :param first_close: close of row 0, in seconds since 1970-01-01 00:00 UTC
     :param seconds: length of a candle
     """
 
@@ -26,9 +26,13 @@ class CandleGrid:
     seconds: int
 
     def row_at(self, now: datetime) -> int:
-        """The newest candle closed at or before `now`; negative before the first.
+        """Returns the row of the newest candle closed by `now`; negative before the first.
 
         :raises ValueError: for a naive time, which would be read in the machine's own zone
+
+        >>> grid = CandleGrid(first_close=3600, seconds=3600)
+        >>> grid.row_at(datetime(1970, 1, 1, 3, 30, tzinfo=UTC))
+        2
         """
         if now.tzinfo is None:
             raise ValueError(f"now must carry its time zone, got {now.isoformat()}")
@@ -39,9 +43,10 @@ class CandleGrid:
 
 
 def gapless(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, pd.DataFrame]:
-    """The candles by open time, a row for each; NaN where one is missing or contradictory.
+    """Returns the candles by open time, without gaps; NaN where one is missing or contradictory.
 
-    :raises ValueError: if they are not of `timeframe_minutes`
+    :param candles: with `date` (open time, UTC) and `COLUMNS`, in any order
+    :raises ValueError: if their length is not `timeframe_minutes`
     """
     candle = pd.Timedelta(minutes=timeframe_minutes)
     times, values = _ascending(candles)
@@ -49,7 +54,7 @@ def gapless(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, 
         index = pd.DatetimeIndex(candles["date"])
         return CandleGrid(0, timeframe_minutes * 60), pd.DataFrame(values, index, COLUMNS)
     rows, beside = np.divmod(times - times[0], candle.value)
-    # Candles may be missing, but after half of them, at least, the next one follows.
+    # Candles may be missing, but at least half of them must be followed by the next one.
     steps = np.sort(np.diff(times))
     if beside.any() or (len(times) > 2 and steps[(len(steps) - 1) // 2] != candle.value):
         raise ValueError(f"candles must be of {timeframe_minutes} minutes")
@@ -62,8 +67,10 @@ def gapless(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, 
 
 
 def _ascending(candles: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Open times in nanoseconds, each once, the last one given; and `COLUMNS`, NaN where a candle
-    contradicts itself."""
+    """Returns the open times in nanoseconds and `COLUMNS`, NaN where a candle contradicts itself.
+
+    Of several candles with the same time the last one counts.
+    """
     times, values = nanoseconds(candles["date"]), candles[COLUMNS].to_numpy(dtype=np.float64)
     if not (np.diff(times) > 0).all():
         order = np.argsort(times, kind="stable")

@@ -1,4 +1,4 @@
-"""What of a stretch of time the stored positioning data cover, and what is still to be fetched."""
+"""How much of a time span the stored positioning data cover, and what is still to be fetched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 
 @dataclass(frozen=True)
 class ReadingSpan(Parameters):
-    """Times of readings from `first` to `last`, both included."""
+    """The times of readings from `first` to `last`, both included."""
 
     first: Annotated[datetime, "The time of the first reading, with its zone"]
     last: Annotated[datetime, "The time of the last reading, with its zone"]
@@ -35,15 +35,23 @@ class ReadingSpan(Parameters):
 
 
 def reading_time(moment: datetime, period: timedelta, *, up: bool = False) -> datetime:
-    """The last time of a reading at or before `moment`; with `up`, the first at or after it."""
+    """Returns the last time of a reading at or before `moment`; with `up`, the first at or after.
+
+    >>> reading_time(datetime(2026, 1, 2, 3, 47), timedelta(minutes=15)).isoformat()
+    '2026-01-02T03:45:00'
+    """
     stamp = pd.Timestamp(moment)
     return (stamp.ceil(period) if up else stamp.floor(period)).to_pydatetime()
 
 
 def gaps(dates: pd.Series, period: timedelta) -> list[ReadingSpan]:
-    """The readings that are missing between the first and the last.
+    """Returns the spans of readings that are missing between the first and the last.
 
     :param dates: ascending
+
+    >>> dates = pd.Series(pd.to_datetime(["2026-01-01 00:00Z", "2026-01-01 03:00Z"]))
+    >>> [span.readings(timedelta(hours=1)) for span in gaps(dates, timedelta(hours=1))]
+    [2]
     """
     steps = np.flatnonzero(np.diff(nanoseconds(dates)) > pd.Timedelta(period).value)
     return [
@@ -61,12 +69,12 @@ def missing(
     period: timedelta,
     page: int,
 ) -> list[ReadingSpan]:
-    """Pages that, fetched one by one, complete the stored readings.
+    """Returns the spans to fetch, one request each, that complete the stored readings.
 
     :param readings: `date` ascending, and `series`; None where nothing is stored
-    :param series: columns of which one that is unknown makes a reading incomplete
-    :param wanted: its ends on the grid of the period
-    :param page: readings that one request can bring
+    :param series: columns that a reading must have to be complete
+    :param wanted: the span to complete, its ends on the grid of the period
+    :param page: maximum number of readings of one request
     """
     step = pd.Timedelta(period).value
     grid = np.arange(

@@ -1,4 +1,4 @@
-"""Which pairs are crowded on one side, by the accounts that are net long for each that is short."""
+"""The filter and the order of pairs by the number of net long accounts per net short account."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from perpkit.parameters.kinds import Range
 
 
 class Crowd(NamedTuple):
-    """:param ratio: accounts net long / net short, of all accounts
-    :param rank: 0 to 1 within the pair's own recent past, NaN without enough history"""
+    """The crowd in one pair.
+
+    :param ratio: accounts net long / net short, of all accounts
+    :param rank: rank of the ratio in the pair's own recent past, 0 to 1; NaN without enough history
+    """
 
     ratio: float
     rank: float = nan
@@ -28,7 +31,7 @@ _Ratio = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class CrowdBand(RankedBand[Crowd]):
-    """The band and the order, by the long/short ratio."""
+    """The bounds and the order of pairs by their long/short ratio."""
 
     MEASURES = (
         Measure("long_short_ratio", "long/short ratio", ".4g"),

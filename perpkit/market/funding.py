@@ -1,7 +1,7 @@
 """Funding: what longs pay shorts, on one scale, and how unusual it is for the pair.
 
-Binance settles funding every 8 h, for some pairs every 4 h or 1 h, and moves pairs between these.
-A rate is quoted for its own interval, so rates compare only once stated for the same time.
+Binance settles funding every 8 h, for some pairs every 4 h or 1 h, and changes a pair's interval.
+A rate is quoted for its own interval, so that rates can only be compared on a common scale.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ COLUMNS = (
     "funding_next_8h",
     "funding_paid_24h",
 )
-# How long half of a rate's distance from its mean lasts: see docs/evidence/funding_breaker.md.
+# The time in which a rate's distance from its mean halves: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
-_FLAT = 1e-9  # standard deviation of a rate that never moved, up to rounding
+_FLAT = 1e-9  # below it, the standard deviation of a rate is only rounding
 
 
 @dataclass(frozen=True)
 class FundingRule(Parameters):
-    """How funding is read."""
+    """How settled rates are compared with the past, and how long they may be used."""
 
     window: Annotated[timedelta, Range(DAY), "The recent past that a rate is compared with"] = (
         timedelta(days=30)
@@ -65,18 +65,18 @@ DEFAULT_RULE = FundingRule()
 
 
 def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) -> pd.DataFrame:
-    """Each settled rate, normalised and compared with the pair's own recent past.
+    """Returns each settled rate, normalised and compared with the pair's own recent past.
 
-    A rate weighs in the comparison with the time it was paid for: 8 rates of 1 h as much as one of
-    8 h. Rates are compared on the 8 h scale.
+    A rate is weighted by the time it was paid for: 8 rates of 1 h count as much as one of 8 h.
+    Rates are compared on the 8 h scale.
 
     :param funding: Freqtrade's funding candles: `date` ascending, `funding_rate` (fraction for the
         interval that ends at `date`) or, before Freqtrade 2026.9, the same in `open`; may be empty
-    :return: one row a rate: `date`, `known_at`, `stale_at` (UTC) and `COLUMNS`; rates are
-        fractions. `funding_rank` is 0 to 1; `funding_mean_8h` is of the window; `funding_next_8h`
-        is what the next settlement is predicted to be; `funding_paid_24h` is the sum of the rates
-        paid for the last 24 hours. What compares with the past is NaN until there is history, and
-        so is a sum before 24 hours are known. The rates before the first recognisable interval, at
+    :return: one row per rate: `date`, `known_at`, `stale_at` (UTC) and `COLUMNS`; rates are
+        fractions. `funding_rank` is 0 to 1; `funding_mean_8h` is the mean of the window;
+        `funding_next_8h` is the predicted next settlement; `funding_paid_24h` is the sum of the
+        rates paid for the last 24 hours. Comparisons are NaN until there is enough history, and so
+        is the sum until 24 hours are known. The rates before the first recognisable interval, at
         least the first one, are left out
     :raises ValueError: a column is missing, or the dates do not ascend
     """
@@ -112,13 +112,18 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
 
 
 def predicted_cost(rate_8h: F, mean_8h: F, hours: float) -> F:
-    """What a long is predicted to pay over `hours`, as a fraction of the position; a short gains.
+    """Returns the funding that a long is predicted to pay over `hours`, as a fraction of the
+    position; a short receives it.
 
-    The distance of the last settled rate from its mean decays: rates persist for days, and extremes
-    do not. Only settled rates are asked, so that a backtest and the live bot predict alike; the
-    rate that an exchange announces is in no stored candle.
+    The distance of the last settled rate from its mean decays, because rates persist for days but
+    extremes do not. Only settled rates are used, so that backtests and the live bot predict alike:
+    the rate that the exchange announces is in no stored candle.
 
-    :param rate_8h: the last settled rate on the 8 h scale, and `mean_8h`, its recent mean
+    :param rate_8h: the last settled rate on the 8 h scale
+    :param mean_8h: its recent mean on the same scale
+
+    >>> round(predicted_cost(0.001, 0.0001, hours=24), 6)  # a constant rate would cost 0.003
+    0.002248
     """
     decay = 0.5 ** (hours / HALF_LIFE_HOURS)
     weight = (1 - decay) * HALF_LIFE_HOURS / log(2) / 8
@@ -131,12 +136,12 @@ def with_funding(
     timeframe: str,
     rule: FundingRule = DEFAULT_RULE,
 ) -> pd.DataFrame:
-    """Candles with the funding known at each one's close.
+    """Returns a copy of the candles with the funding that was known at each one's close.
 
     :param candles: with `date` (open time, UTC)
     :param funding: as for `funding_readings`
-    :param timeframe: of the candles, such as "1h"
-    :return: a copy with `COLUMNS`; NaN before the first rate, without any, and where it is stale
+    :param timeframe: length of a candle, such as "1h"
+    :return: with `COLUMNS`; NaN before the first rate, and where the newest is stale
     """
     return join_known(candles, pd.Timedelta(timeframe), funding_readings(funding, rule), COLUMNS)
 
@@ -147,7 +152,7 @@ def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
         if needed not in funding:
             raise ValueError(f"funding needs a column {needed}, got {list(funding)}")
     rows = funding[["date", column]].dropna()
-    # Exchanges stamp settlement some milliseconds late; Freqtrade's files are on the hour already.
+    # Exchanges stamp settlements some milliseconds late; Freqtrade's files are on the hour already.
     dates = pd.DatetimeIndex(pd.to_datetime(rows["date"], utc=True)).floor("h")
     if not dates.is_monotonic_increasing:
         raise ValueError("funding must ascend in date")
@@ -156,9 +161,9 @@ def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
 
 
 def _interval_hours(gap: np.ndarray) -> np.ndarray:
-    """The interval each rate was paid for, from the gap before it: the future is not asked.
+    """Returns the interval that each rate was paid for, from the gap before it, not after it.
 
-    Any other gap means that rates are missing, and the interval is taken not to have changed.
+    A gap that is no known interval means that rates are missing; the last interval is kept.
     """
     recognised = np.where(np.isin(gap, INTERVALS_HOURS), gap, np.nan)
     return pd.Series(recognised, dtype=float).ffill().to_numpy()
@@ -167,7 +172,7 @@ def _interval_hours(gap: np.ndarray) -> np.ndarray:
 def _hourly(
     dates: pd.DatetimeIndex, rate_8h: np.ndarray, hours: np.ndarray
 ) -> tuple[pd.Series, np.ndarray]:
-    """Each rate at every hour it was paid for, and the row of the last of these."""
+    """Returns each rate at every hour it was paid for, and the row of its last hour."""
     last = np.cumsum(hours) - 1
     before_stamp = np.repeat(last, hours) - np.arange(hours.sum())
     times = np.repeat(dates, hours) - pd.to_timedelta(before_stamp, unit="h")
@@ -175,7 +180,7 @@ def _hourly(
 
 
 def _compare(hourly: pd.Series, rule: FundingRule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z-score, rank and mean of each hour in the window that ends with it."""
+    """Returns the z-score, rank and mean of each hour in the window that ends with it."""
     least = int(rule.least / HOUR)
     rolling = hourly.rolling(rule.window, min_periods=least)
     mean, deviation = rolling.mean(), rolling.std()

@@ -1,4 +1,4 @@
-"""Which pairs have funding in a band, and in what order."""
+"""The filter and the order of pairs by their funding."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ _Interval = Annotated[
 
 
 class Funding(NamedTuple):
-    """:param rate_8h: the last settled rate, fraction per 8 h
-    :param rank: 0 to 1 within the pair's own recent past, NaN without enough history
-    :param next_8h: predicted for the next settlement; `mean_8h` of the recent past
-    :param interval_hours: between settlements"""
+    """The funding of one pair; NaN where unknown.
+
+    :param rate_8h: the last settled rate, fraction per 8 h
+    :param rank: rank of the rate in the pair's own recent past, 0 to 1
+    :param next_8h: predicted rate of the next settlement, per 8 h
+    :param mean_8h: mean rate of the recent past, per 8 h
+    :param interval_hours: hours between settlements
+    """
 
     rate_8h: float
     rank: float = nan
@@ -43,7 +47,7 @@ class Funding(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FundingBand(RankedBand[Funding]):
-    """The band and the order, by the last settled rate.
+    """The bounds and the order of pairs by their last settled rate.
 
     Rates are fractions per 8 h, -0.25 to 0.25; 0.0001 is 0.01%, the usual rate. Negative rates are
     paid by shorts. Percentiles are of the pair's own recent past, 0 to 100.

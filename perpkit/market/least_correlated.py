@@ -1,4 +1,4 @@
-"""A set of pairs of which no two move alike: the greedy choice, beside what is held already."""
+"""A greedy choice of pairs of which no two move alike, given the pairs that are held already."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True, kw_only=True)
 class LeastCorrelated(Parameters):
-    """Starts from the pairs that are held, or else from the first; adds the pair whose greatest
-    correlation to those chosen is the least, and so on.
+    """A greedy choice: it starts from the held pairs, or else from the first pair, and keeps adding
+    the pair whose greatest correlation to the chosen ones is the smallest.
 
-    Correlations count without their sign: a pair that moves the other way is the same bet, the
-    other way round.
+    Correlations count without their sign: a pair that moves the other way is the same bet on the
+    opposite side.
     """
 
     max_correlation: Annotated[
@@ -42,10 +42,15 @@ class LeastCorrelated(Parameters):
     def choose(
         self, pairs: Sequence[str], held: Collection[str], correlation: PooledCorrelation
     ) -> list[str]:
-        """The pairs that stay, in the order they came; equal correlations by that order.
+        """Returns the pairs that are kept, in their original order, which also breaks ties.
 
-        Held pairs always stay. One that is held but not among the pairs counts all the same. A pair
-        whose correlation to one of those chosen is unknown is not added.
+        Held pairs are always kept. A held pair that is not among `pairs` still limits the choice. A
+        pair whose correlation to one of the chosen pairs is unknown is not added.
+
+        >>> pairs = ["BTC", "ETH", "XRP"]
+        >>> table = pd.DataFrame([[1, 0.9, 0.5], [0.9, 1, 0.6], [0.5, 0.6, 1]], pairs, pairs)
+        >>> LeastCorrelated().choose(pairs, [], PooledCorrelation(table.to_dict()))
+        ['BTC', 'XRP']
         """
         chosen = {pair for pair in pairs if pair in held}
         open_pairs = [pair for pair in pairs if pair not in chosen and knows(correlation, pair)]
@@ -57,7 +62,7 @@ class LeastCorrelated(Parameters):
             for pair in open_pairs
         }
         while nearest and not 0 < self.number_assets <= len(chosen):
-            # The first of the least, for a dict keeps the order.
+            # Ties go to the first pair, because a dict keeps its order.
             pair = min(nearest, key=nearest.__getitem__)
             if nearest.pop(pair) > self.max_correlation:
                 break
@@ -67,7 +72,7 @@ class LeastCorrelated(Parameters):
         return [pair for pair in pairs if pair in chosen]
 
     def objection(self, pair: str, chosen: Collection[str], correlation: PooledCorrelation) -> str:
-        """Why a pair was not added to those that were chosen, or are held."""
+        """Returns why a pair was not added to those that were chosen or are held."""
         like = max(sorted(chosen), key=lambda other: _alike(correlation, pair, other), default=pair)
         alike = _alike(correlation, pair, like)
         if isinf(alike):
@@ -78,16 +83,16 @@ class LeastCorrelated(Parameters):
 
 
 def knows(correlation: PooledCorrelation, pair: str) -> bool:
-    """Whether there was enough of the pair to correlate it."""
+    """Returns whether there were enough returns of the pair to correlate it."""
     row = correlation.values.get(pair, {})  # noqa: PD011 - no frame
     return not isnan(row.get(pair, nan))
 
 
 def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Log returns of 1h candles, a column a pair, by the time each hour closed.
+    """Returns the log returns of 1h candles, one column per pair, by the close of each hour.
 
-    :param candles: by pair, `date` (open time, UTC, ascending) and `close`; may be empty
-    :return: every hour between the first and the last, NaN where one was not traded
+    :param candles: by pair, with `date` (open time, UTC, ascending) and `close`; may be empty
+    :return: every hour between the first and the last, NaN where a candle is missing
     """
     closes = {
         pair: pd.Series(
@@ -105,9 +110,9 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def known_returns(returns: pd.DataFrame, now: datetime, window: int) -> pd.DataFrame:
-    """The rows of the last `window` hours that had closed at `now`.
+    """Returns the rows of the last `window` hours that had closed at `now`.
 
-    :param returns: of `hourly_returns`, a row for every hour
+    :param returns: from `hourly_returns`, a row for every hour
     """
     if returns.empty:
         return returns
@@ -117,5 +122,5 @@ def known_returns(returns: pd.DataFrame, now: datetime, window: int) -> pd.DataF
 
 def _alike(correlation: PooledCorrelation, first: str, second: str) -> float:
     value = abs(correlation.between(first, second))
-    # Unknown blocks, as the greatest correlation would.
+    # An unknown correlation blocks, as the greatest one would.
     return inf if isnan(value) else value

@@ -1,4 +1,4 @@
-"""How long a contract has been listed, and when it ends."""
+"""The filter of pairs by the time since their listing and the time to their delisting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perpkit.durations import DAY
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
-# Binance gives perpetuals a delivery in the year 2100 until their end is announced.
+# Binance gives perpetuals a delivery date in the year 2100 until their end is announced.
 _NEVER = timedelta(days=3650)
 
 
@@ -39,7 +39,7 @@ class ListingRule(Parameters):
             )
 
     def age_objection(self, listed: datetime, now: datetime) -> str | None:
-        """Why a pair that was listed then is too young or too old, or None."""
+        """Returns why a pair that was listed at `listed` is too young or too old, or None."""
         days = (now - listed) / DAY
         if days < 0:
             return f"trading in it begins on {listed:%Y-%m-%d %H:%M} UTC"
@@ -50,7 +50,7 @@ class ListingRule(Parameters):
         return None
 
     def end_objection(self, ends: datetime | None, now: datetime) -> str | None:
-        """Why a pair whose end is announced for then is left out, or None."""
+        """Returns why a pair that ends at `ends` is left out, or None."""
         if ends is None or not is_an_end(ends, now):
             return None
         if self.delisting_days and ends - now > timedelta(days=self.delisting_days):
@@ -59,5 +59,9 @@ class ListingRule(Parameters):
 
 
 def is_an_end(delivery: datetime, now: datetime) -> bool:
-    """Whether a delivery date says that the contract ends."""
+    """Returns whether a delivery date means that the contract ends.
+
+    >>> is_an_end(datetime(2100, 12, 25), now=datetime(2026, 1, 1))
+    False
+    """
     return delivery - now <= _NEVER

@@ -1,9 +1,10 @@
 """The exchange archive's daily `metrics` files: 5-minute positioning of one symbol, CSV in a zip.
 
 Until 2026-06-24 a row's `create_time` is the time of its reading, and a day runs from 00:05 to
-00:00; since then it is five minutes before the reading, and a day runs from 00:00 to 23:55 (seen by
-a user, binance/binance-public-data#491; the exchange has not said so). Here `date` is the time of
-the reading. Should that be mistaken, new readings are used five minutes late, never early.
+00:00; since then it is five minutes before the reading, and a day runs from 00:00 to 23:55
+(reported by a user in binance/binance-public-data#491; the exchange has not confirmed it). Here
+`date` is the time of the reading. If the report is wrong, new readings are used five minutes late,
+never early.
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ _SYMBOL = re.compile(r"([^\W_]+?)(USDT|USDC)")
 
 
 class FileError(ValueError):
-    """A file that cannot be taken; the message names it, and the line and column."""
+    """A file that cannot be imported; the message names the file, the line and the column."""
 
 
 @dataclass(frozen=True)
 class PairReadings:
-    """:param readings: as `store.merge` takes them"""
+    """The readings of one pair from a file.
+
+    :param readings: as `store.merge` accepts them
+    """
 
     pair: str
     period: str
@@ -51,7 +55,13 @@ class PairReadings:
 
 
 def pair_of(symbol: str) -> str:
-    """:raises ValueError: for a symbol that is not a perpetual in USDT or USDC"""
+    """Returns the pair of a symbol, in Freqtrade's spelling.
+
+    :raises ValueError: for a symbol that is not a perpetual in USDT or USDC
+
+    >>> pair_of("BTCUSDT")
+    'BTC/USDT:USDT'
+    """
     match = _SYMBOL.fullmatch(symbol)
     if match is None:
         raise ValueError(f"must be a perpetual such as BTCUSDT, is {symbol!r}")
@@ -59,7 +69,7 @@ def pair_of(symbol: str) -> str:
 
 
 def parse_zip(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
-    """The one CSV in a zip file; otherwise as `parse_csv`."""
+    """Parses the only CSV file in a zip file; otherwise as `parse_csv`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -75,13 +85,12 @@ def parse_zip(content: bytes, name: str, now: datetime, *, published: bool = Fal
 
 
 def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
-    """The readings of a metrics file. What the file leaves empty, or writes as 0, is unknown.
+    """Parses the readings of a metrics file. Values that are empty or 0 are unknown.
 
-    :param name: of the file, for messages
+    :param name: name of the file, for messages
     :param now: later rows are refused
-    :param published: the file is as the exchange published it, by its checksum. A day that ends
-        early, and a row that is written twice, are then what the exchange has; otherwise both are
-        taken for damage
+    :param published: whether the checksum proves that the file is as the exchange published it.
+        Then a day that ends early or a repeated row is accepted; otherwise both count as damage
     :raises FileError: naming the file, the line and the column
     """
     try:
@@ -180,7 +189,8 @@ def _value(text: str, column: str, where: str) -> float:
 
 
 def _until_taken(times: Sequence[datetime]) -> timedelta:
-    """From `create_time` to the reading: the ends of the day tell, or else its date."""
+    """Returns the time from `create_time` to the reading, judged by the first and last row of the
+    day, or else by its date."""
     first, last = times[0], times[-1]
     by_start = last.time() != time(0, 0) and (
         first.time() == time(0, 0) or first >= LABELLED_BY_START

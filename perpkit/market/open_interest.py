@@ -1,4 +1,4 @@
-"""Open interest as a value in quote currency, and the pairs that have most of it."""
+"""Open interest as a value in quote currency, and the pairs with the most of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ COLUMNS = ("open_interest_value", "open_interest_change")
 
 
 class Interest(NamedTuple):
-    """:param value: of all open positions, quote currency
-    :param change: of their amount, as a fraction; NaN without a reading from before"""
+    """The open interest of one pair.
+
+    :param value: value of all open positions, quote currency
+    :param change: change of their amount, as a fraction; NaN without an earlier reading
+    """
 
     value: float
     change: float = nan
@@ -40,7 +43,7 @@ _Change = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class InterestBand(Band[Interest]):
-    """The pairs with most open interest, within bounds."""
+    """The choice of the pairs with the most open interest, within bounds."""
 
     MEASURES = (
         Measure("value", "open interest", ",.0f"),
@@ -63,10 +66,10 @@ class InterestBand(Band[Interest]):
         return known.value, known.change
 
     def candidates(self, volumes: Mapping[str, float | None]) -> list[str]:
-        """The pairs to ask for: each is a request.
+        """Returns the pairs to query, one request each: those with the highest volume.
 
-        :param volumes: of every pair over a day, quote currency. Where it is unknown, a pair is a
-            candidate only if all are
+        :param volumes: volume of every pair over a day, in quote currency. A pair whose volume is
+            unknown is a candidate only if all pairs are
         """
         if len(volumes) <= self.max_candidates:
             return sorted(volumes)
@@ -74,7 +77,12 @@ class InterestBand(Band[Interest]):
         return [pair for _, pair in ranked[: self.max_candidates]]
 
     def top(self, known: Mapping[str, Interest | None]) -> list[str]:
-        """The pairs, the greatest value first; equal values by name."""
+        """Returns the pairs that pass, the greatest value first; pairs with equal values by name.
+
+        >>> known = {"BTC": Interest(9e9), "ETH": Interest(4e9), "XRP": Interest(6e8)}
+        >>> InterestBand(number_assets=2, max_value=5e9).top(known)
+        ['ETH', 'XRP']
+        """
         inside = [
             (-of_pair.value, pair)
             for pair, of_pair in known.items()
@@ -90,15 +98,16 @@ def interest_readings(
     change: timedelta,
     marks: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The readings of open interest that candles can see.
+    """Returns the readings of open interest that candles can use.
 
-    A value that is not known is the amount at the mark price of its time.
+    A value that is unknown is computed from the amount and the mark price at its time.
 
-    :param stored: `date` ascending, `open_interest` (base asset) and, where known,
+    :param stored: with `date`, ascending, `open_interest` (base asset) and, where known,
         `open_interest_value`
-    :param period: of the readings, `every` the candles' timeframe: see `positioning_readings`
-    :param change: the span of `open_interest_change`
-    :param marks: 1h candles of the mark price, `date` ascending and `close`
+    :param period: period of the readings, see `positioning_readings`
+    :param every: timeframe of the candles
+    :param change: time span of `open_interest_change`
+    :param marks: 1h candles of the mark price, with `date`, ascending, and `close`
     :return: `known_at`, `stale_at` (UTC) and `COLUMNS`
     """
     rule = PositioningRule(change=change)

@@ -1,4 +1,4 @@
-"""Positioning: how crowded the accounts are on one side, what the large ones do, what is open."""
+"""Positioning: how crowded one side is, how the largest accounts are positioned, open interest."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ COLUMNS = (
     "open_interest_change",
 )
 QUADRANT = "open_interest_quadrant"
-_FLAT = 1e-9  # standard deviation of a ratio that never moved, up to rounding
+_FLAT = 1e-9  # below it, the standard deviation of a ratio is only rounding
 
 
 class Quadrant(IntEnum):
-    """Open interest against price, as futures desks read the pair."""
+    """The four combinations of changes in open interest and price."""
 
     LONG_BUILD_UP = 1  # both rise: new longs pay up
     SHORT_BUILD_UP = 2  # open interest rises, price falls: new shorts sell
@@ -47,9 +47,9 @@ class Quadrant(IntEnum):
 
 @dataclass(frozen=True)
 class PositioningRule(Parameters):
-    """How readings are used."""
+    """How readings are compared with the past, and how long they may be used."""
 
-    # The exchange names no time of publication; one period is what a bot that asks once a period
+    # The exchange states no time of publication; one period is what a bot that polls once a period
     # can rely on.
     lag_periods: Annotated[
         float, Range(0, unit="periods"), "The time from that of a reading to its use"
@@ -87,17 +87,17 @@ def with_positioning(
     timeframe: str,
     rule: PositioningRule = DEFAULT_RULE,
 ) -> pd.DataFrame:
-    """Candles with the positioning known at each one's close.
+    """Returns a copy of the candles with the positioning that was known at each one's close.
 
-    Where several periods are stored, the shortest that has a usable value is taken.
+    Where several periods are stored, the shortest one with a usable value is used.
 
     :param candles: with `date` (open time, UTC) and `close`
-    :param stored: by period, as `store.read_periods` returns them; may be empty
-    :param timeframe: of the candles, such as "1h"
-    :return: a copy with `COLUMNS` (see docs/data.md) and `QUADRANT`, a `Quadrant` or NaN where
-        either side is unknown or has not moved. NaN before the first reading, without any, and
-        where the newest is stale
-    :raises ValueError: the dates of some readings do not ascend
+    :param stored: readings by period, as `store.read_periods` returns them; may be empty
+    :param timeframe: length of a candle, such as "1h"
+    :return: with `COLUMNS` (see docs/data.md) and `QUADRANT`, a `Quadrant` or NaN where price or
+        open interest is unknown or has not moved. NaN before the first reading, and where the
+        newest is stale
+    :raises ValueError: if the dates of readings do not ascend
     """
     every = pd.Timedelta(timeframe)
     known = pd.DataFrame(np.nan, candles.index, COLUMNS)
@@ -116,16 +116,17 @@ def positioning_readings(
     every: timedelta,
     rule: PositioningRule = DEFAULT_RULE,
 ) -> pd.DataFrame:
-    """The readings that candles can see, compared with the pair's own recent past.
+    """Returns the readings that candles can use, compared with the pair's own recent past.
 
-    Between two closes only the last reading is seen. The others are left out first, so that a year
-    of 5m readings costs hourly candles what hourly readings would.
+    Between two closes only the last reading counts. The others are dropped first, so that a year of
+    5m readings costs hourly candles no more time than hourly readings would.
 
-    :param stored: `date` ascending, and columns of `SERIES`; those that are absent are unknown
-    :param every: the candles' timeframe
+    :param stored: with `date`, ascending, and columns of `SERIES`; absent ones are unknown
+    :param period: period of the readings, a key of `PERIODS`
+    :param every: timeframe of the candles
     :return: `known_at`, `stale_at` (UTC) and `COLUMNS`. Ratios are compared as logarithms: twice
         as many longs and twice as many shorts are equally far from balance
-    :raises ValueError: the dates do not ascend
+    :raises ValueError: if the dates do not ascend
     """
     if not stored["date"].is_monotonic_increasing:
         raise ValueError(f"readings of {period} must ascend in date")
@@ -177,7 +178,8 @@ def _zscore(values: pd.Series, window: timedelta, least: int) -> pd.Series:
 
 
 def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndarray:
-    """The value `span` earlier, from the newest reading then unless that was older than allowed."""
+    """Returns the value `span` earlier, from the newest reading at that time, or NaN if that was
+    more than `tolerance` old."""
     times = nanoseconds(pd.DatetimeIndex(values.index))
     then = times - pd.Timedelta(span).value
     row = np.searchsorted(times, then, side="right") - 1
@@ -186,7 +188,7 @@ def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndar
 
 
 def _quadrant(price: pd.Series, interest: pd.Series) -> pd.Series:
-    moved = (price * interest).abs() > 0  # NaN and standstill are not
+    moved = (price * interest).abs() > 0  # neither NaN nor unchanged
     number = np.where(
         interest > 0,
         np.where(price > 0, Quadrant.LONG_BUILD_UP, Quadrant.SHORT_BUILD_UP),

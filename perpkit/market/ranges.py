@@ -1,4 +1,4 @@
-"""How far prices range: the day's range, the true range, and the volatility of an hour."""
+"""Price ranges: the range of 24 hours, the average true range and the one-hour volatility."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ ATR_PERIOD = 14
 
 
 def with_ranges(candles: pd.DataFrame, timeframe: pd.Timedelta, sar: bool = False) -> pd.DataFrame:
-    """A copy of the candles with what leverage, stops and sizes look at; NaN while unknown.
+    """Returns a copy of the candles with the columns that leverage, stops and sizes use.
 
-    :param candles: `high`, `low`, `close`
-    :param sar: whether to add `sar`, too, whose value depends on where the candles begin
-    :return: `range_24h` (highest high less lowest low, over the close), `atr` (Wilder's average
-        true range over 14 candles, in price), `vol_1h` (standard deviation of one-hour returns over
-        the last day, a fraction, by Parkinson (1980)), `sar` (Wilder's parabolic, in price)
+    :param candles: with `high`, `low`, `close`
+    :param timeframe: length of a candle
+    :param sar: whether to add `sar`, whose value depends on where the candles begin
+    :return: with `range_24h` (highest high less lowest low, over the close), `atr` (Wilder's
+        average true range over 14 candles, in price), `vol_1h` (standard deviation of one-hour
+        returns over the last day, a fraction, by Parkinson (1980)) and `sar` (Wilder's parabolic
+        SAR, in price); NaN while unknown
     """
     high, low, close = (np.asarray(candles[n], dtype=np.float64) for n in ("high", "low", "close"))
     day = max(1, DAY // timeframe)

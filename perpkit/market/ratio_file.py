@@ -1,4 +1,4 @@
-"""Feather files of positioning: many symbols in one, and files of another store."""
+"""Imports feather files of positioning: several symbols in one file, or a file of another store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perpkit.market.asof import nanoseconds
 from perpkit.market.metrics_file import FileError, PairReadings, pair_of
 from perpkit.market.store import PERIODS, SERIES, StoreError, check, name_of
 
-# Columns of a file with a `timestamp` and a `symbol`, such as daily ratios of several symbols.
+# The columns next to `timestamp` and `symbol` in a file of several symbols, and their names here.
 COLUMNS = {
     "lsr_global": "long_short_ratio",
     "lsr_top_accounts": "top_accounts_ratio",
@@ -21,9 +21,9 @@ COLUMNS = {
 
 
 def parse_feather(content: bytes, name: str, now: datetime) -> list[PairReadings]:
-    """The readings of a feather file, by pair. Their period is the shortest step between two.
+    """Parses the readings of a feather file, by pair. Their period is the shortest step in it.
 
-    :param name: of the file, for messages; of a file of a store, it tells pair and period
+    :param name: name of the file, for messages; that of a store's file gives the pair and period
     :param now: later rows are refused
     :raises FileError: naming the file, the row (from 0) and the column
     """

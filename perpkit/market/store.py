@@ -1,7 +1,8 @@
-"""The store of positioning data: who is long, who trades, what is open, by pair and period.
+"""The store of positioning data: long/short ratios, taker volume and open interest.
 
-One feather file each, `<datadir>/positioning/BTC_USDT_USDT-5m.feather`, in a folder of Freqtrade's
-data directory that Freqtrade's own tools do not look into. `date` is when the reading was taken.
+There is one feather file per pair and period, `<datadir>/positioning/BTC_USDT_USDT-5m.feather`, in
+a folder of Freqtrade's data directory that Freqtrade's own tools ignore. `date` is the time of the
+reading.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from perpkit.checks import one_of
 from perpkit.market.asof import nanoseconds
 
 FOLDER = "positioning"
-# What the exchange serves.
+# The periods that the exchange serves.
 PERIODS = {
     name: timedelta(minutes=minutes)
     for name, minutes in {
@@ -30,11 +31,11 @@ PERIODS = {
         "1d": 1440,
     }.items()
 }  # fmt: skip
-# Each column, and a value that no market has ever come near; all are above 0.
+# Each column, and a maximum that no market has ever come near; all values are above 0.
 SERIES = {
     "long_short_ratio": 1e3,  # accounts net long / net short
-    "top_accounts_ratio": 1e3,  # the same of the 20% with the largest margin
-    "top_positions_ratio": 1e3,  # their positions
+    "top_accounts_ratio": 1e3,  # the same for the 20% of accounts with the largest margin
+    "top_positions_ratio": 1e3,  # their long / short positions
     "taker_ratio": 1e6,  # volume bought by takers / sold, over the period that ends at `date`
     "open_interest": 1e15,  # base asset
     "open_interest_value": 1e13,  # quote asset
@@ -44,35 +45,49 @@ _LOCK_SECONDS = 60.0
 
 
 class StoreError(ValueError):
-    """Data that cannot be what it should be; the message names file, row and column."""
+    """Readings with impossible values or types; the message names the file, row and column."""
 
 
 class BusyError(RuntimeError):
-    """Another process holds a lock of the store."""
+    """Raised while another process holds a lock of the store."""
 
 
 @dataclass(frozen=True)
 class Merged:
-    """:param added, changed: readings that are new, and that have other or more values now"""
+    """The result of a merge.
+
+    :param added: number of new readings
+    :param changed: number of readings that now have other or more values
+    """
 
     added: int
     changed: int
 
 
 def path_of(datadir: Path, pair: str, period: str) -> Path:
-    """:raises ValueError: for a period the exchange does not serve"""
+    """Returns the file of a pair and period.
+
+    :raises ValueError: for a period that the exchange does not serve
+
+    >>> path_of(Path("data"), "BTC/USDT:USDT", "5m").as_posix()
+    'data/positioning/BTC_USDT_USDT-5m.feather'
+    """
     period = one_of("period", period, PERIODS)
     return datadir / FOLDER / f"{pair.replace('/', '_').replace(':', '_')}-{period}.feather"
 
 
 def stored(datadir: Path) -> list[tuple[str, str]]:
-    """(pair, period) of every file, sorted, the shortest period first."""
+    """Returns (pair, period) of every file, sorted by pair, the shortest period first."""
     names = (name_of(path.name) for path in (datadir / FOLDER).glob("*.feather"))
     return sorted((n for n in names if n is not None), key=lambda one: (one[0], PERIODS[one[1]]))
 
 
 def name_of(file: str) -> tuple[str, str] | None:
-    """(pair, period) that a file's name, or path, stands for; None where it is not the store's."""
+    """Returns the (pair, period) of a file's name or path; None if it is not one of a store.
+
+    >>> name_of("positioning/BTC_USDT_USDT-5m.feather")
+    ('BTC/USDT:USDT', '5m')
+    """
     match = _FILE.fullmatch(Path(file).name)
     if match is None or match["period"] not in PERIODS:
         return None
@@ -82,7 +97,7 @@ def name_of(file: str) -> tuple[str, str] | None:
 def read(
     datadir: Path, pair: str, period: str, series: Sequence[str] = tuple(SERIES)
 ) -> pd.DataFrame | None:
-    """The stored readings of a pair, checked; None where there is no file.
+    """Reads and checks the stored readings of a pair; returns None where there is no file.
 
     :param series: columns of `SERIES` to read
     :return: `date` (UTC, ascending, on the grid of the period) and `series`, NaN where unknown
@@ -102,16 +117,16 @@ def read(
 def read_periods(
     datadir: Path, pair: str, series: Sequence[str] = tuple(SERIES)
 ) -> dict[str, pd.DataFrame]:
-    """Everything stored of a pair by period, the shortest first; see `read`."""
+    """Reads all that is stored of a pair, by period, the shortest first; see `read`."""
     frames = ((period, read(datadir, pair, period, series)) for period in PERIODS)
     return {period: frame for period, frame in frames if frame is not None}
 
 
 def check(frame: pd.DataFrame, period: str, source: str) -> None:
-    """Whether these can be readings: types, ascending UTC times on the grid, possible values.
+    """Checks readings: their types, ascending UTC times on the grid, possible values.
 
-    :param source: where they come from, for the message
-    :raises StoreError: naming the source, row and column of the first thing that is wrong
+    :param source: where the readings come from, for the message
+    :raises StoreError: naming the source, row and column of the first error
     """
     known = {"date", *SERIES}
     for column in frame.columns:
@@ -152,13 +167,13 @@ def check(frame: pd.DataFrame, period: str, source: str) -> None:
 
 
 def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merged:
-    """Add readings to the store, in one step, also beside other processes that do the same.
+    """Adds readings to the store atomically, even while other processes do the same.
 
-    Of two values for the same time the one given now counts; NaN takes nothing away.
+    Of two values for the same time the new one is kept; NaN never overwrites a value.
 
-    :param readings: as for `check`; columns left out are unknown
+    :param readings: as for `check`; absent columns are unknown
     :raises StoreError: for readings, or a file in the store, that `check` refuses; nothing changes
-    :raises BusyError: when another process does not let go of the store
+    :raises BusyError: if another process holds the store's lock for too long
     """
     path = path_of(datadir, pair, period)
     check(readings, period, f"readings of {pair}")
@@ -182,9 +197,9 @@ def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merg
 
 @contextmanager
 def sole_downloader(datadir: Path) -> Iterator[None]:
-    """One process at a time asks the exchange for this store's data: the limits are by address.
+    """Lets one process at a time download data for this store, because rate limits are per address.
 
-    :raises BusyError: at once when there is another
+    :raises BusyError: at once if another process is downloading
     """
     with _locked(datadir, ".download.lock", 0):
         yield
@@ -195,7 +210,7 @@ def _locked(datadir: Path, name: str, seconds: float) -> Iterator[None]:
     path = datadir / FOLDER / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # The system lets go of it when the process ends, however it ends.
+        # The operating system releases the lock when the process ends, even if it crashes.
         with FileLock(path, timeout=seconds):
             yield
     except Timeout as error:

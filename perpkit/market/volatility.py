@@ -1,9 +1,9 @@
 """Annualised volatility from hourly candles.
 
-Each estimator is a variance per hour, averaged, times the hours in a year, under a square root:
+Each estimator is the square root of an average variance per hour times the hours in a year:
 `vol_annual` 0.6 means 60% a year. Range-based variances (Parkinson, Garman-Klass, Yang-Zhang) use
-the way the price went inside the hour and so need a fifth to a seventh of the candles that squared
-returns need for the same precision: that is what makes a half-life of a few hours usable.
+the path of the price within the hour and so need a fifth to a seventh of the candles that squared
+returns need for the same precision, which is what makes a half-life of a few hours usable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 class Estimator(StrEnum):
-    """How volatility is measured. The half-life applies to those marked with *."""
+    """How volatility is measured. The half-life applies to the estimators marked with *."""
 
     CLASSIC = "classic"  # standard deviation of the last 100 hourly log returns
     EWMA = "ewma"  # * squared log returns
@@ -41,9 +41,12 @@ class Estimator(StrEnum):
 
 
 def hour_of(moment: datetime) -> int:
-    """Whole hours since 1970-01-01 00:00 UTC.
+    """Returns the whole hours since 1970-01-01 00:00 UTC.
 
     :raises ValueError: for a naive time, which would be read in the machine's own zone
+
+    >>> hour_of(datetime(1970, 1, 2, 1, 30, tzinfo=UTC))
+    25
     """
     if moment.tzinfo is None:
         raise ValueError(f"time must carry its time zone, got {moment.isoformat()}")
@@ -51,13 +54,17 @@ def hour_of(moment: datetime) -> int:
 
 
 def time_of(hour: int) -> datetime:
-    """When that hour begins."""
+    """Returns the time at which an hour begins, as `hour_of` counts hours.
+
+    >>> time_of(25).isoformat()
+    '1970-01-02T01:00:00+00:00'
+    """
     return datetime.fromtimestamp(hour * HOUR_S, UTC)
 
 
 @dataclass(frozen=True)
 class HourlyCandles:
-    """Prices on a gapless hourly grid; an hour without a usable candle is NaN in all four.
+    """Prices on a gapless hourly grid; an hour without a usable candle has NaN in all four prices.
 
     :param first_hour: open time of row 0, as `hour_of` counts
     """
@@ -70,11 +77,12 @@ class HourlyCandles:
 
     @classmethod
     def from_frame(cls, candles: pd.DataFrame) -> HourlyCandles:
-        """From Freqtrade's columns `date` (open time), `open`, `high`, `low`, `close`, any order.
+        """Builds the grid from Freqtrade's `date` (open time), `open`, `high`, `low`, `close`.
 
-        Unusable are prices that are missing, zero or contradictory, and hours without a range:
-        on a market worth measuring that is a gap which somebody has filled, not calm.
+        Prices that are missing, zero or contradictory are not usable, and neither are hours without
+        a range: in a market worth measuring such an hour is a filled gap, not calm.
 
+        :param candles: in any order
         :raises ValueError: if the candles are not hourly
         """
         seconds = pd.DatetimeIndex(candles["date"]).tz_convert("UTC").as_unit("s").asi8
@@ -101,12 +109,12 @@ class HourlyCandles:
 
     @cached_property
     def log_return(self) -> Floats:
-        """Close to close; NaN where either hour is missing."""
+        """The log return from close to close; NaN where either hour is missing."""
         return np.diff(np.log(self.close), prepend=np.nan)
 
     @cached_property
     def parkinson(self) -> Floats:
-        """Variance per hour from the range; 4 ln 2 is E[range^2] / variance of a Brownian path.
+        """The variance per hour from the range; 4 ln 2 is E[range^2] / variance of Brownian motion.
 
         Parkinson (1980), "The Extreme Value Method for Estimating the Variance of the Rate of
         Return".
@@ -115,7 +123,7 @@ class HourlyCandles:
 
     @cached_property
     def garman_klass(self) -> Floats:
-        """Variance per hour: range less what the open-close move explains of it.
+        """The variance per hour: the range less the part that the open-close move explains.
 
         Garman and Klass (1980), the practical form without cross terms.
         """
@@ -123,11 +131,11 @@ class HourlyCandles:
         return 0.5 * np.log(self.high / self.low) ** 2 - (2 * log(2) - 1) * body**2
 
     def yang_zhang(self, half_life_hours: float) -> Floats:
-        """Variance per hour: gap + k body + (1 - k) Rogers-Satchell.
+        """Returns the variance per hour: gap + k body + (1 - k) Rogers-Satchell.
 
-        Yang and Zhang (2000). Their k minimises the variance for n candles; n is here the
-        effective number of candles under the exponential weights. Means are taken as zero:
-        within hours the drift is lost in the noise.
+        Yang and Zhang (2000). Their k minimises the variance for n candles; here n is the
+        effective number of candles under the exponential weights. Means are taken as zero,
+        because within an hour the drift is negligible against the noise.
         """
         decay = 0.5 ** (1 / half_life_hours)
         n = (1 + decay) / (1 - decay)
@@ -140,10 +148,10 @@ class HourlyCandles:
 
 
 def vol_annual(candles: HourlyCandles, estimator: Estimator, half_life_hours: float) -> Floats:
-    """Annualised volatility as a fraction, one value per hour, known when that hour has closed.
+    """Returns the annualised volatility as a fraction, one value per hour, known at its close.
 
-    NaN where the hour is missing and while there are too few candles (a quarter of a window may
-    be missing; an exponential average starts after its half-life, at least a day).
+    It is NaN where the hour is missing, and while there are too few candles (a quarter of a window
+    may be missing; an exponential average starts after its half-life, at least a day).
 
     :raises ValueError: for an estimator that does not exist
     """
@@ -166,13 +174,18 @@ def vol_annual(candles: HourlyCandles, estimator: Estimator, half_life_hours: fl
             variance = np.zeros(len(candles))
             for hours, weight in HAR_WEIGHTS.items():
                 variance += weight * hourly.rolling(hours, hours * 3 // 4).mean().to_numpy()
-    # Rolling sums leave rounding dust below zero; averages run on through a missing hour.
+    # Rolling sums may end slightly below zero; averages continue through a missing hour.
     known = ~np.isnan(candles.close)
     return np.where(known, np.sqrt(np.maximum(variance, 0.0) * HOURS_A_YEAR), np.nan)
 
 
 def memory_hours(estimator: Estimator, half_life_hours: float) -> int:
-    """Hours of candles that one value depends on; ten half-lives leave 0.1% of the weight."""
+    """Returns the hours of candles that one value depends on; of an exponential average, ten
+    half-lives, beyond which 0.1% of the weight is left.
+
+    >>> memory_hours(Estimator.PARKINSON, half_life_hours=24)
+    240
+    """
     match one_of("estimator", estimator, Estimator):
         case Estimator.CLASSIC:
             return CLASSIC_HOURS
@@ -185,7 +198,7 @@ def memory_hours(estimator: Estimator, half_life_hours: float) -> int:
 
 
 def _fading_mean(values: Floats, half_life_hours: float) -> Floats:
-    """Exponentially weighted mean; a missing hour ages the older ones as any other does."""
+    """Returns the exponentially weighted mean; the weights also decay over a missing hour."""
     start = max(24, ceil(half_life_hours))
     averages = pd.Series(values).ewm(halflife=half_life_hours, min_periods=start).mean()
     return averages.to_numpy(dtype=np.float64)

@@ -1,1 +1,1 @@
-"""Operator commands: what a person runs beside the bot."""
+"""Operator commands: tools that a person runs alongside the bot."""

@@ -1,4 +1,4 @@
-"""`perpkit adopt`: make a copied folder, a restored backup or a lost journal the bot's own."""
+"""`perpkit adopt`: lets a bot continue with a copied folder, restored backup or lost journal."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def adopt(
     db_url: DbUrl = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Let the bot with these files go on, where it says that they are a copy, restored or damaged.
+    """Let the bot trade with these files, which it reports as a copy, restored or damaged.
 
-    It changes neither trades nor orders, and stops stay. Of a copied folder end the other bot
-    before: with both at work each would take the positions for its own.
+    It changes neither trades nor orders, and stops stay. For a copied folder, end the other bot
+    first: if both run, each takes the positions for its own.
     """
     from perpkit.record import opening
     from perpkit.record.opening import JournalState

@@ -21,15 +21,15 @@ from perpkit.market.metrics_file import PERIOD, FileError, parse_zip
 from perpkit.market.store import PERIODS
 
 BASE_URL = "https://data.binance.vision"
-FIRST_DAY = date(2020, 9, 1)  # none is older
+FIRST_DAY = date(2020, 9, 1)  # of the oldest files
 _FOLDER = "/data/futures/um/daily/metrics"
 _ATTEMPTS = 5  # 1, 2, 4, 8 s between them
 _AT_ONCE = 4
-_BATCH = 32  # files that are fetched before they are stored
+_BATCH = 32  # files fetched before each write to the store
 
 
 class ArchiveError(RuntimeError):
-    """The archive does not answer, or with other bytes than it says; the message names the file."""
+    """The archive does not answer, or a file does not match its checksum; the message names it."""
 
 
 class _TemporaryError(Exception):
@@ -38,7 +38,11 @@ class _TemporaryError(Exception):
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """:param file, files: looked for so far, and in all"""
+    """The progress of an import.
+
+    :param file: how many files have been looked for so far
+    :param files: how many files are looked for in all
+    """
 
     pair: str
     file: int
@@ -47,7 +51,13 @@ class ImportProgress:
 
 @dataclass
 class Filled:
-    """:param files: stored; `absent`: that the archive does not have; `refused`: why, one each"""
+    """The result of an import.
+
+    :param files: how many files were stored
+    :param added: how many readings are new
+    :param absent: how many files the archive does not have
+    :param refused: the reason for each file that was refused
+    """
 
     files: int = 0
     added: int = 0
@@ -56,8 +66,10 @@ class Filled:
 
 
 class Archive:
-    """:param url: of a server laid out as the exchange's
-    :param sleep: how waiting passes, in seconds
+    """A client of the public archive.
+
+    :param url: of a server laid out like the exchange's archive
+    :param sleep: waits for the given number of seconds
     """
 
     def __init__(self, url: str = BASE_URL, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -68,9 +80,9 @@ class Archive:
         self._http.close()
 
     def fetch(self, symbol: str, day: date) -> bytes | None:
-        """A day's zip file as published; None where the archive has none.
+        """Returns the zip file of a day as published, or None if the archive has none.
 
-        :raises ArchiveError: when it cannot be had, or does not match its checksum
+        :raises ArchiveError: if it cannot be fetched, or does not match its checksum
         """
         name = file_name(symbol, day)
         path = f"{_FOLDER}/{symbol}/{name}"
@@ -119,13 +131,14 @@ def fill(
     now: datetime,
     told: Callable[[ImportProgress], None] = lambda _: None,
 ) -> Filled:
-    """Store the days since `since` that are not complete in the store yet.
+    """Stores the days from `since` on that are not complete in the store yet.
 
-    A file that is refused is reported and left out; the others are kept.
+    A file that cannot be fetched or is refused is reported in `Filled.refused`, and the others are
+    stored.
 
-    :raises ValueError: for an argument, naming it and what is allowed
-    :raises StoreError: for a stored file that cannot be positioning data
-    :raises ArchiveError: when the archive does not answer
+    :param told: called with the progress
+    :raises ValueError: for an invalid argument, naming it and what is allowed
+    :raises StoreError: if a stored file is not positioning data
     """
     if not FIRST_DAY <= since < now.date():
         last = now.date() - DAY
@@ -147,7 +160,10 @@ def fill(
 
 
 def archived_symbol(pair: str) -> str:
-    """:raises ValueError: for what is not a pair such as BTC/USDT:USDT"""
+    """Returns the archive's name of a pair, such as BTCUSDT.
+
+    :raises ValueError: if it is not a pair such as BTC/USDT:USDT
+    """
     base, _, rest = pair.partition("/")
     quote, _, settle = rest.partition(":")
     if not base or quote != settle or quote not in ("USDT", "USDC"):
@@ -156,13 +172,13 @@ def archived_symbol(pair: str) -> str:
 
 
 def _incomplete(datadir: Path, pair: str, since: date, until: date) -> list[date]:
-    """Days in [since, until) of which the store lacks readings."""
+    """Returns the days in [since, until) for which the store lacks readings."""
     archived_symbol(pair)
     days = [since + n * DAY for n in range((until - since).days)]
     stored = store.read(datadir, pair, PERIOD)
     if stored is None:
         return days
-    # A day's last reading is that of the midnight after it.
+    # The last reading of a day has the timestamp of the following midnight.
     readings = (stored["date"] - PERIODS[PERIOD]).dt.date.value_counts()
     return [day for day in days if readings.get(day, 0) < DAY // PERIODS[PERIOD]]
 

@@ -1,7 +1,7 @@
-"""A bot's configuration as Freqtrade reads it: several files, its environment, its defaults.
+"""Reads a bot's configuration as Freqtrade does: from files, the environment and defaults.
 
-It is read for a tool beside the bot, and without a trace: the folders that Freqtrade makes as it
-reads, the mark of a venue's data directory and database, and the bot's log stay as they are.
+A tool reads it without side effects: no folder is created, no data directory or database of a
+venue is marked, and nothing is written to the bot's log.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from perpkit.record.latch import LatchFile, latch_file, latch_of
 from perpkit.record.places import Places, places
 from perpkit.rehearsal.redirection import VENUE
 
-# What Freqtrade raises, before it looks closer, where an object is a list or the like.
+# Raised by Freqtrade before its validation, for example for a list in the place of an object.
 _OF_ANOTHER_KIND = (AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
 class BotConfig:
-    """
-    :param files: that were read, in their order
-    :param config: Freqtrade's, with secrets in it: nothing of it is to be printed unseen
-    :param latch: where that of the account is, see `latch_file` to read and write it
+    """A bot's configuration and the places of its files.
+
+    :param files: configuration files, in the order in which they were read
+    :param config: Freqtrade's; it contains secrets, so none of it may be printed unchecked
+    :param latch: path of the account's stop latch; use `latch_file` to read and write it
     :param places: of the bot's own files
     """
 
@@ -55,10 +56,10 @@ class BotConfig:
 def files_of(
     files: list[Path] | None, userdir: Path | None, options: str = "--config"
 ) -> list[Path]:
-    """Of a configuration, as `--config` names them or as Freqtrade finds it.
+    """Returns the configuration files that `--config` names, or that Freqtrade finds by default.
 
-    :param options: of the command line that could name the bot instead
-    :raises BadInputError: where there is none, or one that is named is not there
+    :param options: command line options that the error message suggests
+    :raises BadInputError: if there is none, or a named file does not exist
     """
     found = files or _default_file(userdir)
     if not found:
@@ -73,16 +74,16 @@ def files_of(
 
 
 def _default_file(userdir: Path | None) -> list[Path]:
-    """Where Freqtrade looks; empty where it would find none."""
+    """Returns Freqtrade's default configuration file, or an empty list if there is none."""
     folder = userdir or Path("user_data")
     return [f for f in (folder / "config.json", Path("config.json")) if f.is_file()][:1]
 
 
 def unchecked_config(files: list[Path] | None, userdir: Path | None) -> dict[str, Any]:
-    """What the files say, with Freqtrade's environment on top, sound or not; without its defaults.
+    """Returns the merged files, overridden by Freqtrade's environment; unchecked, no defaults.
 
-    :param files: as `--config` names them; None for Freqtrade's default, which need not be there
-    :raises BadInputError: where one cannot be read
+    :param files: as `--config` names them; None for Freqtrade's default, which may be missing
+    :raises BadInputError: if a file cannot be read
     """
     found = files or _default_file(userdir)
     # Freqtrade loads here, so that `perpkit --help` stays quick.
@@ -97,7 +98,7 @@ def unchecked_config(files: list[Path] | None, userdir: Path | None) -> dict[str
 
 @contextmanager
 def _reading(files: list[Path]) -> Iterator[None]:
-    """:raises BadInputError: for what Freqtrade raises where it cannot read a configuration"""
+    """Turns what Freqtrade raises for an unreadable configuration into `BadInputError`."""
     from freqtrade.exceptions import FreqtradeException
 
     try:
@@ -117,7 +118,8 @@ def read_config(
     db_url: str | None = None,
     datadir: Path | None = None,
 ) -> BotConfig:
-    """
+    """Reads and validates a bot's configuration, without side effects.
+
     :param files: as `--config` names them; None for Freqtrade's default
     :raises BadInputError: naming what is missing, or what Freqtrade does not accept
     """
@@ -125,10 +127,10 @@ def read_config(
     from freqtrade.configuration.configuration import Configuration
 
     class Reading(Configuration):
-        only_reads = True  # for perpkit.bot.loading.rehearsal_guard
+        only_reads = True  # read by perpkit.bot.loading.rehearsal_guard
 
         def _process_logging_options(self, config: Any) -> None:
-            """The bot's log is the bot's."""
+            """Does nothing: only the bot itself writes to its log."""
 
         def _process_datadir_options(self, config: Any) -> None:
             _place_folders(config, self.args)
@@ -148,9 +150,9 @@ def read_config(
 
 
 def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
-    """As Freqtrade does for `trade`, but that it makes none.
+    """Sets the folders as Freqtrade does for `trade`, without creating any.
 
-    :raises OperationalException: when there is no user directory
+    :raises OperationalException: if the user directory does not exist
     """
     from freqtrade.exceptions import OperationalException
 

@@ -1,6 +1,6 @@
-"""The files of a bot, as an operator names it: by configuration, trade database or folder.
+"""Finds the files of a bot that an operator names by configuration, trade database or folder.
 
-They are found as Freqtrade finds its database, its environment variables included.
+They are found in the way Freqtrade finds its database, environment variables included.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Userdir = Annotated[
 
 @dataclass(frozen=True)
 class BotFiles:
-    """Of a bot whose trade database is kept.
+    """The files of a bot whose trade database is persistent.
 
-    :param db_url: Freqtrade's, of that database
+    :param db_url: of that database, as Freqtrade has it
     """
 
     db_url: str
@@ -46,12 +46,18 @@ class BotFiles:
 
 
 def places_of(config: list[Path] | None, userdir: Path | None, db_url: str | None) -> Places:
-    """:raises BadInputError: naming what is missing, or cannot be read"""
+    """Returns the places of a bot's files.
+
+    :raises BadInputError: naming what is missing or cannot be read
+    """
     return _find(config, userdir, db_url)[1]
 
 
 def bot_files(config: list[Path] | None, userdir: Path | None, db_url: str | None) -> BotFiles:
-    """:raises BadInputError: naming what is missing, or cannot be read"""
+    """Returns the files of a bot whose trade database is persistent.
+
+    :raises BadInputError: naming what is missing or cannot be read, or a database in memory
+    """
     url, found = _find(config, userdir, db_url)
     if found.journal is None or found.lock is None:
         raise BadInputError(f"db_url must be of a database that is kept, got {shown_url(url)!r}")
@@ -68,7 +74,7 @@ def _find(
     url = db_url or _database(found)
     try:
         return url, places(url, folder.absolute())
-    except ValueError as error:  # without the URL, which may hold a password
+    except ValueError as error:  # the message omits the URL, which may hold a password
         raise BadInputError(str(error)) from None
 
 
@@ -83,7 +89,7 @@ def _database(config: dict[str, Any]) -> str:
 
 @contextmanager
 def errors(*kinds: type[Exception]) -> Iterator[None]:
-    """One line and exit code 2 for what the operator can mend."""
+    """Prints these errors, and `BadInputError`, as one line and exits with code 2."""
     kinds = (BadInputError, *kinds)
     try:
         yield

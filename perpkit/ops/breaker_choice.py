@@ -1,4 +1,4 @@
-"""Which breakers a replay is about, and with which parameters: `--breaker` and `--set`."""
+"""Selects the breakers of a replay and their parameters, from `--breaker` and `--set`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Replayable:
-    """The breakers that a replay can be asked for.
+    """The breakers from which a replay may choose.
 
     :param kinds: every breaker that was found, by name
     """
@@ -32,19 +32,19 @@ class Replayable:
 
     @classmethod
     def found(cls, userdir: Path) -> Replayable:
-        """Ours, and those in `protections` of the user directory."""
+        """Finds Perpkit's breakers and those in `protections` of the user directory."""
         return cls(breakers(protection_folders(userdir), partial(typer.echo, err=True)))
 
     @property
     def names(self) -> list[str]:
-        """Those that stored candles are enough for, and the one that a backtest's result is."""
+        """Breakers that replay from stored candles, then the one that needs a backtest result."""
         replayed = [name for name, kind in self.kinds.items() if kind.REPLAYS and name != DRAWDOWN]
         return [*replayed, *(name for name in self.kinds if name == DRAWDOWN)]
 
     def chosen(self, names: Sequence[str], with_export: bool) -> list[str]:
-        """Each name once.
+        """Returns the selected breakers, each once.
 
-        :raises BadInputError: for one that cannot be replayed
+        :raises BadInputError: for a breaker that cannot be replayed
         """
         if ALL in names:
             return [name for name in self.names if with_export or name != DRAWDOWN]
@@ -63,9 +63,9 @@ class Replayable:
         return list(dict.fromkeys(names))
 
     def settings(self, given: Sequence[str], chosen: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """`Breaker.name=value` as parameters of each breaker; values are JSON, or else text.
+        """Parses `Breaker.name=value` into parameters by breaker; a value is JSON or else text.
 
-        :raises BadInputError: for another form, or a breaker that is not among `chosen`
+        :raises BadInputError: for any other form, or a breaker that is not among `chosen`
         """
         settings: dict[str, dict[str, Any]] = {}
         for text in given:
@@ -85,7 +85,7 @@ class Replayable:
         return settings
 
     def refuse_options(self, arguments: Sequence[str], chosen: Sequence[str]) -> None:
-        """Of options that the command does not have, name the parameter that was meant.
+        """Rejects unknown options, naming the breaker parameter that was probably meant.
 
         :raises BadInputError: if there are any
         """

@@ -1,4 +1,4 @@
-"""What any breaker would have restricted on stored candles, hour by hour, as the watch asks it."""
+"""Replays any breaker on stored candles hour by hour, evaluating it as the watch does."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DRAWDOWN = "DrawdownBreaker"
 
 @dataclass(frozen=True)
 class Stored:
-    """Which stored candles to look at.
+    """The stored candles to replay.
 
-    :param pair: the market that is watched, and drawn
+    :param pair: the market to watch and to draw
     """
 
     datadir: Path
@@ -48,11 +48,11 @@ def market_moments(
     start: datetime,
     stop: datetime,
 ) -> Moments:
-    """Decisions of a breaker that needs only candles, at every hour from `start` to `stop`.
+    """Returns the decisions of a candle-based breaker for every hour from `start`, before `stop`.
 
-    One that watches a `pair` is asked about that of `stored`, unless its parameters say otherwise.
+    A breaker with a `pair` watches that of `stored`, unless its parameters name a pair or basket.
 
-    :raises BadInputError: for parameters that the breaker refuses
+    :raises BadInputError: if there are no candles, or the breaker refuses the parameters
     """
     from freqtrade.enums import RunMode
     from freqtrade.exceptions import OperationalException
@@ -87,9 +87,9 @@ def market_moments(
 
 @dataclass(frozen=True)
 class Exported:
-    """A backtest that was exported.
+    """An exported backtest.
 
-    :param strategy: which one of the export, if it has several
+    :param strategy: which one of the export; may be None if there is only one
     """
 
     path: Path
@@ -97,12 +97,12 @@ class Exported:
 
 
 def drawdown_moments(exported: Exported, stored: Stored, parameters: Mapping[str, Any]) -> Moments:
-    """Decisions of the drawdown breaker on the equity of a backtest, marked to market hourly.
+    """Yields the drawdown breaker's decisions on a backtest's equity, marked to market hourly.
 
-    What the breaker would have refused was traded in that backtest all the same.
+    The equity includes the trades that the breaker would have refused.
 
     :param stored: with 1h candles of every traded pair
-    :raises BadInputError: for parameters that the breaker refuses
+    :raises BadInputError: if the breaker refuses the parameters
     """
     import pandas as pd
 
@@ -127,7 +127,7 @@ def drawdown_moments(exported: Exported, stored: Stored, parameters: Mapping[str
 
 
 def _realised(stats: Mapping[str, Any], times: Any) -> list[float]:
-    """Profit of closed trades at each of `times`."""
+    """Returns the cumulative profit of closed trades at each of `times`."""
     import numpy as np
 
     from perpkit.market.asof import nanoseconds

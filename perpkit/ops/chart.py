@@ -1,4 +1,4 @@
-"""A chart of the price with the states of the breakers shaded, as one HTML file."""
+"""Draws the price with the breakers' states shaded, as one HTML file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
 
-# By what a state takes away. Levels of the crypto-VIX stand for the states they bring about.
+# By the severity of a state. Levels of the crypto-VIX have the colour of the state they cause.
 COLOURS = {
     "elevated": "rgba(240, 190, 60, 0.35)",
     "active": "rgba(240, 190, 60, 0.35)",
@@ -31,11 +31,11 @@ MEANINGS = {
     "extreme": "no new entries (extreme)",
     "halted": "halted, everything closed",
 }
-MOST_CANDLES = 20_000  # a browser draws no more at ease
+MOST_CANDLES = 20_000  # browsers become slow with more
 
 
 class Shaded(Protocol):
-    """A stretch of time in one state, of one breaker."""
+    """A period of one breaker in one state."""
 
     @property
     def start(self) -> datetime: ...
@@ -52,11 +52,12 @@ class Shaded(Protocol):
 
 
 def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
-    """Price above, shaded where `pair` is restricted; below it a lane for each breaker, with the
-    states of all pairs and the reasons on hover.
+    """Draws the price, shaded while `pair` is restricted, above one lane per breaker.
 
-    :param candles: of `pair`, Freqtrade's columns; of many candles every n-th close is drawn
-    :raises BadInputError: where the extra is not installed
+    The lanes show the states of all pairs, with the reason on hover.
+
+    :param candles: of `pair`, in Freqtrade's columns; long series are thinned to every n-th close
+    :raises BadInputError: if the extra `chart` is not installed
     """
     try:
         from plotly import graph_objects as go
@@ -80,7 +81,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
         figure.add_trace(
             go.Bar(
                 base=[interval.start for interval in stretches],
-                # Lengths of time are in milliseconds.
+                # Plotly expects durations in milliseconds.
                 x=[1000 * (i.until - i.start).total_seconds() for i in stretches],
                 y=[interval.breaker for interval in stretches],
                 hovertext=[_hover(interval) for interval in stretches],
@@ -107,7 +108,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
 
 
 def write(figure: Figure, path: Path) -> None:
-    """Write the figure as one HTML file that needs no network; whole or not at all."""
+    """Writes the figure as one HTML file that needs no network; the write is atomic."""
     half = path.with_name(path.name + ".part")
     figure.write_html(half, include_plotlyjs=True)
     os.replace(half, path)

@@ -107,7 +107,7 @@ def import_(
         for each in parsed:
             grouped.setdefault((each.pair, each.period), []).append(each)
         for pair, period in grouped:
-            store.read(target, pair, period)  # one that is damaged stops it before the first write
+            store.read(target, pair, period)  # raises for a damaged file before the first write
         _before_import(target, venue_url(settings))
         for (pair, period), parts in sorted(grouped.items()):
             merged = store.merge(target, pair, period, _joined(parts))
@@ -180,7 +180,10 @@ def status(
 
 
 def _before_import(datadir: Path, venue: str | None) -> None:
-    """Where files come from cannot be known: only those of a venue's own configuration are its."""
+    """Marks the directory for a venue's configuration; otherwise only reports an existing mark.
+
+    The files themselves do not show whether they come from a venue.
+    """
     from perpkit.ops.stored import say_if_marked
     from perpkit.rehearsal.datadir_mark import before_filling
 
@@ -207,7 +210,7 @@ def _parse(path: Path, now: datetime, published: bool) -> list[PairReadings]:
 
 
 def _joined(parts: list[PairReadings]) -> Any:
-    """One table; of a time that several files have, the last one counts."""
+    """Joins the parts into one table; for a time that several files have, the last one counts."""
     import pandas as pd
 
     frame = pd.concat([part.readings for part in parts])
@@ -232,7 +235,7 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
 
 
 def _datadir(given: Path | None, config: dict[str, Any]) -> Path:
-    """As Freqtrade finds it."""
+    """Returns the data directory, by Freqtrade's rules if none is given."""
     user_data = Path(config.get("user_data_dir", "user_data"))
     default = user_data / "data" / config.get("exchange", {}).get("name", "binance")
     return given or Path(config.get("datadir", default))

@@ -1,4 +1,4 @@
-"""What of the positioning data is stored: from when to when, and where readings are missing."""
+"""Which positioning data are stored: their period, and where readings are missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def coverage(datadir: Path, pair: str, period: str) -> dict[str, Any]:
-    """Of the readings of a pair; with `error` where there are none that can be read."""
+    """Returns the coverage of a pair's readings, or `error` if none can be read."""
     from perpkit.market import store
     from perpkit.market.coverage import gaps
 
@@ -67,7 +67,7 @@ def print_coverage(rows: list[dict[str, Any]]) -> None:
         partly = [f"{name} {share:.1%}" for name, share in row["known"].items() if share < 1]
         if partly:
             notes.append(f"{name}: known only in part: {', '.join(partly)}")
-    console = Console(markup=False, emoji=False)  # names of files and pairs are no mark-up
+    console = Console(markup=False, emoji=False)  # file and pair names are not markup
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=True, highlight=False)

@@ -1,4 +1,4 @@
-"""`make demo`: the main job, end to end, on data that it makes itself and without the internet."""
+"""`make demo`: the main workflow, end to end, on generated data and without internet access."""
 
 from __future__ import annotations
 
@@ -29,25 +29,28 @@ STRATEGY = "RsiSmaSwing"
 PAIRS = tuple(synthetic.MODELS)
 SEED = 1
 YEAR = datetime(2025, 1, 1, tzinfo=UTC)
-# The strategy's 400 candles of warm-up come out of the year.
+# The year includes the strategy's warm-up of 400 candles.
 TIMERANGE = f"{YEAR + timedelta(days=17):%Y%m%d}-{YEAR + timedelta(days=365):%Y%m%d}"
 
 console = Console()
 
 
 class CommandError(Exception):
-    """A Freqtrade command that did not do its part, with the end of its log."""
+    """A Freqtrade command failed; the message contains the end of its log."""
 
 
 def main() -> int:
-    """:return: exit code, 0 when every command did its part"""
+    """Runs the demo.
+
+    :return: exit code, 0 if every command succeeded
+    """
     userdir = FOLDER / "user_data"
     results = userdir / "backtest_results"
     results.mkdir(parents=True, exist_ok=True)
     try:
         with step("Making a year of five synthetic perpetuals"):
             year = market(YEAR, 365)
-            # Its own folder: what lies there from before there were marks is a venue's, too.
+            # The folder is the demo's own: unmarked data of older releases are a venue's, too.
             mark(FOLDER / "data", f"synthetic market, seed {SEED}")
             datadir.write(year, FOLDER / "data", ["1h"], milliseconds(YEAR + timedelta(days=365)))
         with step("Starting a venue that trades a market of the same kind now"):
@@ -79,7 +82,7 @@ def main() -> int:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Shows that something is going on, and afterwards how long it took."""
+    """Shows a step while it runs, and afterwards how long it took."""
     began = monotonic()
     with console.status(f"{title} ..."):
         yield
@@ -97,20 +100,20 @@ def market(start: datetime, days: int) -> Any:
 
 
 def freqtrade(*arguments: str) -> None:
-    """Run the stock command; its tables are shown, its log only when it fails."""
+    """Runs Freqtrade and shows its tables; its log is shown only if it fails."""
     command = [sys.executable, "-m", "freqtrade", *arguments]
     environment = {**os.environ, "COLUMNS": str(max(110, min(console.width, 140)))}
     done = subprocess.run(  # noqa: S603
         command, capture_output=True, text=True, check=False, timeout=600, env=environment
     )
-    # A configuration error ends Freqtrade with exit code 0, but without the tables.
+    # After a configuration error Freqtrade exits with code 0, but prints no tables.
     if done.returncode or not done.stdout.strip():
         raise CommandError(f"freqtrade {arguments[0]} failed:\n{done.stderr[-3000:]}")
     print(done.stdout)
 
 
 def summary(results: Path) -> None:
-    """Five lines: what was traded, what came of it, and what the breaker did."""
+    """Prints five lines: trades, profit, drawdown, firings of the breaker, and locked hours."""
     from freqtrade.data.btanalysis import load_backtest_stats
 
     stats = load_backtest_stats(results)["strategy"][STRATEGY]
@@ -130,7 +133,7 @@ def summary(results: Path) -> None:
 
 
 def locked(locks: Iterable[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
-    """Stretches of time under a global lock; locks that meet are one."""
+    """Returns the periods under a global lock; adjacent and overlapping locks are merged."""
     stretches: list[tuple[datetime, datetime]] = []
     for since, until in sorted(
         (time(lock["lock_time"]), time(lock["lock_end_time"]))

@@ -1,6 +1,6 @@
-"""A ccxt client of the account that a bot trades on, as Freqtrade makes its own.
+"""Creates a ccxt client for the account that a bot trades on, configured like Freqtrade's own.
 
-Where the configuration leads to a simulated venue, so does the client.
+If the configuration leads to a simulated venue, so does the client.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from perpkit.ops.stored import BadInputError
 
 
 def exchange_client(config: Mapping[str, Any]) -> Any:
-    """A `ccxt.binance` for USD-M futures; nothing is requested yet.
+    """Returns a `ccxt.binance` for USD-M futures; nothing is requested yet.
 
     :param config: Freqtrade's
     :raises BadInputError: for another exchange, or without keys
@@ -29,7 +29,7 @@ def exchange_client(config: Mapping[str, Any]) -> Any:
 
 
 def public_client(config: Mapping[str, Any]) -> Any:
-    """As `exchange_client`, without a key.
+    """Returns a client like that of `exchange_client`, without a key.
 
     :raises BadInputError: for another exchange
     """

@@ -1,4 +1,4 @@
-"""`perpkit journal`: what orders the bot sent, and what became of them."""
+"""`perpkit journal`: lists the orders that the bot sent, and their outcomes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _print_table(entries: list[JournalEntry]) -> None:
 
 
 def _words(entry: JournalEntry) -> str:
-    """Such as "stop: sell 0.01 stop_market at 29000"."""
+    """Describes an intent, such as "stop: sell 0.01 stop_market at 29000"."""
     intent = entry.intent
     price = intent.stop_price if intent.stop_price is not None else intent.price
     at = f" at {price:g}" if price is not None else ""

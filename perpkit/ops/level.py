@@ -1,4 +1,4 @@
-"""How bad it is what a check has found: of `perpkit doctor` and of `perpkit keys check`."""
+"""The result levels of the checks of `perpkit doctor` and `perpkit keys check`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How a check ended.
+    """The result of a check.
 
-    FAIL: do not trade with this. WARN: it trades, with less than it should have. SKIPPED: what it
-    needs could not be read, for a reason that another finding names.
+    FAIL: do not trade in this state. WARN: trading works, but something that should be there is
+    missing. SKIPPED: the check's input could not be read, for a reason that another finding names.
     """
 
     OK = "ok"

@@ -1,4 +1,4 @@
-"""Who runs a command, for records."""
+"""Identifies the user who runs a command, for records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import socket
 
 
 def operator() -> str:
-    """Such as `anna@host`; behind sudo, who called it."""
+    """Returns a name such as `anna@host`; under sudo, that of the invoking user."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a user of a container without a name
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
         name = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
     return f"{name}@{socket.gethostname()}"

@@ -1,7 +1,7 @@
 """`perpkit parameters`: every parameter of the risk stack and the breakers, as a Markdown page.
 
-All of it is read from the declarations that the constructors check by, so that the page cannot say
-anything else than the code. `docs/parameters.md` is this page, see `tests/ops/test_parameters.py`.
+The page is generated from the declarations that the constructors check values against, so it
+always agrees with the code. `docs/parameters.md` is this page, see `tests/ops/test_parameters.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ Written by `perpkit parameters`. Change the code, not this page.
 Parameters come from three places; a later one overrides an earlier one:
 
 1. the strategy: its `settings`, and the defaults of its hyperopt parameters;
-2. what hyperopt has found, in the file beside the strategy;
+2. what hyperopt has found, in the file beside the strategy, or for Perpkit's own in
+   `user_data/strategies/`;
 3. the object `"perpkit"` of the configuration, section by section. An unknown name or a value that
    is not allowed stops Freqtrade before it trades, with one line that names what is allowed. Beside
    the sections, `account` and `latch_dir` name the [stop latch](emergency_stop.md#the-stop-latch).
@@ -116,7 +117,7 @@ def page() -> str:
 
 
 def own_sections() -> Iterator[tuple[Parameter, type[PerpStrategy]]]:
-    """Sections that a strategy has beside those of all, and the strategy."""
+    """Yields each section that only one strategy has, with that strategy."""
     shared = {section.name for section in fields(Settings)}
     for kind in _strategies():
         own = declared(type(kind.settings))
@@ -124,7 +125,7 @@ def own_sections() -> Iterator[tuple[Parameter, type[PerpStrategy]]]:
 
 
 def rows(of: type) -> list[Row]:
-    """The parameters of a dataclass."""
+    """Returns one row for each parameter of a dataclass."""
     return [
         Row(
             parameter.name,
@@ -142,7 +143,7 @@ def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def _section(section: Parameter, kind: type[PerpStrategy]) -> str:
-    """The table of a section of `"perpkit"`."""
+    """Returns the table of one section of `"perpkit"`."""
     paths = {path: name for name, path in kind.searched.items()}
     of = section_of(section.kind)
     assert of is not None
@@ -153,9 +154,10 @@ def _section(section: Parameter, kind: type[PerpStrategy]) -> str:
 def _tables(
     of: type, set_by: dict[str, str] | None = None, hidden: frozenset[str] = frozenset()
 ) -> str:
-    """The table of one dataclass, below its docstring, and those of what its lists hold.
+    """Returns a dataclass's docstring and table, and the tables of the items in its lists.
 
     :param set_by: what to show in the place of a default
+    :param hidden: parameters to leave out
     """
     shown = [row for row in rows(of) if row.name not in hidden]
     lines = [
@@ -175,7 +177,7 @@ def _breaker(kind: type[WatchedProtection]) -> str:
 
 
 def meaning(name: str, kind: type[PerpStrategy]) -> str | None:
-    """What a hyperopt parameter of a strategy is; None if the strategy does not declare it."""
+    """Returns the meaning of a hyperopt parameter, or None if the strategy does not declare it."""
     if path := kind.searched.get(name):
         return f"`{path}`"
     of_rules = {p.name: p.meaning for rule in kind.rules for p in declared(rule)}
@@ -198,7 +200,7 @@ def _hyperopt(base: type[PerpStrategy]) -> str:
 
 
 def _changed() -> str:
-    """What the strategies that come with Perpkit have made of the settings."""
+    """Lists the settings that the strategies shipped with Perpkit change."""
     return "\n".join(
         f"- `{kind.__name__}` sets "
         + ", ".join(f"`{path}` to {value}" for path, value in _differences(kind.settings))
@@ -218,7 +220,7 @@ def _differences(own: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _strategies() -> Iterator[type[PerpStrategy]]:
-    """Those that come with Perpkit."""
+    """Yields the strategies that are shipped with Perpkit."""
     folder = own_folder("strategies")
     assert folder is not None
     for path in sorted(folder.glob("*.py")):
@@ -242,7 +244,7 @@ def _parameters(kind: type[PerpStrategy]) -> dict[str, BaseParameter]:
 
 
 def _range(parameter: BaseParameter) -> str:
-    """Default and range, such as `0.05 (0.01 to 0.06)`."""
+    """Formats a default and its range, such as `0.05 (0.01 to 0.06)`."""
     from freqtrade.strategy.parameters import CategoricalParameter, NumericParameter
 
     if isinstance(parameter, NumericParameter):
@@ -254,5 +256,5 @@ def _range(parameter: BaseParameter) -> str:
 
 
 def _json(value: Any) -> str:
-    """As in the configuration."""
+    """Formats a value as JSON, as in the configuration."""
     return json.dumps(value, default=asdict)

@@ -1,4 +1,4 @@
-"""A password that is known by its scrypt hash, and asked for a limited number of times."""
+"""A password that is stored as a scrypt hash, with a limited number of attempts."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ HASH = "PERPKIT_RESUME_HASH"
 MAKE = "perpkit resume --make-hash"
 ATTEMPTS, WINDOW_SECONDS = 5, 15 * 60
 SHORTEST = 8
-# 32 MB and a tenth of a second for each try; more than what the standard library allows by itself.
+# 32 MB and a tenth of a second per attempt, which exceeds the standard library's default limit.
 _N, _R, _P = 2**15, 8, 1
-# What a hash from elsewhere may need of memory, and of time.
+# Limits on the memory and the time that a hash made elsewhere may need.
 _LARGEST_BYTES, _LARGEST_P = 2**30, 16
 _SALT_BYTES, _HASH_BYTES = 16, 32
 
 
 @dataclass(frozen=True)
 class Hash:
-    """Of scrypt; written as `scrypt:n:r:p:salt:hash`, without a sign that a shell or a compose
-    file would take for its own."""
+    """A scrypt hash, written as `scrypt:n:r:p:salt:hash`.
+
+    The text has no character that a shell or a compose file would interpret.
+    """
 
     n: int
     r: int
@@ -51,7 +53,10 @@ class Hash:
 
 
 def make_hash(password: str) -> Hash:
-    """:raises BadInputError: for a password that is too short"""
+    """Hashes a password with a random salt.
+
+    :raises BadInputError: for a password that is too short
+    """
     if len(password) < SHORTEST:
         raise BadInputError(f"the password must have at least {SHORTEST} characters")
     salt = token_bytes(_SALT_BYTES)
@@ -59,7 +64,10 @@ def make_hash(password: str) -> Hash:
 
 
 def stored_hash(environment: Mapping[str, str]) -> Hash:
-    """:raises BadInputError: naming how one is made, where there is none or it is no hash"""
+    """Reads the hash from the environment.
+
+    :raises BadInputError: if it is missing or malformed, naming how to make one
+    """
     text = environment.get(HASH, "").strip()
     if not text:
         raise BadInputError(
@@ -80,7 +88,7 @@ def stored_hash(environment: Mapping[str, str]) -> Hash:
         )
     except ValueError:
         sound = False
-    if not sound:  # without it: it is as good as the password to whoever has time
+    if not sound:  # the message omits the hash, which can be cracked offline
         raise BadInputError(
             f"{HASH} must look like scrypt:n:r:p:salt:hash, as {MAKE} prints it, and does not"
         )
@@ -88,13 +96,16 @@ def stored_hash(environment: Mapping[str, str]) -> Hash:
 
 
 def is_password(password: str, wanted: Hash) -> bool:
-    """Compared in constant time."""
+    """Whether the password matches the hash; compared in constant time."""
     found = _scrypt(password, wanted.salt, wanted.n, wanted.r, wanted.p, len(wanted.hash))
     return hmac.compare_digest(found, wanted.hash)
 
 
 def read_password(prompt: str, from_stdin: bool, confirm: bool = False) -> str:
-    """:raises BadInputError: where there is none"""
+    """Reads a password from the terminal, or from the first line of standard input.
+
+    :raises BadInputError: if it is empty
+    """
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
@@ -108,12 +119,15 @@ def read_password(prompt: str, from_stdin: bool, confirm: bool = False) -> str:
 
 
 class AttemptsError(Exception):
-    """There were too many; the message is for people."""
+    """There were too many attempts; the message is for the operator."""
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """:param left: how many more are taken at present"""
+    """The state of the limit after an attempt.
+
+    :param left: how many further attempts are accepted at present
+    """
 
     left: int
 
@@ -123,19 +137,19 @@ def attempts_file(latch: Path) -> Path:
 
 
 def count_attempt(latch: Path) -> Attempts:
-    """Count one, before it is looked at, so that nothing ends the command in between.
+    """Counts an attempt before its password is checked, so that killing the command gains nothing.
 
-    A file that is damaged is taken for five attempts at the time when it was written.
+    A damaged file counts as five attempts at its modification time.
 
-    :param latch: beside which it is counted
-    :raises AttemptsError: when it is one too many
-    :raises OSError: when it cannot be counted
+    :param latch: path of the latch, next to which attempts are counted
+    :raises AttemptsError: if there were too many attempts
+    :raises OSError: if the attempt cannot be counted
     """
     from filelock import FileLock
 
     path, now = attempts_file(latch), time.time()
     with FileLock(path.with_name(f"{path.name}.lock"), timeout=10):
-        # One from the future stays until then: a clock that is set back earns nothing.
+        # Attempts dated in the future still count, so setting the clock back gains nothing.
         recent = [at for at in _attempts(path) if at > now - WINDOW_SECONDS]
         if len(recent) >= ATTEMPTS:
             minutes = (max(recent[-ATTEMPTS:][0] + WINDOW_SECONDS - now, 0)) / 60
@@ -148,7 +162,7 @@ def count_attempt(latch: Path) -> Attempts:
 
 
 def forget_attempts(latch: Path) -> None:
-    """After the right one."""
+    """Deletes the counted attempts after a correct password."""
     with suppress(FileNotFoundError):
         attempts_file(latch).unlink()
 

@@ -1,4 +1,4 @@
-"""How far a long command has come, on stderr."""
+"""Shows the progress of a long command on stderr."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 @contextmanager
 def progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal; elsewhere a line for each tenth."""
+    """Yields a function of (done, total, text): a bar on a terminal, elsewhere a line per tenth."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -1,6 +1,6 @@
-"""Why the exchange did not do what it was asked: its own words, without the request.
+"""Why the exchange refused a request: its own message, without the request.
 
-ccxt puts the whole URL of a request into an error without an answer, with parameters and signature.
+If there is no answer, ccxt's error contains the whole URL, with parameters and signature.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _LONGEST = 300
 
 class RefusalCause(StrEnum):
     CLOCK = "clock"  # -1021
-    SIGNATURE = "signature"  # -1022: another secret than the key's
+    SIGNATURE = "signature"  # -1022: the secret is not the key's
     FORMAT = "format"  # -2014
     UNKNOWN_KEY = "unknown key"  # -2008
-    RIGHTS = "rights"  # -2015, -1002: key, IP address or permission; which, it does not say
+    RIGHTS = "rights"  # -2015, -1002: key, IP address or permission; which one is not given
     TOO_MANY = "too many requests"  # 429, 418, -1003
     UNANSWERED = "unanswered"
     OTHER = "other"
@@ -38,9 +38,10 @@ _BY_CODE = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """
-    :param code: the exchange's, None where it gave none
-    :param words: its message, or what kind of error it was; fit to be printed
+    """A request that the exchange refused or did not answer.
+
+    :param code: the exchange's, None if it gave none
+    :param words: its message, or the kind of error; safe to print
     """
 
     why: RefusalCause
@@ -52,7 +53,10 @@ class Refusal:
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """:param error: that ccxt has raised"""
+    """Converts an error of ccxt into a refusal that is safe to print.
+
+    :param error: raised by ccxt
+    """
     import ccxt
 
     code, message = _answer(str(error))
@@ -69,7 +73,7 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def _answer(text: str) -> tuple[int | None, str]:
-    """Code and message of the exchange's JSON within ccxt's text."""
+    """Returns code and message of the exchange's JSON within ccxt's text."""
     found = _ANSWER.search(text)
     try:
         answer = json.loads(found.group() if found else "")

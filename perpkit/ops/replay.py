@@ -40,7 +40,7 @@ def _group() -> None:
     """Keep `replay` a sub-command while it is the only one."""
 
 
-# Options that are not known arrive in the context: many of them name a parameter of a breaker.
+# Unknown options arrive in the context: many of them name a parameter of a breaker.
 @breakers.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def replay(
     context: typer.Context,
@@ -105,7 +105,7 @@ def replay(
 class Shown:
     """How the result is shown.
 
-    :param chart: where it is drawn to, if anywhere
+    :param chart: HTML file to draw to; None for no chart
     """
 
     chart: Path | None

@@ -41,18 +41,18 @@ def resume(
     """Clear the stop latch that `perpkit stop` has set, so that the bot may trade again.
 
     It needs --why, and the password whose hash is in the environment as PERPKIT_RESUME_HASH
-    (--make-hash makes one). After 5 wrong passwords within 15 minutes it takes none until they
-    are over.
+    (--make-hash makes one). After 5 wrong passwords within 15 minutes it accepts none until those
+    15 minutes are over.
 
-    It exits with 0 when the latch is clear, with 1 when the password was wrong or is not taken at
-    present, and with 2 for a mistake, a hash that is missing among them.
+    It exits with 0 when the latch is clear, with 1 when the password is wrong or not accepted at
+    present, and with 2 for a mistake, such as a missing hash.
     """
     if hash_only:
         with errors():
             typer.echo(make_hash(read_password("New password", password_stdin, confirm=True)))
         return
     with errors(OSError):
-        # Freqtrade loads there.
+        # This import loads Freqtrade.
         from perpkit.ops.bot_config import read_config
 
         bot = read_config(config, userdir, db_url)

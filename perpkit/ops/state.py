@@ -1,4 +1,4 @@
-"""`perpkit state`: what a running bot says of itself in its state file, for people or as JSON."""
+"""`perpkit state`: shows what a running bot reports in its state file, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def state(
 
 
 def lines(state: State, now: datetime) -> Iterator[str]:
-    """The file for people."""
+    """Formats the state file as lines of text."""
     versions = state.versions
     yield _line(
         "bot",

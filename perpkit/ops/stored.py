@@ -18,21 +18,22 @@ FORMATS = ("feather", "parquet", "json", "jsongz")
 
 
 class BadInputError(ValueError):
-    """Something the operator gave that cannot be used; the message is for them."""
+    """Input of the operator that cannot be used; the message is for the operator."""
 
 
 def config_words(error: Exception) -> str:
-    """What is wrong with a configuration, without what stands in it.
+    """Returns what is wrong with a configuration, without quoting its content.
 
-    Of a file that is no JSON, Freqtrade quotes the lines around the place: they may hold a secret.
+    For a file that is not valid JSON, Freqtrade quotes the lines around the error, which may hold a
+    secret.
     """
     return str(error).split("\nPlease verify the following segment")[0]
 
 
 def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
-    """Both ends of a Freqtrade time range; None where an end is open.
+    """Returns both ends of a Freqtrade time range; None for an open end.
 
-    :raises BadInputError: for anything that Freqtrade itself refuses
+    :raises BadInputError: for an empty range, and for anything that Freqtrade itself refuses
     """
     from freqtrade.configuration import TimeRange
     from freqtrade.exceptions import OperationalException
@@ -50,9 +51,9 @@ def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
 
 
 def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | None) -> DataFrame:
-    """Stored 1h candles that open before `stop`, gaps left open.
+    """Returns stored 1h candles that open before `stop`; gaps are not filled.
 
-    :raises BadInputError: if the directory or the candles are not there
+    :raises BadInputError: if there is no such directory, format or candle
     """
     from freqtrade.data.history.datahandlers import get_datahandler
     from freqtrade.enums import CandleType
@@ -75,7 +76,7 @@ def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | No
 
 
 def stored_pairs(datadir: Path, data_format: str) -> list[str]:
-    """Every pair with stored 1h futures candles."""
+    """Returns every pair with stored 1h futures candles."""
     from freqtrade.data.history.datahandlers import get_datahandler
     from freqtrade.enums import CandleType, TradingMode
 
@@ -90,13 +91,13 @@ def stored_pairs(datadir: Path, data_format: str) -> list[str]:
 
 
 def say_if_marked(datadir: Path) -> None:
-    """One line where the data are a venue's: what comes of them says nothing of the exchange."""
+    """Prints one line if the data are a venue's: results then prove nothing about the exchange."""
     if says := marked(datadir):
         print(f"{says}.", file=sys.stderr)
 
 
 def wide_console(width_of_a_file: int = 160) -> Console:
-    """For tables with sentences: as wide as the terminal, and wide where there is none."""
+    """Returns a console for tables of sentences: as wide as the terminal, or wide without one."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else width_of_a_file

@@ -1,4 +1,4 @@
-"""How long breakers restricted what: stretches of time, their share, as JSON and as a table."""
+"""The periods in which breakers restrict trading, and their share of the time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Moments = Iterable[tuple[datetime, Sequence["Decision"]]]
 
 @dataclass(frozen=True)
 class Stretch:
-    """A longest time with one effect of a breaker on one pair and side.
+    """A period in which the effect of a breaker on one pair and side stays the same.
 
-    :param level: the trading state, `active` where only size or leverage are taken away; of the
-        crypto-VIX alone, its own level
-    :param reason: what the breaker said at its start
+    :param level: the trading state; `active` if only size or leverage is restricted. A replay of
+        the crypto-VIX alone has its own levels instead
+    :param reason: the breaker's reason at the start
     """
 
     start: datetime
@@ -36,9 +36,9 @@ class Stretch:
 
 
 def stretches(breaker: str, moments: Moments, end: datetime) -> list[Stretch]:
-    """Decisions at successive moments as stretches, in the order of their starts.
+    """Converts decisions at successive moments into stretches, ordered by their starts.
 
-    :param end: of what is still going on
+    :param end: of stretches that are still open
     """
     found: list[Stretch] = []
     going: dict[tuple[str, str], tuple[datetime, Decision]] = {}
@@ -65,7 +65,7 @@ def _effect(decision: Decision | None) -> object:
 
 
 def locked_share(found: Sequence[Stretch], start: datetime, stop: datetime) -> float:
-    """Share of the hours in which entries of every pair and side were blocked."""
+    """Returns the share of the time in which entries of every pair and side were blocked."""
     market_wide = sorted(
         (s.start, s.until) for s in found if s.pair == s.side == "*" and s.level != "active"
     )
@@ -77,9 +77,10 @@ def locked_share(found: Sequence[Stretch], start: datetime, stop: datetime) -> f
 
 
 def as_dict(found: Sequence[Stretch], share: float, also: Sequence[str] = ()) -> dict[str, Any]:
-    """
-    :param share: of the hours in which entries were blocked
-    :param also: fields of a stretch that are shown beside its time, level and reason
+    """Returns the stretches as a JSON-compatible dictionary.
+
+    :param share: of the time in which entries were blocked
+    :param also: fields of a stretch to include in addition to its time, level and reason
     """
     return {
         "hours_locked_share": share,
@@ -99,10 +100,11 @@ def as_dict(found: Sequence[Stretch], share: float, also: Sequence[str] = ()) ->
 def print_table(
     found: Sequence[Stretch], closing: str, *, level: str, several: bool = False
 ) -> None:
-    """
+    """Prints the stretches as a table.
+
     :param closing: the line below the table
-    :param level: the header of the levels
-    :param several: with the breaker, and where it restricts
+    :param level: the header of the level column
+    :param several: whether to show the breaker and where it restricts
     """
     from rich.table import Table
 

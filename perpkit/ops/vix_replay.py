@@ -1,4 +1,4 @@
-"""The levels of the crypto-VIX on stored candles, all of them at once."""
+"""Replays the levels of the crypto-VIX on all stored candles at once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ ALMOST_HOUR = timedelta(minutes=59, seconds=59)  # time ranges are in whole seco
 
 @dataclass(frozen=True)
 class LevelReplay:
-    """
+    """The result of a replay.
+
     :param blocked_share: of the hours in which entries were blocked
-    :param stretches: at one level above calm
+    :param stretches: each at one level above calm
     """
 
     start: datetime
@@ -34,7 +35,8 @@ class LevelReplay:
 
 
 def level_limits(parameters: Mapping[str, Any], asset: str) -> VolatilityLimits:
-    """
+    """Creates the limits of the levels from a breaker's parameters.
+
     :raises BadInputError: for parameters that the levels do not have, or values that they refuse
     """
     from freqtrade.exceptions import ConfigurationError
@@ -54,7 +56,7 @@ def level_limits(parameters: Mapping[str, Any], asset: str) -> VolatilityLimits:
 def summarise(
     decisions: VolatilityTimeline, start: datetime | None, stop: datetime | None
 ) -> LevelReplay:
-    """Stretches and share of blocked hours between `start` and `stop`, as far as candles reach.
+    """Returns stretches and blocked share between `start` and `stop`, as far as candles reach.
 
     :raises BadInputError: if no candle lies in the range
     """

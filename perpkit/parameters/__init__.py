@@ -1,1 +1,1 @@
-"""Parameters that are declared once: default, range, unit and meaning stand beside the name."""
+"""Parameters that are declared once, with their default, range, unit and meaning."""

@@ -1,12 +1,12 @@
-"""The base of dataclasses of parameters: each field is declared once.
+"""The base class of parameter dataclasses, whose fields are declared once.
 
     @dataclass(frozen=True)
     class CarryRule(Parameters):
         edge: Annotated[float, Range(0.0001, 1, "of the price"), "What a trade is expected to earn"
         ] = 0.01
 
-The constructor checks and converts by it; `perpkit parameters`, the configuration and FreqUI read
-the same declaration with `declared`.
+The constructor checks and converts values by the declaration. `perpkit parameters`, the
+configuration and FreqUI read the same declaration with `declared`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from perpkit.parameters.kinds import (
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field, as it was declared.
+    """The declaration of one field.
 
-    :param meaning: for people
-    :param unit: of a number, empty where it has none
-    :param default: MISSING where it is required
+    :param meaning: what the parameter means, for the reader of the page
+    :param unit: unit of a number, empty where it has none
+    :param default: MISSING where a value is required
     """
 
     name: str
@@ -47,15 +47,15 @@ class Parameter:
 
     @property
     def span(self) -> Range | None:
-        """Of a number or a duration, null or not."""
+        """The range of a number or a duration, also where null is allowed; None for other kinds."""
         kind = self.kind.kind if isinstance(self.kind, OrNull) else self.kind
         return kind.span if isinstance(kind, Number | Duration) else None
 
     def allowed(self, of: type) -> str:
-        """What is allowed, as a table shows it.
+        """Returns the allowed values, as a table shows them.
 
-        :param of: the dataclass; where a range names another parameter, its default counts, or
-            else the largest that it may be
+        :param of: the dataclass. Where a range names another parameter, the default of that
+            parameter is shown, or its maximum if some parameter has no default
         """
         if not bounded_by_others(self.kind):
             return self.kind.short
@@ -67,7 +67,7 @@ class Parameter:
 
 
 class Parameters:
-    """Checks every field at construction; a subclass is a frozen dataclass.
+    """The base class that checks every field at construction; subclasses are frozen dataclasses.
 
     :raises ValueError: naming the parameter, its value and what is allowed
     """
@@ -87,14 +87,14 @@ class Parameters:
         self.check_together()
 
     def check_together(self) -> None:
-        """What a declaration cannot say: how the fields must fit together.
+        """Checks how the fields fit together, which a declaration cannot express.
 
         :raises ValueError: naming the parameter, its value and what is allowed
         """
 
 
 def declared(of: type) -> tuple[Parameter, ...]:
-    """The parameters of a dataclass, in their order; any dataclass, whether it checks them or not.
+    """Returns the parameters of any dataclass, in order, whether or not it checks them.
 
     :raises TypeError: for a field that cannot be a parameter
     """
@@ -108,7 +108,7 @@ def _declared(of: type) -> tuple[Parameter, ...]:
 
 
 def section_of(kind: Kind) -> type | None:
-    """The dataclass of parameters that a value of this kind is, or is a list of."""
+    """Returns the dataclass whose instance, or list of instances, a value of this kind is."""
     if isinstance(kind, ListOf):
         kind = kind.kinds[0]
     return kind.of if isinstance(kind, Section) else None

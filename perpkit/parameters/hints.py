@@ -1,4 +1,4 @@
-"""Which kind of parameter a type hint means."""
+"""Derives the kind of a parameter from its type hint."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ from perpkit.parameters.kinds import (
 
 
 def kind_of(hint: Any) -> Kind:
-    """The kind that a type of a declaration means.
+    """Returns the kind of parameter that a type hint declares.
 
-    :raises TypeError: for one that has none
+    :raises TypeError: for a type that cannot be a parameter
+
+    >>> kind_of(Annotated[float, Range(0, 1)]).words
+    'a number from 0 to 1'
     """
     extra: tuple[Any, ...] = ()
     while get_origin(hint) is Annotated:

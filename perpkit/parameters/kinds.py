@@ -1,7 +1,7 @@
-"""What a parameter may be: the types that the declarations use, each with its check.
+"""The kinds of parameters: the types that declarations use, each with its check.
 
-A kind reads a value (checks it, and converts what the configuration writes otherwise: a word for an
-enumeration, a list for a tuple, an object for a dataclass) and says what it allows.
+A kind reads a value: it checks it, and converts what JSON represents in another way (a string for
+an enumeration, a list for a tuple, an object for a dataclass). It also describes what it allows.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from perpkit.checks import is_number, number_words, one_of, refuse
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both included.
+    """A range from `low` to `high`, both included.
 
-    :param low, high: numbers, or durations; a name is that of an attribute of the same object whose
-        value counts
-    :param unit: of the figure, as the page shows it; empty for a mere count
+    :param low, high: numbers or durations, or the name of an attribute of the same object whose
+        value is the bound
+    :param unit: unit of the number, as the page shows it; empty for a mere count
     :param or_zero: 0 is allowed too, and usually means "off"
-    :param infinite: so is infinity; without it a number without a limit must be finite
+    :param infinite: infinity is allowed; otherwise a number must be finite even without a bound
     """
 
     low: Any
@@ -37,7 +37,7 @@ class Range:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of these values."""
+    """Marks a parameter that must be one of these values."""
 
     allowed: tuple[Any, ...]
 
@@ -47,25 +47,25 @@ EVERY_NUMBER = Range(-inf)
 
 @dataclass(frozen=True)
 class NotEmpty:
-    """Of a list: it has at least one element."""
+    """Marks a list that must have at least one element."""
 
 
 class Kind(Protocol):
     @property
     def words(self) -> str:
-        """What is allowed, for errors: it ends "must be"."""
+        """The allowed values, as an error continues after "must be"."""
 
     @property
     def short(self) -> str:
-        """The same in a table."""
+        """The allowed values, as a table shows them."""
 
     def read(self, name: str, value: object) -> Any:
-        """The value, converted. :raises ValueError: naming it, and what is allowed"""
+        """Returns the checked and converted value, or raises a `ValueError` that names it."""
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number. A bound that is a name does not bind before `resolved` has put its value there."""
+    """A number. A bound that is a name is checked only after `resolved` has replaced it."""
 
     span: Range = EVERY_NUMBER
     whole: bool = False
@@ -149,7 +149,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Choice:
-    """:param allowed: an enumeration, or several values"""
+    """:param allowed: an enumeration, or the values of which it must be one"""
 
     allowed: Any
 
@@ -187,7 +187,12 @@ class OrNull:
 
 @dataclass(frozen=True)
 class ListOf:
-    """:param kinds: of the elements; one of them stands for any number of such elements"""
+    """A list.
+
+    :param kinds: kinds of the elements; with `any_length`, the one kind of all elements
+    :param any_length: whether the list may have any number of elements
+    :param empty: whether it may be empty
+    """
 
     kinds: tuple[Kind, ...]
     any_length: bool
@@ -221,9 +226,9 @@ class ListOf:
 
 @dataclass(frozen=True)
 class Row:
-    """A list of values, each with a name.
+    """A list of values that each have a name.
 
-    :param of: a `NamedTuple` whose annotations declare them
+    :param of: a `NamedTuple` whose annotations declare the values
     """
 
     of: Any
@@ -250,7 +255,7 @@ class Row:
 
 @dataclass(frozen=True)
 class ObjectOf:
-    """An object of texts and values, such as pairs and weights."""
+    """A JSON object with any keys and values of one kind, such as weights by pair."""
 
     kind: Kind
 
@@ -270,7 +275,7 @@ class ObjectOf:
 
 @dataclass(frozen=True)
 class Section:
-    """A dataclass of parameters, or an object with its fields."""
+    """A dataclass of parameters, or a JSON object with its fields."""
 
     of: type
 
@@ -303,7 +308,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Instance:
-    """Anything else that has a class, such as a date; it is not converted."""
+    """An instance of any other class, such as a date; it is not converted."""
 
     of: type
 
@@ -322,7 +327,7 @@ class Instance:
 
 
 def bounded_by_others(kind: Kind) -> Number | Duration | None:
-    """The kind, null aside, if a bound of it is the name of another parameter."""
+    """Returns the kind, without null, if one of its bounds is the name of another parameter."""
     inner = kind.kind if isinstance(kind, OrNull) else kind
     if isinstance(inner, Number | Duration):
         return inner if any(isinstance(e, str) for e in (inner.span.low, inner.span.high)) else None
@@ -330,7 +335,7 @@ def bounded_by_others(kind: Kind) -> Number | Duration | None:
 
 
 def resolved(kind: Kind, of: object) -> Kind:
-    """The kind with the attributes of `of` in the place of the names that bound it."""
+    """Returns the kind with every bound that is a name replaced by that attribute of `of`."""
     ranged = bounded_by_others(kind)
     if ranged is None:
         return kind

@@ -1,1 +1,1 @@
-"""The files through which a bot and the operator's tools speak: the journal and the state file."""
+"""The files that a bot shares with the operator's tools, such as the journal and the state file."""

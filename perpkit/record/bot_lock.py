@@ -1,4 +1,4 @@
-"""Whether a process has the lock of a bot's files, for the tools beside it."""
+"""Lets the operator's tools check whether a bot's files are locked by a running process."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from pathlib import Path
 
 
 def is_held(lock: Path | None, unknown: bool) -> bool:
-    """It is tried for an instant; no file is made or emptied, and none has to be writable.
+    """Returns whether a process holds the lock, by trying it for an instant.
 
-    :param lock: None for a bot without any
-    :param unknown: the answer where it cannot be known: the file cannot be read, or has no locks
+    No file is created or truncated, and none has to be writable.
+
+    :param lock: the lock file; None for a bot without one
+    :param unknown: the answer if the file cannot be read, or its file system has no locks
     """
     if lock is None or not lock.is_file():
         return False
     try:
         import fcntl
-    except ImportError:  # Windows, where a file that is locked cannot be opened to be written
+    except ImportError:  # Windows, where a locked file cannot be opened for writing
         try:
             lock.open("rb+").close()
         except OSError:

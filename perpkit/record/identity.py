@@ -1,9 +1,9 @@
-"""What a file is, apart from what is in it: a copy differs, the same file elsewhere does not.
+"""Identifies a file independently of its content: a copy differs, a moved file does not.
 
-A folder that is copied, restored or unpacked has the contents of the original, and new files. A
-file that is moved within its file system, or whose volume another container is given, stays what it
-is. Told by the inode, and by what tells two files apart that had the same inode one after the
-other: its generation and the time of its birth, which no tool for copying can set.
+A folder that is copied, restored or unpacked has the contents of the original in new files. A file
+that is moved within its file system, or whose volume is attached to another container, keeps its
+identity. It consists of the inode, and of what distinguishes two files that had the same inode one
+after the other: the inode's generation and the time of birth, which no copying tool can set.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 
 # Linux: FS_IOC_GETVERSION of 64-bit machines, which ext4, XFS, Btrfs and F2FS answer.
 _GET_GENERATION = 0x80087601
-# statx(2): the mask of the time of birth, its place in the structure, and the size of that.
+# statx(2): the mask of the time of birth, its offset in the structure, and the structure's size.
 _BIRTH_MASK, _BIRTH_AT, _STATX_SIZE = 0x800, 80, 256
 _HERE = -100  # AT_FDCWD
-# Of files that were looked at, by device and inode. Closing one would take every lock that SQLite
-# has on the file in this process (POSIX locks go with any descriptor of it): the next tool to read
-# the database would take it for one that nobody has open, and remove its log of what is not yet in
-# it. So they stay open, as the databases do, until the file itself is gone.
+# Descriptors of identified files, by device and inode. Closing one would release every lock that
+# SQLite holds on the file in this process (POSIX drops them with any descriptor of it): the next
+# tool to read the database would find no process using it, and delete its write-ahead log with
+# unsaved data. So they stay open, as the databases do, until the file itself is deleted.
 _opened: dict[tuple[int, int], int] = {}
 
 
 def identity(path: Path) -> str:
-    """Of a file that is there, in a form to be compared with an earlier one.
+    """Returns the identity of an existing file, as a string to compare with an earlier one.
 
-    :raises OSError: when it cannot be looked at
+    :raises OSError: when its status cannot be read
     """
     status = path.stat()
     birth, generation = _birth(path, status), _generation(path)
@@ -40,18 +40,21 @@ def identity(path: Path) -> str:
 
 
 def _volume(path: Path, status: os.stat_result, alone: bool) -> int | None:
-    """The id of the file system. Where that is but the number of a device, which depends on the
-    order in which volumes are attached, it counts only where there is nothing else."""
+    """Returns the id of the file system, None if it is of no use.
+
+    An id that is only a device number depends on the order in which volumes are attached; it counts
+    only if there is nothing else.
+    """
     own = os.statvfs(path).f_fsid if hasattr(os, "statvfs") else 0
     if own not in (0, status.st_dev):
         return own
-    # Without a device, as on a network: a number that each mount is given.
+    # Without a device, as on a network, every mount is assigned a new number.
     anonymous = hasattr(os, "major") and os.major(status.st_dev) == 0
     return status.st_dev if alone and not anonymous else None
 
 
 def _generation(path: Path) -> int | None:
-    """Of the inode, which is used again when a file is deleted; None where there is none."""
+    """Returns the generation of the inode, which tells its reuse; None if there is none."""
     if sys.platform != "linux":
         return None
     import fcntl
@@ -72,7 +75,7 @@ def _descriptor(path: Path) -> int:
         return known
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     status = os.fstat(file)
-    # Of two threads, the second keeps its own as well: neither is closed.
+    # If two threads open the file, both descriptors stay open.
     _opened.setdefault((status.st_dev, status.st_ino), file)
     return file
 
@@ -84,7 +87,7 @@ def _close_gone() -> None:
 
 
 def _birth(path: Path, status: os.stat_result) -> int | None:
-    """When the file was made, ns since 1970 UTC; None where the file system does not keep it."""
+    """Returns when the file was created, ns since 1970 UTC; None if that is not recorded."""
     born: Any = getattr(status, "st_birthtime_ns", None)
     if born is None and (seconds := getattr(status, "st_birthtime", None)) is not None:
         born = round(seconds * 1e9)

@@ -1,7 +1,7 @@
-"""The journal of orders: what was to be sent, before it was sent, and what became of it.
+"""The order journal: records each order before it is sent, and what became of it.
 
-A SQLite file that is only ever written in place. Each call is one transaction, on the disk when it
-returns. One process writes; any number may read.
+It is a SQLite file that is only written in place. Each call is one transaction, which is on disk
+when the call returns. One process writes; any number may read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from perpkit.record.looking import look
 from perpkit.record.order_ids import OrderId, Purpose, new_nonce, nonce_of_stop, parse
 
 SCHEMA = 1
-# Kind of what is kept of positions whose trade was deleted, by pair: they are the trader's.
+# Kind of kept values, by pair: positions whose trade was deleted and now belong to the trader.
 HANDED_OVER = "handed_over"
 
 
@@ -29,20 +29,20 @@ class JournalError(Exception):
 
 
 class SchemaError(JournalError):
-    """It was written by a newer Perpkit."""
+    """The journal was written by a newer Perpkit."""
 
 
 class Outcome(StrEnum):
     """What became of an intent. The first two are open."""
 
     SENT = "sent"  # no answer is known
-    ANSWERED = "answered"  # the exchange has it; whether the trade database has it is not known
+    ANSWERED = "answered"  # the exchange has it; the trade database may lack it
     BOOKED = "booked"  # the trade database has it
     REFUSED = "refused"
-    MISSING = "missing"  # it never arrived
-    CANCELLED = "cancelled"  # withdrawn, for the trade database does not know it
-    ADOPTED = "adopted"  # it has become a trade later
-    CLOSED = "closed"  # what it had opened was closed again
+    MISSING = "missing"  # it never reached the exchange
+    CANCELLED = "cancelled"  # cancelled, because the trade database does not have it
+    ADOPTED = "adopted"  # it became a trade later
+    CLOSED = "closed"  # the position that it opened was closed again
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Intent:
     """An order that is to be sent.
 
     :param amount: in contracts, as sent
-    :param price: of a limit, None for a market order
-    :param stop_price: of a stop, None for any other
-    :param tag: of the entry, or reason of the exit
+    :param price: of a limit order; None for a market order
+    :param stop_price: of a stop; None for any other order
+    :param tag: the tag of an entry, or the reason of an exit
     :param at: ms since 1970 UTC
     """
 
@@ -73,10 +73,11 @@ class Intent:
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """
-    :param order_id: the exchange's, once it is known
-    :param note: for people
-    :param changed: ms since 1970 UTC
+    """An intent with what has become of it.
+
+    :param order_id: the exchange's; None until it is known
+    :param note: text for the operator
+    :param changed: when the outcome was recorded, ms since 1970 UTC
     """
 
     intent: Intent
@@ -108,7 +109,7 @@ _OPEN = (Outcome.SENT, Outcome.ANSWERED)
 
 
 class Journal:
-    """See `create` and `open`.
+    """A journal, made by `create` or `open`.
 
     :raises JournalError: from every method, when the file cannot be read or written
     """
@@ -122,11 +123,11 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path | None, tag: str, **about: str) -> Journal:
-        """A new one.
+        """Creates a journal.
 
-        :param path: of the file, which must not be there; None for one in memory
+        :param path: of the file, which must not exist; None for a journal in memory
         :param tag: of the trade database
-        :param about: what else is to be known of it
+        :param about: further values to describe it
         """
         with _clear(path):
             if path is not None:
@@ -142,9 +143,10 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Journal:
-        """
-        :param read_only: nothing changes by it, see `perpkit.record.looking`
-        :raises JournalError: also when it is not there, or damaged
+        """Opens an existing journal.
+
+        :param read_only: change nothing on disk, see `perpkit.record.looking`
+        :raises JournalError: also when it does not exist, or is damaged
         """
         with _clear(path):
             if not path.is_file():
@@ -164,7 +166,7 @@ class Journal:
     def close(self) -> None:
         self._connection.close()
 
-    # What is known of the journal
+    # Values that describe the journal itself
 
     @property
     def tag(self) -> str:
@@ -181,28 +183,28 @@ class Journal:
 
     @property
     def nonce(self) -> str:
-        """Of this start; empty before `begin`."""
+        """The nonce of this start of the bot; empty before `begin`."""
         return self._nonce
 
     def begin(self, strategy: str, at: int) -> str:
-        """Write down a start of the bot; its nonce."""
+        """Records a start of the bot, at `at` (ms since 1970 UTC), and returns its nonce."""
         nonce = new_nonce()
         self._write("INSERT INTO starts VALUES (?, ?, ?)", nonce, at, strategy)
         self._nonce, self._number = nonce, 0
         return nonce
 
     def starts(self) -> list[tuple[str, int, str]]:
-        """Nonce, time (ms) and strategy of each, oldest first."""
+        """Returns nonce, time (ms since 1970 UTC) and strategy of each start, oldest first."""
         return self._rows("SELECT nonce, at, strategy FROM starts ORDER BY rowid")
 
     def next_id(self, broker: str, purpose: Purpose) -> str:
-        """A client id that was never given before."""
+        """Returns a client id that has never been used."""
         with self._lock:
             self._number += 1
             return str(OrderId(broker, self.tag, self._nonce, purpose, self._number))
 
     def gave(self, order: OrderId) -> bool:
-        """Whether this journal can have given an id: it knows the start, and the number."""
+        """Whether this journal can have issued an id: it knows the start, and the number."""
         rows = self._rows(
             "SELECT max(orders.number) FROM starts LEFT JOIN orders USING (nonce)"
             " WHERE starts.nonce = ? GROUP BY starts.nonce",
@@ -213,7 +215,7 @@ class Journal:
     # Intents
 
     def write(self, intent: Intent) -> None:
-        """Before the request goes out."""
+        """Records an intent; call it before the request is sent."""
         order = parse(intent.client_id)
         if order is None:
             raise ValueError(f"client_id must come from next_id, got {intent.client_id!r}")
@@ -222,9 +224,9 @@ class Journal:
         self._write(f"INSERT INTO orders VALUES ({marks})", *values)  # noqa: S608 - question marks
 
     def write_closing(self, intent: Intent, order_id: str) -> None:
-        """An order by which `perpkit stop` has closed some of a trade, for the bot to book.
+        """Records an order by which `perpkit stop` closed part of a trade, for the bot to book.
 
-        :param order_id: the exchange's; written down once
+        :param order_id: the exchange's; repeated calls record the order once
         """
         nonce = nonce_of_stop(intent.client_id)
         if nonce is None:
@@ -241,7 +243,7 @@ class Journal:
         order_id: str | None = None,
         note: str | None = None,
     ) -> None:
-        """Write down what has become of an intent; what is None stays as it is."""
+        """Records what has become of an intent; `order_id` and `note` stay as they are if None."""
         self._write(
             "UPDATE orders SET outcome = ?, changed = ?, order_id = coalesce(?, order_id),"
             " note = coalesce(?, note) WHERE client_id = ?",
@@ -252,29 +254,32 @@ class Journal:
         return next(iter(self._entries("client_id = ?", client_id)), None)
 
     def find_order(self, pair: str, order_id: str) -> JournalEntry | None:
-        """By the exchange's id."""
+        """Returns the entry of an order by the exchange's id."""
         found = self._entries("order_id = ? AND pair = ?", order_id, pair)
         return next(iter(found), None)
 
     def open_entries(self, pair: str | None = None) -> list[JournalEntry]:
-        """Those without an answer, and those that the trade database may lack; oldest first."""
+        """Returns orders without an answer or not known to be booked, oldest first."""
         if pair is None:
             return self._entries("outcome IN (?, ?)", *_OPEN)
         return self._entries("outcome IN (?, ?) AND pair = ?", *_OPEN, pair)
 
     def entries(self, since: int = 0) -> list[JournalEntry]:
-        """All that were sent since then (ms), oldest first."""
+        """Returns all orders recorded since `since` (ms since 1970 UTC), oldest first."""
         return self._entries("at >= ?", since)
 
-    # Other things that must outlive the process
+    # Other values that must survive the process
 
     def keep(self, kind: str, name: str, value: Any) -> None:
-        """:param value: what JSON can hold"""
+        """Stores a value, replacing the earlier one of this kind and name.
+
+        :param value: anything that JSON can represent
+        """
         text = json.dumps(value)
         self._write("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, name, text)
 
     def kept(self, kind: str) -> dict[str, Any]:
-        """By name."""
+        """Returns the stored values of a kind, by name."""
         rows = self._rows("SELECT name, value FROM kept WHERE kind = ? ORDER BY name", kind)
         return {name: json.loads(value) for name, value in rows}
 
@@ -305,7 +310,7 @@ class Journal:
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    # In place of a file that has gone meanwhile, none is to be made.
+    # mode=rw: a file that was deleted in the meantime must not be created again.
     where = ":memory:" if path is None else f"{path.resolve().as_uri()}?mode=rw"
     connection = sqlite3.connect(
         where, uri=path is not None, isolation_level=None, check_same_thread=False, timeout=10

@@ -1,8 +1,8 @@
-"""The stop latch: what an operator has decided for an account, read before every entry order.
+"""The stop latch: an operator's decision for an account, read before every entry order.
 
-One file for each account and mode, `user_data/perpkit/latch/ACCOUNT.live.json` or `.dry-run.json`.
-`perpkit stop` writes HALTED, `perpkit resume` clears it. A file that is not there is a clear latch;
-one that cannot be read, or is damaged, takes new risk away and sells nothing.
+There is one file for each account and mode, `user_data/perpkit/latch/ACCOUNT.live.json` or
+`.dry-run.json`. `perpkit stop` writes HALTED, `perpkit resume` clears it. A missing file is a clear
+latch; one that is damaged or cannot be read forbids new risk but sells nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from perpkit.record.whole_file import append_line, put
 logger = logging.getLogger(__name__)
 
 ACCOUNT = "main"
-# Of the configuration's "perpkit", beside the parameters of a strategy.
+# Options in the configuration's "perpkit" in addition to the parameters of a strategy.
 OPTIONS = frozenset({"account", "latch_dir"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-# In bytes: a latch is a few hundred, and what is larger is none.
+# In bytes: a latch has a few hundred, and a larger file counts as damaged.
 _LARGEST = 65_536
-# Of a text in it, as it is shown.
+# Longest text of a latch that is shown, in characters.
 _LONGEST = 300
 
 
@@ -43,11 +43,12 @@ class LatchState(StrEnum):
 
 @dataclass(frozen=True)
 class Latch:
-    """
-    :param by: who set it, such as `user@host`; empty where it was never set
-    :param why: for people
-    :param at: when it was set; None where that is not known
-    :param damaged: the file is there and says nothing that can be understood
+    """The content of a latch file.
+
+    :param by: who set it, such as `user@host`; empty if it was never set
+    :param why: the reason, for the operator
+    :param at: when it was set (UTC); None if that is not known
+    :param damaged: whether the latch exists but cannot be read or understood
     """
 
     state: LatchState = LatchState.CLEAR
@@ -67,23 +68,23 @@ class Latch:
 
 @dataclass(frozen=True)
 class LatchFile:
-    """The latch of an account, where the configuration has it.
+    """The latch file of an account, at the place that the configuration defines.
 
-    :param in_latch_dir: its folder is the operator's, and must be there: a share that is not
-        mounted may hold a latch that is set
+    :param in_latch_dir: its folder is `perpkit.latch_dir`, and must exist: a share that is not
+        mounted may contain a latch that is set
     """
 
     path: Path
     in_latch_dir: bool = False
 
     def read(self) -> Latch:
-        """What it says; it never raises."""
+        """Returns the latch; never raises."""
         return _damaged(self.lost) if self.lost else read(self.path)
 
     def write(self, state: LatchState, by: str, why: str) -> Latch:
-        """As `write`.
+        """Sets the latch, like the function `write`.
 
-        :raises OSError: also where its folder is to be there and is not
+        :raises OSError: also if its folder must exist and does not
         """
         if lost := self.lost:
             raise FileNotFoundError(errno.ENOENT, lost)
@@ -91,7 +92,7 @@ class LatchFile:
 
     @property
     def lost(self) -> str:
-        """What is wrong with its folder, for people; empty where it may be used."""
+        """What is wrong with its folder, as a message; empty if the folder may be used."""
         if not self.in_latch_dir:
             return ""
         try:
@@ -102,10 +103,10 @@ class LatchFile:
 
 
 def latch_file(config: Mapping[str, Any]) -> LatchFile:
-    """The latch of the account that a bot trades on.
+    """Returns the latch file of the account that a bot trades on.
 
-    :param config: Freqtrade's. Bots with the same `perpkit.account` (a name of the operator's
-        choice) share a latch where they share the user directory, or `perpkit.latch_dir`
+    :param config: Freqtrade's. Bots with the same `perpkit.account` (a name that the operator
+        chooses) share a latch if they share the user directory or `perpkit.latch_dir`
     :raises ValueError: naming the option, its value and what is allowed
     """
     own = config.get("perpkit") or {}
@@ -126,21 +127,24 @@ def latch_file(config: Mapping[str, Any]) -> LatchFile:
 
 
 def latch_of(config: Mapping[str, Any]) -> Path:
-    """Where the latch is; as `latch_file`."""
+    """Returns the path of the latch; see `latch_file`."""
     return latch_file(config).path
 
 
 def history_of(path: Path) -> Path:
-    """Beside a latch: one line of JSON for each time that it was set or cleared, oldest first."""
+    """Returns the path of a latch's history.
+
+    It has one line of JSON for each time that the latch was set or cleared, oldest first.
+    """
     return path.with_name(f"{path.name.removesuffix('.json')}.log.jsonl")
 
 
 def read(path: Path) -> Latch:
-    """What the latch says; it never raises."""
+    """Returns the latch in a file; never raises."""
     try:
         content = _content(path)
     except FileNotFoundError:
-        # A link to what is not there, as to a share that is not mounted, is no clear latch.
+        # A broken link, such as one to a share that is not mounted, is not a clear latch.
         if not os.path.islink(path):
             return Latch()
         return _damaged(f"the stop latch {path} is a link to nothing")
@@ -153,9 +157,10 @@ def read(path: Path) -> Latch:
 
 
 def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
-    """Set the latch: it is on the disk when this returns, or the old one is.
+    """Sets the latch: when this returns it is on disk; if it fails, the old one stays.
 
     :param by: who sets it
+    :param why: the reason, for the operator
     :raises OSError: when it cannot be written
     """
     at = datetime.now(UTC).replace(microsecond=0)
@@ -163,13 +168,13 @@ def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
     put(path, json.dumps(content, indent=1).encode())
     try:
         append_line(history_of(path), json.dumps(content).encode())
-    except OSError as error:  # the latch itself is what counts
+    except OSError as error:  # the latch itself has been written
         logger.warning(f"The history {history_of(path)} cannot be written: {_words(error)}")
     return Latch(state, _plain(by), _plain(why), at)
 
 
 def _content(path: Path) -> bytes:
-    # Not to wait for whoever writes into what is no file.
+    # Non-blocking: if the path is a pipe, opening it must not wait for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         return os.read(handle, _LARGEST + 1)
@@ -197,7 +202,7 @@ def _damaged(why: str) -> Latch:
 
 
 def _plain(text: str) -> str:
-    """One line that every log, message and terminal can show."""
+    """Returns the text as one printable line of limited length, for logs and messages."""
     shown = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(shown.split())[:_LONGEST]
 

@@ -1,7 +1,7 @@
-"""SQLite files read so that nothing beside them or in them changes, not even by a recovery.
+"""Reads SQLite files without changing them or the files next to them, not even by a recovery.
 
-SQLite itself writes where one only reads: it makes the files of a write-ahead log, or plays in what
-a process that was killed left undone. That is for the bot to do, at its next start.
+SQLite writes even for readers: it creates the files of a write-ahead log, or recovers what a killed
+process left unfinished. That is left to the bot, at its next start.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# Of the file format: the versions to write and to read, both 2 with a write-ahead log.
+# In the file header: the write and read versions, both 2 for a database with a write-ahead log.
 _VERSIONS_AT, _WITH_LOG = 18, b"\x02\x02"
-# Of the shared memory: the byte that every process with the database open has locked.
+# In the shared-memory file: the byte that every process with the database open has locked.
 _OPEN_BYTE = 128
 
 
 def look(path: Path) -> sqlite3.Connection:
-    """To the content of a database that is a file, with what is in its log.
+    """Returns a connection to a database file's content, including that of its log.
 
     :raises sqlite3.Error: when it cannot be opened or read
     """
@@ -36,7 +36,7 @@ def look(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError as error:
         connection.close()
-        # A transaction was left undone: SQLite would have to take it back first.
+        # A transaction is unfinished: SQLite would have to roll it back first.
         if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
             raise
         return _copied(path)
@@ -54,7 +54,7 @@ def _open(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _copied(path: Path) -> sqlite3.Connection:
-    """In memory, of a copy in which SQLite may do what is to be done."""
+    """Returns the database in memory, from a copy that SQLite may recover."""
     with TemporaryDirectory(prefix="perpkit-") as folder:
         for suffix in ("", "-wal", "-journal"):
             if (beside := _beside(path, suffix)).is_file():
@@ -71,7 +71,7 @@ def _has_log(path: Path) -> bool:
 
 
 def _is_open_elsewhere(path: Path) -> bool:
-    """Whether another process has it open; where that cannot be known, yes: SQLite finds out."""
+    """Whether another process has it open; true if that is unknown, since SQLite checks then."""
     shared = _beside(path, "-shm")
     if not shared.is_file():
         return False

@@ -1,8 +1,8 @@
-"""In which state a bot finds its journal as it starts, and how it is taken over.
+"""Assesses the state in which a bot finds its journal at the start, and takes journals over.
 
-Trade database and journal each know the other: the database has the journal's id, both count how
+Trade database and journal refer to each other: the database has the journal's id, both count how
 often they were opened together, and the journal has the identity of its own file
-(`perpkit.record.identity`). So a copy, a restored backup and a file that is gone are told apart.
+(`perpkit.record.identity`). This distinguishes a copy, a restored backup and a missing file.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from perpkit.record.journal import Intent, Journal, JournalError, Outcome, Schem
 from perpkit.record.order_ids import Purpose
 from perpkit.record.trade_database import StoredOrder, TradeDatabase
 
-# Of Freqtrade's KeyValueStore.
+# Keys in Freqtrade's KeyValueStore.
 TAG_KEY = "perpkit_order_tag"
 JOURNAL_KEY = "perpkit_journal"  # the journal's id
-OPENED_KEY = "perpkit_opened"  # how often
+OPENED_KEY = "perpkit_opened"  # how often journal and database were opened together
 FILE_KEY = "perpkit_database"  # identity of the database's own file
-# Of the journal's own description.
+# Keys in the journal's description of itself.
 ID, IDENTITY, PLACE, ADOPTED_AT = "id", "identity", "place", "adopted_at"
-OPENING, OPENED = "opening", "opened"  # the count, before and after the database has it
+OPENING, OPENED = "opening", "opened"  # that count, written before and after the database's
 
 TAKEN_OVER = "taken over from the trade database"
 
 
 class JournalState(StrEnum):
     SOUND = "sound"
-    FIRST = "first"  # the database has had none so far
+    FIRST = "first"  # the database has had no journal so far
     COPY = "copy"  # of a folder or a database; the original may be trading
     MISSING = "missing"
     DAMAGED = "damaged"
     NEWER = "newer"  # written by a newer Perpkit
     UNWRITABLE = "unwritable"
-    UNFIT = "unfit"  # of another database
-    OLDER_DATABASE = "older database"  # restored beside the journal
-    OLDER_JOURNAL = "older journal"  # restored beside the database, in place
+    UNFIT = "unfit"  # belongs to another database
+    OLDER_DATABASE = "older database"  # a restored database next to a newer journal
+    OLDER_JOURNAL = "older journal"  # restored into its own file, next to a newer database
 
     @property
     def is_sound(self) -> bool:
@@ -51,7 +51,7 @@ class JournalState(StrEnum):
 
     @property
     def others_may_know_more(self) -> bool:
-        """Of the positions and stops at the exchange than this trade database does."""
+        """Whether other bots or files may know positions and stops that this database lacks."""
         return self in (JournalState.COPY, JournalState.OLDER_DATABASE)
 
     @property
@@ -61,16 +61,19 @@ class JournalState(StrEnum):
 
 @dataclass(frozen=True)
 class JournalFinding:
-    """:param words: why, as a clause for people; empty where it is sound"""
+    """The state of a journal.
+
+    :param words: why, as a clause for the operator; empty if the journal is sound
+    """
 
     state: JournalState
     words: str = ""
 
 
 def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> JournalFinding:
-    """The state of a journal; nothing is written into it.
+    """Returns the state of a journal, without writing into it.
 
-    :param read_only: nor does SQLite take back what a bot that was killed left undone
+    :param read_only: also keep SQLite from recovering what a killed bot left unfinished
     :raises DatabaseError: when the database cannot be read
     """
     key = database.value(JOURNAL_KEY)
@@ -82,7 +85,7 @@ def assess(path: Path, database: TradeDatabase, *, read_only: bool = False) -> J
         return JournalFinding(JournalState.NEWER, str(error))
     except JournalError as error:
         if key is None:
-            return JournalFinding(JournalState.FIRST)  # one that was never finished
+            return JournalFinding(JournalState.FIRST)  # its creation was interrupted
         return JournalFinding(_state_after(error), str(error))
     try:
         return _compare(journal, path, database, key)
@@ -112,7 +115,7 @@ def _compare(
 ) -> JournalFinding:
     own, file = journal.about(ID), journal.about(IDENTITY)
     if file is None and key in (None, own):
-        return JournalFinding(JournalState.FIRST)  # it was never finished
+        return JournalFinding(JournalState.FIRST)  # creating it was interrupted
     if key is None and journal.tag == database.value(TAG_KEY):
         return _older(database, "is from before it had a journal")
     if own != key:
@@ -152,7 +155,7 @@ def _is_another_file(database: TradeDatabase) -> bool:
 
 
 def _state_after(error: JournalError) -> JournalState:
-    """SQLite's own word for what cannot be used now, and what never can be again."""
+    """Determines by the error whether a journal is unusable for now, or damaged for good."""
     cause = error.__cause__
     if isinstance(cause, OSError):
         return JournalState.UNWRITABLE
@@ -162,7 +165,7 @@ def _state_after(error: JournalError) -> JournalState:
 
 
 def mark_opened(journal: Journal, database: TradeDatabase) -> None:
-    """Let journal and database know each other, as the bot starts with both.
+    """Records in journal and database that the bot has started with both.
 
     :raises JournalError, DatabaseError: when one of them cannot be written
     """
@@ -174,16 +177,16 @@ def mark_opened(journal: Journal, database: TradeDatabase) -> None:
     values = {JOURNAL_KEY: journal.about(ID) or "", OPENED_KEY: opened}
     if database.file is not None:
         values[FILE_KEY] = identity(database.file)
-    # In this order, so that whatever ends the process in between leaves both as new as the other.
+    # In this order, so that if the process ends in between, neither counts as older.
     journal.describe(OPENING, opened)
     database.store_all(values)
     journal.describe(OPENED, opened)
 
 
 def make(path: Path, database: TradeDatabase, tag: str, at: int) -> Journal:
-    """A journal that knows what the database names of its open trades; what is there moves aside.
+    """Creates a journal with the orders of the database's open trades; an old one is renamed.
 
-    It is finished when it has its identity. Until then the next start makes it again.
+    It is complete once it has its identity; if that is interrupted, the next start repeats it.
 
     :param at: ms since 1970 UTC
     :raises JournalError, DatabaseError, OSError: when something cannot be read or written
@@ -198,7 +201,7 @@ def make(path: Path, database: TradeDatabase, tag: str, at: int) -> Journal:
 
 
 def take_over(journal: Journal, orders: Sequence[StoredOrder], at: int) -> int:
-    """Write down orders that the trade database has and the journal lacks; how many those were."""
+    """Records orders that the trade database has and the journal lacks; returns their number."""
     added = 0
     entered: set[str] = set()
     for order in orders:
@@ -214,11 +217,11 @@ def take_over(journal: Journal, orders: Sequence[StoredOrder], at: int) -> int:
 
 
 def adopt(path: Path, database: TradeDatabase, found: JournalFinding, at: int) -> Path | None:
-    """Make what is there the bot's own. A journal that cannot be used moves aside.
+    """Makes the existing files the bot's own. A journal that cannot be used is renamed.
 
-    :param found: what `assess` says, of a state that may be adopted
+    :param found: the result of `assess`, with a state that may be adopted
     :param at: ms since 1970 UTC
-    :return: where the old journal is now, if it was moved
+    :return: the old journal's new path, if it was renamed
     :raises JournalError, DatabaseError, OSError: when something cannot be read or written
     """
     if not found.state.may_be_adopted:
@@ -237,13 +240,13 @@ def adopt(path: Path, database: TradeDatabase, found: JournalFinding, at: int) -
         aside = aside_of(path, at) if path.exists() else None
         journal = make(path, database, tag, at)
     journal.describe(ADOPTED_AT, str(at))
-    journal.describe(IDENTITY, identity(path))  # last: from here on it is the bot's
+    journal.describe(IDENTITY, identity(path))  # last, since this makes it the bot's own
     journal.close()
     return aside
 
 
 def move_aside(path: Path, at: int) -> None:
-    """With what SQLite keeps beside it, which would be played into a new file of this name."""
+    """Renames a journal and SQLite's files next to it, which would be applied to a new journal."""
     aside = aside_of(path, at)
     for suffix in ("", "-journal", "-wal", "-shm"):
         beside = path.with_name(path.name + suffix)
@@ -252,7 +255,7 @@ def move_aside(path: Path, at: int) -> None:
 
 
 def aside_of(path: Path, at: int) -> Path:
-    """A name that is free."""
+    """Returns an unused name to which the journal can be renamed."""
     moment = datetime.fromtimestamp(at / 1000, UTC)
     wanted = path.with_name(f"{path.name}.aside-{moment:%Y%m%dT%H%M%S}")
     names = (wanted, *(wanted.with_name(f"{wanted.name}-{n}") for n in range(2, 1000)))

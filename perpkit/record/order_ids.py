@@ -1,11 +1,11 @@
-"""Client ids of orders: whose an order is, and what it is for, in at most 36 characters.
+"""Client ids of orders, which state the order's bot and purpose in at most 36 characters.
 
 x-xcKtGhcu3fa2c1-k3j9d2-E12
 |         |      |      || number within the start
 |         |      |      | purpose
 |         |      | nonce of the start
 |         | tag of the trade database
-| broker, as ccxt begins every id
+| broker, with which ccxt begins every id
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ ENTERS = (Purpose.ENTRY, Purpose.ADDITION)
 
 @dataclass(frozen=True)
 class OrderId:
-    """:param tag: six hexadecimal characters"""
+    """The parts of a client id.
+
+    :param broker: ccxt's prefix, may be empty
+    :param tag: of the trade database, six hexadecimal characters
+    :param nonce: of the start of the bot
+    :param number: of the order within that start
+    """
 
     broker: str
     tag: str
@@ -47,7 +53,7 @@ class OrderId:
         return f"{self.broker}{self.tag}-{self.nonce}-{self.purpose}{self.number}"
 
 
-# ccxt's broker may change with its version.
+# ccxt's broker prefix may change with its version.
 _BROKER = r"(?P<broker>x-[A-Za-z0-9]{8})?"
 _ID = re.compile(
     _BROKER + r"(?P<tag>[0-9a-f]{6})-(?P<nonce>[0-9a-z]{6})-(?P<purpose>[A-Z])(?P<number>\d+)"
@@ -56,7 +62,7 @@ _BEFORE_NONCES = re.compile(_BROKER + r"(?P<tag>[0-9a-f]{6})[0-9a-f]{16}")
 
 
 def parse(client_id: str | None) -> OrderId | None:
-    """None for an id that was not made here."""
+    """Returns the parts of a client id, None for an id of another form."""
     found = _ID.fullmatch(client_id or "")
     if found is None or found["purpose"] not in [*Purpose]:
         return None
@@ -65,7 +71,7 @@ def parse(client_id: str | None) -> OrderId | None:
 
 
 def tag_before_nonces(client_id: str | None) -> str | None:
-    """The tag of an id as they were made before there was a journal; None for any other."""
+    """Returns the tag of an id from before the journal existed; None for any other."""
     found = _BEFORE_NONCES.fullmatch(client_id or "")
     return found["tag"] if found else None
 
@@ -74,22 +80,27 @@ def new_nonce() -> str:
     return "".join(choice(_NONCE) for _ in range(_NONCE_LENGTH))
 
 
-# Orders of `perpkit stop` are not the bot's: its journal has not given them.
+# Orders of `perpkit stop` are not the bot's: its journal has not issued their ids.
 _OF_THE_STOP = re.compile(r"perpkit-(?P<tag>[0-9a-f]{6})-(?P<nonce>[0-9a-z]{6})-H\d+")
 
 
 def stop_id(tag: str, nonce: str, number: int) -> str:
-    """Of an order by which `perpkit stop` closes a position of the bot with this tag."""
+    """Returns the id of an order by which `perpkit stop` closes a position of a bot.
+
+    :param tag: of the bot's trade database
+    :param nonce: of the run of `perpkit stop`
+    :param number: of the order within that run
+    """
     return f"perpkit-{tag}-{nonce}-H{number}"
 
 
 def tag_of_stop(client_id: str | None) -> str | None:
-    """The bot for which `perpkit stop` has sent an order; None for any other order."""
+    """Returns the tag of the bot for which `perpkit stop` sent an order; None for other orders."""
     found = _OF_THE_STOP.fullmatch(client_id or "")
     return found["tag"] if found else None
 
 
 def nonce_of_stop(client_id: str | None) -> str | None:
-    """The run of `perpkit stop` that has sent an order; None for any other order."""
+    """Returns the nonce of the `perpkit stop` that sent an order; None for other orders."""
     found = _OF_THE_STOP.fullmatch(client_id or "")
     return found["nonce"] if found else None

@@ -1,6 +1,6 @@
-"""Where a bot's files are: beside its trade database, and named after it.
+"""The paths of a bot's files: next to its trade database, and named after it.
 
-A folder that is copied, or a volume that is carried to another container, has all of them together.
+A copied folder, or a volume that is attached to another container, therefore has all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from perpkit.record.urls import without_credentials
 
-# Of databases that are no files.
+# Folder in the user directory for bots whose database is not a file.
 _FOLDER = "perpkit"
 _STATE = ".state.json"
 _IN_MEMORY = (None, "", ":memory:")
@@ -19,30 +19,34 @@ _IN_MEMORY = (None, "", ":memory:")
 
 @dataclass(frozen=True)
 class Places:
-    """:param journal: None for a database in memory, which ends with its process"""
+    """The paths of a bot's files.
+
+    :param journal: None for a database in memory, which ends with its process
+    """
 
     journal: Path | None
     state: Path
 
     @property
     def lock(self) -> Path | None:
-        """Held by the bot that runs. Not the journal itself, for on some systems that would lock
-        SQLite out."""
+        """The file that the running bot locks. It is not the journal itself, because on some
+        systems that would lock SQLite out."""
         if self.journal is None:
             return None
         return self.journal.with_name(f"{self.journal.name}.lock")
 
     @property
     def runs(self) -> Path:
-        """How the bot's runs ended."""
+        """The file that records how the bot's runs ended."""
         return self.state.with_name(f"{self.state.name.removesuffix(_STATE)}.runs.json")
 
 
 def places(db_url: str, user_data_dir: Path) -> Places:
-    """
+    """Returns the paths of the files that belong to a trade database.
+
     :param db_url: Freqtrade's, of the trade database; a relative file is relative to the working
         directory, as for Freqtrade
-    :raises ValueError: for what is no URL; without it, for it may hold a password
+    :raises ValueError: if it is not a URL; the message omits it, since it may contain a password
     """
     try:
         url = urlsplit(without_credentials(db_url))
@@ -59,5 +63,5 @@ def places(db_url: str, user_data_dir: Path) -> Places:
 
 
 def _with(base: Path, suffix: str) -> Path:
-    """Not `with_suffix`, which would take "dryrun" of tradesv3.dryrun for one."""
+    """Appends a suffix; `with_suffix` would replace the "dryrun" of tradesv3.dryrun."""
     return base.with_name(base.name + suffix)

@@ -1,8 +1,8 @@
-"""Old closed trades taken out of the trade database, by SQL, while no bot runs.
+"""Removes old closed trades from the trade database, by SQL, while no bot runs.
 
-What something still rests on stays: open trades, the newest trade and the newest order (SQLite
-would give their numbers to others), and trades with an order that is open, or that the journal has
-not settled. The high-water mark of the breakers is a profit, and moves with the profit that goes.
+Trades that are still needed stay: open ones, the newest trade and that of the newest order (SQLite
+would reuse their ids), and trades with an order that is open or not settled in the journal. The
+breakers' high-water mark is a profit, and is reduced by the profit of the removed trades.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from perpkit.record.trade_database import HIGH_WATER_KEY
 
-# Breakers and sizes count the trades of the last 30 days.
+# Breakers and sizing use the trades of the last 30 days.
 LEAST_DAYS = 31
 
 _OLD = """
@@ -33,14 +33,16 @@ _BELONGS_TO = {"trade_custom_data": "ft_trade_id", "orders": "ft_trade_id", "tra
 
 
 class PruningError(Exception):
-    """Nothing was removed; the message is for the operator."""
+    """Nothing was removed; the message tells the operator why."""
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """
-    :param profit: of the trades that are gone, in stake currency
-    :param backup: of the database as it was
+    """The result of a pruning.
+
+    :param trades, orders: numbers of removed rows
+    :param profit: of the removed trades, in stake currency
+    :param backup: path of a copy of the database as it was before
     """
 
     trades: int
@@ -52,15 +54,15 @@ class Pruned:
 
 
 def prune(path: Path, before: datetime, needed: Iterable[str], now: datetime) -> Pruned:
-    """Remove the trades that closed before a time, all of them or none.
+    """Removes the trades that closed before a time, all of them or none.
 
-    :param path: of an SQLite database of Freqtrade's
-    :param needed: ids of orders that are to stay with their trades
+    :param path: of Freqtrade's SQLite database
+    :param needed: ids of orders that must stay, with their trades
     :param now: for the name of the backup
     :raises PruningError: when a process has it open, or it cannot be backed up or written
     """
     size = path.stat().st_size
-    if shutil.disk_usage(path.parent).free < 3 * size:  # a backup, and what SQLite works with
+    if shutil.disk_usage(path.parent).free < 3 * size:  # for the backup and SQLite's own files
         raise PruningError(f"There is no room for a backup of {path} and for the work on it")
     with _clear(path), closing(_alone(path)) as database:
         backup = _backed_up(database, path, now)
@@ -70,12 +72,12 @@ def prune(path: Path, before: datetime, needed: Iterable[str], now: datetime) ->
             database.execute("ROLLBACK")
             raise
         database.execute("VACUUM")
-    # Closed: what was in a log is in the file.
+    # The database is closed, so that the file includes what was in a log.
     return Pruned(counts["trades"], counts["orders"], profit, backup, size, path.stat().st_size)
 
 
 def _alone(path: Path) -> sqlite3.Connection:
-    """Nobody else has the database open, or opens it, until this is closed."""
+    """Returns a connection that no other process can share until it is closed."""
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=2)
     database.isolation_level = None
     try:
@@ -108,11 +110,11 @@ def _backed_up(database: sqlite3.Connection, path: Path, now: datetime) -> Path:
 def _removed(
     database: sqlite3.Connection, before: datetime, needed: Iterable[str]
 ) -> tuple[dict[str, int], float]:
-    """Rows that are gone by table, and the profit of the trades."""
+    """Removes the rows; returns their numbers by table, and the profit of the trades."""
     database.execute("CREATE TEMP TABLE needed (order_id TEXT)")
     database.executemany("INSERT INTO needed VALUES (?)", ((each,) for each in needed))
     database.execute("BEGIN IMMEDIATE")
-    # As SQLAlchemy writes times into SQLite.
+    # The format in which SQLAlchemy writes times into SQLite.
     moment = f"{before.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
     database.execute(_OLD, {"before": moment})
     [(profit,)] = database.execute("SELECT coalesce(sum(close_profit_abs), 0.0) FROM old")

@@ -1,7 +1,7 @@
-"""How the runs of a bot began and ended, in a small file beside its state file.
+"""Records how the runs of a bot began and ended, in a small file next to its state file.
 
-A run is a process: it ends cleanly, with an error, or without a word, where it was killed or the
-power failed. Reading the configuration again is no end of it.
+A run is a process: it ends cleanly, with an error, or without a record if it was killed or the
+power failed. Reloading the configuration does not end a run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from perpkit.durations import HOUR
 from perpkit.record.whole_file import put
 
-# So many in a row that began within that time are a crash loop.
+# A crash loop is this many failed runs in a row that began within that time.
 CRASHES = 3
 WITHIN = HOUR
-# Of the newest runs, and of the text of an error.
+# Number of runs that are kept, and longest text of an error in characters.
 _KEPT = 20
 _LONGEST = 150
 
 
 class RunsError(Exception):
-    """The file says nothing that can be understood; the message is for people."""
+    """The file cannot be read or understood; the message is for the operator."""
 
 
 class End(StrEnum):
@@ -34,10 +34,11 @@ class End(StrEnum):
 
 
 class Run(BaseModel):
-    """
-    :param process: a name that no other has
-    :param ended: how; None while it runs, and of one that was killed
-    :param error: that has ended it; empty where none did
+    """One run of the bot.
+
+    :param process: a unique name of the process
+    :param ended: how it ended; None while it runs, and if it was killed
+    :param error: the error that ended it; empty if there was none
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -51,9 +52,10 @@ class Run(BaseModel):
 
 
 class Runs(BaseModel):
-    """
-    :param runs: the newest, oldest first
-    :param held: why the bot makes no entry until an operator allows it; None where it may
+    """The content of the file.
+
+    :param runs: the newest runs, oldest first
+    :param held: why the bot makes no entry until an operator allows it; None if it may
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -62,16 +64,16 @@ class Runs(BaseModel):
     held: str | None = None
 
     def goes_on(self, process: str) -> bool:
-        """Whether its run has begun, and not ended: it only reads its configuration again."""
+        """Whether this process's run has not ended: it has only reloaded its configuration."""
         return any(run.process == process and run.ended is None for run in self.runs[-1:])
 
     def begin(self, run: Run, held: str | None) -> Runs:
-        """With this run, unless it only goes on."""
+        """Returns the runs with this one added, unless the process only continues its run."""
         runs = self.runs if self.goes_on(run.process) else (*self.runs, run)
         return Runs(runs=runs[-_KEPT:], held=held)
 
     def end(self, process: str, at: datetime, error: str = "") -> Runs:
-        """With the end of a process's run; the first end counts."""
+        """Returns the runs with the end of this process's run; only the first end counts."""
         if not self.goes_on(process):
             return self
         ended = {"ended": End.ERROR if error else End.CLEAN, "ended_at": at}
@@ -79,13 +81,12 @@ class Runs(BaseModel):
         return Runs(runs=(*self.runs[:-1], last), held=self.held)
 
     def forget(self, process: str) -> Runs:
-        """Without the runs of all other processes, and not held."""
+        """Returns the runs of this process alone, with entries allowed."""
         return Runs(runs=tuple(run for run in self.runs if run.process == process))
 
 
 def crash_loop(runs: Sequence[Run], now: datetime) -> str | None:
-    """Why the runs before one that begins now are a crash loop, for people; None where they are
-    none."""
+    """Returns why the runs before one that begins now are a crash loop; None if they are not."""
     last = runs[-CRASHES:]
     if len(last) < CRASHES or any(run.ended is End.CLEAN for run in last):
         return None
@@ -99,9 +100,9 @@ def crash_loop(runs: Sequence[Run], now: datetime) -> str | None:
 
 
 def read(path: Path) -> Runs:
-    """What the file says; nothing where there is none.
+    """Returns the runs in a file; none if there is no file.
 
-    :raises RunsError: where it cannot be read, or is damaged
+    :raises RunsError: if it cannot be read, or is damaged
     """
     try:
         return Runs.model_validate_json(path.read_bytes())
@@ -117,8 +118,8 @@ def read(path: Path) -> Runs:
 
 
 def write(path: Path, runs: Runs) -> None:
-    """Put it in the place of what is there, whole or not at all.
+    """Replaces the file, atomically.
 
-    :raises OSError: where that cannot be done
+    :raises OSError: if that fails; the old file stays
     """
     put(path, runs.model_dump_json(indent=1).encode())

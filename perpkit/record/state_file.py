@@ -1,4 +1,4 @@
-"""The state file, written once a cycle for the tools beside a bot: whole, or not at all."""
+"""The state file, which a bot writes atomically once a cycle for the operator's tools."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from pydantic import ValidationError
 from perpkit.record.state import SCHEMA, State
 from perpkit.record.whole_file import put
 
-# By which the clocks of a bot and of a tool may differ.
+# The clocks of a bot and of a tool may differ by this much.
 _CLOCKS_SECONDS = 60.0
 
 
 class StateFileError(Exception):
-    """A state file that says nothing of the bot now; the message is for people."""
+    """A state file does not show the bot's present state; the message is for the operator."""
 
 
 class MissingStateError(StateFileError):
-    """There is none."""
+    """There is no state file."""
 
 
 class DamagedStateError(StateFileError):
-    """It cannot be read."""
+    """The state file cannot be read."""
 
 
 class NewerSchemaError(StateFileError):
-    """A newer Perpkit has written it."""
+    """The state file was written by a newer Perpkit."""
 
 
 class StaleStateError(StateFileError):
-    """:param state: what it says all the same"""
+    """The state file is too old, or was written in the future.
+
+    :param state: the state in the file
+    """
 
     def __init__(self, message: str, state: State) -> None:
         super().__init__(message)
@@ -42,19 +45,19 @@ class StaleStateError(StateFileError):
 
 
 def write(path: Path, state: State) -> None:
-    """Put a file in the place of the one that is there, whole or not at all.
+    """Replaces the file, atomically.
 
-    :raises OSError: where that cannot be done; the old file stays
+    :raises OSError: if that fails; the old file stays
     """
     put(path, state.model_dump_json(indent=1).encode())
 
 
 def read(path: Path) -> State:
-    """What the file says, however old it is.
+    """Returns the state in the file, however old it is.
 
-    :raises MissingStateError:
-    :raises NewerSchemaError:
-    :raises DamagedStateError: naming the first thing that is wrong
+    :raises MissingStateError: if there is no file
+    :raises NewerSchemaError: if a newer Perpkit wrote it
+    :raises DamagedStateError: naming the first problem
     """
     with _clear(path):
         content = path.read_bytes()
@@ -71,10 +74,10 @@ def read(path: Path) -> State:
 
 
 def read_fresh(path: Path, now: datetime) -> State:
-    """What the bot says of itself now.
+    """Returns the present state of the bot.
 
-    :raises StaleStateError: also where it was written in the future
-    :raises StateFileError: as `read`
+    :raises StaleStateError: if the file is too old, or was written in the future
+    :raises StateFileError: in the same cases as `read`
     """
     state = read(path)
     age, limit = state.age_seconds(now), state.stale_after_seconds

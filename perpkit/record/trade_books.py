@@ -1,4 +1,4 @@
-"""What Freqtrade's trade database says of its trades' money: fills, fees, funding, profit."""
+"""Reads the money of trades from Freqtrade's trade database: fills, fees, funding, profit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _TRADES = "SELECT * FROM trades WHERE is_open = true OR close_date >= :since ORD
 
 @dataclass(frozen=True)
 class BookedOrder:
-    """
-    :param kind: for Freqtrade: entry, exit or stop
+    """An order of a trade, as the trade database has it.
+
+    :param kind: entry, exit or stop
     :param filled: in base currency
-    :param price: average of what has filled
-    :param left: what may still fill, in base currency; 0 for one that has ended
-    :param funding: settled between the fill before it and its own
-    :param at: when it was made, ms since 1970 UTC
-    :param filled_at: when it had filled, ms; 0 where it has not
+    :param price: average price of the fills
+    :param left: amount that may still fill, in base currency; 0 if the order has ended
+    :param funding: settled between the previous fill and its own, in stake currency
+    :param at: when it was created, ms since 1970 UTC
+    :param filled_at: when it was filled, ms since 1970 UTC; 0 if it was not
     """
 
     order_id: str
@@ -43,12 +44,13 @@ class BookedOrder:
 
 @dataclass(frozen=True)
 class TradeBook:
-    """
-    :param profit: realised: of a trade that is open, by its partial exits; fees and funding are in
-        it as Freqtrade has them
-    :param fee_open, fee_close: fractions of the value; Freqtrade keeps one for each side
+    """A trade, as the trade database has it; money is in stake currency.
+
+    :param profit: realised, for an open trade by its partial exits; it includes fees and funding
+        as Freqtrade books them
+    :param fee_open, fee_close: fractions of the value; Freqtrade stores one for each side
     :param funding: settled so far, positive when received
-    :param opened: ms since 1970 UTC
+    :param opened: when the trade was opened, ms since 1970 UTC
     """
 
     id: int
@@ -66,22 +68,22 @@ class TradeBook:
 
     @property
     def began(self) -> int:
-        """ms since 1970 UTC."""
+        """When the first order was created, ms since 1970 UTC."""
         return min((order.at for order in self.orders), default=self.opened)
 
     @property
     def held(self) -> float:
-        """In base currency by its fills, positive for shorts too."""
+        """The position by its fills, in base currency; positive for shorts, too."""
         return sum(order.filled if order.is_entry else -order.filled for order in self.orders)
 
 
 def trade_books(database: TradeDatabase, since: int) -> list[TradeBook]:
-    """Trades that are open, or have closed since then, oldest first; none of dry-run.
+    """Returns live trades that are open or closed since `since`, oldest first.
 
     :param since: ms since 1970 UTC
-    :raises DatabaseError: when it cannot be read
+    :raises DatabaseError: when the database cannot be read
     """
-    # As the database has it: UTC without its zone.
+    # In the database's format: UTC without a time zone.
     moment = datetime.fromtimestamp(since / 1000, UTC).replace(tzinfo=None).isoformat(" ")
     orders: dict[int, list[BookedOrder]] = {}
     dry = set()
@@ -97,7 +99,7 @@ def trade_books(database: TradeDatabase, since: int) -> list[TradeBook]:
 
 
 def _book(row: Any, orders: tuple[BookedOrder, ...]) -> TradeBook:
-    # `close_profit_abs` of an open trade is that of its last exit alone.
+    # For an open trade, `close_profit_abs` covers only its last exit.
     profit = row.realized_profit if row.is_open else row.close_profit_abs
     return TradeBook(
         id=row.id,

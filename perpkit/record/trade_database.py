@@ -1,4 +1,4 @@
-"""What the journal needs of Freqtrade's trade database, read by SQL: also where no bot runs."""
+"""Reads what the journal needs from Freqtrade's trade database, by SQL, without a running bot."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sqlalchemy.pool import NullPool
 from perpkit.record.looking import look
 from perpkit.record.urls import shown_url
 
-# Of Freqtrade's KeyValueStore: when the profit was at its highest, and what it was then.
+# Key in Freqtrade's KeyValueStore: when the profit was highest (s since 1970 UTC), and that profit.
 HIGH_WATER_KEY = "perpkit_high_water"
-DRY_RUN = "dry_run_"  # begins the ids of orders that were never sent
+DRY_RUN = "dry_run_"  # prefix of the ids of dry-run orders, which were never sent
 
 
 class DatabaseError(Exception):
-    """A trade database that cannot be used; the message is for the operator."""
+    """The trade database cannot be used; the message is for the operator."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class StoredOrder:
     """An order of an open trade.
 
     :param side: buy or sell
-    :param kind: the side for Freqtrade: buy, sell or stoploss
-    :param at: ms since 1970 UTC
+    :param kind: the side as Freqtrade stores it: buy, sell or stoploss
+    :param at: when it was created, ms since 1970 UTC
     """
 
     pair: str
@@ -50,7 +50,7 @@ class StoredOrder:
 
 @dataclass(frozen=True)
 class StoredTrade:
-    """One that is open."""
+    """An open trade; the amount is in base currency."""
 
     id: int
     pair: str
@@ -61,14 +61,14 @@ class StoredTrade:
 
 @dataclass(frozen=True)
 class StoredFill:
-    """What an order has done to a position, as far as the database knows.
+    """An order's effect on a position, as far as the database knows.
 
     :param side: buy or sell
-    :param conditional: a stop on the exchange
-    :param is_open: it has not ended, as far as the database knows
+    :param conditional: whether it is a stop at the exchange
+    :param is_open: whether it has not ended, as far as the database knows
     :param filled: in base currency
-    :param opened: of its trade, ms since 1970 UTC
-    :param trade_is_open: that of an open order may be over
+    :param opened: when its trade was opened, ms since 1970 UTC
+    :param trade_is_open: may be false even while the order is open
     """
 
     pair: str
@@ -83,16 +83,20 @@ class StoredFill:
 
 
 class TradeDatabase:
-    """:param engine: of a database that Freqtrade has made"""
+    """A trade database of Freqtrade.
+
+    :param engine: of a database that Freqtrade has created
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @classmethod
     def at(cls, db_url: str, *, read_only: bool = False) -> TradeDatabase:
-        """
-        :param read_only: nothing changes by it, see `perpkit.record.looking`
-        :raises DatabaseError: when there is none, and none is made
+        """Opens an existing trade database.
+
+        :param read_only: change nothing on disk, see `perpkit.record.looking`
+        :raises DatabaseError: when there is none; it is not created
         """
         try:
             url = make_url(db_url)
@@ -112,7 +116,7 @@ class TradeDatabase:
 
     @property
     def file(self) -> Path | None:
-        """None for one that is no file."""
+        """Path of the database; None if it is not a file."""
         url = self._engine.url
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
             return None
@@ -127,7 +131,7 @@ class TradeDatabase:
         return rows[0].string_value if rows else None
 
     def moment(self, key: str) -> datetime | None:
-        """Of Freqtrade's own values, such as `startup_time`."""
+        """Returns one of Freqtrade's own stored times, such as `startup_time`, in UTC."""
         rows = self.rows('SELECT datetime_value FROM "KeyValueStore" WHERE key = :key', key=key)
         if not rows or rows[0].datetime_value is None:
             return None
@@ -137,7 +141,7 @@ class TradeDatabase:
         self.store_all({key: value})
 
     def store_all(self, values: dict[str, str]) -> None:
-        """All of them, or none."""
+        """Stores all of the values, or none if that fails."""
         try:
             with self._engine.begin() as connection:
                 for key, value in values.items():
@@ -165,7 +169,7 @@ class TradeDatabase:
         ]
 
     def orders_of_open_trades(self) -> list[StoredOrder]:
-        """Those that are open or have fills, oldest first."""
+        """Returns live orders of open trades that are open or have fills, oldest first."""
         rows = self.rows(
             "SELECT o.*, t.strategy, t.is_short, t.leverage AS trade_leverage FROM orders o"
             " JOIN trades t ON t.id = o.ft_trade_id WHERE t.is_open = true"
@@ -174,7 +178,7 @@ class TradeDatabase:
         return [_order(row) for row in rows if not row.order_id.startswith(DRY_RUN)]
 
     def fills(self) -> list[StoredFill]:
-        """Of all orders of open trades, and of orders that are open, oldest first."""
+        """Returns the fills of all orders of open trades, and of all open orders, oldest first."""
         rows = self.rows(
             "SELECT o.ft_pair, o.order_id, o.ft_order_side, o.ft_is_open, o.filled, o.ft_fee_base,"
             " t.is_short, t.is_open, t.open_date FROM orders o"
@@ -184,7 +188,7 @@ class TradeDatabase:
         return [_fill(row) for row in rows if not row.order_id.startswith(DRY_RUN)]
 
     def has_order(self, pair: str, order_id: str) -> bool:
-        """Of any trade, open or over."""
+        """Whether any trade, open or closed, has this order."""
         rows = self.rows(
             "SELECT 1 FROM orders WHERE ft_pair = :pair AND order_id = :order_id LIMIT 1",
             pair=pair,
@@ -193,7 +197,8 @@ class TradeDatabase:
         return bool(rows)
 
     def modes(self) -> set[bool]:
-        """Of the open trades, and of the newest order: whether they were made in dry-run."""
+        """Returns whether the open trades and the newest order were made in dry-run; both values if
+        they differ."""
         rows = self.rows(
             "SELECT order_id FROM orders JOIN trades ON trades.id = ft_trade_id"
             " WHERE trades.is_open = true"
@@ -202,16 +207,16 @@ class TradeDatabase:
         return {row.order_id.startswith(DRY_RUN) for row in rows}
 
     def venue_mode(self) -> str | None:
-        """The mode in which it was used at a simulated venue; None where it was not."""
+        """Returns the mode in which it was used at a simulated venue; None if it was not."""
         if "perpkit_venue" not in inspect(self._engine).get_table_names():
             return None
         rows = self.rows("SELECT mode FROM perpkit_venue")
         return str(rows[0].mode) if rows else None
 
     def rows(self, query: str, **values: Any) -> list[Any]:
-        """Of a query that changes nothing.
+        """Returns the rows of a query that changes nothing.
 
-        :raises DatabaseError: when it cannot be read
+        :raises DatabaseError: when the database cannot be read
         """
         try:
             with self._engine.connect() as connection:
@@ -258,7 +263,7 @@ def _fill(row: Any) -> StoredFill:
 
 
 def ms(moment: datetime | str | None) -> int:
-    """Since 1970 UTC; as SQLite gives a moment, without its zone, it is UTC."""
+    """Returns ms since 1970 UTC, 0 for None; a time without a zone, as in SQLite, is UTC."""
     if moment is None:
         return 0
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

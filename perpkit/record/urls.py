@@ -1,10 +1,10 @@
-"""URLs that may hold a password, for files and messages."""
+"""Hides the passwords of URLs in files and messages."""
 
 from __future__ import annotations
 
 import re
 
-# User and password as SQLAlchemy finds them: a password may have any sign but @, / and # included.
+# User and password as SQLAlchemy parses them: a password may contain anything but @, also / and #.
 _CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@|(?<=://)[^/@]*@")
 
 
@@ -13,8 +13,8 @@ def without_credentials(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """With three stars for the password; also of what is no URL that anything can read."""
+    """Returns the URL with three stars in place of the password, even if it cannot be parsed."""
     hidden = re.sub(r"(://[^:/@]*:).*@", r"\1***@", url, count=1, flags=re.DOTALL)
-    if hidden == url and "@" in url:  # what is before it may be a password
+    if hidden == url and "@" in url:  # the text before it may include a password
         return f"***@{url.rpartition('@')[2]}"
     return hidden

@@ -1,4 +1,4 @@
-"""Small files that are whole, or not there, whenever a process is killed or the power fails."""
+"""Writes small files atomically, so that a kill or a power cut cannot leave half of one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from threading import get_ident
 
 
 def put(path: Path, content: bytes) -> None:
-    """Put a file in the place of the one that is there; it is on the disk when this returns.
+    """Writes a file, replacing an existing one; it is on disk when this returns.
 
-    :raises OSError: where that cannot be done; the old file stays
+    :raises OSError: if that fails; the old file stays
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Of two processes or threads, neither writes into the other's.
+    # Each process and thread writes its own temporary file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -30,22 +30,22 @@ def put(path: Path, content: bytes) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file; one that a power cut has left without its end stays a line of its own.
+    """Appends a line to a file, on a new line even after one that a power cut left unfinished.
 
-    :raises OSError: where that cannot be done
+    :raises OSError: if that fails
     """
     with path.open("a+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 line = b"\n" + line
-        file.write(line + b"\n")  # at the end, wherever it has been read
+        file.write(line + b"\n")  # mode "a" writes at the end even after a seek
         file.flush()
         os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that the name survives a power cut; where a system cannot, the file has to do."""
+    """Makes the file's name survive a power cut, if the system can sync folders."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

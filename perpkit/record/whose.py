@@ -1,4 +1,4 @@
-"""Whose an order at the exchange is, by its client id."""
+"""Determines which bot an order at the exchange belongs to, by its client id."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class Whose(Enum):
 
     @property
     def may_be_cancelled(self) -> bool:
-        """Whether it is the bot's to cancel, where nothing else speaks against that."""
+        """Whether the bot may cancel such an order, if nothing else forbids it."""
         return self in (Whose.OURS, Whose.OLD)
 
 
 def whose(client_id: str | None, journal: Journal, placed: int | None = None) -> Whose:
-    """
-    :param placed: when the exchange was given the order, ms since 1970 UTC: what another bot had
-        placed before `perpkit adopt` made this its successor is this one's
+    """Returns which bot an order belongs to.
+
+    :param placed: when the order reached the exchange, ms since 1970 UTC. Orders that another bot
+        placed before `perpkit adopt` made this one its successor belong to this one
     :raises JournalError: when the journal cannot be read
     """
     order = parse(client_id)

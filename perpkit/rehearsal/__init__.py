@@ -1,5 +1,5 @@
-"""What keeps rehearsal at a simulated venue apart from trading at the exchange."""
+"""Keeps rehearsals at a simulated venue separate from trading at the exchange."""
 
 
 class RehearsalError(ValueError):
-    """The two would mix: one sentence that names what, and the way out."""
+    """Raised when the two would mix; the message names what would mix and how to avoid it."""

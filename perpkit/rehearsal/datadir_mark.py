@@ -1,6 +1,7 @@
-"""The mark of a data directory that a simulated venue has filled.
+"""Marks data directories that hold data of a simulated venue.
 
-Its candles have the names, the layout and the dates of real ones: nothing else tells them apart.
+Simulated candles have the same names, layout and dates as real ones; only the mark distinguishes
+them.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from perpkit.rehearsal import RehearsalError
 
 FILE = "perpkit-venue.json"
 WAY_OUT = "Use another data directory (--datadir), or delete this one"
-# Of Freqtrade's data formats; in JSON, the names of candles and trades have a dash.
+# Suffixes of Freqtrade's data formats. JSON files count only if their name has a dash, as candle
+# and trade files do.
 _DATA = {".feather", ".parquet", ".h5", ".gz"}
 
 
 def mark(datadir: Path, source: str) -> None:
-    """Say in the directory that its data are simulated. What an earlier mark says is kept.
+    """Marks a directory as holding simulated data; an existing mark is kept.
 
-    :param source: what made them, such as "synthetic market, seed 1" or the venue's URL
-    :raises OSError: where that cannot be written
+    :param source: what made the data, such as "synthetic market, seed 1" or the venue's URL
+    :raises OSError: if the mark cannot be written
     """
     path = datadir / FILE
     if path.exists():
@@ -39,7 +41,7 @@ def mark(datadir: Path, source: str) -> None:
 
 
 def marked(datadir: Path) -> str | None:
-    """What the mark of a directory says, in one sentence; None where there is none."""
+    """Returns one sentence that describes the mark of a directory, or None if there is no mark."""
     path = datadir / FILE
     if not path.exists():
         return None
@@ -47,17 +49,17 @@ def marked(datadir: Path) -> str | None:
         content = json.loads(path.read_text())
         made = f"{content['source']}, {content['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        made = "it cannot be read"  # that it is there is enough
+        made = "it cannot be read"  # the directory still counts as marked
     return f"The data in {datadir} were made by a simulated venue ({made}; {path} says so)"
 
 
 def before_filling(datadir: Path, venue: str | None) -> None:
-    """To be called before data of an exchange, or of a venue, go into a directory.
+    """Checks, before data are written to a directory, that data of exchange and venue do not mix.
 
-    A venue marks it. Neither goes where there are data of the other.
+    The directory is marked if the data come from a venue.
 
-    :param venue: its URL, or what else it is made of; None where the data are an exchange's
-    :raises RehearsalError: naming the directory, what marks it, and the way out
+    :param venue: the venue's URL or another name of the source; None for data of an exchange
+    :raises RehearsalError: if the data would mix, or the mark cannot be written
     """
     refuse_mixing(datadir, venue)
     if venue is None:
@@ -69,10 +71,10 @@ def before_filling(datadir: Path, venue: str | None) -> None:
 
 
 def refuse_mixing(datadir: Path, venue: str | None) -> None:
-    """Look whether such data may go into a directory; nothing is marked.
+    """Checks whether data may be written to a directory, without marking it.
 
-    :param venue: as above
-    :raises RehearsalError: naming the directory, what marks it, and the way out
+    :param venue: as in `before_filling`
+    :raises RehearsalError: naming the directory, why the data would mix, and how to avoid it
     """
     if venue is None:
         if says := marked(datadir):

@@ -1,8 +1,8 @@
-"""Where a Freqtrade configuration leads: to the exchange, or whole and only to a simulated venue.
+"""Checks whether a Freqtrade configuration leads to the exchange or entirely to a simulated venue.
 
-ccxt takes its URLs from the configuration, name by name, and keeps the exchange's for those that
-are not given. So nothing notices a configuration that leads to a venue only in part, or with keys
-of the exchange, before the requests are on their way.
+ccxt takes each API's URL from the configuration and keeps the exchange's for those that are
+missing. Without this check, a configuration that redirects only some URLs, or carries keys of the
+exchange, would go unnoticed until its requests are sent.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ API_PATHS = {
     "private": "/api/v3",
     "v1": "/api/v1",
 }
-# The overlay's own object: {"accounts": {KEY: SECRET}}, the only ones that may be used there.
+# Set by the overlay: {"accounts": {KEY: SECRET}}. Only these credentials may be used at the venue.
 VENUE = "perpkit_venue"
 
-# Freqtrade's sections for ccxt: for both of its clients, for the sync and for the async one.
+# Freqtrade's sections for ccxt: for both clients, for the sync client and for the async client.
 _BOTH, _CLIENTS = "ccxt_config", ("ccxt_sync_config", "ccxt_async_config")
-# ccxt's credentials, and the names that Freqtrade has for them in "exchange".
+# ccxt's credentials, and their names in Freqtrade's "exchange" section.
 _CREDENTIALS = {
     "apiKey": ("api_key", "apiKey", "key"),
     "secret": ("secret",),
@@ -55,10 +55,10 @@ _CREDENTIALS = {
     "token": (),
     "login": (),
 }
-_ELSEWHERE = re.compile("sandbox|testnet|demo", re.IGNORECASE)  # ccxt then takes other URLs
+_ELSEWHERE = re.compile("sandbox|testnet|demo", re.IGNORECASE)  # ccxt then uses other URLs
 _PROXY = re.compile("proxy|proxies|trust_env", re.IGNORECASE)
 _PREFIX = "FREQTRADE__"
-# What an overlay sets, as Freqtrade spells it in the environment.
+# The settings of an overlay, spelled as in Freqtrade's environment variables.
 _OWN = [
     *(
         ("exchange", name.lower())
@@ -76,7 +76,7 @@ _LAST = "give the overlay as the last configuration"
 
 
 def is_loopback(url: object) -> bool:
-    """Whether a URL leads to this machine, by its host; names are not resolved."""
+    """Whether the host of a URL is this machine; names are not resolved."""
     try:
         host = urlsplit(str(url)).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
@@ -85,7 +85,10 @@ def is_loopback(url: object) -> bool:
 
 
 def venue_url(config: Mapping[str, Any]) -> str | None:
-    """The venue that a configuration leads to, by the first URL on this machine; None without."""
+    """Returns the URL of the venue that a configuration leads to, or None if it leads to none.
+
+    It is the first URL on this machine.
+    """
     for client in _clients(config):
         for url in _api(client).values():
             if is_loopback(url):
@@ -95,16 +98,17 @@ def venue_url(config: Mapping[str, Any]) -> str | None:
 
 
 def leads_to_venue(config: Mapping[str, Any]) -> bool:
-    """Whether it is meant to, be it in part."""
+    """Whether a configuration is meant for a venue, even if it is only partly redirected."""
     return VENUE in config or venue_url(config) is not None
 
 
 def problems(config: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
-    """Why a configuration that leads to a venue must not be started; none where it does not.
+    """Returns why a configuration that leads to a venue must not be started.
 
-    :param config: Freqtrade's, its files and the environment merged
-    :param environment: of the process. Its values appear in no message
-    :return: sentences that name the setting or the variable, and say what to do
+    :param config: Freqtrade's, merged from its files and the environment
+    :param environment: of the process; no message contains its values
+    :return: sentences that name the setting or variable and the remedy; empty if all is well, or
+        if the configuration does not lead to a venue
     """
     if not leads_to_venue(config):
         return []
@@ -119,7 +123,7 @@ def problems(config: Mapping[str, Any], environment: Mapping[str, str]) -> list[
 
 
 def _leaks(exchange: Mapping[str, Any]) -> Iterator[str]:
-    """Ways by which requests would get past the venue."""
+    """Yields the ways in which requests would bypass the venue."""
     name = str(exchange.get("name", "binance")).lower()
     if name not in ("binance", "binanceusdm"):
         yield f'the venue is Binance, and "exchange.name" is "{name}"'
@@ -149,10 +153,10 @@ def _leaks(exchange: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _foreign_credentials(config: Mapping[str, Any], exchange: Mapping[str, Any]) -> Iterator[str]:
-    """Keys that are none of the overlay's: the exchange's, as far as can be known."""
+    """Yields a problem if credentials are not the overlay's, and so may be the exchange's."""
     accounts = _section(_section(config, VENUE), "accounts")
     for client in _clients(config):
-        # Which of several names wins is up to the release of Freqtrade: all of them count.
+        # Which of several names takes effect depends on Freqtrade's release, so all are checked.
         given = {
             name: {str(v) for v in (client.get(name), *map(exchange.get, names)) if v}
             for name, names in _CREDENTIALS.items()
@@ -171,7 +175,7 @@ def _foreign_credentials(config: Mapping[str, Any], exchange: Mapping[str, Any])
 
 
 def _overriding(environment: Mapping[str, str]) -> list[str]:
-    """Variables that Freqtrade would lay over what the overlay sets."""
+    """Returns the environment variables with which Freqtrade would override the overlay."""
     found = []
     for variable in sorted(environment):
         if variable.startswith(_PREFIX):
@@ -191,7 +195,7 @@ def _set(settings: Mapping[str, Any], pattern: re.Pattern[str]) -> list[str]:
 
 
 def _clients(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What Freqtrade gives to ccxt's sync and async client."""
+    """Returns the settings that Freqtrade passes to ccxt's sync and async clients."""
     exchange = _section(config, "exchange")
     common = _section(exchange, _BOTH)
     return [_merged(common, _section(exchange, name)) for name in _CLIENTS]
@@ -211,6 +215,6 @@ def _api(client: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object of the configuration; what is none counts as empty, and Freqtrade refuses it."""
+    """Returns an object of the configuration, empty if it is not one, which Freqtrade refuses."""
     section = settings.get(name)
     return section if isinstance(section, Mapping) else {}

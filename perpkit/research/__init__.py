@@ -1,1 +1,1 @@
-"""Research: what a backtest proves, and what it does not."""
+"""Research: what a backtest proves and what it does not."""

@@ -1,7 +1,7 @@
-"""A backtest's equity marked to market, and what follows from it.
+"""The equity of a backtest, marked to market, and the statistics computed from it.
 
-Freqtrade's own statistics of a futures backtest move only when a trade closes: a loss that was
-carried for a week and won back does not exist for them.
+Freqtrade's own futures statistics change only when a trade closes, so a loss that was carried for
+a week and then recovered does not appear in them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from perpkit.risk.equity import Fill, TradeLedger, profit_curve
 
 
 def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
-    """The statistics of one strategy in a backtest export of Freqtrade.
+    """Returns the statistics of one strategy from a backtest export of Freqtrade.
 
     :param path: `backtest-result-*.zip`, or the .json of older releases
-    :param strategy: may be left out where there is only one
-    :raises ValueError: if the file is no export, or has not that strategy
+    :param strategy: may be omitted if the export has only one
+    :raises ValueError: if the file is not an export, or does not contain the strategy
     """
     try:
         if zipfile.is_zipfile(path):
@@ -47,7 +47,10 @@ def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
 
 
 def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
-    """Exported trades as fills. All funding counts at the close, which exports do not divide."""
+    """Converts exported trades to fills.
+
+    Funding is booked as one sum at the close, because exports do not itemise it.
+    """
     return [_ledger(trade) for trade in trades]
 
 
@@ -70,11 +73,11 @@ def _ledger(trade: Mapping[str, Any]) -> TradeLedger:
 def marked_equity(
     stats: Mapping[str, Any], candles: Mapping[str, pd.DataFrame], step: pd.Timedelta
 ) -> pd.Series:
-    """Equity at every close of the candles while the backtest ran; quote currency, index UTC.
+    """Returns the equity at each candle close of the backtest, in quote currency, with a UTC index.
 
     :param stats: of one strategy, from `load_export`
-    :param candles: of every traded pair: `date` (open time), `close`
-    :param step: the timeframe of the candles
+    :param candles: of every traded pair, with `date` (open time) and `close`
+    :param step: timeframe of the candles
     """
     start = pd.Timestamp(stats["backtest_start"], tz="UTC")
     end = pd.Timestamp(stats["backtest_end"], tz="UTC")
@@ -91,9 +94,9 @@ def marked_equity(
 
 @dataclass(frozen=True)
 class Figures:
-    """All as fractions; drawdown and worst day are positive.
+    """Performance figures; returns and losses are fractions, and losses are positive.
 
-    :param max_drawdown: on every mark, not on daily ones
+    :param max_drawdown: measured at every mark, not only at daily ones
     """
 
     profit: float
@@ -105,7 +108,10 @@ class Figures:
 
 
 def figures(equity: pd.Series) -> Figures:
-    """:param equity: from `marked_equity`, positive throughout"""
+    """Computes performance figures; Sharpe ratio and worst day use daily returns.
+
+    :param equity: from `marked_equity`, positive throughout
+    """
     daily = equity.resample("1D").last()
     returns = daily.pct_change().dropna()
     years = len(daily) / DAYS_A_YEAR
@@ -124,5 +130,5 @@ def figures(equity: pd.Series) -> Figures:
 
 
 def liquidations(stats: Mapping[str, Any]) -> int:
-    """Trades that ended at their liquidation price."""
+    """Returns the number of trades that were closed at their liquidation price."""
     return sum(trade["exit_reason"] == "liquidation" for trade in stats["trades"])

@@ -1,1 +1,1 @@
-"""Leverage, stops and sizes. Pure functions, in price space."""
+"""Leverage, stops and position sizes: pure functions that work on prices before leverage."""

@@ -1,4 +1,4 @@
-"""Carry: what funding will cost a position until it is planned to end, against what it may earn."""
+"""Carry: the funding that a position will cost over its planned life, against what it may earn."""
 
 from __future__ import annotations
 
@@ -31,9 +31,12 @@ class CarryRule(Parameters):
 
 
 def settlements(now: float, hours: float, interval_hours: float) -> int:
-    """How often funding is settled after `now` and within `hours`.
+    """Returns the number of funding settlements after `now` and within `hours` of it.
 
-    :param now: seconds since 1970 UTC; settlements fall on multiples of the interval of the day
+    :param now: seconds since 1970 UTC; settlements fall on multiples of the interval from midnight
+
+    >>> settlements(now=0, hours=24, interval_hours=8)
+    3
     """
     interval = interval_hours * HOUR_S
     first = ceil((now + 1) / interval) * interval
@@ -48,11 +51,14 @@ def carry_cost(
     now: float,
     hours: float,
 ) -> float:
-    """Funding that a position is predicted to pay within `hours`, as a fraction of its value;
-    negative if it is paid. Just before a settlement all of it counts, just after it none.
+    """Returns the funding that a position is predicted to pay within `hours`, as a fraction of its
+    value; negative if it receives funding. A settlement counts in full until it has happened.
 
     :param rate_8h: the newest settled rate, per 8 h, positive when longs pay
-    :param mean_8h: to which rates return; NaN where unknown: then the newest stays
+    :param mean_8h: the mean to which rates revert; where it is unknown (NaN), the rate stays as is
+
+    >>> round(carry_cost(0.0001, 0.0001, 8, is_short=True, now=0, hours=24), 6)
+    -0.0003
     """
     ahead = settlements(now, hours, interval_hours) * interval_hours
     mean = rate_8h if isnan(mean_8h) else mean_8h
@@ -69,13 +75,17 @@ def too_dear(
     now: float,
     held_hours: float,
 ) -> str | None:
-    """Why the carry is too dear, for people; None where it is not, or where no rate is known.
+    """Returns why the carry is too expensive, as a message; None if it is not, or if no rate is
+    known.
 
-    :param held_hours: since the entry; 0 for an entry that is only considered
+    :param held_hours: hours since the entry; 0 for an entry that is only considered
+
+    >>> too_dear(CarryRule(), 0.002, 0.002, 8, is_short=False, now=0, held_hours=0)
+    'funding is predicted to cost 1.20% in the next 48 h, more than 50% of an edge of 1.00%'
     """
     if isnan(rate_8h) or not interval_hours > 0:
         return None
-    # A trade older than planned is asked about the next settlement only.
+    # A trade that has outlived its plan is judged by the next settlement only.
     hours = max(rule.planned_hours - held_hours, interval_hours)
     left = rule.edge * min(1.0, hours / rule.planned_hours)
     cost = carry_cost(rate_8h, mean_8h, interval_hours, is_short, now, hours)

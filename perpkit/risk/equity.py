@@ -1,7 +1,7 @@
 """Equity marked to market: what the account would be worth if everything were closed now.
 
-Freqtrade's own equity moves only when a trade closes. Money is in stake currency, rates in stake
-currency per unit, fees are fractions of the value traded, times are seconds since 1970 UTC.
+Freqtrade's own equity changes only when a trade closes. Money is in stake currency, rates are in
+stake currency per unit, fees are fractions of the value traded, times are seconds since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -23,18 +23,24 @@ def open_profit(
     fee_close: float,
     funding: float,
 ) -> float:
-    """What closing an open position at `rate` would bring, after the fees of both sides.
+    """Returns the profit of closing an open position at `rate`, after the fees of both sides.
 
-    :param amount: of the open position, never negative
-    :param funding: settled on it so far, positive when received
+    :param amount: size of the open position, never negative
+    :param funding: funding settled on it so far, positive when received
+
+    >>> open_profit(110, 2, 100, is_short=False, fee_open=0, fee_close=0.001, funding=-1)
+    18.78
     """
     moved = open_rate - rate if is_short else rate - open_rate
     return amount * (moved - rate * fee_close - open_rate * fee_open) + funding
 
 
 class Fill(NamedTuple):
-    """:param amount: bought above 0, sold below
-    :param funding: settled since the fill before it, positive when received"""
+    """One fill of a trade's orders.
+
+    :param amount: above 0 if bought, below 0 if sold
+    :param funding: funding settled since the previous fill, positive when received
+    """
 
     at: float
     amount: float
@@ -45,11 +51,11 @@ class Fill(NamedTuple):
 
 @dataclass(frozen=True)
 class TradeLedger:
-    """One trade as its fills, in the order of time.
+    """One trade, as its fills in order of time.
 
-    :param fee_close: what closing the rest of it would cost
-    :param closed_at: None while it is open
-    :param profit: realised by a closed trade, which its fills need not know exactly
+    :param fee_close: fee of closing what is still open
+    :param closed_at: None while the trade is open
+    :param profit: realised profit of a closed trade, which its fills need not add up to exactly
     """
 
     pair: str
@@ -64,18 +70,19 @@ def profit_curve(
     closes: Mapping[str, NDArray[np.float64]],
     ledgers: Iterable[TradeLedger],
 ) -> NDArray[np.float64]:
-    """Realised and unrealised profit of all `ledgers` together at past `times`, ascending.
+    """Returns the realised and unrealised profit of all `ledgers` together at past `times`.
 
-    Funding counts from the next fill on, for a ledger does not know when it was settled.
+    Funding counts from the next fill on, because a ledger does not record when it was settled.
 
-    :param closes: of each pair, the price known at each of `times`, NaN where there is none: there
-        a position stands at the rate of its last fill
+    :param times: ascending
+    :param closes: for each pair, the price known at each of `times`; where it is NaN, a position is
+        valued at the rate of its last fill
     """
     total = np.zeros(len(times))
     for ledger in ledgers:
         fills = np.array(ledger.fills, dtype=np.float64).reshape(-1, 5)
         _, amount, rate, fee, funding = fills.T
-        # Row 0 stands for "before the first fill".
+        # Row 0 means "before the first fill".
         paid = np.append(0.0, np.cumsum(funding - amount * rate - np.abs(amount) * rate * fee))
         held = np.append(0.0, np.cumsum(amount))
         last = np.append(0.0, rate)
@@ -92,13 +99,17 @@ def profit_curve(
 
 @dataclass
 class SteadyReading:
-    """A figure that is believed once it has stood still.
+    """A figure whose new value is accepted only once it has stopped changing.
 
-    The free balance and the open trades are read at different moments, and while an order fills the
-    capital worked out from both jumps by a whole stake.
+    The free balance and the open trades are read at different moments, so that the capital derived
+    from both jumps by a whole stake while an order is being filled.
 
-    :param steady: seconds for which a new value must stand before it is taken over
-    :param tolerance: relative difference up to which two values are the same
+    :param steady: seconds for which a new value must persist before it is accepted
+    :param tolerance: relative difference up to which two values count as the same
+
+    >>> capital = SteadyReading(steady=60)
+    >>> capital.read(0, 1000.0), capital.read(10, 900.0), capital.read(70, 900.0)
+    (1000.0, 1000.0, 900.0)
     """
 
     steady: float
@@ -107,7 +118,7 @@ class SteadyReading:
     _candidate: tuple[float, float] | None = None
 
     def read(self, at: float, value: float) -> float:
-        """Fold in what is read at `at`; the value to use."""
+        """Records the value that was read at `at` (seconds) and returns the value to use."""
         if self._value is None or self._same(value, self._value):
             self._value, self._candidate = value, None
         elif self._candidate is None or not self._same(value, self._candidate[1]):

@@ -1,10 +1,10 @@
-"""What the account may still take on: the room that each limit leaves for one more entry.
+"""Exposure limits: the room that each limit leaves for one more entry.
 
 Every limit is stated in shares or multiples of marked-to-market equity and answers the same
-question, the largest notional that may be added. Risk is in price space: notional times distance to
-the stop. Open risk adds the risks up as if all stops were hit; cluster risk adds them up as the
-pairs have lately moved, sqrt(r' C r) with shorts negative, so that opposite positions in pairs that
-move alike offset each other there, and only there.
+question: how much notional may be added at most. Risk is in price space: notional times distance to
+the stop. Open risk is the sum of the risks, as if all stops were hit. Cluster risk adds them up
+with the recent correlations, sqrt(r' C r) with shorts negative, so that opposite positions in pairs
+that move alike offset each other, which they do not in open risk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Between = Callable[[str, str], float]
 
 
 class Limit(StrEnum):
-    """What can bind a size."""
+    """The limits that can reduce or refuse a size."""
 
     POSITIONS = "open positions"
     PAIR = "exposure in the pair"
@@ -82,8 +82,8 @@ class ExposureLimits(Parameters):
 class Holding(NamedTuple):
     """An open position, or an entry order that may still fill, in stake currency.
 
-    :param notional: at the mark price; negative for a short
-    :param risk: lost if the stop is hit, from the mark price; at least 0
+    :param notional: value at the mark price; negative for a short
+    :param risk: loss from the mark price if the stop is hit; at least 0
     """
 
     pair: str
@@ -93,7 +93,10 @@ class Holding(NamedTuple):
 
 
 class PlannedEntry(NamedTuple):
-    """:param stop_distance: from the entry price to the stop, as a fraction of the price"""
+    """An entry that is to be sized.
+
+    :param stop_distance: from the entry price to the stop, as a fraction of the entry price
+    """
 
     pair: str
     is_short: bool
@@ -102,10 +105,11 @@ class PlannedEntry(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What one limit leaves.
+    """The room that one limit leaves for an entry.
 
-    :param notional: that may be added, in stake currency; not above 0 for nothing, NaN for unknown
-    :param used, allowed: what the reason shows: a count, multiples of equity or shares of it
+    :param notional: notional that may still be added, in stake currency; 0 or less means none, NaN
+        means unknown
+    :param used, allowed: the figures of the reason: a count, multiples of equity or shares of it
     """
 
     limit: Limit
@@ -131,12 +135,18 @@ def rooms(
     entry: PlannedEntry,
     between: Between,
 ) -> list[Room]:
-    """The room under each limit, for an entry beside what is held; the smallest counts.
+    """Returns the room that each limit leaves for an entry on top of `holdings`; the smallest
+    counts.
 
     :param equity: marked to market, above 0, in stake currency
+
+    >>> held = [Holding("ETH/USDT:USDT", notional=500.0, risk=10.0, margin=250.0)]
+    >>> entry = PlannedEntry("BTC/USDT:USDT", is_short=False, stop_distance=0.02, leverage=2.0)
+    >>> min(rooms(ExposureLimits(), 1000.0, held, entry, lambda a, b: 1.0), key=lambda r: r[1])
+    Room(limit=<Limit.CLUSTER: 'cluster risk'>, notional=500.0, used=0.01, allowed=0.02)
     """
     sign = -1 if entry.is_short else 1
-    longs = sum(h.notional for h in holdings if not h.notional < 0)  # NaN stays in sight
+    longs = sum(h.notional for h in holdings if not h.notional < 0)  # NaN must not be lost
     shorts = -sum(h.notional for h in holdings if h.notional < 0)
     side = shorts if entry.is_short else longs
     pair = sum(abs(h.notional) for h in holdings if h.pair == entry.pair)
@@ -182,22 +192,28 @@ def rooms(
 
 
 def cluster_risk(risks: Iterable[tuple[str, float]], between: Between) -> float:
-    """sqrt(r' C r), in the unit of the risks.
+    """Returns the risk of several positions as their pairs move together: sqrt(r' C r).
 
-    :param risks: (pair, what is lost at its stop, negative for a short)
+    :param risks: (pair, loss at its stop, negative for a short), in any one unit
+    :return: in the same unit
+
+    >>> cluster_risk([("BTC", 3.0), ("ETH", 4.0)], lambda a, b: 0.0)  # uncorrelated
+    5.0
+    >>> cluster_risk([("BTC", 3.0), ("ETH", -4.0)], lambda a, b: 1.0)  # a hedge
+    1.0
     """
     risks = list(risks)
     square = sum(a * a for _, a in risks)
     for i, (first, a) in enumerate(risks):
         for second, b in risks[:i]:
             square += 2 * _joint(first, a, second, b, between)
-    return 0.0 if square < 0 else sqrt(square)  # NaN stays in sight
+    return 0.0 if square < 0 else sqrt(square)  # NaN must not be lost
 
 
 def _joint(first: str, a: float, second: str, b: float, between: Between) -> float:
-    """Covariance of two risks; at its worst where the correlation is unknown.
+    """Returns the covariance of two risks; the worst possible where the correlation is unknown.
 
-    Full correlation would be no worst case: it would pass opposite positions as a perfect hedge.
+    A correlation of 1 would not be the worst: it would pass opposite positions as a perfect hedge.
     """
     correlation = between(first, second)
     return abs(a * b) if correlation != correlation else correlation * a * b
@@ -210,7 +226,7 @@ def _cluster(
     entry: PlannedEntry,
     between: Between,
 ) -> tuple[float, float]:
-    """Present cluster risk, and the risk that may be added to it, both in stake currency.
+    """Returns the present cluster risk and the risk that may be added, both in stake currency.
 
     With x of risk added, (r' C r) becomes x^2 + 2 b x + a, to be at most cap^2.
     """
@@ -218,7 +234,7 @@ def _cluster(
     held = cluster_risk(risks, between)
     cap = limits.max_cluster_risk * equity
     if held >= cap:
-        return held, 0.0  # even for a hedge: it is known too roughly to let more in
+        return held, 0.0  # even for a hedge: correlations are too uncertain to admit more
     sign = -1.0 if entry.is_short else 1.0
     b = sum(_joint(entry.pair, sign, pair, r, between) for pair, r in risks)
     room = sqrt(b * b - held * held + cap * cap) - b

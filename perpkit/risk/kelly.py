@@ -1,8 +1,8 @@
-"""Fractional Kelly: more risk while the strategy's own closed trades earn it, less while not.
+"""Fractional Kelly: more risk while the strategy's closed trades justify it, less while they don't.
 
 Kelly (1956), "A New Interpretation of Information Rate"; Thorp (2006), "The Kelly Criterion in
 Blackjack, Sports Betting and the Stock Market". The full fraction is right only for odds that are
-known; with odds estimated from some tens of trades it overbets, hence the fraction and the cap.
+known; with odds estimated from a few dozen trades it overbets, hence the fraction and the cap.
 """
 
 from __future__ import annotations
@@ -40,12 +40,17 @@ class KellyRule(Parameters):
 
 
 def kelly_factor(rule: KellyRule, r_multiples: Sequence[float], risk_per_trade: float) -> float:
-    """What to multiply the risk per trade with. Under a millisecond: ask once a closed trade.
+    """Returns the factor by which to multiply the risk per trade.
 
-    :param r_multiples: profit after costs over the risk first taken, of closed trades, oldest
-        first; those that are not finite do not count
+    It changes only when a trade closes, so call it then; a call takes under a millisecond.
+
+    :param r_multiples: profit after costs over the initial risk, of closed trades, oldest first;
+        values that are not finite are ignored
     :param risk_per_trade: share of equity, above 0
     :return: from `floor` to `cap`; 1 with too few trades
+
+    >>> kelly_factor(KellyRule(), [1.5, -1.0] * 30, risk_per_trade=0.01)
+    1.5
     """
     values = np.asarray(r_multiples, dtype=np.float64)
     values = values[np.isfinite(values)][-rule.window :]
@@ -56,16 +61,21 @@ def kelly_factor(rule: KellyRule, r_multiples: Sequence[float], risk_per_trade: 
 
 
 def full_kelly(r_multiples: np.ndarray) -> float:
-    """Share f of equity at risk that maximises the mean of log(1 + f R): p - q/b for two outcomes.
+    """Returns the share f of equity at risk that maximises the mean of log(1 + f R).
 
-    :return: 0 without an edge, infinite without a loss to speak of
+    With two outcomes it is p - q/b.
+
+    :return: 0 without an edge, infinite without a loss worth mentioning
+
+    >>> round(full_kelly(np.array([2.0, -1.0])), 6)  # p = q = 1/2, b = 2
+    0.25
     """
     if not r_multiples.mean() > 0:
         return 0.0
     worst = -float(r_multiples.min())
     if worst < 1e-9:
         return float("inf")
-    # The derivative, the mean of R / (1 + f R), falls all the way to ruin at f = 1 / worst.
+    # Bisection: the derivative, the mean of R / (1 + f R), falls up to ruin at f = 1 / worst.
     low, high = 0.0, 1.0 / worst
     for _ in range(50):
         middle = (low + high) / 2

@@ -1,7 +1,7 @@
-"""Leverage: as much as keeps liquidation well beyond the stop, and no more than any cap allows.
+"""Leverage: the highest that keeps liquidation well beyond the stop and that every cap allows.
 
-The price must reach the stop long before the buffered liquidation price, so the stop distance d
-asks for a liquidation distance of k x d / (1 - buffer). For collateral S at leverage L the value is
+The price must reach the stop long before the buffered liquidation price, so a stop distance d
+requires a liquidation distance of k x d / (1 - buffer). For collateral S at leverage L the value is
 S x L, and `liquidation_price` solved for L in each maintenance tier (rate m, amount c) gives
 
     L <= (1 + c / S) / (q + m (1 - q))    long,    q = k d / (1 - buffer), at most 1
@@ -22,24 +22,24 @@ from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 from perpkit.risk.liquidation import MaintenanceTiers
 
-# (24h range as a fraction of the price, leverage above it), widest first; from the original design.
+# (24h range as a fraction of the price, leverage above it), widest first.
 TIERS = ((0.10, 2.0), (0.05, 5.0), (0.0, 10.0))
 
-# A long that cannot fall far enough for k x d is still safe: liquidation at 0, moved by the widest
+# Where k x d is more than a long can fall, it is still safe: liquidation at 0, moved by the widest
 # buffer, is 60% away, beyond the widest stop.
 WIDEST_STOP = 0.5
 WIDEST_BUFFER = 0.4
 
 
 class Cap(StrEnum):
-    """What holds leverage down."""
+    """The caps that can decide a leverage."""
 
     MAXIMUM = "max_leverage"
     VOLATILITY = "volatility"
     BREAKERS = "breakers"
     BRACKET = "bracket"
     LIQUIDATION = "liquidation"
-    INPUT = "input"  # stop or stake unknown: nothing can be said
+    INPUT = "input"  # stop or stake unknown: no leverage can be chosen
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class LeverageLimit(Parameters):
             )
 
     def by_volatility(self, range_24h: float) -> tuple[float, str]:
-        """Leverage of the volatility tier, and why."""
+        """Returns the leverage of the volatility tier, and the reason."""
         if not (math.isfinite(range_24h) and range_24h >= 0):
             return self.volatility_tiers[0][1], "24h range unknown"
         for floor, leverage in self.volatility_tiers[:-1]:
@@ -89,9 +89,11 @@ class LeverageLimit(Parameters):
 
 @dataclass(frozen=True)
 class LeverageDecision:
-    """:param leverage: whole, at least 1; None where the entry is refused
-    :param cap: what decided
-    :param reason: for people, with the figures in it
+    """The leverage of an entry, or its refusal.
+
+    :param leverage: a whole number, at least 1; None where the entry is refused
+    :param cap: the cap that decided
+    :param reason: for the operator, with the figures
     """
 
     leverage: float | None
@@ -114,17 +116,25 @@ def choose_leverage(
     breaker_cap: float = math.inf,
     margin: float | None = None,
 ) -> LeverageDecision:
-    """The largest leverage that every cap allows; refused where even 1x is too much.
+    """Returns the largest leverage that every cap allows; refuses where even 1x is too much.
 
-    Whole, because the exchange takes no other: Freqtrade would set 2 for 2.7 and book 2.7. Never
-    more for a wider stop, a larger stake, more volatility or a lower cap.
+    Leverage is a whole number, because the exchange accepts no other: for 2.7 Freqtrade would set 2
+    and record 2.7. A wider stop, a larger stake, more volatility or a lower cap never raises it.
 
-    :param stake: the most collateral the entry may get, quote currency; less is always safer
+    :param stake: the maximum collateral of the entry, in quote currency; less is always safer
     :param stop_distance: from entry to stop, as a fraction of the entry price, before leverage
-    :param range_24h: as `volatility_leverage` takes it
-    :param breaker_cap: the most the breakers allow; below 1, or NaN, refuses
-    :param margin: what carries the position: isolated, the stake itself (default); cross,
-        `carrying_margin`
+    :param range_24h: see `volatility_leverage`
+    :param breaker_cap: the maximum that the breakers allow; below 1, or NaN, refuses
+    :param margin: margin that carries the position: the stake itself (default) if isolated,
+        `carrying_margin` if cross
+
+    >>> from perpkit.risk.liquidation import MaintenanceTier
+    >>> tiers = MaintenanceTiers((MaintenanceTier(0, 0.004, 0, 125),))
+    >>> found = choose_leverage(
+    ...     LeverageLimit(), tiers, stake=100, stop_distance=0.2, is_short=False, range_24h=0.03
+    ... )
+    >>> found.leverage, found.cap
+    (2.0, <Cap.LIQUIDATION: 'liquidation'>)
     """
     carrying = stake if margin is None else margin
     if not 0 < stop_distance <= WIDEST_STOP:
@@ -162,9 +172,9 @@ def choose_leverage(
 
 
 def bracket_leverage(tiers: MaintenanceTiers, stake: float) -> float:
-    """The largest leverage whose notional value, stake x leverage, the exchange still allows it.
+    """Returns the largest leverage that the exchange allows for the notional, stake x leverage.
 
-    Below 1 where the stake alone exceeds the largest notional.
+    It is below 1 where the stake alone exceeds the largest notional.
     """
     ceilings = [upper.floor for upper in tiers.rows[1:]] + [tiers.cap]
     return max(
@@ -174,12 +184,15 @@ def bracket_leverage(tiers: MaintenanceTiers, stake: float) -> float:
 
 
 def volatility_leverage(limit: LeverageLimit, range_24h: float, pair_maximum: float) -> float:
-    """Leverage of the volatility tier, capped by the limit and by the pair's own maximum.
+    """Returns the leverage of the volatility tier, capped by the limit and the pair's maximum.
 
     :param range_24h: (highest high - lowest low) / close of the last 24 h, as a fraction; NaN or
         negative means unknown and gets the lowest tier
-    :param pair_maximum: what the exchange allows for the pair at the intended stake
+    :param pair_maximum: the leverage that the exchange allows for the pair at the intended stake
     :return: at least 1
+
+    >>> volatility_leverage(LeverageLimit(max_leverage=20), range_24h=0.06, pair_maximum=50)
+    5.0
     """
     return max(1.0, min(limit.by_volatility(range_24h)[0], limit.max_leverage, pair_maximum))
 
@@ -196,7 +209,7 @@ def _liquidation_leverage(
     needed: float,
     is_short: bool,
 ) -> float:
-    """:param needed: least distance of the buffered liquidation price, a fraction of the entry"""
+    """:param needed: minimum distance of the buffered liquidation price, a fraction of the entry"""
     distance = needed / (1 - limit.liquidation_buffer)
     if not is_short:
         distance = min(distance, 1.0)

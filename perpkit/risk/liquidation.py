@@ -1,11 +1,11 @@
-"""Liquidation and bankruptcy prices of USD-M perpetuals, and how far away they are.
+"""Liquidation and bankruptcy prices of USD-M perpetuals.
 
 Sources: Binance support, "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts" (its WB,
 TMM, UPNL, cum, MMR, EP) and "Leverage and Margin of USDⓈ-M Futures".
 
-Freqtrade's dry-run takes the maintenance tier of the collateral where the exchange takes that of
-the position's value, and counts other cross positions as longs. Prices here are the exchange's:
-equal to Freqtrade's where both mean the same tier, otherwise closer to the entry, never farther.
+Freqtrade's dry-run uses the maintenance tier of the collateral where the exchange uses that of the
+position's value, and counts other cross positions as longs. Prices here are the exchange's: equal
+to Freqtrade's where both use the same tier, otherwise closer to the entry, never farther.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceTier(Parameters):
-    """Terms of positions whose value is at least `floor`."""
+    """The terms of positions whose value is at least `floor`."""
 
     floor: Annotated[float, Range(0, 1e15, "quote currency"), "The least notional value"]
     rate: Annotated[float, Range(0, 0.99, "of the notional value"), "The maintenance margin"]
@@ -40,8 +40,8 @@ class MaintenanceTier(Parameters):
 class MaintenanceTiers(Parameters):
     """The tiers of one contract, from the smallest notional up.
 
-    Maintenance margin is the greatest that any tier would ask for. Where the amounts join the tiers
-    without a jump, as the exchange's do, that is the margin of the tier the value lies in.
+    The maintenance margin is the greatest that any tier would require. Where the amounts join the
+    tiers without a jump, as the exchange's do, it is the margin of the tier that the value lies in.
     """
 
     rows: Annotated[tuple[MaintenanceTier, ...], "The tiers, the smallest notional first"]
@@ -65,20 +65,28 @@ class MaintenanceTiers(Parameters):
             raise ValueError(f"cap must be above {self.rows[-1].floor:g}, got {self.cap!r}")
 
     def maintenance(self, notional: float) -> float:
-        """Maintenance margin of an absolute notional value."""
+        """Returns the maintenance margin of an absolute notional value, in quote currency.
+
+        >>> rows = MaintenanceTier(0, 0.004, 0, 125), MaintenanceTier(50_000, 0.005, 50, 100)
+        >>> MaintenanceTiers(rows).maintenance(100_000)
+        450.0
+        """
         return max(notional * tier.rate - tier.amount for tier in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """:param amount: in base currency, positive for shorts too"""
+    """An open position.
+
+    :param amount: in base currency, positive for shorts too
+    """
 
     entry: float
     amount: float
     is_short: bool
 
     def profit(self, price: float) -> float:
-        """Before fees and funding, quote currency."""
+        """Returns the profit at `price` before fees and funding, in quote currency."""
         move = self.entry - price if self.is_short else price - self.entry
         return self.amount * move
 
@@ -101,10 +109,10 @@ class OtherPosition:
 
 
 def carrying_margin(margin: float, others: Sequence[OtherPosition] = ()) -> float:
-    """What a position may lose before only its own maintenance margin is left: WB - TMM + UPNL.
+    """Returns the margin available to a position, its own maintenance included: WB - TMM + UPNL.
 
-    :param margin: isolated: the position's collateral; cross: the cross wallet's balance
-    :param others: cross: all other positions on that wallet
+    :param margin: the position's collateral if isolated, the wallet's balance if cross
+    :param others: all other positions on the cross wallet
     """
     return margin + sum(other.unrealized - other.maintenance for other in others)
 
@@ -112,13 +120,17 @@ def carrying_margin(margin: float, others: Sequence[OtherPosition] = ()) -> floa
 def liquidation_price(
     position: Position, margin: float, tiers: MaintenanceTiers, others: Sequence[OtherPosition] = ()
 ) -> float:
-    """The mark price at which what carries the position equals its maintenance margin.
+    """Returns the mark price at which the margin left equals the maintenance margin.
 
     In one tier: (margin + amount_tier -/+ size x entry) / (size x rate -/+ size), the exchange's
     formula. A position must satisfy every tier at once, so the strictest one decides.
 
     :param margin: with `others`, as in `carrying_margin`
     :return: 0 where no price above 0 liquidates (a long without leverage)
+
+    >>> tiers = MaintenanceTiers((MaintenanceTier(0, 0.004, 0, 125),))
+    >>> round(liquidation_price(Position(100, 1, is_short=False), margin=10, tiers=tiers), 2)
+    90.36
     """
     carrying = carrying_margin(margin, others)
     size, cost = position.amount, position.amount * position.entry
@@ -132,12 +144,15 @@ def liquidation_price(
 def bankruptcy_price(
     position: Position, margin: float, others: Sequence[OtherPosition] = ()
 ) -> float:
-    """The price at which the position has used up all that carries it, 0 if a long never does.
+    """Returns the price at which a position has lost all its margin; 0 if a long never does.
 
     A liquidation is executed at this price or better, and never loses more.
 
-    :param margin: with `others`, as in `carrying_margin`; here nothing is kept back for their
+    :param margin: with `others`, as in `carrying_margin`; here nothing is set aside for their
         maintenance
+
+    >>> bankruptcy_price(Position(100, 1, is_short=False), margin=10)
+    90.0
     """
     equity = margin + sum(other.unrealized for other in others)
     per_unit = equity / position.amount

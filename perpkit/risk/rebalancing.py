@@ -1,9 +1,9 @@
 """Rebalancing: target weights, and the trades that bring a basket back to them.
 
-A weight is the value of a position over equity marked to market, negative for a short; what the
-weights leave is cash. A pair may drift within the tolerance band; beyond it, it is brought back to
-the target itself. Between two rebalances nothing is traded for its own sake, so that fees are paid
-for drift that lasts and not for noise.
+A weight is the value of a position over equity marked to market, negative for a short; the rest is
+cash. A pair may drift within the tolerance band; beyond it, it is brought back to the target
+itself. Smaller deviations are not traded, so that fees are paid for drift that lasts and not for
+noise.
 """
 
 from __future__ import annotations
@@ -65,23 +65,23 @@ class TargetWeights(Parameters):
             )
 
     def of(self, pair: str) -> float:
-        """0 for a pair that is not to be held."""
+        """Returns the target weight of a pair; 0 for one that is not to be held."""
         return self.weights.get(pair, 0.0)
 
     @property
     def pairs(self) -> list[str]:
-        """Those that are to be held."""
+        """The pairs that are to be held."""
         return [pair for pair, weight in self.weights.items() if weight]
 
 
 class Change(NamedTuple):
-    """What is to be done about one pair, in stake currency.
+    """The trade that one pair needs.
 
-    :param value: to buy, below 0 to sell; 0 where it cannot be done
+    :param value: value to buy, in stake currency; below 0 to sell, 0 where it cannot be done
     :param deviation: weight held less target
     :param opens: the pair is not held yet
-    :param adds: it takes on exposure, rather than giving some up
-    :param reason: why it is not done, or not in full; for people
+    :param adds: the trade increases exposure rather than reducing it
+    :param reason: why the trade is not made, or not in full; for the operator
     """
 
     pair: str
@@ -101,20 +101,26 @@ def rebalance(
     least: Mapping[str, float] | None = None,
     factors: Mapping[str, float] | None = None,
 ) -> list[Change]:
-    """The trades that bring every pair beyond the tolerance to its weight, largest deviation first.
+    """Returns the trades that bring every pair beyond the tolerance back to its weight, the largest
+    deviation first.
 
-    A pair that is not held is bought whatever its weight. No trade crosses 0: a position on the
-    wrong side is closed first. What a reduction sets free, of margin and of the limit of gross
-    exposure, counts from the next decision on, when it has been filled; until then additions get
-    what there is, the largest deviation first. Unknown equity or values (NaN) move nothing.
+    A pair that is not held is bought even if its weight is within the tolerance. No trade crosses
+    0: a position on the wrong side is closed first. The margin and gross exposure that a reduction
+    frees count from the next decision on, once it has been filled; until then additions share what
+    there is, the largest deviation first. Unknown equity or values (NaN) trade nothing.
 
     :param equity: marked to market, in stake currency
     :param held: value of each position at the market, below 0 for shorts
     :param free: exposure that the free margin can carry
-    :param least: smallest order of a pair, where it is above `min_trade`; a reduction leaves no
-        less either
+    :param least: smallest order of a pair, where it is above `min_trade`; a reduction never leaves
+        less than that either
     :param factors: part of a pair's target, 0 to 1, up to which new risk is allowed; reductions
-        do not look at it
+        ignore it
+
+    >>> rule = TargetWeights({"BTC/USDT:USDT": 0.5, "ETH/USDT:USDT": 0.3})
+    >>> held = {"BTC/USDT:USDT": 6_000.0, "ETH/USDT:USDT": 3_200.0}  # ETH is within 5%
+    >>> [(trade.pair, trade.value) for trade in rebalance(rule, 10_000.0, held)]
+    [('BTC/USDT:USDT', -1000.0)]
     """
     if not equity > 0 or any(map(isnan, held.values())):
         return []
@@ -145,7 +151,7 @@ def rebalance(
 def _addition(
     value: float, target: float, factor: float, room: float, smallest: float
 ) -> tuple[float, str]:
-    """What to trade, below 0 for a short, and why it is not what the target asks for."""
+    """Returns the value to trade, below 0 to sell, and why it is not what the target requires."""
     sign = 1.0 if target > 0 else -1.0
     allowed = abs(target) * factor - abs(value)
     reason = "" if factor == 1 else f"breakers and locks allow {factor:.0%} of the weight"
@@ -160,7 +166,7 @@ def _addition(
 
 
 def _reduction(value: float, kept: float, smallest: float, least: float) -> tuple[float, str]:
-    """The same; no part of a position is left that is too small to be sold."""
+    """Returns the same for a reduction, which leaves no rest that is too small to be sold."""
     trade = kept - value
     if abs(trade) < smallest:
         return 0.0, f"a trade of {abs(trade):.2f} is below the smallest of {smallest:.2f}"

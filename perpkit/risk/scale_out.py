@@ -1,11 +1,11 @@
-"""Scale-out: parts of a position sold at multiples of the risk first taken (R), the rest trails.
+"""Scale-out: parts of a position are sold at multiples of the initial risk (R), the rest trails.
 
-What has been sold says which rungs are behind, so nothing needs to be remembered, a restart changes
-nothing, and an exit that filled in part is completed.
+The amount already sold shows which rungs are done. So no state is stored, a restart changes
+nothing, and an exit that was filled in part is completed.
 
-No dust: a rung is passed over when what it sells, or what it leaves, is below the smallest order.
-The position then rides whole, under its stop, to the next rung, which sells both parts at once if
-it can. Selling everything instead would end small positions at the first rung.
+A rung is skipped when the amount it sells, or the rest it leaves, is below the smallest order. The
+position then stays whole, under its stop, up to the next rung, which sells both parts at once if it
+can. Selling everything instead would end small positions at the first rung.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Ladder(Parameters):
 
     @cached_property
     def shares(self) -> tuple[float, ...]:
-        """Sold once a rung and those before it are taken."""
+        """The share of the position that is sold once each rung and those before it are taken."""
         return tuple(round(share, 9) for share in accumulate(rung.share for rung in self.rungs))
 
     @cached_property
@@ -67,12 +67,12 @@ class Ladder(Parameters):
 
 
 class OpenPosition(NamedTuple):
-    """Amounts in base currency.
+    """A position that may be scaled out; amounts are in base currency.
 
-    :param entry: average price
+    :param entry: average entry price
     :param risk_distance: from the entry to the first stop, in price
-    :param held: now
-    :param initial: bought in all
+    :param held: amount held now
+    :param initial: amount bought in total
     """
 
     entry: float
@@ -85,11 +85,15 @@ class OpenPosition(NamedTuple):
 def next_exit(
     ladder: Ladder, position: OpenPosition, rate: float, least: float, amount_step: float
 ) -> float:
-    """Amount to sell now, a multiple of the step or all that is held; 0 for nothing.
+    """Returns the amount to sell now: a multiple of the step, or all that is held; 0 for nothing.
 
-    :param rate: the exit price to be had
+    :param rate: the exit price that the market offers
     :param least: smallest order value, see `perpkit.risk.sizing.least_notional`
-    :param amount_step: above 0
+    :param amount_step: the exchange's step, above 0
+
+    >>> position = OpenPosition(entry=100, is_short=False, risk_distance=2, held=8, initial=8)
+    >>> next_exit(Ladder(), position, rate=102, least=5, amount_step=0.5)  # half of it, at 1 R
+    4.0
     """
     gain = position.entry - rate if position.is_short else rate - position.entry
     if not (position.risk_distance > 0 and gain >= ladder.first_r * position.risk_distance):
@@ -101,7 +105,7 @@ def next_exit(
             continue
         lots = _target(initial, share) - sold
         if lots <= 0:
-            return 0.0  # this rung is behind, and so are those before it
+            return 0.0  # this rung is done, and so are those before it
         rest = held - lots
         value = amount_step * rate
         if lots * value >= least and (rest == 0 or rest * value >= least):
@@ -110,9 +114,13 @@ def next_exit(
 
 
 def rungs_taken(ladder: Ladder, position: OpenPosition, amount_step: float) -> int:
-    """How many rungs are behind, by what has been sold.
+    """Returns how many rungs are done, judged by the amount that has been sold.
 
-    Of a few steps two rungs may sell the same; then it was the nearer one, with the looser stop.
+    In a position of few steps two rungs may sell the same amount; then the nearer one counts, whose
+    stop is looser.
+
+    >>> rungs_taken(Ladder(), OpenPosition(100, False, 2, held=4, initial=8), amount_step=0.5)
+    1
     """
     held, sold = _lots_held(position, amount_step)
     taken = before = 0
@@ -125,9 +133,12 @@ def rungs_taken(ladder: Ladder, position: OpenPosition, amount_step: float) -> i
 
 
 def stop_of(ladder: Ladder, position: OpenPosition, amount_step: float) -> float | None:
-    """Price of the stop that goes with the last rung taken; None before the first.
+    """Returns the stop price that belongs to the last rung taken; None before the first.
 
-    It only ever tightens; the caller keeps whichever stop is tighter.
+    It never loosens; the caller keeps the tighter of this stop and its own.
+
+    >>> stop_of(Ladder(), OpenPosition(100, False, 2, held=2, initial=8), amount_step=0.5)
+    102.0
     """
     taken = rungs_taken(ladder, position, amount_step)
     if not taken or not position.risk_distance > 0:
@@ -137,10 +148,10 @@ def stop_of(ladder: Ladder, position: OpenPosition, amount_step: float) -> float
 
 
 def reducing_stake(amount: float, held: float, held_stake: float, amount_step: float) -> float:
-    """What `adjust_trade_position` must return for Freqtrade to sell exactly `amount`.
+    """Returns what `adjust_trade_position` must return for Freqtrade to sell exactly `amount`.
 
-    Freqtrade sells |stake| x trade.amount / trade.stake_amount, cut to the step: leverage and the
-    current price are no part of it. Half a step on top keeps rounding from losing a whole one.
+    Freqtrade sells |stake| x trade.amount / trade.stake_amount, cut to the step; leverage and the
+    current price do not matter. Half a step is added so that rounding cannot lose a whole one.
 
     :param amount: a multiple of the step, or all of `held`
     :param held, held_stake: the trade's `amount` and `stake_amount`
@@ -152,7 +163,7 @@ def reducing_stake(amount: float, held: float, held_stake: float, amount_step: f
 
 
 def _lots_held(position: OpenPosition, amount_step: float) -> tuple[int, int]:
-    """Steps held, and sold; the latter at least 0."""
+    """Returns the number of steps held, and of those sold, which is at least 0."""
     held = floor(position.held / amount_step + 1e-6)
     return held, max(0, floor(position.initial / amount_step + 1e-6) - held)
 

@@ -1,9 +1,10 @@
 """Sizing: how much of the wallet an entry gets, or why it gets nothing.
 
-What is wanted follows from the risk (share of equity over stop distance) or from a volatility
-target, times confidence and the factors. What the account has room for follows from
-`perpkit.risk.exposure`. The smaller counts, and an order below the exchange's minimum is refused:
-Freqtrade would raise a stake to that minimum (by up to 30%), and so beyond the risk that was meant.
+The wanted size follows from the risk (share of equity over stop distance) or from a volatility
+target, times confidence and the factors. The room in the account follows from
+`perpkit.risk.exposure`. The smaller of the two counts. An order below the exchange's minimum is
+refused, because Freqtrade would raise its stake to that minimum (by up to 30%) and so exceed the
+intended risk.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 from perpkit.risk.exposure import Between, ExposureLimits, Holding, Limit, PlannedEntry, Room, rooms
 
-# Freqtrade multiplies an exchange's minimum by up to this, to leave the stop order room.
+# Freqtrade multiplies an exchange's minimum by up to this, to leave room for the stop order.
 FREQTRADE_RESERVE = 1.5
 
 
 class Basis(StrEnum):
-    """What the size starts from."""
+    """What a size is based on."""
 
     RISK = "risk"
     VOLATILITY = "volatility"
@@ -51,15 +52,16 @@ class SizingRule(Parameters):
 
 
 class Terms(NamedTuple):
-    """What the market and the signal say of one entry.
+    """The market's and the signal's figures for one entry.
 
-    :param price: of the entry
-    :param amount_step: of the exchange, in base currency, above 0
-    :param min_stake, max_stake: as Freqtrade gives them to `custom_stake_amount`
-    :param confidence: of the signal, 0 to 1
-    :param size_factor: of the breakers, 0 to 1
+    :param price: entry price
+    :param amount_step: the exchange's step, in base currency, above 0
+    :param min_stake, max_stake: as Freqtrade passes them to `custom_stake_amount`
+    :param confidence: confidence in the signal, 0 to 1
+    :param size_factor: factor that the breakers allow, 0 to 1
     :param kelly: see `perpkit.risk.kelly`
-    :param vol_annual: of the pair, as a fraction; read under `Basis.VOLATILITY` only
+    :param vol_annual: annualised volatility of the pair, a fraction; used by `Basis.VOLATILITY`
+        only
     """
 
     price: float
@@ -73,9 +75,11 @@ class Terms(NamedTuple):
 
 
 class Size(NamedTuple):
-    """:param stake: margin for the entry in stake currency; 0 refuses it
-    :param limit: what bound the size; None if nothing did, or if an input was missing
-    :param reason: for people, with the figures; empty for an entry in full
+    """The size of an entry, or its refusal.
+
+    :param stake: margin for the entry in stake currency; 0 refuses it
+    :param limit: the limit that bound the size; None if none did, or if an input was missing
+    :param reason: for the operator, with the figures; empty for an entry at full size
     """
 
     stake: float
@@ -92,13 +96,18 @@ def size(
     terms: Terms,
     between: Between,
 ) -> Size:
-    """The stake of an entry.
+    """Returns the stake of an entry, or its refusal.
 
-    A riskier entry never gets more: wider stop, lower confidence or factor, less equity, more
-    held. Anything unknown (NaN) refuses it.
+    A riskier entry never gets a larger stake: a wider stop, lower confidence or factors, less
+    equity or more holdings. An unknown input (NaN) refuses the entry.
 
     :param equity: marked to market, in stake currency
     :param holdings: open positions, and entry orders that may still fill
+
+    >>> entry = PlannedEntry("BTC/USDT:USDT", is_short=False, stop_distance=0.02, leverage=2)
+    >>> terms = Terms(price=50_000, amount_step=0.001, min_stake=5, max_stake=10_000)
+    >>> size(SizingRule(), ExposureLimits(), 10_000, [], entry, terms, lambda a, b: 1.0).stake
+    2500.0
     """
     needed = {
         "equity": equity,
@@ -131,7 +140,7 @@ def size(
         if room.notional < notional:
             notional, bound = room.notional, room
 
-    # Freqtrade cuts the amount to the step; what is left must still be an order.
+    # Freqtrade cuts the amount to the step; the rest must still be large enough for an order.
     order = floor_to_step(notional / terms.price, terms.amount_step) * terms.price
     least = terms.min_stake * entry.leverage
     cut = f"cut from {wanted:.2f} to {notional:.2f}: {bound.reason}" if bound else ""
@@ -142,17 +151,24 @@ def size(
 
 
 def floor_to_step(amount: float, step: float) -> float:
-    """The largest multiple of the step that is not above the amount, but for rounding dust."""
+    """Returns the largest multiple of the step that is not above the amount, but for rounding.
+
+    >>> floor_to_step(7.9, 0.5)
+    7.5
+    """
     return floor(amount / step + 1e-6) * step
 
 
 def least_notional(min_cost: float | None, min_amount: float | None, price: float) -> float:
-    """An order value that Freqtrade neither refuses nor raises, in every mode alike.
+    """Returns an order value that Freqtrade neither refuses nor raises, in any mode.
 
-    The minimum it passes to callbacks is another in backtests (without leverage, another reserve)
-    than live; this is at least as large as both.
+    The minimum that it passes to callbacks differs between backtests (no leverage, another reserve)
+    and live trading; this value is at least as large as both.
 
     :param min_cost, min_amount: `limits.cost.min` (stake currency) and `limits.amount.min` (base
         currency) of the market; None where there is none
+
+    >>> least_notional(min_cost=5.0, min_amount=0.001, price=50_000)
+    75.0
     """
     return FREQTRADE_RESERVE * max(min_cost or 0.0, (min_amount or 0.0) * price)

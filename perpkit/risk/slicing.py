@@ -1,9 +1,9 @@
-"""Entry slicing: an entry large against the book goes in over several candles.
+"""Entry slicing: an entry that is large for the book is placed over several candles.
 
-The first slice is the entry itself; the others are position adjustments. A slice is never above
-its share of the plan by more than what is too small to stand alone, a plan is never overfilled, and
-one that cannot go on is given up: an entry that stays smaller than planned costs an opportunity, a
-late one costs money.
+The first slice is the entry itself; the others are position adjustments. A slice exceeds its share
+of the plan at most by a rest that is too small for an order of its own, and a plan is never
+overfilled. One that cannot continue is given up: an entry that stays smaller than planned costs an
+opportunity, a late one costs money.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class SlicingRule(Parameters):
 
 
 class Plan(NamedTuple):
-    """:param stake: of all slices together, in stake currency"""
+    """How an entry is split.
+
+    :param stake: stake of all slices together, in stake currency
+    """
 
     stake: float
     slices: int
@@ -56,9 +59,11 @@ class Plan(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """:param stake: of the slice to send now; 0 for none
+    """The next step of a plan.
+
+    :param stake: stake of the slice to send now; 0 for none
     :param done: the plan is filled or given up; no further slice will follow
-    :param reason: for people, when given up
+    :param reason: why it was given up, for the operator
     """
 
     stake: float = 0.0
@@ -73,12 +78,15 @@ def plan(
     leverage: float,
     depth: float | None,
 ) -> Plan:
-    """How many slices; the first of them, `slice_stake`, is the entry.
+    """Returns the number of slices; the first of them, of `slice_stake`, is the entry itself.
 
-    :param stake: what sizing allows, in stake currency
+    :param stake: the stake that sizing allows, in stake currency
     :param min_stake: smallest stake of an order; slices are merged until none is below it
-    :param depth: value resting in the book within the slippage that one accepts, in stake
-        currency; None or NaN where it is not known
+    :param depth: value of the orders in the book within the accepted slippage, in stake currency;
+        None or NaN where it is not known
+
+    >>> plan(SlicingRule(), stake=900, min_stake=10, leverage=2, depth=12_000)  # 5% of it is 600
+    Plan(stake=900, slices=3)
     """
     if depth is None or depth != depth:
         wished = rule.slices
@@ -100,20 +108,24 @@ def next_slice(
     entries_blocked: bool,
     min_stake: float,
 ) -> Slice:
-    """The slice to send now. Not to be asked while an order is open, nor once a part was sold.
+    """Returns the slice to send now. Do not call it while an order is open, nor after a partial
+    exit.
 
-    A slice that was missed or filled in part is made up for at the end, not by a double one; when
-    twice the planned time has passed the rest is given up.
+    A slice that was missed or filled in part is made up for at the end, not by a double one. Once
+    twice the planned time has passed, the rest is given up.
 
-    :param filled: stake that has gone in so far
-    :param candles: closed since the entry
-    :param candles_since_fill: closed since the last slice filled
+    :param filled: stake that has been filled so far
+    :param candles: candles closed since the entry
+    :param candles_since_fill: candles closed since the last slice was filled
     :param drift: price now over the price of the signal, less 1; NaN gives up
-    :param entries_blocked: by a breaker or an operator
+    :param entries_blocked: whether a breaker or an operator blocks entries
     :param min_stake: smallest stake of an order now
+
+    >>> next_slice(SlicingRule(), Plan(900, 3), 300, 1, 1, 0.0, False, 10)
+    Slice(stake=300.0, done=False, reason='')
     """
     left = plan.stake - filled
-    # Stakes come back from amounts cut to the step: a thousandth of the plan is not a slice.
+    # Filled stakes come from amounts cut to the step: a thousandth of the plan is only rounding.
     if not left >= max(min_stake, 0.001 * plan.stake):
         return Slice(done=True)
     if entries_blocked:
@@ -124,7 +136,7 @@ def next_slice(
         return _give_up(f"{candles} candles since the entry")
     if candles_since_fill < rule.candles_apart:
         return Slice()
-    # What could not be sent alone goes with this slice.
+    # A rest that is too small for an order of its own is added to this slice.
     return Slice(left if left - plan.slice_stake < min_stake else plan.slice_stake)
 
 

@@ -1,4 +1,4 @@
-"""The stop at entry: where it stands, how far from liquidation, and as the ratio Freqtrade takes.
+"""The stop at entry: its price, its distance from liquidation, and the ratio that Freqtrade takes.
 
 Prices, distances and R (the distance from entry to the first stop) are before leverage. How a stop
 moves afterwards is in `trailing`.
@@ -42,11 +42,14 @@ class EntryStop(Parameters):
 
 
 def stop_distance(rule: EntryStop, entry: float, atr: float) -> float | None:
-    """From entry to stop, as a fraction of the entry price.
+    """Returns the distance from entry to stop, as a fraction of the entry price.
 
-    :param atr: average true range in price, of a closed candle; the fixed stop does not look at it
-    :return: None where the ATR is unknown (NaN, 0 or negative): no entry; a position that is
-        already there takes `rule.ceiling`, whose leverage is the safest
+    :param atr: average true range of a closed candle, in price; not used by the fixed stop
+    :return: None where the ATR is unknown (NaN, 0 or negative): then no entry is made, and for a
+        position that is already open `rule.ceiling` applies, which allows the least leverage
+
+    >>> stop_distance(EntryStop(StopMethod.ATR, atr_multiple=2.5), entry=100, atr=1.2)
+    0.03
     """
     if rule.method is StopMethod.FIXED:
         return rule.distance
@@ -56,21 +59,30 @@ def stop_distance(rule: EntryStop, entry: float, atr: float) -> float | None:
 
 
 def stop_price(entry: float, distance: float, is_short: bool) -> float:
-    """:param distance: fraction of the entry price"""
+    """Returns the price of a stop.
+
+    :param distance: fraction of the entry price
+
+    >>> stop_price(100, 0.02, is_short=False), stop_price(100, 0.02, is_short=True)
+    (98.0, 102.0)
+    """
     return entry * (1 + distance) if is_short else entry * (1 - distance)
 
 
 def clear_of_liquidation(
     stop: float, entry: float, liquidation: float | None, is_short: bool, margin: float = 2.0
 ) -> float:
-    """The stop, moved towards the entry where liquidation would come too soon after it.
+    """Returns the stop, moved towards the entry where liquidation is too close behind it.
 
-    The leverage rule keeps them apart; this holds for what it did not choose: leverage given with a
-    forced entry, collateral that funding has eaten, positions on a shared wallet.
+    The leverage rule keeps the two apart. This covers the cases that it does not control: the
+    leverage of a forced entry, collateral used up by funding, positions on a shared wallet.
 
     :param liquidation: buffered, as in `Trade.liquidation_price`; None where there is none
-    :param margin: least distance of liquidation from the entry, in stop distances; at least 1
+    :param margin: minimum distance of liquidation from the entry, in stop distances; at least 1
     :return: never farther than `stop`, never beyond `liquidation`
+
+    >>> clear_of_liquidation(90.0, 100.0, liquidation=84.0, is_short=False)
+    92.0
     """
     if liquidation is None:
         return stop
@@ -81,9 +93,12 @@ def clear_of_liquidation(
 
 
 def break_even_price(entry: float, is_short: bool, fee_open: float, fee_close: float) -> float:
-    """Where closing returns what opening cost, both fees paid.
+    """Returns the exit price at which a trade neither wins nor loses after both fees.
 
-    :param fee_open: as a fraction of the value traded
+    :param fee_open, fee_close: as fractions of the value traded
+
+    >>> round(break_even_price(100, is_short=False, fee_open=0.001, fee_close=0.001), 4)
+    100.2002
     """
     if is_short:
         return entry * (1 - fee_open) / (1 + fee_close)
@@ -95,11 +110,14 @@ def stop_reached(stop: float, rate: float, is_short: bool) -> bool:
 
 
 def stop_ratio(stop: float, rate: float, is_short: bool, leverage: float) -> float:
-    """A stop price as `custom_stoploss` returns it: the leveraged distance from the current rate.
+    """Converts a stop price to what `custom_stoploss` returns: the leveraged distance to the rate.
 
-    Equal to `freqtrade.strategy.stoploss_from_absolute`, which the core may not import. Freqtrade
-    takes 0, the answer where the rate has reached the stop, for "no new stop" and keeps the old
-    one: ask `stop_reached` first.
+    Equal to `freqtrade.strategy.stoploss_from_absolute`, which the core may not import. Where the
+    rate has reached the stop the result is 0, which Freqtrade reads as "no new stop" and keeps the
+    old one: check `stop_reached` first.
+
+    >>> round(stop_ratio(98.0, rate=100.0, is_short=False, leverage=3), 6)
+    0.06
     """
     if rate == 0:
         return 1.0

@@ -1,8 +1,8 @@
-"""How a stop follows an open trade: to break-even, behind the best price, and out of patience.
+"""How a stop follows an open trade: to break-even, behind the best price, and after a time limit.
 
 A stop only moves towards profit. R is the distance from the entry to the first stop. The chandelier
-is Le Beau's (best price since entry less a multiple of ATR), the SAR Wilder's parabolic. Everything
-here is called for every open trade on every candle: plain floats.
+is Le Beau's (best price since entry less a multiple of ATR), the SAR is Wilder's parabolic. All
+values are plain floats, because these functions run for every open trade on every candle.
 """
 
 from __future__ import annotations
@@ -74,28 +74,33 @@ def next_stop(
     sar: float = float("nan"),
     reducing: bool = False,
 ) -> float:
-    """The stop from now on: the present one, or one nearer to profit.
+    """Returns the stop from now on: the present one, or a tighter one.
 
-    It may have been overtaken by the rate, after an outage or as the ATR shrinks: then the trade is
-    to be closed, see `stops.stop_reached`. What only REDUCING asks for never closes a trade by
-    itself. An unknown (NaN) value moves nothing.
+    The rate may already have passed it, after an outage or because the ATR has shrunk: then the
+    trade must be closed, see `stops.stop_reached`. The tightening for REDUCING alone never closes a
+    trade. An unknown (NaN) value moves nothing.
 
     :param risk: R, in price
-    :param stop: the present one; it is never loosened
+    :param stop: the present stop; it is never loosened
     :param best: highest rate since entry; lowest for a short
-    :param rate: the present one
+    :param rate: the present rate
     :param break_even: `stops.break_even_price`
-    :param atr: in price, of a closed candle
-    :param sar: parabolic SAR, of a closed candle; on the wrong side of the rate it is ignored
+    :param atr: average true range of a closed candle, in price
+    :param sar: parabolic SAR of a closed candle; ignored on the wrong side of the rate
+    :param reducing: whether the breakers are REDUCING
+
+    >>> trade = {"is_short": False, "entry": 100.0, "risk": 2.0, "stop": 98.0, "break_even": 100.1}
+    >>> next_stop(Trailing(), **trade, best=103.0, rate=102.5, atr=0.5)  # 3 ATR below the best
+    101.5
     """
-    # In the short's mirror image, all prices negated, up is profit as it is for a long.
+    # With all prices negated, a short profits from a rise, as a long does.
     side = -1.0 if is_short else 1.0
     peak = side * best
     gain = peak - side * entry
     stop *= side
 
     level = side * break_even
-    # A break-even stop before fees are earned would lie beyond the best price.
+    # Before the fees are earned, a break-even stop would lie beyond the best price.
     if rule.break_even_after and gain >= rule.break_even_after * risk and peak > level > stop:
         stop = level
 
@@ -121,10 +126,13 @@ def next_stop(
 
 
 def out_of_time(rule: Trailing, hours: float, gain: float, risk: float) -> bool:
-    """Whether a trade has had its time without getting anywhere.
+    """Returns whether a trade has used up its time without reaching the required profit.
 
-    :param hours: since entry
+    :param hours: hours since entry
     :param gain: best profit so far, in price
     :param risk: R, in price
+
+    >>> out_of_time(Trailing(time_stop_hours=24), hours=30, gain=0.5, risk=2.0)
+    True
     """
     return 0 < rule.time_stop_hours <= hours and gain < rule.time_stop_r * risk

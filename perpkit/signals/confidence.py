@@ -1,8 +1,8 @@
-"""Confidence in an entry: a base, and a bonus for each crowd that pays for, or leans against, it.
+"""Confidence in an entry: a base, plus bonuses if funding pays it and if the crowd is against it.
 
-Longs pay shorts while funding is positive, and the other way round. Funding is extreme relative to
-the pair's own recent past: the textbook threshold, 1% a period, was never reached in five pairs
-over four years (largest 0.50%).
+Longs pay shorts while funding is positive, and shorts pay longs while it is negative. Funding is
+extreme relative to the pair's own recent past: the textbook threshold, 1% a period, was never
+reached in five pairs over four years (the largest rate was 0.50%).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from perpkit.parameters.kinds import Range
 
 @dataclass(frozen=True)
 class ConfidenceRule(Parameters):
-    """Weights and thresholds."""
+    """The weights and thresholds of the confidence."""
 
     base: Annotated[float, Range(0, 1, "confidence"), "The confidence in any signal"] = 0.7
     funding_bonus: Annotated[
@@ -53,11 +53,16 @@ class ConfidenceRule(Parameters):
 
 
 def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd.Series]:
-    """Score of a long and of a short entry at every candle.
+    """Returns the score of a long and of a short entry at every candle.
 
     :param frame: with `funding_rate_8h` (fraction), `funding_rank` (0 to 1), `long_short_ratio`,
         `long_short_rank` (0 to 1); NaN, where unknown, earns no bonus
     :return: (long, short), between 0 and 1
+
+    >>> paying = {"funding_rate_8h": [0.001], "funding_rank": [0.99]}  # longs pay
+    >>> frame = pd.DataFrame({**paying, "long_short_ratio": [1.1], "long_short_rank": [0.5]})
+    >>> [score.tolist() for score in confidence(frame, ConfidenceRule())]
+    [[0.7], [0.9]]
     """
     rate, rank = frame["funding_rate_8h"], frame["funding_rank"]
     longs_pay = (rank >= rule.funding_rank) & (rate > rule.funding_floor_8h)
@@ -69,16 +74,19 @@ def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd
 
     def score(paid: pd.Series, crowded: pd.Series) -> pd.Series:
         total = rule.base + rule.funding_bonus * paid + rule.crowd_bonus * crowded
-        # As decimals, for thresholds are: 0.7 + 0.1 is a little less than 0.8.
+        # Rounded, because 0.7 + 0.1 is slightly less than a threshold of 0.8.
         return total.round(9).clip(upper=1.0)
 
     return score(shorts_pay, shorts_crowded), score(longs_pay, longs_crowded)
 
 
 def tag(name: str, score: pd.Series) -> pd.Series:
-    """Enter tags that carry the score, such as `rsi_sma 0.90`.
+    """Returns enter tags that contain the score.
 
-    :return: one string a row
+    :return: one string per row
+
+    >>> tag("rsi_sma", pd.Series([0.7, 0.9])).tolist()
+    ['rsi_sma 0.70', 'rsi_sma 0.90']
     """
     scores = score.to_numpy()
     labels = {value: f"{name} {value:.2f}" for value in np.unique(scores)}
@@ -86,7 +94,11 @@ def tag(name: str, score: pd.Series) -> pd.Series:
 
 
 def score_of(enter_tag: str | None) -> float | None:
-    """The score that `tag` wrote; None for the tag of somebody else, such as a forced entry."""
+    """Returns the score in a tag of `tag`; None for any other tag, such as that of a forced entry.
+
+    >>> score_of("rsi_sma 0.90"), score_of("force_entry")
+    (0.9, None)
+    """
     try:
         score = float((enter_tag or "").rsplit(" ", 1)[-1])
     except ValueError:

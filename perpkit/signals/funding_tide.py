@@ -1,12 +1,13 @@
-"""Funding tide: take the side that is paid while funding is extreme and price is stretched.
+"""Funding tide: enter on the side that is paid while funding is extreme and price is stretched.
 
-A crowd that pays much to be long has bought already; when it leaves, price and funding both return.
-Funding is extreme against the pair's own last 30 days, and by at least a floor. Price is stretched
-when it stands far from its two-day mean, towards the crowd. The crowd of a larger trend is right
-for longer than a fade can wait, so that the side taken must be the trend's: longs that pay for a
-rally in a falling market, shorts that pay for a dip in a rising one.
+A crowd that pays a lot to be long has already bought; when it leaves, price and funding both
+revert. Funding is extreme relative to the pair's own last 30 days, and beyond a floor. Price is
+stretched when it is far from its two-day mean in the crowd's direction. A crowd that follows the
+larger trend stays right for longer than a counter-trade can wait. So the entry must follow the
+trend: a short when longs pay for a rally in a falling market, a long when shorts pay for a dip in a
+rising one.
 
-All functions take candles of 1h in time order, and use nothing of later rows.
+All functions take 1h candles in time order, and a row never depends on later ones.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
 MEAN_PERIOD = 48
-_FLAT = 1e-6  # deviation of a price that does not move, up to rounding, as a share of its mean
+_FLAT = 1e-6  # below this share of the mean, the deviation of a price is only rounding
 
 
 class ExitOn(StrEnum):
-    """What has returned to its middle."""
+    """What must have reverted for an exit."""
 
     FUNDING = "funding"
     PRICE = "price"
@@ -38,7 +39,7 @@ class ExitOn(StrEnum):
 
 @dataclass(frozen=True)
 class TideRule(Parameters):
-    """Thresholds of an entry."""
+    """The thresholds of an entry."""
 
     funding_rank: Annotated[
         float,
@@ -67,7 +68,7 @@ class TideRule(Parameters):
 
 
 def indicators(candles: pd.DataFrame) -> pd.DataFrame:
-    """How far price stands from its mean of 48 candles; NaN while warming up.
+    """Returns the distance of the price from its mean of 48 candles; NaN while warming up.
 
     :param candles: with `close`
     :return: columns `mean_distance` (fraction of the mean) and `stretch` (in standard deviations of
@@ -81,21 +82,26 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
 
 
 def income(frame: pd.DataFrame) -> pd.Series:
-    """Funding that a short is predicted to be paid until half of the extreme is gone; a long gets
-    the negative. A fraction of the position.
+    """Returns the funding that a short is predicted to receive until half of the extreme has
+    decayed, as a fraction of the position; a long receives the negative.
 
     :param frame: with `funding_rate_8h` and `funding_mean_8h` (fractions)
+
+    >>> frame = pd.DataFrame({"funding_rate_8h": [0.001], "funding_mean_8h": [0.0001]})
+    >>> income(frame).round(6).tolist()
+    [0.002248]
     """
     rate, mean = (frame[name].to_numpy() for name in ("funding_rate_8h", "funding_mean_8h"))
     return pd.Series(predicted_cost(rate, mean, HALF_LIFE_HOURS), index=frame.index)
 
 
 def entries(frame: pd.DataFrame, rule: TideRule) -> tuple[pd.Series, pd.Series]:
-    """Where a side is paid, the other one is stretched, and both together are worth the costs.
+    """Returns the candles at which a side is paid, price is stretched the other way, and the
+    expected gain exceeds the costs.
 
     :param frame: with `funding_rate_8h`, `funding_mean_8h` (fractions), `funding_rank` (0 to 1),
-        and the columns of `indicators`; what is NaN is no entry
-    :return: boolean (long, short)
+        and the columns of `indicators`; NaN gives no entry
+    :return: (long, short), booleans
     """
     rate, rank, stretch = frame["funding_rate_8h"], frame["funding_rank"], frame["stretch"]
     paid = income(frame)
@@ -110,14 +116,18 @@ def entries(frame: pd.DataFrame, rule: TideRule) -> tuple[pd.Series, pd.Series]:
 
 
 def exits(frame: pd.DataFrame, on: ExitOn) -> tuple[pd.Series, pd.Series]:
-    """Where what made the entry is over: the rate is back at the middle of its last 30 days, price
-    is back at its mean.
+    """Returns the candles at which the reason for the entry is over: the rate is back at the median
+    of its last 30 days, or price is back at its mean.
 
-    Unknown funding is no reason to leave, nor one to stay: with `both`, price then decides alone.
+    Unknown funding neither causes an exit nor prevents one: with `both`, price then decides alone.
 
     :param frame: with `funding_rank` (0 to 1), `stretch`
-    :return: boolean (of a long, of a short)
-    :raises ValueError: for a word that `ExitOn` does not have
+    :return: (exit a long, exit a short), booleans
+    :raises ValueError: for a value that `ExitOn` does not have
+
+    >>> frame = pd.DataFrame({"funding_rank": [0.1, 0.6], "stretch": [-2.0, -0.5]})
+    >>> exits(frame, ExitOn.FUNDING)[0].tolist(), exits(frame, ExitOn.PRICE)[0].tolist()
+    ([False, True], [False, False])
     """
     on = one_of("on", on, ExitOn)
     rank, stretch = frame["funding_rank"], frame["stretch"]

@@ -1,11 +1,12 @@
-"""RSI/SMA: buy the pull-back that has ended, sell the rally that has ended, with the trend.
+"""RSI/SMA: buy after a pullback has ended, sell short after a rally has ended, with the trend.
 
-The textbook rule, "RSI(14) < 30 while close > SMA(20)", asks for a market that is oversold and
+The textbook rule, "RSI(14) < 30 while close > SMA(20)", requires a market that is oversold and
 above its mean in the same candle; in five pairs over six years of 1h candles that never happened.
-What it means is a sequence: RSI was oversold within the last N candles, and price has now come back
-over its mean, in the direction of the larger trend. `literal` keeps the textbook rule to compare.
+The rule is meant as a sequence: RSI was oversold within the last N candles, and price has now
+crossed back over its mean, in the direction of the larger trend. `literal` keeps the textbook rule
+for comparison.
 
-All functions take candles in time order, one row a candle, and use nothing of later rows.
+All functions take candles in time order, one row each, and a row never depends on later ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HIGHER_TREND_PERIODS = (10, 50)
 
 
 def indicators(candles: pd.DataFrame) -> pd.DataFrame:
-    """RSI (0 to 100), and simple means of the close in the price's unit; NaN while warming up.
+    """Returns RSI (0 to 100) and simple moving averages of the close; NaN while warming up.
 
     :param candles: with `close`
     :return: columns `rsi`, `sma_20`, `sma_50`, `sma_200` on the index of the candles
@@ -37,13 +38,18 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
 def pullback_ended(
     frame: pd.DataFrame, *, oversold: float, overbought: float, lookback: int
 ) -> tuple[pd.Series, pd.Series]:
-    """Where price crosses back over (long) or under (short) SMA(20) after an RSI extreme.
+    """Returns where price crosses back over (long) or under (short) SMA(20) after an RSI extreme.
 
     :param frame: with `close`, `rsi`, `sma_20`
     :param oversold: RSI below this counts as oversold, 0 to 50
     :param overbought: RSI above this counts as overbought, 50 to 100
-    :param lookback: how many candles ago the extreme may lie, this one included, at least 1
-    :return: boolean (long, short)
+    :param lookback: number of candles, this one included, in which the extreme must lie; at least 1
+    :return: (long, short), booleans
+
+    >>> frame = pd.DataFrame({"close": [9, 9, 11], "rsi": [25, 35, 50], "sma_20": [10, 10, 10]})
+    >>> long, short = pullback_ended(frame, oversold=30, overbought=70, lookback=3)
+    >>> long.tolist()
+    [False, False, True]
     """
     close, mean = frame["close"], frame["sma_20"]
     was_oversold = frame["rsi"].rolling(lookback, min_periods=1).min() < oversold
@@ -57,9 +63,9 @@ def pullback_ended(
 def literal(
     frame: pd.DataFrame, *, oversold: float, overbought: float
 ) -> tuple[pd.Series, pd.Series]:
-    """The textbook rule as written. It does not trade: see the module's text.
+    """Returns the signals of the textbook rule as written, which never trades: see the module.
 
-    :return: boolean (long, short)
+    :return: (long, short), booleans
     """
     return (
         (frame["rsi"] < oversold) & (frame["close"] > frame["sma_20"]),
@@ -68,27 +74,31 @@ def literal(
 
 
 def trend(frame: pd.DataFrame) -> pd.Series:
-    """Direction of the larger trend on the same timeframe: SMA(50) against SMA(200).
+    """Returns the direction of the larger trend on the same timeframe: SMA(50) against SMA(200).
 
     :return: 1 up, -1 down, 0 unknown
+
+    >>> trend(pd.DataFrame({"sma_50": [np.nan, 101.0], "sma_200": [np.nan, 100.0]})).tolist()
+    [0, 1]
     """
     direction = _direction(frame["sma_50"].to_numpy(), frame["sma_200"].to_numpy())
     return pd.Series(direction, index=frame.index)
 
 
 def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Series:
-    """Direction of the trend on a higher timeframe: its SMA(10) against its SMA(50).
+    """Returns the direction of the trend on a higher timeframe: its SMA(10) against its SMA(50).
 
-    The higher candles are put together from the given ones, so that backtest and live see the same
-    and nothing else need be downloaded. A higher candle counts from the moment it has closed.
+    The higher candles are aggregated from the given ones, so that backtests and the live bot use
+    the same data and nothing else needs to be downloaded. A higher candle counts once it has
+    closed.
 
     :param candles: with `date` (open time, UTC) and `close`
-    :param timeframe: of the candles, as a pandas offset (`1h`, `5min`)
-    :param higher: a multiple of it
+    :param timeframe: length of the candles, as a pandas offset (`1h`, `5min`)
+    :param higher: the higher timeframe, a multiple of it
     :return: 1 up, -1 down, 0 unknown, on the index of the candles
     """
     closes_at = nanoseconds(candles["date"]) + pd.Timedelta(timeframe).value
-    # The row that completes a higher candle carries that candle's close.
+    # The row that completes a higher candle has that candle's close.
     complete = closes_at % pd.Timedelta(higher).value == 0
     close = candles["close"].to_numpy(dtype=float)[complete]
     fast, slow = (talib.SMA(close, n) for n in HIGHER_TREND_PERIODS)

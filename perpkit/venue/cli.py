@@ -88,7 +88,7 @@ def _serve(options: VenueOptions) -> None:
     from perpkit.venue.http.request_log import RequestLog
     from perpkit.venue.overlay import overlay as config_overlay
 
-    # Checked and bound before the market is made: both can fail, and making it takes seconds.
+    # Both can fail, so they come before the market is made, which takes seconds.
     accounts, clock = options.accounts(), options.new_clock()
     listener = server.bind(options.host, options.port)
     url = server.base_url(listener, tls=options.tls)
@@ -101,7 +101,7 @@ def _serve(options: VenueOptions) -> None:
     if options.overlay is not None:
         config = config_overlay(
             url,
-            # Beside it: overlays of two venues share nothing, wherever the bots are started.
+            # Next to the overlay, so that two venues' bots share nothing, wherever they start.
             options.overlay.resolve().with_suffix(".rehearsal"),
             accounts={key: secret for key, secret, _ in accounts},
             live=options.live,

@@ -1,13 +1,13 @@
-"""Refusals in the exchange's own words."""
+"""Refusals with the exchange's own codes and messages."""
 
 from __future__ import annotations
 
 
 class VenueError(Exception):
-    """A request that the exchange answers with `{"code": ..., "msg": ...}`.
+    """The refusal of a request, which the exchange answers with `{"code": ..., "msg": ...}`.
 
-    :param code: the exchange's number, negative
-    :param status: HTTP status that carries it
+    :param code: the exchange's error code, negative
+    :param status: HTTP status of the answer
     """
 
     def __init__(self, code: int, msg: str, status: int = 400) -> None:

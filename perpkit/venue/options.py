@@ -1,4 +1,4 @@
-"""The options of `perpkit venue`, each declared once, and what is allowed together."""
+"""The options of `perpkit venue`, each declared once, and which combinations are allowed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class ClockKind(StrEnum):
 
 
 class Span(NamedTuple):
-    """First and last midnight of a synthetic market, ms; `anchor` is where it has all its pairs."""
+    """First and last midnight of a synthetic market, ms, and its anchor.
+
+    :param anchor: the time around which its contracts are listed and delisted, ms
+    """
 
     first: int
     end: int
@@ -34,7 +37,7 @@ class Span(NamedTuple):
 
 
 class VenueAccount(NamedTuple):
-    """:param wallets: by asset"""
+    """An account that the venue opens; its wallets are by asset."""
 
     key: str
     secret: str
@@ -43,7 +46,7 @@ class VenueAccount(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class VenueOptions:
-    """What the command was given.
+    """The options that the command was given.
 
     :raises ValueError: naming the option, its value and what is allowed
     """
@@ -133,7 +136,7 @@ class VenueOptions:
 
     @property
     def names(self) -> list[str]:
-        """Pairs that were named; none for all."""
+        """The pairs that were named; empty for all."""
         return _words(self.pairs)
 
     @property
@@ -142,7 +145,7 @@ class VenueOptions:
 
     @property
     def keeps_dates(self) -> bool:
-        """Whether a replayed market has its own dates, not those that end now."""
+        """Whether a replayed market keeps its own dates instead of ending now."""
         return self.as_of is not None or self.start_at is not None
 
     def new_clock(self) -> Clock:
@@ -155,10 +158,10 @@ class VenueOptions:
         return SystemClock()
 
     def span(self, now: int) -> Span:
-        """Of the synthetic market at `now`, ms.
+        """Returns the span of the synthetic market at `now`, ms.
 
-        Without `start` it begins with a month, so that a restart within the month has the same
-        past.
+        Without `start` it begins on the first of a month, so that a restart within the same month
+        shows the same past.
         """
         length = self.days * DAY_MS
         if self.start is not None:
@@ -189,7 +192,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False  # a name may lead anywhere
+        return False  # a host name may resolve to any address
 
 
 def _account(text: str) -> VenueAccount:
@@ -198,13 +201,13 @@ def _account(text: str) -> VenueAccount:
     key, _, rest = text.partition(":")
     secret, third, wallet = rest.rpartition(":")
     try:
-        if not third:  # what would be the wallet may be the secret
+        if not third:  # then the last part may be the secret, not a wallet
             raise ValueError("there must be three of them")
         return VenueAccount(
             checked_key("KEY", key), checked_key("SECRET", secret), checked_wallets(wallet)
         )
     except ValueError as error:
-        # Without the text: it may be a key of the exchange, by mistake.
+        # The text is left out, because it may be a real key of the exchange.
         raise ValueError(f"account must look like KEY:SECRET:WALLET: {error}") from error
 
 

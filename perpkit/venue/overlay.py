@@ -1,4 +1,4 @@
-"""The Freqtrade configuration that sends all of its exchange traffic to a venue."""
+"""The Freqtrade configuration that sends all of a bot's exchange traffic to a venue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from perpkit.rehearsal.redirection import API_PATHS, VENUE
 
-# The account of a venue that is not given any: key and secret.
+# The account of a venue by default: key and secret.
 ACCOUNT = {"rehearsal": "rehearsal"}
 
 
@@ -20,16 +20,16 @@ def overlay(
     live: bool = False,
     throttle: bool = False,
 ) -> dict[str, Any]:
-    """To be given last: `freqtrade trade -c config.json -c config.venue.json`.
+    """Returns a configuration to pass last: `freqtrade trade -c config.json -c config.venue.json`.
 
-    No URL and no key of the real exchange is left, and nothing that a bot keeps is shared with one
+    It leaves no URL and no key of the real exchange, and the bot shares no stored data with a bot
     that trades there: see `perpkit.rehearsal`.
 
     :param base_url: such as "http://127.0.0.1:8900"; over https the certificate is not checked
-    :param folder: for everything that is kept; databases and logs are the mode's own
+    :param folder: where the bot stores its data; each mode has its own database and log
     :param accounts: secrets by key; the first one is used
-    :param live: real orders, at the venue; otherwise dry-run
-    :param throttle: let ccxt keep the rate limits, for a venue that enforces them
+    :param live: whether the bot places real orders at the venue; otherwise dry-run
+    :param throttle: whether ccxt keeps the rate limits, for a venue that enforces them
     """
     unchecked = {"verify": False} if base_url.startswith("https://") else {}
     key, secret = next(iter(accounts.items()))

@@ -145,4 +145,5 @@ def check_found(fault: Fault, bot: SetUp, patch: Any) -> None:
     assert "planted-" not in str(wrong)
     if fault.mend is not None:
         fault.mend(bot, patch, planted)
-        assert bot.wrong() == []
+        wrong = bot.wrong()
+        assert wrong == [], wrong

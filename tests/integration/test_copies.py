@@ -474,7 +474,7 @@ def test_a_second_start_with_the_same_files_is_refused_whatever_is_open(bots):
     try:
         assert other.stdout.readline() == "held\n"
         with (
-            pytest.raises(StrategyError, match="runs already"),
+            pytest.raises(StrategyError, match="is already running"),
             bots.start("original", now, cancel_open_orders_on_exit=True),
         ):
             pass

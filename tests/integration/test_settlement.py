@@ -131,7 +131,7 @@ def test_what_cannot_become_a_trade_is_closed(tmp_path):
         assert venue.amount == 0
         assert live_stops(venue) == []
         [message] = warnings(bot)
-        assert "it is closed at the market" in message
+        assert "they are closed at the market" in message
         assert bot.trades() == []
         assert [outcome for _, outcome in outcomes(tmp_path)].count(Outcome.CLOSED) == 2
 

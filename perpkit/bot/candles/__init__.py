@@ -1,1 +1,1 @@
-"""Candles and what is looked up in them. To change: where candles and market columns come from."""
+"""Candles and look-ups in them. To change: where candles and market columns come from."""

@@ -1,14 +1,14 @@
-"""The time in a backtest, for plugins that Freqtrade does not tell.
+"""The time in a backtest, for plugins that Freqtrade passes none.
 
 With `--enable-dynamic-pairlist`, Freqtrade refreshes the pairlist once a candle but passes no time.
-Its DataProvider knows one, with three traps: it is set while pairs are processed, after the
-refresh, so it is the previous candle's; it stands still while the whitelist is empty; and a second
-run in the same process still sees the last one's. This clock avoids them:
+Its DataProvider has one, with three traps: it is set while pairs are processed, after the refresh,
+so it is that of the previous candle; it does not move while the whitelist is empty; and a second
+run in the same process still sees the time of the first. This clock avoids them:
 
 - A run starts with an emptied slice index (a new object), and with the analysed candles in place.
-  Its first candle is the second of those that remain when the start-up candles are cut.
-- From then on every refresh is one candle later, and where the DataProvider's time has moved, it
-  has the last word.
+  Its first candle is the second of those that remain after the start-up candles are cut.
+- From then on every refresh is one candle later; if the DataProvider's time has moved, that time
+  decides.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from freqtrade.exchange import timeframe_to_seconds
 
 
 class BacktestClock:
-    """:param dataprovider: of the backtest
-    :param timeframe: of the strategy"""
+    """Counts the candles of a backtest, one for each refresh of the pairlist.
+
+    :param dataprovider: of the backtest
+    :param timeframe: of the strategy
+    """
 
     def __init__(self, dataprovider: DataProvider, timeframe: str) -> None:
         self._dp = dataprovider
@@ -34,20 +37,20 @@ class BacktestClock:
 
     @property
     def started(self) -> bool:
-        """Whether the run has its candles: a generator is asked once before, for all its pairs."""
+        """Whether the run has its candles; Freqtrade asks a generator for all pairs before that."""
         return bool(self._dp._DataProvider__cached_pairs)
 
     def tick(self) -> datetime:
-        """The time of the candle that starts now; to be called once at every refresh.
+        """Returns the time at which the current candle starts; call it once at every refresh.
 
-        What has closed or was published by then is known, nothing later.
+        Data that closed or were published by then are known, nothing later.
         """
         run: dict[str, int] = self._dp._DataProvider__slice_index
         reached: datetime | None = self._dp._DataProvider__slice_date
         if run is not self._run:
             self._now = self._first_candle()
         elif reached is not None and reached != self._reached:
-            # In whole candles: with a detail timeframe, time moves inside them too.
+            # In whole candles: with a detail timeframe, the time also moves inside a candle.
             self._now += (reached - self._now) // self._step * self._step
         self._run, self._reached = run, reached
         self._now += self._step

@@ -1,7 +1,7 @@
-"""Columns of the newest closed candle, looked up in a fraction of a microsecond.
+"""Looks up columns of the newest closed candle in a fraction of a microsecond.
 
 Reading a DataFrame costs 30 to 60 us, and callbacks run for every open trade on every candle. The
-base strategy hands each analysed frame over once, and looks up lists.
+base strategy therefore converts each analysed frame into lists once, and reads those.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class CandleColumns:
     """The analysed candles of one pair.
 
     :param frame: Freqtrade's candles with indicators; `date` is the open time
-    :param columns: that can be looked up; one that the frame does not have is NaN throughout
+    :param step: length of a candle
+    :param columns: the columns to look up; one that the frame does not have is NaN in every row
     """
 
     def __init__(self, frame: pd.DataFrame, step: timedelta, columns: Sequence[str]) -> None:
@@ -33,33 +34,33 @@ class CandleColumns:
         }
 
     def row(self, now: datetime) -> int:
-        """Row of the candle that has closed last at `now`; -1 when there is none."""
+        """Returns the row of the newest candle closed at `now`; -1 if there is none."""
         return self.row_at(now.timestamp())
 
     def row_at(self, seconds: float) -> int:
-        """The same at a time since 1970 UTC."""
+        """Returns the same as `row` for a time in seconds since 1970 UTC."""
         return bisect_right(self._closed_at, seconds) - 1
 
     def age(self, row: int, now: datetime) -> float:
-        """Seconds since that candle closed, or ever for row -1."""
+        """Returns the seconds since that candle closed; for row -1, those since 1970."""
         return now.timestamp() - self.closed_at(row)
 
     def closed_at(self, row: int) -> float:
-        """When that candle closed, in seconds since 1970 UTC; 0 for row -1.
+        """Returns when that candle closed, in seconds since 1970 UTC; 0 for row -1.
 
-        What is to be remembered: rows shift as a running bot drops its oldest candles.
+        Remember this time rather than the row: a running bot drops its oldest candles.
         """
         return self._closed_at[row] if row >= 0 else 0.0
 
     def value(self, column: str, row: int) -> float:
-        """NaN for row -1."""
+        """Returns the value of a column in a row; NaN for row -1."""
         return self._values[column][row] if row >= 0 else nan
 
     def at(self, column: str, now: datetime) -> float:
-        """Of the candle that has closed last at `now`; NaN when there is none."""
+        """Returns the column of the newest candle closed at `now`; NaN if there is none."""
         return self.value(column, self.row(now))
 
     def extreme(self, high: bool, first: int, last: int) -> float:
-        """Highest high, or lowest low, of the rows from `first` to `last`; NaN without any."""
+        """Returns the highest high, or lowest low, of rows `first` to `last`; NaN without rows."""
         values = self._values["high" if high else "low"][max(first, 0) : last + 1]
         return (max if high else min)(values) if values else nan

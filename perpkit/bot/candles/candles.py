@@ -1,7 +1,7 @@
-"""Candle look-ups with a history of their own.
+"""Feeds of candles whose warm-up is longer than the strategy's.
 
 Freqtrade gives every informative pair `startup_candle_count` candles of warm-up. A volatility rank
-over 180 days or a funding rank over 30 needs more, without making every traded pair load as much.
+over 180 days or a funding rank over 30 days needs more, but not for every traded pair.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import timeframe_to_seconds
 
-# The analyses of a strategy, such as lookahead-analysis, run as utilities without an exchange.
+# Freqtrade runs analyses of a strategy, such as lookahead-analysis, as UTIL_NO_EXCHANGE.
 SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.UTIL_NO_EXCHANGE)
 
 
@@ -25,34 +25,34 @@ TRADING = (RunMode.DRY_RUN, RunMode.LIVE)
 
 
 def is_trading(config: dict[str, Any]) -> bool:
-    """Whether this is a bot that trades, with or without money."""
+    """Whether this is a bot that trades, in dry-run or live."""
     return config.get("runmode") in TRADING
 
 
 def is_simulated(config: dict[str, Any]) -> bool:
-    """Whether this run goes through stored candles."""
+    """Whether this run simulates trades on stored candles."""
     return config.get("runmode") in SIMULATED
 
 
 class CandleFeed(Protocol):
-    """Where closed candles come from."""
+    """A source of closed candles."""
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
     ) -> pd.DataFrame:
-        """Closed candles up to now; of a simulated run all of them, to be looked up by time.
+        """Returns closed candles up to now; in a simulated run all of them, to select by time.
 
         :param warm_up: how far before now, or before the start of the run, they should reach
-        :return: columns `date` (open time, UTC), `open`, `high`, `low`, `close`, `volume`, empty
-            when there are none; the same object for as long as nothing is new, and read-only
+        :return: columns `date` (open time, UTC), `open`, `high`, `low`, `close`, `volume`; empty
+            if there are none; read-only, and the same object until there are new candles
         """
 
 
 class StoredCandles:
-    """Candles of a data directory, for backtest and hyperopt.
+    """The candles of a data directory, for backtest and hyperopt.
 
-    They end with the time range of the run, so that Freqtrade's look-ahead analysis, which shortens
-    it, sees what depends on them; and they start with the file, for warm-up.
+    They start at the beginning of the file, for warm-up, and end with the time range of the run, so
+    that Freqtrade's look-ahead analysis, which shortens that range, detects what depends on them.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -80,10 +80,10 @@ class StoredCandles:
 
 
 class LiveCandles:
-    """Candles of the running bot: fetched once for the warm-up, then continued from its own.
+    """Candles of a running bot: the warm-up is fetched once, then the bot's own are appended.
 
     The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
-    Raises what Freqtrade's exchange raises when the warm-up cannot be fetched.
+    If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises.
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -109,10 +109,10 @@ class LiveCandles:
         return self._held[key]
 
     def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:
-        """What the bot has; read only."""
-        if candle_type == CandleType.FUNDING_RATE:  # whose timeframe is the exchange's own
+        """Returns the candles that the bot already has; read-only."""
+        if candle_type == CandleType.FUNDING_RATE:  # its timeframe is set by the exchange
             return self._dp.get_pair_dataframe(pair, timeframe, candle_type)
-        # Asked every loop for every pair: a copy each time costs more than the breakers.
+        # Called every loop for every pair: copying would cost more than the breakers.
         return self._dp.ohlcv(pair, timeframe, copy=False, candle_type=candle_type)
 
     def _fetch(self, key: tuple[str, str, CandleType], since: datetime) -> pd.DataFrame:
@@ -125,5 +125,5 @@ class LiveCandles:
 
 
 def feed_for(config: dict[str, Any], dp: DataProvider) -> CandleFeed:
-    """The feed of this run mode: the one place where they differ, for they differ in storage."""
+    """Returns the feed for this run mode."""
     return StoredCandles(config) if is_simulated(config) else LiveCandles(dp)

@@ -1,4 +1,4 @@
-"""Funding and positioning as columns of the strategy's candles."""
+"""Adds funding, positioning and correlation as columns to the strategy's candles."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ NO_RATES = pd.DataFrame(
 
 
 class MarketColumns:
-    """Joins what the market pays, how it is positioned, and how alike the pair and the benchmark
-    move; what is absent is NaN, said once.
+    """Joins a pair's funding, its positioning and its correlation to the benchmark to its candles.
 
-    :param benchmark: a pair, whose 1h candles a running bot keeps current
+    Missing data become NaN, and are logged once.
+
+    :param benchmark: a pair whose 1h candles a running bot keeps current
     """
 
     def __init__(self, config: dict[str, Any], candles: CandleFeed, benchmark: str) -> None:
@@ -41,12 +42,12 @@ class MarketColumns:
         self._datadir = Path(config["datadir"])
         self._feed = candles
         self._said: set[str] = set()
-        # By pair: the rates, and what follows from them; rates are settled every few hours.
+        # By pair: the rates and the readings made from them; rates change only every few hours.
         self._funding: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
-        """A copy of the candles with the columns of `market.funding`, `market.positioning` and
-        `market.benchmark`."""
+        """Returns a copy of the candles with the columns of `market.funding`, `market.positioning`
+        and `market.benchmark`."""
         rates = self._rates(pair)
         if rates.empty:
             self._say(
@@ -71,7 +72,7 @@ class MarketColumns:
         try:
             stored = read_periods(self._datadir, pair)
         except StoreError as error:
-            # As with funding: without its columns the strategy would miss exits.
+            # As with funding: if the columns were missing, the strategy would miss exits.
             self._say(f"Positioning of {pair} cannot be used: {error}")
             return {}
         if not stored:
@@ -84,11 +85,11 @@ class MarketColumns:
         return NO_RATES if rates.empty else rates
 
     def _history(self, pair: str, candle_type: CandleType, warm_up: timedelta) -> pd.DataFrame:
-        """Hourly; empty when they cannot be had."""
+        """Returns hourly candles; empty if they cannot be fetched."""
         try:
             return self._feed.history(pair, "1h", candle_type, warm_up)
         except ExchangeError as error:
-            # Without its columns the strategy would miss exits as well.
+            # Raising would leave the strategy without its columns, and it would miss exits.
             logger.warning(f"1h {candle_type} of {pair} could not be fetched: {error}")
             return pd.DataFrame()
 

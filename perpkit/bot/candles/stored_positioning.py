@@ -1,4 +1,4 @@
-"""Look-ups of stored positioning: long/short ratios, taker volume and open interest."""
+"""Reads stored positioning: long/short ratios, taker volume and open interest."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from freqtrade.configuration import TimeRange
 from perpkit.bot.candles.candles import is_simulated
 from perpkit.market.store import PERIODS, path_of, read_periods
 
-# Of each file of a pair, when it was written and its size.
+# The modification time (ns) and size of each file of a pair; None for a missing one.
 Stamps = tuple[tuple[int, int] | None, ...]
 
 
 class StoredPositioning:
-    """Positioning of a run's data directory: long/short ratios, taker volume, open interest.
+    """The positioning data in a run's data directory.
 
     In a running bot `perpkit.bot.positioning.refresh` keeps the files current. In a simulated run
-    they end with its time range, as candles do.
+    the readings end with its time range, as candles do.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -31,12 +31,12 @@ class StoredPositioning:
         self._held: dict[str, tuple[Stamps, Mapping[str, pd.DataFrame]]] = {}
 
     def readings(self, pair: str) -> Mapping[str, pd.DataFrame]:
-        """Everything stored of a pair, by period, the shortest first; see `store.read_periods`.
+        """Returns all stored readings of a pair by period, the shortest first.
 
-        `perpkit.market.positioning.with_positioning` joins it to candles, without look-ahead.
+        See `store.read_periods`; `perpkit.market.positioning.with_positioning` joins them to
+        candles without look-ahead.
 
-        :return: empty where nothing is stored; the same object for as long as nothing is new, and
-            read-only
+        :return: empty if nothing is stored; read-only, and the same object until the files change
         :raises StoreError: for a file that cannot be used
         """
         held = self._held.get(pair)

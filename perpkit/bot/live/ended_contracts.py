@@ -104,7 +104,7 @@ class EndedContracts:
         Trade.commit()
         warn(
             self._bot,
-            f"{trade.pair} was delisted, and the exchange has settled its position at {rate:g}.",
+            f"{trade.pair} has ended, and the exchange has settled its position at {rate:g}.",
         )
 
     def _settled(self, trade: Trade, end: datetime | None) -> _Settled | None:

@@ -1,3 +1,3 @@
-"""The start-up hook, which runs in every Freqtrade process. To change: what is found and guarded at
-the start; imports stay light.
+"""The start-up hook, which runs in every Freqtrade process. To change: which plugins are found and
+what is checked at the start. Keep its imports light.
 """

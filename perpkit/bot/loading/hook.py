@@ -1,17 +1,17 @@
 """Start-up hook: adjusts some Freqtrade modules at the moment they are first imported.
 
-Stock Freqtrade loads custom strategies, with nothing around them, but looks for protections and
-pairlists only inside its own package, and validates pairlist names before any user code is
-imported. Nor does it tell a rehearsal from trading at the exchange. So something has to be in place
-when Python starts. `perpkit.pth` waits, without importing anything, for the first import of
-`freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0`
-switches it off.
+Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
+package, and validates pairlist names before any user code is imported. It also distinguishes
+neither a rehearsal from trading at the exchange, nor a user's strategy from one that a package
+brought. So a hook must be in place when Python starts: `perpkit.pth` waits, without importing
+anything, for the first import of `freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0`
+disables it.
 """
 
 import sys
 from importlib import import_module
 
-# module imported by Freqtrade -> module of perpkit.bot.loading and function that adjust it
+# Module imported by Freqtrade -> module and function of perpkit.bot.loading that adjust it.
 ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
     "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
@@ -19,11 +19,15 @@ ADJUSTED = {
     "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
     "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),
+    "freqtrade.strategy.hyper": ("own_strategies", "read_from_the_user"),
+    "freqtrade.optimize.hyperopt_tools": ("own_strategies", "write_to_the_user"),
+    "freqtrade.optimize.optimize_reports.bt_storage": ("own_strategies", "store_with_parameters"),
+    "freqtrade.commands.strategy_utils_commands": ("own_strategies", "convert_none_of_ours"),
 }
 
 
 class PostImportFinder:
-    """Lets the ordinary finders find a module, and adjusts it once it has been executed."""
+    """Lets the ordinary finders find a module, and adjusts the module after its execution."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         if name not in ADJUSTED:
@@ -45,7 +49,7 @@ def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type
             name, function = adjusting
             getattr(import_module(f"perpkit.bot.loading.{name}"), function)(module)
         except Exception as error:
-            # Freqtrade must start whatever happens here, but not silently without what is added.
+            # Freqtrade must start even if this fails, but the missing plugins must be reported.
             sys.stderr.write(
                 f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
             )

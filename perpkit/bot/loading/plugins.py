@@ -1,12 +1,12 @@
 """Plugin discovery: where Freqtrade looks for protections, pairlists and strategies.
 
-Adds to each of the three resolvers, in the order in which they are searched,
-  1. the folder named by the config key `protection_path` / `pairlist_path`, twins of Freqtrade's
-     own `strategy_path`,
+Extends Freqtrade's three resolvers so that they search, in this order,
+  1. the folder named by the config key `protection_path` / `pairlist_path`, which correspond to
+     Freqtrade's own `strategy_path`,
   2. `user_data/protections` / `user_data/pairlists`,
   3. Freqtrade's own folder,
   4. the plugins that come with Perpkit.
-Called by `perpkit.bot.loading.hook` with the module that Freqtrade has just imported.
+`perpkit.bot.loading.hook` calls these functions with the module that Freqtrade has just imported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def own_folder(kind: str) -> Path | None:
-    """Folder of the plugins that come with Perpkit.
+    """Returns the folder of the plugins that come with Perpkit.
 
     :param kind: `strategies`, `protections` or `pairlists`
-    :return: inside the installed package, or at the root of a checkout; None when absent
+    :return: inside the installed package, or at the root of a checkout; None if absent
     """
     installed = PACKAGE / "plugins" / kind
     if installed.is_dir():
@@ -35,24 +35,34 @@ def own_folder(kind: str) -> Path | None:
 
 
 def widen_protections(module: ModuleType) -> None:
-    """:param module: freqtrade.resolvers.protection_resolver"""
+    """Widens the search for protections.
+
+    :param module: freqtrade.resolvers.protection_resolver
+    """
     _widen(module.ProtectionResolver, "protections", "protection_path")
 
 
 def widen_pairlists(module: ModuleType) -> None:
-    """:param module: freqtrade.resolvers.pairlist_resolver"""
+    """Widens the search for pairlists.
+
+    :param module: freqtrade.resolvers.pairlist_resolver
+    """
     _widen(module.PairListResolver, "pairlists", "pairlist_path")
 
 
 def widen_strategies(module: ModuleType) -> None:
-    """:param module: freqtrade.resolvers.strategy_resolver"""
+    """Adds Perpkit's own strategies to the search.
+
+    :param module: freqtrade.resolvers.strategy_resolver
+    """
     _add_own_folder(module.StrategyResolver, "strategies")
 
 
 def announce_pairlists(module: ModuleType) -> None:
-    """Make the config schema accept the name of any pairlist that the resolver can load.
+    """Makes the config schema accept the name of any pairlist that the resolver can load.
 
-    The schema's enum is the list object `freqtrade.constants.AVAILABLE_PAIRLISTS` itself.
+    The schema's enum is the list object `freqtrade.constants.AVAILABLE_PAIRLISTS` itself, so that
+    names appended to that list become valid.
 
     :param module: freqtrade.configuration.config_validation
     """
@@ -71,7 +81,7 @@ def _announce_configured(conf: dict[str, Any]) -> None:
 
     configured = conf.get("pairlists")
     if not isinstance(configured, list):
-        return  # the schema says what is wrong with it
+        return  # the schema check reports what is wrong
     methods = [entry.get("method") for entry in configured if isinstance(entry, dict)]
     unknown = [
         name for name in methods if isinstance(name, str) and name not in AVAILABLE_PAIRLISTS
@@ -118,7 +128,7 @@ def _add_own_folder(resolver: Any, kind: str) -> None:
 
 
 def _ignore_missing_user_folder(resolver: Any, kind: str) -> None:
-    """Nobody is obliged to have the folder, and Freqtrade would warn of it at every look-up."""
+    """Skips the user's folder if it is missing: it is optional, but Freqtrade warns each time."""
 
     def ignore(paths: list[Path], config: Any) -> list[Path]:
         optional = config["user_data_dir"] / kind

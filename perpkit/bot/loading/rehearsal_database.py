@@ -1,7 +1,7 @@
-"""The mark of a trade database that was used at a simulated venue, and in which mode.
+"""Marks a trade database that was used at a simulated venue, and in which mode.
 
 Its trades look like any others: at the exchange, or in the other mode, a bot would look for
-positions and orders that are not there. The mark is a table that Freqtrade does not know.
+positions and orders that do not exist. The mark is a table that Freqtrade ignores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from perpkit.rehearsal import RehearsalError
 
 @dataclass(frozen=True)
 class Content:
-    """:param mode: of the rehearsals that the database was used for, None for those of none"""
+    """What a trade database contains.
+
+    :param mode: of the rehearsals that it was used for, "dry-run" or "live"; None without any
+    """
 
     mode: str | None = None
     has_trades: bool = False
@@ -27,7 +30,7 @@ class Content:
 
 
 def content(db_url: str) -> Content:
-    """What there is in a database; nothing where there is none yet, and none is made.
+    """Returns what a database contains; it is not created if it does not exist.
 
     :raises SQLAlchemyError: when it cannot be read
     """
@@ -51,10 +54,10 @@ def content(db_url: str) -> Content:
 
 
 def claim(db_url: str, mode: str) -> None:
-    """Mark a database as one of rehearsals.
+    """Marks a database as one of rehearsals.
 
     :param mode: "dry-run" or "live"
-    :raises RehearsalError: when it has trades of the exchange, or was used in the other mode
+    :raises RehearsalError: when it has trades not made at a venue, or was used in the other mode
     :raises SQLAlchemyError: when it cannot be read or written
     """
     if _in_memory(db_url):
@@ -79,14 +82,14 @@ def claim(db_url: str, mode: str) -> None:
 
 
 def refuse_rehearsed(db_url: str) -> Content:
-    """What there is in a database that is to be used at the exchange.
+    """Returns what a database contains, before it is used at the exchange.
 
     :raises RehearsalError: when it was used at a venue
     """
     try:
         found = content(db_url)
     except SQLAlchemyError:
-        return Content()  # Freqtrade says what is wrong with it
+        return Content()  # Freqtrade reports the error itself
     if found.mode is not None:
         raise RehearsalError(
             f"{_shown(db_url)} has the trades of rehearsals at a simulated venue: use another "

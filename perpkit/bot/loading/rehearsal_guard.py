@@ -1,8 +1,8 @@
-"""Keeps rehearsal apart from trading at the exchange, whichever strategy runs.
+"""Keeps rehearsals apart from trading at the exchange, with any strategy.
 
-Called by `perpkit.bot.loading.hook` with the module that Freqtrade has just imported. Every
-command, and `/reload_config` too, loads its configuration before its first request;
-tests/contract/test_rehearsal_seams.py holds what is relied on.
+`perpkit.bot.loading.hook` calls it with the module that Freqtrade has just imported. Every command,
+including `/reload_config`, loads its configuration before its first request;
+tests/contract/test_rehearsal_seams.py checks that this stays true.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _UNVERIFIED = r"Unverified HTTPS request is being made to host '(localhost|127\.
 
 
 def separate(module: ModuleType) -> None:
-    """Check every configuration as soon as it is loaded, and honour the overlay's data directory.
+    """Checks every configuration as soon as it is loaded, and uses the overlay's data directory.
 
     :param module: freqtrade.configuration.configuration
     """
@@ -37,14 +37,14 @@ def separate(module: ModuleType) -> None:
     def load_config(self: Any) -> dict[str, Any]:
         config: dict[str, Any] = load(self)
         with _refusing():
-            if getattr(self, "only_reads", False):  # a tool beside the bot, which fills nothing
+            if getattr(self, "only_reads", False):  # a tool next to the bot, which writes no data
                 check_overlay(config, os.environ)
             else:
                 check(config, os.environ, self.args.get("command"))
         return config
 
     def create_datadir(config: dict[str, Any], datadir: str | None = None) -> Path:
-        """Stock Freqtrade takes it from the command line, and has no other setting for it."""
+        """Takes the overlay's data directory; Freqtrade accepts one only on the command line."""
         own = config.get("datadir") if VENUE in config else None
         return create(config, datadir or own)
 
@@ -53,7 +53,7 @@ def separate(module: ModuleType) -> None:
 
 
 def separate_downloads(module: ModuleType) -> None:
-    """FreqUI downloads, too, with a configuration that was loaded long before.
+    """Checks each download: FreqUI starts them with a configuration loaded long before.
 
     :param module: freqtrade.data.history.history_utils
     """
@@ -69,11 +69,11 @@ def separate_downloads(module: ModuleType) -> None:
 
 
 def check(config: dict[str, Any], environment: Mapping[str, str], command: str | None) -> None:
-    """Let a command start, or not; mark what it will fill.
+    """Allows or refuses to start a command; marks the data directory and database it will fill.
 
     :param config: Freqtrade's, loaded
-    :param command: Freqtrade's, None where it was loaded by something else
-    :raises RehearsalError: naming what mixes rehearsal with life
+    :param command: Freqtrade's; None if something else loaded the configuration
+    :raises RehearsalError: naming what mixes a rehearsal with trading at the exchange
     """
     from freqtrade.enums import TRADE_MODES
 
@@ -91,11 +91,14 @@ def check(config: dict[str, Any], environment: Mapping[str, str], command: str |
 
 
 def check_overlay(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """:raises RehearsalError: for a configuration that leads to a venue, but not wholly"""
+    """Checks that a configuration for a venue sends every request there.
+
+    :raises RehearsalError: if it leads to a venue only in part
+    """
     if found := problems(config, environment):
         raise RehearsalError("Rehearsal at a venue is refused: " + "; ".join(found) + ".")
     if leads_to_venue(config):
-        # The venue's certificate is its own, and cannot be known; those of other hosts must be.
+        # A venue makes its certificate at each start, so it cannot be verified; others must be.
         warnings.filterwarnings("ignore", message=_UNVERIFIED)
 
 
@@ -103,7 +106,7 @@ def _before_rehearsing(config: Mapping[str, Any], datadir: Path, venue: str) -> 
     from perpkit.bot.loading.rehearsal_database import claim
 
     before_filling(datadir, venue)
-    with suppress(SQLAlchemyError):  # Freqtrade says what is wrong with it
+    with suppress(SQLAlchemyError):  # Freqtrade reports the error itself
         claim(config["db_url"], "dry-run" if config["dry_run"] else "live")
     logger.info(f"Rehearsal: every request goes to the venue at {venue}.")
 
@@ -117,7 +120,7 @@ def _before_trading_at_the_exchange(config: dict[str, Any], datadir: Path) -> No
         return
     if not found.has_open_trades:
         raise RehearsalError(f"{says}, and must not decide at the exchange. {WAY_OUT}.")
-    # Open trades must be managed, whatever the data are.
+    # Open trades must be managed even with data of a venue.
     logger.error(
         f"{says}, and must not decide at the exchange. There are open trades: the bot starts "
         f"PAUSED, manages them and opens none. {WAY_OUT} as soon as they are closed."
@@ -128,7 +131,7 @@ def _before_trading_at_the_exchange(config: dict[str, Any], datadir: Path) -> No
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """In Freqtrade's own way: an exit code of 2 and one line of its log."""
+    """Reports a refusal as Freqtrade does: with an exit code of 2 and one line of its log."""
     try:
         yield
     except RehearsalError as error:

@@ -1,1 +1,1 @@
-"""What the pairlist plugins share. To change: how readings of many pairs are fetched and kept."""
+"""Code shared by the pairlist plugins. To change: how data of many pairs are fetched and cached."""

@@ -1,4 +1,4 @@
-"""Base of the pairlists: their parameters, the time it is, candles, and what is said."""
+"""Base class of the pairlists: their parameters, clock, hourly candles and log messages."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from perpkit.parameters.kinds import Choice, Flag
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a round of requests may take: trades wait for it, a command does not mind.
+# Seconds that a round of requests may take: trading waits for it, a command can afford more.
 PATIENCE_TRADING, PATIENCE = 5.0, 60.0
 
 
 class FuturesPairList(IPairList):
     """A pairlist of futures whose parameters are the fields of a frozen dataclass, `RULE`.
 
-    Subclasses say what they know of each pair at `now()`, and leave the choice to the rule.
+    Subclasses gather what is known of each pair at `now()`, and leave the choice to the rule.
     """
 
     RULE: ClassVar[type[Any]]
     REFRESH: ClassVar[int] = 1800
-    # What FreqUI says of a parameter beside what its declaration does.
+    # What FreqUI shows for a parameter in addition to its declared meaning.
     EXPLAINED: ClassVar[dict[str, str]] = {}
-    # What a static backtest would be made with hindsight of; None where nothing can be.
+    # What a static backtest would choose pairs by with hindsight; None if it would not.
     HINDSIGHT: ClassVar[str | None] = None
 
     def __init__(
@@ -51,7 +51,7 @@ class FuturesPairList(IPairList):
         pairlistconfig: dict[str, Any],
         pairlist_pos: int,
     ) -> None:
-        # FreqUI sends what is left empty as null or as an empty string.
+        # FreqUI sends empty fields as null or as an empty string.
         filled = {key: value for key, value in pairlistconfig.items() if value not in (None, "")}
         filled.setdefault("refresh_period", self.REFRESH)
         names = {parameter.name for parameter in declared(self.RULE)}
@@ -72,7 +72,7 @@ class FuturesPairList(IPairList):
         self._timeframe: str = config.get("timeframe") or "1h"
         self._patience = PATIENCE_TRADING if config["runmode"] in TRADE_MODES else PATIENCE
         self._simulated = is_simulated(config)
-        # Hyperopt makes the list once, whatever it is told.
+        # Hyperopt makes the list only once, even with --enable-dynamic-pairlist.
         dynamic = config.get("enable_dynamic_pairlist") and config["runmode"] != RunMode.HYPEROPT
         self._static = self._simulated and not dynamic
         self._clock: BacktestClock | None = None
@@ -85,7 +85,7 @@ class FuturesPairList(IPairList):
 
     @classmethod
     def available_parameters(cls) -> dict[str, PairlistParameter]:
-        """Those of the rule, for FreqUI."""
+        """Returns the rule's parameters and `refresh_period`, for FreqUI."""
         parameters = {parameter.name: shown(parameter) for parameter in declared(cls.RULE)}
         parameters |= cls.refresh_period_parameter()
         parameters["refresh_period"]["default"] = cls.REFRESH
@@ -94,25 +94,25 @@ class FuturesPairList(IPairList):
         return parameters
 
     def now(self) -> datetime:
-        """The present, or that of the backtest; to be called once at every refresh."""
+        """Returns the current time, or that of the backtest; call it once at every refresh."""
         return self.clock.tick() if self._simulated else dt_now()
 
     @property
     def clock(self) -> BacktestClock:
-        """Of a backtest."""
+        """The clock of a backtest."""
         if self._clock is None:
             self._clock = BacktestClock(self._pairlistmanager._dataprovider, self._timeframe)
         return self._clock
 
     def candle(self, now: datetime) -> datetime:
-        """When the last candle had closed: what a backtest knows at that candle, the bot uses."""
+        """Returns when the last candle closed, so that a bot uses what a backtest would know."""
         return timeframe_to_prev_date(self._timeframe, now)
 
     def hourly(self, candle_type: CandleType, window: timedelta, what: str) -> HourlyFeed:
-        """Candles of 1h, stored in a backtest and from the exchange elsewhere.
+        """Returns a feed of 1h candles: stored ones in a backtest, else those of the exchange.
 
-        :param window: how far back they should reach from the present
-        :param what: they are, to say which could not be had
+        :param window: how far back from now the candles should reach
+        :param what: name of the data, for the log message if they cannot be fetched
         """
         stored = StoredCandles(self._config)
 
@@ -127,9 +127,9 @@ class FuturesPairList(IPairList):
     def fetch(
         self, pairs: Iterable[str], candle_type: CandleType, since: datetime, what: str
     ) -> dict[str, pd.DataFrame]:
-        """Candles of 1h from the exchange, by pair.
+        """Fetches 1h candles from the exchange, by pair; failed pairs are logged and missing.
 
-        :param what: they are, to say which could not be had
+        :param what: name of the data, for the log message if they cannot be fetched
         """
         wanted = list(pairs)
         fetched = self._exchange.refresh_latest_ohlcv(
@@ -140,7 +140,7 @@ class FuturesPairList(IPairList):
         return frames
 
     def say_failed(self, what: str, failed: Iterable[str]) -> None:
-        """Which requests failed, at most once a refresh period."""
+        """Logs which requests failed, at most once a refresh period."""
         if names := ", ".join(sorted(failed)):
             self.log_once(
                 f"{self.name} could not fetch the {what} of {names}: going by what was last known.",
@@ -149,10 +149,10 @@ class FuturesPairList(IPairList):
             )
 
     def keep(self, pairs: list[str], known: Mapping[str, Any], what: str) -> list[str]:
-        """The pairs that a `RankedBand` keeps; says why the others went.
+        """Returns the pairs that a `RankedBand` keeps; logs why the others are removed.
 
-        :param known: of every pair; None where nothing is
-        :param what: it is, with its article
+        :param known: the reading of every pair; None where it is unknown
+        :param what: name of the reading with its article, for the log
         """
         unknown = {pair: what for pair in pairs if not self.rule.knows(known[pair])}
         removed = {}
@@ -165,9 +165,10 @@ class FuturesPairList(IPairList):
     def say(
         self, pairs: Iterable[str], unknown: Mapping[str, str], removed: Mapping[str, str]
     ) -> None:
-        """Says once what is unknown, until it is known, and why a pair is removed.
+        """Logs unknown readings, once until they become known, and why pairs are removed.
 
-        :param unknown: what is unknown of a pair; `removed`: the objection to it, told only live
+        :param unknown: by pair, which reading is unknown
+        :param removed: by pair, the objection to it; logged only outside backtests
         """
         for pair in pairs:
             if pair not in unknown:
@@ -182,7 +183,7 @@ class FuturesPairList(IPairList):
 
 
 def shown(parameter: Parameter) -> PairlistParameter:
-    """A parameter for FreqUI, which makes a form of it."""
+    """Returns a parameter in the form that FreqUI needs for its input fields."""
     title = parameter.name.replace("_", " ").capitalize()
     title = re.sub(r"^(Min|Max) ", lambda match: f"{match[1]}imum ", title)
     said = {"description": title, "help": f"{parameter.meaning}."}

@@ -1,4 +1,4 @@
-"""Hourly candles of the pairs of a list, stored or fetched, by one code for both."""
+"""Hourly candles of the pairs in a list, either stored or fetched, behind one class."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import pandas as pd
 
 from perpkit.bot.pairlists.requests import RETRY, Schedule
 
-# Candles of some pairs from that time on, by pair; a pair that failed is missing.
+# Returns candles of the pairs from a time on, by pair; a pair that failed is missing.
 Fetch = Callable[[Iterable[str], datetime], Mapping[str, pd.DataFrame]]
 
 
 class HourlyFeed:
-    """Candles of 1h by pair: a backtest's are read once, others fetched once a refresh period.
+    """Candles of 1h by pair: read once in a backtest, else fetched once a refresh period.
 
-    What cannot be fetched stays as it was, and is asked for again a minute later.
+    If a pair cannot be fetched, its old candles stay, and it is requested again a minute later.
 
-    :param window: how far back the candles that are fetched should reach
-    :param period: between two requests for a pair
-    :param fetch: asks the exchange
-    :param read: reads the stored candles of a pair; None where they are fetched
+    :param window: how far back the fetched candles should reach
+    :param period: time between two requests for a pair
+    :param fetch: fetches candles from the exchange
+    :param read: reads the stored candles of a pair; None if candles are fetched
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class HourlyFeed:
         self._schedule = Schedule()
 
     def refresh(self, pairs: Iterable[str], now: datetime) -> bool:
-        """Bring `frames` of these pairs up to date; whether any of them is new."""
+        """Brings the `frames` of these pairs up to date; returns whether any of them is new."""
         if self._read is not None:
             new = {pair: self._read(pair) for pair in pairs if pair not in self.frames}
             self.frames |= new

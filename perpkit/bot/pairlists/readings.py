@@ -1,4 +1,4 @@
-"""Positioning of pairs for their lists: from the store, and from the exchange."""
+"""Positioning data of pairs for the pairlists, from the store and from the exchange."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ from perpkit.market.open_interest import Interest, interest_readings
 from perpkit.market.positioning import positioning_readings
 from perpkit.market.store import PERIODS, read_periods
 
-# What is asked for: one page holds this many, 20 days of hours.
+# Requested from the exchange: a page of 500 hourly readings reaches back 20 days.
 ASKED_PERIOD, PAGE = "1h", 500
 _CROWD = ("long_short_ratio", "long_short_rank")
 _NATIVE = {"open_interest_amount": "open_interest", "open_interest_value": "open_interest_value"}
 
 
 def crowd_readings(stored: pd.DataFrame, period: str, timeframe: str) -> KnownReadings:
-    """What is known of `Crowd` when."""
+    """Returns which `Crowd` was known at which time.
+
+    :param stored: readings with the columns of the store
+    :param period: of the readings, such as "1h"
+    """
     every = timedelta(seconds=timeframe_to_seconds(timeframe))
     return KnownReadings(positioning_readings(stored, period, every), _CROWD)
 
 
 def stored_crowd(datadir: Path, pair: str, timeframe: str) -> list[KnownReadings]:
-    """The same by period, the shortest first.
+    """Returns the stored `crowd_readings` of a pair by period, the shortest first.
 
     :raises StoreError: for a file that cannot be used
     """
@@ -43,7 +47,10 @@ def stored_crowd(datadir: Path, pair: str, timeframe: str) -> list[KnownReadings
 
 
 async def asked_crowd(exchange: Exchange, pair: str, timeframe: str) -> KnownReadings:
-    """The same from the exchange. :raises ccxt.BaseError:"""
+    """Requests the newest `crowd_readings` of a pair from the exchange.
+
+    :raises ccxt.BaseError: if the request fails
+    """
     answer = await exchange._api_async.fetch_long_short_ratio_history(
         pair, ASKED_PERIOD, limit=PAGE
     )
@@ -52,16 +59,18 @@ async def asked_crowd(exchange: Exchange, pair: str, timeframe: str) -> KnownRea
 
 
 def crowds_at(readings: Iterable[KnownReadings], when: datetime) -> list[Crowd]:
-    """What each says at `when`, as far as it says anything."""
+    """Returns the `Crowd` at `when` of each of the readings that has one."""
     return [Crowd(*values) for one in readings if (values := one.at(when))]
 
 
 def stored_interest(
     datadir: Path, pair: str, timeframe: str, change_hours: int, marks: pd.DataFrame
 ) -> list[KnownReadings]:
-    """What is known of `Interest` when, by period; from the store, then from Freqtrade's candles.
+    """Returns which `Interest` of a pair was known at which time, by source and period.
 
-    :param marks: as for `interest_readings`
+    Perpkit's store comes first, then Freqtrade's own candles of open interest.
+
+    :param marks: mark prices, as for `interest_readings`
     :raises StoreError: for a file that cannot be used
     """
     stored = read_periods(datadir, pair, tuple(_NATIVE.values()))
@@ -76,8 +85,11 @@ def stored_interest(
 async def asked_interest(
     exchange: Exchange, pair: str, timeframe: str, change_hours: int
 ) -> KnownReadings:
-    """The same from the exchange. :raises ccxt.BaseError:"""
-    # A few more than the change spans, for the candle that is looked at and for what is missing.
+    """Requests the newest readings of `Interest` from the exchange.
+
+    :raises ccxt.BaseError: if the request fails
+    """
+    # A few more than the change spans, for the current candle and for missing readings.
     hours = change_hours + timeframe_to_seconds(timeframe) // HOUR_S + 5
     answer = await exchange._api_async.fetch_open_interest_history(
         pair, ASKED_PERIOD, limit=min(hours, PAGE)
@@ -87,7 +99,7 @@ async def asked_interest(
 
 
 def interest_at(readings: Iterable[KnownReadings], when: datetime) -> Interest | None:
-    """What the first of them that knows says at `when`."""
+    """Returns the `Interest` at `when` from the first of the readings that has one."""
     known = (values for one in readings if (values := one.at(when)))
     return next((Interest(*values) for values in known if values[0] > 0), None)
 
@@ -125,7 +137,7 @@ def _native(datadir: Path, pair: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _frame(answer: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
-    """Rows by ascending date; what the exchange leaves out or writes as 0 is unknown."""
+    """Returns rows by ascending date; values that are missing or 0 in the answer become NaN."""
     rows = {int(row["timestamp"]): [row.get(field) or nan for field in columns] for row in answer}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
     frame = frame.sort_index().astype(float)

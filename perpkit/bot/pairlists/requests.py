@@ -1,4 +1,4 @@
-"""One request a pair, now and then, that never keeps the trading loop waiting for long."""
+"""Periodic requests, one for each pair, that never delay the trading loop for long."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NEVER_ASKED = datetime.min.replace(tzinfo=UTC)
 
 
 class Schedule:
-    """Which pairs are due; a pair that was never asked for is."""
+    """Tracks when each pair is due; a pair without an entry is due at once."""
 
     def __init__(self) -> None:
         self._due: dict[str, datetime] = {}
 
     def due(self, pairs: Iterable[str], now: datetime) -> list[str]:
-        """Those whose time has come, the one that waits longest first, then by name."""
+        """Returns the pairs that are due, the longest overdue first, then by name."""
         ready = [pair for pair in set(pairs) if now >= self._due.get(pair, now)]
         return sorted(ready, key=lambda pair: (self._due.get(pair, _NEVER_ASKED), pair))
 
@@ -31,16 +31,16 @@ class Schedule:
 
 
 class PairRequests(Generic[T]):
-    """Answers of the exchange, each asked for again after `period`.
+    """Answers of the exchange for pairs, each requested again after `period`.
 
-    All that are due go out together, and are waited for `patience` seconds in all: a pairlist is
-    made in the thread that watches exits. A pair that did not answer is asked again a minute later;
-    until then its last answer stands, for at most two periods.
+    All requests that are due are sent together and waited for `patience` seconds in total, because
+    a pairlist is made in the thread that checks exits. A pair whose request failed is requested
+    again a minute later; its last answer is used for at most two periods.
 
     :param exchange: Freqtrade's; its event loop is used
     :param ask: makes the request for a pair
-    :param period: at least a minute is taken
-    :param patience: seconds
+    :param period: time between requests for a pair, raised to at least a minute
+    :param patience: longest wait for all answers, in seconds
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class PairRequests(Generic[T]):
         self._answers: dict[str, tuple[datetime, T]] = {}
 
     def refresh(self, pairs: Iterable[str], now: datetime) -> dict[str, str]:
-        """Ask for the pairs that are due.
+        """Requests the pairs that are due.
 
-        :return: what went wrong, by pair
+        :return: errors by pair
         """
         due = self._schedule.due(pairs, now)
         if not due:
             return {}
-        # As Freqtrade's own: the loop belongs to whoever holds the lock.
+        # As in Freqtrade: the holder of this lock may run the event loop.
         with self._exchange._loop_lock:
             answers = self._exchange.loop.run_until_complete(self._together(due))
         failures = {}
@@ -79,7 +79,7 @@ class PairRequests(Generic[T]):
         return failures
 
     def latest(self, pair: str, now: datetime) -> T | None:
-        """The last answer; None where there is none, or only one that is too old."""
+        """Returns the last answer; None if there is none, or it is older than two periods."""
         if pair not in self._answers:
             return None
         at, answer = self._answers[pair]

@@ -1,1 +1,1 @@
-"""Positioning data from the exchange. To change: what is downloaded, how, and how often."""
+"""Downloads positioning data from the exchange. To change: which data, how, and how often."""

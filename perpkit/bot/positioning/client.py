@@ -1,7 +1,7 @@
-"""The exchange's five positioning statistics, page by page, within a share of its limits.
+"""Fetches the exchange's five positioning statistics page by page, within its rate limits.
 
 Source: Binance USD-M futures, "Market Data" endpoints under /futures/data. They cost no weight but
-share 1000 calls per 5 minutes and IP; they keep 30 days; a page holds 500 readings.
+share 1000 calls per 5 minutes and IP; they keep 30 days; a page has at most 500 readings.
 """
 
 from __future__ import annotations
@@ -28,14 +28,18 @@ logger = logging.getLogger(__name__)
 
 PAGE = 500
 KEPT = timedelta(days=30)
-_ATTEMPTS = 5  # 1, 2, 4, 8 s between them, or what the exchange asks for
-_LONGEST_WAIT = 330.0  # the limits' longest window, and a little; a longer one is a ban
+_ATTEMPTS = 5  # with 1, 2, 4 and 8 s between them, or the exchange's Retry-After if longer
+_LONGEST_WAIT = 330.0  # a little over the longest window of the limits; a longer wait is a ban
 _SECRETS = ("apiKey", "secret", "password", "privateKey")
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """:param method: of ccxt; `columns`: the store's, by the answer's field"""
+    """A positioning statistic of the exchange.
+
+    :param method: name of ccxt's method
+    :param columns: columns of the store by field of the answer
+    """
 
     method: str
     columns: Mapping[str, str]
@@ -53,19 +57,19 @@ STATISTICS = (
 )
 
 
-# On coins, and on shares, metals and indices of shares.
+# Perpetuals on coins, and on shares, metals and share indices.
 _PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
 _PAIR = re.compile(r"[^\s/:]+/[^\s/:]+:[^\s/:]+")
-# Of answers that are about the request; others, such as 403 and 451, are about who asks.
+# HTTP statuses that concern the request; others, such as 403 and 451, concern the client.
 _REQUEST_STATUSES = (0, 200, 400)
 
 
 class DownloadError(RuntimeError):
-    """The exchange did not give what was asked for, and asking again did not help."""
+    """The exchange did not return the data, and retrying did not help."""
 
 
 class RefusedError(DownloadError):
-    """The exchange answered, and refuses this; it may well give something else."""
+    """The exchange refused this request; others may succeed."""
 
 
 class _BadAnswerError(Exception):
@@ -74,7 +78,7 @@ class _BadAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Budget(Parameters):
-    """What may be used of the exchange's limits."""
+    """The part of the exchange's rate limits that may be used."""
 
     share: Annotated[float, Range(0, 1, "of each limit"), "What is used, above 0"] = 0.8
     weight_1m: Annotated[
@@ -90,10 +94,10 @@ class Budget(Parameters):
 
 
 class Pacer:
-    """Spaces calls evenly, so that a restart needs no memory of what was used before it.
+    """Spaces calls evenly, so that nothing about past calls has to survive a restart.
 
-    The weight is that of everybody on this IP, so it is read from each answer: from the share on,
-    it waits for the next minute.
+    All clients at this IP share the request weight, so it is read from each answer. If another call
+    could exceed the budget, that call waits for the next minute.
     """
 
     def __init__(
@@ -109,25 +113,25 @@ class Pacer:
         self._next = -math.inf
 
     def wait(self) -> None:
-        """Until the next call may be made."""
+        """Waits until the next call may be made."""
         if (ahead := self._next - self._clock()) > 0:
             self._sleep(ahead)
         self._next = max(self._next, self._clock()) + self._interval
 
     def answered(self, headers: Mapping[str, str]) -> None:
         used = headers.get("x-mbx-used-weight-1m", "")
-        # One more call costs a weight of 1 at most.
+        # Another call costs a weight of at most 1.
         if used.isdigit() and int(used) + 1 > self._most_weight:
             minute = math.floor(self._clock() / 60) + 1
             self._next = max(self._next, minute * 60 + 1)
 
 
 class PositioningClient:
-    """Public endpoints only: it needs no key and is never given one.
+    """Client for public endpoints only: it needs no API key and never receives one.
 
-    :param exchange: Freqtrade's "exchange" section; `ccxt_config` may lead elsewhere
-    :param clock, sleep: seconds; what `sleep` raises ends the call
-    :raises ValueError: for another exchange than Binance
+    :param exchange: Freqtrade's "exchange" section; its `ccxt_config` may set another URL
+    :param clock, sleep: in seconds; an exception from `sleep` ends the call
+    :raises ValueError: for an exchange other than Binance
     """
 
     def __init__(
@@ -149,15 +153,15 @@ class PositioningClient:
         self._ccxt.session.close()
 
     def now(self) -> datetime:
-        """The exchange's time. :raises DownloadError:"""
+        """Returns the exchange's time (UTC). :raises DownloadError: if it cannot be fetched"""
         answer = self._call("fapiPublicGetTime", {})
         return datetime.fromtimestamp(int(answer["serverTime"]) / 1000, UTC)
 
     def symbols(self, pairs: Sequence[str]) -> dict[str, str]:
-        """The exchange's symbols of those pairs of which it lists a perpetual.
+        """Returns the exchange's symbols by pair, for the pairs that it lists as perpetuals.
 
-        :raises ValueError: when one is not named as a pair
-        :raises DownloadError:
+        :raises ValueError: for a name that is not of the form BTC/USDT:USDT
+        :raises DownloadError: if the list cannot be fetched
         """
         for pair in pairs:
             if _PAIR.fullmatch(pair) is None:
@@ -176,10 +180,10 @@ class PositioningClient:
     def page(
         self, statistic: Statistic, symbol: str, period: str, window: ReadingSpan
     ) -> pd.DataFrame:
-        """The readings within a window of at most `PAGE` of them, indexed by date.
+        """Returns the readings within a window of at most `PAGE` readings, indexed by date (UTC).
 
-        :raises RefusedError: when the exchange has none of this symbol for us
-        :raises DownloadError:
+        :raises RefusedError: when the exchange refuses the request for this symbol
+        :raises DownloadError: when the readings cannot be fetched
         """
         rows = self._call(
             statistic.method,
@@ -236,18 +240,18 @@ class PositioningClient:
 
 
 def _may_pass(error: BaseException) -> bool:
-    # ccxt knows the codes of server errors by the exchange's own URL only; the status says it all.
+    # ccxt recognises server errors only at the exchange's own URL; the HTTP status always works.
     return _status(error) >= 500 or isinstance(error, ccxt.NetworkError | _BadAnswerError)
 
 
 def _refuses(error: BaseException) -> bool:
-    """Whether the answer is about this request alone."""
+    """Whether the error concerns this request alone, not the client or the exchange."""
     answered = isinstance(error, ccxt.ExchangeError) and not _may_pass(error)
     return answered and _status(error) in _REQUEST_STATUSES
 
 
 def _status(error: BaseException) -> int:
-    """Of the answer that led to the error, 0 where there is none."""
+    """HTTP status of the answer that led to the error, 0 if there was none."""
     answer = getattr(error.__context__, "response", None)
     return int(getattr(answer, "status_code", 0))
 
@@ -268,5 +272,5 @@ def _ms(moment: datetime) -> int:
 
 
 def _number(text: Any) -> float:
-    """0 is no reading: NaN."""
+    """Returns the number in `text`; NaN for 0, which is not a reading."""
     return float(text or 0) or math.nan

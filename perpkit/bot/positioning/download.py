@@ -1,4 +1,4 @@
-"""Completing the store from the exchange: what is missing is asked for, and kept page by page."""
+"""Completes the store from the exchange: fetches missing readings and stores them page by page."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from perpkit.market import store
 from perpkit.market.coverage import ReadingSpan, missing, reading_time
 from perpkit.market.store import PERIODS, SERIES
 
-# The far end of what the exchange keeps moves on while pages before it are fetched.
+# The start of the exchange's 30 days moves forward while pages are fetched.
 _MARGIN = timedelta(minutes=30)
 _NOT_LISTED = "the exchange lists no perpetual of that name"
 
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """:param page, pages: fetched so far, and in all; `added`: readings new in the store so far"""
+    """Progress of a download.
+
+    :param page: number of pages fetched so far, of `pages` in total
+    :param added: readings added to the store so far
+    """
 
     pair: str
     page: int
@@ -38,7 +42,11 @@ class DownloadProgress:
 
 @dataclass(frozen=True)
 class Downloaded:
-    """:param added: readings new in the store; `refused`: the exchange's reasons, by pair"""
+    """Result of a download.
+
+    :param added: number of readings added to the store
+    :param refused: the exchange's reasons for refusing pairs, by pair
+    """
 
     added: int
     refused: Mapping[str, str]
@@ -52,13 +60,14 @@ def download(
     days: float,
     told: Callable[[DownloadProgress], None] = lambda _: None,
 ) -> Downloaded:
-    """Fetch what the store lacks of the last `days`.
+    """Fetches the readings of the last `days` that the store lacks.
 
-    Stopped at any point, it leaves every page it has fetched in the store, and run again it goes on
-    with the next one. Readings that the exchange does not have are asked for again in every run.
-    Where it refuses a pair, or lists none of that name, the others are fetched.
+    If it is interrupted, every page fetched so far is in the store, and another run continues with
+    the next page. Readings that the exchange lacks are requested again in every run. If the
+    exchange refuses a pair, or does not list it, the other pairs are still fetched.
 
     :param days: at most the 30 that the exchange keeps
+    :param told: receives the progress before each page and at the end
     :raises ValueError: for an argument, naming it and what is allowed
     :raises StoreError: for a stored file, or an answer, that cannot be positioning data
     :raises DownloadError: when the exchange does not answer

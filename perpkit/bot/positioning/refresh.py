@@ -1,4 +1,4 @@
-"""Keeps the store of positioning data current while the bot trades, in a thread of its own."""
+"""Keeps the store of positioning data current while the bot trades, in a separate thread."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class _StoppedError(Exception):
 
 
 class PositioningRefresh:
-    """Every pair's readings, once a period; what goes wrong is logged once and tried again.
+    """Fetches the new readings of every pair once a period; errors are logged once, and retried.
 
-    A pair that the exchange refuses is asked for again a period later, the others go on. An
-    exchange that does not answer ends the round.
+    A pair that the exchange refuses is requested again a period later, while the others continue.
+    If the exchange does not answer, the round ends.
 
     The trading thread never waits for it and never sees its errors: without new readings the old
-    ones grow stale, and entries lose a bonus.
+    ones become stale, and entries lose their bonus for positioning.
 
-    :param config: Freqtrade's; the store lies in its `datadir`
-    :param pairs: the pairs to keep current, asked in this thread before every round
-    :param period: of the readings, one of `store.PERIODS`. Backtest on the same one
-    :param delay: after the time of a reading until it is asked for
-    :param share: of the exchange's limits: the bot's own calls come first
+    :param config: Freqtrade's; the store is in its `datadir`
+    :param pairs: returns the pairs to keep current; called in this thread before every round
+    :param period: of the readings, one of `store.PERIODS`; backtest with the same one
+    :param delay: from the time of a reading until it is requested
+    :param share: of the exchange's limits; low, since the bot's own calls come first
     :param client: makes the client; replaced in tests
     :raises ValueError: naming the parameter and what is allowed
     """
 
-    # A strategy has no way to say that it ends, and /reload_config makes another one.
+    # A strategy is not notified when it ends, and /reload_config makes another one.
     _running: ClassVar[PositioningRefresh | None] = None
     _swap: ClassVar[threading.Lock] = threading.Lock()
 
@@ -72,13 +72,13 @@ class PositioningRefresh:
         self._client: PositioningClient | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="positioning", daemon=True)
-        # By pair, the time of the newest reading that was asked for; and for which it was refused.
+        # By pair, the time of the newest reading that was fetched; and of the one refused, and why.
         self._asked: dict[str, float] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._said = ""
 
     def start(self) -> None:
-        """Begin, in place of the one that was started before in this process."""
+        """Starts the thread, and stops the refresh that was started before in this process."""
         with self._swap:
             if PositioningRefresh._running is not None:
                 PositioningRefresh._running.stop(timeout=0)
@@ -86,9 +86,9 @@ class PositioningRefresh:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End after at most the request under way. The thread is a daemon: it keeps no process up.
+        """Stops after the current request, if any; being a daemon, the thread blocks no exit.
 
-        :param timeout: seconds to wait for that
+        :param timeout: longest time to wait for the thread, in seconds
         """
         self._stop.set()
         if self._thread.is_alive():
@@ -102,18 +102,18 @@ class PositioningRefresh:
             self._client.close()
 
     def _round(self) -> None:
-        """Ask for what is due; never raises."""
+        """Fetches the readings that are due; never raises."""
         length = PERIODS[self._period].total_seconds()
         newest = (self._clock() - self._delay) // length * length
         failures: list[str] = []
         try:
             pairs = self._pairs()
             due = [pair for pair in pairs if self._last(pair) < newest]
-            # New pairs need the history that comparisons are made with: the others come first.
+            # New pairs come last: they need their whole history, which takes longer.
             for pair in sorted(due, key=lambda pair: pair not in self._asked):
                 try:
                     self._refresh(pair, newest)
-                except ValueError as error:  # of this pair: not one, or its file is damaged
+                except ValueError as error:  # not the name of a pair, or its file is damaged
                     failures.append(str(error))
             refused = [f"{p}: {self._refused[p][1]}" for p in pairs if p in self._refused]
             failures = [*refused, *failures]
@@ -127,14 +127,14 @@ class PositioningRefresh:
         self._say("; ".join(failures))
 
     def _last(self, pair: str) -> float:
-        """The newest reading that the exchange gave or refused, seconds; 0 for none."""
+        """Time (s since 1970 UTC) of the newest reading fetched or refused; 0 for none."""
         refused, _ = self._refused.get(pair, (0.0, ""))
         return max(self._asked.get(pair, 0.0), refused)
 
     def _refresh(self, pair: str, newest: float) -> None:
         if self._client is None:
             self._client = self._make(self._exchange, self._budget, sleep=self._pause)
-        # A day more than it takes, for what the exchange was late with.
+        # A day more than needed, for readings that the exchange published late.
         days = (newest - self._asked.get(pair, 0)) / DAY_S + 1
         done = download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
         if pair in done.refused:

@@ -1,8 +1,8 @@
 """The account as Freqtrade knows it, marked to market.
 
-Included: realised profit, partial exits too; open positions at the price of the moment; the fees of
-both sides; funding as Freqtrade has booked it. In backtests that is all that was settled before the
-candle in which the bot now stands, in dry-run and live what it booked at minute 1 or 31.
+It includes realised profit, also of partial exits; open positions at current prices; the fees of
+both sides; and funding as booked by Freqtrade. In backtests that is all funding settled before the
+current candle; in dry-run and live it is what Freqtrade booked at minute 1 or 31 of the hour.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from perpkit.risk.equity import TradeLedger, open_profit, profit_curve
 class AccountStanding(NamedTuple):
     """The account at one moment, in stake currency.
 
-    :param profit: realised and unrealised, NaN while the price of an open position is not known
+    :param profit: realised and unrealised; NaN while the price of an open position is unknown
     :param open_profit: the unrealised part
     :param unpriced: the pairs without a price
     """
@@ -45,7 +45,7 @@ class AccountStanding(NamedTuple):
 
 
 class Account(ABC):
-    """What all modes share; `accounts.account_for` makes the one of a run mode."""
+    """The account in any run mode; `accounts.account_for` makes the one for a mode."""
 
     def __init__(self, config: dict[str, Any], candles: CandleFeed) -> None:
         self._config = config
@@ -55,37 +55,39 @@ class Account(ABC):
 
     @abstractmethod
     def capital(self, now: datetime) -> float:
-        """What profits add to: the whole balance, also the part kept out of trading by
-        `tradable_balance_ratio`, or `available_capital` where that is given. NaN while not known.
+        """Returns the capital that profits are added to; NaN while it is unknown.
+
+        It is `available_capital` if configured, else the whole balance, including the part that
+        `tradable_balance_ratio` excludes from trading.
         """
 
     @abstractmethod
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
-        """Trades that have not been counted yet, in the order in which they closed.
+        """Returns closed trades that have not been counted yet, in the order of closing.
 
-        They are the same until `counted` says that they have been.
+        They are returned again until `counted` confirms them.
         """
 
     @abstractmethod
     def counted(self) -> None:
-        """What `newly_closed` gave last has been counted, and is not given again."""
+        """Confirms the trades that `newly_closed` returned last; it will not return them again."""
 
     def unmoved(self) -> bool:
-        """Whether nothing is open, and profit and capital are for sure what they were when
-        the trades that closed were last counted."""
+        """Whether nothing is open, and profit and capital are certain to be the same as when
+        closed trades were last counted."""
         return False
 
     @abstractmethod
     def stored_high_water(self) -> Sample | None:
-        """The high-water mark of an earlier process, if there is one."""
+        """Returns the high-water mark that an earlier process stored, if any."""
 
     @abstractmethod
     def store_high_water(self, mark: Sample, coarse: float) -> None:
-        """Keep the high-water mark for the next process, once it has moved by `coarse`."""
+        """Stores the high-water mark for the next process, if it has moved by at least `coarse`."""
 
     @abstractmethod
     def _rate(self, pair: str, now: datetime) -> float:
-        """Price of the pair at `now`, NaN if there is none."""
+        """The price of the pair at `now`, NaN if there is none."""
 
     @abstractmethod
     def _open_trades(self) -> Sequence[LocalTrade]: ...
@@ -95,10 +97,10 @@ class Account(ABC):
 
     @abstractmethod
     def _closed_profit(self) -> float:
-        """Realised by all closed trades."""
+        """The profit realised by all closed trades."""
 
     def at(self, now: datetime) -> AccountStanding:
-        """Realised and unrealised profit at `now`."""
+        """Returns the realised and unrealised profit at `now`."""
         realised, unrealised = self._closed_profit(), 0.0
         trades = self._open_trades()
         for trade in trades:
@@ -119,9 +121,9 @@ class Account(ABC):
         return AccountStanding(nan, nan, tuple(sorted(unpriced)))
 
     def curve(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, float]]:
-        """Profit at every close of a candle after `since` and before `until`.
+        """Yields the profit at every candle close after `since` and before `until`.
 
-        Rebuilt from the trades and candles that are there now, for a time in which nobody looked.
+        It is rebuilt from the present trades and candles, for a time when equity was not sampled.
         """
         step = self.step.total_seconds()
         first = since.timestamp() // step * step + step
@@ -135,7 +137,7 @@ class Account(ABC):
             yield datetime.fromtimestamp(at, UTC), profit
 
     def _ledgers(self, since: datetime) -> tuple[float, list[TradeLedger]]:
-        """Profit realised by trades that closed up to `since`, and all others."""
+        """Returns the profit realised by trades that closed up to `since`, and all other trades."""
         closed = self._closed_after(since)
         ledgers = [ledger_of(trade) for trade in (*closed, *self._open_trades())]
         return self._closed_profit() - sum(t.close_profit_abs or 0.0 for t in closed), ledgers

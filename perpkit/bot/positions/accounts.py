@@ -1,4 +1,4 @@
-"""The account of a run mode."""
+"""Selects the account for a run mode."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def account_for(
     dp: DataProvider | None,
     wallets: Wallets | None = None,
 ) -> Account:
-    """The account of this run mode: Freqtrade keeps the trades of a backtest in memory, those of a
-    running bot in its database."""
+    """Returns the account for this run mode.
+
+    Freqtrade keeps the trades of a backtest in memory, those of a running bot in its database.
+    """
     if is_simulated(config):
         return SimulatedAccount(config, candles)
     if dp is None:

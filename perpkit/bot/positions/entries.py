@@ -1,7 +1,7 @@
-"""Leverage and stake of every entry, or the reason why there is none.
+"""Decides the leverage and stake of every entry, or why there is no entry.
 
-Freqtrade asks for the leverage first, then for the stake; a refusal by either is a stake of 0,
-which opens nothing.
+Freqtrade requests the leverage first, then the stake; if either is refused the stake is 0, which
+opens nothing.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.risk.stops import stop_distance
 from perpkit.signals.confidence import score_of
 
-# Freqtrade asks for the stake of an entry right after its leverage.
+# Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
-# To a stop that has nearly been reached, a fraction of the price.
+# Smallest distance used for a stop that is nearly reached, as a fraction of the price.
 _LEAST_DISTANCE = 1e-3
-# Without `use.exposure` only the number of positions and the balance bound a size.
+# Without `use.exposure` only the number of positions and the balance limit a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
     max_side=125,
@@ -52,7 +52,10 @@ UNLIMITED = ExposureLimits(
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry that Freqtrade asks about."""
+    """An entry whose leverage or stake Freqtrade requests.
+
+    :param rate: the entry price
+    """
 
     pair: str
     is_short: bool
@@ -62,8 +65,11 @@ class Candidate:
 
 
 class Entries:
-    """:param risks: R of the open trades
-    :param refusals: told of those that are refused
+    """Computes the leverage and stake of entries and additions.
+
+    :param columns: returns the candle columns of a pair, None if it has none
+    :param risks: the initial risk (R) of the open trades
+    :param refusals: records each refused entry
     """
 
     def __init__(
@@ -85,22 +91,22 @@ class Entries:
         self._cross = config.get("margin_mode") == "cross"
         self._tradable = float(config.get("tradable_balance_ratio", 1.0))
         self._capital_given = "available_capital" in config
-        # Why the newest leverage was refused; asked for the stake next, of the same entry.
+        # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
         self._kelly: tuple[int, float] = (-1, 1.0)
 
     def leverage(self, entry: Candidate, decision: Decision, maximum: float) -> float:
-        """As `IStrategy.leverage` returns it.
+        """Returns the leverage for `IStrategy.leverage`; 1 if the entry is refused.
 
         :param decision: of the breakers, for the pair and side
-        :param maximum: what the exchange allows at all
+        :param maximum: the highest leverage that the exchange allows
         """
         self._refusal = None
         settings, columns = self._settings, self._columns(entry.pair)
         range_24h = columns.at("range_24h", entry.now) if columns else nan
         if not settings.use.liquidation:
             allowed = min(maximum, decision.max_leverage)
-            # Whole, as the exchange takes it.
+            # A whole number, as the exchange requires.
             return float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
         tiers = self._contracts.tiers(entry.pair)
         if tiers is None:
@@ -123,7 +129,7 @@ class Entries:
     def stake(
         self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
     ) -> float:
-        """As `custom_stake_amount` returns it; 0 opens nothing, and the log says why.
+        """Returns the stake for `custom_stake_amount`; 0 opens nothing, and the reason is logged.
 
         :param proposed: Freqtrade's own stake
         :param most: the largest that balance and exchange allow
@@ -152,10 +158,10 @@ class Entries:
         *,
         sized: bool = False,
     ) -> Size:
-        """The part of `stake` that may be added to an open trade, by breakers and exposure.
+        """Returns the part of `stake` that breakers and exposure let an open trade add.
 
         :param decision: of the breakers, for the trade's pair and side
-        :param sized: it belongs to an entry whose size the breakers have been asked about
+        :param sized: whether the breakers' size factor has already been applied to `stake`
         """
         allowed = allowed_addition(trade, stake, rate, decision, self._contracts, sized=sized)
         if not allowed.stake:
@@ -170,7 +176,7 @@ class Entries:
         pair, leverage = trade.pair, trade.leverage
         entry = Candidate(pair, trade.is_short, now, rate, None)
         distance = self._stop_distance(entry)
-        if trade.amount and trade.stop_loss:  # what is added shares the stop that stands
+        if trade.amount and trade.stop_loss:  # an addition shares the trade's current stop
             distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
         asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
@@ -185,7 +191,10 @@ class Entries:
         return Size(fits / leverage, room.limit, room.reason)
 
     def equity(self, now: datetime) -> float:
-        """What Freqtrade may trade with, marked to market; NaN while a price is missing."""
+        """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
+
+        NaN while a price is missing.
+        """
         capital = self._account.capital(now)
         if not self._capital_given:
             capital *= self._tradable
@@ -215,14 +224,14 @@ class Entries:
         )
 
     def _stop_distance(self, entry: Candidate) -> float:
-        """NaN where it is not known, which refuses."""
+        """Distance of the stop, a fraction of the price; NaN if unknown, which refuses entries."""
         columns = self._columns(entry.pair)
         atr = columns.at("atr", entry.now) if columns else nan
         distance = stop_distance(self._settings.stop, entry.rate, atr)
         return nan if distance is None else distance
 
     def _most_collateral(self, entry: Candidate, distance: float) -> float:
-        """The most margin that the entry may get: all of the equity, or what its risk asks for."""
+        """The largest margin that the entry may get: all of the equity, or what its risk allows."""
         equity, sizing = self.equity(entry.now), self._settings.sizing
         if not self._settings.use.sizing or sizing.basis is Basis.VOLATILITY:
             return equity
@@ -260,7 +269,7 @@ class Entries:
         return self._kelly[1]
 
     def _carrying(self, now: datetime) -> float:
-        """What the shared wallet can lose before liquidation, with what is open already."""
+        """The loss that the shared wallet can carry before liquidation, given the open trades."""
         others = []
         for trade in open_trades():
             columns, tiers = self._columns(trade.pair), self._contracts.tiers(trade.pair)
@@ -278,7 +287,10 @@ class Entries:
     def carry_reason(
         self, pair: str, is_short: bool, now: datetime, held_hours: float
     ) -> str | None:
-        """Why funding makes the position not worth having; None where it does not."""
+        """Returns why funding makes a position not worth holding; None if it does not.
+
+        :param held_hours: how long the position has been held; 0 for an entry
+        """
         columns = self._columns(pair)
         if not self._settings.use.carry or columns is None:
             return None
@@ -306,7 +318,10 @@ class Entries:
 
 
 def ordered(trade: LocalTrade) -> float:
-    """By entry orders that are open, in base currency; a trade counts their fills when they end."""
+    """Returns the amount of a trade's open entry orders, in base currency.
+
+    A trade's own amount includes their fills only after they have ended.
+    """
     return sum(
         order.safe_amount
         for order in trade.orders
@@ -315,5 +330,5 @@ def ordered(trade: LocalTrade) -> float:
 
 
 def open_trades() -> list[LocalTrade]:
-    """With those whose entry has not filled yet."""
+    """Returns the open trades, including those whose entry has not filled yet."""
     return Trade.get_trades_proxy(is_open=True)

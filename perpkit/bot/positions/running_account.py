@@ -30,18 +30,18 @@ from perpkit.risk.equity import SteadyReading, TradeLedger
 
 # Freqtrade reads the balance at minutes 1 and 31 of every hour.
 BALANCE_STEADY = timedelta(minutes=35)
-# Trades that closed longer ago are not asked for again.
+# Trades that closed longer ago are not queried again.
 MEMORY = timedelta(days=30)
-# Freqtrade calls candles outdated when the newest opened two candles and so long ago.
+# Freqtrade treats candles as outdated two candles and this long after the newest one opened.
 OUTDATED = timedelta(minutes=5)
 
 
 class RunningAccount(Account):
     """The account of a bot in dry-run or live, at current prices.
 
-    Nothing is requested for it: the breakers come before the exits, and a slow answer would delay
-    them. Prices are those at which Freqtrade last looked at its exits, a loop ago; before there are
-    any, the newest closed candle. Trades are read under the bot's lock, and only figures leave it.
+    It sends no requests: the breakers run before the exits, and a slow answer would delay these.
+    Prices are those at which Freqtrade last checked its exits, one loop ago; without them, the
+    close of the newest candle. Trades are read under the bot's lock, and only figures are returned.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RunningAccount(Account):
         self._wallets = wallets
         self._balance = SteadyReading(BALANCE_STEADY.total_seconds())
         self._lock = lock_of(dp)
-        # Trades that have been counted; how many had closed then, and their profit.
+        # The trades that have been counted; how many had closed by then, and their profit.
         self._counted: set[TradeKey] = set()
         self._counted_at: tuple[int, float] | None = None
         self._given: tuple[set[TradeKey], tuple[int, float]] | None = None
@@ -72,19 +72,19 @@ class RunningAccount(Account):
         return capital if isnan(capital) else self._balance.read(now.timestamp(), capital)
 
     def _settled_balance(self, wallets: Wallets, now: datetime) -> float:
-        """The wallet's balance without the profit of what is open.
+        """Returns the wallet's balance without the profit of open positions.
 
-        Freqtrade's starting balance is what is free, and with cross margin that has the open profit
-        in it.
+        Freqtrade's starting balance is not used: it is computed from the free balance, which
+        includes the open profit with cross margin.
         """
         total: float = wallets.get_total(wallets._stake_currency)
         if "unrealized_pnl" in PositionWallet._fields:
-            return total  # Freqtrade has taken it off
+            return total  # Freqtrade has already subtracted it
         return total - sum(gross_profit(t, self._rate(t.pair, now)) for t in self._open_trades())
 
     def _in_balance(self) -> float:
-        """What `at` counts as profit, and the balance has in it: realised by closed trades and by
-        parts of open ones, and what open ones have paid and been paid."""
+        """Returns the part of `at`'s profit that the balance includes: profit realised by closed
+        trades and by parts of open ones, and the fees and funding of open ones."""
         profit = self._closed_profit()
         for trade in self._open_trades():
             paid = trade.amount * trade.open_rate * trade.fee_open
@@ -93,7 +93,7 @@ class RunningAccount(Account):
 
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:
         with self._lock:
-            # Their number and sum say whether anything closed at all.
+            # Their number and sum show whether any trade has closed.
             totals = self._totals()
             if totals == self._counted_at:
                 return []
@@ -145,11 +145,11 @@ class RunningAccount(Account):
         return Trade.get_trades_proxy(is_open=False, close_date=since)
 
     def _totals(self) -> tuple[int, float]:
-        """How many trades have closed, and their profit."""
+        """Returns the number of closed trades and their total profit."""
         which = select(func.count(Trade.id), func.sum(Trade.close_profit_abs))
         count, profit = Trade.session.execute(which.filter(Trade.is_open.is_(False))).one()
         return count, profit or 0.0
 
     def _closed_profit(self) -> float:
-        # The place for what Freqtrade has not booked: funding of trades closed at their stop.
+        # Add here what Freqtrade does not book: funding of trades that were closed by their stop.
         return Trade.get_total_closed_profit()

@@ -22,7 +22,7 @@ from perpkit.breakers.loss_streak import ClosedTrade
 
 
 class SimulatedAccount(Account):
-    """The account of a backtest, at the close of the newest closed candle."""
+    """The account of a backtest, valued at the newest closed candle's close."""
 
     def __init__(self, config: dict[str, Any], candles: CandleFeed) -> None:
         super().__init__(config, candles)
@@ -61,7 +61,8 @@ class SimulatedAccount(Account):
         return closes[row] if 0 <= row < len(closes) else nan
 
     def _prepared(self, pair: str) -> tuple[int, list[float]]:
-        """Closes on the full grid of candles, and when the first of them closed."""
+        """Returns when the first candle closed (s since 1970 UTC), and the closes without gaps: a
+        missing candle's is NaN."""
         frame = self._history(pair)
         if frame.empty:
             return 0, []
@@ -69,7 +70,7 @@ class SimulatedAccount(Account):
         rows = ((opened - opened[0]) // self._seconds).astype(np.int64)
         closes = np.full(rows[-1] + 1, nan)
         closes[rows] = frame["close"].to_numpy(dtype=np.float64)
-        # As a list, which is read faster than an array.
+        # A list is read faster than an array.
         return int(opened[0]) + self._seconds, closes.tolist()
 
     def _open_trades(self) -> Sequence[LocalTrade]:

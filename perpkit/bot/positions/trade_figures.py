@@ -1,4 +1,4 @@
-"""What Freqtrade's trades, candles and configuration give for the account to add up."""
+"""Reads the figures that the account adds up from Freqtrade's trades, candles and configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from perpkit.risk.equity import Fill, TradeLedger
 
 
 def configured_capital(config: dict[str, Any]) -> float:
-    """The capital of a simulated wallet."""
+    """Returns the configured capital of a simulated wallet, in stake currency."""
     if "available_capital" in config:
         return float(config["available_capital"])
     wallet = config["dry_run_wallet"]
@@ -24,10 +24,10 @@ def configured_capital(config: dict[str, Any]) -> float:
 
 
 def open_funding(trade: LocalTrade) -> float:
-    """Funding of the position that is open now.
+    """Returns the funding of the position that is still open, in stake currency.
 
-    After a partial exit, Freqtrade still carries what was settled before it in `funding_fees`,
-    though it is in the realised profit already; the close of the trade puts that right.
+    After a partial exit, `funding_fees` still includes what was settled before that exit, although
+    the realised profit has it too; Freqtrade corrects that when the trade closes.
     """
     funding = trade.funding_fees or 0.0
     if not trade.realized_profit:
@@ -41,7 +41,7 @@ def open_funding(trade: LocalTrade) -> float:
 
 
 def gross_profit(trade: LocalTrade, rate: float) -> float:
-    """Unrealised, as the exchange reckons it."""
+    """Returns the unrealised profit without fees, as the exchange computes it."""
     if not trade.amount:
         return 0.0
     return trade.amount * (rate - trade.open_rate) * (-1 if trade.is_short else 1)
@@ -53,7 +53,7 @@ def closed_trade(trade: LocalTrade) -> ClosedTrade:
 
 
 def ledger_of(trade: LocalTrade) -> TradeLedger:
-    """A trade as its filled orders."""
+    """Returns a trade as the list of its filled orders."""
     fills = []
     for order in filled(trade):
         entry = order.ft_order_side == trade.entry_side
@@ -82,5 +82,5 @@ def filled(trade: LocalTrade) -> list[Order]:
 
 
 def open_times(candles: pd.DataFrame) -> NDArray[np.float64]:
-    """In seconds since 1970 UTC."""
+    """Returns the open times of candles, in seconds since 1970 UTC."""
     return nanoseconds(candles["date"]) / 1e9

@@ -1,3 +1,3 @@
-"""The watch that drives breakers every candle, and what it reads. To change: how breakers see the
-market and lock. What a breaker decides stands in `perpkit.breakers`.
+"""The watch, which runs the breakers every candle, and the data it reads. To change: how breakers
+see the market and set locks. What a breaker decides is defined in `perpkit.breakers`.
 """

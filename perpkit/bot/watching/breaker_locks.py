@@ -1,7 +1,7 @@
-"""The locks of one breaker: decisions that block entries, as Freqtrade obeys and shows them.
+"""Turns the decisions of one breaker that block entries into Freqtrade's PairLocks.
 
-A halt without a release lives in its lock: Freqtrade's database keeps it over restarts, and
-`/unlock` is how the operator clears it.
+A halt without a release time is stored only as its lock: Freqtrade's database keeps it over
+restarts, and the operator clears it with `/unlock`.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ SECOND = timedelta(seconds=1)
 
 
 class BreakerLocks:
-    """
+    """The PairLocks of one breaker.
+
     :param name: of the breaker; the reasons of its locks begin with it
-    :param simulated: in a backtest, where nobody else ends its locks
+    :param simulated: whether this is a backtest, where no operator ends its locks
     """
 
     def __init__(self, name: str, simulated: bool) -> None:
         self._name = name
         self._simulated = simulated
-        # Of a backtest: the newest lock of each kind.
+        # In a backtest: the newest lock for each pair, side and trading state.
         self._newest: dict[tuple[str, Side, Trading], SimulatedLock] = {}
-        # Of a running bot: whether a halt stood at the last look, None before the first.
+        # In a running bot: whether a halt was locked at the last check, None before the first.
         self._stood: bool | None = None
         self._cleared: datetime | None = None
 
     def hold(self, decision: Decision, now: datetime) -> None:
-        """Lock what `decision` blocks, unless a lock of this breaker does so already."""
+        """Locks what `decision` blocks, unless a lock of this breaker already does."""
         if self._simulated:
             self._hold_simulated(decision, now)
         elif not self.held(decision, now):  # an operator may have ended it
@@ -49,9 +50,9 @@ class BreakerLocks:
             )
 
     def _hold_simulated(self, decision: Decision, now: datetime) -> None:
-        """The same for a backtest: it remembers its locks, and need not look for them.
+        """Does the same in a backtest, which remembers its locks instead of querying them.
 
-        A lock is extended when it ends, for Freqtrade looks through all there have been.
+        A lock that ends now is extended rather than replaced: Freqtrade scans every lock ever set.
         """
         key = decision.pair, decision.side, decision.trading
         newest = self._newest.get(key)
@@ -66,7 +67,7 @@ class BreakerLocks:
         self._newest[key] = lock
 
     def release(self, decision: Decision, now: datetime) -> None:
-        """End the locks of this breaker that block new entries as `decision` did, if there are any.
+        """Ends the locks of this breaker that block new entries as `decision` did, if any.
 
         A halt that an operator has to clear stays.
         """
@@ -76,26 +77,26 @@ class BreakerLocks:
             PairLock.session.commit()
 
     def held(self, decision: Decision, now: datetime) -> bool:
-        """Whether a lock of this breaker blocks what `decision` does."""
+        """Whether a lock of this breaker already blocks what `decision` blocks."""
         return bool(self._of(decision, decision.trading, now))
 
     def reason(self, decision: Decision) -> str:
-        """The reason of its lock."""
+        """The reason of the lock for `decision`, cut to the length of Freqtrade's column."""
         return (self._label(decision.trading) + decision.reason)[:LONGEST_REASON]
 
     @staticmethod
     def end(decision: Decision, now: datetime) -> datetime:
-        """The end of a lock, which Freqtrade moves up to the next candle.
+        """The end of the lock for `decision`, which Freqtrade rounds up to the next candle.
 
-        It lasts until the earliest release, and is renewed then if that has moved on; so locks are
-        few, and exact.
+        The lock lasts until the earliest release and is renewed then if the release has moved, so
+        that locks are few and exact.
         """
         if decision.release is None and decision.trading is Trading.HALTED:
             return now + NEVER
         return max((decision.release or now) - SECOND, now)
 
     def standing_halt(self, now: datetime) -> Decision | None:
-        """The halt of this breaker that stands until an operator clears it; of a running bot."""
+        """Returns the halt that stands until an operator clears it, if any; for running bots."""
         label = self._label(Trading.HALTED)
         halts = [
             lock
@@ -110,7 +111,7 @@ class BreakerLocks:
         return Decision(Trading.HALTED, 0.0, reason=(halts[0].reason or "").removeprefix(label))
 
     def cleared_at(self) -> datetime | None:
-        """When an operator last cleared a halt of this breaker, as far as `standing_halt` saw."""
+        """When an operator last cleared a halt of this breaker, as of the last `standing_halt`."""
         return self._cleared
 
     def _of(self, decision: Decision, trading: Trading, now: datetime) -> list[PairLock]:

@@ -1,4 +1,4 @@
-"""The maintenance calendar on disk, followed while the bot runs."""
+"""Reads the maintenance calendar from disk, again whenever the file changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from perpkit.breakers.maintenance import MaintenanceWindow, parse_calendar
 
 
 class CalendarFile:
-    """Windows of a file that may change; the last good ones while it is missing or broken.
+    """The maintenance windows in a file; the last good ones while it is missing or broken.
 
     :raises ValueError: naming the file and what is wrong with it, if it is bad from the start
     """
@@ -19,7 +19,10 @@ class CalendarFile:
         self.windows: tuple[MaintenanceWindow, ...] = self._read()
 
     def refresh(self) -> str | None:
-        """Read the file again if it has changed; once for each change, what is wrong with it."""
+        """Reads the file again if it has changed, and returns what is wrong with it, if anything.
+
+        A broken file is reported once for each change.
+        """
         stamp = self._seen()
         if stamp == self._stamp:
             return None

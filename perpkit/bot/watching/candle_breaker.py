@@ -1,8 +1,9 @@
-"""Base of the breakers over candles of pairs.
+"""Base class of the breakers that judge pairs by their candles.
 
-A subclass says what it does (`short_desc`) and makes of one pair's candles a timeline of the core
-(`timeline`). What stands here is the rest: which candles are read and how far they reach back, that
-they are measured once, that old ones or none block entries, and how long a backtest need not ask.
+A subclass describes itself (`short_desc`) and turns the candles of one pair into a timeline of
+`perpkit.breakers` (`timeline`). This class does the rest: it selects the candles and how far they
+reach back, measures them once, blocks entries on stale or missing candles, and determines how long
+a backtest can skip the breaker.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import ALL_PAIRS, Decision, Trading
 from perpkit.market.store import StoreError
 
-# Freqtrade, too, stops trading on candles two timeframes and this long after the newest one opened.
+# Like Freqtrade, which stops trading two timeframes and this long after the newest candle opened.
 GRACE = timedelta(minutes=5)
 
 
 class Decided(Protocol):
-    """All decisions over the candles of a pair: a `perpkit.breakers.timeline.Timeline`, or such."""
+    """All decisions over the candles of a pair, such as a `perpkit.breakers.timeline.Timeline`."""
 
     @property
     def last_close(self) -> datetime | None: ...
@@ -44,16 +45,16 @@ D = TypeVar("D", bound=Decided)
 
 
 class Measured(Generic[D]):
-    """What was measured of some data, for as long as they are the same objects.
+    """A cache of measurements, each valid while the data it was made from are the same objects.
 
-    Feeds of candles and of positioning give the same object while nothing is new.
+    The feeds of candles and of positioning return the same object until there are new data.
     """
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[Sequence[object], D]] = {}
 
     def get(self, key: str) -> D | None:
-        """What was measured last."""
+        """Returns the last measurement for `key`, None if there is none."""
         held = self._held.get(key)
         return held[1] if held is not None else None
 
@@ -67,30 +68,30 @@ class Measured(Generic[D]):
 
 
 class CandleBreaker(WatchedProtection, Generic[D]):
-    """A breaker that judges every traded pair by its candles, and pairs that lead the market.
+    """A breaker that judges every traded pair, and the pairs that lead the market, by candles.
 
-    To be given: `LIMITS`, `short_desc` and `timeline`; where there is no `limits.history`, also
-    `history`. See docs/plugins.md for a complete one.
+    A subclass defines `LIMITS`, `short_desc` and `timeline`, and `history` if its limits have none.
+    See docs/plugins.md for a complete example.
     """
 
-    # What is read of each pair, and its name for people.
+    # The type of candles that is read, and its name in messages.
     CANDLES: ClassVar[CandleType] = CandleType.FUTURES
     DATA: ClassVar[str] = "candles"
 
-    # Pairs beside the traded ones: without current candles of theirs all pairs are blocked.
+    # Pairs in addition to the traded ones; without current candles of these all pairs are blocked.
     leaders: Sequence[str] = ()
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
-        # Of the candles; `configure` may set another one.
+        # The candles' timeframe; `configure` may set another one.
         self.timeframe: str = config["timeframe"]
         self._measured: Measured[D] = Measured()
         super().__init__(config, protection_config)
 
     @abstractmethod
     def timeline(self, pair: str, *data: Any) -> D:
-        """All decisions on a pair.
+        """Returns all decisions on a pair.
 
-        :param data: what `data` has found: its candles, with Freqtrade's columns; maybe none
+        :param data: what `data` returned: the candles with Freqtrade's columns, perhaps empty
         """
 
     @property
@@ -101,7 +102,7 @@ class CandleBreaker(WatchedProtection, Generic[D]):
 
     @property
     def stale_after(self) -> timedelta:
-        """How long after its close the newest candle counts."""
+        """How long after its close the newest candle still counts as current."""
         return timedelta(minutes=minutes_of(self.timeframe)) + GRACE
 
     def watched(self, pairs: Sequence[str]) -> Sequence[str]:
@@ -130,7 +131,7 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         return min(ends, default=now)
 
     def of_pair(self, pair: str, sources: Sources, now: datetime) -> Iterator[Decision]:
-        """What the data of one pair restrict; those that cannot be had block it."""
+        """Yields what the data of one pair restrict; data that cannot be fetched block the pair."""
         try:
             line = self.line(pair, sources)
         except (ExchangeError, StoreError) as error:
@@ -138,29 +139,29 @@ class CandleBreaker(WatchedProtection, Generic[D]):
             return
         if pair in self.leaders:
             yield from self.stale(line, now, pair, ALL_PAIRS)
-        elif not self.simulated:  # where a pair may begin later, and end sooner
+        elif not self.simulated:  # a backtest's pair may begin late or end early
             yield from self.stale(line, now, pair, pair)
         yield from line.restrictions(now)
 
     def line(self, pair: str, sources: Sources) -> D:
-        """All decisions on a pair; worked out when there are new data."""
+        """Returns all decisions on a pair, computed only when there are new data."""
         known = self._measured.get(pair) if self.simulated else None
-        if known is not None:  # all data are there from the start
+        if known is not None:  # a backtest has all its data from the start
             return known
         data = self.data(pair, sources)
         return self._measured.of(pair, data, lambda: self.timeline(pair, *data))
 
     def data(self, pair: str, sources: Sources) -> Sequence[Any]:
-        """What is measured of a pair: the same objects for as long as nothing is new."""
+        """Returns the data to measure for a pair: the same objects until there are new data."""
         return (self.candles(pair, sources),)
 
     def candles(self, pair: str, sources: Sources) -> pd.DataFrame:
         return sources.candles.history(pair, self.timeframe, self.CANDLES, self.history)
 
     def stale(self, line: D, now: datetime, named: str, blocked: str) -> Iterator[Decision]:
-        """A block where the newest candle is too old.
+        """Yields a block if the newest candle is too old.
 
-        :param named: whose candles they are, for people
+        :param named: the pair or market that the message names
         :param blocked: the pair that must not be entered
         """
         last = line.last_close
@@ -169,18 +170,21 @@ class CandleBreaker(WatchedProtection, Generic[D]):
             yield no_entries(f"no current {self.DATA} of {named} ({seen})", blocked)
 
     def stale_from(self, line: D, now: datetime) -> datetime:
-        """From `now` on, when `stale` blocks."""
+        """The first time from `now` on at which `stale` blocks."""
         last = line.last_close
         return max(last + self.stale_after, now) if last else now
 
 
 def no_entries(why: str, pair: str = ALL_PAIRS) -> Decision:
-    """A block of new entries, of a pair or of all, that ends when its cause has."""
+    """Returns a block of new entries, on one pair or all, that lasts as long as its cause."""
     return Decision(Trading.REDUCING, 0.0, reason=f"{why}: no new entries", pair=pair)
 
 
 def minutes_of(timeframe: object) -> int:
-    """:raises ValueError: unless it is a timeframe of Freqtrade"""
+    """Returns the minutes of a timeframe.
+
+    :raises ValueError: unless it is one of Freqtrade's timeframes
+    """
     try:
         minutes: int = timeframe_to_minutes(timeframe)
     except (TypeError, ValueError, NotSupported):
@@ -190,7 +194,7 @@ def minutes_of(timeframe: object) -> int:
 
 
 def checked_pair(name: str, value: object) -> str:
-    """:raises ValueError: unless it can be the name of a pair"""
+    """Returns `value`. :raises ValueError: unless it can be the name of a pair"""
     if not isinstance(value, str) or "/" not in value:
         raise ValueError(f"{name} must be a pair such as BTC/USDT:USDT, got {value!r}")
     return value

@@ -1,6 +1,7 @@
-"""Deribit's volatility index (DVOL), fetched beside the trading loop.
+"""Fetches Deribit's volatility index (DVOL) in a thread, so that a slow answer cannot hang the bot.
 
-DVOL is what options imply for the next 30 days, in percent a year. It is public and needs no key.
+DVOL is the volatility that options imply for the next 30 days, in percent a year. It is public and
+needs no key.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ URL = "https://www.deribit.com"
 CURRENCIES = ("BTC", "ETH")
 KEEP = timedelta(minutes=5)
 TIMEOUT_SECONDS = 3.0
-# As long as Freqtrade takes candles of its own for current.
+# As long as Freqtrade treats its own 1h candles as current.
 STALE_AFTER = timedelta(hours=2, minutes=5)
 
 
 class Dvol:
-    """The closed hours of the index, as far back as asked for.
+    """The closed hours of the index, back to the start of the warm-up.
 
-    Deribit answers in pages, the newest first. One request is made at a call until the history is
-    complete, and then one in five minutes. The call that makes it waits for it no longer than the
-    timeout; no other call waits.
+    Deribit answers in pages, newest first. Each call sends one request until the history is
+    complete, then one every five minutes. Only the call that sends a request waits for it, no
+    longer than the timeout.
 
     :param currency: BTC or ETH
     :param warm_up: how far back the history must reach
@@ -62,9 +63,9 @@ class Dvol:
         self._failed = False
 
     def index(self, now: datetime) -> HourlyIndex | None:
-        """Closed hours up to `now`; None while they are missing, incomplete or stale.
+        """Returns the closed hours up to `now`; None while they are missing, incomplete or stale.
 
-        The same object for as long as nothing is new. What goes wrong is logged, once in a row.
+        It is the same object until there are new hours. Failures are logged, once in a row.
         """
         if self._request is None and now >= self._due:
             self._request = self._worker.submit(self._ask, self._since(now), now)
@@ -79,11 +80,11 @@ class Dvol:
         return self._index
 
     def close(self) -> None:
-        """Ask no more; a request under way ends by its own timeout."""
+        """Stops requests; one under way ends by its own timeout."""
         self._worker.shutdown(wait=False)
 
     def _since(self, now: datetime) -> datetime:
-        # What is known is not asked for again, once there are no pages missing.
+        # Known hours are not requested again, once no page is missing.
         newest = max(self._vol) if self._vol and self._page_end is None else 0
         return max(now - self._warm_up, time_of(newest))
 
@@ -107,7 +108,7 @@ class Dvol:
                 if int(row[0]) // HOUR_MS < hour_of(now) and 0 < float(row[4]) < 10_000
             }
             older = int(answer.get("continuation") or 0)
-        except Exception as error:  # whatever Deribit does, the candles decide without it
+        except Exception as error:  # without Deribit, the candles decide alone
             self._say(f"{type(error).__name__}: {error}")
             return
         self._failed = False

@@ -1,4 +1,4 @@
-"""The breakers that there are: those that come with Perpkit, and those in a user directory."""
+"""Finds all breakers: those that come with Perpkit, and those in a user directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perpkit.bot.loading.plugins import own_folder
 
-# Freqtrade loads inside the functions, so that `perpkit --help` stays quick.
+# The functions import Freqtrade when they run, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from perpkit.bot.watching.protection import WatchedProtection
 
@@ -22,7 +22,7 @@ USER_DATA = Path("user_data")
 def protection_folders(
     user_data: Path = USER_DATA, protection_path: Path | None = None
 ) -> list[Path]:
-    """The folders in which Freqtrade finds breakers, in its order.
+    """Returns the folders in which Freqtrade finds breakers, in its search order.
 
     :param user_data: Freqtrade's user directory
     :param protection_path: the configuration's key of this name
@@ -34,12 +34,12 @@ def protection_folders(
 def breakers(
     folders: Iterable[Path] | None = None, report: Callable[[str], None] = logger.warning
 ) -> dict[str, type[WatchedProtection]]:
-    """Every breaker class in the folders, by its name, in the order of the names.
+    """Returns every breaker class in the folders by name, sorted by name.
 
-    Of two with the same name the first counts, as it does for Freqtrade. A file that cannot be
-    loaded is reported, and the others are found all the same.
+    If two have the same name, the first counts, as in Freqtrade. A file that cannot be loaded is
+    reported and skipped.
 
-    :param folders: those of `protection_folders()`, unless given
+    :param folders: by default those of `protection_folders()`
     :param report: called with one line for each file that cannot be loaded
     """
     found: dict[str, type[WatchedProtection]] = {}
@@ -56,11 +56,11 @@ def _in_file(path: Path, report: Callable[[str], None]) -> Iterator[type[Watched
     from perpkit.bot.watching.protection import WatchedProtection
 
     try:
-        # With what fails at import as None: otherwise half a module counts as a whole one.
+        # With None for a failed import: otherwise half a module would count as a whole one.
         classes = [
             found and found[0] for found in ProtectionResolver._get_valid_object(path, None, True)
         ]
-    except (Exception, SystemExit) as error:  # somebody's file may raise anything
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         report(f"{path} cannot be loaded: {type(error).__name__}: {error}")
         return
     for kind in classes:

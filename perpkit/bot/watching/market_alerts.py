@@ -1,4 +1,4 @@
-"""Market alerts of a bot in dry-run or live, as messages of Freqtrade."""
+"""Sends market alerts of a bot in dry-run or live through Freqtrade's messages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from perpkit.durations import HOUR_S
 
 logger = logging.getLogger(__name__)
 
-# The summary waits for a candle that closes with the hour, but not longer than this.
+# The summary waits for a candle that closes with the hour, but at most this long.
 GRACE = timedelta(minutes=10)
-# In candles: what closed longer ago is not news.
+# In candles: alerts are sent only for candles that closed more recently than this.
 CURRENT = 2
 
 
 class MarketAlerts:
-    """Looks at the analysed candles that the bot has anyway: it asks the exchange for nothing."""
+    """Watches the analysed candles that the bot already has; it sends no requests."""
 
     def __init__(self, config: dict[str, Any], dp: DataProvider, limits: AlertLimits) -> None:
         self._dp = dp
@@ -41,7 +41,7 @@ class MarketAlerts:
         self._failed = False
 
     def step(self, now: datetime) -> None:
-        """Once a loop. Never raises, for nothing depends on an alert."""
+        """Checks for alerts, once a loop. Never raises, since nothing depends on an alert."""
         try:
             self._look(now)
             self._failed = False
@@ -52,7 +52,7 @@ class MarketAlerts:
 
     def _look(self, now: datetime) -> None:
         if self._started is None:
-            # What closed before was sent already, if this is a restart.
+            # After a restart, alerts for earlier candles have already been sent.
             self._started, self._summarised = now, self._slot(now)
         traded = self._dp.current_whitelist()
         pairs = [pair for pair in traded if not self._limits.pairs or pair in self._limits.pairs]
@@ -63,7 +63,7 @@ class MarketAlerts:
         self._summarise(pairs, now)
 
     def _new(self, pair: str, started: datetime, now: datetime) -> tuple[Alert, ...]:
-        """Of the candles that have closed since the last look."""
+        """Returns the alerts of the candles that have closed since the last check."""
         candles, _ = self._dp.get_analyzed_dataframe(pair, self._timeframe)
         if candles.empty:
             return ()
@@ -95,7 +95,7 @@ class MarketAlerts:
         self._log = replace(self._log, kept=())
 
     def _slot(self, at: datetime) -> int:
-        """Number of the summary that is due from `at` on; the same for ever where there is none."""
+        """Number of the summary that is due from `at` on; always 0 if summaries are off."""
         hours = self._limits.summary_hours
         return int(at.timestamp() // (hours * HOUR_S)) if hours else 0
 

@@ -1,4 +1,4 @@
-"""Order books: a request each, so only when somebody has to know."""
+"""Fetches order books, only when a decision needs one: each costs a request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from perpkit.execution.book import Book, NoBook, read_book
 
 logger = logging.getLogger(__name__)
 
-# The smallest number of levels that Binance gives, and the cheapest.
+# The smallest number of levels that Binance offers, and the cheapest.
 LEVELS = 5
 
 
 class OrderBooks:
-    """Books of pairs, each remembered for a while.
+    """Order books of pairs, each cached for a while.
 
-    :param keep: how long an answer, a failure too, stands before the exchange is asked again
+    :param keep: how long an answer, or a failure, is used before the next request
     """
 
     def __init__(self, dp: DataProvider, keep: timedelta) -> None:
@@ -28,27 +28,27 @@ class OrderBooks:
         self._seen: dict[str, tuple[datetime, Book | NoBook]] = {}
 
     def look(self, pair: str, now: datetime) -> Book | NoBook:
-        """The book of `pair`; one that cannot be had is `NoBook`. Never raises."""
+        """Returns the book of `pair`, `NoBook` if it cannot be fetched. Never raises."""
         if pair not in self._seen or now >= self.again_at(pair):
             self._seen[pair] = now, self._ask(pair)
         return self._seen[pair][1]
 
     def again_at(self, pair: str) -> datetime:
-        """When the exchange will be asked again, for a pair that was looked at."""
+        """When the book of a pair that was fetched before is requested again."""
         return self._seen[pair][0] + self._keep
 
     def _ask(self, pair: str) -> Book | NoBook:
         try:
             return read_book(self._dp.orderbook(pair, LEVELS))
-        except Exception as error:  # whatever went wrong, nobody knows the book
+        except Exception as error:  # after any error the book is unknown
             logger.warning(f"No order book of {pair}: {error}")
             return NoBook("no order book to be had")
 
 
 class FreshBooks:
-    """Books for a decision that is made now: asked for each time.
+    """Order books for an immediate decision, requested each time.
 
-    :param max_age_seconds: beyond which a book is none
+    :param max_age_seconds: the age beyond which a book counts as `NoBook`
     """
 
     def __init__(self, dp: DataProvider, max_age_seconds: float) -> None:
@@ -56,12 +56,12 @@ class FreshBooks:
         self._max_age = max_age_seconds
 
     def ask(self, pair: str, levels: int, now: datetime) -> Book | NoBook:
-        """One request; raises what Freqtrade raises."""
+        """Requests the book once; raises what Freqtrade raises."""
         raw = self._dp.orderbook(pair, levels)
         return read_book(raw, int(now.timestamp() * 1000), self._max_age)
 
     def price(self, pair: str, now: datetime) -> float:
-        """The middle of the book; NaN where it cannot be had. Never raises."""
+        """Returns the mid price of the book; NaN if it cannot be fetched. Never raises."""
         try:
             book = self.ask(pair, LEVELS, now)
         except Exception:

@@ -1,10 +1,9 @@
-"""Base of the protections that the watch drives.
+"""Base class of the protections that the watch runs.
 
-Freqtrade evaluates protections when a trade has fully closed, so one that watches the market sleeps
-through a crash in which nothing closes. The watch of the base strategy
-(`perpkit.bot.watching.watch`) drives these every candle instead. With any other strategy they still
-work in backtests, at Freqtrade's pace; in dry-run and live they have nothing to look at, and log
-that they have no effect.
+Freqtrade evaluates protections when a trade has fully closed, so one that watches the market would
+miss a crash in which nothing closes. The watch of the base strategy (`perpkit.bot.watching.watch`)
+runs these every candle instead. With any other strategy they still work in backtests, whenever
+Freqtrade evaluates them; in dry-run and live they have no data, and log that they have no effect.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ L = TypeVar("L")
 class WatchedProtection(IProtection):
     """A breaker as a Freqtrade protection.
 
-    A subclass gives `short_desc` and `evaluate`, which says what is restricted; the watch turns
-    that into locks. Its parameters are the fields of the dataclasses in `LIMITS`, and those in
-    `BESIDE`; `configure` reads them. Over candles of pairs, derive from
-    `perpkit.bot.watching.candle_breaker.CandleBreaker` instead.
+    A subclass defines `short_desc` and `evaluate`, which returns what is restricted; the watch
+    turns that into locks. Its parameters are the fields of the dataclasses in `LIMITS`, and the
+    names in `BESIDE`; `configure` reads them. A breaker that judges pairs by their candles derives
+    from `perpkit.bot.watching.candle_breaker.CandleBreaker` instead.
     """
 
     has_global_stop = True
@@ -47,25 +46,25 @@ class WatchedProtection(IProtection):
 
     # The dataclasses of the core whose fields are its parameters, and the parameters page's tables.
     LIMITS: ClassVar[tuple[type, ...]] = ()
-    # Fields of them that it works out itself: no parameters of the user.
+    # Fields of them that the breaker derives itself; users cannot set them.
     DERIVED: ClassVar[frozenset[str]] = frozenset()
-    # Parameters that stand in no dataclass: where it looks, and how often.
+    # Parameters that are in none of the dataclasses, such as what it watches and how often.
     BESIDE: ClassVar[frozenset[str]] = frozenset()
-    # Whether stored candles and funding rates are all that it looks at in a backtest, so that
-    # `perpkit breakers replay` can ask it without a bot.
+    # Whether it reads only stored candles and funding rates in a backtest, so that
+    # `perpkit breakers replay` can run it without a bot.
     REPLAYS: ClassVar[bool] = False
 
-    # When the watch last drove the protections of this process: see `_own_sources`.
+    # When the watch last ran the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
 
-    # Set by `configure`, where there is one dataclass of limits.
+    # Set by `configure`, if `LIMITS` has one dataclass.
     limits: Any
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
         self.simulated = is_simulated(config)
         self.locks = BreakerLocks(self.name, self.simulated)
-        # Up to then the watch of a simulated run need not ask it.
+        # Until then, the watch of a simulated run can skip it.
         self.asleep_until = AWAKE
         self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
@@ -78,14 +77,14 @@ class WatchedProtection(IProtection):
 
     @classmethod
     def parameters(cls) -> set[str]:
-        """The names that its entry in a strategy's `protections` may have, beside Freqtrade's."""
+        """The keys that its entry in a strategy's `protections` may have, besides Freqtrade's."""
         of_limits = {field.name for limits in cls.LIMITS for field in fields(limits)}
         return of_limits - cls.DERIVED | cls.BESIDE
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
-        """Read the parameters; here as `limits`, to be extended where there are others.
+        """Reads the parameters into `limits`; subclasses with others extend it.
 
-        :param given: those in the strategy's `protections`; every name is known
+        :param given: the parameters in the strategy's `protections`; their names are checked
         :raises ValueError: naming the parameter, its value and what is allowed
         """
         (kind,) = self.LIMITS
@@ -93,15 +92,15 @@ class WatchedProtection(IProtection):
 
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
-        """What the breaker restricts at `now` (aware), from what was known by then.
+        """Returns what the breaker restricts at `now` (aware), from what was known by then.
 
-        What it raises is logged, and blocks all new entries.
+        An exception is logged, and blocks all new entries.
         """
 
     def quiet_until(self, sources: Sources, now: datetime) -> datetime:
-        """In a simulated run, from `now` on up to then `evaluate` restricts nothing.
+        """In a simulated run, the time until which `evaluate` restricts nothing.
 
-        To be overridden where that follows from stored candles alone: they do not change.
+        Override it if that follows from stored candles alone, since these do not change.
         """
         return now
 
@@ -114,7 +113,7 @@ class WatchedProtection(IProtection):
         return [(*candles, "") for candles in self.informative_pairs(pairs)]
 
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
-        """`evaluate`, once for each moment, and a halt that stands from before."""
+        """Returns the result of `evaluate`, run once for each `now`, and an earlier halt if any."""
         if self._decided is None or self._decided[0] != now:
             standing = None if self.simulated else self.locks.standing_halt(now)
             found = self.evaluate(sources, now)
@@ -156,7 +155,7 @@ class WatchedProtection(IProtection):
         )
 
     def _own_sources(self, now: datetime) -> Sources | None:
-        """Sources of an instance that Freqtrade drives, unless the watch drives its twin."""
+        """Sources of an instance that Freqtrade runs; None while the watch runs its own one."""
         driven = WatchedProtection.driven_at
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
@@ -174,9 +173,9 @@ class WatchedProtection(IProtection):
 
 
 def limits_of(kind: type[L], given: dict[str, Any], **derived: Any) -> L:
-    """A dataclass of limits, of those of the given parameters that are its fields.
+    """Returns a dataclass of limits, made from the given parameters that are its fields.
 
-    :param derived: its fields that are no parameters of the user
+    :param derived: fields that users cannot set
     :raises ValueError: naming the parameter, its value and what is allowed
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]

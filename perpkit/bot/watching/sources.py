@@ -1,4 +1,4 @@
-"""What the breakers look at, gathered by the watch."""
+"""The data that the breakers read, gathered by the watch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from perpkit.bot.candles.stored_positioning import StoredPositioning
 
 @dataclass
 class Sources:
-    """Sources of one run.
+    """The data sources of one run.
 
-    :param pairs: the whitelist of the moment
-    :param dp: None where Freqtrade drives a protection in a backtest of a foreign strategy;
-        `wallets` likewise
+    :param pairs: the current whitelist
+    :param dp: None when Freqtrade runs a protection in a backtest of a strategy that is not ours
+    :param wallets: None when `dp` is None, or if the watch was created without them
     """
 
     config: dict[str, Any]
@@ -36,9 +36,9 @@ class Sources:
 
     @property
     def provider(self) -> DataProvider:
-        """`dp`, of a bot that is running.
+        """Returns `dp`.
 
-        :raises LookupError: where there is none
+        :raises LookupError: if the run has none
         """
         if self.dp is None:
             raise LookupError("there is no data provider in this run")
@@ -46,6 +46,6 @@ class Sources:
 
 
 def stored_sources(config: dict[str, Any]) -> Sources:
-    """Sources of a simulated run whose strategy knows nothing of Perpkit."""
+    """Returns the sources of a simulated run whose strategy is not built on Perpkit."""
     whitelist = config["exchange"].get("pair_whitelist", [])
     return Sources(config, StoredCandles(config), None, list(whitelist))

@@ -1,7 +1,7 @@
-"""A lock on all pairs that stands until it is ended.
+"""A lock on all pairs without a time limit.
 
-It is in Freqtrade's database: it outlives the process, `/locks` and FreqUI show it, and `/unlock`
-can end it.
+It is stored in Freqtrade's database: it survives restarts, `/locks` and FreqUI show it, and
+`/unlock` ends it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from perpkit.breakers.breaker import ALL_PAIRS, Trading
 
 # Length of the database column of a lock's reason.
 LONGEST_REASON = 255
-# End of a lock that only an operator ends: further off than any that ends by itself.
+# Length of a lock that only an operator ends: longer than any that ends by itself.
 NEVER = timedelta(days=3650)
 
 
 class StandingLock:
-    """Of a running bot.
+    """A lock on all pairs in a running bot, ended only by `end` or an operator.
 
-    :param name: its reason begins with it, which tells it from every other
+    :param name: begins the lock's reason, and identifies the lock among all others
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def reason(self, now: datetime) -> str | None:
-        """Why it stands; None where it does not."""
+        """Returns the reason of the lock, None if it is not set."""
         found = self._standing(now)
         return (found[0].reason or "").partition(": ")[2] if found else None
 
     def hold(self, trading: Trading, reason: str, now: datetime) -> None:
-        """Let it stand for this reason, and for no other."""
+        """Sets the lock for this reason; a lock of this name with another reason ends."""
         wanted = f"{self._name} {trading}: {reason}"[:LONGEST_REASON]
         standing = self._standing(now)
         if [lock.reason for lock in standing] == [wanted]:
@@ -55,7 +55,7 @@ class StandingLock:
 
 
 def _end(locks: list[PairLock], now: datetime) -> None:
-    """As `/unlock` does."""
+    """Ends locks in the same way as `/unlock`."""
     for lock in locks:
         lock.active, lock.lock_end_time = False, now
     if locks:

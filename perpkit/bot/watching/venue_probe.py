@@ -1,11 +1,11 @@
-"""Looks at the exchange beside the running bot: two cheap requests every half minute.
+"""Probes the exchange while the bot runs, with two cheap requests every half minute.
 
-GET /fapi/v1/time (weight 1) tells the latency, the exchange's clock and, in its headers, the
-request weight that all clients at this address have used; GET /fapi/v1/depth with 5 levels (weight
-2) tells how old the order book is. Freqtrade's candles, and what the headers of its own answers say
-of the weight, cost nothing.
+GET /fapi/v1/time (weight 1) measures the latency and the exchange's clock, and its headers state
+the request weight that all clients at this address have used; GET /fapi/v1/depth with 5 levels
+(weight 2) shows how old the order book is. The delay of Freqtrade's candles, and the weight in the
+headers of its own answers, cost no requests.
 
-The requests are made in a thread, so that an exchange that hangs does not hold up exits.
+The requests are sent in a thread, so that an exchange that hangs does not delay exits.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from perpkit.breakers.venue_health import HealthLimits, VenueReading
 from perpkit.durations import MINUTE_MS
 
 BOOK_LEVELS = 5
-# The loop waits so long for an answer, once a reading: a healthy venue is judged in the same loop.
+# How long the loop waits for an answer, once a reading: enough to judge a healthy venue at once.
 PATIENCE_S = 0.1
-# A clock that moves by this much more or less than the time that passed has been set meanwhile.
+# A clock that moved by this much more or less than the time that passed was set in between.
 _CLOCK_SET_S = 0.5
 _USED_WEIGHT = "x-mbx-used-weight-1m"
 _RETRY_AFTER = "retry-after"
@@ -42,7 +42,11 @@ Headers = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class _Answer:
-    """:param pause_s: how long the exchange asks us to wait"""
+    """The result of one probe; figures that are not known are NaN.
+
+    :param failure: what went wrong; empty for a complete answer
+    :param pause_s: how long the exchange requires us to wait
+    """
 
     failure: str = ""
     latency_s: float = nan
@@ -56,8 +60,8 @@ class _Answer:
 class VenueProbe:
     """Readings of the exchange that a running bot trades at.
 
-    :param pair: whose order book is looked at; it should be one that never rests
-    :param clock: of the latency; seconds, from any start
+    :param pair: the pair whose order book is read; it should change all the time
+    :param clock: measures the latency; seconds from any starting point
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class VenueProbe:
         self._pair = pair
         self._timeframe = timeframe
         self._clock = clock
-        # Freqtrade's connections and settings; a time-out, headers and no queue of its own.
+        # Shares Freqtrade's connections and settings; has its own time-out and headers, no queue.
         self._client = copy(self._exchange._api)
         self._client.timeout = limits.timeout_s * 1000
         self._client.enableRateLimit = False
@@ -84,9 +88,9 @@ class VenueProbe:
         self._used_weight = nan
 
     def poll(self, now: datetime, pairs: Sequence[str]) -> VenueReading | None:
-        """The reading that is complete at `now`, if there is one; asks when it is time to.
+        """Returns the reading that is complete at `now`, if any, and starts one when it is due.
 
-        To be called every loop. Does not raise, and waits at most `PATIENCE_S` once a reading.
+        Call it every loop. It never raises, and waits at most `PATIENCE_S`, once a reading.
         """
         self._note_weight(now)
         patience = 0.0
@@ -120,9 +124,9 @@ class VenueProbe:
         return asked
 
     def _answer(self, asked: Future[_Answer], patience: float) -> _Answer | None:
-        """What has been answered, None while there is still time for it.
+        """Returns the answer, or None while it may still arrive.
 
-        A request that hangs on is left to itself: its own time-out ends it.
+        A request that hangs is abandoned; its own time-out ends it.
         """
         try:
             return asked.result(patience)
@@ -134,10 +138,10 @@ class VenueProbe:
 
     def _ask(self) -> _Answer:
         client, clock = self._client, self._clock
-        # From a refusal without headers, those of the last answer must not be read.
+        # After a refusal without headers, those of an earlier answer must not be read.
         client.last_response_headers = None
         try:
-            # The time that requests are signed with: ccxt's, its correction included.
+            # ccxt signs requests with this time, which includes its clock correction.
             asked, signed = clock(), self._exchange._api.nonce()
             told = client.fetch_time()
             latency, signed_after = clock() - asked, self._exchange._api.nonce()
@@ -161,11 +165,11 @@ class VenueProbe:
                 refused=True,
                 pause_s=float(np.nan_to_num(_number(headers, _RETRY_AFTER))),
             )
-        except Exception as error:  # whatever went wrong, this reading has failed
+        except Exception as error:  # any error makes this a failed reading
             return _Answer(_words(error))
 
     def _note_weight(self, now: datetime) -> None:
-        """The weight that Freqtrade's own last answers told, if they are of this minute."""
+        """Records the used weight in Freqtrade's own last answers, if they are of this minute."""
         minute = int(now.timestamp() * 1000) // MINUTE_MS
         for api in (self._exchange._api, self._exchange._api_async):
             if int(api.lastRestRequestTimestamp) // MINUTE_MS == minute:
@@ -174,9 +178,10 @@ class VenueProbe:
 
 
 def candle_delay(dp: DataProvider, pairs: Sequence[str], timeframe: str, now: datetime) -> float:
-    """Seconds since most of the pairs should have had a newer candle; negative when not yet due.
+    """Returns the seconds by which newer candles are overdue; negative before they are due.
 
-    A pair of its own may rest, or be gone; the exchange is meant. NaN while no pair has candles.
+    It is the median over the pairs, since a single pair may not trade or be delisted while the
+    exchange works. NaN while no pair has candles.
     """
     step = timedelta(seconds=timeframe_to_seconds(timeframe))
     known = [candles for p in pairs if not (candles := dp.ohlcv(p, timeframe, copy=False)).empty]
@@ -189,7 +194,7 @@ def _words(error: Exception) -> str:
 
 
 def _skew(before_ms: float, after_ms: float, told_ms: float, latency_s: float) -> float:
-    """Seconds that our clock is ahead; what the time of travel may explain is left out."""
+    """Seconds by which our clock is ahead, beyond what the travel time can explain."""
     if abs((after_ms - before_ms) / 1000 - latency_s) > _CLOCK_SET_S:
         return nan
     apart = ((before_ms + after_ms) / 2 - told_ms) / 1000

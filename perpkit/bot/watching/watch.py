@@ -1,13 +1,13 @@
-"""The watch: drives the strategy's breakers every candle, in every mode.
+"""The watch: runs the strategy's breakers every candle, in every mode.
 
-Called from `bot_loop_start`: once a candle in backtest and hyperopt, once an iteration in dry-run
-and live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` and FreqUI.
+`bot_loop_start` calls it, once a candle in backtest and hyperopt, once an iteration in dry-run and
+live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` and FreqUI.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,9 +31,9 @@ from perpkit.breakers.breaker import (
 
 logger = logging.getLogger(__name__)
 
-# Telegram refuses a message whose marks of Markdown do not match, and Freqtrade drops it then.
+# Telegram rejects a message with unbalanced Markdown, and Freqtrade then drops it.
 NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
-# What restricts, by the name of its breaker, the pair and the side.
+# The decisions that restrict trading, by name of the breaker, pair and side.
 Restrictions = Mapping[tuple[str, str, Side], Decision]
 
 STILL_ALLOWED = {
@@ -44,11 +44,12 @@ STILL_ALLOWED = {
 
 
 class Watch:
-    """The breakers of one strategy.
+    """Runs the breakers of one strategy and turns their decisions into locks and messages.
 
-    In backtest and hyperopt it obeys `--enable-protections`, as Freqtrade's own protections do.
+    In backtest and hyperopt it obeys `--enable-protections`, like Freqtrade's own protections.
 
-    :param protections: asked, as a run begins, for the strategy's at their present parameters
+    :param protections: returns the strategy's `protections` with their current parameters; called
+        at the start of each run
     """
 
     def __init__(
@@ -72,20 +73,25 @@ class Watch:
 
     @property
     def enabled(self) -> bool:
-        """Whether protections count in this run."""
+        """Whether protections are active in this run."""
         if self._simulated:
             return bool(self._config.get("enable_protections", False))
-        return is_trading(self._config)  # in the webserver and in plots nothing is traded
+        return is_trading(self._config)  # nothing is traded in the webserver and in plots
 
     def decision(self, pair: str = ALL_PAIRS, side: str = "*") -> Decision:
-        """All breakers as one, for a pair and side; without a pair, what holds for all of them."""
+        """Returns the strictest decision of all breakers for a pair and side.
+
+        Without a pair, it is the one that applies to all pairs.
+        """
         if not self._restrictions:
             return UNRESTRICTED
         return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
 
     def tightens(self, pair: str, side: str) -> bool:
-        """Whether stops are to move closer: the breakers, by what they see on the market, are
-        REDUCING. What stands beside them is no reason to sell anything sooner."""
+        """Whether stops move closer, because the breakers for this pair and side are REDUCING.
+
+        Restrictions set by `restrict` do not count: they are no reason to sell sooner.
+        """
         if not self._restrictions:
             return False
         of_breakers = (
@@ -97,13 +103,15 @@ class Watch:
 
     @property
     def restrictions(self) -> Restrictions:
-        """All there are now."""
+        """All restrictions that are in force now."""
         return self._restrictions
 
     def restrict(self, name: str, decision: Decision) -> None:
-        """What holds beside all breakers until it is lifted or the process ends, and is told now.
+        """Restricts trading independently of the breakers, until `lift` or the end of the process.
 
-        :param name: of no breaker; an earlier decision of this name, pair and side ends
+        The restriction is logged and sent as a message now.
+
+        :param name: not that of a breaker; replaces an earlier decision of this name, pair and side
         """
         standing = {(name, decision.pair, decision.side): decision}
         self._standing = {**self._standing, **standing}
@@ -111,28 +119,32 @@ class Watch:
         self._tell(before)
 
     def lift(self, name: str, reason: str) -> None:
-        """End what `restrict` has set under this name, if anything, and tell it.
+        """Ends what `restrict` has set under this name, if anything, and reports it.
 
-        :param reason: for people
+        :param reason: goes into the message
         """
         self._standing = _without(self._standing, name)
         before, self._restrictions = self._restrictions, _without(self._restrictions, name)
         self._tell(before, reason)
 
     def informative_pairs(self) -> set[tuple[str, str, str]]:
-        """(pair, timeframe, candle type) of what the breakers read; "" is the market's own type."""
+        """Returns (pair, timeframe, candle type) of what the breakers read.
+
+        An empty type stands for the candles of the market that is traded.
+        """
         if not self.enabled:
             return set()
         traded = self._dp.current_whitelist()
         return {candles for b in self._watched() for candles in b.candles_read(traded)}
 
     def require_candles(self) -> None:
-        """Refuse to start a simulated run whose breakers would have nothing to look at.
+        """Refuses to start a simulated run whose breakers would have no candles.
 
-        :raises OperationalException: naming the candles and where they were looked for
+        :raises OperationalException: naming the candles and where they were searched for
         """
-        # A traded pair without candles is left out by Freqtrade.
-        for pair, timeframe in sorted(self._candles_of(())):
+        # Freqtrade itself leaves out traded pairs without candles.
+        read = {c for b in self._watched() for c in b.informative_pairs(())} if self.enabled else ()
+        for pair, timeframe in sorted(read):
             candles = self._sources.candles
             if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(
@@ -140,13 +152,8 @@ class Watch:
                     f"{self._config['datadir']}. Download them, or leave out --enable-protections."
                 )
 
-    def _candles_of(self, traded: Sequence[str]) -> set[tuple[str, str]]:
-        if not self.enabled:
-            return set()
-        return {candles for b in self._watched() for candles in b.informative_pairs(traded)}
-
     def step(self, now: datetime) -> None:
-        """Evaluate every breaker at `now`, and lock what they block."""
+        """Evaluates every breaker at `now`, and locks what they block."""
         if not self.enabled:
             return
         if self._simulated and (self._last is None or now <= self._last):
@@ -172,14 +179,14 @@ class Watch:
                 breaker.asleep_until = AWAKE
 
     def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
-        """What one breaker restricts; locked where it blocks.
+        """Yields what one breaker restricts, and locks what blocks entries.
 
-        Freqtrade swallows what `bot_loop_start` raises, and a breaker that cannot decide must not
-        look like one that has nothing to say.
+        Errors block entries here: Freqtrade swallows exceptions from `bot_loop_start`, so that a
+        breaker that failed would look like one that restricts nothing.
         """
         try:
             restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
-            if not restrictions and self._simulated:  # a market that runs must be looked at
+            if not restrictions and self._simulated:  # live breakers are checked in every loop
                 breaker.asleep_until = breaker.quiet_until(self._sources, now)
             if not restrictions and not self._failed:
                 return
@@ -194,11 +201,11 @@ class Watch:
             restrictions = [
                 Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
             ]
-        # The strictest comes last, for one pair and side holds one decision of a breaker.
+        # The strictest comes last: only the last decision for a pair and side is kept.
         yield from sorted(restrictions, key=lambda d: (d.trading.strictness, -d.size_factor))
 
     def _unlock(self, before: Restrictions, now: datetime) -> None:
-        """End locks with their reasons: between two candles, too, where a bot may enter."""
+        """Ends locks whose reasons have ended, without waiting for the next candle."""
         for breaker in self._breakers or []:
             for key, was in before.items():
                 still = self._restrictions.get(key, UNRESTRICTED)
@@ -212,9 +219,9 @@ class Watch:
         return self._breakers
 
     def _tell(self, before: Restrictions, released: str = "") -> None:
-        """One message for each breaker and change of state, not one a tick.
+        """Sends one message for each breaker and change of state, not one every loop.
 
-        :param released: why what has ended did
+        :param released: why the restrictions that have ended did so
         """
         after = self._restrictions
         changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
@@ -231,7 +238,7 @@ class Watch:
                 trading = self.decision(*keys[0][1:]).trading
             else:
                 what = f"{name}{where}: {decision.reason}"
-            # What stands beside the breakers says itself how it ends.
+            # The reasons given to `restrict` state how they end.
             until = "" if keys[0] in self._standing else _until(decision)
             message = f"{trading.upper()}: {what}. {until}{STILL_ALLOWED[trading]}"
             message = message.translate(NO_MARKDOWN)
@@ -239,7 +246,7 @@ class Watch:
             self._dp.send_msg(message, always_send=True)
 
     def _still_covered(self, key: tuple[str, str, Side]) -> bool:
-        """Whether a wider restriction of the same breaker took over from this one."""
+        """Whether a wider restriction of the same breaker has replaced this one."""
         name, pair, side = key
         return key not in self._restrictions and any(
             other == name and decision.entries_blocked and decision.concerns(pair, side)

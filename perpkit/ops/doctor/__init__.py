@@ -1,1 +1,1 @@
-"""`perpkit doctor`: everything that a run needs, checked in order, with a fix for each finding."""
+"""`perpkit doctor`: checks everything that a run needs, in order, with a fix for each finding."""

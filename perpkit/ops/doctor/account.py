@@ -1,4 +1,4 @@
-"""How the exchange treats the account: locks of trading, rank for deleveraging, commission."""
+"""Checks how the exchange treats the account: trading locks, rank for deleveraging, commission."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def check_lock(context: Context) -> Iterator[Finding]:
 
 
 def locked(indicators: Mapping[str, Any]) -> Iterator[Finding]:
-    """:param indicators: of GET /fapi/v1/apiTradingStatus, rows by symbol, or ACCOUNT"""
+    """Judges the locks by the exchange's quantitative rules.
+
+    :param indicators: of GET /fapi/v1/apiTradingStatus, rows by symbol, or ACCOUNT
+    """
     found = False
     for where, rows in indicators.items():
         for row in rows:
@@ -57,7 +60,10 @@ def check_rank(context: Context) -> Iterator[Finding]:
 
 
 def ranked(rows: list[Mapping[str, Any]]) -> Iterator[Finding]:
-    """:param rows: of GET /fapi/v1/adlQuantile: ranks 0 to 4 by side of the position"""
+    """Judges the ranks for deleveraging.
+
+    :param rows: of GET /fapi/v1/adlQuantile: ranks 0 to 4 by side of the position
+    """
     ranks = {row["symbol"]: max(map(int, row["adlQuantile"].values()), default=0) for row in rows}
     for symbol, rank in ranks.items():
         if rank >= HIGHEST_RANK:
@@ -86,10 +92,11 @@ def check_commission(context: Context) -> Iterator[Finding]:
 
 
 def charged(maker: float, taker: float, fee: float | None, assumed: float) -> Iterator[Finding]:
-    """
+    """Compares the account's commission with the one that Freqtrade assumes.
+
     :param maker, taker: what the account pays, as fractions
-    :param fee: of the configuration
-    :param assumed: what Freqtrade reckons with where there is none
+    :param fee: of the configuration, None if it has none
+    :param assumed: what Freqtrade assumes without `fee`
     """
     words = f"The account pays {maker:.4%} as maker, {taker:.4%} as taker"
     where = 'the configuration says "fee"' if fee is not None else "Freqtrade reckons with"

@@ -1,4 +1,4 @@
-"""What an amount of money can trade in a contract, with the sizes that the strategy would take."""
+"""Computes what an amount of capital can trade in a contract, with the strategy's own sizes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from perpkit.risk.sizing import (
 )
 from perpkit.risk.stops import EntryStop, stop_distance
 
-# Beyond it nothing is looked for.
+# The search for the capital that is needed ends here.
 _MOST_CAPITAL = 1e9
-# Freqtrade raises a stake to the smallest where that is no more than this above it.
+# Freqtrade raises a stake to the smallest one, if that is at most this many times as much.
 _RAISED = 1.3
 _NO_STEP = 1e-12
 
 
 @dataclass(frozen=True)
 class ContractTerms:
-    """
+    """What a contract demands of an order.
+
     :param price: in stake currency
     :param step: of amounts, in base currency
-    :param least_amount, least_cost: of an order, in base and stake currency; None for none
-    :param most_amount: of an order at market
-    :param range_24h, atr, vol_annual: of the newest closed candle, NaN where they are not known
+    :param least_amount, least_cost: minimum of an order, in base and stake currency; None for none
+    :param most_amount: maximum of a market order, in base currency; None for none
+    :param range_24h, atr, vol_annual: of the newest closed candle, NaN if they are not known
     """
 
     pair: str
@@ -57,10 +58,10 @@ class ContractTerms:
 
 @dataclass(frozen=True)
 class Sizing:
-    """How a strategy sizes its entries: by `perpkit.risk`.
+    """The rules of a strategy that sizes its entries by `perpkit.risk`.
 
-    :param kelly_cap: the most by which Kelly may raise the risk
-    :param liquidation: leverage keeps liquidation well beyond the stop
+    :param kelly_cap: the largest factor by which Kelly may raise the risk
+    :param liquidation: whether leverage must keep liquidation well beyond the stop
     :param slots: `max_open_trades`
     """
 
@@ -75,10 +76,10 @@ class Sizing:
 
 @dataclass(frozen=True)
 class FixedStake:
-    """How Freqtrade sizes them by itself.
+    """The rules of Freqtrade, if it sizes the entries by itself.
 
     :param stake: `stake_amount`; None for "unlimited"
-    :param reserve: that Freqtrade adds to the exchange's smallest order for the stop
+    :param reserve: the factor by which Freqtrade raises the exchange's smallest order for the stop
     """
 
     stake: float | None
@@ -89,10 +90,12 @@ class FixedStake:
 
 @dataclass(frozen=True)
 class LeastOrder:
-    """:param notional: as it would be sent, cut to the step; 0 where there is none
-    :param wanted: before that
+    """An order that the capital allows.
+
+    :param notional: as it would be sent, rounded down to the step; 0 if there is none
+    :param wanted: the notional before rounding
     :param distance: to the stop, as a fraction of the price
-    :param reason: why there is none, or what has cut it
+    :param reason: why there is none, or what has reduced it
     """
 
     pair: str
@@ -104,12 +107,12 @@ class LeastOrder:
 
     @property
     def cut(self) -> float:
-        """The share that rounding takes."""
+        """The share that is lost to rounding."""
         return 1 - self.notional / self.wanted if self.wanted else 0.0
 
     @property
     def holding(self) -> Holding:
-        """As a position that was just opened."""
+        """The order as a position that was just opened."""
         margin = self.notional / self.leverage
         return Holding(self.pair, self.notional, self.notional * self.distance, margin)
 
@@ -121,10 +124,10 @@ def order(
     between: Between,
     held: Sequence[Holding] = (),
 ) -> LeastOrder:
-    """A long entry at full confidence, with no breaker in its way.
+    """Returns a long entry at full confidence that no breaker restricts.
 
     :param equity: of the account, in stake currency
-    :param held: open already
+    :param held: positions that are already open
     """
     if equity <= 0:
         return LeastOrder(contract.pair, 0.0, reason="there is no money")
@@ -139,7 +142,7 @@ def order(
 def needed(
     contract: ContractTerms, equity: float, sizing: Sizing | FixedStake, between: Between
 ) -> float | None:
-    """The least equity above this with which it trades alone; None where none helps."""
+    """Returns the least equity above this with which the contract trades alone, or None."""
     low = high = equity
     while not order(contract, high, sizing, between).notional:
         low, high = high, max(2 * high, 1.0)
@@ -181,7 +184,7 @@ def _sized(
     found = size(sizing.rule, sizing.limits, equity, held, entry, terms, between)
     wanted, reason = found.stake * leverage, found.reason
     if found.limit is Limit.MINIMUM:
-        # Its words are of what is left after the cut to the step, which may be nothing.
+        # Its reason is about what is left after rounding to the step, which may be nothing.
         freely = terms._replace(amount_step=_NO_STEP, min_stake=0.0)
         uncut = size(sizing.rule, sizing.limits, equity, held, entry, freely, between)
         step = contract.step * contract.price
@@ -193,7 +196,7 @@ def _sized(
 def _leverage(
     contract: ContractTerms, equity: float, distance: float, sizing: Sizing
 ) -> tuple[float, str]:
-    """As the strategy chooses it, or why it refuses."""
+    """Returns the leverage that the strategy chooses, or why it refuses."""
     maximum = contract.tiers.rows[0].max_leverage
     if not sizing.liquidation:
         return float(int(volatility_leverage(sizing.leverage, contract.range_24h, maximum))), ""
@@ -245,7 +248,7 @@ def together(
     sizing: Sizing | FixedStake,
     between: Between,
 ) -> list[LeastOrder]:
-    """Each with those before it open, as far as they could be opened."""
+    """Returns an order for each contract, with those before it open as far as possible."""
     held: list[Holding] = []
     found = []
     for contract in contracts:

@@ -1,4 +1,4 @@
-"""Requests to what is not the exchange: no log of the request, for its URL may be a secret."""
+"""HTTP requests, except to the exchange; they are not logged, because a URL may hold a secret."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _MOST_BYTES = 100_000
 
 
 class Answer(NamedTuple):
-    """
-    :param status: of HTTP; None where there was no answer, and `content` says why
-    :param content: of the JSON, {} where there is none
+    """An answer, or its absence.
+
+    :param status: of HTTP; None if there was no answer, and `error` says why
+    :param content: of the JSON, {} if there is none
     """
 
     status: int | None
@@ -24,7 +25,10 @@ class Answer(NamedTuple):
 
 
 def get(url: str, login: tuple[str, str] | None = None, seconds: float = SECONDS) -> Answer:
-    """:param login: user and password"""
+    """Sends a GET request.
+
+    :param login: user and password
+    """
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - of a constant, http
     if login is not None:
         basic = b64encode(":".join(login).encode()).decode()
@@ -35,7 +39,7 @@ def get(url: str, login: tuple[str, str] | None = None, seconds: float = SECONDS
     except HTTPError as error:
         return Answer(error.code, _json(error.read(_MOST_BYTES)))
     except (URLError, OSError, ValueError) as error:
-        # The words of a bad URL would show it.
+        # The message about a bad URL would quote it.
         reason = error.reason if isinstance(error, URLError) else type(error).__name__
         return Answer(None, {}, str(reason))
 

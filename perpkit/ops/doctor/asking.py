@@ -1,4 +1,4 @@
-"""What checks that ask the exchange have in common: when they can, and what a refusal means."""
+"""What checks that query the exchange have in common: when they run, and what a refusal means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
 
 Find = Callable[["Context"], Iterable[Finding]]
-# What the checks of clock and key say already.
+# The checks of clock and key report these already.
 _ELSEWHERE = (
     RefusalCause.CLOCK,
     RefusalCause.SIGNATURE,
@@ -24,7 +24,7 @@ _ELSEWHERE = (
 
 
 def asked(find: Find) -> Find:
-    """The check, skipped while the exchange does not answer; what it refuses is a finding."""
+    """Skips the check while the exchange does not answer; a refusal becomes a finding."""
 
     @wraps(find)
     def guarded(context: Context) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def asked(find: Find) -> Find:
 
 
 def of_account(find: Find) -> Find:
-    """As `asked`, for what a bot in dry-run does not have."""
+    """Like `asked`, for what a bot in dry-run does not have."""
 
     @wraps(find)
     def guarded(context: Context) -> Iterable[Finding]:

@@ -1,4 +1,4 @@
-"""`--capital`: per pair, what that much money trades with this strategy, and what is dropped."""
+"""`--capital`: which pairs an amount of capital can trade with this strategy, and which not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perpkit.risk.exposure import Between
 
 _HOURS = 200
-# Of what was wanted, above which rounding is worth a word.
+# The share lost to rounding above which it is reported.
 _ROUNDED = 0.1
 _DEFAULT_RESERVE = 0.05
 COLUMNS = (
@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
     strategy = context.strategy
     sizing, words = sizing_of(strategy, config)
     contracts, between = _contracts(context, str(strategy.timeframe))
-    # As Freqtrade: its own capital where that is given, the tradable part of the wallet otherwise.
+    # As in Freqtrade: `available_capital` if it is set, otherwise the tradable part of the wallet.
     ratio = 1.0 if "available_capital" in config else float(config["tradable_balance_ratio"])
     equity = context.capital * ratio
     alone = [affordable.order(each, equity, sizing, between) for each in contracts]
@@ -63,7 +63,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedStake, str]:
-    """How a strategy sizes its entries, and what this does not know of it."""
+    """Returns how a strategy sizes its entries, and what the estimate does not know about it."""
     from perpkit.bot.positions.entries import UNLIMITED
     from perpkit.bot.strategy import PerpStrategy
     from perpkit.ops.doctor.affordable import FixedStake, Sizing

@@ -1,4 +1,4 @@
-"""Whether the exchange answers, how soon, and how far this machine's clock is from its own."""
+"""Checks whether the exchange answers, how fast, and how far this machine's clock is off."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _NETWORK = (
 
 
 class Sample(NamedTuple):
-    """
-    :param ahead_ms: by how much this machine's clock is ahead of the exchange's
+    """A reading of the exchange's clock.
+
+    :param ahead_ms: milliseconds by which this machine's clock is ahead of the exchange's
     :param round_trip_ms: of the request; `ahead_ms` is known to within half of it
     """
 
@@ -35,7 +36,10 @@ class Sample(NamedTuple):
 
 
 def samples(client: Any, count: int = SAMPLES) -> list[Sample] | Refusal:
-    """:param client: ccxt's; no key is needed"""
+    """Reads the exchange's clock several times, or returns its refusal.
+
+    :param client: of ccxt; no key is needed
+    """
     import ccxt
 
     found: list[Sample] = []
@@ -51,8 +55,9 @@ def samples(client: Any, count: int = SAMPLES) -> list[Sample] | Refusal:
 
 
 def judged(found: Sequence[Sample], most_behind_ms: float) -> Iterator[Finding]:
-    """
-    :param found: at least one
+    """Judges the clock by the sample with the shortest round trip.
+
+    :param found: at least one sample
     :param most_behind_ms: how old a request may be when it arrives (`recvWindow`)
     """
     best = min(found, key=lambda sample: sample.round_trip_ms)

@@ -1,4 +1,4 @@
-"""`perpkit doctor`: the command around the checks."""
+"""`perpkit doctor`: runs the checks and prints what they find."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def _context(
     datadir: Path | None,
     capital: float | None,
 ) -> Context:
-    """A configuration that Freqtrade refuses is what the doctor is there for: that is a finding.
+    """Reads the configuration; if Freqtrade refuses it, that is a finding, not an error.
 
-    :raises BadInputError: where there is none at all
+    :raises BadInputError: if there is none at all
     """
     from perpkit.ops.bot_config import files_of, read_config
     from perpkit.ops.doctor.context import Context
@@ -117,7 +117,7 @@ def _prune(
 
 @contextmanager
 def _only_looking() -> Iterator[None]:
-    """Freqtrade's log stays silent, and modules that are loaded leave no compiled file behind."""
+    """Silences all logs, and keeps Python from writing compiled files of the modules it loads."""
     writes, disabled = sys.dont_write_bytecode, logging.root.manager.disable
     sys.dont_write_bytecode = True
     logging.disable(logging.CRITICAL)

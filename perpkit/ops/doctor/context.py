@@ -1,4 +1,4 @@
-"""What the checks look at: the configuration, and what it leads to, read once, never written."""
+"""The input of the checks: the configuration and what it refers to, read once and never written."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """A check that asks for something that is not there is skipped, by `UnavailableError`.
+    """The input of the checks; what is missing raises `UnavailableError`, which skips a check.
 
     :param now: UTC
     :param files: of the configuration
-    :param read: what they say, or why that cannot be read
+    :param read: the configuration, or why it cannot be read
     :param capital: of `--capital`, in stake currency
     """
 
@@ -41,7 +41,7 @@ class Context:
 
     @property
     def present(self) -> datetime:
-        """`now`, and what the checks have taken since."""
+        """The present time: `now`, and what the checks have taken since."""
         return self.now + timedelta(seconds=monotonic() - self._began)
 
     @property
@@ -52,7 +52,7 @@ class Context:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Freqtrade's. A check changes nothing in it."""
+        """Freqtrade's configuration, which no check may change."""
         return self.bot.config
 
     @cached_property
@@ -77,21 +77,21 @@ class Context:
 
     @cached_property
     def clock(self) -> list[Sample] | Refusal:
-        """Of the exchange, or why it does not answer."""
+        """Samples of the exchange's clock, or why it does not answer."""
         from perpkit.ops.doctor.clock import samples
 
         return samples(self.public_client)
 
     @cached_property
     def pairs(self) -> list[str]:
-        """Of the whitelist, those that are traded at the exchange."""
+        """The pairs of the whitelist that are traded at the exchange."""
         from perpkit.ops.doctor.pairs import whitelist
 
         return whitelist(self.config, self._markets)
 
     @cached_property
     def _markets(self) -> Mapping[str, Any]:
-        """ccxt's, of USD-M futures alone: spot and the others are a request each."""
+        """ccxt's markets of USD-M futures only: spot and the others cost a request each."""
         client = self.public_client
         client.options["fetchMarkets"] = {"types": ["linear"]}
         markets: Mapping[str, Any] = client.load_markets()
@@ -99,7 +99,7 @@ class Context:
 
     @cached_property
     def tiers(self) -> Mapping[str, Any]:
-        """ccxt's leverage tiers by pair: the exchange's, or without a key Freqtrade's file."""
+        """ccxt's leverage tiers by pair: the exchange's, or without a key those of Freqtrade."""
         from perpkit.ops.doctor.pairs import bundled_tiers
 
         try:
@@ -112,14 +112,14 @@ class Context:
 
     @cached_property
     def strategy(self) -> Any:
-        """As Freqtrade loads it for the bot, not started; it has seen no keys."""
+        """The strategy as Freqtrade loads it for the bot, not started, and without keys."""
         if isinstance(self.loaded, Exception):
             raise UnavailableError("the strategy cannot be loaded")
         return self.loaded
 
     @cached_property
     def loaded(self) -> Any:
-        """The strategy, or the error that ended its loading."""
+        """The strategy, or the error with which its loading ended."""
         from freqtrade.configuration import remove_exchange_credentials
         from freqtrade.resolvers import StrategyResolver
 
@@ -127,7 +127,7 @@ class Context:
         remove_exchange_credentials(config["exchange"], True)
         try:
             return StrategyResolver.load_strategy(config)
-        except Exception as error:  # of somebody's own code, too
+        except Exception as error:  # also one of the strategy's own code
             return error
 
     @property
@@ -137,7 +137,7 @@ class Context:
 
     @cached_property
     def database(self) -> TradeDatabase:
-        """The trade database, which cannot be written through this."""
+        """The trade database, opened read-only."""
         from perpkit.record.trade_database import DatabaseError, TradeDatabase
 
         try:

@@ -1,4 +1,4 @@
-"""The trade database: whole, of this mode and of this place, and of a size that stays quick."""
+"""Checks the trade database: intact, of this mode and this exchange, and of a reasonable size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perpkit.record.looking import look
 
 _MB = 1_000_000
 LARGE = 500 * _MB
-# SQLite empties its log whenever it has grown to 4 MB and nobody reads.
+# SQLite empties its log whenever that has grown to 4 MB and no process reads.
 LONG_LOG = 64 * _MB
 _RECOVER = (
     "end the bot, keep the file aside, and restore a backup; `sqlite3 FILE .recover` gives what "
@@ -23,7 +23,7 @@ _RECOVER = (
 
 
 def file_of(context: Context) -> Path | None:
-    """None for one that is no file."""
+    """Returns the file of the database; None if it is not in a file."""
     from sqlalchemy.engine import make_url
 
     url = make_url(context.bot.db_url)

@@ -1,4 +1,4 @@
-"""Whether Freqtrade finds what comes with Perpkit: strategies, protections and pairlists."""
+"""Checks that Freqtrade finds what comes with Perpkit: strategies, protections and pairlists."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _found(kind: str, resolver: Any, config: dict[str, Any]) -> Finding:
 
 
 def _own_names(folder: Path) -> set[str]:
-    """A file has the name of its class."""
+    """Returns the names of the classes, after which the files are named."""
     return {path.stem for path in folder.glob("[A-Za-z]*.py")}
 
 

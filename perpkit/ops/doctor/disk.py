@@ -1,4 +1,4 @@
-"""Room on the disks where a bot writes, and leave to write there."""
+"""Checks free space and write permission on the disks where a bot writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 
 _MB = 1_000_000
-# A journal, a log and a database grow by megabytes a day; SQLite needs room to work, too.
+# A journal, a log and a database grow by megabytes a day; SQLite also needs space to work.
 FULL, NEARLY_FULL = 200 * _MB, 1000 * _MB
 
 
@@ -57,7 +57,7 @@ def _folders(context: Context) -> dict[str, Path]:
 
 
 def _existing(folder: Path) -> Path:
-    """It, or the nearest folder above it: that is where it would be made."""
+    """Returns the folder, or the nearest existing one above it, in which it would be created."""
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 

@@ -1,4 +1,4 @@
-"""What a check says: that something is in order, or what is wrong and what mends it."""
+"""The result of a check: that something is in order, or what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perpkit.ops.level import Level
 
 @dataclass(frozen=True)
 class Table:
-    """Shown below the words of a finding."""
+    """A table that is shown below the text of a finding."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -17,9 +17,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Finding:
-    """
-    :param words: for people, one or two sentences without the last full stop
-    :param fix: what to do about it, such as a setting or a command; needed by WARN and FAIL
+    """A result of a check.
+
+    :param words: for the operator, one or two sentences without the last full stop
+    :param fix: what to do about it, such as a setting or a command; required for WARN and FAIL
     :param check: the name of the check, which the runner fills in
     """
 
@@ -35,7 +36,7 @@ class Finding:
 
 
 class UnavailableError(Exception):
-    """What a check needs is not there; whether that is wrong, another check says."""
+    """What a check needs is missing; another check reports whether that is wrong."""
 
 
 def ok(words: str, table: Table | None = None) -> Finding:

@@ -1,4 +1,4 @@
-"""The exchange's book of an account, page by page."""
+"""Reads the exchange's income history of an account, page by page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_ROWS = 1000
 MOST_PAGES = 200
 KEPT_MS = 90 * DAY_MS
 
-# What the exchange calls it, by what is compared.
+# The figures that are compared, by the exchange's types of income.
 _FIGURES = {
     "REALIZED_PNL": "profit",
     "INSURANCE_CLEAR": "profit",  # what a liquidation costs beyond the price
@@ -23,14 +23,15 @@ _FIGURES = {
 
 
 class IncomesError(Exception):
-    """They cannot be read to the end; the message is for people."""
+    """The incomes cannot be read to the end; the message is for the operator."""
 
 
 @dataclass(frozen=True)
 class Income:
-    """
+    """One entry of the income history.
+
     :param kind: the exchange's, such as FUNDING_FEE
-    :param amount: of `asset`, above 0 where it was received
+    :param amount: of `asset`, above 0 if it was received
     :param time: ms since 1970 UTC
     """
 
@@ -42,17 +43,17 @@ class Income:
 
     @property
     def figure(self) -> str | None:
-        """Of `sums.FIGURES`; None for what is no part of a trade, such as a transfer."""
+        """One of `sums.FIGURES`; None for what is not part of a trade, such as a transfer."""
         return _FIGURES.get(self.kind)
 
 
 def incomes(client: Any, since: int, until: int) -> list[Income]:
-    """All between two moments (ms), oldest first.
+    """Returns all incomes between two moments (ms), oldest first.
 
-    By time: the exchange takes no number of a page since October 2026. A page may end within a
-    millisecond, so that the next begins with it again.
+    Pages are requested by time: since October 2026 the exchange accepts no page number. A page may
+    end within a millisecond, so the next one begins with that millisecond again.
 
-    :raises IncomesError: where there are too many of them
+    :raises IncomesError: if there are too many of them
     """
     found: dict[tuple[str, ...], Income] = {}
     start = since

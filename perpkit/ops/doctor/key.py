@@ -1,4 +1,4 @@
-"""The API key, as `perpkit keys check` judges it."""
+"""Checks the API key as `perpkit keys check` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perpkit.ops.doctor.finding import Finding, UnavailableError, fail
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
 
-# Of which the doctor says more elsewhere.
+# Other checks of the doctor report more about these.
 _ELSEWHERE = ("clock", "margin mode")
 
 

@@ -1,4 +1,4 @@
-"""Profit, commission and funding of the last week: the exchange's incomes against the database."""
+"""Compares profit, commission and funding of the last week at the exchange with the database."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _words(sums: Sums, stake: str) -> str:
 
 
 def _rates(client: Any, rows: Sequence[Income], stake: str) -> dict[str, float]:
-    """Of coins in stake currency, at their price now."""
+    """Returns the present price of each coin in stake currency."""
     rates = {stake: 1.0}
     for asset in sorted({income.asset for income in rows if income.figure} - {stake}):
         answer = client.fapiPublicGetPremiumIndex({"symbol": f"{asset}{stake}"})
@@ -122,7 +122,7 @@ def _rates(client: Any, rows: Sequence[Income], stake: str) -> dict[str, float]:
 
 
 def _last_look(context: Context) -> int | None:
-    """When the bot last said something of itself, ms; it may have been off since."""
+    """Returns when the bot last wrote its state file, in ms; it may have been off since."""
     from perpkit.record.state_file import StateFileError, read
 
     try:

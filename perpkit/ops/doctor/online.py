@@ -1,4 +1,4 @@
-"""The checks that ask the exchange, Telegram or the bot, in their order."""
+"""The checks that query the exchange, Telegram or the bot, in their order."""
 
 from __future__ import annotations
 

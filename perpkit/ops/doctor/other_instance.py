@@ -1,4 +1,4 @@
-"""Orders with this bot's tag that its journal never gave: another bot runs with the same files."""
+"""Finds orders with this bot's tag that its journal lacks: another bot runs with the same files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
     from perpkit.record.journal import Journal
 
-# Of traded symbols, of which each costs a request of weight 5.
+# How many traded symbols are checked at most; each costs a request of weight 5.
 _MOST_SYMBOLS = 20
 _FIX = (
     "a copy of this bot's files trades this account: end that bot, or, if it was moved here on "
@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def others(orders: Iterable[dict[str, Any]], journal: Journal) -> dict[str, int]:
-    """By symbol, how many are another bot's with the same tag."""
+    """Returns by symbol how many orders are another bot's with the same tag."""
     found: dict[str, int] = {}
     for order in {_client_id(order): order for order in orders}.values():
         placed = int(order.get("time") or order.get("createTime") or 0)
@@ -65,7 +65,7 @@ def _open_orders(client: Any) -> list[dict[str, Any]]:
 
 
 def _recent_orders(client: Any, now: int) -> list[dict[str, Any]]:
-    """Of symbols that were traded in the last day: a copy may have nothing open just now."""
+    """Returns the orders in symbols traded in the last day: a copy may have nothing open now."""
     since = now - DAY_MS
     symbols = sorted({i.symbol for i in incomes(client, since, now) if i.figure and i.symbol})
     return [

@@ -1,4 +1,4 @@
-"""The pairs that a configuration trades, and what the exchange says of them."""
+"""The pairs that a configuration trades, and their terms at the exchange."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# For the average true range to forget its start.
+# Candles after which the average true range no longer depends on its start.
 _WARM_UP = 150
 _MOST_CANDLES = 1500
 
 
 def whitelist(config: Mapping[str, Any], markets: Mapping[str, Any]) -> list[str]:
-    """Perpetuals in stake currency that are traded, as the configuration names them.
+    """Returns the traded perpetuals in stake currency that the configuration whitelists.
 
     :param markets: ccxt's
     """
@@ -43,7 +43,8 @@ def whitelist(config: Mapping[str, Any], markets: Mapping[str, Any]) -> list[str
 def contract_of(
     market: Mapping[str, Any], tiers: MaintenanceTiers, candles: DataFrame
 ) -> ContractTerms:
-    """
+    """Returns what a contract demands of an order.
+
     :param market: ccxt's
     :param candles: closed ones, with `perpkit.market.ranges.with_ranges`
     """
@@ -65,7 +66,10 @@ def contract_of(
 
 
 def tiers_of(rows: Iterable[Mapping[str, Any]]) -> MaintenanceTiers:
-    """:param rows: ccxt's, of one pair"""
+    """Converts ccxt's leverage tiers.
+
+    :param rows: of one pair
+    """
     rows = list(rows)
     return MaintenanceTiers(
         tuple(
@@ -82,7 +86,7 @@ def tiers_of(rows: Iterable[Mapping[str, Any]]) -> MaintenanceTiers:
 
 
 def bundled_tiers() -> dict[str, Any]:
-    """Freqtrade's own file of them, which dry-run uses."""
+    """Returns the leverage tiers of Freqtrade's own file, which dry-run uses."""
     import freqtrade.exchange
 
     path = Path(freqtrade.exchange.__file__).with_name("binance_leverage_tiers.json")
@@ -91,8 +95,9 @@ def bundled_tiers() -> dict[str, Any]:
 
 
 def closed_candles(client: Any, pair: str, timeframe: str, count: int | None = None) -> DataFrame:
-    """The newest, oldest first; None for as many as a day and the average true range need.
+    """Returns the newest closed candles, oldest first.
 
+    :param count: None for as many as a day and the average true range need
     :raises LookupError: for a pair that has none yet
     """
     import pandas as pd

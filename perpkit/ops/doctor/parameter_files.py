@@ -1,4 +1,4 @@
-"""The parameter file in force: what hyperopt has left beside a strategy goes before its code."""
+"""Checks the parameter file that hyperopt has written for a strategy: it overrides the code."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ from typing import Any
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok, warn
 
-# Of the spaces of hyperopt that are no parameters of the class.
+# Spaces of hyperopt that are not parameters of the class.
 _SPECIAL = ("roi", "stoploss", "trailing", "max_open_trades")
 
 
 @dataclass(frozen=True)
 class _File:
-    """:param spaces: parameters by space"""
+    """A parameter file.
+
+    :param spaces: parameters by space
+    """
 
     strategy: str
     spaces: dict[str, dict[str, Any]]
 
 
 def check(context: Context) -> Iterator[Finding]:
+    from perpkit.bot.loading.own_strategies import ignored_parameters, parameter_file
+
     name, source = _source(context)
-    path = source.with_suffix(".json")
-    if not path.is_file():
-        yield ok(f"No parameter file beside {source}: the defaults of the code are in force")
+    path = parameter_file(source, Path(context.config["user_data_dir"]))
+    if old := ignored_parameters(source):
+        yield _ignored(old, path)
+    if path is None or not path.is_file():
+        yield ok(f"No parameter file for {source}: the defaults of the code are in force")
         return
     since = f"since {datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
     move = f"mv {path} {path}.aside, for the defaults of the code; or run hyperopt once more"
@@ -52,8 +59,17 @@ def check(context: Context) -> Iterator[Finding]:
     yield ok(f"In force {since}: {path} with {', '.join(values) or 'nothing'}")
 
 
+def _ignored(old: Path, path: Path | None) -> Finding:
+    away = f"mv {old} {old}.aside"
+    use = f"mkdir -p {path.parent} && mv {old} {path}, to use it; or " if path else ""
+    return warn(
+        f"{old} is not in force: an older release let hyperopt write it beside Perpkit's strategy",
+        away if path and path.exists() else use + away,
+    )
+
+
 def _source(context: Context) -> tuple[str, Path]:
-    """The strategy's name and file; also where the parameter file keeps it from loading."""
+    """Returns the strategy's name and file, even if the parameter file keeps it from loading."""
     from freqtrade.resolvers import StrategyResolver
 
     name, config = str(context.config.get("strategy")), dict(context.config)
@@ -74,6 +90,10 @@ def _read(path: Path) -> _File:
 def _unused(context: Context, file: _File) -> list[str]:
     if isinstance(context.loaded, Exception):
         return []
-    known = {name for name, _ in context.loaded.enumerate_parameters()}
+    from freqtrade.strategy.hyper import detect_all_parameters
+
+    # The strategy itself enumerates them only once it has been started.
+    declared = detect_all_parameters(type(context.loaded)).values()
+    known = {name for space in declared for name in space}
     given = [k for s, values in file.spaces.items() if s not in _SPECIAL for k in values]
     return sorted(set(given) - known)

@@ -1,4 +1,4 @@
-"""How the last runs of the bot ended: cleanly, with an error, or killed; and whether it is held."""
+"""Checks how the bot's last runs ended, cleanly, with an error or killed, and if it is held."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _after(past: Sequence[Run], context: Context) -> Finding:
-    """Of a bot that does not run."""
+    """Judges the past runs of a bot that does not run."""
     if not past:
         return ok("No run is known")
     if (loop := runs.crash_loop(past, context.now)) is not None:

@@ -1,4 +1,4 @@
-"""Positions at the exchange against the trades of the database, each with its stop and settings."""
+"""Compares the exchange's positions, their stops and settings with the trades of the database."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class ExchangePosition:
 
     :param amount: in base currency, below 0 for a short
     :param stopped: how much of it stops at the exchange would close
-    :param leverage: of the symbol's settings, None where they are not known
-    :param margin_type: ISOLATED or CROSSED
+    :param leverage: of the symbol's settings, None if they are not known
+    :param margin_type: ISOLATED or CROSSED, None if it is not known
     """
 
     symbol: str
@@ -60,7 +60,8 @@ def check(context: Context) -> Iterator[Finding]:
 def held(
     row: Mapping[str, Any], algos: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> ExchangePosition:
-    """
+    """Returns a position with its stops and settings.
+
     :param row: of GET /fapi/v3/positionRisk
     :param algos: of GET /fapi/v1/openAlgoOrders
     :param settings: of GET /fapi/v1/symbolConfig
@@ -91,7 +92,10 @@ def held(
 def compare(
     positions: Iterable[ExchangePosition], trades: Iterable[TradeBook], margin_mode: str
 ) -> Iterator[Finding]:
-    """:param margin_mode: of the configuration: isolated or cross"""
+    """Compares the positions with the trades.
+
+    :param margin_mode: of the configuration: isolated or cross
+    """
     left = [*positions]
     found = False
     fine = []
@@ -120,7 +124,7 @@ def compare(
 
 
 def _of(trade: TradeBook, positions: Iterable[ExchangePosition]) -> ExchangePosition | None:
-    """The trade's position; in hedge mode there may be one on the other side, too."""
+    """Returns the trade's position; in hedge mode there may be one on the other side as well."""
     own = [each for each in positions if each.symbol == symbol_of(trade.pair)]
     return next(
         (each for each in own if (each.amount < 0) is trade.is_short), next(iter(own), None)
@@ -130,7 +134,7 @@ def _of(trade: TradeBook, positions: Iterable[ExchangePosition]) -> ExchangePosi
 def _amounts(trade: TradeBook, position: ExchangePosition | None) -> Iterator[Finding]:
     sign = -1.0 if trade.is_short else 1.0
     theirs = sign * position.amount if position else 0.0
-    # What rests may have filled by now.
+    # Resting orders may have filled by now.
     most = trade.held + sum(order.left for order in trade.orders if order.kind == "entry")
     least = trade.held - sum(order.left for order in trade.orders if order.kind == "exit")
     if not least - _DUST <= theirs <= most + _DUST:

@@ -1,4 +1,4 @@
-"""`perpkit doctor --prune 90d`: old closed trades out of the trade database, after a backup."""
+"""`perpkit doctor --prune 90d`: removes old closed trades from the database, after a backup."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _AGE = re.compile(r"([1-9]\d{0,4})d")
 
 
 def pruned(bot: BotConfig, age: str, now: datetime) -> tuple[Pruned, list[str]]:
-    """What was removed, and sentences about it.
+    """Removes old trades; returns what was removed, and sentences about it.
 
-    :param age: such as "90d": how long ago a trade that goes has closed, at least
-    :raises BadInputError: and nothing is removed: for an age, a database or a time that is none
+    :param age: such as "90d": how long ago a trade must have closed, at least, to be removed
+    :raises BadInputError: without removing anything, if age or database cannot be used, or the
+        bot runs
     """
     from perpkit.record.pruning import PruningError, prune
 
@@ -63,7 +64,7 @@ def _file(bot: BotConfig) -> Path:
 
 @contextmanager
 def _no_bot(bot: BotConfig, now: datetime) -> Iterator[None]:
-    """None runs, and none starts meanwhile."""
+    """Ensures that no bot runs, and that none starts in the meantime."""
     from filelock import FileLock, Timeout
 
     lock = bot.places.lock
@@ -83,7 +84,7 @@ def _no_bot(bot: BotConfig, now: datetime) -> Iterator[None]:
 
 
 def _needed(journal: Path | None) -> list[str]:
-    """Orders of which the journal does not know yet whether the database has them."""
+    """Returns the orders for which the journal does not know yet whether the database has them."""
     from perpkit.record.journal import Journal, JournalError
 
     if journal is None or not journal.is_file():

@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are made: what later ones rest on comes first."""
+"""The checks, in the order in which they run: those on which later ones depend come first."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from perpkit.ops.doctor.online import ONLINE
 
 @dataclass(frozen=True)
 class Check:
-    """
+    """A check of the doctor.
+
     :param name: as it is shown
-    :param find: gives at least one finding: what is in order is said, too
-    :param online: it asks the exchange, or something else in a network
+    :param find: returns at least one finding, also if all is in order
+    :param online: whether it queries the exchange, or anything else on a network
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The REST API of the bot: who can reach it, whether its secrets are any, whether it answers."""
+"""Checks the bot's REST API: who can reach it, whether its secrets are safe, whether it answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from perpkit.ops.doctor.running import running_state
 if TYPE_CHECKING:
     from perpkit.ops.doctor.context import Context
 
-# Of PyJWT for HS256, and of Freqtrade's own warning.
+# The minimum of PyJWT for HS256, and of Freqtrade's own warning.
 _LONG_ENOUGH = 32
 _LEAST_PASSWORD = 12
-# Of examples in Freqtrade's documentation and templates, and what people type.
+# From examples in Freqtrade's documentation and templates, and common choices.
 _EXAMPLES = {
     "super-secret",
     "supersecurepassword",
@@ -30,7 +30,7 @@ _RANDOM = "python -c 'import secrets; print(secrets.token_hex())' makes one"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Nothing is asked of the bot but whether it is there, and its version."""
+    """Asks the bot only whether it answers, and for its version."""
     from freqtrade.configuration.detect_environment import running_in_docker
 
     own = context.config.get("api_server") or {}
@@ -43,7 +43,10 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def configured(own: Mapping[str, Any], *, in_container: bool) -> Iterator[Finding]:
-    """:param own: `api_server` of the configuration"""
+    """Judges the settings of the API.
+
+    :param own: `api_server` of the configuration
+    """
     yield _address(str(own.get("listen_ip_address", "")), in_container)
     key = str(own.get("jwt_secret_key") or "")
     if len(key) < _LONG_ENOUGH or _is_example(key):
@@ -129,7 +132,7 @@ def _answering(own: Mapping[str, Any], running: bool) -> Iterator[Finding]:
 
 
 def _url(own: Mapping[str, Any]) -> str:
-    """Where it is from this machine."""
+    """Returns the URL of the API as seen from this machine."""
     text = str(own.get("listen_ip_address", "127.0.0.1"))
     try:
         address = ip_address(text)

@@ -1,4 +1,4 @@
-"""The checks made one after the other. One that raises is a finding of its own."""
+"""Runs the checks one after the other; one that raises becomes a finding of its own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _REPORT = "It is an error of perpkit doctor, or of what it has read: report it w
 
 
 def run(checks: Iterable[Check], context: Context, *, offline: bool = False) -> Iterator[Finding]:
-    """What each finds, without a secret in it.
+    """Yields what each check finds, without any secret.
 
-    :param offline: checks that ask somebody in a network are skipped
+    :param offline: whether to skip the checks that query a network
     """
     hidden = redactor(context)
     for check in checks:
@@ -33,6 +33,6 @@ def _made(check: Check, context: Context) -> Iterator[Finding]:
         yield from check.find(context)
     except UnavailableError as error:
         yield skipped(str(error))
-    except Exception as error:  # whatever it is, the other checks are made
+    except Exception as error:  # after any error, the other checks still run
         words = " ".join(str(error).split()) or "no words"
         yield fail(f"The check itself failed: {type(error).__name__}: {words}", _REPORT)

@@ -1,4 +1,4 @@
-"""Whether the bot of this configuration runs, what it says of itself, and what it has left."""
+"""Checks whether the bot of this configuration runs, what it reports, and what it has left."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_latch(context: Context) -> Iterator[Finding]:
 
 
 def check_bot(context: Context) -> Iterator[Finding]:
-    """By its lock and by its state file."""
+    """Judges by the bot's lock and its state file."""
     bot, held, now = context.bot, is_held(context.bot.places.lock, unknown=True), context.present
     path = bot.places.state
     try:
@@ -79,7 +79,7 @@ def check_bot(context: Context) -> Iterator[Finding]:
 
 
 def _ended(path: Path) -> Finding:
-    """No process holds the lock, if there is one, and the file is old or damaged."""
+    """Judges a bot that has ended: its lock, if any, is free, and its file is old or damaged."""
     try:
         state = read(path)
     except StateFileError as error:
@@ -95,7 +95,7 @@ def _ended(path: Path) -> Finding:
 
 
 def running_state(bot: BotConfig, now: datetime) -> State | None:
-    """What a bot that runs says of itself; None where none does."""
+    """Returns what a running bot reports; None if it does not run."""
     try:
         state = read_fresh(bot.places.state, now)
     except StateFileError:
@@ -104,7 +104,7 @@ def running_state(bot: BotConfig, now: datetime) -> State | None:
 
 
 def has_let_go(state: State, lock: Path | None) -> bool:
-    """Whether a bot that keeps a journal, and so has the lock while it runs, has it no more."""
+    """Whether a bot that keeps a journal, and so holds the lock while it runs, has released it."""
     kept = state.journal is not None and lock is not None and lock.is_file()
     return kept and not is_held(lock, unknown=True)
 

@@ -1,4 +1,4 @@
-"""Each contract with the Freqtrade that is installed, on the spot: see `perpkit.bot.seams`."""
+"""Checks each contract with the installed Freqtrade on the spot: see `perpkit.bot.seams`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret of a configuration, or of the environment, gets into what is printed."""
+"""Keeps the secrets of the configuration and of the environment out of what is printed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _NAME = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHOWN = "***"
-_SHORTEST = 4  # a shorter one would hide half of the sentence, and is none
-# The venue's own account, which is a word of many sentences.
+_SHORTEST = 4  # a shorter text is no secret, and hiding it would garble sentences
+# The venue's own account, whose names occur in many sentences.
 _NONE = {*ACCOUNT, *ACCOUNT.values()}
-# Of the environment.
+# Prefixes of environment variables that may hold secrets.
 _PREFIXES = ("FREQTRADE__", "PERPKIT_")
 
 
 def redactor(context: Context) -> Callable[[str], str]:
-    """Replaces every secret that is known in a text, also where Freqtrade refuses the files."""
+    """Returns a function that replaces every known secret, even if Freqtrade refuses the files."""
     read = context.read
     config = _loaded(context.files) if isinstance(read, str) else read.config
     secrets = {*_of(config), *_of_environment(os.environ)} - _NONE
@@ -73,7 +73,7 @@ def _of_environment(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _password(text: str) -> str | None:
-    """Of a URL, as it stands there."""
+    """Returns the password of a URL, as it is written there."""
     if "://" not in text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The configuration, as Freqtrade reads it: what a futures bot needs, and what takes it away."""
+"""Checks the configuration as Freqtrade reads it, for what a futures bot needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perpkit.durations import MINUTE_MS
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 
-# Of the exchange's weight, a minute and address; a request weighs 1 and more.
+# The exchange's limit of weight per minute and IP address; a request weighs 1 or more.
 WEIGHT_A_MINUTE = 2400
 MOST = 0.8
 _SECTIONS = ("ccxt_sync_config", "ccxt_async_config")
@@ -77,12 +77,12 @@ def _pricing(config: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _secrets(context: Context) -> Iterator[Finding]:
-    """Where they stand; a venue's key is none."""
+    """Reports secrets that are kept in files; the key of a venue is not one."""
     if context.venue:
         return
     from freqtrade.configuration.load_config import load_from_files
 
-    files = [str(path) for path in context.files if str(path) != "-"]  # that was read once
+    files = [str(path) for path in context.files if str(path) != "-"]  # stdin can be read only once
     raw = load_from_files(files) if files else {}
     exchange = raw.get("exchange") or {}
     places = [f"exchange.{name}" for name in _SECRETS if exchange.get(name)]
@@ -99,7 +99,7 @@ def _secrets(context: Context) -> Iterator[Finding]:
 
 
 def check_rate_limit(context: Context) -> Iterator[Finding]:
-    """As ccxt keeps it, of its two clients the one that asks more; they take turns."""
+    """Checks the limit of each of ccxt's two clients, which take turns."""
     if context.venue:
         yield ok("A venue on this machine is asked without a limit")
         return

@@ -1,7 +1,7 @@
-"""Python, Freqtrade and ccxt against what Perpkit is tested with.
+"""Checks Python, Freqtrade and ccxt against the versions that Perpkit is tested with.
 
-The ranges stand in pyproject.toml and nowhere else: what must be, as dependencies, and what was
-tested, as the extra `tested`. Both are in the metadata of whatever is installed.
+The ranges are declared in pyproject.toml only: what is required, as dependencies, and what was
+tested, as the extra `tested`. Both are read from the metadata of the installed package.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _package(
 
 
 def _ranges(extra: str | None) -> dict[str, SpecifierSet]:
-    """Of Perpkit's requirements, by package."""
+    """Returns the version ranges of Perpkit's requirements, by package."""
     found = {}
     for text in metadata.requires("perpkit") or []:
         requirement = Requirement(text)

@@ -1,4 +1,4 @@
-"""Stored candles of the pairs: from when to when, which are missing, and who has made them."""
+"""Checks the stored candles of the pairs: their period, gaps, and whether a venue made them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from perpkit.rehearsal.datadir_mark import marked, refuse_mixing
 if TYPE_CHECKING:
     import pandas as pd
 
-# In what Freqtrade stores for Binance futures: mark and funding are in files of an hour. Funding is
-# settled every 8 hours, or more often.
+# Freqtrade stores mark prices and funding of Binance futures in 1h files. Funding is settled every
+# 8 hours, or more often.
 _FUNDING = timedelta(hours=8)
 _NAMED = 3
 _PAIR = re.compile(r"\w+/\w+(:[\w-]+)?")
@@ -27,7 +27,10 @@ _PAIR = re.compile(r"\w+/\w+(:[\w-]+)?")
 
 @dataclass(frozen=True)
 class _Series:
-    """:param step: between two rows, at most"""
+    """A series of stored rows.
+
+    :param step: the longest regular time between two rows
+    """
 
     kind: str
     timeframe: str
@@ -57,7 +60,7 @@ def check_place(context: Context) -> Iterator[Finding]:
 
 
 def check_candles(context: Context) -> Iterator[Finding]:
-    """What backtests, hyperopt and reports have to go by; a bot that trades fetches its own."""
+    """Checks the candles for backtests, hyperopt and reports; a bot that trades fetches its own."""
     pairs = _pairs(context)
     wanted = _wanted(context)
     missing: list[str] = []
@@ -76,7 +79,7 @@ def check_candles(context: Context) -> Iterator[Finding]:
 
 
 def _pairs(context: Context) -> list[str]:
-    """Of the white list; a pattern stands for what is stored, and for itself where that is none."""
+    """Returns the whitelist; a pattern is replaced by the stored pairs that it matches, if any."""
     from freqtrade.data.history import get_datahandler
     from freqtrade.enums import TradingMode
 
@@ -94,7 +97,7 @@ def _pairs(context: Context) -> list[str]:
 
 
 def is_pattern(pair: str) -> bool:
-    """Whether Freqtrade looks for whatever it matches."""
+    """Whether an entry of a pair list is a pattern that Freqtrade expands."""
     return not _PAIR.fullmatch(pair)
 
 

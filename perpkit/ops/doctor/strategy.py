@@ -1,4 +1,4 @@
-"""The strategy as Freqtrade loads it, what it is joined with, and the options that disarm it."""
+"""Checks the strategy as Freqtrade loads it, its plugins, and the options that disable safeties."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_strategy(context: Context) -> Iterator[Finding]:
 
 
 def check_options(context: Context) -> Iterator[Finding]:
-    """What the bot itself looks at as it starts, and what it would say then."""
+    """Reports what the bot itself checks, and would log, when it starts."""
     from perpkit.bot.options import disarming, parts_off
     from perpkit.bot.strategy import PerpStrategy
 
@@ -77,7 +77,7 @@ def _stop(context: Context, strategy: Any) -> Iterator[Finding]:
 
 
 def check_protections(context: Context) -> Iterator[Finding]:
-    """Made as Freqtrade makes them, one by one."""
+    """Creates the protections as Freqtrade does, one by one."""
     from perpkit.bot.callbacks.usable_protections import usable
 
     strategy = context.strategy

@@ -1,8 +1,8 @@
-"""Profit, commission and funding: what the exchange booked against what the trade database has.
+"""Compares profit, commission and funding as the exchange and as the trade database have them.
 
-The exchange books each where it happens: a part's profit when it is sold, commission at each fill,
-funding at each settlement. Freqtrade books all of it in the profit of an exit. To be compared,
-its profits are taken apart again, over the whole life of each trade.
+The exchange books each of them when it happens: a part's profit when it is sold, commission at
+each fill, funding at each settlement. Freqtrade books all of it in the profit of an exit. For the
+comparison, its profits are split up again, over the whole life of each trade.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from perpkit.ops.doctor.incomes import Income
 from perpkit.record.trade_books import BookedOrder, TradeBook
 
 WEEK_MS = 7 * DAY_MS
-# The greater of both, in stake currency and as a share of what the exchange booked.
+# Allowed difference, the greater of both: in stake currency, and as a share of the exchange's sum.
 LEAST = 1.0
 SHARE = 0.001
-# Of commission in another coin, whose price then is not known.
+# Also allowed, as a share of commission in another coin, whose price at that time is not known.
 SHARE_CONVERTED = 0.1
-# Freqtrade asks for funding once an hour, a little after the settlement.
+# Freqtrade requests funding once an hour, a little after the settlement.
 BOOKED_WITHIN_MS = 65 * MINUTE_MS
 
 FIGURES = ("profit", "commission", "funding")
@@ -28,7 +28,7 @@ FIGURES = ("profit", "commission", "funding")
 
 @dataclass(frozen=True)
 class Sums:
-    """In stake currency, above 0 where it was received.
+    """Sums in stake currency, above 0 for what was received.
 
     :param profit: realised, before fees and funding
     """
@@ -51,11 +51,12 @@ class Sums:
 
 @dataclass(frozen=True)
 class Compared:
-    """One pair.
+    """The comparison of one pair.
 
-    :param pair: or the exchange's symbol, where the database has no trade of it
+    :param pair: or the exchange's symbol, if the database has no trade of it
+    :param known: whether the database has a trade of it
     :param converted: the part of the commission that was paid in another coin
-    :param by_orders: profit as the database's orders make it, where its trades may say otherwise
+    :param by_orders: profit computed from the database's orders, which may differ from its trades
     """
 
     pair: str
@@ -66,7 +67,7 @@ class Compared:
     by_orders: float | None = None
 
     def off(self, figure: str) -> float:
-        """By how much the database has more."""
+        """Returns by how much the database has more."""
         return float(getattr(self.database, figure) - getattr(self.exchange, figure))
 
     def allowed(self, figure: str) -> float:
@@ -76,12 +77,12 @@ class Compared:
 
     @property
     def differing(self) -> list[str]:
-        """Figures that are further apart than is allowed."""
+        """Figures that differ by more than is allowed."""
         return [f for f in (*FIGURES, "total") if abs(self.off(f)) > self.allowed(f)]
 
     @property
     def orders_differ(self) -> bool:
-        """Whether the orders make another profit than the exchange and the trades have."""
+        """Whether the orders result in another profit than the exchange has."""
         if self.by_orders is None:
             return False
         return abs(self.by_orders - self.exchange.profit) > self.allowed("profit")
@@ -89,7 +90,10 @@ class Compared:
 
 @dataclass
 class _Pair:
-    """:param start: of what is compared, ms"""
+    """The trades of a pair.
+
+    :param start: of the compared period, ms
+    """
 
     start: int
     trades: list[TradeBook] = field(default_factory=list)
@@ -102,13 +106,13 @@ def compared(
     known_until: int,
     rates: Mapping[str, float],
 ) -> list[Compared]:
-    """By pair, those without a trade last.
+    """Returns a comparison for each pair; those without a trade come last.
 
     :param trades: open, or with a fill since then
     :param incomes: of all symbols, from `began` on
     :param since: ms
-    :param known_until: when Freqtrade last looked, ms
-    :param rates: of other coins that commission was paid in, in stake currency; 1 for its own
+    :param known_until: when Freqtrade last ran, ms
+    :param rates: price in stake currency of each coin in which commission was paid; 1 for itself
     """
     pairs = _pairs(trades, since)
     by_symbol: dict[str, list[Income]] = {}
@@ -131,12 +135,12 @@ def compared(
 
 
 def began(trades: Iterable[TradeBook], since: int) -> int:
-    """From when on incomes are needed, ms: a trade is compared over all of its life."""
+    """Returns from when on incomes are needed, ms: a trade is compared over its whole life."""
     return min((pair.start for pair in _pairs(trades, since).values()), default=since)
 
 
 def booked(trade: TradeBook) -> Sums:
-    """What the database has of a trade, as the exchange would book it."""
+    """Returns what the database has of a trade, split up as the exchange books it."""
     fees = {True: trade.fee_open, False: trade.fee_close}
     commission = -sum(o.filled * o.price * fees[o.is_entry] for o in trade.orders)
     within = _of_orders(trade)
@@ -145,12 +149,12 @@ def booked(trade: TradeBook) -> Sums:
 
 
 def symbol_of(pair: str) -> str:
-    """The exchange's: BTC/USDT:USDT is BTCUSDT there."""
+    """Returns the exchange's symbol of a pair: BTC/USDT:USDT is BTCUSDT there."""
     return pair.partition(":")[0].replace("/", "")
 
 
 def _of_orders(trade: TradeBook) -> Sums:
-    """What the exits have made, with the fees and funding that Freqtrade has in their profit."""
+    """Returns the profit of the exits, with the fees and funding that Freqtrade includes in it."""
     profit = commission = funding = waiting = cost = held = 0.0
     sign = -1.0 if trade.is_short else 1.0
     for order in filled(trade.orders):
@@ -194,7 +198,7 @@ def _converted(rows: Iterable[Income], rates: Mapping[str, float]) -> float:
 def _already_booked(
     rows: list[Income], trades: Sequence[TradeBook], funding: float, known_until: int
 ) -> list[Income]:
-    """Without the funding of an open trade that Freqtrade may not have asked for yet."""
+    """Leaves out the funding of an open trade that Freqtrade may not have requested yet."""
     opened = [trade.began for trade in trades if trade.is_open]
     if not opened:
         return rows

@@ -1,4 +1,4 @@
-"""Whether Telegram can be reached, knows the token, and lets the bot write to its chat."""
+"""Checks that Telegram can be reached, accepts the token, and lets the bot write to its chat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API = "https://api.telegram.org"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """It sends no message."""
+    """Sends no message."""
     own = context.config.get("telegram") or {}
     if not own.get("enabled"):
         yield skipped("telegram.enabled is not set")

@@ -1,4 +1,4 @@
-"""How old the leverage tiers are by which liquidation prices and sizes are reckoned."""
+"""Checks the age of the leverage tiers from which liquidation prices and sizes are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys: what the exchange lets them do, and where they are kept.
+"""API keys: what the exchange permits them, and where they are stored.
 
-`findings.key_findings` is the check, for other commands too.
+Other commands run the check through `findings.key_findings`.
 """

@@ -1,4 +1,4 @@
-"""An API key with its secret, and the pair of them during a rotation."""
+"""An API key with its secret, and the pair of keys during a rotation."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _SECRET = re.compile(r"[!-~]{8,256}|-----BEGIN [ -~\n]{50,8000}")  # or a privat
 
 @dataclass(frozen=True)
 class ApiKey:
-    """
+    """An API key with its secret.
+
     :param secret: of an HMAC key, or the private key in PEM of an Ed25519 or RSA key
-    :param stored: when it was given to the store
+    :param stored: when it was added to the store
     """
 
     key: str = field(repr=False)
@@ -28,7 +29,7 @@ class ApiKey:
 
     @property
     def fingerprint(self) -> str:
-        """By which logs and people tell keys apart; the key cannot be found from it."""
+        """Identifies the key in logs and messages; the key cannot be derived from it."""
         return fingerprint(self.key)
 
 
@@ -37,7 +38,10 @@ def fingerprint(key: str) -> str:
 
 
 def checked_key(key: str, secret: str, stored: datetime) -> ApiKey:
-    """:raises BadInputError: naming what is wrong, without the value"""
+    """Validates a key and its secret.
+
+    :raises BadInputError: naming what is wrong, without the value
+    """
     key, secret = key.strip(), secret.strip()
     if not _KEY.fullmatch(key):
         raise BadInputError("the API key must be 8 to 256 visible ASCII characters")
@@ -48,7 +52,7 @@ def checked_key(key: str, secret: str, stored: datetime) -> ApiKey:
     if key == secret:
         raise BadInputError("the secret must be another text than the API key")
     for name, text in (("API key", key), ("secret", secret)):
-        # Freqtrade makes a number of what looks like one in the environment.
+        # Freqtrade converts values of the environment that look like numbers or lists.
         if _is_number(text) or text.startswith("["):
             raise BadInputError(f"the {name} must not look like a number or a list to Freqtrade")
     return ApiKey(key, secret, stored)
@@ -64,10 +68,10 @@ def _is_number(text: str) -> bool:
 
 @dataclass(frozen=True)
 class StoredKeys:
-    """What a store holds for an account.
+    """The keys that a store holds for an account.
 
     :param current: the one that `perpkit keys exec` hands out
-    :param coming: the one that a rotation has not proved yet
+    :param coming: the new one of a rotation, not proved yet
     """
 
     current: ApiKey
@@ -79,7 +83,10 @@ class StoredKeys:
 
     @classmethod
     def from_json(cls, text: str) -> StoredKeys:
-        """:raises ValueError: for anything that `to_json` did not make"""
+        """Parses what `to_json` returns.
+
+        :raises ValueError: for any other text
+        """
         try:
             found = json.loads(text)
             if found["version"] != 1:
@@ -87,7 +94,7 @@ class StoredKeys:
             coming = found.get("coming")
             return cls(_key(found["current"]), _key(coming) if coming else None)
         except (ValueError, KeyError, TypeError, RecursionError):
-            # Without the text, of which a parser's message may quote a part.
+            # A parser's message may quote part of the text, which holds secrets.
             raise ValueError("it holds no keys that can be understood") from None
 
 

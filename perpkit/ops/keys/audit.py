@@ -1,4 +1,4 @@
-"""Which key was used when, for what, and by whom: a line of JSON each, and never the key."""
+"""The log of each use of a key: when, for what, and by whom. A JSON line each, without the key."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 
 def record(path: Path, what: str, fingerprint: str, note: str = "") -> str | None:
-    """Append a line; what kept it from being written, if anything did.
+    """Appends a line to the log; returns why it could not be written, or None.
 
-    A log that cannot be written stops nothing: a bot that does not start leaves its positions
-    alone. The caller says so.
+    An unwritable log stops nothing, because a bot that does not start leaves its positions
+    unattended. The caller reports it.
 
     :param what: such as "exec"
     :param fingerprint: of the key

@@ -197,7 +197,7 @@ def _read(place: Store) -> StoredKeys:
 
 
 def _with_key(bot: BotConfig, key: ApiKey) -> BotConfig:
-    """With the key where Freqtrade looks first."""
+    """Returns the configuration with the key under the names that Freqtrade reads first."""
     own = {**(bot.config.get("exchange") or {}), "api_key": key.key, "secret": key.secret}
     return replace(bot, config={**bot.config, "exchange": own})
 
@@ -205,7 +205,7 @@ def _with_key(bot: BotConfig, key: ApiKey) -> BotConfig:
 def _coming(
     bot: BotConfig, where: Where, place: Store, found: StoredKeys, stdin: bool
 ) -> tuple[StoredKeys, list[KeyFinding]]:
-    """A rotation that has begun, now or earlier, and what is found of its key."""
+    """Begins a rotation, or resumes an unfinished one, and checks its new key."""
     if found.coming is None:
         found = rotation.begin(place, found, given_key(stdin=stdin))
         _audit(where, "rotate", found.coming, "stored beside the old one")

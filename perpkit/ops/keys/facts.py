@@ -1,4 +1,4 @@
-"""What the exchange says of an API key and its account, read with that key."""
+"""Reads what the exchange reports about an API key and its account, with that key."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from perpkit.ops.refusals import Refusal, RefusalCause, refusal_of
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """
-    :param skew_ms: how far the exchange's clock is ahead of this machine's
-    :param in_time: signed calls are accepted with this machine's clock; what else is here was read
-        with the exchange's
+    """What the exchange reports about a key and its account.
+
+    :param skew_ms: milliseconds by which the exchange's clock is ahead of this machine's
+    :param in_time: whether signed calls are accepted with this machine's clock; if not, the other
+        facts were read with the exchange's clock
     :param rights: GET /sapi/v1/account/apiRestrictions
     :param account: GET /fapi/v1/accountConfig
     :param margin_types: "ISOLATED" or "CROSSED" by symbol, of open positions
@@ -28,9 +29,9 @@ class KeyFacts:
 
 
 def read_facts(client: Any) -> KeyFacts:
-    """Four requests, five where a position is open; nothing is changed at the exchange.
+    """Reads the facts with four requests, five if a position is open; changes nothing.
 
-    :param client: of `exchange.exchange_client`
+    :param client: from `exchange.exchange_client`
     """
     skew = _skew(client)
     if isinstance(skew, Refusal) and skew.why is RefusalCause.UNANSWERED:
@@ -39,7 +40,7 @@ def read_facts(client: Any) -> KeyFacts:
     in_time = RefusalCause.CLOCK not in {r.why for r in (rights, account) if isinstance(r, Refusal)}
     if in_time or isinstance(skew, Refusal):
         return KeyFacts(skew, in_time, rights, account, _margin_types(client, account))
-    # With the exchange's clock the rest can still be read: a key without rights is another finding.
+    # The rest can be read with the exchange's clock, so that a key without rights is reported, too.
     before = client.options.get("timeDifference", 0)
     client.options["timeDifference"] = -skew
     try:
@@ -77,7 +78,7 @@ def _margin_types(client: Any, account: object) -> Mapping[str, str] | Refusal:
 
 
 def _ask(call: Callable[[], Any]) -> Any:
-    """The answer, or a `Refusal`."""
+    """Calls the exchange and returns its answer, or a `Refusal`."""
     import ccxt
 
     try:

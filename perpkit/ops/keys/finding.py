@@ -1,4 +1,4 @@
-"""What a check of an API key has found."""
+"""The finding of one check of an API key."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from perpkit.ops.level import Level
 
 @dataclass(frozen=True)
 class KeyFinding:
-    """
-    :param check: its name, such as "withdrawals"; each stands once in a verdict
+    """The result of one check.
+
+    :param check: name of the check, such as "withdrawals"; unique within a verdict
     :param words: what was found; never a key, a secret or a signed URL
-    :param fix: what to do about it; empty where nothing is to be done
+    :param fix: what to do about it; empty if nothing needs to be done
     """
 
     check: str
@@ -23,6 +24,6 @@ class KeyFinding:
 
 
 def worst(findings: Iterable[KeyFinding]) -> Level:
-    """FAIL, WARN or OK: what was skipped has its own reason among the others."""
+    """Returns FAIL, WARN or OK; a skipped check has its reason among the other findings."""
     levels = {finding.level for finding in findings}
     return next((level for level in (Level.FAIL, Level.WARN) if level in levels), Level.OK)

@@ -1,4 +1,4 @@
-"""The check of a bot's API key, for `perpkit keys check` and other commands."""
+"""Checks a bot's API key, for `perpkit keys check` and other commands."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def key_findings(
     now: datetime | None = None,
     rotate_after_days: int = ROTATE_AFTER_DAYS,
 ) -> list[KeyFinding]:
-    """Every check of the key, those without a complaint as well; always in the same order.
+    """Runs every check and returns all results, also those without complaint, in a fixed order.
 
-    What the exchange refuses, or does not answer, is a finding: nothing is raised for it.
+    A refusal or missing answer of the exchange becomes a finding; it raises no error.
 
-    :param client: of `exchange.exchange_client`, with the key that is checked
+    :param client: from `exchange.exchange_client`, with the key to check
     """
     facts, moment = read_facts(client), now or datetime.now(UTC)
     of_key = verdict(facts, config.config, moment, rotate_after_days=rotate_after_days)

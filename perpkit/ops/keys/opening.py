@@ -1,4 +1,4 @@
-"""Which store an account's key is in, and what an operator types to open it."""
+"""Selects the store of an account's key, and reads the secrets that an operator types."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class StoreKind(StrEnum):
 
 @dataclass(frozen=True)
 class Where:
-    """As an operator names a store.
+    """A store, as an operator names it.
 
     :param account: a name of the operator's choice, as in the configuration's `perpkit.account`
-    :param kind: None for the file where there is one, else the keyring
+    :param kind: None for the file if it exists, and otherwise the keyring
     :param file: None for `perpkit/keys/ACCOUNT.age` in the user directory
-    :param passphrase_file: its first line; None for the environment, or the terminal
+    :param passphrase_file: has the passphrase in its first line; None to read it from the
+        environment or the terminal
     """
 
     account: str
@@ -43,7 +44,7 @@ class Where:
 
     def __post_init__(self) -> None:
         try:
-            latch_of({"perpkit": {"account": self.account}})  # names of accounts are the latch's
+            latch_of({"perpkit": {"account": self.account}})  # the latch's rule for account names
         except ValueError as error:
             raise BadInputError(str(error)) from None
         if self.kind is StoreKind.KEYRING and self.file is not None:
@@ -62,7 +63,9 @@ class Where:
         return self.userdir / "perpkit" / "keys"
 
     def store(self, *, new: bool = False) -> Store:
-        """:param new: a passphrase that is typed is typed twice
+        """Opens the store.
+
+        :param new: whether a passphrase that is typed for a new file must be typed twice
         :raises BadInputError: naming what is missing
         """
         in_file = self.file is not None or self.kind is StoreKind.FILE
@@ -89,9 +92,9 @@ class Where:
 
 
 def given_key(*, stdin: bool) -> ApiKey:
-    """Typed without an echo, or from standard input: the key in a line, then the secret.
+    """Reads a key without echo, or from standard input: the key on one line, then the secret.
 
-    Never from the command line, where other users of the machine and the shell's history see it.
+    It is never read from the command line, where other users and the shell's history would see it.
 
     :raises BadInputError: naming what is wrong
     """

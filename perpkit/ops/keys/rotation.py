@@ -1,8 +1,8 @@
-"""From one key to the next, such that a working one is kept at every moment.
+"""Replaces one key by the next, so that a working one is stored at every moment.
 
-The coming key is stored beside the current one first. It takes its place when the exchange has
-accepted a signed call with it and it has the rights that the bot needs, and no right to move money.
-Wherever this is interrupted, the current key stays the one that is used.
+The new key is first stored next to the current one. It replaces the current one once the exchange
+has accepted a signed call with it, and it has the rights that the bot needs and none to move
+money. Wherever this is interrupted, the current key stays in use.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from perpkit.ops.keys.store import Store
 from perpkit.ops.level import Level
 from perpkit.ops.stored import BadInputError
 
-# What is the key's own, and must be right before it is used; the rest is of the account.
+# The checks of the key itself, which must pass before it is used; the others are of the account.
 _PROOF = ("signed call", "reading", "futures", "withdrawals", "transfers")
 
 
 def begin(store: Store, keys: StoredKeys, coming: ApiKey) -> StoredKeys:
-    """:raises BadInputError: for the key that is in use already"""
+    """Stores the new key next to the current one.
+
+    :raises BadInputError: if it is the key that is already in use
+    """
     if coming.key == keys.current.key:
         raise BadInputError("the new API key must be another one than the stored key")
     begun = replace(keys, coming=coming)
@@ -34,13 +37,13 @@ def discard(store: Store, keys: StoredKeys) -> None:
 
 
 def missing_proof(findings: Iterable[KeyFinding]) -> list[KeyFinding]:
-    """What keeps a coming key from being used; empty where it is proved."""
+    """Returns the findings that keep a new key from being used; empty if it is proved."""
     levels = {finding.check: finding for finding in findings}
     return [levels[check] for check in _PROOF if levels[check].level is not Level.OK]
 
 
 def finish(store: Store, keys: StoredKeys) -> StoredKeys:
-    """The coming key becomes the current one, which is dropped."""
+    """Makes the new key the current one, and drops the old one."""
     if keys.coming is None:
         raise ValueError("no rotation has begun")
     done = StoredKeys(keys.coming)

@@ -1,4 +1,4 @@
-"""A command with the key in its environment, and nowhere else."""
+"""Runs a command with the key in its environment, and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from perpkit.ops.keys.storage import exchange_section
 from perpkit.ops.stored import BadInputError
 
 KEY, SECRET = "FREQTRADE__EXCHANGE__KEY", "FREQTRADE__EXCHANGE__SECRET"
-# Freqtrade lowers names, and takes these two before the one that is set here.
+# Freqtrade lowercases names, and prefers these two to the one that is set here.
 _BEFORE = ("API_KEY", "APIKEY")
 _REPLACED = {KEY, SECRET, *(f"FREQTRADE__EXCHANGE__{name}" for name in _BEFORE)}
 _CONFIG = ("-c", "--config")
 
 
 def environment(before: Mapping[str, str], key: ApiKey) -> dict[str, str]:
-    """`before` with the key, without other keys and without the passphrase of the store."""
+    """Returns `before` with the key, and without other keys or the store's passphrase."""
     kept = {
         name: value
         for name, value in before.items()
@@ -29,9 +29,9 @@ def environment(before: Mapping[str, str], key: ApiKey) -> dict[str, str]:
 
 
 def replace_process(command: Sequence[str], key: ApiKey) -> None:
-    """It does not return: the command takes the place of this process, its pid and its signals.
+    """Replaces this process by the command, which gets its pid and signals; does not return.
 
-    :raises BadInputError: where there is no such command
+    :raises BadInputError: if the command cannot be started
     """
     try:
         os.execvpe(command[0], list(command), environment(os.environ, key))  # noqa: S606
@@ -40,13 +40,13 @@ def replace_process(command: Sequence[str], key: ApiKey) -> None:
 
 
 def named(command: Sequence[str]) -> str:
-    """Program and first word of it, for a log: options may hold passwords."""
+    """Returns the program and its first argument, for a log; options may hold passwords."""
     first = (word for word in command[1:] if not word.startswith("-"))
     return " ".join([Path(command[0]).name, *list(first)[:1]])[:80]
 
 
 def refuse_hidden_key(command: Sequence[str]) -> None:
-    """Of a bot whose configuration has a key of its own that Freqtrade would take instead.
+    """Refuses a bot whose configuration has a key that Freqtrade would use instead.
 
     :raises BadInputError: naming the option
     """
@@ -62,7 +62,7 @@ def refuse_hidden_key(command: Sequence[str]) -> None:
 
 
 def _configs(command: Sequence[str]) -> list[Path]:
-    """As Freqtrade's command line has them; its default where there is none."""
+    """Returns the configuration files of Freqtrade's command line, or its default file."""
     found = list(_values(command, _CONFIG))
     folder = next(_values(command, ("--userdir", "--user-data-dir")), "user_data")
     if found:

@@ -1,4 +1,4 @@
-"""Where a bot's secret is kept now: a file in plain text is read by whoever reads the disk."""
+"""Checks where a bot's secret is stored: anyone who reads the disk can read a plain-text file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIX = "perpkit keys store, then start the bot with perpkit keys exec, and take 
 
 
 def storage_finding(config: BotConfig) -> KeyFinding:
-    """Of the configuration's own files; those that they name in turn count to them."""
+    """Checks the configuration's own files; a file that they include counts as theirs."""
     found = [(path, names) for path in config.files if (names := _secrets(path))]
     if not found:
         return KeyFinding("storage", Level.OK, "not in a file of the configuration")
@@ -31,7 +31,7 @@ def _secrets(path: Path) -> list[str]:
 
 
 def exchange_section(files: Sequence[Path]) -> Mapping[str, Any]:
-    """Of a configuration, its files alone; empty where Freqtrade itself will complain."""
+    """Returns "exchange" of the files, without the environment; empty if Freqtrade rejects them."""
     from freqtrade.configuration.load_config import load_from_files
     from freqtrade.exceptions import FreqtradeException
 
@@ -43,7 +43,7 @@ def exchange_section(files: Sequence[Path]) -> Mapping[str, Any]:
 
 
 def _readable(path: Path) -> str:
-    """Of Windows' rights nothing is said: its modes do not show them."""
+    """Describes access by other users; empty on Windows, where file modes do not show it."""
     if os.name == "nt":
         return ""
     others = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)

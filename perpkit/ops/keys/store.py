@@ -1,8 +1,8 @@
-"""Where keys are kept: in the operating system's keyring, or in an age-encrypted file.
+"""Stores keys in the operating system's keyring, or in an age-encrypted file.
 
-A store is read and written whole: the current key, and during a rotation the coming one. Nothing
-that was in it is lost by a write that fails: what it had before stays until the new content has
-been read back.
+A store is read and written as a whole: the current key, and during a rotation the new one. A
+failed write loses nothing: the old content stays, or is put back, unless the new content could be
+read back.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ _EXTRA = "it needs the extra `keys`: pip install 'perpkit[keys]'"
 class Store(Protocol):
     @property
     def where(self) -> str:
-        """For people."""
+        """The name of the store in messages."""
 
     def read(self) -> StoredKeys | None:
-        """None where nothing is stored.
+        """Returns the keys, or None if nothing is stored.
 
-        :raises BadInputError: when it cannot be read
+        :raises BadInputError: if they cannot be read
         """
 
     def write(self, keys: StoredKeys) -> None:
-        """:raises BadInputError: when it was not kept; what was there before still is"""
+        """Stores the keys in place of the old ones.
+
+        :raises BadInputError: if they were not stored; the old ones are then still there
+        """
 
 
 class KeyringStore:
-    """
-    :param account: one entry of the service "perpkit" for each
+    """Keys in the operating system's keyring.
+
+    :param account: each has one entry of the service "perpkit"
     """
 
     def __init__(self, account: str) -> None:
@@ -75,9 +79,9 @@ class KeyringStore:
 
 
 def _keyring() -> Any:
-    """The backend that keyring has chosen for this system.
+    """Returns the backend that keyring has chosen for this system.
 
-    :raises BadInputError: where there is none, or none that keeps a secret
+    :raises BadInputError: if there is none, or none that protects a secret
     """
     try:
         import keyring
@@ -95,7 +99,7 @@ def _keyring() -> Any:
 
 
 class AgeStore:
-    """A file that age(1) opens as well, with the same passphrase."""
+    """A file that age(1) can also decrypt, with the same passphrase."""
 
     def __init__(self, path: Path, passphrase: str) -> None:
         self._path = path
@@ -124,7 +128,7 @@ class AgeStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            self._decrypted(temporary.read_bytes())  # before it takes the place of what is there
+            self._decrypted(temporary.read_bytes())  # verified before it replaces the old file
             os.replace(temporary, self._path)
         except OSError as error:
             raise BadInputError(f"{self._path} cannot be written: {error.strerror}") from None
@@ -159,5 +163,5 @@ def _parsed(content: str, where: str) -> StoredKeys:
 
 
 def _named(error: Exception) -> str:
-    """Backends say what they like: their kind of error is enough, and quotes no secret."""
+    """Returns only the kind of a backend's error, because its message may quote a secret."""
     return type(error).__name__

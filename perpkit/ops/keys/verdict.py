@@ -1,7 +1,7 @@
-"""What is right and wrong with an API key, from what the exchange says of it.
+"""Judges an API key by what the exchange reports about it.
 
-A key is right when it can do what the bot does and no more: read, and trade futures, from the
-bot's addresses alone; and when its account is in the modes that the configuration works with.
+A good key can do what the bot does and no more: read, and trade futures, from the bot's addresses
+only. Its account must be in the modes that the configuration requires.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from perpkit.ops.refusals import Refusal, RefusalCause
 
 ROTATE_AFTER_DAYS = 90
 EXPIRES_SOON = timedelta(days=14)
-# A request is refused (-1021) from one second ahead of the exchange, or with ccxt's `recvWindow`
-# from ten seconds behind it; half of the nearer bound is worth a word.
+# The exchange refuses requests (-1021) that are one second ahead of its clock or, with ccxt's
+# `recvWindow`, ten seconds behind it. Half of the nearer bound is reported as a warning.
 UNEASY_MS = 500
 
 _MANAGE = "binance.com > API Management > Edit restrictions"
@@ -45,10 +45,10 @@ def verdict(
     *,
     rotate_after_days: int = ROTATE_AFTER_DAYS,
 ) -> list[KeyFinding]:
-    """Every check once, in this order.
+    """Runs every check once, in a fixed order.
 
-    :param config: Freqtrade's: `margin_mode`, `proxy_coin`, `stake_currency`
-    :param now: aware
+    :param config: Freqtrade's; `margin_mode`, `proxy_coin` and `stake_currency` are read
+    :param now: timezone-aware
     """
     rights = facts.rights
     if isinstance(rights, Refusal):
@@ -75,7 +75,7 @@ def _clock(facts: KeyFacts) -> KeyFinding:
 
 
 def _signed_call(facts: KeyFacts) -> KeyFinding:
-    """Whether the exchange takes the key at all; the two APIs may differ."""
+    """Whether the exchange accepts the key at all; its wallet and futures APIs may differ."""
     refused = [r for r in (facts.rights, facts.account) if isinstance(r, Refusal)]
     if not refused:
         return KeyFinding("signed call", Level.OK, "accepted by the wallet and the futures API")
@@ -118,7 +118,7 @@ def _way_out(refusal: Refusal) -> str:
 def _rights(rights: Mapping[str, Any], facts: KeyFacts) -> Iterator[KeyFinding]:
     may_read, may_trade = (_is_true(rights.get(name)) for name in _NEEDED)
     yield _must(may_read, "reading", "allowed", "not allowed", "allow reading")
-    # The account's own right: the exchange takes it away where it has restricted the account.
+    # This is a right of the account: the exchange withdraws it when it restricts the account.
     account = facts.account
     barred = not isinstance(account, Refusal) and not _is_true(account.get("canTrade", True))
     if may_trade and barred:
@@ -144,7 +144,7 @@ def _must(holds: bool, check: str, right: str, wrong: str, fix: str) -> KeyFindi
 def _must_not(
     names: Mapping[str, str], rights: Mapping[str, Any], check: str, level: Level
 ) -> KeyFinding:
-    """A right that is not mentioned is not there."""
+    """Reports rights that the key should not have; a right that is not mentioned is not granted."""
     given = [words for name, words in names.items() if _is_true(rights.get(name))]
     if not given:
         return KeyFinding(check, Level.OK, "none")
@@ -157,7 +157,7 @@ def _must_not(
 
 
 def _addresses(rights: Mapping[str, Any], facts: KeyFacts) -> KeyFinding:
-    """By the exchange's own word, and a signed call from here that it has accepted."""
+    """Relies on the exchange's statement, and on a signed call from here that it has accepted."""
     if not _is_true(rights.get("ipRestrict")):
         words = "the key works from every address on the internet"
         fix = f"restrict it to this machine's address ({_MANAGE})"
@@ -209,7 +209,7 @@ def _modes(facts: KeyFacts, config: Mapping[str, Any]) -> Iterator[KeyFinding]:
 
 
 def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
-    """Multi-assets mode knows cross margin alone; Freqtrade takes `proxy_coin` only with it."""
+    """Multi-assets mode requires cross margin; Freqtrade uses `proxy_coin` only with both."""
     cross = _mode(config) == "cross"
     coin = config.get("proxy_coin")
     single = "binance.com > Futures > Preference > Asset Mode: Single-Asset Mode"
@@ -234,7 +234,7 @@ def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
 def _margin_mode(
     margin_types: Mapping[str, str] | Refusal, config: Mapping[str, Any]
 ) -> KeyFinding:
-    """Freqtrade sets it before an entry; a position that is open keeps what it has."""
+    """Freqtrade sets the mode before an entry; an open position keeps the mode that it has."""
     mode = _mode(config)
     wanted = {"isolated": "ISOLATED", "cross": "CROSSED"}.get(mode)
     if wanted is None:
@@ -252,7 +252,7 @@ def _margin_mode(
 
 
 def _mode(config: Mapping[str, Any]) -> str:
-    """Freqtrade's word, as text or of its enumeration."""
+    """Returns Freqtrade's margin mode as text, from text or from its enumeration."""
     mode = config.get("margin_mode") or ""
     return str(getattr(mode, "value", mode))
 

@@ -1,4 +1,4 @@
-"""`perpkit new`: the first version of a protection, pairlist or strategy of your own, with a test.
+"""`perpkit new`: writes a first version of your own protection, pairlist or strategy, with a test.
 
-What it writes are the files in `templates/`, complete and working, with another class name.
+The files come from `templates/`, complete and working, and get a new class name.
 """

@@ -43,9 +43,9 @@ def new(
 
 
 def write_all(files: Mapping[Path, str]) -> None:
-    """Write new files, and folders where they are missing: all of them, or none.
+    """Writes new files, and creates missing folders: all of them or none.
 
-    :raises BadInputError: naming a file that exists, or that cannot be written, and why
+    :raises BadInputError: naming a file that exists or cannot be written, and why
     """
     for path in files:
         if path.exists() or path.is_symlink():
@@ -56,7 +56,7 @@ def write_all(files: Mapping[Path, str]) -> None:
             if not path.parent.is_dir():
                 path.parent.mkdir()
                 made.append(path.parent)
-            # "x": nothing that another process has just written is overwritten, either.
+            # "x" also protects a file that another process has just written.
             with path.open("x", encoding="utf-8", newline="\n") as file:
                 made.append(path)
                 file.write(text)

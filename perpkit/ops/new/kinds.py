@@ -1,4 +1,4 @@
-"""What can be written, where it goes, and what to do with it then."""
+"""The kinds of classes that `perpkit new` writes, their folders, and the next steps."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class PluginKind(StrEnum):
 
     @property
     def folder(self) -> str:
-        """Where Freqtrade looks for it, within the user directory."""
+        """The folder within the user directory where Freqtrade looks for it."""
         return "strategies" if self is PluginKind.STRATEGY else f"{self}s"
 
     def templates(self) -> tuple[str, str]:
-        """Source of the class, and of its test."""
+        """Returns the source of the class and of its test."""
         source, test = _TEMPLATES / f"{self}.py.txt", _TEMPLATES / f"test_{self}.py.txt"
         return source.read_text(encoding="utf-8"), test.read_text(encoding="utf-8")
 
     def files(self, name: str, userdir: Path) -> dict[Path, str]:
-        """What is to be written: the class, and its test."""
+        """Returns the content by path of the files to write: the class and its test."""
         source, test = (text.replace(_PLACEHOLDER, name) for text in self.templates())
         return {
             userdir / self.folder / f"{name}.py": source,
@@ -61,5 +61,5 @@ class PluginKind(StrEnum):
         }
 
     def next_steps(self, name: str) -> str:
-        """For a person, how to use what was written."""
+        """Explains to the user how to use what was written."""
         return _NEXT[self].format(name=name)

@@ -1,4 +1,4 @@
-"""Which names a new class may have: those of a class, and of no other one that Freqtrade finds."""
+"""Checks the name of a new class: valid, and different from every class that Freqtrade finds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from perpkit.ops.new.kinds import PluginKind
 from perpkit.ops.stored import BadInputError
 
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,49}")
-# Within Freqtrade's package: what its resolvers load, and the classes that those derive from.
+# Folders of Freqtrade's package with the classes that its resolvers load, and their base classes.
 _FREQTRADE = ("plugins/protections", "plugins/pairlist", "strategy", "templates")
 
 
 def check_name(name: str, kind: PluginKind, userdir: Path) -> None:
-    """:raises BadInputError: naming what is wrong with `name`, and what is allowed"""
+    """Checks the name of a new class.
+
+    :raises BadInputError: naming what is wrong with `name`, and what is allowed
+    """
     if not _CLASS_NAME.fullmatch(name) or iskeyword(name):
         raise BadInputError(
             "NAME must be that of a Python class, such as CalmHours: up to 50 letters and digits, "
@@ -42,14 +45,14 @@ def _shipped_folders() -> Iterator[Path]:
     for kind in PluginKind:
         if own := own_folder(kind.folder):
             yield own
-    # The package is found, not imported: that takes seconds.
+    # The package is located but not imported, which would take seconds.
     if (freqtrade := find_spec("freqtrade")) and freqtrade.origin:
         for folder in _FREQTRADE:
             yield Path(freqtrade.origin).parent / folder
 
 
 def _classes(path: Path) -> set[str]:
-    """Names of the classes of a module, which is read and not run; none of one that is broken."""
+    """Returns the class names of a module without running it; none if it cannot be parsed."""
     try:
         module = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
@@ -58,7 +61,7 @@ def _classes(path: Path) -> set[str]:
 
 
 def _defined(source: str) -> set[str]:
-    """Names that a module imports, and those of its classes."""
+    """Returns the names that a module imports, and those of its classes."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""Several accounts, from a TOML file: each is a bot of its own, stopped in a process of its own.
+"""Reads several accounts from a TOML file; each has its own bot and is stopped in its own process.
 
     [[account]]
     name = "first"
@@ -7,9 +7,9 @@
     userdir = "user_data"
     db_url = "sqlite:///tradesv3.sqlite"
     env_file = "first.env"                   # lines NAME=value, for this account only
-    rest_url = "http://freqtrade:8080"       # where the API is not where it listens
+    rest_url = "http://freqtrade:8080"       # if the API is reached elsewhere than it listens
 
-Relative paths begin at the folder, and that at the file's own.
+Relative paths start at the folder, and a relative folder at the directory of the TOML file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ _TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
 
 @dataclass(frozen=True)
 class AccountEntry:
-    """
-    :param name: for people, unique in the file
+    """One account of the file.
+
+    :param name: shown to the operator, unique in the file
     :param folder: where its bot is started
-    :param options: of the command line for this one; empty where it cannot be made out
+    :param options: command line options for this account; empty if the entry is unusable
     :param env: set for this account, on top of the environment
-    :param problem: of the entry; the others are stopped all the same
+    :param problem: of the entry; the other accounts are stopped all the same
     """
 
     name: str
@@ -43,9 +44,10 @@ class AccountEntry:
 
 
 def read_accounts(path: Path, only: list[str] | None = None) -> list[AccountEntry]:
-    """
-    :param only: names, where not all are meant
-    :raises BadInputError: naming what is wrong with the whole of the file, or with `only`
+    """Reads the accounts of a file.
+
+    :param only: names of the accounts to return; None for all
+    :raises BadInputError: naming what is wrong with the file as a whole, or with `only`
     """
     try:
         content = tomllib.loads(path.read_text())
@@ -105,14 +107,14 @@ def _entry(base: Path, name: str, given: Any) -> AccountEntry:
         try:
             env = read_environment(folder / given["env_file"])
         except BadInputError as error:
-            problem = str(error)  # without keys the latch, the process and its API are still there
+            problem = str(error)  # latch, process and API are usable without keys
     return AccountEntry(name, folder, tuple(options), env, problem)
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """Lines NAME=value; empty ones and comments aside. Quotes around a value are not part of it.
+    """Reads lines NAME=value without their quotes; empty lines and comments are ignored.
 
-    :raises BadInputError: naming the line, and without what it says, for that may be a secret
+    :raises BadInputError: naming the line but not its content, which may be a secret
     """
     try:
         lines = path.read_text().splitlines()

@@ -1,7 +1,7 @@
-"""What an emergency stop does, each action one JSON line with its time, and in words beside it.
+"""Logs an emergency stop: each action as a JSON line with its time, and as a sentence to show.
 
-The file is never changed, only appended to, and a line is on the disk before what it announces is
-sent. A disk that is full holds nothing up.
+The file is append-only, and a line is on the disk before the request that it announces is sent. A
+full disk does not hold up the stop.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def stop_folder(config: BotConfig) -> Path:
 
 
 def log_of(config: BotConfig, at: datetime) -> Path:
-    """A file of its own for each run: `user_data/perpkit/stop/ACCOUNT.MODE.TIME.jsonl`."""
+    """Returns the log of one run: `user_data/perpkit/stop/ACCOUNT.MODE.TIME.PID.jsonl`."""
     name = f"{config.latch.stem}.{at:%Y%m%dT%H%M%S}.{os.getpid()}.jsonl"
     return stop_folder(config) / name
 
 
 class ActionLog:
-    """May be written to from several threads.
+    """A log that several threads may write to.
 
-    :param path: of the file; None for words alone
-    :param say: gets the words, such as a terminal's line
+    :param path: of the file; None to report only the sentences
+    :param say: receives each sentence, for example to print it
     """
 
     def __init__(self, path: Path | None, say: Callable[[str], None] = lambda _: None) -> None:
@@ -43,7 +43,11 @@ class ActionLog:
         self._failed = False
 
     def write(self, action: str, words: str, **fields: Any) -> None:
-        """:param fields: what else is to be in the line, of what JSON can hold or has as text"""
+        """Logs an action.
+
+        :param words: the sentence for the operator
+        :param fields: further fields of the line; what JSON cannot hold is written as text
+        """
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": at, "action": action, "words": words, **fields}, default=str)
         with self._lock:

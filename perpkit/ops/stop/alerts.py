@@ -1,4 +1,4 @@
-"""A message of what was done, by apprise, where the bot's own Telegram does not say it."""
+"""Sends a message about a stop through apprise, if the bot's own Telegram does not send it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ URLS = "PERPKIT_ALERTS"
 
 
 def alert_urls(config: Mapping[str, Any]) -> list[str]:
-    """Of apprise: those of the environment, or else the bot's own Telegram chat.
+    """Returns apprise URLs: those of the environment, or else the bot's own Telegram chat.
 
     :param config: Freqtrade's
     """
@@ -27,10 +27,10 @@ def alert_urls(config: Mapping[str, Any]) -> list[str]:
 
 
 def alert(urls: list[str], title: str, text: str) -> str:
-    """Send it, within seconds.
+    """Sends a message, within seconds.
 
-    :param urls: with secrets in them, none of which is logged
-    :return: what became of it, for people
+    :param urls: contain secrets, and none of them is logged
+    :return: the outcome, for the operator
     """
     if not urls:
         return f"nothing to send it by: {URLS} is not set, and the bot has no Telegram"
@@ -38,7 +38,7 @@ def alert(urls: list[str], title: str, text: str) -> str:
         from apprise import Apprise, NotifyFormat
     except ImportError:
         return "apprise is missing: pip install 'perpkit[alerts]'"
-    # What it logs of a failure has the address in it.
+    # It logs the address of a failure, which contains secrets.
     logging.getLogger("apprise").disabled = True
     services = Apprise()
     unknown = sum(not services.add(url) for url in urls)
@@ -46,7 +46,7 @@ def alert(urls: list[str], title: str, text: str) -> str:
         sent = bool(len(services)) and services.notify(
             body=text, title=title, body_format=NotifyFormat.TEXT
         )
-    except Exception as error:  # an alert that fails ends nothing
+    except Exception as error:  # a failed alert must not end the stop
         return f"not sent: {type(error).__name__}"
     if unknown:
         refused = f"{unknown} of {len(urls)} addresses of {URLS} not understood by apprise"

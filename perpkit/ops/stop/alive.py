@@ -1,4 +1,4 @@
-"""Whether the bot of a configuration is alive, hangs, or is dead, and how it can be reached."""
+"""Determines whether the bot of a configuration is alive, hangs or is dead, and how to reach it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perpkit.record.bot_lock import is_held
 from perpkit.record.state import State
 from perpkit.record.state_file import StateFileError, read
 
-# How long a bot without an API is given to show a cycle, at least.
+# How long, at least, a bot without an API is given to complete a cycle.
 _CYCLE_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 
@@ -31,10 +31,11 @@ class BotStanding(StrEnum):
 
 @dataclass(frozen=True)
 class Bot:
-    """
-    :param why: how it is known, for people
-    :param rest: to steer it with; None where it cannot be
-    :param processes: of it on this machine, as psutil shows them; a bot may be elsewhere
+    """The state of a bot.
+
+    :param why: the evidence, for the operator
+    :param rest: the API to control it; None if that is not usable
+    :param processes: its processes on this machine, as psutil shows them; a bot may run elsewhere
     """
 
     standing: BotStanding
@@ -49,10 +50,11 @@ def look(
     since: datetime,
     say: Callable[[str], None],
 ) -> Bot:
-    """
-    :param rest: None where the bot has no API
-    :param since: a cycle that ended later shows that it goes on
-    :param say: gets what is waited for
+    """Determines the state of a bot.
+
+    :param rest: None if the bot has no API
+    :param since: a cycle that ended later proves that the bot is alive
+    :param say: receives what is waited for
     """
     processes = tuple(bot_processes([bot.places.lock, database_file(bot.db_url)]))
     if stopped := [process.pid for process in processes if is_stopped(process)]:
@@ -81,7 +83,7 @@ def _by_its_cycles(
     processes: tuple[Any, ...],
     say: Callable[[str], None],
 ) -> Bot:
-    """Of a bot that cannot be asked: it is alive if its state file is written again."""
+    """Judges a bot whose API is not usable: it is alive if it writes its state file again."""
     patience = max(_CYCLE_SECONDS, 2 * throttle_seconds(bot))
     known = complaint or "it has no REST API"
     say(f"{known}; up to {patience:g} s for a cycle of the bot")
@@ -97,13 +99,13 @@ def _by_its_cycles(
 
 
 def cycle_before(bot: BotConfig) -> datetime:
-    """Since when a cycle counts where nothing was written that it could have read: a few ago."""
+    """Returns since when a cycle counts in a preview, which sets no latch: a few cycles ago."""
     now, state = datetime.now(UTC), state_of(bot)
     return now - timedelta(seconds=state.stale_after_seconds) if state else now
 
 
 def throttle_seconds(bot: BotConfig) -> float:
-    """How far apart its cycles begin; Freqtrade's default where that is no number."""
+    """Returns the seconds between starts of cycles; Freqtrade's default if that is not a number."""
     internals = bot.config.get("internals")
     given = internals.get("process_throttle_secs", 5) if isinstance(internals, dict) else 5
     return float(given) if isinstance(given, int | float) else 5.0
@@ -118,11 +120,11 @@ def state_of(bot: BotConfig) -> State | None:
 
 @contextmanager
 def held(lock: Path | None, seconds: float = 0.0, make: bool = False) -> Iterator[bool]:
-    """The bot's files, kept from whoever starts with them meanwhile.
+    """Holds a lock, so that no other process starts with the bot's files in the meantime.
 
-    :param lock: None for a bot without any
-    :param seconds: for whoever has it to let it go
-    :param make: the lock where there is none; otherwise nobody has it
+    :param lock: None for a bot without one
+    :param seconds: how long to wait for its holder to release it
+    :param make: whether to create a missing lock; otherwise a missing lock counts as free
     :return: whether no other process has it
     """
     from filelock import FileLock, Timeout
@@ -135,7 +137,7 @@ def held(lock: Path | None, seconds: float = 0.0, make: bool = False) -> Iterato
             except Timeout:
                 free = False
             except (OSError, NotImplementedError):
-                pass  # where a system or a folder has no locks, the bot has none, either
+                pass  # where locks are not supported, the bot has none either
         yield free
 
 

@@ -1,4 +1,4 @@
-"""What an answer of the exchange, or its absence, says of a request."""
+"""Classifies failed requests by the exchange's answer, or by its absence."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ class FailureKind(Enum):
     REFUSED = "refused"  # by the exchange, with a reason; it was not carried out
     UNKNOWN = "unknown"  # it may have been carried out
     BUSY = "busy"  # it was not carried out; the next may be
-    LIMITED = "limited"  # it was not carried out, nor will others be before a time
-    CLOCK = "clock"  # it was not carried out, for its time is wrong
-    KEY = "key"  # it was not carried out, for the key may not
+    LIMITED = "limited"  # it was not carried out, nor will others be for some time
+    CLOCK = "clock"  # it was not carried out, because its timestamp is wrong
+    KEY = "key"  # it was not carried out, because the key lacks the right
 
 
 @dataclass(frozen=True)
 class RequestFailure:
-    """
-    :param code: the exchange's, where it gave one
-    :param words: for people, without the signed query
-    :param wait: seconds until the next request, where the exchange has limited them
+    """Why a request failed.
+
+    :param code: the exchange's, if it gave one
+    :param words: for the operator, without the signed query
+    :param wait: seconds until the next request, if the exchange has limited them
     """
 
     kind: FailureKind
@@ -35,22 +36,24 @@ class RequestFailure:
     wait: float = 0.0
 
 
-# "Execution status unknown", by the exchange's own words, or an error within it.
+# The exchange documents these as "execution status unknown", or as internal errors.
 _UNKNOWN = frozenset({-1000, -1001, -1006, -1007})
 _LIMITED = frozenset({-1003, -1015})
 _OVERLOADED, _CLOCK = -1008, -1021
-BAD_KEY = frozenset({-2014, -1022})  # no such key, or another secret
+BAD_KEY = frozenset({-2014, -1022})  # no such key, or the wrong secret
 _KEY = BAD_KEY | {-2015, -1002}
 _STATUS = re.compile(r"\w+ (418|429) ")
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
-# Where a refusal names no time. Bans begin with two minutes.
+# Used if a refusal names no time. The shortest ban is two minutes.
 _LIMITED_SECONDS, _BANNED_SECONDS = 5.0, 120.0
 
 
 def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int) -> RequestFailure:
-    """
+    """Classifies an error of a request.
+
+    :param error: raised by ccxt
     :param headers: of the last answer
-    :param server_ms: the exchange's time
+    :param server_ms: the exchange's time, ms since 1970 UTC
     """
     text = str(error)
     code, words = code_in(text), text.split("?")[0]
@@ -71,7 +74,7 @@ def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int
 
 
 def unreadable(answer: object) -> RequestFailure:
-    """Of an answer that is not JSON: what it answers was perhaps carried out."""
+    """Returns the failure for an answer that is not JSON: the request may have been carried out."""
     return RequestFailure(
         FailureKind.UNKNOWN, None, f"an answer that cannot be read: {str(answer)[:60]!r}"
     )
@@ -82,7 +85,7 @@ def _is_a_limit(error: ccxt.BaseError) -> bool:
 
 
 def _seconds(text: str, headers: Mapping[str, str], server_ms: int, banned: bool) -> float:
-    """As long as the exchange says: a request before that makes a ban longer."""
+    """Returns how long to wait, as the exchange states: an earlier request would extend a ban."""
     named = headers.get("Retry-After", "")
     waits = [float(named)] if named.isdigit() else []
     if until := _BANNED_UNTIL.search(text):

@@ -1,4 +1,4 @@
-"""What the exchange shows of the account: positions, orders, conditional orders."""
+"""Reads the account from the exchange: positions, orders, conditional orders."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from perpkit.ops.stop.answers import RequestFailure
 from perpkit.ops.stop.closing import HeldPosition, Resting
 from perpkit.ops.stop.requests import Reply, Requests
 
-# Symbol, the exchange's id, client id, and when it was placed (ms; None where it is not said).
+# Symbol, the exchange's id, client id, and when it was placed (ms; None if not known).
 IsOurs = Callable[[str, str, str, int | None], bool]
-# Of orders: of one symbol, of all.
+# Request weights: orders of one symbol, orders of all symbols, positions.
 _WEIGHT_ONE, _WEIGHT_ALL, _WEIGHT_POSITIONS = 1, 40, 5
-# So many symbols, asked for one by one, are still cheaper, and quicker, than all of them.
+# Up to this many symbols, one request for each is cheaper and faster than one for all symbols.
 _FEW = 12
 
 
 @dataclass(frozen=True)
 class OrderListing:
-    """Orders of the symbols whose answers have arrived.
+    """The open orders of the symbols for which the exchange has answered.
 
-    :param symbols: those that it is known of; None for all
+    :param symbols: the symbols that are covered; None for all
     """
 
     rows: tuple[Resting, ...] = ()
     symbols: frozenset[str] | None = frozenset()
 
     def executed(self, order_id: str) -> Decimal | None:
-        """Of an order that has not ended, in contracts; None for any other."""
+        """Returns the filled contracts of an order that has not ended; None for any other order."""
         return next((row.executed for row in self.rows if row.id == order_id), None)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """
-    :param held: positions; None where they are not known
-    :param failures: of what is not known
+    """A snapshot of the account.
+
+    :param held: positions; None if they are not known
+    :param failures: of the requests for what is not known
     """
 
     held: tuple[HeldPosition, ...] | None
@@ -53,17 +54,22 @@ class Seen:
 
 
 class OrderLooks:
-    """:param is_ours: whether an order is to be cancelled"""
+    """Takes snapshots of the account.
+
+    :param is_ours: whether an order is to be cancelled
+    """
 
     def __init__(self, requests: Requests, is_ours: IsOurs) -> None:
         self._requests = requests
         self._is_ours = is_ours
 
     def look(self, symbols: Iterable[str] | None = None) -> Seen:
-        """Positions first: whatever fills while the rest is read makes what is the bot's smaller
-        than they show, not larger.
+        """Takes a snapshot, positions first.
 
-        :param symbols: whose orders are asked for; None for those of all (weight 85 in 3 requests)
+        Anything that fills while the rest is read then makes the bot's part smaller than the
+        positions show, not larger.
+
+        :param symbols: whose orders are requested; None for all (weight 85 in 3 requests)
         """
         wanted = None if symbols is None else sorted(symbols)
         if wanted is not None and len(wanted) > _FEW:
@@ -77,7 +83,7 @@ class OrderLooks:
         return Seen(held, orders, conditional, tuple(failures))
 
     def is_held(self, held: HeldPosition, amount: Decimal) -> bool:
-        """Whether a position is known to be of this amount now."""
+        """Whether a position is known to have this amount now."""
         found = self._held([], symbol=held.symbol)
         side = held.position_side
         now = [each.amount for each in found or () if each.position_side == side]
@@ -102,7 +108,7 @@ class OrderLooks:
         replies: dict[str | None, Reply] = {}
         for symbol in [None] if symbols is None else symbols:
             if len(failures) > len(replies) and replies:
-                break  # nothing gets through
+                break  # no request gets through
             given = {} if symbol is None else {"symbol": symbol}
             weight = _WEIGHT_ALL if symbol is None else _WEIGHT_ONE
             replies[symbol] = reply = self._requests.call(endpoint, weight, **given)
@@ -150,7 +156,7 @@ def _is(row: Mapping[str, Any], *names: str) -> bool:
 
 
 def _closes(row: Mapping[str, Any]) -> bool:
-    """In hedge mode, where no order is reduce-only by its flag."""
+    """Whether an order closes in hedge mode, where no order has the reduce-only flag."""
     return (row.get("positionSide"), row["side"]) in (("LONG", "SELL"), ("SHORT", "BUY"))
 
 

@@ -1,7 +1,7 @@
-"""The latch of a bot whose configuration cannot be used: set all the same, where it is known.
+"""Finds the latch of a bot whose configuration cannot be used, so that it can be set all the same.
 
-A wrong guess would halt another bot, which sells its positions. So it is only where the operator
-has named the folder, or the files themselves do.
+A wrong guess would halt another bot, which would close its positions. So a latch is known only if
+the operator or the configuration files identify the folder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from perpkit.record.latch import LatchFile, latch_file
 
 
 def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchFile]:
-    """Of both modes where the mode is not known; none where the folder is not.
+    """Returns the known latches: of both modes if the mode is not known, none without a folder.
 
     :param files: as `--config` names them
     """
@@ -29,13 +29,13 @@ def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchF
         config = {"user_data_dir": folder, "dry_run": dry_run}
         try:
             found.append(latch_file({**config, "perpkit": own if isinstance(own, dict) else {}}))
-        except ValueError:  # an account that is no name has no latch
+        except ValueError:  # an invalid account name has no latch
             return []
     return found
 
 
 def _content(files: list[Path] | None, userdir: Path | None) -> Mapping[str, Any] | None:
-    """What the files and the environment say, sound or not; None where they say nothing."""
+    """Returns the files and the environment, unchecked; None if they cannot be read."""
     from perpkit.ops.bot_config import unchecked_config
     from perpkit.ops.stored import BadInputError
 

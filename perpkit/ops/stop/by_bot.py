@@ -1,7 +1,7 @@
-"""A bot that is alive closes its positions itself, and is watched while it does.
+"""Lets a bot that is alive close its positions itself, and watches its progress.
 
-It knows what is its own, keeps its books, and says what it does. What is read here is its database,
-which costs the exchange no request, whatever that refuses.
+The bot knows its own positions, keeps its records and reports what it does. Its progress is read
+from its database, without any request to the exchange.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.stop.rest import BotRest, RestError
 from perpkit.record.trade_database import DatabaseError, StoredTrade, TradeDatabase
 
-# Without a trade, or a part of one, closed. The exchange may refuse the bot for longer: then it is
-# ended, and what it holds is closed from here, which tries again sooner than a bot does.
+# The longest time without progress. The exchange may refuse the bot for longer: then the bot is
+# ended, and its positions are closed from here, which retries sooner than a bot does.
 PATIENCE_SECONDS = 4.0
 _LOOK_SECONDS = 0.25
 # Between two requests to close what is left.
@@ -27,10 +27,11 @@ Say = Callable[[str], None]
 
 @dataclass
 class ByBot:
-    """
+    """What the bot has closed.
+
     :param flat: whether it has no open trade any more
-    :param why: if not, for people
-    :param closed: trades, for people
+    :param why: why it still has some, for the operator
+    :param closed: trades, for the operator
     """
 
     flat: bool = False
@@ -45,10 +46,12 @@ def close_by_bot(
     until: float,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> ByBot:
-    """
-    :param rest: None where the bot cannot be asked, and closes because of the latch
-    :param say: gets each request to the bot, and each trade that it has closed
+    """Pauses the bot and has it close its trades, as long as it makes progress.
+
+    :param rest: None if the bot has no usable API, and closes because of the latch
+    :param say: receives each request to the bot, and each trade that it has closed
     :param until: by the monotonic clock
+    :param patience_seconds: the longest time without progress
     """
     result, asking = ByBot(), _Asking(rest, say)
     asking.pause()
@@ -58,7 +61,7 @@ def close_by_bot(
         failed = ""
         try:
             left = _open_trades(bot, rest)
-        except (DatabaseError, RestError) as error:  # such as one that is locked for a moment
+        except (DatabaseError, RestError) as error:  # such as a lock that lasts a moment
             left, failed = before or [], str(error)
         now = time.monotonic()
         if before is not None and left != before:
@@ -77,19 +80,22 @@ def close_by_bot(
 
 
 def _open_trades(bot: BotConfig, rest: BotRest | None) -> list[StoredTrade]:
-    """:raises DatabaseError, RestError: where they cannot be read"""
+    """Returns the open trades from the database, or from the bot if that is in memory.
+
+    :raises DatabaseError, RestError: if they cannot be read
+    """
     if bot.places.journal is None and rest is not None:
-        return rest.open_trades()  # of a database in memory
+        return rest.open_trades()  # the database is in memory
     return TradeDatabase.at(bot.db_url).open_trades()
 
 
 class _Asking:
-    """One request to the bot at a time, which may take as long as its own to the exchange."""
+    """Sends the bot one request at a time; each may take as long as the bot's own requests."""
 
     def __init__(self, rest: BotRest | None, say: Say) -> None:
         self._rest = rest
         self._say = say
-        # A daemon: an answer that is still due at the end is not waited for.
+        # A daemon thread, so that an outstanding answer does not delay the end.
         self._asking: Thread | None = None
         self._next_at = 0.0
         self._tried = False
@@ -114,7 +120,7 @@ class _Asking:
         self._next_at = now + _AGAIN_SECONDS
 
     def _ask(self, rest: BotRest, trades: list[StoredTrade]) -> None:
-        # All at once ends with the first that fails: then each by itself.
+        # A request to close all ends at the first failure; later ones close each trade by itself.
         wanted: list[int | str] = [trade.id for trade in trades] if self._tried else ["all"]
         self._tried = True
         for trade in wanted:

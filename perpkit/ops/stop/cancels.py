@@ -1,4 +1,4 @@
-"""Cancels orders; one that cannot be cancelled is tried again after the next look."""
+"""Cancels orders; one that cannot be cancelled is tried again after the next snapshot."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from perpkit.ops.stop.flattened import Cancelled
 from perpkit.ops.stop.requests import Reply, Requests
 
 _GONE = -2011  # it has filled, or was cancelled before
-# From so many of one symbol on, all of its orders are cancelled at once where all are to go.
+# From this many orders of one symbol on, one request cancels them all, if none is to be kept.
 _MANY = 3
 
 
 class Cancels:
-    """
-    :param pair_of: a symbol
-    :param everything: all orders of a symbol are to go
+    """Cancels orders, and keeps what was tried and refused.
+
+    :param pair_of: returns the pair of a symbol
+    :param everything: whether all orders of a symbol are to be cancelled
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Cancels:
         self._refusals: dict[str, str] = {}
 
     def carry_out(self, orders: Sequence[Resting]) -> bool:
-        """Whether all of them are gone."""
+        """Cancels the orders; returns whether none of them is left."""
         together = self._together(orders)
         well = [self._all_of(symbol, orders) for symbol in together]
         alone = [o for o in orders if o.conditional or o.symbol not in together]
@@ -48,7 +49,7 @@ class Cancels:
         return self._refusals.get(order_id, "")
 
     def cancelled(self, seen: Seen | None) -> tuple[Cancelled, ...]:
-        """Those that were to be cancelled and are not seen any more."""
+        """Returns the orders that were to be cancelled and are not in the snapshot any more."""
         rows = () if seen is None else (*seen.orders.rows, *seen.conditional.rows)
         resting = {row.id for row in rows}
         return tuple(
@@ -85,7 +86,7 @@ class Cancels:
     def _note(self, order: Resting, reply: Reply) -> bool:
         failure = reply.failure
         if failure is not None and failure.code == _GONE:
-            return True  # which of the two, an earlier try would know
+            return True  # reported as cancelled only if an earlier try is in `_tried`
         self._tried[order.id] = order
         words = f"{self._pair(order.symbol)}: order {order.id} is cancelled"
         if failure is None:

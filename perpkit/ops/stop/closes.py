@@ -1,5 +1,6 @@
-"""Closes positions: at market, within the lot and the book; by limits that cross where market is
-refused."""
+"""Closes positions: with market orders within the lot and the book, and with limit orders that
+cross the book if market orders are refused.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +24,21 @@ from perpkit.ops.stop.flattened import Closed
 from perpkit.ops.stop.requests import Requests
 from perpkit.ops.stop.sent_closings import SentClosings
 
-# How far from the middle a slice may reach at first (a fraction), and after how many seconds it may
-# reach twice as far: what is thin stays thin for longer than can be waited.
+# How far from the mid price a slice may reach at first (a fraction), and after how many seconds
+# this doubles: a thin book may stay thin for longer than the stop can wait.
 _REACH, _DOUBLES_AFTER = 0.01, 2.0
 _LEVELS, _WEIGHT_OF_LEVELS = 100, 5
-# No order of any type will be taken: the contract is closed, or there is none of this name.
+# No order of any type is accepted: the contract is closed, or there is none of this name.
 _ENDED = frozenset({-1121, -4140, -4141})
-# For what is wrong with the position or its quantity, not with a market order.
+# Refusals of the position or the quantity, which apply to orders of every type.
 _NOT_OF_THE_TYPE = _ENDED | {NO_POSITION, TOO_LARGE, -1111, -4003, -4004, -4023, -4061, -4118}
 
 
 class Closes:
-    """
+    """Closes positions, and keeps what was refused.
+
     :param contracts: by symbol
-    :param is_held: whether a position is known to be of an amount now
+    :param is_held: whether a position is known to have an amount now
     """
 
     def __init__(
@@ -59,10 +61,10 @@ class Closes:
         self._in_a_row: dict[str, int] = {}
 
     def close(self, due: DueClosing, *, shared: bool) -> bool:
-        """Send what can be sent now; whether all of it has filled.
+        """Sends what can be sent now; returns whether all of it has filled.
 
-        :param shared: others have a part in the position; it is looked at once more, for a stop of
-            the bot's may have closed its part since
+        :param shared: others have a part in the position; its amount is checked once more, because
+            one of the bot's stops may have closed the bot's part in the meantime
         """
         held, symbol = due.held, due.held.symbol
         contract = self._contracts.get(symbol)
@@ -84,7 +86,7 @@ class Closes:
         return slice_ == due.amount
 
     def failures(self, symbol: str) -> int:
-        """In a row; those that go well are not to wait for those that do not."""
+        """Returns the failures in a row; positions without failures are closed first."""
         return self._in_a_row.get(symbol, 0)
 
     def refusal(self, symbol: str) -> str:
@@ -92,7 +94,7 @@ class Closes:
         return failure.words if failure is not None else ""
 
     def hopeless(self, dues: Iterable[DueClosing], seconds: float) -> bool:
-        """Whether none of them has been possible for so long, nor will be."""
+        """Whether all have been impossible to close for this long, for reasons that do not pass."""
         now = self._requests.clock.now()
         return all(now - self._ended_since.get(d.held.symbol, now) > seconds for d in dues)
 
@@ -120,7 +122,7 @@ class Closes:
     def _send(
         self, held: HeldPosition, quantity: Decimal, pair: str, price: Decimal | None = None
     ) -> bool:
-        """Whether all of it has filled."""
+        """Sends one closing order; returns whether all of it has filled."""
         sent, failure = self._sent.send(closing(held, quantity, price), pair)
         symbol = held.symbol
         if failure is not None:
@@ -135,7 +137,7 @@ class Closes:
         return sent.executed == quantity
 
     def _after_refusal(self, due: DueClosing, part: Decimal, contract: ListedContract) -> bool:
-        """False, or whether a limit that crosses has closed all."""
+        """Tries a limit order that crosses, if that can help; returns whether it has closed all."""
         symbol = contract.symbol
         failure = self._failures.get(symbol)
         if failure is None or failure.kind is not FailureKind.REFUSED:

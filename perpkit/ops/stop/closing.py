@@ -1,7 +1,8 @@
-"""What is to be done next, from what is seen at the exchange and what of it is the bot's.
+"""Decides what to do next, from what the exchange shows and which part of it is the bot's.
 
-Resting entries and exits go first, then positions are closed, and a stop goes when nothing is left
-that it protects. Never is more closed than the bot's own part, nor a position of the other side.
+Resting entries and exits are cancelled first, then positions are closed, and a stop is cancelled
+when it protects nothing any more. No more than the bot's own part is ever closed, and never a
+position of the opposite side.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ BOTH = "BOTH"
 
 @dataclass(frozen=True)
 class HeldPosition:
-    """A position.
+    """A position at the exchange.
 
     :param position_side: BOTH, or in hedge mode LONG or SHORT
     :param amount: in contracts, negative for a short
-    :param mark: price, quote asset
+    :param mark: mark price, in quote asset
     """
 
     symbol: str
@@ -44,10 +45,10 @@ class HeldPosition:
 class Resting:
     """An order that has not ended.
 
-    :param reduces: it cannot open anything
-    :param conditional: a stop, take-profit or trailing stop, on the exchange's own endpoint
+    :param reduces: whether it cannot open a position
+    :param conditional: a stop, take-profit or trailing stop, which have their own endpoint
     :param executed: in contracts
-    :param ours: to be cancelled
+    :param ours: whether it is to be cancelled
     """
 
     symbol: str
@@ -60,7 +61,7 @@ class Resting:
 
     @property
     def protects(self) -> bool:
-        """Whether it is to stay until its position is closed."""
+        """Whether it must stay until its position is closed."""
         return self.conditional and self.reduces
 
     @property
@@ -70,7 +71,10 @@ class Resting:
 
 @dataclass(frozen=True)
 class DueClosing:
-    """:param amount: to be closed, in contracts, positive; 0 for what is not the bot's"""
+    """How much of a position is to be closed.
+
+    :param amount: in contracts, positive; 0 for a position that is not the bot's
+    """
 
     held: HeldPosition
     amount: Decimal
@@ -81,7 +85,7 @@ class OrderToSend:
     """A closing order.
 
     :param quantity: in contracts
-    :param price: of a limit that crosses; None at market
+    :param price: of a limit order that crosses; None for a market order
     """
 
     symbol: str
@@ -94,8 +98,9 @@ class OrderToSend:
 def due_of(
     held: HeldPosition, ours: Mapping[str, Decimal] | None, contract: ListedContract | None
 ) -> DueClosing:
-    """
-    :param ours: signed amounts of the bot's, in contracts, by symbol; None for everything
+    """Returns how much of a position is to be closed.
+
+    :param ours: the bot's signed amounts, in contracts, by symbol; None to close everything
     """
     if ours is None:
         return DueClosing(held, abs(held.amount))
@@ -107,15 +112,15 @@ def due_of(
 
 
 def cancels_first(orders: Iterable[Resting]) -> list[Resting]:
-    """Entries before exits."""
+    """Returns the orders to cancel before positions are closed, entries before exits."""
     wanted = [order for order in orders if order.ours and not order.protects]
     return sorted(wanted, key=lambda order: order.reduces)
 
 
 def cancels_last(orders: Iterable[Resting], kept: Iterable[str]) -> list[Resting]:
-    """Stops that protect nothing of the bot's any more.
+    """Returns the stops that protect nothing of the bot's any more.
 
-    :param kept: symbols in which something is still to be closed, or that is not known
+    :param kept: symbols in which something is still to be closed, or whose state is not known
     """
     symbols = set(kept)
     return [o for o in orders if o.ours and o.protects and o.symbol not in symbols]
@@ -124,8 +129,11 @@ def cancels_last(orders: Iterable[Resting], kept: Iterable[str]) -> list[Resting
 def within_book(
     amount: Decimal, contract: ListedContract, book: Book | NoBook, side: str, reach: float
 ) -> Decimal:
-    """As much of an amount as the book takes no further than `reach` (a fraction) from the middle;
-    all of it where there is no book to go by, for the exchange bounds the price of a market order.
+    """Returns the part of an amount that the book can fill within `reach` of the mid price.
+
+    Without a book this is all of it, because the exchange bounds the price of market orders.
+
+    :param reach: as a fraction
     """
     if isinstance(book, NoBook):
         return amount
@@ -134,7 +142,7 @@ def within_book(
 
 
 def parts(amount: Decimal, most: Decimal, step: Decimal) -> list[Decimal]:
-    """Of an amount, each of one order at most; what is less than a step is left out."""
+    """Splits an amount into orders of at most `most`; a remainder below one step is left out."""
     largest, left, found = floor_to(most, step), floor_to(amount, step), []
     while left > 0 and largest > 0:
         found.append(min(left, largest))
@@ -147,7 +155,7 @@ def closing(held: HeldPosition, quantity: Decimal, price: Decimal | None = None)
 
 
 def crossing_price(held: HeldPosition, contract: ListedContract) -> Decimal | None:
-    """The worst price that is allowed; None where no bound is known."""
+    """Returns the worst price that the exchange allows; None if no bound is known."""
     bounds: PriceBand = price_band(contract.filters, held.mark)
     worst = bounds.low if held.closing_side == "SELL" else bounds.high
     if not 0 < worst < float("inf"):
@@ -156,7 +164,7 @@ def crossing_price(held: HeldPosition, contract: ListedContract) -> Decimal | No
 
 
 def request_of(order: OrderToSend, client_id: str) -> dict[str, str]:
-    """The parameters of POST /fapi/v1/order; what it cannot do is open a position."""
+    """Returns the parameters of POST /fapi/v1/order, such that it cannot open a position."""
     sent = {
         "symbol": order.symbol,
         "side": order.side,
@@ -167,7 +175,7 @@ def request_of(order: OrderToSend, client_id: str) -> dict[str, str]:
     }
     if order.position_side == BOTH:
         sent["reduceOnly"] = "true"
-    else:  # where reduceOnly is refused: this side of a position is only ever reduced by its orders
+    else:  # reduceOnly is refused here; a closing order of this side can only reduce its position
         sent["positionSide"] = order.position_side
     if order.price is not None:
         sent |= {"type": "LIMIT", "timeInForce": "IOC", "price": f"{order.price:f}"}

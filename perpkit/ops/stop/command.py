@@ -1,4 +1,4 @@
-"""`perpkit stop`: latch an account, and close what its bot holds, however the bot does."""
+"""`perpkit stop`: latches an account and closes its bot's positions, in any state of the bot."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ def stop(
     """Emergency stop: latch the account, and close all that its bot holds, at market.
 
     The stop latch is written first: from then on every bot of the account with Perpkit opens
-    nothing, woken or restarted as it may be, until `perpkit resume`. A bot that is alive closes its
-    positions itself; one that hangs is ended; for one that is dead they are closed at the exchange.
-    What is not the bot's stays, but for --everything. It may be run again at any time.
+    nothing, even after a wake-up or a restart, until `perpkit resume`. A bot that is alive closes
+    its positions itself; one that hangs is ended; for one that is dead they are closed at the
+    exchange. What is not the bot's is left alone, except with --everything. It may be run again at
+    any time.
 
-    It exits with 0 when the account is latched and flat, with 1 when one of both is not so or not
-    known, and with 2 for a mistake in what was given.
+    It exits with 0 when the account is latched and flat, with 1 when either of these is false or
+    not known, and with 2 for a mistake in what was given.
     """
     with errors():
         if only and accounts is None:
@@ -85,18 +86,18 @@ def stop(
 
 
 def _say(text: str) -> None:
-    with suppress(OSError):  # a terminal that has gone ends nothing
+    with suppress(OSError):  # a closed terminal must not end the stop
         typer.echo(text, err=True)
 
 
 def _outlive_terminal() -> None:
-    """A connection that breaks, as it does on such days, leaves an account half closed."""
+    """Ignores SIGHUP: a broken connection must not leave an account half closed."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _options(*, everything: bool, preview: bool, why: str, timeout: int) -> list[str]:
-    """For the process of one account among several."""
+    """Returns the command line options for the process of one account among several."""
     found = [f"--timeout={timeout}"]
     found += ["--everything"] * everything + ["--preview"] * preview
     return [*found, f"--why={why}"] if why else found

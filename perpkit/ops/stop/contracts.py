@@ -1,4 +1,4 @@
-"""What the exchange takes as an order of a contract: its grids, lots and bounds, exactly."""
+"""The exact rules of the exchange for orders of a contract: grids, lots and bounds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
 
 ZERO = Decimal(0)
-# What a sum of floats is off by.
+# The largest error of a sum of floats.
 _DUST = Decimal("1e-9")
 
 
 @dataclass(frozen=True)
 class ListedContract:
-    """
+    """A contract that the exchange lists.
+
     :param pair: Freqtrade's name of it
     :param size: base currency of one contract
-    :param step: of quantities, in contracts as all quantities here
+    :param step: of quantities, which are all in contracts here
     :param most: of one limit order
     :param most_at_market: of one market order
     :param tick: of prices
@@ -41,14 +42,14 @@ class ListedContract:
         return self.status == "TRADING"
 
     def contracts(self, amount: Decimal) -> Decimal:
-        """Of an amount in base currency, in whole steps."""
+        """Converts an amount in base currency to contracts, in whole steps."""
         return floor_to(amount / self.size, self.step)
 
     def base(self, quantity: Decimal) -> Decimal:
         return quantity * self.size
 
     def on_tick(self, price: float, side: str) -> Decimal:
-        """Rounded away from the bound that limits an order of this side."""
+        """Rounds a price to the tick, away from the bound that limits an order of this side."""
         exact = Decimal(str(price)) / self.tick
         mode = ROUND_CEILING if side == "SELL" else ROUND_FLOOR
         return exact.to_integral_value(mode) * self.tick
@@ -59,7 +60,7 @@ def floor_to(amount: Decimal, step: Decimal) -> Decimal:
 
 
 def read_contracts(info: Mapping[str, Any]) -> dict[str, ListedContract]:
-    """By symbol.
+    """Returns the contracts by symbol.
 
     :param info: the answer to GET /fapi/v1/exchangeInfo
     """
@@ -90,7 +91,7 @@ def _contract(row: Mapping[str, Any]) -> ListedContract:
 
 
 def _pair(row: Mapping[str, Any]) -> str:
-    """As ccxt names it: "BTC/USDT:USDT", with the day of delivery where there is one."""
+    """Returns ccxt's name, "BTC/USDT:USDT", with the day of delivery if there is one."""
     name = f"{row['baseAsset']}/{row['quoteAsset']}:{row['marginAsset']}"
     delivery = row["symbol"].partition("_")[2]
     return f"{name}-{delivery}" if delivery else name

@@ -1,7 +1,8 @@
-"""What earlier runs of `perpkit stop` have closed, of which the bot's files know nothing.
+"""Finds what earlier runs of `perpkit stop` have closed, which the bot's files do not show.
 
-Their orders are known by their client ids. A run that was killed may have sent one that the
-exchange has not carried out yet: its log, which is written before, says so by its age.
+Their orders are recognised by client id. A run that was killed may have sent an order that the
+exchange has not carried out yet; the age of its log, which is written first, shows whether that is
+possible.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
 from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
 
-# So often it is asked for them, before it has to do without.
+# How many times they are requested before the run continues without them.
 _TRIES = 4
 
 
 class EarlierRuns:
-    """:param nonce: of this run"""
+    """What earlier runs have closed.
+
+    :param nonce: of this run
+    """
 
     def __init__(self, fills: OwnFills, files: BotsFiles, log: ActionLog, nonce: str) -> None:
         self._fills = fills
@@ -34,7 +38,7 @@ class EarlierRuns:
         self.notes: list[str] = []
 
     def may_arrive(self) -> bool:
-        """Whether another run has written to its log a moment ago; it may also be alive."""
+        """Whether another run has just written to its log, so that its orders may still arrive."""
         own = self._log.path
         if own is None:
             return False
@@ -46,9 +50,9 @@ class EarlierRuns:
         return time.time() - newest < ARRIVES_WITHIN
 
     def closed(self, claim: Claim, symbol: str, side: str) -> Decimal:
-        """In contracts, by orders of this side; asked for once, when nothing can arrive any more.
+        """Returns the contracts closed by orders of this side; requested once nothing can arrive.
 
-        :raises UnknownError: where the exchange does not say
+        :raises UnknownError: if the exchange does not report it
         """
         if symbol in self._known:
             return self._known[symbol]

@@ -1,8 +1,8 @@
-"""The process of a bot: found by the files that it holds open, and ended.
+"""Finds the process of a bot by the files that it holds open, and ends it.
 
-A number alone, such as the state file's, is not enough: it may be another process's by now, or one
-of another container. Who holds this bot's own lock or database open, and was started as Freqtrade,
-is this bot.
+A pid alone, such as the state file's, is not enough: it may belong to another process by now, or
+to another container. A process that was started as Freqtrade and has this bot's own lock or
+database open is this bot.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 # psutil loads inside the functions, so that `perpkit --help` stays quick.
 
-# For a bot that still can end by itself, and for the system to end what was killed.
+# Time for a bot to end by itself, and for the system to end a killed process.
 _CLEAN_SECONDS = 3.0
 _KILL_SECONDS = 5.0
-# Of a container. From within it the system lets nobody kill it.
+# The first process of a container, which cannot be killed from within the container.
 _INIT = 1
 
 
 def bot_processes(files: Iterable[Path | None]) -> list[Any]:
-    """Every `freqtrade trade` on this machine that has one of the files open, as psutil shows it.
+    """Returns every `freqtrade trade` on this machine that has one of the files open, from psutil.
 
     :param files: its lock and its database; None and missing ones are skipped
     """
@@ -38,12 +38,12 @@ def bot_processes(files: Iterable[Path | None]) -> list[Any]:
             if is_bot(process.cmdline()) and wanted & set(_open(process)):
                 found.append(process)
         except (psutil.Error, OSError):
-            continue  # it has ended, or is another user's
+            continue  # it has ended, or belongs to another user
     return found
 
 
 def is_bot(command: list[str]) -> bool:
-    """Whether a command line is Freqtrade's for trading, however it was started."""
+    """Whether a command line is `freqtrade trade`, in any way of starting Freqtrade."""
     names = [Path(part).name.removesuffix(".exe") for part in command]
     if "freqtrade" not in names:
         return False
@@ -52,7 +52,7 @@ def is_bot(command: list[str]) -> bool:
 
 
 def is_stopped(process: Any) -> bool:
-    """Whether the system has it stopped (SIGSTOP): it answers no signal but SIGKILL."""
+    """Whether the process is stopped (SIGSTOP): it then reacts to no signal but SIGKILL."""
     import psutil
 
     try:
@@ -62,16 +62,16 @@ def is_stopped(process: Any) -> bool:
 
 
 def end(process: Any, clean_seconds: float = _CLEAN_SECONDS) -> str:
-    """End it: as with Ctrl-C, and then, or at once where it is stopped, for good.
+    """Ends a process: with SIGINT, as by Ctrl-C, then with SIGKILL, or at once if it is stopped.
 
-    :return: how it ended, for people
-    :raises OSError: when it is still there, and why
+    :return: how it ended, for the operator
+    :raises OSError: if it does not end, and why
     """
     import psutil
 
     pid = process.pid
     try:
-        # A stopped process keeps every signal but SIGKILL until it is woken, and then goes on.
+        # A stopped process queues every signal but SIGKILL until it is continued.
         if not is_stopped(process):
             process.send_signal(signal.SIGINT)
             if _has_ended(process, clean_seconds):
@@ -92,7 +92,7 @@ def end(process: Any, clean_seconds: float = _CLEAN_SECONDS) -> str:
 
 
 def _has_ended(process: Any, seconds: float) -> bool:
-    """One that its parent has not looked after yet (a zombie) has ended, too."""
+    """Whether the process ends within this time; a zombie counts as ended."""
     import time
 
     import psutil
@@ -110,7 +110,7 @@ def _has_ended(process: Any, seconds: float) -> bool:
 
 
 def _open(process: Any) -> Iterator[tuple[int, int]]:
-    """Device and number of every file that it has open: names differ between containers."""
+    """Yields device and inode of each open file, because paths differ between containers."""
     for file in process.open_files():
         link = Path(f"/proc/{process.pid}/fd/{file.fd}")
         found = _stat(link) or _stat(Path(file.path))

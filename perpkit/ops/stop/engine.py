@@ -1,8 +1,8 @@
-"""Flattens an account at the exchange, where no bot is left to do it.
+"""Flattens an account at the exchange, if no bot is left to do it.
 
-A round looks, decides and acts; each request is sent once, and what has failed is decided on again
-after the next look. So one pair's refusal does not hold up the others, and nothing that is lost on
-the way is sent blindly a second time.
+Each round takes a snapshot, decides and acts. Every request is sent once, and what has failed is
+decided on again after the next snapshot. So one pair's refusal does not hold up the others, and a
+request that was lost is not repeated blindly.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from perpkit.ops.stop.requests import GaveUpError, MonotonicClock, Requests, Sle
 from perpkit.ops.stop.sent_closings import SentClosings
 from perpkit.ops.stop.to_book import closings_of
 
-# Between rounds, in seconds: after one that went well, and after one that did not.
+# Seconds between rounds: after a good one, after one with failures, and at most.
 _SOON, _LATER, _LATEST = 0.25, 1.0, 2.5
-# Of a minute, above which rounds are further apart; the exchange allows 2400.
+# Weight in a minute above which rounds are further apart; the exchange allows 2400.
 _MUCH_WEIGHT = 900
 _WEIGHT_A_SECOND = 20
 _WEIGHT_OF_A_LOOK = 25
-# What is the bot's of a position that others have a part in may have changed by then.
+# After this, the bot's part of a position that it shares with others may have changed.
 _FRESH_SECONDS = 3.0
-# What is shown of a position may be older than the fill that has opened it.
+# The exchange may show a position as it was before the fill that opened it.
 _BELIEVED_AFTER = 5.0
-# What can never be closed, such as a contract that has ended, is given up after this.
+# A position that can never be closed, such as in an ended contract, is given up after this.
 _HOPELESS_SECONDS = 60.0
 
 
@@ -52,10 +52,11 @@ def flatten(
     client: Any = None,
     clock: SleepingClock | None = None,
 ) -> Flattened:
-    """Cancel the bot's orders and close its positions, at the exchange.
+    """Cancels the bot's orders and closes its positions, at the exchange.
 
-    :param everything: all orders and positions of the account, whoever they are of
-    :param preview: only look; `planned` says what would be done, and `flat` whether that is nothing
+    :param everything: whether to include all orders and positions of the account, of any owner
+    :param preview: only read; `planned` states what would be done, and `flat` whether that is
+        nothing
     :param deadline_seconds: after which no request is sent
     :param client: a `ccxt.binance`; by default the one of the configuration
     :raises BadInputError: for a configuration without an exchange or keys
@@ -72,7 +73,7 @@ def flatten(
 
 
 class Flattening:
-    """One run; `flatten` makes what it needs."""
+    """One run of `flatten`, which creates what it needs."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Flattening:
         self._cancels = Cancels(requests, log, self._pair, everything=everything)
         self._own: OwnPart | None = None
         self._closes: Closes | None = None
-        self._picture: Picture | None = None  # of the last look
+        self._picture: Picture | None = None  # the last snapshot
         self._active: set[str] | None = None
         self._missed: dict[str, float] = {}
         self._looked = 0.0
@@ -157,13 +158,13 @@ class Flattening:
         return picture
 
     def _missing(self, seen: Seen, parts: OwnParts) -> set[str]:
-        """Where less than the bot's part is held, and it is too early to believe that."""
+        """Symbols in which less than the bot's part is held, for too short a time to believe it."""
         now = self._requests.clock.now()
         found = missing_of(seen, parts)
         return {s for s in found if now - self._missed.setdefault(s, now) < _BELIEVED_AFTER}
 
     def _say(self, picture: Picture) -> None:
-        """What it begins with."""
+        """Logs what the first snapshot shows."""
         held = picture.seen.held or ()
         words = (
             f"Seen: {len(held)} positions, {len(picture.dues)} of them to be closed; "
@@ -174,7 +175,10 @@ class Flattening:
         self._log.write("seen", words, positions=shown, own=own)
 
     def _is_done(self, picture: Picture) -> bool:
-        """Whether a look at everything shows nothing that is still to be done."""
+        """Whether a complete snapshot shows nothing left to do.
+
+        If only a partial one does, the next one is complete.
+        """
         if not picture.is_settled:
             return False
         if picture.seen.is_whole:
@@ -199,8 +203,8 @@ class Flattening:
         self._requests.pause(seconds)
 
     def _act(self, picture: Picture, closes: Closes) -> bool:
-        """Whether all that is to be done was sent, and carried out."""
-        well = not (picture.missing or picture.awaited)  # there is time until the next look
+        """Sends what is to be done; returns whether all of it was sent and carried out."""
+        well = not (picture.missing or picture.awaited)  # wait for the next snapshot
         well = self._cancels.carry_out(picture.cancels_first) and well
         blocked, alone = picture.blocked, picture.alone
         for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
@@ -208,7 +212,7 @@ class Flattening:
             if symbol in blocked or not (symbol in alone or self._is_fresh()):
                 well = False
             elif self._requests.has_to_wait:
-                return False  # what is to be done after that is for another look to say
+                return False  # after the wait, a new snapshot decides
             elif symbol in alone:
                 well = closes.close(due, shared=False) and well
             else:
@@ -220,13 +224,13 @@ class Flattening:
         return well
 
     def _close_shared(self, due: DueClosing, picture: Picture, closes: Closes) -> bool:
-        """The bot's part of a position. Its stops go at once: they would act on the rest."""
+        """Closes the bot's part of a position, and then its stops, which would act on the rest."""
         held = due.held
         if not closes.close(due, shared=True):
             return False
         left = held.amount - due.amount.copy_sign(held.amount)
         if not self._looks.is_held(held, left):
-            return False  # the next look shows more
+            return False  # the next snapshot shows more
         if not picture.files_complete:
             return True  # what is left may be the bot's as well
         stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]

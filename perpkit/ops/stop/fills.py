@@ -1,4 +1,4 @@
-"""What the exchange says of the fills of orders that have ended, or may never have arrived."""
+"""Queries the fills of orders that have ended, or may never have arrived."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from perpkit.ops.stop.requests import Requests
 
 _NO_SUCH_ORDER = -2013
 _ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
-_ROWS = 1000  # of a history, the most that are given at once
+_ROWS = 1000  # of a history, the exchange's maximum per request
 _PAGES = 5
-_REMEMBERED_MS = 7 * DAY_MS - MINUTE_MS  # the longest time that a history can be asked for
+_REMEMBERED_MS = 7 * DAY_MS - MINUTE_MS  # the exchange's maximum for a history
 
 
 class UnknownError(Exception):
-    """The exchange has not said."""
+    """The exchange has not reported it."""
 
 
 class OwnFills:
-    """Amounts in contracts. What has ended is asked for once."""
+    """Queries the fills of orders, in contracts; an order that has ended is queried once."""
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
@@ -36,16 +36,16 @@ class OwnFills:
         return now
 
     def find(self, symbol: str, **which: str) -> Mapping[str, Any] | None:
-        """An order, by `orderId` or `origClientOrderId`; None when the exchange has none.
+        """Returns an order by `orderId` or `origClientOrderId`; None if the exchange has none.
 
-        :raises UnknownError: where it does not say
+        :raises UnknownError: if it does not answer
         """
         return self._ask("fapiPrivateGetOrder", {"symbol": symbol, **which})
 
     def executed(self, symbol: str, order: Unsettled, seen: Seen) -> tuple[str | None, Decimal]:
-        """The id of an order and what it has filled; None for one that is not there.
+        """Returns the id of an order and its filled amount; the id is None if it does not exist.
 
-        :raises UnknownError: where the exchange does not say
+        :raises UnknownError: if the exchange does not answer
         """
         key = symbol, order.order_id or order.client_id or ""
         if key in self._ended:
@@ -66,10 +66,10 @@ class OwnFills:
         return number, executed
 
     def history(self, symbol: str, since: int) -> Iterator[Mapping[str, Any]]:
-        """Orders that were placed since (weight 5, a page of 1000).
+        """Yields the orders that were placed since then (weight 5 for each page of 1000).
 
         :param since: ms since 1970 UTC
-        :raises UnknownError: where the exchange does not say
+        :raises UnknownError: if the exchange does not answer
         """
         start = max(since, self.milliseconds - _REMEMBERED_MS)
         for _ in range(_PAGES):
@@ -85,7 +85,7 @@ class OwnFills:
 
     def _order(self, symbol: str, order: Unsettled) -> tuple[str, Decimal, bool] | None:
         if order.order_id is not None and not order.order_id.isdigit():
-            return None  # no answer that Freqtrade could read
+            return None  # Freqtrade could not read the answer to this order
         which = (
             {"orderId": order.order_id}
             if order.order_id

@@ -1,4 +1,4 @@
-"""What came of flattening an account."""
+"""The result of flattening an account."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Closed:
-    """What has been closed of a position.
+    """The part of a position that was closed.
 
     :param side: long or short
     :param amount: in base currency
-    :param price: mean price, quote asset; 0 where the exchange has not said
+    :param price: mean price, quote asset; 0 if the exchange has not reported it
     """
 
     pair: str
@@ -28,7 +28,10 @@ class Closed:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """:param kind: entry, exit or conditional"""
+    """An order that was cancelled.
+
+    :param kind: entry, exit or conditional
+    """
 
     pair: str
     order_id: str
@@ -40,15 +43,16 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Flattened:
-    """
-    :param flat: nothing is left that was to be closed or cancelled, as the last look has shown
+    """The result of flattening an account.
+
+    :param flat: whether the last snapshot shows nothing left to close or cancel
     :param closed: positions, or parts of them
     :param cancelled: orders
     :param left: what is not done, and why, one sentence each
-    :param notes: what else is to be known, such as a journal that cannot be read
+    :param notes: other facts, such as a journal that cannot be read
     :param planned: in a preview, what would be done
-    :param requests: sent to the exchange
-    :param seconds: that it took
+    :param requests: how many were sent to the exchange
+    :param seconds: how long it took
     """
 
     flat: bool

@@ -1,4 +1,4 @@
-"""One account, from the latch to the last look: what is done depends on how its bot does."""
+"""Stops one account, from the latch to the last check; the steps depend on the state of its bot."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from perpkit.ops.stored import BadInputError
 from perpkit.record.latch import LatchFile, LatchState
 
 WHY = "perpkit stop"
-# A bot that was started again in the meantime is looked at again, this often.
+# How many times the bot is checked, if it is started again in the meantime.
 _ROUNDS = 3
-# A process that was killed is gone for its parent before its last thread has let go of its files.
+# A killed process counts as ended before its last thread has released its files.
 _RELEASE_SECONDS = 2.0
-# A bot that is alive and flat shows no more than this at the exchange for a moment.
+# How long the exchange may take to show that a bot which is alive has closed everything.
 _LOOK_SECONDS = 10.0
 
 Say = Callable[[str], None]
@@ -36,12 +36,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StopRequest:
-    """What the operator wants.
+    """The request of the operator.
 
     :param files: of the configuration, as `--config` names them
-    :param everything: what is not the bot's, too
-    :param preview: nothing is sent and nothing is written
-    :param why: for the latch
+    :param everything: whether to close also what is not the bot's
+    :param preview: whether to send and write nothing
+    :param why: the reason, for the latch
     :param seconds: after which it gives up
     :param rest_url: where the bot's API is reached; None for where it listens
     """
@@ -57,7 +57,10 @@ class StopRequest:
 
 
 def stop_account(order: StopRequest, say: Say) -> Report:
-    """:param say: gets what is done, in sentences"""
+    """Stops one account.
+
+    :param say: receives each action, as a sentence
+    """
     started = time.monotonic()
     try:
         bot = read_config(order.files, order.userdir, order.db_url)
@@ -69,7 +72,7 @@ def stop_account(order: StopRequest, say: Say) -> Report:
 
 
 def _without_config(order: StopRequest, error: str, say: Say) -> Report:
-    """The latch alone, where it is known."""
+    """Sets only the latch, if it is known."""
     report = Report("main", preview=order.preview, mistake=error)
     latches = known_latches(order.files, order.userdir)
     report.latch = [str(latch.path) for latch in latches]
@@ -84,7 +87,7 @@ def _without_config(order: StopRequest, error: str, say: Say) -> Report:
 
 
 def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
-    """HALTED, unless it is that already; what went wrong, for people."""
+    """Sets the latch to HALTED, unless it already is; returns what went wrong, for the operator."""
     before, path = latch.read(), latch.path
     if before.state is LatchState.HALTED:
         log.write("latch", f"The stop latch {path} is set already: {before}.", path=path)
@@ -100,7 +103,10 @@ def set_latch(latch: LatchFile, why: str, log: ActionLog) -> str:
 
 
 class _Stopping:
-    """:param started: by the monotonic clock"""
+    """One emergency stop of one account.
+
+    :param started: by the monotonic clock
+    """
 
     def __init__(self, bot: BotConfig, order: StopRequest, say: Say, started: float) -> None:
         self.bot = bot
@@ -158,12 +164,12 @@ class _Stopping:
         return found
 
     def _dry_run(self) -> None:
-        """Its positions are on paper: there is nothing at the exchange."""
+        """Has the bot close its simulated positions; there is nothing at the exchange."""
         self.report.flat = True
         found = self._look()
         if found.standing is BotStanding.ALIVE:
             self.report.bot_after = "alive"
-            # It closes them with its next cycle where it has no API.
+            # Without an API, it closes them in its next cycle.
             patience = PATIENCE_SECONDS + 2 * throttle_seconds(self.bot)
             self.report.flat = self._by_bot(found, patience)
         elif found.standing is BotStanding.HUNG:
@@ -181,7 +187,7 @@ class _Stopping:
                 return
             ended = found.standing is BotStanding.DEAD or self._end(found)
             with held(self.bot.places.lock, _RELEASE_SECONDS if ended else 0.0, make=True) as alone:
-                # One that was started meanwhile knows what is its own, and closes it as well.
+                # A bot that was started meanwhile knows its own positions, and closes them as well.
                 if ended and not alone and number < _ROUNDS:
                     self._say("bot", "A bot with its files has been started meanwhile.")
                     continue
@@ -189,7 +195,7 @@ class _Stopping:
                 return
 
     def _closed_by(self, found: Bot) -> bool:
-        """Whether the bot closes all, as the exchange shows."""
+        """Has the bot close everything; returns whether the exchange shows that it has."""
         if not self._by_bot(found, PATIENCE_SECONDS):
             return False
         until = time.monotonic() + _LOOK_SECONDS
@@ -212,7 +218,7 @@ class _Stopping:
         return result.flat
 
     def _end(self, found: Bot) -> bool:
-        """Whether no process of it is left, as far as can be seen from here."""
+        """Ends the bot; returns whether none of its processes is left, as far as visible here."""
         self.report.bot_after = "ended"
         if not found.processes:
             self._out_of_reach(
@@ -246,8 +252,8 @@ class _Stopping:
         report.notes += found.notes
 
     def _ask_exchange(self, preview: bool, everything: bool) -> Flattened | None:
-        """None where it cannot be asked at all, which is a problem of the report then."""
-        # ccxt loads there.
+        """Flattens, or previews that; a failure becomes a problem of the report, and None."""
+        # This import loads ccxt.
         from perpkit.ops.stop.engine import flatten
 
         try:
@@ -260,7 +266,7 @@ class _Stopping:
             )
         except BadInputError as error:
             wrong = str(error)
-        except Exception as error:  # an account that is half closed needs its report above all
+        except Exception as error:  # a half-closed account needs its report above all
             wrong = f"closing at the exchange has failed: {type(error).__name__}: {error}"
         else:
             self.report.requests += found.requests
@@ -270,8 +276,8 @@ class _Stopping:
         return None
 
     def _alone(self) -> AbstractContextManager[bool]:
-        """Whether no other `perpkit stop` is at work on the same bot: both would close the same."""
-        # Not beside the latch: a folder that is made there would hide that a share is not mounted.
+        """Locks out any other `perpkit stop` of the same bot: both would close the same."""
+        # Not next to the latch: creating its folder would hide that a share is not mounted.
         lock = stop_folder(self.bot) / f"{self.bot.places.state.stem}.lock"
         return held(lock, max(0.0, self.until - time.monotonic()), make=True)
 

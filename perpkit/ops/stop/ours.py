@@ -1,7 +1,7 @@
-"""What of an account is the bot's, by its own files: trade database and journal.
+"""Finds which part of an account is the bot's, by its own files: trade database and journal.
 
-Amounts come from orders, not from the trade's own figure: that of an entry that has not filled is
-what was wished for. What has become of orders that the files have as open, the exchange says.
+Amounts come from orders, because a trade's own amount is only the intended one until its entry has
+filled. For orders that the files have as open, the exchange reports the outcome.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from perpkit.record.order_ids import ENTERS, Purpose, parse, tag_before_nonces, 
 from perpkit.record.trade_database import DatabaseError, StoredFill, TradeDatabase
 from perpkit.record.whose import whose
 
-# A bot's request may be carried out so much later than it was written down: ccxt's receive window,
-# and some.
+# How much later than it was written down a bot's request may be carried out: ccxt's receive window
+# and a margin.
 _ARRIVES_WITHIN_MS = 15_000
 
 
 @dataclass(frozen=True)
 class Unsettled:
-    """An order of the bot's whose fills the exchange has to say.
+    """An order of the bot's whose fills only the exchange knows.
 
-    :param order_id: the exchange's; None where no answer is known
-    :param client_id: None where it is not known
+    :param order_id: the exchange's; None if no answer is known
+    :param client_id: None if it is not known
     :param side: buy or sell
-    :param booked: of its fills, what is counted already, in base currency
-    :param until: ms since 1970 UTC, until when one that is not there may still arrive
+    :param booked: how much of its fills is already counted, in base currency
+    :param until: ms since 1970 UTC, until when an order that is missing may still arrive
     """
 
     pair: str
@@ -47,9 +47,9 @@ class Unsettled:
 class Claim:
     """The bot's part of a pair.
 
-    :param is_short: which way it has entered; None where it has both ways
-    :param settled: by orders that are over, in base currency, negative where more was sold
-    :param opened: ms since 1970 UTC; 0 where that is not known
+    :param is_short: the direction of its entries; None if it has both
+    :param settled: the sum of finished orders, in base currency, negative if more was sold
+    :param opened: ms since 1970 UTC; 0 if that is not known
     """
 
     pair: str
@@ -60,7 +60,7 @@ class Claim:
 
 
 class BotsFiles:
-    """Read over and over, for a bot that is alive writes them."""
+    """The bot's files, read again each time, because a bot that is alive writes them."""
 
     def __init__(self, config: BotConfig) -> None:
         self._config = config
@@ -79,7 +79,7 @@ class BotsFiles:
 
     @property
     def complete(self) -> bool:
-        """Whether they know all of the bot's positions: none of them is gone, or unreadable."""
+        """Whether the files show all of the bot's positions: none is missing or unreadable."""
         return self._database is not None and self._journal_is_sound
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class BotsFiles:
             self._journal.close()
 
     def claims(self) -> dict[str, Claim]:
-        """By pair, as the files have them now, or had them when they could be read last."""
+        """Returns the claims by pair, from the files as they are now or could last be read."""
         self._read()
         intents = self._intents()
         pairs = {fill.pair for fill in self._fills} | {entry.intent.pair for entry in intents}
@@ -101,7 +101,7 @@ class BotsFiles:
         }
 
     def handed_over(self) -> frozenset[str]:
-        """Pairs whose position is the trader's, with the stop that the bot has given it."""
+        """Returns the pairs whose position is the trader's, with the stop that the bot gave it."""
         if self._journal is None:
             return frozenset()
         try:
@@ -111,8 +111,10 @@ class BotsFiles:
             return frozenset()
 
     def write_closings(self, closings: Iterable[tuple[Intent, str]]) -> None:
-        """For the bot, which books them when it is started again: without them it would take what
-        is left in its pairs, which is somebody else's, for what it holds."""
+        """Writes the closings to the journal, so that the bot books them when it is started again.
+
+        Otherwise it would take what is left in its pairs, which belongs to others, for its own.
+        """
         if self._journal is None:
             return
         try:
@@ -130,7 +132,7 @@ class BotsFiles:
             return False
 
     def is_ours(self, pair: str, order_id: str, client_id: str, placed: int | None) -> bool:
-        """Whether an order at the exchange is this bot's, or was sent for it by this tool."""
+        """Whether an order at the exchange is this bot's, or was sent for it by `perpkit stop`."""
         if (pair, order_id) in self._stored or tag_of_stop(client_id) == self.tag:
             return True
         if self._journal is not None:
@@ -167,12 +169,12 @@ class BotsFiles:
             self._note(str(error))
             return
         stored = self._value(TAG_KEY)
-        if stored is not None and self._journal.tag != stored:  # that of another database
+        if stored is not None and self._journal.tag != stored:  # it belongs to another database
             self._journal.close()
             self._journal = None
 
     def _tag(self) -> str:
-        """Six hexadecimal characters; of a bot without one, made of the place of its database."""
+        """Returns the bot's tag of six hexadecimal characters, or a hash of the database URL."""
         known = self._value(TAG_KEY)
         if known is None and self._journal is not None:
             known = self._journal.tag
@@ -194,7 +196,7 @@ class BotsFiles:
         self._stored |= {(fill.pair, fill.order_id) for fill in self._fills}
 
     def _intents(self) -> list[JournalEntry]:
-        """Those that the journal has as open, and the database does not have."""
+        """Returns the orders that the journal has as open, and that the database lacks."""
         if self._journal is None:
             return []
         try:
@@ -205,7 +207,7 @@ class BotsFiles:
         return [
             entry
             for entry in entries
-            if tag_of_stop(entry.intent.client_id) is None  # counted among earlier runs
+            if tag_of_stop(entry.intent.client_id) is None  # counted by `EarlierRuns`
             and (entry.order_id is None or not self.has_order(entry.intent.pair, entry.order_id))
         ]
 
@@ -232,7 +234,7 @@ def _claim(pair: str, fills: list[StoredFill], entries: Iterable[JournalEntry]) 
 
 
 def _unsettled(fill: StoredFill) -> Unsettled:
-    # Of a trade that is over, the database has counted what it knew of.
+    # For a closed trade, the database has already counted the fills that it knew of.
     booked = _ZERO if fill.trade_is_open else _exact(fill.filled)
     return Unsettled(fill.pair, fill.order_id, None, fill.conditional, fill.side, booked)
 
@@ -259,7 +261,7 @@ def _signed(side: str, amount: float) -> Decimal:
 
 
 def _exact(amount: float) -> Decimal:
-    """Without the dust of floats."""
+    """Converts a float without its rounding error."""
     return Decimal(str(round(amount, 12)))
 
 

@@ -1,4 +1,4 @@
-"""What is left after a run, what was left alone, and what a preview would have done, in words."""
+"""Describes what is left after a run, what was left alone, and what a preview would have done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PairOf = Callable[[str], str]  # of a symbol
 
 
 def planned(picture: Picture, pair_of: PairOf) -> tuple[str, ...]:
-    """In the order in which it would be done."""
+    """Returns what would be done, in order."""
     kept = picture.protected - {due.held.symbol for due in picture.dues}
     first = picture.cancels_first
     last = [o for o in picture.orders if o not in first and o.symbol not in kept]
@@ -30,9 +30,10 @@ def planned(picture: Picture, pair_of: PairOf) -> tuple[str, ...]:
 def left(
     picture: Picture | None, why: str, closes: Closes | None, cancels: Cancels, pair_of: PairOf
 ) -> Iterator[str]:
-    """
-    :param picture: of the last look; None where there was none
-    :param why: nothing more was sent; empty where all was done
+    """Yields what is not done, and why.
+
+    :param picture: of the last snapshot; None if there was none
+    :param why: why nothing more was sent; empty if all was done
     """
     if picture is None or picture.seen.held is None:
         yield f"The positions could not be seen: {why}"
@@ -55,7 +56,7 @@ def left(
 
 
 def of_unknown_owner(picture: Picture, pair_of: PairOf) -> Iterator[str]:
-    """Without a trade database."""
+    """Yields the pairs whose owner is not known, for a bot without a trade database."""
     if picture.parts is not None and picture.seen.held:
         known = {due.held for due in picture.dues}
         pairs = sorted(pair_of(h.symbol) for h in picture.seen.held if h not in known)
@@ -64,7 +65,7 @@ def of_unknown_owner(picture: Picture, pair_of: PairOf) -> Iterator[str]:
 
 
 def left_alone(picture: Picture, pair_of: PairOf) -> Iterator[str]:
-    """Positions, or parts of them, that are not the bot's."""
+    """Yields the positions, or parts of them, that are not the bot's."""
     if picture.parts is None:
         return
     for held in picture.seen.held or ():

@@ -1,4 +1,4 @@
-"""How much of each position is still the bot's: its claim, less what this tool has closed."""
+"""Computes how much of each position is still the bot's: its claim, less what was closed for it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import OwnFills, UnknownError
 from perpkit.ops.stop.ours import BotsFiles, Claim, Unsettled
 
-# So often it is asked what has become of an order, before the bot's own files have to do.
+# How many times an order is queried before the run relies on the bot's own files.
 _TRIES = 4
 
 
 @dataclass(frozen=True)
 class OwnParts:
-    """In contracts, by symbol, negative for shorts.
+    """The bot's parts of positions, in contracts, by symbol, negative for shorts.
 
-    :param unknown: symbols of which it is not known yet, and why
+    :param unknown: symbols whose part is not known yet, and why
     :param awaited: symbols in which an entry may still arrive
     """
 
@@ -30,7 +30,7 @@ class OwnParts:
 
 
 class OwnPart:
-    """Made once for a run."""
+    """Computes the bot's parts; made once for a run."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class OwnPart:
         self._notes: list[str] = []
 
     def symbols(self, pairs: Iterable[str]) -> frozenset[str]:
-        """Of pairs that are listed."""
+        """Returns the symbols of the pairs that are listed."""
         return frozenset(self._by_pair[pair].symbol for pair in pairs if pair in self._by_pair)
 
     @property
@@ -55,7 +55,8 @@ class OwnPart:
         return [*self._notes, *self._earlier.notes]
 
     def now(self, seen: Seen, sent: Mapping[str, Mapping[str, Decimal]]) -> OwnParts:
-        """
+        """Returns the bot's part of each position at present.
+
         :param sent: what orders of this run have filled, by symbol and the exchange's id
         """
         amounts: dict[str, Decimal] = {}
@@ -91,7 +92,7 @@ class OwnPart:
         return OwnParts(amounts, unknown, frozenset(awaited))
 
     def _claimed(self, claim: Claim, contract: ListedContract, seen: Seen) -> tuple[Decimal, bool]:
-        """In contracts, and whether an entry may still arrive."""
+        """Returns the claim in contracts, and whether an entry may still arrive."""
         amount, waits = claim.settled / contract.size, False
         now = self._fills.milliseconds
         for order in claim.unsettled:
@@ -103,7 +104,7 @@ class OwnPart:
             more = executed - order.booked / contract.size
             amount += more if order.side == "buy" else -more
         if claim.is_short is not None and (amount < 0) is not claim.is_short:
-            amount = ZERO  # its stops have closed it, and something beside it
+            amount = ZERO  # its stops have closed it, and more
         return amount, waits
 
     def _executed(

@@ -1,4 +1,4 @@
-"""What a look has shown, and what follows from it. Nothing is requested here."""
+"""What a snapshot shows, and what follows from it, without any request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from perpkit.ops.stop.own_part import OwnParts
 
 @dataclass(frozen=True)
 class Picture:
-    """
-    :param parts: what of the positions is the bot's; None where everything is to go
+    """A snapshot, and the bot's part of it.
+
+    :param parts: the bot's parts of the positions; None if everything is to be closed
     :param in_doubt: symbols in which an order of this run may still arrive
-    :param missing: symbols in which less is held than is the bot's, since a moment ago: what is
-        shown may be older than a fill
+    :param missing: symbols in which less is held than the bot's part, but only since a moment ago:
+        the snapshot may be older than a fill
     :param handed_over: symbols whose position is the trader's, with the stop it has from the bot
-    :param files_complete: whether the bot's files know all of its positions
+    :param files_complete: whether the bot's files show all of its positions
     """
 
     seen: Seen
@@ -33,7 +34,7 @@ class Picture:
 
     @property
     def unknown(self) -> Mapping[str, str]:
-        """Symbols of which it is not known yet what is the bot's, and why."""
+        """Symbols in which the bot's part is not known yet, and why."""
         return {} if self.parts is None else self.parts.unknown
 
     @property
@@ -42,7 +43,7 @@ class Picture:
 
     @cached_property
     def dues(self) -> tuple[DueClosing, ...]:
-        """What is to be closed now."""
+        """The positions to close now."""
         ours = None if self.parts is None else self.parts.amounts
         dues = (
             due_of(held, ours, self.contracts.get(held.symbol))
@@ -53,7 +54,7 @@ class Picture:
 
     @cached_property
     def orders(self) -> tuple[Resting, ...]:
-        """That are to go, now or later."""
+        """The orders to cancel, now or later."""
         rows = (*self.seen.orders.rows, *self.seen.conditional.rows)
         kept = set() if self.parts is None else {*self.handed_over} & self._held
         return tuple(o for o in rows if o.ours and not (o.protects and o.symbol in kept))
@@ -64,14 +65,14 @@ class Picture:
 
     @property
     def cancels_last(self) -> list[Resting]:
-        """Only where positions are known: a stop is to outlive its position, never the reverse."""
+        """Stops to cancel; none while positions are unknown: a stop must outlive its position."""
         if self.seen.held is None:
             return []
         return cancels_last(self.orders, self.protected)
 
     @property
     def protected(self) -> set[str]:
-        """Symbols in which stops stay: something is to be closed, or may be the bot's."""
+        """Symbols in which stops stay: something is to be closed there, or may be the bot's."""
         kept = {due.held.symbol for due in self.dues} | {*self.unknown, *self.missing}
         if not self.files_complete and self.parts is not None:
             kept |= self._held
@@ -83,7 +84,7 @@ class Picture:
 
     @property
     def alone(self) -> set[str]:
-        """Symbols in which all that is held is to be closed: an order too many closes nothing."""
+        """Symbols in which all that is held is to be closed: there, excess orders close nothing."""
         return {
             held.symbol
             for held in self.seen.held or ()
@@ -93,8 +94,9 @@ class Picture:
 
     @property
     def blocked(self) -> set[str]:
-        """Symbols in which an order may still arrive that, together with another, would close more
-        than the bot's part."""
+        """Symbols in which an order may still arrive that, together with another one, would close
+        more than the bot's part.
+        """
         shared = {*self.in_doubt} - self.alone
         if self.parts is None or self.seen.held is None:
             return set() if self.parts is None else shared
@@ -102,7 +104,7 @@ class Picture:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of what has been seen is to be done, or to be waited for."""
+        """Whether the snapshot shows nothing to do or to wait for."""
         waits = self.unknown or self.awaited or self.missing or self.blocked
         kept = self.protected
         orders = [o for o in self.orders if not (o.protects and o.symbol in kept)]
@@ -110,7 +112,7 @@ class Picture:
 
     @property
     def active(self) -> set[str]:
-        """Symbols that are to be looked at next."""
+        """Symbols to include in the next snapshot."""
         return (
             {due.held.symbol for due in self.dues}
             | {order.symbol for order in self.orders}
@@ -119,7 +121,7 @@ class Picture:
 
 
 def missing_of(seen: Seen, parts: OwnParts) -> set[str]:
-    """Symbols in which less is held than is the bot's."""
+    """Returns the symbols in which less is held than the bot's part."""
     if seen.held is None:
         return set()
     found = set()

@@ -1,4 +1,4 @@
-"""What an emergency stop has done, for people and as JSON."""
+"""The report of an emergency stop, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ DONE, NOT_DONE, MISTAKE = 0, 1, 2
 
 @dataclass
 class Report:
-    """Of one account.
+    """The result for one account.
 
     :param name: of the account
-    :param mode: `live`, `dry-run`, or empty where it is not known
+    :param mode: `live`, `dry-run`, or empty if it is not known
     :param latch: its file, or files
     :param latched: whether it is HALTED now
-    :param bot: `alive`, `hung` or `dead`, as it was found; empty where that is not known
-    :param bot_why: how that is known
-    :param bot_after: `alive`, `ended`, or `out of reach` where it could not be ended
-    :param flat: whether nothing of it is left; None where that is not known
+    :param bot: `alive`, `hung` or `dead`, as it was found; empty if that is not known
+    :param bot_why: the evidence for that
+    :param bot_after: `alive`, `ended`, or `out of reach` if it could not be ended
+    :param flat: whether nothing is left to close; None if that is not known
     :param closed: positions, and parts of them; with `preview` all that is to be done
     :param cancelled: orders
     :param left: what is still there
-    :param notes: what else is to be known
-    :param problems: what could not be done, or not be known
-    :param requests: sent to the exchange
-    :param log: of each action
-    :param alert: what became of the message
-    :param mistake: the operator's, which kept it from going on
+    :param notes: other facts
+    :param problems: what could not be done or found out
+    :param requests: how many were sent to the exchange
+    :param log: the file with each action
+    :param alert: the outcome of the message
+    :param mistake: the operator's, which kept the stop from going on
     """
 
     name: str
@@ -61,18 +61,18 @@ class Report:
         return DONE if self.latched and self.flat and not self.problems else NOT_DONE
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: its fields, and `exit_code`."""
+        """Returns the fields and `exit_code`, for JSON."""
         return {**asdict(self), "seconds": round(self.seconds, 1), "exit_code": self.exit_code}
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> Report:
-        """What another process says by `as_dict`."""
+        """Restores the report that another process has written by `as_dict`."""
         names = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in names})
 
     @property
     def headline(self) -> str:
-        """In one line."""
+        """The result in one line."""
         where = f"{self.name} ({self.mode})" if self.mode else self.name
         if self.mistake:
             return f"{where}: {self.mistake}"
@@ -86,7 +86,7 @@ class Report:
 
 
 def shown(report: Report) -> Iterator[tuple[str, str]]:
-    """Rows of a table: what, and what is said of it."""
+    """Yields the rows of a table: title and text."""
     yield "account", report.headline
     if report.latch and not report.mistake:
         state = "would be HALTED" if report.preview else "HALTED" if report.latched else "as it was"
@@ -108,6 +108,6 @@ def shown(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def message(report: Report) -> str:
-    """For a chat."""
+    """Formats the report as a chat message."""
     rows = [f"{title}: {text}" for title, text in shown(report) if title != "message"]
     return "\n".join(rows)

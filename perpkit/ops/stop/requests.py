@@ -1,6 +1,6 @@
-"""Requests to the exchange: each is sent once, and none while the exchange has asked to wait.
+"""Sends requests to the exchange: each once, and none while the exchange demands a pause.
 
-What is to be tried again is the engine's to decide, after a look: an order is never repeated here.
+The engine decides after a snapshot what to try again: an order is never repeated here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from perpkit.durations import MINUTE_S
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.answers import BAD_KEY, FailureKind, RequestFailure, failure_of, unreadable
 
-# A request that hangs holds up all others.
+# A request that hangs delays all others.
 _TIMEOUT_MS = 5_000
-# A key that has never worked is given up after this; it may be that of an address not yet bound.
+# A key that has never worked is given up after this; its address may not be bound yet.
 _KEY_SECONDS = 15.0
 
 
 class SleepingClock(Protocol):
     def now(self) -> float:
-        """Seconds; never goes back."""
+        """Returns monotonic seconds."""
         ...
 
     def sleep(self, seconds: float) -> None: ...
@@ -39,21 +39,25 @@ class MonotonicClock:
 
 
 class GaveUpError(Exception):
-    """No further request is sent; the message says why."""
+    """No further request is sent; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """:param failure: None where `data` is the answer"""
+    """The answer to a request, or its failure.
+
+    :param failure: None if `data` is the answer
+    """
 
     data: Any = None
     failure: RequestFailure | None = None
 
 
 class Requests:
-    """
-    :param client: a `ccxt.binance`; its own throttle is turned off, which would wait two seconds
-        after a look at all orders
+    """Sends requests, within a deadline and the exchange's limits.
+
+    :param client: a `ccxt.binance`; its own throttle is turned off, because it would wait two
+        seconds after a snapshot of all orders
     :param seconds: from now on, after which nothing is sent
     """
 
@@ -80,26 +84,26 @@ class Requests:
 
     @property
     def has_to_wait(self) -> bool:
-        """Whether the exchange has asked for a time without requests."""
+        """Whether the exchange demands a pause at present."""
         return self.clock.now() < self._not_before
 
     @property
     def weight(self) -> int:
-        """Of the last minute."""
+        """The weight of the requests in the last minute."""
         while self._weights and self._weights[0][0] <= self.clock.now() - MINUTE_S:
             self._weights.popleft()
         return sum(weight for _, weight in self._weights)
 
     def pause(self, seconds: float) -> None:
-        """Until the end at most."""
+        """Sleeps, at most until the deadline."""
         self.clock.sleep(max(0.0, min(seconds, self._end - self.clock.now())))
 
     def call(self, endpoint: str, weight: int, **sent: Any) -> Reply:
-        """Send it, once; a second time where the exchange did not take it for its time.
+        """Sends a request once; again only with a corrected clock, if its timestamp was refused.
 
         :param endpoint: ccxt's name of it
         :param weight: as the exchange counts it
-        :raises GaveUpError: when there is no time left, or no key that works
+        :raises GaveUpError: if no time is left, or no key works
         """
         reply = self._once(endpoint, weight, sent)
         if reply.failure is not None and reply.failure.kind is FailureKind.CLOCK:
@@ -145,7 +149,7 @@ class Requests:
         return failure
 
     def _set_clock(self) -> None:
-        """One request (weight 1)."""
+        """Reads the exchange's clock with one request (weight 1)."""
         reply = self._once("fapiPublicGetTime", 1, {})
         if reply.failure is None:
             self.client.options["timeDifference"] = self.client.milliseconds() - int(

@@ -1,6 +1,6 @@
-"""The bot's own REST API, asked in an emergency: briefly, and only after it has shown who it is.
+"""Uses the bot's own REST API in an emergency: briefly, and only after checking its identity.
 
-Two bots on one machine often have one port and one password. What tells them apart is when they
+Two bots on one machine often have one port and one password. They differ in the time when they
 were started, which Freqtrade keeps in the trade database and shows at `/health`.
 """
 
@@ -16,17 +16,18 @@ from perpkit.record.trade_database import DatabaseError, StoredTrade, TradeDatab
 
 _PING_SECONDS = 2.0
 _ACT_SECONDS = 20.0
-# An address to listen on that is none to connect to.
+# Addresses that can be listened on but not connected to, and those to connect to instead.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
 
 
 class RestError(Exception):
-    """No answer, or one that is of no use; the message is for people, and without secrets."""
+    """No answer, or an unusable one; the message is for the operator and contains no secrets."""
 
 
 @dataclass(frozen=True)
 class BotRest:
-    """
+    """The REST API of a bot.
+
     :param url: such as `http://127.0.0.1:8080`
     :param user: of the API
     """
@@ -39,7 +40,10 @@ class BotRest:
         return f"BotRest({self.url})"
 
     def check_identity(self, bot: BotConfig) -> None:
-        """:raises RestError: unless the bot of this configuration answers"""
+        """Checks that this bot is the one that answers.
+
+        :raises RestError: unless the bot of this configuration answers
+        """
         health = self._ask("health", _PING_SECONDS)
         if bot.places.journal is None:
             self._check_by_name(bot)
@@ -52,22 +56,25 @@ class BotRest:
             raise RestError(f"{self.url} answers, but it is not this bot: the start times differ")
 
     def _check_by_name(self, bot: BotConfig) -> None:
-        """Of a bot whose database ends with it: there is no start time to compare."""
+        """Checks a bot with a database in memory, which has no start time to compare."""
         shown = self._ask("show_config", _PING_SECONDS)
         wanted = (bot.dry_run, bot.config.get("bot_name", "freqtrade"))
         if (shown.get("dry_run"), shown.get("bot_name")) != wanted:
             raise RestError(f"{self.url} answers, but it is not this bot: mode or name differ")
 
     def pause(self) -> None:
-        """No entries; exits and stops go on. One that was stopped acts again after it."""
+        """Stops entries; exits and stops go on. A stopped bot becomes active again by this."""
         self._ask("stopbuy", _PING_SECONDS)
 
     def force_exit(self, trade_id: int | str) -> None:
-        """:param trade_id: or `all`"""
+        """Closes a trade at market.
+
+        :param trade_id: or `all`
+        """
         self._ask("forceexit", _ACT_SECONDS, trade_id, "market")
 
     def open_trades(self) -> list[StoredTrade]:
-        """The bot asks the exchange for their prices meanwhile."""
+        """Returns the open trades; the bot requests their prices from the exchange for this."""
         shown = self._ask("status", _ACT_SECONDS)
         return [
             StoredTrade(trade["trade_id"], trade["pair"], trade["is_short"], trade["amount"], None)
@@ -78,9 +85,9 @@ class BotRest:
         import requests
         from freqtrade_client import FtRestClient
 
-        logging.getLogger("ft_rest_client").disabled = True  # what fails is said here
+        logging.getLogger("ft_rest_client").disabled = True  # failures are reported here
         client = FtRestClient(self.url, self.user, self.password, timeout=seconds)
-        # The environment's proxy is for the exchange: it would see the password.
+        # The environment's proxy is meant for the exchange, and would see the password.
         client._session.trust_env = False
         try:
             answer = getattr(client, what)(*given)
@@ -101,10 +108,10 @@ class BotRest:
 
 
 def rest_of(config: Mapping[str, Any], url: str | None = None) -> BotRest | None:
-    """
+    """Returns the bot's API, or None if it is off.
+
     :param config: Freqtrade's
     :param url: where it is reached, if that is not where it listens
-    :return: None where the API is off
     """
     api = config.get("api_server")
     if not isinstance(api, dict) or not api.get("enabled"):

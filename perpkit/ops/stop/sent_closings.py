@@ -1,4 +1,4 @@
-"""Orders that this run has sent to close positions, and what has become of each.
+"""The orders that this run has sent to close positions, and the outcome of each.
 
 An order without an answer is looked up by its client id before another one is sent in its place.
 """
@@ -17,17 +17,18 @@ from perpkit.ops.stop.fills import OwnFills, UnknownError, has_ended
 from perpkit.ops.stop.requests import Requests
 from perpkit.record.order_ids import new_nonce, stop_id
 
-# The exchange takes no request that is older, so what is not there later never will be.
+# The exchange accepts no older request, so an order that is not there later never will be.
 _WINDOW_MS = 5_000
 ARRIVES_WITHIN = 6.0  # seconds
 
 
 @dataclass
 class SentClosing:
-    """
+    """A closing order that was sent.
+
     :param at: seconds, by the clock of the requests
     :param number: the exchange's id, once it is known
-    :param ended: it will fill no further, or never arrived
+    :param ended: whether it will fill no further, or never arrived
     """
 
     order: OrderToSend
@@ -39,7 +40,7 @@ class SentClosing:
     ended: bool = False
 
     def take(self, row: dict[str, Any]) -> None:
-        """What the exchange says of it."""
+        """Takes over what the exchange reports about the order."""
         self.number = str(row["orderId"])
         self.executed = Decimal(row["executedQty"])
         self.cost = self.executed * Decimal(row.get("avgPrice") or 0)
@@ -47,7 +48,10 @@ class SentClosing:
 
 
 class SentClosings:
-    """:param tag: of the bot"""
+    """Sends closing orders, and follows each until its outcome is known.
+
+    :param tag: of the bot
+    """
 
     def __init__(self, requests: Requests, fills: OwnFills, log: ActionLog, tag: str) -> None:
         self._requests = requests
@@ -58,7 +62,7 @@ class SentClosings:
         self.all: list[SentClosing] = []
 
     def filled(self) -> dict[str, dict[str, Decimal]]:
-        """By symbol and the exchange's id."""
+        """Returns the filled amounts by symbol and the exchange's id."""
         found: dict[str, dict[str, Decimal]] = {}
         for sent in self.all:
             if sent.number is not None:
@@ -66,7 +70,7 @@ class SentClosings:
         return found
 
     def open_symbols(self) -> set[str]:
-        """Where it is not known yet what an order has become."""
+        """Returns the symbols with an order whose outcome is not known yet."""
         return {sent.order.symbol for sent in self.all if not sent.ended}
 
     def send(self, order: OrderToSend, pair: str) -> tuple[SentClosing, RequestFailure | None]:
@@ -92,7 +96,7 @@ class SentClosings:
         return sent, failure
 
     def settle(self) -> None:
-        """Ask for those that have not ended."""
+        """Queries the orders that have not ended."""
         for sent in self.all:
             if sent.ended:
                 continue
@@ -102,7 +106,7 @@ class SentClosings:
                 sent.ended = True
 
     def _look_up(self, sent: SentClosing) -> bool | None:
-        """Whether it is there; None where the exchange does not say."""
+        """Whether the order is at the exchange; None if the exchange does not answer."""
         try:
             row = self._fills.find(sent.order.symbol, origClientOrderId=sent.client_id)
         except UnknownError as error:

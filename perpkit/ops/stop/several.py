@@ -1,4 +1,4 @@
-"""Several accounts at once, each in a process of its own: with its environment, and its trouble."""
+"""Stops several accounts at once, each in a process of its own with its own environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO
 from perpkit.ops.stop.accounts import AccountEntry
 from perpkit.ops.stop.report import DONE, MISTAKE, NOT_DONE, Report
 
-# For a process, beyond the time that it is given for its account.
+# Added to the time limit of an account before its process is killed.
 _GRACE_SECONDS = 60
 
 
@@ -25,10 +25,11 @@ def stop_all(
     seconds: float,
     say: Callable[[str], None],
 ) -> list[Report]:
-    """
+    """Stops the accounts, and returns one report for each.
+
     :param options: of the command line, for each of them
-    :param seconds: that each is given
-    :param say: gets each line that one of them says
+    :param seconds: the time limit of each
+    :param say: receives each line that one of them prints
     """
 
     def stop(entry: AccountEntry) -> Report:
@@ -43,7 +44,7 @@ def stop_all(
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """0 where all is well, 2 where nothing but mistakes is there, 1 otherwise."""
+    """Returns 0 if all is well, 2 if there are only mistakes, and 1 otherwise."""
     codes = {report.exit_code for report in reports}
     return next((code for code in (DONE, MISTAKE) if codes == {code}), NOT_DONE)
 
@@ -51,7 +52,7 @@ def exit_code(reports: Sequence[Report]) -> int:
 def _in_process(
     entry: AccountEntry, options: Sequence[str], seconds: float, say: Callable[[str], None]
 ) -> Report:
-    # Without the working directory in its path: -P.
+    # -P keeps the working directory out of its import path.
     command = [sys.executable, "-P", "-m", "perpkit.cli", "stop", *entry.options, *options]
     try:
         process = subprocess.Popen(  # noqa: S603 - this very command

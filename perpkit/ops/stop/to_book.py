@@ -1,4 +1,4 @@
-"""What was closed here, as the bot's journal has orders: to be booked once the bot is started."""
+"""Converts what was closed here to entries of the bot's journal, which it books when it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = "perpkit stop"
 def closings_of(
     sent: Iterable[SentClosing], pair_of: Callable[[str], str]
 ) -> Iterator[tuple[Intent, str]]:
-    """Those that have filled, with the exchange's ids."""
+    """Yields the closings that have filled, with the exchange's ids."""
     now = int(time.time() * 1000)
     for each in sent:
         if each.number is None or not each.executed:

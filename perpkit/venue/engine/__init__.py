@@ -1,7 +1,7 @@
 """The trading engine of the simulated venue: accounts, matching, margin, liquidation, funding.
 
-Pure: no HTTP, no clock, no randomness. Every call takes `now` in ms; ids count up; money and
-quantities are `Decimal`. The same calls give the same answers.
+The engine is pure: it has no HTTP, no clock and no randomness. Every call receives `now` in ms, ids
+are counted up, money and quantities are `Decimal`. The same calls give the same answers.
 
     contract = Contract.of(instrument, bundled_brackets(instrument.pair))
     engine = Engine([contract])
@@ -9,35 +9,38 @@ quantities are `Decimal`. The same calls give the same answers.
     engine.on_price("BTCUSDT", last, mark, Depth.of(contract, book), now)
     order = engine.place_order(user, NewOrder("BTCUSDT", "BUY", "MARKET", Decimal("0.01")), now)
 
-What is asked for: `NewOrder` (MARKET, LIMIT), `NewAlgo` (conditional types). What it becomes:
-`Order`, `Algo`, live objects that the engine goes on changing; read them, do not write. A refusal
-is a `VenueError` with the exchange's code and message (all in `Refusal`) and changes nothing.
+Users send a `NewOrder` (MARKET, LIMIT) or a `NewAlgo` (conditional types); it becomes an `Order` or
+an `Algo`. These are live objects that the engine keeps updating: read them, never modify them. A
+refused request raises a `VenueError` with the exchange's code and message (all in `Refusal`) and
+changes nothing.
 
-Where the exchange's rules leave room, or are not public, this is what holds here:
+Where the exchange's rules leave room or are not public, the engine follows these rules:
 
-- Matching: see `matching`. Conditional orders trigger before resting orders fill, and both before
-  liquidation, because a falling price meets them in that order.
-- A reduce-only order is cut to what is left to close after resting closing orders with price
-  priority, refused (-2022) if that is nothing, and expires with the position.
-- A conditional order whose order is refused when it triggers ends as REJECTED, with the refusal.
-  One with price protection waits while mark and last are further apart than the contract allows.
-- A limit by `price_match` is taken from the book when the order is placed, of a conditional order
-  when it triggers. A GTD order, conditional or not, expires at its second: see `next_time` and
-  `on_time`; a price shown later finds it gone.
-- Money is in the asset of the contract (USDT, USDC), each with a wallet of its own. In multi-assets
-  mode all wallets back all cross positions, each asset counted one for one, without a haircut; one
-  may be negative meanwhile, and is paid from the others (AUTO_EXCHANGE, one for one) when no cross
-  position is left. Isolated margin stays within its asset, and with single-asset mode.
-- Isolated margin: initial margin is set aside as an order fills; commission and funding come from
-  the free wallet first and only then from that margin; closing gives back a proportional share.
+- Matching: see `matching`. Conditional orders trigger before resting orders fill, and both happen
+  before liquidation, because a falling price reaches them in that order.
+- A reduce-only order is cut to what resting closing orders with price priority leave to close. If
+  that is nothing, it is refused (-2022). It expires with the position.
+- If the order of a triggered conditional order is refused, the conditional order ends as REJECTED
+  and keeps the refusal. With price protection, a conditional order does not trigger while mark and
+  last price are further apart than the contract allows.
+- The limit of an order with `price_match` is read from the book when the order is placed, or when
+  it triggers if it is conditional. A GTD order, conditional or not, expires exactly at its second
+  (see `next_time` and `on_time`); prices shown later no longer reach it.
+- Money is in the asset of the contract (USDT, USDC), and each asset has its own wallet. In
+  multi-assets mode all wallets back all cross positions, each asset counted one for one, without a
+  haircut. A wallet may then be negative; it is repaid from the others (AUTO_EXCHANGE, one for one)
+  when no cross position is left. Isolated margin stays within its asset and requires single-asset
+  mode.
+- Isolated margin: initial margin is set aside as an order fills. Commission and funding are paid
+  from the free wallet first and only then from that margin. Closing releases a proportional share.
 - Liquidation in steps, the insurance fund and ADL: see `liquidation`, `insurance`, `deleveraging`.
-- Delisting and delivery: see `settlement`. The caller says at which price and when.
-- The break-even price counts commissions paid and parts closed, as recorded answers of the exchange
-  do; not funding, nor the commission of the exit.
-- Wallets change by incomes only: start + sum of incomes == wallet, exactly, asset by asset. What a
-  user loses in a liquidation without a book, another user has, or the fund, or users beyond the
-  venue. An order of the exchange itself has a client id that begins with "autoclose-",
-  "settlement_autoclose-" or is "adl_autoclose".
+- Delisting and delivery: see `settlement`. The caller decides at which price and when.
+- The break-even price includes commissions paid and the result of parts closed, as recorded answers
+  of the exchange do. It excludes funding and the commission of the exit.
+- Wallets change only through incomes: start + sum of incomes == wallet, exactly, for each asset. A
+  loss in a liquidation that the book cannot absorb is the gain of another user, of the insurance
+  fund, or of users outside the venue. Orders that the exchange itself sends have a client id that
+  begins with "autoclose-" or "settlement_autoclose-", or is "adl_autoclose".
 """
 
 from perpkit.venue.engine.account import (

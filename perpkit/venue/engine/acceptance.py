@@ -1,4 +1,4 @@
-"""Whether the exchange takes an order: words, filters, position, leverage bracket, margin."""
+"""Decides whether the exchange accepts an order: fields, filters, position, bracket, margin."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from perpkit.venue.engine.terms import good_till, limit_price, price_match, requ
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An order that passed; :param limit: None at market; the rest as in `Order`"""
+    """An order that passed every check, with the fields of `Order`; `limit` is None at market."""
 
     contract: Contract
     quote: Quote
@@ -44,7 +44,9 @@ class Accepted:
 def accept(
     state: EngineState, account: Account, new: NewOrder, now: int, *, triggered: bool
 ) -> Accepted:
-    """:param triggered: it comes from a conditional order, whose client id and expiry it shares
+    """Checks a new order against the exchange's rules and returns it as it may be placed.
+
+    :param triggered: it comes from a conditional order, whose client id and expiry it shares
     :raises VenueError: the exchange's refusal
     """
     contract = state.contract(new.symbol)
@@ -65,7 +67,7 @@ def accept(
         if known is not None and known.is_open:
             raise Refusal.DUPLICATE_CLIENT_ID.error()
     quantity = required(new.quantity, "quantity")
-    if not triggered:  # checked when it was placed; one that closes all closes any size
+    if not triggered:  # checked when it was placed; with closePosition any size may close
         filters.check_quantity(contract, quantity, market=limit is None)
 
     quote = state.quote(new.symbol)
@@ -111,7 +113,7 @@ def side_of_position(account: Account, value: str, reduce_only: bool) -> Positio
 
 
 def closes(side: Side, position_side: PositionSide) -> bool:
-    """Hedge mode: selling closes LONG, buying closes SHORT."""
+    """Returns whether an order closes in hedge mode: selling closes LONG, buying closes SHORT."""
     long = position_side is PositionSide.LONG
     return position_side is not PositionSide.BOTH and long is (side is Side.SELL)
 
@@ -138,9 +140,9 @@ def _check_status(state: EngineState, symbol: str, closing: bool) -> None:
 def _reducible(
     holding: SymbolHolding, side: Side, position_side: PositionSide, limit: Decimal | None
 ) -> Decimal:
-    """What an order may close: the position, less what resting orders close before it.
+    """Returns how much an order may close: the position less what resting orders close before it.
 
-    An order at market trades before all that rest; a limit stands behind better and equal ones.
+    A MARKET order trades before every resting order; a limit queues behind better and equal ones.
     """
     position = holding.position(position_side)
     if position.amount * side.sign >= 0:
@@ -164,7 +166,7 @@ def _check_margin(
     quantity: Decimal,
     limit: Decimal | None,
 ) -> None:
-    """-2027 the bracket, -2018 an empty wallet, -2019 the cost against what is available."""
+    """Raises -2027 above the bracket, -2018 for an empty wallet, -2019 if the cost is too high."""
     price = margin.assumed_price(side, limit, quote)
     bids, asks = order_notionals(holding.orders.values())
     amount = holding.position(position_side).amount
@@ -179,7 +181,7 @@ def _check_margin(
         raise Refusal.NO_BALANCE.error()
     opening = quantity - min(quantity, max(ZERO, -side.sign * amount))
     trades = quote.sweep(side, quantity, limit)
-    # A MARKET order that eats deep into the book costs more than its assumed price says.
+    # A MARKET order that goes deep into the book costs more than its assumed price implies.
     notional = max(notional, sum((p * q for p, q in trades), ZERO))
     signed = amount * quote.mark
     hedged = account.hedge

@@ -14,12 +14,14 @@ from perpkit.venue.engine.refusals import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What an API key may do; beyond reading and trading futures it is only said, for nothing of
-    it is simulated.
+    """What an API key may do.
 
-    :param addresses: IP addresses it may come from; empty allows every address
-    :param made: ms; None for when the account was opened
-    :param expires: ms, from when on it may trade no longer; None for never
+    Permissions other than reading and trading futures are only reported: nothing that they allow
+    is simulated.
+
+    :param addresses: IP addresses from which requests are allowed; empty allows every address
+    :param made: creation time of the key, ms; None means when the account was opened
+    :param expires: time from which the key may no longer trade, ms; None means never
     """
 
     read: bool = True
@@ -43,7 +45,10 @@ USDT = "USDT"
 
 
 class IncomeKind(StrEnum):
-    """All that the exchange knows; the venue itself books the first four."""
+    """Every income type of the exchange.
+
+    The engine itself books the first four, AUTO_EXCHANGE and DELIVERED_SETTELMENT.
+    """
 
     REALIZED_PNL = "REALIZED_PNL"
     COMMISSION = "COMMISSION"
@@ -60,7 +65,7 @@ class IncomeKind(StrEnum):
     OPTIONS_SETTLE_PROFIT = "OPTIONS_SETTLE_PROFIT"
     INTERNAL_TRANSFER = "INTERNAL_TRANSFER"
     AUTO_EXCHANGE = "AUTO_EXCHANGE"  # one asset pays for the debt in another: multi-assets mode
-    DELIVERED_SETTELMENT = "DELIVERED_SETTELMENT"  # profit of a settled position; so spelled there
+    DELIVERED_SETTELMENT = "DELIVERED_SETTELMENT"  # a settled profit, in the exchange's spelling
     COIN_SWAP_DEPOSIT = "COIN_SWAP_DEPOSIT"
     COIN_SWAP_WITHDRAW = "COIN_SWAP_WITHDRAW"
     POSITION_LIMIT_INCREASE_FEE = "POSITION_LIMIT_INCREASE_FEE"
@@ -72,7 +77,7 @@ class IncomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Income:
-    """A change of the wallet of `asset`; `trade_id` 0 where no trade caused it."""
+    """One change of the wallet of `asset`; `trade_id` is 0 if no trade caused it."""
 
     id: int
     kind: IncomeKind
@@ -85,10 +90,12 @@ class Income:
 
 @dataclass(slots=True, eq=False)
 class Position:
-    """:param amount: base asset, negative for a short
+    """A position in one symbol: the only one in one-way mode, one of two in hedge mode.
+
+    :param amount: base asset, negative for a short
     :param isolated_wallet: margin set aside for it, quote asset; 0 with cross margin
-    :param cost: what it has cost since it was last flat, quote asset: bought less sold, at the
-        prices paid, plus commissions
+    :param cost: net cost since it was last flat, quote asset: bought minus sold at the prices paid,
+        plus commissions
     """
 
     side: PositionSide
@@ -100,10 +107,11 @@ class Position:
 
     @property
     def break_even(self) -> Decimal:
-        """The price at which closing all of it pays back what it has cost; 0 when flat.
+        """The price at which closing the whole position recovers its cost; 0 when flat.
 
-        As on the exchange: commissions and profits of parts closed before count, funding and the
-        commission of the exit do not. It is negative where those profits exceed the rest's value.
+        As on the exchange, commissions and profits of parts closed earlier count; funding and the
+        commission of the exit do not. It may be negative for a long whose earlier profits exceed
+        the value of the rest.
         """
         return self.cost / self.amount if self.amount else ZERO
 
@@ -113,9 +121,9 @@ class Position:
 
 @dataclass(slots=True, eq=False)
 class SymbolHolding:
-    """What an account has in one symbol: settings, positions, open orders.
+    """An account's settings, positions and open orders in one symbol.
 
-    :param asset: that margin and profit are in
+    :param asset: asset of its margin and profit
     """
 
     symbol: str
@@ -132,7 +140,7 @@ class SymbolHolding:
         return self.positions[side]
 
     def held(self) -> Iterator[Position]:
-        """Positions that are not flat."""
+        """Iterates over the positions that are not flat."""
         return (p for p in self.positions.values() if p.amount)
 
 
@@ -140,8 +148,8 @@ class SymbolHolding:
 class Account:
     """A user with one API key.
 
-    :param wallets: by asset, isolated wallets included; each changes only by an `Income`
-    :param maker: commission, a fraction of the traded value; `taker` likewise
+    :param wallets: balances by asset, isolated wallets included; only an `Income` changes them
+    :param maker, taker: commission rates, fractions of the traded value
     """
 
     api_key: str = field(repr=False)
@@ -167,14 +175,14 @@ class Account:
 
     @property
     def wallet(self) -> Decimal:
-        """The wallet of USDT."""
+        """The USDT wallet."""
         return self.wallet_of(USDT)
 
     def wallet_of(self, asset: str) -> Decimal:
         return self.wallets.get(asset, ZERO)
 
     def cross_wallet(self, asset: str) -> Decimal:
-        """The wallet without what isolated positions have set aside."""
+        """Returns the wallet without the margin set aside for isolated positions."""
         return self.wallet_of(asset) - sum(
             (
                 position.isolated_wallet
@@ -186,9 +194,9 @@ class Account:
         )
 
     def authorize(self, *, trading: bool, address: str, now: int) -> None:
-        """At `now`, ms.
+        """Checks that the key may read, or trade, from an IP address at `now` (ms).
 
-        :raises VenueError: -2015 unless the key may do this from this IP address
+        :raises VenueError: -2015 if it may not
         """
         may = self.restrictions
         ended = may.expires is not None and now >= may.expires

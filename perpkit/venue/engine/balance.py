@@ -1,4 +1,4 @@
-"""What an account is worth at mark prices, and what of it is bound as margin."""
+"""The value of an account at mark prices, and how much of it is committed as margin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perpkit.venue.engine.state import EngineState
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Of one holding: unrealised PnL, initial margin (positions, orders), maintenance."""
+    """Unrealised PnL of one holding, and its margins: initial (positions, orders), maintenance."""
 
     unrealized: Decimal
     position: Decimal
@@ -24,10 +24,11 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's balance in one asset. Names as in the exchange's account information; `cross_*`
-    leave out isolated positions.
+    """An account's balance in one asset, with the names of the exchange's account information.
 
-    :param pool: all assets together, one for one, in multi-assets mode; None otherwise
+    Fields named `cross_*` leave out isolated positions.
+
+    :param pool: the sum of all assets, one for one, in multi-assets mode; otherwise None
     """
 
     wallet: Decimal
@@ -44,7 +45,7 @@ class Balance:
 
     @property
     def shared(self) -> Balance:
-        """What stands behind cross positions in this asset."""
+        """The balance that backs cross positions in this asset."""
         return self.pool or self
 
     @property
@@ -61,24 +62,27 @@ class Balance:
 
     @property
     def available(self) -> Decimal:
-        """For new orders; never negative."""
+        """The amount available for new orders; never negative."""
         return max(ZERO, -self.shared.shortfall)
 
     @property
     def shortfall(self) -> Decimal:
-        """What initial margins bind beyond the margin balance; negative where some is free."""
+        """The initial margin that the margin balance does not cover; negative if some is free."""
         bound = self.cross_position_initial_margin + self.open_order_initial_margin
         return bound - self.cross_margin_balance
 
     @property
     def max_withdraw(self) -> Decimal:
-        """Unrealised profit cannot be withdrawn, unrealised loss is kept back."""
+        """The amount that can be withdrawn: without unrealised profit, less unrealised loss."""
         free = min(self.available, self.available - self.shared.cross_unrealized)
         return max(ZERO, min(free, self.cross_wallet) if self.pool else free)
 
 
 def order_notionals(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
-    """Value of what open orders could still buy and sell; closing orders bind no margin."""
+    """Returns the value of what open orders may still buy and sell, except closing orders.
+
+    Closing orders need no margin.
+    """
     bids = asks = ZERO
     for order in orders:
         if order.closing:
@@ -114,10 +118,12 @@ def margin_of(state: EngineState, holding: SymbolHolding) -> Margin:
 def order_margin(
     leverage: int, signed: Decimal, bids: Decimal, asks: Decimal, hedged: bool
 ) -> Decimal:
-    """Initial margin of open orders beyond that of the position.
+    """Returns the initial margin of open orders in addition to that of the position.
 
-    One-way: the worse of all bids filling and all asks filling, so that orders which would only
-    shrink the position bind nothing. Hedged: both sides add up.
+    One-way mode counts the worse case, all bids filling or all asks filling, so orders that would
+    only shrink the position need no margin. Hedge mode adds up both sides.
+
+    :param signed: value of the position, negative for a short; `bids`, `asks`: of open orders
     """
     if hedged:
         return (bids + asks) / leverage

@@ -13,10 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Notional values in [floor, cap), USDT.
+    """One leverage bracket, for notional values in [floor, cap), USDT.
 
-    :param rate: maintenance margin rate, a fraction of notional
-    :param cum: maintenance amount, USDT, which joins the brackets without a jump
+    :param rate: maintenance margin rate, a fraction of the notional
+    :param cum: maintenance amount, USDT; it makes maintenance margin continuous across brackets
     """
 
     number: int
@@ -29,7 +29,7 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class Brackets:
-    """Brackets of one contract, from the smallest notional up."""
+    """The leverage brackets of one contract, smallest notional first."""
 
     rows: tuple[Bracket, ...]
 
@@ -42,32 +42,32 @@ class Brackets:
         return self.rows[0].max_leverage
 
     def at(self, notional: Decimal) -> Bracket:
-        """The bracket of an absolute notional; the last one above all caps."""
+        """Returns the bracket of an absolute notional; above all caps, the last one."""
         for bracket in self.rows:
             if notional < bracket.cap:
                 return bracket
         return self.rows[-1]
 
     def maintenance(self, notional: Decimal) -> Decimal:
-        """Maintenance margin of an absolute notional: notional x rate - cum."""
+        """Returns the maintenance margin of an absolute notional: notional x rate - cum."""
         bracket = self.at(notional)
         return notional * bracket.rate - bracket.cum
 
     def cap_at(self, leverage: int) -> Decimal:
-        """The largest notional that may be held at this leverage."""
+        """Returns the largest notional that may be held at this leverage."""
         return max((b.cap for b in self.rows if b.max_leverage >= leverage), default=Decimal(0))
 
 
-# Freqtrade takes a pair that its bundle does not know for one without leverage; so does the venue.
+# Freqtrade treats a pair that its bundle lacks as one without leverage; so does the venue.
 UNKNOWN_PAIR = Brackets(
     (Bracket(1, Decimal(0), Decimal(10) ** 9, Decimal("0.5"), Decimal(0), max_leverage=1),)
 )
 
 
 def bundled_brackets(pair: str) -> Brackets:
-    """Brackets of a pair such as "BTC/USDT:USDT" from the tiers that Freqtrade ships.
+    """Returns the brackets of a pair such as "BTC/USDT:USDT" from the tiers that Freqtrade ships.
 
-    A dated contract has those of another delivery where its own is not among them.
+    A dated contract that is not among them has the brackets of another delivery date.
     """
     tiers = _bundle().get(pair) or _other_delivery(pair)
     if tiers is None:
@@ -97,7 +97,7 @@ def _other_delivery(pair: str) -> list[dict[str, Any]] | None:
 
 @cache
 def _bundle() -> dict[str, list[dict[str, Any]]]:
-    # The file is found by path: importing Freqtrade takes seconds and is not needed here.
+    # The file is located without importing Freqtrade, which takes seconds.
     spec = find_spec("freqtrade")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("freqtrade is not installed, and with it no leverage tiers")

@@ -1,4 +1,4 @@
-"""A contract as the engine needs it: grids, limits, fees of liquidation, leverage brackets."""
+"""A contract as the engine needs it: grids, limits, liquidation fee, leverage brackets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CENT = Decimal("1E-8")
 
 
 def money(amount: Decimal) -> Decimal:
-    """Rounded to the eight decimals in which the exchange keeps its accounts."""
+    """Rounds to the eight decimals in which the exchange keeps its accounts."""
     return amount.quantize(_CENT, ROUND_HALF_EVEN)
 
 
@@ -23,13 +23,13 @@ class Contract:
     """A linear contract.
 
     :param tick: price grid, quote asset
-    :param step: quantity grid, base asset; also the least quantity
-    :param asset: that it is margined and settled in
-    :param precision: decimals that a price may have, finer than the tick or as fine
-    :param min_price: 0: the tick
-    :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
-    :param bound: how far from mark a limit may be, and a MARKET order may eat into the book
-    :param liquidation_fee: of the notional that is liquidated, a fraction
+    :param step: quantity grid, base asset; also the minimum quantity
+    :param asset: margin and settlement asset
+    :param precision: decimals that a price may have; those of the tick are always allowed
+    :param min_price: quote asset; 0 means the tick
+    :param max_quantity: of a limit order, base asset; `max_market_quantity`: of a MARKET order
+    :param bound: how far from mark a limit may be and a MARKET order may trade, a fraction
+    :param liquidation_fee: fraction of the liquidated notional
     """
 
     symbol: str
@@ -68,7 +68,7 @@ class Contract:
 
     @property
     def percent_up(self) -> Decimal:
-        """Greatest price of a buy as a multiple of mark; `percent_down` of a sell."""
+        """Highest price of a buy as a multiple of mark; `percent_down`: lowest of a sell."""
         return 1 + self.bound
 
     @property
@@ -77,24 +77,27 @@ class Contract:
 
     @property
     def take_bound(self) -> Decimal:
-        """How far from mark a MARKET order may eat into the book, a fraction."""
+        """How far from mark a MARKET order may trade, a fraction."""
         return self.bound
 
     @property
     def trigger_protect(self) -> Decimal:
-        """How far mark and last may be apart for an order with price protection to trigger."""
+        """The gap of mark and last above which price protection blocks triggers, a fraction."""
         return self.bound
 
     def price(self, value: float | Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-        """On the price grid, nearest unless said otherwise."""
+        """Rounds to the price grid, to the nearest tick by default."""
         return (Decimal(value) / self.tick).quantize(Decimal(1), rounding) * self.tick
 
     def quantity(self, value: float | Decimal) -> Decimal:
-        """On the quantity grid, rounded down; a float that is on it but for its last bits stays."""
+        """Rounds down to the quantity grid.
+
+        A float that is off the grid only by its last bits is treated as on it.
+        """
         exact = value if isinstance(value, Decimal) else _exact(value)
         return (exact / self.step).quantize(Decimal(1), ROUND_DOWN) * self.step
 
 
 def _exact(value: float) -> Decimal:
-    """The decimal number that the float was written as."""
+    """Returns the decimal number that the float was written as."""
     return Decimal(f"{value:.10f}").normalize()

@@ -1,13 +1,13 @@
-"""Auto-deleveraging (ADL): who gives up a profit when the insurance fund cannot take a position.
+"""Auto-deleveraging (ADL): who gives up profit when the insurance fund cannot bear a position.
 
-Positions on the other side close at the bankruptcy price of the one that is liquidated, first those
-with the greatest profit on the margin behind them times their margin ratio, as the exchange ranks
-them. No commission is charged; open orders of the symbol expire; the order is one at market with
-the client id "adl_autoclose". The rank of the exchange is among all its users. Here it is among the
-accounts of the venue, who are first in line: what they do not take, users beyond the venue do.
+Positions on the opposite side close at the bankruptcy price of the liquidated one. As on the
+exchange, they are ranked by profit relative to their margin, times their margin ratio; the highest
+comes first. No commission is charged; open orders of the symbol expire; the closing order is a
+MARKET order with the client id "adl_autoclose". The exchange ranks all its users. Here the accounts
+of the venue are ranked and come first; users outside the venue take what those leave.
 
-A quantile (0 to 4, `adl` of a position) is 0 without a profit, else 1 to 4 by the rank among the
-venue's positions in profit on the same side: a single one is at 4.
+The ADL quantile of a position (`adl`, 0 to 4) is 0 without a profit, otherwise 1 to 4 by its rank
+among the venue's profitable positions on the same side; a single one is at 4.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def quantile(
     if own <= 0:
         return 0
     scores = [score for score, *_ in _ranked(state, holding.symbol, position.amount)]
-    # The position of a query that sees late is not among those that are ranked.
+    # A query that sees the account with a delay passes a copy, which is not among those ranked.
     return _HIGHEST - _HIGHEST * sum(score > own for score in scores) // max(1, len(scores))
 
 
 def deleverage(
     state: EngineState, symbol: str, taken: Decimal, price: Decimal, now: int
 ) -> Decimal:
-    """Let accounts on the other side close against a liquidated position.
+    """Closes positions of accounts on the opposite side against a liquidated position.
 
     :param taken: signed amount of the liquidated position that needs a counterparty
-    :param price: its bankruptcy price; a position at a loss is left alone
+    :param price: its bankruptcy price; positions at a loss at this price are left alone
     :returns: how much of it the accounts of the venue have taken, absolute
     """
     left = abs(taken)
@@ -68,7 +68,10 @@ def force(
     share: Decimal,
     price: Decimal | None,
 ) -> list[Order]:
-    """:raises ValueError: for a share outside (0, 1]"""
+    """Deleverages the account's profitable positions in a symbol (see `MarketSide.force_adl`).
+
+    :raises ValueError: for a share outside (0, 1]
+    """
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, got {share}")
     contract, holding = state.contract(symbol), state.holding(account, symbol)
@@ -101,7 +104,7 @@ def _close(
 def _ranked(
     state: EngineState, symbol: str, amount: Decimal
 ) -> list[tuple[Decimal, Account, SymbolHolding, Position]]:
-    """Positions in profit on the side of a signed `amount`, the first to be deleveraged first."""
+    """Returns the profitable positions on the side of a signed `amount`, in ADL order."""
     found = [
         (score, account, holding, position)
         for account in state.accounts.values()
@@ -115,7 +118,7 @@ def _ranked(
 def _score(
     state: EngineState, account: Account, holding: SymbolHolding, position: Position
 ) -> Decimal:
-    """Profit / collateral x margin ratio; 0 without a profit."""
+    """Returns profit / collateral x margin ratio; 0 without a profit."""
     quote = state.quotes.get(holding.symbol)
     profit = ZERO if quote is None else position.unrealized(quote.mark)
     if quote is None or profit <= 0:

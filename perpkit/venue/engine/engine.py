@@ -1,4 +1,4 @@
-"""The engine's only door: what a user may ask for; what the market does is its other half."""
+"""The engine's only entry point. This half has the users' requests, `market_side` is the other."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from perpkit.venue.engine.views import PositionView, position_views
 
 
 class Engine(MarketSide):
-    """Accounts, orders and positions of one venue; see the package for the rules.
+    """The accounts, orders and positions of one venue; the package's docstring has the rules.
 
-    Times are ms since the epoch and come from the caller, who never goes back. A refused request
-    raises `VenueError` and changes nothing.
+    Times are ms since the epoch and come from the caller; they must never decrease. A refused
+    request raises `VenueError` and changes nothing.
     """
 
     # Accounts
@@ -57,8 +57,10 @@ class Engine(MarketSide):
         maker: Decimal = Decimal("0.0002"),
         taker: Decimal = Decimal("0.0005"),
     ) -> Account:
-        """:param wallet: by asset, or of USDT
-        :raises ValueError: when the key is taken
+        """Opens an account and returns it.
+
+        :param wallet: balances by asset, or a balance in USDT
+        :raises ValueError: if there is an account with this key
         """
         if api_key in self._state.accounts:
             raise ValueError("api_key must be new: there is an account with it")
@@ -72,7 +74,10 @@ class Engine(MarketSide):
         return list(self._state.accounts.values())
 
     def account(self, api_key: str) -> Account:
-        """:raises VenueError: -2015"""
+        """Returns the account of an API key.
+
+        :raises VenueError: -2015 if there is none
+        """
         account = self._state.accounts.get(api_key)
         if account is None:
             raise Refusal.BAD_KEY.error()
@@ -88,7 +93,10 @@ class Engine(MarketSide):
     def cancel_order(
         self, account: Account, symbol: str, now: int, *, order_id: int = 0, client_id: str = ""
     ) -> Order:
-        """:raises VenueError: -2011 unless there is such an order and it is open"""
+        """Cancels an open order and returns it.
+
+        :raises VenueError: -2011 unless there is such an order and it is open
+        """
         order = self._order(account, symbol, order_id, client_id)
         if order is None:
             raise Refusal.UNKNOWN_ORDER.error()
@@ -96,7 +104,7 @@ class Engine(MarketSide):
         return order
 
     def cancel_all(self, account: Account, symbol: str, now: int) -> None:
-        """Ordinary orders; conditional ones have `cancel_all_algos`."""
+        """Cancels all ordinary orders of a symbol; for conditional ones see `cancel_all_algos`."""
         holding = self._state.holding(account, symbol)
         for order in list(holding.orders.values()):
             matching.cancel(holding, order, now)
@@ -110,8 +118,10 @@ class Engine(MarketSide):
         client_id: str = "",
         now: int | None = None,
     ) -> Order:
-        """:param now: an order that has been forgotten by then is not found
-        :raises VenueError: -2013
+        """Returns an order by its id or client id.
+
+        :param now: time of the query, ms; orders deleted by then are not found; None finds all
+        :raises VenueError: -2013 if there is no such order
         """
         order = self._order(account, symbol, order_id, client_id)
         if order is None or (now is not None and history.order_forgotten(order, now)):
@@ -127,11 +137,14 @@ class Engine(MarketSide):
         ]
 
     def orders(self, account: Account, symbol: str) -> list[Order]:
-        """All of them, oldest first; `order_history` is what the account may see."""
+        """Returns all orders of a symbol, oldest first, even those that the exchange has deleted.
+
+        `order_history` returns what a user may see.
+        """
         return [order for order in account.orders.values() if order.symbol == symbol]
 
     def expire_order(self, account: Account, order_id: int, now: int) -> Order:
-        """The exchange itself ends an open order."""
+        """Ends an open order on behalf of the exchange."""
         order = account.orders.get(order_id)
         if order is None or not order.is_open:
             raise Refusal.UNKNOWN_ORDER.error()
@@ -139,7 +152,10 @@ class Engine(MarketSide):
         return order
 
     def fill_order(self, account: Account, order_id: int, quantity: Decimal, now: int) -> Order:
-        """Somebody trades with a resting order at its price, whatever the book says."""
+        """Fills a resting order at its own price, as if another user traded with it.
+
+        The book does not matter and does not change.
+        """
         order = account.orders.get(order_id)
         if order is None:
             raise Refusal.UNKNOWN_ORDER.error()
@@ -154,7 +170,10 @@ class Engine(MarketSide):
     def cancel_algo(
         self, account: Account, now: int, *, algo_id: int = 0, client_id: str = ""
     ) -> Algo:
-        """:raises VenueError: -2011 unless there is such an order and it has not triggered"""
+        """Cancels a conditional order and returns it.
+
+        :raises VenueError: -2011 unless there is such an order and it has not triggered
+        """
         algo = self._algo(account, algo_id, client_id)
         if algo is None:
             raise Refusal.UNKNOWN_ORDER.error()
@@ -169,7 +188,7 @@ class Engine(MarketSide):
     def query_algo(
         self, account: Account, *, algo_id: int = 0, client_id: str = "", now: int | None = None
     ) -> Algo:
-        """As `query_order`."""
+        """Returns a conditional order; `now` and the error are those of `query_order`."""
         algo = self._algo(account, algo_id, client_id)
         if algo is None or (now is not None and history.algo_forgotten(algo, now)):
             raise Refusal.NO_SUCH_ORDER.error()
@@ -184,7 +203,7 @@ class Engine(MarketSide):
         ]
 
     def expire_algo(self, account: Account, algo_id: int, now: int) -> Algo:
-        """The exchange itself ends a conditional order that has not triggered."""
+        """Ends a conditional order that has not triggered, on behalf of the exchange."""
         algo = account.algos.get(algo_id)
         if algo is None or not algo.is_open:
             raise Refusal.UNKNOWN_ORDER.error()
@@ -194,7 +213,7 @@ class Engine(MarketSide):
     # Settings
 
     def set_leverage(self, account: Account, symbol: str, leverage: int) -> Decimal:
-        """:returns: the largest notional at this leverage, USDT"""
+        """Sets the leverage of a symbol and returns the largest notional that it allows, USDT."""
         return settings.set_leverage(self._state, account, symbol, leverage)
 
     def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
@@ -206,18 +225,21 @@ class Engine(MarketSide):
     def set_multi_assets(self, account: Account, *, multi_assets: bool) -> None:
         settings.set_multi_assets(self._state, account, multi_assets=multi_assets)
 
-    # What an account has and had
+    # Present state of an account
 
     def balance(self, account: Account, asset: str = USDT) -> Balance:
         return balance_of(self._state, account, asset)
 
     def assets(self, account: Account) -> list[str]:
-        """Those it has a wallet of or trades in, USDT first."""
+        """Returns the assets in which the account has a wallet or trades, USDT first."""
         named = {USDT, *account.wallets, *(h.asset for h in account.holdings.values())}
         return sorted(named, key=lambda asset: (asset != USDT, asset))
 
     def positions(self, account: Account, symbol: str | None = None) -> list[PositionView]:
-        """Of one symbol, flat ones included; of all, those with a position or an order."""
+        """Returns the account's positions.
+
+        For one symbol, flat ones are included; for all, only those with a position or an order.
+        """
         if symbol is not None:
             self._state.contract(symbol)
             return position_views(self._state, account, symbol)
@@ -229,7 +251,7 @@ class Engine(MarketSide):
             if view.amount or view.initial_margin
         ]
 
-    # Its past: see `history`
+    # Past of an account: see `history`
 
     def order_history(self, account: Account, symbol: str, lookup: Lookup, now: int) -> list[Order]:
         self._state.contract(symbol)

@@ -1,4 +1,4 @@
-"""The order filters of a contract, in the exchange's codes."""
+"""The order filters of a contract; a violation raises the exchange's refusal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_client_id(client_id: str) -> None:
 
 
 def check_price(contract: Contract, price: Decimal) -> None:
-    """PRICE_FILTER; also of trigger and activation prices."""
+    """Checks PRICE_FILTER, which also applies to trigger and activation prices."""
     if not price.is_finite():
         raise Refusal.INVALID_MESSAGE.error()
     if price <= 0:
@@ -33,7 +33,7 @@ def check_price(contract: Contract, price: Decimal) -> None:
 
 
 def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> None:
-    """LOT_SIZE, or MARKET_LOT_SIZE for orders without a limit."""
+    """Checks LOT_SIZE, or MARKET_LOT_SIZE for orders without a limit."""
     if not quantity.is_finite():
         raise Refusal.INVALID_MESSAGE.error()
     if quantity <= 0:
@@ -50,10 +50,10 @@ def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> No
 def check_percent_price(
     contract: Contract, side: Side, limit: Decimal | None, best: Decimal | None, mark: Decimal
 ) -> None:
-    """PERCENT_PRICE: how far a limit, or the price a MARKET order meets, may be from mark.
+    """Checks PERCENT_PRICE: how far a limit, or the price that a MARKET order meets, is from mark.
 
-    :param limit: None at market
-    :param best: best price of the other side, None if there is none
+    :param limit: None for a MARKET order
+    :param best: best price of the opposite side; None if that side is empty
     """
     price = best if limit is None else limit
     if price is None:
@@ -75,12 +75,12 @@ def check_notional(contract: Contract, notional: Decimal) -> None:
 
 
 def _check_precision(value: Decimal, places: int) -> None:
-    """How many decimals are written, whatever grid they are on."""
+    """Checks the number of decimals, regardless of the price or quantity grid."""
     if _places(value) > places:
         raise Refusal.BAD_PRECISION.error()
 
 
 def _places(value: Decimal) -> int:
     exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int)  # letters stand for values that are not finite
+    assert isinstance(exponent, int)  # a letter only for values that are not finite
     return max(0, -exponent)

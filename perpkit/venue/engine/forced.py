@@ -1,4 +1,4 @@
-"""Orders that the exchange itself sends, and how it clears away those of the user before."""
+"""Orders that the exchange itself sends, and the expiry of the user's orders before them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def closing_order(
     client_id: str,
     limit: Decimal | None = None,
 ) -> Order:
-    """One that closes `quantity` of a position, entered but not traded.
+    """Registers an order with which the exchange closes `quantity` of a position; no trade yet.
 
-    :param client_id: "{}" in it stands for the number of the order
-    :param limit: of an IOC order; None for one at market
+    :param client_id: "{}" in it is replaced by the order's id
+    :param limit: limit price of an IOC order; None for a MARKET order
     """
     number = next(state.order_ids)
     order = Order(
@@ -45,7 +45,7 @@ def closing_order(
         time_in_force=TimeInForce.GTC if limit is None else TimeInForce.IOC,
         quantity=quantity,
         price=limit or ZERO,
-        reduce_only=False,  # as recorded of liquidations
+        reduce_only=False,  # as in recorded liquidations
         closing=True,
         created=now,
         updated=now,
@@ -55,7 +55,7 @@ def closing_order(
 
 
 def expire_all(holding: SymbolHolding, now: int) -> None:
-    """Open orders and conditional orders of a symbol, by the exchange."""
+    """Expires all open orders and conditional orders of a symbol on behalf of the exchange."""
     for order in list(holding.orders.values()):
         ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
     for algo in list(holding.algos.values()):

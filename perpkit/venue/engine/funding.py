@@ -11,9 +11,9 @@ from perpkit.venue.engine.state import EngineState
 
 
 def settle(state: EngineState, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
-    """Charge or credit every position of the symbol that is open at this moment.
+    """Charges or credits every position of the symbol that is open at this moment.
 
-    :param rate: of this settlement, a fraction
+    :param rate: funding rate of this settlement, a fraction
     """
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)

@@ -1,8 +1,8 @@
-"""What an account can look up of its past: how far back, in which order, how much at a time.
+"""What an account can query of its past: how far back, in which order, how many rows at a time.
 
 USD-M futures: "All Orders", "Query All Algo Orders", "Account Trade List", "Get Income History".
-With `first` or `start` the oldest rows come, from there on; otherwise the most recent ones. Either
-way the oldest row is the first.
+A query with `first` or `start` returns the oldest rows from there on, any other the most recent
+ones. Rows are always sorted oldest first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from perpkit.venue.engine.account import Income, IncomeKind
 from perpkit.venue.engine.orders import Algo, AlgoStatus, Fill, Order, OrderStatus
 from perpkit.venue.engine.refusals import Refusal
 
-WINDOW_MS = 7 * DAY_MS  # the longest that may be asked for, and what is shown unasked
+WINDOW_MS = 7 * DAY_MS  # the longest window that may be requested, and the default
 KEPT_MS = 90 * DAY_MS
 UNFILLED_KEPT_MS = 3 * DAY_MS
 
@@ -26,10 +26,12 @@ Placed = TypeVar("Placed", Order, Algo)
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """:param limit: most rows, at least 1
-    :param start, end: ms, both included
-    :param first: least id, included
-    :param page: of `limit` rows each, the first is 1, counted from the oldest row
+    """Which rows of an account's history a query requests.
+
+    :param limit: maximum number of rows, at least 1
+    :param start, end: ms, both inclusive
+    :param first: smallest id, inclusive
+    :param page: pages have `limit` rows each; page 1 begins with the oldest row
     """
 
     limit: int
@@ -39,7 +41,7 @@ class Lookup:
     page: int | None = None
 
     def __post_init__(self) -> None:
-        # A negative limit would be a slice from the wrong end.
+        # A negative limit would slice from the wrong end.
         for name in ("limit", "page"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -49,7 +51,11 @@ class Lookup:
 def trades(
     fills: Iterable[Fill], lookup: Lookup, now: int, symbol: str, order_id: int | None = None
 ) -> list[Fill]:
-    """:raises VenueError: -1106 for an id and a time together, -4165, -1023"""
+    """Returns the account's trades in a symbol.
+
+    :raises VenueError: -1106 for an id together with a time, -4165 for a window that is too long,
+        -1023 for a start after the end
+    """
     if lookup.first is not None:
         for name, value in (("startTime", lookup.start), ("endTime", lookup.end)):
             if value is not None:
@@ -70,15 +76,15 @@ def trades(
 
 
 def orders(every: Iterable[Order], lookup: Lookup, now: int, symbol: str) -> list[Order]:
-    """By the time at which they were placed.
+    """Returns the orders of a symbol that were placed in the window.
 
-    :raises VenueError: -4165, -1023
+    :raises VenueError: -4165, -1023, as for `trades`
     """
     return _placed(every, lookup, now, symbol, order_forgotten)
 
 
 def algos(every: Iterable[Algo], lookup: Lookup, now: int, symbol: str) -> list[Algo]:
-    """As `orders`."""
+    """Returns the conditional orders of a symbol, with the rules of `orders`."""
     return _placed(every, lookup, now, symbol, algo_forgotten)
 
 
@@ -111,9 +117,9 @@ def incomes(
     symbol: str | None = None,
     kind: IncomeKind | None = None,
 ) -> list[Income]:
-    """A window may be as long as one likes here; without one it is the last seven days.
+    """Returns the incomes in a window of any length; without start and end, the last seven days.
 
-    :raises VenueError: -1023
+    :raises VenueError: -1023 for a start after the end
     """
     start, end = _span(lookup, now, None)
     return _chosen(
@@ -129,7 +135,7 @@ def incomes(
 
 
 def order_forgotten(order: Order, now: int) -> bool:
-    """Whether the exchange says that there is no such order (-2013)."""
+    """Returns whether the exchange has deleted the order and answers -2013."""
     unfilled = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED) and not order.executed
     return _forgotten(order.created, now, unfilled=unfilled)
 
@@ -145,10 +151,10 @@ def _forgotten(created: int, now: int, *, unfilled: bool) -> bool:
 
 
 def _span(lookup: Lookup, now: int, longest: int | None) -> tuple[int, int]:
-    """Times that are looked at, both included.
+    """Returns the first and the last time to search, ms, both inclusive.
 
-    :param longest: of a window, ms; one with a start alone ends after it, too (measured by users of
-        the exchange: no error, and nothing later)
+    :param longest: longest window, ms; a window with only a start ends after it, too (users of the
+        exchange measured that: no error, and no later rows)
     """
     start, end = lookup.start, lookup.end
     if start is not None and end is not None:

@@ -1,4 +1,4 @@
-"""The insurance fund: it takes the fees of liquidations, and pays for what margins do not cover."""
+"""The insurance fund: it receives liquidation fees and pays for what margins do not cover."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ START = Decimal(1_000_000_000)  # about what the exchange publishes for USDT
 
 @dataclass(slots=True)
 class InsuranceFund:
-    """A balance per asset.
+    """The balances of the fund, one per asset.
 
-    Debts of accounts are always paid, if need be from the exchange's own money: the balance may
-    become negative by them. Positions are taken over only as long as the balance bears their loss.
+    The fund always pays the debts of accounts, if necessary with the exchange's own money, so its
+    balance may become negative. It takes over a position only if its balance covers the loss.
 
-    :param start: of each asset; assets that a mapping does not name begin with 0
+    :param start: initial balance of each asset; assets missing from a mapping begin with 0
     """
 
     start: Decimal | Mapping[str, Decimal] = START
@@ -27,9 +27,9 @@ class InsuranceFund:
         return start + self._moved.get(asset, Decimal(0))
 
     def receive(self, asset: str, amount: Decimal) -> None:
-        """:param amount: negative where the fund pays"""
+        """Adds `amount` to the balance of an asset; a negative amount is a payment."""
         self._moved[asset] = self._moved.get(asset, Decimal(0)) + amount
 
     def bears(self, asset: str, result: Decimal) -> bool:
-        """Whether a position with this profit or loss at mark can be taken over."""
+        """Returns whether a position with this profit or loss at mark can be taken over."""
         return result >= 0 or self.balance(asset) + result >= 0

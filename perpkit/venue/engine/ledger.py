@@ -25,7 +25,7 @@ def record(
     now: int,
     trade_id: int = 0,
 ) -> None:
-    """Add `amount` (eight decimals) to the wallet of the symbol's asset, and write down why."""
+    """Adds `amount` (eight decimals) to the wallet of the symbol's asset and records the reason."""
     asset = state.contracts[symbol].asset
     if kind is IncomeKind.INSURANCE_CLEAR:
         state.fund.receive(asset, -amount)
@@ -35,7 +35,7 @@ def record(
 def exchange(
     state: EngineState, account: Account, source: str, target: str, amount: Decimal, now: int
 ) -> None:
-    """Pay a debt in one asset with another, one for one."""
+    """Pays a debt in `target` with `source`, one for one."""
     for asset, change in ((source, -amount), (target, amount)):
         _move(state, account, IncomeKind.AUTO_EXCHANGE, asset, change, "", now, 0)
 
@@ -66,7 +66,7 @@ def charge(
     now: int,
     trade_id: int = 0,
 ) -> None:
-    """Commission and funding: from the free wallet first, then from the margin of the position."""
+    """Books commission or funding: the free wallet pays first, then the position's margin."""
     record(state, account, kind, amount, holding.symbol, now, trade_id)
     if holding.isolated and amount < 0:
         short = min(-account.cross_wallet(holding.asset), -amount, position.isolated_wallet)
@@ -85,10 +85,10 @@ def fill(
     commission_rate: Decimal | None = None,
     kind: IncomeKind = IncomeKind.REALIZED_PNL,
 ) -> None:
-    """One trade of `order`: position, margin, incomes, history.
+    """Books one trade of `order`: position, margin, incomes, history.
 
-    :param commission_rate: None for the account's own
-    :param kind: as what the profit of the closed part is booked
+    :param commission_rate: a fraction; None means the account's own rate
+    :param kind: income type of the closed part's profit
     """
     holding = account.holdings[order.symbol]
     position = holding.position(order.position_side)
@@ -158,8 +158,8 @@ def _close(
     trade_id: int,
     kind: IncomeKind,
 ) -> None:
-    """Release the closed share of the margin; a loss beyond it eats into the rest, and a loss
-    beyond all of it is borne by the insurance fund."""
+    """Releases the closed share of the margin. A loss beyond that share reduces the remaining
+    margin, and the insurance fund bears a loss beyond all of it."""
     record(state, account, kind, pnl, holding.symbol, now, trade_id)
     if holding.isolated:
         released = money(position.isolated_wallet * -closed / position.amount)
@@ -175,18 +175,18 @@ def _close(
 
 
 def add_cost(position: Position, amount: Decimal, price: Decimal, commission: Decimal) -> None:
-    """What the trade of a signed `amount` adds to the cost of the position that it has led to."""
+    """Updates the cost of a position that a trade of a signed `amount` has already changed."""
     if not position.amount:
         position.cost = ZERO
     elif position.amount * amount > 0 and abs(position.amount) <= abs(amount):
-        opened = position.amount / amount  # the rest of a larger trade has closed what was before
+        opened = position.amount / amount  # the rest of a larger trade closed what was held before
         position.cost = position.amount * price + commission * opened
     else:
         position.cost += amount * price + commission
 
 
 def end_order(holding: SymbolHolding, order: Order, status: OrderStatus, now: int) -> None:
-    """An order that trades no more, and with it the conditional order it came from."""
+    """Ends an order, and with it the conditional order that it came from."""
     order.status = status
     order.updated = now
     holding.orders.pop(order.id, None)
@@ -202,7 +202,7 @@ def end_algo(holding: SymbolHolding, algo: Algo, status: AlgoStatus, now: int) -
 
 
 def _expire_closing(holding: SymbolHolding, position: Position, now: int) -> None:
-    """What they were to close is gone: closing orders must not wait for the next position."""
+    """Expires the closing orders of a closed position; they must not wait for the next one."""
     for order in list(holding.orders.values()):
         if order.closing and order.position_side is position.side:
             end_order(holding, order, OrderStatus.EXPIRED, now)

@@ -1,12 +1,13 @@
 """Forced closing of positions whose margin no longer covers maintenance.
 
 Open orders expire first. A position above its lowest leverage bracket is reduced to the bracket
-below, again and again, until its margin covers maintenance; one in its lowest bracket is closed.
-Each step is an IOC limit order at the bankruptcy price. Where the book does not take all of it, the
-whole position goes: what the book leaves, the insurance fund takes over at the bankruptcy price,
-and unloads at mark. When the fund cannot bear that loss, users on the other side are deleveraged
-(see `deleveraging`). So a position never loses more than the margin behind it. A fee on the value
-that is liquidated goes to the insurance fund as far as margin is left; no commission is charged.
+below, repeatedly, until its margin covers maintenance; one in its lowest bracket is closed. Each
+step is an IOC limit order at the bankruptcy price. If the book does not fill a step completely, the
+whole position is closed: the insurance fund takes over what the book leaves at the bankruptcy price
+and unloads it at mark. If the fund cannot bear that loss, users on the opposite side are
+deleveraged (see `deleveraging`). A position therefore never loses more than the margin behind it. A
+fee on the liquidated value goes to the insurance fund as far as margin is left; no commission is
+charged.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from perpkit.venue.engine.state import EngineState
 
 
 def liquidate(state: EngineState, symbol: str, now: int) -> None:
-    """Every position, and every cross account, that the new mark price of `symbol` has undone."""
+    """Liquidates each position and cross account whose margin fails at `symbol`'s mark price."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is None:
@@ -38,7 +39,7 @@ def liquidate(state: EngineState, symbol: str, now: int) -> None:
 
 
 def gone(state: EngineState, account: Account, holding: SymbolHolding, position: Position) -> bool:
-    """Whether the margin behind a position no longer covers maintenance at the mark price."""
+    """Returns whether the margin behind a position no longer covers maintenance at mark price."""
     if not holding.isolated:
         balance = balance_of(state, account, holding.asset).shared
         return balance.cross_margin_balance <= balance.cross_maintenance
@@ -48,7 +49,7 @@ def gone(state: EngineState, account: Account, holding: SymbolHolding, position:
 
 
 def force(state: EngineState, account: Account, holding: SymbolHolding, now: int) -> None:
-    """Liquidate every position of a holding, whatever its margin."""
+    """Liquidates every position of a holding regardless of its margin."""
     for position in list(holding.held()):
         expire_all(holding, now)
         _close_out(state, account, holding, position, abs(position.amount), now)
@@ -56,8 +57,8 @@ def force(state: EngineState, account: Account, holding: SymbolHolding, now: int
 
 
 def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> None:
-    """What an account without cross positions still owes is paid: in multi-assets mode from its
-    other assets, and then by the insurance fund."""
+    """Pays what an account without cross positions still owes: in multi-assets mode from its other
+    assets, and then from the insurance fund."""
     asset = state.contracts[symbol].asset
     if cross_positions(account, asset):
         return
@@ -69,7 +70,7 @@ def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> N
 
 
 def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> None:
-    """All debts are moved to `asset`, and paid there with what the other assets hold."""
+    """Moves all debts to `asset` and pays them there from the other assets."""
     others = [other for other in account.wallets if other != asset]
     for other in others:
         if (held := account.cross_wallet(other)) < 0:
@@ -81,7 +82,7 @@ def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> N
 
 
 def cross_positions(account: Account, asset: str) -> list[tuple[SymbolHolding, Position]]:
-    """Those that share their margin with positions in `asset`."""
+    """Returns the cross positions that share their margin with those in `asset`."""
     return [
         (holding, position)
         for holding in account.holdings.values()
@@ -102,7 +103,7 @@ def _liquidate_isolated(
 
 
 def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int) -> None:
-    """One position after another, that with the greatest maintenance margin first, until enough."""
+    """Liquidates positions, greatest maintenance margin first, until the margin suffices."""
     unfilled: set[Position] = set()
     while held := cross_positions(account, asset):
         if not gone(state, account, *held[0]):
@@ -124,7 +125,7 @@ def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int)
 
 
 def _step(state: EngineState, holding: SymbolHolding, position: Position) -> Decimal:
-    """How much to close next: down to the bracket below, or all of the lowest bracket."""
+    """Returns how much to close next: down to the bracket below, or all of the lowest bracket."""
     contract, mark = state.contracts[holding.symbol], state.quotes[holding.symbol].mark
     size = abs(position.amount)
     floor = contract.brackets.at(size * mark).floor
@@ -153,10 +154,13 @@ def _close_out(
     quantity: Decimal,
     now: int,
 ) -> bool:
-    """:returns: whether the book has taken it, or nothing of the position is left"""
+    """Closes `quantity` of a position at its bankruptcy price or better.
+
+    :returns: whether the book has filled all of it, or nothing of the position is left
+    """
     contract, quote = state.contracts[holding.symbol], state.quotes[holding.symbol]
     bankruptcy = _bankruptcy(state, account, holding, position)
-    # To the side on which the loss stays within the margin.
+    # Rounded to the side on which the loss stays within the margin.
     rounding = ROUND_CEILING if position.amount > 0 else ROUND_FLOOR
     limit = max(contract.price(bankruptcy, rounding), contract.tick)
     order = closing_order(
@@ -167,7 +171,7 @@ def _close_out(
     matching.execute(state, account, quote, order, trades, now, commission_rate=ZERO)
     if order.is_open and quantity == abs(position.amount) + order.executed:
         _take_over(state, account, holding, order, now)
-    # Isolated: the margin that came back. Cross: all that is left.
+    # The fee takes at most, if isolated, the released margin; if cross, the rest of the balance.
     left = account.cross_wallet(holding.asset) - before
     if not holding.isolated:
         shared = balance_of(state, account, holding.asset).shared
@@ -184,7 +188,7 @@ def _close_out(
 def _take_over(
     state: EngineState, account: Account, holding: SymbolHolding, order: Order, now: int
 ) -> None:
-    """What the book has left of an order goes to the insurance fund, or to others by ADL."""
+    """Passes what the book left of an order to the insurance fund, or to other users by ADL."""
     rest, price = order.remaining, order.price
     mark = state.quotes[holding.symbol].mark
     amount = -order.side.sign * rest

@@ -1,4 +1,4 @@
-"""The exchange's published margin arithmetic. All money in USDT.
+"""The exchange's published margin arithmetic. Money is in the margin asset of the contract.
 
 Sources: Binance support, "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts" (its WB,
 TMM, UPNL, cum, MMR, EP), "Cost Required to Open a Position in Perpetual Futures Contracts".
@@ -21,17 +21,17 @@ _MARKET_BUY_ALLOWANCE = Decimal("1.0005")
 def liquidation_price(
     legs: Sequence[tuple[Decimal, Decimal]], brackets: Brackets, balance: Decimal
 ) -> Decimal | None:
-    """The mark price at which margin balance equals maintenance margin.
+    """Returns the mark price at which margin balance equals maintenance margin.
 
-    The bracket is that of the position at the liquidation price, as the exchange asks for, not at
-    the entry price. Each round solves within a bracket and looks which one the answer lies in:
-    Newton's method on a concave function of straight pieces: if it crosses zero at all, the
-    crossing is found in as many rounds as there are pieces.
+    As the exchange requires, the bracket is that of the position at the liquidation price, not at
+    the entry price. Each round solves the equation within a bracket, then checks in which bracket
+    the solution lies. This is Newton's method on a concave, piecewise linear function: if it
+    crosses zero at all, it takes at most as many rounds as there are pieces.
 
-    :param legs: (signed amount, entry price); two in hedge mode with cross margin, else one
-    :param balance: WB - TMM + UPNL; isolated: the isolated wallet; cross: the cross wallet less
+    :param legs: (signed amount, entry price); two in hedge mode with cross margin, otherwise one
+    :param balance: WB - TMM + UPNL; isolated: the isolated wallet; cross: the cross wallet minus
         maintenance margin and plus unrealised PnL of all other contracts
-    :returns: None where no price above 0 liquidates
+    :returns: None if no price above 0 liquidates
     """
     price = legs[0][1]
     cost = sum((amount * entry for amount, entry in legs), ZERO)
@@ -49,14 +49,14 @@ def liquidation_price(
 
 
 def bankruptcy_price(amount: Decimal, entry: Decimal, balance: Decimal) -> Decimal:
-    """The price at which the position has used up `balance`; 0 if a long never does."""
+    """Returns the price at which the position has used up `balance`; 0 if a long never does."""
     return max(entry - balance / amount, ZERO)
 
 
 def assumed_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal:
-    """At what price the cost of an order is reckoned.
+    """Returns the price at which the cost of an order is estimated.
 
-    :param limit: of a LIMIT order; None at market
+    :param limit: limit price; None for a MARKET order
     """
     if limit is not None:
         return limit
@@ -65,5 +65,5 @@ def assumed_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal:
 
 
 def open_loss(side: Side, quantity: Decimal, price: Decimal, mark: Decimal) -> Decimal:
-    """What an order would lose against mark the moment it fills."""
+    """Returns what an order would lose against mark the moment it fills."""
     return quantity * max(ZERO, side.sign * (price - mark))

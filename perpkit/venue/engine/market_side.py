@@ -24,7 +24,7 @@ from perpkit.venue.engine.state import EngineState, SymbolStatus
 
 
 class MarketSide:
-    """The half of `Engine` that whoever plays the market calls."""
+    """The half of `Engine` for the caller that drives the market."""
 
     def __init__(
         self,
@@ -33,8 +33,10 @@ class MarketSide:
         *,
         insurance: Decimal | Mapping[str, Decimal] = START,
     ) -> None:
-        """:param first_id: of orders; a new one at every start keeps ids unique across restarts
-        :param insurance: what the insurance fund begins with, of each asset
+        """Creates an engine without accounts.
+
+        :param first_id: first order id; a new one at every start keeps ids unique across restarts
+        :param insurance: initial balance of the insurance fund, for each asset
         """
         self._state = EngineState(
             {contract.symbol: contract for contract in contracts},
@@ -43,7 +45,10 @@ class MarketSide:
         )
 
     def contract(self, symbol: str) -> Contract:
-        """:raises VenueError: -1121"""
+        """Returns the contract of a symbol.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
         return self._state.contract(symbol)
 
     def set_status(self, symbol: str, status: SymbolStatus) -> None:
@@ -61,14 +66,15 @@ class MarketSide:
         traded: Decimal = ZERO,
         resting_limit: Decimal | None = None,
     ) -> None:
-        """The market has moved: trigger conditional orders, fill resting ones, liquidate.
+        """Applies a market move: triggers conditional orders, fills resting ones, liquidates.
 
-        Only prices that are shown here exist: show a candle's low and high to have stops and
-        limits at them reached. The same `depth` again stays as eaten into as it was.
+        The engine knows only the prices shown here: show a candle's low and high so that stops and
+        limits there are reached. If `depth` is unchanged, what orders took from it stays taken.
 
         :param traded: quantity that traded at `last` since the previous call, for orders that wait
             exactly there
-        :param resting_limit: the most that resting orders may fill in this call; 0 makes them stick
+        :param resting_limit: maximum that resting orders may fill in this call; 0 blocks them, None
+            means no limit
         """
         state = self._state
         quote = state.quotes.get(symbol)
@@ -85,17 +91,20 @@ class MarketSide:
     # Between two calls of `on_price`: see `waiting`
 
     def move(self, symbol: str, last: Decimal, mark: Decimal) -> None:
-        """Prices have moved and set nothing off: accounts are worth something else."""
+        """Updates the prices without triggering anything: only the value of accounts changes."""
         quote = self._state.quotes[symbol]
         quote.last, quote.mark = last, mark
 
     def follow(self, symbol: str, last: Decimal, mark: Decimal) -> None:
-        """Trailing stops have seen these prices."""
+        """Shows these prices to the trailing stops."""
         for algo in waiting.trails(self._state, symbol):
             triggers.follow(algo, mark if algo.working_type is WorkingType.MARK_PRICE else last)
 
     def quote(self, symbol: str) -> Quote:
-        """:raises VenueError: -2010 before the first price"""
+        """Returns the present prices and book.
+
+        :raises VenueError: before the first price: -4141 for a closed symbol, otherwise -2010
+        """
         return self._state.quote(symbol)
 
     def due(self, symbol: str) -> frozenset[waiting.Due]:
@@ -111,29 +120,29 @@ class MarketSide:
         return waiting.cross_margins(self._state)
 
     def on_funding(self, symbol: str, rate: Decimal, mark: Decimal, now: int) -> None:
-        """A funding settlement at this moment. Show the price first, if there is a new one."""
+        """Settles funding at this moment. If there is a new price, show it first."""
         self._state.contract(symbol)
         funding.settle(self._state, symbol, rate, mark, now)
         if symbol in self._state.quotes:
             liquidation.liquidate(self._state, symbol, now)
 
     def next_time(self, symbol: str, after: int) -> int | None:
-        """The first moment after `after`, ms, at which time alone changes something."""
+        """Returns the first moment after `after`, ms, at which time alone changes something."""
         return terms.next_expiry(self._state, symbol, after)
 
     def on_time(self, symbol: str, now: int) -> None:
-        """Do what is due by the clock, such as expiries. Twice is as good as once."""
+        """Does what is due by the clock, such as expiries. Calling it again changes nothing."""
         terms.expire_due(self._state, symbol, now)
 
     def settle(self, symbol: str, price: Decimal, now: int) -> None:
-        """Delist or deliver: nothing of the symbol is left, and its status is CLOSE."""
+        """Delists or delivers: ends all orders and positions of the symbol; its status is CLOSE."""
         settlement.settle(self._state, symbol, price, now)
 
     def insurance_balance(self, asset: str = USDT) -> Decimal:
         return self._state.fund.balance(asset)
 
     def adl_quantile(self, account: Account, symbol: str) -> dict[PositionSide, int]:
-        """0 to 4 of each position held; the higher, the sooner it is deleveraged."""
+        """Returns 0 to 4 for each position held; the higher, the sooner it is deleveraged."""
         self._state.contract(symbol)
         return deleveraging.quantiles(self._state, account, symbol)
 
@@ -146,14 +155,14 @@ class MarketSide:
         share: Decimal = Decimal(1),
         price: Decimal | None = None,
     ) -> list[Order]:
-        """Deleverage what the account has in this symbol, for somebody who is not on this venue.
+        """Deleverages the account in this symbol against a liquidated user outside this venue.
 
-        :param share: of each position in profit, in (0, 1], on the quantity grid
-        :param price: at which the other went bankrupt; None for the mark price
-        :returns: the orders that did it; none where no position is in profit at that price
+        :param share: share of each profitable position, in (0, 1]; rounded to the quantity grid
+        :param price: the other user's bankruptcy price; None for the mark price
+        :returns: the closing orders; none if no position is in profit at that price
         """
         return deleveraging.force(self._state, account, symbol, now, share, price)
 
     def force_liquidation(self, account: Account, symbol: str, now: int) -> None:
-        """Close what the account has in this symbol as if its margin were gone."""
+        """Liquidates the account's positions in this symbol as if their margin were used up."""
         liquidation.force(self._state, account, self._state.holding(account, symbol), now)

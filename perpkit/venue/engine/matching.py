@@ -1,11 +1,11 @@
-"""Orders against the book.
+"""Matches orders against the book.
 
-An order that takes trades with the snapshot, level by level, and takes away what it trades. A LIMIT
-order that rests waits behind the quantity shown at its price. While the last price stands at its
-price, only what is traded there counts, first for those ahead of it. Once the last price has gone
-through, or the other side offers at its price or better, it fills as a maker at its own price, at
-most as much as the other side shows up to there (or at its best level). Orders of different
-accounts never meet each other.
+A taker order trades with the snapshot, level by level, and removes what it trades. A resting LIMIT
+order queues behind the quantity shown at its price. While the last price equals its price, only the
+quantity traded there counts, first for those ahead of it in the queue. Once the last price has gone
+beyond its price, or the opposite side offers that price or better, it fills as a maker at its own
+price, at most by what the opposite side shows up to there (or at its best level). Orders of
+different accounts never match each other.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from perpkit.venue.engine.state import EngineState
 def place(
     state: EngineState, account: Account, new: NewOrder, now: int, algo: Algo | None = None
 ) -> Order:
-    """Accept, trade what can be traded now, then rest or expire.
+    """Checks an order and trades what can be traded now; the remainder rests or expires.
 
-    :param algo: the conditional order that has triggered
-    :raises VenueError: nothing has happened then
+    :param algo: the triggered conditional order from which it comes, if any
+    :raises VenueError: the exchange's refusal; nothing has changed
     """
     accepted = accept(state, account, new, now, triggered=algo is not None)
     trades = accepted.quote.sweep(accepted.side, accepted.quantity, _reach(accepted))
@@ -57,7 +57,7 @@ def place(
 
 
 def _reach(accepted: Accepted) -> Decimal:
-    """The worst price it may trade at; a MARKET order is bounded around mark."""
+    """Returns the worst price at which an order may trade; at market it is bounded around mark."""
     if accepted.limit is not None:
         return accepted.limit
     return accepted.quote.mark * (1 + accepted.side.sign * accepted.contract.take_bound)
@@ -109,7 +109,7 @@ def execute(
     now: int,
     commission_rate: Decimal | None = None,
 ) -> None:
-    """Book the trades of an order that takes."""
+    """Books the trades of a taker order."""
     quote.take(trades)
     for price, quantity in trades:
         ledger.fill(
@@ -125,7 +125,10 @@ def execute(
 
 
 def cancel(holding: SymbolHolding, order: Order, now: int) -> None:
-    """:raises VenueError: -2011 when it is not open"""
+    """Cancels an order.
+
+    :raises VenueError: -2011 if it is not open
+    """
     if not order.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
     ledger.end_order(holding, order, OrderStatus.CANCELED, now)
@@ -134,10 +137,10 @@ def cancel(holding: SymbolHolding, order: Order, now: int) -> None:
 def match_resting(
     state: EngineState, symbol: str, now: int, traded: Decimal, most: Decimal | None
 ) -> None:
-    """Fill what rests, best price first, then oldest first.
+    """Fills resting orders, best price first, then oldest first.
 
     :param traded: quantity that traded at the last price since the previous call
-    :param most: what all resting orders together may fill now; None for no limit
+    :param most: maximum that all resting orders together may fill now; None for no limit
     """
     contract, quote = state.contracts[symbol], state.quotes[symbol]
     waiting = [
@@ -164,9 +167,9 @@ def match_resting(
 def fill_resting(
     state: EngineState, account: Account, order: Order, quantity: Decimal, now: int
 ) -> None:
-    """Fill an open order at its own price as if somebody had traded with it.
+    """Fills an open order at its own price as if another user had traded with it.
 
-    :raises VenueError: -2011 when it is not open, -1130 when it cannot fill that much
+    :raises VenueError: -2011 if it is not open, -1130 if it cannot fill that much
     """
     if not order.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
@@ -176,7 +179,7 @@ def fill_resting(
 
 
 def _fillable(account: Account, order: Order) -> Decimal:
-    """What is left of an order; of a closing order, as much as there is to close."""
+    """Returns an order's unfilled quantity; for a closing order, no more than it can close."""
     if not order.closing:
         return order.remaining
     position = account.holdings[order.symbol].position(order.position_side)
@@ -184,14 +187,14 @@ def _fillable(account: Account, order: Order) -> Decimal:
 
 
 def through(order: Order, quote: Quote) -> bool:
-    """Whether the last price has gone beyond that of a resting order."""
+    """Returns whether the last price has gone beyond that of a resting order."""
     return (order.price - quote.last) * order.side.sign > 0
 
 
 def _reached(
     order: Order, quote: Quote, wanted: Decimal, traded: Decimal
 ) -> tuple[Decimal, Decimal]:
-    """How much of `wanted` fills, and what is left of `traded` for those behind."""
+    """Returns how much of `wanted` fills, and how much of `traded` is left for orders behind it."""
     sign = order.side.sign
     best = quote.best(order.side)
     if through(order, quote) or (best is not None and (order.price - best) * sign >= 0):

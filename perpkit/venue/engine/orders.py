@@ -1,4 +1,4 @@
-"""Orders, conditional ("algo") orders and trades: what is asked for, and what becomes of it."""
+"""Orders, conditional ("algo") orders and trades: the requests and what becomes of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OrderType(StrEnum):
 
     @property
     def limits(self) -> bool:
-        """Whether the order, once it trades, has a price limit."""
+        """Whether the order has a price limit once it trades."""
         return self in (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT)
 
 
@@ -53,7 +53,7 @@ class TimeInForce(StrEnum):
     IOC = "IOC"  # what does not trade at once expires
     FOK = "FOK"  # trades in full at once or is refused
     GTX = "GTX"  # rests, or is refused: post only
-    GTD = "GTD"  # rests until a moment
+    GTD = "GTD"  # rests until a given time
 
     @property
     def rests(self) -> bool:
@@ -61,7 +61,7 @@ class TimeInForce(StrEnum):
 
 
 class PriceMatch(StrEnum):
-    """A limit taken from the book: the other side's n-th price, or that of the own side."""
+    """How a limit is read from the book: the n-th price of the opposite side or of its own."""
 
     NONE = "NONE"
     OPPONENT = "OPPONENT"
@@ -79,7 +79,7 @@ class PriceMatch(StrEnum):
 
     @property
     def level(self) -> int:
-        """Counted from 1, the best."""
+        """The level of the book, counted from 1, the best."""
         return int(self.value.partition("_")[2] or 1)
 
 
@@ -108,10 +108,10 @@ class AlgoStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A request as the user sent it; the engine judges the words.
+    """An order as the user sent it; the engine checks the values.
 
-    :param price_match: in place of a price: see `PriceMatch`
-    :param good_till: of a GTD order, ms
+    :param price_match: replaces `price`: see `PriceMatch`
+    :param good_till: expiry of a GTD order, ms
     """
 
     symbol: str
@@ -131,10 +131,10 @@ class NewOrder:
 class NewAlgo:
     """A conditional order as the user sent it.
 
-    :param callback_rate: of a trailing stop, percent, 0.1 to 10
-    :param price_match: of the order that it becomes, in place of a price
-    :param good_till: of a GTD order, ms
-    :param price_protect: it does not trigger while mark and last are too far apart
+    :param callback_rate: callback of a trailing stop, percent, 0.1 to 10
+    :param price_match: replaces the `price` of the order that it becomes
+    :param good_till: expiry of a GTD order, ms
+    :param price_protect: whether it must not trigger while mark and last are too far apart
     """
 
     symbol: str
@@ -158,11 +158,13 @@ class NewAlgo:
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """:param closing: can only make a position smaller: reduceOnly, or closing in hedge mode
+    """An accepted order, which the engine keeps up to date.
+
+    :param closing: whether it can only reduce a position: reduceOnly, or closing in hedge mode
     :param quantity: as accepted; a reduce-only order is cut to the position
     :param quote: value traded so far, quote asset
-    :param ahead: quantity that stood in the queue before a resting order
-    :param good_till: when it expires, ms; 0 for never
+    :param ahead: quantity that is before a resting order in the queue at its price
+    :param good_till: expiry, ms; 0 for never
     """
 
     id: int
@@ -192,7 +194,7 @@ class Order:
 
     @property
     def average(self) -> Decimal:
-        """Mean price of what has traded, 0 before."""
+        """Mean price of what has traded; 0 before the first trade."""
         return self.quote / self.executed if self.executed else ZERO
 
     @property
@@ -202,10 +204,12 @@ class Order:
 
 @dataclass(slots=True, eq=False)
 class Algo:
-    """:param order: what it became when it triggered
-    :param extreme: best price since activation of a trailing stop, None before
+    """An accepted conditional order, which the engine keeps up to date.
+
+    :param order: the order that it became when it triggered
+    :param extreme: best price since activation of a trailing stop; None before
     :param refusal: why the matching engine refused its order
-    :param good_till: when it expires, ms; 0 for never
+    :param good_till: expiry, ms; 0 for never
     """
 
     id: int
@@ -241,7 +245,7 @@ class Algo:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One trade of one order; money in `asset`."""
+    """One trade of one order; money is in `asset`."""
 
     id: int
     order_id: int

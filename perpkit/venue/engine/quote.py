@@ -1,4 +1,4 @@
-"""Prices of a contract at a moment, and the book that orders trade against."""
+"""The prices of a contract at one moment, and the book that orders trade against."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Level = tuple[Decimal, Decimal]  # price, quantity
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """A book snapshot, levels from the best outwards. Either side may be empty."""
+    """A snapshot of the book, levels from the best outwards. Either side may be empty."""
 
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
 
     @classmethod
     def of(cls, contract: Contract, book: Book) -> Depth:
-        """:param book: on the grids of the contract but for the last bits of its floats"""
+        """Converts a book whose floats are on the contract's grids except for their last bits."""
 
         def on_grid(values: Floats, grid: Decimal) -> list[Decimal]:
             return [grid * n for n in np.rint(values / float(grid)).astype(np.int64).tolist()]
@@ -37,7 +37,7 @@ class Depth:
         return cls(levels(book.bid_prices, book.bid_sizes), levels(book.ask_prices, book.ask_sizes))
 
     def resting(self, side: Side, price: Decimal) -> Decimal:
-        """Quantity that stands on `side` at exactly this price."""
+        """Returns the quantity on `side` at exactly this price."""
         for level, quantity in self.bids if side is Side.BUY else self.asks:
             if level == price:
                 return quantity
@@ -46,7 +46,10 @@ class Depth:
 
 @dataclass(slots=True)
 class Quote:
-    """:param taken: what orders have taken from `depth`, by price; a new snapshot is whole again"""
+    """The present prices and book of a contract.
+
+    :param taken: quantity that orders have taken from `depth`, by price; a new snapshot clears it
+    """
 
     last: Decimal
     mark: Decimal
@@ -61,7 +64,7 @@ class Quote:
             self.taken.clear()
 
     def offers(self, side: Side, limit: Decimal | None = None) -> Iterator[Level]:
-        """What an order of `side` can still trade with, best first, no worse than `limit`."""
+        """Yields what an order of `side` can still trade with, best first, down to `limit`."""
         buying = side is Side.BUY
         for price, quantity in self.depth.asks if buying else self.depth.bids:
             if limit is not None and (price > limit if buying else price < limit):
@@ -71,11 +74,11 @@ class Quote:
                 yield price, left
 
     def best(self, side: Side) -> Decimal | None:
-        """The best price for an order of `side`; None where nobody offers."""
+        """Returns the best price for an order of `side`; None if nothing is offered."""
         return next((price for price, _ in self.offers(side)), None)
 
     def sweep(self, side: Side, quantity: Decimal, limit: Decimal | None) -> list[Level]:
-        """The trades of an order that takes now. Nothing is taken yet: see `take`."""
+        """Returns the trades of a taker order; only `take` removes them from the book."""
         trades: list[Level] = []
         for price, left in self.offers(side, limit):
             traded = min(left, quantity)

@@ -8,7 +8,7 @@ from perpkit.venue.errors import VenueError
 
 
 class Refusal(Enum):
-    """`code, message`; placeholders in the message are filled by `error`."""
+    """A refusal as `code, message`; `error` fills the placeholders of the message."""
 
     INVALID_MESSAGE = -1013, "INVALID_MESSAGE."
     START_AFTER_END = -1023, "Start time is greater than end time."
@@ -136,7 +136,7 @@ class Refusal(Enum):
         return VenueError(self.code, self.value[1].format(*values), status)
 
 
-# Of rules that the venue does not have; a plan of faults may have it refuse by them all the same.
+# Codes of rules that the venue does not have; a fault plan can still make it refuse with them.
 _OTHERS = {
     -1000: "An unknown error occurred while processing the request.",
     -1001: "Internal error; unable to process your request. Please try again.",
@@ -151,6 +151,6 @@ _OTHERS = {
 
 
 def message_of(code: int) -> str:
-    """The exchange's words for a code, or a sentence that has the code where none are known."""
+    """Returns the exchange's message for a code, or a sentence with the code if none is known."""
     known = {each.code: str(each.value[1]) for each in Refusal} | _OTHERS
     return known.get(code, f"Refused with {code}.").replace("{}", "?")

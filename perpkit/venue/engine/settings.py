@@ -12,7 +12,7 @@ from perpkit.venue.engine.state import EngineState
 
 
 def set_leverage(state: EngineState, account: Account, symbol: str, leverage: int) -> Decimal:
-    """:returns: the largest notional at this leverage"""
+    """Sets the leverage of a symbol and returns the largest notional that it allows."""
     brackets = state.contract(symbol).brackets
     if not 1 <= leverage <= brackets.max_leverage:
         raise Refusal.BAD_LEVERAGE.error(leverage)
@@ -35,7 +35,7 @@ def set_leverage(state: EngineState, account: Account, symbol: str, leverage: in
 
 
 def _exposures(state: EngineState, holding: SymbolHolding) -> tuple[Decimal, Decimal]:
-    """Notional of longs and of shorts, with the open orders that would add to them."""
+    """Returns the notional of longs and of shorts, each with the open orders that may add to it."""
     longs, shorts = order_notionals(holding.orders.values())
     for position in holding.held():
         notional = position.amount * state.quotes[holding.symbol].mark
@@ -45,7 +45,7 @@ def _exposures(state: EngineState, holding: SymbolHolding) -> tuple[Decimal, Dec
 
 
 def _release(holding: SymbolHolding, previous: int) -> None:
-    """More leverage on an isolated position frees the margin that it needs no longer."""
+    """Frees the margin that isolated positions no longer need at a higher leverage."""
     for position in holding.held():
         value = abs(position.amount) * position.entry
         freed = money(value / previous - value / holding.leverage)

@@ -1,9 +1,9 @@
-"""Settlement: what becomes of orders and positions when a contract is delisted or delivered.
+"""Settlement: what happens to orders and positions when a contract is delisted or delivered.
 
-Open orders and conditional orders expire; positions close at the settlement price, by an order at
-market with the client id "settlement_autoclose-" and a number. The taker's commission is charged,
-as the exchange says of automatic settlement; no other rate is published for delivery. The profit is
-booked as DELIVERED_SETTELMENT (the exchange's spelling) in place of REALIZED_PNL. A position loses
+Open orders and conditional orders expire. Positions close at the settlement price through a MARKET
+order whose client id is "settlement_autoclose-" and a number. The taker commission is charged, as
+the exchange states for automatic settlement; it publishes no other rate for delivery. The profit is
+booked as DELIVERED_SETTELMENT (the exchange's spelling) instead of REALIZED_PNL. A position loses
 no more than the margin behind it: the insurance fund bears the rest.
 """
 
@@ -18,7 +18,10 @@ from perpkit.venue.engine.state import EngineState, SymbolStatus
 
 
 def settle(state: EngineState, symbol: str, price: Decimal, now: int) -> None:
-    """:raises VenueError: -1121"""
+    """Closes everything in a symbol at the settlement price; its status is CLOSE from then on.
+
+    :raises VenueError: -1121 for an unknown symbol
+    """
     state.contract(symbol)
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)

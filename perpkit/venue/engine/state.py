@@ -1,4 +1,4 @@
-"""All that the engine knows, and the numbers it hands out."""
+"""The whole state of the engine, with the counters of its ids."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ class SymbolStatus(StrEnum):
 
 @dataclass(slots=True)
 class EngineState:
-    """:param first_id: of orders; those of conditional orders lie far above, because users of the
-    exchange take the two for one kind and keep them in one column"""
+    """The state of one engine.
+
+    :param first_id: first order id; ids of conditional orders are far above it, because users of
+        the exchange treat both kinds as one and store their ids in one column
+    """
 
     contracts: dict[str, Contract]
     first_id: int = 1
@@ -44,14 +47,20 @@ class EngineState:
         self.algo_ids = count(self.first_id + ALGO_IDS_ABOVE)
 
     def contract(self, symbol: str) -> Contract:
-        """:raises VenueError: -1121"""
+        """Returns the contract of a symbol.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
         contract = self.contracts.get(symbol)
         if contract is None:
             raise invalid_symbol()
         return contract
 
     def quote(self, symbol: str) -> Quote:
-        """:raises VenueError: before the first price: -4141 of a closed symbol, else -2010"""
+        """Returns the present prices and book of a symbol.
+
+        :raises VenueError: before the first price: -4141 for a closed symbol, otherwise -2010
+        """
         quote = self.quotes.get(symbol)
         if quote is None:
             closed = self.status.get(symbol) is SymbolStatus.CLOSE

@@ -1,4 +1,4 @@
-"""At what price an order may trade, and how long: its limit, its time in force, its expiry."""
+"""The price at which an order may trade, and how long: its limit, time in force and expiry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from perpkit.venue.engine.state import EngineState
 Word = TypeVar("Word", bound=StrEnum)
 Value = TypeVar("Value")
 
-GOOD_FOR_MS = 600_000  # the least life of a GTD order
+GOOD_FOR_MS = 600_000  # the minimum life of a GTD order
 GOOD_TILL_MAX = 253_402_300_799_000
 
 
@@ -44,7 +44,11 @@ def required(value: Value | None, name: str) -> Value:
 
 
 def price_match(kind: OrderType, new: NewOrder | NewAlgo) -> PriceMatch:
-    """:raises VenueError: -5037 the word, -5038 the type of order, -1106 with a price"""
+    """Returns how an order's limit is read from the book.
+
+    :raises VenueError: -5037 for an unknown value, -5038 for an order type without a limit, -1106
+        if a price is sent as well
+    """
     match = word(PriceMatch, new.price_match, Refusal.BAD_PRICE_MATCH)
     if match is PriceMatch.NONE:
         return match
@@ -58,9 +62,9 @@ def price_match(kind: OrderType, new: NewOrder | NewAlgo) -> PriceMatch:
 def limit_price(
     contract: Contract, quote: Quote, side: Side, match: PriceMatch, sent: Decimal | None
 ) -> Decimal:
-    """The limit that was sent, or that the book shows where the order asks for it.
+    """Returns the limit that was sent, or the book's price if the order requests that.
 
-    :raises VenueError: -5041 when the book does not reach that far
+    :raises VenueError: -5041 if the book has too few levels
     """
     if match is PriceMatch.NONE:
         price = required(sent, "price")
@@ -74,9 +78,10 @@ def limit_price(
 
 
 def good_till(time_in_force: TimeInForce, sent: int | None, now: int) -> int:
-    """When an order expires by itself, to the second; 0 for never.
+    """Returns when an order expires by itself, ms, cut to the second; 0 for never.
 
-    :raises VenueError: -1102 and -1106 unless it is sent with GTD and only then, -5040
+    :raises VenueError: -1102 if GTD has no date, -1106 for a date without GTD, -5040 for a date
+        that is too early or too late
     """
     if time_in_force is not TimeInForce.GTD:
         if sent:
@@ -89,7 +94,7 @@ def good_till(time_in_force: TimeInForce, sent: int | None, now: int) -> int:
 
 
 def expire_due(state: EngineState, symbol: str, now: int) -> None:
-    """End the GTD orders of the symbol whose time has come."""
+    """Expires the GTD orders of the symbol that are due."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is None:
@@ -103,7 +108,7 @@ def expire_due(state: EngineState, symbol: str, now: int) -> None:
 
 
 def next_expiry(state: EngineState, symbol: str, after: int) -> int | None:
-    """The first moment after `after` at which a GTD order of the symbol expires."""
+    """Returns the first moment after `after`, ms, at which a GTD order of the symbol expires."""
     moments: list[int] = []
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)

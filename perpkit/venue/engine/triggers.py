@@ -1,7 +1,7 @@
-"""Conditional orders: accepted apart from the book, and forwarded to it when a price is reached.
+"""Conditional orders: kept apart from the book, and forwarded to it when their price is reached.
 
-No margin is checked and none is bound before that. A trailing stop follows the best price since its
-activation; the others wait for `trigger_price`.
+Until then no margin is checked or committed. A trailing stop follows the best price since its
+activation; the other types wait for `trigger_price`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _CAN_CLOSE_POSITION = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 
 
 def place_algo(state: EngineState, account: Account, new: NewAlgo, now: int) -> Algo:
-    """:raises VenueError: nothing has happened then"""
+    """Checks a conditional order and adds it to the account's.
+
+    :raises VenueError: the exchange's refusal; nothing has changed
+    """
     contract = state.contract(new.symbol)
     side = word(Side, new.side, Refusal.INVALID_SIDE)
     kind = word(OrderType, new.type, Refusal.INVALID_TYPE)
@@ -69,7 +72,7 @@ def place_algo(state: EngineState, account: Account, new: NewAlgo, now: int) -> 
         if _has_reached(kind, side, trigger, _watched(quote, working)):
             raise Refusal.WOULD_TRIGGER.error()
 
-    # What a type does not use is not kept: nothing has checked it.
+    # Fields that the type does not use are dropped, because nothing has checked them.
     trailing = kind is OrderType.TRAILING_STOP_MARKET
     number = next(state.algo_ids)
     algo = Algo(
@@ -102,21 +105,27 @@ def place_algo(state: EngineState, account: Account, new: NewAlgo, now: int) -> 
 
 
 def cancel_algo(holding: SymbolHolding, algo: Algo, now: int) -> None:
-    """:raises VenueError: -2011 when it has triggered or ended"""
+    """Cancels a conditional order.
+
+    :raises VenueError: -2011 if it has triggered or ended
+    """
     if not algo.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
     ledger.end_algo(holding, algo, AlgoStatus.CANCELED, now)
 
 
 def trigger_reached(state: EngineState, symbol: str, now: int) -> None:
-    """Forward every conditional order of the symbol whose price has been reached, oldest first."""
+    """Forwards every conditional order of the symbol whose price is reached.
+
+    Each account's oldest order comes first.
+    """
     quote = state.quotes[symbol]
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is None:
             continue
         for algo in list(holding.algos.values()):
-            # One that triggers may close the position that another was to close.
+            # An order that triggered before may have closed the position, and expired this one.
             if not algo.is_open:
                 continue
             follow(algo, _watched(quote, algo.working_type))
@@ -165,13 +174,14 @@ def _watched(quote: Quote, working: WorkingType) -> Decimal:
 
 
 def _has_reached(kind: OrderType, side: Side, trigger: Decimal, price: Decimal) -> bool:
-    """A stop waits for a price worse for a new order of its side, a take-profit for a better."""
+    """Returns whether a price triggers: a stop at prices that are worse for an order of its side, a
+    take-profit at better ones."""
     beyond = (price - trigger) * side.sign
     return beyond >= 0 if kind in STOPS else beyond <= 0
 
 
 def due(algo: Algo, quote: Quote) -> bool:
-    """Whether its price has been reached; nothing is changed."""
+    """Returns whether the price of a conditional order has been reached; changes nothing."""
     price = _watched(quote, algo.working_type)
     if algo.type is not OrderType.TRAILING_STOP_MARKET:
         return _has_reached(algo.type, algo.side, algo.trigger_price, price)
@@ -180,18 +190,18 @@ def due(algo: Algo, quote: Quote) -> bool:
 
 
 def turn(algo: Algo, extreme: Decimal) -> Decimal:
-    """The price at which a trailing stop triggers."""
+    """Returns the price at which a trailing stop triggers."""
     return extreme * (1 + algo.side.sign * algo.callback_rate / 100)
 
 
 def follow(algo: Algo, price: Decimal) -> None:
-    """A trailing stop sees a price."""
+    """Shows a price to a trailing stop; other types ignore it."""
     if algo.type is OrderType.TRAILING_STOP_MARKET:
         algo.extreme = _extreme(algo, price)
 
 
 def _extreme(algo: Algo, price: Decimal) -> Decimal | None:
-    """The best price since activation once `price` has been seen; None before activation."""
+    """Returns the best price since activation, including `price`; None before activation."""
     sign = algo.side.sign
     if algo.extreme is None:
         return None if (price - algo.activate_price) * sign > 0 else price
@@ -199,7 +209,7 @@ def _extreme(algo: Algo, price: Decimal) -> Decimal | None:
 
 
 def _protected(contract: Contract, quote: Quote, algo: Algo) -> bool:
-    """Whether its price protection keeps an order from triggering: mark and last too far apart."""
+    """Returns whether price protection blocks the trigger: mark and last are too far apart."""
     apart = abs(quote.mark - quote.last)
     return algo.price_protect and apart > contract.trigger_protect * quote.mark
 

@@ -1,4 +1,4 @@
-"""A position as the exchange reports it."""
+"""Positions as the exchange reports them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from perpkit.venue.engine.state import EngineState
 
 @dataclass(frozen=True, slots=True)
 class PositionView:
-    """Money in `asset`.
+    """A position as the exchange reports it; money is in `asset`.
 
-    :param amount: base asset, negative for a short; `notional` has its sign
-    :param liquidation_price: 0 where no price liquidates
+    :param amount: base asset, negative for a short; `notional` has the same sign
+    :param liquidation_price: 0 if no price liquidates
     :param isolated_margin: isolated wallet plus unrealised PnL; 0 with cross margin
-    :param bid_notional: value of open orders that could still buy; `ask_notional` sell
-    :param max_notional: of a position at this leverage
+    :param bid_notional, ask_notional: value of what open orders may still buy, or sell
+    :param max_notional: largest position at this leverage
     :param break_even: see `Position.break_even`
     :param adl: see `deleveraging`
     """
@@ -56,7 +56,7 @@ class PositionView:
 
 
 def position_views(state: EngineState, account: Account, symbol: str) -> list[PositionView]:
-    """BOTH in one-way mode, LONG and SHORT in hedge mode; flat ones included."""
+    """Returns BOTH in one-way mode, LONG and SHORT in hedge mode; flat positions included."""
     holding = state.holding(account, symbol)
     sides = (PositionSide.LONG, PositionSide.SHORT) if account.hedge else (PositionSide.BOTH,)
     return [_view(state, account, holding, holding.position(side)) for side in sides]

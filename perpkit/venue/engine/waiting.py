@@ -1,7 +1,7 @@
-"""What waits for a price in a contract: what is due now, and how far prices may go before it is.
+"""What waits for a price in a contract: what is due now, and how far prices may move before it is.
 
-A market is not looked at every millisecond. `levels` and `trails` tell which stretches of its path
-need no look at all; `due` decides, at the prices of a moment.
+The market is not evaluated at every millisecond. `levels` and `trails` show which stretches of its
+path need no evaluation; `due` decides at the prices of one moment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ from perpkit.venue.market.candles import Floats
 
 
 class Due(NamedTuple):
-    """:param what: "order", "algo", or "liquidation" of an account; `id` of the first two"""
+    """An order, conditional order or liquidation that the present prices set off.
+
+    :param what: "order", "algo" or "liquidation"; a liquidation has `id` 0
+    :param account: API key of the account
+    """
 
     what: str
     account: str
@@ -37,13 +41,13 @@ class Due(NamedTuple):
 
 @dataclass(slots=True)
 class QuietRange:
-    """Nothing happens while a price stays above `low` and below `high`."""
+    """The range of a price, above `low` and below `high`, in which nothing happens."""
 
     low: float = -inf
     high: float = inf
 
     def narrow(self, level: float, *, falling: bool) -> None:
-        """:param falling: the price comes to the level from above"""
+        """Ends the range at a level that the price reaches `falling` from above, or rising."""
         if falling:
             self.low = max(self.low, level)
         else:
@@ -52,7 +56,10 @@ class QuietRange:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Of a contract's last and mark price; they may be too narrow by a tick, never too wide."""
+    """The quiet ranges of a contract's last and mark price.
+
+    They may be too narrow by a tick, never too wide.
+    """
 
     last: QuietRange
     mark: QuietRange
@@ -63,10 +70,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class CrossMargin:
-    """Cross positions of an account that share a margin: they are liquidated together.
+    """Cross positions of an account that share their margin and are liquidated together.
 
     :param wallet: cross wallet; `legs`: symbol, signed amount, entry price, brackets
-    :param slack: what roundings of mark prices may amount to, in all
+    :param slack: the most that rounding the mark prices may change the margin balance
     """
 
     wallet: float
@@ -74,9 +81,9 @@ class CrossMargin:
     slack: float
 
     def gone(self, marks: Mapping[str, Floats]) -> NDArray[np.bool_]:
-        """Where the margin balance may no longer cover maintenance.
+        """Returns where the margin balance may no longer cover maintenance.
 
-        :param marks: of each leg's symbol at the same times; the answer has their shape
+        :param marks: mark prices of each leg's symbol at the same times; the result has their shape
         """
         left = np.full_like(next(iter(marks.values())), self.wallet - self.slack)
         for symbol, amount, entry, brackets in self.legs:
@@ -86,7 +93,7 @@ class CrossMargin:
 
 
 def cross_margins(state: EngineState) -> list[CrossMargin]:
-    """Of the accounts that hold something with cross margin, one for each wallet they share."""
+    """Returns the shared margins of all accounts with cross positions, one per shared wallet."""
     found = []
     for account in state.accounts.values():
         seen: set[str] = set()
@@ -113,7 +120,7 @@ def cross_margins(state: EngineState) -> list[CrossMargin]:
 
 
 def _maintenance(brackets: Brackets, notional: Floats) -> Floats:
-    """As `Brackets.maintenance`, of an array."""
+    """Returns `Brackets.maintenance` for an array."""
     caps = np.array([float(row.cap) for row in brackets.rows[:-1]])
     rates, cums = (
         np.array([float(value) for value in column])
@@ -125,7 +132,7 @@ def _maintenance(brackets: Brackets, notional: Floats) -> Floats:
 
 
 def due(state: EngineState, symbol: str) -> frozenset[Due]:
-    """What `Engine.on_price` would set off at the present prices; nothing is changed."""
+    """Returns what `Engine.on_price` would set off at the present prices; changes nothing."""
     quote, found = state.quotes[symbol], set()
     for account, holding in _holders(state, symbol):
         for algo in holding.algos.values():
@@ -140,9 +147,12 @@ def due(state: EngineState, symbol: str) -> frozenset[Due]:
 
 
 def levels(state: EngineState, symbol: str, without: Collection[Due] = ()) -> Levels:
-    """:param without: what is due already, and waits for something else than a price"""
+    """Returns how far prices may move before something becomes due.
+
+    :param without: what is already due and waits for something other than a price
+    """
     out = Levels(QuietRange(), QuietRange())
-    # A price is rounded to the tick before it is compared.
+    # Prices are rounded to the tick before they are compared.
     half = float(state.contracts[symbol].tick) / 2
     for account, holding in _holders(state, symbol):
         for algo in holding.algos.values():
@@ -157,7 +167,7 @@ def levels(state: EngineState, symbol: str, without: Collection[Due] = ()) -> Le
 
 
 def trails(state: EngineState, symbol: str) -> list[Algo]:
-    """The trailing stops of a contract: their levels move with the price."""
+    """Returns the trailing stops of a contract, whose levels move with the price."""
     return [
         algo
         for _, holding in _holders(state, symbol)
@@ -180,14 +190,14 @@ def _add_trigger(prices: QuietRange, algo: Algo, half: float) -> None:
 
 
 def _add_resting(prices: QuietRange, order: Order, half: float) -> None:
-    # It is reached a tick beyond its price, and the half of that is rounded there.
+    # It is due one tick beyond its price, and prices from half a tick beyond are rounded to that.
     _add(prices, order.price, -half, falling=order.side is Side.BUY)
 
 
 def _add_liquidation(
     prices: QuietRange, state: EngineState, account: Account, holding: SymbolHolding, half: float
 ) -> None:
-    """Of isolated positions; with cross margin the other contracts have a say in it."""
+    """Adds the levels of isolated positions; with cross margin other contracts matter as well."""
     if not holding.isolated or not any(holding.held()):
         return
     for view in position_views(state, account, holding.symbol):
@@ -196,6 +206,6 @@ def _add_liquidation(
 
 
 def _add(prices: QuietRange, level: Decimal, slack: float, *, falling: bool) -> None:
-    # The last bits of a float must not decide that a price was not reached.
+    # The last bits of a float must not decide whether a price is reached.
     slack += 1e-9 * float(level)
     prices.narrow(float(level) + (slack if falling else -slack), falling=falling)

@@ -1,3 +1,3 @@
-"""Market and accounts at the same moment. To change: what happened since the last look, and what of
-it is visible.
+"""The exchange: market and accounts at the same moment. To change: how accounts catch up with the
+market, and which of their orders and fills queries see.
 """

@@ -1,7 +1,7 @@
-"""Settings of an account, changed by somebody else than the bot.
+"""Changes of an account's settings by a user other than the bot.
 
-By the same rules as the bot's own requests: whoever has the account can do no more at the exchange
-than the exchange allows, so with a position open leverage may change and margin type may not.
+They follow the same rules as the bot's own requests, because another user of the account can do no
+more than the exchange allows. While a position is open, leverage may change; margin type may not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from perpkit.venue.faults.faults import Fault
 
 @dataclass(frozen=True)
 class SettingsChange:
-    """None leaves a setting as it is.
+    """The settings to change; None leaves a setting as it is.
 
     :param margin_type: "ISOLATED" or "CROSSED"
     """
@@ -27,7 +27,7 @@ class SettingsChange:
 
     @classmethod
     def of(cls, fault: Fault) -> SettingsChange:
-        """:param fault: of kind `SETTINGS_CHANGED`"""
+        """Reads the changes from a fault of kind `SETTINGS_CHANGED`."""
 
         flags: dict[str, bool | None] = {"same": None, "yes": True, "no": False}
         margin_type = fault.text("margin_type")
@@ -40,14 +40,14 @@ class SettingsChange:
 
     @property
     def of_symbol(self) -> bool:
-        """Whether it says something of a symbol's settings."""
+        """Whether settings of a symbol change, not only those of the account."""
         return self.leverage is not None or self.margin_type is not None
 
 
 def change(engine: Engine, account: Account, symbol: str | None, settings: SettingsChange) -> None:
-    """All of `settings`, or none; what is so already is passed over.
+    """Applies all of `settings` or, if one is refused, none; skips those that are so already.
 
-    :param symbol: for leverage and margin type
+    :param symbol: symbol whose leverage and margin type change
     :raises VenueError: the exchange's refusal
     """
     before = account.hedge, account.multi_assets
@@ -61,7 +61,7 @@ def change(engine: Engine, account: Account, symbol: str | None, settings: Setti
             engine.set_position_mode(account, hedge=not account.hedge)
         if symbol is not None and settings.margin_type is not None and wanted is not isolated:
             engine.set_margin_type(account, symbol, isolated=wanted)
-        # Last, because more leverage frees margin, which nothing takes back.
+        # Last, because the margin that a higher leverage frees cannot be taken back.
         if symbol is not None and settings.leverage is not None:
             engine.set_leverage(account, symbol, settings.leverage)
     except VenueError:

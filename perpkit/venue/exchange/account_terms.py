@@ -1,4 +1,4 @@
-"""What an account may be opened with, from the command line and by the control API."""
+"""What an account may be opened with, on the command line and through the control API."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from perpkit.venue.engine import USDT
 
 MAX_ACCOUNTS = 100
-MAX_WALLET = Decimal(10**12)  # of an asset: sums and products of it stay exact
-MARGIN_ASSETS = (USDT, "USDC")  # of the contracts that there are
+MAX_WALLET = Decimal(10**12)  # per asset, so that sums and products stay exact
+MARGIN_ASSETS = (USDT, "USDC")  # of the venue's contracts
 
 _KEY = re.compile(r"[!-~]{1,128}")
 _LEAST = Decimal("1E-8")
@@ -19,19 +19,22 @@ _PART = re.compile(r"(?P<amount>[^A-Z]*)(?P<asset>[A-Z][A-Z0-9]*)?")
 
 
 def is_key(text: str) -> bool:
-    """An API key or a secret: visible ASCII."""
+    """Returns whether a text can be an API key or a secret: visible ASCII."""
     return _KEY.fullmatch(text) is not None
 
 
 def checked_key(name: str, text: str) -> str:
-    """:raises ValueError: naming the field and what is allowed, and not the secret itself"""
+    """Returns a key or secret that is valid.
+
+    :raises ValueError: naming the field and what is allowed, but not the secret itself
+    """
     if not is_key(text):
         raise ValueError(f"{name} must be 1 to 128 visible ASCII characters")
     return text
 
 
 def checked_wallets(value: Any) -> dict[str, Decimal]:
-    """By asset, from a number or text (USDT), from text such as "10000USDT+500USDC", or a mapping.
+    """Returns wallets by asset, from a USDT amount, text such as "10000USDT+500USDC" or a mapping.
 
     :raises ValueError: naming the field, the value and what is allowed
     """
@@ -57,9 +60,9 @@ def _checked_amount(value: Any) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    # In this order: what is not within bounds may be too large to be rounded.
+    # In this order, because an amount out of bounds may be too large to be rounded.
     if not (amount.is_finite() and 0 <= amount <= MAX_WALLET and amount == amount.quantize(_LEAST)):
         raise ValueError(
             f"wallet must be 0 to {MAX_WALLET} with at most eight decimals, got {text[:50]!r}"
         )
-    return amount + 0  # no minus before zero
+    return amount + 0  # turns -0 into 0

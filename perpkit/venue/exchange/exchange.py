@@ -1,7 +1,7 @@
 """The exchange: market and engine kept at the same moment.
 
-Nothing runs in the background. Before an account is looked at, everything that the market did since
-the last look is shown to the engine: see `replay`.
+Nothing runs in the background. Before an account is read, the engine is shown everything that the
+market did since the last catch-up: see `replay`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from perpkit.venue.market.market import Market
 
 
 class Exchange:
-    """:param market: what is traded; every symbol of it becomes a contract of the engine
+    """A market and the engine on which accounts trade it.
+
+    :param market: every symbol of it becomes a contract of the engine
     :param limits: what the invariants allow
     """
 
@@ -33,9 +35,9 @@ class Exchange:
         self._reached = market.now()
 
     def catch_up(self, symbol: str | None = None) -> int:
-        """Bring the engine to the present, for every symbol that an account holds or waits for.
+        """Brings the engine to the present for every symbol with a position or an open order.
 
-        :param symbol: one that is about to be traded, too
+        :param symbol: a further symbol, which is about to be traded
         :return: the present, ms
         """
         now = self.market.now()
@@ -48,7 +50,7 @@ class Exchange:
         return now
 
     def _busy(self) -> list[str]:
-        """In the market's order, so that the same past gives the same present."""
+        """Returns those symbols in the market's order: the same past gives the same present."""
         held = {
             holding.symbol
             for account in self.engine.accounts

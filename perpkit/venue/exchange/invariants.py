@@ -1,6 +1,6 @@
-"""What must always hold on the venue, whoever trades on it: checked at every look at an account.
+"""What must always hold on the venue, whoever trades on it; checked whenever an account is read.
 
-A breach is recorded once, when it begins to be one, and says who, what and for how long.
+A breach is recorded once, when it begins, with the account, the symbol and the details.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ class Invariant(StrEnum):
     PROTECTED = "protected"  # every position has a live stop that closes all of it
     SINGLE_STOP = "single_stop"  # no position with two live stops that each close all of it
     WITHIN_LIMITS = "within_limits"  # no position above the notional or leverage allowed
-    CONSERVED = "conserved"  # each wallet == what it began with + its incomes
+    CONSERVED = "conserved"  # each wallet == its initial balance + its incomes
 
 
 @dataclass(frozen=True)
 class InvariantLimits:
-    """:param unprotected_ms: how long a position may be without its stop
-    :param duplicate_ms: how long it may have two; None for no limit
-    :param notional: of one position at mark price, quote asset; None for no limit
-    :param leverage: of one position; None for no limit
+    """What the invariants allow.
+
+    :param unprotected_ms: how long a position may be without a stop
+    :param duplicate_ms: how long a position may have two stops; None for no limit
+    :param notional: maximum of one position at mark price, quote asset; None for no limit
+    :param leverage: maximum of one position; None for no limit
     :raises ValueError: naming the parameter, its value and what is allowed
     """
 
@@ -45,7 +47,7 @@ class InvariantLimits:
 
 @dataclass(frozen=True)
 class Breach:
-    """:param at: when it was seen, ms"""
+    """One breach of an invariant, detected at `at`, ms."""
 
     invariant: Invariant
     api_key: str = field(repr=False)
@@ -55,7 +57,7 @@ class Breach:
 
 
 def stops_of(position: Position, algos: list[Algo]) -> list[Algo]:
-    """Live stops that can only close the position."""
+    """Returns the live stops that can only close the position."""
     closing = Side.SELL if position.amount > 0 else Side.BUY
     return [
         algo
@@ -69,7 +71,7 @@ def stops_of(position: Position, algos: list[Algo]) -> list[Algo]:
 
 
 def uncovered(position: Position, algos: list[Algo]) -> Decimal:
-    """The part of a position that no live, reduce-only stop would close; never negative."""
+    """Returns the part of a position that no live, reduce-only stop would close; never negative."""
     stops = stops_of(position, algos)
     if any(stop.close_position for stop in stops):
         return Decimal(0)
@@ -77,20 +79,20 @@ def uncovered(position: Position, algos: list[Algo]) -> Decimal:
 
 
 def duplicated_since(position: Position, algos: list[Algo]) -> int | None:
-    """Since when, ms, two live stops have each closed all of a position; None if they do not."""
+    """Returns since when (ms) two live stops would each close all of a position, or None."""
     size = abs(position.amount)
     full = sorted(
         stop.created
         for stop in stops_of(position, algos)
         if stop.close_position or stop.quantity >= size
     )
-    # Two smaller ones became so when the position last shrank.
+    # Stops that were too small for that became large enough when the position last shrank.
     return max(full[1], position.updated) if len(full) > 1 else None
 
 
 @dataclass
 class _Books:
-    """:param expected: what each wallet should hold after `entries` incomes"""
+    """The balance that each wallet of an account is expected to have after `entries` incomes."""
 
     expected: dict[str, Decimal]
     entries: int = 0
@@ -103,7 +105,7 @@ class _Books:
 
 @dataclass
 class Checker:
-    """Remembers since when positions have been without their stop, and what has been breached."""
+    """Checks the invariants: keeps since when positions have had no stop, and the breaches."""
 
     limits: InvariantLimits = field(default_factory=InvariantLimits)
     breaches: list[Breach] = field(default_factory=list)
@@ -113,7 +115,7 @@ class Checker:
     _said: set[tuple[str, ...]] = field(default_factory=set)
 
     def observe(self, engine: Engine, now: int) -> None:
-        """Look at every account as it is at `now`, ms."""
+        """Checks every account as it is at `now`, ms."""
         for account in engine.accounts:
             self._conserved(account, now)
             for holding in account.holdings.values():
@@ -146,7 +148,7 @@ class Checker:
             self._covered_at[key] = now
             self._bare_since.pop(key, None)
             return
-        # Seen only now, but bare since it was opened, or since its stop was last seen.
+        # Detected only now, but unprotected since its last fill or since its stop was last seen.
         began = max(position.updated, self._covered_at.get(key, 0))
         since = self._bare_since.setdefault(key, began)
         if now - since > self.limits.unprotected_ms:

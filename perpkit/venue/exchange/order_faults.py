@@ -1,4 +1,4 @@
-"""Faults of orders and accounts, carried out on the engine: see `faults.FaultKind`."""
+"""Applies the faults of orders and accounts to the engine: see `faults.FaultKind`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 
 _logger = logging.getLogger(__name__)
 
-# What exchangeInfo calls a status, as far as orders are concerned.
+# What the statuses of exchangeInfo mean for orders.
 _STATUS = {
     "TRADING": SymbolStatus.TRADING,
     "PRE_SETTLE": SymbolStatus.SETTLING,
@@ -23,12 +23,12 @@ _STATUS = {
 
 
 def order_status(listed: str) -> SymbolStatus:
-    """What a contract's status in exchangeInfo means for its orders."""
+    """Returns what a contract's status in exchangeInfo means for its orders."""
     return _STATUS[listed]
 
 
 def resting_limit(plan: FaultPlan, engine: Engine, symbol: str, now: int) -> Decimal | None:
-    """The most that resting orders may fill at a time; None without a fault."""
+    """Returns the maximum that resting orders may fill at a time; None without a fault."""
     if plan.active(FaultKind.STUCK_ORDERS, symbol, now):
         return Decimal(0)
     slow = plan.active(FaultKind.SLOW_FILLS, symbol, now)
@@ -37,32 +37,38 @@ def resting_limit(plan: FaultPlan, engine: Engine, symbol: str, now: int) -> Dec
     orders = [o for account in engine.accounts for o in engine.open_orders(account, symbol)]
     share = Decimal(str(slow.number("share")))
     step = engine.contract(symbol).step
-    # An order of few steps still fills, a step at a time.
+    # Even a small order fills, one quantity step at a time.
     return max(step, share * sum((order.quantity for order in orders), Decimal(0)))
 
 
 def check_permission(plan: FaultPlan, *, trading: bool, now: int) -> None:
-    """:raises VenueError: -2015 while a fault has taken from all keys what is needed"""
+    """Checks the permissions that a fault may have removed from all keys.
+
+    :raises VenueError: -2015 if the one that the request needs is removed
+    """
     fault = plan.active(FaultKind.PERMISSION_REMOVED, None, now)
     if fault is not None and (trading or fault.text("permission") != "trade"):
         raise Refusal.BAD_KEY.error()
 
 
 def check_lock(plan: FaultPlan, symbol: str, *, closing: bool, now: int) -> None:
-    """:raises VenueError: -4400 while the quantitative rules allow nothing but closing"""
+    """Checks the trading lock that a fault may have set by the quantitative rules.
+
+    :raises VenueError: -4400 for an opening order while there is a lock
+    """
     if not closing and plan.active(FaultKind.TRADING_LOCKED, symbol, now):
         raise Refusal.LOCKED.error()
 
 
 def locks(plan: FaultPlan, now: int) -> list[Fault]:
-    """Of the account (no symbol) and of single symbols."""
+    """Returns the trading locks in force, of the account (no symbol) and of single symbols."""
     return [f for _, f in plan if f.kind is FaultKind.TRADING_LOCKED and f.at(now)]
 
 
 class OrderFaults:
-    """Ends orders and positions as the plan says; each meets its fate once.
+    """Ends orders and positions, and changes settings, as the fault plan demands.
 
-    A plan's dice are thrown once for every order and every position that comes in its way.
+    Whether a fault strikes is drawn once for every order and every position that it concerns.
     """
 
     def __init__(self, plan: FaultPlan, engine: Engine) -> None:
@@ -77,9 +83,9 @@ class OrderFaults:
             self._positions(account, symbol, now)
 
     def change_settings(self, now: int) -> None:
-        """What somebody else has set by now, once for every fault and account.
+        """Applies the changes due by now, once for every fault and account.
 
-        The exchange may refuse it, as it may refuse the bot; the log says so.
+        The exchange may refuse a change, just as it may refuse the bot's; that is logged.
         """
         due = [
             (name, fault)
@@ -96,7 +102,7 @@ class OrderFaults:
 
     def _change(self, name: str, fault: Fault, account: Account) -> None:
         settings = SettingsChange.of(fault)
-        # Those of an account that has used no symbol yet are those of the account alone.
+        # An account that has used no symbol yet has only account-wide settings.
         symbols: list[str | None] = (
             [fault.symbol] if fault.symbol else [*account.holdings] or [None]
         )
@@ -122,7 +128,7 @@ class OrderFaults:
 
     def _positions(self, account: Account, symbol: str, now: int) -> None:
         holding = account.holdings.get(symbol)
-        # A position is told from the next one by the fill that last changed it.
+        # The time of its last fill distinguishes a position from the next one.
         for position in list(holding.held()) if holding else ():
             if self._meets(FaultKind.LIQUIDATION, symbol, position.updated, now):
                 self._engine.force_liquidation(account, symbol, now)
@@ -136,7 +142,7 @@ class OrderFaults:
         return position.unrealized(self._engine.quote(symbol).mark) > 0
 
     def _meets(self, kind: FaultKind, symbol: str, number: int, now: int) -> Fault | None:
-        """The fault that strikes, if its dice say so: they are thrown once."""
+        """Returns the fault that strikes, if any; each case is drawn only once."""
         if (kind, number) in self._met or not self._plan.active(kind, symbol, now):
             return None
         self._met.add((kind, number))

@@ -1,8 +1,8 @@
-"""What the market did since the last look, shown to the engine as it happened.
+"""Shows the engine, in order, what the market did since the last catch-up.
 
-Prices run straight between the turning points of their path. A stop, a limit, a liquidation is met
-at the first millisecond at which its price is reached, however long after that somebody looks, and
-stretches in which nothing is met cost one comparison of arrays.
+Prices run straight between the turning points of their path. A stop, limit or liquidation happens
+at the first millisecond at which its price is reached, no matter how much later an account is read.
+Stretches in which no such price is reached cost one comparison of arrays.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from perpkit.venue.market.market import Market
 from perpkit.venue.market.price_path import PricePath
 
 BOOK_LEVELS = 100
-# A longer stretch is taken in parts, so that its arrays stay small.
+# A longer stretch is processed in parts, so that its arrays stay small.
 _STRETCH_MS = DAY_MS
 
-# Whether orders are taken, filled or ended depends on these.
+# Whether orders are accepted, filled or ended depends on these.
 _SEEN_BY_ENGINE = frozenset(FaultKind) - REQUEST_KINDS | {FaultKind.MAINTENANCE}
 
 _Rows = NDArray[np.bool_]
@@ -35,7 +35,7 @@ _Rows = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Paths of some symbols at the same times."""
+    """The price paths of some symbols at the same times."""
 
     times: Times
     paths: Mapping[str, PricePath]
@@ -46,7 +46,7 @@ class _Stretch:
 
 
 class Replay:
-    """:param engine: with a contract for each symbol of `market`"""
+    """Replays a market to an engine, which has a contract for each symbol of the market."""
 
     def __init__(self, market: Market, engine: Engine, faults: OrderFaults) -> None:
         self._market = market
@@ -54,8 +54,10 @@ class Replay:
         self._faults = faults
 
     def run(self, symbols: Sequence[str], since: int, until: int) -> None:
-        """:param symbols: in which something is held or waits, in the order they are shown in
-        :param since: the engine has seen everything up to here, ms
+        """Replays the time from `since` to `until`, ms.
+
+        :param symbols: those with a position or an open order, in the order they are shown in
+        :param since: up to here the engine has seen everything
         """
         if not symbols:
             return
@@ -66,7 +68,7 @@ class Replay:
             self._faults.strike(symbol, until)
 
     def show(self, symbol: str, time: int) -> None:
-        """Prices, status and book of one moment, and what they set off."""
+        """Shows the engine the prices, status and book of one moment; applies what they set off."""
         market, contract = self._market.as_of(time), self._engine.contract(symbol)
         stands = market.listing(symbol)
         self._engine.set_status(symbol, order_status(stands.status))
@@ -85,13 +87,13 @@ class Replay:
             self._engine.settle(symbol, contract.price(at_the_end), time)
 
     def _next_stop(self, symbols: Sequence[str], now: int, until: int) -> int:
-        """Go to the next moment at which something happens, and let it happen."""
+        """Goes to the next moment at which something happens, lets it happen, and returns it."""
         by_clock = {symbol: self._clock_time(symbol, now, until) for symbol in symbols}
         end = min(until, now + _STRETCH_MS, *(time for time in by_clock.values() if time))
         stuck = {symbol: self._engine.due(symbol) for symbol in symbols}
         stretch = self._stretch(symbols, now, end)
         if any(stuck.values()):
-            # It waits for a better book: that of the next turn.
+            # What is due but cannot happen yet waits for a better book, at the next turning point.
             end = int(stretch.times[1])
         time = self._first_due(stretch, stuck, end)
         if time in by_clock.values():
@@ -103,8 +105,8 @@ class Replay:
         return time
 
     def _first_due(self, stretch: _Stretch, stuck: Mapping[str, frozenset[Due]], end: int) -> int:
-        """The first time at which anything but `stuck` is due, at most `end`; prices are moved
-        there."""
+        """Returns the first time at which anything but `stuck` is due, at most `end`, and moves
+        the prices there."""
         times = stretch.times[: int(stretch.times.searchsorted(end)) + 1]
         row = self._first_candidate(stretch, stuck)
 
@@ -125,7 +127,7 @@ class Replay:
     def _first_candidate(
         self, stretch: _Stretch, stuck: Mapping[str, frozenset[Due]]
     ) -> int | None:
-        """The first point of the stretch, after its beginning, at which something may be due."""
+        """Returns the first row of the stretch, after row 0, at which something may be due."""
         rows = np.zeros(len(stretch.times), dtype=bool)
         for symbol, path in stretch.paths.items():
             rows |= beyond(path, self._engine.levels(symbol, without=stuck[symbol]))
@@ -147,13 +149,13 @@ class Replay:
         return _Stretch(times, paths)
 
     def _follow(self, stretch: _Stretch, first: int, last: int) -> None:
-        """Trailing stops see the points of rows [first, last)."""
+        """Shows the points of rows [first, last) to the trailing stops."""
         for symbol, path in stretch.paths.items():
             if not self._engine.trails(symbol):
                 continue
             price = self._engine.contract(symbol).price
             lasts, marks = path.last[first:last], path.mark[first:last]
-            # Only the best price counts, on whichever side.
+            # Only the extremes count: the lowest price for buys, the highest for sells.
             for end in (np.min, np.max):
                 self._engine.follow(symbol, price(float(end(lasts))), price(float(end(marks))))
 
@@ -177,7 +179,7 @@ class Replay:
             self._engine.on_funding(symbol, Decimal(f"{rate:.10f}"), mark, time)
 
     def _clock_time(self, symbol: str, now: int, until: int) -> int | None:
-        """The next time, at most `until`, at which something happens whatever the price."""
+        """Returns the next time, at most `until`, at which something happens at any price."""
         settled = self._market.funding(symbol, start=now + 1, end=until, limit=1)
         delivery = self._market.as_of(until).listing(symbol).delivery
         times = [*settled.time.tolist(), delivery - CLOSING_MS, delivery]
@@ -189,7 +191,10 @@ class Replay:
 
 
 def first_time(reached: Callable[[int], bool], before: int, at: int) -> int:
-    """The first ms in (before, at] at which `reached`, which then stays true; `at` if none."""
+    """Returns the first ms in (before, at] at which `reached` is true, or `at` if there is none.
+
+    Once true, `reached` must stay true.
+    """
     while at - before > 1:
         middle = (before + at) // 2
         if reached(middle):
@@ -200,7 +205,7 @@ def first_time(reached: Callable[[int], bool], before: int, at: int) -> int:
 
 
 def beyond(path: PricePath, levels: Levels) -> _Rows:
-    """The points of a path at which one of its prices has left its range."""
+    """Returns the points of a path at which one of its prices has left its quiet range."""
     out: _Rows = (
         (path.last <= levels.last.low)
         | (path.last >= levels.last.high)
@@ -211,7 +216,7 @@ def beyond(path: PricePath, levels: Levels) -> _Rows:
 
 
 def turned(path: PricePath, algo: Algo, tick: float) -> _Rows:
-    """The points at which a trailing stop may have triggered, and those after them."""
+    """Returns the points at which a trailing stop that is still open may trigger."""
     prices = path.mark if algo.working_type is WorkingType.MARK_PRICE else path.last
     sign = algo.side.sign  # of a buy the best price is the lowest
     best = -sign * np.maximum.accumulate(-sign * prices)

@@ -1,8 +1,8 @@
-"""What queries see of an account while its orders and fills become visible late.
+"""What queries see of an account while its orders and fills become visible with a delay.
 
 The exchange answers queries from a copy that lags behind the matching engine: an order that was
-accepted does not exist yet, a position that was opened is still flat. Orders, cancels, margin and
-liquidation are the engine's and do not wait.
+accepted does not exist yet, a position that was opened is still flat. Placing and cancelling
+orders, margin and liquidation use the engine's own state and are not delayed.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ _LATE = (FaultKind.LATE_ORDERS, FaultKind.LATE_FILLS)
 
 
 class Visibility:
-    """The plan's dice are thrown once for every order that was placed, or filled, under a fault."""
+    """Hides orders and fills for as long as the fault plan demands.
+
+    The delay is drawn once for every order that was placed, or filled, under a fault.
+    """
 
     def __init__(self, plan: FaultPlan) -> None:
         self._plan = plan
         self._delays: dict[tuple[FaultKind, int], int] = {}
 
     def of(self, account: Account, now: int) -> Account:
-        """The account as a query at `now` sees it: itself, or a copy to be read and forgotten.
+        """Returns the account as a query at `now` sees it: itself, or a copy to read and discard.
 
-        Fills of a symbol become visible in their order. The margin of an isolated position is, in a
-        copy, that of its entry.
+        Fills of a symbol become visible in their order. In a copy, the margin of an isolated
+        position is the initial margin at its entry price.
         """
         if not self._delays and not any(fault.kind in _LATE for _, fault in self._plan):
             return account
@@ -50,7 +53,7 @@ class Visibility:
         return _without(account, late, hidden) if late or hidden else account
 
     def _late(self, account: Account, now: int) -> set[int]:
-        """Ids of orders and conditional orders that are not to be seen yet."""
+        """Returns the ids of orders and conditional orders that are not visible yet."""
         placed: Iterator[Order | Algo] = chain(
             takewhile(lambda o: o.created + MAX_LATE_MS > now, reversed(account.orders.values())),
             takewhile(lambda a: a.created + MAX_LATE_MS > now, reversed(account.algos.values())),
@@ -82,7 +85,7 @@ class Visibility:
 
 
 def _without(account: Account, late: set[int], hidden: list[Fill]) -> Account:
-    """A copy from before those orders were placed and those fills happened."""
+    """Returns a copy of the account without those orders and as it was before those fills."""
     gone = {fill.id for fill in hidden}
     filled = {fill.order_id for fill in hidden}
     seen = copy(account)
@@ -108,7 +111,7 @@ def _without(account: Account, late: set[int], hidden: list[Fill]) -> Account:
 
 
 def _earlier(order: Order, fills: Sequence[Fill]) -> Order:
-    """The order after no more than these fills: open still."""
+    """Returns the order as it was after only these fills: still open."""
     seen = copy(order)
     seen.executed = sum((fill.quantity for fill in fills), ZERO)
     seen.quote = sum((fill.quote for fill in fills), ZERO)
@@ -130,8 +133,10 @@ def _forwarded(algo: Algo, earlier: dict[int, Order]) -> Algo:
 def _holding(
     holding: SymbolHolding, account: Account, earlier: dict[int, Order], hidden: list[Fill]
 ) -> SymbolHolding:
-    """:param account: as it is seen, but for its holdings
-    :param hidden: of this symbol
+    """Returns a holding as queries see it.
+
+    :param account: the visible copy, complete except for its holdings
+    :param hidden: hidden fills of this symbol
     """
     seen = copy(holding)
     open_ones = {*holding.orders, *(n for n, o in earlier.items() if o.symbol == holding.symbol)}
@@ -148,7 +153,7 @@ def _holding(
 def _position(
     holding: SymbolHolding, position: Position, fills: list[Fill], hidden: list[Fill]
 ) -> Position:
-    """:param fills: those that are seen"""
+    """Returns a position as queries see it, from its visible and its hidden fills."""
     seen = _booked(position, fills, sum((f.side.sign * f.quantity for f in hidden), ZERO))
     if holding.isolated:
         seen.isolated_wallet = money(abs(seen.amount) * seen.entry / holding.leverage)
@@ -157,9 +162,9 @@ def _position(
 
 
 def _booked(position: Position, fills: list[Fill], hidden: Decimal) -> Position:
-    """Amount, entry and cost as the ledger books them, from when the position was last flat.
+    """Books fills as the ledger does, from when the position was last flat: amount, entry, cost.
 
-    :param hidden: signed amount that is not seen yet
+    :param fills: the visible fills; `hidden`: signed amount that is not visible yet
     """
     held, first = position.amount - hidden, len(fills)
     while held and first:

@@ -1,1 +1,1 @@
-"""What can be made to go wrong at the venue. To change: kinds of faults and their schedules."""
+"""The faults that can be injected at the venue. To change: kinds of faults and their schedules."""

@@ -1,7 +1,8 @@
-"""What goes wrong, where and when: a plan that is evaluated, not carried out.
+"""Faults, and the plan that decides what goes wrong, where and when, but does not carry it out.
 
-Faults of requests are carried out by `injection`, those of the market by `market.Market`, those of
-orders and accounts by the trading routes, which ask `FaultPlan.active` or `FaultPlan.strike`.
+`http.injection` carries out faults of requests, `market.Market` those of the market. Those of
+orders and accounts are carried out by `exchange`, which asks `FaultPlan.active` and
+`FaultPlan.strike`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ __all__ = [
 ]
 
 _K = FaultKind
-# Ending is part of what they mean.
+# Kinds that need an end, because it is part of their meaning.
 _ENDING = frozenset({_K.FLASH_CRASH, _K.DELISTING})
-# So many, evaluated at every request, still cost less than a millisecond.
+# Evaluating this many at every request still takes less than a millisecond.
 MAX_FAULTS = 1000
-# Laid over every price that is asked for.
+# Each is applied to every price that is requested.
 MAX_PRICE_FAULTS = 200
 MAX_TIME = 4_102_444_800_000  # 2100-01-01
 _LONGEST_PATTERN = 200
@@ -47,15 +48,15 @@ MAX_TIMES = 1_000_000
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong for a while.
+    """One thing that goes wrong at the venue for a while.
 
     :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"
     :param symbol: "BTCUSDT"; None for every symbol
     :param since: ms on the venue's clock, inclusive
-    :param until: ms, exclusive; None for good
-    :param probability: that it strikes a request or order in its way
-    :param times: it is over after striking so often; None for no such end
-    :param parameters: of the kind, see `PARAMETERS`; defaults where left out
+    :param until: ms, exclusive; None if it does not end
+    :param probability: that it strikes a request or order that it concerns
+    :param times: it ends after striking this often; None for no such end
+    :param parameters: parameters of the kind, see `PARAMETERS`; omitted ones have their defaults
     :raises ValueError: naming the field, the value and what is allowed
     """
 
@@ -97,7 +98,7 @@ class Fault:
             )
 
     def _check_meaning(self) -> None:
-        """Whether what is given goes with the kind."""
+        """Checks that the fields given have a meaning for the kind."""
         if self.until is None and self.kind in _ENDING:
             raise ValueError(f"until must be given for {self.kind}")
         if self.kind is _K.SETTINGS_CHANGED:
@@ -137,7 +138,7 @@ class Fault:
 
 
 class FaultPlan:
-    """Faults by id, in the order they were added. The same seed and questions, the same answers."""
+    """Faults by id, in the order they were added. The same seed and calls give the same answers."""
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self._seed = seed
@@ -154,20 +155,23 @@ class FaultPlan:
         return iter(list(self._faults.items()))
 
     def __getitem__(self, name: str) -> Fault:
-        """:raises KeyError: for an id that is not in the plan"""
+        """Returns the fault with an id.
+
+        :raises KeyError: for an id that is not in the plan
+        """
         return self._faults[name]
 
     def add(self, fault: Fault) -> str:
-        """Its id.
+        """Adds a fault and returns its id.
 
-        :raises ValueError: when the plan is full
+        :raises ValueError: if the plan is full
         """
         return self.add_all([fault])[0]
 
     def add_all(self, faults: Sequence[Fault]) -> list[str]:
-        """Their ids; all are added, or none.
+        """Adds all faults or none, and returns their ids.
 
-        :raises ValueError: when there is no room for all of them
+        :raises ValueError: if there is no room for all of them
         """
         every = [*self._faults.values(), *faults]
         prices = sum(fault.kind in PRICE_KINDS for fault in every)
@@ -185,39 +189,45 @@ class FaultPlan:
         return name
 
     def remove(self, name: str) -> Fault:
-        """:raises KeyError: for an id that is not in the plan"""
+        """Removes a fault and returns it.
+
+        :raises KeyError: for an id that is not in the plan
+        """
         return self._faults.pop(name)
 
     def strikes(self, name: str) -> int:
-        """How often it has struck."""
+        """Returns how often a fault has struck."""
         return self._strikes[name]
 
     def of(self, *kinds: FaultKind, symbol: str | None) -> list[Fault]:
-        """Faults of these kinds that concern `symbol`, at any time."""
+        """Returns the faults of these kinds that concern `symbol`, at any time."""
         return [f for f in self._faults.values() if f.kind in kinds and f.concerns(symbol)]
 
     def active(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
-        """The first that is on at `now`, whatever its probability."""
+        """Returns the first fault in force at `now`, regardless of its probability."""
         for name, fault in self._faults.items():
             if fault.reaches(kind, symbol, now) and not self._spent(name, fault):
                 return fault
         return None
 
     def strike(self, kind: FaultKind, symbol: str | None, now: int) -> Fault | None:
-        """The first that is on and whose dice say so. Each call is one order in its way."""
+        """Returns the first fault in force that is drawn to strike. Call it once for each order."""
         for name, fault in self._faults.items():
             if fault.reaches(kind, symbol, now) and self._draw(name, fault):
                 return fault
         return None
 
     def strikes_now(self, name: str) -> bool:
-        """Whether the dice of this one say so, now that something is in its way."""
+        """Draws whether this fault strikes something that it concerns."""
         return self._draw(name, self._faults[name])
 
     def striking(
         self, method: str, path: str, symbol: str | None, now: int
     ) -> tuple[list[Fault], Fault | None]:
-        """What happens to a request: all latencies, and the first other fault that strikes."""
+        """Returns what strikes a request: latencies, and the first fault of another kind.
+
+        Latencies after that fault are left out.
+        """
         delays: list[Fault] = []
         for name, fault in self._faults.items():
             if (
@@ -239,7 +249,7 @@ class FaultPlan:
         if self._spent(name, fault):
             return False
         if fault.probability < 1:
-            # A stream for each fault: other traffic does not change what happens to this one's.
+            # Each fault has its own random stream, so other traffic does not change its outcome.
             self._tries[name] += 1
             dice = random.Random(f"{self._seed}/{name}/{self._tries[name]}")  # noqa: S311
             if dice.random() >= fault.probability:

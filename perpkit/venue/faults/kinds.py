@@ -1,4 +1,4 @@
-"""The kinds of faults there are, and the parameters of each."""
+"""The kinds of faults and the parameters of each."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class FaultKind(StrEnum):
     ORDER_EXPIRED = "order_expired"
     ORDER_CANCELLED = "order_cancelled"
     LIQUIDATION = "liquidation"
-    ADL = "adl"  # positions in profit close at mark, against somebody who is liquidated
+    ADL = "adl"  # positions in profit close at mark, against a user who is liquidated
     PERMISSION_REMOVED = "permission_removed"
-    LATE_ORDERS = "late_orders"  # placed, but no query knows them yet
-    LATE_FILLS = "late_fills"  # traded, but no query knows it yet
-    SETTINGS_CHANGED = "settings_changed"  # by somebody else who has the account
+    LATE_ORDERS = "late_orders"  # placed, but not visible to queries yet
+    LATE_FILLS = "late_fills"  # traded, but not visible to queries yet
+    SETTINGS_CHANGED = "settings_changed"  # by another user of the account
     TRADING_LOCKED = (
-        "trading_locked"  # by the quantitative rules: only reduce-only orders are taken
+        "trading_locked"  # by the quantitative rules: only reduce-only orders are accepted
     )
 
 
@@ -58,7 +58,10 @@ PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
 
 @dataclass(frozen=True)
 class FaultParameter:
-    """A number in [low, high], one of `choices`, or text of at most `longest` characters."""
+    """A parameter of a fault, and what it may be.
+
+    It is a number in [low, high], one of `choices`, or text of at most `longest` characters.
+    """
 
     default: Value
     low: float = 0.0
@@ -68,7 +71,10 @@ class FaultParameter:
     longest: int = 0
 
     def check(self, name: str, value: object) -> None:
-        """:raises ValueError: naming the parameter, the value and what is allowed"""
+        """Checks a value.
+
+        :raises ValueError: naming the parameter, the value and what is allowed
+        """
         if self.choices:
             if value not in self.choices:
                 allowed = ", ".join(map(str, self.choices))
@@ -92,7 +98,7 @@ _RETRY_AFTER = FaultParameter(30, low=1, high=3 * DAY_S)
 MAX_LATE_MS = 600_000
 PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
     {
-        # Real ms, whatever the venue's clock: it is the client that waits.
+        # Real ms, regardless of the venue's clock, because the client waits in real time.
         _K.LATENCY: {
             "ms": FaultParameter(1000, high=120_000),
         },
@@ -103,9 +109,9 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
         },
         _K.RATE_LIMITED: {"retry_after_s": _RETRY_AFTER},
         _K.BANNED: {"retry_after_s": _RETRY_AFTER},
-        # Silence before the connection breaks: longer than the client's time-out, it sees that.
+        # Silence before the connection breaks; if it is too long for the client, that times out.
         _K.RESPONSE_LOST: {"after_ms": FaultParameter(0, high=300_000)},
-        # Without `msg` the exchange's own, where it is known.
+        # Without `msg` it is the exchange's own message, if that is known.
         _K.REFUSED: {
             "code": FaultParameter(-4400, low=-9999, high=-1000, whole=True),
             "msg": FaultParameter("", longest=200),
@@ -113,11 +119,11 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
         },
         _K.CLOCK_SKEW: {"ms": FaultParameter(5000, low=-DAY_MS, high=DAY_MS)},
         _K.EMPTY_BOOK: {"side": FaultParameter("both", choices=("both", "bids", "asks"))},
-        # Times the distance of each level from the middle.
+        # Multiplies the distance of each level from the mid price.
         _K.WIDE_SPREAD: {"factor": FaultParameter(50, low=1, high=10_000)},
-        # `mark_share`: how much of the move mark and index follow.
+        # `mark_share`: the share of the move that mark and index price follow.
         _K.PRICE_GAP: {"change": _CHANGE, "mark_share": _MARK_SHARE},
-        # `recovery`: share of the move that is undone by `until`.
+        # `recovery`: the share of the move that is undone by `until`.
         _K.FLASH_CRASH: {
             "change": _CHANGE,
             "recovery": FaultParameter(1.0, low=0.0, high=1.0),
@@ -128,23 +134,23 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
                 "CLOSE", choices=("PENDING_TRADING", "PRE_SETTLE", "SETTLING", "CLOSE")
             )
         },
-        # The most of an order that fills at a time.
+        # The maximum share of a symbol's open orders, by quantity, that fills at a time.
         _K.SLOW_FILLS: {"share": FaultParameter(0.1, low=0.001, high=1.0)},
-        # Of a position in profit.
+        # The share of a position in profit that closes.
         _K.ADL: {"share": FaultParameter(1.0, low=0.001, high=1.0)},
         _K.PERMISSION_REMOVED: {
             "permission": FaultParameter("trade", choices=("trade", "read", "ip"))
         },
         _K.LATE_ORDERS: {"ms": FaultParameter(1000, low=1, high=MAX_LATE_MS)},
         _K.LATE_FILLS: {"ms": FaultParameter(1000, low=1, high=MAX_LATE_MS)},
-        # By default all stay as they are.
+        # By default every setting stays as it is.
         _K.SETTINGS_CHANGED: {
             "leverage": FaultParameter(0, high=125, whole=True),
             "margin_type": FaultParameter("same", choices=("same", "ISOLATED", "CROSSED")),
             "hedge": FaultParameter("same", choices=("same", "yes", "no")),
             "multi_assets": FaultParameter("same", choices=("same", "yes", "no")),
         },
-        # Which rule of a symbol was violated; an account is locked for violations of too many.
+        # The rule that was violated on a symbol; an account is locked for too many violations.
         _K.TRADING_LOCKED: {
             "indicator": FaultParameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))
         },

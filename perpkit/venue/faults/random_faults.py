@@ -1,4 +1,4 @@
-"""A seeded stretch of bad luck."""
+"""Random fault plans that are reproducible from a seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perpkit.venue.faults.faults import (
 
 _K = FaultKind
 MAX_PLAN_DAYS = 3660
-# Ordinary length of an episode in minutes; a quarter to four times that happen.
+# Typical length of an episode in minutes; actual lengths are a quarter to four times that.
 _MINUTES = {
     _K.MAINTENANCE: 30.0,
     _K.CLOCK_SKEW: 20.0,
@@ -70,15 +70,15 @@ def random_plan(
     symbols: Sequence[str] = (),
     most: int = 100_000,
 ) -> list[Fault]:
-    """Faults of `kinds` between `start` and `end` (ms), in the order they begin.
+    """Returns faults of `kinds` between `start` and `end` (ms), in the order they begin.
 
-    Episodes of a kind begin at the times of a Poisson process. Each kind has a generator of its
-    own: a longer plan has the shorter as its prefix (but for the ends of episodes, cut at `end`),
-    and other kinds change nothing.
+    Episodes of a kind begin at the times of a Poisson process. Each kind has its own random
+    generator: a longer plan begins with the shorter one (except for episodes cut at its `end`), and
+    further kinds change nothing.
 
-    :param intensity: episodes of each kind in a day, on average
-    :param symbols: one of them is hit by each fault of the market; none means that all are
-    :param most: faults that may be expected of it
+    :param intensity: episodes of each kind per day, on average
+    :param symbols: each fault of a symbol hits one of them; if empty, it hits all symbols
+    :param most: maximum of the expected number of faults
     :raises ValueError: naming the parameter
     """
     if not start < end:
@@ -113,7 +113,7 @@ def _episode(
     probability = round(dice.uniform(0.2, 1.0), 3) if drawn else 1.0
     of_symbol = kind not in REQUEST_KINDS | {_K.CLOCK_SKEW, _K.PERMISSION_REMOVED}
     symbol = dice.choice(symbols) if symbols and of_symbol else None
-    # A gap that closes again after minutes would be a crash.
+    # A price gap that closes again after minutes would be a flash crash.
     lasting = kind in (_K.PRICE_GAP, _K.SETTINGS_CHANGED)
     until = None if lasting else min(end, begin + 1 + int(minutes * MINUTE_MS))
     return Fault(kind, "*", symbol, begin, until, probability, None, parameters)

@@ -1,4 +1,4 @@
-"""Control of accounts: see them, open one, trade with an order, charge funding."""
+"""Control of accounts: list them, open one, fill an order, settle funding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from perpkit.venue.market.candles import PriceKind
 
 
 class NewAccount(Body):
-    """:param wallet: by asset; a number is USDT"""
+    """:param wallet: balances by asset; a single number is USDT"""
 
     api_key: Annotated[str, AfterValidator(partial(checked_key, "api_key"))]
     secret: Annotated[str, AfterValidator(partial(checked_key, "secret"))]
@@ -30,7 +30,7 @@ class NewAccount(Body):
 
 
 class NewFill(Body):
-    """Somebody trades with a resting order at its price; all that is left by default."""
+    """A fill of a resting order at its price; by default of all that remains of it."""
 
     api_key: str
     order_id: int = Field(ge=0, le=LONGEST)
@@ -38,14 +38,14 @@ class NewFill(Body):
 
 
 class SettlementBody(Body):
-    """:param rate: a fraction, paid by longs to shorts now"""
+    """:param rate: funding rate, a fraction that longs pay to shorts now"""
 
     symbol: str
     rate: Decimal = Field(ge=-1, le=1, decimal_places=10)
 
 
 def _short(balance: dict[str, Any]) -> dict[str, Any]:
-    """For people: amounts without trailing zeros."""
+    """The balance in readable form: amounts without trailing zeros."""
     return {
         name: plain(Decimal(value)) if isinstance(value, str) and name != "asset" else value
         for name, value in balance.items()
@@ -53,11 +53,11 @@ def _short(balance: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_account_control(app: FastAPI, exchange: Exchange) -> None:
-    """Routes for an application that is mounted at /control."""
+    """Adds the routes of accounts to an application that is mounted at /control."""
     engine, instrument = exchange.engine, exchange.market.instrument
 
     def position(view: PositionView) -> dict[str, Any]:
-        """With all that either version of the exchange's API says."""
+        """The position with the fields of both versions (2 and 3) of the exchange's API."""
         grid = instrument(view.symbol)
         return {
             **account_payloads.position_v2(view, grid),

@@ -1,4 +1,4 @@
-"""Accounts and positions in the exchange's shapes: version 3 has left out what version 2 has."""
+"""Accounts and positions in the exchange's shapes; version 3 omits some fields of version 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perpkit.venue.http.numbers import (
 from perpkit.venue.http.settings_payloads import permissions
 from perpkit.venue.market.instruments import Instrument
 
-# Totals of the account, by the field of an asset that they add up.
+# Totals of the account, each with the field of an asset that it adds up.
 _TOTALS = {
     "totalInitialMargin": "initialMargin",
     "totalMaintMargin": "maintMargin",
@@ -45,7 +45,7 @@ def income(income: Income) -> dict[str, Any]:
 
 
 def position_v3(view: PositionView, instrument: Instrument) -> dict[str, Any]:
-    """Without leverage and margin type: those are in `symbol_config`."""
+    """A position of version 3, which leaves leverage and margin type to `symbol_config`."""
     return {
         "symbol": view.symbol,
         "positionSide": view.position_side.value,
@@ -96,7 +96,7 @@ def position_v2(view: PositionView, instrument: Instrument) -> dict[str, Any]:
 def account_v3(
     balances: dict[str, Balance], views: list[tuple[PositionView, Instrument]]
 ) -> dict[str, Any]:
-    """:param balances: by asset, USDT first"""
+    """:param balances: balances by asset, USDT first"""
     return {
         **_totals(balances),
         "assets": [asset_v3(asset, balance) for asset, balance in balances.items()],
@@ -161,7 +161,7 @@ def _position_of_account_v2(view: PositionView, instrument: Instrument) -> dict[
 
 
 def _totals(balances: dict[str, Balance]) -> dict[str, Any]:
-    """Of USDT alone in single-asset mode, of all assets together in multi-assets mode."""
+    """Totals of USDT alone in single-asset mode, of all assets together in multi-assets mode."""
     held = asset_v3(USDT, balances[USDT].shared)
     return {name: held[field] for name, field in _TOTALS.items()}
 
@@ -200,7 +200,10 @@ def balance_row(api_key: str, asset: str, balance: Balance) -> dict[str, Any]:
 
 
 def adl_quantile(symbol: str, views: list[PositionView]) -> dict[str, Any]:
-    """Both sides of a hedge with cross margin have one rank, and HEDGE stands for BOTH."""
+    """The queue ranks by side; with cross margin, both sides of a hedge share the higher one.
+
+    In that case the key HEDGE takes the place of BOTH.
+    """
     ranks = {view.position_side.value: view.adl for view in views}
     hedge = "BOTH" not in ranks
     joint = hedge and not views[0].isolated

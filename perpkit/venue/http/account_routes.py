@@ -1,4 +1,4 @@
-"""Signed endpoints of USD-M futures: the account and its settings, and the way to all others."""
+"""Signed endpoints of USD-M futures: account, settings, and the router with all the others."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
         return [(view, exchange.market.instrument(view.symbol)) for view in views]
 
     def every(account: Account, symbols: list[str]) -> list[tuple[PositionView, Instrument]]:
-        """Flat ones, too: so does version 2."""
+        """The positions of these symbols, flat ones included, as version 2 returns them."""
         return on_grid([view for s in symbols for view in engine.positions(account, s)])
 
     def balances(account: Account) -> dict[str, Balance]:
@@ -184,7 +184,7 @@ def _add_account(exchange: Exchange, signed: Signed) -> None:
 
 
 def _chosen(exchange: Exchange, sent: RequestParameters) -> list[str]:
-    """The symbol that is asked for, or all."""
+    """The requested symbol, or all symbols when none is named."""
     only = optional_symbol(exchange.engine, sent)
     return exchange.market.symbols if only is None else [only]
 

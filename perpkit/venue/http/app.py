@@ -1,4 +1,4 @@
-"""The venue's HTTP: errors shaped as the exchange's, and the routers of its parts."""
+"""The venue's HTTP application: joins the routers and shapes errors as the exchange does."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def create_app(
 ) -> FastAPI:
     """An application that serves `market` under the paths of USD-M futures.
 
-    :param exchange: of that market, to trade on; without one there is market data only
-    :param limiter: by default one that counts and refuses nobody
-    :param wait: how latency and silence pass, in seconds
+    :param exchange: matches orders on `market`; without one, only market data is served
+    :param limiter: by default one that counts requests and refuses none
+    :param wait: sleeps for a number of seconds, for faults of latency and silence
     """
     limiter = limiter or Limiter(enforced=False)
     log = log or RequestLog()
@@ -67,7 +67,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
-    """The first bad parameter, named as the exchange names it."""
+    """Reports the first invalid parameter with the exchange's code and message."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name, fault = first["loc"][-1], first["type"]
@@ -87,7 +87,7 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:
-    """The server logs it with its traceback."""
+    """Answers without details; the server logs the error with its traceback."""
     return JSONResponse(UNKNOWN_ERROR, 500)
 
 

@@ -1,4 +1,4 @@
-"""The exchange's public archive of daily positioning: a zip a day, its checksum beside it."""
+"""The exchange's public archive of daily positioning: one zip per day and its checksum."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _HEADER = (
 )
 _STEP = INTERVALS_MS["5m"]
 _PUBLISHED_AFTER = DAY_MS // 4
-# From this day on rows carry the start of their five minutes; see `market.metrics_file`.
+# From this day on rows are stamped with the start of their five minutes, before it with the end;
+# see `market.metrics_file`.
 _LABELLED_BY_START = 1_782_345_600_000  # 2026-06-25T00:00Z
 _NAME = re.compile(r"(?P<symbol>\w+)-metrics-(?P<day>\d{4}-\d\d-\d\d)\.zip(?P<told>\.CHECKSUM)?")
 
 
 def archive_router(market: Market) -> APIRouter:
-    """Days of `market` that ended at least six hours ago."""
+    """Routes that serve the days of `market` that ended at least six hours ago."""
     router = APIRouter()
 
     @router.get("/data/futures/um/daily/metrics/{symbol}/{name}")
@@ -56,7 +57,7 @@ def archive_router(market: Market) -> APIRouter:
 
 
 def _rows(market: Market, symbol: str, start: int) -> list[str]:
-    """The readings after midnight, up to the next one."""
+    """CSV rows of the readings after the midnight `start` (ms), up to and including the next."""
     series = {
         what: market.readings(
             symbol, what, "5m", start=start + _STEP, end=start + DAY_MS, limit=DAY_MS // _STEP
@@ -87,7 +88,7 @@ def _rows(market: Market, symbol: str, start: int) -> list[str]:
 
 
 def _zipped(name: str, text: str) -> bytes:
-    """The same bytes each time, as the checksum is of them."""
+    """A zip whose bytes are the same at every call, because the checksum is taken of them."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         entry = zipfile.ZipInfo(name)

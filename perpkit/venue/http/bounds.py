@@ -1,4 +1,4 @@
-"""How much a request may weigh: nothing larger is read, and nothing is waited for without end."""
+"""Limits on the size of a request and on the time its body may take to arrive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL = "/control"
 
-MAX_BODY = 65_536  # bytes; the largest honest body, five orders at once, has some 2,000
+MAX_BODY = 65_536  # bytes; the largest legitimate body, five orders at once, has some 2,000
 MAX_URL = 8_192  # bytes of path and query
 BODY_SECONDS = 10.0  # of real time, for the whole body
 
@@ -20,13 +20,13 @@ def is_control(path: str) -> bool:
 
 
 def refused(path: str, status: int, code: int, text: str) -> JSONResponse:
-    """In the shape of the API that was asked; the connection ends, with all that is still sent."""
+    """A refusal in the shape of the API called; it closes the connection and drops unread data."""
     body = {"error": text} if is_control(path) else {"code": code, "msg": text}
     return JSONResponse(body, status, {"Connection": "close"})
 
 
 class Bounds:
-    """ASGI middleware: whoever comes after it is given the whole body at once, or no request."""
+    """ASGI middleware that refuses oversized requests and passes on others with the whole body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -84,7 +84,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
 
 
 def again(message: Message, receive: Receive) -> Receive:
-    """`message` once more; after it, what becomes of the client."""
+    """A `receive` that returns `message` first, then the messages of `receive` itself."""
     given = False
 
     async def replay() -> Message:

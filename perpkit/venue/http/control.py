@@ -32,7 +32,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=200)
 
 
-# What accounts hold is replayed, moment by moment, at the next look.
+# The next request replays the whole span for every position and order, moment by moment.
 MAX_ADVANCE_MS = 31 * DAY_MS
 
 
@@ -41,7 +41,7 @@ class Advance(Body):
 
 
 class NewFault(Body):
-    """As `faults.Fault`, with `since` now by default."""
+    """The fields of a `faults.Fault`; `since` defaults to now."""
 
     kind: FaultKind
     endpoint: str = "*"
@@ -54,7 +54,7 @@ class NewFault(Body):
 
 
 class RandomFaults(Body):
-    """As `random_faults.random_plan`, from now on for `days`."""
+    """The arguments of `random_faults.random_plan`, for the next `days` days."""
 
     seed: int = Field(ge=-(2**63), lt=2**63)
     days: float = Field(gt=0, le=MAX_PLAN_DAYS)
@@ -64,7 +64,7 @@ class RandomFaults(Body):
 
 
 class PriceMove(Body):
-    """:param within_ms: a flash crash of that length; None for a gap that stays"""
+    """:param within_ms: length of a flash crash; None for a price gap that stays"""
 
     symbol: str
     change: float
@@ -74,7 +74,7 @@ class PriceMove(Body):
 
 
 def create_control(market: Market, limiter: Limiter, log: RequestLog) -> FastAPI:
-    """An application to be mounted at /control."""
+    """The control API as an application, to be mounted at /control."""
     app = FastAPI(
         title="Perpkit venue: control",
         openapi_url=None,
@@ -138,7 +138,7 @@ def _add_faults(app: FastAPI, market: Market) -> None:
     plan = market.faults
 
     def add(*faults: Fault) -> list[dict[str, Any]]:
-        """All of them or none."""
+        """Adds all of the faults or none."""
         for fault in faults:
             if fault.symbol is not None and fault.symbol not in market.symbols:
                 known = ", ".join(market.symbols[:_MOST_NAMED])
@@ -205,7 +205,7 @@ def _add_faults(app: FastAPI, market: Market) -> None:
 
     @app.delete("/faults")
     async def remove_all() -> dict[str, list[str]]:
-        """All but those that have moved prices already."""
+        """Removes all faults except those that have already moved prices."""
         now = market.now()
         removed = [name for name, fault in plan if not _happened(fault, now)]
         for name in removed:
@@ -239,7 +239,7 @@ def _from_here(request: Request) -> None:
 
 
 async def _in_json(request: Request) -> None:
-    """A page may send text and forms anywhere without being asked; JSON it may not."""
+    """Refuses bodies that are not JSON: browsers let any page send text and forms elsewhere."""
     changes = request.method not in ("GET", "HEAD", "DELETE")
     if not changes and not await request.body():
         return
@@ -249,26 +249,26 @@ async def _in_json(request: Request) -> None:
 
 
 def short(value: object) -> str:
-    """As it is repeated in an error: whoever sent it knows the rest."""
+    """The value as errors repeat it, cut to a readable length."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    # FastAPI's own word for bodies that break the parser in other ways than by their syntax.
+    # FastAPI's own message for bodies that break the parser by other means than their syntax.
     text = "body must be JSON" if "parsing the body" in error.detail else error.detail
     return JSONResponse({"error": text}, error.status_code)
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
-    """The server logs it with its traceback."""
+    """Answers with the type of the error; the server logs it with its traceback."""
     text = f"{request.method} {request.url.path} failed: {type(error).__name__}"
     return JSONResponse({"error": text}, 500)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
-    """The first fault, by the name of its field."""
+    """Reports the first validation error by the name of its field."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = ".".join(str(part)[:_LONGEST_SHOWN] for part in first["loc"][1:]) or "body"

@@ -1,4 +1,4 @@
-"""The answer of `exchangeInfo`: every contract with its filters, fields and texts as recorded."""
+"""The answer of `exchangeInfo`: every contract and its filters, in the fields on record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDER_TYPES = (
 )
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
 _PERMISSIONS = ("GRID", "COPY", "DCA", "PSB")
-# Deliveries are 13 or 14 weeks apart: one further ahead is of the next quarter.
+# Deliveries are 13 or 14 weeks apart: a contract with more time left is the next quarter's.
 _QUARTER_MS = timedelta(weeks=14) // timedelta(milliseconds=1)
 
 
@@ -84,7 +84,7 @@ def _symbol(instrument: Instrument, stands: Listing, now: int) -> dict[str, Any]
 
 
 def _contract_type(instrument: Instrument, delivery: int, now: int) -> ContractType:
-    """Of dated contracts by the time that is left: the next quarter becomes the current one."""
+    """The contract type; dated contracts become the current quarter's as their delivery nears."""
     if instrument.contract_type.perpetual:
         return instrument.contract_type
     further = delivery - now > _QUARTER_MS
@@ -133,5 +133,5 @@ def _price(instrument: Instrument, value: float) -> str:
 
 
 def _plain(value: float) -> str:
-    """Without an exponent and without trailing zeros."""
+    """The number without an exponent and without trailing zeros."""
     return f"{Decimal(f'{value:.8f}').normalize():f}"

@@ -1,7 +1,7 @@
-"""The parameters of a request, read from its query and its form, and judged by their letters.
+"""The parameters of a request, read from its query and form, with their characters checked.
 
 Binance USD-M, "General API information": parameters come in the query or in a body of type
-application/x-www-form-urlencoded; the query counts where both have one.
+application/x-www-form-urlencoded; the query takes precedence where both have one.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pydantic_core import PydanticCustomError
 from perpkit.venue.errors import VenueError
 
 MAX_PARAMETERS = 100
-# What the exchange's own numbers hold; more digits than that are legal, and no number.
+# The largest integer of the exchange; longer strings of digits are legal characters, yet invalid.
 LONGEST = 2**63 - 1
 
 _FORM = "application/x-www-form-urlencoded"
 _INTEGER = re.compile(r"[0-9]{1,20}")
 _DECIMAL = re.compile(r"([0-9]{1,20})(\.[0-9]{1,20})?")
-# Control characters, and what stands for bytes that are not UTF-8.
+# Control characters, and the character that replaces bytes that are not UTF-8.
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
 def read_parameters(query: bytes, body: bytes, content_type: str) -> dict[str, str]:
-    """By name.
+    """Returns the parameters by name.
 
-    A body of another type has none, as on the exchange; without a type it is taken for a form.
+    A body of another type has none, as on the exchange; a body without a type counts as a form.
 
     :raises VenueError: -1100 illegal characters, -1101 too many, or one of them twice
     """
@@ -67,7 +67,10 @@ def illegal(name: str, legal: re.Pattern[str]) -> VenueError:
 
 
 def integer(name: str, text: str) -> int:
-    """:raises VenueError: -1100 unless it is digits, -1130 beyond 64 bits"""
+    """The value of an integer parameter.
+
+    :raises VenueError: -1100 unless it is digits, -1130 beyond 64 bits
+    """
     if not _INTEGER.fullmatch(text):
         raise illegal(name, _INTEGER)
     value = int(text)
@@ -77,14 +80,17 @@ def integer(name: str, text: str) -> int:
 
 
 def decimal(name: str, text: str) -> Decimal:
-    """:raises VenueError: -1100 unless it is digits with at most one point among them"""
+    """The value of a decimal parameter.
+
+    :raises VenueError: -1100 unless it is digits with at most one point among them
+    """
     if not _DECIMAL.fullmatch(text):
         raise illegal(name, _DECIMAL)
     return Decimal(text)
 
 
 def _digits(text: Any) -> Any:
-    """For FastAPI, which by itself takes " 5 ", "1_000" and "+5" for numbers."""
+    """Checks an integer before FastAPI does, which accepts " 5 ", "1_000" and "+5"."""
     if not isinstance(text, str) or not text:
         return text
     try:

@@ -1,7 +1,7 @@
-"""Who may ask: programs on this machine, and no web page from elsewhere.
+"""Access control: programs on this machine may send requests, web pages from elsewhere may not.
 
-A browser on this machine is a way in for every page it shows: by a name that its owner re-binds to
-the loopback, or across origins without reading the answer. Both show in the headers.
+Any page that a browser on this machine shows can send requests to the loopback: by re-binding its
+own name to it, or across origins without reading the answer. Both show in the headers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perpkit.venue.http.bounds import refused
 
-# Host or Origin without its scheme: a name or an address, and a port at most.
+# Host, or Origin without its scheme: a name or an address, optionally with a port.
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@/\s]+)(:[0-9]{1,5})?")
-# Those of `fetch` that come from no other site.
+# Values of Sec-Fetch-Site that browsers send for requests that come from no other site.
 _SITES = ("none", "same-origin", "same-site")
 
 
 def is_loopback_authority(authority: str) -> bool:
-    """Whether `host` or `host:port` is this machine and cannot be made another."""
+    """Whether `host` or `host:port` is this machine and cannot be re-bound to another."""
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
         return False
@@ -36,7 +36,7 @@ def is_loopback_authority(authority: str) -> bool:
 
 
 def objection(headers: Headers) -> str | None:
-    """Why a request with these headers is not answered; None where it is."""
+    """The reason to refuse a request with these headers; None to serve it."""
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not is_loopback_authority(hosts[0]):
         return f"Host must be of the loopback, got {_shown(hosts)}"
@@ -62,7 +62,7 @@ def _shown(values: list[str]) -> str:
 
 
 class Guard:
-    """ASGI middleware around whatever a real server serves, every path of it."""
+    """ASGI middleware that applies `objection` to every path of a real server."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What signed endpoints have in common: their form, and how they read their parameters."""
+"""What signed endpoints share: the types of their handlers and the readers of parameters."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from typing import Any
 from perpkit.venue.engine import Account, Engine, Refusal
 from perpkit.venue.http.signing import RequestParameters
 
-# What a signed endpoint does with the account, the parameters and the present (ms).
+# Answers a signed request, given the account, the parameters and the current time (ms).
 Handler = Callable[[Account, RequestParameters, int], Any]
-# Registers a handler: method, paths, and whether it needs the permission to trade.
+# Registers a handler for a method and paths; `trading` states whether the key must allow trading.
 Signed = Callable[..., Callable[[Handler], Handler]]
 
 
 def known_symbol(engine: Engine, sent: RequestParameters) -> str:
-    """:raises VenueError: -1102 without a symbol, -1121 for one that is not listed"""
+    """The required symbol.
+
+    :raises VenueError: -1102 without a symbol, -1121 for one that is not listed
+    """
     return engine.contract(sent.text("symbol")).symbol
 
 
 def optional_symbol(engine: Engine, sent: RequestParameters) -> str | None:
-    """:raises VenueError: -1121 for a symbol that is not listed"""
+    """The symbol, or None where none is sent.
+
+    :raises VenueError: -1121 for a symbol that is not listed
+    """
     symbol = sent.optional("symbol")
     return None if symbol is None else engine.contract(symbol).symbol
 
 
 def bounded(sent: RequestParameters, name: str, default: int, most: int) -> int:
-    """A count from 1 to `most`.
+    """An integer from 1 to `most`.
 
-    :raises VenueError: -1130, or -1100 where it is no number
+    :raises VenueError: -1130 outside that range, -1100 where it is no number
     """
     value = sent.integer(name, default)
     if not 1 <= value <= most:
@@ -37,7 +43,10 @@ def bounded(sent: RequestParameters, name: str, default: int, most: int) -> int:
 
 
 def optional_integer(sent: RequestParameters, name: str) -> int | None:
-    """:raises VenueError: -1100 where it is no number, -1130 where it is negative"""
+    """An integer of at least 0, or None where none is sent.
+
+    :raises VenueError: -1100 where it is no number, -1130 where it is negative
+    """
     if sent.optional(name) is None:
         return None
     value = sent.integer(name)

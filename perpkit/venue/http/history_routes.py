@@ -1,4 +1,4 @@
-"""Signed endpoints of what an account did: trades, orders, conditional orders, incomes."""
+"""Signed endpoints of an account's history: trades, orders, conditional orders, incomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perpkit.venue.http.handlers import (
 from perpkit.venue.http.signing import RequestParameters
 
 MOST_ROWS = 1000
-_ROWS, _INCOME_ROWS = 500, 100  # unless a limit is sent
+_ROWS, _INCOME_ROWS = 500, 100  # default limits
 _MOST_PAGES = 10**9
 
 
@@ -62,7 +62,7 @@ def add_history(exchange: Exchange, signed: Signed) -> None:
 
 
 def _lookup(sent: RequestParameters, first: str) -> Lookup:
-    """:param first: name of the parameter with the least id"""
+    """:param first: name of the parameter with the lowest id to return"""
     return Lookup(
         bounded(sent, "limit", _ROWS, MOST_ROWS),
         optional_integer(sent, "startTime"),

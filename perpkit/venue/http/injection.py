@@ -1,4 +1,4 @@
-"""Carrying out the faults of requests, down to the TCP connection."""
+"""Carries out the faults of requests, down to the TCP connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Wait = Callable[[float], Awaitable[None]]
 # Key of `Line` in an ASGI scope's state.
 LINE = "line"
 
-# As ccxt has recorded it; matching the text is how it tells a maintenance.
+# The text that ccxt has on record, and matches to recognise a maintenance.
 _MAINTENANCE = {"code": 1, "msg": "System is under maintenance."}
 UNKNOWN_ERROR = {"code": -1000, "msg": "An unknown error occurred while processing the request."}
 _SERVER_ERRORS = {
@@ -32,20 +32,20 @@ _GATEWAY_ERRORS = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
 class Line(Protocol):
-    """The connection that a request came by."""
+    """The connection that a request arrived on."""
 
     def reset(self) -> None:
-        """TCP reset: nothing that is still to be sent arrives."""
+        """Sends a TCP reset: data that is still queued never arrives."""
         ...
 
     def close(self) -> None:
-        """TCP end after what has been sent."""
+        """Closes the TCP connection after the data sent so far."""
         ...
 
 
 @dataclass
 class _Answer:
-    """Takes an application's answer in place of a client."""
+    """Collects an application's answer in place of a client."""
 
     start: Message = field(default_factory=dict)
     body: bytes = b""
@@ -68,13 +68,13 @@ async def inject(
     now: int,
     wait: Wait,
 ) -> None:
-    """Answer, or do not, as `fault` has it.
+    """Answers a request, or leaves it unanswered, as `fault` prescribes.
 
-    :param fault: of a request, and not a latency
-    :param exchange: carries out the request where the fault lets it be carried out
-    :param client: address to be named in refusals
-    :param now: on the venue's clock, ms
-    :param wait: seconds, of real time on a real server
+    :param fault: a fault of requests other than a latency
+    :param exchange: carries out the request where the fault lets it through
+    :param client: address named in refusals
+    :param now: the venue's clock, ms
+    :param wait: sleeps for a number of seconds, in real time on a real server
     """
     kind = fault.kind
     if kind in (FaultKind.TRUNCATED, FaultKind.MALFORMED):
@@ -96,7 +96,7 @@ async def inject(
 
 
 def refused_by(fault: Fault) -> VenueError:
-    """What a fault of kind `REFUSED` has the exchange answer."""
+    """The error that the exchange answers under a fault of kind `REFUSED`."""
     code = int(fault.number("code"))
     msg = fault.text("msg") or message_of(code)
     return VenueError(code, msg, int(fault.number("status")))
@@ -129,7 +129,10 @@ async def _execute(exchange: ASGIApp, scope: Scope, receive: Receive) -> _Answer
 async def _send_half(
     answer: _Answer, scope: Scope, receive: Receive, send: Send, *, whole: bool
 ) -> None:
-    """Half of the body: as if it were `whole`, or with the length of all and then the end."""
+    """Sends half of the body.
+
+    :param whole: announce the length of the half; else that of the whole, then close early
+    """
     half = answer.body[: len(answer.body) // 2]
     if whole:
         headers = [(k, v) for k, v in answer.start["headers"] if k != b"content-length"]
@@ -147,14 +150,14 @@ async def _send_half(
 
 async def _reset(scope: Scope, receive: Receive) -> None:
     line: Line | None = scope.get("state", {}).get(LINE)
-    # Without a connection there is nothing to cut: ending without an answer must do.
+    # Without a connection there is nothing to cut: the request just ends without an answer.
     if line is not None:
         line.reset()
         await _gone(receive)
 
 
 async def _silence(receive: Receive, wait: Wait, seconds: float) -> None:
-    """Until the client hangs up, at most `seconds`."""
+    """Waits until the client hangs up, for at most `seconds`."""
     ends = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(wait(seconds))]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Control of what an account's API key may do, as by its owner in the exchange's own pages."""
+"""Control of what an account's API key may do, as its owner sets it on the exchange's pages."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def _checked_address(text: str) -> str:
 
 
 class NewPermissions(Body):
-    """What is left out, or null, stays as it is; the names are those of `Restrictions`.
+    """New values by the names of `Restrictions`; what is left out, or null, stays as it is.
 
-    :param addresses: none of them for every address
-    :param made: ms; `expires` likewise, and 0 for never
+    :param addresses: IP addresses that may use the key; an empty list allows every address
+    :param made: creation of the key, ms
+    :param expires: expiry of the permission to trade, ms; 0 for never
     """
 
     api_key: str
@@ -51,11 +52,11 @@ class NewPermissions(Body):
 
 
 def add_key_control(app: FastAPI, exchange: Exchange) -> None:
-    """A route for an application that is mounted at /control."""
+    """Adds the route of permissions to an application that is mounted at /control."""
 
     @app.post("/permissions")
     async def set_permissions(body: NewPermissions) -> dict[str, Any]:
-        """Answers with what holds now, as the exchange says it."""
+        """Returns the restrictions now in force, in the exchange's shape."""
         changes = body.model_dump(exclude={"api_key"}, exclude_none=True)
         if not changes:
             names = NewPermissions.model_fields.keys() - {"api_key"}

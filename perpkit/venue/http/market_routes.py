@@ -21,7 +21,7 @@ from perpkit.venue.market.market import Market
 Limit1500 = Annotated[int, DIGITS, Query(ge=1, le=1500)]
 Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
 Limit500 = Annotated[int, DIGITS, Query(ge=1, le=500)]
-# Beyond it lies no time, and no number that numpy compares.
+# The bound is beyond any date that matters, and within numpy's 64-bit integers.
 Time = Annotated[int | None, DIGITS, Query(ge=0, le=10**18)]
 Symbol = Annotated[str, Query(min_length=1)]
 
@@ -42,7 +42,7 @@ def market_router(market: Market) -> APIRouter:
 
 
 def _each(market: Market, symbol: str | None, row: Callable[[str], Any]) -> Any:
-    """One object for a named symbol, a list of all that have a price without a name."""
+    """One object for a named symbol; without a name, a list for all symbols traded now."""
     if not symbol:
         return [row(s) for s in market.traded]
     _check_traded(market, symbol)
@@ -116,9 +116,10 @@ def _add_candles(router: APIRouter, market: Market) -> None:
 
 
 def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:
-    """Those among the `limit` oldest or newest of all symbols: writing all of them takes a second.
+    """The settlements among the `limit` oldest or newest of all symbols together.
 
-    All at the time of the last of them, so that a few more may be left.
+    Those that share the time of the last one are all kept, so that there may be more than `limit`.
+    Formatting every settlement, to cut afterwards, would take a second.
     """
     times = np.sort(np.concatenate([part.time for part in settled.values()]))
     if len(times) <= limit:

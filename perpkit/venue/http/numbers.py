@@ -11,7 +11,7 @@ from perpkit.venue.market.instruments import Instrument
 
 Number = float | Decimal
 
-MONEY_DECIMALS = 8  # in which the exchange keeps its accounts
+MONEY_DECIMALS = 8  # decimals of the exchange's accounts
 
 
 def fixed(value: Number, decimals: int) -> str:
@@ -32,13 +32,13 @@ def money(value: Number) -> str:
 
 
 def money_or_zero(value: Number) -> str:
-    """Eight decimals, but "0" for nothing."""
+    """Eight decimals, but "0" for zero."""
     text = money(value)
     return text if text.strip("-0.") else "0"
 
 
 def decimal_or_point(value: Number) -> str:
-    """Without trailing zeros, but "0.0" for nothing: entry prices of version 2."""
+    """No trailing zeros, but "0.0" for zero: the form of entry prices."""
     text = plain(value)
     return "0.0" if text == "0" else text
 
@@ -52,5 +52,5 @@ def quantity_text(instrument: Instrument, value: Number) -> str:
 
 
 def quote_text(instrument: Instrument, value: Number) -> str:
-    """A price times a quantity, in full."""
+    """A price times a quantity, with the decimals of both together."""
     return fixed(value, instrument.price_decimals + instrument.quantity_decimals)

@@ -1,7 +1,7 @@
 """Orders, conditional orders and trades in the exchange's shapes.
 
-The answer to an order (POST, DELETE) and the one to a question about it (GET) differ: the first has
-no `time`, the second no `cumQty`. So do those of conditional orders.
+The answers to placing or cancelling an order (POST, DELETE) and to querying it (GET) differ: the
+first has no `time`, the second no `cumQty`. Those of conditional orders differ, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from perpkit.venue.http.numbers import (
 )
 from perpkit.venue.market.instruments import Instrument
 
-_AVERAGE_DECIMALS = 5  # at least
+_AVERAGE_DECIMALS = 5  # minimum
 
 
 def placed(order: Order, instrument: Instrument) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _average(price: Decimal, instrument: Instrument) -> str:
 
 
 def placed_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
-    """The answer to POST. What only a trailing stop has, only a trailing stop shows."""
+    """The answer to POST; only a trailing stop has the fields of trailing stops."""
     shown = {
         "algoId": algo.id,
         "clientAlgoId": algo.client_id,

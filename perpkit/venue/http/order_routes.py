@@ -1,4 +1,4 @@
-"""Signed endpoints of orders and conditional orders: place, cancel, ask after."""
+"""Signed endpoints of orders and conditional orders: place, cancel, query."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RESPONSES = ("ACK", "RESULT")
 _SELF_TRADES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
 
 
-# Of a side and a position side in hedge mode.
+# Side and position side of orders that close a position in hedge mode.
 _CLOSING = {("SELL", "LONG"), ("BUY", "SHORT")}
 
 
@@ -115,7 +115,7 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
 
 
 def _lock(exchange: Exchange) -> Callable[..., None]:
-    """What refuses an opening order, -4400, of an account or a symbol that is locked."""
+    """Returns the check that refuses opening orders, -4400, while account or symbol is locked."""
 
     def check_open(new: NewOrder | NewAlgo, *, closing: bool, now: int) -> None:
         symbol = exchange.engine.contract(new.symbol).symbol
@@ -128,7 +128,7 @@ def _lock(exchange: Exchange) -> Callable[..., None]:
 def _new_order(sent: RequestParameters) -> NewOrder:
     choice_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
     choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
-    sent.flag("priceProtect")  # of conditional orders only, but read here, too
+    sent.flag("priceProtect")  # used by conditional orders only, but validated here, too
     return NewOrder(
         symbol=sent.text("symbol"),
         side=sent.text("side"),
@@ -168,7 +168,7 @@ def _new_algo(sent: RequestParameters) -> NewAlgo:
 
 
 def _which(sent: RequestParameters, name: str) -> dict[str, Any]:
-    """The order that is meant, by id or by the client's own."""
+    """Identifies an order by the exchange's id or by the client's own."""
     number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
     if not number and not client:
         raise Refusal.MANDATORY.error(name)

@@ -15,15 +15,15 @@ from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.perpetual import INTEREST_8H
 
-_TRADE_SIZE = 1500.0  # USDT, to turn a turnover into a number of trades
+_TRADE_SIZE = 1500.0  # USDT, by which a turnover becomes a number of trades
 
 
 def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -> bytes:
-    """The JSON text itself: the most asked-for answer, and one that formatting dominates."""
+    """The JSON text itself, since formatting dominates the cost of this most frequent answer."""
     traded = kind is PriceKind.LAST
     p = instrument.price_decimals if traded else 8
     q = instrument.quantity_decimals
-    n = p + q  # of a price times a quantity
+    n = p + q  # decimals of a price times a quantity
     rows = zip(*(c.tolist() for c in (*candles.columns(), candles.turnover())), strict=True)
     if traded:
         text = ",".join(
@@ -57,7 +57,7 @@ def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any
 
 
 def funding_info(instrument: Instrument, onboard: int) -> dict[str, Any]:
-    """:param onboard: when the contract was listed, ms: its terms have been these since then"""
+    """:param onboard: when the contract was listed, ms; its funding terms date from then"""
     return {
         "symbol": instrument.symbol,
         "adjustedFundingRateCap": money(instrument.funding_cap),
@@ -146,7 +146,7 @@ def _levels(instrument: Instrument, book: Book) -> dict[str, list[list[str]]]:
 
 
 def open_interest(market: Market, symbol: str) -> dict[str, Any]:
-    """:raises VenueError: where none is on record, rather than report a false 0"""
+    """:raises VenueError: where none is on record, rather than reporting a false 0"""
     _, values = market.readings(symbol, "open_interest", "1h", limit=1)
     if not len(values) or np.isnan(values[-1]):
         raise VenueError(-1000, f"No open interest on record for {symbol}.")

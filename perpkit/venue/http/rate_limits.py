@@ -1,8 +1,8 @@
-"""Who has asked for too much: weight, orders, and bans for those who do not listen.
+"""Rate limits: request weight, order counts, and bans for clients that ignore refusals.
 
-Windows are fixed and begin with the minute, as the exchange's do. Its own numbers are the limits;
-when it turns 429 into 418 it does not say, that and the growth of bans ("from 2 minutes to 3 days")
-are our choice.
+Windows are fixed and start with the minute, as the exchange's do; its own numbers are the defaults.
+It does not document when 429 becomes 418, nor how bans grow ("from 2 minutes to 3 days"): both are
+our choice.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _SOCKETS = "Please use the websocket for live updates to avoid"
 
 @dataclass(frozen=True)
 class RateLimits:
-    """All at least 1.
+    """The limits per client and account, each at least 1.
 
     :param patience: requests answered with 429 before the client is banned
-    :param first_ban_ms: doubles with every ban
-    :param forgiven_ms: without a ban, until the next one is a first one again
+    :param first_ban_ms: length of a first ban; it doubles with every further one
+    :param forgiven_ms: time since the end of the last ban after which the next is a first one again
     """
 
     weight_1m: int = 2400
@@ -45,7 +45,10 @@ class RateLimits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """:param status: 200, 429 or 418; with the latter two, `code`, `msg` and `retry_after` (s)"""
+    """The outcome for one request, with the counts that its headers report.
+
+    :param status: 200, 429 or 418; with the latter two, `code`, `msg` and `retry_after` (s)
+    """
 
     used_weight: int
     orders_10s: int
@@ -77,7 +80,7 @@ class _Refusal:
 
 @dataclass
 class _Client:
-    refused: int = 0  # since it was last served
+    refused: int = 0  # requests refused since the last one served
     bans: int = 0
     banned_until: int = 0
 
@@ -90,7 +93,7 @@ class _Window:
 
 @dataclass
 class Limiter:
-    """Counts always; refuses only when `enforced`."""
+    """Counts every request; refuses only when `enforced`."""
 
     limits: RateLimits = field(default_factory=RateLimits)
     enforced: bool = True
@@ -98,13 +101,13 @@ class Limiter:
     _clients: dict[str, _Client] = field(default_factory=dict, init=False)
 
     def admit(self, client: str, account: str, cost: Cost, now: int) -> Verdict:
-        """Count a request and say whether it is to be served.
+        """Counts a request and decides whether it is served.
 
         Refused requests count too, as on the exchange: waiting is the only way out.
 
-        :param client: address that weight is counted for
-        :param account: API key that orders are counted for
-        :param now: ms, never goes back
+        :param client: address whose weight is counted
+        :param account: API key whose orders are counted
+        :param now: ms, never less than at an earlier call
         """
         known = self._clients.setdefault(client, _Client())
         used, refusals = self._count(client, account, cost, now)

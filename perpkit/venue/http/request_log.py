@@ -1,4 +1,4 @@
-"""What clients asked for and what became of it: the last so many, and a file of all."""
+"""The request log: the latest requests with their outcomes, and a file of all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-# Never written down.
+# Parameters that are never logged.
 SECRETS = frozenset({"signature", "apiKey", "listenKey"})
-# Of a value, and of the values of a request: ten thousand entries must not fill the memory.
+# Longest value and number of values kept of a request: ten thousand must not fill the memory.
 _LONGEST, _MOST = 200, 40
 
 
 def shown(parameters: Mapping[str, str]) -> dict[str, str]:
-    """As they are written down: without secrets, and cut to what a person reads."""
+    """The parameters as they are logged: without secrets, and cut to a readable length."""
     return {
         name[:_LONGEST]: value[:_LONGEST]
         for name, value in islice(parameters.items(), _MOST)
@@ -30,10 +30,10 @@ class LoggedRequest:
     """One request.
 
     :param number: counts from 1
-    :param time: on the venue's clock when it arrived, ms
-    :param status: that the client was sent; None when the connection ended before
-    :param executed: status that the exchange itself gave; None when the request never got there
-    :param ms: real time it took
+    :param time: arrival by the venue's clock, ms
+    :param status: status sent to the client; None when the connection ended before it was sent
+    :param executed: status from the exchange itself; None when the request never reached it
+    :param ms: real time that the request took
     """
 
     time: int
@@ -49,7 +49,7 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """:param kept: entries in memory, the oldest go first"""
+    """:param kept: entries kept in memory; the oldest are dropped first"""
 
     def __init__(self, kept: int = 10_000, file: Path | None = None) -> None:
         """:raises OSError: when the file cannot be opened for appending"""
@@ -69,7 +69,7 @@ class RequestLog:
             self._file.write(json.dumps(asdict(entry)) + "\n")
 
     def after(self, number: int, limit: int) -> list[LoggedRequest]:
-        """The first `limit` of those kept that came after entry `number`, oldest first."""
+        """The first `limit` of the kept entries after entry `number`, oldest first."""
         return list(islice(self._since(number), limit))
 
     def _since(self, number: int) -> Iterator[LoggedRequest]:

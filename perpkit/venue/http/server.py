@@ -1,4 +1,4 @@
-"""Running the venue: in the foreground until a signal, or in a thread for the length of a test."""
+"""Runs the venue: in the foreground until a signal, or in a thread for the length of a block."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from perpkit.venue.market.market import Market
 _STARTUP_SECONDS = 30.0
 
 
-# How ccxt tells futures from spot, and so which error codes mean what: by the start of the URL.
+# ccxt tells futures from spot, and with it the meaning of error codes, by the start of the URL.
 _FUTURES_USER = "demo-fapi"
 
 
 class _Line:
-    """See `injection.Line`."""
+    """An `injection.Line` over a transport of asyncio."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -36,7 +36,7 @@ class _Line:
     def reset(self) -> None:
         if self._transport.is_closing():
             return
-        # Not to linger is to send RST where FIN would be sent.
+        # With a linger time of 0 the socket sends RST instead of FIN.
         linger = struct.pack("ii", 1, 0)
         self._transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, linger
@@ -48,7 +48,7 @@ class _Line:
 
 
 class _Connection(H11Protocol):
-    """Lets the application cut the connection that a request came by."""
+    """Lets the application cut the connection that a request arrived on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -56,13 +56,14 @@ class _Connection(H11Protocol):
 
     def shutdown(self) -> None:
         super().shutdown()
-        # A TLS connection that nobody uses would wait for a client that need not say goodbye.
+        # Closing an idle TLS connection would wait for the client's close_notify, which may never
+        # come.
         if self.transport.is_closing():
             self.transport.abort()
 
 
 class _Server(uvicorn.Server):
-    """Calls `ready` once requests are answered."""
+    """A uvicorn server that calls `ready` once it answers requests."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -75,10 +76,10 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a port in use is known before anything is generated.
+    """A listening socket, opened first so that a port in use is reported before the market is made.
 
-    :param port: 0 takes a free one
-    :raises OSError: in one plain sentence
+    :param port: 0 for any free port
+    :raises OSError: with one plain sentence
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -93,7 +94,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def base_url(listener: socket.socket, *, tls: bool = False) -> str:
-    """Over TLS it is one by which ccxt takes the venue for the futures exchange."""
+    """The venue's URL; over TLS it is one that makes ccxt take the venue for the futures API."""
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return f"https://{_FUTURES_USER}@{address}" if tls else f"http://{address}"
@@ -102,8 +103,8 @@ def base_url(listener: socket.socket, *, tls: bool = False) -> str:
 def serve(
     app: ASGIApp, listener: socket.socket, ready: Callable[[], None], *, tls: bool = False
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM, then return."""
-    # uvicorn raises the signal it was stopped by once more; that must not end the process.
+    """Answers requests until SIGINT or SIGTERM, then returns."""
+    # uvicorn raises the signal that stopped it again; that must not end the process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     _server(app, ready, tls).run(sockets=[listener])
@@ -118,9 +119,9 @@ def running_venue(
     tls: bool = False,
     app: ASGIApp | None = None,
 ) -> Iterator[str]:
-    """The base URL of a venue that answers, served by a thread that ends with the block.
+    """Runs a venue in a thread until the block ends, and yields its base URL.
 
-    :param app: what answers, `create_app(market)` by default
+    :param app: the application to serve, `create_app(market)` by default
     :raises RuntimeError: when it does not start
     """
     listener = bind(host, port)
@@ -143,7 +144,7 @@ def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
         config = uvicorn.Config(
             Guard(app),
             http=_Connection,
-            # A page may open a web socket across origins: there are none.
+            # No web sockets: browsers let any page open one across origins.
             ws="none",
             ssl_certfile=certificate,
             log_level="warning",
@@ -151,6 +152,6 @@ def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
-        # Now, while the certificate's file is there.
+        # Before the block ends and deletes the file with the certificate.
         config.load()
     return _Server(config, ready)

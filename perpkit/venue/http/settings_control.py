@@ -1,4 +1,4 @@
-"""Control of an account's settings, as by somebody who has it open at the exchange itself."""
+"""Control of an account's settings, as its owner changes them on the exchange's pages."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from perpkit.venue.http.control import Body
 
 
 class NewSettings(Body):
-    """What is left out stays as it is.
+    """New settings of an account; those left out stay as they are.
 
-    :param symbol: for `leverage` and `margin_type`
+    :param symbol: contract that `leverage` and `margin_type` apply to
     """
 
     api_key: str
@@ -29,12 +29,12 @@ class NewSettings(Body):
 
 
 def add_settings_control(app: FastAPI, exchange: Exchange) -> None:
-    """A route for an application that is mounted at /control."""
+    """Adds the route of settings to an application that is mounted at /control."""
     engine = exchange.engine
 
     @app.post("/settings")
     async def set_settings(body: NewSettings) -> dict[str, Any]:
-        """All of them, or none; answers with what holds now."""
+        """Changes all of the settings or none, and returns those now in force."""
         settings = SettingsChange(body.leverage, body.margin_type, body.hedge, body.multi_assets)
         if settings == SettingsChange():
             raise HTTPException(400, f"one of {', '.join(asdict(settings))} must be given")

@@ -1,4 +1,4 @@
-"""How an account is set and what it may do, in the exchange's shapes: rights, fees, locks."""
+"""An account's settings and permissions in the exchange's shapes: rights, fees, locks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perpkit.venue.faults.faults import Fault
 from perpkit.venue.http.numbers import fixed, plain
 
 _RATE_DECIMALS = 6
-_LOCKED_MS = 600_000  # until it is said to end, where nothing else is known
+_LOCKED_MS = 600_000  # reported time until a lock without a known end is lifted
 
 
 def permissions(account: Account) -> dict[str, Any]:
@@ -33,9 +33,10 @@ def account_config(account: Account) -> dict[str, Any]:
 
 
 def trading_status(locks: list[Fault], now: int) -> dict[str, Any]:
-    """Without a lock there is no row, as for an account that has placed few orders.
+    """One row per lock; none without locks, as for an account that has placed few orders.
 
-    :param locks: see `order_faults.locks`; many violations in several symbols lock an account
+    :param locks: see `order_faults.locks`; the account's own is reported as TMV, too many
+        violations in several symbols
     """
     indicators: dict[str, list[dict[str, Any]]] = {}
     for lock in locks:
@@ -91,9 +92,9 @@ def brackets(symbol: str, brackets: Brackets) -> dict[str, Any]:
 
 
 def restrictions(account: Account) -> dict[str, Any]:
-    """GET /sapi/v1/account/apiRestrictions, as the exchange describes the key itself."""
+    """The answer of GET /sapi/v1/account/apiRestrictions: what the key itself may do."""
     may = account.restrictions
-    # Only where the exchange has set one.
+    # The exchange sends this field only for keys whose permission to trade expires.
     ends = {} if may.expires is None else {"tradingAuthorityExpirationTime": may.expires}
     return {
         "ipRestrict": bool(may.addresses),

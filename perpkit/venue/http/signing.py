@@ -1,4 +1,4 @@
-"""Signed requests: who asks, when, and with which parameters.
+"""Signed requests: authenticates the account, checks the time and reads the parameters.
 
 Binance USD-M, "SIGNED (TRADE and USER_DATA) endpoint security": HMAC-SHA256 with the secret over
 the query string followed by the body, both as sent, without the signature itself.
@@ -19,13 +19,13 @@ from perpkit.venue.http.form import decimal, integer, read_parameters
 
 DEFAULT_RECV_WINDOW_MS = 5_000
 MAX_RECV_WINDOW_MS = MINUTE_MS
-# How far ahead of the exchange a client's clock may be.
+# How far a client's clock may be ahead of the exchange's.
 AHEAD_MS = 1_000
 
 
 @dataclass(frozen=True)
 class RequestParameters:
-    """Of one request, as text; each reader refuses what is missing or malformed, by its name."""
+    """The parameters of one request; reading one that is missing or malformed raises its error."""
 
     values: dict[str, str]
 
@@ -65,9 +65,9 @@ def authenticate(
     address: str,
     trading: bool,
 ) -> tuple[Account, RequestParameters]:
-    """The account behind a request, and its parameters.
+    """Authenticates a request and returns its account and parameters.
 
-    :param query, body: as sent, which is what is signed
+    :param query, body: the bytes as sent, which are what the signature covers
     :param now: the exchange's clock, ms
     :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time
     """
@@ -77,7 +77,7 @@ def authenticate(
     values = read_parameters(query, body, content_type)
     signed = b"".join(_unsigned(part) for part in (query, body))
     expected = hmac.new(account.secret.encode(), signed, sha256).hexdigest()
-    # Not case sensitive, as on the exchange; as bytes, because it may be anything.
+    # Case does not matter, as on the exchange; compared as bytes, since a client may send anything.
     signature = values.pop("signature", "").lower().encode("utf-8", "replace")
     if not hmac.compare_digest(expected.encode(), signature):
         raise VenueError(-1022, "Signature for this request is not valid.")

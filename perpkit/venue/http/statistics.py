@@ -13,15 +13,16 @@ from perpkit.venue.market.market import Market
 
 Statistics = Callable[[Market, str, str, int, int | None, int], list[dict[str, Any]]]
 
-# Of the coin, which no market of the venue knows.
+# Circulating supply of the coin, which no market of the venue knows.
 UNKNOWN_SUPPLY = 0.0
 
-# Large accounts lean as all do, by this part of the log ratio; by number, and by position.
+# Large accounts lean as all accounts do, by this fraction of the log ratio: counted by account, and
+# by position.
 TOP_ACCOUNTS, TOP_POSITIONS = 0.9, 0.4
 
 
 def _ratio(damping: float) -> Statistics:
-    """Long/short, `damping` of the log ratio of all accounts."""
+    """Long/short ratios whose logarithm is `damping` times that of all accounts."""
 
     def rows(
         market: Market, symbol: str, period: str, start: int, end: int | None, limit: int
@@ -85,7 +86,7 @@ def _interest(
 def _read(
     market: Market, symbol: str, what: str, period: str, start: int, end: int | None, limit: int
 ) -> list[tuple[int, float]]:
-    """Known values only, the last `limit` of them."""
+    """The last `limit` known readings, as (time in ms, value)."""
     times, values = market.readings(symbol, what, period, start=start, end=end, limit=10_000)
     known = ~np.isnan(values)
     pairs = zip(times[known].tolist(), values[known].tolist(), strict=True)

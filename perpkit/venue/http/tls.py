@@ -1,4 +1,4 @@
-"""A certificate that vouches for the loopback and for nothing else."""
+"""A self-signed certificate that is valid for the loopback only."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VALID = timedelta(days=365)
 
 @contextmanager
 def certificate_file() -> Iterator[Path]:
-    """A PEM file with a fresh key and its certificate; both are gone after the block.
+    """Writes a PEM file with a fresh key and its certificate, and deletes it after the block.
 
-    Self-signed, for localhost, 127.0.0.1 and ::1. No client has a reason to trust it: Freqtrade is
-    told not to ask (`"verify": false` in the overlay).
+    The certificate is self-signed, for localhost, 127.0.0.1 and ::1. No client has a reason to
+    trust it: the overlay has Freqtrade skip verification (`"verify": false`).
     """
     with TemporaryDirectory(prefix="perpkit-venue-") as directory:
         path = Path(directory) / "venue.pem"
-        # Readable by nobody else from the first byte on.
+        # Unreadable for other users from the first byte on.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(_key_and_certificate())
@@ -50,7 +50,7 @@ def _key_and_certificate() -> bytes:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # A day early: a bot under a shifted clock must find it valid too.
+        # Valid a day early, so that a bot whose clock is shifted accepts it, too.
         .not_valid_before(now - DAY)
         .not_valid_after(now + _VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -1,4 +1,4 @@
-"""What stands between clients and the exchange's routes: the log, faults, rate limits."""
+"""The middleware between clients and the exchange's routes: request log, faults, rate limits."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Call:
-    """A request as far as the edge of the exchange reads it.
+    """The parts of a request that the middleware reads.
 
-    :param parameters: of the query and of a form body; the query's count where both have one
-    :param client: address, "" where unknown
-    :param api_key: "" where none is sent
-    :param refusal: why the parameters could not be read; there are none then
+    :param parameters: from the query and a form body; the query takes precedence over the body
+    :param client: address of the client, "" where unknown
+    :param api_key: API key, "" where none is sent
+    :param refusal: why the parameters could not be read, in which case there are none
     """
 
     method: str
@@ -47,8 +47,8 @@ class Call:
 
 
 async def read_call(scope: Scope, receive: Receive) -> tuple[Call, Receive]:
-    """The call, and a `receive` that gives the request once more to whoever answers it."""
-    # Whole, after `Bounds`.
+    """The call, and a `receive` that repeats the request for the application that answers it."""
+    # `Bounds` has collected the body, so that one message holds all of it.
     message = await receive()
     headers = Headers(scope=scope)
     parameters: dict[str, str] = {}
@@ -71,9 +71,9 @@ async def read_call(scope: Scope, receive: Receive) -> tuple[Call, Receive]:
 
 
 class Traffic:
-    """ASGI middleware; the control API passes untouched.
+    """ASGI middleware that logs, disturbs and limits requests, except those to the control API.
 
-    A fault comes before the limits, as the network does: what never arrives costs no weight.
+    Faults come before limits, as the network does: a request that never arrives costs no weight.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Traffic:
             await exchange(scope, receive, send)
             return
         if fault.kind is FaultKind.REFUSED:
-            # By the exchange itself: it has counted the request.
+            # The exchange itself refuses, so that the request has been counted.
             await self._serve(call, entry, scope, receive, send, refused_by(fault))
             return
         await inject(
@@ -147,7 +147,7 @@ class Traffic:
         send: Send,
         refusal: VenueError | None = None,
     ) -> None:
-        """:param refusal: in place of the routes' answer"""
+        """:param refusal: error to answer with in place of the routes"""
         cost = cost_of(call.method, call.path, call.parameters)
         refusal = refusal or call.refusal
         app = self._app if refusal is None else answer(refusal)

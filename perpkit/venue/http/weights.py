@@ -1,7 +1,7 @@
 """What a request costs, as the exchange counts it (USD-M endpoint pages, "Request Weight").
 
-Weight is counted by IP, orders by account. A few endpoints cost no weight but have a number of
-calls of their own per five minutes.
+Weight is counted by IP, orders by account. A few endpoints cost no weight but have their own limit
+of calls per five minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Pool(StrEnum):
-    """Endpoints that share a number of calls per five minutes and IP."""
+    """Groups of endpoints that share a limit of calls per five minutes and IP."""
 
     FUNDING = "funding"
     DATA = "data"
@@ -20,7 +20,7 @@ class Pool(StrEnum):
 
 @dataclass(frozen=True)
 class Cost:
-    """:param orders_10s, orders_1m: orders counted in either window, 0 where none are placed"""
+    """:param orders_10s, orders_1m: orders that each window counts, 0 where none are placed"""
 
     weight: int
     orders_10s: int = 0
@@ -61,7 +61,7 @@ _FIXED = {
     "GET /fapi/v3/balance": Cost(5),
     "GET /fapi/v3/positionRisk": Cost(5),
 }
-# Weight for one symbol, for all of them.
+# (weight for one symbol, weight for all symbols).
 _BY_SYMBOL = {
     "GET /fapi/v1/ticker/24hr": (1, 40),
     "GET /fapi/v1/ticker/price": (1, 2),
@@ -72,7 +72,7 @@ _BY_SYMBOL = {
     "GET /fapi/v1/forceOrders": (20, 50),
     "GET /fapi/v1/apiTradingStatus": (1, 10),
 }
-# (greatest limit, weight), ascending.
+# (largest `limit`, weight), ascending.
 _KLINES = ((99, 1), (499, 2), (1000, 5), (1500, 10))
 _DEPTH = ((50, 2), (100, 5), (500, 10), (1000, 20))
 _BY_LIMIT = {
@@ -86,7 +86,7 @@ _DEFAULT_LIMIT = 500
 
 
 def cost_of(method: str, path: str, parameters: Mapping[str, str]) -> Cost | None:
-    """None for APIs that are not of USD-M futures: they have limits of their own."""
+    """The cost of a request; None for APIs outside USD-M futures, which have their own limits."""
     if path.startswith("/futures/data/"):
         return Cost(0, pool=Pool.DATA)
     if not path.startswith("/fapi/"):
@@ -101,7 +101,7 @@ def cost_of(method: str, path: str, parameters: Mapping[str, str]) -> Cost | Non
 
 
 def _by_limit(steps: tuple[tuple[int, int], ...], text: str) -> int:
-    # A limit that is not a number is refused later, at the price of the default.
+    # A limit that is not a number is refused later, and costs the weight of the default.
     legal = text.isascii() and text.isdigit() and len(text) <= 20
     limit = int(text) if legal else _DEFAULT_LIMIT
     return next((weight for most, weight in steps if limit <= most), steps[-1][1])

@@ -1,1 +1,1 @@
-"""The market that the venue shows: contracts, prices, candles, books. Knows no account."""
+"""The market that the venue shows: contracts, prices, candles, books. It knows no accounts."""

@@ -1,4 +1,4 @@
-"""Order book around a price: spread and depth answer to recent volatility."""
+"""Order books around a price, whose spread and depth respond to recent volatility."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy as np
 from perpkit.venue.market.candles import Candles, Floats
 from perpkit.venue.market.instruments import Instrument
 
-_CALM_SPREAD = 4e-5  # of price, where a tick is finer than that
-_DEPTH_SHARE = 0.003  # of a day's turnover, resting within 1% of the price on each side
+_CALM_SPREAD = 4e-5  # fraction of the price, where a tick is finer than that
+_DEPTH_SHARE = 0.003  # fraction of a day's turnover that rests within 1% of the price on each side
 
 
 @dataclass(frozen=True)
 class Book:
-    """Levels from the best outwards, shapes (levels,): prices on the tick, sizes on the step."""
+    """Levels from the best price outwards, shapes (levels,).
+
+    Prices are on the tick, sizes in base asset on the step.
+    """
 
     bid_prices: Floats
     bid_sizes: Floats
@@ -32,13 +35,13 @@ def make_book(
     levels: int,
     rng: np.random.Generator,
 ) -> Book:
-    """The same generator state gives the same book; fewer levels are the top of more.
+    """Makes a book: the same state of `rng` gives the same book, and fewer levels its top.
 
     The spread grows with stress to the power 1.5 and the depth shrinks with stress, the shape of
     published crash books (10 to 100 times the calm spread), not a fit to one.
 
     :param last: traded price; it lies between the best prices or on one of them
-    :param turnover: of the last 24 hours, USDT
+    :param turnover: turnover of the last 24 hours, USDT
     :param stress: recent volatility as a multiple of ordinary volatility
     """
     tick, step = instrument.tick_size, instrument.step_size
@@ -64,7 +67,7 @@ def make_book(
 
 
 def widened(book: Book, instrument: Instrument, factor: float) -> Book:
-    """Every level `factor` (at least 1) times as far from the middle, on the tick."""
+    """The book with every level `factor` (at least 1) times as far from the middle, on the tick."""
     tick = instrument.tick_size
     middle = (book.bid_prices[0] + book.ask_prices[0]) / 2
     bids = np.floor((middle - (middle - book.bid_prices) * factor) / tick) * tick
@@ -74,7 +77,7 @@ def widened(book: Book, instrument: Instrument, factor: float) -> Book:
 
 
 def emptied(book: Book, *, bids: bool, asks: bool) -> Book:
-    """Without the levels of one side or both."""
+    """The book without the levels of one side or both."""
     none = np.array([])
     return Book(
         none if bids else book.bid_prices,
@@ -87,7 +90,7 @@ def emptied(book: Book, *, bids: bool, asks: bool) -> Book:
 def volatility_stress(candles: Candles, recent: int, ordinary: int) -> float:
     """Volatility of the last `recent` candles as a multiple of that of the last `ordinary`.
 
-    Kept within 0.5 and 10; 1 when there are fewer than `recent` + 1 candles.
+    The result is kept within 0.5 and 10; it is 1 with fewer than `recent` + 1 candles.
     """
     if len(candles) <= recent:
         return 1.0

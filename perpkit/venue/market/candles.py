@@ -1,4 +1,4 @@
-"""Candles as parallel arrays, and the three things a venue does to them: slice, resample, form."""
+"""Candles as parallel arrays, and what the venue does with them: slice, resample and form them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ INTERVALS_MS = {
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
 }
-# Where inside a candle the price turns, as shares of its length: see `path_within`.
+# Where the price turns within a candle, as fractions of its length: see `path_within`.
 TURNING_POINTS = (0.0, 0.3, 0.7)
 # The epoch fell on a Thursday; the exchange's weeks begin on Monday.
 _WEEK_OFFSET_MS = 4 * DAY_MS
 
 
 class PriceKind(StrEnum):
-    """Which price a candle is made of; the values are Freqtrade's candle types."""
+    """The price that a candle is made of; the values are Freqtrade's candle types."""
 
     LAST = "futures"
     MARK = "mark"
@@ -46,10 +46,10 @@ class PriceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Candles:
-    """Columns of one length.
+    """Candles in columns of equal length.
 
     :param time: opening times, ms since the epoch, strictly ascending
-    :param volume: base asset
+    :param volume: traded volume, base asset
     """
 
     time: Times
@@ -76,7 +76,7 @@ class Candles:
         return self.time, self.open, self.high, self.low, self.close, self.volume
 
     def turnover(self) -> Floats:
-        """Value traded in each candle, USDT, taking the middle of its four prices."""
+        """Value traded in each candle, USDT, at the mean of its four prices."""
         return self.volume * (self.open + self.high + self.low + self.close) / 4
 
     def shifted(self, ms: int) -> Candles:
@@ -96,7 +96,10 @@ def joined(earlier: Candles, later: Candles) -> Candles:
 
 
 def interval_ms(interval: str) -> int:
-    """:raises ValueError: naming the intervals there are"""
+    """The length of an interval such as "1h", ms.
+
+    :raises ValueError: for an unknown interval, listing the known ones
+    """
     if interval not in INTERVALS_MS:
         raise ValueError(f"timeframe must be one of {', '.join(INTERVALS_MS)}, got {interval!r}")
     return INTERVALS_MS[interval]
@@ -109,7 +112,7 @@ def bucket_start(time: int, ms: int) -> int:
 
 
 def resample(candles: Candles, ms: int) -> Candles:
-    """Exact aggregate into candles of length `ms`; the first and last may cover less than that."""
+    """Aggregates exactly into candles of length `ms`; the first and last may cover only a part."""
     if not len(candles):
         return candles
     offset = _WEEK_OFFSET_MS if ms == INTERVALS_MS["1w"] else 0
@@ -127,11 +130,11 @@ def resample(candles: Candles, ms: int) -> Candles:
 
 
 def path_within(candle: Candles) -> tuple[Floats, Floats]:
-    """Fractions of its time and the prices there, linear in between.
+    """The path of the price within a candle: fractions of its time, and the prices there.
 
-    The price is taken to run from the open to the extreme away from the close, to the other
-    extreme and to the close, turning at 3/10 and 7/10: any path inside the range would do, this
-    one is the same at every call and ends exactly at the stored candle.
+    The price moves linearly in between: from the open to the extreme away from the close, to the
+    other extreme and to the close, turning at 3/10 and 7/10. Any path within the range would do;
+    this one is the same at every call and ends exactly at the stored candle.
 
     :param candle: one candle
     """
@@ -141,7 +144,7 @@ def path_within(candle: Candles) -> tuple[Floats, Floats]:
 
 
 def part_of(candle: Candles, fraction: float) -> Candles:
-    """How a candle looked when `fraction` (0 to 1) of its time had passed along `path_within`.
+    """The candle as it stood after `fraction` (0 to 1) of its time, along `path_within`.
 
     :param candle: one candle
     """

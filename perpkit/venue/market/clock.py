@@ -1,4 +1,4 @@
-"""Where the venue takes the time from."""
+"""The clocks that the venue can read its time from."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> int:
-        """UTC, ms since the epoch; never goes back."""
+        """The time in ms since the epoch, UTC; it never decreases."""
         ...
 
 
 @dataclass(frozen=True)
 class SystemClock:
-    """The machine's clock, `offset` ms ahead of it."""
+    """The machine's clock plus `offset` ms."""
 
     offset: int = 0
 
@@ -26,12 +26,12 @@ class SystemClock:
 
     @classmethod
     def starting_at(cls, moment: int) -> SystemClock:
-        """A clock that reads `moment` (ms) now and runs on from there."""
+        """A clock that shows `moment` (ms since the epoch) now and runs on from there."""
         return cls(moment - cls().now())
 
 
 class VirtualClock:
-    """Stands still until it is advanced, from any thread."""
+    """A clock that stands still until it is advanced; any thread may advance it."""
 
     def __init__(self, moment: int) -> None:
         """:param moment: ms since the epoch"""
@@ -42,13 +42,13 @@ class VirtualClock:
         return self._now
 
     def advance(self, ms: int) -> int:
-        """The new time.
+        """Advances the clock by `ms` and returns the new time, ms since the epoch.
 
-        :raises ValueError: when it would go back
+        :raises ValueError: when `ms` is negative
         """
         if ms < 0:
             raise ValueError(f"ms must not be negative, got {ms}")
-        # Two advances at once must both count.
+        # Advances from two threads at once must both count.
         with self._lock:
             self._now += ms
             return self._now

@@ -1,4 +1,4 @@
-"""Instruments by name, price and turnover: with the filters on record, or with scaled ones."""
+"""Makes instruments from name, price and turnover, with filters on record or scaled ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perpkit.venue.market.limits import ContractLimits, on_grids, scaled
 from perpkit.venue.market.recorded_contracts import RECORDED
 from perpkit.venue.market.underlyings import Underlying, underlying_of
 
-# Greatest absolute funding rate of one settlement, by base and by what the contract is on.
+# Maximum absolute funding rate of one settlement, by base asset and by kind of underlying.
 _CAPS = {"BTC": 0.003, "ETH": 0.003}
 _TRADFI_CAPS = {Underlying.COMMODITY: 0.005}
 _TRADFI_CAP, _CAP = 0.01, 0.02
@@ -27,15 +27,15 @@ def instrument(
 ) -> Instrument:
     """The contract as the exchange has it, or would list it at this price and daily turnover.
 
-    Perpetuals in `RECORDED` have the filters on record, but for the least and greatest price where
+    Perpetuals in `RECORDED` have the filters on record, with other bounds of the price where
     `price` is not well within them. Perpetuals on shares, metals and indices of shares are
     `TRADIFI_PERPETUAL`.
 
-    :param price: quote asset
-    :param turnover: of an ordinary day, quote asset; 0 where there is none on record
+    :param price: current price, quote asset
+    :param turnover: turnover of an ordinary day, quote asset; 0 where none is on record
     :param delivery: "YYMMDD" of a dated contract
-    :param grids: tick and step that stored prices and quantities are on, where there are any. Finer
-        ones than those on record are kept, and they take the place of scaled ones
+    :param grids: tick and step of stored prices and quantities, if any. They replace scaled ones,
+        and those on record where they are finer
     :raises ValueError: naming the parameter
     """
     underlying = underlying_of(base)
@@ -70,7 +70,7 @@ def instrument(
 
 
 def _around(recorded: ContractLimits, own: ContractLimits, price: float) -> ContractLimits:
-    """`recorded`, with bounds of the price that leave it room: prices have been lower once."""
+    """`recorded`, with wider bounds where `price` is near them, as prices of the past can be."""
     if 2 * recorded.min_price <= price <= recorded.max_price / 2:
         return recorded
     return replace(recorded, min_price=recorded.tick_size, max_price=own.max_price)

@@ -1,4 +1,4 @@
-"""Histories as Freqtrade data directories, written and read.
+"""Writes and reads histories as Freqtrade data directories.
 
 The layout is Freqtrade's own (feather files, `futures/BTC_USDT_USDT-1h-mark.feather` and so on),
 plus `positioning/BTC_USDT_USDT-1h.feather` with the columns of `POSITIONING_COLUMNS`. Freqtrade's
@@ -39,7 +39,7 @@ _CANDLE_FILE = re.compile(
 )
 _FUNDING_RATE = "funding_rate"
 _TURNOVER_DAYS = 30  # over which a day's turnover is averaged
-_NAMED = 5  # files that a message names
+_NAMED = 5  # maximum number of files that a message names
 
 Files = dict[tuple[str, str], Path]  # by kind and interval
 
@@ -51,16 +51,16 @@ def write(
     end: int,
     source: str = "synthetic market",
 ) -> list[Path]:
-    """Write what had happened by `end` (ms): candles closed, rates settled, ratios read.
+    """Writes what had happened by `end` (ms): closed candles, settled rates and known ratios.
 
-    Mark and funding go into the 1h files that Freqtrade reads for Binance. A file appears whole or
-    not at all. The directory is marked as a venue's.
+    Mark candles and funding rates go into the 1h files that Freqtrade reads for Binance. Each file
+    appears whole or not at all. The directory is marked as filled by a venue.
 
-    :param timeframes: of the traded candles
-    :param source: what made them, for the mark
+    :param timeframes: intervals of the traded candles
+    :param source: what made the data, as the directory's mark names it
     :returns: the files written
-    :raises ValueError: for a timeframe that cannot be made, or a directory that holds data of an
-        exchange, before anything is written
+    :raises ValueError: before anything is written, for a timeframe that cannot be made or a
+        directory that holds data of an exchange
     """
     if not timeframes:
         raise ValueError(f"timeframes must name at least one of {', '.join(INTERVALS_MS)}")
@@ -96,14 +96,14 @@ def _to_stderr(text: str) -> None:
 def read(
     directory: Path, pairs: Collection[str] = (), say: Callable[[str], None] = _to_stderr
 ) -> History:
-    """The pairs of a data directory, all of them unless some are named.
+    """Reads the pairs of a data directory: all of them, or those in `pairs`.
 
-    Tick and step sizes are those that the stored prices and volumes show; see `contract_rules` for
-    the other limits. A pair without mark candles is marked at its last price; one without funding
-    or positioning files has none.
+    Tick and step sizes follow from the stored prices and volumes; see `contract_rules` for the
+    other limits. A pair without mark candles is marked at its last price; one without files of
+    funding or positioning has none.
 
-    :param say: gets a sentence for each kind of file that is left out
-    :raises ValueError: naming what is missing and what there is
+    :param say: receives one sentence for each kind of file that is left out
+    :raises ValueError: naming what is missing and what was found
     """
     wanted = [named(pair) for pair in dict.fromkeys(pairs)]
     files, left_out = _sorted_out(directory / "futures", wanted)
@@ -132,7 +132,7 @@ def read(
 def _sorted_out(
     futures: Path, wanted: Collection[Name]
 ) -> tuple[dict[Name, Files], dict[str, list[str]]]:
-    """Files by pair, and names of those that cannot be used, by reason."""
+    """The files by pair, and the names of those that cannot be used, by reason."""
     files: dict[Name, Files] = {}
     left_out: dict[str, list[str]] = {}
     for path in sorted(futures.glob("[!.]*")):
@@ -153,7 +153,7 @@ def _sorted_out(
 
 
 def _unread_positioning(folder: Path, names: Collection[Name]) -> list[str]:
-    """Files of these pairs where there is none of 1h."""
+    """Names of the positioning files of those pairs that have no 1h file."""
     stems = [name.stem for name in names if not (folder / f"{name.stem}-1h.feather").exists()]
     return [path.name for stem in stems for path in sorted(folder.glob(f"{stem}-*[mhd].feather"))]
 
@@ -169,7 +169,7 @@ def _read_pair(directory: Path, name: Name, files: Files) -> PairHistory:
     for (kind, interval), path in files.items():
         if kind == _FUNDING_RATE:
             frame = _load(path)
-            # Freqtrade has written a column of its own for the rate since 2026.9.
+            # Since 2026.9, Freqtrade writes the rate into a column of its own.
             rate = frame[_FUNDING_RATE if _FUNDING_RATE in frame else "open"]
             funding = Funding(_ms(frame), rate.to_numpy(np.float64))
         else:
@@ -197,7 +197,7 @@ def _read_positioning(path: Path) -> Positioning | None:
 
 
 def _instrument(name: Name, candles: Candles, funding: Funding) -> Instrument:
-    """Limits for the latest price and the turnover of the last days."""
+    """The instrument, with limits for the latest price and the turnover of the last days."""
     recent = candles[-2000:]
     month = candles[int(candles.time.searchsorted(candles.time[-1] - _TURNOVER_DAYS * DAY_MS)) :]
     days = max(1.0, (month.time[-1] - month.time[0]) / DAY_MS)
@@ -236,7 +236,7 @@ def _candle_frame(candles: Candles) -> pd.DataFrame:
 
 
 def _funding(pair: PairHistory, end: int) -> pd.DataFrame:
-    """Rates as candles that open at the rate: all releases read that, the newer convert it."""
+    """Rates as the open of candles: every Freqtrade reads that layout, newer ones convert it."""
     rows = int(pair.funding.time.searchsorted(end, side="right"))
     rate, rest = pair.funding.rate[:rows], np.zeros(rows)
     return _candle_frame(Candles(pair.funding.time[:rows], rate, rest, rest, rest, rest))

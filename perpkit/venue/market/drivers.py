@@ -1,6 +1,6 @@
-"""What moves all pairs, or those of a group: the factor of BTC and the groups' common returns.
+"""The common drivers of prices: BTC's factor for all pairs of crypto, and a return per group.
 
-Every stream of random numbers has a generator of its own, seeded by (seed, name).
+Every stream of random numbers has its own generator, seeded by (seed, name).
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from perpkit.venue.market.regimes import Regimes, regimes
 
 FACTOR_VOL = 0.024  # daily, calm
 _GROUP_VOL = 0.022  # daily, calm; a third of it outside crypto
-_DEGREES = 5.0  # of freedom of the shocks: tails about as fat as those of 5m BTC returns
-_ROUGHEST = 8.0  # times calm volatility: 12 March 2020 was about that
+_DEGREES = 5.0  # degrees of freedom of the shocks: tails about as fat as those of 5m BTC returns
+_ROUGHEST = 8.0  # maximum, times calm volatility: 12 March 2020 was about that
 
 
 @dataclass(frozen=True)
 class Factor:
-    """Steps but for `regimes`, which has hours."""
+    """The market factor, with one value per step, except for `regimes`, which is hourly."""
 
     regimes: Regimes
     log_price: Floats  # relative to the start
-    sigma: Floats  # of one step's log return
+    sigma: Floats  # standard deviation of a step's log return
     rough: Floats  # volatility as a multiple of a calm step's
 
 
 @dataclass(frozen=True)
 class Wander:
-    """A mean-reverting log price with clusters of volatility, one value a step."""
+    """A mean-reverting log price with clusters of volatility, one value per step."""
 
     log_price: Floats
-    sigma: Floats  # of one step's log return
+    sigma: Floats  # standard deviation of a step's log return
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -71,7 +71,7 @@ def factor(seed: int, hours: int, time: Times, step: int) -> Factor:
 
 
 def outside(crypto: Factor) -> Factor:
-    """What is left of the factor for assets that BTC does not move: calm and without a trend."""
+    """The factor for assets that BTC does not move: it stays at 0, calm and without a trend."""
     hours, steps = np.zeros(len(crypto.regimes.vol)), np.zeros(len(crypto.sigma))
     return Factor(Regimes(hours, hours + 1, hours), steps, steps, steps + 1)
 
@@ -89,5 +89,5 @@ def group_wander(seed: int, group: str, driver: Factor, step: int, *, traditiona
 
 
 def _garch(noise: Floats, step: int) -> Floats:
-    """Clusters that halve in 12 hours, whatever the step."""
+    """Conditional variances whose clusters have a half-life of 12 hours at any step."""
     return garch(noise, 0.045, persistence(12.0, step / HOUR_MS), cap=20.0)

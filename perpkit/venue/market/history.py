@@ -1,7 +1,7 @@
-"""What the venue has on record for each pair, past and future alike.
+"""The venue's record of each pair, which holds its past and its future.
 
-A `History` is made by `synthetic.generate` or read by `datadir.read`. It knows nothing of the
-present: `market.Market` decides how much of it has happened.
+A `History` comes from `synthetic.generate` or `datadir.read`. It does not know the current time:
+`market.Market` decides how much of it has happened.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Funding:
         return Funding(self.time + ms, self.rate)
 
     def within(self, life: Lifetime) -> Funding:
-        """The settlements of holders: after the listing, up to the end."""
+        """The settlements that a position can meet: after the listing, up to and with the end."""
         rows = _rows(self.time, life.onboard + 1, life.delivery + 1)
         return Funding(self.time[rows], self.rate[rows])
 
 
 @dataclass(frozen=True)
 class Positioning:
-    """Readings of who holds what; each is known from its `time` on.
+    """Readings of long/short ratios and open interest; each is known from its `time` on.
 
     :param time: time of the reading, ms
     :param long_short_ratio: accounts net long / accounts net short
@@ -63,8 +63,10 @@ class Positioning:
 
 @dataclass(frozen=True)
 class PairHistory:
-    """:param stored: for each kind of price, candles by interval; LAST has at least one interval,
-        which is empty for a contract that has not been listed when the history ends
+    """The record of one contract.
+
+    :param stored: for each kind of price, candles by interval; LAST has at least one interval,
+        which is empty for a contract that is listed after the end of the history
     :param life: when it is listed and when it ends; by default from its first candle on
     """
 
@@ -91,7 +93,7 @@ class PairHistory:
         return min(covering or stored, key=interval_ms)
 
     def candles(self, kind: PriceKind, interval: str) -> Candles:
-        """Every candle there is or will be, built from shorter ones where it is not on record.
+        """All candles, future ones included, built from shorter ones where none are on record.
 
         :raises ValueError: for an unknown interval or one shorter than any on record
         """
@@ -113,13 +115,13 @@ class PairHistory:
 
     @property
     def start(self) -> int:
-        """When the first traded candle opens, ms; the listing where there is none."""
+        """When the first traded candle opens, ms; without candles, when the contract is listed."""
         stored = self.stored[PriceKind.LAST]
         return min(_start(stored, interval) for interval in stored) or self.lifetime.onboard
 
     @property
     def end(self) -> int:
-        """When the last traded candle closes, ms; 0 where there is none."""
+        """When the last traded candle closes, ms; 0 without candles."""
         stored = self.stored[PriceKind.LAST]
         return max(_end(stored, interval) for interval in stored)
 
@@ -128,7 +130,7 @@ class PairHistory:
         return Lifetime(self.start) if self.life is None else self.life
 
     def within(self, life: Lifetime) -> PairHistory:
-        """What of it happened between a listing and an end."""
+        """The part of the record between the listing and the end in `life`."""
 
         def part(candles: Candles) -> Candles:
             return candles[_rows(candles.time, life.onboard, life.delivery)]
@@ -152,12 +154,12 @@ class PairHistory:
 
 
 def _rows(time: Times, first: int, end: int) -> slice:
-    """Those in [first, end)."""
+    """The rows whose time is in [first, end)."""
     return slice(int(time.searchsorted(first)), int(time.searchsorted(end)))
 
 
 def _start(stored: Mapping[str, Candles], interval: str) -> int:
-    """0 for none, as `_end`."""
+    """When the first candle opens, ms; 0 without candles, as for `_end`."""
     time = stored[interval].time
     return int(time[0]) if len(time) else 0
 
@@ -169,7 +171,7 @@ def _end(stored: Mapping[str, Candles], interval: str) -> int:
 
 @dataclass(frozen=True)
 class History:
-    """:param pairs: by the exchange's symbol, e.g. "BTCUSDT"; at least one"""
+    """:param pairs: records by the exchange's symbol, e.g. "BTCUSDT"; at least one"""
 
     pairs: Mapping[str, PairHistory]
 
@@ -178,12 +180,12 @@ class History:
 
     @property
     def start(self) -> int:
-        """When the first of the pairs gets candles, ms."""
+        """When the earliest candle of any pair opens, ms."""
         return min((pair.start for pair in self if pair.end), default=0)
 
     @property
     def end(self) -> int:
-        """When the first of the pairs that go on runs out of candles, ms."""
+        """When the first pair that is not delivered by then runs out of candles, ms."""
         ends = [pair.end for pair in self if pair.end]
         going_on = [pair.end for pair in self if pair.end and pair.lifetime.delivery > pair.end]
         return min(going_on) if going_on else max(ends, default=0)
@@ -192,6 +194,6 @@ class History:
         out = {}
         for symbol, pair in self.pairs.items():
             moved = pair.shifted(ms)
-            renamed = moved.instrument != pair.instrument  # a dated contract, by its delivery
+            renamed = moved.instrument != pair.instrument  # a dated contract, with its delivery
             out[moved.instrument.symbol if renamed else symbol] = moved
         return History(out)

@@ -1,4 +1,4 @@
-"""Instruments: what the exchange says of a contract that does not change from minute to minute."""
+"""Instruments: the properties of a contract that do not change from minute to minute."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from enum import StrEnum
 
 from perpkit.venue.market.underlyings import Underlying
 
-# What an instrument has that says nothing else; see `contract_rules` for limits to scale.
+# Defaults of an instrument; see `contract_rules` for limits that fit its price and turnover.
 MAX_PRICE = 10_000_000
 MAX_QUANTITY = 1_000_000
 MAX_MARKET_QUANTITY = 100_000
 BOUND = 0.05
-# Of every contract: open orders, and conditional ones (a filter of that name ended in 2025).
+# For every contract: open orders, and conditional ones (the exchange's filter for those ended in
+# 2025).
 MAX_ORDERS = 200
 MAX_ALGO_ORDERS = 200
 
-# BASE/QUOTE:QUOTE, dated contracts with their delivery: "BTC/USDT:USDT-260327".
+# BASE/QUOTE:QUOTE, for dated contracts with the delivery: "BTC/USDT:USDT-260327".
 _PAIR = re.compile(r"([^\s/:_]+)/([A-Z0-9]+):\2(?:-(\d{6}))?")
 
 
 class ContractType(StrEnum):
-    """The exchange's names."""
+    """Types of contracts by the exchange's names."""
 
     PERPETUAL = "PERPETUAL"
     TRADIFI_PERPETUAL = "TRADIFI_PERPETUAL"  # on shares, metals, indices: XAU, TSLA
@@ -37,7 +38,7 @@ class ContractType(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Name:
-    """What a pair's name says.
+    """The parts of a pair's name.
 
     :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
     """
@@ -70,17 +71,20 @@ class Instrument:
     :param base: asset, e.g. "BTC"; names outside ASCII exist
     :param tick_size: price grid, quote asset
     :param step_size: quantity grid, base asset
-    :param min_notional: least value of an order, quote asset
+    :param min_notional: minimum value of an order, quote asset
     :param funding_hours: hours between funding settlements: 1, 2, 4 or 8
-    :param funding_cap: greatest absolute funding rate of one settlement
+    :param funding_cap: maximum absolute funding rate of one settlement, a fraction
     :param quote: asset that prices, margin and profit are in: "USDT", "USDC"
     :param delivery: "YYMMDD" of a dated contract, "" for a perpetual
-    :param max_quantity: of a limit order, base asset; `max_market_quantity` of one at market
-    :param min_price, max_price: of a limit or a trigger, quote asset; 0: the tick
-    :param liquidation_fee: of the value that is liquidated, a fraction
-    :param price_precision: decimals that a price may have; 0: those of the tick
-    :param bound: how far from mark a limit may be, and a market order may trade, a fraction
-    :param kinds: what the exchange files the contract under (`underlyingSubType`)
+    :param max_quantity: largest limit order, base asset
+    :param max_market_quantity: largest market order, base asset
+    :param min_price, max_price: bounds of limit and trigger prices, quote asset; a minimum of 0
+        means the tick
+    :param liquidation_fee: fee on the value that is liquidated, a fraction
+    :param price_precision: decimals that a price may have; 0 for those of the tick
+    :param bound: largest distance from mark of a limit price, and of the fills of a market order,
+        a fraction
+    :param kinds: the exchange's categories of the contract (`underlyingSubType`)
     """
 
     base: str
@@ -133,7 +137,7 @@ class Instrument:
 
     @property
     def symbol(self) -> str:
-        """As of `Name`; so are `pair` and `stem`."""
+        """The exchange's name; see `Name` for this, `pair` and `stem`."""
         return self.name.symbol
 
     @property
@@ -145,11 +149,14 @@ class Instrument:
         return self.name.stem
 
     def delivered_at(self, otherwise: int) -> int:
-        """When a dated contract is delivered, ms, or `otherwise` where that comes first."""
+        """When a dated contract is delivered, ms, at the latest at `otherwise`.
+
+        Of a perpetual it is `otherwise` itself.
+        """
         return min(_delivered(self.delivery), otherwise) if self.delivery else otherwise
 
     def shifted(self, ms: int) -> Instrument:
-        """With the delivery of a dated contract, and its name, as many days later."""
+        """The instrument `ms` later: a dated contract's delivery, and with it its name, moves."""
         if not self.delivery:
             return self
         moved = datetime.fromtimestamp((_delivered(self.delivery) + ms) / 1000, UTC)
@@ -157,7 +164,7 @@ class Instrument:
 
     @property
     def price_decimals(self) -> int:
-        """With which prices are written: the precision, which may be finer than the tick."""
+        """Decimals of prices in texts: those of the precision, which may be finer than the tick."""
         return max(decimals_of(self.tick_size), self.price_precision)
 
     @property
@@ -166,7 +173,10 @@ class Instrument:
 
 
 def named(pair: str) -> Name:
-    """:raises ValueError: when it does not name a linear contract"""
+    """The parts of Freqtrade's name for a pair.
+
+    :raises ValueError: when it does not name a linear contract
+    """
     match = _PAIR.fullmatch(pair)
     if match is None:
         raise ValueError(
@@ -177,7 +187,7 @@ def named(pair: str) -> Name:
 
 
 def _delivered(day: str) -> int:
-    """08:00 UTC of "YYMMDD", ms."""
+    """The delivery on the day "YYMMDD", which is at 08:00 UTC, in ms."""
     try:
         at = datetime.strptime(day, "%y%m%d").replace(hour=8, tzinfo=UTC)
     except ValueError:

@@ -1,6 +1,7 @@
-"""What an order may be: grids, lots and bounds of a contract, scaled to its price and turnover.
+"""Limits on the orders of a contract: grids, lots and bounds, scaled to its price and turnover.
 
-Fitted to the filters in `recorded_contracts`; tests/venue/test_limits.py says how far they are.
+They are fitted to the filters in `recorded_contracts`; tests/venue/market/test_limits.py bounds how
+far off they are.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import math
 from dataclasses import dataclass, replace
 
 _LEAST_NOTIONAL = 5.0
-_LEAST_MARKET_WORTH = 5_000.0  # a market order of so much passes in the smallest contract
-_LOTS = 6.0  # a limit order may be so many times the greatest market order
-_HIGHEST = 50.0  # the greatest price is about so many times the price
-_LEAST_HIGHEST = 200.0  # and at least that: contracts below 1 USDT are listed with it
-# By daily turnover: how far from mark an order may be, and the fee of liquidation.
+_LEAST_MARKET_WORTH = 5_000.0  # value of the largest market order in the smallest contract
+_LOTS = 6.0  # the largest limit order, as a multiple of the largest market order
+_HIGHEST = 50.0  # the maximum price, as a multiple of the price
+_LEAST_HIGHEST = 200.0  # but no less than this: contracts below 1 USDT are listed with it
+# By daily turnover: an order's largest distance from mark, and the liquidation fee, as fractions.
 _BOUNDS = ((1e9, 0.05), (1e8, 0.1), (0.0, 0.15))
 _FEES = ((3e9, 0.0125), (3e7, 0.015), (0.0, 0.02))
 _TRADFI_BOUND = 0.02
@@ -23,8 +24,9 @@ _TRADFI_BOUND = 0.02
 class ContractLimits:
     """The filters of a contract; quantities in base asset, prices in quote asset.
 
-    :param price_precision: decimals that a price may have; may be finer than the tick
-    :param bound: how far from mark a limit may be, and a market order may trade, a fraction
+    :param price_precision: decimals that a price may have, possibly finer than the tick
+    :param bound: largest distance from mark of a limit price, and of the fills of a market order,
+        a fraction
     """
 
     tick_size: float
@@ -40,14 +42,14 @@ class ContractLimits:
 
 
 def scaled(price: float, turnover: float, *, tradfi: bool = False) -> ContractLimits:
-    """Limits as the exchange lists a new contract with.
+    """The limits that the exchange would list a new contract with.
 
     The tick has about four digits less than the price, the step is worth about one quote asset, and
-    the greatest market order is worth turnover^(2/3): 8 million of BTC's 25 billion a day, 100,000
-    of 30 million. Lots and the greatest price are 1, 2 or 5 times a power of ten.
+    the largest market order is worth turnover^(2/3): 8 million for BTC's 25 billion a day, 100,000
+    for 30 million. Lots and the maximum price are 1, 2 or 5 times a power of ten.
 
-    :param turnover: of a day, quote asset; 0 where there is none on record
-    :param tradfi: a contract on shares, metals or indices, whose prices are bound more closely
+    :param turnover: turnover of a day, quote asset; 0 where none is on record
+    :param tradfi: whether it is on shares, metals or indices, whose orders must stay nearer to mark
     :raises ValueError: naming the parameter
     """
     if not (price > 0 and math.isfinite(price)):
@@ -91,7 +93,7 @@ def on_grids(limits: ContractLimits, tick: float, step: float) -> ContractLimits
 
 
 def decade(value: float) -> float:
-    """The nearest of 1, 2, 5, 10, ... and 0.5, 0.2, ... by ratio."""
+    """The number nearest by ratio among 1, 2, 5, 10, ... and 0.5, 0.2, ..."""
     power = math.floor(math.log10(value))
     steps = [digit * 10.0 ** (power + up) for up in (0, 1) for digit in (1, 2, 5)]
     nearest = min(steps, key=lambda step: abs(math.log(step / value)))
@@ -99,7 +101,7 @@ def decade(value: float) -> float:
 
 
 def _precision(tick: float) -> int:
-    """One decimal more than the tick needs, as of most contracts on record; 8 at most."""
+    """One decimal more than the tick needs, as most contracts on record have; at most 8."""
     return max(0, min(8, round(-math.log10(tick)) + 1))
 
 

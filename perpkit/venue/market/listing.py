@@ -1,4 +1,4 @@
-"""Where a contract stands between its listing and its end, as exchangeInfo tells it."""
+"""The status of a contract between its listing and its end, as exchangeInfo reports it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.venue.faults.faults import FaultKind, FaultPlan
 
 NEVER_DELIVERED = 4_133_404_800_000
-# Before its end, about when the exchange's notices come.
+# How long before its end a delisting is announced: about when the exchange publishes its notice.
 ANNOUNCED_MS = 7 * DAY_MS
 # "Users may not open new positions starting 30 minutes before" (the exchange's notices).
 CLOSING_MS = 30 * MINUTE_MS
@@ -17,9 +17,9 @@ CLOSING_MS = 30 * MINUTE_MS
 
 @dataclass(frozen=True)
 class Lifetime:
-    """What is on record of a contract's beginning and end.
+    """The beginning and the end of a contract on record.
 
-    :param onboard, delivery: ms
+    :param onboard, delivery: times of the listing and of the end, ms
     :param dated: whether the end is known from the beginning
     """
 
@@ -35,7 +35,11 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class Listing:
-    """:param onboard, delivery: ms; `NEVER_DELIVERED` until an end is announced"""
+    """The status of a contract at one time.
+
+    :param onboard: time of the listing, ms
+    :param delivery: time of the end, ms; `NEVER_DELIVERED` until an end is announced
+    """
 
     status: str
     onboard: int
@@ -43,11 +47,12 @@ class Listing:
 
 
 def listing(plan: FaultPlan, symbol: str, life: Lifetime, now: int) -> Listing:
-    """The status at `now`, by the record and by the faults of symbols, the earliest end counting.
+    """The status of a contract at `now` (ms), by its record and by the faults of its symbol.
 
-    An end is announced a week ahead, by a fault at its `since` (the delivery date changes); it
-    takes no new positions in the last half hour and closes at the delivery. A maintenance of the
-    whole exchange closes every symbol while it lasts.
+    The earliest announced end counts. An end on record is announced a week ahead (a dated one from
+    the beginning), a fault's end at the fault's `since`: the delivery date changes then. The
+    contract takes no new positions in its last half hour and closes at the delivery. A maintenance
+    of the whole exchange closes every symbol while it lasts.
     """
     status = "TRADING" if life.onboard <= now else "PENDING_TRADING"
     onboard, delivery = life.onboard, _delivery(plan, symbol, life, now)

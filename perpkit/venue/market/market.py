@@ -1,7 +1,7 @@
-"""The market as of now: the only way from stored history to what the venue shows.
+"""The market as of now: the only path from stored history to what the venue shows.
 
-Nothing that has not happened leaves this module. The candle being formed is built from the part of
-the finest candle on record that has passed.
+Nothing that lies in the future leaves this module. The candle being formed is built from the part
+of the finest candle on record that has passed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _STRESS_ORDINARY_MS = 7 * DAY_MS
 
 
 class Market:
-    """Reads `history` at the time of `clock`, disturbed by `faults`; `seed` makes the books."""
+    """Reads `history` at the time of `clock` and applies `faults`; order books come from `seed`."""
 
     def __init__(
         self, history: History, clock: Clock, seed: int = 0, faults: FaultPlan | None = None
     ) -> None:
-        """:raises ValueError: when no pair has candles at this time"""
+        """:raises ValueError: when no pair has candles at the clock's time"""
         if not any(pair.start <= clock.now() < pair.end for pair in history):
             end = max(pair.end for pair in history)
             first, last, now = map(iso_minute, (history.start, end, clock.now()))
@@ -54,11 +54,11 @@ class Market:
 
     @property
     def traded(self) -> list[str]:
-        """Those that have a price now: listed, and not delivered yet."""
+        """The symbols that trade now: listed, and not yet delivered."""
         return [symbol for symbol in self._history.pairs if self.is_traded(symbol)]
 
     def has_price(self, symbol: str) -> bool:
-        """Whether it has ever traded."""
+        """Whether the symbol has traded by now."""
         pair = self._pair(symbol)
         return pair.end > 0 and pair.start <= self.now()
 
@@ -69,7 +69,7 @@ class Market:
         return self.clock.now()
 
     def server_time(self) -> int:
-        """What the exchange takes the time to be, ms: a fault may have moved its clock."""
+        """The exchange's own clock, ms, which a fault may have moved."""
         now = self.now()
         skew = self.faults.active(FaultKind.CLOCK_SKEW, None, now)
         return now if skew is None else now + int(skew.number("ms"))
@@ -92,7 +92,7 @@ class Market:
     ) -> Candles:
         """At most `limit` candles that open in [start, end], the one being formed included.
 
-        The first ones from `start` if it is given, else the last ones, as on the exchange.
+        With `start` they are the first ones from there, else the last ones, as on the exchange.
 
         :raises VenueError: for an unknown symbol or interval
         """
@@ -113,7 +113,7 @@ class Market:
         return joined(rows, forming) if first <= closed < last else rows
 
     def price(self, symbol: str, kind: PriceKind = PriceKind.LAST) -> float:
-        """Where this price stands now; after the end of the history, its last value.
+        """The price now; after the end of the history, its last value.
 
         :raises VenueError: before the first trade
         """
@@ -135,7 +135,7 @@ class Market:
         return price_path(self._pair(symbol), over, since, until, more)
 
     def settlement_price(self, symbol: str) -> float:
-        """At which open positions are closed when the contract ends now: the index, averaged.
+        """The average index price at which open positions are closed if the contract ends now.
 
         Binance support, "Delisting of Futures Contracts": every second of the last 30 minutes; of
         dated contracts every second of the last hour.
@@ -168,7 +168,7 @@ class Market:
         )
 
     def book(self, symbol: str, levels: int) -> Book:
-        """It changes every second, unless faults keep it, empty it or pull it apart."""
+        """The order book; it changes every second, and faults may freeze, empty or widen it."""
         made = self.book_time(symbol)
         if made < self.now():
             return self.as_of(made).book(symbol, levels)
@@ -189,7 +189,7 @@ class Market:
         return book
 
     def book_time(self, symbol: str) -> int:
-        """When the book that is shown was made, ms: now, or before it went stale."""
+        """When the book on show was made, ms: now, or just before a fault froze it."""
         now = self.now()
         stale = self.faults.active(FaultKind.STALE_BOOK, symbol, now)
         return now if stale is None else max(stale.since - 1, self._pair(symbol).start)
@@ -212,7 +212,8 @@ class Market:
     def premium(self, symbol: str) -> Premium:
         pair, now = self._pair(symbol), self.now()
         settled = self.funding(symbol, limit=1)
-        # The schedule is public: intervals change over the years, and where times are relabelled.
+        # The record has the next time, which is public: intervals change over the years, and where
+        # times are relabelled.
         ahead = int(pair.funding.time.searchsorted(now, side="right"))
         hours = pair.instrument.funding_hours * HOUR_MS
         following = now // hours * hours + hours
@@ -228,13 +229,13 @@ class Market:
     def funding(
         self, symbol: str, *, start: int | None = None, end: int | None = None, limit: int = 100
     ) -> Funding:
-        """Settlements in [start, end] that have happened; `limit` as for candles."""
+        """Settlements in [start, end] (ms) up to now; `limit` works as for `candles`."""
         funding = self._pair(symbol).funding
         rows = self._window(funding.time, start, end, limit)
         return Funding(funding.time[rows], funding.rate[rows])
 
     def mark_at(self, symbol: str, times: Times) -> Floats:
-        """Mark price when the clock stood at each of `times`, to the finest closed candle."""
+        """Mark price at each of `times` (ms): the last close of the finest candles by then."""
         pair = self._pair(symbol)
         finest = pair.finest(PriceKind.MARK, int(times[0]) if len(times) else None)
         series = tape.series(pair, PriceKind.MARK, finest)
@@ -255,9 +256,9 @@ class Market:
         end: int | None = None,
         limit: int = 30,
     ) -> tuple[Times, Floats]:
-        """A column of `Positioning` on the grid of `period`: at each time the latest reading.
+        """A column of `Positioning` on the grid of `period`, with the latest reading at each time.
 
-        Empty where the history has no positioning.
+        Both arrays are empty where the history has no positioning.
         """
         pair = self._pair(symbol)
         positioning = pair.positioning

@@ -1,4 +1,4 @@
-"""What a perpetual has beside its price: premium over the index, funding, positioning."""
+"""What a perpetual has in addition to its price: premium over the index, funding, positioning."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _CLAMP_8H = 5e-4
 
 @dataclass(frozen=True)
 class Noise:
-    """Independent streams for one pair; hourly but for `premium`, which has one value a step."""
+    """Independent random streams of one pair, hourly except for `premium`: one value per step."""
 
     premium: Floats
     sentiment: Floats
-    squeeze: Floats  # uniform: rare values start a squeeze
-    squeeze_size: Floats  # exponential
+    squeeze: Floats  # uniform; values near 0 start a squeeze
+    squeeze_size: Floats  # exponentially distributed
     crowd: Floats
     takers: Floats
     interest: Floats
@@ -31,8 +31,8 @@ class Noise:
 def premium(noise: Noise, crowding: Floats, hourly_log_price: Floats) -> Floats:
     """Hourly premium of mark over index, a fraction.
 
-    It follows the regime's crowding and the last day's return, wanders, and about fifteen times a
-    year is squeezed to extremes for a day or so, upwards or downwards.
+    It follows the regime's crowding and the last day's return, plus mean-reverting noise. About
+    fifteen times a year a squeeze drives it to an extreme, up or down, for a day or so.
     """
     day_return = _change(hourly_log_price, 24)
     pull = 1.5e-4 + crowding + 0.008 * day_return
@@ -51,8 +51,8 @@ def premium(noise: Noise, crowding: Floats, hourly_log_price: Floats) -> Floats:
 def funding(time: Times, premium_index: Floats, hours: int, cap: float) -> Funding:
     """Settlements every `hours`, by the exchange's published formula.
 
-    rate = [P + clamp(interest - P, ±0.05%)] * hours/8, capped, with P the premium averaged over
-    the interval, later values weighing more (weights 1..n); interest is 0.01% a day-third.
+    rate = [P + clamp(interest - P, ±0.05%)] * hours/8, within ±`cap`, with P the premium averaged
+    over the interval with weights 1..n, the latest highest; interest is 0.01% per 8 hours.
 
     :param time: opening times of equal steps, ms, beginning at a settlement
     :param premium_index: premium of last over index at the end of each step, a fraction
@@ -70,13 +70,13 @@ def funding(time: Times, premium_index: Floats, hours: int, cap: float) -> Fundi
 def positioning(
     noise: Noise, time: Times, hourly_log_price: Floats, crowding: Floats, daily_volume: float
 ) -> Positioning:
-    """Hourly readings, each made of what was known at its time.
+    """Hourly readings, each computed from what was known at its time.
 
     Accounts lean long, more so after a fall (small traders buy it) and in crowded trends. Open
     interest builds with crowding and is wiped out by crashes.
 
     :param time: closing times of the hours, ms
-    :param daily_volume: ordinary turnover of a day, base asset
+    :param daily_volume: ordinary volume of a day, base asset
     """
     crowd = 0.35 + ou(noise.crowd, 0.4, persistence(36.0)) - 2.5 * _change(hourly_log_price, 24)
     flow = 6.0 * _change(hourly_log_price, 1) + 0.08 * noise.takers
@@ -91,7 +91,7 @@ def positioning(
 
 
 def _change(values: Floats, lag: int) -> Floats:
-    """values[t] - values[t-lag], since the beginning where that is nearer."""
+    """values[t] - values[t-lag]; during the first `lag` values, the change since the first."""
     earlier = np.r_[np.full(min(lag, len(values)), values[0]), values[:-lag]]
     out: Floats = values - earlier[: len(values)]
     return out

@@ -1,7 +1,7 @@
-"""The path of a price over time: the same prices that `tape.forming` shows, many at a time.
+"""The path of a price over time: the same prices as from `tape.forming`, for many times at once.
 
-Between two of its turning points a price only rises or only falls, so whoever waits for a price
-need look at the turning points alone to know between which two of them it is crossed.
+Between two turning points a price only rises or only falls, so the prices at the turning points
+alone show between which two of them a given price is crossed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from perpkit.venue.market.shocks import Shocks
 
 @dataclass(frozen=True)
 class PricePath:
-    """:param times: ms, strictly ascending; the first and last are the ends of the stretch
-    :param last: traded price at these times; `mark` likewise, of the same shape
+    """The last and the mark price of a pair over a stretch of time.
+
+    :param times: ms, strictly ascending; the first and last are the ends of the stretch
+    :param last, mark: traded price and mark price at each of `times`
     """
 
     times: Times
@@ -43,16 +45,16 @@ def price_path(
     until: int,
     more: Iterable[int] = (),
 ) -> PricePath:
-    """From `since` to `until`, ms, at every time in between at which either price may turn.
+    """The path from `since` to `until` (ms), with every time at which either price may turn.
 
-    :param shocks: of the last and of the mark price
-    :param more: further times within the stretch
+    :param shocks: shocks of the last and of the mark price
+    :param more: further times to include, within the stretch
     """
     kinds = (PriceKind.LAST, PriceKind.MARK)
     turns = [
         _turns(pair, kind, over, since, until) for kind, over in zip(kinds, shocks, strict=True)
     ]
-    # A path that ends where it begins has one point.
+    # `unique`, because a path that ends where it begins has one point.
     ends = np.array([since, until, *more], dtype=np.int64)
     times = np.unique(np.concatenate([ends, *turns]))
     last, mark = (
@@ -80,7 +82,7 @@ def _turns(
 def _stretches(
     pair: PairHistory, kind: PriceKind, since: int, until: int
 ) -> list[tuple[int, int, int]]:
-    """(first, last, candle length) of the parts of the history with one finest interval, ms."""
+    """The parts of the span with the same finest interval: (first, last, candle length), all ms."""
     stored = pair.stored[pair.kind_on_record(kind)]
     spans = [
         (int(candles.time[0]), int(candles.time[-1]) + INTERVALS_MS[interval])
@@ -94,7 +96,7 @@ def _stretches(
 
 
 def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) -> Times:
-    """Where price and factor both move, their product is a parabola: where it turns."""
+    """The times at which price times factor turns while both move: vertices of parabolas."""
     within = times[(times >= over.times[0]) & (times <= over.times[-1])]
     if len(within) < 2:
         return within
@@ -105,12 +107,12 @@ def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) ->
         at = -(price[:-1] * change + factor[:-1] * rise) / bend
     inner = (bend != 0) & (at > 0) & (at < 1)
     vertex = within[:-1][inner] + at[inner] * np.diff(within)[inner]
-    # The whole millisecond on either side: rounded one way, the path would not turn there.
+    # The whole milliseconds on both sides: rounded to one of them, the path would not turn there.
     return np.unique(np.concatenate((np.floor(vertex), np.ceil(vertex)))).astype(np.int64)
 
 
 def prices_at(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks | None) -> Floats:
-    """Where a price stood at each of `times`, ms; of the same shape."""
+    """The price at each of `times` (ms), in an array of the same shape."""
     prices = _undisturbed(pair, kind, times)
     return prices if over is None else prices * over.at(times)
 
@@ -118,7 +120,7 @@ def prices_at(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks | N
 def _undisturbed(pair: PairHistory, kind: PriceKind, times: Times) -> Floats:
     stored = pair.stored[pair.kind_on_record(kind)]
     finest_last = sorted(stored, key=lambda interval: INTERVALS_MS[interval], reverse=True)
-    # Where no candles are: the close of the finest ones before.
+    # In gaps of the record, the close of the finest candle before.
     out = _along(stored[finest_last[-1]], INTERVALS_MS[finest_last[-1]], times)
     for interval in finest_last:
         candles, ms = stored[interval], INTERVALS_MS[interval]
@@ -128,7 +130,7 @@ def _undisturbed(pair: PairHistory, kind: PriceKind, times: Times) -> Floats:
 
 
 def _along(candles: Candles, ms: int, times: Times) -> Floats:
-    """As `candles.path_within`, of the candle that each time lies in or comes after."""
+    """Prices on `candles.path_within` of the candle that contains or precedes each time."""
     rows = np.maximum(candles.time.searchsorted(times, side="right") - 1, 0)
     open_, high, low, close = (column[rows] for column in candles.columns()[1:5])
     rises = close >= open_

@@ -1,7 +1,7 @@
-"""Contracts whose filters are on record, as `exchangeInfo` gave them.
+"""Contracts whose filters are on record, as `exchangeInfo` returned them.
 
-Limits and precisions change rarely on the exchange: most rows are of March 2024, BTC, ETH, XAU and
-1000SATS of September 2026. Ticks and steps are today's where they have changed since.
+The exchange rarely changes limits and precisions: most rows date from March 2024; BTC, ETH, XAU and
+1000SATS from September 2026. Ticks and steps that have changed since are today's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from perpkit.venue.market.limits import ContractLimits
 
 @dataclass(frozen=True)
 class Recorded:
-    """:param kinds: what the exchange files the contract under (`underlyingSubType`)"""
+    """:param kinds: the exchange's categories of the contract (`underlyingSubType`)"""
 
     limits: ContractLimits
     kinds: tuple[str, ...] = ()
@@ -31,14 +31,16 @@ def _row(
     *,
     notional: float = 5.0,
 ) -> Recorded:
-    """:param lots: greatest of a limit order, and of one at market; `prices`: least, greatest"""
+    """:param lots: largest limit order and largest market order, base asset
+    :param prices: minimum and maximum price, quote asset
+    """
     return Recorded(
         ContractLimits(tick, precision, step, notional, *lots, *prices, fee, bound),
         (kind,) if kind else (),
     )
 
 
-# By pair without its settlement, as both quotes have filters of their own.
+# By BASE/QUOTE, because the contracts in either quote asset have filters of their own.
 RECORDED = {
     "BTC/USDT": _row(
         0.1, 2, 0.001, (1_000, 120), (556.8, 4_529_764), 0.0125, 0.05, "PoW", notional=50

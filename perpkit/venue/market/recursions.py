@@ -25,8 +25,8 @@ def ou(noise: Floats, sd: float, phi: float) -> Floats:
 def garch(noise: Floats, alpha: float, persistence: float, cap: float) -> Floats:
     """Conditional variance of GARCH(1,1) with mean 1, driven by unit-variance noise.
 
-    The variance at t knows the noise before t only. `cap` bounds it: with fat-tailed noise its own
-    moments need not exist.
+    The variance at t depends on the noise before t only. `cap` bounds it, because with fat-tailed
+    noise its own moments need not exist.
     """
     beta, omega = persistence - alpha, 1 - persistence
     out = (beta + alpha * noise * noise).tolist()
@@ -40,5 +40,5 @@ def garch(noise: Floats, alpha: float, persistence: float, cap: float) -> Floats
 
 
 def persistence(half_life: float, step: float = 1.0) -> float:
-    """What is left after one `step` of something that halves every `half_life`."""
+    """The fraction left after one `step` of a quantity that halves every `half_life`."""
     return float(0.5 ** (step / half_life))

@@ -1,8 +1,8 @@
-"""Regimes of the market factor: trends and ranges by a Markov chain, crashes by renewal.
+"""Regimes of the market factor: trends and ranges by a Markov chain, crashes by a renewal process.
 
-A plain Markov chain leaves some years without a crash. Here an alarm comes 25 to 65 days after the
-last one: volatility rises for a day or two and, three times in four, a fall and a rebound follow.
-The fourth is a false alarm, so that rising volatility warns without telling the future.
+A plain Markov chain leaves some years without a crash. Here an alarm follows 25 to 65 days after
+the last one: volatility rises for a day or two and, three times in four, the price then falls and
+rebounds. The fourth is a false alarm, so that rising volatility warns but does not predict.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _HOURS = 24.0
 class Regimes:
     """Hourly drivers of the market, arrays of shape (hours,).
 
-    :param drift: expected log return of the hour
-    :param vol: multiple of ordinary volatility
+    :param drift: expected log return of each hour
+    :param vol: volatility as a multiple of ordinary volatility
     :param crowding: pull on the perpetual's premium over the index, as a fraction of price
     """
 
@@ -50,7 +50,7 @@ _Stretch = tuple[Floats, Floats, Floats]  # drift, vol, crowding
 
 
 def regimes(rng: np.random.Generator, hours: int) -> Regimes:
-    """The first `hours` hours; a longer call with an equal generator has them as its prefix."""
+    """The first `hours` hours; a longer call from the same state of `rng` begins with them."""
     parts: list[_Stretch] = []
     length = 0
     for stretch in _stretches(rng):

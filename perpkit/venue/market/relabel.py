@@ -1,7 +1,7 @@
-"""Coarse history served as fast candles: hours that pass as minutes, on a clock that runs as usual.
+"""Serves coarse history as fast candles: an hour passes in a minute, on a clock of usual speed.
 
-Freqtrade reads the machine's clock, so a bot cannot be hurried. What can be hurried is the market:
-1h candles with the labels of 1m ones show it sixty times faster.
+Freqtrade reads the machine's clock, so the bot cannot run faster. The market can: 1h candles
+labelled as 1m ones replay it at sixty times its speed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from perpkit.venue.market.history import Funding, History, PairHistory, Position
 def relabelled(history: History, coarse: str, fine: str, anchor: int) -> History:
     """`history` with all times compressed around `anchor`, so that `coarse` candles last `fine`.
 
-    Candles of `fine` take the place of all that are on record; longer ones are built from them.
-    Settlements and readings come faster likewise. Prices and rates stay, so each candle is as rough
-    as the coarse one was; volume is divided by the ratio, so that a day's turnover stays that of a
-    day.
+    Candles of `fine` replace all that are on record; longer ones are built from them. Settlements
+    and readings follow at the same faster pace. Prices and rates stay as they are, so each candle
+    is as volatile as the coarse one was; volume is divided by the ratio, so that a day's turnover
+    stays that of a day.
 
-    :param anchor: the moment that stays where it is, ms, on the grid of `coarse`
+    :param anchor: the time that stays where it is, ms, on the grid of `coarse`
     :raises ValueError: naming the parameter
     """
     long, short = interval_ms(coarse), interval_ms(fine)

@@ -1,7 +1,7 @@
-"""Names of contracts on the exchange, and what some of them cost.
+"""Names of contracts on the exchange, with prices and turnovers of some of them.
 
-The names are facts: Freqtrade's leverage tiers know every one of them. Figures are of the order of
-real ones where a contract is named in `FIGURES`, and made up for all others.
+The names are real: Freqtrade's leverage tiers have every one of them. Prices and turnovers are of
+the order of the real ones for contracts in `FIGURES`, and made up for all others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Group(StrEnum):
-    """What moves together beyond the whole market."""
+    """Groups of contracts that move together, beyond what the whole market has in common."""
 
     LAYER_1 = "layer 1"
     INFRASTRUCTURE = "infrastructure"
@@ -24,7 +24,7 @@ class Group(StrEnum):
 
     @property
     def traditional(self) -> bool:
-        """Assets from outside crypto, which the factor of BTC does not move."""
+        """Whether its assets are from outside crypto, so that BTC's factor does not move them."""
         return self in (Group.COMMODITIES, Group.SHARES)
 
 
@@ -81,7 +81,7 @@ _IN_USDC = """
     BTC ETH SOL XRP BNB DOGE 1000PEPE SUI ADA LINK AVAX WLD ENA AAVE LTC NEAR ZEC UNI 1000SHIB ARB
 """
 USDC_BASES = tuple(_IN_USDC.split())  # base assets of those margined in USDC
-# Those with quarterly contracts beside the perpetual.
+# Base assets that have quarterly contracts in addition to the perpetual.
 DATED_BASES = ("BTC", "ETH")
 
 # Price in USDT and turnover of an ordinary day in USDT.
@@ -144,6 +144,6 @@ FIGURES = {
     "AAPL": (225.0, 2e7),
     "SPY": (570.0, 1.5e7),
     "QQQ": (490.0, 1.5e7),
-    # Its price in won.
+    # Of the order of the share's price in won.
     "SAMSUNG": (100_000.0, 4e6),
 }

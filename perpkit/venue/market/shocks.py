@@ -1,4 +1,4 @@
-"""Price gaps and flash crashes laid over the history: a factor on prices over time."""
+"""Price gaps and flash crashes, applied to the history as a factor on prices over time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, path_within
 from perpkit.venue.market.instruments import decimals_of
 
-MAX_FACTOR = 10_000.0  # of all price faults of a symbol together, up or down
-_BOTTOM = 0.3  # of a crash's time have passed when the price turns
+MAX_FACTOR = 10_000.0  # bound on all price faults of a symbol together, up or down
+_BOTTOM = 0.3  # fraction of a crash's duration after which the price turns
 
 
 @dataclass(frozen=True)
 class Shocks:
-    """Factor on a price: linear between points, 1 before the first, unchanged after the last.
+    """A factor on a price: linear between points, 1 before the first, constant after the last.
 
-    :param times: ms, strictly ascending, one at least
+    :param times: ms, strictly ascending, at least one
     """
 
     times: Times
@@ -31,7 +31,7 @@ class Shocks:
 
 
 def shocks(faults: Sequence[Fault], kind: PriceKind) -> Shocks | None:
-    """The price faults of a symbol together, for one of its prices; None where there are none."""
+    """The price faults of a symbol combined, for one of its prices; None without faults."""
     paths = [_points(fault, kind) for fault in faults]
     if not paths:
         return None
@@ -40,7 +40,7 @@ def shocks(faults: Sequence[Fault], kind: PriceKind) -> Shocks | None:
     for path in paths:
         moments, values = zip(*path, strict=True)
         factors *= np.interp(times, moments, values)
-    # A hundred gaps, one upon the other, must leave a price that can be computed with.
+    # Even a hundred gaps on top of each other must leave a price that can be computed with.
     return Shocks(times, np.clip(factors, 1 / MAX_FACTOR, MAX_FACTOR))
 
 
@@ -58,13 +58,13 @@ def _points(fault: Fault, kind: PriceKind) -> list[tuple[int, float]]:
 
 
 def shocked(candles: Candles, ms: int, over: Shocks, now: int, tick: float | None) -> Candles:
-    """Candles as they look at `now` with their prices multiplied along the way.
+    """The candles as they look at `now` (ms), with the factor applied along their paths.
 
-    Candles that have closed by `now` are whole, the one that has not is the part of it that has
-    passed (see `candles.part_of`); candles that open after `now` must not be given.
+    Candles that have closed by `now` are whole; one that has not is cut to the part that has passed
+    (see `candles.part_of`). None may open after `now`.
 
-    :param candles: as stored, of length `ms`, of the finest interval there is
-    :param tick: grid that prices are rounded to, None for none
+    :param candles: stored candles of length `ms`, of the finest interval on record
+    :param tick: grid that prices are rounded to; None for no rounding
     """
     closes = candles.time + ms
     within = (closes > over.times[0]) & (candles.time < over.times[-1]) | (closes > now)
@@ -88,7 +88,7 @@ def shocked(candles: Candles, ms: int, over: Shocks, now: int, tick: float | Non
 def _along(
     candle: Candles, ms: int, over: Shocks, fraction: float
 ) -> tuple[float, float, float, float]:
-    """Open, high, low and close of one candle's path times the factor, up to `fraction` of it."""
+    """Open, high, low and close of one candle's path times the factor, up to `fraction` of time."""
     opened = int(candle.time[0])
     turns, path = path_within(candle)
     marks = np.concatenate((turns, (over.times - opened) / ms, [fraction]))
@@ -97,7 +97,7 @@ def _along(
     moments = opened + np.minimum(at * ms, ms - 1)
     price = np.interp(at, turns, path)
     factor = np.interp(moments, over.times, over.factors)
-    # Between two marks both are linear, their product a parabola: its vertex may be an extreme.
+    # Between two marks both are linear and their product is a parabola: its vertex may be extreme.
     dp, df = np.diff(price), np.diff(factor)
     bend = dp * df
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""What `Market` says of a symbol at a moment."""
+"""Values that `Market` reports of a symbol at one time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ticker:
-    """Rolling 24 hours; volumes in base asset and USDT."""
+    """Statistics of the last 24 hours: times in ms, volume in base asset, turnover in USDT."""
 
     opened: int
     closed: int
@@ -21,7 +21,9 @@ class Ticker:
 
 @dataclass(frozen=True)
 class Premium:
-    """:param funding_rate: of the last settlement, 0 before the first"""
+    """:param funding_rate: rate of the last settlement, a fraction; 0 before the first
+    :param next_funding: time of the next settlement, ms
+    """
 
     mark: float
     index: float

@@ -1,4 +1,4 @@
-"""Which market the options of `perpkit venue` mean, and how its history meets the clock."""
+"""Makes the market that the options of `perpkit venue` describe, and fits it to the clock."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from perpkit.venue.market.listing import Lifetime
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.relabel import relabelled
 
-# Kept beyond the present, to be revealed as time passes.
+# Length of history beyond the present, which is revealed as time passes.
 _SYNTHETIC_MARGIN_DAYS = 30
 _REPLAY_MARGIN_MS = DAY_MS
-# Relabelled histories are short: this share of them is still to come.
+# Relabelled histories are short: this fraction of them lies in the future.
 _RELABELLED_MARGIN = 0.25
 
 Labels = tuple[str, str]
 
 
 def labels(text: str) -> Labels:
-    """ "1h:1m": coarse candles, served as fine ones.
+    """The two intervals in a text such as "1h:1m": coarse candles, served as fine ones.
 
     :raises ValueError: naming the option
     """
@@ -46,7 +46,11 @@ def synthetic_market(
     clock: Clock,
     labels: Labels | None,
 ) -> Market:
-    """:param first: midnight that its history begins with, ms; `anchor` as for `generate`"""
+    """Generates a market whose history begins at `first`.
+
+    :param first: midnight UTC, ms
+    :param anchor: see `synthetic.generate`
+    """
     now = clock.now()
     if first >= now:
         raise ValueError(f"start must lie in the past, got {iso_date(first)}")
@@ -66,14 +70,17 @@ def synthetic_market(
 def replayed_market(
     directory: Path, pairs: list[str], clock: Clock, labels: Labels | None, *, keep_dates: bool
 ) -> Market:
-    """:param keep_dates: the clock stands within the history; else the history is moved to it"""
+    """Reads a market from a data directory.
+
+    :param keep_dates: whether the clock is within the history; else the history is moved to it
+    """
     history = _ended(datadir.read(directory, pairs))
     now = clock.now()
     if labels is not None:
         history = _faster(history, labels, now if keep_dates else history.end)
     if keep_dates:
         return Market(history, clock)
-    # Whole days, so that days, funding times and hours of the day stay what they were. There are
+    # Moved by whole days, so that funding times and hours of the day stay what they were. There are
     # none to keep where an hour passes in a minute.
     margin, step = _REPLAY_MARGIN_MS, DAY_MS
     if labels is not None:
@@ -83,7 +90,7 @@ def replayed_market(
 
 
 def _ended(history: History) -> History:
-    """With an end for the pairs whose candles end a day or more before those of others."""
+    """Delists the pairs whose candles end a day or more before the last candle of any pair."""
     last = max(pair.end for pair in history)
     return History(
         {

@@ -1,12 +1,13 @@
 """A seeded market of perpetuals with the stylised facts that strategies and breakers meet.
 
-One factor (BTC) drives all pairs of crypto, and a common return those of a group. The factor's
-volatility is a product of regime, slow log-volatility, GARCH and hour of day; shocks are Student-t.
+One factor (BTC) drives all pairs of crypto, and a common return drives the pairs of a group. The
+factor's volatility is a product of regime, slow log-volatility, GARCH and hour of day; shocks are
+Student-t.
 Highs and lows are the extremes of a Brownian bridge between closes. Last, mark and index differ by
 the premium that funding is computed from.
 
-Every recursion runs forwards: a longer market has the shorter as its prefix, and a pair is the same
-whichever others are traded beside it.
+Every recursion runs forwards: a longer market begins with the shorter one, and a pair is the same
+whichever others are traded with it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ from perpkit.venue.market.roster import Group
 from perpkit.venue.market.universe import MODELS, PairModel, lifetime, universe
 
 BASES = ("1m", "5m")
-ANCHOR_DAYS = 90  # after the start, where no anchor is given
-_CARRY = 0.06  # a year, that dated contracts cost more than the index
+ANCHOR_DAYS = 90  # default of the anchor, days after the start
+_CARRY = 0.06  # annual premium of dated contracts over the index, a fraction
 
 __all__ = ["BASES", "MODELS", "generate"]
 
@@ -53,13 +54,13 @@ def generate(
     base: str = "5m",
     anchor: int | None = None,
 ) -> History:
-    """A market of `days` from `start`.
+    """Generates the history of a market of `days` days from `start`.
 
     :param start: midnight UTC, ms
-    :param pairs: of `universe(anchor)`
+    :param pairs: names from `universe(anchor)`
     :param base: timeframe of the finest candles
-    :param anchor: around which contracts are listed and delisted, ms; 90 days after `start` by
-        default. Markets of one seed, start and anchor are one market.
+    :param anchor: time around which contracts are listed and delisted, ms; 90 days after `start` by
+        default. Calls with equal seed, start and anchor return parts of one market.
     :raises ValueError: naming the parameter, its value and what is allowed
     """
     anchor = start + ANCHOR_DAYS * DAY_MS if anchor is None else anchor
@@ -93,7 +94,7 @@ def _check(seed: int, start: int, days: int, pairs: Sequence[str], base: str, an
 
 
 class _Drivers:
-    """What the pairs of one market share; a group's part is made when a pair asks for it."""
+    """What the pairs of one market share; a group's part is made when a pair first needs it."""
 
     def __init__(self, seed: int, hours: int, time: Times, step: int) -> None:
         self.seed, self.time, self.step = seed, time, step
@@ -171,13 +172,13 @@ def _premium(
     hourly: Floats,
     life: Lifetime | None,
 ) -> Floats:
-    """Of mark over index at the end of each step, a fraction.
+    """Premium of mark over index at the end of each step, a fraction.
 
     :param hourly: log price of the index at the end of each hour
     """
     time, step = drivers.time, drivers.step
     by_hour = perpetual.premium(noise, drivers.factor(model).regimes.crowding, hourly)
-    # Straight lines between the hours; the value at an hour's end is that hour's.
+    # Interpolated linearly: the value at the end of an hour is that hour's.
     ends = np.arange(1, len(time) + 1) / (HOUR_MS // step)
     premium = np.interp(ends, np.arange(1, len(hourly) + 1), by_hour)
     if life is None or not model.instrument.delivery:
@@ -188,7 +189,7 @@ def _premium(
 
 
 def _stream_name(instrument: Instrument) -> str:
-    """Contracts on one asset have its price in common, and all else of their own."""
+    """The name of a contract's random streams; contracts on one asset share only its price."""
     plain = instrument.quote == "USDT" and not instrument.delivery
     return instrument.base if plain else instrument.symbol
 
@@ -208,7 +209,7 @@ def _noise(seed: int, name: str, steps: int, hours: int) -> perpetual.Noise:
 def _last(
     seed: int, model: PairModel, log_close: Floats, sigma: Floats, time: Times, rough: Floats
 ) -> Candles:
-    """Traded candles on the tick and step grids."""
+    """Candles of the traded price, on the tick and step grids."""
     name, tick, n = _stream_name(model.instrument), model.instrument.tick_size, len(time)
     step = int(time[1] - time[0])
     log_open = np.r_[np.log(model.price), log_close[:-1]]
@@ -216,7 +217,7 @@ def _last(
         log_open, log_close, sigma, stream(seed, f"{name} high"), stream(seed, f"{name} low")
     )
     prices = _on_grid(np.exp(np.r_[log_open[:1], log_close]), tick)
-    open_, close = prices[:-1], prices[1:]  # views: half of the memory of two arrays
+    open_, close = prices[:-1], prices[1:]  # views: half the memory of two arrays
     high = np.maximum(_on_grid(np.exp(high), tick), np.maximum(open_, close))
     low = np.minimum(_on_grid(np.exp(low), tick), np.minimum(open_, close))
 
@@ -245,8 +246,8 @@ def _bridge(
 ) -> tuple[Floats, Floats]:
     """Highest and lowest point of a Brownian bridge, each by inversion of its distribution.
 
-    P(max > m) = exp(-2 (m - start)(m - end) / sigma²). Drawn independently of each other, which
-    makes ranges a little wider than the true joint law.
+    P(max > m) = exp(-2 (m - start)(m - end) / sigma²). The two are drawn independently of each
+    other, which makes ranges a little wider than the true joint law.
     """
     middle, half = (start + end) / 2, (end - start) / 2
 
@@ -259,7 +260,7 @@ def _bridge(
 
 
 def _beside(last: Candles, close: Floats, first_open: float) -> Candles:
-    """Candles of a price that runs along the traded one; without volume, on 8 decimals."""
+    """Candles of a price that follows the traded one, with 8 decimals and without volume."""
     prices = np.r_[first_open, np.round(close, 8)]
     open_, close = prices[:-1], prices[1:]
     ratio = np.sqrt(open_ / last.open * (close / last.close))
@@ -274,7 +275,7 @@ def _beside(last: Candles, close: Floats, first_open: float) -> Candles:
 
 
 def _on_grid(values: Floats, grid: float) -> Floats:
-    """Nearest multiple of `grid`, as the float that its decimal notation reads as."""
+    """Nearest multiples of `grid`, as the floats that their decimal notation parses to."""
     if grid > 1:
         return np.rint(values / grid) * grid
     per_unit = round(1 / grid)

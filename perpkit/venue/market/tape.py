@@ -1,4 +1,4 @@
-"""What can be seen of a pair's candles at a moment, shocks included."""
+"""The candles of a pair as they look at one time, shocks included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perpkit.venue.market.shocks import Shocks, shocked
 
 
 def series(pair: PairHistory, kind: PriceKind, interval: str) -> Candles:
-    """Past and future, undisturbed.
+    """All candles, past and future, without shocks.
 
     :raises VenueError: for an interval that is unknown or cannot be made
     """
@@ -32,7 +32,7 @@ def series(pair: PairHistory, kind: PriceKind, interval: str) -> Candles:
 def forming(
     pair: PairHistory, kind: PriceKind, interval: str, now: int, over: Shocks | None
 ) -> Candles:
-    """The candle being formed, one row; none where the history has none at this time."""
+    """The candle being formed, as one row; no row where the history has no candle at `now`."""
     ms = INTERVALS_MS[interval]
     opened = bucket_start(now, ms)
     for source in (pair.finest(kind, now), interval):
@@ -53,9 +53,9 @@ def forming(
 def closed(
     pair: PairHistory, kind: PriceKind, interval: str, rows: Candles, over: Shocks | None
 ) -> Candles:
-    """Candles that have closed, as they were.
+    """Closed candles with the shocks that moved them.
 
-    :param rows: some of `series`
+    :param rows: part of `series`
     """
     ms = INTERVALS_MS[interval]
     if over is None or not len(rows) or int(rows.time[-1]) + ms <= over.times[0]:
@@ -72,7 +72,7 @@ def closed(
 def _rebuilt(
     pair: PairHistory, kind: PriceKind, interval: str, rows: Candles, over: Shocks
 ) -> Candles:
-    """From the finest candles there are: only their path is close to when a price was where."""
+    """Rebuilds candles from the finest on record, whose paths best give the price at each time."""
     if not len(rows):
         return rows
     ms, tick = INTERVALS_MS[interval], _tick(pair, kind)

@@ -1,6 +1,7 @@
-"""What a contract is on, by the name of its base asset, as the exchange files it.
+"""The kind of asset that a contract is on, by its base asset, as the exchange classifies it.
 
-Coins are the rest. The names are those of contracts listed by September 2026 that no coin shares.
+Any name that is not here is a coin. The names are those of contracts listed by September 2026 that
+no coin shares.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from enum import StrEnum
 
 
 class Underlying(StrEnum):
-    """`underlyingType` of exchangeInfo."""
+    """Kinds of underlying assets, by the `underlyingType` of exchangeInfo."""
 
     COIN = "COIN"
     INDEX = "INDEX"

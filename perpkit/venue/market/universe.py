@@ -1,7 +1,7 @@
-"""The contracts of the synthetic market: the five that are always there, and the others.
+"""The contracts of the synthetic market: the five that are always listed, and the others.
 
-What a contract is (price, turnover, group, filters) goes by its name and is the same for every
-seed; when it is listed and when it ends goes by the seed.
+A contract's price, turnover, group and filters depend on its name and are the same for every seed;
+when it is listed and when it ends depends on the seed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from perpkit.venue.market.roster import BASES, DATED_BASES, FIGURES, USDC_BASES,
 
 @dataclass(frozen=True)
 class PairModel:
-    """How a pair hangs on what drives it.
+    """How a pair responds to what drives it.
 
-    :param price: at the start of the market, quote asset
+    :param price: price at the start of the market, quote asset
     :param beta: response to the factor's log return
     :param own_vol: standard deviation of a day's own log return in a calm market
-    :param turnover: of an ordinary day, quote asset
-    :param group: whose common log return it shares, None for none
-    :param loading: response to that
+    :param turnover: turnover of an ordinary day, quote asset
+    :param group: group whose common log return it shares; None for no group
+    :param loading: response to the group's log return
     """
 
     instrument: Instrument
@@ -74,21 +74,21 @@ MODELS: Mapping[str, PairModel] = MappingProxyType(
     }
 )
 
-# Hours between settlements of the others, and how many in a hundred have them.
+# Hours between settlements, and the fraction of the other contracts that have them.
 _FUNDING_SHARES = {8: 0.35, 4: 0.57, 1: 0.08}
 _YOUNG, _ENDING = 0.09, 0.05  # shares of USDT perpetuals outside `FIGURES`
 _QUARTER_MONTHS = (3, 6, 9, 12)
-_DELIVERY_MS = 8 * HOUR_MS  # of the day
+_DELIVERY_MS = 8 * HOUR_MS  # after midnight UTC
 _DELISTING_MS = 9 * HOUR_MS
-_QUARTERS_MS = 182 * DAY_MS  # that dated contracts are traded
+_QUARTERS_MS = 182 * DAY_MS  # for which dated contracts are traded
 _HALF_HOUR_MS = 30 * MINUTE_MS
 
 
 @cache
 def universe(anchor: int) -> Mapping[str, PairModel]:
-    """Every contract by its pair, the first five being `MODELS`, each kind spread over the rest.
+    """Every contract by its pair: `MODELS` first, then the others with their kinds interleaved.
 
-    :param anchor: about when the venue begins, ms; it decides which quarters are traded
+    :param anchor: approximate start of the venue, ms; it decides which quarters are traded
     """
     models = dict(MODELS)
     kinds = [[_perpetual(base, group) for base in bases] for group, bases in BASES.items()]
@@ -106,7 +106,10 @@ def universe(anchor: int) -> Mapping[str, PairModel]:
 
 
 def first_pairs(count: int, anchor: int) -> tuple[str, ...]:
-    """:raises ValueError: for more contracts than there are"""
+    """The names of the first `count` pairs of the universe.
+
+    :raises ValueError: when there are fewer contracts than that
+    """
     known = tuple(universe(anchor))
     if not 1 <= count <= len(known):
         raise ValueError(f"count must be 1 to {len(known)}, got {count}")
@@ -114,7 +117,7 @@ def first_pairs(count: int, anchor: int) -> tuple[str, ...]:
 
 
 def lifetime(seed: int, model: PairModel, anchor: int) -> Lifetime | None:
-    """When it was listed and when it ends; None for the five, which come with the market.
+    """When a contract is listed and when it ends; None for `MODELS`, which are always listed.
 
     Some contracts are listed between 75 days before `anchor` and 60 days after it, some end
     between 5 days before and 60 days after.
@@ -141,7 +144,7 @@ def _on(grid: int, time: float) -> int:
 
 
 def _perpetual(base: str, group: Group) -> PairModel:
-    """Small coins move more by themselves than large ones."""
+    """A perpetual outside `MODELS`; the smaller its turnover, the more it moves on its own."""
     rng = np.random.default_rng([crc32(base.encode())])
     size = rng.normal()
     decade = 2 + size / 3 if group.traditional else np.clip(0.9 * size - 0.7, -3.2, 2.5)
@@ -159,7 +162,7 @@ def _perpetual(base: str, group: Group) -> PairModel:
 
 
 def _in_usdc(model: PairModel) -> PairModel:
-    """The same asset, traded less."""
+    """The contract on the same asset that is margined in USDC, with a tenth of the turnover."""
     usdt, turnover = model.instrument, max(1e5, model.turnover / 10)
     contract = listed(
         usdt.base, model.price, turnover, quote="USDC", funding_hours=usdt.funding_hours
@@ -169,7 +172,7 @@ def _in_usdc(model: PairModel) -> PairModel:
 
 def _dated(model: PairModel, anchor: int) -> Iterator[PairModel]:
     kinds = (ContractType.CURRENT_QUARTER, ContractType.NEXT_QUARTER)
-    # The venue may begin within a month after the anchor.
+    # The venue may begin up to a month after the anchor.
     for kind, day in zip(kinds, _quarter_ends(anchor + 30 * DAY_MS), strict=False):
         turnover = model.turnover / 50
         contract = listed(model.instrument.base, model.price, turnover, delivery=f"{day:%y%m%d}")
@@ -177,7 +180,7 @@ def _dated(model: PairModel, anchor: int) -> Iterator[PairModel]:
 
 
 def _quarter_ends(after: int) -> Iterator[datetime]:
-    """Last Fridays of the quarters."""
+    """Last Fridays of the quarters after `after` (ms), in order and without end."""
     day = datetime.fromtimestamp(after // DAY_MS * DAY_MS / 1000, UTC)
     while True:
         day += DAY

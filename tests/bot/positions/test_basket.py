@@ -103,8 +103,8 @@ def adjusted(strategy, trade, now=NOW, most=9000.0):
     [
         ({"basket": {"tolerence": 0.1}}, ["perpkit.basket", '"tolerence"', "tolerance"]),
         ({"basket": {"weights": {BTC: 1.5}}}, ["perpkit.basket", BTC, "-1 to 1", "1.5"]),
-        ({"basket": {"weights": {BTC: "1"}}}, ["perpkit.basket.weights", BTC, "number"]),
-        ({"basket": {"weights": [BTC]}}, ["perpkit.basket.weights"]),
+        ({"basket": {"weights": {BTC: "1"}}}, ["perpkit.basket", "weights", BTC, "number"]),
+        ({"basket": {"weights": [BTC]}}, ["perpkit.basket", "weights", "an object"]),
         ({"basket": {"weights": {BTC: 0.7, ETH: -0.4}}}, ["perpkit.basket", "max_gross", "1.1"]),
         ({"use": {"sizing": True}}, ["perpkit", "use.sizing", "false"]),
         ({"use": {"scale_out": True}}, ["perpkit", "use.scale_out", "false"]),

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 
+from perpkit.bot.loading import plugins
 from perpkit.ops.doctor import discovery
 from tests.bench.doctor import Fault, check_found, configured, mended, removed
+from tests.bench.installation import install_plugins
 
 OWN = """
 from perpkit.bot.strategy import PerpStrategy
@@ -81,6 +83,21 @@ def parameter_file(content: str) -> Callable[[Any, Any], Any]:
         return path
 
     return plant
+
+
+def of_an_older_release(bot: Any, patch: Any) -> Path:
+    """Of our strategy that the example names, in an installation of its own."""
+    package = bot.home / "site-packages" / "perpkit"
+    patch.setattr(plugins, "PACKAGE", package)
+    path = install_plugins(package) / "RsiSmaSwing.json"
+    path.write_text(STARTED % ("RsiSmaSwing", "stop_distance"))
+    return path
+
+
+def to_the_user(bot: Any, patch: Any, planted: Path) -> None:
+    (bot.user_data / "strategies").mkdir()
+    planted.rename(bot.user_data / "strategies" / planted.name)
+    assert "stop_distance 0.04" in str(bot.found())
 
 
 def plugin(bot: Any, patch: Any) -> Path:
@@ -240,6 +257,11 @@ FAULTS = {
     "parameter file of an older version": Fault(
         parameter_file(STARTED % ("Own", "gone")), "parameters", "does not have: gone", "^mv ",
         removed,
+    ),
+    "parameter file of an older release": Fault(
+        of_an_older_release, "parameters", "RsiSmaSwing.json is not in force",
+        "&& mv .*plugins/strategies/RsiSmaSwing.json .*user_data/strategies/RsiSmaSwing.json,",
+        to_the_user,
     ),
 }  # fmt: skip
 
