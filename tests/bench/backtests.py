@@ -1,0 +1,116 @@
+"""Stock backtests in this process, on made-up candles: seconds less than a subprocess each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType, RunMode
+from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import LocalTrade, PairLocks, Trade
+
+from perpkit.bot.positions.trade_view import copy_trades_in_full
+from perpkit.bot.watching.protection import WatchedProtection
+from tests import factories
+from tests.factories import START
+
+STRATEGIES = Path(__file__).parent / "strategies"
+PAIRS = [f"{base}/USDT:USDT" for base in ("BTC", "ETH", "XRP")]
+PRICES = (30_000.0, 2_000.0, 0.5)
+
+
+@dataclass
+class Backtested:
+    """
+    :param trades: every field of every trade, as Freqtrade exports them
+    :param locks: (pair, side, from, until, reason) of each
+    """
+
+    trades: list[dict[str, Any]]
+    locks: list[tuple[str, str, str, str, str]]
+    strategy: Any
+
+
+def write_candles(datadir: Path, rows: int = 1_200, crash: int | None = None) -> None:
+    """Writes 1h and 4h candles, marks and funding of `PAIRS`.
+
+    :param crash: row in which the price of all pairs falls by a fifth, and stays there
+    """
+    handler = get_datahandler(datadir, "feather")
+    for number, (pair, price) in enumerate(zip(PAIRS, PRICES, strict=True)):
+        frame = factories.candles(rows, seed=20 + number, price=price)
+        if crash is not None:
+            after = np.arange(rows) > crash
+            frame.loc[after, ["open", "high", "low", "close"]] *= 0.8
+            frame.loc[crash, ["low", "close"]] *= 0.8
+        handler.ohlcv_store(pair, "1h", frame, CandleType.FUTURES)
+        handler.ohlcv_store(pair, "1h", frame, CandleType.MARK)
+        handler.ohlcv_store(pair, "4h", _longer(frame), CandleType.FUTURES)
+        rates = factories.funding(rows // 8)
+        handler.ohlcv_store(pair, "1h", rates, CandleType.FUNDING_RATE)
+
+
+def _longer(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same as 4h candles."""
+    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    return frame.resample("4h", on="date").agg(how).reset_index()
+
+
+def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backtested:
+    """Runs a strategy of tests/bench/strategies.
+
+    :param config: of a bot with `datadir`; needs the fixture `offline_markets`
+    :param changed: settings on top of it
+    """
+    config = {
+        **config,
+        "runmode": RunMode.BACKTEST,
+        "strategy": strategy,
+        "strategy_path": str(STRATEGIES),
+        "timerange": f"{START + pd.Timedelta('4D'):%Y%m%d}-",
+        "dry_run_wallet": 10_000,
+        "stake_amount": 1_000,
+        "exchange": {**config["exchange"], "pair_whitelist": PAIRS},
+        "export": "none",
+        "backtest_cache": "none",
+        **changed,
+    }
+    with _alone():
+        testing = Backtesting(config)
+        try:
+            data, timerange = testing.load_bt_data()
+            [own] = testing.strategylist
+            testing.backtest_one_strategy(own, data, timerange)
+            content = testing.all_bt_content[own.get_strategy_name()]
+            trades = [trade.to_json() for trade in LocalTrade.bt_trades]
+            locks = [_lock(lock) for lock in content["locks"]]
+            return Backtested(trades, locks, testing.strategy)
+        finally:
+            Backtesting.cleanup()
+            testing.exchange.close()
+
+
+def _lock(lock: Any) -> tuple[str, str, str, str, str]:
+    began, ends = lock.lock_time, lock.lock_end_time
+    return lock.pair, lock.side, f"{began:%F %T}", f"{ends:%F %T}", str(lock.reason)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Leaves no state of a backtest to the next one of this process."""
+    WatchedProtection.driven_at = None
+    try:
+        yield
+    finally:
+        WatchedProtection.driven_at = None
+        copy_trades_in_full()
+        Trade.use_db = PairLocks.use_db = False
+        Trade.reset_trades()
+        PairLocks.reset_locks()
+        Trade.use_db = PairLocks.use_db = True
