@@ -73,7 +73,9 @@ def given_protections(config: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def _own(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    own = config.get("perpkit") or {}
+    own = config.get("perpkit")
+    if own is None:
+        return {}
     if not isinstance(own, Mapping):
         raise ConfigurationError(f'"perpkit" must be an object of parameters, got {shown(own)}')
     return own
