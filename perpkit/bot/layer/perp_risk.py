@@ -34,7 +34,7 @@ from perpkit.bot.layer.attached import attached_hooks, attached_line
 from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS
 from perpkit.bot.layer.layer import Hooks, RiskLayer
 from perpkit.bot.layer.listed import listed
-from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, attached_parts
+from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
 from perpkit.bot.live.leaving import URGENT, in_front
 from perpkit.bot.refusals import RunRefusedError
 
@@ -47,6 +47,8 @@ PREFIX = "perpkit_"
 class PerpRisk(IStrategy):
     """Breakers and guard around a strategy; see the module."""
 
+    # What is attached where the configuration does not say: of a class that names PerpRisk itself.
+    perpkit_parts: ClassVar[frozenset[Part]] = BREAKERS_AND_GUARD
     # A strategy of the package has the parameters of the breakers under names of its own.
     _perpkit_prefix: ClassVar[str] = PREFIX
 
@@ -69,7 +71,7 @@ class PerpRisk(IStrategy):
             )
         asked = attached_parts(config)
         # First, for a strategy may assign its protections in its own constructor.
-        self._perpkit = RiskLayer(self, config, BREAKERS_AND_GUARD if asked is None else asked)
+        self._perpkit = RiskLayer(self, config, self.perpkit_parts if asked is None else asked)
         super().__init__(config)
 
     def _perpkit_hooks(self) -> Hooks:
