@@ -1,0 +1,107 @@
+"""A plain strategy with the layer attached by the configuration, in dry-run and live."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freqtrade.persistence import PairLocks
+from freqtrade.rpc import RPC
+
+from perpkit.bot.layer.perp_risk import PerpRisk
+from tests.bench.acts import STEP, strategy_messages
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, differences, live_bench
+from tests.bench.scripted_market import scripted_market
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PAIR = "BTC/USDT:USDT"
+FALL = [(0, 50_000.0), (10, 50_000.0), (12, 49_200.0)]
+CRASH = {
+    "method": "FlashCrashBreaker",
+    "windows": [[5, 0.012]],
+    "cool_down_minutes": 5,
+    "calm_minutes": 5,
+    "calm_range": 0.01,
+}
+DRAWDOWN = {"method": "DrawdownBreaker", "open_loss": 0.001, "confirm": 1}
+MODES = ["dry_run", "live"]
+
+
+@contextmanager
+def attached(mode, *protections, script=FALL, strategy="StubbornSteered", **perpkit):
+    own = {"attach": True, "protections": list(protections), **perpkit}
+    market = scripted_market(START, script)
+    if mode == "live":
+        with live_bench(strategy, market, START, perpkit=own) as (bot, venue):
+            yield bot, venue
+    else:
+        with bench(strategy, market, START, **{**LIVE, "dry_run": True}, perpkit=own) as bot:
+            yield bot, None
+
+
+def hold(bot) -> None:
+    bot.bot.strategy.side = "long"
+    bot.run_until(lambda: [t for t in bot.trades() if not t.has_open_orders], 5 * MINUTE, STEP)
+    bot.bot.strategy.side = None
+    bot.run(4, STEP)
+
+
+def states(bot) -> list[str]:
+    told = [text.partition(":")[0] for text in strategy_messages(bot)]
+    return [state for state in told if state in ("ACTIVE", "REDUCING", "HALTED")]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_halt_flattens_the_most_stubborn_and_unlock_ends_it(mode):
+    with attached(mode, DRAWDOWN) as (bot, venue):
+        assert isinstance(bot.bot.strategy, PerpRisk)
+        hold(bot)
+        bot.run_until(lambda: not bot.trades()[0].is_open, 15 * MINUTE, STEP)
+        (trade,) = bot.trades()
+        assert trade.exit_reason == "halted"
+        assert trade.orders[-1].order_type == "market"
+        if venue is not None:
+            assert differences(bot.trades(), venue) == []
+        bot.bot.strategy.side = "long"
+        bot.run(24, STEP)
+        assert len(bot.trades()) == 1
+        (lock,) = [x for x in bot.locks() if x.reason.startswith("DrawdownBreaker halted")]
+        RPC(bot.bot)._rpc_delete_lock(lock.id)
+        bot.run_until(lambda: len(bot.trades()) == 2, 5 * MINUTE, STEP)
+        assert states(bot) == ["HALTED", "ACTIVE"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_breaker_locks_though_no_trade_closes(mode):
+    with attached(mode, CRASH) as (bot, _):
+        hold(bot)
+        bot.bot.strategy.adds = False
+        bot.run_until(lambda: bot.locks(), 15 * MINUTE, STEP)
+        assert bot.trades()[0].is_open
+        assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
+        # It may add no more than it may enter.
+        before = bot.trades()[0].nr_of_successful_entries
+        bot.bot.strategy.adds = True
+        bot.run(6, STEP)
+        assert bot.trades()[0].nr_of_successful_entries == before
+        refusals = bot.bot.strategy._perpkit.refusals.newest
+        assert [each.kind for each in refusals] == ["breaker"]
+        bot.run_until(lambda: len(states(bot)) == 2, 30 * MINUTE, STEP)
+        assert states(bot) == ["REDUCING", "ACTIVE"]
+        bot.run(6, STEP)
+        assert bot.trades()[0].nr_of_successful_entries > before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_start_says_what_is_attached(mode):
+    with attached(mode, CRASH, DRAWDOWN) as (bot, _):
+        bot.run(2, STEP)
+        [line] = [text for text in strategy_messages(bot) if "attached" in text]
+        guard = " and stop guard" if mode == "live" else ""
+        breakers = "breakers (FlashCrashBreaker, DrawdownBreaker)"
+        assert line == f"Perpkit is attached to StubbornSteered: {breakers}{guard}."
