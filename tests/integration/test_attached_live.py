@@ -10,7 +10,8 @@ from freqtrade.persistence import PairLocks
 from freqtrade.rpc import RPC
 
 from perpkit.bot.layer.perp_risk import PerpRisk
-from tests.bench.acts import STEP, strategy_messages
+from perpkit.breakers.breaker import Decision, Trading
+from tests.bench.acts import STEP, strategy_messages, wait_in_book
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -105,3 +106,15 @@ def test_the_start_says_what_is_attached(mode):
         guard = " and stop guard" if mode == "live" else ""
         breakers = "breakers (FlashCrashBreaker, DrawdownBreaker)"
         assert line == f"Perpkit is attached to StubbornSteered: {breakers}{guard}."
+
+
+def test_an_entry_waits_in_the_book_until_entries_are_blocked():
+    with live_bench("AttachedSteered", scripted_market(START, FALL[:1]), START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.run(36, STEP)
+        assert order.is_open
+        reducing = Decision(Trading.REDUCING, 0.0, reason="the test says so")
+        bot.bot.strategy._perpkit.watch.restrict("Test", reducing)
+        bot.run(2, STEP)
+        assert not order.is_open
+        assert len(venue.account.orders) == 1

@@ -66,17 +66,29 @@ def test_a_breaker_locks_while_no_trade_closes(crashing, strategy):
     assert [(lock[0], lock[2]) for lock in ours] == [("*", AFTER_THE_CRASH)]
     ends = max(lock[3] for lock in ours)
     assert not [t for t in layered.trades if AFTER_THE_CRASH <= t["open_date"] < ends]
-    assert not [
-        order
-        for trade in layered.trades
-        for order in trade["orders"]
-        if order["ft_is_entry"] and _between(order, AFTER_THE_CRASH, ends)
+
+
+@pytest.mark.parametrize("strategy", ["PlainAveraging", "PlainMonster"])
+def test_nothing_is_added_while_entries_are_blocked(config, strategy):
+    plain = backtest(config, strategy)
+    layered = backtest(config, strategy, **attached(NIMBLE))
+    locks = [lock for lock in layered.locks if lock[4].startswith("FlashCrashBreaker")]
+    assert added(plain, locks) > 0
+    assert added(layered, locks) == 0
+    assert any(trade["nr_of_successful_entries"] > 1 for trade in layered.trades)
+
+
+def added(run, locks) -> int:
+    """How many additions were made during the locks."""
+    orders = [
+        (trade["pair"], START.fromtimestamp(order["order_timestamp"] / 1000, START.tzinfo))
+        for trade in run.trades
+        for order in [each for each in trade["orders"] if each["ft_is_entry"]][1:]
     ]
-
-
-def _between(order, first, end):
-    at = START.fromtimestamp(order["order_timestamp"] / 1000, START.tzinfo)
-    return first <= f"{at:%F %T}" < end
+    return sum(
+        any(lock[0] in (pair, "*") and lock[2] <= f"{at:%F %T}" < lock[3] for lock in locks)
+        for pair, at in orders
+    )
 
 
 @pytest.mark.parametrize("strategy", PLAIN)
