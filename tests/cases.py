@@ -19,5 +19,5 @@ def scaled(count: int) -> int:
 
 
 def cases(count: int) -> settings:
-    """For a property whose cases cost little, or much; others have 100."""
+    """For a property whose cases cost little, or much; others have 60."""
     return settings(max_examples=scaled(count))

@@ -22,7 +22,7 @@ from tests.cases import scaled
 pytest_plugins = ["tests.bench.leak_scan"]
 
 # The same examples in every run, and no judgement by the clock of a busy machine.
-settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=scaled(100))
+settings.register_profile("perpkit", deadline=None, derandomize=True, max_examples=scaled(60))
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -62,8 +62,11 @@ def test_a_trade_asks_for_what_there_is_to_ask():
 
 @pytest.mark.parametrize(
     ("way", "error"),
-    # In every way one after the other; `make soak` plays all of them in all.
-    [(WAYS[i % len(WAYS)], error) for i, error in enumerate(branches())],
+    # In every way one after the other, every second in `make test`; `make soak` plays all in all.
+    [
+        pytest.param(WAYS[i % len(WAYS)], error, marks=SLOW if i % 2 else ())
+        for i, error in enumerate(branches())
+    ],
     ids=names(branches()),
 )
 def test_each_call_but_orders_fails_once_in_each_phase(way, error):
@@ -82,7 +85,9 @@ def of_orders() -> list[Point]:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "error", [ccxt.BaseError, ccxt.InvalidOrder, ccxt.RequestTimeout], ids=lambda e: e.__name__
+    "error",
+    [pytest.param(ccxt.BaseError, marks=SLOW), ccxt.InvalidOrder, ccxt.RequestTimeout],
+    ids=lambda e: e.__name__,
 )
 def test_each_order_fails_once(error, after):
     """Before it is carried out, and afterwards."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.installation import install, tree
+from tests.cases import SLOW
 from tests.freqtrade_cli import run_freqtrade
 
 pytestmark = pytest.mark.integration
@@ -33,6 +34,8 @@ def installed(tmp_path, monkeypatch) -> Path:
     return strategies
 
 
+# Each link of this chain is in tests/contract/test_own_strategies_seams.py.
+@SLOW
 def test_hyperopt_writes_to_the_user_whose_later_runs_use_it(bot, installed):
     old = {"strategy_name": "RsiSmaSwing", "params": {"sell": {"stop_distance": 0.123}}}
     (installed / "RsiSmaSwing.json").write_text(json.dumps(old))

@@ -143,7 +143,7 @@ def test_nor_by_a_bot_that_has_slept(venue, start_bot, aim):
             check_is_closed(bot, venue, sent)
 
 
-@pytest.mark.parametrize("aim", ["halted", "leave", "stay"])
+@pytest.mark.parametrize("aim", ["halted", pytest.param("leave", marks=SLOW), "stay"])
 def test_a_position_that_is_seen_waits_for_nothing(venue, start_bot, aim):
     with started_again(venue, start_bot, aim, lambda: cancel_stops(venue)) as bot:
         amount = venue.amount
