@@ -18,6 +18,7 @@ class FundingTide(PerpStrategy):
     startup_candle_count = 400
 
     rules = (TideRule,)
+    scored_tags = frozenset({"funding_tide"})
     meanings = PerpStrategy.meanings | {
         "with_trend": "Whether the side that is taken must be the trend's",
         "exit_on": "What must be back at its middle for the exit: funding, price, either or both",

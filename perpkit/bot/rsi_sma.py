@@ -35,6 +35,7 @@ class RsiSmaStrategy(PerpStrategy):
     confidence_rule = ConfidenceRule()
 
     rules = (ConfidenceRule,)
+    scored_tags = frozenset({"rsi_sma"})
     meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
         "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
         "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "

@@ -109,6 +109,10 @@ class PerpStrategy(FailsClosed, PerpRisk):
     # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
+    # Names of enter tags after which a number is the confidence, which scales the stake: those that
+    # the strategy gives to `perpkit.signals.confidence.tag`.
+    scored_tags: ClassVar[frozenset[str]] = frozenset()
+
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
     settings = Settings()
@@ -212,7 +216,14 @@ class PerpStrategy(FailsClosed, PerpRisk):
         account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(
-            self.config, settings, account, columns, contracts, self._risks, self.refusals
+            self.config,
+            settings,
+            account,
+            columns,
+            contracts,
+            self._risks,
+            self.refusals,
+            self.scored_tags,
         )
         self._stops = StopKeeper(settings, self._risks, columns)
         # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.

@@ -85,6 +85,8 @@ def test_the_tag_carries_the_score():
     assert [score_of(text) for text in tags] == [0.7, 0.9, 0.7]
 
 
-@pytest.mark.parametrize("text", [None, "", "force_entry", "rsi_sma 7"])
+@pytest.mark.parametrize(
+    "text", [None, "", "force_entry", "rsi_sma 7", "ema 0.2", "fib 0.62", "rsi 1", "0.5"]
+)
 def test_a_tag_of_somebody_else_has_no_score(text):
     assert score_of(text) is None

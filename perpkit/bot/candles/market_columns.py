@@ -16,6 +16,7 @@ from perpkit.bot.candles.candles import CandleFeed
 from perpkit.durations import DAY
 from perpkit.market.asof import join_known
 from perpkit.market.benchmark import with_benchmark_correlation
+from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import with_positioning
@@ -53,12 +54,13 @@ class MarketColumns:
             self._say(
                 f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
             )
-        every = pd.Timedelta(timeframe)
-        candles = join_known(candles, every, self._readings(pair, rates), FUNDING_COLUMNS)
-        others = self._history(self._benchmark, CandleType.FUTURES, BENCHMARK_WARM_UP)
+        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+        candles = join_known(candles, step, self._readings(pair, rates), FUNDING_COLUMNS)
+        # One candle more than the window: returns are of two closes.
+        warm_up = max(BENCHMARK_WARM_UP, (WINDOW_HOURS + 1) * step.to_pytimedelta())
+        others = self._history(self._benchmark, CandleType.FUTURES, warm_up)
         if others.empty:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
-        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
         candles = with_benchmark_correlation(candles, step, others)
         return with_positioning(candles, self._positioning(pair), timeframe)
 

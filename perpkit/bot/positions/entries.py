@@ -6,12 +6,13 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import floor, isfinite, nan, sqrt
+from math import floor, inf, isfinite, nan, sqrt
 from typing import Any
 
+from freqtrade.constants import UNLIMITED_STAKE_AMOUNT
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
@@ -32,7 +33,7 @@ from perpkit.risk.leverage import choose_leverage, volatility_leverage
 from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.risk.stops import stop_distance
-from perpkit.signals.confidence import score_of
+from perpkit.signals.confidence import SCORED, score_of
 
 # Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
@@ -70,6 +71,7 @@ class Entries:
     :param columns: returns the candle columns of a pair, None if it has none
     :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
+    :param scored_tags: names of enter tags that contain a confidence
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Entries:
         contracts: Contracts,
         risks: TradeRisks,
         refusals: Refusals,
+        scored_tags: Collection[str] = SCORED,
     ) -> None:
         self._settings = settings
         self._account = account
@@ -88,6 +91,8 @@ class Entries:
         self._contracts = contracts
         self._risks = risks
         self._refusals = refusals
+        self._scored_tags = scored_tags
+        self._most_stake = largest_stake(config)
         self._cross = config.get("margin_mode") == "cross"
         self._tradable = float(config.get("tradable_balance_ratio", 1.0))
         self._capital_given = "available_capital" in config
@@ -203,7 +208,7 @@ class Entries:
     def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
         settings, columns = self._settings, self._columns(entry.pair)
         vol_1h = columns.at("vol_1h", entry.now) if columns else nan
-        confidence = score_of(entry.tag)
+        confidence = score_of(entry.tag, self._scored_tags)
         return size(
             settings.sizing,
             settings.exposure if settings.use.exposure else UNLIMITED,
@@ -214,7 +219,7 @@ class Entries:
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
                 min_stake=self._contracts.least_notional(entry.pair, entry.rate) / leverage,
-                max_stake=most,
+                max_stake=min(most, self._most_stake),
                 confidence=1.0 if confidence is None else confidence,
                 size_factor=decision.size_factor,
                 kelly=self._kelly_factor() if settings.use.kelly else 1.0,
@@ -315,6 +320,12 @@ class Entries:
         pair, is_short, asked, reason = self._refusal
         same = (pair, is_short) == (entry.pair, entry.is_short)
         return reason if same and entry.now - asked < SAME_ENTRY else None
+
+
+def largest_stake(config: Mapping[str, Any]) -> float:
+    """Returns the most that an entry may get as margin: a fixed `stake_amount`, else infinity."""
+    stake = config.get("stake_amount", UNLIMITED_STAKE_AMOUNT)
+    return inf if stake == UNLIMITED_STAKE_AMOUNT else float(stake)
 
 
 def ordered(trade: LocalTrade) -> float:

@@ -433,7 +433,7 @@ def test_no_entry_risks_more_than_its_share_or_exceeds_a_limit(
         held(pair, number, amount=round(amount, 3), is_short=short)
     decision = Decision(size_factor=factor, max_leverage=cap)
     leverage, stake = case.enter(
-        tag=f"x {confidence:.2f}", is_short=is_short, decision=decision, most=most
+        tag=f"rsi_sma {confidence:.2f}", is_short=is_short, decision=decision, most=most
     )
     exposure = leverage * stake
     dust = 1 + 1e-9
