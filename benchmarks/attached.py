@@ -75,9 +75,7 @@ def compare_cost(files: list[Path], rounds: int) -> None:
             "attached, all breakers": {**ATTACHED, "enable_protections": True},
         }
         runs = {
-            what: prepared(
-                file.stem, False, {**settings}, PAIRS, WHOLE, strategies=file.parent
-            )
+            what: prepared(file.stem, False, {**settings}, PAIRS, WHOLE, strategies=file.parent)
             for what, settings in variants.items()
         }
         print_ratios(f"`backtest()` of {file.stem}", medians(runs, rounds))
