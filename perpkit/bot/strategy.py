@@ -31,7 +31,7 @@ from perpkit.bot.layer.breaker_parameters import (
     WEEK_LOSS,
     default_breakers,
 )
-from perpkit.bot.layer.layer import Hooks
+from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.live.additions import REPLACED
@@ -315,7 +315,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        return self._perpkit.entry_timed_out(trade, order, current_time)
+        return self._perpkit.entries.entry_timed_out(trade, order, current_time)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any

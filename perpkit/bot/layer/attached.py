@@ -9,7 +9,8 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.candles.candles import is_trading
-from perpkit.bot.layer.layer import Hooks, RiskLayer
+from perpkit.bot.layer.hooks import Hooks
+from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.parts import ATTACHING, Part
 from perpkit.bot.positions.additions import allowed_addition
 from perpkit.bot.positions.contracts import Contracts

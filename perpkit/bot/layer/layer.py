@@ -6,21 +6,21 @@ It answers what the callbacks of `perpkit.bot.layer.perp_risk` ask, and holds no
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
-from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
+from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
-from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.layer.entries import NOT_STARTED, Entries
+from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.listed import breaker_names
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.live.leaving import urgent_reason
@@ -28,47 +28,13 @@ from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
-from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import RefusalKind, Refusals, RunRefusedError, Why
+from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
-from perpkit.risk.sizing import Size
 
 logger = logging.getLogger(__name__)
-
-NOT_STARTED = "the risk layer has not started"
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the layer asks of the strategy around which it stands.
-
-    :param settings: of the risk stack, at their present parameters
-    :param columns: analysed candles of a pair, with `close` and `vol_1h`; None without any
-    :param doubt: why entries into a pair are blocked, or None
-    :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
-        the rate, the time, the decision of the breakers, and the tag of the order
-    :param renew: another run begins in this process, with new `states`
-    :param parts_off: one message for each part that is off in this run
-    :param failures: of the strategy's callbacks, where it counts them itself
-    :param doubts: why entries are blocked, by the failed callback and the pair
-    :param own_stops: the strategy's stops and sizes are the package's, and so is what their
-        options must be
-    :param own_errors: the strategy handles errors of its callbacks, the layer's included
-    """
-
-    settings: Callable[[], Settings]
-    columns: Callable[[str], CandleColumns | None]
-    doubt: Callable[[str], str | None]
-    addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
-    renew: Callable[[], None]
-    parts_off: Callable[[], list[str]]
-    failures: Failures
-    doubts: Callable[[], Mapping[tuple[str, str], str]]
-    own_stops: bool
-    own_errors: bool
 
 
 class RiskLayer:
@@ -83,13 +49,14 @@ class RiskLayer:
         self.parts = parts
         self.simulated = is_simulated(config)
         self.refusals = Refusals()
+        self.entries = Entries(self)
         self.states = TradeStates(kept=not self.simulated)
         self.parts_off: tuple[str, ...] = ()
         # What the strategy has assigned to `self.protections`, in the place of its class's.
         self.assigned_protections: list[dict[str, Any]] | None = None
         # Errors of the layer itself, and of those why entries are blocked, by step.
         self.failures = Failures()
-        self._failed: dict[str, str] = {}
+        self.failed_steps: dict[str, str] = {}
         self._last_loop: datetime | None = None
         self.hooks: Hooks
         self.running: RunningParts
@@ -118,7 +85,7 @@ class RiskLayer:
             strategy.dp,
             settings,
             self.states,
-            self.allowed_addition,
+            self.entries.allowed_addition,
             self.refusals,
             only_unprotected=not hooks.own_stops,
         )
@@ -144,7 +111,7 @@ class RiskLayer:
         report("parts_off", lambda _now: self.parts_off)
 
     def _doubts(self) -> dict[tuple[str, str], str]:
-        own = {(step, "*"): reason for step, reason in self._failed.items()}
+        own = {(step, "*"): reason for step, reason in self.failed_steps.items()}
         return {**self.hooks.doubts(), **own}
 
     def _look_at_obstacles(self) -> None:
@@ -210,12 +177,12 @@ class RiskLayer:
                 raise
             self.failed(step, error)
         else:
-            self._failed.pop(step, None)
+            self.failed_steps.pop(step, None)
 
     def failed(self, step: str, error: Exception) -> None:
         """Blocks entries until the step of this name succeeds, and says so once."""
         reason = f"{step} of the risk layer has failed: {message_of(error)}"
-        self._failed[step] = f"{step} of the risk layer has failed, see the log"
+        self.failed_steps[step] = f"{step} of the risk layer has failed, see the log"
         if self.failures.add(step, error, datetime.now(UTC)):
             logger.error(reason, exc_info=error)
             self.say(f"{reason}. No entry is made until it succeeds.", logging.ERROR)
@@ -232,77 +199,8 @@ class RiskLayer:
         """Returns why entries into this pair are blocked: something has failed."""
         if not self.started:
             return NOT_STARTED
-        return next(iter(self._failed.values()), None) or self.hooks.doubt(pair)
+        return next(iter(self.failed_steps.values()), None) or self.hooks.doubt(pair)
 
     def urgent(self, trade: LocalTrade) -> str | None:
         """Returns why the trade must be closed at once, or None."""
         return urgent_reason(self.watch, self.states, trade) if self.started else None
-
-    def refuses(self, pair: str, side: str, amount: float, now: datetime) -> bool:
-        """Whether an entry is refused: the second line of defence behind the locks, which a forced
-        entry does not see."""
-        refused = self._refusal(pair, side, amount, now)
-        if refused is not None:
-            self.refusals.add(refused, pair, side, now)
-        return refused is not None
-
-    def _refusal(self, pair: str, side: str, amount: float, now: datetime) -> Why | None:
-        if not self.started:
-            return Why(RefusalKind.CALLBACK, NOT_STARTED)
-        decision = self.decision(pair, side)
-        if latched := self.running.latched():
-            return latched
-        if decision.entries_blocked:
-            return Why(RefusalKind.BREAKER, decision.reason)
-        if self._failed:
-            return Why(RefusalKind.CALLBACK, next(iter(self._failed.values())))
-        return self.running.refusal(pair, side, amount, now, self.hooks.columns(pair))
-
-    def allowed_addition(
-        self,
-        trade: LocalTrade,
-        stake: float,
-        rate: float,
-        tag: str | None,
-        now: datetime | None = None,
-    ) -> float:
-        """The part of `stake` that may be added to an open trade; the log says what is not."""
-        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
-        decision = self.decision(pair, side)
-        part, _, reason = self.hooks.addition(trade, stake, rate, now, decision, tag)
-        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
-        if latched := self.running.latched():
-            part, refused = 0.0, latched
-        elif doubt := self.doubt(pair):
-            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
-        elif part:
-            amount = part * trade.leverage / rate
-            columns = self.hooks.columns(pair)
-            if against := self.running.refusal(pair, side, amount, now, columns):
-                part, refused = 0.0, against
-        if not part:
-            self.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
-        elif part < stake:
-            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
-        return part
-
-    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """Whether an open entry must end and its fills be kept, for `check_entry_timeout`."""
-        decision = self.decision(trade.pair, trade.trade_direction)
-        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
-        blocked = blocked or self.doubt(trade.pair)
-        return self.running.entry_timed_out(trade, order, now, blocked)
-
-    def note_lock(self, pair: str, side: str) -> None:
-        """Records an entry that a lock keeps a running bot from making."""
-        if not self.simulated:
-            self.refusals.add(_why_locked(pair, side), pair, side)
-
-
-def _why_locked(pair: str, side: str) -> Why:
-    lock = PairLocks.get_pair_longest_lock(pair, side=side)
-    if lock is None:
-        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
-    return Why(
-        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
-    )

@@ -48,5 +48,28 @@ def breaker_names(config: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(breakers(folders))
 
 
+def with_layer(own: Any, assign: Any) -> Any:
+    """Returns a class's own `protections` as a property that adds what the layer adds.
+
+    :param own: a list or a property
+    :param assign: the setter, unless `own` has one
+    """
+    getter = own.fget if isinstance(own, property) else None
+    if getter is None and isinstance(own, property):
+        return own
+    if hasattr(getter, "is_complete"):
+        return own
+
+    def protections(self: Any) -> list[dict[str, Any]]:
+        assigned = self._perpkit.assigned_protections
+        if assigned is not None:
+            return listed(self, assigned)
+        return listed(self, own if getter is None else getter(self))
+
+    protections.is_complete = True  # type: ignore[attr-defined]  # a subclass may pass it on
+    setter = own.fset if isinstance(own, property) else None
+    return property(protections, setter or assign)
+
+
 def _method(entry: Any) -> Any:
     return entry.get("method") if isinstance(entry, Mapping) else None

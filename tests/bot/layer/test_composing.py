@@ -12,7 +12,8 @@ from freqtrade.strategy import IStrategy
 from perpkit.bot.layer.composing import compose
 from perpkit.bot.layer.listed import listed
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
-from perpkit.bot.layer.perp_risk import PerpRisk, RunningCallbacks
+from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.layer.running_callbacks import RunningCallbacks
 from perpkit.bot.strategy import PerpStrategy
 from tests.bench.backtests import STRATEGIES
 

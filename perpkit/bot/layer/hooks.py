@@ -1,0 +1,44 @@
+"""What the risk layer asks of the strategy around which it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from freqtrade.persistence import LocalTrade
+
+from perpkit.bot.callbacks.fail_closed import Failures
+from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.positions.parameters import Settings
+from perpkit.breakers.breaker import Decision
+from perpkit.risk.sizing import Size
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """
+    :param settings: of the risk stack, at their present parameters
+    :param columns: analysed candles of a pair, with `close` and `vol_1h`; None without any
+    :param doubt: why entries into a pair are blocked, or None
+    :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
+        the rate, the time, the decision of the breakers, and the tag of the order
+    :param renew: another run begins in this process, with new `states`
+    :param parts_off: one message for each part that is off in this run
+    :param failures: of the strategy's callbacks, where it counts them itself
+    :param doubts: why entries are blocked, by the failed callback and the pair
+    :param own_stops: the strategy's stops and sizes are the package's, and so is what their
+        options must be
+    :param own_errors: the strategy handles errors of its callbacks, the layer's included
+    """
+
+    settings: Callable[[], Settings]
+    columns: Callable[[str], CandleColumns | None]
+    doubt: Callable[[str], str | None]
+    addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
+    renew: Callable[[], None]
+    parts_off: Callable[[], list[str]]
+    failures: Failures
+    doubts: Callable[[], Mapping[tuple[str, str], str]]
+    own_stops: bool
+    own_errors: bool
