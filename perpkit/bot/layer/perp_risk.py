@@ -34,8 +34,9 @@ from perpkit.bot.layer.attached import attached_hooks, attached_line
 from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS
 from perpkit.bot.layer.layer import Hooks, RiskLayer
 from perpkit.bot.layer.listed import listed
-from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
+from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.live.leaving import URGENT, in_front
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RunRefusedError
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class PerpRisk(IStrategy):
             )
         asked = attached_parts(config)
         # First, for a strategy may assign its protections in its own constructor.
-        self._perpkit = RiskLayer(self, config, self.perpkit_parts if asked is None else asked)
+        self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
 
     def _perpkit_hooks(self) -> Hooks:
@@ -185,7 +186,13 @@ class PerpRisk(IStrategy):
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
-        return stake * factor if stake and factor < 1 else stake
+        if stake and factor < 1:
+            stake *= factor
+        allowed = 0.0
+        with self._perpkit.attempt("custom_stake_amount"):
+            entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+            allowed = self._perpkit.within_limits(entry, leverage, stake)
+        return allowed
 
     def confirm_trade_entry(
         self,
@@ -201,7 +208,8 @@ class PerpRisk(IStrategy):
     ) -> bool:
         refused = True
         with self._perpkit.attempt("confirm_trade_entry"):
-            refused = self._perpkit.refuses(pair, side, amount, current_time)
+            entry = Candidate(pair, side == "short", current_time, rate, entry_tag)
+            refused = self._perpkit.refuses(entry, amount)
         if refused:
             return False
         return super().confirm_trade_entry(
@@ -246,7 +254,8 @@ class PerpRisk(IStrategy):
         # Not `custom_exit`, which Freqtrade skips without exit signals.
         urgent = None
         with self._perpkit.attempt("should_exit"):
-            urgent = self._perpkit.urgent(trade)
+            rate = args[0] if args else kwargs["rate"]
+            urgent = self._perpkit.urgent(trade, rate)
         try:
             exits = super().should_exit(trade, *args, **kwargs)
         except Exception:
