@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
 
+from perpkit.bot.layer.limits import side_of
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RefusalKind, Why
 
 if TYPE_CHECKING:  # it holds one of these
@@ -26,16 +28,23 @@ class Entries:
     def __init__(self, layer: RiskLayer) -> None:
         self._layer = layer
 
-    def refuses(self, pair: str, side: str, amount: float, now: datetime) -> bool:
+    def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
+        """The part of an entry's stake that the limits leave; the log says what is not."""
+        layer = self._layer
+        if layer.limits is None or not stake:
+            return stake
+        return layer.limits.stake(entry, leverage, stake, layer.refusals)
+
+    def refuses(self, entry: Candidate, amount: float) -> bool:
         """Whether an entry is refused: the second line of defence behind the locks, which a forced
         entry does not see."""
-        refused = self._refusal(pair, side, amount, now)
+        refused = self._refusal(entry, amount)
         if refused is not None:
-            self._layer.refusals.add(refused, pair, side, now)
+            self._layer.refusals.add(refused, entry.pair, side_of(entry), entry.now)
         return refused is not None
 
-    def _refusal(self, pair: str, side: str, amount: float, now: datetime) -> Why | None:
-        layer = self._layer
+    def _refusal(self, entry: Candidate, amount: float) -> Why | None:
+        layer, pair, side, now = self._layer, entry.pair, side_of(entry), entry.now
         if not layer.started:
             return Why(RefusalKind.CALLBACK, NOT_STARTED)
         decision = layer.decision(pair, side)
@@ -45,6 +54,8 @@ class Entries:
             return Why(RefusalKind.BREAKER, decision.reason)
         if layer.failed_steps:
             return Why(RefusalKind.CALLBACK, next(iter(layer.failed_steps.values())))
+        if layer.limits is not None and (beyond := layer.limits.refusal(entry, amount)):
+            return beyond
         return layer.running.refusal(pair, side, amount, now, layer.hooks.columns(pair))
 
     def allowed_addition(
@@ -65,7 +76,11 @@ class Entries:
             part, refused = 0.0, latched
         elif doubt := layer.doubt(pair):
             part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
-        elif part:
+        elif part and layer.limits is not None:
+            part, against = layer.limits.addition(trade, part, rate, now)
+            if against is not None:
+                refused, reason = against, against.reason
+        if part:
             amount = part * trade.leverage / rate
             columns = layer.hooks.columns(pair)
             if against := layer.running.refusal(pair, side, amount, now, columns):

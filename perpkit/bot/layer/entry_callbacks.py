@@ -14,6 +14,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.positions.entries import Candidate
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,13 @@ class EntryCallbacks(IStrategy):
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
-        return stake * factor if stake and factor < 1 else stake
+        if stake and factor < 1:
+            stake *= factor
+        allowed = 0.0
+        with self._perpkit.attempt("custom_stake_amount"):
+            entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+            allowed = self._perpkit.entries.within_limits(entry, leverage, stake)
+        return allowed
 
     def confirm_trade_entry(
         self,
@@ -96,7 +103,8 @@ class EntryCallbacks(IStrategy):
     ) -> bool:
         refused = True
         with self._perpkit.attempt("confirm_trade_entry"):
-            refused = self._perpkit.entries.refuses(pair, side, amount, current_time)
+            entry = Candidate(pair, side == "short", current_time, rate, entry_tag)
+            refused = self._perpkit.entries.refuses(entry, amount)
         if refused:
             return False
         return super().confirm_trade_entry(

@@ -25,7 +25,8 @@ class ExitCallbacks(IStrategy):
         # Not `custom_exit`, which Freqtrade skips without exit signals.
         urgent = None
         with self._perpkit.attempt("should_exit"):
-            urgent = self._perpkit.urgent(trade)
+            rate = args[0] if args else kwargs["rate"]
+            urgent = self._perpkit.urgent(trade, rate)
         try:
             exits = super().should_exit(trade, *args, **kwargs)
         except Exception:

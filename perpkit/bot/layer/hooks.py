@@ -11,6 +11,7 @@ from freqtrade.persistence import LocalTrade
 from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.size_limits import StopDistance
 from perpkit.breakers.breaker import Decision
 from perpkit.risk.sizing import Size
 
@@ -21,6 +22,7 @@ class Hooks:
     :param settings: of the risk stack, at their present parameters
     :param columns: analysed candles of a pair, with `close` and `vol_1h`; None without any
     :param doubt: why entries into a pair are blocked, or None
+    :param stop_distance: of an entry at a leverage, a fraction of the price; NaN without a stop
     :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
         the rate, the time, the decision of the breakers, and the tag of the order
     :param renew: another run begins in this process, with new `states`
@@ -35,6 +37,7 @@ class Hooks:
     settings: Callable[[], Settings]
     columns: Callable[[str], CandleColumns | None]
     doubt: Callable[[str], str | None]
+    stop_distance: StopDistance
     addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
     renew: Callable[[], None]
     parts_off: Callable[[], list[str]]

@@ -21,20 +21,25 @@ from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
+from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
 from perpkit.bot.layer.listed import breaker_names
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.risk.limits import PositionLimits
 
 logger = logging.getLogger(__name__)
+
+LOSS_EXIT = "loss_exit"
 
 
 class RiskLayer:
@@ -62,6 +67,8 @@ class RiskLayer:
         self.running: RunningParts
         self.watch: Watch
         self.feed: CandleFeed
+        # None where nothing is limited.
+        self.limits: Limits | None = None
 
     @property
     def started(self) -> bool:
@@ -96,12 +103,24 @@ class RiskLayer:
         self.watch = Watch(
             self._config, strategy.dp, lambda: strategy.protections, strategy.wallets, self.feed
         )
+        self._begin_limits()
         strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
+        look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
         self.running.follow(self.watch, datetime.now(UTC))
         if is_trading(self._config):
             use_what_is_usable(strategy, self.watch.restrict)
+
+    @property
+    def limited_by(self) -> PositionLimits:
+        return self.hooks.settings().limits
+
+    def _begin_limits(self) -> None:
+        distance, states = self.hooks.stop_distance, lambda: self.states
+        self.limits = limits_of(
+            self.limited_by, self._strategy, self.feed, distance, states, self.say
+        )
 
     def _show_state(self) -> None:
         """To the state file of a running bot; what is not there yet is named in it."""
@@ -151,11 +170,16 @@ class RiskLayer:
         self._last_loop = now
         self.watch.step(now)
         self.running.step(now)
+        if self.limits is not None:
+            self.failed_steps.pop(LOSS_EXIT, None)
+            with self.running.lock:
+                self.limits.step(now)
 
     def renew(self) -> None:
         """Forgets the trades of an earlier backtest of this process."""
         if self.simulated:
             self.states = TradeStates(kept=False)
+            self._begin_limits()
 
     def close(self) -> None:
         """In `ft_bot_cleanup`."""
@@ -201,6 +225,27 @@ class RiskLayer:
             return NOT_STARTED
         return next(iter(self.failed_steps.values()), None) or self.hooks.doubt(pair)
 
-    def urgent(self, trade: LocalTrade) -> str | None:
-        """Returns why the trade must be closed at once, or None."""
-        return urgent_reason(self.watch, self.states, trade) if self.started else None
+    def urgent(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns why the trade must be closed at once, or None.
+
+        :param rate: at which it would be closed
+        """
+        if not self.started:
+            return None
+        return urgent_reason(self.watch, self.states, trade) or self.loss_exit(trade, rate)
+
+    def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns the exit reason of a trade that has lost too much, or None."""
+        if self.limits is None:
+            return None
+        try:
+            return self.limits.exit_reason(trade, rate)
+        except Exception as error:  # entries are blocked until a cycle without an error
+            self.failed(LOSS_EXIT, error)
+            return None
+
+    def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
+        """The part of an entry's stake that the limits leave; the log says what is not."""
+        if self.limits is None or not stake:
+            return stake
+        return self.limits.stake(entry, leverage, stake, self.refusals)

@@ -25,7 +25,7 @@ class Part(StrEnum):
 
 # What `"attach": true` means, and the parts that can be had.
 BREAKERS_AND_GUARD = frozenset({Part.BREAKERS, Part.GUARD})
-AVAILABLE = BREAKERS_AND_GUARD
+AVAILABLE = BREAKERS_AND_GUARD | {Part.LIMITS}
 
 
 def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:
@@ -49,6 +49,20 @@ def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:
             f"Available: {', '.join(sorted(AVAILABLE))}"
         )
     return parts
+
+
+def parts_of(kind: type[Any]) -> frozenset[Part]:
+    """Returns the parts that a class with the layer names in `perpkit_parts`.
+
+    :raises ConfigurationError: naming the class, the value and what is allowed
+    """
+    given = kind.perpkit_parts
+    if isinstance(given, str) or not set(given) <= AVAILABLE:
+        raise ConfigurationError(
+            f"{kind.__name__}.perpkit_parts must be a set of {', '.join(sorted(AVAILABLE))}, got "
+            f"{shown(given)}"
+        )
+    return frozenset(map(Part, given))
 
 
 def given_protections(config: Mapping[str, Any]) -> list[dict[str, Any]] | None:

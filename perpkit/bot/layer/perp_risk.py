@@ -30,7 +30,7 @@ from perpkit.bot.layer.exit_callbacks import ExitCallbacks
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.listed import listed, with_layer
-from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
+from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
 from perpkit.bot.refusals import RunRefusedError
 
@@ -65,7 +65,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             )
         asked = attached_parts(config)
         # First, for a strategy may assign its protections in its own constructor.
-        self._perpkit = RiskLayer(self, config, self.perpkit_parts if asked is None else asked)
+        self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
 
     def _perpkit_hooks(self) -> Hooks:

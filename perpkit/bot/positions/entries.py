@@ -15,11 +15,11 @@ from typing import Any
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.account import Account, tradable_equity
 from perpkit.bot.positions.additions import allowed_addition, why_blocked
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.stop_keeper import initial_amount
+from perpkit.bot.positions.stop_keeper import initial_amount, standing_distance
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
@@ -29,6 +29,7 @@ from perpkit.risk.carry import too_dear
 from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
+from perpkit.risk.limits import fit
 from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.risk.stops import stop_distance
@@ -36,8 +37,6 @@ from perpkit.signals.confidence import score_of
 
 # Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
-# Smallest distance used for a stop that is nearly reached, as a fraction of the price.
-_LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance limit a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
@@ -82,6 +81,7 @@ class Entries:
         risks: TradeRisks,
         refusals: Refusals,
     ) -> None:
+        self._config = config
         self._settings = settings
         self._account = account
         self._columns = columns
@@ -89,8 +89,6 @@ class Entries:
         self._risks = risks
         self._refusals = refusals
         self._cross = config.get("margin_mode") == "cross"
-        self._tradable = float(config.get("tradable_balance_ratio", 1.0))
-        self._capital_given = "available_capital" in config
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
         self._kelly: tuple[int, float] = (-1, 1.0)
@@ -111,7 +109,7 @@ class Entries:
         tiers = self._contracts.tiers(entry.pair)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
-        distance = self._stop_distance(entry)
+        distance = self.stop_distance(entry)
         chosen = choose_leverage(
             settings.leverage,
             tiers,
@@ -175,30 +173,24 @@ class Entries:
             return Size(stake)
         pair, leverage = trade.pair, trade.leverage
         entry = Candidate(pair, trade.is_short, now, rate, None)
-        distance = self._stop_distance(entry)
-        if trade.amount and trade.stop_loss:  # an addition shares the trade's current stop
-            distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
+        distance = standing_distance(trade, rate)
+        if distance is None:
+            distance = self.stop_distance(entry)
         asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
         between = self._correlation(entry).between
         found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
-        unknown = [room for room in found if room.notional != room.notional]
-        room = unknown[0] if unknown else min(found, key=lambda room: room.notional)
-        if stake * leverage <= room.notional:
+        got = fit(found, stake * leverage, self._contracts.least_notional(pair, rate))
+        if got.bound is None:
             return Size(stake)
-        least = self._contracts.least_notional(pair, rate)
-        fits = room.notional if room.notional >= least else 0.0
-        return Size(fits / leverage, room.limit, room.reason)
+        return Size(got.notional / leverage, got.bound.limit, got.reason)
 
     def equity(self, now: datetime) -> float:
         """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
 
         NaN while a price is missing.
         """
-        capital = self._account.capital(now)
-        if not self._capital_given:
-            capital *= self._tradable
-        return capital + self._account.at(now).profit
+        return tradable_equity(self._config, self._account, now)
 
     def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
         settings, columns = self._settings, self._columns(entry.pair)
@@ -209,7 +201,7 @@ class Entries:
             settings.exposure if settings.use.exposure else UNLIMITED,
             self.equity(entry.now),
             [self._holding(trade, entry.now) for trade in open_trades()],
-            PlannedEntry(entry.pair, entry.is_short, self._stop_distance(entry), leverage),
+            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry), leverage),
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
@@ -223,8 +215,9 @@ class Entries:
             self._correlation(entry).between,
         )
 
-    def _stop_distance(self, entry: Candidate) -> float:
-        """Distance of the stop, a fraction of the price; NaN if unknown, which refuses entries."""
+    def stop_distance(self, entry: Candidate) -> float:
+        """Returns the distance of the stop, a fraction of the price; NaN if unknown, which refuses
+        entries."""
         columns = self._columns(entry.pair)
         atr = columns.at("atr", entry.now) if columns else nan
         distance = stop_distance(self._settings.stop, entry.rate, atr)
