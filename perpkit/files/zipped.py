@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from perpkit.files.errors import FileError
 
@@ -31,7 +31,7 @@ def unpacked(
         with zipfile.ZipFile(source) as archive:
             member = archive.getinfo(choose(archive.namelist()))
             with archive.open(member) as file:
-                content = _bounded(file, member, most)
+                content = _bounded(cast(zipfile.ZipExtFile, file), member, most)
     except FileError:
         raise
     # Each way of packing has errors of its own, and damaged headers lead to almost any.

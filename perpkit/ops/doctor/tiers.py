@@ -49,9 +49,8 @@ def _cached(context: Context) -> Finding:
     if not path.is_file():
         return ok("No leverage tiers are kept yet: Freqtrade fetches them as it starts")
     try:
-        updated = datetime.fromisoformat(
-            json_of(content_of(path, _MOST_BYTES), str(path))["updated"]
-        )
+        kept = json_of(content_of(path, _MOST_BYTES), str(path))
+        updated = datetime.fromisoformat(kept["updated"])
         age = context.now - updated.astimezone(UTC)
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         return warn(
