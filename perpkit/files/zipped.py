@@ -1,17 +1,24 @@
-"""Reads one file out of a zip file, bounded by what is really unpacked."""
+"""Reads one file out of a zip file, bounded by what is really unpacked.
+
+`zipfile` checks headers and passwords here, but does not unpack: it has no bound for bz2 and lzma,
+of which 50 bytes can become 46 MB.
+"""
 
 from __future__ import annotations
 
+import bz2
+import copy
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from perpkit.files.errors import FileError
 
-_STEP = 64 * 1024
-# bz2 and lzma unpack all that they are given; this much becomes less than 2 MiB.
-_SMALL_STEP = 64
+# An lzma decoder allocates the whole dictionary that a header asks for.
+_MOST_DICTIONARY = 64 * 2**20
 
 
 def unpacked(
@@ -30,34 +37,65 @@ def unpacked(
     try:
         with zipfile.ZipFile(source) as archive:
             member = archive.getinfo(choose(archive.namelist()))
-            with archive.open(member) as file:
-                content = _bounded(cast(zipfile.ZipExtFile, file), member, most)
+            packed = _packed(archive, member, most)
+            content = _unpacked(packed, member.compress_type, most)
     except FileError:
         raise
     # Each way of packing has errors of its own, and damaged headers lead to almost any.
     except Exception as error:
-        raise FileError(f"{name}: not a whole zip file: {_words(error)}") from error
-    if content is None:
+        words = str(error) or type(error).__name__
+        raise FileError(f"{name}: not a whole zip file: {words}") from error
+    if len(content) > most:
         raise FileError(
             f"{name}: {member.filename} must have at most {most:,} bytes unpacked, has more"
+        )
+    if (len(content), zlib.crc32(content)) != (member.file_size, member.CRC):
+        raise FileError(
+            f"{name}: not a whole zip file: {member.filename} is not what its checksum says"
         )
     return content
 
 
-def _bounded(file: zipfile.ZipExtFile, member: zipfile.ZipInfo, most: int) -> bytes | None:
-    """Returns all bytes, or None as soon as they are too many."""
-    plain = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    step = _STEP if plain else _SMALL_STEP
-    file.MIN_READ_SIZE = step
-    parts: list[bytes] = []
-    size = 0
-    while part := file.read(step):
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
-    return b"".join(parts)
+def _packed(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+    """Returns the bytes of a member as they are in the file, no more than one over `most`."""
+    stored = copy.copy(member)
+    stored.compress_type, stored.file_size = zipfile.ZIP_STORED, member.compress_size
+    del stored.CRC  # it is that of the unpacked bytes
+    with archive.open(stored) as file:
+        return file.read(most + 1)
 
 
-def _words(error: Exception) -> str:
-    return f"{error}" if str(error) else type(error).__name__
+def _unpacked(packed: bytes, method: int, most: int) -> bytes:
+    """Returns what becomes of the bytes, no more than one over `most`.
+
+    :raises NotImplementedError: for another method than stored, deflate, bz2 and lzma
+    """
+    match method:
+        case zipfile.ZIP_STORED:
+            return packed
+        case zipfile.ZIP_DEFLATED:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most + 1)
+        case zipfile.ZIP_BZIP2:
+            return bz2.BZ2Decompressor().decompress(packed, most + 1)
+        case zipfile.ZIP_LZMA:
+            return _unpacked_lzma(packed, most)
+    raise NotImplementedError(f"packed in an unknown way (method {method})")
+
+
+def _unpacked_lzma(packed: bytes, most: int) -> bytes:
+    """Returns what becomes of the bytes, as `_unpacked`.
+
+    In front are a version, in 2 bytes, and the decoder's properties (APPNOTE.TXT, 5.8.8).
+    """
+    size = int.from_bytes(packed[2:4], "little")
+    properties, stream = packed[4 : 4 + size], packed[4 + size :]
+    if size != 5:
+        raise ValueError(f"lzma properties must have 5 bytes, have {size}")
+    rest, lc = divmod(properties[0], 9)
+    pb, lp = divmod(rest, 5)
+    dictionary = int.from_bytes(properties[1:], "little")
+    if dictionary > _MOST_DICTIONARY:
+        raise ValueError(f"an lzma dictionary has at most {_MOST_DICTIONARY:,} bytes")
+    layout = {"id": lzma.FILTER_LZMA1, "lc": lc, "lp": lp, "pb": pb, "dict_size": dictionary}
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[layout])
+    return decoder.decompress(stream, most + 1)

@@ -11,7 +11,16 @@ from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of
 from perpkit.market.asof import nanoseconds
 from perpkit.market.metrics_file import PairReadings, pair_of
-from perpkit.market.store import FIRST, LAST, PERIODS, SERIES, StoreError, check, name_of
+from perpkit.market.store import (
+    FIRST,
+    LAST,
+    PERIODS,
+    SERIES,
+    StoreError,
+    check,
+    name_of,
+    shown_value,
+)
 
 # The columns next to `timestamp` and `symbol` in a file of several symbols, and their names here.
 COLUMNS = {
@@ -93,7 +102,7 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
 def _refuse(bad: pd.Series, shown: pd.Series, name: str, column: str, what: str) -> None:
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
-        raise FileError(f"{name}: row {row}: column {column}: {shown.iloc[row]} {what}")
+        raise FileError(f"{name}: row {row}: column {column}: {shown_value(shown, row)} {what}")
 
 
 def _pair(symbol: str, rows: pd.DataFrame, name: str) -> str:

@@ -153,7 +153,7 @@ def check(frame: pd.DataFrame, period: str, source: str) -> None:
         row = int(bad[0])
         raise StoreError(
             f"{source}: row {row}: column date: must lie between {FIRST:%Y} and {LAST:%Y}, is "
-            f"{frame['date'].iloc[row]}"
+            f"{shown_value(frame['date'], row)}"
         )
     times = nanoseconds(frame["date"])
     back = np.flatnonzero(np.diff(times) <= 0)
@@ -180,6 +180,14 @@ def check(frame: pd.DataFrame, period: str, source: str) -> None:
                     f"{source}: row {row}: column {column} must be above 0 and at most {most:g}, "
                     f"is {values[row]:g}"
                 )
+
+
+def shown_value(column: pd.Series, row: int) -> str:
+    """Returns a value for a message, even a time that lies outside of the calendar."""
+    try:
+        return str(column.iloc[row])
+    except (NotImplementedError, ValueError, OverflowError):
+        return "outside of the calendar"
 
 
 def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
