@@ -35,7 +35,7 @@ VALUES = (
     *("9" * 5000, "2026-01-25 24:00:00", "0001-01-01 00:00:00", "9999-12-31 23:55:00"),
     *("BTCUSDT\r", "[red]USDT", "A?/../BUSDT", "币安人生USDT", "X" * 300 + "USDT"),
 )
-NAMES = ("day", "day [red]", "day\nof two lines", "day?", "день", "day%20", "[/]")
+NAMES = ("day", "day [red]", "day\nof two lines", "day?", "день", "day%20", "[_]")
 
 
 def csv(symbol: str = "BTCUSDT", rows: int = 24) -> str:
