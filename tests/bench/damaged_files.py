@@ -204,22 +204,23 @@ def _with_other_values(kind: str, random: Random) -> bytes:
 def _changed_value(table: pa.Table, random: Random) -> pa.Table:
     place = random.randrange(table.num_columns)
     column = table.column(place)
-    values = column.to_pylist()
-    if not len(values):
+    if not len(column):
         return table
     kind = column.type
     extremes: tuple[object, ...]
     if pa.types.is_timestamp(kind):
-        values, kind = column.cast(pa.int64()).to_pylist(), pa.int64()
-        extremes = (0, 1, -1, 2**62, -(2**62), 253402300799999, -62135596800000, values[0], None)
+        column, kind = column.cast(pa.int64()), pa.int64()
+        first = column[0].as_py()
+        extremes = (0, 1, -1, 2**62, -(2**62), 253402300799999, -62135596800000, first, None)
     elif pa.types.is_floating(kind):
         extremes = (0.0, -1.0, float("nan"), float("inf"), 1e300, 5e-324, None)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         extremes = ("", "USDT", "[red]USDT", "A\nUSDT", "A?USDT", "币安人生USDT", "X" * 300, None)
     else:
         return table
+    values = column.to_pylist()
     values[random.randrange(len(values))] = random.choice(extremes)
-    changed = pa.array(values, kind).cast(column.type)
+    changed = pa.array(values, kind).cast(table.field(place).type)
     return table.set_column(place, table.field(place).name, changed)
 
 

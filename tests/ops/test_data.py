@@ -6,10 +6,13 @@ import json
 import re
 import shutil
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer.testing
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from perpkit.cli import app
@@ -120,11 +123,13 @@ def imported(folder: Path, number: int) -> Result:
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 200), pytest.param(200, 9800, marks=SLOW)])
-def test_any_file_is_taken_or_refused_in_one_line(datadir, day, first, count):
+def test_any_file_is_taken_or_refused_in_one_line(datadir, day, monkeypatch, first, count):
     """Bytes, lines, values, columns, types, encodings and names, at random but the same each time.
 
     Together both variants try 10,000 files.
     """
+    # Most of the time would be spent on making the command.
+    monkeypatch.setattr(typer.testing, "_get_command", cache(get_command))
     run("import", day("a.csv"), "--datadir", datadir)
     numbers = range(first, first + count)
     refused = sum(imported(datadir.parent, number).exit_code == 2 for number in numbers)
