@@ -19,8 +19,9 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from perpkit.checks import one_of
+from perpkit.files.contents import content_of
 from perpkit.files.errors import FileError
-from perpkit.files.feather import frame_of, sealed
+from perpkit.files.feather import MOST_BYTES, frame_of, sealed
 from perpkit.files.whole_file import put
 from perpkit.market.asof import nanoseconds
 
@@ -114,7 +115,7 @@ def read(
     if not path.is_file():
         return None
     try:
-        frame = frame_of(path.read_bytes(), str(path))
+        frame = frame_of(content_of(path, MOST_BYTES), str(path))
     except FileError as error:
         raise StoreError(str(error)) from error
     except OSError as error:
