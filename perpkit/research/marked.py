@@ -6,7 +6,6 @@ a week and then recovered does not appear in them.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,14 @@ import numpy as np
 import pandas as pd
 
 from perpkit.durations import DAYS_A_YEAR
+from perpkit.files.contents import content_of, json_of
+from perpkit.files.errors import FileError
+from perpkit.files.zipped import unpacked
 from perpkit.market.asof import nanoseconds
 from perpkit.risk.equity import Fill, TradeLedger, profit_curve
+
+# Of an export: one of 50,000 trades has about 100 MiB.
+_MOST_BYTES = 2**30
 
 
 def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
@@ -26,24 +31,42 @@ def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
 
     :param path: `backtest-result-*.zip`, or the .json of older releases
     :param strategy: may be omitted if the export has only one
-    :raises ValueError: if the file is not an export, or does not contain the strategy
+    :raises FileError: if the file is not an export
+    :raises ValueError: if it does not contain the strategy
     """
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [n for n in archive.namelist() if n == f"{path.stem}.json"]
-                content = json.loads(archive.read(names[0]))
+            text = unpacked(path, str(path), lambda _: f"{path.stem}.json", _MOST_BYTES)
         else:
-            content = json.loads(path.read_text())
-        strategies: dict[str, dict[str, Any]] = dict(content["strategy"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"export must be a Freqtrade backtest result, got {path}") from error
+            text = content_of(path, _MOST_BYTES)
+        strategies: dict[str, dict[str, Any]] = dict(json_of(text, str(path))["strategy"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(f"export must be a Freqtrade backtest result, got {path}") from error
     if strategy is None and len(strategies) == 1:
-        return next(iter(strategies.values()))
+        strategy = next(iter(strategies))
     if strategy not in strategies:
         known = ", ".join(sorted(strategies))
         raise ValueError(f"strategy must be one of {known} in {path}, got {strategy}")
-    return strategies[strategy]
+    stats = strategies[strategy]
+    try:
+        _check(stats)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FileError(
+            f"export must be a Freqtrade backtest result, got {path}: {strategy}: {error!r}"
+        ) from error
+    return stats
+
+
+def _check(stats: Mapping[str, Any]) -> None:
+    """Raises for statistics from which no equity can be computed."""
+    for name in ("backtest_start", "backtest_end"):
+        pd.Timestamp(stats[name], tz="UTC").as_unit("ns")
+    if not np.isfinite(stats["starting_balance"]):
+        raise ValueError("starting_balance must be a number")
+    for ledger in ledgers(stats["trades"]):
+        numbers = [(fill.at, fill.amount, fill.rate, fill.fee) for fill in ledger.fills]
+        if not isinstance(ledger.pair, str) or not np.isfinite(numbers).all():
+            raise ValueError("trades must have a pair and orders")
 
 
 def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
