@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from freqtrade.enums import CandleType
@@ -8,7 +8,7 @@ from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.requests import Schedule
-from perpkit.durations import DAY
+from perpkit.durations import DAY, HOUR
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.funding_band import Funding, FundingBand
@@ -79,9 +79,10 @@ class FundingRateFilter(FuturesPairList):
                 self._funding[pair] = KnownReadings(funding_readings(rates), COLUMNS)
 
     def _fetch(self, pairs: list[str], now: datetime) -> None:
-        """Fetches the funding history of the pairs whose next rate should have been published.
+        """Fetches the funding history of pairs, at least once an hour.
 
-        If that fails, the old rates are used until they are too old.
+        The exchange may shorten an interval at any time, and a rate is used from an hour after it
+        has settled. If a request fails, the old rates are used until they are too old.
         """
         due = self._schedule.due(pairs, now)
         if not due:
@@ -90,12 +91,12 @@ class FundingRateFilter(FuturesPairList):
         since = now - DEFAULT_RULE.window - DAY
         fetched = self.fetch(due, CandleType.FUNDING_RATE, since, "funding")
         for pair in due:
-            again = now + self._period
+            again = now + min(self._period, HOUR)
             if pair in fetched:
                 readings = funding_readings(fetched[pair])
                 self._funding[pair] = KnownReadings(readings, COLUMNS)
                 if not readings.empty:
                     last = readings.iloc[-1]
-                    following = last["known_at"] + timedelta(hours=last["funding_interval_hours"])
-                    again = max(again, following.to_pydatetime())
+                    following = last["known_at"] + last["funding_interval_hours"] * HOUR
+                    again = max(again, min(following.to_pydatetime(), now + HOUR))
             self._schedule.next(pair, again)

@@ -1,6 +1,6 @@
 """Funding: what longs pay shorts, on one scale, and how unusual it is for the pair.
 
-Binance settles funding every 8 h, for some pairs every 4 h or 1 h, and changes a pair's interval.
+Binance settles funding every 8 h, for some pairs every 4, 2 or 1 h, and changes a pair's interval.
 A rate is quoted for its own interval, so that rates can only be compared on a common scale.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from math import log
+from math import log, nan
 from typing import Annotated, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from perpkit.parameters.kinds import Range
 
 F = TypeVar("F", float, NDArray[np.float64])
 
-INTERVALS_HOURS = (1, 4, 8)
+INTERVALS_HOURS = (1, 2, 4, 8)
 COLUMNS = (
     "funding_rate",
     "funding_interval_hours",
@@ -57,7 +57,8 @@ class FundingRule(Parameters):
     max_age_intervals: Annotated[
         float,
         Range(1, unit="funding intervals"),
-        "How long a rate is used that was not followed by another",
+        "How long a rate is used that was not followed by another, and at least 9 h: the interval "
+        "may have become the longest",
     ] = 2.0
 
 
@@ -92,7 +93,9 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
     zscore, rank, mean = (column[last] for column in _compare(hourly, rule))
     paid = hourly.rolling(timedelta(hours=24), min_periods=24).sum().to_numpy()[last] / 8
     known_at = dates + rule.lag
-    age = pd.to_timedelta(interval * rule.max_age_intervals, unit="h")
+    # The next rate may be that of a longer interval; it is known a lag after it has settled.
+    longest = INTERVALS_HOURS[-1] + rule.lag / HOUR
+    age = pd.to_timedelta(np.maximum(interval * rule.max_age_intervals, longest), unit="h")
     return pd.DataFrame(
         {
             "date": dates,
@@ -161,12 +164,19 @@ def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
 
 
 def _interval_hours(gap: np.ndarray) -> np.ndarray:
-    """Returns the interval that each rate was paid for, from the gap before it, not after it.
+    """Returns the interval that each rate was paid for, from the gaps before it, not after it.
 
-    A gap that is no known interval means that rates are missing; the last interval is kept.
+    A gap that is no known interval means that rates are missing; the last interval is kept. So it
+    is at the first gap of twice the interval, which one missing rate leaves: taken for a longer
+    interval, it would halve the rate on the 8 h scale. A second such gap confirms the interval.
     """
-    recognised = np.where(np.isin(gap, INTERVALS_HOURS), gap, np.nan)
-    return pd.Series(recognised, dtype=float).ffill().to_numpy()
+    intervals, known, before = [], nan, nan
+    for hours in gap.tolist():
+        if hours in INTERVALS_HOURS and (hours != 2 * known or hours == before):
+            known = hours
+        before = hours
+        intervals.append(known)
+    return np.array(intervals, dtype=float)
 
 
 def _hourly(

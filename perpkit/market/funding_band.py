@@ -24,7 +24,7 @@ _Predicted = Annotated[
     "30-day mean a day",
 ]
 _Interval = Annotated[
-    float | None, Range(1, 8, "h"), "The time between two settlements, which is 1, 4 or 8 hours"
+    float | None, Range(1, 8, "h"), "The time between two settlements, which is 1, 2, 4 or 8 hours"
 ]
 
 

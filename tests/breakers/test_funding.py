@@ -296,3 +296,17 @@ def test_real_funding_is_blocked_rarely(real_datadir, base):
     assert 0.03 < longs[early].mean() < 0.20
     assert longs[~early].mean() < 0.01
     assert shorts.mean() < 0.01
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 8), (2, 8), (4, 8), (1, 4)])
+def test_an_interval_that_becomes_longer_blocks_neither_side(before, after):
+    stamps = [before * row for row in range(24 * 10 // before)]
+    stamps += [stamps[-1] + after * row for row in range(1, 7)]
+    dates = factories.START + pd.to_timedelta(stamps, unit="h")
+    rates = pd.DataFrame({"date": dates, "funding_rate": 0.00001})
+    judged = timeline(LIMITS, PAIR, rates)
+    hours = pd.date_range(dates[-8], dates[-1], freq="5min")
+    assert not [hour for hour in hours if judged.at(hour.to_pydatetime())]
+    stopped = dates[-1].to_pydatetime() + 26 * HOUR
+    [decision] = judged.at(stopped)
+    assert "no funding rate known since" in decision.reason

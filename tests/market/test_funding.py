@@ -38,6 +38,14 @@ def funding_after(gaps: list[float], rates: list[float] | None = None) -> pd.Dat
         ([8, 16, 8], [8, 8, 8]),  # a rate is missing: the interval is taken not to have changed
         ([1, 3, 1], [1, 1, 1]),
         ([8, 720, 8], [8, 8, 8]),
+        ([2, 2, 1, 2, 2], [2, 2, 1, 1, 2]),
+        # One rate is missing: twice the interval, until it comes a second time.
+        ([4, 8, 4], [4, 4, 4]),
+        ([2, 4, 2], [2, 2, 2]),
+        ([1, 2, 1, 2, 1], [1, 1, 1, 1, 1]),
+        ([4, 8, 12, 8, 4], [4, 4, 4, 4, 4]),
+        ([4, 8, 8, 8, 4], [4, 4, 8, 8, 4]),
+        ([1, 4, 4, 8, 8], [1, 4, 4, 4, 8]),
         ([24, 8], [8]),  # nothing to go by until a known interval is seen
     ],
 )
@@ -48,7 +56,7 @@ def test_interval_of_each_rate(gaps, intervals):
 
 @pytest.mark.parametrize(
     ("gap", "rate_8h", "annual"),
-    [(8, 0.0001, 0.1095), (4, 0.0002, 0.219), (1, 0.0008, 0.876)],
+    [(8, 0.0001, 0.1095), (4, 0.0002, 0.219), (2, 0.0004, 0.438), (1, 0.0008, 0.876)],
 )
 def test_rates_are_stated_for_8_hours_and_for_a_year(gap, rate_8h, annual):
     last = funding_readings(funding_after([gap])).iloc[-1]
@@ -78,6 +86,24 @@ def test_a_rate_is_used_from_an_hour_after_its_stamp_for_two_intervals(
     opened = funding["date"].iloc[-1] + pd.Timedelta(hours=hours_after_the_stamp)
     row = with_funding(pd.DataFrame({"date": [opened]}), funding, timeframe)
     assert row["funding_rate"].eq(0.0007).tolist() == [known]
+
+
+@pytest.mark.parametrize(("interval", "hours"), [(1, 9), (2, 9), (4, 9), (8, 16)])
+@pytest.mark.parametrize("lag_hours", [0, 1])
+def test_a_rate_is_used_until_that_of_the_longest_interval_is_known(interval, hours, lag_hours):
+    """An interval may become longer: until then the rate has not stopped."""
+    rule = FundingRule(lag=timedelta(hours=lag_hours))
+    last = funding_readings(funding_after([interval] * 3), rule).iloc[-1]
+    least = max(hours - (1 - lag_hours), 2 * interval)
+    assert last["stale_at"] - last["known_at"] == pd.Timedelta(hours=least)
+
+
+@pytest.mark.parametrize("position", range(3, 12))
+@pytest.mark.parametrize("interval", [1, 2, 4])
+def test_one_missing_rate_leaves_what_is_stated_for_8_hours(interval, position):
+    funding = funding_after([interval] * 12)
+    readings = funding_readings(funding.drop(index=position))
+    assert readings["funding_rate_8h"].unique() == pytest.approx([0.0001 * 8 / interval])
 
 
 def test_without_a_lag_a_rate_is_used_at_its_stamp():

@@ -31,6 +31,8 @@ class FundingEndpoint:
         self.last, self.days = last, days
         self.asked: list[str] = []
         self.error: Exception | None = None
+        # By pair: when it began to settle more often, how often, and at which rate.
+        self.shorter: dict[str, tuple[datetime, str, float]] = {}
 
     async def fetch_funding_rate_history(self, pair, since=None, limit=None, params=None):
         self.asked.append(pair)
@@ -39,6 +41,10 @@ class FundingEndpoint:
         now = pd.Timestamp(datetime.now(UTC)).floor("8h")
         dates = pd.date_range(end=now, periods=3 * self.days, freq="8h")
         rates = [0.0001, 0.0003] * (len(dates) // 2 - 1) + [0.0001, self.last[pair]]
+        if pair in self.shorter:
+            began, every, rate = self.shorter[pair]
+            more = pd.date_range(began, datetime.now(UTC), freq=every, inclusive="right")
+            dates, rates = dates.append(more), rates + [rate] * len(more)
         return [
             {"timestamp": int(date.timestamp() * 1000), "fundingRate": rate}
             for date, rate in zip(dates, rates, strict=True)
@@ -102,15 +108,33 @@ def test_live_as_in_backtests_a_rate_counts_an_hour_after_it_settled(
     assert (BTC not in pairs) is known
 
 
-def test_rates_are_fetched_again_when_the_next_should_be_out(config, futures_exchange, endpoint):
+def test_rates_are_fetched_again_every_hour(config, futures_exchange, endpoint):
     pairlists = manager(config, futures_exchange)
     requests = []
-    for hour in (9.5, 10, 12, 16.9, 17, 17.2):
+    for hour in (9.5, 10.4, 10.5, 12, 16.9, 17, 17.9):
         endpoint.clock.move_to(datetime(2023, 3, 1, tzinfo=UTC) + timedelta(hours=hour))
         endpoint.asked.clear()
         assert whitelist(pairlists) == PAIRS
         requests.append(sorted(endpoint.asked))
-    assert requests == [PAIRS, [], [], [], PAIRS, []]
+    assert requests == [PAIRS, [], PAIRS, PAIRS, PAIRS, [], PAIRS]
+
+
+@pytest.mark.parametrize("interval", ["4h", "2h", "1h"])
+@pytest.mark.parametrize("refresh_period", [1800, 86_400])
+def test_live_a_shorter_interval_is_seen_as_in_a_backtest(
+    config, futures_exchange, endpoint, interval, refresh_period
+):
+    """From 8:00 on BTC settles more often, at a rate that is not wanted."""
+    settled = datetime(2023, 3, 1, 8, tzinfo=UTC)
+    first = settled + timedelta(hours=int(interval[0]))
+    endpoint.last[BTC], endpoint.shorter = 0.0001, {BTC: (settled, interval, 0.002)}
+    parameters = {"max_funding_rate_8h": 0.001, "refresh_period": refresh_period}
+    pairlists = manager(config, futures_exchange, **parameters)
+    for minutes in range(45, 480, 5):
+        now = settled + timedelta(minutes=minutes)
+        endpoint.clock.move_to(now)
+        expected = now < first + timedelta(hours=1)
+        assert (BTC in whitelist(pairlists)) is expected
 
 
 def test_without_an_exchange_the_last_list_counts_until_rates_are_too_old(
