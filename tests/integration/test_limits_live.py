@@ -52,7 +52,7 @@ def refusals(bot):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_loss_closes_the_most_stubborn_at_the_market_and_blocks_its_additions(mode):
+def test_a_loss_closes_the_most_stubborn_at_the_market(mode):
     # 2,000 of exposure lose 1.4%, which is 28 of an account of 10,000.
     with limited(mode, max_trade_loss=0.0008, max_pair=0.2) as (bot, venue):
         hold(bot)

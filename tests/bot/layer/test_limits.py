@@ -59,7 +59,7 @@ def most_open(run) -> tuple[int, float]:
     return most_count, most_value
 
 
-def test_a_trade_that_has_lost_too_much_is_closed_whatever_the_strategy_says(config):
+def test_a_trade_beyond_its_limit_is_closed_whatever_it_says(config):
     """Without a limit it has no stop, and sells nothing at a loss."""
     stubborn = backtest(config, "StubbornAveraging")
     run = limited(config, "StubbornAveraging", max_trade_loss=0.02)
