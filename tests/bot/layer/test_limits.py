@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from freqtrade.exceptions import ConfigurationError, StrategyError
 
 from perpkit.bot.layer.attached import attached_settings
-from perpkit.bot.layer.limits import look_at_limits
+from perpkit.bot.layer.limits import Limits, look_at_limits
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, parts_of
+from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.trade_losses import TradeLosses
+from perpkit.bot.positions.trades import TradeStates
 from perpkit.risk.limits import PositionLimits
-from tests.bench.backtests import backtest, write_candles
+from tests.bench.backtests import PAIRS, backtest, write_candles
 from tests.cases import SLOW
 
 WALLET = 10_000
@@ -129,6 +135,72 @@ def test_limits_that_nothing_reaches_change_nothing(config):
     assert run.trades == backtest(config, "PlainAveraging").trades
     assert len(run.trades) > 20
     assert refused(run) == {}
+
+
+@pytest.mark.parametrize("strategy", ["PlainAveraging", pytest.param("BasedTrend", marks=SLOW)])
+def test_an_error_of_ours_blocks_entries(config, strategy, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("the test says so")
+
+    monkeypatch.setattr(TradeLosses, "exit_reason", fails)
+    attach = () if strategy == "BasedTrend" else ("limits",)
+    run = limited(config, strategy, attach, max_trade_loss=0.5)
+    # While a trade is open its loss cannot be told, in the candle of its entry too.
+    assert most_open(run)[0] == 1
+    assert refused(run)["callback"] > 10
+    assert all(trade["nr_of_successful_entries"] == 1 for trade in run.trades)
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LONG = Candidate(PAIRS[0], False, NOW, 100.0, None)
+
+
+def rooms_of(monkeypatch, **limits) -> Limits:
+    """An account of 10,000 without a position."""
+    monkeypatch.setattr("perpkit.bot.positions.size_limits.open_trades", list)
+    return Limits(
+        PositionLimits(**limits), SimpleNamespace(), lambda _: 10_000.0,
+        SimpleNamespace(least_notional=lambda *_: 5.0), lambda _, leverage: 0.3 / leverage,
+        lambda: TradeStates(False), lambda _: None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "leverage", "later", "amount", "refused"),
+    [
+        (500.0, 2.0, 0, 10.0, None),
+        (500.0, 2.0, 0, 10.005, None),  # rounded to a step
+        (500.0, 2.0, 0, 13.0, "exposure on the side"),  # raised to a minimum
+        (500.0, 2.0, 5, 13.0, "exposure on the side"),
+        (500.0, 2.0, 0, math.nan, "its amount is nan"),
+        (None, None, 0, 9.0, None),  # its stake has not been asked for
+        (None, None, 0, 11.0, "exposure on the side"),
+        (None, None, 0, 7.0, None),
+    ],
+)  # fmt: skip
+def test_an_entry_is_looked_at_again_before_its_order(
+    monkeypatch, asked, leverage, later, amount, refused
+):
+    limits = rooms_of(monkeypatch, max_side=0.1)
+    if asked is not None:
+        assert limits.entry(LONG, leverage, asked).stake == asked
+    again = replace(LONG, now=NOW + later * timedelta(minutes=1))
+    why = limits.refusal(again, amount)
+    assert (why is None) == (refused is None)
+    assert why is None or why.reason.startswith(refused)
+
+
+@pytest.mark.parametrize(("leverage", "stake"), [(1.0, 1_000.0), (3.0, 1_000.0), (None, None)])
+def test_open_risk_goes_by_the_stop_at_that_leverage(monkeypatch, leverage, stake):
+    """A stoploss of -0.3 loses 30% of the stake, at any leverage; 3% of the equity are 300."""
+    limits = rooms_of(monkeypatch, max_open_risk=0.03)
+    if leverage is not None:
+        assert limits.entry(LONG, leverage, 5_000.0).stake == pytest.approx(stake)
+        assert limits.refusal(LONG, stake * leverage / LONG.rate) is None
+    # The widest stop, while the leverage is unknown.
+    unknown = replace(LONG, pair=PAIRS[1])
+    assert limits.refusal(unknown, 9.9) is None
+    assert limits.refusal(unknown, 10.1) is not None
 
 
 def test_a_strategy_without_a_stop_is_refused_open_risk_by_name(config):
