@@ -69,6 +69,8 @@ class RiskLayer:
         self.feed: CandleFeed
         # None where nothing is limited.
         self.limits: Limits | None = None
+        # Whether it has failed in this cycle to look at the loss of a trade.
+        self._loss_unknown = False
 
     @property
     def started(self) -> bool:
@@ -171,7 +173,9 @@ class RiskLayer:
         self.watch.step(now)
         self.running.step(now)
         if self.limits is not None:
-            self.failed_steps.pop(LOSS_EXIT, None)
+            if not self._loss_unknown:
+                self.failed_steps.pop(LOSS_EXIT, None)
+            self._loss_unknown = False
             with self.running.lock:
                 self.limits.step(now)
 
@@ -240,7 +244,8 @@ class RiskLayer:
             return None
         try:
             return self.limits.exit_reason(trade, rate)
-        except Exception as error:  # entries are blocked until a cycle without an error
+        except Exception as error:  # entries are blocked until a whole cycle without one
+            self._loss_unknown = True
             self.failed(LOSS_EXIT, error)
             return None
 
