@@ -21,6 +21,7 @@ from datetime import UTC, datetime, time, timedelta
 import pandas as pd
 
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dates_of, shifted
 
 PERIOD = "5m"
 COLUMNS = {
@@ -133,7 +134,7 @@ def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = Fal
                 f"{where} create_time: the day ends at {times[-1]:%H:%M}: the file is cut short"
             )
     readings = pd.DataFrame(rows, columns=list(COLUMNS.values()))
-    readings.insert(0, "date", pd.DatetimeIndex(times).as_unit("ms") + _until_taken(times))
+    readings.insert(0, "date", shifted(dates_of(times), _until_taken(times)))
     return PairReadings(pair_of(symbol), PERIOD, readings)
 
 

@@ -15,6 +15,7 @@ from perpkit.durations import DAY
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dated, dates_of, shifted
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -131,8 +132,8 @@ def positioning_readings(
     if not stored["date"].is_monotonic_increasing:
         raise ValueError(f"readings of {period} must ascend in date")
     length = PERIODS[period]
-    rows = stored.reindex(columns=["date", *SERIES])
-    known_at = pd.DatetimeIndex(rows["date"]) + rule.lag_periods * length
+    rows = dated(stored).reindex(columns=["date", *SERIES])
+    known_at = shifted(dates_of(rows["date"]), rule.lag_periods * length)
     close = -(-nanoseconds(known_at) // pd.Timedelta(every).value)
     last = np.append(np.diff(close) > 0, True)[: len(rows)]
     rows, known_at = rows[last].set_index("date"), known_at[last]
@@ -150,7 +151,7 @@ def positioning_readings(
     return pd.DataFrame(
         {
             "known_at": known_at,
-            "stale_at": known_at + rule.max_age_periods * length,
+            "stale_at": shifted(known_at, rule.max_age_periods * length),
             "long_short_ratio": rows["long_short_ratio"].to_numpy(),
             "long_short_rank": rolling_rank(crowd, rule.window, least).to_numpy(),
             "long_short_zscore": _zscore(crowd, rule.window, least).to_numpy(),
@@ -180,7 +181,7 @@ def _zscore(values: pd.Series, window: timedelta, least: int) -> pd.Series:
 def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndarray:
     """Returns the value `span` earlier, from the newest reading at that time, or NaN if that was
     more than `tolerance` old."""
-    times = nanoseconds(pd.DatetimeIndex(values.index))
+    times = nanoseconds(dates_of(values.index))
     then = times - pd.Timedelta(span).value
     row = np.searchsorted(times, then, side="right") - 1
     found = (row >= 0) & (then - times[row] <= pd.Timedelta(tolerance).value)

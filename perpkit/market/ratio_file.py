@@ -11,6 +11,7 @@ import pandas as pd
 from perpkit.market.asof import nanoseconds
 from perpkit.market.metrics_file import FileError, PairReadings, pair_of
 from perpkit.market.store import PERIODS, SERIES, StoreError, check, name_of
+from perpkit.market.times import dated, dates_of
 
 # The columns next to `timestamp` and `symbol` in a file of several symbols, and their names here.
 COLUMNS = {
@@ -37,7 +38,7 @@ def parse_feather(content: bytes, name: str, now: datetime) -> list[PairReadings
         except StoreError as error:
             raise FileError(str(error)) from error
         _refuse(frame["date"] > now, frame["date"], name, "date", "lies in the future")
-        return [PairReadings(*found, frame)]
+        return [PairReadings(*found, dated(frame))]
     _check_columns(frame, name)
     times, symbols = nanoseconds(frame["timestamp"]), frame["symbol"]
     future = frame["timestamp"] > now
@@ -98,6 +99,5 @@ def _pair(symbol: str, rows: pd.DataFrame, name: str) -> str:
 
 def _readings(rows: pd.DataFrame) -> pd.DataFrame:
     values = {series: rows[column].to_numpy() for column, series in COLUMNS.items()}
-    frame = pd.DataFrame({"date": rows["timestamp"].to_numpy(), **values})
-    frame["date"] = pd.DatetimeIndex(rows["timestamp"])
+    frame = pd.DataFrame({"date": dates_of(rows["timestamp"]), **values})
     return frame.replace({series: {0.0: np.nan} for series in COLUMNS.values()})

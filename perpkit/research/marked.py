@@ -18,6 +18,7 @@ import pandas as pd
 
 from perpkit.durations import DAYS_A_YEAR
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_every, dates_of, shifted
 from perpkit.risk.equity import Fill, TradeLedger, profit_curve
 
 
@@ -81,9 +82,9 @@ def marked_equity(
     """
     start = pd.Timestamp(stats["backtest_start"], tz="UTC")
     end = pd.Timestamp(stats["backtest_end"], tz="UTC")
-    times = pd.date_range(start, end, freq=step)
+    times = dates_every(start, step, (end - start) // step + 1)
     closes = {
-        pair: frame.set_index(pd.DatetimeIndex(frame["date"]) + step)["close"]
+        pair: frame.set_index(shifted(dates_of(frame["date"]), step))["close"]
         .reindex(times)
         .to_numpy(dtype=np.float64)
         for pair, frame in candles.items()

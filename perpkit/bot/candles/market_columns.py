@@ -20,13 +20,12 @@ from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import with_positioning
 from perpkit.market.store import StoreError, read_periods
+from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
 
 BENCHMARK_WARM_UP = timedelta(days=30)
-NO_RATES = pd.DataFrame(
-    {"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": pd.Series(dtype=float)}
-)
+NO_RATES = pd.DataFrame({"date": dates_at([]), "funding_rate": pd.Series(dtype=float)})
 
 
 class MarketColumns:
