@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Annotated
 
@@ -101,14 +101,44 @@ def with_positioning(
     :raises ValueError: if the dates of readings do not ascend
     """
     every = pd.Timedelta(timeframe)
+    readings = {
+        period: positioning_readings(frame, period, every, rule) for period, frame in stored.items()
+    }
+    return join_positioning(candles, readings, timeframe, rule)
+
+
+def join_positioning(
+    candles: pd.DataFrame,
+    readings: Mapping[str, pd.DataFrame],
+    timeframe: str,
+    rule: PositioningRule = DEFAULT_RULE,
+) -> pd.DataFrame:
+    """Returns what `with_positioning` does, from readings that were made before.
+
+    :param readings: by period, as `positioning_readings` returns them; may be empty
+    """
+    every = pd.Timedelta(timeframe)
     known = pd.DataFrame(np.nan, candles.index, COLUMNS)
-    for number, period in enumerate(sorted(stored, key=PERIODS.__getitem__)):
-        readings = positioning_readings(stored[period], period, every, rule)
-        joined = join_known(candles[["date"]], every, readings, COLUMNS)[list(COLUMNS)]
+    for number, period in enumerate(sorted(readings, key=PERIODS.__getitem__)):
+        joined = join_known(candles[["date"]], every, readings[period], COLUMNS)[list(COLUMNS)]
         known = known.where(known.notna(), joined) if number else joined
     price = candles["close"].pct_change(max(1, rule.change // every), fill_method=None)
     quadrant = _quadrant(price, known["open_interest_change"])
     return candles.assign(**{column: known[column] for column in COLUMNS}, **{QUADRANT: quadrant})
+
+
+def needed_since(
+    first: datetime, period: str, every: timedelta, rule: PositioningRule = DEFAULT_RULE
+) -> datetime:
+    """Returns the time of the first reading that candles from `first` on depend on.
+
+    :param first: open time of the first candle
+    :param every: timeframe of the candles
+    """
+    length = PERIODS[period]
+    tolerance = max(rule.max_age_periods * length, every)
+    used = (rule.lag_periods + rule.max_age_periods) * length
+    return first - used - max(rule.window, rule.change + tolerance) - length - every
 
 
 def positioning_readings(

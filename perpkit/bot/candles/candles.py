@@ -37,6 +37,9 @@ def is_simulated(config: dict[str, Any]) -> bool:
     return config.get("runmode") in SIMULATED
 
 
+# Funding rates are few, and a block by what they cost can stand for weeks: a running bot must not
+# forget how it began.
+KEPT_LONGER = {CandleType.FUNDING_RATE: timedelta(days=90)}
 # A pair, a timeframe and a type of candles.
 CandleKey = tuple[str, str, CandleType]
 
@@ -127,7 +130,7 @@ class LiveCandles:
             return recent if held is None else held.frame
         since = datetime.now(UTC) - longest
         current = held is not None and held.newest == recent["date"].iloc[-1]
-        if held is not None and current and held.since <= max(since, _first(recent)):
+        if held is not None and current and held.since <= since:
             return held.frame
         held = self._held[key] = self._joined(key, held, dated(recent), since)
         return held.frame
@@ -143,9 +146,10 @@ class LiveCandles:
             older, reach = held.frame, held.since
         if since < min(reach, first):
             older, reach = dated(self._fetch(key, since)), since
-        older = older[(older["date"] < first) & (older["date"] >= since)]
+        kept = since - KEPT_LONGER.get(key[2], timedelta(0))
+        older = older[(older["date"] < first) & (older["date"] >= kept)]
         frame = pd.concat([older, recent], ignore_index=True)
-        return _Held(frame, min(first, max(reach, since)), recent["date"].iloc[-1])
+        return _Held(frame, min(first, max(reach, kept)), recent["date"].iloc[-1])
 
     def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:
         """Returns the candles that the bot already has; read-only."""
