@@ -38,7 +38,8 @@ def dates_at(milliseconds: Iterable[int]) -> pd.DatetimeIndex:
     >>> dates_at([1000])[0].isoformat()
     '1970-01-01T00:00:01+00:00'
     """
-    times = np.fromiter(milliseconds, np.int64)
+    given = milliseconds if isinstance(milliseconds, np.ndarray) else list(milliseconds)
+    times = np.asarray(given, dtype=np.int64)
     return pd.DatetimeIndex(times.view(f"datetime64[{UNIT}]")).tz_localize("UTC")
 
 
