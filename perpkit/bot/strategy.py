@@ -7,6 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -148,6 +149,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
     flash_move = FLASH_MOVE
     funding_extreme = FUNDING_EXTREME
 
+    # The settings, the configuration and the parameters that were parsed last, and the result.
+    _parsed: tuple[Settings, Any, tuple[Any, ...], Settings] | None = None
+
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
@@ -230,7 +234,20 @@ class PerpStrategy(FailsClosed, PerpRisk):
         self.position_adjustment_enable = wanted and needed
 
     def present_settings(self) -> Settings:
-        """Returns the settings at the current parameters, overridden by the configuration."""
+        """Returns the settings at the current parameters, overridden by the configuration.
+
+        They are parsed again when something has changed, and not for every pair.
+        """
+        values = tuple(getattr(self, parameter).value for parameter in self.searched)
+        given = self.config.get("perpkit", {})
+        known = self._parsed
+        if known and known[0] is self.settings and known[1] == given and known[2] == values:
+            return known[3]
+        parsed = self._parse_settings()
+        self._parsed = self.settings, deepcopy(given), values, parsed
+        return parsed
+
+    def _parse_settings(self) -> Settings:
         at_present = self.settings
         for parameter, path in self.searched.items():
             section, name = path.split(".")

@@ -23,6 +23,7 @@ from perpkit.files.contents import text_of
 from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dates_of, shifted
 
 PERIOD = "5m"
 COLUMNS = {
@@ -143,7 +144,7 @@ def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = Fal
                 f"{where} create_time: the day ends at {times[-1]:%H:%M}: the file is cut short"
             )
     readings = pd.DataFrame(rows, columns=list(COLUMNS.values()))
-    readings.insert(0, "date", pd.DatetimeIndex(times).as_unit("ms") + _until_taken(times))
+    readings.insert(0, "date", shifted(dates_of(times), _until_taken(times)))
     return PairReadings(pair_of(symbol), PERIOD, readings)
 
 

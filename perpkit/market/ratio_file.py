@@ -21,6 +21,7 @@ from perpkit.market.store import (
     name_of,
     shown_value,
 )
+from perpkit.market.times import dated, dates_of
 
 # The columns next to `timestamp` and `symbol` in a file of several symbols, and their names here.
 COLUMNS = {
@@ -44,7 +45,7 @@ def parse_feather(content: bytes, name: str, now: datetime) -> list[PairReadings
         except StoreError as error:
             raise FileError(str(error)) from error
         _refuse(frame["date"] > now, frame["date"], name, "date", "lies in the future")
-        return [PairReadings(*found, frame)]
+        return [PairReadings(*found, dated(frame))]
     _check_columns(frame, name)
     frame["symbol"] = frame["symbol"].astype(str)
     known = frame["timestamp"].between(FIRST, LAST)
@@ -114,6 +115,5 @@ def _pair(symbol: str, rows: pd.DataFrame, name: str) -> str:
 
 def _readings(rows: pd.DataFrame) -> pd.DataFrame:
     values = {series: rows[column].to_numpy() for column, series in COLUMNS.items()}
-    frame = pd.DataFrame({"date": rows["timestamp"].to_numpy(), **values})
-    frame["date"] = pd.DatetimeIndex(rows["timestamp"])
+    frame = pd.DataFrame({"date": dates_of(rows["timestamp"]), **values})
     return frame.replace({series: {0.0: np.nan} for series in COLUMNS.values()})

@@ -24,6 +24,7 @@ from perpkit.files.errors import FileError
 from perpkit.files.feather import MOST_BYTES, frame_of, sealed
 from perpkit.files.whole_file import put
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dated, dates_at, dates_of
 
 FOLDER = "positioning"
 # The periods that the exchange serves.
@@ -121,7 +122,7 @@ def read(
     except OSError as error:
         raise StoreError(f"{path}: cannot be read as feather: {error}") from error
     check(frame, period, str(path))
-    return frame.reindex(columns=["date", *series])
+    return dated(frame).reindex(columns=["date", *series])
 
 
 def read_periods(
@@ -213,20 +214,10 @@ def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merg
     check(readings, period, f"readings of {pair}")
     with _locked(datadir, ".lock", _LOCK_SECONDS):
         before = read(datadir, pair, period)
-        given = readings.set_index("date").reindex(columns=list(SERIES))
-        if before is None:
-            after, changed = given, 0
-        else:
-            held = before.set_index("date")
-            dates = held.index.union(given.index)
-            given = given.reindex(dates)
-            after = given.where(given.notna(), held.reindex(dates))
-            same = after.loc[held.index].eq(held) | held.isna() & after.loc[held.index].isna()
-            changed = int((~same.all(axis=1)).sum())
-        added = len(after) - (0 if before is None else len(before))
-        if added or changed:
+        after, merged = _joined(before, dated(readings))
+        if merged.added or merged.changed:
             _replace(path, after)
-    return Merged(added, changed)
+    return merged
 
 
 @contextmanager
@@ -251,6 +242,27 @@ def _locked(datadir: Path, name: str, seconds: float) -> Iterator[None]:
         raise BusyError(f"another process is at work in {path.parent} ({name})") from error
 
 
+def _joined(held: pd.DataFrame | None, given: pd.DataFrame) -> tuple[pd.DataFrame, Merged]:
+    """Returns the readings of both, as `merge` describes; the work on held rows is a copy of them.
+
+    :param held: as `read` returns them, like `given` with dates in the one unit
+    """
+    given = given.reindex(columns=["date", *SERIES])
+    if held is None or held.empty:
+        return given, Merged(len(given), 0)
+    times, news = (dates_of(frame["date"]).asi8 for frame in (held, given))
+    values, new = (frame[list(SERIES)].to_numpy(copy=True) for frame in (held, given))
+    row = np.searchsorted(times, news)
+    known = times[np.minimum(row, len(times) - 1)] == news
+    was = values[row[known]]
+    now = np.where(np.isnan(new[known]), was, new[known])
+    changed = ((now != was) & ~np.isnan(now)).any(axis=1)
+    values[row[known]] = now
+    values = np.insert(values, row[~known], new[~known], axis=0)
+    after = pd.DataFrame(values, columns=list(SERIES))
+    after.insert(0, "date", dates_at(np.insert(times, row[~known], news[~known])))
+    return after, Merged(int((~known).sum()), int(changed.sum()))
+
+
 def _replace(path: Path, readings: pd.DataFrame) -> None:
-    dates = pd.DatetimeIndex(readings.index).as_unit("ms")
-    put(path, sealed(readings.set_axis(dates.rename("date")).reset_index()))
+    put(path, sealed(readings))

@@ -58,6 +58,8 @@ def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | No
     from freqtrade.data.history.datahandlers import get_datahandler
     from freqtrade.enums import CandleType
 
+    from perpkit.market.times import dated
+
     if not datadir.is_dir():
         raise BadInputError(f"datadir must be a directory with Freqtrade data, got {datadir}")
     if data_format not in FORMATS:
@@ -72,7 +74,7 @@ def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | No
         stored = f"1h {kind.value} candles ({data_format}) in {datadir}"
         before = f" before {stop:%Y-%m-%d %H:%M}" if stop else ""
         raise BadInputError(f"pair must have {stored}{before}, got {pair}")
-    return candles
+    return dated(candles)
 
 
 def stored_pairs(datadir: Path, data_format: str) -> list[str]:

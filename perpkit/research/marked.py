@@ -20,6 +20,7 @@ from perpkit.files.contents import content_of, json_of
 from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_every, dates_of, shifted
 from perpkit.risk.equity import Fill, TradeLedger, profit_curve
 
 # Of an export: one of 50,000 trades has about 100 MiB.
@@ -104,9 +105,9 @@ def marked_equity(
     """
     start = pd.Timestamp(stats["backtest_start"], tz="UTC")
     end = pd.Timestamp(stats["backtest_end"], tz="UTC")
-    times = pd.date_range(start, end, freq=step)
+    times = dates_every(start, step, (end - start) // step + 1)
     closes = {
-        pair: frame.set_index(pd.DatetimeIndex(frame["date"]) + step)["close"]
+        pair: frame.set_index(shifted(dates_of(frame["date"]), step))["close"]
         .reindex(times)
         .to_numpy(dtype=np.float64)
         for pair, frame in candles.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -120,6 +121,30 @@ def test_the_configuration_precedes_parameters_and_these_the_class(strategy):
     present = strategy.present_settings()
     assert (present.stop.distance, present.trailing.trail) == (0.03, Trail.SAR)
     assert present.trailing.atr_multiple == 2.5
+
+
+def test_settings_are_parsed_when_something_changes(strategy, monkeypatch):
+    """And not for every pair, which takes milliseconds."""
+    parsed, genuine = [], type(strategy)._overridden
+    monkeypatch.setattr(
+        type(strategy),
+        "_overridden",
+        staticmethod(lambda settings, config: parsed.append(1) or genuine(settings, config)),
+    )
+    strategy.present_settings()
+    del parsed[:]
+    first = strategy.present_settings()
+    assert (strategy.present_settings() is first, len(parsed)) == (True, 0)
+    strategy.trail_atr.value = 2.1
+    assert strategy.present_settings().trailing.atr_multiple == 2.1
+    strategy.config["perpkit"] = {"stop": {"distance": 0.03}}
+    assert strategy.present_settings().stop.distance == 0.03
+    strategy.config["perpkit"]["stop"]["distance"] = 0.02  # in place
+    assert strategy.present_settings().stop.distance == 0.02
+    strategy.settings = replace(strategy.settings, stop=replace(first.stop, distance=0.01))
+    strategy.config["perpkit"] = {}
+    assert strategy.present_settings().stop.distance == strategy.stop_distance.value
+    assert len(parsed) == 4
 
 
 def test_another_epoch_starts_with_its_own_parameters_and_no_memory(strategy):

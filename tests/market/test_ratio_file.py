@@ -132,7 +132,7 @@ def test_a_file_of_another_store():
     name = "old/positioning/BTC_USDT_USDT-1h.feather"
     (parsed,) = parse_feather(content(own), name, NOW)
     assert (parsed.pair, parsed.period) == ("BTC/USDT:USDT", "1h")
-    pd.testing.assert_frame_equal(parsed.readings, own)
+    pd.testing.assert_frame_equal(parsed.readings, own.assign(date=own["date"].dt.as_unit("ms")))
     with pytest.raises(FileError, match=f"{name}: row 1: column date: .* is a duplicate"):
         parse_feather(content(own.iloc[[0, 0, 1]]), name, NOW)
     with pytest.raises(FileError, match=f"{name}: row 0: column date: .* lies in the future"):

@@ -76,6 +76,24 @@ def blocked(decisions):
     return [(d.pair, d.release) for d in decisions if d.entries_blocked]
 
 
+@pytest.mark.parametrize("held", [ROWS, 180])
+def test_a_running_bot_blocks_what_a_backtest_does(default_futures_config, held):
+    """Each candle is judged when it comes, out of the candles that the bot holds by then."""
+    whole = {"ETH": crash(200), "XRP": crash(202), "BTC": calm()}
+    whole["XRP"].loc[190, "volume"] = 0.0
+    simulated = breaker(default_futures_config)
+    running = breaker(default_futures_config, RunMode.LIVE)
+    book = {"bids": [[100.0, 1.0]], "asks": [[100.1, 1.0]]}  # which blocks nothing itself
+    found = []
+    for rows in range(ROWS - 60, ROWS + 1):
+        now = factories.START + rows * HOUR
+        expected = simulated.evaluate(sources(**whole), now)
+        seen = {name: frame[max(0, rows - held) : rows] for name, frame in whole.items()}
+        assert running.evaluate(sources(book=book, **seen), now) == expected
+        found += expected
+    assert {decision.pair for decision in found} == {ETH, XRP, "*"}
+
+
 def test_it_decides_as_its_timelines(default_futures_config):
     candles = crash(200)
     candles.loc[100, "volume"] = 0.0
