@@ -7,6 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -142,11 +143,11 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
-    vix_stressed = VIX_STRESSED
-    vix_calm_hours = VIX_CALM_HOURS
-    week_loss = WEEK_LOSS
-    flash_move = FLASH_MOVE
-    funding_extreme = FUNDING_EXTREME
+    vix_stressed = deepcopy(VIX_STRESSED)
+    vix_calm_hours = deepcopy(VIX_CALM_HOURS)
+    week_loss = deepcopy(WEEK_LOSS)
+    flash_move = deepcopy(FLASH_MOVE)
+    funding_extreme = deepcopy(FUNDING_EXTREME)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -228,10 +229,16 @@ class PerpStrategy(FailsClosed, PerpRisk):
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
 
-    def present_settings(self) -> Settings:
-        """Returns the settings at the current parameters, overridden by the configuration."""
+    def present_settings(self, only: str | None = None) -> Settings:
+        """Returns the settings at the current parameters, overridden by the configuration.
+
+        :param only: the one setting that counts, such as `trailing.trail`; parameters of others are
+            not read. Freqtrade warns of each that is read while hyperopt computes the indicators.
+        """
         at_present = self.settings
         for parameter, path in self.searched.items():
+            if only not in (None, path):
+                continue
             section, name = path.split(".")
             value = getattr(self, parameter).value
             changed = replace(getattr(at_present, section), **{name: value})
@@ -262,7 +269,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
-        sar = self.present_settings().trailing.trail is Trail.SAR
+        sar = self.present_settings("trailing.trail").trailing.trail is Trail.SAR
         dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
 

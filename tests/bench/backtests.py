@@ -81,7 +81,7 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
         "backtest_cache": "none",
         **changed,
     }
-    with _alone():
+    with alone():
         testing = Backtesting(config)
         try:
             data, timerange = testing.load_bt_data()
@@ -102,7 +102,7 @@ def _lock(lock: Any) -> tuple[str, str, str, str, str]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Leaves no state of a backtest to the next one of this process."""
     WatchedProtection.driven_at = None
     try:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from math import floor
@@ -22,8 +24,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import ExitCheckTuple
+from freqtrade.enums import ExitCheckTuple, HyperoptState
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.parameters import BaseParameter
@@ -125,7 +128,8 @@ class PerpRisk(IStrategy):
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
         if self._perpkit.started:
-            self._perpkit.watch.require_candles()
+            with _before_the_indicators():
+                self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
 
     def leverage(
@@ -337,11 +341,25 @@ def _with_running_callbacks(strategy: IStrategy) -> None:
     strategy.__class__ = type(own.__name__, (RunningCallbacks, own), members)
 
 
-def _own_parameters(cls: type) -> None:
+@contextmanager
+def _before_the_indicators() -> Iterator[None]:
+    """While hyperopt computes indicators, Freqtrade warns that a parameter which is read then stays
+    at its start value in all epochs. That is not so here: every epoch makes its breakers again."""
+    before = HyperoptStateContainer.state
+    HyperoptStateContainer.set_state(HyperoptState.DATALOAD)
+    try:
+        yield
+    finally:
+        HyperoptStateContainer.set_state(before)
+
+
+def _own_parameters(cls: type[PerpRisk]) -> None:
     """Copies inherited parameters: one that hyperopt's file of a strategy sets must not change
-    another strategy of the process. Those of a strategy behind the layer stay as they are."""
+    another strategy of the process. Those of a strategy behind the layer stay as they are, for it
+    may read them by the name of its class."""
+    of_the_package = not cls._perpkit_prefix
     for base in cls.__mro__[1:]:
-        if issubclass(base, PerpRisk):
+        if of_the_package or issubclass(base, PerpRisk):
             for name, value in vars(base).items():
                 shared = inspect.getattr_static(cls, name) is value
                 if isinstance(value, BaseParameter) and shared:
