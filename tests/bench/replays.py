@@ -102,7 +102,7 @@ def random_breakers(seed: int, userdir: Path) -> dict[str, dict[str, Any]]:
             "window_days": 15,
             "extreme_percentile": int(rng.integers(90, 99)),
             "extreme_release_percentile": 80,
-        },  # fmt: skip
+        },
         "VenueHealthBreaker": {
             "maintenance_file": "windows.json",
             "no_entries_before_minutes": before,
@@ -144,8 +144,8 @@ def random_backtest(config: dict[str, Any], seed: int) -> tuple[Backtested, dict
 
 def replayed(config: Mapping[str, Any], export: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """What `perpkit breakers replay` prints of an export."""
-    options = ["breakers", "replay", "--json", f"--export={export}",
-               f"--datadir={config['datadir']}", f"--userdir={config['user_data_dir']}"]  # fmt: skip
+    folders = f"--datadir={config['datadir']}", f"--userdir={config['user_data_dir']}"
+    options = ["breakers", "replay", "--json", f"--export={export}", *folders]
     options += [f"--breaker={name}" for name in chosen]
     options += [
         f"--set={name}.{key}={json.dumps(value)}"

@@ -138,7 +138,7 @@ class ExportedTrades:
         trade.set_funding_fees(
             # The instance is used for nothing but another static method of the class.
             Exchange.calculate_funding_fees(
-                Exchange,  # type: ignore[arg-type]
+                Exchange,
                 self._funding[trade.pair],
                 amount=trade.amount,
                 is_short=trade.is_short,
@@ -182,7 +182,7 @@ class ExportedTrades:
             kind = CandleType.get_default(self._mode)
             candles = self._feed.history(pair, self._timeframe, kind, NO_WARM_UP)
             self._ticks[pair] = get_tick_size_over_time(candles.copy())
-        tick = float(self._ticks[pair].asof(opened))
+        tick = float(self._ticks[pair].asof(opened))  # type: ignore[arg-type]
         return None if isnan(tick) else tick
 
     def _order(self, trade: LocalTrade, exported: Mapping[str, Any]) -> tuple[datetime, Order]:
