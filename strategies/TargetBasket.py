@@ -1,7 +1,7 @@
 import logging
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -29,6 +29,7 @@ class TargetBasket(PerpStrategy):
     startup_candle_count = 200
 
     settings = BasketSettings()
+    searched: ClassVar[dict[str, str]] = PerpStrategy.searched | {"tolerance": "basket.tolerance"}
 
     # Only for a catastrophe: the basket exists to rebalance smaller moves.
     stop_distance = DecimalParameter(0.10, 0.40, default=0.30, decimals=2, space="sell")
@@ -36,6 +37,7 @@ class TargetBasket(PerpStrategy):
     take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
     # Used only if the configuration enables trailing.
     trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell", optimize=False)
+    tolerance = DecimalParameter(0.01, 0.20, default=0.05, decimals=2, space="buy")
     week_loss = DecimalParameter(0.10, 0.40, default=0.20, decimals=2, space="protection")
 
     def __init__(self, config: Config) -> None:

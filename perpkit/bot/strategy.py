@@ -143,14 +143,14 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
-    vix_stressed = VIX_STRESSED
-    vix_calm_hours = VIX_CALM_HOURS
-    week_loss = WEEK_LOSS
-    flash_move = FLASH_MOVE
-    funding_extreme = FUNDING_EXTREME
+    vix_stressed = deepcopy(VIX_STRESSED)
+    vix_calm_hours = deepcopy(VIX_CALM_HOURS)
+    week_loss = deepcopy(WEEK_LOSS)
+    flash_move = deepcopy(FLASH_MOVE)
+    funding_extreme = deepcopy(FUNDING_EXTREME)
 
     # The settings, the configuration and the parameters that were parsed last, and the result.
-    _parsed: tuple[Settings, Any, tuple[Any, ...], Settings] | None = None
+    _parsed: tuple[Settings, Any, dict[str, Any], Settings] | None = None
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -233,25 +233,28 @@ class PerpStrategy(FailsClosed, PerpRisk):
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
 
-    def present_settings(self) -> Settings:
+    def present_settings(self, only: str | None = None) -> Settings:
         """Returns the settings at the current parameters, overridden by the configuration.
 
         They are parsed again when something has changed, and not for every pair.
+
+        :param only: the one setting that counts, such as `trailing.trail`; parameters of others are
+            not read. Freqtrade warns of each that is read while hyperopt computes the indicators.
         """
-        values = tuple(getattr(self, parameter).value for parameter in self.searched)
+        searched = {name: path for name, path in self.searched.items() if only in (None, path)}
+        values = {path: getattr(self, name).value for name, path in searched.items()}
         given = self.config.get("perpkit", {})
         known = self._parsed
         if known and known[0] is self.settings and known[1] == given and known[2] == values:
             return known[3]
-        parsed = self._parse_settings()
+        parsed = self._parse_settings(values)
         self._parsed = self.settings, deepcopy(given), values, parsed
         return parsed
 
-    def _parse_settings(self) -> Settings:
+    def _parse_settings(self, values: dict[str, Any]) -> Settings:
         at_present = self.settings
-        for parameter, path in self.searched.items():
+        for path, value in values.items():
             section, name = path.split(".")
-            value = getattr(self, parameter).value
             changed = replace(getattr(at_present, section), **{name: value})
             at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
@@ -280,7 +283,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
-        sar = self.present_settings().trailing.trail is Trail.SAR
+        sar = self.present_settings("trailing.trail").trailing.trail is Trail.SAR
         dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
 

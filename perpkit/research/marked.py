@@ -70,6 +70,19 @@ def _check(stats: Mapping[str, Any]) -> None:
             raise ValueError("trades must have a pair and orders")
 
 
+def load_exported_config(path: Path) -> dict[str, Any]:
+    """Returns the configuration in a backtest export, without the options of the command line.
+
+    It is empty if there is none, as in the .json of older releases.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config: dict[str, Any] = json.loads(archive.read(f"{path.stem}_config.json"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return {}
+    return config
+
+
 def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
     """Converts exported trades to fills.
 

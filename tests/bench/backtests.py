@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType, RunMode
+from freqtrade.misc import file_dump_json
 from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.optimize.optimize_reports import generate_backtest_stats
 from freqtrade.persistence import LocalTrade, PairLocks, Trade
 
 from perpkit.bot.positions.trade_view import copy_trades_in_full
@@ -30,11 +32,18 @@ class Backtested:
     """
     :param trades: every field of every trade, as Freqtrade exports them
     :param locks: (pair, side, from, until, reason) of each
+    :param stats: as Freqtrade exports them
     """
 
     trades: list[dict[str, Any]]
     locks: list[tuple[str, str, str, str, str]]
     strategy: Any
+    stats: dict[str, Any]
+
+    def export(self, path: Path) -> Path:
+        """Writes them as a .json of Freqtrade's older releases has them."""
+        file_dump_json(path, self.stats, log=False)
+        return path
 
 
 def write_candles(datadir: Path, rows: int = 1_200, crash: int | None = None) -> None:
@@ -81,16 +90,17 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
         "backtest_cache": "none",
         **changed,
     }
-    with _alone():
+    with alone():
         testing = Backtesting(config)
         try:
             data, timerange = testing.load_bt_data()
             [own] = testing.strategylist
-            testing.backtest_one_strategy(own, data, timerange)
+            span = testing.backtest_one_strategy(own, data, timerange)
             content = testing.all_bt_content[own.get_strategy_name()]
+            stats = generate_backtest_stats(data, testing.all_bt_content, *span)
             trades = [trade.to_json() for trade in LocalTrade.bt_trades]
             locks = [_lock(lock) for lock in content["locks"]]
-            return Backtested(trades, locks, testing.strategy)
+            return Backtested(trades, locks, testing.strategy, stats)
         finally:
             Backtesting.cleanup()
             testing.exchange.close()
@@ -102,7 +112,7 @@ def _lock(lock: Any) -> tuple[str, str, str, str, str]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Leaves no state of a backtest to the next one of this process."""
     WatchedProtection.driven_at = None
     try:

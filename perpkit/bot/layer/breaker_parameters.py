@@ -55,16 +55,18 @@ def default_breakers(value: Callable[[str], Any]) -> list[dict[str, Any]]:
     ]
 
 
-def copy_inherited_parameters(cls: type, layered: type) -> None:
+def copy_inherited_parameters(cls: type, layered: type, *, all_bases: bool) -> None:
     """Gives a class its own copy of the parameters that it inherits from classes with the layer.
 
     Without it, a parameter file that sets a value for one strategy would change every other
-    strategy of the process. Parameters of the strategy behind the layer stay as they are.
+    strategy of the process. Parameters of the strategy behind the layer stay as they are, for it
+    may read them by the name of its class.
 
     :param layered: PerpRisk
+    :param all_bases: those of every base, for a strategy of the package
     """
     for base in cls.__mro__[1:]:
-        if issubclass(base, layered):
+        if all_bases or issubclass(base, layered):
             for name, value in vars(base).items():
                 shared = inspect.getattr_static(cls, name) is value
                 if isinstance(value, BaseParameter) and shared:

@@ -13,13 +13,17 @@ strategy is passed on as it is. An error of the strategy is left to Freqtrade, a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
+from freqtrade.enums import HyperoptState
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.candles.candles import is_trading
@@ -53,7 +57,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             for name, parameter in BREAKER_PARAMETERS.items():
                 if not hasattr(cls, PREFIX + name):
                     setattr(cls, PREFIX + name, deepcopy(parameter))
-        copy_inherited_parameters(cls, PerpRisk)
+        copy_inherited_parameters(cls, PerpRisk, all_bases=not cls._perpkit_prefix)
         if "protections" in vars(cls):
             cls.protections = with_layer(vars(cls)["protections"], PerpRisk.protections.fset)
 
@@ -119,5 +123,18 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     def advise_all_indicators(self, data: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
         if self._perpkit.started:
-            self._perpkit.watch.require_candles()
+            with _before_the_indicators():
+                self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
+
+
+@contextmanager
+def _before_the_indicators() -> Iterator[None]:
+    """While hyperopt computes indicators, Freqtrade warns that a parameter which is read then stays
+    at its start value in all epochs. That is not so here: every epoch makes its breakers again."""
+    before = HyperoptStateContainer.state
+    HyperoptStateContainer.set_state(HyperoptState.DATALOAD)
+    try:
+        yield
+    finally:
+        HyperoptStateContainer.set_state(before)

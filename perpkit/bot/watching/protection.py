@@ -50,9 +50,11 @@ class WatchedProtection(IProtection):
     DERIVED: ClassVar[frozenset[str]] = frozenset()
     # Parameters that are in none of the dataclasses, such as what it watches and how often.
     BESIDE: ClassVar[frozenset[str]] = frozenset()
-    # Whether it reads only stored candles and funding rates in a backtest, so that
-    # `perpkit breakers replay` can run it without a bot.
+    # Whether stored data and the trades of a backtest are all that it reads in a backtest, so that
+    # `perpkit breakers replay` can run it without a bot, a live account and the exchange.
     REPLAYS: ClassVar[bool] = False
+    # Whether it reads trades or the account: a replay then needs an exported backtest.
+    OF_TRADES: ClassVar[bool] = False
 
     # When the watch last ran the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
@@ -103,6 +105,13 @@ class WatchedProtection(IProtection):
         Override it if that follows from stored candles alone, since these do not change.
         """
         return now
+
+    def cannot_replay(self) -> str | None:
+        """With these parameters, why a replay would say nothing of it; None if it does.
+
+        The answer ends the sentence "it cannot be replayed".
+        """
+        return None
 
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
