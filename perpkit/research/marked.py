@@ -76,11 +76,11 @@ def load_exported_config(path: Path) -> dict[str, Any]:
     It is empty if there is none, as in the .json of older releases.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            config: dict[str, Any] = json.loads(archive.read(f"{path.stem}_config.json"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        text = unpacked(path, str(path), lambda _: f"{path.stem}_config.json", _MOST_BYTES)
+        config = json_of(text, str(path))
+    except (OSError, ValueError, KeyError):
         return {}
-    return config
+    return config if isinstance(config, dict) else {}
 
 
 def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:

@@ -103,9 +103,10 @@ def test_the_start_says_what_is_attached(mode):
     with attached(mode, CRASH, DRAWDOWN) as (bot, _):
         bot.run(2, STEP)
         [line] = [text for text in strategy_messages(bot) if "attached" in text]
-        guard = " and stop guard" if mode == "live" else ""
-        breakers = "breakers (FlashCrashBreaker, DrawdownBreaker)"
-        assert line == f"Perpkit is attached to StubbornSteered: {breakers}{guard}."
+        live = ", stop guard" if mode == "live" else ". Off: stop guard, which is for live only"
+        acting = f"breakers (FlashCrashBreaker, DrawdownBreaker){live}"
+        rest = "Not asked for: limits, order book, leverage, sizing"
+        assert line == f"Perpkit is attached to StubbornSteered: {acting}. {rest}."
 
 
 def test_an_entry_waits_in_the_book_until_entries_are_blocked():

@@ -1,4 +1,4 @@
-"""What the layer asks of a strategy that is not the package's, and what it says of it."""
+"""What the layer asks of a strategy that is not the package's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
 
-from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.parts import ATTACHING, Part
+from perpkit.bot.layer.start_line import parts_off
 from perpkit.bot.positions.additions import allowed_addition
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings, Switches
@@ -76,42 +76,9 @@ def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
         stop_distance=lambda _entry, leverage: distance_of(strategy.stoploss, leverage),
         addition=addition,
         renew=layer.renew,
-        parts_off=lambda: _parts_off(strategy, layer),
+        parts_off=lambda: parts_off(strategy, layer),
         failures=layer.failures,
         doubts=dict,
         own_stops=False,
         own_errors=False,
     )
-
-
-def attached_line(strategy: Any, layer: RiskLayer) -> str:
-    """One line of what is attached."""
-    known = layer.breaker_names
-    names = [p["method"] for p in strategy.protections if p.get("method") in known]
-    idle = "" if layer.watch.enabled or not names else ", idle, for --enable-protections is missing"
-    attached = [f"breakers ({', '.join(names)}{idle})"] if names else []
-    if layer.running.guarded:
-        attached.append("stop guard")
-    if limits := layer.limited_by.given:
-        attached.append(
-            f"limits ({', '.join(f'{name} {most:g}' for name, most in limits.items())})"
-        )
-    what = " and ".join(attached) or "nothing that acts in this run"
-    return f"Perpkit is attached to {type(strategy).__name__}: {what}."
-
-
-def _parts_off(strategy: Any, layer: RiskLayer) -> list[str]:
-    """One message for each part that was asked for and is off in a running bot."""
-    found, live = [], is_trading(strategy.config) and not strategy.config["dry_run"]
-    unknown = layer.running.unknown_exchange
-    if unknown is not None:
-        found.append(
-            f"{unknown}: in live the stop guard, the memory of orders and the booking of funding "
-            "support Binance only, and are off here; Freqtrade sends and tracks orders without them"
-        )
-    elif Part.GUARD in layer.parts and live and not layer.running.guarded:
-        on_exchange = strategy.order_types.get("stoploss_on_exchange")
-        why = '"perpkit.use.guard" is false' if on_exchange else "stops are in the bot only"
-        more = "" if on_exchange else ' ("order_types.stoploss_on_exchange": true puts them there)'
-        found.append(f"The stop guard is off: {why}{more}")
-    return found

@@ -22,7 +22,6 @@ from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_t
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
-from perpkit.bot.layer.listed import breaker_names
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
@@ -33,6 +32,7 @@ from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
+from perpkit.bot.watching.unwatched import breaker_names, log_at_start
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.risk.limits import PositionLimits
@@ -156,12 +156,13 @@ class RiskLayer:
             reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
         self.parts_off = tuple(self.hooks.parts_off())
-        for off in self.parts_off:
-            self.say(f"{off}.", logging.WARNING)
+        if own_stops:  # else the line at the start names them
+            for off in self.parts_off:
+                self.say(f"{off}.", logging.WARNING)
 
     def say(self, message: str, level: int = logging.INFO) -> None:
         """To the log, and to the operator of a running bot."""
-        logger.log(level, message)
+        log_at_start(self._config, message, level)
         if is_trading(self._config):
             self._strategy.dp.send_msg(message.translate(NO_MARKDOWN), always_send=True)
 

@@ -27,7 +27,7 @@ from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.candles.candles import is_trading
-from perpkit.bot.layer.attached import attached_hooks, attached_line
+from perpkit.bot.layer.attached import attached_hooks
 from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS, copy_inherited_parameters
 from perpkit.bot.layer.entry_callbacks import EntryCallbacks
 from perpkit.bot.layer.exit_callbacks import ExitCallbacks
@@ -36,6 +36,7 @@ from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.listed import listed, with_layer
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
+from perpkit.bot.layer.start_line import start_line
 from perpkit.bot.refusals import RunRefusedError
 
 # Of the breakers' parameters on a strategy that is not the package's.
@@ -63,9 +64,10 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
 
     def __init__(self, config: Config) -> None:
         if config.get("trading_mode") != "futures":
+            name = type(self).__name__
+            who = f"Perpkit is attached to {name} and" if self._perpkit_prefix else name
             raise ConfigurationError(
-                f'{type(self).__name__} needs "trading_mode": "futures", '
-                f'got "{config.get("trading_mode", "spot")}"'
+                f'{who} needs "trading_mode": "futures", got "{config.get("trading_mode", "spot")}"'
             )
         asked = attached_parts(config)
         # First, for a strategy may assign its protections in its own constructor.
@@ -92,7 +94,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         try:
             layer.start(hooks)
             if not hooks.own_stops:
-                layer.say(attached_line(self, layer))
+                layer.say(*start_line(self, layer))
         except RunRefusedError:
             raise
         except Exception as error:

@@ -6,6 +6,7 @@ configuration. Called by `perpkit.bot.loading.hook` with the module that Freqtra
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
 from importlib import import_module
@@ -13,6 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from perpkit.bot.loading.plugins import widen_strategies
+
+logger = logging.getLogger(__name__)
 
 # Of the strategy that is being loaded. Not in the module of the layer, which hyperopt pickles by
 # value, together with everything that it names.
@@ -48,3 +51,22 @@ def attach_layer(module: ModuleType) -> None:
 def _asks(config: Mapping[str, Any]) -> bool:
     own = config.get("perpkit")
     return isinstance(own, Mapping) and own.get("attach") not in (None, False)
+
+
+def report_at_start(module: ModuleType) -> None:
+    """Makes a strategy without the layer say at its start that it has none.
+
+    :param module: freqtrade.strategy.interface
+    """
+    start = module.IStrategy.ft_bot_start
+
+    def ft_bot_start(self: Any, **kwargs: Any) -> None:
+        start(self, **kwargs)
+        if hasattr(self, "_perpkit"):
+            return  # the layer reports itself
+        try:
+            import_module("perpkit.bot.watching.unwatched").report_unwatched(self)
+        except Exception:  # a strategy of any make: the report must not keep it from starting
+            logger.exception("Perpkit could not report what is attached.")
+
+    module.IStrategy.ft_bot_start = ft_bot_start

@@ -16,6 +16,7 @@ ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
     "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
     "freqtrade.resolvers.strategy_resolver": ("attaching", "attach_layer"),
+    "freqtrade.strategy.interface": ("attaching", "report_at_start"),
     "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
     "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),

@@ -1,9 +1,11 @@
 """Base class of the protections that the watch runs.
 
 Freqtrade evaluates protections when a trade has fully closed, so one that watches the market would
-miss a crash in which nothing closes. The watch of the base strategy (`perpkit.bot.watching.watch`)
-runs these every candle instead. With any other strategy they still work in backtests, whenever
-Freqtrade evaluates them; in dry-run and live they have no data, and log that they have no effect.
+miss a crash in which nothing closes. The watch of the risk layer (`perpkit.bot.watching.watch`)
+runs these every candle instead, for PerpStrategy and for a strategy to which the layer is attached.
+Without the layer, Freqtrade evaluates them when a trade closes: in backtests they lock late, and in
+dry-run and live they have no data and no effect. Both are stated when the run starts, by
+`perpkit.bot.watching.unwatched`, and in `short_desc`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from perpkit.breakers.breaker import ALL_PAIRS, Decision
 logger = logging.getLogger(__name__)
 
 AWAKE = datetime.min.replace(tzinfo=UTC)
+ATTACH = 'set "perpkit": {"attach": true} in the configuration'
 L = TypeVar("L")
+
+
+class Watched(dict[str, Any]):
+    """An entry of `protections` that the watch of a risk layer runs."""
 
 
 class WatchedProtection(IProtection):
@@ -65,6 +72,8 @@ class WatchedProtection(IProtection):
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
         self.simulated = is_simulated(config)
+        if not isinstance(protection_config, Watched):
+            self.short_desc = self._unwatched_desc
         self.locks = BreakerLocks(self.name, self.simulated)
         # Until then, the watch of a simulated run can skip it.
         self.asleep_until = AWAKE
@@ -91,6 +100,10 @@ class WatchedProtection(IProtection):
         """
         (kind,) = self.LIMITS
         self.limits = limits_of(kind, given)
+
+    def _unwatched_desc(self) -> str:
+        """In place of `short_desc`, which Freqtrade shows as active in its start message."""
+        return f"{self.name} - {effect_unwatched(self.simulated)}: {ATTACH}."
 
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
@@ -173,12 +186,18 @@ class WatchedProtection(IProtection):
             self._sources = self._sources or stored_sources(self._config)
             return self._sources
         self.log_once(
-            f"{self.name} has no effect: in dry-run and live it needs a strategy that is built on "
-            "perpkit.bot.strategy.PerpStrategy.",
+            f"{self.name} has no effect, because no risk layer runs it: {ATTACH}.",
             logger.warning,
             force_show=True,
         )
         return None
+
+
+def effect_unwatched(simulated: bool) -> str:
+    """What a breaker does that no risk layer runs, as words that follow its name and a dash."""
+    if simulated:
+        return "NOT WATCHED, locks late, only when a trade closes"
+    return "NOT ACTIVE, has no effect without the risk layer"
 
 
 def limits_of(kind: type[L], given: dict[str, Any], **derived: Any) -> L:
