@@ -30,11 +30,13 @@ class Backtested:
     """
     :param trades: every field of every trade, as Freqtrade exports them
     :param locks: (pair, side, from, until, reason) of each
+    :param frames: the analysed candles of each pair
     """
 
     trades: list[dict[str, Any]]
     locks: list[tuple[str, str, str, str, str]]
     strategy: Any
+    frames: dict[str, pd.DataFrame]
 
 
 def write_candles(datadir: Path, rows: int = 1_200, crash: int | None = None) -> None:
@@ -90,7 +92,9 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
             content = testing.all_bt_content[own.get_strategy_name()]
             trades = [trade.to_json() for trade in LocalTrade.bt_trades]
             locks = [_lock(lock) for lock in content["locks"]]
-            return Backtested(trades, locks, testing.strategy)
+            dp, step = testing.dataprovider, testing.timeframe
+            frames = {pair: dp.get_analyzed_dataframe(pair, step)[0] for pair in PAIRS}
+            return Backtested(trades, locks, testing.strategy, frames)
         finally:
             Backtesting.cleanup()
             testing.exchange.close()

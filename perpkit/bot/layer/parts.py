@@ -25,7 +25,11 @@ class Part(StrEnum):
 
 # What `"attach": true` means, and the parts that can be had.
 BREAKERS_AND_GUARD = frozenset({Part.BREAKERS, Part.GUARD})
-AVAILABLE = BREAKERS_AND_GUARD
+AVAILABLE = BREAKERS_AND_GUARD | {Part.BOOK, Part.LEVERAGE, Part.SIZING}
+
+# Parts that need the distance of a stop, and those that read a frame beside the strategy's.
+BY_STOP = frozenset({Part.LEVERAGE, Part.SIZING})
+WITH_FRAMES = BY_STOP | {Part.BOOK}
 
 
 def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:

@@ -36,6 +36,7 @@ from perpkit.bot.layer.layer import Hooks, RiskLayer
 from perpkit.bot.layer.listed import listed
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
 from perpkit.bot.live.leaving import URGENT, in_front
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RunRefusedError
 
 logger = logging.getLogger(__name__)
@@ -128,6 +129,15 @@ class PerpRisk(IStrategy):
             self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
 
+    def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        # The last step of every analysis; nothing is added to the strategy's frame.
+        analysed = super().advise_exit(dataframe, metadata)
+        layer = self._perpkit
+        if layer.started:
+            with layer.attempt("advise_exit"):
+                layer.hooks.analysed(metadata["pair"])
+        return analysed
+
     def leverage(
         self,
         pair: str,
@@ -149,8 +159,16 @@ class PerpRisk(IStrategy):
             side=side,
             **kwargs,
         )
-        cap = self._perpkit.decision(pair, side).max_leverage
-        return leverage if leverage <= cap else max(1.0, float(floor(cap)))
+        layer = self._perpkit
+        cap = layer.decision(pair, side).max_leverage
+        if leverage > cap:
+            leverage = max(1.0, float(floor(cap)))
+        if (rules := layer.rules) is None:
+            return leverage
+        entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 1.0
+        with layer.attempt("leverage"):
+            allowed = rules.leverage(entry, leverage, max_leverage)
+        return allowed
 
     def custom_stake_amount(
         self,
@@ -165,7 +183,8 @@ class PerpRisk(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        factor = self._perpkit.decision(pair, side).size_factor
+        layer = self._perpkit
+        factor = layer.decision(pair, side).size_factor
         try:
             stake = super().custom_stake_amount(
                 pair=pair,
@@ -185,7 +204,14 @@ class PerpRisk(IStrategy):
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
-        return stake * factor if stake and factor < 1 else stake
+        if not stake:
+            return stake
+        if (rules := layer.rules) is None:
+            return stake * factor if factor < 1 else stake
+        entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 0.0
+        with layer.attempt("custom_stake_amount"):
+            allowed = rules.stake(entry, stake, leverage, max_stake)
+        return allowed
 
     def confirm_trade_entry(
         self,

@@ -46,6 +46,7 @@ class Plain(IStrategy):
         ({"attach": True}, BREAKERS_AND_GUARD),
         ({"attach": ["guard"]}, {Part.GUARD}),
         ({"attach": ["breakers", "guard", "guard"]}, BREAKERS_AND_GUARD),
+        ({"attach": ["sizing", "leverage", "book"]}, {Part.BOOK, Part.LEVERAGE, Part.SIZING}),
     ],
 )
 def test_the_parts_that_are_asked_for(perpkit, parts):
@@ -62,7 +63,6 @@ def test_the_parts_that_are_asked_for(perpkit, parts):
         ({"attach": ["brakes"]}, "'brakes' in it"),
         ({"attach": ["breakers", ["guard"]]}, "['guard'] in it"),
         ({"attach": ["limits", "guard"]}, "limits cannot be attached in this version"),
-        ({"attach": ["book", "leverage", "sizing"]}, "book, leverage, sizing cannot be attached"),
         ({"attach": True, "protections": FLASH}, '"perpkit.protections" must be a list'),
         ({"attach": True, "protections": ["FlashCrashBreaker"]}, "'FlashCrashBreaker' in it"),
         ({"attach": True, "protections": [{"windows": []}]}, '"method"'),
