@@ -125,7 +125,7 @@ class TargetBasket(PerpStrategy):
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         # The rebalancing has already applied the breakers' size factor.
         decision = replace(self.watch.decision(pair, side), size_factor=1.0)
-        return self._entries.stake(entry, decision, leverage, stake, max_stake)
+        return self.stake_of(entry, decision, leverage, stake, max_stake)
 
     def adjust_trade_position(
         self,

@@ -166,6 +166,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
+            stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
             addition=self._addition,
             renew=self._prepare,
             parts_off=self._options_off,
@@ -295,10 +296,21 @@ class PerpStrategy(FailsClosed, PerpRisk):
     ) -> float:
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         decision = self.watch.decision(pair, side)
-        stake = self._entries.stake(entry, decision, leverage, proposed_stake, max_stake)
+        stake = self.stake_of(entry, decision, leverage, proposed_stake, max_stake)
         return self._adjustments.first_slice(
             pair, current_time, stake, current_rate, leverage, None
         )
+
+    def stake_of(
+        self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
+    ) -> float:
+        """Returns the stake of an entry within all limits; 0 opens nothing, and is logged."""
+        stake = self._entries.stake(entry, decision, leverage, proposed, most)
+        return self._perpkit.within_limits(entry, leverage, stake)
+
+    def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns the exit reason of a trade that has lost too much at this rate, or None."""
+        return self._perpkit.loss_exit(trade, rate)
 
     def custom_entry_price(
         self,

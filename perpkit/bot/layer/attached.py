@@ -21,7 +21,9 @@ from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.settings import overridden
 from perpkit.breakers.breaker import Decision
 from perpkit.record.latch import OPTIONS
+from perpkit.risk.limits import PositionLimits
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import distance_of
 
 # Of the switches, those that do not depend on a strategy of the package, and those of the parts
 # that are asked for by name.
@@ -54,10 +56,25 @@ def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
                 f'"perpkit.use.{name}" cannot be true for {type(strategy).__name__}: {why}. '
                 f"Allowed: {', '.join(sorted(allowed))}"
             )
+    _check_limits(settings.limits, asked=Part.LIMITS in parts)
     if not strategy.order_types.get("stoploss_on_exchange"):
         # The guard would place stops that the strategy does not want.
         settings = replace(settings, use=replace(settings.use, guard=False))
     return settings
+
+
+def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
+    """:raises ConfigurationError: if limits are set and not attached, or the other way round"""
+    if limits.given and not asked:
+        raise ConfigurationError(
+            f'"perpkit.limits" sets {", ".join(limits.given)}, which is not in force: add "limits" '
+            'to the list "perpkit.attach", as in ["breakers", "guard", "limits"]'
+        )
+    if asked and not limits.given:
+        raise ConfigurationError(
+            'The part "limits" is attached, and "perpkit.limits" sets none. Allowed: '
+            f"{', '.join(field.name for field in fields(PositionLimits))}"
+        )
 
 
 def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
@@ -82,6 +99,7 @@ def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
         settings=lambda: attached_settings(strategy, layer.parts),
         columns=frames.get,
         doubt=lambda _pair: None,
+        stop_distance=lambda _entry, leverage: distance_of(strategy.stoploss, leverage),
         addition=addition,
         renew=rules.renew,
         parts_off=lambda: _parts_off(strategy, layer),
@@ -98,17 +116,21 @@ def attached_line(strategy: Any, layer: RiskLayer) -> str:
     """One line of what is attached."""
     known = layer.breaker_names
     names = [p["method"] for p in strategy.protections if p.get("method") in known]
-    attached = [f"breakers ({', '.join(names)})"] if names else []
+    idle = "" if layer.watch.enabled or not names else ", idle, for --enable-protections is missing"
+    attached = [f"breakers ({', '.join(names)}{idle})"] if names else []
     if layer.running.guarded:
         attached.append("stop guard")
-    use = layer.hooks.settings().use
-    if use.book and is_trading(strategy.config):
+    settings = layer.hooks.settings()
+    if settings.use.book and is_trading(strategy.config):
         attached.append("order book")
-    attached += layer.hooks.rules.acting(layer.hooks.settings()) if layer.hooks.rules else []
-    idle = "" if layer.watch.enabled or not names else "; idle, for --enable-protections is missing"
+    attached += layer.hooks.rules.acting(settings) if layer.hooks.rules else []
+    if limits := layer.limited_by.given:
+        attached.append(
+            f"limits ({', '.join(f'{name} {most:g}' for name, most in limits.items())})"
+        )
     what = " and ".join(attached[-2:]) or "nothing that acts in this run"
     what = ", ".join([*attached[:-2], what])
-    return f"Perpkit is attached to {type(strategy).__name__}: {what}{idle}."
+    return f"Perpkit is attached to {type(strategy).__name__}: {what}."
 
 
 def _parts_off(strategy: Any, layer: RiskLayer) -> list[str]:

@@ -8,6 +8,7 @@ additions to what is left of that.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freqtrade.persistence import LocalTrade
@@ -18,9 +19,10 @@ from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
 from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.strategy_stops import StrategyStops, usable
+from perpkit.bot.positions.strategy_stops import StrategyStops
 from perpkit.risk.leverage import WIDEST_STOP
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import NO_STOP, distance_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from perpkit.bot.layer.layer import RiskLayer
 
 logger = logging.getLogger(__name__)
+
+# The widest `stoploss` that each part can use, as a share of the margin, and why.
+_WIDEST = {
+    Part.LEVERAGE: (WIDEST_STOP, "no leverage keeps liquidation well beyond it"),
+    Part.SIZING: (NO_STOP, "that is no stop to size by, for liquidation comes first"),
+}
 
 
 class EntryRules:
@@ -56,19 +64,20 @@ class EntryRules:
 
     def unfit(self) -> list[str]:
         """One message for each reason why the strategy cannot have the parts it was given."""
-        strategy = self._strategy
-        parts = self.acting(self._layer.hooks.settings())
-        names, found = " and ".join(parts), []
-        if parts and not usable(strategy.stoploss):
-            found.append(
-                f'"perpkit.attach": {names} cannot be attached to {type(strategy).__name__}: its '
-                f'"stoploss" of {strategy.stoploss:g} is no stop to size by, for liquidation may '
-                f"come first. Allowed: from -{WIDEST_STOP:g} to below 0, or {names} left out"
-            )
+        strategy, name = self._strategy, type(self._strategy).__name__
+        parts, found = self.acting(self._layer.hooks.settings()), []
+        for part in parts:
+            widest, why = _WIDEST[part]
+            if not 0 < distance_of(strategy.stoploss, leverage=1.0) <= widest:
+                found.append(
+                    f'"perpkit.attach": {part} cannot be attached to {name}, whose "stoploss" is '
+                    f"{strategy.stoploss:g}: {why}. Allowed: nearer than -{widest:g}, or "
+                    f"{part} left out"
+                )
         if parts and self._stated and not strategy.use_custom_stoploss:
             found.append(
                 '"perpkit.stop" states where the stop of "custom_stoploss" is, but '
-                f'"use_custom_stoploss" of {type(strategy).__name__} is false'
+                f'"use_custom_stoploss" of {name} is false'
             )
         return found
 
@@ -76,7 +85,7 @@ class EntryRules:
         """Returns the leverage, at most theirs and at least 1."""
         if Part.LEVERAGE not in self._layer.parts:
             return theirs
-        side = "short" if entry.is_short else "long"
+        entry, side = replace(entry, tag=None), "short" if entry.is_short else "long"
         decision = self._layer.decision(entry.pair, side)
         allowed = self._entries().leverage(entry, decision, most, asked=max(theirs, 1.0))
         if allowed < theirs and not self._layer.simulated:
@@ -88,7 +97,8 @@ class EntryRules:
 
         :param theirs: before the factor
         """
-        side = "short" if entry.is_short else "long"
+        # Without its tag, which is the strategy's own and no confidence.
+        entry, side = replace(entry, tag=None), "short" if entry.is_short else "long"
         decision = self._layer.decision(entry.pair, side)
         allowed = self._entries().stake(entry, decision, leverage, theirs, most)
         return min(theirs * min(decision.size_factor, 1.0), allowed)

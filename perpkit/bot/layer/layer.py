@@ -21,19 +21,23 @@ from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits, side_of
 from perpkit.bot.layer.listed import breaker_names
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.size_limits import StopDistance
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import RefusalKind, Refusals, RunRefusedError, Why
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.risk.limits import PositionLimits
 from perpkit.risk.sizing import Size
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LOSS_EXIT = "loss_exit"
 NOT_STARTED = "the risk layer has not started"
 
 
@@ -51,6 +56,7 @@ class Hooks:
     :param settings: of the risk stack, at their present parameters
     :param columns: analysed candles of a pair, with `close` and `vol_1h`; None without any
     :param doubt: why entries into a pair are blocked, or None
+    :param stop_distance: of an entry at a leverage, a fraction of the price; NaN without a stop
     :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
         the rate, the time, the decision of the breakers, and the tag of the order
     :param renew: another run begins in this process, with new `states`
@@ -67,6 +73,7 @@ class Hooks:
     settings: Callable[[], Settings]
     columns: Callable[[str], CandleColumns | None]
     doubt: Callable[[str], str | None]
+    stop_distance: StopDistance
     addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
     renew: Callable[[], None]
     parts_off: Callable[[], list[str]]
@@ -102,6 +109,8 @@ class RiskLayer:
         self.running: RunningParts
         self.watch: Watch
         self.feed: CandleFeed
+        # None where nothing is limited.
+        self.limits: Limits | None = None
 
     @property
     def started(self) -> bool:
@@ -136,12 +145,24 @@ class RiskLayer:
         self.watch = Watch(
             self._config, strategy.dp, lambda: strategy.protections, strategy.wallets, self.feed
         )
+        self._begin_limits()
         strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
+        look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
         self.running.follow(self.watch, datetime.now(UTC))
         if is_trading(self._config):
             use_what_is_usable(strategy, self.watch.restrict)
+
+    @property
+    def limited_by(self) -> PositionLimits:
+        return self.hooks.settings().limits
+
+    def _begin_limits(self) -> None:
+        distance, states = self.hooks.stop_distance, lambda: self.states
+        self.limits = limits_of(
+            self.limited_by, self._strategy, self.feed, distance, states, self.say
+        )
 
     def _show_state(self) -> None:
         """To the state file of a running bot; what is not there yet is named in it."""
@@ -193,11 +214,16 @@ class RiskLayer:
         self._last_loop = now
         self.watch.step(now)
         self.running.step(now)
+        if self.limits is not None:
+            self._failed.pop(LOSS_EXIT, None)
+            with self.running.lock:
+                self.limits.step(now)
 
     def renew(self) -> None:
         """Forgets the trades of an earlier backtest of this process."""
         if self.simulated:
             self.states = TradeStates(kept=False)
+            self._begin_limits()
 
     def close(self) -> None:
         """In `ft_bot_cleanup`."""
@@ -248,19 +274,41 @@ class RiskLayer:
             return NOT_STARTED
         return next(iter(self._failed.values()), None) or self.hooks.doubt(pair)
 
-    def urgent(self, trade: LocalTrade) -> str | None:
-        """Returns why the trade must be closed at once, or None."""
-        return urgent_reason(self.watch, self.states, trade) if self.started else None
+    def urgent(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns why the trade must be closed at once, or None.
 
-    def refuses(self, pair: str, side: str, amount: float, now: datetime) -> bool:
+        :param rate: at which it would be closed
+        """
+        if not self.started:
+            return None
+        return urgent_reason(self.watch, self.states, trade) or self.loss_exit(trade, rate)
+
+    def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns the exit reason of a trade that has lost too much, or None."""
+        if self.limits is None:
+            return None
+        try:
+            return self.limits.exit_reason(trade, rate)
+        except Exception as error:  # entries are blocked until a cycle without an error
+            self.failed(LOSS_EXIT, error)
+            return None
+
+    def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
+        """The part of an entry's stake that the limits leave; the log says what is not."""
+        if self.limits is None or not stake:
+            return stake
+        return self.limits.stake(entry, leverage, stake, self.refusals)
+
+    def refuses(self, entry: Candidate, amount: float) -> bool:
         """Whether an entry is refused: the second line of defence behind the locks, which a forced
         entry does not see."""
-        refused = self._refusal(pair, side, amount, now)
+        refused = self._refusal(entry, amount)
         if refused is not None:
-            self.refusals.add(refused, pair, side, now)
+            self.refusals.add(refused, entry.pair, side_of(entry), entry.now)
         return refused is not None
 
-    def _refusal(self, pair: str, side: str, amount: float, now: datetime) -> Why | None:
+    def _refusal(self, entry: Candidate, amount: float) -> Why | None:
+        pair, side, now = entry.pair, side_of(entry), entry.now
         if not self.started:
             return Why(RefusalKind.CALLBACK, NOT_STARTED)
         decision = self.decision(pair, side)
@@ -270,6 +318,8 @@ class RiskLayer:
             return Why(RefusalKind.BREAKER, decision.reason)
         if self._failed:
             return Why(RefusalKind.CALLBACK, next(iter(self._failed.values())))
+        if self.limits is not None and (beyond := self.limits.refusal(entry, amount)):
+            return beyond
         return self.running.refusal(pair, side, amount, now, self.hooks.columns(pair))
 
     def allowed_addition(
@@ -289,7 +339,11 @@ class RiskLayer:
             part, refused = 0.0, latched
         elif doubt := self.doubt(pair):
             part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
-        elif part:
+        elif part and self.limits is not None:
+            part, against = self.limits.addition(trade, part, rate, now)
+            if against is not None:
+                refused, reason = against, against.reason
+        if part:
             amount = part * trade.leverage / rate
             columns = self.hooks.columns(pair)
             if against := self.running.refusal(pair, side, amount, now, columns):

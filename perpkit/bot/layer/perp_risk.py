@@ -34,7 +34,7 @@ from perpkit.bot.layer.attached import attached_hooks, attached_line
 from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS
 from perpkit.bot.layer.layer import Hooks, RiskLayer
 from perpkit.bot.layer.listed import listed
-from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
+from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.live.leaving import URGENT, in_front
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RunRefusedError
@@ -72,7 +72,7 @@ class PerpRisk(IStrategy):
             )
         asked = attached_parts(config)
         # First, for a strategy may assign its protections in its own constructor.
-        self._perpkit = RiskLayer(self, config, self.perpkit_parts if asked is None else asked)
+        self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
 
     def _perpkit_hooks(self) -> Hooks:
@@ -206,11 +206,14 @@ class PerpRisk(IStrategy):
             stake = proposed_stake
         if not stake:
             return stake
-        if (rules := layer.rules) is None:
-            return stake * factor if factor < 1 else stake
-        entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 0.0
+        allowed = 0.0
         with layer.attempt("custom_stake_amount"):
-            allowed = rules.stake(entry, stake, leverage, max_stake)
+            entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+            if (rules := layer.rules) is not None:
+                stake = rules.stake(entry, stake, leverage, max_stake)
+            elif factor < 1:
+                stake *= factor
+            allowed = layer.within_limits(entry, leverage, stake)
         return allowed
 
     def confirm_trade_entry(
@@ -227,7 +230,8 @@ class PerpRisk(IStrategy):
     ) -> bool:
         refused = True
         with self._perpkit.attempt("confirm_trade_entry"):
-            refused = self._perpkit.refuses(pair, side, amount, current_time)
+            entry = Candidate(pair, side == "short", current_time, rate, entry_tag)
+            refused = self._perpkit.refuses(entry, amount)
         if refused:
             return False
         return super().confirm_trade_entry(
@@ -272,7 +276,8 @@ class PerpRisk(IStrategy):
         # Not `custom_exit`, which Freqtrade skips without exit signals.
         urgent = None
         with self._perpkit.attempt("should_exit"):
-            urgent = self._perpkit.urgent(trade)
+            rate = args[0] if args else kwargs["rate"]
+            urgent = self._perpkit.urgent(trade, rate)
         try:
             exits = super().should_exit(trade, *args, **kwargs)
         except Exception:

@@ -15,11 +15,11 @@ from typing import Any
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.account import Account, tradable_equity
 from perpkit.bot.positions.additions import allowed_addition, why_blocked
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.stop_keeper import initial_amount
+from perpkit.bot.positions.stop_keeper import initial_amount, standing_distance
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
@@ -29,14 +29,13 @@ from perpkit.risk.carry import too_dear
 from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
+from perpkit.risk.limits import fit
 from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Held, Size, Terms, full_notional, left_notional, size
 from perpkit.signals.confidence import score_of
 
 # Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
-# Smallest distance used for a stop that is nearly reached, as a fraction of the price.
-_LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance limit a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
@@ -85,6 +84,7 @@ class Entries:
         alone: bool = False,
     ) -> None:
         self._alone = alone
+        self._config = config
         self._settings = settings
         self._account = account
         self._columns = columns
@@ -92,8 +92,6 @@ class Entries:
         self._risks = risks
         self._refusals = refusals
         self._cross = config.get("margin_mode") == "cross"
-        self._tradable = float(config.get("tradable_balance_ratio", 1.0))
-        self._capital_given = "available_capital" in config
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
         self._kelly: tuple[int, float] = (-1, 1.0)
@@ -119,7 +117,7 @@ class Entries:
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
         margin = self._carrying(entry.now) if self._cross else None
-        distance = self._stop_distance(entry, asked)
+        distance = self.stop_distance(entry, asked)
         while True:
             chosen = choose_leverage(
                 settings.leverage,
@@ -134,7 +132,7 @@ class Entries:
             if chosen.leverage is None:
                 return self._refuse(entry, chosen.reason)
             asked = min(asked, chosen.leverage)
-            nearer, distance = distance, self._stop_distance(entry, asked)
+            nearer, distance = distance, self.stop_distance(entry, asked)
             # A stop at a share of the margin is farther away at less leverage, and allows less.
             if distance == nearer:
                 return asked
@@ -193,23 +191,17 @@ class Entries:
         holdings = [self._holding(each, now) for each in open_trades()]
         between = self._correlation(entry, open_trades()).between
         found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
-        unknown = [room for room in found if room.notional != room.notional]
-        room = unknown[0] if unknown else min(found, key=lambda room: room.notional)
-        if stake * leverage <= room.notional:
+        got = fit(found, stake * leverage, self._contracts.least_notional(pair, rate))
+        if got.bound is None:
             return Size(stake)
-        least = self._contracts.least_notional(pair, rate)
-        fits = room.notional if room.notional >= least else 0.0
-        return Size(fits / leverage, room.limit, room.reason)
+        return Size(got.notional / leverage, got.bound.limit, got.reason)
 
     def equity(self, now: datetime) -> float:
         """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
 
         NaN while a price is missing.
         """
-        capital = self._account.capital(now)
-        if not self._capital_given:
-            capital *= self._tradable
-        return capital + self._account.at(now).profit
+        return tradable_equity(self._config, self._account, now)
 
     def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
         settings = self._settings
@@ -220,9 +212,7 @@ class Entries:
             settings.exposure if settings.use.exposure else UNLIMITED,
             self.equity(entry.now),
             [self._holding(trade, entry.now) for trade in others],
-            PlannedEntry(
-                entry.pair, entry.is_short, self._stop_distance(entry, leverage), leverage
-            ),
+            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry, leverage), leverage),
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
@@ -246,15 +236,15 @@ class Entries:
         held = Held(trade.amount * rate + open_orders, _lost_at_stop(trade, distance, open_orders))
         return left_notional(rule, full * self._kelly_factor(), held, distance)
 
-    def _stop_distance(self, entry: Candidate, leverage: float) -> float:
-        """Distance of the stop, a fraction of the price; NaN if unknown, which refuses entries."""
+    def stop_distance(self, entry: Candidate, leverage: float) -> float:
+        """Returns the distance of the stop, a fraction of the price; NaN if unknown, which refuses
+        entries."""
         distance = self._risks.distance(entry.pair, entry.rate, entry.now, leverage)
         return nan if distance is None else distance
 
     def _distance_of_addition(self, trade: LocalTrade, entry: Candidate) -> float:
-        if trade.amount and trade.stop_loss:  # an addition shares the trade's current stop
-            return max(abs(entry.rate - trade.stop_loss) / entry.rate, _LEAST_DISTANCE)
-        return self._stop_distance(entry, trade.leverage)
+        standing = standing_distance(trade, entry.rate)
+        return self.stop_distance(entry, trade.leverage) if standing is None else standing
 
     def _vol_annual(self, entry: Candidate) -> float:
         columns = self._columns(entry.pair)

@@ -7,8 +7,7 @@ from typing import Any
 
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.risk.leverage import WIDEST_STOP
-from perpkit.risk.stops import EntryStop
+from perpkit.risk.stops import EntryStop, distance_of
 
 
 class StrategyStops(TradeRisks):
@@ -27,20 +26,8 @@ class StrategyStops(TradeRisks):
         self._stated = stated
 
     def distance(self, pair: str, rate: float, now: datetime, leverage: float) -> float | None:
-        if not usable(self._strategy.stoploss):
+        own = distance_of(self._strategy.stoploss, leverage)
+        if not own > 0:
             return None
-        own = abs(self._strategy.stoploss) / leverage
-        if self._stated is None:
-            return own
-        stated = super().distance(pair, rate, now, leverage)
+        stated = super().distance(pair, rate, now, leverage) if self._stated else None
         return own if stated is None else min(own, stated)
-
-
-def usable(stoploss: float) -> bool:
-    """Whether a stop at this share of the margin is one: beyond the widest it is not reached, for
-    liquidation is near.
-
-    >>> usable(-0.1), usable(-0.99), usable(0)
-    (True, False, False)
-    """
-    return 0 < abs(stoploss) <= WIDEST_STOP

@@ -62,7 +62,6 @@ def test_the_parts_that_are_asked_for(perpkit, parts):
         ({"attach": []}, "true, false or a list of breakers, guard"),
         ({"attach": ["brakes"]}, "'brakes' in it"),
         ({"attach": ["breakers", ["guard"]]}, "['guard'] in it"),
-        ({"attach": ["limits", "guard"]}, "limits cannot be attached in this version"),
         ({"attach": True, "protections": FLASH}, '"perpkit.protections" must be a list'),
         ({"attach": True, "protections": ["FlashCrashBreaker"]}, "'FlashCrashBreaker' in it"),
         ({"attach": True, "protections": [{"windows": []}]}, '"method"'),

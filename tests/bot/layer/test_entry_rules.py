@@ -198,6 +198,13 @@ def test_a_stop_of_half_the_margin_refuses_a_short(caplog):
     assert "even 1x is more than" in caplog.text
 
 
+def test_each_part_is_refused_by_its_name():
+    found = Case(stoploss=-0.99).rules.unfit()
+    assert [message.split('"perpkit.attach": ')[1].split()[0] for message in found] == [
+        "leverage", "sizing",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("stoploss", [-0.99, -0.51, 0.0])
 def test_a_stop_that_hyperopt_has_made_useless_refuses_entries(stoploss):
     case = Case(stoploss=-0.1)
@@ -303,12 +310,13 @@ def test_a_trade_and_its_additions_never_risk_more_than_a_trade_may(
 @pytest.mark.parametrize(
     ("parts", "stoploss", "custom", "perpkit", "words"),
     [
-        ({Part.SIZING}, -0.99, True, {}, ["sizing cannot be attached", "-0.99", "-0.5"]),
-        ({Part.LEVERAGE}, -0.51, False, {}, ["leverage cannot be attached", "-0.51"]),
-        (BOTH, -1.0, False, {}, ["leverage and sizing cannot be attached"]),
-        (BOTH, 0.0, False, {}, ["leverage and sizing cannot be attached"]),
+        ({Part.SIZING}, -0.99, True, {}, ["sizing cannot be attached", "-0.99", "-0.95"]),
+        ({Part.SIZING}, -0.95, True, {}, ["sizing cannot be attached"]),
+        ({Part.LEVERAGE}, -0.51, False, {}, ["leverage cannot be attached", "-0.51", "-0.5"]),
+        (BOTH, -0.6, False, {}, ["leverage cannot be attached"]),
         (BOTH, -0.99, False, {"use": {"sizing": False}}, ["leverage cannot be attached"]),
         (BOTH, -0.1, False, {"stop": {"distance": 0.02}}, ["perpkit.stop", "use_custom_stoploss"]),
+        ({Part.SIZING}, -0.94, False, {}, None),
         ({Part.SIZING}, -0.99, False, {"use": {"sizing": False}}, None),
         ({Part.BOOK}, -0.99, False, {}, None),
         (BOTH, -0.5, False, {}, None),
