@@ -49,7 +49,7 @@ def test_beyond_the_limit(share, allowed, answer):
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0.0001, 1))
-def test_a_larger_loss_is_never_within_a_limit_that_a_smaller_one_is_beyond(profit, equity, most):
+def test_a_larger_loss_is_no_less_beyond_a_limit(profit, equity, most):
     without = equity - profit
     smaller, larger = (share_lost(loss, without + loss) for loss in (profit, profit - 10))
     assert 0 <= smaller <= 1
