@@ -170,7 +170,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
-            stop_distance=lambda entry, _leverage: self._entries.stop_distance(entry),
+            stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
             addition=self._addition,
             renew=self._prepare,
             parts_off=self._options_off,

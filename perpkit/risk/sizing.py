@@ -125,10 +125,7 @@ def size(
         if not (isfinite(value) and value > 0):
             return Size(0.0, None, f"{name} must be above 0 for an entry, got {value:g}")
 
-    if rule.basis is Basis.VOLATILITY:
-        full = equity * rule.vol_target_annual / terms.vol_annual
-    else:
-        full = equity * rule.risk_per_trade / entry.stop_distance
+    full = full_notional(rule, equity, entry.stop_distance, terms.vol_annual)
     wanted = full * min(terms.confidence, 1.0) * min(terms.size_factor, 1.0) * terms.kelly
 
     notional, bound = wanted, None
@@ -148,6 +145,48 @@ def size(
         reason = f"order of {order:.2f} is below the smallest of {least:.2f}"
         return Size(0.0, Limit.MINIMUM, f"{reason} ({cut})" if cut else reason)
     return Size(notional / entry.leverage, bound.limit if bound else None, cut)
+
+
+def full_notional(
+    rule: SizingRule, equity: float, stop_distance: float, vol_annual: float
+) -> float:
+    """Returns the notional of a position at full size, before factors and limits.
+
+    >>> full_notional(SizingRule(), equity=10_000, stop_distance=0.05, vol_annual=0.6)
+    2000.0
+    """
+    if rule.basis is Basis.VOLATILITY:
+        return equity * rule.vol_target_annual / vol_annual
+    return equity * rule.risk_per_trade / stop_distance
+
+
+class Held(NamedTuple):
+    """What a trade has taken of its size so far, in stake currency.
+
+    :param notional: of what it holds and has ordered
+    :param loss: what that loses if the stop is hit, including what has been lost already; 0 where
+        it wins
+    """
+
+    notional: float
+    loss: float
+
+
+def left_notional(rule: SizingRule, full: float, held: Held, stop_distance: float) -> float:
+    """Returns the notional that may be added to a trade until it has its full size.
+
+    With `Basis.RISK`, what it holds and what is added together lose at most the risk of one trade.
+
+    :param full: `full_notional` at the distance of the addition, times the factors that count
+    :param stop_distance: from the price of the addition to the trade's stop
+    :return: at least 0; NaN if an input is
+
+    >>> left_notional(SizingRule(), full=2_000, held=Held(1_000, loss=60), stop_distance=0.05)
+    800.0
+    """
+    used = held.notional if rule.basis is Basis.VOLATILITY else held.loss / stop_distance
+    left = full - used
+    return 0.0 if left < 0 else left
 
 
 def floor_to_step(amount: float, step: float) -> float:

@@ -33,12 +33,14 @@ class Backtested:
     :param trades: every field of every trade, as Freqtrade exports them
     :param locks: (pair, side, from, until, reason) of each
     :param stats: as Freqtrade exports them
+    :param frames: the analysed candles of each pair
     """
 
     trades: list[dict[str, Any]]
     locks: list[tuple[str, str, str, str, str]]
     strategy: Any
     stats: dict[str, Any]
+    frames: dict[str, pd.DataFrame]
 
     def export(self, path: Path) -> Path:
         """Writes them as a .json of Freqtrade's older releases has them."""
@@ -100,7 +102,9 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
             stats = generate_backtest_stats(data, testing.all_bt_content, *span)
             trades = [trade.to_json() for trade in LocalTrade.bt_trades]
             locks = [_lock(lock) for lock in content["locks"]]
-            return Backtested(trades, locks, testing.strategy, stats)
+            dp, step = testing.dataprovider, testing.timeframe
+            frames = {pair: dp.get_analyzed_dataframe(pair, step)[0] for pair in PAIRS}
+            return Backtested(trades, locks, testing.strategy, stats, frames)
         finally:
             Backtesting.cleanup()
             testing.exchange.close()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
 
+from perpkit.bot.layer.entry_rules import EntryRules
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
-from perpkit.bot.layer.parts import ATTACHING, Part
+from perpkit.bot.layer.parts import ATTACHING, BY_STOP, WITH_FRAMES, Part
+from perpkit.bot.layer.side_frames import SideFrames
 from perpkit.bot.layer.start_line import parts_off
+from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.positions.additions import allowed_addition
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings, Switches
@@ -22,8 +26,15 @@ from perpkit.risk.limits import PositionLimits
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import distance_of
 
-# Of the switches, those that do not depend on a strategy of the package.
+# Of the switches, those that do not depend on a strategy of the package, and those of the parts
+# that are asked for by name.
 _SWITCHES = frozenset({"guard", "alerts", "refresh"})
+_OF_PARTS = {
+    "book": Part.BOOK,
+    "liquidation": Part.LEVERAGE,
+    "sizing": Part.SIZING,
+    "kelly": Part.SIZING,
+}
 
 
 def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
@@ -32,14 +43,19 @@ def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
     off = dict.fromkeys((switch.name for switch in fields(Switches)), False)
-    settings = Settings(use=Switches(**{**off, "guard": Part.GUARD in parts}))
+    on = {"guard": Part.GUARD in parts}
+    on |= {name: part in parts for name, part in _OF_PARTS.items() if name != "kelly"}
+    settings = Settings(use=Switches(**{**off, **on}))
     given = strategy.config.get("perpkit", {})
     settings = overridden(settings, given, "perpkit", beside=OPTIONS | ATTACHING)
+    allowed = _SWITCHES | {name for name, part in _OF_PARTS.items() if part in parts}
     for name in off:
-        if getattr(settings.use, name) and name not in _SWITCHES:
+        if getattr(settings.use, name) and name not in allowed:
+            part = _OF_PARTS.get(name)
+            why = f'"perpkit.attach" does not name {part}' if part else "it is PerpStrategy's"
             raise ConfigurationError(
-                f'"perpkit.use.{name}" cannot be true for {type(strategy).__name__}: it is a part '
-                f"of PerpStrategy. Allowed: {', '.join(sorted(_SWITCHES))}"
+                f'"perpkit.use.{name}" cannot be true for {type(strategy).__name__}: {why}. '
+                f"Allowed: {', '.join(sorted(allowed))}"
             )
     _check_limits(settings.limits, asked=Part.LIMITS in parts)
     if not strategy.order_types.get("stoploss_on_exchange"):
@@ -63,22 +79,35 @@ def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
 
 
 def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
+    frames = SideFrames(strategy, lambda: layer.feed)
+    rules, by_stop = EntryRules(strategy, layer, frames), bool(layer.parts & BY_STOP)
+
     def addition(
-        trade: LocalTrade, stake: float, rate: float, _now: Any, decision: Decision, _tag: Any
+        trade: LocalTrade,
+        stake: float,
+        rate: float,
+        now: datetime,
+        decision: Decision,
+        tag: str | None,
     ) -> Size:
         contracts = Contracts(strategy.dp._exchange)
-        return allowed_addition(trade, stake, rate, decision, contracts)
+        # An order at another price is one that the breakers have been asked about.
+        sized = tag == REPLACED
+        asked = allowed_addition(trade, stake, rate, decision, contracts, sized=sized)
+        return rules.addition(trade, asked, rate, now) if by_stop else asked
 
     return Hooks(
         settings=lambda: attached_settings(strategy, layer.parts),
-        columns=lambda _pair: None,
+        columns=frames.get,
         doubt=lambda _pair: None,
         stop_distance=lambda _entry, leverage: distance_of(strategy.stoploss, leverage),
         addition=addition,
-        renew=layer.renew,
+        renew=rules.renew,
         parts_off=lambda: parts_off(strategy, layer),
         failures=layer.failures,
         doubts=dict,
         own_stops=False,
         own_errors=False,
+        rules=rules if by_stop else None,
+        analysed=frames.renew if layer.parts & WITH_FRAMES else lambda _pair: None,
     )

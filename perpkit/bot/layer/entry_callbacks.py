@@ -45,8 +45,16 @@ class EntryCallbacks(IStrategy):
             side=side,
             **kwargs,
         )
-        cap = self._perpkit.decision(pair, side).max_leverage
-        return leverage if leverage <= cap else max(1.0, float(floor(cap)))
+        layer = self._perpkit
+        cap = layer.decision(pair, side).max_leverage
+        if leverage > cap:
+            leverage = max(1.0, float(floor(cap)))
+        if (rules := layer.rules) is None:
+            return leverage
+        entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 1.0
+        with layer.attempt("leverage"):
+            allowed = rules.leverage(entry, leverage, max_leverage)
+        return allowed
 
     def custom_stake_amount(
         self,
@@ -61,7 +69,8 @@ class EntryCallbacks(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        factor = self._perpkit.decision(pair, side).size_factor
+        layer = self._perpkit
+        factor = layer.decision(pair, side).size_factor
         try:
             stake = super().custom_stake_amount(
                 pair=pair,
@@ -81,12 +90,16 @@ class EntryCallbacks(IStrategy):
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
-        if stake and factor < 1:
-            stake *= factor
+        if not stake:
+            return stake
         allowed = 0.0
-        with self._perpkit.attempt("custom_stake_amount"):
+        with layer.attempt("custom_stake_amount"):
             entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
-            allowed = self._perpkit.entries.within_limits(entry, leverage, stake)
+            if (rules := layer.rules) is not None:
+                stake = rules.stake(entry, stake, leverage, max_stake)
+            elif factor < 1:
+                stake *= factor
+            allowed = layer.entries.within_limits(entry, leverage, stake)
         return allowed
 
     def confirm_trade_entry(

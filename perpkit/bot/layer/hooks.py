@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from freqtrade.persistence import LocalTrade
 
@@ -14,6 +15,9 @@ from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.size_limits import StopDistance
 from perpkit.breakers.breaker import Decision
 from perpkit.risk.sizing import Size
+
+if TYPE_CHECKING:
+    from perpkit.bot.layer.entry_rules import EntryRules
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Hooks:
     :param own_stops: the strategy's stops and sizes are the package's, and so is what their
         options must be
     :param own_errors: the strategy handles errors of its callbacks, the layer's included
+    :param rules: of leverage and stakes around a strategy that is not the package's
+    :param analysed: a pair's candles have been analysed
     """
 
     settings: Callable[[], Settings]
@@ -45,3 +51,5 @@ class Hooks:
     doubts: Callable[[], Mapping[tuple[str, str], str]]
     own_stops: bool
     own_errors: bool
+    rules: EntryRules | None = None
+    analysed: Callable[[str], None] = lambda _pair: None

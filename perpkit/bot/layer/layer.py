@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
@@ -37,6 +37,9 @@ from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.risk.limits import PositionLimits
 
+if TYPE_CHECKING:  # they hold one of these
+    from perpkit.bot.layer.entry_rules import EntryRules
+
 logger = logging.getLogger(__name__)
 
 LOSS_EXIT = "loss_exit"
@@ -51,7 +54,7 @@ class RiskLayer:
     def __init__(self, strategy: Any, config: dict[str, Any], parts: frozenset[Part]) -> None:
         self._strategy = strategy
         self._config = config
-        self.parts = parts
+        self.parts = frozenset(parts)
         self.simulated = is_simulated(config)
         self.refusals = Refusals()
         self.entries = Entries(self)
@@ -148,8 +151,10 @@ class RiskLayer:
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
         strategy, trading, guarded = self._strategy, is_trading(self._config), self.running.guarded
-        own_stops = self.hooks.own_stops
-        if found := disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops):
+        own_stops, rules = self.hooks.own_stops, self.hooks.rules
+        found = disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops)
+        found += rules.unfit() if rules is not None else []
+        if found:
             if not (trading and holds_something(strategy)):
                 raise ConfigurationError(". ".join(found))
             arm(strategy, guarded=guarded, own_stops=own_stops)
@@ -223,6 +228,11 @@ class RiskLayer:
     def decision(self, pair: str, side: str) -> Decision:
         """What the breakers decide; nothing before the start, when nothing is traded."""
         return self.watch.decision(pair, side) if self.started else UNRESTRICTED
+
+    @property
+    def rules(self) -> EntryRules | None:
+        """Rules of leverage and stakes that act around the strategy's own."""
+        return self.hooks.rules if self.started else None
 
     def doubt(self, pair: str) -> str | None:
         """Returns why entries into this pair are blocked: something has failed."""

@@ -129,6 +129,15 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
                 self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
 
+    def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        # The last step of every analysis; nothing is added to the strategy's frame.
+        analysed = super().advise_exit(dataframe, metadata)
+        layer = self._perpkit
+        if layer.started:
+            with layer.attempt("advise_exit"):
+                layer.hooks.analysed(metadata["pair"])
+        return analysed
+
 
 @contextmanager
 def _before_the_indicators() -> Iterator[None]:

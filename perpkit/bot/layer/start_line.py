@@ -80,9 +80,14 @@ def _why_off(strategy: Any, layer: RiskLayer, part: Part) -> str | None:
     if part is Part.GUARD:
         live = trading and not strategy.config["dry_run"]
         return _why_unguarded(strategy, layer) if live else _LIVE_ONLY
-    if part is Part.LIMITS and not layer.limited_by.given:
-        return 'as "perpkit.limits" sets none'
-    return None if part is not Part.BOOK or trading else _RUNNING_ONLY
+    use = layer.hooks.settings().use
+    if part is Part.SIZING and not use.sizing:
+        return 'as "perpkit.use.sizing" is false'
+    if part is Part.BOOK:
+        return (
+            'as "perpkit.use.book" is false' if not use.book else None if trading else _RUNNING_ONLY
+        )
+    return None
 
 
 def _why_unguarded(strategy: Any, layer: RiskLayer) -> str | None:

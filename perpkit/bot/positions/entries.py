@@ -6,10 +6,10 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import floor, isfinite, nan, sqrt
+from math import floor, inf, isfinite, nan, sqrt
 from typing import Any
 
 from freqtrade.persistence import LocalTrade, Trade
@@ -31,8 +31,7 @@ from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
 from perpkit.risk.limits import fit
 from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
-from perpkit.risk.sizing import Basis, Size, Terms, size
-from perpkit.risk.stops import stop_distance
+from perpkit.risk.sizing import Basis, Held, Size, Terms, full_notional, left_notional, size
 from perpkit.signals.confidence import score_of
 
 # Freqtrade requests the stake of an entry right after its leverage.
@@ -69,6 +68,7 @@ class Entries:
     :param columns: returns the candle columns of a pair, None if it has none
     :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
+    :param alone: what else is open does not limit a size, and other parts see to it
     """
 
     def __init__(
@@ -80,7 +80,10 @@ class Entries:
         contracts: Contracts,
         risks: TradeRisks,
         refusals: Refusals,
+        *,
+        alone: bool = False,
     ) -> None:
+        self._alone = alone
         self._config = config
         self._settings = settings
         self._account = account
@@ -93,11 +96,14 @@ class Entries:
         self._refusal: tuple[str, bool, datetime, str] | None = None
         self._kelly: tuple[int, float] = (-1, 1.0)
 
-    def leverage(self, entry: Candidate, decision: Decision, maximum: float) -> float:
+    def leverage(
+        self, entry: Candidate, decision: Decision, maximum: float, asked: float = inf
+    ) -> float:
         """Returns the leverage for `IStrategy.leverage`; 1 if the entry is refused.
 
         :param decision: of the breakers, for the pair and side
         :param maximum: the highest leverage that the exchange allows
+        :param asked: what the strategy would take; it is the result unless less is allowed
         """
         self._refusal = None
         settings, columns = self._settings, self._columns(entry.pair)
@@ -105,24 +111,31 @@ class Entries:
         if not settings.use.liquidation:
             allowed = min(maximum, decision.max_leverage)
             # A whole number, as the exchange requires.
-            return float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
+            most = float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
+            return min(asked, most)
         tiers = self._contracts.tiers(entry.pair)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
-        distance = self.stop_distance(entry)
-        chosen = choose_leverage(
-            settings.leverage,
-            tiers,
-            stake=self._most_collateral(entry, distance),
-            stop_distance=distance,
-            is_short=entry.is_short,
-            range_24h=range_24h,
-            breaker_cap=min(decision.max_leverage, maximum),
-            margin=self._carrying(entry.now) if self._cross else None,
-        )
-        if chosen.leverage is None:
-            return self._refuse(entry, chosen.reason)
-        return chosen.leverage
+        margin = self._carrying(entry.now) if self._cross else None
+        distance = self.stop_distance(entry, asked)
+        while True:
+            chosen = choose_leverage(
+                settings.leverage,
+                tiers,
+                stake=self._most_collateral(entry, distance),
+                stop_distance=distance,
+                is_short=entry.is_short,
+                range_24h=range_24h,
+                breaker_cap=min(decision.max_leverage, maximum),
+                margin=margin,
+            )
+            if chosen.leverage is None:
+                return self._refuse(entry, chosen.reason)
+            asked = min(asked, chosen.leverage)
+            nearer, distance = distance, self.stop_distance(entry, asked)
+            # A stop at a share of the margin is farther away at less leverage, and allows less.
+            if distance == nearer:
+                return asked
 
     def stake(
         self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
@@ -173,12 +186,10 @@ class Entries:
             return Size(stake)
         pair, leverage = trade.pair, trade.leverage
         entry = Candidate(pair, trade.is_short, now, rate, None)
-        distance = standing_distance(trade, rate)
-        if distance is None:
-            distance = self.stop_distance(entry)
+        distance = self._distance_of_addition(trade, entry)
         asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
-        between = self._correlation(entry).between
+        between = self._correlation(entry, open_trades()).between
         found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
         got = fit(found, stake * leverage, self._contracts.least_notional(pair, rate))
         if got.bound is None:
@@ -193,15 +204,15 @@ class Entries:
         return tradable_equity(self._config, self._account, now)
 
     def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
-        settings, columns = self._settings, self._columns(entry.pair)
-        vol_1h = columns.at("vol_1h", entry.now) if columns else nan
+        settings = self._settings
         confidence = score_of(entry.tag)
+        others = [] if self._alone else open_trades()
         return size(
             settings.sizing,
             settings.exposure if settings.use.exposure else UNLIMITED,
             self.equity(entry.now),
-            [self._holding(trade, entry.now) for trade in open_trades()],
-            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry), leverage),
+            [self._holding(trade, entry.now) for trade in others],
+            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry, leverage), leverage),
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
@@ -209,19 +220,35 @@ class Entries:
                 max_stake=most,
                 confidence=1.0 if confidence is None else confidence,
                 size_factor=decision.size_factor,
-                kelly=self._kelly_factor() if settings.use.kelly else 1.0,
-                vol_annual=vol_1h * sqrt(HOURS_A_YEAR),
+                kelly=self._kelly_factor(),
+                vol_annual=self._vol_annual(entry),
             ),
-            self._correlation(entry).between,
+            self._correlation(entry, others).between,
         )
 
-    def stop_distance(self, entry: Candidate) -> float:
+    def left(self, trade: LocalTrade, rate: float, now: datetime) -> float:
+        """Returns the notional that may be added to a trade until it has its full size, NaN if it
+        is unknown: its additions included, a trade risks no more than an entry may."""
+        rule, entry = self._settings.sizing, Candidate(trade.pair, trade.is_short, now, rate, None)
+        distance = self._distance_of_addition(trade, entry)
+        full = full_notional(rule, self.equity(now), distance, self._vol_annual(entry))
+        open_orders = ordered(trade) * rate
+        held = Held(trade.amount * rate + open_orders, _lost_at_stop(trade, distance, open_orders))
+        return left_notional(rule, full * self._kelly_factor(), held, distance)
+
+    def stop_distance(self, entry: Candidate, leverage: float) -> float:
         """Returns the distance of the stop, a fraction of the price; NaN if unknown, which refuses
         entries."""
-        columns = self._columns(entry.pair)
-        atr = columns.at("atr", entry.now) if columns else nan
-        distance = stop_distance(self._settings.stop, entry.rate, atr)
+        distance = self._risks.distance(entry.pair, entry.rate, entry.now, leverage)
         return nan if distance is None else distance
+
+    def _distance_of_addition(self, trade: LocalTrade, entry: Candidate) -> float:
+        standing = standing_distance(trade, entry.rate)
+        return self.stop_distance(entry, trade.leverage) if standing is None else standing
+
+    def _vol_annual(self, entry: Candidate) -> float:
+        columns = self._columns(entry.pair)
+        return columns.at("vol_1h", entry.now) * sqrt(HOURS_A_YEAR) if columns else nan
 
     def _most_collateral(self, entry: Candidate, distance: float) -> float:
         """The largest margin that the entry may get: all of the equity, or what its risk allows."""
@@ -242,15 +269,17 @@ class Entries:
         margin = amount * trade.open_rate / trade.leverage
         return Holding(trade.pair, sign * amount * rate, risk, margin)
 
-    def _correlation(self, entry: Candidate) -> BenchmarkCorrelation:
+    def _correlation(self, entry: Candidate, others: Sequence[LocalTrade]) -> BenchmarkCorrelation:
         def known(pair: str) -> float:
             columns: CandleColumns | None = self._columns(pair)
             return columns.at("btc_correlation", entry.now) if columns else nan
 
-        pairs = {trade.pair for trade in open_trades()} | {entry.pair}
+        pairs = {trade.pair for trade in others} | {entry.pair} if others else set()
         return BenchmarkCorrelation({pair: known(pair) for pair in pairs})
 
     def _kelly_factor(self) -> float:
+        if not self._settings.use.kelly:
+            return 1.0
         closed = Trade.get_trades_proxy(is_open=False)
         if self._kelly[0] != len(closed):
             multiples = []
@@ -308,6 +337,18 @@ class Entries:
         pair, is_short, asked, reason = self._refusal
         same = (pair, is_short) == (entry.pair, entry.is_short)
         return reason if same and entry.now - asked < SAME_ENTRY else None
+
+
+def _lost_at_stop(trade: LocalTrade, distance: float, open_orders: float) -> float:
+    """Returns what a trade loses at its stop, with what its reductions have lost before.
+
+    :param distance: of the stop from the price of the orders, whose value is `open_orders`
+    """
+    stop, away = trade.stop_loss, trade.open_rate * distance
+    if stop:
+        away = (stop - trade.open_rate) if trade.is_short else (trade.open_rate - stop)
+    realized = trade.realized_profit or 0.0
+    return max(0.0, away * trade.amount + distance * open_orders - min(realized, 0.0))
 
 
 def ordered(trade: LocalTrade) -> float:

@@ -48,6 +48,7 @@ class Plain(IStrategy):
         ({"attach": True}, BREAKERS_AND_GUARD),
         ({"attach": ["guard"]}, {Part.GUARD}),
         ({"attach": ["breakers", "guard", "guard"]}, BREAKERS_AND_GUARD),
+        ({"attach": ["sizing", "leverage", "book"]}, {Part.BOOK, Part.LEVERAGE, Part.SIZING}),
     ],
 )
 def test_the_parts_that_are_asked_for(perpkit, parts):
@@ -63,7 +64,6 @@ def test_the_parts_that_are_asked_for(perpkit, parts):
         ({"attach": []}, "true, false or a list of breakers, guard"),
         ({"attach": ["brakes"]}, "'brakes' in it"),
         ({"attach": ["breakers", ["guard"]]}, "['guard'] in it"),
-        ({"attach": ["book", "leverage", "sizing"]}, "book, leverage, sizing cannot be attached"),
         ({"attach": True, "protections": FLASH}, '"perpkit.protections" must be a list'),
         ({"attach": True, "protections": ["FlashCrashBreaker"]}, "'FlashCrashBreaker' in it"),
         ({"attach": True, "protections": [{"windows": []}]}, '"method"'),
