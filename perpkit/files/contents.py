@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from perpkit.files.errors import FileError
+
+_STEP = 2**20
 
 
 def content_of(path: Path, most: int) -> bytes:
@@ -17,11 +20,16 @@ def content_of(path: Path, most: int) -> bytes:
     :raises FileError: for a larger file; no more than `most` bytes are read
     :raises OSError: if it cannot be read
     """
+    parts: list[bytes] = []
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        # Its stated size saves copies; a pipe has none, and a file may be growing.
+        step, room = os.fstat(file.fileno()).st_size + 1, most + 1
+        while room and (part := file.read(min(step, room))):
+            parts.append(part)
+            step, room = _STEP, room - len(part)
+    if not room:
         raise FileError(f"{path}: must have at most {most:,} bytes, has more")
-    return content
+    return b"".join(parts)
 
 
 def text_of(content: bytes, name: str) -> str:

@@ -137,7 +137,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("every", [61, pytest.param(1, marks=SLOW)])
+@pytest.mark.parametrize("every", [61, pytest.param(7, marks=SLOW)])
 def test_after_any_bit_a_file_is_read_or_has_its_one_error(tmp_path, kind, every):
     read, errors = KINDS[kind].read, KINDS[kind].errors
     path = KINDS[kind].made(tmp_path)
