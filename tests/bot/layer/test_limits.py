@@ -49,14 +49,17 @@ def left_by(run, reason):
 
 
 def most_open(run) -> tuple[int, float]:
-    """The most trades that were open at once, and the largest sum of what their entries cost."""
+    """The most trades that were open at once, and the largest sum of what is held cost."""
     changes = []
     for trade in run.trades:
         changes += [(trade["open_timestamp"], 1, 0.0), (trade["close_timestamp"], -1, 0.0)]
-        entries = [each for each in trade["orders"] if each["ft_is_entry"]]
-        for order in entries:
-            changes.append((order["order_filled_timestamp"], 0, order["cost"]))
-        changes.append((trade["close_timestamp"], 0, -sum(each["cost"] for each in entries)))
+        cost = amount = 0.0
+        for order in trade["orders"]:
+            bought = order["ft_is_entry"]
+            change = order["cost"] if bought else -cost * min(order["filled"] / amount, 1.0)
+            amount += order["filled"] if bought else -order["filled"]
+            cost += change
+            changes.append((order["order_filled_timestamp"], 0, change))
     count = value = most_count = most_value = 0
     # What closes in a candle makes room in it.
     for _, trades, cost in sorted(changes, key=lambda each: (each[0], each[1], each[2])):
@@ -102,9 +105,6 @@ def test_the_trades_of_a_tag_are_closed_together_and_it_is_not_entered(config):
         ("PlainAveraging", {"max_longs": 1, "max_side": 0.2}, 1, 0.2),
         pytest.param("PlainAveraging", {"max_positions": 2}, 2, 9, marks=SLOW),
         pytest.param("PlainAveraging", {"max_gross": 0.3}, 3, 0.3, marks=SLOW),
-        pytest.param("PlainAveraging", {"max_net": 0.3}, 3, 0.3, marks=SLOW),
-        pytest.param("PlainAveraging", {"max_open_risk": 0.03}, 3, 0.3, marks=SLOW),
-        pytest.param("PlainMonster", {"max_side": 0.3}, 3, 0.6, marks=SLOW),
         pytest.param("BasedTrend", {"max_side": 0.1}, 3, 0.2, marks=SLOW),
     ],
 )
@@ -120,6 +120,14 @@ def test_no_more_is_open_than_the_limits_allow(config, strategy, limits, count, 
     assert set(refused(run)) == {"size"}
     # Limits are no breakers: they need no --enable-protections.
     assert not run.strategy.config.get("enable_protections")
+
+
+@SLOW
+def test_a_loss_closes_the_trade_of_a_based_strategy(config):
+    run = limited(config, "BasedTrend", (), max_trade_loss=0.003)
+    closed = left_by(run, "max_trade_loss")
+    assert closed
+    assert all(trade["profit_abs"] < -0.002 * WALLET for trade in closed)
 
 
 def test_a_class_in_code_names_the_part(config):
