@@ -147,7 +147,8 @@ class LiveCandles:
         if since < min(reach, first):
             older, reach = dated(self._fetch(key, since)), since
         kept = since - KEPT_LONGER.get(key[2], timedelta(0))
-        older = older[(older["date"] < first) & (older["date"] >= kept)]
+        begin, end = older["date"].searchsorted([kept, first])
+        older = older[begin:end]
         frame = pd.concat([older, recent], ignore_index=True)
         return _Held(frame, min(first, max(reach, kept)), recent["date"].iloc[-1])
 
