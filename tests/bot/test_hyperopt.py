@@ -12,13 +12,23 @@ from freqtrade.enums import HyperoptState, RunMode
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.hyperopt.hyperopt_optimizer import HyperOptimizer, cloudpickle
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
+from freqtrade.strategy import IntParameter
+from freqtrade.strategy.parameters import BaseParameter
 
+from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS
+from perpkit.bot.strategy import PerpStrategy
 from tests.bench.backtests import PAIRS, alone, backtest, write_candles
 from tests.bench.held import THEIRS, held_by
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.factories import START
 
-STRATEGIES = ["FundingTide", "RsiSmaSwing", "TargetBasket"]
+STRATEGIES = [
+    pytest.param("FundingTide", marks=SLOW),
+    "RsiSmaSwing",
+    pytest.param("TargetBasket", marks=SLOW),
+]
+BASE = BaseParameter
 STATIC = "is part of this hyperopt run, but its value is used during indicator calculation"
 READS_ONE = """
 from freqtrade.strategy import IntParameter
@@ -113,6 +123,23 @@ def test_an_epoch_in_a_worker_is_that_of_the_main_process(optimizer, strategy):
         assert found["trades"] == expected["trades"]
         assert found["locks"] == expected["locks"]
     assert expected["locks"]
+
+
+def test_no_parameter_is_shared_between_strategies():
+    """Of the base classes, of mix-ins, and of attached breakers."""
+
+    class Common:
+        length = IntParameter(2, 9, default=5, space="buy")
+
+    one, other = (type(name, (Common, PerpStrategy), {}) for name in ("One", "Other"))
+    shared = [name for name in vars(PerpStrategy) if isinstance(vars(PerpStrategy)[name], BASE)]
+    assert {"stop_distance", "vix_stressed", "week_loss"} <= {*shared}
+    for name in [*shared, "length"]:
+        held = [
+            getattr(where, name) for where in (one, other, PerpStrategy) if hasattr(where, name)
+        ]
+        held += [BREAKER_PARAMETERS[name]] if name in BREAKER_PARAMETERS else []
+        assert len({id(parameter) for parameter in held}) == len(held) > 1
 
 
 class Pickler(cloudpickle.Pickler):

@@ -45,7 +45,9 @@ class RandomTrades(IStrategy):
 
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, entry_tag, side,
                            **kwargs):  # fmt: skip
-        waits = self.drawn("waits", pair, current_time) < 0.3
+        # An addition never waits: Freqtrade then leaves out the funding since the last fill until
+        # the next hour, and its export does not say when an order was placed.
+        waits = trade is None and self.drawn("waits", pair, current_time) < 0.3
         return proposed_rate * ((0.997 if side == "long" else 1.003) if waits else 1)
 
     def adjust_trade_position(self, trade, current_time, current_rate, current_profit, **kwargs):
