@@ -73,6 +73,7 @@ class PerpRisk(IStrategy):
         # First, for a strategy may assign its protections in its own constructor.
         self._perpkit = RiskLayer(self, config, self.perpkit_parts if asked is None else asked)
         super().__init__(config)
+        _own_order_types(self)
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)
@@ -329,6 +330,17 @@ class RunningCallbacks(IStrategy):
         super().order_filled(
             pair=pair, trade=trade, order=order, current_time=current_time, **kwargs
         )
+
+
+def _own_order_types(strategy: Any) -> None:
+    """Not the class's, which the options of a run would change for whoever loads it next."""
+    try:
+        strategy.order_types = dict(strategy.order_types)
+    except (AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            f"Perpkit cannot be attached to {type(strategy).__name__}: its order_types cannot be "
+            f"set: {error}"
+        ) from error
 
 
 def _with_running_callbacks(strategy: IStrategy) -> None:
