@@ -73,6 +73,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         # First, for a strategy may assign its protections in its own constructor.
         self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
+        _own_order_types(self)
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)
@@ -149,3 +150,14 @@ def _before_the_indicators() -> Iterator[None]:
         yield
     finally:
         HyperoptStateContainer.set_state(before)
+
+
+def _own_order_types(strategy: Any) -> None:
+    """Not the class's, which the options of a run would change for whoever loads it next."""
+    try:
+        strategy.order_types = dict(strategy.order_types)
+    except (AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            f"Perpkit cannot be attached to {type(strategy).__name__}: its order_types cannot be "
+            f"set: {error}"
+        ) from error

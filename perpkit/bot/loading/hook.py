@@ -21,6 +21,7 @@ ADJUSTED = {
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),
     "freqtrade.data.history.history_utils": ("rehearsal_guard", "separate_downloads"),
     "freqtrade.strategy.hyper": ("own_strategies", "read_from_the_user"),
+    "freqtrade.optimize.backtest_caching": ("attaching", "identify_with_release"),
     "freqtrade.optimize.hyperopt_tools": ("own_strategies", "write_to_the_user"),
     "freqtrade.optimize.optimize_reports.bt_storage": ("own_strategies", "store_with_parameters"),
     "freqtrade.commands.strategy_utils_commands": ("own_strategies", "convert_none_of_ours"),

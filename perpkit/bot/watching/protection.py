@@ -79,6 +79,8 @@ class WatchedProtection(IProtection):
         self.asleep_until = AWAKE
         self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
+        # By the watch of another strategy, which ran before in this process.
+        self._driven_before = WatchedProtection.driven_at
         if self.parameters():
             given = only_known_keys(self.name, protection_config, self.parameters())
             try:
@@ -179,6 +181,8 @@ class WatchedProtection(IProtection):
     def _own_sources(self, now: datetime) -> Sources | None:
         """Sources of an instance that Freqtrade runs; None while the watch runs its own one."""
         driven = WatchedProtection.driven_at
+        if driven is self._driven_before:
+            driven = None
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
             return None

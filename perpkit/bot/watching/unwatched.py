@@ -15,6 +15,7 @@ from typing import Any
 from freqtrade.enums import RunMode
 
 from perpkit.bot.candles.candles import is_simulated, is_trading
+from perpkit.bot.loading.attaching import nothing_attached
 from perpkit.bot.watching.found import breakers, protection_folders
 from perpkit.bot.watching.protection import ATTACH
 from perpkit.bot.watching.watch import NO_MARKDOWN
@@ -41,6 +42,8 @@ def report_unwatched(strategy: Any) -> None:
     if not is_trading(config) and not is_simulated(config):
         return  # nothing is decided there, with the layer or without
     line = unwatched_line(strategy, config)
+    if line is None and nothing_attached():
+        return  # which the log says already
     warned = line is not None
     line = line or f"Perpkit is installed and not attached to {name}: {_asked(config)}."
     log_at_start(config, line, logging.WARNING if warned else logging.INFO)

@@ -131,7 +131,7 @@ def test_a_class_in_code_takes_the_parts_too(config):
 def test_the_start_names_the_parts(config, caplog):
     caplog.set_level(logging.INFO)
     backtest(config, "PlainSteep", **named("leverage", "sizing"))
-    assert "Perpkit is attached to PlainSteep: leverage and sizing." in caplog.text
+    assert "Perpkit is attached to PlainSteep: leverage, sizing. " in caplog.text
 
 
 def settings_of(parts, use):
