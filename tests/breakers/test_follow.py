@@ -174,7 +174,7 @@ def test_windows_against_a_search(values, count):
 
 
 @given(st.integers(1, 60), st.integers(0, 200), st.integers(0, 9))
-def test_a_window_is_the_same_to_the_last_bit_from_wherever_it_is_computed(count, start, seed):
+def test_a_window_is_the_same_to_the_last_bit_from_any_start(count, start, seed):
     values = np.exp(np.random.default_rng(seed).normal(0, 5, 300))
     for over in (highest, lowest, mean):
         whole, end = over(values, count), over(values[start:], count)

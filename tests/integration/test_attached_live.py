@@ -156,7 +156,7 @@ def test_a_deep_book_lets_entries_through():
 
 
 @pytest.mark.parametrize("part", ["sizing", pytest.param("leverage", marks=SLOW)])
-def test_a_part_that_the_strategy_cannot_have_is_refused_or_blocks_entries(part, tmp_path):
+def test_a_part_that_does_not_fit_is_refused_or_blocks_entries(part, tmp_path):
     venue, market = SameVenue(), scripted_market(START, FALL[:1])
     settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "max_open_trades": 2}
 

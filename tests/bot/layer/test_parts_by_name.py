@@ -12,6 +12,7 @@ from freqtrade.exceptions import ConfigurationError, StrategyError
 from perpkit.bot.layer.attached import attached_settings
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.watching.unwatched import _log_once
 from tests.bench.backtests import PAIRS, backtest, write_candles
 from tests.cases import SLOW
 
@@ -129,6 +130,7 @@ def test_a_class_in_code_takes_the_parts_too(config):
 
 
 def test_the_start_names_the_parts(config, caplog):
+    _log_once.cache_clear()  # an earlier backtest of this process may have logged it
     caplog.set_level(logging.INFO)
     backtest(config, "PlainSteep", **named("leverage", "sizing"))
     assert "Perpkit is attached to PlainSteep: leverage, sizing. " in caplog.text

@@ -10,6 +10,8 @@ from freqtrade.enums import RunMode
 
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part
 from perpkit.bot.layer.start_line import parts_off, start_line
+from perpkit.bot.positions.parameters import Settings
+from perpkit.risk.limits import PositionLimits
 
 FLASH, COOLDOWN = {"method": "FlashCrashBreaker"}, {"method": "CooldownPeriod"}
 REST = ["limits", "order book", "leverage", "sizing"]
@@ -38,6 +40,8 @@ def subject(runmode, parts, protections=(FLASH,), *, on_exchange=True, **changed
         parts=frozenset(parts),
         running=running,
         breaker_names=frozenset({"FlashCrashBreaker", "DrawdownBreaker"}),
+        limited_by=PositionLimits(),
+        hooks=SimpleNamespace(settings=Settings),
     )
     return strategy, layer
 
