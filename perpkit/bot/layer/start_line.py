@@ -55,9 +55,10 @@ def _names(strategy: Any, layer: RiskLayer) -> dict[Part, str]:
 
 
 def _asked(strategy: Any, layer: RiskLayer) -> frozenset[Part]:
-    # Breakers that the strategy lists itself run with any part.
+    # Breakers that the strategy lists itself run with any part, and "use" can switch the guard on.
     listed = {Part.BREAKERS} if _breakers(strategy, layer) else set()
-    return layer.parts | listed
+    guarded = {Part.GUARD} if layer.running.guarded else set()
+    return layer.parts | listed | guarded
 
 
 def _off(strategy: Any, layer: RiskLayer) -> dict[Part, str]:
