@@ -61,7 +61,8 @@ def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
 def _check(stats: Mapping[str, Any]) -> None:
     """Raises for statistics from which no equity can be computed."""
     for name in ("backtest_start", "backtest_end"):
-        pd.Timestamp(stats[name], tz="UTC").as_unit("ns")
+        if pd.Timestamp(stats[name], tz="UTC").value < 0:
+            raise ValueError(f"{name} must not be before 1970")
     if not np.isfinite(stats["starting_balance"]):
         raise ValueError("starting_balance must be a number")
     for ledger in ledgers(stats["trades"]):

@@ -11,6 +11,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import flash_crash, market_halt
 from perpkit.breakers.flash_crash import FlashCrashLimits
@@ -26,7 +27,7 @@ NOW = factories.START + ROWS * HOUR
 def breaker(config, runmode=RunMode.BACKTEST, **parameters):
     method = {"method": "FlashCrashBreaker", **parameters}
     config = {**config, "runmode": runmode}
-    return ProtectionResolver.load_protection("FlashCrashBreaker", config, method)
+    return ProtectionResolver.load_protection("FlashCrashBreaker", config, Watched(method))
 
 
 def calm() -> pd.DataFrame:

@@ -19,6 +19,7 @@ from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import CandleFeed, LiveCandles, is_simulated
 from perpkit.bot.running_bot import message_of
 from perpkit.market.ranges import ATR_PERIOD, with_ranges
+from perpkit.market.times import dated
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class SideFrames:
             return
         used = raw if is_simulated(self._strategy.config) else self._with_warm_up(pair, raw)
         step = self._step
-        self._made[pair] = raw, CandleColumns(with_ranges(used[_RAW], step), step, COLUMNS)
+        self._made[pair] = raw, CandleColumns(with_ranges(dated(used[_RAW]), step), step, COLUMNS)
 
     @property
     def _step(self) -> pd.Timedelta:

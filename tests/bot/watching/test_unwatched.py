@@ -47,7 +47,6 @@ def start(default_futures_config, caplog):
     ("perpkit", "why"),
     [
         (None, '"perpkit.attach" is not set'),
-        ({"account": "main"}, '"perpkit.attach" is not set'),
         ({"attach": False}, '"perpkit.attach" is false'),
     ],
 )
@@ -55,6 +54,10 @@ def test_that_nothing_is_attached_is_logged(start, runmode, perpkit, why):
     logged, sent = start("PlainTrend", runmode, perpkit)
     assert logged == [("INFO", f"Perpkit is installed and not attached to PlainTrend: {why}.")]
     assert sent == []
+
+
+def test_what_the_loading_has_said_is_not_said_again(start):
+    assert start("PlainTrend", RunMode.DRY_RUN, {"account": "main"}) == ([], [])
 
 
 @pytest.mark.parametrize(
