@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from freqtrade.enums import HyperoptState, RunMode
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.optimize.hyperopt.hyperopt_optimizer import HyperOptimizer, cloudpickle
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 from freqtrade.strategy import IntParameter
 from freqtrade.strategy.parameters import BaseParameter
@@ -22,6 +21,12 @@ from tests.bench.held import THEIRS, held_by
 from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.factories import START
+
+# Freqtrade before 2026.9 wants a part of joblib that its newer releases have no more.
+_optimizer = pytest.importorskip(
+    "freqtrade.optimize.hyperopt.hyperopt_optimizer", exc_type=ImportError
+)
+HyperOptimizer, cloudpickle = _optimizer.HyperOptimizer, _optimizer.cloudpickle
 
 STRATEGIES = [
     pytest.param("FundingTide", marks=SLOW),
