@@ -18,7 +18,7 @@ from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import timeframe_to_seconds
 
-from perpkit.market.times import dated
+from perpkit.market.times import dated, dates_of
 
 # Freqtrade runs analyses of a strategy, such as lookahead-analysis, as UTIL_NO_EXCHANGE.
 SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.UTIL_NO_EXCHANGE)
@@ -147,7 +147,7 @@ class LiveCandles:
         if since < min(reach, first):
             older, reach = dated(self._fetch(key, since)), since
         kept = since - KEPT_LONGER.get(key[2], timedelta(0))
-        begin, end = older["date"].searchsorted([kept, first])
+        begin, end = older["date"].searchsorted(dates_of([kept, first]))
         older = older[begin:end]
         frame = pd.concat([older, recent], ignore_index=True)
         return _Held(frame, min(first, max(reach, kept)), recent["date"].iloc[-1])
