@@ -23,7 +23,7 @@ class RunningCallbacks(IStrategy):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        # Asked in any case, for the guard ends an entry that nobody has looked at.
+        # Asked in any case, for the guard ends an entry that has not been checked.
         ends = True
         with self._perpkit.attempt("check_entry_timeout"):
             ends = self._perpkit.entries.entry_timed_out(trade, order, current_time)

@@ -144,6 +144,15 @@ class TestLive:
             pd.testing.assert_frame_equal(history, market[now - 200 : now].reset_index(drop=True))
         assert len(dp._exchange.fetched_since) <= len(set(asked))
 
+    def test_the_clock_of_a_running_bot_has_microseconds(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        at = factories.START + 300 * HOUR - timedelta(microseconds=1)
+        for now in (at, at + HOUR):
+            with time_machine.travel(now, tick=False):
+                history = feed.history(BTC, "1h", CandleType.FUTURES, 100 * HOUR)
+            assert history["date"].iloc[0] == market["date"].iloc[(now - at) // HOUR + 200]
+            dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
+
     def test_a_longer_warm_up_is_fetched_when_it_is_asked_for(self, market):
         feed, _ = self.feed(market[:300], slice(250, 300))
         with time_machine.travel(factories.START + 300 * HOUR, tick=False):
