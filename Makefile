@@ -45,7 +45,8 @@ lint: setup
 # Everything that touches Freqtrade in-process, on the older release; `test` has the newest, and all
 # cases of the properties.
 contract: $(OLD)/.ready
-	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists
+	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists \
+		--ignore tests/bot/layer/test_runs.py --ignore tests/bot/layer/test_parts_by_name.py
 
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready

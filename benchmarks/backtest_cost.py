@@ -66,10 +66,12 @@ def prepared(
     pairs: list[str],
     timerange: str,
     datadir: Path = DATA,
+    strategies: Path = STRATEGIES,
 ) -> Run:
     """A run of `backtest()` alone, with candles and indicators already loaded.
 
     :param bare: whether to run without Perpkit's callbacks
+    :param strategies: folder in which Freqtrade finds the strategy
     """
     config = Configuration(
         {
@@ -77,7 +79,7 @@ def prepared(
             "user_data_dir": tempfile.mkdtemp(),
             "datadir": datadir,
             "strategy": strategy,
-            "strategy_path": str(STRATEGIES),
+            "strategy_path": str(strategies),
             "timerange": timerange,
             "command": "backtesting",
             "export": "none",

@@ -40,6 +40,7 @@ class DrawdownBreaker(WatchedProtection):
     LIMITS = (DrawdownLimits,)
     DERIVED = frozenset({"clear_hours"})
     BESIDE = frozenset({"backtest_clear_hours"})
+    REPLAYS = OF_TRADES = True
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
         clear_hours = given.get("backtest_clear_hours", BACKTEST_CLEAR_HOURS)

@@ -10,21 +10,29 @@ from perpkit.bot.watching.candle_breaker import CandleBreaker, checked_pair, min
 from perpkit.bot.watching.order_books import OrderBooks
 from perpkit.bot.watching.protection import limits_of
 from perpkit.bot.watching.sources import Sources
-from perpkit.breakers import flash_crash, market_halt
+from perpkit.breakers import flash_crash, flash_crash_steps, market_halt, market_halt_steps
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision
-from perpkit.breakers.flash_crash import Blocks, FlashCrashLimits, FlashCrashTimeline
+from perpkit.breakers.flash_crash import (
+    Blocks,
+    CrashState,
+    FlashCrashLimits,
+    FlashCrashTimeline,
+)
+from perpkit.breakers.follow import Followed
 from perpkit.breakers.market_halt import HaltLimits, HaltTimeline, beside_the_book
+from perpkit.breakers.market_halt_steps import FollowedHalt
 from perpkit.breakers.market_wide import market_wide
 from perpkit.checks import check_range
 from perpkit.market.benchmark import benchmark_pair
+from perpkit.market.candle_grid import CandleRows
 
 
 @dataclass(frozen=True)
 class PairLines:
     """All decisions on one pair."""
 
-    crash: FlashCrashTimeline
-    halt: HaltTimeline
+    crash: FlashCrashTimeline | Followed[CrashState]
+    halt: HaltTimeline | FollowedHalt
 
     @property
     def last_close(self) -> datetime | None:
@@ -78,10 +86,24 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         )
 
     def timeline(self, pair: str, candles: pd.DataFrame) -> PairLines:
+        crash, halt = self._limits_of(pair)
+        if self.simulated:
+            return PairLines(
+                flash_crash.timeline(crash, candles), market_halt.timeline(halt, candles)
+            )
+        rows = CandleRows.of(candles)
         return PairLines(
-            flash_crash.timeline(replace(self._crash, pair=pair), candles),
-            market_halt.timeline(replace(self._halt, pair=pair), candles),
+            flash_crash_steps.follow(crash, rows), market_halt_steps.follow(halt, rows)
         )
+
+    def continued(self, before: PairLines, pair: str, candles: pd.DataFrame) -> PairLines:
+        if isinstance(before.crash, Followed) and isinstance(before.halt, Followed):
+            rows = CandleRows.of(candles)
+            return PairLines(before.crash.on(rows), before.halt.on(rows))
+        return self.timeline(pair, candles)
+
+    def _limits_of(self, pair: str) -> tuple[FlashCrashLimits, HaltLimits]:
+        return replace(self._crash, pair=pair), replace(self._halt, pair=pair)
 
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
         found: list[Decision] = []
@@ -93,7 +115,8 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
             # A backtest has no order books, and does not trade pairs whose candles have ended.
             if not self.simulated:
                 found += self.stale(lines, now, pair, pair)
-                found += self._beside_the_book(pair, lines.halt, sources, now)
+                share = lines.halt.volume_share_at(now)
+                found += self._beside_the_book(pair, share, sources, now)
         market = UNRESTRICTED
         if self._market is not None:
             lines = self.line(self._market, sources)
@@ -106,14 +129,14 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         return wide + [d for d in found if d is not UNRESTRICTED and not _covered(d, wide)]
 
     def _beside_the_book(
-        self, pair: str, halt: HaltTimeline, sources: Sources, now: datetime
+        self, pair: str, share: float, sources: Sources, now: datetime
     ) -> Iterator[Decision]:
-        share = halt.volume_share_at(now)
         if share <= self._halt.low_volume:
             if self._books is None:
                 self._books = OrderBooks(sources.provider, self._keep_books)
             book = self._books.look(pair, now)
-            yield beside_the_book(halt.limits, share, book, self._books.again_at(pair))
+            _, limits = self._limits_of(pair)
+            yield beside_the_book(limits, share, book, self._books.again_at(pair))
 
 
 def _covered(decision: Decision, wide: Sequence[Decision]) -> bool:

@@ -10,6 +10,7 @@ from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.breakers import funding
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
+from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class FundingBreaker(CandleBreaker[FundingTimeline]):
             if pair not in self._warned:
                 logger.warning(f"{self.name}: no funding rates of {pair}, so none are extreme.")
             self._warned.add(pair)
-            rates = pd.DataFrame({"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": []})
+            rates = pd.DataFrame({"date": dates_at([]), "funding_rate": []})
         return funding.timeline(self.limits, pair, rates)
 
     def stale(self, *_: Any) -> Iterator[Decision]:

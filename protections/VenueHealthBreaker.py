@@ -40,6 +40,7 @@ class VenueHealthBreaker(WatchedProtection):
 
     LIMITS = (HealthLimits, MaintenanceLimits)
     BESIDE = frozenset({"pair", "maintenance_file"})
+    REPLAYS = True  # its maintenance windows, as in a backtest
 
     def configure(self, config: Config, given: dict[str, Any]) -> None:
         self._pair = checked_pair(
@@ -68,6 +69,14 @@ class VenueHealthBreaker(WatchedProtection):
         return (
             f"{self.name} - No entries after {limits.confirm_reads} failed or stale reads in a row "
             f"(one every {limits.interval_s:g} s), until {limits.good_reads} good ones{calendar}."
+        )
+
+    def cannot_replay(self) -> str | None:
+        if self._calendar is not None:
+            return None
+        return (
+            "without the live exchange it has only maintenance windows, and no maintenance_file "
+            "with them is set"
         )
 
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:

@@ -1,7 +1,7 @@
 import logging
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -9,6 +9,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
+from perpkit.bot.layer.stakes import has_fixed_stake, stake_amount
 from perpkit.bot.positions.basket import TAG, BasketSettings, Rebalancer
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate
@@ -29,6 +30,7 @@ class TargetBasket(PerpStrategy):
     startup_candle_count = 200
 
     settings = BasketSettings()
+    searched: ClassVar[dict[str, str]] = PerpStrategy.searched | {"tolerance": "basket.tolerance"}
 
     # Only for a catastrophe: the basket exists to rebalance smaller moves.
     stop_distance = DecimalParameter(0.10, 0.40, default=0.30, decimals=2, space="sell")
@@ -36,6 +38,7 @@ class TargetBasket(PerpStrategy):
     take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
     # Used only if the configuration enables trailing.
     trail_atr = DecimalParameter(1.5, 8.0, default=3.0, decimals=1, space="sell", optimize=False)
+    tolerance = DecimalParameter(0.01, 0.20, default=0.05, decimals=2, space="buy")
     week_loss = DecimalParameter(0.10, 0.40, default=0.20, decimals=2, space="protection")
 
     def __init__(self, config: Config) -> None:
@@ -63,6 +66,12 @@ class TargetBasket(PerpStrategy):
             self.watch.decision,
             self._step,
         )
+
+    def how_stakes_are_made(self) -> str:
+        line = "Stakes follow from the weights of the basket"
+        if has_fixed_stake(self.config):
+            line += f", and the {stake_amount(self.config)} does not limit them"
+        return f"{line}."
 
     @property
     def protections(self) -> list[dict[str, Any]]:
@@ -125,7 +134,7 @@ class TargetBasket(PerpStrategy):
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         # The rebalancing has already applied the breakers' size factor.
         decision = replace(self.watch.decision(pair, side), size_factor=1.0)
-        return self._entries.stake(entry, decision, leverage, stake, max_stake)
+        return self.stake_of(entry, decision, leverage, stake, max_stake)
 
     def adjust_trade_position(
         self,

@@ -30,6 +30,7 @@ class RefusalKind(StrEnum):
     JOURNAL = "journal"  # the order journal cannot be written
     EXCHANGE = "exchange"  # positions or settings there differ from the bot's or are unknown
     SIZE = "size"  # no stake, leverage or room for it
+    LOSS = "loss"  # its trade or its tag has lost too much
     BOOK = "book"
     UNCHECKED = "unchecked"  # a check failed
     OVERTAKEN = "overtaken"  # another entry was made, or the trade has closed

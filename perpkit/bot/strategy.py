@@ -7,6 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -31,9 +32,10 @@ from perpkit.bot.layer.breaker_parameters import (
     WEEK_LOSS,
     default_breakers,
 )
-from perpkit.bot.layer.layer import Hooks
+from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
@@ -109,8 +111,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
     # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
-    # Names of enter tags after which a number is the confidence, which scales the stake: those that
-    # the strategy gives to `perpkit.signals.confidence.tag`.
+    # The names that the strategy gives to `perpkit.signals.confidence.tag`: enter tags with them
+    # contain a confidence, which scales the stake. A number in any other tag is none.
     scored_tags: ClassVar[frozenset[str]] = frozenset()
 
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
@@ -146,11 +148,14 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
-    vix_stressed = VIX_STRESSED
-    vix_calm_hours = VIX_CALM_HOURS
-    week_loss = WEEK_LOSS
-    flash_move = FLASH_MOVE
-    funding_extreme = FUNDING_EXTREME
+    vix_stressed = deepcopy(VIX_STRESSED)
+    vix_calm_hours = deepcopy(VIX_CALM_HOURS)
+    week_loss = deepcopy(WEEK_LOSS)
+    flash_move = deepcopy(FLASH_MOVE)
+    funding_extreme = deepcopy(FUNDING_EXTREME)
+
+    # The settings, the configuration and the parameters that were parsed last, and the result.
+    _parsed: tuple[Settings, Any, dict[str, Any], Settings] | None = None
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -170,9 +175,11 @@ class PerpStrategy(FailsClosed, PerpRisk):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
+            stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
             addition=self._addition,
             renew=self._prepare,
             parts_off=self._options_off,
+            stakes=self.how_stakes_are_made,
             failures=self.failures,
             doubts=lambda: self.doubts,
             own_stops=True,
@@ -204,6 +211,12 @@ class PerpStrategy(FailsClosed, PerpRisk):
         unknown = running.unknown_exchange
         return parts_off(self, live=live, guarded=running.guarded, unknown_exchange=unknown)
 
+    def how_stakes_are_made(self) -> str:
+        """Returns a sentence for the start; a strategy with stakes of its own may override it."""
+        if type(self).custom_stake_amount is not PerpStrategy.custom_stake_amount:
+            return f"Stakes are what custom_stake_amount of {type(self).__name__} returns."
+        return risk_stakes(self.config, self.present_settings())
+
     def _doubt_of_entries(self, pair: str) -> str | None:
         # `custom_entry_price` is ignored, for it is called later, with a price at hand.
         return self.doubt(pair, but="custom_entry_price")
@@ -223,7 +236,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
             contracts,
             self._risks,
             self.refusals,
-            self.scored_tags,
+            scored_tags=self.scored_tags,
+            fixed_stake=has_fixed_stake(self.config),
         )
         self._stops = StopKeeper(settings, self._risks, columns)
         # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
@@ -239,12 +253,28 @@ class PerpStrategy(FailsClosed, PerpRisk):
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
 
-    def present_settings(self) -> Settings:
-        """Returns the settings at the current parameters, overridden by the configuration."""
+    def present_settings(self, only: str | None = None) -> Settings:
+        """Returns the settings at the current parameters, overridden by the configuration.
+
+        They are parsed again when something has changed, and not for every pair.
+
+        :param only: the one setting that counts, such as `trailing.trail`; parameters of others are
+            not read. Freqtrade warns of each that is read while hyperopt computes the indicators.
+        """
+        searched = {name: path for name, path in self.searched.items() if only in (None, path)}
+        values = {path: getattr(self, name).value for name, path in searched.items()}
+        given = self.config.get("perpkit", {})
+        known = self._parsed
+        if known and known[0] is self.settings and known[1] == given and known[2] == values:
+            return known[3]
+        parsed = self._parse_settings(values)
+        self._parsed = self.settings, deepcopy(given), values, parsed
+        return parsed
+
+    def _parse_settings(self, values: dict[str, Any]) -> Settings:
         at_present = self.settings
-        for parameter, path in self.searched.items():
+        for path, value in values.items():
             section, name = path.split(".")
-            value = getattr(self, parameter).value
             changed = replace(getattr(at_present, section), **{name: value})
             at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
@@ -273,7 +303,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
-        sar = self.present_settings().trailing.trail is Trail.SAR
+        sar = self.present_settings("trailing.trail").trailing.trail is Trail.SAR
         dataframe = with_ranges(dataframe, self._step, sar)
         return self._market.join(dataframe, metadata["pair"], self.timeframe)
 
@@ -306,10 +336,21 @@ class PerpStrategy(FailsClosed, PerpRisk):
     ) -> float:
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         decision = self.watch.decision(pair, side)
-        stake = self._entries.stake(entry, decision, leverage, proposed_stake, max_stake)
+        stake = self.stake_of(entry, decision, leverage, proposed_stake, max_stake)
         return self._adjustments.first_slice(
             pair, current_time, stake, current_rate, leverage, None
         )
+
+    def stake_of(
+        self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
+    ) -> float:
+        """Returns the stake of an entry within all limits; 0 opens nothing, and is logged."""
+        stake = self._entries.stake(entry, decision, leverage, proposed, most)
+        return self._perpkit.within_limits(entry, leverage, stake)
+
+    def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns the exit reason of a trade that has lost too much at this rate, or None."""
+        return self._perpkit.loss_exit(trade, rate)
 
     def custom_entry_price(
         self,
@@ -326,7 +367,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        return self._perpkit.entry_timed_out(trade, order, current_time)
+        return self._perpkit.entries.entry_timed_out(trade, order, current_time)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any

@@ -20,14 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Side, Trading
-from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.breakers.timeline import CandleTimeline
-from perpkit.market.candle_grid import CandleGrid, gapless
+from perpkit.market.candle_grid import CandleGrid, CandleRows
+from perpkit.market.windows import highest, later, lowest
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import NotEmpty, Range
 
 Floats = NDArray[np.float64]
-OHLC = ("open", "high", "low", "close")
 
 # The scores of a candle: it trips the latch, holds it, or counts as calm.
 CRASHING, UNSETTLED, CALM = 1.0, 0.5, 0.0
@@ -144,6 +144,20 @@ class Trip(NamedTuple):
     calm: int
 
 
+class DirectionState(NamedTuple):
+    """The state of a direction after a candle.
+
+    :param trip: the last one, whether or not it still blocks; its `calm` is that of the latch
+    """
+
+    latch: HysteresisState = OFF
+    trip: Trip | None = None
+
+
+# The state after a candle, of falls and of rises.
+CrashState = tuple[DirectionState, DirectionState]
+
+
 @dataclass(frozen=True)
 class FlashCrashTimeline(CandleTimeline[Decision]):
     """The decisions over a frame of candles. Arrays by direction have falls first, then rises.
@@ -166,10 +180,23 @@ class FlashCrashTimeline(CandleTimeline[Decision]):
 
     def decide(self, row: int, now: datetime) -> Decision:
         trips = [self._trip(way, row) for way in (FALL, RISE) if self.on[way, row]]
-        return decide(self.limits, trips, self.closed_by(now))
+        return decide(self.limits, [trip for trip in trips if trip], self.closed_by(now))
 
-    def _trip(self, direction: int, row: int) -> Trip:
+    def state(self, row: int) -> CrashState:
+        """Returns the state after a candle, for a running bot to continue."""
+        fall, rise = (
+            DirectionState(
+                HysteresisState(bool(self.on[way, row]), below=int(self.below[way, row])),
+                self._trip(way, row),
+            )
+            for way in (FALL, RISE)
+        )
+        return fall, rise
+
+    def _trip(self, direction: int, row: int) -> Trip | None:
         tripped = int(self.tripped[direction, row])
+        if tripped < 0:
+            return None
         moves = self.moves[direction, tripped]
         worst = int(np.argmax(moves / self.limits.trips))
         return Trip(
@@ -189,18 +216,23 @@ def timeline(limits: FlashCrashLimits, candles: pd.DataFrame) -> FlashCrashTimel
     :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
-    grid, frame = gapless(candles, limits.timeframe_minutes)
-    # Arrays are faster, and a running bot does this for every pair at every candle.
-    traded = (frame["volume"] > 0).to_numpy()
-    open_, high, low, close = (np.where(traded, frame[name], np.nan) for name in OHLC)
+    grid, values = CandleRows.of(candles).gapless(limits.timeframe_minutes * 60)
+    return judge(limits, grid, *figures(limits, values))
+
+
+def figures(limits: FlashCrashLimits, candles: Floats) -> tuple[Floats, Floats]:
+    """Returns the moves and the span of each candle, as for `judge`.
+
+    :param candles: rows of `candle_grid.COLUMNS`
+    """
+    open_, high, low, close = np.where(candles[:, 4] > 0, candles.T[:4], np.nan)
     counts = [limits.candles_in(window.minutes) for window in limits.windows]
     falls = np.column_stack([_largest_fall(open_, high, low, close, n) for n in counts])
     upside_down = 1 / open_, 1 / low, 1 / high, 1 / close
     drops = np.column_stack([_largest_fall(*upside_down, n) for n in counts])
     calm = limits.candles_in(limits.calm_minutes)
-    lowest = pd.Series(low).rolling(calm, min_periods=1).min().to_numpy()
-    span = np.where(np.isnan(close), np.nan, _highest(high, calm) / lowest - 1)
-    return judge(limits, grid, np.array([falls, drops / (1 - drops)]), span)
+    span = np.where(np.isnan(close), np.nan, highest(high, calm) / lowest(low, calm) - 1)
+    return np.array([falls, drops / (1 - drops)]), span
 
 
 def judge(
@@ -235,15 +267,10 @@ def _largest_fall(open_: Floats, high: Floats, low: Floats, close: Floats, count
     """
     start = open_
     if count > 1:
-        earlier = np.append(np.nan, _highest(high, count - 1))[:-1]  # one candle later
+        earlier = later(highest(high, count - 1), 1)
         start = np.where(earlier > start, earlier, start)
     to_low, to_close = 1 - low / start, 1 - close / high
     return np.where(to_low > to_close, to_low, to_close)
-
-
-def _highest(prices: Floats, count: int) -> Floats:
-    """Returns the highest known price of the last `count` candles."""
-    return pd.Series(prices).rolling(count, min_periods=1).max().to_numpy()
 
 
 def decide(limits: FlashCrashLimits, trips: Sequence[Trip], closed_at: datetime) -> Decision:

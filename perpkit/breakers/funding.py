@@ -7,11 +7,10 @@ predicted to cost more than a trade is expected to earn. See docs/evidence/fundi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from functools import lru_cache
 from math import inf, nextafter
 from typing import Annotated, NamedTuple
 
@@ -156,13 +155,13 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
     rates: Sequence[SettledRate]
     held: NDArray[np.bool_]
     below: NDArray[np.int64]
-    _blocking: Callable[[int, int], tuple[Decision, ...]] = field(init=False, repr=False)
+    # The newest decisions, by rate and settlements overdue since: between two settlements every
+    # candle needs the same ones. Not a `functools.cache`, which hyperopt could not pickle.
+    _newest: dict[tuple[int, int], tuple[Decision, ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     NOTHING = ()
-
-    def __post_init__(self) -> None:
-        # Between two settlements every candle needs the same decision.
-        object.__setattr__(self, "_blocking", lru_cache(8)(self._decided))
 
     def decide(self, row: int, now: datetime) -> tuple[Decision, ...]:
         _, number, stale, _ = self.rows[row]
@@ -171,7 +170,13 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
             reason = f"no funding rate known since {rate.known_at:%Y-%m-%d %H:%M} UTC"
             reason = f"{reason}: no new entries"
             return (Decision(Trading.REDUCING, 0.0, reason=reason, pair=self.pair),)
-        return self._blocking(number, (now - rate.known_at) // rate.interval)
+        late = (now - rate.known_at) // rate.interval
+        found = self._newest.get((number, late))
+        if found is None:
+            found = self._decided(number, late)
+            self._newest.clear()
+            self._newest[number, late] = found
+        return found
 
     def _decided(self, number: int, late: int) -> tuple[Decision, ...]:
         below = {

@@ -17,11 +17,13 @@ class ClosedTrade:
     """A trade that has been closed.
 
     :param profit: realised profit after fees and funding, in stake currency
+    :param tag: of its entry, empty where it has none
     """
 
     pair: str
     closed_at: datetime
     profit: float
+    tag: str = ""
 
 
 @dataclass(frozen=True)

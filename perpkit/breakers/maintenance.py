@@ -14,11 +14,13 @@ from typing import Annotated, Any
 
 from perpkit.breakers.breaker import Decision, Trading, strictest
 from perpkit.breakers.timeline import FOREVER
+from perpkit.checks import shown
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
 _KEYS = ("from", "until", "note")
 _DAY_MINUTES = 24 * 60
+_YEARS = range(2000, 2201)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def parse_calendar(text: str) -> tuple[MaintenanceWindow, ...]:
     """
     try:
         entries = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(entries, list):
         raise ValueError(f"must be a list of windows, got {type(entries).__name__}")
@@ -119,14 +121,14 @@ def parse_calendar(text: str) -> tuple[MaintenanceWindow, ...]:
 def _window(number: int, entry: Any) -> MaintenanceWindow:
     where = f"entry {number}"
     if not isinstance(entry, dict):
-        raise ValueError(f"{where} must be an object with from and until, got {entry!r}")
+        raise ValueError(f"{where} must be an object with from and until, got {shown(entry)}")
     for key in entry:
         if key not in _KEYS:
-            raise ValueError(f"{where}: fields are {', '.join(_KEYS)}, got {key!r}")
+            raise ValueError(f"{where}: fields are {', '.join(_KEYS)}, got {shown(key)}")
     start, end = (_moment(where, key, entry.get(key)) for key in ("from", "until"))
     note = entry.get("note", "")
     if not isinstance(note, str):
-        raise ValueError(f"{where}: note must be text, got {note!r}")
+        raise ValueError(f"{where}: note must be text, got {shown(note)}")
     if end <= start:
         raise ValueError(
             f"{where}: until must be after from ({entry['from']}), got {entry['until']}"
@@ -141,6 +143,12 @@ def _moment(where: str, key: str, value: Any) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise ValueError(
-            f"{where}: {key} must be a time with its zone, as 2026-03-02T06:00:00Z, got {value!r}"
+            f"{where}: {key} must be a time with its zone, as 2026-03-02T06:00:00Z, got "
+            f"{shown(value)}"
+        )
+    # Not the years at the ends of the calendar: the time before a window must exist, too.
+    if moment.year not in _YEARS:
+        raise ValueError(
+            f"{where}: {key} must be in the years {_YEARS[0]} to {_YEARS[-1]}, got {shown(value)}"
         )
     return moment.astimezone(UTC)

@@ -11,17 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, nan
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
-from perpkit.breakers.latch import Hysteresis
+from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.breakers.timeline import CandleTimeline
 from perpkit.execution.book import BPS, Book, NoBook
-from perpkit.market.candle_grid import CandleGrid, gapless
+from perpkit.market.candle_grid import CandleGrid, CandleRows
+from perpkit.market.windows import last_known, later, mean
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -66,6 +67,10 @@ class HaltLimits(Parameters):
         return timedelta(minutes=self.timeframe_minutes)
 
     @property
+    def volume_candles(self) -> int:
+        return ceil(self.volume_days * 24 * 60 / self.timeframe_minutes)
+
+    @property
     def quiet_candles(self) -> int:
         return ceil(self.quiet_minutes / self.timeframe_minutes)
 
@@ -78,6 +83,24 @@ class HaltLimits(Parameters):
     def history(self) -> timedelta:
         """The past that a decision depends on."""
         return timedelta(days=self.volume_days, minutes=self.quiet_minutes)
+
+
+class HaltState(NamedTuple):
+    """The state after a candle; NaN where unknown.
+
+    :param average: volume of the candles with trades
+    :param last_trade: close of the last candle with trades
+    :param share: volume share of the candle
+    :param known: newest known volume share
+    :param gap: the last gap beyond the limit, and the close of its candle
+    """
+
+    average: float = nan
+    last_trade: float = nan
+    share: float = nan
+    known: float = nan
+    latch: HysteresisState = OFF
+    gap: tuple[float, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +131,21 @@ class HaltTimeline(CandleTimeline[Decision]):
         gap = (float(self.gap[gapped]), self.grid.closed_at(gapped)) if gapped >= 0 else None
         return decide(self.limits, share, gap, self.closed_by(now))
 
+    def state(self, row: int, average: float, last_trade: float) -> HaltState:
+        """Returns the state after a candle, for a running bot to continue.
+
+        :param average: as in `HaltState`, like `last_trade`
+        """
+        known, gapped = int(self.known[row]), int(self.gapped[row])
+        return HaltState(
+            average,
+            last_trade,
+            float(self.volume_share[row]),
+            float(self.volume_share[known]) if known >= 0 else nan,
+            HysteresisState(bool(self.halted[row])),
+            (float(self.gap[gapped]), self.grid.closed_at(gapped)) if gapped >= 0 else None,
+        )
+
     def volume_share_at(self, now: datetime) -> float:
         """Returns the volume share of the newest candle closed by `now`; NaN where unknown."""
         row = self.row_at(now)
@@ -120,15 +158,31 @@ def timeline(limits: HaltLimits, candles: pd.DataFrame) -> HaltTimeline:
     :param candles: Freqtrade's columns `date` (open time, UTC), OHLC and `volume`
     :raises ValueError: if the candles are not of `timeframe_minutes`
     """
-    grid, frame = gapless(candles, limits.timeframe_minutes)
+    grid, values = CandleRows.of(candles).gapless(limits.timeframe_minutes * 60)
+    average, last_trade = map(last_known, usual(limits, values))
+    return judge(limits, grid, *figures(values, later(average, 1), later(last_trade, 1)))
+
+
+def usual(limits: HaltLimits, candles: Floats) -> tuple[Floats, Floats]:
+    """Returns the average volume until each candle and the close of each; NaN without trades.
+
+    :param candles: rows of `candle_grid.COLUMNS`
+    """
     # Candles without trades would lower the average until the halt looked normal.
-    trades = frame["volume"].where(frame["volume"] > 0)
-    window = ceil(limits.volume_days * 24 * 60 / limits.timeframe_minutes)
-    average = trades.rolling(window, min_periods=1).mean().shift().ffill()
-    share = (frame["volume"] / average).to_numpy(dtype=np.float64)
-    last_trade = frame["close"].where(trades.notna()).shift().ffill()
-    gap = (frame["open"] / last_trade - 1).where(trades.notna()).to_numpy(dtype=np.float64)
-    return judge(limits, grid, share, gap)
+    traded = candles[:, 4] > 0
+    average = mean(np.where(traded, candles[:, 4], np.nan), limits.volume_candles)
+    return average, np.where(traded, candles[:, 3], np.nan)
+
+
+def figures(candles: Floats, average: Floats, last_trade: Floats) -> tuple[Floats, Floats]:
+    """Returns the volume share and the gap of each candle, as for `judge`.
+
+    :param average: volume before each candle; like `last_trade`, NaN while unknown
+    :param last_trade: close of the last candle with trades before each candle
+    """
+    open_, volume = candles[:, 0], candles[:, 4]
+    gap = np.where(volume > 0, open_ / last_trade - 1, np.nan)
+    return volume / average, gap
 
 
 def judge(limits: HaltLimits, grid: CandleGrid, volume_share: Floats, gap: Floats) -> HaltTimeline:

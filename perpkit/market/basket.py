@@ -18,7 +18,8 @@ from math import isfinite
 import numpy as np
 import pandas as pd
 
-from perpkit.durations import HOUR_S
+from perpkit.durations import HOUR, HOUR_S
+from perpkit.market.times import dates_every
 from perpkit.market.volatility import Estimator, Floats, HourlyCandles, time_of, vol_annual
 
 QUORUM = 0.5
@@ -36,7 +37,7 @@ class HourlyIndex:
 
     @property
     def open_times(self) -> pd.DatetimeIndex:
-        return pd.date_range(time_of(self.first_hour), periods=len(self.vol_annual), freq="h")
+        return dates_every(time_of(self.first_hour), HOUR, len(self.vol_annual))
 
     @classmethod
     def from_series(cls, vol_annual: pd.Series) -> HourlyIndex:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.correlation import rolling_correlation
+from perpkit.market.times import dates_every, dates_of, shifted
 
 COLUMN = "btc_correlation"
 HOUR = pd.Timedelta("1h")
@@ -34,19 +35,23 @@ def with_benchmark_correlation(
     :param timeframe: length of a candle
     :param benchmark: 1h candles of the benchmark; an empty frame gives NaN
     """
-    close_at = pd.DatetimeIndex(candles["date"]) + timeframe
+    close_at = shifted(dates_of(candles["date"]), timeframe)
     step = max(timeframe, HOUR)
     # Longer candles may be counted from any hour: those of a week from a Monday.
     on_the_hour = nanoseconds(close_at) % HOUR.value == 0
     hours = close_at[on_the_hour]
     if not len(hours) or benchmark.empty:
         return candles.assign(**{COLUMN: np.nan})
-    grid = pd.date_range(hours[0], hours[-1], freq=step)
+    grid = dates_every(hours[0], step, (hours[-1] - hours[0]) // step + 1)
     own = _returns(pd.Series(candles["close"].to_numpy()[on_the_hour], hours), grid)
-    other_close = pd.DatetimeIndex(benchmark["date"]) + HOUR
+    other_close = shifted(dates_of(benchmark["date"]), HOUR)
     other = _returns(pd.Series(benchmark["close"].to_numpy(), other_close), grid)
     readings = pd.DataFrame(
-        {"known_at": grid, "stale_at": grid + 2 * step, COLUMN: rolling_correlation(own, other)}
+        {
+            "known_at": grid,
+            "stale_at": shifted(grid, 2 * step),
+            COLUMN: rolling_correlation(own, other),
+        }
     )
     return join_known(candles, timeframe, readings, [COLUMN])
 

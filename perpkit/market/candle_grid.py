@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_every
 
 COLUMNS = ["open", "high", "low", "close", "volume"]
 
@@ -42,42 +43,83 @@ class CandleGrid:
         return datetime.fromtimestamp(self.first_close + row * self.seconds, UTC)
 
 
+@dataclass(frozen=True)
+class CandleRows:
+    """Candles as arrays, in the order of time; NaN in all columns of one that contradicts itself.
+
+    :param times: open times in nanoseconds since 1970 UTC, ascending
+    :param figures: `COLUMNS` of each candle
+    """
+
+    times: NDArray[np.int64]
+    figures: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, candles: pd.DataFrame) -> CandleRows:
+        """:param candles: with `date` (open time, UTC) and `COLUMNS`, in any order; of several with
+        the same time the last one counts"""
+        times = nanoseconds(candles["date"])
+        # A third of the time that a frame of these columns takes.
+        columns = [candles[name].to_numpy(dtype=np.float64) for name in COLUMNS]
+        values = np.column_stack(columns)
+        if not (np.diff(times) > 0).all():
+            order = np.argsort(times, kind="stable")
+            times, values = times[order], values[order]
+            last = np.append(np.diff(times) > 0, True)[: len(times)]
+            times, values = times[last], values[last]
+        open_, high, low, close, volume = values.T
+        usable = (low > 0) & (high < np.inf) & (volume >= 0)
+        usable &= (np.fmin(open_, close) >= low) & (np.fmax(open_, close) <= high)
+        return cls(times, np.where(usable[:, np.newaxis], values, np.nan))
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def gapless(self, seconds: int) -> tuple[CandleGrid, NDArray[np.float64]]:
+        """Returns `COLUMNS` on the full grid, NaN where a candle is missing.
+
+        :param seconds: length of a candle
+        :raises ValueError: if that is not their length
+        """
+        if not len(self):
+            return CandleGrid(0, seconds), self.figures
+        rows, beside = np.divmod(self.times - self.times[0], seconds * 10**9)
+        # Candles may be missing, but at least half of them must be followed by the next one.
+        steps = np.sort(np.diff(rows))
+        if beside.any() or (len(rows) > 2 and steps[(len(steps) - 1) // 2] != 1):
+            raise ValueError(f"candles must be of {seconds // 60} minutes")
+        values = np.full((rows[-1] + 1, len(COLUMNS)), np.nan)
+        values[rows] = self.figures
+        return CandleGrid(int(self.times[0]) // 10**9 + seconds, seconds), values
+
+    def since(self, row: int) -> CandleRows:
+        """Returns the candles from a row on."""
+        return CandleRows(self.times[row:], self.figures[row:])
+
+    def first_new(self, before: CandleRows) -> int | None:
+        """Returns the first row that is new or revised, `len(self)` if there is none; None where
+        these candles do not continue the earlier ones."""
+        if not (len(self) and len(before)):
+            return None
+        skipped = int(np.searchsorted(before.times, self.times[0]))
+        if skipped == len(before) or before.times[skipped] != self.times[0]:
+            return None
+        count = min(len(before) - skipped, len(self))
+        earlier = slice(skipped, skipped + count)
+        other = self.times[:count] != before.times[earlier]
+        # As bits, so that a missing value is equal to another one.
+        bits = self.figures[:count].view(np.int64) != before.figures[earlier].view(np.int64)
+        changed = np.flatnonzero(other | bits.any(axis=1))
+        return int(changed[0]) if len(changed) else count
+
+
 def gapless(candles: pd.DataFrame, timeframe_minutes: int) -> tuple[CandleGrid, pd.DataFrame]:
     """Returns the candles by open time, without gaps; NaN where one is missing or contradictory.
 
     :param candles: with `date` (open time, UTC) and `COLUMNS`, in any order
     :raises ValueError: if their length is not `timeframe_minutes`
     """
-    candle = pd.Timedelta(minutes=timeframe_minutes)
-    times, values = _ascending(candles)
-    if not len(times):
-        index = pd.DatetimeIndex(candles["date"])
-        return CandleGrid(0, timeframe_minutes * 60), pd.DataFrame(values, index, COLUMNS)
-    rows, beside = np.divmod(times - times[0], candle.value)
-    # Candles may be missing, but at least half of them must be followed by the next one.
-    steps = np.sort(np.diff(times))
-    if beside.any() or (len(times) > 2 and steps[(len(steps) - 1) // 2] != candle.value):
-        raise ValueError(f"candles must be of {timeframe_minutes} minutes")
-    gapless = np.full((rows[-1] + 1, len(COLUMNS)), np.nan)
-    gapless[rows] = values
-    first = pd.Timestamp(times[0], tz="UTC")
-    index = pd.date_range(first, periods=len(gapless), freq=candle)
-    first_close = int((first + candle).timestamp())
-    return CandleGrid(first_close, timeframe_minutes * 60), pd.DataFrame(gapless, index, COLUMNS)
-
-
-def _ascending(candles: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Returns the open times in nanoseconds and `COLUMNS`, NaN where a candle contradicts itself.
-
-    Of several candles with the same time the last one counts.
-    """
-    times, values = nanoseconds(candles["date"]), candles[COLUMNS].to_numpy(dtype=np.float64)
-    if not (np.diff(times) > 0).all():
-        order = np.argsort(times, kind="stable")
-        times, values = times[order], values[order]
-        last = np.append(np.diff(times) > 0, True)[: len(times)]
-        times, values = times[last], values[last]
-    open_, high, low, close, volume = values.T
-    usable = (low > 0) & (high < np.inf) & (volume >= 0)
-    usable &= (np.fmin(open_, close) >= low) & (np.fmax(open_, close) <= high)
-    return times, np.where(usable[:, np.newaxis], values, np.nan)
+    grid, values = CandleRows.of(candles).gapless(timeframe_minutes * 60)
+    first = grid.closed_at(0) - timedelta(seconds=grid.seconds)
+    index = dates_every(first, timedelta(seconds=grid.seconds), len(values))
+    return grid, pd.DataFrame(values, index, COLUMNS)

@@ -78,8 +78,8 @@ def pooled_correlation(returns: pd.DataFrame, window: int = WINDOW_HOURS) -> Poo
 
     :param returns: hourly log returns, one column per pair, NaN where missing
     :return: unknown for a pair that lacks more than a quarter of the rows or does not move. If the
-        others have too few rows in common, it is unknown for those that lack most, until the rest
-        have enough
+        others have too few rows in common, it is unknown for those that cost most of them, until
+        the rest have enough
     """
     recent = returns.tail(window).to_numpy(dtype=np.float64)
     known = np.isfinite(recent)
@@ -100,14 +100,18 @@ def _with_rows_in_common(
     recent: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_], least: float
 ) -> NDArray[np.bool_]:
     """Returns which of the usable columns are left when they have enough rows in common, in which
-    each of them moves. The one that lacks most rows goes first, of equal ones the last."""
+    each of them moves. The one goes first that alone costs most rows, of equal ones the one
+    that lacks most, then the last."""
     left = usable.copy()
-    lacking = (~known).sum(axis=0)
+    lacking = ~known
     while left.any():
-        rows = known[:, left].all(axis=1)
         columns = np.flatnonzero(left)
+        missing = lacking[:, columns].sum(axis=1)
+        rows = missing == 0
         if rows.sum() < least:
-            left[max(columns, key=lambda column: (lacking[column], column))] = False
+            alone = lacking[missing == 1].sum(axis=0)
+            worst = max(columns, key=lambda c: (alone[c], lacking[:, c].sum(), c))
+            left[worst] = False
             continue
         still = np.ptp(recent[np.ix_(rows, columns)], axis=0) == 0
         if not still.any():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.checks import refuse
-from perpkit.market.asof import nanoseconds
+from perpkit.market.asof import among, nanoseconds
 from perpkit.parameters.declared import Parameters
 
 EPOCH = pd.Timestamp(0, tz="UTC")
@@ -82,7 +82,7 @@ def missing(
     )
     if readings is not None:
         whole = readings[series].notna().all(axis=1).to_numpy()
-        grid = grid[~np.isin(grid, nanoseconds(readings["date"])[whole])]
+        grid = grid[~among(grid, nanoseconds(readings["date"])[whole])]
     pages = []
     while len(grid):
         within = grid[grid < grid[0] + page * step]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from perpkit.durations import DAY, DAYS_A_YEAR, HOUR
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
+from perpkit.market.times import dates_of, shifted
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -92,7 +93,7 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
     hourly, last = _hourly(dates, rate_8h, hours)
     zscore, rank, mean = (column[last] for column in _compare(hourly, rule))
     paid = hourly.rolling(timedelta(hours=24), min_periods=24).sum().to_numpy()[last] / 8
-    known_at = dates + rule.lag
+    known_at = shifted(dates, rule.lag)
     # The next rate may be that of a longer interval; it is known a lag after it has settled.
     longest = INTERVALS_HOURS[-1] + rule.lag / HOUR
     age = pd.to_timedelta(np.maximum(interval * rule.max_age_intervals, longest), unit="h")
@@ -100,7 +101,7 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
         {
             "date": dates,
             "known_at": known_at,
-            "stale_at": known_at + age,
+            "stale_at": shifted(known_at, age),
             "funding_rate": rate,
             "funding_interval_hours": interval,
             "funding_rate_8h": rate_8h,
@@ -156,7 +157,7 @@ def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
             raise ValueError(f"funding needs a column {needed}, got {list(funding)}")
     rows = funding[["date", column]].dropna()
     # Exchanges stamp settlements some milliseconds late; Freqtrade's files are on the hour already.
-    dates = pd.DatetimeIndex(pd.to_datetime(rows["date"], utc=True)).floor("h")
+    dates = dates_of(rows["date"]).floor("h")
     if not dates.is_monotonic_increasing:
         raise ValueError("funding must ascend in date")
     last = ~dates.duplicated(keep="last")
@@ -185,7 +186,7 @@ def _hourly(
     """Returns each rate at every hour it was paid for, and the row of its last hour."""
     last = np.cumsum(hours) - 1
     before_stamp = np.repeat(last, hours) - np.arange(hours.sum())
-    times = np.repeat(dates, hours) - pd.to_timedelta(before_stamp, unit="h")
+    times = shifted(dates_of(np.repeat(dates, hours)), -pd.to_timedelta(before_stamp, unit="h"))
     return pd.Series(np.repeat(rate_8h, hours), index=times), last
 
 

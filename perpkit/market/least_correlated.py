@@ -13,6 +13,7 @@ import pandas as pd
 
 from perpkit.durations import HOUR
 from perpkit.market.correlation import PooledCorrelation
+from perpkit.market.times import dates_every, dates_of, shifted
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -97,7 +98,7 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     closes = {
         pair: pd.Series(
             np.log(frame["close"].to_numpy(dtype=float)),
-            pd.DatetimeIndex(frame["date"]).as_unit("ns") + HOUR,
+            shifted(dates_of(frame["date"]), HOUR),
         )
         for pair, frame in candles.items()
         if len(frame)
@@ -105,7 +106,7 @@ def hourly_returns(candles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     table = pd.DataFrame(closes, columns=list(candles), dtype=float)
     if table.empty:
         return table
-    hours = pd.date_range(table.index[0], table.index[-1], freq=HOUR)
+    hours = dates_every(table.index[0], HOUR, (table.index[-1] - table.index[0]) // HOUR + 1)
     return table.reindex(hours).diff()
 
 

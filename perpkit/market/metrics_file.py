@@ -12,15 +12,18 @@ from __future__ import annotations
 import io
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 import pandas as pd
 
+from perpkit.durations import DAY
+from perpkit.files.contents import text_of
+from perpkit.files.errors import FileError
+from perpkit.files.zipped import unpacked
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dates_of, shifted
 
 PERIOD = "5m"
 COLUMNS = {
@@ -33,13 +36,14 @@ COLUMNS = {
 }
 HEADER = ("create_time", "symbol", *COLUMNS)
 LABELLED_BY_START = datetime(2026, 6, 25, tzinfo=UTC)
-_MOST_BYTES = 64 * 2**20
-_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-_SYMBOL = re.compile(r"([^\W_]+?)(USDT|USDC)")
-
-
-class FileError(ValueError):
-    """A file that cannot be imported; the message names the file, the line and the column."""
+_DAY_ROWS = DAY // PERIODS[PERIOD]
+# The exchange has published days in which rows are repeated.
+_MOST_LINES = 1 + 4 * _DAY_ROWS
+MOST_BYTES = 2**20  # of a day: its lines have fewer than 200 characters
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_NUMBER = re.compile(r"[0-9.eE+-]+")
+# Some symbols are in Chinese. A file is named after one, and such a name has at most 255 bytes.
+_SYMBOL = re.compile(r"([^\W_]{1,40}?)(USDT|USDC)")
 
 
 @dataclass(frozen=True)
@@ -70,22 +74,24 @@ def pair_of(symbol: str) -> str:
 
 def parse_zip(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
     """Parses the only CSV file in a zip file; otherwise as `parse_csv`."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            if len(members) != 1 or not members[0].filename.endswith(".csv"):
-                found = ", ".join(m.filename for m in members) or "nothing"
-                raise FileError(f"{name}: must hold one CSV file, holds {found}")
-            if members[0].file_size > _MOST_BYTES:
-                raise FileError(f"{name}: {members[0].filename} is larger than any day can be")
-            text = archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FileError(f"{name}: not a whole zip file: {error}") from error
-    return parse_csv(text, f"{name}: {members[0].filename}", now, published=published)
+    member = ""
+
+    def only_csv(members: Sequence[str]) -> str:
+        nonlocal member
+        if len(members) != 1 or not members[0].endswith(".csv"):
+            more = f" and {len(members) - 3} more" if len(members) > 3 else ""
+            found = ", ".join(members[:3]) + more or "nothing"
+            raise FileError(f"{name}: must hold one CSV file, holds {found}")
+        member = members[0]
+        return member
+
+    text = unpacked(io.BytesIO(content), name, only_csv, MOST_BYTES)
+    return parse_csv(text, f"{name}: {member}", now, published=published)
 
 
 def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = False) -> PairReadings:
-    """Parses the readings of a metrics file. Values that are empty or 0 are unknown.
+    """Parses the readings of a metrics file: of one day, in UTF-8. Values that are empty or 0 are
+    unknown.
 
     :param name: name of the file, for messages
     :param now: later rows are refused
@@ -93,12 +99,12 @@ def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = Fal
         Then a day that ends early or a repeated row is accepted; otherwise both count as damage
     :raises FileError: naming the file, the line and the column
     """
-    try:
-        text = content.decode("ascii")
-    except UnicodeDecodeError as error:
-        bad = content.count(b"\n", 0, error.start) + 1
-        raise FileError(f"{name}: line {bad}: not text (byte {error.start})") from error
-    lines = text.splitlines()
+    if len(content) > MOST_BYTES:
+        raise FileError(f"{name}: must have at most {MOST_BYTES:,} bytes, has {len(content):,}")
+    text = text_of(content, name)
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    if len(lines) > _MOST_LINES:
+        raise FileError(f"{name}: must have at most {_MOST_LINES} lines, has {len(lines)}")
     header = _header(lines, name)
     if len(lines) < 2:
         raise FileError(f"{name}: line 2: column create_time: there are no rows")
@@ -124,6 +130,11 @@ def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = Fal
             raise FileError(f"{where} create_time: {moment_text} {what} the line above")
         times.append(moment)
         rows.append(row)
+    if times[-1] - times[0] > DAY - PERIODS[PERIOD]:
+        raise FileError(
+            f"{name}: line {len(lines)}: column create_time: {times[-1]:%Y-%m-%d %H:%M} is more "
+            f"than the {_DAY_ROWS} rows of a day after {times[0]:%Y-%m-%d %H:%M}"
+        )
     if not published:
         where = f"{name}: line {len(lines)}: column"
         if not text.endswith("\n"):
@@ -133,7 +144,7 @@ def parse_csv(content: bytes, name: str, now: datetime, *, published: bool = Fal
                 f"{where} create_time: the day ends at {times[-1]:%H:%M}: the file is cut short"
             )
     readings = pd.DataFrame(rows, columns=list(COLUMNS.values()))
-    readings.insert(0, "date", pd.DatetimeIndex(times).as_unit("ms") + _until_taken(times))
+    readings.insert(0, "date", shifted(dates_of(times), _until_taken(times)))
     return PairReadings(pair_of(symbol), PERIOD, readings)
 
 
@@ -180,7 +191,8 @@ def _value(text: str, column: str, where: str) -> float:
         return math.nan
     most = SERIES[COLUMNS[column]]
     try:
-        value = float(text)
+        # `float` alone also takes 1_0, surrounding spaces and digits of other scripts.
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
     except ValueError:
         value = math.nan
     if not 0 <= value <= most:

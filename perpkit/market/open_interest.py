@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.durations import HOUR
-from perpkit.market.asof import nanoseconds
+from perpkit.market.asof import among, nanoseconds
 from perpkit.market.band import Band, Measure
 from perpkit.market.positioning import PositioningRule, positioning_readings
 from perpkit.parameters.kinds import Range
@@ -112,7 +112,7 @@ def interest_readings(
     """
     rule = PositioningRule(change=change)
     readings = positioning_readings(stored, period, every, rule)
-    seen = np.isin(
+    seen = among(
         nanoseconds(stored["date"]) + _lag(period, rule), nanoseconds(readings["known_at"])
     )
     rows = stored.reindex(columns=["date", "open_interest", "open_interest_value"])[seen]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from perpkit.durations import DAY
 from perpkit.market.asof import join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dated, dates_of, shifted
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -100,14 +101,44 @@ def with_positioning(
     :raises ValueError: if the dates of readings do not ascend
     """
     every = pd.Timedelta(timeframe)
+    readings = {
+        period: positioning_readings(frame, period, every, rule) for period, frame in stored.items()
+    }
+    return join_positioning(candles, readings, timeframe, rule)
+
+
+def join_positioning(
+    candles: pd.DataFrame,
+    readings: Mapping[str, pd.DataFrame],
+    timeframe: str,
+    rule: PositioningRule = DEFAULT_RULE,
+) -> pd.DataFrame:
+    """Returns what `with_positioning` does, from readings that were made before.
+
+    :param readings: by period, as `positioning_readings` returns them; may be empty
+    """
+    every = pd.Timedelta(timeframe)
     known = pd.DataFrame(np.nan, candles.index, COLUMNS)
-    for number, period in enumerate(sorted(stored, key=PERIODS.__getitem__)):
-        readings = positioning_readings(stored[period], period, every, rule)
-        joined = join_known(candles[["date"]], every, readings, COLUMNS)[list(COLUMNS)]
+    for number, period in enumerate(sorted(readings, key=PERIODS.__getitem__)):
+        joined = join_known(candles[["date"]], every, readings[period], COLUMNS)[list(COLUMNS)]
         known = known.where(known.notna(), joined) if number else joined
     price = candles["close"].pct_change(max(1, rule.change // every), fill_method=None)
     quadrant = _quadrant(price, known["open_interest_change"])
     return candles.assign(**{column: known[column] for column in COLUMNS}, **{QUADRANT: quadrant})
+
+
+def needed_since(
+    first: datetime, period: str, every: timedelta, rule: PositioningRule = DEFAULT_RULE
+) -> datetime:
+    """Returns the time of the first reading that candles from `first` on depend on.
+
+    :param first: open time of the first candle
+    :param every: timeframe of the candles
+    """
+    length = PERIODS[period]
+    tolerance = max(rule.max_age_periods * length, every)
+    used = (rule.lag_periods + rule.max_age_periods) * length
+    return first - used - max(rule.window, rule.change + tolerance) - length - every
 
 
 def positioning_readings(
@@ -131,8 +162,8 @@ def positioning_readings(
     if not stored["date"].is_monotonic_increasing:
         raise ValueError(f"readings of {period} must ascend in date")
     length = PERIODS[period]
-    rows = stored.reindex(columns=["date", *SERIES])
-    known_at = pd.DatetimeIndex(rows["date"]) + rule.lag_periods * length
+    rows = dated(stored).reindex(columns=["date", *SERIES])
+    known_at = shifted(dates_of(rows["date"]), rule.lag_periods * length)
     close = -(-nanoseconds(known_at) // pd.Timedelta(every).value)
     last = np.append(np.diff(close) > 0, True)[: len(rows)]
     rows, known_at = rows[last].set_index("date"), known_at[last]
@@ -150,7 +181,7 @@ def positioning_readings(
     return pd.DataFrame(
         {
             "known_at": known_at,
-            "stale_at": known_at + rule.max_age_periods * length,
+            "stale_at": shifted(known_at, rule.max_age_periods * length),
             "long_short_ratio": rows["long_short_ratio"].to_numpy(),
             "long_short_rank": rolling_rank(crowd, rule.window, least).to_numpy(),
             "long_short_zscore": _zscore(crowd, rule.window, least).to_numpy(),
@@ -180,7 +211,7 @@ def _zscore(values: pd.Series, window: timedelta, least: int) -> pd.Series:
 def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndarray:
     """Returns the value `span` earlier, from the newest reading at that time, or NaN if that was
     more than `tolerance` old."""
-    times = nanoseconds(pd.DatetimeIndex(values.index))
+    times = nanoseconds(dates_of(values.index))
     then = times - pd.Timedelta(span).value
     row = np.searchsorted(times, then, side="right") - 1
     found = (row >= 0) & (then - times[row] <= pd.Timedelta(tolerance).value)

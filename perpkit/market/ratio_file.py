@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
+from perpkit.files.errors import FileError
+from perpkit.files.feather import frame_of
 from perpkit.market.asof import nanoseconds
-from perpkit.market.metrics_file import FileError, PairReadings, pair_of
-from perpkit.market.store import PERIODS, SERIES, StoreError, check, name_of
+from perpkit.market.metrics_file import PairReadings, pair_of
+from perpkit.market.store import (
+    FIRST,
+    LAST,
+    PERIODS,
+    SERIES,
+    StoreError,
+    check,
+    name_of,
+    shown_value,
+)
+from perpkit.market.times import dated, dates_of
 
 # The columns next to `timestamp` and `symbol` in a file of several symbols, and their names here.
 COLUMNS = {
@@ -27,18 +38,19 @@ def parse_feather(content: bytes, name: str, now: datetime) -> list[PairReadings
     :param now: later rows are refused
     :raises FileError: naming the file, the row (from 0) and the column
     """
-    try:
-        frame = pd.read_feather(io.BytesIO(content))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{name}: cannot be read as feather: {error}") from error
+    frame = frame_of(content, name)
     if "date" in frame and (found := name_of(name)):
         try:
             check(frame, found[1], name)
         except StoreError as error:
             raise FileError(str(error)) from error
         _refuse(frame["date"] > now, frame["date"], name, "date", "lies in the future")
-        return [PairReadings(*found, frame)]
+        return [PairReadings(*found, dated(frame))]
     _check_columns(frame, name)
+    frame["symbol"] = frame["symbol"].astype(str)
+    known = frame["timestamp"].between(FIRST, LAST)
+    limits = f"is not a time between {FIRST:%Y} and {LAST:%Y}"
+    _refuse(~known, frame["timestamp"], name, "timestamp", limits)
     times, symbols = nanoseconds(frame["timestamp"]), frame["symbol"]
     future = frame["timestamp"] > now
     _refuse(future, frame["timestamp"], name, "timestamp", "lies in the future")
@@ -74,6 +86,11 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
     dtype = frame["timestamp"].dtype
     if not isinstance(dtype, pd.DatetimeTZDtype) or str(dtype.tz) != "UTC":
         raise FileError(f"{name}: column timestamp must be a date in UTC, is {dtype}")
+    symbols = frame["symbol"]
+    texts = symbols.cat.categories if isinstance(symbols.dtype, pd.CategoricalDtype) else symbols
+    if not pd.api.types.is_string_dtype(texts):
+        raise FileError(f"{name}: column symbol must be text, is {symbols.dtype}")
+    _refuse(symbols.isna(), symbols, name, "symbol", "is not a symbol")
     for column in COLUMNS:
         if frame[column].dtype != np.float64:
             raise FileError(
@@ -86,7 +103,7 @@ def _check_columns(frame: pd.DataFrame, name: str) -> None:
 def _refuse(bad: pd.Series, shown: pd.Series, name: str, column: str, what: str) -> None:
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
-        raise FileError(f"{name}: row {row}: column {column}: {shown.iloc[row]} {what}")
+        raise FileError(f"{name}: row {row}: column {column}: {shown_value(shown, row)} {what}")
 
 
 def _pair(symbol: str, rows: pd.DataFrame, name: str) -> str:
@@ -98,6 +115,5 @@ def _pair(symbol: str, rows: pd.DataFrame, name: str) -> str:
 
 def _readings(rows: pd.DataFrame) -> pd.DataFrame:
     values = {series: rows[column].to_numpy() for column, series in COLUMNS.items()}
-    frame = pd.DataFrame({"date": rows["timestamp"].to_numpy(), **values})
-    frame["date"] = pd.DatetimeIndex(rows["timestamp"])
+    frame = pd.DataFrame({"date": dates_of(rows["timestamp"]), **values})
     return frame.replace({series: {0.0: np.nan} for series in COLUMNS.values()})

@@ -7,7 +7,6 @@ reading.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,12 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from perpkit.checks import one_of
+from perpkit.files.contents import content_of
+from perpkit.files.errors import FileError
+from perpkit.files.feather import MOST_BYTES, frame_of, sealed
+from perpkit.files.whole_file import put
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dated, dates_at, dates_of
 
 FOLDER = "positioning"
 # The periods that the exchange serves.
@@ -40,12 +44,17 @@ SERIES = {
     "open_interest": 1e15,  # base asset
     "open_interest_value": 1e13,  # quote asset
 }
-_FILE = re.compile(r"(?P<base>.+)_(?P<quote>[^_]+)_(?P<settle>[^_]+)-(?P<period>\d+[mhd])\.feather")
+_FILE = re.compile(
+    r"(?P<base>[\w-]+)_(?P<quote>[^\W_]+)_(?P<settle>[^\W_]+(-\d{6})?)-(?P<period>\d+[mhd])\.feather"
+)
+# Times of readings: the exchange did not exist before, and Arrow cannot count nanoseconds after.
+FIRST, LAST = (pd.Timestamp(f"{year}-01-01", tz="UTC") for year in (2010, 2200))
 _LOCK_SECONDS = 60.0
 
 
-class StoreError(ValueError):
-    """Readings with impossible values or types; the message names the file, row and column."""
+class StoreError(FileError):
+    """A damaged file, or readings with impossible values or types; the message names the file, and
+    the row and column if there is one."""
 
 
 class BusyError(RuntimeError):
@@ -107,11 +116,13 @@ def read(
     if not path.is_file():
         return None
     try:
-        frame = pd.read_feather(path)
-    except (OSError, ValueError) as error:
+        frame = frame_of(content_of(path, MOST_BYTES), str(path))
+    except FileError as error:
+        raise StoreError(str(error)) from error
+    except OSError as error:
         raise StoreError(f"{path}: cannot be read as feather: {error}") from error
     check(frame, period, str(path))
-    return frame.reindex(columns=["date", *series])
+    return dated(frame).reindex(columns=["date", *series])
 
 
 def read_periods(
@@ -139,6 +150,13 @@ def check(frame: pd.DataFrame, period: str, source: str) -> None:
         raise StoreError(f"{source}: column date is missing")
     if not isinstance(frame["date"].dtype, pd.DatetimeTZDtype) or str(frame["date"].dt.tz) != "UTC":
         raise StoreError(f"{source}: column date must be a date in UTC, is {frame['date'].dtype}")
+    bad = np.flatnonzero(~frame["date"].between(FIRST, LAST))
+    if len(bad):
+        row = int(bad[0])
+        raise StoreError(
+            f"{source}: row {row}: column date: must lie between {FIRST:%Y} and {LAST:%Y}, is "
+            f"{shown_value(frame['date'], row)}"
+        )
     times = nanoseconds(frame["date"])
     back = np.flatnonzero(np.diff(times) <= 0)
     if len(back):
@@ -166,6 +184,23 @@ def check(frame: pd.DataFrame, period: str, source: str) -> None:
                 )
 
 
+def shown_value(column: pd.Series, row: int) -> str:
+    """Returns a value for a message, even a time that lies outside of the calendar."""
+    try:
+        return str(column.iloc[row])
+    except (NotImplementedError, ValueError, OverflowError):
+        return "outside of the calendar"
+
+
+def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Joins tables of readings of one pair and period into one, as if they were merged in turn.
+
+    Of several values for the same time the last one is kept; NaN never overwrites a value.
+    """
+    tables = [part.reindex(columns=["date", *SERIES]) for part in parts]
+    return pd.concat(tables).groupby("date", sort=True).last().reset_index()
+
+
 def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merged:
     """Adds readings to the store atomically, even while other processes do the same.
 
@@ -179,20 +214,10 @@ def merge(datadir: Path, pair: str, period: str, readings: pd.DataFrame) -> Merg
     check(readings, period, f"readings of {pair}")
     with _locked(datadir, ".lock", _LOCK_SECONDS):
         before = read(datadir, pair, period)
-        given = readings.set_index("date").reindex(columns=list(SERIES))
-        if before is None:
-            after, changed = given, 0
-        else:
-            held = before.set_index("date")
-            dates = held.index.union(given.index)
-            given = given.reindex(dates)
-            after = given.where(given.notna(), held.reindex(dates))
-            same = after.loc[held.index].eq(held) | held.isna() & after.loc[held.index].isna()
-            changed = int((~same.all(axis=1)).sum())
-        added = len(after) - (0 if before is None else len(before))
-        if added or changed:
+        after, merged = _joined(before, dated(readings))
+        if merged.added or merged.changed:
             _replace(path, after)
-    return Merged(added, changed)
+    return merged
 
 
 @contextmanager
@@ -217,12 +242,27 @@ def _locked(datadir: Path, name: str, seconds: float) -> Iterator[None]:
         raise BusyError(f"another process is at work in {path.parent} ({name})") from error
 
 
+def _joined(held: pd.DataFrame | None, given: pd.DataFrame) -> tuple[pd.DataFrame, Merged]:
+    """Returns the readings of both, as `merge` describes; the work on held rows is a copy of them.
+
+    :param held: as `read` returns them, like `given` with dates in the one unit
+    """
+    given = given.reindex(columns=["date", *SERIES])
+    if held is None or held.empty:
+        return given, Merged(len(given), 0)
+    times, news = (dates_of(frame["date"]).asi8 for frame in (held, given))
+    values, new = (frame[list(SERIES)].to_numpy(copy=True) for frame in (held, given))
+    row = np.searchsorted(times, news)
+    known = times[np.minimum(row, len(times) - 1)] == news
+    was = values[row[known]]
+    now = np.where(np.isnan(new[known]), was, new[known])
+    changed = ((now != was) & ~np.isnan(now)).any(axis=1)
+    values[row[known]] = now
+    values = np.insert(values, row[~known], new[~known], axis=0)
+    after = pd.DataFrame(values, columns=list(SERIES))
+    after.insert(0, "date", dates_at(np.insert(times, row[~known], news[~known])))
+    return after, Merged(int((~known).sum()), int(changed.sum()))
+
+
 def _replace(path: Path, readings: pd.DataFrame) -> None:
-    dates = pd.DatetimeIndex(readings.index).as_unit("ms")
-    frame = readings.set_axis(dates.rename("date")).reset_index()
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        frame.to_feather(file, compression="lz4")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    put(path, sealed(readings))

@@ -19,8 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.checks import one_of
-from perpkit.durations import HOUR_S, HOURS_A_YEAR
+from perpkit.durations import HOUR, HOUR_S, HOURS_A_YEAR
+from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_every
 
+HOUR_NS = HOUR_S * 10**9
 CLASSIC_HOURS = 100
 SLOW_HALF_LIFE_HOURS = 14 * 24.0
 HAR_WEIGHTS = {24: 0.1, 7 * 24: 0.3, 30 * 24: 0.6}  # hours: weight
@@ -85,8 +88,7 @@ class HourlyCandles:
         :param candles: in any order
         :raises ValueError: if the candles are not hourly
         """
-        seconds = pd.DatetimeIndex(candles["date"]).tz_convert("UTC").as_unit("s").asi8
-        hours, off_grid = np.divmod(seconds, HOUR_S)
+        hours, off_grid = np.divmod(nanoseconds(candles["date"]), HOUR_NS)
         steps = np.diff(np.unique(hours))
         if off_grid.any() or (len(steps) > 1 and np.median(steps) != 1):
             raise ValueError("candles must be hourly (timeframe 1h)")
@@ -105,7 +107,7 @@ class HourlyCandles:
 
     @property
     def open_times(self) -> pd.DatetimeIndex:
-        return pd.date_range(time_of(self.first_hour), periods=len(self), freq="h")
+        return dates_every(time_of(self.first_hour), HOUR, len(self))
 
     @cached_property
     def log_return(self) -> Floats:

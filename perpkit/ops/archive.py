@@ -11,13 +11,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 import httpx
-import pandas as pd
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential
 
+from perpkit.checks import shown
 from perpkit.durations import DAY
+from perpkit.files.errors import FileError, one_line
 from perpkit.market import store
-from perpkit.market.metrics_file import PERIOD, FileError, parse_zip
+from perpkit.market.metrics_file import MOST_BYTES, PERIOD, pair_of, parse_zip
 from perpkit.market.store import PERIODS
 
 BASE_URL = "https://data.binance.vision"
@@ -91,6 +92,7 @@ class Archive:
         if told is None or content is None:
             return None
         expected = told.split()[0].decode("latin-1").lower() if told.split() else "nothing"
+        expected = one_line(expected[: 2 * hashlib.sha256().digest_size])
         found = hashlib.sha256(content).hexdigest()
         if found != expected:
             raise ArchiveError(f"{name}: sha256 is {found}, {name}.CHECKSUM says {expected}")
@@ -98,13 +100,20 @@ class Archive:
 
     def _get(self, path: str) -> bytes | None:
         def once() -> bytes | None:
-            answer = self._http.get(path)
-            if answer.status_code == 429 or answer.status_code >= 500:
-                raise _TemporaryError(f"HTTP {answer.status_code}")
-            if answer.status_code == 404:
-                return None
-            answer.raise_for_status()
-            return answer.content
+            with self._http.stream("GET", path) as answer:
+                if answer.status_code == 429 or answer.status_code >= 500:
+                    raise _TemporaryError(f"HTTP {answer.status_code}")
+                if answer.status_code == 404:
+                    return None
+                answer.raise_for_status()
+                content = b""
+                for part in answer.iter_bytes():
+                    content += part
+                    if len(content) > MOST_BYTES:
+                        raise ArchiveError(
+                            f"{answer.url}: must have at most {MOST_BYTES:,} bytes, has more"
+                        )
+                return content
 
         attempts = Retrying(
             retry=retry_if_exception_type((httpx.TransportError, _TemporaryError)),
@@ -164,11 +173,13 @@ def archived_symbol(pair: str) -> str:
 
     :raises ValueError: if it is not a pair such as BTC/USDT:USDT
     """
-    base, _, rest = pair.partition("/")
-    quote, _, settle = rest.partition(":")
-    if not base or quote != settle or quote not in ("USDT", "USDC"):
-        raise ValueError(f"pairs must be like BTC/USDT:USDT, got {pair!r}")
-    return base + quote
+    symbol = pair.partition(":")[0].replace("/", "")
+    try:
+        if pair_of(symbol) == pair:
+            return symbol
+    except ValueError:
+        pass
+    raise ValueError(f"pairs must be like BTC/USDT:USDT, got {shown(pair)}")
 
 
 def _incomplete(datadir: Path, pair: str, since: date, until: date) -> list[date]:
@@ -216,6 +227,5 @@ def _keep(
                 continue
             frames.append(parsed.readings)
     if frames:
-        readings = pd.concat(frames).drop_duplicates("date", keep="last").sort_values("date")
         filled.files += len(frames)
-        filled.added += store.merge(datadir, pair, PERIOD, readings).added
+        filled.added += store.merge(datadir, pair, PERIOD, store.joined(frames)).added

@@ -88,12 +88,22 @@ def unchecked_config(files: list[Path] | None, userdir: Path | None) -> dict[str
     found = files or _default_file(userdir)
     # Freqtrade loads here, so that `perpkit --help` stays quick.
     from freqtrade.configuration.environment_vars import environment_vars_to_dict
-    from freqtrade.configuration.load_config import load_from_files
     from freqtrade.misc import deep_merge_dicts
 
+    content = merged_files(found) if found else {}
     with _reading(found):
-        content = load_from_files([str(path) for path in found]) if found else {}
         return dict(deep_merge_dicts(environment_vars_to_dict(), content))
+
+
+def merged_files(files: list[Path]) -> dict[str, Any]:
+    """Returns the content of configuration files, merged; unchecked, no defaults.
+
+    :raises BadInputError: if a file cannot be read, or does not hold an object
+    """
+    from freqtrade.configuration.load_config import load_from_files
+
+    with _reading(files):
+        return dict(load_from_files([str(path) for path in files]))
 
 
 @contextmanager

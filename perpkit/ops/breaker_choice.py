@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from perpkit.bot.watching.found import breakers, protection_folders
-from perpkit.ops.breaker_replay import DRAWDOWN
 from perpkit.ops.stored import BadInputError
 
 if TYPE_CHECKING:
@@ -37,9 +36,9 @@ class Replayable:
 
     @property
     def names(self) -> list[str]:
-        """Breakers that replay from stored candles, then the one that needs a backtest result."""
-        replayed = [name for name, kind in self.kinds.items() if kind.REPLAYS and name != DRAWDOWN]
-        return [*replayed, *(name for name in self.kinds if name == DRAWDOWN)]
+        """Breakers that replay from stored data, then those that need a backtest result."""
+        replayed = [name for name, kind in self.kinds.items() if kind.REPLAYS]
+        return sorted(replayed, key=lambda name: self.kinds[name].OF_TRADES)
 
     def chosen(self, names: Sequence[str], with_export: bool) -> list[str]:
         """Returns the selected breakers, each once.
@@ -47,19 +46,20 @@ class Replayable:
         :raises BadInputError: for a breaker that cannot be replayed
         """
         if ALL in names:
-            return [name for name in self.names if with_export or name != DRAWDOWN]
+            return [n for n in self.names if with_export or not self.kinds[n].OF_TRADES]
         for name in names:
             if name in self.kinds and name not in self.names:
                 raise BadInputError(
-                    f"{name} cannot be replayed: stored candles are not enough for it, or it does "
-                    "not say so (REPLAYS = True)"
+                    f"{name} cannot be replayed: it needs a live account or the exchange, or it "
+                    "does not declare that stored data are enough for it (REPLAYS = True)"
                 )
             if name not in self.names:
                 raise BadInputError(
                     f"breaker must be one of {', '.join(self.names)} or {ALL}, got {name!r}"
                 )
-        if DRAWDOWN in names and not with_export:
-            raise BadInputError(f"{DRAWDOWN} needs --export, a backtest result")
+        for name in names:
+            if self.kinds[name].OF_TRADES and not with_export:
+                raise BadInputError(f"{name} needs --export, a backtest result")
         return list(dict.fromkeys(names))
 
     def settings(self, given: Sequence[str], chosen: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from perpkit.files.whole_file import put
 from perpkit.ops.stored import BadInputError
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
 
 def write(figure: Figure, path: Path) -> None:
     """Writes the figure as one HTML file that needs no network; the write is atomic."""
-    half = path.with_name(path.name + ".part")
-    figure.write_html(half, include_plotlyjs=True)
-    os.replace(half, path)
+    put(path, figure.to_html(include_plotlyjs=True).encode())
 
 
 def _shade(interval: Shaded) -> dict[str, object]:

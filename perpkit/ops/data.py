@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from perpkit.checks import shown
+from perpkit.files.contents import content_of
+from perpkit.files.errors import FileError, one_line
 from perpkit.ops.data_coverage import coverage, print_coverage
 from perpkit.ops.progress import progress
 
 # pandas, ccxt and rich load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from perpkit.market.metrics_file import PairReadings
 
 data = typer.Typer(
     help="Long/short ratios, taker flow and open interest: download, import, coverage.",
     no_args_is_help=True,
+)
+
+# What the configuration says here is read before Freqtrade checks it.
+_READ_HERE = (
+    ("exchange", dict, "an object"),
+    ("datadir", str, "the path of a folder"),
+    ("user_data_dir", str, "the path of a folder"),
 )
 
 Datadir = Annotated[
@@ -73,7 +85,7 @@ def download(
             )
         client.close()
     for pair, reason in done.refused.items():
-        typer.echo(f"Error: {pair} was refused: {reason}", err=True)
+        typer.echo(f"Error: {one_line(f'{pair} was refused: {reason}')}", err=True)
     counts = f"{done.added} new readings of {len(wanted) - len(done.refused)} pairs ({period})"
     refused = f"; {len(done.refused)} refused" if done.refused else ""
     typer.echo(f"{counts} in {target}{refused}")
@@ -103,14 +115,17 @@ def import_(
         target = _datadir(datadir, settings)
         now = datetime.now(UTC)
         parsed = [each for path in files for each in _parse(path, now, as_published)]
-        grouped: dict[tuple[str, str], list[PairReadings]] = {}
+        parts: dict[tuple[str, str], list[DataFrame]] = {}
         for each in parsed:
-            grouped.setdefault((each.pair, each.period), []).append(each)
-        for pair, period in grouped:
-            store.read(target, pair, period)  # raises for a damaged file before the first write
+            parts.setdefault((each.pair, each.period), []).append(each.readings)
+        joined = {name: store.joined(parts[name]) for name in sorted(parts)}
+        for (pair, period), readings in joined.items():
+            # Both raise before the first write for what `merge` would refuse.
+            store.check(readings, period, f"readings of {pair}")
+            store.read(target, pair, period)
         _before_import(target, venue_url(settings))
-        for (pair, period), parts in sorted(grouped.items()):
-            merged = store.merge(target, pair, period, _joined(parts))
+        for (pair, period), readings in joined.items():
+            merged = store.merge(target, pair, period, readings)
             typer.echo(f"{pair} {period}: {merged.added} new readings, {merged.changed} changed")
 
 
@@ -146,7 +161,7 @@ def archive(
             )
         server.close()
     for message in filled.refused:
-        typer.echo(f"Error: {message}", err=True)
+        typer.echo(f"Error: {one_line(message)}", err=True)
     typer.echo(
         f"{filled.added} new readings from {filled.files} files in {target}; "
         f"{filled.absent} days are not in the archive, {len(filled.refused)} files were refused"
@@ -194,42 +209,33 @@ def _before_import(datadir: Path, venue: str | None) -> None:
 
 
 def _parse(path: Path, now: datetime, published: bool) -> list[PairReadings]:
-    from perpkit.market.metrics_file import parse_csv, parse_zip
+    from perpkit.files import feather
+    from perpkit.market.metrics_file import MOST_BYTES, parse_csv, parse_zip
     from perpkit.market.ratio_file import parse_feather
 
-    content = path.read_bytes()
     match path.suffix:
         case ".zip":
+            content = content_of(path, MOST_BYTES)
             return [parse_zip(content, str(path), now, published=published)]
         case ".csv":
+            content = content_of(path, MOST_BYTES)
             return [parse_csv(content, str(path), now, published=published)]
         case ".feather":
-            return parse_feather(content, str(path), now)
+            return parse_feather(content_of(path, feather.MOST_BYTES), str(path), now)
         case _:
-            raise ValueError(f"{path}: must end in .zip, .csv or .feather")
-
-
-def _joined(parts: list[PairReadings]) -> Any:
-    """Joins the parts into one table; for a time that several files have, the last one counts."""
-    import pandas as pd
-
-    frame = pd.concat([part.readings for part in parts])
-    return frame.drop_duplicates("date", keep="last").sort_values("date")
+            raise FileError(f"{path}: must end in .zip, .csv or .feather")
 
 
 def _load(files: list[Path] | None) -> dict[str, Any]:
     if not files:
         return {}
-    from freqtrade.configuration.load_config import load_from_files
-    from freqtrade.exceptions import OperationalException
-
     from perpkit.bot.loading.rehearsal_guard import check_overlay
-    from perpkit.ops.stored import config_words
+    from perpkit.ops.bot_config import merged_files
 
-    try:
-        config = load_from_files([str(path) for path in files])
-    except OperationalException as error:
-        raise ValueError(config_words(error)) from None
+    config = merged_files(files)
+    for name, kind, what in _READ_HERE:
+        if not isinstance(config.get(name, kind()), kind):
+            raise ValueError(f"{name} must be {what}, got {shown(config[name])}")
     check_overlay(config, {})  # Freqtrade's environment is not read here
     return config
 
@@ -261,5 +267,5 @@ def _errors(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo(f"Error: {one_line(message)}", err=True)
     raise typer.Exit(2)

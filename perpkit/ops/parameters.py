@@ -30,14 +30,16 @@ PAGE = """\
 
 Written by `perpkit parameters`. Change the code, not this page.
 
-Parameters come from three places; a later one overrides an earlier one:
+## Which value counts
 
-1. the strategy: its `settings`, and the defaults of its hyperopt parameters;
-2. what hyperopt has found, in the file beside the strategy, or for Perpkit's own in
-   `user_data/strategies/`;
-3. the object `"perpkit"` of the configuration, section by section. An unknown name or a value that
-   is not allowed stops Freqtrade before it trades, with one line that names what is allowed. Beside
-   the sections, `account` and `latch_dir` name the [stop latch](emergency_stop.md#the-stop-latch).
+{precedence}
+
+`"perpkit": {{"attach": ["guard"]}}` leaves a strategy's own protections as they are. The value of a
+breaker in a list counts, and a value from hyperopt's file moves only breakers that no list names.
+
+An unknown name or a value that is not allowed stops Freqtrade before it trades, with one line that
+names what is allowed. Beside the sections, `account` and `latch_dir` name the
+[stop latch](emergency_stop.md#the-stop-latch).
 
 ```json
 "perpkit": {{
@@ -68,7 +70,8 @@ the distance from the entry to the first stop.
 
 ## Breakers
 
-A strategy lists its breakers in `protections`, with the parameters that differ from these:
+A strategy lists its breakers in `protections`, or the configuration in
+`"perpkit": {{"protections": [...]}}`, with the parameters that differ from these:
 
 ```python
 @property
@@ -80,6 +83,43 @@ Backtests and hyperopt obey them with `--enable-protections`.
 
 {breakers}
 """
+
+# For the page: what overrides what; tests/bot/layer/test_precedence.py holds each row.
+PRECEDENCE = (
+    (
+        "a later row overrides an earlier one",
+        "a strategy on `PerpStrategy`",
+        "a strategy with the layer [attached](any-strategy.md)",
+    ),
+    (
+        "1. the strategy",
+        "its `settings`, its hyperopt defaults, its `protections`",
+        "its `protections`; without a breaker of Perpkit among them, the five breakers "
+        "with their defaults are added",
+    ),
+    (
+        "2. hyperopt's file, beside the strategy, or for Perpkit's own in `user_data/strategies/`",
+        "`vix_stressed`, `week_loss` and others, under the names they have always had",
+        "`perpkit_vix_stressed`, `perpkit_week_loss` and others, of the added breakers only",
+    ),
+    (
+        '3. `"perpkit": {"protections": [...]}`',
+        "replaces all of the strategy's protections",
+        "replaces the added breakers and breakers of Perpkit that the strategy lists; its"
+        " other protections stay",
+    ),
+    (
+        '4. `"perpkit": {"use": {...}}` and the other sections',
+        "section by section, over `settings`",
+        "over the defaults, for the parts that `attach` names; `use.guard` switches the "
+        "guard on or off whatever `attach` names",
+    ),
+    (
+        "5. the command line",
+        "`--enable-protections` decides in backtests and hyperopt whether breakers act at all",
+        "the same",
+    ),
+)
 
 HEADER = ("parameter", "default", "allowed", "unit", "what it is")
 
@@ -109,6 +149,7 @@ def page() -> str:
         sections.append(f"### {section.name}\n\n{only}")
     found = (f"### {name}\n\n{_breaker(kind)}" for name, kind in breakers().items())
     return PAGE.format(
+        precedence=_table(PRECEDENCE[0], PRECEDENCE[1:]),
         hyperopt=_hyperopt(PerpStrategy),
         changed=_changed(),
         sections="\n\n".join(sections),

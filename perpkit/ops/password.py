@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import math
-import os
 import sys
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -18,6 +17,7 @@ from secrets import token_bytes
 
 import typer
 
+from perpkit.files.whole_file import put
 from perpkit.ops.stored import BadInputError
 
 HASH = "PERPKIT_RESUME_HASH"
@@ -180,12 +180,7 @@ def _attempts(path: Path) -> list[float]:
 
 
 def _keep(path: Path, attempts: list[float]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w") as file:
-        json.dump({"wrong": attempts}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    put(path, json.dumps({"wrong": attempts}).encode())
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int, length: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +15,11 @@ import typer
 from perpkit.bot.watching.found import USER_DATA
 from perpkit.durations import HOUR
 from perpkit.ops.bot_files import Userdir, fail
-from perpkit.ops.breaker_choice import Replayable
-from perpkit.ops.breaker_replay import (
-    DRAWDOWN,
-    Exported,
-    Stored,
-    drawdown_moments,
-    market_moments,
-)
+from perpkit.ops.breaker_choice import ALL, Replayable
+from perpkit.ops.breaker_replay import Exported, Run, Stored, stored_run
+from perpkit.ops.breaker_replay import replay as replayed
 from perpkit.ops.stored import BadInputError, say_if_marked
-from perpkit.ops.stretches import Stretch, as_dict, locked_share, print_table, stretches
+from perpkit.ops.stretches import Stretch, as_dict, locked_share, print_table
 from perpkit.ops.vix_replay import VIX, level_limits, print_levels, summarise
 
 # pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
@@ -45,7 +41,13 @@ def _group() -> None:
 def replay(
     context: typer.Context,
     datadir: Annotated[Path, typer.Option(help="Freqtrade data directory.")],
-    pair: Annotated[str, typer.Option(help="Market to watch.")] = "BTC/USDT:USDT",
+    pair: Annotated[
+        str | None,
+        typer.Option(
+            help="Market to watch and to draw. Default: BTC/USDT:USDT; with --export, each "
+            "breaker's own."
+        ),
+    ] = None,
     timerange: Annotated[
         str, typer.Option(help="As Freqtrade's: 20200101-20240101; all stored candles by default.")
     ] = "",
@@ -66,7 +68,10 @@ def replay(
     userdir: Userdir = None,
     export: Annotated[
         Path | None,
-        typer.Option(help=f"Backtest result of Freqtrade, for the {DRAWDOWN}."),
+        typer.Option(
+            help="Backtest result of Freqtrade: its candles, pairs and trades are replayed. Needed "
+            "by breakers that look at trades, such as DrawdownBreaker."
+        ),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="Which strategy of the export, if it has several.")
@@ -76,9 +81,10 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Replay breakers over 1h candles: a table, or JSON for tuning, and a chart.
+    """Replay breakers over 1h candles or a backtest: a table, or JSON for tuning, and a chart.
 
     What is not given keeps the breakers' defaults. Candles before the time range warm them up.
+    With --export, the locks are those of that backtest if it had the same breakers.
     """
     stored = Stored(datadir, data_format, pair, timerange, userdir or USER_DATA)
     shown = Shown(chart, as_json)
@@ -94,7 +100,7 @@ def replay(
         if breaker:
             chosen = {name: known.kinds[name] for name in names}
             exported = None if export is None else Exported(export, strategy)
-            _replay_breakers(stored, chosen, settings, exported, shown)
+            _replay_breakers(stored, chosen, settings, exported, shown, every=ALL in breaker)
         else:
             _replay_levels(stored, settings.get(VIX, {}), shown)
     except ValueError as error:
@@ -125,15 +131,16 @@ class Shown:
 def _replay_levels(stored: Stored, parameters: Mapping[str, Any], shown: Shown) -> None:
     from perpkit.breakers.volatility import timeline
 
-    limits = level_limits(parameters, asset=stored.pair.partition("/")[0])
+    limits = level_limits(parameters, asset=stored.shown_pair.partition("/")[0])
     start, stop = stored.ends()
-    candles = stored.candles(stored.pair, stop)
+    pair = stored.shown_pair
+    candles = stored.candles(pair, stop)
     result = summarise(timeline(limits, candles), start, stop)
-    shown.draw(candles, result.start, result.stretches, stored.pair)
+    shown.draw(candles, result.start, result.stretches, pair)
     if shown.as_json:
         print(json.dumps(as_dict(result.stretches, result.blocked_share)))
     else:
-        print_levels(stored.pair, result)
+        print_levels(pair, result)
 
 
 def _replay_breakers(
@@ -142,32 +149,77 @@ def _replay_breakers(
     settings: Mapping[str, Mapping[str, Any]],
     exported: Exported | None,
     shown: Shown,
+    *,
+    every: bool,
 ) -> None:
-    given_start, given_stop = stored.ends()
-    candles = stored.candles(stored.pair, given_stop)
-    # From the close of the first candle to that of the last.
-    start, stop = (candles["date"].iloc[n].to_pydatetime() + HOUR for n in (0, -1))
-    start = max(given_start or start, start)
-    if start >= stop:
-        raise BadInputError(f"timerange must overlap the stored candles, got {stored.timerange}")
-    found = []
-    for name, kind in chosen.items():
-        parameters = settings.get(name, {})
-        if name == DRAWDOWN:
-            assert exported is not None
-            moments = drawdown_moments(exported, stored, parameters)
-        else:
-            moments = market_moments(kind, parameters, stored, start, stop)
-        within = ((at, decisions) for at, decisions in moments if start <= at < stop)
-        found += stretches(name, within, stop)
-    found.sort(key=lambda stretch: stretch.start)
-    shown.draw(candles, start, found, stored.pair)
+    """:param every: those that cannot be replayed with these parameters are left out"""
+    run = _stored(stored) if exported is None else exported.run(stored)
+    start, stop = _within(stored, run)
+    breakers = [one for one in run.breakers(chosen, settings) if _counts(one, every)]
+    result = replayed(run, breakers)
+    for pair in result.unlike:
+        print(
+            f"The funding of {pair} cannot be recomputed from the stored rates and mark prices: "
+            "that of its trades counts as they close.",
+            file=sys.stderr,
+        )
+    found = [one for one in result.stretches if one.until > start and one.start < stop]
+    found = [one.between(start, stop) for one in found]
+    if shown.chart is not None:
+        pair = stored.shown_pair
+        shown.draw(stored.candles(pair, stop, run.timeframe), start, found, pair)
     share = locked_share(found, start, stop)
     if shown.as_json:
-        print(json.dumps(as_dict(found, share, also=("breaker", "pair", "side"))))
+        document = as_dict(found, share, also=("breaker", "pair", "side"))
+        locks = [lock for lock in result.locks if _overlaps(lock, start, stop)]
+        print(json.dumps({**document, "locks": locks}))
         return
     closing = (
         f"{start:%Y-%m-%d %H:%M} to {stop:%Y-%m-%d %H:%M}: {len(found)} intervals, entries of all "
         f"pairs blocked {share:.1%} of the time"
     )
     print_table(found, closing, level="state", several=True)
+
+
+def _stored(stored: Stored) -> Run:
+    """From the close of the first candle to that of the last."""
+    start, stop = stored.ends()
+    dates = stored.candles(stored.shown_pair, stop)["date"]
+    first, last = (dates.iloc[n].to_pydatetime() + HOUR for n in (0, -1))
+    first = max(start or first, first)
+    if first >= last:
+        raise BadInputError(f"timerange must overlap the stored candles, got {stored.timerange}")
+    return stored_run(stored, first, last)
+
+
+def _within(stored: Stored, run: Run) -> tuple[datetime, datetime]:
+    """What is shown of a run; a breaker's state depends on all that was before."""
+    start, stop = stored.ends()
+    start, stop = max(start or run.start, run.start), min(stop or run.stop, run.stop)
+    if start >= stop:
+        raise BadInputError(
+            f"timerange must overlap the backtest ({run.start:%Y%m%d}-{run.stop:%Y%m%d}), got "
+            f"{stored.timerange}"
+        )
+    return start, stop
+
+
+def _counts(breaker: WatchedProtection, every: bool) -> bool:
+    """Whether it can be replayed; with `every`, one that cannot is left out with a line.
+
+    :raises BadInputError: if it cannot, and was asked for by its name
+    """
+    why = breaker.cannot_replay()
+    if why is None:
+        return True
+    said = f"{breaker.name} cannot be replayed: {why}"
+    if not every:
+        raise BadInputError(said)
+    print(f"{said}.", file=sys.stderr)
+    return False
+
+
+def _overlaps(lock: Mapping[str, Any], start: datetime, stop: datetime) -> bool:
+    """Of a lock as Freqtrade exports it, with times in milliseconds."""
+    begins, ends = lock["lock_timestamp"] / 1000, lock["lock_end_timestamp"] / 1000
+    return bool(begins < stop.timestamp() and ends > start.timestamp())

@@ -50,13 +50,17 @@ def parse_timerange(text: str) -> tuple[datetime | None, datetime | None]:
     return ends
 
 
-def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | None) -> DataFrame:
-    """Returns stored 1h candles that open before `stop`; gaps are not filled.
+def load_candles(
+    datadir: Path, pair: str, data_format: str, stop: datetime | None, timeframe: str = "1h"
+) -> DataFrame:
+    """Returns stored candles that open before `stop`; gaps are not filled.
 
     :raises BadInputError: if there is no such directory, format or candle
     """
     from freqtrade.data.history.datahandlers import get_datahandler
     from freqtrade.enums import CandleType
+
+    from perpkit.market.times import dated
 
     if not datadir.is_dir():
         raise BadInputError(f"datadir must be a directory with Freqtrade data, got {datadir}")
@@ -64,15 +68,15 @@ def load_candles(datadir: Path, pair: str, data_format: str, stop: datetime | No
         raise BadInputError(f"data_format must be one of {', '.join(FORMATS)}, got {data_format!r}")
     kind = CandleType.FUTURES if ":" in pair else CandleType.SPOT
     candles: DataFrame = get_datahandler(datadir, data_format).ohlcv_load(
-        pair, "1h", kind, fill_missing=False, warn_no_data=False
+        pair, timeframe, kind, fill_missing=False, warn_no_data=False
     )
     if stop is not None:
         candles = candles[candles["date"] < stop]
     if candles.empty:
-        stored = f"1h {kind.value} candles ({data_format}) in {datadir}"
+        stored = f"{timeframe} {kind.value} candles ({data_format}) in {datadir}"
         before = f" before {stop:%Y-%m-%d %H:%M}" if stop else ""
         raise BadInputError(f"pair must have {stored}{before}, got {pair}")
-    return candles
+    return dated(candles)
 
 
 def stored_pairs(datadir: Path, data_format: str) -> list[str]:

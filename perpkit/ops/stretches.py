@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ class Stretch:
     breaker: str
     pair: str = "*"
     side: str = "*"
+
+    def between(self, start: datetime, stop: datetime) -> Stretch:
+        return replace(self, start=max(self.start, start), until=min(self.until, stop))
 
 
 def stretches(breaker: str, moments: Moments, end: datetime) -> list[Stretch]:
@@ -117,7 +120,7 @@ def print_table(
         table.add_row(
             f"{stretch.start:%Y-%m-%d %H:%M}",
             f"{stretch.until:%Y-%m-%d %H:%M}",
-            str((stretch.until - stretch.start) // HOUR),
+            f"{(stretch.until - stretch.start) / HOUR:.4g}",
             *((stretch.breaker, _where(stretch)) if several else ()),
             stretch.level,
             stretch.reason,

@@ -281,7 +281,8 @@ class Journal:
     def kept(self, kind: str) -> dict[str, Any]:
         """Returns the stored values of a kind, by name."""
         rows = self._rows("SELECT name, value FROM kept WHERE kind = ? ORDER BY name", kind)
-        return {name: json.loads(value) for name, value in rows}
+        with _clear(self.path):
+            return {name: json.loads(value) for name, value in rows}
 
     def drop(self, kind: str, name: str) -> None:
         self._write("DELETE FROM kept WHERE kind = ? AND name = ?", kind, name)
@@ -292,7 +293,8 @@ class Journal:
             f" WHERE {which} ORDER BY rowid",
             *values,
         )
-        return [_entry(row) for row in rows]
+        with _clear(self.path):
+            return [_entry(row) for row in rows]
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, _clear(self.path):
@@ -325,6 +327,9 @@ def _clear(path: Path | None) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise JournalError(f"The journal {path or 'in memory'} fails: {error}") from error
+    # SQLite checks no values: text that is not UTF-8, an outcome of another name, broken JSON.
+    except (ValueError, TypeError, RecursionError) as error:
+        raise JournalError(f"The journal {path or 'in memory'} is damaged: {error}") from error
 
 
 def _entry(row: tuple[Any, ...]) -> JournalEntry:

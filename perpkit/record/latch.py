@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from perpkit.record.whole_file import append_line, put
+from perpkit.files.whole_file import append_line, put
 
 logger = logging.getLogger(__name__)
 

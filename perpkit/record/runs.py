@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from perpkit.durations import HOUR
-from perpkit.record.whole_file import put
+from perpkit.files.whole_file import put
 
 # A crash loop is this many failed runs in a row that began within that time.
 CRASHES = 3

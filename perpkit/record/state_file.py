@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from perpkit.files.whole_file import put
 from perpkit.record.state import SCHEMA, State
-from perpkit.record.whole_file import put
 
 # The clocks of a bot and of a tool may differ by this much.
 _CLOCKS_SECONDS = 60.0

@@ -7,13 +7,16 @@ them.
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from perpkit.files.contents import content_of, json_of
+from perpkit.files.errors import FileError, one_line
+from perpkit.files.whole_file import put
 from perpkit.rehearsal import RehearsalError
 
 FILE = "perpkit-venue.json"
+_MOST_BYTES = 65_536
 WAY_OUT = "Use another data directory (--datadir), or delete this one"
 # Suffixes of Freqtrade's data formats. JSON files count only if their name has a dash, as candle
 # and trade files do.
@@ -29,15 +32,12 @@ def mark(datadir: Path, source: str) -> None:
     path = datadir / FILE
     if path.exists():
         return
-    datadir.mkdir(parents=True, exist_ok=True)
     content = {
         "note": "The data in this directory were made by a simulated venue, not by an exchange.",
         "source": source,
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(content, indent=4) + "\n")
-    os.replace(temporary, path)
+    put(path, (json.dumps(content, indent=4) + "\n").encode())
 
 
 def marked(datadir: Path) -> str | None:
@@ -46,9 +46,9 @@ def marked(datadir: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
-        made = f"{content['source']}, {content['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json_of(content_of(path, _MOST_BYTES), str(path))
+        made = one_line(f"{content['source']}, {content['since']}")
+    except (OSError, FileError, KeyError, TypeError):
         made = "it cannot be read"  # the directory still counts as marked
     return f"The data in {datadir} were made by a simulated venue ({made}; {path} says so)"
 

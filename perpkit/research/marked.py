@@ -6,7 +6,6 @@ a week and then recovered does not appear in them.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,15 @@ import numpy as np
 import pandas as pd
 
 from perpkit.durations import DAYS_A_YEAR
+from perpkit.files.contents import content_of, json_of
+from perpkit.files.errors import FileError
+from perpkit.files.zipped import unpacked
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_every, dates_of, shifted
 from perpkit.risk.equity import Fill, TradeLedger, profit_curve
+
+# Of an export: one of 50,000 trades has about 100 MiB.
+_MOST_BYTES = 2**30
 
 
 def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
@@ -26,24 +32,56 @@ def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
 
     :param path: `backtest-result-*.zip`, or the .json of older releases
     :param strategy: may be omitted if the export has only one
-    :raises ValueError: if the file is not an export, or does not contain the strategy
+    :raises FileError: if the file is not an export
+    :raises ValueError: if it does not contain the strategy
     """
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [n for n in archive.namelist() if n == f"{path.stem}.json"]
-                content = json.loads(archive.read(names[0]))
+            text = unpacked(path, str(path), lambda _: f"{path.stem}.json", _MOST_BYTES)
         else:
-            content = json.loads(path.read_text())
-        strategies: dict[str, dict[str, Any]] = dict(content["strategy"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"export must be a Freqtrade backtest result, got {path}") from error
+            text = content_of(path, _MOST_BYTES)
+        strategies: dict[str, dict[str, Any]] = dict(json_of(text, str(path))["strategy"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(f"export must be a Freqtrade backtest result, got {path}") from error
     if strategy is None and len(strategies) == 1:
-        return next(iter(strategies.values()))
+        strategy = next(iter(strategies))
     if strategy not in strategies:
         known = ", ".join(sorted(strategies))
         raise ValueError(f"strategy must be one of {known} in {path}, got {strategy}")
-    return strategies[strategy]
+    stats = strategies[strategy]
+    try:
+        _check(stats)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FileError(
+            f"export must be a Freqtrade backtest result, got {path}: {strategy}: {error!r}"
+        ) from error
+    return stats
+
+
+def _check(stats: Mapping[str, Any]) -> None:
+    """Raises for statistics from which no equity can be computed."""
+    for name in ("backtest_start", "backtest_end"):
+        if pd.Timestamp(stats[name], tz="UTC").value < 0:
+            raise ValueError(f"{name} must not be before 1970")
+    if not np.isfinite(stats["starting_balance"]):
+        raise ValueError("starting_balance must be a number")
+    for ledger in ledgers(stats["trades"]):
+        numbers = [(fill.at, fill.amount, fill.rate, fill.fee) for fill in ledger.fills]
+        if not isinstance(ledger.pair, str) or not np.isfinite(numbers).all():
+            raise ValueError("trades must have a pair and orders")
+
+
+def load_exported_config(path: Path) -> dict[str, Any]:
+    """Returns the configuration in a backtest export, without the options of the command line.
+
+    It is empty if there is none, as in the .json of older releases.
+    """
+    try:
+        text = unpacked(path, str(path), lambda _: f"{path.stem}_config.json", _MOST_BYTES)
+        config = json_of(text, str(path))
+    except (OSError, ValueError, KeyError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
@@ -81,9 +119,9 @@ def marked_equity(
     """
     start = pd.Timestamp(stats["backtest_start"], tz="UTC")
     end = pd.Timestamp(stats["backtest_end"], tz="UTC")
-    times = pd.date_range(start, end, freq=step)
+    times = dates_every(start, step, (end - start) // step + 1)
     closes = {
-        pair: frame.set_index(pd.DatetimeIndex(frame["date"]) + step)["close"]
+        pair: frame.set_index(shifted(dates_of(frame["date"]), step))["close"]
         .reindex(times)
         .to_numpy(dtype=np.float64)
         for pair, frame in candles.items()

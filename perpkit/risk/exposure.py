@@ -26,6 +26,8 @@ class Limit(StrEnum):
     """The limits that can reduce or refuse a size."""
 
     POSITIONS = "open positions"
+    LONGS = "open longs"
+    SHORTS = "open shorts"
     PAIR = "exposure in the pair"
     SIDE = "exposure on the side"
     GROSS = "gross exposure"
@@ -34,10 +36,12 @@ class Limit(StrEnum):
     CLUSTER = "cluster risk"
     FREE_MARGIN = "margin in use"
     BALANCE = "balance or exchange maximum"
+    STAKE = "stake_amount"
     MINIMUM = "smallest order"
 
 
 _PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
+_COUNTS = (Limit.POSITIONS, Limit.LONGS, Limit.SHORTS)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ class Room(NamedTuple):
 
     :param notional: notional that may still be added, in stake currency; 0 or less means none, NaN
         means unknown
-    :param used, allowed: the figures of the reason: a count, multiples of equity or shares of it
+    :param used, allowed: the figures of the reason: a count, multiples of equity, shares of it, or
+        a margin in stake currency
     """
 
     limit: Limit
@@ -119,10 +124,12 @@ class Room(NamedTuple):
 
     @property
     def reason(self) -> str:
-        if self.limit is Limit.POSITIONS:
+        if self.limit in _COUNTS:
             return f"{self.limit} {self.used:g} of {self.allowed:g}"
         if self.limit is Limit.BALANCE:
             return f"{self.limit} is {self.allowed:.2f} x equity"
+        if self.limit is Limit.STAKE:
+            return f"{self.limit} allows {self.allowed:.2f} of margin"
         if self.limit in _PERCENT:
             return f"{self.limit} {self.used:.2%} of {self.allowed:.2%} of equity in use"
         return f"{self.limit} {self.used:.2f} of {self.allowed:.2f} x equity in use"
@@ -145,36 +152,19 @@ def rooms(
     >>> min(rooms(ExposureLimits(), 1000.0, held, entry, lambda a, b: 1.0), key=lambda r: r[1])
     Room(limit=<Limit.CLUSTER: 'cluster risk'>, notional=500.0, used=0.01, allowed=0.02)
     """
-    sign = -1 if entry.is_short else 1
-    longs = sum(h.notional for h in holdings if not h.notional < 0)  # NaN must not be lost
-    shorts = -sum(h.notional for h in holdings if h.notional < 0)
-    side = shorts if entry.is_short else longs
-    pair = sum(abs(h.notional) for h in holdings if h.pair == entry.pair)
-    toward = sign * (longs - shorts)
-    risk = sum(max(h.risk, 0.0) for h in holdings)
     margin = sum(h.margin for h in holdings)
-    others = len({h.pair for h in holdings} - {entry.pair})
     cluster, cluster_room = _cluster(limits, equity, holdings, entry, between)
-
-    def exposure(limit: Limit, used: float, allowed: float) -> Room:
-        return Room(limit, allowed * equity - used, used / equity, allowed)
-
     return [
-        Room(
-            Limit.POSITIONS,
-            float("inf") if others < limits.max_positions else 0.0,
-            others,
-            limits.max_positions,
-        ),
-        exposure(Limit.PAIR, pair, limits.max_pair),
-        exposure(Limit.SIDE, side, limits.max_side),
-        exposure(Limit.GROSS, longs + shorts, limits.max_gross),
-        exposure(Limit.NET, toward, limits.max_net),
-        Room(
-            Limit.OPEN_RISK,
-            (limits.max_open_risk * equity - risk) / entry.stop_distance,
-            risk / equity,
-            limits.max_open_risk,
+        *(
+            room(limit, allowed, equity, holdings, entry)
+            for limit, allowed in (
+                (Limit.POSITIONS, limits.max_positions),
+                (Limit.PAIR, limits.max_pair),
+                (Limit.SIDE, limits.max_side),
+                (Limit.GROSS, limits.max_gross),
+                (Limit.NET, limits.max_net),
+                (Limit.OPEN_RISK, limits.max_open_risk),
+            )
         ),
         Room(
             Limit.CLUSTER,
@@ -189,6 +179,60 @@ def rooms(
             1 - limits.free_margin,
         ),
     ]
+
+
+def room(
+    limit: Limit,
+    allowed: float,
+    equity: float,
+    holdings: Sequence[Holding],
+    entry: PlannedEntry,
+) -> Room:
+    """Returns the room that one limit leaves for an entry on top of `holdings`.
+
+    A count leaves all room or none, and does not count the pair of the entry.
+
+    :param limit: a count, an exposure, or open risk
+    :param allowed: the most: a number of positions, a multiple of equity or a share of it
+    :param equity: as for `rooms`; counts do not need it
+    """
+    if limit in _COUNTS:
+        used = _count(limit, holdings, entry)
+        return Room(limit, float("inf") if used < allowed else 0.0, used, allowed)
+    if limit is Limit.OPEN_RISK:
+        risk = sum(max(h.risk, 0.0) for h in holdings)
+        return Room(limit, (allowed * equity - risk) / entry.stop_distance, risk / equity, allowed)
+    exposure = _exposure(limit, holdings, entry)
+    return Room(limit, allowed * equity - exposure, exposure / equity, allowed)
+
+
+def _count(limit: Limit, holdings: Sequence[Holding], entry: PlannedEntry) -> int:
+    """Returns how many positions in other pairs a limit counts."""
+    counted = {
+        h.pair
+        for h in holdings
+        # An unknown value may be of either side.
+        if not (limit is Limit.LONGS and h.notional < 0)
+        and not (limit is Limit.SHORTS and h.notional > 0)
+    }
+    return len(counted - {entry.pair})
+
+
+def _exposure(limit: Limit, holdings: Sequence[Holding], entry: PlannedEntry) -> float:
+    """Returns the notional that an exposure limit counts, in stake currency."""
+    # NaN must not be lost: its side is unknown.
+    longs = sum(h.notional for h in holdings if not h.notional < 0)
+    shorts = -sum(h.notional for h in holdings if not h.notional > 0)
+    match limit:
+        case Limit.PAIR:
+            return sum(abs(h.notional) for h in holdings if h.pair == entry.pair)
+        case Limit.SIDE:
+            return shorts if entry.is_short else longs
+        case Limit.GROSS:
+            return longs + shorts
+        case Limit.NET:
+            return (shorts - longs) if entry.is_short else (longs - shorts)
+    raise ValueError(f"limit must be an exposure, got {limit!r}")
 
 
 def cluster_risk(risks: Iterable[tuple[str, float]], between: Between) -> float:

@@ -131,7 +131,7 @@ def rebalance(
         value, weight = held.get(pair, 0.0), rule.of(pair)
         deviation = value / equity - weight
         # A position that is not to be held, or not on this side, is no drift.
-        unwanted = value and value * weight <= 0
+        unwanted = value != 0 and value * weight <= 0
         if deviation and (not value or unwanted or abs(deviation) > rule.tolerance):
             wanted.append((pair, value, weight * equity, deviation))
     wanted.sort(key=lambda want: (-round(abs(want[-1]), 9), want[0]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor, isfinite
+from math import floor, inf, isfinite
 from typing import Annotated, NamedTuple
 
 from perpkit.parameters.declared import Parameters
@@ -62,6 +62,7 @@ class Terms(NamedTuple):
     :param kelly: see `perpkit.risk.kelly`
     :param vol_annual: annualised volatility of the pair, a fraction; used by `Basis.VOLATILITY`
         only
+    :param fixed_stake: the largest margin at a size factor of 1, where the user has set one
     """
 
     price: float
@@ -72,6 +73,7 @@ class Terms(NamedTuple):
     size_factor: float = 1.0
     kelly: float = 1.0
     vol_annual: float = float("nan")
+    fixed_stake: float = inf
 
 
 class Size(NamedTuple):
@@ -125,16 +127,17 @@ def size(
         if not (isfinite(value) and value > 0):
             return Size(0.0, None, f"{name} must be above 0 for an entry, got {value:g}")
 
-    if rule.basis is Basis.VOLATILITY:
-        full = equity * rule.vol_target_annual / terms.vol_annual
-    else:
-        full = equity * rule.risk_per_trade / entry.stop_distance
-    wanted = full * min(terms.confidence, 1.0) * min(terms.size_factor, 1.0) * terms.kelly
+    full = full_notional(rule, equity, entry.stop_distance, terms.vol_annual)
+    factor = min(terms.size_factor, 1.0)
+    wanted = full * min(terms.confidence, 1.0) * factor * terms.kelly
 
     notional, bound = wanted, None
     most = terms.max_stake * entry.leverage
     balance = Room(Limit.BALANCE, most, 0.0, most / equity)
-    for room in (*rooms(limits, equity, holdings, entry, between), balance):
+    # What a breaker halves is halved where the fixed stake decides, too.
+    fixed = terms.fixed_stake * factor
+    stake = Room(Limit.STAKE, fixed * entry.leverage, 0.0, fixed)
+    for room in (*rooms(limits, equity, holdings, entry, between), balance, stake):
         if not room.notional > 0:  # NaN included
             return Size(0.0, room.limit, room.reason)
         if room.notional < notional:
@@ -148,6 +151,48 @@ def size(
         reason = f"order of {order:.2f} is below the smallest of {least:.2f}"
         return Size(0.0, Limit.MINIMUM, f"{reason} ({cut})" if cut else reason)
     return Size(notional / entry.leverage, bound.limit if bound else None, cut)
+
+
+def full_notional(
+    rule: SizingRule, equity: float, stop_distance: float, vol_annual: float
+) -> float:
+    """Returns the notional of a position at full size, before factors and limits.
+
+    >>> full_notional(SizingRule(), equity=10_000, stop_distance=0.05, vol_annual=0.6)
+    2000.0
+    """
+    if rule.basis is Basis.VOLATILITY:
+        return equity * rule.vol_target_annual / vol_annual
+    return equity * rule.risk_per_trade / stop_distance
+
+
+class Held(NamedTuple):
+    """What a trade has taken of its size so far, in stake currency.
+
+    :param notional: of what it holds and has ordered
+    :param loss: what that loses if the stop is hit, including what has been lost already; 0 where
+        it wins
+    """
+
+    notional: float
+    loss: float
+
+
+def left_notional(rule: SizingRule, full: float, held: Held, stop_distance: float) -> float:
+    """Returns the notional that may be added to a trade until it has its full size.
+
+    With `Basis.RISK`, what it holds and what is added together lose at most the risk of one trade.
+
+    :param full: `full_notional` at the distance of the addition, times the factors that count
+    :param stop_distance: from the price of the addition to the trade's stop
+    :return: at least 0; NaN if an input is
+
+    >>> left_notional(SizingRule(), full=2_000, held=Held(1_000, loss=60), stop_distance=0.05)
+    800.0
+    """
+    used = held.notional if rule.basis is Basis.VOLATILITY else held.loss / stop_distance
+    left = full - used
+    return 0.0 if left < 0 else left
 
 
 def floor_to_step(amount: float, step: float) -> float:

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 from typing import Annotated
 
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 from perpkit.risk.leverage import WIDEST_STOP
+
+# A `stoploss` that would lose as much of the margin is none: liquidation comes first. Strategies
+# write -0.99 for it.
+NO_STOP = 0.95
 
 
 class StopMethod(StrEnum):
@@ -39,6 +44,15 @@ class EntryStop(Parameters):
     ceiling: Annotated[
         float, Range(0.001, WIDEST_STOP, "of the price"), "The greatest distance of an ATR stop"
     ] = 0.10
+
+
+def distance_of(stoploss: float, leverage: float) -> float:
+    """Returns the distance of a strategy's `stoploss` as a fraction of the price; NaN for no stop.
+
+    :param stoploss: Freqtrade's ratio of the margin, below 0
+    """
+    lost = abs(stoploss)
+    return lost / leverage if lost < NO_STOP else nan
 
 
 def stop_distance(rule: EntryStop, entry: float, atr: float) -> float | None:

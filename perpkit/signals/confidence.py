@@ -95,18 +95,14 @@ def tag(name: str, score: pd.Series) -> pd.Series:
     return pd.Series([labels[value] for value in scores], index=score.index, dtype=object)
 
 
-# The names of the tags that this package's strategies make.
-SCORED = frozenset({"rsi_sma", "funding_tide"})
-
-
-def score_of(enter_tag: str | None, scored: Collection[str] = SCORED) -> float | None:
+def score_of(enter_tag: str | None, scored: Collection[str]) -> float | None:
     """Returns the score in a tag of `tag`; None for any other tag, such as that of a forced entry,
     or one of a strategy's own that ends in a number.
 
     :param scored: the names that were given to `tag`
 
-    >>> score_of("rsi_sma 0.90"), score_of("ema 0.20"), score_of("force_entry")
-    (0.9, None, None)
+    >>> score_of("rsi_sma 0.90", {"rsi_sma"}), score_of("ema 0.20", {"rsi_sma"})
+    (0.9, None)
     """
     name, _, number = (enter_tag or "").rpartition(" ")
     if name not in scored:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from perpkit.durations import DAY_MS
+from perpkit.files.whole_file import put
 from perpkit.venue.market.clock import Clock, SystemClock, iso_date
 from perpkit.venue.options import VenueOptions
 
@@ -107,7 +108,7 @@ def _serve(options: VenueOptions) -> None:
             live=options.live,
             throttle=options.rate_limits,
         )
-        options.overlay.write_text(json.dumps(config, indent=4) + "\n")
+        put(options.overlay, (json.dumps(config, indent=4) + "\n").encode())
     server.serve(
         app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=options.tls
     )

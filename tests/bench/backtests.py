@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from freqtrade.configuration.config_validation import validate_config_schema
 from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType, RunMode
+from freqtrade.misc import file_dump_json
 from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.optimize.optimize_reports import generate_backtest_stats
 from freqtrade.persistence import LocalTrade, PairLocks, Trade
 
 from perpkit.bot.positions.trade_view import copy_trades_in_full
@@ -30,11 +33,20 @@ class Backtested:
     """
     :param trades: every field of every trade, as Freqtrade exports them
     :param locks: (pair, side, from, until, reason) of each
+    :param stats: as Freqtrade exports them
+    :param frames: the analysed candles of each pair
     """
 
     trades: list[dict[str, Any]]
     locks: list[tuple[str, str, str, str, str]]
     strategy: Any
+    stats: dict[str, Any]
+    frames: dict[str, pd.DataFrame]
+
+    def export(self, path: Path) -> Path:
+        """Writes them as a .json of Freqtrade's older releases has them."""
+        file_dump_json(path, self.stats, log=False)
+        return path
 
 
 def write_candles(datadir: Path, rows: int = 1_200, crash: int | None = None) -> None:
@@ -68,10 +80,20 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
     :param config: of a bot with `datadir`; needs the fixture `offline_markets`
     :param changed: settings on top of it
     """
+    return _run(config, {"strategy": strategy, **changed})[strategy]
+
+
+def backtest_list(
+    config: dict[str, Any], strategies: list[str], **changed: Any
+) -> dict[str, Backtested]:
+    """Runs strategies one after the other, as `--strategy-list`; the result of each by name."""
+    return _run(config, {"strategy_list": strategies, **changed})
+
+
+def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backtested]:
     config = {
         **config,
         "runmode": RunMode.BACKTEST,
-        "strategy": strategy,
         "strategy_path": str(STRATEGIES),
         "timerange": f"{START + pd.Timedelta('4D'):%Y%m%d}-",
         "dry_run_wallet": 10_000,
@@ -81,19 +103,30 @@ def backtest(config: dict[str, Any], strategy: str, **changed: Any) -> Backteste
         "backtest_cache": "none",
         **changed,
     }
-    with _alone():
+    with alone():
+        validate_config_schema(config, preliminary=True)  # which adds Freqtrade's defaults
         testing = Backtesting(config)
         try:
             data, timerange = testing.load_bt_data()
-            [own] = testing.strategylist
-            testing.backtest_one_strategy(own, data, timerange)
-            content = testing.all_bt_content[own.get_strategy_name()]
-            trades = [trade.to_json() for trade in LocalTrade.bt_trades]
-            locks = [_lock(lock) for lock in content["locks"]]
-            return Backtested(trades, locks, testing.strategy)
+            return {
+                own.get_strategy_name(): _one(testing, own, data, timerange)
+                for own in testing.strategylist
+            }
         finally:
             Backtesting.cleanup()
             testing.exchange.close()
+
+
+def _one(testing: Backtesting, own: Any, data: Any, timerange: Any) -> Backtested:
+    span = testing.backtest_one_strategy(own, data, timerange)
+    name = own.get_strategy_name()
+    content = testing.all_bt_content[name]
+    stats = generate_backtest_stats(data, {name: content}, *span)
+    trades = [trade.to_json() for trade in LocalTrade.bt_trades]
+    locks = [_lock(lock) for lock in content["locks"]]
+    dp, step = testing.dataprovider, testing.timeframe
+    frames = {pair: dp.get_analyzed_dataframe(pair, step)[0] for pair in PAIRS}
+    return Backtested(trades, locks, own, stats, frames)
 
 
 def _lock(lock: Any) -> tuple[str, str, str, str, str]:
@@ -102,7 +135,7 @@ def _lock(lock: Any) -> tuple[str, str, str, str, str]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Leaves no state of a backtest to the next one of this process."""
     WatchedProtection.driven_at = None
     try:

@@ -24,14 +24,16 @@ def scripted_market(
     funding_rate: float = 0.0,
     instrument: Instrument = BTC,
     hardly_traded: tuple[float, float] = (0, 0),
+    warm_up: timedelta = WARM_UP,
 ) -> History:
-    """:param start: of the script; before it the price stands still for 10 hours
+    """:param start: of the script; before it the price stands still
     :param points: (minutes after the start, price), ascending; the last price stays for a day
     :param turnover: of a day, USDT; the book holds 0.3% of it within 1% of the price, each side
     :param hardly_traded: minutes after the start between which volume is 1% of the usual
+    :param warm_up: how long before the start there is a market
     :param funding_rate: of every settlement, every 8 hours of the day
     """
-    first = int((start - WARM_UP).timestamp() * 1000) // MINUTE_MS * MINUTE_MS
+    first = int((start - warm_up).timestamp() * 1000) // MINUTE_MS * MINUTE_MS
     begin = int(start.timestamp() * 1000)
     minutes, prices = zip(*points, strict=True)
     rows = (begin - first) // MINUTE_MS + int(minutes[-1]) + 24 * 60

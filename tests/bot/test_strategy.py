@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -26,7 +27,7 @@ NOW = START + 10 * HOUR
 def strategy(default_futures_config):
     disable_database_use("1h")
     Trade.reset_trades()
-    made = started(default_futures_config)
+    made = started(default_futures_config, stake_amount="unlimited")
     parameters = [(p, p.value) for _, p in made.enumerate_parameters()]
     made._columns[BTC] = stack.flat(40)
     made.stop_distance.value, made.risk_per_trade.value = 0.05, 0.01  # whatever the defaults
@@ -122,6 +123,30 @@ def test_the_configuration_precedes_parameters_and_these_the_class(strategy):
     assert present.trailing.atr_multiple == 2.5
 
 
+def test_settings_are_parsed_when_something_changes(strategy, monkeypatch):
+    """And not for every pair, which takes milliseconds."""
+    parsed, genuine = [], type(strategy)._overridden
+    monkeypatch.setattr(
+        type(strategy),
+        "_overridden",
+        staticmethod(lambda settings, config: parsed.append(1) or genuine(settings, config)),
+    )
+    strategy.present_settings()
+    del parsed[:]
+    first = strategy.present_settings()
+    assert (strategy.present_settings() is first, len(parsed)) == (True, 0)
+    strategy.trail_atr.value = 2.1
+    assert strategy.present_settings().trailing.atr_multiple == 2.1
+    strategy.config["perpkit"] = {"stop": {"distance": 0.03}}
+    assert strategy.present_settings().stop.distance == 0.03
+    strategy.config["perpkit"]["stop"]["distance"] = 0.02  # in place
+    assert strategy.present_settings().stop.distance == 0.02
+    strategy.settings = replace(strategy.settings, stop=replace(first.stop, distance=0.01))
+    strategy.config["perpkit"] = {}
+    assert strategy.present_settings().stop.distance == strategy.stop_distance.value
+    assert len(parsed) == 4
+
+
 def test_another_epoch_starts_with_its_own_parameters_and_no_memory(strategy):
     trade = stack.simulated()
     strategy.bot_loop_start(NOW)
@@ -165,7 +190,7 @@ def test_positions_are_adjusted_where_something_adjusts_them(default_futures_con
 def test_a_users_word_that_positions_are_not_adjusted_stands(default_futures_config, name):
     """And an entry is not made by slices of which only the first would come."""
     given = {"use": {"slicing": True}, "slicing": {"slices": 2}} if name == "RsiSmaSwing" else {}
-    given = {"perpkit": given, "position_adjustment_enable": False}
+    given = {"perpkit": given, "position_adjustment_enable": False, "stake_amount": "unlimited"}
     subject = started(default_futures_config, name, **given)
     assert not subject.position_adjustment_enable
     subject._prepare()
@@ -235,6 +260,19 @@ def test_the_decision_sizes_and_confirms_entries(
 def test_the_tag_of_the_signal_scales_the_stake_and_a_forced_one_does_not(strategy):
     assert stake(strategy, tag="rsi_sma 0.70") == pytest.approx(140 / 3)
     assert stake(strategy, tag="force_entry") == pytest.approx(200 / 3)
+    # Own tags that end in a number, and a name that another strategy gives to its confidence.
+    for own in ("ema 0.2", "fib 0.62", "funding_tide 0.70"):
+        assert stake(strategy, tag=own) == pytest.approx(200 / 3)
+
+
+@pytest.mark.parametrize(
+    ("amount", "most"), [("unlimited", 200 / 3), (50, 50), (50.0, 50), (1000, 50)]
+)
+def test_a_fixed_stake_amount_caps_the_stake(strategy, amount, most):
+    """What Freqtrade proposes, 50, is a share of the balance where nothing is set."""
+    strategy.config["stake_amount"] = amount
+    strategy._prepare()
+    assert stake(strategy) == pytest.approx(most)
 
 
 def test_the_stake_may_be_sliced(default_futures_config, strategy):

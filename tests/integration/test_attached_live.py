@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import PairLocks
 from freqtrade.rpc import RPC
 
@@ -13,8 +14,9 @@ from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.breakers.breaker import Decision, Trading
 from tests.bench.acts import STEP, strategy_messages, wait_in_book
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, differences, live_bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -31,12 +33,14 @@ CRASH = {
 }
 DRAWDOWN = {"method": "DrawdownBreaker", "open_loss": 0.001, "confirm": 1}
 MODES = ["dry_run", "live"]
+# The volatility of a day is known.
+DAYS = {"warm_up": timedelta(days=2)}
 
 
 @contextmanager
-def attached(mode, *protections, script=FALL, strategy="StubbornSteered", **perpkit):
+def attached(mode, *protections, script=FALL, strategy="StubbornSteered", market=None, **perpkit):
     own = {"attach": True, "protections": list(protections), **perpkit}
-    market = scripted_market(START, script)
+    market = scripted_market(START, script, **(market or {}))
     if mode == "live":
         with live_bench(strategy, market, START, perpkit=own) as (bot, venue):
             yield bot, venue
@@ -103,9 +107,10 @@ def test_the_start_says_what_is_attached(mode):
     with attached(mode, CRASH, DRAWDOWN) as (bot, _):
         bot.run(2, STEP)
         [line] = [text for text in strategy_messages(bot) if "attached" in text]
-        guard = " and stop guard" if mode == "live" else ""
-        breakers = "breakers (FlashCrashBreaker, DrawdownBreaker)"
-        assert line == f"Perpkit is attached to StubbornSteered: {breakers}{guard}."
+        live = ", stop guard" if mode == "live" else ". Off: stop guard, which is for live only"
+        acting = f"breakers (FlashCrashBreaker, DrawdownBreaker){live}"
+        rest = "Not asked for: limits, order book, leverage, sizing"
+        assert line == f"Perpkit is attached to StubbornSteered: {acting}. {rest}."
 
 
 def test_an_entry_waits_in_the_book_until_entries_are_blocked():
@@ -118,3 +123,64 @@ def test_an_entry_waits_in_the_book_until_entries_are_blocked():
         bot.run(2, STEP)
         assert not order.is_open
         assert len(venue.account.orders) == 1
+
+
+@pytest.mark.parametrize("mode", [pytest.param("dry_run", marks=SLOW), "live"])
+def test_the_order_book_limits_entries_and_additions(mode):
+    thin = {**DAYS, "turnover": 2e4}
+    strict = {"attach": ["book"], "entry": {"max_slippage_bps": 0.5}}
+    with attached(mode, script=FALL[:1], market=thin, **strict) as (bot, _):
+        strategy = bot.bot.strategy
+        strategy.side = "long"
+        bot.run(12, STEP)
+        assert bot.trades() == []
+        [refused] = strategy._perpkit.refusals.newest
+        assert refused.kind == "book"
+        assert refused.reason.startswith("slippage up to")
+        # Without the part it is entered; then additions are checked.
+        gate, strategy._perpkit.running._check = strategy._perpkit.running._check, None
+        hold(bot)
+        strategy._perpkit.running._check = gate
+        strategy.adds = True
+        bot.run(12, STEP)
+        assert bot.trades()[0].nr_of_successful_entries == 1
+        assert strategy._perpkit.refusals.newest[0].kind == "book"
+
+
+@SLOW
+def test_a_deep_book_lets_entries_through():
+    strict = {"max_slippage_bps": 0.5}
+    with attached("live", script=FALL[:1], attach=["book"], market=DAYS, entry=strict) as (bot, _):
+        hold(bot)
+        assert bot.bot.strategy._perpkit.refusals.newest == []
+
+
+@pytest.mark.parametrize("part", ["sizing", pytest.param("leverage", marks=SLOW)])
+def test_a_part_that_does_not_fit_is_refused_or_blocks_entries(part, tmp_path):
+    venue, market = SameVenue(), scripted_market(START, FALL[:1])
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "max_open_trades": 2}
+
+    def start(at, parts, **options):
+        own = {"attach": parts, "protections": []}
+        return bench("StubbornSteered", market, at, serve=venue.serve, userdir=tmp_path,
+                     perpkit=own, **{**settings, **options})  # fmt: skip
+
+    named = f"{part} cannot be attached to StubbornSteered"
+    with (
+        pytest.raises(StrategyError, match=named),
+        start(START, ["guard", part], stoploss=-0.99),
+    ):
+        pass
+    with start(START, ["guard"]) as bot:
+        hold(bot)
+        now = bot.now
+    with start(now + STEP, ["guard", part], stoploss=-0.99) as bot:
+        bot.bot.strategy.side = "long"
+        bot.bot.strategy.adds = True
+        bot.run(4, STEP)
+        assert bot.bot.strategy._perpkit.watch.decision().trading is Trading.REDUCING
+        [said] = [text for text in strategy_messages(bot) if text.startswith("REDUCING: Options")]
+        assert named in said.replace("\\", "")
+        (trade,) = bot.trades()
+        assert trade.is_open
+        assert trade.nr_of_successful_entries == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
@@ -90,6 +91,7 @@ def test_the_difference_is_what_the_breaker_did(bot, strategy):
             assert is_locked(min(earlier, key=lambda entry: entry[1]))
 
 
+@SLOW
 def test_a_breaker_that_never_trips_changes_nothing(bot, strategy):
     strategy('"elevated_size_factor": 1.0, "floor_annual": 9.0')
     spring = "--timerange=20250401-20250531"

@@ -46,6 +46,7 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 ETHER = Instrument("ETH", tick_size=0.01, step_size=0.001)
 GUARDED = "GuardedSteered"
 STATES = ["running", "paused", "stopped"]
+RUNNING = [STATES[0], *(pytest.param(state, marks=SLOW) for state in STATES[1:])]
 
 
 def market() -> History:
@@ -185,7 +186,7 @@ def test_a_journal_is_opened_once_at_a_start_and_once_when_it_was_adopted(bots):
         assert journal.path == bots.folder("copy") / "trades.journal.sqlite"
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", RUNNING)
 def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
     now = bots.original()
     bots.copy()
@@ -270,7 +271,7 @@ def test_the_original_goes_on_where_its_folder_was_moved(bots):
         bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", RUNNING)
 def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
     """It knows nothing of the position, nor of its stop."""
     with bots.start("original", START) as bot:
@@ -303,7 +304,7 @@ def test_an_older_database_looks_on_until_it_is_adopted(bots, state):
         assert not [text for text in warnings(bot) if "PASSIVE" in text]
 
 
-@pytest.mark.parametrize("state", [STATES[0], *(pytest.param(s, marks=SLOW) for s in STATES[1:])])
+@pytest.mark.parametrize("state", RUNNING)
 @pytest.mark.parametrize("what", ["gone", "damaged"])
 def test_without_a_sound_journal_a_bot_makes_no_entry_and_keeps_its_stop(bots, state, what):
     now = bots.original()

@@ -26,6 +26,7 @@ from perpkit.venue.market.market import Market
 from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
 from tests.bench.planted import ACCOUNTS
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -120,7 +121,7 @@ def wait_for_readings(process: subprocess.Popen[str], datadir: Path, least: int)
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=SLOW)])
 def test_a_download_stopped_halfway_and_started_again_ends_the_same(bench, whole, tmp_path, number):
     broken = tmp_path
     process = bench.start(broken)

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
     "given",
     [
         Case(1, "alive"),
-        Case(2, "hung", everything=True, lots=True),
+        pytest.param(Case(2, "hung", everything=True, lots=True), marks=SLOW),
         Case(3, "dead", "mix", shared=True, lots=True),
         pytest.param(Case(4, "alive", "banned"), marks=SLOW),
         pytest.param(Case(5, "alive", api=False), marks=SLOW),

@@ -13,6 +13,7 @@ from perpkit.breakers.breaker import Decision, Trading
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -41,8 +42,15 @@ def hold(bot, within=2 * MINUTE) -> Trade:
     return bot.trades()[0]
 
 
-@pytest.mark.parametrize("mode", ["dry_run", "live"])
-@pytest.mark.parametrize("option", [{"use_exit_signal": False}, {"exit_profit_only": True}])
+@pytest.mark.parametrize(
+    ("mode", "option"),
+    [
+        ("dry_run", {"use_exit_signal": False}),
+        ("live", {"exit_profit_only": True}),
+        pytest.param("live", {"use_exit_signal": False}, marks=SLOW),
+        pytest.param("dry_run", {"exit_profit_only": True}, marks=SLOW),
+    ],
+)
 def test_a_halt_flattens_a_losing_trade_past_options(mode, option):
     with trading(mode, **option) as bot:
         hold(bot)

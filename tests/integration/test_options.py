@@ -12,6 +12,7 @@ from tests.bench.acts import STEP, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +53,9 @@ def test_a_bot_that_is_flat_is_refused(started, options):
         pass
 
 
-@pytest.mark.parametrize("options", DISARMING)
+@pytest.mark.parametrize(
+    "options", [*DISARMING[:2], *(pytest.param(o, marks=SLOW) for o in DISARMING[2:])]
+)
 def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, options):
     venue = started.venue
     with started(START) as bot:

@@ -105,7 +105,11 @@ def every(bot) -> Entries:
     return _every
 
 
-@pytest.mark.parametrize("pairlists", CHANGING, ids=lambda lists: lists[-1]["method"])
+@pytest.mark.parametrize(
+    "pairlists",
+    [*CHANGING[:2], *(pytest.param(lists, marks=SLOW) for lists in CHANGING[2:])],
+    ids=lambda lists: lists[-1]["method"],
+)
 def test_a_dynamic_backtest(bot, every, pairlists):
     some = entries(bot, *pairlists)
     assert some

@@ -21,6 +21,7 @@ from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
 from tests.bench.process import Process
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.freqtrade_cli import run_freqtrade
 from tests.integration.conftest import milliseconds
@@ -68,7 +69,7 @@ def rehearsal(tmp_path) -> Iterator[Rehearsal]:
         yield Rehearsal(tmp_path, url, log)
 
 
-@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("live", [pytest.param(False, marks=SLOW), True])
 def test_a_bot_keeps_what_it_keeps_apart(rehearsal, live, monkeypatch):
     monkeypatch.delenv("PYTEST_VERSION")  # with it, Freqtrade leaves the logging alone
     arguments = [EXAMPLE, rehearsal.overlay(live=live), rehearsal.userdir]

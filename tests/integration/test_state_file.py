@@ -296,7 +296,7 @@ def test_a_bot_whose_start_fails_but_holds_something_is_shown(tmp_path):
     with running("dry-run", tmp_path, db_url=url) as bot:
         enter(bot)
     with (
-        mock.patch("perpkit.bot.strategy.Watch", side_effect=KeyError("candles")),
+        mock.patch("perpkit.bot.layer.layer.Watch", side_effect=KeyError("candles")),
         running("dry-run", tmp_path, db_url=url) as bot,
     ):
         bot.run(1, STEP)

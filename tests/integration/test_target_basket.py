@@ -21,6 +21,7 @@ from perpkit.venue.overlay import overlay
 from tests.bench.live import differences, live_bench
 from tests.bench.planted import ACCOUNTS
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, fills
 
@@ -117,6 +118,7 @@ def test_what_was_stopped_out_stays_out_for_a_week(stats):
     assert returned >= 2
 
 
+@SLOW
 def test_the_narrower_the_tolerance_the_more_is_traded(bot, stats):
     wide = bot.backtest("TargetBasket", perpkit={"basket": {"weights": WEIGHTS, "tolerance": 0.2}})
     assert not rebalancing(wide["trades"])
@@ -220,6 +222,7 @@ def test_live_it_enters_drifts_and_is_brought_back():
         assert differences(bot.trades(), venue) == []
 
 
+@SLOW
 def test_live_what_drifts_less_than_the_tolerance_is_left_alone():
     with live_basket(tolerance=0.06) as (bot, venue):
         bot.run_until(lambda: bot.now > BEGIN + 17 * MINUTE, 20 * MINUTE, STEP)

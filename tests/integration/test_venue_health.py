@@ -165,8 +165,8 @@ def test_pressure_on_the_rate_limit():
     [
         pytest.param(None, marks=SLOW),
         FaultKind.RESET,
-        FaultKind.CLOCK_SKEW,
-        FaultKind.TIMEOUT,
+        pytest.param(FaultKind.CLOCK_SKEW, marks=SLOW),
+        pytest.param(FaultKind.TIMEOUT, marks=SLOW),
     ],
 )
 def test_no_exit_waits_for_the_breaker(kind):

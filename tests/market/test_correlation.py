@@ -165,7 +165,7 @@ def test_a_pair_with_too_little_to_go_by_is_unknown_and_spoils_no_other(spoil, k
         ({"A": (0, 10), "B": (10, 20), "C": (20, 25)}, ""),  # 75 rows in common
         ({"A": (0, 10), "B": (10, 20), "C": (20, 30)}, "C"),  # of equal ones the last
         ({"A": (0, 11), "B": (11, 21), "C": (21, 31)}, "A"),  # the one that lacks most
-        ({"A": (0, 20), "B": (0, 20), "C": (30, 40)}, "B A"),  # two young pairs and a patchy one
+        ({"A": (0, 20), "B": (0, 20), "C": (30, 40)}, "C"),  # two young pairs and a patchy one
         ({"A": (0, 25), "B": (25, 50), "C": (50, 75), "D": (75, 100)}, "B C D"),
     ],
 )

@@ -144,6 +144,12 @@ TIME = "line 5: column create_time: "
         (changed(5, ",1.5,", ",x,"), "line 5: column count_long_short_ratio: .* is 'x'"),
         (changed(5, ",1.5,", ",nan,"), "line 5: column count_long_short_ratio: .* is 'nan'"),
         (changed(5, ",1.5,", ",inf,"), "line 5: column count_long_short_ratio: .* is 'inf'"),
+        (changed(5, ",1.5,", ",1_5,"), "line 5: column count_long_short_ratio: .* is '1_5'"),
+        (changed(5, ",1.5,", ", 1.5,"), "line 5: column count_long_short_ratio: .* is ' 1.5'"),
+        (
+            changed(5, ",1.5,", ",\u0661.\u0665,"),
+            "column count_long_short_ratio: .* is '\u0661.*'",
+        ),
         (changed(5, "1004", "-1"), "line 5: column sum_open_interest: must be 0 to 1e.15"),
         (changed(5, ",1.5,0.9", ""), "line 5: column count_long_short_ratio: the line has 6 of 8"),
         (changed(5, ",0.9", ",0.9,"), "line 5: column sum_taker.*: the line has 9 of 8"),
@@ -165,9 +171,48 @@ def test_a_file_cut_anywhere_is_refused():
         parse_csv(whole[:-1], NAME, NOW)
 
 
-def test_bytes_that_are_no_text_are_refused():
-    with pytest.raises(FileError, match=f"{NAME}: line 2: not text"):
-        parse_csv(content(lines()[:1]) + b"\x00\xff", NAME, NOW)
+@pytest.mark.parametrize(
+    ("damaged", "line", "byte"),
+    [
+        (content(lines()[:1]) + b"\x00\xff", 2, len(content(lines()[:1])) + 1),
+        ("".join(lines()).encode("utf-16"), 1, 0),
+        (content(lines(symbol="币安人生USDT")).decode().encode("gb18030"), 2, 199),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(damaged, line, byte):
+    message = rf"{NAME}: line {line}: not text in UTF-8 \(byte {byte}\)"
+    with pytest.raises(FileError, match=message):
+        parse_csv(damaged, NAME, NOW)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_taken():
+    text = b"\xef\xbb\xbf" + content(lines()).replace(b"\n", b"\r\n")
+    pd.testing.assert_frame_equal(parse_csv(text, NAME, NOW).readings, parse(lines()).readings)
+
+
+def test_a_symbol_outside_of_ascii_is_taken(tmp_path):
+    parsed = parse(lines(symbol="币安人生USDT"))
+    assert parsed.pair == "币安人生/USDT:USDT"
+    store.merge(tmp_path, parsed.pair, parsed.period, parsed.readings)
+    assert store.stored(tmp_path) == [("币安人生/USDT:USDT", "5m")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "published", "message"),
+    [
+        (
+            lines(first=0, count=289),
+            False,
+            "line 290: column create_time: 2026-01-26 00:00 is",
+        ),
+        (lines(count=288 * 2), True, "line 577: column create_time: 2026-01-27 00:00 is more than"),
+        (lines()[:2] + lines()[1:2] * 1200, True, "must have at most 1153 lines, has 1202"),
+        ([*lines(), " " * 2**20], True, "must have at most 1,048,576 bytes, has 1,0"),
+    ],
+)
+def test_a_file_has_no_more_rows_than_a_day(rows, published, message):
+    with pytest.raises(FileError, match=f"^{NAME}: {message}"):
+        parse(rows, published=published)
 
 
 def test_what_the_exchange_has_published_so_is_taken():
@@ -189,6 +234,15 @@ def test_what_the_exchange_has_published_so_is_taken():
         (b"no zip", "not a whole zip file"),
         (zipped(content(lines()))[:-30], "not a whole zip file"),
         (zipped(content(lines()), "a.csv", "b.csv"), "must hold one CSV file, holds a.csv, b.csv"),
+        (zipped(content(lines()), "a\n[b].txt"), r"must hold one CSV file, holds a\\n\[b\].txt"),
+        (
+            zipped(b"", *(f"{n}.csv" for n in range(9))),
+            "must hold .* 0.csv, 1.csv, 2.csv and 6 more",
+        ),
+        (
+            zipped(bytes(20 * 2**20)),
+            f"{NAME} must have at most 1,048,576 bytes unpacked, has more",
+        ),
         (zipped(content(lines()), "a.txt"), "must hold one CSV file, holds a.txt"),
         (zipped(content(lines()[:9])), f"{NAME}: line 9: column create_time: the day ends"),
     ],
@@ -218,7 +272,21 @@ def test_symbols_name_pairs(symbol, pair):
     assert pair_of(symbol) == pair
 
 
-@pytest.mark.parametrize("symbol", ["", "USDT", "BTCUSD", "BTCUSD_PERP", "BTCUSDT_260327"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        "",
+        "USDT",
+        "BTCUSD",
+        "BTCUSD_PERP",
+        "BTCUSDT_260327",
+        "A?USDT",
+        "[A]USDT",
+        "A\nUSDT",
+        "A/../USDT",
+        "A" * 41 + "USDT",
+    ],
+)
 def test_other_symbols_do_not(symbol):
     with pytest.raises(ValueError, match="must be a perpetual"):
         pair_of(symbol)

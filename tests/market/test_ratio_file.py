@@ -2,13 +2,17 @@
 
 import io
 from datetime import UTC, datetime
+from random import Random
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from perpkit.market.metrics_file import FileError
+from perpkit.files.errors import FileError
+from perpkit.market import store
 from perpkit.market.ratio_file import COLUMNS, parse_feather
+from tests.bench.damaged_files import arrow, damaged, refusal
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -44,6 +48,25 @@ def test_each_symbol_is_a_pair():
     assert eth.readings["date"].tolist() == list(table()["timestamp"][:3])
 
 
+def test_symbols_may_be_categories_and_in_chinese():
+    frame = table().replace({"symbol": {"ETHUSDT": "币安人生USDT"}}).astype({"symbol": "category"})
+    pairs = [each.pair for each in parse_feather(content(frame), NAME, NOW)]
+    assert pairs == ["BTC/USDT:USDT", "币安人生/USDT:USDT"]
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(3000, marks=SLOW)])
+def test_a_damaged_file_is_the_one_error_or_a_table(count):
+    whole = arrow(table(), "uncompressed")
+
+    def read(changed: bytes) -> None:
+        for each in parse_feather(changed, NAME, NOW):
+            store.check(each.readings, each.period, each.pair)
+
+    said = {refusal(read, damaged(whole, Random(number))) for number in range(count)}
+    assert all(each.startswith(NAME) for each in said if each)
+    assert len(said) > 5
+
+
 def swapped() -> pd.DataFrame:
     return table().iloc[[0, 2, 1, 3, 4, 5]]
 
@@ -72,6 +95,18 @@ def with_value(column: str, row: int, value: object) -> pd.DataFrame:
         (with_value("lsr_global", 4, -1.0), "row 4: column lsr_global: -1.0 is not within 0 to"),
         (with_value("lsr_global", 4, np.inf), "row 4: column lsr_global: inf is not within 0 to"),
         (with_value("symbol", 3, "BTCUSD"), "row 3: column symbol must be a perpetual"),
+        (with_value("symbol", 3, None), "row 3: column symbol: .* is not a symbol"),
+        (with_value("symbol", 3, "A\n[b]?USDT"), r"row 3: column symbol .* is 'A\\n\[b\]\?USDT'"),
+        (table().assign(symbol=1), "column symbol must be text, is int64"),
+        (table().assign(symbol=[["BTCUSDT"]] * 6), "column symbol must be text, is object"),
+        (
+            with_value("timestamp", 1, pd.NaT),
+            "row 1: column timestamp: NaT is not a time between 2010 and 2200",
+        ),
+        (
+            with_value("timestamp", 0, pd.Timestamp("1970-01-01", tz="UTC")),
+            "row 0: column timestamp: 1970-01-01 .* is not a time between 2010 and 2200",
+        ),
         (
             table().assign(timestamp=table()["timestamp"] + pd.Timedelta("1h")),
             "row 0: column timestamp: 2022-01-01 01:00:00.* is not on the grid of 1d",
@@ -97,7 +132,7 @@ def test_a_file_of_another_store():
     name = "old/positioning/BTC_USDT_USDT-1h.feather"
     (parsed,) = parse_feather(content(own), name, NOW)
     assert (parsed.pair, parsed.period) == ("BTC/USDT:USDT", "1h")
-    pd.testing.assert_frame_equal(parsed.readings, own)
+    pd.testing.assert_frame_equal(parsed.readings, own.assign(date=own["date"].dt.as_unit("ms")))
     with pytest.raises(FileError, match=f"{name}: row 1: column date: .* is a duplicate"):
         parse_feather(content(own.iloc[[0, 0, 1]]), name, NOW)
     with pytest.raises(FileError, match=f"{name}: row 0: column date: .* lies in the future"):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,8 @@ from perpkit.market.store import SERIES, BusyError, Merged, StoreError
 from perpkit.venue.market import datadir as venue_datadir
 from perpkit.venue.market.synthetic import generate
 from tests import factories
-from tests.cases import cases
+from tests.bench.damaged_files import arrow, flipped, refusal
+from tests.cases import SLOW, cases
 from tests.freqtrade_cli import run_freqtrade
 
 PAIR = "BTC/USDT:USDT"
@@ -122,6 +124,11 @@ BAD = [
         readings([1, 2], freq="90min"),
         "row 1: column date: 2023-01-01 01:30:00.00:00 is not on the grid of 1h",
     ),
+    (
+        readings([1, 2]).assign(date=pd.Series([factories.START, None])),
+        "row 1: column date: must lie between 2010 and 2200, is NaT",
+    ),
+    (readings([1], "2009-12-31T23:00Z"), "row 0: column date: must lie between 2010 and 2200, is"),
     (readings([1, -2]), "row 1: column long_short_ratio must be above 0 and at most 1000, is -2"),
     (readings([0]), "row 0: column long_short_ratio must be above 0"),
     (readings([1001]), "row 0: column long_short_ratio .* at most 1000, is 1001"),
@@ -157,6 +164,102 @@ def test_a_corrupt_file_is_named(tmp_path, content):
     path.write_bytes(path.read_bytes()[:-50] if content is None else content)
     with pytest.raises(StoreError, match=f"{path.name}: cannot be read as feather"):
         store.read(tmp_path, PAIR, "1h")
+
+
+def test_a_time_beyond_all_calendars_is_named(tmp_path):
+    """Arrow can hold it in milliseconds; neither nanoseconds nor a text can."""
+    path = store.path_of(tmp_path, PAIR, "1h")
+    path.parent.mkdir()
+    times = pa.array([0, 2**62], pa.timestamp("ms", "UTC"))
+    path.write_bytes(arrow(pa.table({"date": times, "taker_ratio": [1.0, 2.0]})))
+    with pytest.raises(StoreError, match=r"row 0: column date: must lie between 2010 and 2200"):
+        store.read(tmp_path, PAIR, "1h")
+    path.write_bytes(arrow(pa.table({"date": times[1:], "taker_ratio": [2.0]})))
+    with pytest.raises(StoreError, match=r"row 0: column date: .* is outside of the calendar"):
+        store.read(tmp_path, PAIR, "1h")
+
+
+def test_a_file_without_a_checksum_is_read_and_gets_one_when_written(tmp_path):
+    path = store.path_of(tmp_path, PAIR, "1h")
+    path.parent.mkdir()
+    path.write_bytes(arrow(readings([1, 2])))
+    assert known(store.read(tmp_path, PAIR, "1h")) == [1, 2]
+    assert store.merge(tmp_path, PAIR, "1h", readings([1, 2, 3])) == Merged(1, 0)
+    assert b"perpkit-sha256:" in path.read_bytes()
+    assert known(store.read(tmp_path, PAIR, "1h")) == [1, 2, 3]
+
+
+def test_a_changed_bit_is_never_read_and_never_merged_over(tmp_path):
+    store.merge(tmp_path, PAIR, "1h", readings([1, 2]))
+    path = store.path_of(tmp_path, PAIR, "1h")
+    whole = path.read_bytes()
+    for changed in flipped(whole, range(0, 8 * len(whole), 53)):
+        path.write_bytes(changed)
+        with pytest.raises(StoreError, match=f"{path.name}: cannot be read as feather"):
+            store.read(tmp_path, PAIR, "1h")
+    with pytest.raises(StoreError, match=r"the checksum in it does not match"):
+        store.merge(tmp_path, PAIR, "1h", readings([3]))
+    assert path.read_bytes() == changed
+
+
+@pytest.mark.parametrize("every", [127, pytest.param(1, marks=SLOW)])
+def test_damage_without_a_checksum_has_the_one_error(tmp_path, every):
+    path = store.path_of(tmp_path, PAIR, "1h")
+    path.parent.mkdir()
+    whole = arrow(readings([1, 2]))
+
+    def read(changed: bytes) -> None:
+        path.write_bytes(changed)
+        assert len(store.read(tmp_path, PAIR, "1h")) <= 2
+
+    said = {refusal(read, each) for each in flipped(whole, range(0, 8 * len(whole), every))}
+    assert all(path.name in each for each in said if each)
+    assert len(said) > 5
+
+
+tables = st.lists(
+    st.dictionaries(
+        st.integers(0, 5),
+        st.tuples(*[st.sampled_from([np.nan, 1.0, 2.0])] * 2),
+        min_size=1,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@cases(25)
+@given(tables)
+def test_tables_joined_are_those_merged_in_turn(tmp_path_factory, tables):
+    columns = ["long_short_ratio", "taker_ratio"]
+    parts = []
+    for table in tables:
+        dates = [factories.START + timedelta(hours=hour) for hour in sorted(table)]
+        rows = [table[hour] for hour in sorted(table)]
+        part = pd.DataFrame(rows, columns=columns).assign(date=pd.DatetimeIndex(dates))
+        parts.append(part[["date", *columns]])
+    one, by_one = (tmp_path_factory.mktemp("store") for _ in range(2))
+    store.merge(one, PAIR, "1h", store.joined(parts))
+    for part in parts:
+        store.merge(by_one, PAIR, "1h", part)
+    pd.testing.assert_frame_equal(store.read(one, PAIR, "1h"), store.read(by_one, PAIR, "1h"))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("币安人生_USDT_USDT-5m.feather", ("币安人生/USDT:USDT", "5m")),
+        ("BTC_USDT_USDT-260327-1h.feather", ("BTC/USDT:USDT-260327", "1h")),
+        ("BTC_US\nDT_USDT-5m.feather", None),
+        ("[red]_USDT_USDT-5m.feather", None),
+        ("A?_USDT_USDT-5m.feather", None),
+        ("BTC_USDT_USDT-7m.feather", None),
+    ],
+)
+def test_only_names_of_pairs_are_listed(tmp_path, name, found):
+    (tmp_path / "positioning").mkdir()
+    (tmp_path / "positioning" / name).touch()
+    assert store.stored(tmp_path) == ([] if found is None else [found])
 
 
 def test_an_unknown_period_is_named():

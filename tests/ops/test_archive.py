@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
 from perpkit.market import store
+from perpkit.market.metrics_file import MOST_BYTES
 from perpkit.ops.archive import Archive, ArchiveError, archived_symbol, fill
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
@@ -20,6 +24,8 @@ from perpkit.venue.http.server import running_venue
 from perpkit.venue.market.clock import VirtualClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.synthetic import generate
+from tests.bench.damaged_files import PACKINGS
+from tests.bench.damaged_files import zipped as zip_of
 
 FIRST = datetime(2026, 6, 18, tzinfo=UTC)
 NOW = FIRST + timedelta(days=12, hours=7)
@@ -158,6 +164,75 @@ def test_what_was_published_broken_is_refused_by_line(tmp_path):
     (message,) = filled.refused
     assert message.startswith("BTCUSDT-metrics-2026-06-29.zip: day.csv: line 3: column create_time")
     assert store.stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_damaged_member_is_refused_and_named(tmp_path, packing):
+    """With a checksum that fits: it was published so."""
+    text = HEADER + "".join(f"2026-06-29 00:{n:02}:00,BTCUSDT,1,1,1,1,1,1\n" for n in (5, 10))
+    whole = zip_of(text.encode(), packing)
+    # The last bytes only say that an lzma stream ends.
+    for at in range(39, whole.index(b"PK\x01\x02") - 12, 11):
+        damaged = whole[:at] + b"\xff\xff\xff" + whole[at + 3 :]
+        filled = fill(Served(damaged), tmp_path, [BTC], date(2026, 6, 29), NOW)
+        (message,) = filled.refused
+        assert message.startswith("BTCUSDT-metrics-2026-06-29.zip: ")
+        assert "\n" not in message
+    assert store.stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("packing", [packing for packing in PACKINGS if packing != "stored"])
+def test_an_archive_that_becomes_too_large_is_refused(tmp_path, packing):
+    served = Served(zip_of(bytes(20_000_000), packing))
+    (message,) = fill(served, tmp_path, [BTC], date(2026, 6, 29), NOW).refused
+    assert message.endswith("day.csv must have at most 1,048,576 bytes unpacked, has more")
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Archive:
+    archive = Archive("http://archive.test")
+    transport = httpx.MockTransport(answer)
+    archive._http = httpx.Client(base_url="http://archive.test", transport=transport)
+    return archive
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_more_is_downloaded_than_a_day_can_have(packed):
+    """Not even if a few bytes, packed on their way, would become more."""
+    body = bytes(2 * MOST_BYTES)
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    content = gzip.compress(body) if packed else body
+    archive = answering(lambda _: httpx.Response(200, headers=headers, content=content))
+    with pytest.raises(ArchiveError, match=r"CHECKSUM: must have at most 1,048,576 bytes"):
+        archive.fetch("BTCUSDT", date(2026, 6, 29))
+    archive.close()
+
+
+def test_a_symbol_in_chinese_is_a_url():
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return httpx.Response(404)
+
+    archive = answering(answer)
+    assert archive.fetch(archived_symbol("币安人生/USDT:USDT"), date(2026, 6, 29)) is None
+    archive.close()
+    name = b"%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT"
+    path = b"/data/futures/um/daily/metrics/%b/%b-metrics-2026-06-29.zip.CHECKSUM"
+    assert asked == [path % (name, name)]
+
+
+def test_days_of_one_batch_keep_each_others_values(tmp_path):
+    """Since 2026-06-25 the end of one file may be in the next one as well, with other values."""
+    rows = ("2026-06-24 00:05:00,BTCUSDT,1,1,,1,1,1\n", "2026-06-24 00:05:00,BTCUSDT,2,,5,1,1,1\n")
+    served = [Served(zipped(HEADER + row)) for row in rows]
+    archive = Archive()
+    archive.fetch = lambda symbol, day: served[day.day - 28].fetch(symbol, day)
+    filled = fill(archive, tmp_path, [BTC], date(2026, 6, 28), NOW.replace(day=30))
+    assert (filled.files, filled.added) == (2, 1)
+    frame = store.read(tmp_path, BTC, "5m")
+    found = frame[["open_interest", "open_interest_value", "top_accounts_ratio"]]
+    assert found.to_numpy().tolist() == [[2, 1, 5]]
 
 
 def test_a_day_that_the_exchange_has_in_part_is_kept(tmp_path):

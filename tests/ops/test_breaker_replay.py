@@ -218,6 +218,32 @@ def test_drawdown_of_a_backtest_that_was_exported(datadir, export):
     assert not [i for i in found if i["from"] < halted[0]["from"] and i["level"] != "active"]
 
 
+def test_of_venue_health_the_maintenance_windows_are_replayed(datadir, tmp_path):
+    begins, ends = START + 100 * HOUR, START + 103 * HOUR
+    window = {"from": begins.isoformat(), "until": ends.isoformat()}
+    (tmp_path / "windows.json").write_text(json.dumps([window]))
+    options = (f"--userdir={tmp_path}", "--set=VenueHealthBreaker.maintenance_file=windows.json")
+    result = run(datadir, "--breaker", "VenueHealthBreaker", "--json", *options)
+    [interval] = json.loads(result.stdout)["intervals"]
+    assert interval["from"] == (begins - HOUR).isoformat()
+    assert interval["until"] == ends.isoformat()
+
+
+def test_every_breaker_names_the_one_that_it_leaves_out(datadir):
+    result = run(datadir, "--breaker", "all", "--json")
+    assert "VenueHealthBreaker cannot be replayed" in result.stderr
+
+
+def test_a_breaker_that_needs_a_running_bot_is_refused_by_name(datadir, userdir):
+    live = OWN.replace("HourBreaker", "LiveBreaker").replace("    REPLAYS = True\n", "")
+    (userdir / "protections" / "LiveBreaker.py").write_text(live)
+    result = run(datadir, "--breaker", "LiveBreaker", "--userdir", str(userdir))
+    assert result.exit_code == 2
+    assert "LiveBreaker cannot be replayed: it needs a live account or the exchange" in (
+        result.stderr
+    )
+
+
 def test_a_chart(datadir, tmp_path):
     path = tmp_path / "chart.html"
     result = run(datadir, "--breaker", "all", "--chart", str(path))
@@ -250,7 +276,10 @@ def test_a_chart(datadir, tmp_path):
             ["--breaker", "FundingBreaker", "--extreme-percentile=90"],
             "--extreme-percentile is no option: give --set FundingBreaker.extreme_percentile=90",
         ),
-        (["--breaker", "VenueHealthBreaker"], "VenueHealthBreaker cannot be replayed"),
+        (
+            ["--breaker", "VenueHealthBreaker"],
+            "VenueHealthBreaker cannot be replayed: without the live exchange it has only",
+        ),
         (["--breaker", "all", "--timerange", "20300101-"], "timerange must overlap"),
     ],
 )

@@ -6,15 +6,21 @@ import json
 import re
 import shutil
 import zipfile
+from functools import cache
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+import typer.testing
+from typer.main import get_command
+from typer.testing import CliRunner, Result
 
 from perpkit.cli import app
 from perpkit.market import store
 from perpkit.rehearsal.datadir_mark import mark, marked
 from perpkit.venue.overlay import overlay
+from tests.bench import damaged_files
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -79,6 +85,105 @@ def test_csv_zip_and_feather_are_imported_together(datadir, day, tmp_path):
 def test_of_two_files_of_a_day_the_last_counts(datadir, day):
     run("import", day("a.csv", ratio=2.0), day("b.csv", ratio=3.0), "--datadir", datadir)
     assert set(store.read(datadir, BTC, "5m")["long_short_ratio"]) == {3.0}
+
+
+def test_two_files_together_keep_what_they_keep_one_after_the_other(tmp_path, day):
+    """The later one does not know what the earlier one does."""
+    first, second = day("a.csv", ratio=2.0), day("b.csv", ratio=3.0)
+    text = second.read_text().replace(",90000000,", ",,")
+    second.write_text(text.replace("00:10:00,BTCUSDT,1000,,2.1,1.9,3.0", "00:10:00,BTCUSDT,,,,,"))
+    together, in_turn = tmp_path / "together", tmp_path / "in turn"
+    run("import", first, second, "--datadir", together)
+    for path in (first, second):
+        run("import", path, "--datadir", in_turn)
+    found = store.read(together, BTC, "5m")
+    pd.testing.assert_frame_equal(found, store.read(in_turn, BTC, "5m"))
+    assert set(found["open_interest_value"]) == {90_000_000}
+    assert found["long_short_ratio"].iloc[:3].tolist() == [3.0, 2.0, 3.0]
+
+
+def imported(folder: Path, number: int) -> Result:
+    """The result of the import of a file of the fuzzer, whose store must be as it was or sound."""
+    datadir = folder / "data"
+    name, content = damaged_files.case(number)
+    path = folder / name
+    path.write_bytes(content)
+    before = snapshot(datadir)
+    result = run("import", path, "--datadir", datadir)
+    path.unlink()
+    if result.exit_code == 2:
+        assert result.stderr.startswith("Error: "), (number, result.stderr)
+        assert result.stderr.count("\n") == 1, (number, result.stderr)
+        assert (result.stdout, snapshot(datadir)) == ("", before), number
+    else:
+        assert (result.exit_code, result.stderr) == (0, ""), (number, result.exception)
+        for pair, period in store.stored(datadir):
+            assert store.read(datadir, pair, period) is not None, number
+    return result
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 200), pytest.param(200, 9800, marks=SLOW)])
+def test_any_file_is_taken_or_refused_in_one_line(datadir, day, monkeypatch, first, count):
+    """Bytes, lines, values, columns, types, encodings and names, at random but the same each time.
+
+    Together both variants try 10,000 files.
+    """
+    # Most of the time would be spent on making the command.
+    monkeypatch.setattr(typer.testing, "_get_command", cache(get_command))
+    run("import", day("a.csv"), "--datadir", datadir)
+    numbers = range(first, first + count)
+    refused = sum(imported(datadir.parent, number).exit_code == 2 for number in numbers)
+    assert count / 2 < refused < count
+
+
+@pytest.mark.parametrize("name", ["day [red].csv", "day\n[_].csv", "day?.csv", "день%20.csv"])
+def test_no_name_of_a_file_breaks_a_line(datadir, day, name):
+    path = day(name)
+    path.write_text(path.read_text().replace("2.5", "-2.5", 1))
+    result = run("import", path, "--datadir", datadir)
+    shown = str(path).replace("\n", r"\n")
+    assert result.stderr.startswith(f"Error: {shown}: line 2: column count_long_short_ratio")
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_name_in_the_store_breaks_the_table(datadir, day):
+    run("import", day("a.csv", symbol="币安人生USDT"), "--datadir", datadir)
+    for name in ("A\nB_USDT_USDT-5m", "[red]_USDT_USDT-5m", "A?_USDT_USDT-5m"):
+        (datadir / "positioning" / f"{name}.feather").write_bytes(b"")
+    result = run("status", "--datadir", datadir)
+    assert result.exit_code == 0
+    rows = [line for line in result.stdout.splitlines() if "USDT" in line]
+    assert len(rows) == 1
+    assert rows[0].startswith("币安人生/USDT:USDT 5m")
+
+
+@pytest.mark.parametrize("base", ["BTC?x", "../BTC", "A#", "[/]", "[red]", "A\n", "A%2F"])
+def test_no_name_of_a_pair_reaches_a_url_or_breaks_a_line(datadir, base):
+    pair = f"{base}/USDT:USDT"
+    result = run("archive", "--since", "2024-01-01", "--datadir", datadir, pair)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: pairs must be like BTC/USDT:USDT, got ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[]", "config cannot be read"),
+        (b'{"exchange": 3}', "exchange must be an object, got 3"),
+        (b'{"datadir": {}}', "datadir must be the path of a folder, got {}"),
+        (b"\xff\xfe{}", "config cannot be read"),
+        (b"\xef\xbb\xbf{}", "config cannot be read"),
+        (b"{", "config cannot be read"),
+    ],
+)
+def test_a_damaged_configuration_is_one_error(tmp_path, content, message):
+    path = tmp_path / "config [x].json"
+    path.write_bytes(content)
+    result = run("status", "--config", path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {message}"), result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

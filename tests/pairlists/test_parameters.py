@@ -15,7 +15,7 @@ from tests.pairlists.running import PAIRS, manager, whitelist
 
 METHODS = sorted(path.stem for path in (REPOSITORY / "pairlists").glob("*.py"))
 # Without --enable-dynamic-pairlist, or without history, nothing is filtered.
-WARNS = [method for method in METHODS if method != "LiquidityFilter"]
+WARNS = [method for method in METHODS if method not in ("LiquidityFilter", "PerpkitAttached")]
 
 
 def load(method, config, exchange, **parameters):

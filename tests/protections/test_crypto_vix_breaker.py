@@ -11,6 +11,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.breakers.breaker import Trading, strictest
 from perpkit.breakers.volatility import VolatilityLimits, index_timeline, timeline
 from perpkit.market.basket import HourlyIndex, basket_index
@@ -23,7 +24,7 @@ SHORT_MEMORY = {"window_days": 20, "min_history_days": 5}
 
 def breaker(config, **parameters):
     method = {"method": "CryptoVixBreaker", **parameters}
-    return ProtectionResolver.load_protection("CryptoVixBreaker", config, method)
+    return ProtectionResolver.load_protection("CryptoVixBreaker", config, Watched(method))
 
 
 def crash() -> pd.DataFrame:

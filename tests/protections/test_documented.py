@@ -12,6 +12,7 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.persistence import PairLocks
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.bot.watching.watch import Watch
 from perpkit.ops.new.kinds import PluginKind
@@ -48,7 +49,7 @@ def config(default_futures_config) -> dict[str, Any]:
 
 def load(config, **parameters):
     entry = {"method": "WeekendBreaker", **parameters}
-    return ProtectionResolver.load_protection("WeekendBreaker", config, entry)
+    return ProtectionResolver.load_protection("WeekendBreaker", config, Watched(entry))
 
 
 def test_the_page_has_one_of_each_kind():

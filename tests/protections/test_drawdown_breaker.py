@@ -19,6 +19,7 @@ from freqtrade.persistence import (
 )
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Trading, strictest
 from tests import factories
@@ -33,7 +34,7 @@ AMOUNT = 0.1  # 3,000 USDT at 30,000: a fall of 1% is 3% of the capital of 1,000
 def breaker(config, runmode=RunMode.BACKTEST, **parameters):
     method = {"method": "DrawdownBreaker", **parameters}
     return ProtectionResolver.load_protection(
-        "DrawdownBreaker", {**config, "runmode": runmode}, method
+        "DrawdownBreaker", {**config, "runmode": runmode}, Watched(method)
     )
 
 

@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.loading.plugins import own_folder
+from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.bot.watching.found import breakers
-from perpkit.bot.watching.protection import AWAKE, WatchedProtection
+from perpkit.bot.watching.protection import AWAKE, Watched, WatchedProtection
 from perpkit.bot.watching.watch import Watch
 from perpkit.ops import replay
 from tests.bench.wild_market import BTC, END, HOUR, HOURS, PAIRS, XRP, Market, wild_market
@@ -32,7 +33,10 @@ from tests.factories import START
 
 KINDS = breakers()
 OURS = sorted(Path(own_folder("protections") or "").glob("*.py"))
-REPLAYED = [name for name, kind in KINDS.items() if kind.REPLAYS]
+# Those of trades, or of a calendar, are in tests/integration/test_replays.py.
+REPLAYED = [
+    name for name, kind in KINDS.items() if kind.REPLAYS and issubclass(kind, CandleBreaker)
+]
 LIMITS = [(name, limits) for name, kind in KINDS.items() for limits in kind.LIMITS]
 FEWER_FROM = 900  # the hour from which one pair less is traded
 # The types of parameters that stand in no dataclass.
@@ -91,7 +95,7 @@ class Whitelist(list):
 
 
 def load(config: dict[str, Any], name: str, **parameters: Any) -> WatchedProtection:
-    return KINDS[name](config, {"method": name, **parameters})
+    return KINDS[name](config, Watched({"method": name, **parameters}))
 
 
 def run(config: dict[str, Any], name: str, *, awake: bool = False, fewer_from: int = HOURS):
@@ -140,7 +144,7 @@ def test_it_locks_asleep_what_it_locks_awake(name, config):
         until = AWAKE if number == FEWER_FROM else until  # another whitelist wakes it
         assert not (one.restrictions and one.now < until)
         until = max(until, one.asleep_until)
-    if KINDS[name].REPLAYS:
+    if name in REPLAYED:
         assert any(one.restrictions for one in awake)
         assert sum(one.looked for one in asleep) < 0.7 * HOURS
 

@@ -11,6 +11,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import flash_crash, market_halt
 from perpkit.breakers.flash_crash import FlashCrashLimits
@@ -26,7 +27,7 @@ NOW = factories.START + ROWS * HOUR
 def breaker(config, runmode=RunMode.BACKTEST, **parameters):
     method = {"method": "FlashCrashBreaker", **parameters}
     config = {**config, "runmode": runmode}
-    return ProtectionResolver.load_protection("FlashCrashBreaker", config, method)
+    return ProtectionResolver.load_protection("FlashCrashBreaker", config, Watched(method))
 
 
 def calm() -> pd.DataFrame:
@@ -74,6 +75,24 @@ def sources(*, pairs=None, book=None, **candles) -> Sources:
 
 def blocked(decisions):
     return [(d.pair, d.release) for d in decisions if d.entries_blocked]
+
+
+@pytest.mark.parametrize("held", [ROWS, 180])
+def test_a_running_bot_blocks_what_a_backtest_does(default_futures_config, held):
+    """Each candle is judged when it comes, out of the candles that the bot holds by then."""
+    whole = {"ETH": crash(200), "XRP": crash(202), "BTC": calm()}
+    whole["XRP"].loc[190, "volume"] = 0.0
+    simulated = breaker(default_futures_config)
+    running = breaker(default_futures_config, RunMode.LIVE)
+    book = {"bids": [[100.0, 1.0]], "asks": [[100.1, 1.0]]}  # which blocks nothing itself
+    found = []
+    for rows in range(ROWS - 60, ROWS + 1):
+        now = factories.START + rows * HOUR
+        expected = simulated.evaluate(sources(**whole), now)
+        seen = {name: frame[max(0, rows - held) : rows] for name, frame in whole.items()}
+        assert running.evaluate(sources(book=book, **seen), now) == expected
+        found += expected
+    assert {decision.pair for decision in found} == {ETH, XRP, "*"}
 
 
 def test_it_decides_as_its_timelines(default_futures_config):

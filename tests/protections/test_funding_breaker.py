@@ -11,6 +11,7 @@ from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.breakers.funding import FundingLimits, timeline
 from tests import factories
 
@@ -21,7 +22,7 @@ KNOWN = factories.START + (90 * 8 + 1) * HOUR  # when the last rate of `market` 
 
 def breaker(config, **parameters):
     method = {"method": "FundingBreaker", **parameters}
-    return ProtectionResolver.load_protection("FundingBreaker", config, method)
+    return ProtectionResolver.load_protection("FundingBreaker", config, Watched(method))
 
 
 def market() -> dict[str, pd.DataFrame]:

@@ -13,6 +13,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
@@ -25,7 +26,7 @@ WINDOW = {"from": "2026-03-02T14:00:00Z", "until": "2026-03-02T16:00:00Z"}
 
 def breaker(config, **parameters):
     method = {"method": "VenueHealthBreaker", **parameters}
-    return ProtectionResolver.load_protection("VenueHealthBreaker", config, method)
+    return ProtectionResolver.load_protection("VenueHealthBreaker", config, Watched(method))
 
 
 @pytest.fixture

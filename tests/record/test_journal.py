@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from perpkit.record.journal import Intent, Journal, JournalEntry, JournalError, Outcome
 from perpkit.record.order_ids import LONGEST, OrderId, Purpose, new_nonce, parse, tag_before_nonces
+from tests.bench.damaged_files import flipped
+from tests.cases import SLOW
 
 TAG, BROKER, BTC, ETH = "3fa2c1", "x-xcKtGhcu", "BTC/USDT:USDT", "ETH/USDT:USDT"
 
@@ -176,6 +179,48 @@ def test_one_that_is_damaged_is_refused(journal, path, damage):
                 database.execute("UPDATE about SET value = '99' WHERE key = 'schema'")
     with pytest.raises(JournalError, match=r"journal .*trades\.journal\.sqlite"):
         Journal.open(path)
+
+
+def whole(path) -> None:
+    """Reads all that a journal holds."""
+    journal = Journal.open(path, read_only=True)
+    try:
+        journal.entries()
+        journal.kept("stop")
+        journal.starts()
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE orders SET outcome = 'went'",
+        "UPDATE orders SET purpose = 'F'",
+        "UPDATE orders SET note = CAST(x'ff' AS TEXT)",
+        "UPDATE kept SET value = '{\"a\" 1}'",
+    ],
+)
+def test_values_that_cannot_be_are_the_one_error(journal, path, change):
+    journal.write(intent(journal))
+    journal.keep("stop", "BTC", {"a": 1})
+    whole(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(change)
+    with pytest.raises(JournalError, match=f"The journal {path} (is damaged|fails)"):
+        whole(path)
+
+
+@pytest.mark.parametrize("every", [1009, pytest.param(11, marks=SLOW)])
+def test_a_changed_bit_is_the_one_error_or_can_be_read(journal, path, every):
+    journal.write(intent(journal))
+    journal.keep("stop", "BTC", {"a": 1})
+    journal.close()
+    content = path.read_bytes()
+    for changed in flipped(content, range(0, 8 * len(content), every)):
+        path.write_bytes(changed)
+        with suppress(JournalError):
+            whole(path)
 
 
 def test_a_write_that_fails_says_so_and_writes_nothing(journal, path):

@@ -107,14 +107,13 @@ def export(tmp_path):
     path = tmp_path / "backtest-result-x.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("backtest-result-x_config.json", "{}")
-        archive.writestr(
-            "backtest-result-x.json", json.dumps({"strategy": {"A": {"name": 1}, "B": {"name": 2}}})
-        )
+        strategies = {name: {**stats(), "name": n} for n, name in enumerate("AB", 1)}
+        archive.writestr("backtest-result-x.json", json.dumps({"strategy": strategies}))
     return path
 
 
 def test_a_strategy_of_an_export(export):
-    assert load_export(export, "B") == {"name": 2}
+    assert load_export(export, "B") == {**stats(), "name": 2}
 
 
 @pytest.mark.parametrize(

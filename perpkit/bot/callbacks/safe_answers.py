@@ -105,8 +105,10 @@ def _with_urgent(
     exits: list[ExitCheckTuple] | None,
 ) -> list[ExitCheckTuple]:
     """Puts an urgent exit in front of all other reasons, even if options disable exit signals."""
-    trade = args[0] if args else kwargs["trade"]
-    return in_front(urgent_reason(strategy.watch, strategy.trade_states, trade), exits)
+    given = dict(zip(("trade", "rate"), args, strict=False)) | kwargs
+    trade = given["trade"]
+    urgent = urgent_reason(strategy.watch, strategy.trade_states, trade)
+    return in_front(urgent or strategy.loss_exit(trade, given["rate"]), exits)
 
 
 def _must_leave(_strategy: Any, given: Given) -> bool | None:

@@ -6,6 +6,7 @@ over 180 days or a funding rank over 30 days needs more, but not for every trade
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import timeframe_to_seconds
+
+from perpkit.market.times import dated, dates_of
 
 # Freqtrade runs analyses of a strategy, such as lookahead-analysis, as UTIL_NO_EXCHANGE.
 SIMULATED = (RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.UTIL_NO_EXCHANGE)
@@ -32,6 +35,13 @@ def is_trading(config: dict[str, Any]) -> bool:
 def is_simulated(config: dict[str, Any]) -> bool:
     """Whether this run simulates trades on stored candles."""
     return config.get("runmode") in SIMULATED
+
+
+# Funding rates are few, and a block by what they cost can stand for weeks: a running bot must not
+# forget how it began.
+KEPT_LONGER = {CandleType.FUNDING_RATE: timedelta(days=90)}
+# A pair, a timeframe and a type of candles.
+CandleKey = tuple[str, str, CandleType]
 
 
 class CandleFeed(Protocol):
@@ -60,14 +70,14 @@ class StoredCandles:
         self._format = config.get("dataformat_ohlcv", "feather")
         stop = TimeRange.parse_timerange(config.get("timerange"))
         self._until = TimeRange(None, "date", 0, stop.stopts) if stop.stoptype == "date" else None
-        self._loaded: dict[tuple[str, str, CandleType], pd.DataFrame] = {}
+        self._loaded: dict[CandleKey, pd.DataFrame] = {}
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
     ) -> pd.DataFrame:
         key = (pair, timeframe, candle_type)
         if key not in self._loaded:
-            self._loaded[key] = load_pair_history(
+            loaded = load_pair_history(
                 pair=pair,
                 timeframe=timeframe,
                 datadir=self._datadir,
@@ -76,11 +86,28 @@ class StoredCandles:
                 candle_type=candle_type,
                 fill_up_missing=candle_type != CandleType.FUNDING_RATE,
             )
+            self._loaded[key] = dated(loaded)
         return self._loaded[key]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The candles of a pair that a running bot holds.
+
+    :param since: the time from which on no candle is missing that the exchange has
+    :param newest: open time of the newest
+    """
+
+    frame: pd.DataFrame
+    since: datetime
+    newest: pd.Timestamp
 
 
 class LiveCandles:
     """Candles of a running bot: the warm-up is fetched once, then the bot's own are appended.
+
+    What is older than the longest warm-up that was asked for is dropped with the next candle; what
+    the bot has itself is kept.
 
     The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
     If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises.
@@ -88,25 +115,42 @@ class LiveCandles:
 
     def __init__(self, dp: DataProvider) -> None:
         self._dp = dp
-        self._held: dict[tuple[str, str, CandleType], pd.DataFrame] = {}
+        # Both hold one entry for each pair that was ever asked for, until the bot ends.
+        self._held: dict[CandleKey, _Held] = {}
+        self._warm_up: dict[CandleKey, timedelta] = {}
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
     ) -> pd.DataFrame:
         key = (pair, timeframe, candle_type)
+        self._warm_up[key] = longest = max(warm_up, self._warm_up.get(key, warm_up))
         recent = self._recent(pair, timeframe, candle_type)
         held = self._held.get(key)
         if recent.empty:
-            return recent if held is None else held
-        if held is not None and held["date"].iloc[-1] == recent["date"].iloc[-1]:
-            return held
-        first = recent["date"].iloc[0]
-        step = timedelta(seconds=timeframe_to_seconds(timeframe))
-        if held is None or held["date"].iloc[-1] + step < first:
-            since = datetime.now(UTC) - warm_up
-            held = self._fetch(key, since) if since < first else recent
-        self._held[key] = pd.concat([held[held["date"] < first], recent], ignore_index=True)
-        return self._held[key]
+            return recent if held is None else held.frame
+        since = datetime.now(UTC) - longest
+        current = held is not None and held.newest == recent["date"].iloc[-1]
+        if held is not None and current and held.since <= since:
+            return held.frame
+        held = self._held[key] = self._joined(key, held, dated(recent), since)
+        return held.frame
+
+    def _joined(
+        self, key: CandleKey, held: _Held | None, recent: pd.DataFrame, since: datetime
+    ) -> _Held:
+        """Returns the candles from `since`, or from the first of the recent ones if that is older,
+        until the newest."""
+        first, step = _first(recent), timedelta(seconds=timeframe_to_seconds(key[1]))
+        older, reach = recent[:0], first
+        if held is not None and held.newest + step >= first:
+            older, reach = held.frame, held.since
+        if since < min(reach, first):
+            older, reach = dated(self._fetch(key, since)), since
+        kept = since - KEPT_LONGER.get(key[2], timedelta(0))
+        begin, end = older["date"].searchsorted(dates_of([kept, first]))
+        older = older[begin:end]
+        frame = pd.concat([older, recent], ignore_index=True)
+        return _Held(frame, min(first, max(reach, kept)), recent["date"].iloc[-1])
 
     def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:
         """Returns the candles that the bot already has; read-only."""
@@ -115,13 +159,18 @@ class LiveCandles:
         # Called every loop for every pair: copying would cost more than the breakers.
         return self._dp.ohlcv(pair, timeframe, copy=False, candle_type=candle_type)
 
-    def _fetch(self, key: tuple[str, str, CandleType], since: datetime) -> pd.DataFrame:
+    def _fetch(self, key: CandleKey, since: datetime) -> pd.DataFrame:
         pair, timeframe, candle_type = key
         exchange = self._dp._exchange
         fetched: pd.DataFrame = exchange.get_historic_ohlcv(
             pair, timeframe, int(since.timestamp() * 1000), candle_type
         )
         return fetched
+
+
+def _first(candles: pd.DataFrame) -> datetime:
+    first: datetime = candles["date"].iloc[0]
+    return first
 
 
 def feed_for(config: dict[str, Any], dp: DataProvider) -> CandleFeed:

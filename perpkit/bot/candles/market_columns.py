@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,21 @@ from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.candles.candles import CandleFeed
+from perpkit.bot.candles.known_positioning import KnownPositioning
 from perpkit.durations import DAY
 from perpkit.market.asof import join_known
 from perpkit.market.benchmark import with_benchmark_correlation
 from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
-from perpkit.market.positioning import with_positioning
-from perpkit.market.store import StoreError, read_periods
+from perpkit.market.positioning import join_positioning
+from perpkit.market.store import StoreError
+from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
 
 BENCHMARK_WARM_UP = timedelta(days=30)
-NO_RATES = pd.DataFrame(
-    {"date": pd.DatetimeIndex([], tz="UTC"), "funding_rate": pd.Series(dtype=float)}
-)
+NO_RATES = pd.DataFrame({"date": dates_at([]), "funding_rate": pd.Series(dtype=float)})
 
 
 class MarketColumns:
@@ -42,6 +43,7 @@ class MarketColumns:
         self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
         self._feed = candles
+        self._known = KnownPositioning(self._datadir)
         self._said: set[str] = set()
         # By pair: the rates and the readings made from them; rates change only every few hours.
         self._funding: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -62,7 +64,7 @@ class MarketColumns:
         if others.empty:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
         candles = with_benchmark_correlation(candles, step, others)
-        return with_positioning(candles, self._positioning(pair), timeframe)
+        return join_positioning(candles, self._positioning(pair, candles, step), timeframe)
 
     def _readings(self, pair: str, rates: pd.DataFrame) -> pd.DataFrame:
         known = self._funding.get(pair)
@@ -70,16 +72,18 @@ class MarketColumns:
             known = self._funding[pair] = rates, funding_readings(rates)
         return known[1]
 
-    def _positioning(self, pair: str) -> dict[str, pd.DataFrame]:
+    def _positioning(
+        self, pair: str, candles: pd.DataFrame, step: pd.Timedelta
+    ) -> Mapping[str, pd.DataFrame]:
         try:
-            stored = read_periods(self._datadir, pair)
+            readings = self._known.readings(pair, candles, step)
         except StoreError as error:
             # As with funding: if the columns were missing, the strategy would miss exits.
             self._say(f"Positioning of {pair} cannot be used: {error}")
             return {}
-        if not stored:
+        if not readings:
             self._say(f"No positioning data of {pair}: no bonus for positioning.")
-        return stored
+        return readings
 
     def _rates(self, pair: str) -> pd.DataFrame:
         warm_up = DEFAULT_RULE.window + DAY

@@ -42,7 +42,7 @@ class StoredPositioning:
         held = self._held.get(pair)
         if held is not None and self._simulated:
             return held[1]
-        stamps = tuple(_stamp(path_of(self._datadir, pair, period)) for period in PERIODS)
+        stamps = stamps_of(self._datadir, pair)
         if held is None or held[0] != stamps:
             stored = read_periods(self._datadir, pair)
             held = self._held[pair] = stamps, {p: self._cut(stored[p]) for p in stored}
@@ -50,6 +50,11 @@ class StoredPositioning:
 
     def _cut(self, readings: pd.DataFrame) -> pd.DataFrame:
         return readings if self._until is None else readings[readings["date"] <= self._until]
+
+
+def stamps_of(datadir: Path, pair: str) -> Stamps:
+    """Returns what changes whenever a file of the pair does."""
+    return tuple(_stamp(path_of(datadir, pair, period)) for period in PERIODS)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

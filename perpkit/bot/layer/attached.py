@@ -1,26 +1,40 @@
-"""What the layer asks of a strategy that is not the package's, and what it says of it."""
+"""What the layer asks of a strategy that is not the package's."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
 
-from perpkit.bot.candles.candles import is_trading
-from perpkit.bot.layer.layer import Hooks, RiskLayer
-from perpkit.bot.layer.parts import ATTACHING, Part
+from perpkit.bot.layer.entry_rules import EntryRules
+from perpkit.bot.layer.hooks import Hooks
+from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.layer.parts import ATTACHING, BY_STOP, WITH_FRAMES, Part
+from perpkit.bot.layer.side_frames import SideFrames
+from perpkit.bot.layer.start_line import parts_off
+from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.positions.additions import allowed_addition
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.settings import overridden
 from perpkit.breakers.breaker import Decision
 from perpkit.record.latch import OPTIONS
+from perpkit.risk.limits import PositionLimits
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import distance_of
 
-# Of the switches, those that do not depend on a strategy of the package.
+# Of the switches, those that do not depend on a strategy of the package, and those of the parts
+# that are asked for by name.
 _SWITCHES = frozenset({"guard", "alerts", "refresh"})
+_OF_PARTS = {
+    "book": Part.BOOK,
+    "liquidation": Part.LEVERAGE,
+    "sizing": Part.SIZING,
+    "kelly": Part.SIZING,
+}
 
 
 def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
@@ -29,66 +43,72 @@ def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
     off = dict.fromkeys((switch.name for switch in fields(Switches)), False)
-    settings = Settings(use=Switches(**{**off, "guard": Part.GUARD in parts}))
+    on = {"guard": Part.GUARD in parts}
+    on |= {name: part in parts for name, part in _OF_PARTS.items() if name != "kelly"}
+    settings = Settings(use=Switches(**{**off, **on}))
     given = strategy.config.get("perpkit", {})
     settings = overridden(settings, given, "perpkit", beside=OPTIONS | ATTACHING)
+    allowed = _SWITCHES | {name for name, part in _OF_PARTS.items() if part in parts}
     for name in off:
-        if getattr(settings.use, name) and name not in _SWITCHES:
+        if getattr(settings.use, name) and name not in allowed:
+            part = _OF_PARTS.get(name)
+            why = f'"perpkit.attach" does not name {part}' if part else "it is PerpStrategy's"
             raise ConfigurationError(
-                f'"perpkit.use.{name}" cannot be true for {type(strategy).__name__}: it is a part '
-                f"of PerpStrategy. Allowed: {', '.join(sorted(_SWITCHES))}"
+                f'"perpkit.use.{name}" cannot be true for {type(strategy).__name__}: {why}. '
+                f"Allowed: {', '.join(sorted(allowed))}"
             )
+    _check_limits(settings.limits, asked=Part.LIMITS in parts)
     if not strategy.order_types.get("stoploss_on_exchange"):
         # The guard would place stops that the strategy does not want.
         settings = replace(settings, use=replace(settings.use, guard=False))
     return settings
 
 
+def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
+    """:raises ConfigurationError: if limits are set and not attached, or the other way round"""
+    if limits.given and not asked:
+        raise ConfigurationError(
+            f'"perpkit.limits" sets {", ".join(limits.given)}, which is not in force: add "limits" '
+            'to the list "perpkit.attach", as in ["breakers", "guard", "limits"]'
+        )
+    if asked and not limits.given:
+        raise ConfigurationError(
+            'The part "limits" is attached, and "perpkit.limits" sets none. Allowed: '
+            f"{', '.join(field.name for field in fields(PositionLimits))}"
+        )
+
+
 def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
+    frames = SideFrames(strategy, lambda: layer.feed)
+    rules, by_stop = EntryRules(strategy, layer, frames), bool(layer.parts & BY_STOP)
+
     def addition(
-        trade: LocalTrade, stake: float, rate: float, _now: Any, decision: Decision, _tag: Any
+        trade: LocalTrade,
+        stake: float,
+        rate: float,
+        now: datetime,
+        decision: Decision,
+        tag: str | None,
     ) -> Size:
         contracts = Contracts(strategy.dp._exchange)
-        return allowed_addition(trade, stake, rate, decision, contracts)
+        # An order at another price is one that the breakers have been asked about.
+        sized = tag == REPLACED
+        asked = allowed_addition(trade, stake, rate, decision, contracts, sized=sized)
+        return rules.addition(trade, asked, rate, now) if by_stop else asked
 
     return Hooks(
         settings=lambda: attached_settings(strategy, layer.parts),
-        columns=lambda _pair: None,
+        columns=frames.get,
         doubt=lambda _pair: None,
+        stop_distance=lambda _entry, leverage: distance_of(strategy.stoploss, leverage),
         addition=addition,
-        renew=layer.renew,
-        parts_off=lambda: _parts_off(strategy, layer),
+        renew=rules.renew,
+        parts_off=lambda: parts_off(strategy, layer),
+        stakes=rules.stakes,
         failures=layer.failures,
         doubts=dict,
         own_stops=False,
         own_errors=False,
+        rules=rules if by_stop else None,
+        analysed=frames.renew if layer.parts & WITH_FRAMES else lambda _pair: None,
     )
-
-
-def attached_line(strategy: Any, layer: RiskLayer) -> str:
-    """One line of what is attached."""
-    known = layer.breaker_names
-    names = [p["method"] for p in strategy.protections if p.get("method") in known]
-    attached = [f"breakers ({', '.join(names)})"] if names else []
-    if layer.running.guarded:
-        attached.append("stop guard")
-    idle = "" if layer.watch.enabled or not names else "; idle, for --enable-protections is missing"
-    what = " and ".join(attached) or "nothing that acts in this run"
-    return f"Perpkit is attached to {type(strategy).__name__}: {what}{idle}."
-
-
-def _parts_off(strategy: Any, layer: RiskLayer) -> list[str]:
-    """One message for each part that was asked for and is off in a running bot."""
-    found, live = [], is_trading(strategy.config) and not strategy.config["dry_run"]
-    unknown = layer.running.unknown_exchange
-    if unknown is not None:
-        found.append(
-            f"{unknown}: in live the stop guard, the memory of orders and the booking of funding "
-            "support Binance only, and are off here; Freqtrade sends and tracks orders without them"
-        )
-    elif Part.GUARD in layer.parts and live and not layer.running.guarded:
-        on_exchange = strategy.order_types.get("stoploss_on_exchange")
-        why = '"perpkit.use.guard" is false' if on_exchange else "stops are in the bot only"
-        more = "" if on_exchange else ' ("order_types.stoploss_on_exchange": true puts them there)'
-        found.append(f"The stop guard is off: {why}{more}")
-    return found

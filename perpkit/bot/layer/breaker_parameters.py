@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from freqtrade.strategy import DecimalParameter, IntParameter
+from freqtrade.strategy.parameters import BaseParameter
 
 # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
 VIX_STRESSED = IntParameter(90, 98, default=96, space="protection")
@@ -50,3 +53,21 @@ def default_breakers(value: Callable[[str], Any]) -> list[dict[str, Any]]:
         },
         {"method": "VenueHealthBreaker"},
     ]
+
+
+def copy_inherited_parameters(cls: type, layered: type, *, all_bases: bool) -> None:
+    """Gives a class its own copy of the parameters that it inherits from classes with the layer.
+
+    Without it, a parameter file that sets a value for one strategy would change every other
+    strategy of the process. Parameters of the strategy behind the layer stay as they are, for it
+    may read them by the name of its class.
+
+    :param layered: PerpRisk
+    :param all_bases: those of every base, for a strategy of the package
+    """
+    for base in cls.__mro__[1:]:
+        if all_bases or issubclass(base, layered):
+            for name, value in vars(base).items():
+                shared = inspect.getattr_static(cls, name) is value
+                if isinstance(value, BaseParameter) and shared:
+                    setattr(cls, name, deepcopy(value))

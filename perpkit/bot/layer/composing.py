@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.strategy.parameters import BaseParameter
 
 from perpkit.bot.candles.candles import SIMULATED, TRADING
 from perpkit.bot.layer.parts import Part, attached_parts, given_protections
@@ -31,14 +33,33 @@ def compose(found: type, config: Mapping[str, Any]) -> type:
         raise _cannot(found, why)
     searches = Part.BREAKERS in parts and given_protections(config) is None
     try:
+        own_parameters(found)
         composed = types.new_class(
             found.__name__, (PerpRisk, found), {"searches_breakers": searches}
         )
     except Exception as error:  # a class may refuse to be subclassed in any way
-        raise _cannot(found, f"it cannot be subclassed: {error}") from error
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _cannot(found, f"it cannot be subclassed: {why}") from error
     composed.__module__, composed.__qualname__ = found.__module__, found.__qualname__
     composed.__doc__ = found.__doc__
     return composed
+
+
+def own_parameters(found: type) -> None:
+    """Gives a class its own copies of the parameters that it inherits, so that hyperopt's file of
+    one strategy changes no other.
+
+    Freqtrade runs the file of a strategy for each load, but what the file imports only once. The
+    class itself gets the copies, and not the one in front of it, for it may use its own name. The
+    dictionaries of values, such as `buy_params`, are copied, too: Freqtrade writes into them.
+    """
+    for base in found.__mro__[1:]:
+        for name, value in vars(base).items():
+            of_hyperopt = isinstance(value, BaseParameter) or (
+                isinstance(value, dict) and name.endswith("_params")
+            )
+            if of_hyperopt and inspect.getattr_static(found, name) is value:
+                setattr(found, name, deepcopy(value))
 
 
 def _unsuited(found: type) -> str | None:

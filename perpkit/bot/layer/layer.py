@@ -6,69 +6,43 @@ It answers what the callbacks of `perpkit.bot.layer.perp_risk` ask, and holds no
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqtrade.exceptions import ConfigurationError
-from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
+from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
-from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
-from perpkit.bot.layer.listed import breaker_names
+from perpkit.bot.layer.entries import NOT_STARTED, Entries
+from perpkit.bot.layer.hooks import Hooks
+from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
 from perpkit.bot.options import arm, disarming
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
-from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import RefusalKind, Refusals, RunRefusedError, Why
+from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
+from perpkit.bot.watching.unwatched import breaker_names, log_at_start
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
-from perpkit.risk.sizing import Size
+from perpkit.risk.limits import PositionLimits
+
+if TYPE_CHECKING:  # they hold one of these
+    from perpkit.bot.layer.entry_rules import EntryRules
 
 logger = logging.getLogger(__name__)
 
-NOT_STARTED = "the risk layer has not started"
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the layer asks of the strategy around which it stands.
-
-    :param settings: of the risk stack, at their present parameters
-    :param columns: analysed candles of a pair, with `close` and `vol_1h`; None without any
-    :param doubt: why entries into a pair are blocked, or None
-    :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
-        the rate, the time, the decision of the breakers, and the tag of the order
-    :param renew: another run begins in this process, with new `states`
-    :param parts_off: one message for each part that is off in this run
-    :param failures: of the strategy's callbacks, where it counts them itself
-    :param doubts: why entries are blocked, by the failed callback and the pair
-    :param own_stops: the strategy's stops and sizes are the package's, and so is what their
-        options must be
-    :param own_errors: the strategy handles errors of its callbacks, the layer's included
-    """
-
-    settings: Callable[[], Settings]
-    columns: Callable[[str], CandleColumns | None]
-    doubt: Callable[[str], str | None]
-    addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
-    renew: Callable[[], None]
-    parts_off: Callable[[], list[str]]
-    failures: Failures
-    doubts: Callable[[], Mapping[tuple[str, str], str]]
-    own_stops: bool
-    own_errors: bool
+LOSS_EXIT = "loss_exit"
 
 
 class RiskLayer:
@@ -80,21 +54,26 @@ class RiskLayer:
     def __init__(self, strategy: Any, config: dict[str, Any], parts: frozenset[Part]) -> None:
         self._strategy = strategy
         self._config = config
-        self.parts = parts
+        self.parts = frozenset(parts)
         self.simulated = is_simulated(config)
         self.refusals = Refusals()
+        self.entries = Entries(self)
         self.states = TradeStates(kept=not self.simulated)
         self.parts_off: tuple[str, ...] = ()
         # What the strategy has assigned to `self.protections`, in the place of its class's.
         self.assigned_protections: list[dict[str, Any]] | None = None
         # Errors of the layer itself, and of those why entries are blocked, by step.
         self.failures = Failures()
-        self._failed: dict[str, str] = {}
+        self.failed_steps: dict[str, str] = {}
         self._last_loop: datetime | None = None
         self.hooks: Hooks
         self.running: RunningParts
         self.watch: Watch
         self.feed: CandleFeed
+        # None where nothing is limited.
+        self.limits: Limits | None = None
+        # Whether it has failed in this cycle to look at the loss of a trade.
+        self._loss_unknown = False
 
     @property
     def started(self) -> bool:
@@ -118,7 +97,7 @@ class RiskLayer:
             strategy.dp,
             settings,
             self.states,
-            self.allowed_addition,
+            self.entries.allowed_addition,
             self.refusals,
             only_unprotected=not hooks.own_stops,
         )
@@ -129,12 +108,24 @@ class RiskLayer:
         self.watch = Watch(
             self._config, strategy.dp, lambda: strategy.protections, strategy.wallets, self.feed
         )
+        self._begin_limits()
         strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
+        look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
         self.running.follow(self.watch, datetime.now(UTC))
         if is_trading(self._config):
             use_what_is_usable(strategy, self.watch.restrict)
+
+    @property
+    def limited_by(self) -> PositionLimits:
+        return self.hooks.settings().limits
+
+    def _begin_limits(self) -> None:
+        distance, states = self.hooks.stop_distance, lambda: self.states
+        self.limits = limits_of(
+            self.limited_by, self._strategy, self.feed, distance, states, self.say
+        )
 
     def _show_state(self) -> None:
         """To the state file of a running bot; what is not there yet is named in it."""
@@ -144,7 +135,7 @@ class RiskLayer:
         report("parts_off", lambda _now: self.parts_off)
 
     def _doubts(self) -> dict[tuple[str, str], str]:
-        own = {(step, "*"): reason for step, reason in self._failed.items()}
+        own = {(step, "*"): reason for step, reason in self.failed_steps.items()}
         return {**self.hooks.doubts(), **own}
 
     def _look_at_obstacles(self) -> None:
@@ -160,20 +151,23 @@ class RiskLayer:
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
         strategy, trading, guarded = self._strategy, is_trading(self._config), self.running.guarded
-        own_stops = self.hooks.own_stops
-        if found := disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops):
+        own_stops, rules = self.hooks.own_stops, self.hooks.rules
+        found = disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops)
+        found += rules.unfit() if rules is not None else []
+        if found:
             if not (trading and holds_something(strategy)):
                 raise ConfigurationError(". ".join(found))
             arm(strategy, guarded=guarded, own_stops=own_stops)
             reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
         self.parts_off = tuple(self.hooks.parts_off())
-        for off in self.parts_off:
-            self.say(f"{off}.", logging.WARNING)
+        if own_stops:  # else the line at the start names them
+            for off in self.parts_off:
+                self.say(f"{off}.", logging.WARNING)
 
     def say(self, message: str, level: int = logging.INFO) -> None:
         """To the log, and to the operator of a running bot."""
-        logger.log(level, message)
+        log_at_start(self._config, message, level)
         if is_trading(self._config):
             self._strategy.dp.send_msg(message.translate(NO_MARKDOWN), always_send=True)
 
@@ -184,11 +178,18 @@ class RiskLayer:
         self._last_loop = now
         self.watch.step(now)
         self.running.step(now)
+        if self.limits is not None:
+            if not self._loss_unknown:
+                self.failed_steps.pop(LOSS_EXIT, None)
+            self._loss_unknown = False
+            with self.running.lock:
+                self.limits.step(now)
 
     def renew(self) -> None:
         """Forgets the trades of an earlier backtest of this process."""
         if self.simulated:
             self.states = TradeStates(kept=False)
+            self._begin_limits()
 
     def close(self) -> None:
         """In `ft_bot_cleanup`."""
@@ -210,12 +211,12 @@ class RiskLayer:
                 raise
             self.failed(step, error)
         else:
-            self._failed.pop(step, None)
+            self.failed_steps.pop(step, None)
 
     def failed(self, step: str, error: Exception) -> None:
         """Blocks entries until the step of this name succeeds, and says so once."""
         reason = f"{step} of the risk layer has failed: {message_of(error)}"
-        self._failed[step] = f"{step} of the risk layer has failed, see the log"
+        self.failed_steps[step] = f"{step} of the risk layer has failed, see the log"
         if self.failures.add(step, error, datetime.now(UTC)):
             logger.error(reason, exc_info=error)
             self.say(f"{reason}. No entry is made until it succeeds.", logging.ERROR)
@@ -228,81 +229,39 @@ class RiskLayer:
         """What the breakers decide; nothing before the start, when nothing is traded."""
         return self.watch.decision(pair, side) if self.started else UNRESTRICTED
 
+    @property
+    def rules(self) -> EntryRules | None:
+        """Rules of leverage and stakes that act around the strategy's own."""
+        return self.hooks.rules if self.started else None
+
     def doubt(self, pair: str) -> str | None:
         """Returns why entries into this pair are blocked: something has failed."""
         if not self.started:
             return NOT_STARTED
-        return next(iter(self._failed.values()), None) or self.hooks.doubt(pair)
+        return next(iter(self.failed_steps.values()), None) or self.hooks.doubt(pair)
 
-    def urgent(self, trade: LocalTrade) -> str | None:
-        """Returns why the trade must be closed at once, or None."""
-        return urgent_reason(self.watch, self.states, trade) if self.started else None
+    def urgent(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns why the trade must be closed at once, or None.
 
-    def refuses(self, pair: str, side: str, amount: float, now: datetime) -> bool:
-        """Whether an entry is refused: the second line of defence behind the locks, which a forced
-        entry does not see."""
-        refused = self._refusal(pair, side, amount, now)
-        if refused is not None:
-            self.refusals.add(refused, pair, side, now)
-        return refused is not None
-
-    def _refusal(self, pair: str, side: str, amount: float, now: datetime) -> Why | None:
+        :param rate: at which it would be closed
+        """
         if not self.started:
-            return Why(RefusalKind.CALLBACK, NOT_STARTED)
-        decision = self.decision(pair, side)
-        if latched := self.running.latched():
-            return latched
-        if decision.entries_blocked:
-            return Why(RefusalKind.BREAKER, decision.reason)
-        if self._failed:
-            return Why(RefusalKind.CALLBACK, next(iter(self._failed.values())))
-        return self.running.refusal(pair, side, amount, now, self.hooks.columns(pair))
+            return None
+        return urgent_reason(self.watch, self.states, trade) or self.loss_exit(trade, rate)
 
-    def allowed_addition(
-        self,
-        trade: LocalTrade,
-        stake: float,
-        rate: float,
-        tag: str | None,
-        now: datetime | None = None,
-    ) -> float:
-        """The part of `stake` that may be added to an open trade; the log says what is not."""
-        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
-        decision = self.decision(pair, side)
-        part, _, reason = self.hooks.addition(trade, stake, rate, now, decision, tag)
-        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
-        if latched := self.running.latched():
-            part, refused = 0.0, latched
-        elif doubt := self.doubt(pair):
-            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
-        elif part:
-            amount = part * trade.leverage / rate
-            columns = self.hooks.columns(pair)
-            if against := self.running.refusal(pair, side, amount, now, columns):
-                part, refused = 0.0, against
-        if not part:
-            self.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
-        elif part < stake:
-            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
-        return part
+    def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
+        """Returns the exit reason of a trade that has lost too much, or None."""
+        if self.limits is None:
+            return None
+        try:
+            return self.limits.exit_reason(trade, rate)
+        except Exception as error:  # entries are blocked until a whole cycle without one
+            self._loss_unknown = True
+            self.failed(LOSS_EXIT, error)
+            return None
 
-    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """Whether an open entry must end and its fills be kept, for `check_entry_timeout`."""
-        decision = self.decision(trade.pair, trade.trade_direction)
-        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
-        blocked = blocked or self.doubt(trade.pair)
-        return self.running.entry_timed_out(trade, order, now, blocked)
-
-    def note_lock(self, pair: str, side: str) -> None:
-        """Records an entry that a lock keeps a running bot from making."""
-        if not self.simulated:
-            self.refusals.add(_why_locked(pair, side), pair, side)
-
-
-def _why_locked(pair: str, side: str) -> Why:
-    lock = PairLocks.get_pair_longest_lock(pair, side=side)
-    if lock is None:
-        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
-    return Why(
-        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
-    )
+    def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
+        """The part of an entry's stake that the limits leave; the log says what is not."""
+        if self.limits is None or not stake:
+            return stake
+        return self.limits.stake(entry, leverage, stake, self.refusals)

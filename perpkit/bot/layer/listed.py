@@ -7,22 +7,30 @@ refuses protections in the configuration, so they are read from "perpkit".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS, default_breakers
 from perpkit.bot.layer.parts import Part, given_protections
-from perpkit.bot.watching.found import breakers, protection_folders
+from perpkit.bot.watching.protection import Watched
 
 Protections = Sequence[dict[str, Any]]
 
 
 def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
-    """Returns the protections that count.
+    """Returns the protections that count, marked as run by the layer's watch.
 
     :param strategy: with a risk layer
     :param own: the strategy's; of a strategy of the package the configuration's replace them all
     """
+    return [_watched(entry) for entry in _counting(strategy, own)]
+
+
+def _watched(entry: Any) -> Any:
+    # Freqtrade reports an entry that is not an object.
+    return Watched(entry) if isinstance(entry, dict) else entry
+
+
+def _counting(strategy: Any, own: Protections) -> list[dict[str, Any]]:
     given, prefix = given_protections(strategy.config), strategy._perpkit_prefix
     if not prefix:
         return list(own) if given is None else given
@@ -41,11 +49,27 @@ def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
     return [*own, *default_breakers(values.__getitem__)]
 
 
-def breaker_names(config: Mapping[str, Any]) -> frozenset[str]:
-    """The names of all breakers that the watch can drive, the user's included."""
-    path = config.get("protection_path")
-    folders = protection_folders(Path(config["user_data_dir"]), Path(path) if path else None)
-    return frozenset(breakers(folders))
+def with_layer(own: Any, assign: Any) -> Any:
+    """Returns a class's own `protections` as a property that adds what the layer adds.
+
+    :param own: a list or a property
+    :param assign: the setter, unless `own` has one
+    """
+    getter = own.fget if isinstance(own, property) else None
+    if getter is None and isinstance(own, property):
+        return own
+    if hasattr(getter, "is_complete"):
+        return own
+
+    def protections(self: Any) -> list[dict[str, Any]]:
+        assigned = self._perpkit.assigned_protections
+        if assigned is not None:
+            return listed(self, assigned)
+        return listed(self, own if getter is None else getter(self))
+
+    protections.is_complete = True  # type: ignore[attr-defined]  # a subclass may pass it on
+    setter = own.fset if isinstance(own, property) else None
+    return property(protections, setter or assign)
 
 
 def _method(entry: Any) -> Any:

@@ -23,9 +23,12 @@ class Part(StrEnum):
     SIZING = "sizing"
 
 
-# What `"attach": true` means, and the parts that can be had.
+# What `"attach": true` means.
 BREAKERS_AND_GUARD = frozenset({Part.BREAKERS, Part.GUARD})
-AVAILABLE = BREAKERS_AND_GUARD
+
+# Parts that need the distance of a stop, and those that read a frame beside the strategy's.
+BY_STOP = frozenset({Part.LEVERAGE, Part.SIZING})
+WITH_FRAMES = BY_STOP | {Part.BOOK}
 
 
 def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:
@@ -42,13 +45,20 @@ def attached_parts(config: Mapping[str, Any]) -> frozenset[Part] | None:
     for name in given:
         if name not in list(Part):
             raise ConfigurationError(f'"perpkit.attach" must be {allowed}, got {shown(name)} in it')
-    parts = frozenset(map(Part, given))
-    if missing := sorted(parts - AVAILABLE):
+    return frozenset(map(Part, given))
+
+
+def parts_of(kind: type[Any]) -> frozenset[Part]:
+    """Returns the parts that a class with the layer names in `perpkit_parts`.
+
+    :raises ConfigurationError: naming the class, the value and what is allowed
+    """
+    given = kind.perpkit_parts
+    if isinstance(given, str) or not set(given) <= frozenset(Part):
         raise ConfigurationError(
-            f'"perpkit.attach": {", ".join(missing)} cannot be attached in this version. '
-            f"Available: {', '.join(sorted(AVAILABLE))}"
+            f"{kind.__name__}.perpkit_parts must be a set of {', '.join(Part)}, got {shown(given)}"
         )
-    return parts
+    return frozenset(map(Part, given))
 
 
 def given_protections(config: Mapping[str, Any]) -> list[dict[str, Any]] | None:

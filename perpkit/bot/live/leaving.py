@@ -1,6 +1,7 @@
-"""Urgent exits: a halt, an overtaken stop, a delisting, a position without a stop.
+"""Urgent exits: a halt, an overtaken stop, a delisting, a loss beyond its limit, a position
+without a stop.
 
-The first three are returned by `should_exit` in front of all other reasons; no option of Freqtrade
+All but the last are returned by `should_exit` in front of all other reasons; no option of Freqtrade
 disables it. Urgent exits need no confirmation and are market orders, since a limit order may never
 be reached by a price that runs away. A backtest fills them at the open of the next candle, which
 equals a market order except for the spread.
@@ -19,6 +20,7 @@ from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.live.replaced import replace
+from perpkit.bot.positions.trade_losses import TAG_LOSS, TRADE_LOSS
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
@@ -27,7 +29,9 @@ HALTED = "halted"
 OVERTAKEN = "stop_overtaken"
 DELISTING = "delisting"
 # Exit reasons that nothing may delay.
-URGENT = frozenset({HALTED, OVERTAKEN, DELISTING, ExitType.EMERGENCY_EXIT.value})
+URGENT = frozenset(
+    {HALTED, OVERTAKEN, DELISTING, TRADE_LOSS, TAG_LOSS, ExitType.EMERGENCY_EXIT.value}
+)
 
 
 def urgent_reason(watch: Watch, states: TradeStates, trade: LocalTrade) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -28,6 +29,11 @@ logger = logging.getLogger(__name__)
 
 # Seconds that a round of requests may take: trading waits for it, a command can afford more.
 PATIENCE_TRADING, PATIENCE = 5.0, 60.0
+
+
+@dataclass(frozen=True)
+class NoRule:
+    """Of a pairlist without parameters."""
 
 
 class FuturesPairList(IPairList):

@@ -20,6 +20,7 @@ from perpkit.market.crowd_band import Crowd
 from perpkit.market.open_interest import Interest, interest_readings
 from perpkit.market.positioning import positioning_readings
 from perpkit.market.store import PERIODS, read_periods
+from perpkit.market.times import dated, dates_at
 
 # Requested from the exchange: a page of 500 hourly readings reaches back 20 days.
 ASKED_PERIOD, PAGE = "1h", 500
@@ -133,7 +134,7 @@ def _native(datadir: Path, pair: str) -> list[tuple[str, pd.DataFrame]]:
         )
         for period in PERIODS
     )
-    return [(period, frame.rename(columns=_NATIVE)) for period, frame in loaded if len(frame)]
+    return [(p, dated(frame).rename(columns=_NATIVE)) for p, frame in loaded if len(frame)]
 
 
 def _frame(answer: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
@@ -141,5 +142,5 @@ def _frame(answer: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFram
     rows = {int(row["timestamp"]): [row.get(field) or nan for field in columns] for row in answer}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
     frame = frame.sort_index().astype(float)
-    dates = pd.to_datetime(frame.index.to_numpy(dtype="int64"), unit="ms", utc=True)
+    dates = dates_at(frame.index.to_numpy(dtype="int64"))
     return frame.set_axis(dates).rename_axis("date").reset_index()

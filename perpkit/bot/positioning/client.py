@@ -21,6 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential
 
 from perpkit.market.coverage import ReadingSpan
+from perpkit.market.times import dates_at
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -195,7 +196,7 @@ class PositioningClient:
                 "limit": PAGE,
             },
         )
-        dates = pd.to_datetime([int(row["timestamp"]) for row in rows], unit="ms", utc=True)
+        dates = dates_at(int(row["timestamp"]) for row in rows)
         values = {
             column: pd.Series([_number(row.get(field)) for row in rows], dates, dtype=float)
             for field, column in statistic.columns.items()

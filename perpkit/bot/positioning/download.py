@@ -20,6 +20,7 @@ from perpkit.checks import is_number, one_of, refuse
 from perpkit.market import store
 from perpkit.market.coverage import ReadingSpan, missing, reading_time
 from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.times import dates_of
 
 # The start of the exchange's 30 days moves forward while pages are fetched.
 _MARGIN = timedelta(minutes=30)
@@ -110,5 +111,5 @@ def _readings(
     pages = [client.page(statistic, symbol, period, window) for statistic in STATISTICS]
     frame = pd.concat(pages, axis=1).sort_index()
     frame = frame.dropna(how="all")
-    dates = pd.DatetimeIndex(frame.index).tz_convert("UTC").rename("date")
+    dates = dates_of(frame.index).rename("date")
     return frame.set_axis(dates).reset_index()

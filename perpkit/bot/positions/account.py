@@ -8,7 +8,7 @@ current candle; in dry-run and live it is what Freqtrade booked at minute 1 or 3
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isnan, nan
 from typing import Any, NamedTuple
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from perpkit.bot.candles.candles import CandleFeed
 from perpkit.bot.positions.trade_figures import (
     ledger_of,
-    open_funding,
+    net_profit,
     open_times,
 )
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
-from perpkit.risk.equity import TradeLedger, open_profit, profit_curve
+from perpkit.risk.equity import TradeLedger, profit_curve
 
 
 class AccountStanding(NamedTuple):
@@ -86,8 +86,8 @@ class Account(ABC):
         """Stores the high-water mark for the next process, if it has moved by at least `coarse`."""
 
     @abstractmethod
-    def _rate(self, pair: str, now: datetime) -> float:
-        """The price of the pair at `now`, NaN if there is none."""
+    def rate(self, pair: str, now: datetime) -> float:
+        """Returns the price of the pair at `now`, NaN if there is none."""
 
     @abstractmethod
     def _open_trades(self) -> Sequence[LocalTrade]: ...
@@ -106,18 +106,10 @@ class Account(ABC):
         for trade in trades:
             realised += trade.realized_profit or 0.0
             if trade.amount:
-                unrealised += open_profit(
-                    self._rate(trade.pair, now),
-                    trade.amount,
-                    trade.open_rate,
-                    trade.is_short,
-                    trade.fee_open,
-                    trade.fee_close or 0.0,
-                    open_funding(trade),
-                )
+                unrealised += net_profit(trade, self.rate(trade.pair, now))
         if not isnan(unrealised):
             return AccountStanding(realised + unrealised, unrealised)
-        unpriced = {t.pair for t in trades if t.amount and isnan(self._rate(t.pair, now))}
+        unpriced = {t.pair for t in trades if t.amount and isnan(self.rate(t.pair, now))}
         return AccountStanding(nan, nan, tuple(sorted(unpriced)))
 
     def curve(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, float]]:
@@ -155,3 +147,14 @@ class Account(ABC):
         closed = open_times(frame) + self.step.total_seconds()
         newest = np.searchsorted(closed, times, side="right")
         return np.append(nan, frame["close"].to_numpy(dtype=np.float64))[newest]
+
+
+def tradable_equity(config: Mapping[str, Any], account: Account, now: datetime) -> float:
+    """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
+
+    NaN while a price or the capital is unknown.
+    """
+    capital = account.capital(now)
+    if "available_capital" not in config:
+        capital *= float(config.get("tradable_balance_ratio", 1.0))
+    return capital + account.at(now).profit

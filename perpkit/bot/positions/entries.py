@@ -6,21 +6,20 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, inf, isfinite, nan, sqrt
 from typing import Any
 
-from freqtrade.constants import UNLIMITED_STAKE_AMOUNT
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.account import Account, tradable_equity
 from perpkit.bot.positions.additions import allowed_addition, why_blocked
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.stop_keeper import initial_amount
+from perpkit.bot.positions.stop_keeper import initial_amount, standing_distance
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
@@ -30,15 +29,13 @@ from perpkit.risk.carry import too_dear
 from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
+from perpkit.risk.limits import fit
 from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
-from perpkit.risk.sizing import Basis, Size, Terms, size
-from perpkit.risk.stops import stop_distance
-from perpkit.signals.confidence import SCORED, score_of
+from perpkit.risk.sizing import Basis, Held, Size, Terms, full_notional, left_notional, size
+from perpkit.signals.confidence import score_of
 
 # Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
-# Smallest distance used for a stop that is nearly reached, as a fraction of the price.
-_LEAST_DISTANCE = 1e-3
 # Without `use.exposure` only the number of positions and the balance limit a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
@@ -72,6 +69,8 @@ class Entries:
     :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
     :param scored_tags: names of enter tags that contain a confidence
+    :param fixed_stake: Freqtrade's own stake is one that the user has set, and the most
+    :param alone: what else is open does not limit a size, and other parts see to it
     """
 
     def __init__(
@@ -83,8 +82,13 @@ class Entries:
         contracts: Contracts,
         risks: TradeRisks,
         refusals: Refusals,
-        scored_tags: Collection[str] = SCORED,
+        *,
+        scored_tags: Collection[str] = (),
+        fixed_stake: bool = False,
+        alone: bool = False,
     ) -> None:
+        self._alone = alone
+        self._config = config
         self._settings = settings
         self._account = account
         self._columns = columns
@@ -92,19 +96,20 @@ class Entries:
         self._risks = risks
         self._refusals = refusals
         self._scored_tags = scored_tags
-        self._most_stake = largest_stake(config)
+        self._fixed_stake = fixed_stake
         self._cross = config.get("margin_mode") == "cross"
-        self._tradable = float(config.get("tradable_balance_ratio", 1.0))
-        self._capital_given = "available_capital" in config
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
         self._kelly: tuple[int, float] = (-1, 1.0)
 
-    def leverage(self, entry: Candidate, decision: Decision, maximum: float) -> float:
+    def leverage(
+        self, entry: Candidate, decision: Decision, maximum: float, asked: float = inf
+    ) -> float:
         """Returns the leverage for `IStrategy.leverage`; 1 if the entry is refused.
 
         :param decision: of the breakers, for the pair and side
         :param maximum: the highest leverage that the exchange allows
+        :param asked: what the strategy would take; it is the result unless less is allowed
         """
         self._refusal = None
         settings, columns = self._settings, self._columns(entry.pair)
@@ -112,31 +117,38 @@ class Entries:
         if not settings.use.liquidation:
             allowed = min(maximum, decision.max_leverage)
             # A whole number, as the exchange requires.
-            return float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
+            most = float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
+            return min(asked, most)
         tiers = self._contracts.tiers(entry.pair)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
-        distance = self._stop_distance(entry)
-        chosen = choose_leverage(
-            settings.leverage,
-            tiers,
-            stake=self._most_collateral(entry, distance),
-            stop_distance=distance,
-            is_short=entry.is_short,
-            range_24h=range_24h,
-            breaker_cap=min(decision.max_leverage, maximum),
-            margin=self._carrying(entry.now) if self._cross else None,
-        )
-        if chosen.leverage is None:
-            return self._refuse(entry, chosen.reason)
-        return chosen.leverage
+        margin = self._carrying(entry.now) if self._cross else None
+        distance = self.stop_distance(entry, asked)
+        while True:
+            chosen = choose_leverage(
+                settings.leverage,
+                tiers,
+                stake=self._most_collateral(entry, distance),
+                stop_distance=distance,
+                is_short=entry.is_short,
+                range_24h=range_24h,
+                breaker_cap=min(decision.max_leverage, maximum),
+                margin=margin,
+            )
+            if chosen.leverage is None:
+                return self._refuse(entry, chosen.reason)
+            asked = min(asked, chosen.leverage)
+            nearer, distance = distance, self.stop_distance(entry, asked)
+            # A stop at a share of the margin is farther away at less leverage, and allows less.
+            if distance == nearer:
+                return asked
 
     def stake(
         self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
     ) -> float:
         """Returns the stake for `custom_stake_amount`; 0 opens nothing, and the reason is logged.
 
-        :param proposed: Freqtrade's own stake
+        :param proposed: Freqtrade's own stake: `stake_amount`, or that of a forced entry
         :param most: the largest that balance and exchange allow
         """
         blocked = why_blocked(decision)
@@ -144,7 +156,8 @@ class Entries:
         if refused:
             sized = Size(0.0, None, refused)
         elif self._settings.use.sizing:
-            sized = self._sized(entry, decision, leverage, most)
+            fixed = proposed if self._fixed_stake else inf
+            sized = self._sized(entry, decision, leverage, most, fixed)
         else:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
@@ -180,60 +193,72 @@ class Entries:
             return Size(stake)
         pair, leverage = trade.pair, trade.leverage
         entry = Candidate(pair, trade.is_short, now, rate, None)
-        distance = self._stop_distance(entry)
-        if trade.amount and trade.stop_loss:  # an addition shares the trade's current stop
-            distance = max(abs(rate - trade.stop_loss) / rate, _LEAST_DISTANCE)
+        distance = self._distance_of_addition(trade, entry)
         asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
-        between = self._correlation(entry).between
+        between = self._correlation(entry, open_trades()).between
         found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
-        unknown = [room for room in found if room.notional != room.notional]
-        room = unknown[0] if unknown else min(found, key=lambda room: room.notional)
-        if stake * leverage <= room.notional:
+        got = fit(found, stake * leverage, self._contracts.least_notional(pair, rate))
+        if got.bound is None:
             return Size(stake)
-        least = self._contracts.least_notional(pair, rate)
-        fits = room.notional if room.notional >= least else 0.0
-        return Size(fits / leverage, room.limit, room.reason)
+        return Size(got.notional / leverage, got.bound.limit, got.reason)
 
     def equity(self, now: datetime) -> float:
         """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
 
         NaN while a price is missing.
         """
-        capital = self._account.capital(now)
-        if not self._capital_given:
-            capital *= self._tradable
-        return capital + self._account.at(now).profit
+        return tradable_equity(self._config, self._account, now)
 
-    def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
-        settings, columns = self._settings, self._columns(entry.pair)
-        vol_1h = columns.at("vol_1h", entry.now) if columns else nan
+    def _sized(
+        self, entry: Candidate, decision: Decision, leverage: float, most: float, fixed: float
+    ) -> Size:
+        settings = self._settings
         confidence = score_of(entry.tag, self._scored_tags)
+        others = [] if self._alone else open_trades()
         return size(
             settings.sizing,
             settings.exposure if settings.use.exposure else UNLIMITED,
             self.equity(entry.now),
-            [self._holding(trade, entry.now) for trade in open_trades()],
-            PlannedEntry(entry.pair, entry.is_short, self._stop_distance(entry), leverage),
+            [self._holding(trade, entry.now) for trade in others],
+            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry, leverage), leverage),
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
                 min_stake=self._contracts.least_notional(entry.pair, entry.rate) / leverage,
-                max_stake=min(most, self._most_stake),
+                max_stake=most,
                 confidence=1.0 if confidence is None else confidence,
                 size_factor=decision.size_factor,
-                kelly=self._kelly_factor() if settings.use.kelly else 1.0,
-                vol_annual=vol_1h * sqrt(HOURS_A_YEAR),
+                kelly=self._kelly_factor(),
+                vol_annual=self._vol_annual(entry),
+                fixed_stake=fixed,
             ),
-            self._correlation(entry).between,
+            self._correlation(entry, others).between,
         )
 
-    def _stop_distance(self, entry: Candidate) -> float:
-        """Distance of the stop, a fraction of the price; NaN if unknown, which refuses entries."""
-        columns = self._columns(entry.pair)
-        atr = columns.at("atr", entry.now) if columns else nan
-        distance = stop_distance(self._settings.stop, entry.rate, atr)
+    def left(self, trade: LocalTrade, rate: float, now: datetime) -> float:
+        """Returns the notional that may be added to a trade until it has its full size, NaN if it
+        is unknown: its additions included, a trade risks no more than an entry may."""
+        rule, entry = self._settings.sizing, Candidate(trade.pair, trade.is_short, now, rate, None)
+        distance = self._distance_of_addition(trade, entry)
+        full = full_notional(rule, self.equity(now), distance, self._vol_annual(entry))
+        open_orders = ordered(trade) * rate
+        held = Held(trade.amount * rate + open_orders, _lost_at_stop(trade, distance, open_orders))
+        return left_notional(rule, full * self._kelly_factor(), held, distance)
+
+    def stop_distance(self, entry: Candidate, leverage: float) -> float:
+        """Returns the distance of the stop, a fraction of the price; NaN if unknown, which refuses
+        entries."""
+        distance = self._risks.distance(entry.pair, entry.rate, entry.now, leverage)
         return nan if distance is None else distance
+
+    def _distance_of_addition(self, trade: LocalTrade, entry: Candidate) -> float:
+        standing = standing_distance(trade, entry.rate)
+        return self.stop_distance(entry, trade.leverage) if standing is None else standing
+
+    def _vol_annual(self, entry: Candidate) -> float:
+        columns = self._columns(entry.pair)
+        return columns.at("vol_1h", entry.now) * sqrt(HOURS_A_YEAR) if columns else nan
 
     def _most_collateral(self, entry: Candidate, distance: float) -> float:
         """The largest margin that the entry may get: all of the equity, or what its risk allows."""
@@ -254,15 +279,17 @@ class Entries:
         margin = amount * trade.open_rate / trade.leverage
         return Holding(trade.pair, sign * amount * rate, risk, margin)
 
-    def _correlation(self, entry: Candidate) -> BenchmarkCorrelation:
+    def _correlation(self, entry: Candidate, others: Sequence[LocalTrade]) -> BenchmarkCorrelation:
         def known(pair: str) -> float:
             columns: CandleColumns | None = self._columns(pair)
             return columns.at("btc_correlation", entry.now) if columns else nan
 
-        pairs = {trade.pair for trade in open_trades()} | {entry.pair}
+        pairs = {trade.pair for trade in others} | {entry.pair} if others else set()
         return BenchmarkCorrelation({pair: known(pair) for pair in pairs})
 
     def _kelly_factor(self) -> float:
+        if not self._settings.use.kelly:
+            return 1.0
         closed = Trade.get_trades_proxy(is_open=False)
         if self._kelly[0] != len(closed):
             multiples = []
@@ -322,10 +349,16 @@ class Entries:
         return reason if same and entry.now - asked < SAME_ENTRY else None
 
 
-def largest_stake(config: Mapping[str, Any]) -> float:
-    """Returns the most that an entry may get as margin: a fixed `stake_amount`, else infinity."""
-    stake = config.get("stake_amount", UNLIMITED_STAKE_AMOUNT)
-    return inf if stake == UNLIMITED_STAKE_AMOUNT else float(stake)
+def _lost_at_stop(trade: LocalTrade, distance: float, open_orders: float) -> float:
+    """Returns what a trade loses at its stop, with what its reductions have lost before.
+
+    :param distance: of the stop from the price of the orders, whose value is `open_orders`
+    """
+    stop, away = trade.stop_loss, trade.open_rate * distance
+    if stop:
+        away = (stop - trade.open_rate) if trade.is_short else (trade.open_rate - stop)
+    realized = trade.realized_profit or 0.0
+    return max(0.0, away * trade.amount + distance * open_orders - min(realized, 0.0))
 
 
 def ordered(trade: LocalTrade) -> float:

@@ -18,6 +18,7 @@ from perpkit.risk.carry import CarryRule
 from perpkit.risk.exposure import ExposureLimits
 from perpkit.risk.kelly import KellyRule
 from perpkit.risk.leverage import LeverageLimit
+from perpkit.risk.limits import PositionLimits
 from perpkit.risk.scale_out import Ladder
 from perpkit.risk.sizing import SizingRule
 from perpkit.risk.slicing import SlicingRule
@@ -68,6 +69,7 @@ class Settings(Parameters):
     trailing: Trailing = field(default_factory=Trailing)
     sizing: SizingRule = field(default_factory=SizingRule)
     exposure: ExposureLimits = field(default_factory=ExposureLimits)
+    limits: PositionLimits = field(default_factory=PositionLimits)
     kelly: KellyRule = field(default_factory=KellyRule)
     scale_out: Ladder = field(default_factory=Ladder)
     slicing: SlicingRule = field(default_factory=SlicingRule)

@@ -80,7 +80,7 @@ class RunningAccount(Account):
         total: float = wallets.get_total(wallets._stake_currency)
         if "unrealized_pnl" in PositionWallet._fields:
             return total  # Freqtrade has already subtracted it
-        return total - sum(gross_profit(t, self._rate(t.pair, now)) for t in self._open_trades())
+        return total - sum(gross_profit(t, self.rate(t.pair, now)) for t in self._open_trades())
 
     def _in_balance(self) -> float:
         """Returns the part of `at`'s profit that the balance includes: profit realised by closed
@@ -127,7 +127,7 @@ class RunningAccount(Account):
             KeyValueStore.store_value(HIGH_WATER_KEY, f"{mark[0]!r} {mark[1]!r}")
             self._stored = mark
 
-    def _rate(self, pair: str, now: datetime) -> float:
+    def rate(self, pair: str, now: datetime) -> float:
         exchange = self._dp._exchange
         with exchange._cache_lock:
             rate: float | None = exchange._exit_rate_cache.get(pair)

@@ -53,7 +53,7 @@ class SimulatedAccount(Account):
     def store_high_water(self, mark: Sample, coarse: float) -> None:
         pass
 
-    def _rate(self, pair: str, now: datetime) -> float:
+    def rate(self, pair: str, now: datetime) -> float:
         if pair not in self._prices:
             self._prices[pair] = self._prepared(pair)
         first_close, closes = self._prices[pair]

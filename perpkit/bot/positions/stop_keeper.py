@@ -27,6 +27,8 @@ from perpkit.risk.trailing import next_stop, out_of_time
 
 # If an entry fills within this fraction of a candle, that candle's high and low count for it.
 EARLY = 0.1
+# Smallest distance used for a stop that is nearly reached, as a fraction of the price.
+LEAST_DISTANCE = 1e-3
 
 
 class StopKeeper:
@@ -162,6 +164,16 @@ def position_of(trade: LocalTrade, memory: TradeState) -> OpenPosition:
     """Returns the trade in the form that `perpkit.risk.scale_out` needs."""
     initial = initial_amount(trade)
     return OpenPosition(trade.open_rate, trade.is_short, memory.risk, trade.amount, initial)
+
+
+def standing_distance(trade: LocalTrade, rate: float) -> float | None:
+    """Returns the distance from `rate` to the stop of a filled trade, a fraction of the rate.
+
+    An addition shares that stop. None without one.
+    """
+    if not (trade.amount and trade.stop_loss):
+        return None
+    return max(abs(rate - trade.stop_loss) / rate, LEAST_DISTANCE)
 
 
 def initial_amount(trade: LocalTrade) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from perpkit.bot.positions.trades import utc
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.asof import nanoseconds
-from perpkit.risk.equity import Fill, TradeLedger
+from perpkit.risk.equity import Fill, TradeLedger, open_profit
 
 
 def configured_capital(config: dict[str, Any]) -> float:
@@ -40,6 +40,21 @@ def open_funding(trade: LocalTrade) -> float:
     return funding - realised
 
 
+def net_profit(trade: LocalTrade, rate: float) -> float:
+    """Returns the unrealised profit after the fees of both sides and funding; 0 without a fill."""
+    if not trade.amount:
+        return 0.0
+    return open_profit(
+        rate,
+        trade.amount,
+        trade.open_rate,
+        trade.is_short,
+        trade.fee_open,
+        trade.fee_close or 0.0,
+        open_funding(trade),
+    )
+
+
 def gross_profit(trade: LocalTrade, rate: float) -> float:
     """Returns the unrealised profit without fees, as the exchange computes it."""
     if not trade.amount:
@@ -49,7 +64,8 @@ def gross_profit(trade: LocalTrade, rate: float) -> float:
 
 def closed_trade(trade: LocalTrade) -> ClosedTrade:
     closed_at = trade.close_date or trade.date_last_filled_utc
-    return ClosedTrade(trade.pair, utc(closed_at), trade.close_profit_abs or 0.0)
+    profit = trade.close_profit_abs or 0.0
+    return ClosedTrade(trade.pair, utc(closed_at), profit, trade.enter_tag or "")
 
 
 def ledger_of(trade: LocalTrade) -> TradeLedger:

@@ -8,6 +8,7 @@ database, since that candle is no longer available after a restart.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from freqtrade.persistence import LocalTrade
 
@@ -54,9 +55,17 @@ class TradeRisks:
             self._initial[key] = stored or self._distance(trade) * trade.open_rate
         return self._initial[key]
 
+    def distance(self, pair: str, rate: float, now: datetime, _leverage: float) -> float | None:
+        """Returns the distance of an entry's first stop, a fraction of the price before leverage.
+
+        :return: None if it is unknown
+        """
+        columns = self._columns(pair)
+        atr = columns.at("atr", now) if columns else float("nan")
+        return stop_distance(self._rule, rate, atr)
+
     def _distance(self, trade: LocalTrade) -> float:
-        """Returns the distance as a fraction of the entry price: the widest if ATR is unknown."""
-        columns = self._columns(trade.pair)
-        atr = columns.at("atr", trade.open_date_utc) if columns else float("nan")
-        distance = stop_distance(self._rule, trade.open_rate, atr)
+        """Returns the distance of a trade's first stop: the widest if it is unknown."""
+        at = trade.pair, trade.open_rate, trade.open_date_utc, trade.leverage
+        distance = self.distance(*at)
         return self._rule.ceiling if distance is None else distance

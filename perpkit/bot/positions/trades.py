@@ -52,6 +52,7 @@ class TradeState:
     :param amount: position size when its stop was last evaluated
     :param reducing: whether the breakers were REDUCING at that time
     :param overtaken: the rate had already passed the new stop: the trade must be closed
+    :param beyond: why the trade must be closed for its loss, an exit reason; empty if it need not
     :param ends: the contract is about to be delisted: the trade must be closed
     :param rest: rest of a nearly filled entry that is still to be ordered
     :param covered_at: when the position was last seen with its stop at the exchange
@@ -66,6 +67,7 @@ class TradeState:
     amount: float = 0.0
     reducing: bool = False
     overtaken: bool = False
+    beyond: str = ""
     ends: bool = False
     rest: Rest | None = None
     covered_at: datetime | None = None

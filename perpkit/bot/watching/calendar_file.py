@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from perpkit.breakers.maintenance import MaintenanceWindow, parse_calendar
+from perpkit.files.contents import content_of, text_of
+from perpkit.files.errors import FileError
+
+_MOST_BYTES = 2**20
 
 
 class CalendarFile:
     """The maintenance windows in a file; the last good ones while it is missing or broken.
 
-    :raises ValueError: naming the file and what is wrong with it, if it is bad from the start
+    :raises FileError: naming the file and what is wrong with it, if it is bad from the start
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +33,7 @@ class CalendarFile:
         self._stamp = stamp
         try:
             self.windows = self._read()
-        except ValueError as error:
+        except FileError as error:
             return f"{error}. The last good calendar ({len(self.windows)} windows) stays in force."
         return None
 
@@ -42,8 +46,11 @@ class CalendarFile:
 
     def _read(self) -> tuple[MaintenanceWindow, ...]:
         try:
-            return parse_calendar(self._path.read_text(encoding="utf-8"))
+            text = text_of(content_of(self._path, _MOST_BYTES), str(self._path))
+            return parse_calendar(text)
         except OSError as error:
-            raise ValueError(f"{self._path}: {error.strerror}") from error
+            raise FileError(f"{self._path}: {error.strerror}") from error
+        except FileError:
+            raise
         except ValueError as error:
-            raise ValueError(f"{self._path}: {error}") from error
+            raise FileError(f"{self._path}: {error}") from error

@@ -94,6 +94,15 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         :param data: what `data` returned: the candles with Freqtrade's columns, perhaps empty
         """
 
+    def continued(self, before: D, pair: str, *data: Any) -> D:
+        """Returns all decisions on a pair of a running bot after new data have come.
+
+        By default they are computed anew. Override it where that costs much.
+
+        :param before: the decisions on the data before
+        """
+        return self.timeline(pair, *data)
+
     @property
     def history(self) -> timedelta:
         """How far back the candles must reach."""
@@ -148,8 +157,14 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         known = self._measured.get(pair) if self.simulated else None
         if known is not None:  # a backtest has all its data from the start
             return known
-        data = self.data(pair, sources)
-        return self._measured.of(pair, data, lambda: self.timeline(pair, *data))
+        data, before = self.data(pair, sources), self._measured.get(pair)
+
+        def measure() -> D:
+            if before is None or self.simulated:
+                return self.timeline(pair, *data)
+            return self.continued(before, pair, *data)
+
+        return self._measured.of(pair, data, measure)
 
     def data(self, pair: str, sources: Sources) -> Sequence[Any]:
         """Returns the data to measure for a pair: the same objects until there are new data."""

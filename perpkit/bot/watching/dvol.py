@@ -16,6 +16,7 @@ import pandas as pd
 
 from perpkit.durations import HOUR, HOUR_MS, HOUR_S
 from perpkit.market.basket import HourlyIndex
+from perpkit.market.times import dates_at
 from perpkit.market.volatility import hour_of, time_of
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class Dvol:
             self._due = now
         elif changed:
             hours = sorted(self._vol)
-            times = pd.DatetimeIndex([time_of(hour) for hour in hours])
+            times = dates_at(hour * HOUR_MS for hour in hours)
             self._index = HourlyIndex.from_series(pd.Series([self._vol[h] for h in hours], times))
 
     def _say(self, why: str) -> None:

@@ -1,9 +1,11 @@
 """Base class of the protections that the watch runs.
 
 Freqtrade evaluates protections when a trade has fully closed, so one that watches the market would
-miss a crash in which nothing closes. The watch of the base strategy (`perpkit.bot.watching.watch`)
-runs these every candle instead. With any other strategy they still work in backtests, whenever
-Freqtrade evaluates them; in dry-run and live they have no data, and log that they have no effect.
+miss a crash in which nothing closes. The watch of the risk layer (`perpkit.bot.watching.watch`)
+runs these every candle instead, for PerpStrategy and for a strategy to which the layer is attached.
+Without the layer, Freqtrade evaluates them when a trade closes: in backtests they lock late, and in
+dry-run and live they have no data and no effect. Both are stated when the run starts, by
+`perpkit.bot.watching.unwatched`, and in `short_desc`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from perpkit.breakers.breaker import ALL_PAIRS, Decision
 logger = logging.getLogger(__name__)
 
 AWAKE = datetime.min.replace(tzinfo=UTC)
+ATTACH = 'set "perpkit": {"attach": true} in the configuration'
 L = TypeVar("L")
+
+
+class Watched(dict[str, Any]):
+    """An entry of `protections` that the watch of a risk layer runs."""
 
 
 class WatchedProtection(IProtection):
@@ -50,9 +57,11 @@ class WatchedProtection(IProtection):
     DERIVED: ClassVar[frozenset[str]] = frozenset()
     # Parameters that are in none of the dataclasses, such as what it watches and how often.
     BESIDE: ClassVar[frozenset[str]] = frozenset()
-    # Whether it reads only stored candles and funding rates in a backtest, so that
-    # `perpkit breakers replay` can run it without a bot.
+    # Whether stored data and the trades of a backtest are all that it reads in a backtest, so that
+    # `perpkit breakers replay` can run it without a bot, a live account and the exchange.
     REPLAYS: ClassVar[bool] = False
+    # Whether it reads trades or the account: a replay then needs an exported backtest.
+    OF_TRADES: ClassVar[bool] = False
 
     # When the watch last ran the protections of this process: see `_own_sources`.
     driven_at: ClassVar[datetime | None] = None
@@ -63,11 +72,15 @@ class WatchedProtection(IProtection):
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
         self.simulated = is_simulated(config)
+        if not isinstance(protection_config, Watched):
+            self.short_desc = self._unwatched_desc
         self.locks = BreakerLocks(self.name, self.simulated)
         # Until then, the watch of a simulated run can skip it.
         self.asleep_until = AWAKE
         self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
+        # By the watch of another strategy, which ran before in this process.
+        self._driven_before = WatchedProtection.driven_at
         if self.parameters():
             given = only_known_keys(self.name, protection_config, self.parameters())
             try:
@@ -90,6 +103,10 @@ class WatchedProtection(IProtection):
         (kind,) = self.LIMITS
         self.limits = limits_of(kind, given)
 
+    def _unwatched_desc(self) -> str:
+        """In place of `short_desc`, which Freqtrade shows as active in its start message."""
+        return f"{self.name} - {effect_unwatched(self.simulated)}: {ATTACH}."
+
     @abstractmethod
     def evaluate(self, sources: Sources, now: datetime) -> Sequence[Decision]:
         """Returns what the breaker restricts at `now` (aware), from what was known by then.
@@ -103,6 +120,13 @@ class WatchedProtection(IProtection):
         Override it if that follows from stored candles alone, since these do not change.
         """
         return now
+
+    def cannot_replay(self) -> str | None:
+        """With these parameters, why a replay would say nothing of it; None if it does.
+
+        The answer ends the sentence "it cannot be replayed".
+        """
+        return None
 
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
         """(pair, timeframe) of the candles that `evaluate` reads when `pairs` are traded."""
@@ -157,6 +181,8 @@ class WatchedProtection(IProtection):
     def _own_sources(self, now: datetime) -> Sources | None:
         """Sources of an instance that Freqtrade runs; None while the watch runs its own one."""
         driven = WatchedProtection.driven_at
+        if driven is self._driven_before:
+            driven = None
         step = timedelta(seconds=timeframe_to_seconds(self._config["timeframe"]))
         if driven is not None and timedelta(0) <= now - driven < step:
             return None
@@ -164,12 +190,18 @@ class WatchedProtection(IProtection):
             self._sources = self._sources or stored_sources(self._config)
             return self._sources
         self.log_once(
-            f"{self.name} has no effect: in dry-run and live it needs a strategy that is built on "
-            "perpkit.bot.strategy.PerpStrategy.",
+            f"{self.name} has no effect, because no risk layer runs it: {ATTACH}.",
             logger.warning,
             force_show=True,
         )
         return None
+
+
+def effect_unwatched(simulated: bool) -> str:
+    """What a breaker does that no risk layer runs, as words that follow its name and a dash."""
+    if simulated:
+        return "NOT WATCHED, locks late, only when a trade closes"
+    return "NOT ACTIVE, has no effect without the risk layer"
 
 
 def limits_of(kind: type[L], given: dict[str, Any], **derived: Any) -> L:

@@ -7,7 +7,7 @@ live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,7 @@ class Watch:
 
     :param protections: returns the strategy's `protections` with their current parameters; called
         at the start of each run
+    :param breakers: of the only run, in place of `protections`
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Watch:
         protections: Callable[[], list[dict[str, Any]]],
         wallets: Wallets | None = None,
         candles: CandleFeed | None = None,
+        breakers: Sequence[WatchedProtection] | None = None,
     ) -> None:
         self._config = config
         self._dp = dp
         self._protections = protections
         self._simulated = is_simulated(config)
         self._sources = Sources(config, candles or feed_for(config, dp), dp, wallets=wallets)
+        self._given = breakers
         self._breakers: list[WatchedProtection] | None = None
         self._failed: set[str] = set()
         self._last: datetime | None = None
@@ -213,6 +216,8 @@ class Watch:
                     breaker.locks.release(was, now)
 
     def _watched(self) -> list[WatchedProtection]:
+        if self._breakers is None and self._given is not None:
+            self._breakers = list(self._given)
         if self._breakers is None:
             handlers = ProtectionManager(self._config, self._protections())._protection_handlers
             self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]

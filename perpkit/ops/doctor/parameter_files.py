@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from perpkit.files.contents import content_of, json_of
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, UnavailableError, fail, ok, warn
 
 # Spaces of hyperopt that are not parameters of the class.
+_MOST_BYTES = 2**20
 _SPECIAL = ("roi", "stoploss", "trailing", "max_open_trades")
 
 
@@ -82,7 +83,7 @@ def _source(context: Context) -> tuple[str, Path]:
 
 
 def _read(path: Path) -> _File:
-    content = json.loads(path.read_text())
+    content = json_of(content_of(path, _MOST_BYTES), str(path))
     spaces = {str(space): dict(values) for space, values in dict(content["params"]).items()}
     return _File(str(content["strategy_name"]), spaces)
 

@@ -118,6 +118,7 @@ def _stored(context: Context, pair: str, series: _Series) -> _Stored | None:
     from freqtrade.enums import CandleType
 
     from perpkit.market.coverage import gaps
+    from perpkit.market.times import dated
 
     config = context.config
     handler = get_datahandler(Path(config["datadir"]), config.get("dataformat_ohlcv", "feather"))
@@ -131,7 +132,7 @@ def _stored(context: Context, pair: str, series: _Series) -> _Stored | None:
     )
     if candles.empty:
         return None
-    dates: Any = candles["date"]
+    dates: Any = dated(candles)["date"]
     windows = gaps(dates, series.step)
     return _Stored(
         dates.iloc[0].to_pydatetime(),

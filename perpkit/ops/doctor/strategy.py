@@ -14,8 +14,6 @@ from perpkit.ops.doctor.stored_data import is_pattern
 def check_strategy(context: Context) -> Iterator[Finding]:
     from freqtrade.configuration.config_validation import validate_config_consistency
 
-    from perpkit.bot.strategy import PerpStrategy
-
     name = context.config.get("strategy")
     loaded = context.loaded
     if isinstance(loaded, Exception):
@@ -33,38 +31,65 @@ def check_strategy(context: Context) -> Iterator[Finding]:
             f"Freqtrade refuses the configuration with {name}: {' '.join(str(error).split())}",
             "correct the setting that it names, in the configuration or in the strategy",
         )
-    if not isinstance(loaded, PerpStrategy):
-        yield warn(
-            f"{name} is not built on PerpStrategy: it has no stop guard, no journal of orders, no "
-            "stop latch and no risk stack",
-            "let it inherit from perpkit.bot.strategy.PerpStrategy: docs/strategies.md",
+    yield _layer_of(context, loaded)
+
+
+def _layer_of(context: Context, strategy: Any) -> Finding:
+    """Reports what of Perpkit is in force around a strategy."""
+    from perpkit.bot.layer.parts import Part
+    from perpkit.bot.layer.perp_risk import PerpRisk
+    from perpkit.bot.strategy import PerpStrategy
+
+    name = context.config.get("strategy")
+    if isinstance(strategy, PerpStrategy):
+        return ok(f"{name} loads, {strategy.timeframe} candles")
+    if not isinstance(strategy, PerpRisk):
+        return warn(
+            f"Perpkit is not attached to {name}: it has no breakers that act, no stop guard, no "
+            "journal of orders and no stop latch",
+            '"perpkit": {"attach": true} in the configuration: docs/any-strategy.md',
         )
-    else:
-        yield ok(f"{name} loads, {loaded.timeframe} candles")
+    layer = strategy._perpkit
+    rest = [part for part in Part if part not in layer.parts]
+    more = f"; not asked for: {', '.join(rest)}" if rest else ""
+    attached = ", ".join(part for part in Part if part in layer.parts) or "nothing"
+    return ok(f"{name} loads, {strategy.timeframe} candles; attached: {attached}{more}")
 
 
 def check_options(context: Context) -> Iterator[Finding]:
     """Reports what the bot itself checks, and would log, when it starts."""
+    from perpkit.bot.layer.perp_risk import PerpRisk
     from perpkit.bot.options import disarming, parts_off
     from perpkit.bot.strategy import PerpStrategy
 
     strategy, live = context.strategy, not context.bot.dry_run
     yield from _stop(context, strategy)
-    if not isinstance(strategy, PerpStrategy):
+    if not isinstance(strategy, PerpRisk):
         return
     own = context.config["exchange"].get("name")
-    known = own == "binance"
-    guarded = known and live and strategy.present_settings().use.guard
-    armed = disarming(strategy, trading=True, guarded=guarded)
+    known, ours = own == "binance", isinstance(strategy, PerpStrategy)
+    guarded = known and live and strategy._perpkit_hooks().settings().use.guard
+    armed = disarming(strategy, trading=True, guarded=guarded, own_stops=ours)
     for words in armed:
         yield fail(words, "set it so, or leave it out of the configuration")
-    off = parts_off(
-        strategy, live=live, guarded=guarded, unknown_exchange=None if known else str(own)
+    unknown = None if known else str(own)
+    off = (
+        parts_off(strategy, live=live, guarded=guarded, unknown_exchange=unknown)
+        if ours
+        else _attached_off(strategy, live and not guarded)
     )
     for words in off:
         yield warn(words, "leave the option out of the configuration, unless that is meant")
     if not armed and not off:
         yield ok("No option disarms a safety")
+
+
+def _attached_off(strategy: Any, unguarded: bool) -> list[str]:
+    from perpkit.bot.layer.parts import Part
+
+    if not unguarded or Part.GUARD not in strategy._perpkit.parts:
+        return []
+    return ["The stop guard is off: it needs Binance, stops at the exchange and use.guard"]
 
 
 def _stop(context: Context, strategy: Any) -> Iterator[Finding]:
@@ -86,7 +111,8 @@ def check_protections(context: Context) -> Iterator[Finding]:
         yield warn(
             f"{context.config.get('strategy')} has no protections: no breaker watches the market "
             "or the losses",
-            "leave the property `protections` to PerpStrategy, or list some: docs/breakers.md",
+            'set "perpkit": {"attach": true}, or leave the property `protections` to PerpStrategy, '
+            "or list some: docs/any-strategy.md, docs/breakers.md",
         )
         return
     found, wrong = usable(strategy.config, protections)

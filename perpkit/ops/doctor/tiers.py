@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from packaging.version import Version
 
+from perpkit.files.contents import content_of, json_of
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, ok, warn
 
 # The exchange changes tiers of small contracts often, of the large ones once or twice a year.
 OLD = timedelta(days=270)
 # Freqtrade fetches those of other exchanges again after four weeks.
+_MOST_BYTES = 2**26
 _CACHED = timedelta(weeks=4)
 
 
@@ -48,9 +49,10 @@ def _cached(context: Context) -> Finding:
     if not path.is_file():
         return ok("No leverage tiers are kept yet: Freqtrade fetches them as it starts")
     try:
-        updated = datetime.fromisoformat(json.loads(path.read_text())["updated"])
+        kept = json_of(content_of(path, _MOST_BYTES), str(path))
+        updated = datetime.fromisoformat(kept["updated"])
         age = context.now - updated.astimezone(UTC)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         return warn(
             f"The leverage tiers in {path} cannot be read: {error!r}",
             f"rm {path}: Freqtrade fetches them as it starts",

@@ -7,11 +7,11 @@ read back.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from perpkit.files.whole_file import put
 from perpkit.ops.keys.api_key import StoredKeys
 from perpkit.ops.stored import BadInputError
 
@@ -120,21 +120,11 @@ class AgeStore:
 
     def write(self, keys: StoredKeys) -> None:
         content = _pyrage().passphrase.encrypt(keys.to_json().encode(), self._passphrase)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self._decrypted(temporary.read_bytes())  # verified before it replaces the old file
-            os.replace(temporary, self._path)
+            put(self._path, content, private=True, verify=self._decrypted)
         except OSError as error:
             raise BadInputError(f"{self._path} cannot be written: {error.strerror}") from None
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def _decrypted(self, content: bytes) -> str:
         pyrage = _pyrage()

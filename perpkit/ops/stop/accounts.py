@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perpkit.files.contents import content_of, text_of
+from perpkit.files.errors import FileError
 from perpkit.ops.stored import BadInputError
 from perpkit.record.urls import shown_url
 
+_MOST_BYTES = 2**20
 _TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
 
 
@@ -50,10 +53,10 @@ def read_accounts(path: Path, only: list[str] | None = None) -> list[AccountEntr
     :raises BadInputError: naming what is wrong with the file as a whole, or with `only`
     """
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(text_of(content_of(path, _MOST_BYTES), str(path)))
     except OSError as error:
         raise BadInputError(f"--accounts cannot be read: {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (FileError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInputError(f"--accounts must be TOML: {path}: {error}") from error
     entries = content.get("account")
     if set(content) - {"account"} or not isinstance(entries, list) or not entries:
@@ -117,10 +120,10 @@ def read_environment(path: Path) -> dict[str, str]:
     :raises BadInputError: naming the line but not its content, which may be a secret
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = text_of(content_of(path, _MOST_BYTES), str(path)).splitlines()
     except OSError as error:
         raise BadInputError(f"env_file cannot be read: {path}: {error.strerror}") from error
-    except UnicodeDecodeError:
+    except FileError:
         raise BadInputError(f"env_file must be text: {path}") from None
     found = {}
     for number, line in enumerate(map(str.strip, lines), 1):

@@ -7,7 +7,6 @@ handler is not used: importing it takes longer than writing a year of candles.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -17,6 +16,9 @@ import numpy as np
 import pandas as pd
 
 from perpkit.durations import DAY_MS, HOUR_MS
+from perpkit.files.errors import FileError
+from perpkit.files.feather import frame_of, sealed
+from perpkit.files.whole_file import put
 from perpkit.rehearsal.datadir_mark import before_filling
 from perpkit.venue.market.candles import (
     INTERVALS_MS,
@@ -248,18 +250,14 @@ def _positioning_frame(readings: Positioning) -> pd.DataFrame:
 
 
 def _store(frame: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not named *.feather: Freqtrade would list a half-written file.
-    temporary = path.with_suffix(".part")
-    frame.to_feather(temporary, compression="lz4", compression_level=9)
-    os.replace(temporary, path)
+    put(path, sealed(frame, compression_level=9))
 
 
 def _load(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     try:
-        frame = pd.read_feather(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"datadir holds a file that cannot be read: {path} ({error})") from error
+        frame = frame_of(path.read_bytes(), str(path))
+    except (OSError, FileError) as error:
+        raise FileError(f"datadir holds a file that cannot be read: {path} ({error})") from error
     missing = {"date", *required} - set(frame.columns)
     if missing or frame.empty:
         what = f"lacks the columns {', '.join(sorted(missing))}" if missing else "is empty"

@@ -7,6 +7,7 @@ import time_machine
 from freqtrade.enums import CandleType, RunMode
 
 from perpkit.bot.candles.candles import LiveCandles, StoredCandles, feed_for
+from perpkit.market.times import dated
 from tests import factories
 
 BTC = "BTC/USDT:USDT"
@@ -72,11 +73,13 @@ class TestLive:
 
     @pytest.fixture
     def market(self):
-        return factories.candles(400)
+        return dated(factories.candles(400))
 
     def feed(self, market, bot_has: slice):
         dp = SimpleNamespace(_exchange=FakeExchange(market))
-        dp.ohlcv = lambda *_, **__: market[bot_has].reset_index(drop=True)
+        # Freqtrade's candles have dates in microseconds.
+        has = market[bot_has].reset_index(drop=True)
+        dp.ohlcv = lambda *_, **__: has.assign(date=has["date"].dt.as_unit("us"))
         return LiveCandles(dp), dp
 
     def history(self, feed, at: int) -> pd.DataFrame:
@@ -91,7 +94,8 @@ class TestLive:
         assert self.history(feed, at=300) is first
         dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
         second = self.history(feed, at=301)
-        pd.testing.assert_frame_equal(second, market[100:301].reset_index(drop=True))
+        # Hour 100 is older than the 200 hours that are needed.
+        pd.testing.assert_frame_equal(second, market[101:301].reset_index(drop=True))
         assert len(dp._exchange.fetched_since) == 1
 
     def test_a_gap_after_an_outage_is_fetched_again(self, market):
@@ -126,3 +130,34 @@ class TestLive:
     def test_nothing_known_is_empty(self, market):
         feed, _ = self.feed(market, slice(0, 0))
         assert self.history(feed, at=300).empty
+
+    @pytest.mark.parametrize("asked", [(200, 60), (60, 200), (0, 200, 10)])
+    def test_memory_is_flat_and_the_longest_warm_up_is_kept(self, asked):
+        """Over 60 virtual days of a bot that has 50 candles; several ask for the same pair."""
+        market = dated(factories.candles(60 * 24 + 300))
+        feed, dp = self.feed(market, slice(250, 300))
+        for now in range(300, len(market), 7):
+            dp.ohlcv = lambda *_, now=now, **__: market[now - 50 : now].reset_index(drop=True)
+            with time_machine.travel(factories.START + now * HOUR, tick=False):
+                for hours in asked:
+                    history = feed.history(BTC, "1h", CandleType.FUTURES, hours * HOUR)
+            pd.testing.assert_frame_equal(history, market[now - 200 : now].reset_index(drop=True))
+        assert len(dp._exchange.fetched_since) <= len(set(asked))
+
+    def test_the_clock_of_a_running_bot_has_microseconds(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        at = factories.START + 300 * HOUR - timedelta(microseconds=1)
+        for now in (at, at + HOUR):
+            with time_machine.travel(now, tick=False):
+                history = feed.history(BTC, "1h", CandleType.FUTURES, 100 * HOUR)
+            assert history["date"].iloc[0] == market["date"].iloc[(now - at) // HOUR + 200]
+            dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
+
+    def test_a_longer_warm_up_is_fetched_when_it_is_asked_for(self, market):
+        feed, _ = self.feed(market[:300], slice(250, 300))
+        with time_machine.travel(factories.START + 300 * HOUR, tick=False):
+            for hours, first in ((10, 250), (100, 200), (50, 200), (200, 100)):
+                history = feed.history(BTC, "1h", CandleType.FUTURES, hours * HOUR)
+                assert history["date"].iloc[0] == market["date"].iloc[first]
+                again = feed.history(BTC, "1h", CandleType.FUTURES, hours * HOUR)
+                assert again is history

@@ -9,9 +9,14 @@ import pytest
 
 from perpkit.bot.layer.perp_risk import PerpRisk
 from tests.bench.backtests import backtest, write_candles
+from tests.cases import SLOW
 from tests.factories import START
 
 PLAIN = ["PlainTrend", "PlainAveraging", "PlainForecast", "PlainMonster"]
+# The one that never wants to leave is in each `make test`.
+STUBBORN_FIRST = [
+    name if name == "PlainMonster" else pytest.param(name, marks=SLOW) for name in PLAIN
+]
 CRASH = 700  # row of the candle that falls by a fifth
 AFTER_THE_CRASH = f"{START + (CRASH + 1) * timedelta(hours=1):%F %T}"
 # No candle of the random walk falls as much.
@@ -59,7 +64,7 @@ def test_without_enabled_protections_the_breakers_are_idle(crashing, caplog):
     assert any("--enable-protections" in record.getMessage() for record in caplog.records)
 
 
-@pytest.mark.parametrize("strategy", PLAIN)
+@pytest.mark.parametrize("strategy", STUBBORN_FIRST)
 def test_a_breaker_locks_while_no_trade_closes(crashing, strategy):
     layered = backtest(crashing, strategy, **attached(FLASH))
     ours = [lock for lock in layered.locks if lock[4].startswith("FlashCrashBreaker")]
@@ -68,7 +73,7 @@ def test_a_breaker_locks_while_no_trade_closes(crashing, strategy):
     assert not [t for t in layered.trades if AFTER_THE_CRASH <= t["open_date"] < ends]
 
 
-@pytest.mark.parametrize("strategy", ["PlainAveraging", "PlainMonster"])
+@pytest.mark.parametrize("strategy", ["PlainAveraging", pytest.param("PlainMonster", marks=SLOW)])
 def test_nothing_is_added_while_entries_are_blocked(config, strategy):
     plain = backtest(config, strategy)
     layered = backtest(config, strategy, **attached(NIMBLE))
@@ -91,7 +96,7 @@ def added(run, locks) -> int:
     )
 
 
-@pytest.mark.parametrize("strategy", PLAIN)
+@pytest.mark.parametrize("strategy", STUBBORN_FIRST)
 def test_a_halt_flattens_at_once(config, strategy):
     plain = backtest(config, strategy)
     layered = backtest(config, strategy, **attached(HALT))

@@ -12,12 +12,14 @@ from freqtrade.strategy import IStrategy
 from perpkit.bot.layer.composing import compose
 from perpkit.bot.layer.listed import listed
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts
-from perpkit.bot.layer.perp_risk import PerpRisk, RunningCallbacks
+from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.layer.running_callbacks import RunningCallbacks
 from perpkit.bot.strategy import PerpStrategy
 from tests.bench.backtests import STRATEGIES
 
 FLASH = {"method": "FlashCrashBreaker", "windows": [[60, 0.15]]}
 COOLDOWN = {"method": "CooldownPeriod", "stop_duration_candles": 3}
+LAYER = [base for base in PerpRisk.__mro__ if base not in IStrategy.__mro__]
 DEFAULT = ["CryptoVixBreaker", "DrawdownBreaker", "FlashCrashBreaker", "FundingBreaker",
            "VenueHealthBreaker"]  # fmt: skip
 
@@ -46,6 +48,7 @@ class Plain(IStrategy):
         ({"attach": True}, BREAKERS_AND_GUARD),
         ({"attach": ["guard"]}, {Part.GUARD}),
         ({"attach": ["breakers", "guard", "guard"]}, BREAKERS_AND_GUARD),
+        ({"attach": ["sizing", "leverage", "book"]}, {Part.BOOK, Part.LEVERAGE, Part.SIZING}),
     ],
 )
 def test_the_parts_that_are_asked_for(perpkit, parts):
@@ -61,8 +64,6 @@ def test_the_parts_that_are_asked_for(perpkit, parts):
         ({"attach": []}, "true, false or a list of breakers, guard"),
         ({"attach": ["brakes"]}, "'brakes' in it"),
         ({"attach": ["breakers", ["guard"]]}, "['guard'] in it"),
-        ({"attach": ["limits", "guard"]}, "limits cannot be attached in this version"),
-        ({"attach": ["book", "leverage", "sizing"]}, "book, leverage, sizing cannot be attached"),
         ({"attach": True, "protections": FLASH}, '"perpkit.protections" must be a list'),
         ({"attach": True, "protections": ["FlashCrashBreaker"]}, "'FlashCrashBreaker' in it"),
         ({"attach": True, "protections": [{"windows": []}]}, '"method"'),
@@ -269,13 +270,14 @@ def test_running_callbacks_are_only_in_a_running_bot(default_futures_config):
     for name in ("check_entry_timeout", "order_filled", "custom_stoploss", "custom_exit",
                  "custom_roi", "adjust_entry_price", "adjust_exit_price",
                  "adjust_order_price", "populate_indicators"):  # fmt: skip
-        assert name not in vars(PerpRisk), name
+        assert not [base for base in LAYER if name in vars(base)], name
 
 
 def test_the_layer_keeps_one_name_on_the_strategy(default_futures_config):
     """The monster has attributes of the names that a layer might use."""
     plain, layered = (load(default_futures_config, "PlainMonster", attach=a) for a in (False, True))
-    assert set(vars(layered)) - set(vars(plain)) == {"_perpkit"}
+    # The other is its own copy of what the class has.
+    assert set(vars(layered)) - set(vars(plain)) == {"_perpkit", "order_types"}
     assert layered.watch == layered.refusals == layered.attached == layered._running == "mine"
     ours = set(dir(PerpRisk)) - set(dir(IStrategy))
     assert {name for name in ours if not name.startswith("_")} == {"perpkit_parts"}

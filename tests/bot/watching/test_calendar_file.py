@@ -7,6 +7,7 @@ import json
 import pytest
 
 from perpkit.bot.watching.calendar_file import CalendarFile
+from perpkit.files.errors import FileError
 
 ONE = {"from": "2026-03-02T06:00:00Z", "until": "2026-03-02T08:00:00Z"}
 TWO = {"from": "2026-04-02T06:00:00Z", "until": "2026-04-02T08:00:00Z", "note": "second"}
@@ -49,9 +50,17 @@ def test_a_broken_file_leaves_the_last_good_one_and_is_told_once(path, broken):
     [
         ("[3]", "maintenance.json: entry 1 must be an object"),
         (None, "maintenance.json: No such file"),
+        ("[" * 100_000, "maintenance.json: not JSON: maximum recursion depth"),
+        (" " * 2**20 + "[]", "maintenance.json: must have at most 1,048,576 bytes, has more"),
+        ("[3]\udcff", r"maintenance.json: line 1: not text in UTF-8 \(byte 3\)"),
     ],
 )
 def test_a_file_that_is_bad_from_the_start_is_refused(path, content, message):
-    path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(ValueError, match=message):
+    path.unlink() if content is None else path.write_text(content, errors="surrogateescape")
+    with pytest.raises(FileError, match=message):
         CalendarFile(path)
+
+
+def test_a_byte_order_mark_is_taken(path):
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(CalendarFile(path).windows) == 1

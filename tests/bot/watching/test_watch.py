@@ -380,10 +380,12 @@ class TestWithoutTheWatch:
         assert "Scripted has no effect" in caplog.text
 
     def test_its_twin_under_the_watch_decides_alone(self, scripted, default_futures_config, caplog):
+        config = {**default_futures_config, "runmode": RunMode.LIVE}
+        twin = ProtectionManager(config, [{"method": "Scripted"}])  # as a bot makes it
         live, _ = watch(default_futures_config, RunMode.LIVE)
         run(live, range(6))
         scripted.stressed = {5}
-        assert self.ask(default_futures_config, RunMode.LIVE) is None
+        assert twin.global_stop(START + 5 * HOUR) is None
         assert "no effect" not in caplog.text
 
 

@@ -88,7 +88,7 @@ def test_an_order_is_one_that_the_exchange_takes(contract, equity, distance, ris
     assert steps == pytest.approx(round(steps))
     assert found.notional >= contract.least_cost * FREQTRADE_RESERVE * (1 - 1e-9)
     assert found.notional <= equity * risk / distance * (1 + 1e-9)
-    assert 0 <= found.cut < 1
+    assert -1e-9 <= found.cut < 1
     assert found.notional / found.leverage <= equity
 
 

@@ -202,8 +202,8 @@ FAULTS = {
         mended(perpkit={"leverage": {"max_leverage": 2}}),
     ),
     "strategy of somebody else": Fault(
-        strategy("", FOREIGN), "strategy", "Own is not built on PerpStrategy", "inherit from",
-        mended(strategy="RsiSmaSwing"), also=frozenset({"protections"}),
+        strategy("", FOREIGN), "strategy", "Perpkit is not attached to Own", '"attach": true',
+        mended(perpkit={"attach": True}), also=frozenset({"protections"}),
     ),
     "stop in the bot only": Fault(
         configured(order_types={

@@ -1,26 +1,43 @@
-"""Writes small files atomically, so that a kill or a power cut cannot leave half of one."""
+"""Writes files atomically, so that a kill or a power cut cannot leave half of one.
+
+Whatever replaces a file does it here.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import get_ident
 
 
-def put(path: Path, content: bytes) -> None:
-    """Writes a file, replacing an existing one; it is on disk when this returns.
+def put(
+    path: Path,
+    content: bytes,
+    *,
+    private: bool = False,
+    verify: Callable[[bytes], object] | None = None,
+) -> None:
+    """Writes a file, replacing an existing one; both file and name are on disk when this returns.
 
+    :param private: whether only the owner may read it
+    :param verify: called with what was read back before it replaces the old file; its error
+        leaves the old file as it is
     :raises OSError: if that fails; the old file stays
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each process and thread writes its own temporary file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
+        if private:
+            temporary.touch(mode=0o600)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # or a power cut leaves an empty file under the name
+        if verify is not None:
+            verify(temporary.read_bytes())
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException:

@@ -1,0 +1,114 @@
+"""What the risk layer decides about an entry or an addition, and what it records of a refusal."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
+
+from perpkit.bot.layer.limits import side_of
+from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.refusals import RefusalKind, Why
+
+if TYPE_CHECKING:  # it holds one of these
+    from perpkit.bot.layer.layer import RiskLayer
+
+logger = logging.getLogger(__name__)
+
+NOT_STARTED = "the risk layer has not started"
+
+
+class Entries:
+    """
+    :param layer: of the strategy that would enter
+    """
+
+    def __init__(self, layer: RiskLayer) -> None:
+        self._layer = layer
+
+    def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
+        """The part of an entry's stake that the limits leave; the log says what is not."""
+        layer = self._layer
+        if layer.limits is None or not stake:
+            return stake
+        return layer.limits.stake(entry, leverage, stake, layer.refusals)
+
+    def refuses(self, entry: Candidate, amount: float) -> bool:
+        """Whether an entry is refused: the second line of defence behind the locks, which a forced
+        entry does not see."""
+        refused = self._refusal(entry, amount)
+        if refused is not None:
+            self._layer.refusals.add(refused, entry.pair, side_of(entry), entry.now)
+        return refused is not None
+
+    def _refusal(self, entry: Candidate, amount: float) -> Why | None:
+        layer, pair, side, now = self._layer, entry.pair, side_of(entry), entry.now
+        if not layer.started:
+            return Why(RefusalKind.CALLBACK, NOT_STARTED)
+        decision = layer.decision(pair, side)
+        if latched := layer.running.latched():
+            return latched
+        if decision.entries_blocked:
+            return Why(RefusalKind.BREAKER, decision.reason)
+        if layer.failed_steps:
+            return Why(RefusalKind.CALLBACK, next(iter(layer.failed_steps.values())))
+        if layer.limits is not None and (beyond := layer.limits.refusal(entry, amount)):
+            return beyond
+        return layer.running.refusal(pair, side, amount, now, layer.hooks.columns(pair))
+
+    def allowed_addition(
+        self,
+        trade: LocalTrade,
+        stake: float,
+        rate: float,
+        tag: str | None,
+        now: datetime | None = None,
+    ) -> float:
+        """The part of `stake` that may be added to an open trade; the log says what is not."""
+        layer = self._layer
+        now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
+        decision = layer.decision(pair, side)
+        part, _, reason = layer.hooks.addition(trade, stake, rate, now, decision, tag)
+        refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)
+        if latched := layer.running.latched():
+            part, refused = 0.0, latched
+        elif doubt := layer.doubt(pair):
+            part, refused = 0.0, Why(RefusalKind.CALLBACK, doubt)
+        elif part and layer.limits is not None:
+            part, against = layer.limits.addition(trade, part, rate, now)
+            if against is not None:
+                refused, reason = against, against.reason
+        if part:
+            amount = part * trade.leverage / rate
+            columns = layer.hooks.columns(pair)
+            if against := layer.running.refusal(pair, side, amount, now, columns):
+                part, refused = 0.0, against
+        if not part:
+            layer.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
+        elif part < stake:
+            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
+        return part
+
+    def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
+        """Whether an open entry must end and its fills be kept, for `check_entry_timeout`."""
+        layer = self._layer
+        decision = layer.decision(trade.pair, trade.trade_direction)
+        blocked = decision.reason or "a breaker" if decision.entries_blocked else None
+        blocked = blocked or layer.doubt(trade.pair)
+        return layer.running.entry_timed_out(trade, order, now, blocked)
+
+    def note_lock(self, pair: str, side: str) -> None:
+        """Records an entry that a lock keeps a running bot from making."""
+        if not self._layer.simulated:
+            self._layer.refusals.add(_why_locked(pair, side), pair, side)
+
+
+def _why_locked(pair: str, side: str) -> Why:
+    lock = PairLocks.get_pair_longest_lock(pair, side=side)
+    if lock is None:
+        return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
+    return Why(
+        RefusalKind.LOCK, f"Locked until {lock.lock_end_time:%Y-%m-%d %H:%M} UTC: {lock.reason}"
+    )

@@ -1,0 +1,161 @@
+"""The callbacks of the risk layer that decide on entries: leverage, stake, confirmation, additions.
+
+They ask the layer and the strategy behind them: the stricter answer counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from math import floor
+from typing import Any
+
+from freqtrade.persistence import Trade
+from freqtrade.strategy import IStrategy
+
+from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.positions.entries import Candidate
+
+logger = logging.getLogger(__name__)
+
+
+class EntryCallbacks(IStrategy):
+    """A base of PerpRisk."""
+
+    _perpkit: RiskLayer
+
+    def leverage(
+        self,
+        pair: str,
+        current_time: datetime,
+        current_rate: float,
+        proposed_leverage: float,
+        max_leverage: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        leverage = super().leverage(
+            pair=pair,
+            current_time=current_time,
+            current_rate=current_rate,
+            proposed_leverage=proposed_leverage,
+            max_leverage=max_leverage,
+            entry_tag=entry_tag,
+            side=side,
+            **kwargs,
+        )
+        layer = self._perpkit
+        cap = layer.decision(pair, side).max_leverage
+        if leverage > cap:
+            leverage = max(1.0, float(floor(cap)))
+        if (rules := layer.rules) is None:
+            return leverage
+        entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 1.0
+        with layer.attempt("leverage"):
+            allowed = rules.leverage(entry, leverage, max_leverage)
+        return allowed
+
+    def custom_stake_amount(
+        self,
+        pair: str,
+        current_time: datetime,
+        current_rate: float,
+        proposed_stake: float,
+        min_stake: float | None,
+        max_stake: float,
+        leverage: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        layer = self._perpkit
+        factor = layer.decision(pair, side).size_factor
+        try:
+            stake = super().custom_stake_amount(
+                pair=pair,
+                current_time=current_time,
+                current_rate=current_rate,
+                proposed_stake=proposed_stake,
+                min_stake=min_stake,
+                max_stake=max_stake,
+                leverage=leverage,
+                entry_tag=entry_tag,
+                side=side,
+                **kwargs,
+            )
+        except Exception:
+            # Freqtrade would take the proposed stake, and all of it.
+            if factor >= 1:
+                raise
+            logger.exception("custom_stake_amount failed: the proposed stake is used.")
+            stake = proposed_stake
+        if not stake:
+            return stake
+        allowed = 0.0
+        with layer.attempt("custom_stake_amount"):
+            entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
+            if (rules := layer.rules) is not None:
+                stake = rules.stake(entry, stake, leverage, max_stake)
+            elif factor < 1:
+                stake *= factor
+            allowed = layer.entries.within_limits(entry, leverage, stake)
+        return allowed
+
+    def confirm_trade_entry(
+        self,
+        pair: str,
+        order_type: str,
+        amount: float,
+        rate: float,
+        time_in_force: str,
+        current_time: datetime,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> bool:
+        refused = True
+        with self._perpkit.attempt("confirm_trade_entry"):
+            entry = Candidate(pair, side == "short", current_time, rate, entry_tag)
+            refused = self._perpkit.entries.refuses(entry, amount)
+        if refused:
+            return False
+        return super().confirm_trade_entry(
+            pair=pair,
+            order_type=order_type,
+            amount=amount,
+            rate=rate,
+            time_in_force=time_in_force,
+            current_time=current_time,
+            entry_tag=entry_tag,
+            side=side,
+            **kwargs,
+        )
+
+    def is_pair_locked(
+        self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
+    ) -> bool:
+        # As Freqtrade's, which asks of a pair and side that it would enter.
+        locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
+        if locked:
+            with self._perpkit.attempt("is_pair_locked"):
+                self._perpkit.entries.note_lock(pair, side)
+        return locked
+
+    def _adjust_trade_position_internal(
+        self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
+    ) -> tuple[float | None, str]:
+        # Freqtrade's, which a backtest asks and then enters without a further question. A running
+        # bot is asked in front of the order, where forced entries come by as well.
+        stake, tag = super()._adjust_trade_position_internal(
+            trade, current_time, current_rate, *args, **kwargs
+        )
+        layer = self._perpkit
+        if layer.simulated and stake is not None and stake > 0:
+            allowed = 0.0
+            with layer.attempt("_adjust_trade_position_internal"):
+                allowed = layer.entries.allowed_addition(
+                    trade, stake, current_rate, tag, current_time
+                )
+            stake = (stake if allowed == stake else allowed) or None
+        return stake, tag

@@ -1,0 +1,49 @@
+"""The callbacks of the risk layer that only a dry-run or live bot has.
+
+Freqtrade copies the trade for every callback that a strategy overrides, so a backtest would become
+slower with each of them. They are added when the bot starts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from freqtrade.persistence import Order, Trade
+from freqtrade.strategy import IStrategy
+
+from perpkit.bot.layer.layer import RiskLayer
+
+
+class RunningCallbacks(IStrategy):
+    """Added to the class of a dry-run or live bot only; see the module."""
+
+    _perpkit: RiskLayer
+
+    def check_entry_timeout(
+        self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
+    ) -> bool:
+        # Asked in any case, for the guard ends an entry that has not been checked.
+        ends = True
+        with self._perpkit.attempt("check_entry_timeout"):
+            ends = self._perpkit.entries.entry_timed_out(trade, order, current_time)
+        theirs = super().check_entry_timeout(
+            pair=pair, trade=trade, order=order, current_time=current_time, **kwargs
+        )
+        return ends or theirs
+
+    def order_filled(
+        self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
+    ) -> None:
+        with self._perpkit.attempt("order_filled"):
+            self._perpkit.running.order_filled(trade, order)
+        super().order_filled(
+            pair=pair, trade=trade, order=order, current_time=current_time, **kwargs
+        )
+
+
+def with_running_callbacks(strategy: IStrategy) -> None:
+    """Puts them in front of the class of this object."""
+    own = type(strategy)
+    members = {"__module__": own.__module__, "__doc__": own.__doc__}
+    strategy.__class__ = type(own.__name__, (RunningCallbacks, own), members)

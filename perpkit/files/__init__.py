@@ -1,0 +1,1 @@
+"""How files are read and written: one error for all damage, bounded memory, whole or not at all."""

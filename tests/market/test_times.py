@@ -1,0 +1,225 @@
+"""One unit of dates: who may make them, who must convert what is read, and what that costs."""
+
+from __future__ import annotations
+
+import ast
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from perpkit.bot.pairlists.readings import _frame
+from perpkit.market import store
+from perpkit.market.benchmark import with_benchmark_correlation
+from perpkit.market.funding import funding_readings
+from perpkit.market.least_correlated import hourly_returns
+from perpkit.market.positioning import positioning_readings, with_positioning
+from perpkit.market.ratio_file import parse_feather
+from perpkit.market.times import dated, dates_at, dates_every, dates_of, shifted
+from tests import factories
+
+ROOT = Path(__file__).resolve().parents[2]
+# The venue is a program of its own, and imports nothing of the rest.
+SOURCES = sorted(
+    path
+    for folder in ("perpkit", "protections", "pairlists", "strategies")
+    for path in (ROOT / folder).rglob("*.py")
+    if "venue" not in path.relative_to(ROOT).parts
+)
+# Calls that make dates in a unit of pandas' choice, or give them another one.
+MAKERS = {"to_datetime", "DatetimeIndex", "date_range", "bdate_range", "as_unit"}
+# Calls that return frames with the dates of others.
+READERS = {
+    *("read_feather", "read_parquet", "read_csv", "read_table", "frame_of"),
+    *("load_pair_history", "ohlcv_load", "get_historic_ohlcv"),
+    *("ohlcv", "get_pair_dataframe"),
+}
+DOORS = {"dated", "dates_of", "nanoseconds", "open_times"}
+MAY_MAKE = {
+    "perpkit/market/times.py": "the door itself",
+    "perpkit/market/asof.py": "`nanoseconds` returns integers",
+}
+# Calls that bring rows of two frames together, or hand all rows on.
+JOINS = {"concat", "merge", "join", "reindex", "set_index", "assign", "searchsorted", "rename"}
+UNITS = ("s", "ms", "us", "ns")
+
+
+def name_of(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def definitions():
+    """Every function and class at the top of a module: (path, definition)."""
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            yield path.relative_to(ROOT).as_posix(), node
+
+
+def calls_in(node: ast.AST) -> set[str]:
+    return {name_of(one) for one in ast.walk(node) if isinstance(one, ast.Call)}
+
+
+def test_dates_are_made_in_one_place():
+    made = {
+        (path, name)
+        for path, node in definitions()
+        for name in calls_in(node) & MAKERS
+        if path not in MAY_MAKE
+    }
+    assert made == set()
+
+
+def looks_at_one(node: ast.AST) -> bool:
+    """Whether the functions that read take single dates, such as the newest, and join nothing."""
+    functions = [one for one in ast.walk(node) if isinstance(one, ast.FunctionDef)]
+    readers = [one for one in functions if calls_in(one) & READERS]
+    single = {
+        id(one.value)
+        for reader in readers
+        for one in ast.walk(reader)
+        if isinstance(one, ast.Attribute) and one.attr == "iloc"
+    }
+    dates = [
+        one
+        for reader in readers
+        for one in ast.walk(reader)
+        if isinstance(one, ast.Subscript) and getattr(one.slice, "value", "") == "date"
+    ]
+    joined = any(calls_in(reader) & JOINS for reader in readers)
+    return bool(dates) and not joined and all(id(one) in single for one in dates)
+
+
+def test_who_reads_dates_converts_them():
+    """A new reader is found by what it calls. It converts the dates, or looks at single ones."""
+    readers = [
+        (path, node)
+        for path, node in definitions()
+        if calls_in(node) & READERS and getattr(node, "name", "") not in READERS
+    ]
+    assert len(readers) >= 7
+    raw = [
+        f"{path}: {node.name}"
+        for path, node in readers
+        if not (calls_in(node) & DOORS or looks_at_one(node))
+    ]
+    assert raw == []
+
+
+@pytest.mark.parametrize(
+    ("source", "safe"),
+    [
+        ("return read_feather(path)", False),
+        ("return concat([held, dp.ohlcv(pair)])", False),
+        ("frame = dp.ohlcv(pair); return frame.set_index(frame['date'])", False),
+        ("return dp.ohlcv(pair)['date'].iloc[-1]", True),
+    ],
+)
+def test_a_reader_that_converts_nothing_would_be_found(source, safe):
+    assert looks_at_one(ast.parse(f"def read(): {source}")) is safe
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_a_maker_elsewhere_would_be_found(name):
+    assert calls_in(ast.parse(f"dates = pd.{name}(rows)")) & MAKERS == {name}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_door(unit):
+    given = pd.Series(pd.date_range("2026-01-01", periods=3, freq="h", tz="Asia/Tokyo", unit=unit))
+    expected = dates_at([1767193200000 + hour * 3_600_000 for hour in range(3)])
+    assert expected.dtype == "datetime64[ms, UTC]"
+    for dates in (given, pd.DatetimeIndex(given), given.dt.to_pydatetime().tolist()):
+        pd.testing.assert_index_equal(dates_of(dates), expected, exact=True)
+    every = dates_every(expected[0], timedelta(hours=1), 3)
+    pd.testing.assert_index_equal(every, expected, exact=True)
+    pd.testing.assert_index_equal(
+        shifted(expected - timedelta(hours=1), timedelta(hours=1)), expected
+    )
+    frame = dated(pd.DataFrame({"date": given, "close": 1.0}))
+    pd.testing.assert_series_equal(frame["date"], expected.to_series(range(3), name="date"))
+    assert dated(frame) is frame
+
+
+def in_unit(frame: pd.DataFrame, unit: str, column: str = "date") -> pd.DataFrame:
+    return frame.assign(**{column: frame[column].dt.as_unit(unit)})
+
+
+def units_of(frame: pd.DataFrame) -> set[str]:
+    dates = [frame[name].dtype for name in frame if "datetime" in str(frame[name].dtype)]
+    if isinstance(frame.index, pd.DatetimeIndex):
+        dates.append(frame.index.dtype)
+    assert dates
+    return {str(dtype) for dtype in dates}
+
+
+def readings(rows: int = 400) -> pd.DataFrame:
+    ratios = np.exp(np.random.default_rng(1).normal(0, 0.2, (len(store.SERIES), rows)))
+    columns = dict(zip(store.SERIES, ratios, strict=True))
+    return factories.candles(rows)[["date"]].assign(**columns)
+
+
+def in_store(unit: str, folder: Path) -> pd.DataFrame:
+    """Written, merged into and read, each in another unit."""
+    pair = "BTC/USDT:USDT"
+    store.path_of(folder, pair, "1h").parent.mkdir(exist_ok=True)
+    in_unit(readings()[:300], unit).to_feather(store.path_of(folder, pair, "1h"))
+    for other in UNITS:
+        store.merge(folder, pair, "1h", in_unit(readings()[290:], other))
+    found = store.read(folder, pair, "1h")
+    assert found is not None
+    return found
+
+
+def of_a_file(unit: str, _: Path) -> pd.DataFrame:
+    several = in_unit(readings(), unit).rename(columns={"date": "timestamp"})[["timestamp"]]
+    ratios = {"lsr_global": 1.5, "lsr_top_accounts": 2.0, "lsr_top_positions": 0.5}
+    file = BytesIO()
+    several.assign(symbol="BTCUSDT", **ratios).to_feather(file)
+    [parsed] = parse_feather(file.getvalue(), "ratios.feather", datetime(2030, 1, 1, tzinfo=UTC))
+    return parsed.readings
+
+
+def benchmark(unit: str, _: Path) -> pd.DataFrame:
+    candles = in_unit(factories.candles(300), unit)
+    other = in_unit(factories.candles(300, seed=2), "ns")
+    return with_benchmark_correlation(candles, pd.Timedelta("1h"), other)[["btc_correlation"]]
+
+
+DATED = {
+    "store": in_store,
+    "ratio file": of_a_file,
+    "funding": lambda unit, _: funding_readings(in_unit(factories.funding([1e-4] * 90), unit)),
+    "positioning": lambda unit, _: positioning_readings(
+        in_unit(readings(), unit), "1h", timedelta(hours=1)
+    ),
+    "returns": lambda unit, _: hourly_returns(
+        {"A": in_unit(factories.candles(99), unit), "B": in_unit(factories.candles(99), "ns")}
+    ),
+    "answer": lambda _, __: _frame(
+        [{"timestamp": 0, "x": 1}, {"timestamp": 9, "x": 2}], {"x": "y"}
+    ),
+}
+JOINED = {
+    "benchmark": benchmark,
+    "join": lambda unit, _: with_positioning(
+        in_unit(factories.candles(400), unit), {"1h": readings()}, "1h"
+    ).drop(columns="date"),
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("name", DATED)
+def test_what_comes_out_is_in_the_one_unit(name, unit, tmp_path):
+    found = DATED[name](unit, tmp_path)
+    assert units_of(found) == {"datetime64[ms, UTC]"}
+    (tmp_path / "us").mkdir()
+    pd.testing.assert_frame_equal(found, DATED[name]("us", tmp_path / "us"))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("name", JOINED)
+def test_no_unit_changes_what_is_joined(name, unit, tmp_path):
+    pd.testing.assert_frame_equal(JOINED[name](unit, tmp_path), JOINED[name]("ms", tmp_path))
