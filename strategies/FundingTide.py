@@ -1,6 +1,7 @@
 from freqtrade.strategy import BooleanParameter, CategoricalParameter, DecimalParameter
 from pandas import DataFrame
 
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals import funding_tide, rsi_sma
 from perpkit.signals.confidence import ConfidenceRule, confidence, tag
@@ -33,6 +34,12 @@ class FundingTide(PerpStrategy):
     costs = DecimalParameter(0.0, 0.01, default=0.0014, decimals=4, space="buy", optimize=False)
 
     exit_on = CategoricalParameter([str(e) for e in ExitOn], default="both", space="sell")
+
+    def candles_needed(self) -> list[Need]:
+        own = [Need("the stretch of the price", funding_tide.MEAN_PERIOD)]
+        if self.with_trend.value:
+            own.append(Need("the trend", rsi_sma.TREND_PERIODS[-1]))
+        return [*super().candles_needed(), *own]
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)

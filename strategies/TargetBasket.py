@@ -25,6 +25,7 @@ class TargetBasket(PerpStrategy):
     """
 
     timeframe = "1h"
+    rebalances = True
     sized_tags = PerpStrategy.sized_tags | {TAG}
     # 100 hours of returns for the correlation, and as many again for the ATR to converge.
     startup_candle_count = 200

@@ -24,6 +24,7 @@ from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
+from perpkit.bot.candles.own_columns import names_column
 from perpkit.bot.layer.breaker_parameters import (
     FLASH_MOVE,
     FUNDING_EXTREME,
@@ -36,10 +37,11 @@ from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
+from perpkit.bot.layer.verdicts import OfPackage
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.rests import REST
 from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.options import parts_off
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
@@ -53,11 +55,12 @@ from perpkit.bot.refusals import Refusals
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import HOUR_S
+from perpkit.durations import DAY_S, HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import StopMethod
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -114,6 +117,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
     # The names that the strategy gives to `perpkit.signals.confidence.tag`: enter tags with them
     # contain a confidence, which scales the stake. A number in any other tag is none.
     scored_tags: ClassVar[frozenset[str]] = frozenset()
+
+    # Whether it does nothing without adjustments of its positions.
+    rebalances: ClassVar[bool] = False
 
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
@@ -178,12 +184,14 @@ class PerpStrategy(FailsClosed, PerpRisk):
             stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
             addition=self._addition,
             renew=self._prepare,
-            parts_off=self._options_off,
+            parts_off=list,
             stakes=self.how_stakes_are_made,
             failures=self.failures,
             doubts=lambda: self.doubts,
             own_stops=True,
             own_errors=True,
+            asks=self._assumed,
+            needs=self.candles_needed,
         )
 
     @property
@@ -205,11 +213,36 @@ class PerpStrategy(FailsClosed, PerpRisk):
             copy_trades_on_write()
         self._prepare()
 
-    def _options_off(self) -> list[str]:
-        running = self._perpkit.running
-        live = is_trading(self.config) and not self.config["dry_run"]
-        unknown = running.unknown_exchange
-        return parts_off(self, live=live, guarded=running.guarded, unknown_exchange=unknown)
+    def _assumed(self) -> OfPackage:
+        """What its options must be like."""
+        settings = self.present_settings()
+        stop = settings.stop
+        return OfPackage(
+            stop.distance if stop.method is StopMethod.FIXED else stop.ceiling,
+            self.take_profit.value,
+            settings.leverage.max_leverage,
+            self.rebalances,
+            self.unsuited_timeframe(),
+        )
+
+    def candles_needed(self) -> list[Need]:
+        """Candles without which a running bot never enters, or with less caution; override it with
+        what your signals need, and those of `super()`."""
+        day = -(-DAY_S // timeframe_to_seconds(self.timeframe))
+        found = []
+        if self.present_settings().use.book and not self._computes("vol_1h"):
+            found.append(Need("the one-hour volatility of a day", day))
+        if not self._computes("range_24h"):
+            least = "the lowest leverage is taken"
+            found.append(Need("the range of a day", day, least, vital=False))
+        return found
+
+    def unsuited_timeframe(self) -> str:
+        """Returns why it cannot be traded on its timeframe; empty if it can."""
+        return ""
+
+    def _computes(self, column: str) -> bool:
+        return names_column(type(self), PerpStrategy, column)
 
     def how_stakes_are_made(self) -> str:
         """Returns a sentence for the start; a strategy with stakes of its own may override it."""

@@ -22,11 +22,13 @@ from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_t
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
+from perpkit.bot.layer.option_check import arm, look_at_options
+from perpkit.bot.layer.overridden import Before
 from perpkit.bot.layer.parts import Part
+from perpkit.bot.layer.verdicts import Outcome
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
-from perpkit.bot.options import arm, disarming
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.trades import TradeStates
@@ -62,6 +64,8 @@ class RiskLayer:
         self.parts_off: tuple[str, ...] = ()
         # What the strategy has assigned to `self.protections`, in the place of its class's.
         self.assigned_protections: list[dict[str, Any]] | None = None
+        # Values of the strategy before Freqtrade merged the configuration.
+        self.before = Before()
         # Errors of the layer itself, and of those why entries are blocked, by step.
         self.failures = Failures()
         self.failed_steps: dict[str, str] = {}
@@ -149,21 +153,33 @@ class RiskLayer:
                 self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
-        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
-        strategy, trading, guarded = self._strategy, is_trading(self._config), self.running.guarded
-        own_stops, rules = self.hooks.own_stops, self.hooks.rules
-        found = disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops)
-        found += rules.unfit() if rules is not None else []
-        if found:
+        """:raises ConfigurationError: for options that are refused, unless something is open"""
+        strategy, trading, running = self._strategy, is_trading(self._config), self.running
+        verdicts = look_at_options(
+            strategy,
+            self.hooks,
+            self.before,
+            trading=trading,
+            guarded=running.guarded,
+            unknown_exchange=running.unknown_exchange,
+        )
+        refused = [each.line for each in verdicts if each.outcome is Outcome.REFUSED]
+        if refused:
             if not (trading and holds_something(strategy)):
-                raise ConfigurationError(". ".join(found))
-            arm(strategy, guarded=guarded, own_stops=own_stops)
-            reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
+                raise ConfigurationError(". ".join(refused))
+            arm(strategy, verdicts)
+            reason = f"{'. '.join(refused)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        self.parts_off = tuple(self.hooks.parts_off())
-        if own_stops:  # else the line at the start names them
-            for off in self.parts_off:
-                self.say(f"{off}.", logging.WARNING)
+        off = [each.line for each in verdicts if each.off]
+        self.parts_off = (*off, *self.hooks.parts_off())
+        for line in off:
+            self.say(f"{line}.", logging.WARNING)
+        for each in verdicts:
+            if each.outcome is not Outcome.REFUSED and not each.off:
+                noted = each.outcome is Outcome.NOTED
+                log_at_start(
+                    self._config, f"{each.line}.", logging.WARNING if noted else logging.INFO
+                )
 
     def say(self, message: str, level: int = logging.INFO) -> None:
         """To the log, and to the operator of a running bot."""

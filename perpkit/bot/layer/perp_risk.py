@@ -34,6 +34,7 @@ from perpkit.bot.layer.exit_callbacks import ExitCallbacks
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.listed import listed, with_layer
+from perpkit.bot.layer.overridden import before_overriding
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
 from perpkit.bot.layer.start_line import start_line
@@ -74,6 +75,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
         _own_order_types(self)
+        self._perpkit.before = before_overriding(self, config)
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)
