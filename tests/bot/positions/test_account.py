@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.persistence import Trade
 
 from perpkit.bot.candles.candles import feed_for
 from perpkit.bot.positions.accounts import account_for
