@@ -1,6 +1,7 @@
 from freqtrade.strategy import BooleanParameter, CategoricalParameter, DecimalParameter
 from pandas import DataFrame
 
+from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals import funding_tide, rsi_sma
@@ -20,6 +21,7 @@ class FundingTide(PerpStrategy):
 
     rules = (TideRule,)
     scored_tags = frozenset({"funding_tide"})
+    plot_config = plot_config(means=("mean_48",), beside={"Stretch": "stretch", "Trend": "trend"})
     meanings = PerpStrategy.meanings | {
         "with_trend": "Whether the side that is taken must be the trend's",
         "exit_on": "What must be back at its middle for the exit: funding, price, either or both",

@@ -93,6 +93,8 @@ class TargetBasket(PerpStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         super().bot_loop_start(current_time, **kwargs)
+        if self._perpkit.drawing:
+            return  # a chart has no pairlist
         with self._running.lock:
             self._rebalancer.lock_after_exits(current_time)
         not_listed = {*self._basket.pairs} - {*self.dp.current_whitelist()}

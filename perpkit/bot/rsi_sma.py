@@ -15,6 +15,7 @@ from freqtrade.strategy import (
     IntParameter,
 )
 
+from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.risk.trailing import Trailing
@@ -39,6 +40,7 @@ class RsiSmaStrategy(PerpStrategy):
 
     rules = (ConfidenceRule,)
     scored_tags = frozenset({"rsi_sma"})
+    plot_config = plot_config(means=("sma_20", "sma_50", "sma_200"), rsi=True)
     meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
         "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
         "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "

@@ -7,6 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
+import logging
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +26,7 @@ from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.candles.own_columns import names_column
+from perpkit.bot.candles.plot_config import plot_config, without_breakers
 from perpkit.bot.layer.breaker_parameters import (
     FLASH_MOVE,
     FUNDING_EXTREME,
@@ -59,6 +61,7 @@ from perpkit.durations import DAY_S, HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
+from perpkit.risk.planned_levels import with_planned_levels
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import StopMethod
 from perpkit.risk.trailing import Trail
@@ -77,6 +80,9 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
+
+
+logger = logging.getLogger(__name__)
 
 
 class PerpStrategy(FailsClosed, PerpRisk):
@@ -152,6 +158,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
 
+    # For `freqtrade plot-dataframe` and FreqUI.
+    plot_config = plot_config()
+
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
     vix_stressed = deepcopy(VIX_STRESSED)
@@ -211,6 +220,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
         self._market = MarketColumns(self.config, layer.feed, self.benchmark)
         if layer.simulated:
             copy_trades_on_write()
+        if is_trading(self.config):
+            self.plot_config = without_breakers(self.plot_config)
         self._prepare()
 
     def _assumed(self) -> OfPackage:
@@ -332,7 +343,19 @@ class PerpStrategy(FailsClosed, PerpRisk):
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
-        return analysed
+        return analysed if self._perpkit.simulated else self._drawn(analysed, metadata["pair"])
+
+    def _drawn(self, analysed: pd.DataFrame, pair: str) -> pd.DataFrame:
+        """Returns the candles with what only charts show: backtests do not pay for it."""
+        try:
+            stop, target = self.present_settings().stop, self.take_profit.value
+            drawn = with_planned_levels(analysed, stop, target)
+            # A running bot has its locks, as annotations.
+            layer = self._perpkit
+            return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn
+        except Exception as error:  # whatever a chart lacks must not keep a bot from trading
+            logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error}")
+            return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""

@@ -19,6 +19,7 @@ from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.layer.charts import Charts
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
@@ -58,6 +59,8 @@ class RiskLayer:
         self._config = config
         self.parts = frozenset(parts)
         self.simulated = is_simulated(config)
+        # In charts and in the webserver, where nothing is decided.
+        self.drawing = not self.simulated and not is_trading(config)
         self.refusals = Refusals()
         self.entries = Entries(self)
         self.states = TradeStates(kept=not self.simulated)
@@ -82,6 +85,11 @@ class RiskLayer:
     @property
     def started(self) -> bool:
         return hasattr(self, "watch")
+
+    @cached_property
+    def charts(self) -> Charts:
+        """What is drawn of the breakers; from the start on."""
+        return Charts(self._strategy, self.feed)
 
     @cached_property
     def breaker_names(self) -> frozenset[str]:
@@ -189,6 +197,8 @@ class RiskLayer:
 
     def step(self, now: datetime) -> None:
         """In `bot_loop_start`."""
+        if self.drawing:
+            return  # nothing is traded, and there is no pairlist
         if self.simulated and (self._last_loop is None or now <= self._last_loop):
             self.hooks.renew()  # another backtest or epoch, perhaps with other parameters
         self._last_loop = now

@@ -133,6 +133,22 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
                 self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
 
+    def plot_annotations(
+        self,
+        pair: str,
+        start_date: datetime,
+        end_date: datetime,
+        dataframe: pd.DataFrame,
+        **kwargs: Any,
+    ) -> list[Any]:
+        theirs = super().plot_annotations(
+            pair=pair, start_date=start_date, end_date=end_date, dataframe=dataframe, **kwargs
+        )
+        layer = self._perpkit
+        if not layer.started:
+            return theirs
+        return [*theirs, *layer.charts.annotations(pair, start_date, end_date)]
+
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis; nothing is added to the strategy's frame.
         analysed = super().advise_exit(dataframe, metadata)
