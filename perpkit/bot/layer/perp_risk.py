@@ -33,7 +33,7 @@ from perpkit.bot.layer.entry_callbacks import EntryCallbacks
 from perpkit.bot.layer.exit_callbacks import ExitCallbacks
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
-from perpkit.bot.layer.listed import listed, with_layer
+from perpkit.bot.layer.listed import listed, uses_default_breakers, with_layer
 from perpkit.bot.layer.overridden import before_overriding
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
@@ -52,10 +52,9 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     # A strategy of the package has the parameters of the breakers under names of its own.
     _perpkit_prefix: ClassVar[str] = PREFIX
 
-    def __init_subclass__(cls, *, searches_breakers: bool = True, **kwargs: Any) -> None:
-        """:param searches_breakers: the default breakers are used, and hyperopt may search them"""
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls._perpkit_prefix and searches_breakers:
+        if cls._perpkit_prefix:
             for name, parameter in BREAKER_PARAMETERS.items():
                 if not hasattr(cls, PREFIX + name):
                     setattr(cls, PREFIX + name, deepcopy(parameter))
@@ -76,6 +75,15 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         super().__init__(config)
         _own_order_types(self)
         self._perpkit.before = before_overriding(self, config)
+
+    def __dir__(self) -> list[str]:
+        # Freqtrade looks here for parameters. Those of breakers that do not count would be searched
+        # by hyperopt, and listed with a value, to no effect.
+        names = list(super().__dir__())
+        if uses_default_breakers(self):
+            return names
+        idle = {self._perpkit_prefix + name for name in BREAKER_PARAMETERS}
+        return [name for name in names if name not in idle]
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)
