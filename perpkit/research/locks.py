@@ -26,9 +26,7 @@ class Lock(NamedTuple):
 
     def holds(self, pair: str, side: str, at: float) -> bool:
         return (
-            self.pair in ("*", pair)
-            and self.side in ("*", side)
-            and self.start <= at < self.until
+            self.pair in ("*", pair) and self.side in ("*", side) and self.start <= at < self.until
         )
 
 
