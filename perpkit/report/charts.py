@@ -17,6 +17,8 @@ INK, MUTED, ACCENT, SECOND, THIRD = "--ink", "--muted", "--accent", "--second", 
 GOOD, BAD, SHADE = "--good", "--bad", "--shade"
 # More points than a wide screen has columns cannot be seen.
 MOST_POINTS = 1_500
+# From this ratio of the highest to the lowest value on, an axis is logarithmic.
+_WIDE = 3.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,17 @@ def rounded(values: NDArray[np.float64] | pd.Series, digits: int = 6) -> list[fl
         float(f"{value:.{digits}g}") if np.isfinite(value) else None
         for value in np.asarray(values, dtype=np.float64).tolist()
     ]
+
+
+def value_axis(low: float, high: float) -> dict[str, Any]:
+    """Returns an axis for positive values; equal ratios are equally long if they are far apart."""
+    if not low > 0 or high / low < _WIDE:
+        return {}
+    steps = (1,) if high / low > 1_000 else (1, 2, 5)
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    shown = [tick for tick in ticks if low * 0.9 <= tick <= high * 1.1]
+    return {"type": "log", "tickvals": shown, "ticktext": [f"{tick:,.12g}" for tick in shown]}
 
 
 def legend_above() -> dict[str, Any]:

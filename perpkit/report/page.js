@@ -34,6 +34,7 @@
       if (/^[xy]axis/.test(name)) layout[name] = axis(layout[name], style);
     }
     const ink = style.getPropertyValue("--ink").trim();
+    const grey = style.getPropertyValue("--muted").trim();
     const card = style.getPropertyValue("--card").trim();
     return Plotly.react(place, coloured(spec.data, style), {
       autosize: true,
@@ -41,10 +42,17 @@
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: ink, family: "system-ui, sans-serif", size: narrow.matches ? 11 : 12 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: grey, activecolor: ink },
       hoverlabel: { align: "left", bgcolor: card, bordercolor: ink, font: { color: ink } },
       dragmode: narrow.matches ? false : "zoom",
       ...layout,
-    }, { displaylogo: false, responsive: true, displayModeBar: narrow.matches ? false : "hover" });
+    }, {
+      displaylogo: false,
+      responsive: true,
+      displayModeBar: narrow.matches ? false : "hover",
+      // No button of plotly's that would send the chart away.
+      modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+    });
   }
 
   const shown = () => places.filter((place) => !place.closest("details:not([open])"));

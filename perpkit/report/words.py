@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from math import isfinite
@@ -80,6 +80,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = ""
     )
 
 
+def side_by_side(*tables: str) -> str:
+    """Returns tables beside each other, where there is room; they are HTML."""
+    return f'<div class="columns">{"".join(tables)}</div>'
+
+
 def _row(cells: Sequence[Cell]) -> str:
     found = []
     for place, cell in enumerate(cells):
@@ -93,7 +98,7 @@ def _row(cells: Sequence[Cell]) -> str:
     return "".join(found)
 
 
-def _or_dash(value: float | None, shown: object) -> str:
+def _or_dash(value: float | None, shown: Callable[[float], str]) -> str:
     if value is None or not isfinite(value):
         return DASH
-    return shown(value)  # type: ignore[operator,no-any-return]
+    return shown(value)

@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 
 from perpkit.report import words
-from perpkit.report.charts import ACCENT, BAD, MUTED, SECOND, SHADE, Chart, instants, legend_above
+from perpkit.report.charts import (
+    ACCENT,
+    BAD,
+    MUTED,
+    SECOND,
+    SHADE,
+    Chart,
+    instants,
+    legend_above,
+    value_axis,
+)
 from perpkit.report.charts import line as drawn
 from perpkit.report.section import Section
 from perpkit.report.view import View
@@ -33,10 +43,10 @@ def curve(view: View) -> Section:
         "Equity, marked to market at every candle's close, and how far it is below its high",
         [*_lines(view), *_locks(view)],
         {
-            "yaxis": {"domain": [0.42, 1], "title": {"text": currency}},
+            "yaxis": {"domain": [0.42, 1], "title": {"text": currency}, **_axis(view)},
             "yaxis2": {"domain": [0.14, 0.38], "tickformat": ".0%", "title": {"text": "drawdown"}},
             "yaxis3": {"domain": [0, 0.1], "visible": False, "range": [0, 1], "fixedrange": True},
-            "xaxis": {"type": "date", "anchor": "y3"},
+            "xaxis": {"type": "date", "anchor": "y3", "range": instants(_ends(view))},
             "shapes": [_shade(lock) for lock in _global(view)],
             "legend": legend_above(),
             "hovermode": "x unified",
@@ -57,6 +67,18 @@ def worst(equity: pd.Series) -> tuple[float, float, float]:
     high = int(np.argmax(equity.to_numpy()[: low + 1]))
     at = pd.DatetimeIndex(equity.index)
     return at[low].timestamp(), at[high].timestamp(), float(fallen.iloc[low])
+
+
+def _ends(view: View) -> tuple[float, float]:
+    times = view.run.account.times
+    return times[0].timestamp(), times[-1].timestamp()
+
+
+def _axis(view: View) -> dict[str, Any]:
+    curves = [run.account.equity for run in view.runs]
+    if view.benchmark is not None:
+        curves.append(view.benchmark.equity)
+    return value_axis(min(c.min() for c in curves), max(c.max() for c in curves))
 
 
 def _back(equity: pd.Series, low: float, since: float) -> str:
@@ -103,6 +125,7 @@ def _locks(view: View) -> list[dict[str, Any]]:
     for whole, name, colour in ((True, "all entries locked", BAD), (False, "one pair", MUTED)):
         own = [lock for lock in locks if (lock.pair == "*") is whole][:2000]
         if own:
+            # Plotly expects durations in milliseconds.
             traces.append(
                 {
                     "type": "bar",
@@ -123,7 +146,7 @@ def _locks(view: View) -> list[dict[str, Any]]:
 
 def _hover(lock: Lock) -> str:
     where = "" if lock.pair == "*" else f"{lock.pair}: "
-    reason = lock.reason if len(lock.reason) <= 160 else f"{lock.reason[:160]} ..."
+    reason = lock.reason if len(lock.reason) <= 120 else f"{lock.reason[:120]} ..."
     return (
         f"{words.moment(lock.start)} to {words.moment(lock.until)}<br>{words.text(where + reason)}"
     )

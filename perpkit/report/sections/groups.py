@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from perpkit.report import words
-from perpkit.report.charts import ACCENT, MUTED, Chart, bars, legend_above, rounded
+from perpkit.report.charts import ACCENT, SECOND, Chart, bars, legend_above, rounded
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 from perpkit.report.words import Cell, money, number, percent, tone
@@ -26,9 +26,9 @@ def groups(view: View) -> Section | Missing:
     lacks: list[str] = []
     for name, title, key in (
         ("pairs", "Pair", lambda trade: trade.pair),
-        ("sides", "Side", lambda trade: trade.side),
-        ("tags", "Enter tag", lambda trade: trade.enter_tag or "(none)"),
         ("reasons", "Exit reason", lambda trade: trade.exit_reason or "(none)"),
+        ("tags", "Enter tag", lambda trade: trade.enter_tag or "(none)"),
+        ("sides", "Side", lambda trade: trade.side),
     ):
         _add(content, lacks, view, name, title, key)
     best = grouped(view.run.results.trades, lambda trade: trade.pair)
@@ -122,6 +122,8 @@ def confidence(view: View) -> Section | Missing:
                 "y": rounded(np.array(won), 4),
                 "text": [words.counted(len(by_bin[name]), "trade") for name in names],
                 "marker": {"color": ACCENT},
+                "textposition": "outside",
+                "width": 0.5,
             },
             {
                 "type": "scatter",
@@ -130,7 +132,7 @@ def confidence(view: View) -> Section | Missing:
                 "x": [f"{name:.1f} to {name + 0.1:.1f}" for name in names],
                 "y": rounded(np.array(made), 4),
                 "yaxis": "y2",
-                "line": {"color": MUTED},
+                "line": {"color": SECOND},
             },
         ],
         {

@@ -22,7 +22,7 @@ def headline(view: View) -> Section:
         f"{words.counted(figures.days, 'day')}. Every figure of the account counts open positions "
         "at the market, after fees and funding."
     )
-    return Section("headline", "What came of it", lead, [_tiles(run, currency), _table(view)])
+    return Section("headline", "What came of it", lead, [_tiles(run, currency), _tables(view)])
 
 
 def _tiles(run: Run, currency: str) -> str:
@@ -43,15 +43,18 @@ def _tiles(run: Run, currency: str) -> str:
     return f'<dl class="tiles">{tiles}</dl>'
 
 
-def _table(view: View) -> str:
-    head = ["", *(run.name for run in view.runs)]
-    if view.benchmark is not None:
-        head.append(view.benchmark.name)
+def _tables(view: View) -> str:
+    names = [run.name for run in view.runs]
+    beside = [] if view.benchmark is None else [view.benchmark.name]
     rows = [_row(view, name, shown) for name, shown in _OF_ACCOUNTS.items()]
-    for name, of_run in _OF_RUNS.items():
-        cells: list[Cell] = [name, *(of_run(run, view.currency) for run in view.runs)]
-        rows.append(cells + [_NOT_THERE] * (view.benchmark is not None))
-    return words.table(head, rows)
+    trades: list[list[Cell]] = [
+        [name, *(of_run(run, view.currency) for run in view.runs)]
+        for name, of_run in _OF_RUNS.items()
+    ]
+    return words.side_by_side(
+        words.table(["The account", *names, *beside], rows),
+        words.table(["Its trades", *names], trades),
+    )
 
 
 def _row(view: View, name: str, shown: Callable[[Figures], Cell]) -> list[Cell]:

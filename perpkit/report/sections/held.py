@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from perpkit.report import words
@@ -9,7 +10,7 @@ from perpkit.report.charts import (
     ACCENT,
     BAD,
     GOOD,
-    MUTED,
+    INK,
     Chart,
     instants,
     legend_above,
@@ -21,6 +22,8 @@ from perpkit.report.sections.outcomes import label
 from perpkit.report.view import View
 from perpkit.research.trades import Trade
 
+MOST_STEPS = 500
+
 
 def exposure(view: View) -> Section | Missing:
     held, equity = view.run.exposure, view.run.account.equity
@@ -31,11 +34,12 @@ def exposure(view: View) -> Section | Missing:
     gross = longs - shorts
     chart = Chart(
         "exposure",
-        "Value of all longs, of all shorts (below zero) and of both together, over equity",
+        "Value of all longs, of all shorts (below zero) and of both together, over equity; means "
+        "of short stretches",
         [
-            line(longs, "long", GOOD, digits=4, fill="tozeroy"),
-            line(shorts, "short", BAD, digits=4, fill="tozeroy"),
-            line(net, "net", MUTED, digits=4),
+            line(_steady(longs), "long", GOOD, digits=4, fill="tozeroy"),
+            line(_steady(shorts), "short", BAD, digits=4, fill="tozeroy"),
+            line(_steady(net), "net", INK, digits=4),
         ],
         {
             "legend": legend_above(),
@@ -45,13 +49,6 @@ def exposure(view: View) -> Section | Missing:
         },
         height=300,
     )
-    count = Chart(
-        "positions",
-        "How many positions were open",
-        [line(held["positions"], "positions", ACCENT, digits=3)],
-        {"xaxis": {"type": "date"}, "yaxis": {"rangemode": "tozero"}},
-        height=200,
-    )
     leverage = sorted(trade.leverage for trade in view.run.results.trades)
     lead = (
         f"At most {words.number(float(gross.max()))} x equity was held, "
@@ -60,7 +57,18 @@ def exposure(view: View) -> Section | Missing:
         f"leverage of {leverage[0]:g} to {leverage[-1]:g}, {leverage[len(leverage) // 2]:g} in "
         "the middle."
     )
-    return Section("exposure", "What was held", lead, [chart, count])
+    return Section("exposure", "What was held", lead, [chart])
+
+
+def _steady(series: pd.Series) -> pd.Series:
+    """Returns means of as many stretches as can be told apart: positions come and go faster."""
+    width = -(-len(series) // MOST_STEPS)
+    if width == 1:
+        return series
+    groups = np.arange(len(series)) // width
+    means = series.groupby(groups).mean()
+    means.index = pd.DatetimeIndex(series.index)[::width]
+    return means
 
 
 def liquidation(view: View) -> Section | Missing:

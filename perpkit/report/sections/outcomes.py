@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from perpkit.report import words
@@ -10,7 +12,7 @@ from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 from perpkit.research.trades import Trade
 
-MOST_TRADES = 4_000
+MOST_TRADES = 2_500
 _WIDEST = 10.0  # R multiples beyond it are counted with it
 
 
@@ -57,7 +59,7 @@ def excursions(view: View) -> Section | Missing:
     if not trades:
         return Missing("Excursions: these results do not record lowest and highest rates.")
     shown = trades[:: -(-len(trades) // MOST_TRADES)]
-    traces = []
+    traces: list[dict[str, Any]] = []
     for name, colour, won in (("made a profit", GOOD, True), ("lost", BAD, False)):
         own = [trade for trade in shown if (trade.profit > 0) is won]
         pairs = np.array([trade.excursions() for trade in own], dtype=np.float64).reshape(-1, 2)

@@ -21,6 +21,7 @@ from perpkit.report.charts import (
     instants,
     legend_above,
     rounded,
+    value_axis,
 )
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
@@ -28,7 +29,7 @@ from perpkit.research.trades import Trade, TradeFill
 
 MOST_PAIRS = 12
 MOST_CANDLES = 900
-MOST_FILLS = 6_000  # of all pairs together
+MOST_FILLS = 4_000  # of all pairs together
 
 Marked = tuple[Trade, TradeFill]
 
@@ -58,11 +59,12 @@ def prices(view: View) -> Section | Missing:
 def _chart(view: View, pair: str, every: int, number: int) -> Chart:
     own = [trade for trade in view.run.results.trades if trade.pair == pair]
     trades = own[::every]
+    candles = _candles(view, pair)
     return Chart(
         f"price-{number}",
         f"{pair}: {words.counted(len(own), 'trade')}",
         [
-            _candles(view, pair),
+            candles,
             *_ways(trades),
             *_stops(trades),
             *_marks(trades, view.currency),
@@ -70,7 +72,7 @@ def _chart(view: View, pair: str, every: int, number: int) -> Chart:
         {
             "legend": legend_above(),
             "xaxis": {"type": "date", "rangeslider": {"visible": False}},
-            "yaxis": {"type": "log", "title": {"text": "price"}},
+            "yaxis": {"title": {"text": "price"}, **_axis(candles)},
             "hovermode": "closest",
         },
         height=460,
@@ -104,6 +106,12 @@ def _candles(view: View, pair: str) -> dict[str, Any]:
         "opacity": 0.45,
         "showlegend": False,
     }
+
+
+def _axis(candles: dict[str, Any]) -> dict[str, Any]:
+    lows = [low for low in candles["low"] if low is not None]
+    highs = [high for high in candles["high"] if high is not None]
+    return value_axis(min(lows), max(highs)) if lows and highs else {}
 
 
 def _ways(trades: list[Trade]) -> list[dict[str, Any]]:

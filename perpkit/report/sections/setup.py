@@ -48,7 +48,7 @@ def setup(view: View) -> Section:
         if any(value not in (None, "") for value in values):
             rows.append([said, *(_shown(value) for value in values)])
     rows.append(["report made with", *([_versions()] * len(view.runs))])
-    content = [words.table(head, rows), _coverage(view)]
+    content = [words.side_by_side(words.table(head, rows), _coverage(view))]
     lacks = [
         "Versions of Freqtrade and of the strategy at the time of the run, and the values of "
         "hyperopt parameters: results do not have them."
