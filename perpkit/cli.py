@@ -15,6 +15,7 @@ from perpkit.ops.replay import breakers
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.why import why
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
 app.command("venue")(venue)
+app.command("why")(why)
 
 
 def main() -> None:
