@@ -17,6 +17,7 @@ from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.why import why
 from perpkit.venue.cli import venue
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
 app.command("venue")(venue)
+app.command("why")(why)
 
 
 def main() -> None:

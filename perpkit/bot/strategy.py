@@ -8,6 +8,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -403,6 +404,17 @@ class PerpStrategy(FailsClosed, PerpRisk):
         """Returns the stake of an entry within all limits; 0 opens nothing, and is logged."""
         stake = self._entries.stake(entry, decision, leverage, proposed, most)
         return self._perpkit.within_limits(entry, leverage, stake)
+
+    def note_answer(self, asked: Mapping[str, Any], answer: bool) -> None:
+        """Notes the answer of `confirm_trade_entry`, a subclass's included.
+
+        :param asked: its arguments
+        """
+        if not self._perpkit.decided:
+            return
+        now, is_short = asked["current_time"], asked["side"] == "short"
+        entry = Candidate(asked["pair"], is_short, now, asked["rate"], asked["entry_tag"])
+        self._perpkit.entries.note_answer(entry, asked["amount"], answer)
 
     def loss_exit(self, trade: LocalTrade, rate: float) -> str | None:
         """Returns the exit reason of a trade that has lost too much at this rate, or None."""

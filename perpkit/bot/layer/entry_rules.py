@@ -70,6 +70,16 @@ class EntryRules:
         allowed = self._entries().leverage(entry, decision, most, asked=max(theirs, 1.0))
         if allowed < theirs and not self._layer.simulated:
             logger.info(f"Leverage of {entry.pair} {side} cut from {theirs:g} to {allowed:g}.")
+        if allowed < theirs:
+            self._layer.refusals.decided.scaled(
+                entry.pair,
+                side,
+                entry.now,
+                "leverage",
+                f"Leverage of {theirs:g} cut to {allowed:g}, to keep liquidation beyond the stop",
+                asked=theirs,
+                allowed=allowed,
+            )
         return min(theirs, allowed)
 
     def stake(self, entry: Candidate, theirs: float, leverage: float, most: float) -> float:

@@ -19,6 +19,7 @@ from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.decided import decided_of
 from perpkit.bot.layer.charts import Charts
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
@@ -26,6 +27,8 @@ from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
 from perpkit.bot.layer.option_check import arm, look_at_options
 from perpkit.bot.layer.overridden import Before
 from perpkit.bot.layer.parts import Part
+from perpkit.bot.layer.running_signals import RunningSignals
+from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.bot.layer.verdicts import Outcome
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.running_parts import RunningParts
@@ -61,7 +64,8 @@ class RiskLayer:
         self.simulated = is_simulated(config)
         # In charts and in the webserver, where nothing is decided.
         self.drawing = not self.simulated and not is_trading(config)
-        self.refusals = Refusals()
+        self.decided = decided_of(config, type(strategy).__name__)
+        self.refusals = Refusals(self.decided)
         self.entries = Entries(self)
         self.states = TradeStates(kept=not self.simulated)
         self.parts_off: tuple[str, ...] = ()
@@ -81,6 +85,8 @@ class RiskLayer:
         self.limits: Limits | None = None
         # Whether it has failed in this cycle to look at the loss of a trade.
         self._loss_unknown = False
+        # What becomes of entry signals; None where decisions are not noted.
+        self.signals: RunningSignals | SimulatedSignals | None = None
 
     @property
     def started(self) -> bool:
@@ -121,6 +127,7 @@ class RiskLayer:
             self._config, strategy.dp, lambda: strategy.protections, strategy.wallets, self.feed
         )
         self._begin_limits()
+        self._note_signals()
         strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
@@ -128,6 +135,13 @@ class RiskLayer:
         self.running.follow(self.watch, datetime.now(UTC))
         if is_trading(self._config):
             use_what_is_usable(strategy, self.watch.restrict)
+
+    def _note_signals(self) -> None:
+        if not self.decided:
+            return
+        self.decided.halted = lambda pair, side: self.decision(pair, side).reason
+        kind = SimulatedSignals if self.simulated else RunningSignals
+        self.signals = kind(self._strategy, self.decided)
 
     @property
     def limited_by(self) -> PositionLimits:
@@ -202,6 +216,8 @@ class RiskLayer:
         if self.simulated and (self._last_loop is None or now <= self._last_loop):
             self.hooks.renew()  # another backtest or epoch, perhaps with other parameters
         self._last_loop = now
+        if self.signals is not None:  # before anything changes
+            self.signals.step(now)
         self.watch.step(now)
         self.running.step(now)
         if self.limits is not None:
@@ -221,6 +237,9 @@ class RiskLayer:
         """In `ft_bot_cleanup`."""
         if (running := getattr(self, "running", None)) is not None:
             running.close()
+        if isinstance(self.signals, SimulatedSignals):
+            self.signals.end()
+        self.decided.close()
 
     @contextmanager
     def attempt(self, step: str) -> Iterator[None]:

@@ -37,6 +37,7 @@ from perpkit.bot.layer.listed import listed, uses_default_breakers, with_layer
 from perpkit.bot.layer.overridden import before_overriding
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
+from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.bot.layer.start_line import start_line
 from perpkit.bot.refusals import RunRefusedError
 
@@ -164,6 +165,8 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         if layer.started:
             with layer.attempt("advise_exit"):
                 layer.hooks.analysed(metadata["pair"])
+                if isinstance(layer.signals, SimulatedSignals):
+                    layer.signals.analysed(metadata["pair"], analysed)
         return analysed
 
 

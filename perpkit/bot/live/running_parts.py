@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
@@ -67,6 +67,7 @@ class RunningParts:
         only_unprotected: bool = False,
     ) -> None:
         self._only_unprotected = only_unprotected
+        self._decided = refusals.decided
         self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
@@ -115,7 +116,13 @@ class RunningParts:
         if settings.use.book:
             self._check = EntryGate(books, settings.entry, self._slippage)
         self._entries = entries = OpenEntries(
-            config, bot, books, partial, states, only_unprotected=self._only_unprotected
+            config,
+            bot,
+            books,
+            partial,
+            states,
+            decided=self._decided,
+            only_unprotected=self._only_unprotected,
         )
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
@@ -246,6 +253,7 @@ class RunningParts:
         return self._rests.stake(trade, now, min_stake)
 
     def order_filled(self, trade: Trade, order: Order) -> None:
+        self._decided.filled(trade, order, datetime.now(UTC))
         if self._entries is not None and self._slippage is not None:
             self._entries.filled(order)
             self._slippage.filled(trade, order)
