@@ -177,6 +177,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
+        self._volatility_missed = False
 
     @property
     def refusals(self) -> Refusals:
@@ -240,9 +241,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
     def candles_needed(self) -> list[Need]:
         """Candles without which a running bot never enters, or with less caution; override it with
         what your signals need, and those of `super()`."""
-        day = -(-DAY_S // timeframe_to_seconds(self.timeframe))
-        found = []
-        if self.present_settings().use.book and not self._computes("vol_1h"):
+        day, found = self._day, []
+        if self._uses_book and not self._computes("vol_1h"):
             found.append(Need("the one-hour volatility of a day", day))
         if not self._computes("range_24h"):
             least = "the lowest leverage is taken"
@@ -252,6 +252,15 @@ class PerpStrategy(FailsClosed, PerpRisk):
     def unsuited_timeframe(self) -> str:
         """Returns why it cannot be traded on its timeframe; empty if it can."""
         return ""
+
+    @property
+    def _day(self) -> int:
+        """In candles."""
+        return -(-DAY_S // timeframe_to_seconds(self.timeframe))
+
+    @property
+    def _uses_book(self) -> bool:
+        return self.present_settings().use.book
 
     def _computes(self, column: str) -> bool:
         return names_column(type(self), PerpStrategy, column)
@@ -344,6 +353,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
+        self._look_at_volatility(analysed)
         return analysed if self._perpkit.simulated else self._drawn(analysed, metadata["pair"])
 
     def _drawn(self, analysed: pd.DataFrame, pair: str) -> pd.DataFrame:
@@ -357,6 +367,23 @@ class PerpStrategy(FailsClosed, PerpRisk):
         except Exception as error:  # whatever a chart lacks must not keep a bot from trading
             logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error}")
             return analysed
+
+    def _look_at_volatility(self, analysed: pd.DataFrame) -> None:
+        """Says it once if a running bot cannot enter, where the start could not know it: code of a
+        subclass names the column, and may have computed it from fewer candles."""
+        if self._volatility_missed or not is_trading(self.config) or analysed.empty:
+            return
+        day = self._day
+        if len(analysed) >= day or not (self._uses_book and self._computes("vol_1h")):
+            return
+        if "vol_1h" not in analysed or pd.isna(analysed["vol_1h"].iloc[-1]):
+            self._volatility_missed = True
+            self._perpkit.say(
+                f'"vol_1h" is unknown with {len(analysed)} candles of {self.timeframe}: no entry '
+                f"can be made with use.book. PerpStrategy computes it from {day} candles, see "
+                '"startup_candle_count".',
+                logging.WARNING,
+            )
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
