@@ -13,9 +13,8 @@ from perpkit.market.asof import nanoseconds
 from perpkit.ops.breaker_replay import Exported, Stored, _in_memory, _trades, _watch
 from perpkit.ops.stored_market import StoredMarket
 from perpkit.research.accounts import marked_account
-from perpkit.research.marked import closes_at, figures
+from perpkit.research.marked import closes_at
 from perpkit.research.results import load_results
-from perpkit.research.trade_statistics import trade_statistics
 from perpkit.risk.equity import profit_curve
 from tests.bench.backtests import PAIRS
 from tests.bench.replays import DECIMALS, random_backtest
@@ -62,8 +61,8 @@ def test_it_is_the_equity_of_the_breakers(offline_markets, default_futures_confi
 
 
 def allowed(trades, account, times) -> np.ndarray:
-    """Freqtrade rounds the average of several entries to the step of prices. Where an order fills at
-    the moment of a settlement, it books that for what is left a candle later. Funding that could
+    """Freqtrade rounds the average of several entries to the step of prices. Where an order fills
+    at the moment of a settlement, it books that for what is left a candle later. Funding that could
     not be recomputed counts at the close here."""
     step = account.step.total_seconds()
     bound = np.zeros(len(times))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from perpkit.cli import app
 from tests.report.conftest import BTC, SPIKED, document, lock, order, trade, write
 
-EVIL = '<img src=x onerror=alert(1)>"\'</script>&'
+EVIL = "<img src=x onerror=alert(1)>\"'</script>&"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -90,7 +90,8 @@ def test_every_section_is_there_and_plotly_knows_every_property(made, three_trad
     links = {a["href"] for tag, a in page.elements if tag == "a"}
     assert links - {f"#{anchor}" for anchor in anchors} == set()
     drawn = {a["data-chart"] for _, a in page.elements if "data-chart" in a}
-    assert drawn == set(page.charts) and len(drawn) >= 8
+    assert drawn == set(page.charts)
+    assert len(drawn) >= 8
     for spec in page.charts.values():
         go.Figure(coloured(spec))  # raises for what plotly does not know
 
@@ -180,7 +181,8 @@ def test_bad_input_is_one_line(three_trades, tmp_path, datadir, options, said):
     code, _, err = run(export, "--datadir", datadir, "--out", out, *options)
     assert (code, out.exists()) == (2, False)
     (line,) = err.strip().splitlines()
-    assert line.startswith("Error: ") and said in line
+    assert line.startswith("Error: ")
+    assert said in line
 
 
 def test_without_plotly_its_extra_is_named(monkeypatch, three_trades, tmp_path, datadir):
