@@ -11,7 +11,7 @@ from perpkit.report.charts import ACCENT, SECOND, Chart, bars, legend_above, rou
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 from perpkit.report.words import Cell, money, number, percent, tone
-from perpkit.research.trade_statistics import grouped
+from perpkit.research.trade_statistics import TradeStatistics, grouped
 from perpkit.research.trades import Trade
 
 MOST_ROWS = 40
@@ -63,6 +63,11 @@ def _add(
         half = MOST_ROWS // 2
         shown = [*found[:half], *found[-half:]]
         lacks.append(f"{title}: the {half} best and the {half} worst of {len(found)} are shown.")
+    content.append(_table(title, shown))
+
+
+def _table(title: str, groups: list[tuple[str, TradeStatistics]]) -> str:
+    with_r = any(s.with_r for _, s in groups)
     rows: list[list[Cell]] = [
         [
             group,
@@ -71,13 +76,13 @@ def _add(
             (money(s.profit), tone(s.profit)),
             (money(s.expectancy), tone(s.expectancy)),
             number(s.profit_factor),
-            number(s.mean_r),
             _hours(s.mean_hours),
+            *([number(s.mean_r)] if with_r else []),
         ]
-        for group, s in shown
+        for group, s in groups
     ]
-    head = [title, "Trades", "Won", "Profit", "A trade", "Profit factor", "Mean R", "Held"]
-    content.append(words.table(head, rows))
+    head = [title, "Trades", "Won", "Profit", "A trade", "Profit factor", "Held"]
+    return words.table([*head, "Mean R"] if with_r else head, rows)
 
 
 def _hours(hours: float) -> str:
