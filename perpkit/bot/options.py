@@ -55,7 +55,8 @@ def arm(strategy: Any, *, guarded: bool, own_stops: bool = True) -> None:
         strategy.use_custom_stoploss = strategy.config["use_custom_stoploss"] = True
     for name, (needed, _) in _ORDER_TYPES.items():
         if guarded or name == "emergency_exit":
-            strategy.order_types[name] = needed
+            # Another object: this one may be the configuration's.
+            strategy.order_types = {**strategy.order_types, name: needed}
 
 
 def parts_off(
