@@ -43,8 +43,8 @@ from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
 from perpkit.bot.layer.verdicts import OfPackage
 from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.live.additions import REPLACED
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
-from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
@@ -217,7 +217,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         finally:  # what is open is managed even where something has failed
             if layer.started:
                 self.watch: Watch = layer.watch
-                self._running: RunningParts = layer.running
+                self._running: NoParts = layer.running
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._market = MarketColumns(self.config, layer.feed, self.benchmark)
         if layer.simulated:

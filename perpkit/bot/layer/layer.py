@@ -31,10 +31,10 @@ from perpkit.bot.layer.running_signals import RunningSignals
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.bot.layer.verdicts import Outcome
 from perpkit.bot.live.leaving import urgent_reason
-from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
+from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
@@ -77,8 +77,11 @@ class RiskLayer:
         self.failures = Failures()
         self.failed_steps: dict[str, str] = {}
         self._last_loop: datetime | None = None
+        # A simulated run in which nothing of the layer can act: no callback does more than ask the
+        # strategy behind it.
+        self.idle = False
         self.hooks: Hooks
-        self.running: RunningParts
+        self.running: NoParts
         self.watch: Watch
         self.feed: CandleFeed
         # None where nothing is limited.
@@ -110,15 +113,7 @@ class RiskLayer:
         self.hooks = hooks
         # First, for the stops are guarded whatever fails after it.
         settings, strategy = hooks.settings(), self._strategy
-        self.running = RunningParts(
-            self._config,
-            strategy.dp,
-            settings,
-            self.states,
-            self.entries.allowed_addition,
-            self.refusals,
-            only_unprotected=not hooks.own_stops,
-        )
+        self.running = self._running_parts(settings)
         self._show_state()
         if hooks.own_stops or self.running.guarded:
             keep_stakes_within_lot(strategy.dp._exchange)
@@ -128,7 +123,6 @@ class RiskLayer:
         )
         self._begin_limits()
         self._note_signals()
-        strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
         look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
@@ -153,8 +147,28 @@ class RiskLayer:
             self.limited_by, self._strategy, self.feed, distance, states, self.say
         )
 
+    def _running_parts(self, settings: Settings) -> NoParts:
+        if not is_trading(self._config):
+            return NoParts()
+        # Imported only here: a backtest would wait half a second for what it never uses.
+        from perpkit.bot.live.running_parts import RunningParts
+
+        return RunningParts(
+            self._config,
+            self._strategy.dp,
+            settings,
+            self.states,
+            self.entries.allowed_addition,
+            self.refusals,
+            only_unprotected=not self.hooks.own_stops,
+        )
+
     def _show_state(self) -> None:
         """To the state file of a running bot; what is not there yet is named in it."""
+        if not is_trading(self._config):
+            return
+        from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
+
         report, trading = self.running.report, TradingNow()
         report("trading", lambda now: trading.report(self.watch, self._doubts(), now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.hooks.failures.as_dict()))
@@ -213,9 +227,9 @@ class RiskLayer:
         """In `bot_loop_start`."""
         if self.drawing:
             return  # nothing is traded, and there is no pairlist
-        if self.simulated and (self._last_loop is None or now <= self._last_loop):
+        if self.simulated and not self.goes_on(now):
             self.hooks.renew()  # another backtest or epoch, perhaps with other parameters
-        self._last_loop = now
+            self.idle = self._can_only_idle()
         if self.signals is not None:  # before anything changes
             self.signals.step(now)
         self.watch.step(now)
@@ -226,6 +240,21 @@ class RiskLayer:
             self._loss_unknown = False
             with self.running.lock:
                 self.limits.step(now)
+
+    def goes_on(self, now: datetime) -> bool:
+        """Whether a candle continues the run of the one before; else another run begins."""
+        last, self._last_loop = self._last_loop, now
+        return last is not None and now > last
+
+    def _can_only_idle(self) -> bool:
+        parts = (
+            self.watch.enabled,
+            self.limits,
+            self.hooks.rules,
+            self.signals,
+            self.hooks.own_stops,
+        )
+        return not any(parts) and not self.watch.restrictions
 
     def renew(self) -> None:
         """Forgets the trades of an earlier backtest of this process."""

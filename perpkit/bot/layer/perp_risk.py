@@ -124,8 +124,10 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         self._perpkit.close()
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
-        with self._perpkit.attempt("bot_loop_start"):
-            self._perpkit.step(current_time)
+        layer = self._perpkit
+        if not (layer.idle and layer.goes_on(current_time)):
+            with layer.attempt("bot_loop_start"):
+                layer.step(current_time)
         super().bot_loop_start(current_time=current_time, **kwargs)
 
     def informative_pairs(self) -> list[Any]:
