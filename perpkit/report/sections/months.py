@@ -32,10 +32,10 @@ def months(view: View) -> Section:
         f'{head}<th scope="col">Year</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
     won = int((returns > 0).sum())
-    lead = (
-        f"{won} of {words.counted(len(returns), 'month')} made a profit. The best made "
-        f"{words.percent(float(returns.max()))}, the worst {words.percent(float(returns.min()))}."
-    )
+    lead = f"{won} of {words.counted(len(returns), 'month')} made a profit."
+    if len(returns) > 1:
+        best, worst = float(returns.max()), float(returns.min())
+        lead += f" The best made {words.percent(best)}, the worst {words.percent(worst)}."
     return Section("months", "Month by month", lead, [grid])
 
 
