@@ -117,6 +117,7 @@ def test_names_are_only_text(made):
     assert not [tag for tag, _ in page.elements if tag == "img"]
     assert EVIL in page.words
     assert len(page.scripts) == 3
+    assert "<" not in page.scripts[0]  # nothing in the data can end its script
     assert "<img" not in json.dumps(page.charts)  # plotly reads texts as HTML
 
 
