@@ -165,6 +165,19 @@ def test_figures_for_programs(three_trades, tmp_path, datadir):
     assert not list(tmp_path.glob("*.html"))
 
 
+@pytest.mark.parametrize("lost", [1000.0, 1500.0])
+def test_an_account_that_is_ruined_still_has_a_report(made, datadir, tmp_path, lost):
+    """With nothing left, or less than nothing, there are no returns."""
+    ruin = trade(BTC, -lost, [order(30, lost / 10, 100, True), order(40, lost / 10, 90, False)])
+    page = made(document(ruin))
+    assert "1,000.00 USDT became" in page.words
+    code, out, _ = run(tmp_path / "export.json", "--datadir", datadir, "--json")
+    assert code == 0
+    figures = json.loads(out, parse_constant=pytest.fail)["runs"][0]["figures"]
+    assert figures["cagr"] == -1.0
+    assert figures["max_drawdown"] >= 1.0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

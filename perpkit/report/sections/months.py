@@ -41,10 +41,11 @@ def months(view: View) -> Section:
 
 def _year(returns: pd.Series, year: int) -> str:
     own = {p.month: float(v) for p, v in returns.items() if p.year == year}  # type: ignore[attr-defined]
-    most = float(np.abs(returns).max()) or 1.0
+    sizes = np.abs(returns[np.isfinite(returns)])
+    most = float(sizes.max()) if len(sizes) and sizes.max() > 0 else 1.0
     cells = []
     for month in range(1, 13):
-        if month not in own:
+        if not np.isfinite(own.get(month, np.nan)):
             cells.append("<td></td>")
             continue
         value = own[month]
