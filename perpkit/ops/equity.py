@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,6 +18,9 @@ from perpkit.ops.results_input import (
     Source,
     Strategy,
     left_out,
+)
+from perpkit.ops.results_input import (
+    as_json as json_of,
 )
 from perpkit.record.trade_database import DatabaseError
 
@@ -54,7 +56,7 @@ def equity(
         account = marked_account(found, market)
     lacks = left_out(account)
     if as_json:
-        print(json.dumps(_document(found, account, figures(account.equity), lacks)))
+        print(json_of(_document(found, account, figures(account.equity), lacks)))
         return
     for sentence in lacks:
         print(sentence, file=sys.stderr)

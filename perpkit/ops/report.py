@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,9 @@ from perpkit.ops.results_input import (
     Source,
     Strategy,
     left_out,
+)
+from perpkit.ops.results_input import (
+    as_json as json_of,
 )
 from perpkit.ops.stored import BadInputError
 from perpkit.record.trade_database import DatabaseError
@@ -71,7 +73,7 @@ def report(
         if as_json:
             from perpkit.report.summary import summary
 
-            print(json.dumps(summary(view, lacks)))
+            print(json_of(summary(view, lacks)))
         if plotly:
             path = out or Path(f"report-{results.stem}.html")
             _write(view, path, plotly, lacks)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +88,21 @@ class Input:
         if not self.config and beside.is_dir():
             return beside
         return Path(config.get("user_data_dir") or "user_data") / name
+
+
+def as_json(document: Any) -> str:
+    """Returns JSON in which what is no finite number, such as a ratio after ruin, is null."""
+    return json.dumps(_finite(document), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value
 
 
 def left_out(account: MarkedAccount) -> list[str]:

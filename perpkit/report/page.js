@@ -25,7 +25,10 @@
     };
   }
 
-  function draw(place) {
+  // A sheet of A4 or Letter is that wide between its margins.
+  const SHEET = 680;
+
+  function draw(place, width) {
     const style = getComputedStyle(document.documentElement);
     const spec = specs[place.dataset.chart];
     const layout = coloured(spec.layout, style);
@@ -37,7 +40,7 @@
     const grey = style.getPropertyValue("--muted").trim();
     const card = style.getPropertyValue("--card").trim();
     return Plotly.react(place, coloured(spec.data, style), {
-      autosize: true,
+      ...(width ? { width, autosize: false } : { autosize: true }),
       margin: { l: narrow.matches ? 8 : 48, r: 8, t: 34, b: 28 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -56,17 +59,23 @@
   }
 
   const shown = () => places.filter((place) => !place.closest("details:not([open])"));
-  const drawAll = () => Promise.all(shown().map(draw));
+  const drawAll = (width) => Promise.all(shown().map((place) => draw(place, width)));
 
   for (const fold of document.querySelectorAll("details")) {
     fold.addEventListener("toggle", () => {
-      if (fold.open) fold.querySelectorAll(".chart").forEach(draw);
+      if (fold.open) fold.querySelectorAll(".chart").forEach((place) => draw(place));
     });
   }
-  dark.addEventListener("change", drawAll);
-  narrow.addEventListener("change", drawAll);
-  addEventListener("beforeprint", drawAll);
-  addEventListener("afterprint", drawAll);
+  dark.addEventListener("change", () => drawAll());
+  narrow.addEventListener("change", () => drawAll());
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.printed = "true";
+    drawAll(SHEET);
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.printed;
+    drawAll();
+  });
 
   // Arrow keys move along the time or the values, + and - zoom, 0 shows all.
   function keyed(event) {

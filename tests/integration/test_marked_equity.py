@@ -13,8 +13,9 @@ from perpkit.market.asof import nanoseconds
 from perpkit.ops.breaker_replay import Exported, Stored, _in_memory, _trades, _watch
 from perpkit.ops.stored_market import StoredMarket
 from perpkit.research.accounts import marked_account
-from perpkit.research.marked import closes_at
+from perpkit.research.marked import closes_at, figures
 from perpkit.research.results import load_results
+from perpkit.research.trade_statistics import trade_statistics
 from perpkit.risk.equity import profit_curve
 from tests.bench.backtests import PAIRS
 from tests.bench.replays import DECIMALS, random_backtest
@@ -58,6 +59,19 @@ def test_it_is_the_equity_of_the_breakers(offline_markets, default_futures_confi
     off = np.abs(ours - theirs)
     assert (off <= allowed(results.trades, account, seconds[1:]) + 1e-6).all()
     assert np.ptp(theirs) > 10
+    same_figures(results, account)
+
+
+def same_figures(results, account) -> None:
+    """Where they mean the same, they are Freqtrade's."""
+    ours, stats = trade_statistics(results.trades), results.stats
+    assert (ours.trades, ours.longs) == (stats["total_trades"], stats["trade_count_long"])
+    assert (ours.wins, ours.losses) == (stats["wins"], stats["losses"])
+    assert ours.profit == pytest.approx(stats["profit_total_abs"])
+    assert ours.profit_factor == pytest.approx(stats["profit_factor"])
+    assert ours.expectancy == pytest.approx(stats["expectancy"])
+    assert ours.win_rate == pytest.approx(stats["winrate"])
+    assert figures(account.equity).profit == pytest.approx(stats["profit_total"])
 
 
 def allowed(trades, account, times) -> np.ndarray:

@@ -22,6 +22,7 @@ SETTLED = "new Promise((done) => setTimeout(done, 300))"
 INK = "getComputedStyle(document.querySelector('.xtick text')).fill"
 WIDE = "document.documentElement.scrollWidth - innerWidth"
 RANGE = "document.getElementById('chart-equity')._fullLayout.xaxis.range.join()"
+WIDTH = "document.getElementById('chart-equity')._fullLayout.width"
 FOCUS = "document.getElementById('chart-equity').focus()"
 
 
@@ -67,6 +68,19 @@ def test_it_follows_the_theme_and_the_keyboard(page, written):
         page.run(SETTLED)
         seen.append(page.run(RANGE))
     assert len(set(seen)) == len(seen)
+    assert (page.logged, page.asked) == ([], [])
+
+
+def test_it_is_printed_in_dark_ink_on_the_width_of_a_sheet(page, written):
+    page.show(written, dark=True)
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.run(SETTLED)
+    assert page.run(INK) == "rgb(0, 0, 0)"
+    assert page.run(WIDTH) == 680
+    page.run("dispatchEvent(new Event('afterprint'))")
+    page.run(SETTLED)
+    assert page.run(INK) != "rgb(0, 0, 0)"
+    assert page.run(WIDTH) > 680
     assert (page.logged, page.asked) == ([], [])
 
 

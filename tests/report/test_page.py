@@ -117,6 +117,7 @@ def test_names_are_only_text(made):
     assert not [tag for tag, _ in page.elements if tag == "img"]
     assert EVIL in page.words
     assert len(page.scripts) == 3
+    assert "<" not in page.scripts[0]  # nothing in the data can end its script
     assert "<img" not in json.dumps(page.charts)  # plotly reads texts as HTML
 
 
@@ -162,6 +163,19 @@ def test_figures_for_programs(three_trades, tmp_path, datadir):
     assert only["months"] == {"2023-01": pytest.approx(0.08)}
     assert found["against"]["profit"] == pytest.approx(-0.1)
     assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize("lost", [1000.0, 1500.0])
+def test_an_account_that_is_ruined_still_has_a_report(made, datadir, tmp_path, lost):
+    """With nothing left, or less than nothing, there are no returns."""
+    ruin = trade(BTC, -lost, [order(30, lost / 10, 100, True), order(40, lost / 10, 90, False)])
+    page = made(document(ruin))
+    assert "1,000.00 USDT became" in page.words
+    code, out, _ = run(tmp_path / "export.json", "--datadir", datadir, "--json")
+    assert code == 0
+    figures = json.loads(out, parse_constant=pytest.fail)["runs"][0]["figures"]
+    assert figures["cagr"] == -1.0
+    assert figures["max_drawdown"] >= 1.0
 
 
 @pytest.mark.parametrize(

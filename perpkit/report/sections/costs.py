@@ -46,12 +46,13 @@ def costs(view: View) -> Section | Missing:
     else:
         lacks.append("Slippage: it is recorded of live fills only.")
     gross = statistics.profit + statistics.fees - statistics.funding
-    paid = words.money(abs(statistics.funding), view.currency)
     lead = (
-        f"Trades made {words.money(gross, view.currency)} by price, "
-        f"{words.money(statistics.fees, view.currency)} went to fees, and {paid} of funding was "
-        f"{'received' if statistics.funding >= 0 else 'paid'}."
+        f"Trades made {words.money(gross, view.currency)} by price, and "
+        f"{words.money(statistics.fees, view.currency)} went to fees."
     )
+    if statistics.funding:
+        amount = words.money(abs(statistics.funding), view.currency)
+        lead += f" {amount} of funding was {'received' if statistics.funding > 0 else 'paid'}."
     return Section("costs", "Fees and funding", lead, content, lacks)
 
 

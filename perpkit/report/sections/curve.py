@@ -38,15 +38,22 @@ def curve(view: View) -> Section:
             f"{words.day(low)}. "
         )
         lead += _back(equity, low, since)
+    # The lane of locks is below the other two, where there is a lock.
+    lane = _locks(view)
+    upper, lower = ([0.42, 1], [0.14, 0.38]) if lane else ([0.32, 1], [0, 0.28])
     chart = Chart(
         "equity",
         "Equity, marked to market at every candle's close, and how far it is below its high",
-        [*_lines(view), *_locks(view)],
+        [*_lines(view), *lane],
         {
-            "yaxis": {"domain": [0.42, 1], "title": {"text": currency}, **_axis(view)},
-            "yaxis2": {"domain": [0.14, 0.38], "tickformat": ".0%", "title": {"text": "drawdown"}},
+            "yaxis": {"domain": upper, "title": {"text": currency}, **_axis(view)},
+            "yaxis2": {"domain": lower, "tickformat": ".0%", "title": {"text": "drawdown"}},
             "yaxis3": {"domain": [0, 0.1], "visible": False, "range": [0, 1], "fixedrange": True},
-            "xaxis": {"type": "date", "anchor": "y3", "range": instants(_ends(view))},
+            "xaxis": {
+                "type": "date",
+                "anchor": "y3" if lane else "y2",
+                "range": instants(_ends(view)),
+            },
             "shapes": [_shade(lock) for lock in _global(view)],
             "legend": legend_above(),
             "hovermode": "x unified",

@@ -128,10 +128,17 @@ def freqtrade(view: View) -> Section | Missing:
         ]
         for name in names
     ]
-    lead = (
-        "Freqtrade counts a trade when it closes, and its wallet holds no open profit of futures: "
-        "a loss that was carried and came back is not in its drawdown, its Sharpe or its Sortino. "
-        "Its Calmar divides by another rate of return."
-    )
+    carried = "a loss that was carried and came back is not in"
+    if any(":" in pair for pair in view.run.results.pairs):
+        lead = (
+            "Freqtrade counts a trade when it closes, and its wallet holds no open profit of "
+            f"futures: {carried} the drawdown, the Sharpe and the Sortino of either."
+        )
+    else:
+        lead = (
+            f"Freqtrade counts a trade when it closes: {carried} its figures of closed trades. Its "
+            "wallet counts coins at the market, without the fees of selling them."
+        )
+    lead += " Its Calmar divides by another rate of return."
     head = ["", "marked to market", *(f"Freqtrade, {name}" for name in own)]
     return Section("freqtrade", "Beside Freqtrade's own figures", lead, [words.table(head, rows)])

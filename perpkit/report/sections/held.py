@@ -53,11 +53,18 @@ def exposure(view: View) -> Section | Missing:
     lead = (
         f"At most {words.number(float(gross.max()))} x equity was held, "
         f"{words.number(float(gross.mean()))} x on average, and "
-        f"{words.counted(int(held['positions'].max()), 'position')} at a time. Trades had a "
-        f"leverage of {leverage[0]:g} to {leverage[-1]:g}, {leverage[len(leverage) // 2]:g} in "
-        "the middle."
+        f"{words.counted(int(held['positions'].max()), 'position')} at a time. "
+        f"{_leverage(leverage)}"
     )
     return Section("exposure", "What was held", lead, [chart])
+
+
+def _leverage(ordered: list[float]) -> str:
+    least, most = ordered[0], ordered[-1]
+    if least == most:
+        return f"Every trade had a leverage of {least:g}."
+    middle = ordered[len(ordered) // 2]
+    return f"Trades had a leverage of {least:g} to {most:g}, {middle:g} in the middle."
 
 
 def _steady(series: pd.Series) -> pd.Series:

@@ -32,19 +32,20 @@ def months(view: View) -> Section:
         f'{head}<th scope="col">Year</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
     won = int((returns > 0).sum())
-    lead = (
-        f"{won} of {words.counted(len(returns), 'month')} made a profit. The best made "
-        f"{words.percent(float(returns.max()))}, the worst {words.percent(float(returns.min()))}."
-    )
+    lead = f"{won} of {words.counted(len(returns), 'month')} made a profit."
+    if len(returns) > 1:
+        best, worst = float(returns.max()), float(returns.min())
+        lead += f" The best made {words.percent(best)}, the worst {words.percent(worst)}."
     return Section("months", "Month by month", lead, [grid])
 
 
 def _year(returns: pd.Series, year: int) -> str:
     own = {p.month: float(v) for p, v in returns.items() if p.year == year}  # type: ignore[attr-defined]
-    most = float(np.abs(returns).max()) or 1.0
+    sizes = np.abs(returns[np.isfinite(returns)])
+    most = float(sizes.max()) if len(sizes) and sizes.max() > 0 else 1.0
     cells = []
     for month in range(1, 13):
-        if month not in own:
+        if not np.isfinite(own.get(month, np.nan)):
             cells.append("<td></td>")
             continue
         value = own[month]
