@@ -25,6 +25,7 @@ class TargetBasket(PerpStrategy):
     """
 
     timeframe = "1h"
+    rebalances = True
     sized_tags = PerpStrategy.sized_tags | {TAG}
     # 100 hours of returns for the correlation, and as many again for the ATR to converge.
     startup_candle_count = 200
@@ -92,6 +93,8 @@ class TargetBasket(PerpStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         super().bot_loop_start(current_time, **kwargs)
+        if self._perpkit.drawing:
+            return  # a chart has no pairlist
         with self._running.lock:
             self._rebalancer.lock_after_exits(current_time)
         not_listed = {*self._basket.pairs} - {*self.dp.current_whitelist()}

@@ -61,6 +61,10 @@ class Candidate:
     rate: float
     tag: str | None
 
+    @property
+    def side(self) -> str:
+        return "short" if self.is_short else "long"
+
 
 class Entries:
     """Computes the leverage and stake of entries and additions.
@@ -141,6 +145,7 @@ class Entries:
             nearer, distance = distance, self.stop_distance(entry, asked)
             # A stop at a share of the margin is farther away at less leverage, and allows less.
             if distance == nearer:
+                self._refusals.decided.sized(entry.pair, entry.side, entry.now, chosen.reason)
                 return asked
 
     def stake(
@@ -161,10 +166,32 @@ class Entries:
         else:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
-            side = "short" if entry.is_short else "long"
             why = Why(RefusalKind.BREAKER if blocked else RefusalKind.SIZE, sized.reason)
-            self._refusals.add(why, entry.pair, side, entry.now, what="No entry")
+            self._refusals.add(why, entry.pair, entry.side, entry.now, what="No entry")
+        elif self._refusals.decided:
+            self._note(entry, decision, leverage, sized)
         return sized.stake
+
+    def _note(self, entry: Candidate, decision: Decision, leverage: float, sized: Size) -> None:
+        """Notes how a stake came about."""
+        decided, factor, stake = self._refusals.decided, decision.size_factor, sized.stake
+        at, rule = (entry.pair, entry.side, entry.now), self._settings.sizing
+        if self._settings.use.sizing and rule.basis is Basis.RISK:
+            of = (
+                f"{rule.risk_per_trade:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
+                f"{self.stop_distance(entry, leverage):.2%} away"
+            )
+            confidence = score_of(entry.tag, self._scored_tags)
+            weighed = "" if confidence is None else f", confidence {confidence:g}"
+            decided.sized(*at, f"Stake {stake:.2f}: {of}{weighed}")
+        if factor < 1:
+            text = f"Size x {factor:g}: {decision.reason}"
+            decided.scaled(*at, RefusalKind.BREAKER, text, asked=stake / factor, allowed=stake)
+        if sized.reason:
+            asked = nan  # the text has it, in notional
+            decided.scaled(
+                *at, RefusalKind.SIZE, f"Size {sized.reason}", asked=asked, allowed=stake
+            )
 
     def addition(
         self,

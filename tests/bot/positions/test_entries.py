@@ -9,12 +9,12 @@ from math import floor, inf, nan, sqrt
 from types import SimpleNamespace
 
 import pytest
-from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.positions.account import AccountStanding
-from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.entries import Entries
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trades import TradeStates
@@ -27,24 +27,16 @@ from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.sizing import Basis, SizingRule
 from perpkit.risk.stops import EntryStop
 from tests.bot import stack
-from tests.bot.stack import BTC, ETH, HOUR, LTC, START
+from tests.bot.stack import BTC, ETH, LTC, NOW, candidate
 from tests.cases import cases
 
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 flat = cache(stack.flat)
-NOW = START + 20 * HOUR
 FREE = Decision()
 # 1% of 10,000 is lost at a stop 5% away: 2,000 of exposure, a fifth of the account.
 SETTINGS = Settings(stop=EntryStop(distance=0.05), sizing=SizingRule(risk_per_trade=0.01))
 CROSS = {"margin_mode": "cross"}
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
 
 
 class Case:
@@ -91,7 +83,7 @@ class Case:
         after=timedelta(seconds=1),
     ) -> tuple[float, float]:
         """Returns leverage and stake, requested in Freqtrade's order."""
-        entry = Candidate(pair, is_short, NOW, 100.0, tag)
+        entry = candidate(pair, is_short, tag)
         leverage = self.entries.leverage(entry, decision, maximum)
         asked = replace(entry, now=NOW + after)
         return leverage, self.entries.stake(asked, decision, leverage, proposed, most)
@@ -267,10 +259,10 @@ def test_a_refusal_is_of_its_own_entry_only():
     case = Case()
     case.exchange._leverage_tiers[ETH] = []
     assert case.enter(ETH)[1] == 0
-    entry = Candidate(BTC, False, NOW, 100.0, None)
+    entry = candidate()
     # Freqtrade asks nobody for the leverage of a forced entry that brings its own.
     assert case.entries.stake(entry, FREE, 3.0, 500.0, 1e9) > 0
-    forced = Candidate(ETH, False, NOW + timedelta(minutes=2), 100.0, None)
+    forced = candidate(ETH, now=NOW + timedelta(minutes=2))
     assert case.entries.stake(forced, FREE, 3.0, 500.0, 1e9) > 0
     assert case.enter(ETH, after=timedelta(seconds=59))[1] == 0
 
