@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from perpkit.bot.pairlists import base
 from perpkit.bot.watching.unwatched import _log_once
 from perpkit.durations import DAY
 from perpkit.market.times import dates_every
@@ -20,6 +21,7 @@ from tests.factories import START
 
 # Each with the most that it holds; None where that follows from what the entry says.
 NAMED = {
+    "perpkit.bot.pairlists.base.REMOVED": None,  # pairs, the latest 2,000
     "perpkit.bot.seams._source": 256,  # functions of Freqtrade, by name in the module
     "perpkit.bot.watching.unwatched._log_once": 256,  # lines of the start
     "perpkit.parameters.declared._bounded_by_others": 256,  # classes of parameters
@@ -164,6 +166,16 @@ def test_no_cache_grows_with_starts_lines_or_classes():
     finally:
         for cache in (universe, _log_once, declared._declared):
             cache.cache_clear()
+
+
+def test_the_latest_removals_of_pairs_are_kept(monkeypatch):
+    monkeypatch.setattr(base, "REMOVED", {})
+    for number in range(5_000):
+        base._note_removal(f"{number}/USDT:USDT", "a pairlist: its price")
+        base._note_removal("0/USDT:USDT", f"a pairlist: {number}")
+    assert len(base.REMOVED) == 2_000
+    assert base.REMOVED["0/USDT:USDT"] == "a pairlist: 4999"
+    assert {"3001/USDT:USDT", "4999/USDT:USDT"} <= {*base.REMOVED}
 
 
 def test_a_deleted_file_is_kept_open_until_the_next_look(tmp_path):

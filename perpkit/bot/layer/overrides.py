@@ -142,7 +142,8 @@ TABLE = (
     ),
     Row(
         ("stake_amount",),
-        "a number is the most that an entry gets as margin; below it stakes follow the risk",
+        "a number is the most that an entry gets as margin; below it stakes follow the risk. The "
+        "weights of `TargetBasket` are not limited by it. A line about stakes says which it is",
     ),
     Row(("max_open_trades",), "honoured; `TargetBasket` refuses fewer than its weights"),
     Row(("stake_currency", "unfilledtimeout"), "honoured"),

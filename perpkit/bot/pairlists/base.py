@@ -27,8 +27,10 @@ from perpkit.parameters.kinds import Choice, Flag
 
 logger = logging.getLogger(__name__)
 
-# By pair: which pairlist of this process has removed it last, and why.
+# By pair: which pairlist of this process has removed it last, and why; the latest of them. More
+# than the exchange lists, for a pair that is listed no more is not looked at again.
 REMOVED: dict[str, str] = {}
+_REMOVED_KEPT = 2_000
 
 # Seconds that a round of requests may take: trading waits for it, a command can afford more.
 PATIENCE_TRADING, PATIENCE = 5.0, 60.0
@@ -201,9 +203,16 @@ class FuturesPairList(IPairList):
             if objection is None and pair in unknown and not keeps_unknown:
                 objection = f"{unknown[pair]} is unknown"
             if objection is not None:
-                REMOVED[pair] = f"{self.name}: {objection}"
+                _note_removal(pair, f"{self.name}: {objection}")
             elif REMOVED.get(pair, "").startswith(f"{self.name}: "):
                 del REMOVED[pair]
+
+
+def _note_removal(pair: str, why: str) -> None:
+    REMOVED.pop(pair, None)
+    REMOVED[pair] = why
+    while len(REMOVED) > _REMOVED_KEPT:
+        del REMOVED[next(iter(REMOVED))]
 
 
 def shown(parameter: Parameter) -> PairlistParameter:

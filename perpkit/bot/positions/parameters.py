@@ -35,9 +35,11 @@ class Switches(Parameters):
         "Leverage keeps liquidation well beyond the stop; off, only the volatility tiers and "
         "`max_leverage` count",
     ] = True
-    sizing: Annotated[bool, "Stakes follow the risk; off, they are Freqtrade's `stake_amount`"] = (
-        True
-    )
+    sizing: Annotated[
+        bool,
+        "Stakes follow the risk, and a fixed `stake_amount` is the most; off, they are Freqtrade's "
+        "`stake_amount`",
+    ] = True
     exposure: Annotated[
         bool,
         "Exposure, open risk, cluster risk and free margin are limited; needs `sizing`",
