@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.bot.watching.found import USER_DATA
+from perpkit.breakers.stretches import Stretch
 from perpkit.durations import HOUR
 from perpkit.ops.bot_files import Userdir, fail
 from perpkit.ops.breaker_choice import ALL, Replayable
 from perpkit.ops.breaker_replay import Exported, Run, Stored, stored_run
 from perpkit.ops.breaker_replay import replay as replayed
 from perpkit.ops.stored import BadInputError, say_if_marked
-from perpkit.ops.stretches import Stretch, as_dict, locked_share, print_table
+from perpkit.ops.stretches import as_dict, locked_share, print_table
 from perpkit.ops.vix_replay import VIX, level_limits, print_levels, summarise
 
 # pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.

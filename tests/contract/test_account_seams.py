@@ -78,7 +78,7 @@ def test_an_open_trade_carries_the_funding_of_its_partial_exits(memory):
     assert with_funding.close_profit_abs - without.close_profit_abs == pytest.approx(-4.0)
 
 
-def test_an_order_that_is_placed_takes_running_funding_out_of_an_open_trade(memory):
+def test_an_order_that_is_placed_takes_running_funding_out(memory):
     """It is kept apart from the orders' own, from which `open_funding` adds it up."""
     trade = opened()
     trade.set_funding_fees(-4.0)
@@ -91,7 +91,7 @@ def test_an_order_that_is_placed_takes_running_funding_out_of_an_open_trade(memo
     assert "trade.recalc_trade_from_orders()" in placed
 
 
-def test_an_entry_that_was_placed_before_is_filled_before_funding_is_booked():
+def test_an_entry_is_filled_before_funding_is_booked():
     """And one that is placed in this candle after it: see `ExportedTrades`."""
     source = inspect.getsource(Backtesting.backtest_loop)
     assert source.index("_try_close_open_order(order") < source.index("_check_trade_exit(trade")

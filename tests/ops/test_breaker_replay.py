@@ -10,8 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.breakers.stretches import Stretch, stretches
 from perpkit.ops.replay import breakers
-from perpkit.ops.stretches import Stretch, locked_share, stretches
+from perpkit.ops.stretches import locked_share
 from tests import factories
 
 HOUR = timedelta(hours=1)
