@@ -111,10 +111,19 @@ def _book(row: Any, orders: tuple[BookedOrder, ...]) -> TradeBook:
         profit=profit or 0.0,
         fee_open=row.fee_open or 0.0,
         fee_close=row.fee_close or 0.0,
-        funding=row.funding_fees or 0.0,
+        funding=_funding(row, orders),
         opened=ms(row.open_date),
         orders=orders,
     )
+
+
+def _funding(row: Any, orders: tuple[BookedOrder, ...]) -> float:
+    """When an addition is placed, `funding_fees` loses what was settled since the last fill, until
+    Freqtrade requests it again."""
+    if not row.is_open or row.funding_fee_running is None:
+        return row.funding_fees or 0.0
+    running: float = row.funding_fee_running
+    return sum(order.funding for order in orders if order.filled) + running
 
 
 def _order(row: Any) -> BookedOrder:
