@@ -82,6 +82,7 @@ def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
 def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
     frames = SideFrames(strategy, lambda: layer.feed)
     rules, by_stop = EntryRules(strategy, layer, frames), bool(layer.parts & BY_STOP)
+    with_frames = BY_STOP if layer.simulated else WITH_FRAMES  # a backtest has no order book
 
     def addition(
         trade: LocalTrade,
@@ -108,6 +109,7 @@ def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
         addition=addition,
         renew=rules.renew,
         parts_off=lambda: parts_off(strategy, layer),
+        stakes=rules.stakes,
         failures=layer.failures,
         doubts=dict,
         own_stops=False,
@@ -116,5 +118,5 @@ def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
             tuple(rules.acting(settings())), rules.stated, Part.GUARD in layer.parts
         ),
         rules=rules if by_stop else None,
-        analysed=frames.renew if layer.parts & WITH_FRAMES else lambda _pair: None,
+        analysed=frames.renew if layer.parts & with_frames else lambda _pair: None,
     )

@@ -15,6 +15,7 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.side_frames import SideFrames
+from perpkit.bot.layer.stakes import attached_stakes
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
@@ -54,6 +55,12 @@ class EntryRules:
         found = {Part.LEVERAGE: True, Part.SIZING: settings.use.sizing}
         return [part for part, on in found.items() if on and part in self._layer.parts]
 
+    def stakes(self) -> str:
+        """Returns how the stakes of entries are made."""
+        settings = self._layer.hooks.settings()
+        sizes = Part.SIZING in self.acting(settings)
+        return attached_stakes(self._strategy, settings.sizing if sizes else None)
+
     def leverage(self, entry: Candidate, theirs: float, most: float) -> float:
         """Returns the leverage, at most theirs and at least 1."""
         if Part.LEVERAGE not in self._layer.parts:
@@ -63,6 +70,16 @@ class EntryRules:
         allowed = self._entries().leverage(entry, decision, most, asked=max(theirs, 1.0))
         if allowed < theirs and not self._layer.simulated:
             logger.info(f"Leverage of {entry.pair} {side} cut from {theirs:g} to {allowed:g}.")
+        if allowed < theirs:
+            self._layer.refusals.decided.scaled(
+                entry.pair,
+                side,
+                entry.now,
+                "leverage",
+                f"Leverage of {theirs:g} cut to {allowed:g}, to keep liquidation beyond the stop",
+                asked=theirs,
+                allowed=allowed,
+            )
         return min(theirs, allowed)
 
     def stake(self, entry: Candidate, theirs: float, leverage: float, most: float) -> float:

@@ -34,6 +34,7 @@ class Hooks:
     :param renew: another run begins in this process, with new `states`
     :param parts_off: one message for each part that is off in this run, beside those that options
         switch off
+    :param stakes: how the stakes of entries are made, a sentence for the start
     :param failures: of the strategy's callbacks, where it counts them itself
     :param doubts: why entries are blocked, by the failed callback and the pair
     :param own_stops: the strategy's stops and sizes are the package's, and so is what their
@@ -52,6 +53,7 @@ class Hooks:
     addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
     renew: Callable[[], None]
     parts_off: Callable[[], list[str]]
+    stakes: Callable[[], str]
     failures: Failures
     doubts: Callable[[], Mapping[tuple[str, str], str]]
     own_stops: bool

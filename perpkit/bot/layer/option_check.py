@@ -53,7 +53,8 @@ def arm(strategy: Any, verdicts: Iterable[Verdict]) -> None:
             continue
         name, _, inner = verdict.option.partition(".")
         if inner:
-            getattr(strategy, name)[inner] = verdict.safe
+            # Another object: this one may be the configuration's.
+            setattr(strategy, name, {**getattr(strategy, name), inner: verdict.safe})
         else:
             setattr(strategy, name, verdict.safe)
             strategy.config[name] = verdict.safe

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,26 +16,17 @@ from perpkit.bot.layer.entry_rules import EntryRules
 from perpkit.bot.layer.overrides import judged
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.verdicts import Attached, Outcome, Run
-from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.sizing import Size
 from tests.bot import stack
-from tests.bot.stack import BTC, HOUR, LTC, START
+from tests.bot.stack import BTC, LTC, NOW, candidate
 from tests.cases import cases
 
-NOW = START + 20 * HOUR
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 BOTH = frozenset({Part.LEVERAGE, Part.SIZING})
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
 
 
 class Case:
@@ -72,7 +63,7 @@ class Case:
 
     def enter(self, leverage=10.0, stake=5_000.0, pair=BTC, is_short=False, most=1e9):
         """Returns leverage and stake, requested in Freqtrade's order."""
-        entry = Candidate(pair, is_short, NOW, 100.0, None)
+        entry = candidate(pair, is_short)
         chosen = self.rules.leverage(entry, leverage, 20.0)
         return chosen, self.rules.stake(entry, stake, chosen, most)
 
