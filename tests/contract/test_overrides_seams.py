@@ -8,7 +8,7 @@ import textwrap
 from math import inf
 
 import pytest
-from freqtrade.exchange import Exchange
+from freqtrade.exchange import Binance, Exchange
 from freqtrade.resolvers.strategy_resolver import StrategyResolver
 
 from perpkit.bot.layer.overridden import OVERRIDABLE, overrides_of
@@ -69,3 +69,4 @@ def test_how_many_candles_a_bot_fetches_and_keeps():
     kept = inspect.getsource(Exchange._process_ohlcv_df)
     assert ".tail(candle_limit + self._startup_candle_count)" in kept
     assert '"ohlcv_has_history"' in asked
+    assert Binance._ft_has_futures["ohlcv_candle_limit"] == 499

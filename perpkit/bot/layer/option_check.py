@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from freqtrade.enums import CandleType
+from freqtrade.exchange import Binance
 
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.overridden import OVERRIDABLE, Before, overrides_of
@@ -71,9 +72,12 @@ def _merged(strategy: Any) -> dict[str, Any]:
 
 
 def _supply(strategy: Any) -> Supply | None:
-    exchange = getattr(strategy.dp, "_exchange", None)
-    if exchange is None:
+    exchange = getattr(getattr(strategy, "dp", None), "_exchange", None)
+    if exchange is not None:
+        at_once = exchange.ohlcv_candle_limit(strategy.timeframe, CandleType.FUTURES)
+        history = bool(exchange._ft_has["ohlcv_has_history"])
+        return supply(strategy.startup_candle_count, at_once, has_history=history)
+    # `perpkit doctor` makes no exchange of Freqtrade.
+    if strategy.config["exchange"].get("name") != "binance":
         return None
-    at_once = exchange.ohlcv_candle_limit(strategy.timeframe, CandleType.FUTURES)
-    history = bool(exchange._ft_has["ohlcv_has_history"])
-    return supply(strategy.startup_candle_count, at_once, has_history=history)
+    return supply(strategy.startup_candle_count, Binance._ft_has_futures["ohlcv_candle_limit"])

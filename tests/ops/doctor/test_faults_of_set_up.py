@@ -227,6 +227,10 @@ FAULTS = {
         "leave the option",
         removed,
     ),
+    "strategy that never enters": Fault(
+        configured(timeframe="5m"), "options", "the 4h trend needs 2400 candles", "set it so",
+        removed, also=frozenset({"candles"}),
+    ),
     "no protections": Fault(
         strategy("protections = []"), "protections", "Own has no protections", "docs/breakers.md",
         lambda bot, patch, _: strategy("")(bot, patch),
