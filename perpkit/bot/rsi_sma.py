@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import ClassVar
 
 import pandas as pd
-from freqtrade.exchange import timeframe_to_resample_freq
+from freqtrade.exchange import timeframe_to_resample_freq, timeframe_to_seconds
 from freqtrade.strategy import (
     BooleanParameter,
     CategoricalParameter,
@@ -14,10 +15,14 @@ from freqtrade.strategy import (
     IntParameter,
 )
 
+from perpkit.bot.candles.plot_config import plot_config
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.risk.trailing import Trailing
 from perpkit.signals import rsi_sma
+from perpkit.signals.conditions import Condition, Conditions
 from perpkit.signals.confidence import ConfidenceRule, confidence, tag
+from perpkit.signals.rsi_sma import HIGHER_TREND_PERIODS, TREND_PERIODS
 
 
 class RsiSmaStrategy(PerpStrategy):
@@ -35,6 +40,8 @@ class RsiSmaStrategy(PerpStrategy):
     confidence_rule = ConfidenceRule()
 
     rules = (ConfidenceRule,)
+    scored_tags = frozenset({"rsi_sma"})
+    plot_config = plot_config(means=("sma_20", "sma_50", "sma_200"), rsi=True)
     meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
         "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
         "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "
@@ -64,6 +71,26 @@ class RsiSmaStrategy(PerpStrategy):
     exit_on_opposite = BooleanParameter(default=True, space="sell")
     exit_on_trend_loss = BooleanParameter(default=False, space="sell")
 
+    def candles_needed(self) -> list[Need]:
+        higher = timeframe_to_seconds(self.trend_timeframe) / timeframe_to_seconds(self.timeframe)
+        trends = {
+            "own": Need("the trend", TREND_PERIODS[-1]),
+            "higher": Need(
+                f"the {self.trend_timeframe} trend", ceil(HIGHER_TREND_PERIODS[-1] * higher)
+            ),
+        }
+        by = self.trend_filter.value
+        return [*super().candles_needed(), *(trends.values() if by == "both" else [trends[by]])]
+
+    def unsuited_timeframe(self) -> str:
+        own, higher = self.timeframe, self.trend_timeframe
+        if timeframe_to_seconds(higher) % timeframe_to_seconds(own) == 0:
+            return ""
+        return (
+            f'"timeframe" must be one of which {higher}, the timeframe of the larger trend, is a '
+            f'multiple, got "{own}"'
+        )
+
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)
         dataframe = dataframe.join(rsi_sma.indicators(dataframe))
@@ -78,18 +105,40 @@ class RsiSmaStrategy(PerpStrategy):
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         long, short = self._signals(dataframe)
         direction = self._trend(dataframe)
-        rule = replace(
-            self.confidence_rule,
-            funding_rank=self.funding_rank.value,
-            crowd_rank=self.crowd_rank.value,
-        )
-        long_score, short_score = confidence(dataframe, rule)
+        long_score, short_score = confidence(dataframe, self._confidence_rule())
         long &= (direction > 0) & (long_score >= self.min_confidence.value)
         short &= (direction < 0) & (short_score >= self.min_confidence.value)
         dataframe["enter_long"] = long.astype(int)
         dataframe["enter_short"] = short.astype(int)
         dataframe["enter_tag"] = tag("rsi_sma", long_score.where(long, short_score))
         return dataframe
+
+    def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:
+        """Returns what a candle must meet for an entry, for the decision log."""
+        direction, least = self._trend(dataframe), self.min_confidence.value
+        scores = confidence(dataframe, self._confidence_rule())
+        extremes = {"oversold": self.oversold.value, "overbought": self.overbought.value}
+        if self.rule.value == "literal":
+            own = rsi_sma.literal_conditions(dataframe, **extremes)
+        else:
+            lookback = self.lookback.value
+            own = rsi_sma.pullback_conditions(dataframe, **extremes, lookback=lookback)
+        trend = {"long": ("up, 1", direction > 0), "short": ("down, -1", direction < 0)}
+        return {
+            side: [
+                *own[side],
+                Condition(f"the trend ({self.trend_filter.value}) {words}", met, direction),
+                Condition(f"a confidence of {least:g}", score >= least, score),
+            ]
+            for (side, (words, met)), score in zip(trend.items(), scores, strict=True)
+        }
+
+    def _confidence_rule(self) -> ConfidenceRule:
+        return replace(
+            self.confidence_rule,
+            funding_rank=self.funding_rank.value,
+            crowd_rank=self.crowd_rank.value,
+        )
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         long, short = self._signals(dataframe)

@@ -14,6 +14,7 @@ from perpkit.record.urls import without_credentials
 # Folder in the user directory for bots whose database is not a file.
 _FOLDER = "perpkit"
 _STATE = ".state.json"
+_DECISIONS = ".decisions.jsonl"
 _IN_MEMORY = (None, "", ":memory:")
 
 
@@ -38,7 +39,15 @@ class Places:
     @property
     def runs(self) -> Path:
         """The file that records how the bot's runs ended."""
-        return self.state.with_name(f"{self.state.name.removesuffix(_STATE)}.runs.json")
+        return self._beside(".runs.json")
+
+    @property
+    def decisions(self) -> Path:
+        """The newest file of the bot's decision log."""
+        return self._beside(_DECISIONS)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.state.with_name(f"{self.state.name.removesuffix(_STATE)}{suffix}")
 
 
 def places(db_url: str, user_data_dir: Path) -> Places:
@@ -60,6 +69,11 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     else:
         base = Path(database).with_suffix("")
     return Places(_with(base, ".journal.sqlite"), _with(base, _STATE))
+
+
+def backtest_decisions(user_data_dir: Path, strategy: str) -> Path:
+    """Returns the path of the decision log of a strategy's newest backtest."""
+    return user_data_dir / _FOLDER / f"backtest.{strategy}{_DECISIONS}"
 
 
 def _with(base: Path, suffix: str) -> Path:

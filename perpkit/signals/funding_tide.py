@@ -23,6 +23,7 @@ from perpkit.checks import one_of
 from perpkit.market.funding import HALF_LIFE_HOURS, predicted_cost
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
+from perpkit.signals.conditions import Condition, all_met
 
 MEAN_PERIOD = 48
 _FLAT = 1e-6  # below this share of the mean, the deviation of a price is only rounding
@@ -71,14 +72,15 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
     """Returns the distance of the price from its mean of 48 candles; NaN while warming up.
 
     :param candles: with `close`
-    :return: columns `mean_distance` (fraction of the mean) and `stretch` (in standard deviations of
-        those closes; NaN where price has not moved), on the index of the candles
+    :return: columns `mean_48` (that mean), `mean_distance` (fraction of the mean) and `stretch` (in
+        standard deviations of those closes; NaN where price has not moved), on the index of the
+        candles
     """
     rolling = candles["close"].rolling(MEAN_PERIOD)
     mean, deviation = rolling.mean(), rolling.std()
     away = candles["close"] - mean
     stretch = away / deviation.where(deviation > _FLAT * mean)
-    return pd.DataFrame({"mean_distance": away / mean, "stretch": stretch})
+    return pd.DataFrame({"mean_48": mean, "mean_distance": away / mean, "stretch": stretch})
 
 
 def income(frame: pd.DataFrame) -> pd.Series:
@@ -103,16 +105,33 @@ def entries(frame: pd.DataFrame, rule: TideRule) -> tuple[pd.Series, pd.Series]:
         and the columns of `indicators`; NaN gives no entry
     :return: (long, short), booleans
     """
+    found = conditions(frame, rule)
+    return all_met(found["long"]), all_met(found["short"])
+
+
+def conditions(frame: pd.DataFrame, rule: TideRule) -> dict[str, list[Condition]]:
+    """Returns the conditions of `entries`, one by one."""
     rate, rank, stretch = frame["funding_rate_8h"], frame["funding_rank"], frame["stretch"]
     paid = income(frame)
     expected = paid.abs() + rule.reversion * frame["mean_distance"].abs()
-    worth = expected > rule.costs
-    shorts_pay = (rank <= 1 - rule.funding_rank) & (rate < -rule.funding_floor_8h)
-    longs_pay = (rank >= rule.funding_rank) & (rate > rule.funding_floor_8h)
-    return (
-        shorts_pay & (paid < 0) & (stretch <= -rule.stretch) & worth,
-        longs_pay & (paid > 0) & (stretch >= rule.stretch) & worth,
-    )
+    least, most, floor = 1 - rule.funding_rank, rule.funding_rank, rule.funding_floor_8h
+    worth = Condition(f"an expected gain above {rule.costs:g}", expected > rule.costs, expected)
+    return {
+        "long": [
+            Condition(f"a rank of funding of at most {least:.4g}", rank <= least, rank),
+            Condition(f"funding below {-floor:g} in 8 h", rate < -floor, rate),
+            Condition("funding that longs are predicted to receive", paid < 0, -paid),
+            Condition(f"a stretch of at most {-rule.stretch:g}", stretch <= -rule.stretch, stretch),
+            worth,
+        ],
+        "short": [
+            Condition(f"a rank of funding of at least {most:.4g}", rank >= most, rank),
+            Condition(f"funding above {floor:g} in 8 h", rate > floor, rate),
+            Condition("funding that shorts are predicted to receive", paid > 0, paid),
+            Condition(f"a stretch of at least {rule.stretch:g}", stretch >= rule.stretch, stretch),
+            worth,
+        ],
+    }
 
 
 def exits(frame: pd.DataFrame, on: ExitOn) -> tuple[pd.Series, pd.Series]:

@@ -17,6 +17,7 @@ import talib
 from numpy.typing import NDArray
 
 from perpkit.market.asof import nanoseconds
+from perpkit.signals.conditions import Condition, all_met
 
 RSI_PERIOD = 14
 MEAN_PERIOD = 20
@@ -51,13 +52,48 @@ def pullback_ended(
     >>> long.tolist()
     [False, False, True]
     """
+    found = pullback_conditions(frame, oversold=oversold, overbought=overbought, lookback=lookback)
+    return all_met(found["long"]), all_met(found["short"])
+
+
+def pullback_conditions(
+    frame: pd.DataFrame, *, oversold: float, overbought: float, lookback: int
+) -> dict[str, list[Condition]]:
+    """Returns the conditions of `pullback_ended`, one by one."""
     close, mean = frame["close"], frame["sma_20"]
-    was_oversold = frame["rsi"].rolling(lookback, min_periods=1).min() < oversold
-    was_overbought = frame["rsi"].rolling(lookback, min_periods=1).max() > overbought
-    return (
-        was_oversold & (close > mean) & (close <= mean).shift(fill_value=False),
-        was_overbought & (close < mean) & (close >= mean).shift(fill_value=False),
-    )
+    recent = frame["rsi"].rolling(lookback, min_periods=1)
+    low, high, away = recent.min(), recent.max(), close / mean - 1
+    over = (close > mean) & (close <= mean).shift(fill_value=False)
+    under = (close < mean) & (close >= mean).shift(fill_value=False)
+    return {
+        "long": [
+            Condition(f"an RSI below {oversold:g} in {lookback} candles", low < oversold, low),
+            Condition("a close that crosses over SMA(20), as a share off it", over, away),
+        ],
+        "short": [
+            Condition(
+                f"an RSI above {overbought:g} in {lookback} candles", high > overbought, high
+            ),
+            Condition("a close that crosses under SMA(20), as a share off it", under, away),
+        ],
+    }
+
+
+def literal_conditions(
+    frame: pd.DataFrame, *, oversold: float, overbought: float
+) -> dict[str, list[Condition]]:
+    """Returns the conditions of `literal`, one by one."""
+    rsi, away = frame["rsi"], frame["close"] - frame["sma_20"]
+    return {
+        "long": [
+            Condition(f"an RSI below {oversold:g}", rsi < oversold, rsi),
+            Condition("a close above SMA(20), as a difference", away > 0, away),
+        ],
+        "short": [
+            Condition(f"an RSI above {overbought:g}", rsi > overbought, rsi),
+            Condition("a close below SMA(20), as a difference", away < 0, away),
+        ],
+    }
 
 
 def literal(
@@ -67,10 +103,8 @@ def literal(
 
     :return: (long, short), booleans
     """
-    return (
-        (frame["rsi"] < oversold) & (frame["close"] > frame["sma_20"]),
-        (frame["rsi"] > overbought) & (frame["close"] < frame["sma_20"]),
-    )
+    found = literal_conditions(frame, oversold=oversold, overbought=overbought)
+    return all_met(found["long"]), all_met(found["short"])
 
 
 def trend(frame: pd.DataFrame) -> pd.Series:

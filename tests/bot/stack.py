@@ -84,6 +84,8 @@ def exchange(steps: Mapping[str, float], cost: float = 5.0) -> Any:
         markets=limits,
         get_precision_amount=steps.__getitem__,
         get_max_pair_stake_amount=lambda *_: inf,
+        ohlcv_candle_limit=lambda *_: 499,
+        _ft_has={"ohlcv_has_history": True},
     )
 
 

@@ -1,11 +1,13 @@
-"""Refused entries: each one is logged, repeated ones are kept once."""
+"""Refused entries: each is logged when it begins, repeated ones are kept once."""
 
 from __future__ import annotations
 
 import logging
 from datetime import timedelta
 
-from perpkit.bot.refusals import KEPT, RefusalKind, Refusals, Refused, Why
+import pytest
+
+from perpkit.bot.refusals import KEPT, SAME, RefusalKind, Refusals, Refused, Why
 from tests.factories import START as NOW
 
 BTC = "BTC/USDT:USDT"
@@ -24,7 +26,7 @@ def test_what_is_refused_again_and_again_is_kept_once(caplog):
     ]
     assert refusals.by_kind == {"book": 3, "breaker": 1}
     assert caplog.messages == [
-        *(f"Entry refused: {BTC} long. {number}% deep" for number in range(3)),
+        f"Entry refused: {BTC} long. 0% deep",  # the figure changes, the reason goes on
         f"No entry: {BTC} short. lost 9%",
     ]
 
@@ -50,3 +52,23 @@ def test_without_a_time_it_is_now():
     refusals = Refusals()
     refusals.add(Why(RefusalKind.OVERTAKEN, "gone"), BTC, "long", level=logging.WARNING)
     assert refusals.newest[0].at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("after", "reason", "logged"),
+    [
+        (5 * SECOND, "open positions 3 of 3", 1),
+        (5 * SECOND, "open positions 4 of 4", 1),
+        (5 * SECOND, "open risk 3% of 3%", 2),
+        (SAME, "open positions 3 of 3", 1),
+        (SAME + SECOND, "open positions 3 of 3", 2),
+        (-5 * SECOND, "open positions 3 of 3", 2),  # another backtest
+    ],
+)
+def test_a_refusal_that_goes_on_is_logged_once(after, reason, logged, caplog):
+    caplog.set_level(logging.INFO)
+    refusals = Refusals()
+    refusals.add(Why(RefusalKind.SIZE, "open positions 3 of 3"), BTC, "long", NOW)
+    refusals.add(Why(RefusalKind.SIZE, reason), BTC, "long", NOW + after)
+    assert len(caplog.messages) == logged
+    assert refusals.by_kind == {"size": 2}

@@ -129,6 +129,13 @@ def _confirmed(strategy: Any, given: Given, answer: Any) -> Any:
     return answer
 
 
+def _noted(strategy: Any, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> Any:
+    """Notes the last answer about an entry in the decision log; Freqtrade passes all by name."""
+    if not args:
+        strategy.note_answer(kwargs, bool(answer))
+    return answer
+
+
 def _refused(what: str, answer: Any) -> Any:
     """Returns `answer` when the callback of an entry fails, and records the refusal."""
 
@@ -210,6 +217,7 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
         last=False,
         find=_refused("confirm_trade_entry", False),
         despite_doubt=_confirmed,
+        finish=_noted,
     ),
     "check_entry_timeout": SafeAnswer("The entry is cancelled; fills are kept.", last=True),
     "check_exit_timeout": SafeAnswer("The exit order stays open.", last=False),

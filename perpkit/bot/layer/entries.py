@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # it holds one of these
 
 logger = logging.getLogger(__name__)
 
+# Freqtrade raises a stake to the smallest one by so much at most.
+_RAISED = 1.3
 NOT_STARTED = "the risk layer has not started"
 
 
@@ -88,7 +90,9 @@ class Entries:
         if not part:
             layer.refusals.add(refused, pair, side, now, what=f"Addition of {stake:.2f} refused")
         elif part < stake:
-            logger.info(f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}")
+            cut = f"Addition of {stake:.2f} to {pair} {side} cut to {part:.2f}. {reason}"
+            logger.info(cut)
+            layer.decided.scaled(pair, side, now, refused.kind, cut, asked=stake, allowed=part)
         return part
 
     def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
@@ -99,10 +103,38 @@ class Entries:
         blocked = blocked or layer.doubt(trade.pair)
         return layer.running.entry_timed_out(trade, order, now, blocked)
 
+    def note_factor(self, entry: Candidate, stake: float, factor: float) -> None:
+        """Notes what the breakers leave of a stake."""
+        pair, side = entry.pair, side_of(entry)
+        text = f"Stake of {stake:.2f} x {factor:g}: {self._layer.decision(pair, side).reason}"
+        self._layer.decided.scaled(
+            pair, side, entry.now, RefusalKind.BREAKER, text, asked=stake, allowed=stake * factor
+        )
+
+    def note_smallest(
+        self, entry: Candidate, stake: float, least: float | None, most: float
+    ) -> None:
+        """Notes a stake that Freqtrade will refuse, as it says only in its log."""
+        if not least or not stake or (least <= most and stake * _RAISED >= least):
+            return
+        text = f"a stake of {stake:.2f} is below the smallest of {least:.2f}"
+        if least > most:
+            text = f"the smallest stake is {least:.2f}, and {most:.2f} is available"
+        pair, side = entry.pair, side_of(entry)
+        self._layer.decided.refused(pair, side, entry.now, "smallest", text, entry.tag)
+
+    def note_answer(self, entry: Candidate, amount: float, answer: bool) -> None:
+        """Notes the last answer about an entry."""
+        decided, pair, side = self._layer.decided, entry.pair, side_of(entry)
+        if answer:
+            decided.ordered(pair, side, entry.now, amount, entry.rate, entry.tag)
+        elif not decided.noted_since(pair, entry.now):
+            text = f"the strategy's own confirm_trade_entry refused {amount:g} at {entry.rate:g}"
+            decided.refused(pair, side, entry.now, "strategy", text, entry.tag)
+
     def note_lock(self, pair: str, side: str) -> None:
         """Records an entry that a lock keeps a running bot from making."""
-        if not self._layer.simulated:
-            self._layer.refusals.add(_why_locked(pair, side), pair, side)
+        self._layer.refusals.add(_why_locked(pair, side), pair, side)
 
 
 def _why_locked(pair: str, side: str) -> Why:

@@ -48,7 +48,11 @@ class EntryCallbacks(IStrategy):
         layer = self._perpkit
         cap = layer.decision(pair, side).max_leverage
         if leverage > cap:
-            leverage = max(1.0, float(floor(cap)))
+            asked, leverage = leverage, max(1.0, float(floor(cap)))
+            text = f"Leverage of {asked:g} cut to {leverage:g}: {layer.decision(pair, side).reason}"
+            layer.decided.scaled(
+                pair, side, current_time, "breaker", text, asked=asked, allowed=leverage
+            )
         if (rules := layer.rules) is None:
             return leverage
         entry, allowed = Candidate(pair, side == "short", current_time, current_rate, None), 1.0
@@ -98,8 +102,10 @@ class EntryCallbacks(IStrategy):
             if (rules := layer.rules) is not None:
                 stake = rules.stake(entry, stake, leverage, max_stake)
             elif factor < 1:
-                stake *= factor
+                asked, stake = stake, stake * factor
+                layer.entries.note_factor(entry, asked, factor)
             allowed = layer.entries.within_limits(entry, leverage, stake)
+            layer.entries.note_smallest(entry, allowed, min_stake, max_stake)
         return allowed
 
     def confirm_trade_entry(
@@ -120,7 +126,7 @@ class EntryCallbacks(IStrategy):
             refused = self._perpkit.entries.refuses(entry, amount)
         if refused:
             return False
-        return super().confirm_trade_entry(
+        confirmed = super().confirm_trade_entry(
             pair=pair,
             order_type=order_type,
             amount=amount,
@@ -131,13 +137,16 @@ class EntryCallbacks(IStrategy):
             side=side,
             **kwargs,
         )
+        if not self._perpkit.hooks.own_errors:  # else a subclass may have the last word
+            self._perpkit.entries.note_answer(entry, amount, confirmed)
+        return confirmed
 
     def is_pair_locked(
         self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
     ) -> bool:
         # As Freqtrade's, which asks of a pair and side that it would enter.
         locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
-        if locked:
+        if locked and not self._perpkit.simulated:
             with self._perpkit.attempt("is_pair_locked"):
                 self._perpkit.entries.note_lock(pair, side)
         return locked

@@ -123,6 +123,15 @@ class Limits:
         elif why is not None:
             what = f"Stake of {stake:.2f} for {entry.pair} {side} cut to {allowed:.2f}"
             logger.info(f"{what}: {why.reason}")
+            refusals.decided.scaled(
+                entry.pair,
+                side,
+                entry.now,
+                why.kind,
+                f"{what}: {why.reason}",
+                asked=stake,
+                allowed=allowed,
+            )
         return allowed
 
     def refusal(self, entry: Candidate, amount: float) -> Why | None:

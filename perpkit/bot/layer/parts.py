@@ -8,10 +8,11 @@ from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
 
+from perpkit.bot.decided import OPTION
 from perpkit.checks import shown
 
 # Keys of the configuration's "perpkit" that are read here, and are no sections of parameters.
-ATTACHING = frozenset({"attach", "protections"})
+ATTACHING = frozenset({"attach", "protections", OPTION})
 
 
 class Part(StrEnum):

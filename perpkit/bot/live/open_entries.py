@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Any
 
 from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.decided import Decided
 from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.trades import Rest, TradeStates
 from perpkit.bot.running_bot import message_of, stored
@@ -58,6 +59,7 @@ class OpenEntries:
     :param bot: Freqtrade's
     :param limits: of open entries
     :param states: of the trades
+    :param decided: notes which entries are ended, and why
     :param only_unprotected: of `limits`, only the time without a stop counts
     """
 
@@ -69,6 +71,7 @@ class OpenEntries:
         limits: PartialLimits,
         states: TradeStates,
         *,
+        decided: Decided | None = None,
         only_unprotected: bool = False,
     ) -> None:
         self._bot = bot
@@ -77,6 +80,7 @@ class OpenEntries:
         self._limits = limits
         self._only_unprotected = only_unprotected
         self._states = states
+        self._decided = decided if decided is not None else Decided(None)
         self._adjusts = bool(config.get("position_adjustment_enable", True))
         internals = config.get("internals", {})
         self._throttle = float(internals.get("process_throttle_secs", _THROTTLE_SECONDS))
@@ -120,6 +124,7 @@ class OpenEntries:
         if crosses and not self._adjusts:
             what, crosses = "the rest is given up: position_adjustment_enable is false", False
         logger.info(f"Entry {number} for {trade.pair}: {decision.reason}; {what}.")
+        self._decided.withdrawn(trade, order, now, f"{decision.reason}; {what}")
         if crosses:
             self._states.of(trade).rest = Rest(number, now)
         if self._live and filled and self._would_be_kept(trade, filled):
@@ -174,6 +179,8 @@ class OpenEntries:
             checks = self._checks_of(order)
             checks.due = True
             if (checks.missed or self._is_first) and not self._may_stay(trade, order, checks):
+                why = "it was not checked in time, and its fills may be without a stop"
+                self._decided.withdrawn(trade, order, self._began_at or datetime.now(UTC), why)
                 self._end(trade, order)
 
     def _may_stay(self, trade: Trade, order: Order, checks: EntryChecks) -> bool:

@@ -1,14 +1,13 @@
 """The parts that only a dry-run or live bot has: order books, open entries, stop guard, alerts.
 
-In backtests and hyperopt every method returns what Freqtrade would do without them.
+A backtest has `perpkit.bot.live.no_parts` in their place, and imports nothing of this.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
@@ -25,6 +24,7 @@ from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
@@ -45,7 +45,7 @@ from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
 
 
-class RunningParts:
+class RunningParts(NoParts):
     """Creates the parts in `bot_start`; guard, booking and refresh then run by themselves.
 
     :param states: of the trades
@@ -66,7 +66,9 @@ class RunningParts:
         *,
         only_unprotected: bool = False,
     ) -> None:
+        super().__init__()
         self._only_unprotected = only_unprotected
+        self._decided = refusals.decided
         self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
         self._rests: Rests | None = None
@@ -78,11 +80,6 @@ class RunningParts:
         self._latch: StopLatch | None = None
         self._crash_loop: CrashLoop | None = None
         self._bot: Any = None
-        self.lock: AbstractContextManager[Any] = nullcontext()
-        self.obstacles: Obstacles | None = None
-        self.guarded = False
-        # Name of the exchange if the guard and the memory of orders do not support it.
-        self.unknown_exchange: str | None = None
         self._state: StateWriter | None = None
         if not is_trading(config):
             return
@@ -115,7 +112,13 @@ class RunningParts:
         if settings.use.book:
             self._check = EntryGate(books, settings.entry, self._slippage)
         self._entries = entries = OpenEntries(
-            config, bot, books, partial, states, only_unprotected=self._only_unprotected
+            config,
+            bot,
+            books,
+            partial,
+            states,
+            decided=self._decided,
+            only_unprotected=self._only_unprotected,
         )
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
@@ -246,6 +249,7 @@ class RunningParts:
         return self._rests.stake(trade, now, min_stake)
 
     def order_filled(self, trade: Trade, order: Order) -> None:
+        self._decided.filled(trade, order, datetime.now(UTC))
         if self._entries is not None and self._slippage is not None:
             self._entries.filled(order)
             self._slippage.filled(trade, order)

@@ -27,6 +27,9 @@ from perpkit.parameters.kinds import Choice, Flag
 
 logger = logging.getLogger(__name__)
 
+# By pair: which pairlist of this process has removed it last, and why.
+REMOVED: dict[str, str] = {}
+
 # Seconds that a round of requests may take: trading waits for it, a command can afford more.
 PATIENCE_TRADING, PATIENCE = 5.0, 60.0
 
@@ -184,8 +187,23 @@ class FuturesPairList(IPairList):
                 fate = "kept" if getattr(self.rule, "keep_unknown", False) else "removed"
                 logger.warning(f"{self.name}: {unknown[pair]} of {pair} is unknown. It is {fate}.")
         if not self._simulated:
+            self._remember(pairs, unknown, removed)
             for pair, objection in removed.items():
                 self.log_once(f"Removed {pair} from whitelist, because {objection}.", logger.info)
+
+    def _remember(
+        self, pairs: Iterable[str], unknown: Mapping[str, str], removed: Mapping[str, str]
+    ) -> None:
+        """Keeps why pairs are removed, for the decision log."""
+        keeps_unknown = getattr(self.rule, "keep_unknown", False)
+        for pair in pairs:
+            objection = removed.get(pair)
+            if objection is None and pair in unknown and not keeps_unknown:
+                objection = f"{unknown[pair]} is unknown"
+            if objection is not None:
+                REMOVED[pair] = f"{self.name}: {objection}"
+            elif REMOVED.get(pair, "").startswith(f"{self.name}: "):
+                del REMOVED[pair]
 
 
 def shown(parameter: Parameter) -> PairlistParameter:

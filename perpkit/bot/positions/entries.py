@@ -6,7 +6,7 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, inf, isfinite, nan, sqrt
@@ -61,6 +61,10 @@ class Candidate:
     rate: float
     tag: str | None
 
+    @property
+    def side(self) -> str:
+        return "short" if self.is_short else "long"
+
 
 class Entries:
     """Computes the leverage and stake of entries and additions.
@@ -68,6 +72,8 @@ class Entries:
     :param columns: returns the candle columns of a pair, None if it has none
     :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
+    :param scored_tags: names of enter tags that contain a confidence
+    :param fixed_stake: Freqtrade's own stake is one that the user has set, and the most
     :param alone: what else is open does not limit a size, and other parts see to it
     """
 
@@ -81,6 +87,8 @@ class Entries:
         risks: TradeRisks,
         refusals: Refusals,
         *,
+        scored_tags: Collection[str] = (),
+        fixed_stake: bool = False,
         alone: bool = False,
     ) -> None:
         self._alone = alone
@@ -91,6 +99,8 @@ class Entries:
         self._contracts = contracts
         self._risks = risks
         self._refusals = refusals
+        self._scored_tags = scored_tags
+        self._fixed_stake = fixed_stake
         self._cross = config.get("margin_mode") == "cross"
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
@@ -135,6 +145,7 @@ class Entries:
             nearer, distance = distance, self.stop_distance(entry, asked)
             # A stop at a share of the margin is farther away at less leverage, and allows less.
             if distance == nearer:
+                self._refusals.decided.sized(entry.pair, entry.side, entry.now, chosen.reason)
                 return asked
 
     def stake(
@@ -142,7 +153,7 @@ class Entries:
     ) -> float:
         """Returns the stake for `custom_stake_amount`; 0 opens nothing, and the reason is logged.
 
-        :param proposed: Freqtrade's own stake
+        :param proposed: Freqtrade's own stake: `stake_amount`, or that of a forced entry
         :param most: the largest that balance and exchange allow
         """
         blocked = why_blocked(decision)
@@ -150,14 +161,37 @@ class Entries:
         if refused:
             sized = Size(0.0, None, refused)
         elif self._settings.use.sizing:
-            sized = self._sized(entry, decision, leverage, most)
+            fixed = proposed if self._fixed_stake else inf
+            sized = self._sized(entry, decision, leverage, most, fixed)
         else:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
-            side = "short" if entry.is_short else "long"
             why = Why(RefusalKind.BREAKER if blocked else RefusalKind.SIZE, sized.reason)
-            self._refusals.add(why, entry.pair, side, entry.now, what="No entry")
+            self._refusals.add(why, entry.pair, entry.side, entry.now, what="No entry")
+        elif self._refusals.decided:
+            self._note(entry, decision, leverage, sized)
         return sized.stake
+
+    def _note(self, entry: Candidate, decision: Decision, leverage: float, sized: Size) -> None:
+        """Notes how a stake came about."""
+        decided, factor, stake = self._refusals.decided, decision.size_factor, sized.stake
+        at, rule = (entry.pair, entry.side, entry.now), self._settings.sizing
+        if self._settings.use.sizing and rule.basis is Basis.RISK:
+            of = (
+                f"{rule.risk_per_trade:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
+                f"{self.stop_distance(entry, leverage):.2%} away"
+            )
+            confidence = score_of(entry.tag, self._scored_tags)
+            weighed = "" if confidence is None else f", confidence {confidence:g}"
+            decided.sized(*at, f"Stake {stake:.2f}: {of}{weighed}")
+        if factor < 1:
+            text = f"Size x {factor:g}: {decision.reason}"
+            decided.scaled(*at, RefusalKind.BREAKER, text, asked=stake / factor, allowed=stake)
+        if sized.reason:
+            asked = nan  # the text has it, in notional
+            decided.scaled(
+                *at, RefusalKind.SIZE, f"Size {sized.reason}", asked=asked, allowed=stake
+            )
 
     def addition(
         self,
@@ -203,9 +237,11 @@ class Entries:
         """
         return tradable_equity(self._config, self._account, now)
 
-    def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
+    def _sized(
+        self, entry: Candidate, decision: Decision, leverage: float, most: float, fixed: float
+    ) -> Size:
         settings = self._settings
-        confidence = score_of(entry.tag)
+        confidence = score_of(entry.tag, self._scored_tags)
         others = [] if self._alone else open_trades()
         return size(
             settings.sizing,
@@ -222,6 +258,7 @@ class Entries:
                 size_factor=decision.size_factor,
                 kelly=self._kelly_factor(),
                 vol_annual=self._vol_annual(entry),
+                fixed_stake=fixed,
             ),
             self._correlation(entry, others).between,
         )

@@ -1,0 +1,93 @@
+"""The entry signals of a running bot: at the start of each loop, what became of those before."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from freqtrade.enums import State
+from freqtrade.persistence import Trade
+
+from perpkit.bot.decided import Decided
+from perpkit.bot.layer.entry_signals import Signal, SignalFrame, why_not
+from perpkit.bot.pairlists.base import REMOVED
+from perpkit.bot.running_bot import running_bot
+
+logger = logging.getLogger(__name__)
+
+
+class RunningSignals:
+    """
+    :param decided: notes what is found
+    """
+
+    def __init__(self, strategy: Any, decided: Decided) -> None:
+        self._strategy = strategy
+        self._decided = decided
+        # The last loop, whose entries have been tried.
+        self._since: datetime | None = None
+        # The newest analysis of each pair, and the candle that was said to have no signal.
+        self._read: dict[str, tuple[datetime, Signal, Any]] = {}
+        self._quiet: dict[str, tuple[Any, str]] = {}
+        self._listed: set[str] | None = None
+        self._failed = False
+
+    def step(self, now: datetime) -> None:
+        """At the start of a loop, before candles are analysed again. Never raises."""
+        try:
+            pairs = self._strategy.dp.current_whitelist()
+            self._unlisted(pairs, now)
+            if self._since is not None:
+                self._look(pairs, self._since, now)
+            self._decided.flush(now)
+        except Exception:
+            if not self._failed:
+                self._failed = True
+                logger.exception("Signals could not be noted in the decision log.")
+        self._since = now
+
+    def _unlisted(self, pairs: list[str], now: datetime) -> None:
+        before = self._listed
+        if before is None:
+            before = set(self._strategy.config["exchange"].get("pair_whitelist", ()))
+        self._listed = set(pairs)
+        for pair in sorted(before - self._listed):
+            why = f": {REMOVED[pair]}" if pair in REMOVED else ""
+            text = f"the pair is not among the {len(pairs)} of the whitelist{why}"
+            self._decided.refused(pair, "*", now, "pairlist", text)
+
+    def _look(self, pairs: list[str], since: datetime, now: datetime) -> None:
+        trades = Trade.get_open_trades()
+        held = {trade.pair for trade in trades}
+        for pair in pairs:
+            if pair in held:
+                continue
+            signal, candle = self._signal(pair)
+            if signal.side is None:
+                if self._quiet.get(pair) != (candle, signal.text):
+                    self._quiet[pair] = candle, signal.text
+                    self._decided.quiet(pair, now, signal.text)
+                continue
+            self._quiet.pop(pair, None)
+            if not self._decided.noted_since(pair, since):
+                code, text = self._why_not(pair, signal.side, now, len(trades))
+                self._decided.refused(pair, signal.side, now, code, text, signal.tag)
+
+    def _signal(self, pair: str) -> tuple[Signal, Any]:
+        """The newest signal of a pair, and the date of its candle."""
+        strategy = self._strategy
+        frame, analysed = strategy.dp.get_analyzed_dataframe(pair, strategy.timeframe)
+        known = self._read.get(pair)
+        if known is not None and known[0] == analysed:
+            return known[1:]
+        if frame.empty:
+            return Signal(None, text="the pair has no analysed candles"), None
+        found = SignalFrame(strategy, frame).at(-1), frame["date"].iloc[-1]
+        self._read[pair] = analysed, *found
+        return found
+
+    def _why_not(self, pair: str, side: str, now: datetime, open_trades: int) -> tuple[str, str]:
+        if running_bot(self._strategy.dp).state == State.PAUSED:
+            return "paused", "entries are paused, as with /stopentry"
+        return why_not(self._strategy, pair, side, now, open_trades)

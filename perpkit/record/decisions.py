@@ -1,0 +1,319 @@
+"""The decision log of a bot: why it entered, refused, changed a size, withdrew and exited.
+
+One JSON object a line, appended. What is decided again and again, such as a refusal in every loop,
+is one row when it begins, and one row with the number of repeats while it lasts and when it ends.
+The file is rotated by its size, and a line that a kill has cut short is closed by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import isfinite
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+# The newest file and those before it: 40 MB, a hundred thousand rows.
+SIZE, KEPT = 8 * 2**20, 4
+# What comes again within this time is a repeat, and repeats are written at least this often.
+REPEATS = timedelta(minutes=15)
+# How many rows that may come again are remembered.
+_REMEMBERED = 2_000
+_FIGURE = re.compile(r"[-+]?\d[\d.,:]*%?")
+
+
+class Kind(StrEnum):
+    """What was decided."""
+
+    ORDERED = "ordered"  # an entry was allowed and is sent
+    ENTERED = "entered"
+    ADDED = "added"
+    REFUSED = "refused"
+    SCALED = "scaled"  # a stake or leverage became smaller
+    WITHDRAWN = "withdrawn"  # an open entry order was ended
+    REDUCED = "reduced"  # a part was sold
+    EXITED = "exited"
+    QUIET = "no signal"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One row.
+
+    :param at: when it was decided; of repeats, the newest
+    :param pair: such as BTC/USDT:USDT; `*` for all
+    :param side: long, short, or `*`
+    :param reason: a short code, such as breaker or size, or Freqtrade's exit reason
+    :param text: for the operator, with the figures
+    :param figures: what they are about, in stake currency or as the name says
+    :param tag: of the entry
+    :param since: the first of the repeats that this row stands for; `at` for a single one
+    :param count: how many decisions this row stands for
+    """
+
+    at: datetime
+    kind: Kind
+    pair: str
+    side: str
+    reason: str
+    text: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    tag: str | None = None
+    since: datetime | None = None
+    count: int = 1
+
+    @property
+    def begins(self) -> datetime:
+        return self.since or self.at
+
+    @property
+    def words(self) -> str:
+        """The text without its figures, which change from loop to loop.
+
+        >>> Decision(datetime.now(UTC), Kind.REFUSED, "A", "long", "size", "open 3 of 3").words
+        'open # of #'
+        """
+        return words_of(self.text)
+
+
+def words_of(text: str) -> str:
+    """Returns a text with a sign in the place of every figure."""
+    return _FIGURE.sub("#", text)
+
+
+def as_line(decision: Decision) -> bytes:
+    return json.dumps(as_row(decision), ensure_ascii=False).encode(errors="replace") + b"\n"
+
+
+def as_row(decision: Decision) -> dict[str, Any]:
+    """Returns a decision as the log has it."""
+    row: dict[str, Any] = {
+        "at": _written(decision.at),
+        "kind": decision.kind.value,
+        "pair": decision.pair,
+        "side": decision.side,
+        "reason": decision.reason,
+        "text": decision.text,
+    }
+    # NaN has no place in JSON.
+    if known := {name: value for name, value in decision.figures.items() if isfinite(value)}:
+        row["figures"] = known
+    if decision.tag:
+        row["tag"] = decision.tag
+    if decision.count > 1:
+        row |= {"since": _written(decision.begins), "count": decision.count}
+    return row
+
+
+def from_line(line: bytes) -> Decision:
+    """:raises ValueError: if the line is no row of this log"""
+    try:
+        row = json.loads(line)
+        return Decision(
+            at=_read(row["at"]),
+            kind=Kind(row["kind"]),
+            pair=str(row["pair"]),
+            side=str(row["side"]),
+            reason=str(row["reason"]),
+            text=str(row["text"]),
+            figures=dict(row.get("figures", {})),
+            tag=row.get("tag"),
+            since=_read(row["since"]) if "since" in row else None,
+            count=int(row.get("count", 1)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a decision: {error}") from None
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _read(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {text!r}")
+    return moment
+
+
+class DecisionLog:
+    """Writes the log of one bot. Nothing raises: trading must go on without it.
+
+    :param path: of the newest file; older ones have a number after it
+    :param warn: told once when the log cannot be written, and once when it can be again
+    :param repeats: what comes again within this time is a repeat
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        warn: Callable[[str], None],
+        *,
+        repeats: timedelta = REPEATS,
+        size: int = SIZE,
+        kept: int = KEPT,
+    ) -> None:
+        self.path = path
+        self._warn = warn
+        self._repeats = repeats
+        self._size = size
+        self._kept = kept
+        self._lock = Lock()
+        self._failed = False
+        # By what makes it the same: the newest, and the repeats that are not written yet.
+        self._known: dict[tuple[str, ...], tuple[datetime, Decision | None]] = {}
+
+    def add(self, decision: Decision) -> None:
+        """Notes a decision. A repeat is counted, and written later."""
+        with self._guarded():
+            self._add(decision)
+
+    def flush(self, now: datetime) -> None:
+        """Writes repeats that have waited for long enough."""
+        with self._guarded():
+            due = [
+                key
+                for key, (_, waiting) in self._known.items()
+                if waiting is not None and now - waiting.begins >= self._repeats
+            ]
+            self._write_waiting(due)
+
+    def close(self) -> None:
+        """Writes what waits."""
+        with self._guarded():
+            self._write_waiting(list(self._known))
+
+    def begin(self) -> None:
+        """Removes what an earlier run has written, as a backtest does."""
+        with self._guarded():
+            self._known.clear()
+            for number in range(self._kept + 1):
+                older(self.path, number).unlink(missing_ok=True)
+
+    def _add(self, decision: Decision) -> None:
+        key = (decision.kind, decision.pair, decision.side, decision.reason, decision.words)
+        before = self._known.pop(key, None)
+        if before is None or decision.at - before[0] > self._repeats or decision.at < before[0]:
+            # In the order of time: what has come again before it is written first.
+            same_pair = [k for k in self._known if k[1] == decision.pair]
+            self._write_waiting(same_pair, before[1] if before else None, decision)
+            self._known[key] = decision.at, None
+        else:
+            count = (before[1].count if before[1] else 0) + decision.count
+            since = before[1].begins if before[1] else decision.begins
+            waiting = replace(decision, since=since, count=count)
+            if waiting.at - since >= self._repeats:
+                self._write(as_line(waiting))
+                self._known[key] = decision.at, None
+            else:
+                self._known[key] = decision.at, waiting
+        while len(self._known) > _REMEMBERED:
+            oldest = next(iter(self._known))
+            _, waiting_for = self._known.pop(oldest)
+            if waiting_for is not None:
+                self._write(as_line(waiting_for))
+
+    def _write_waiting(self, keys: list[tuple[str, ...]], *more: Decision | None) -> None:
+        rows = []
+        for key in keys:
+            newest, waiting = self._known[key]
+            if waiting is not None:
+                rows.append(waiting)
+                self._known[key] = newest, None
+        rows.sort(key=lambda row: row.at)
+        self._write(b"".join(as_line(row) for row in (*rows, *more) if row is not None))
+
+    def _write(self, lines: bytes) -> None:
+        if not lines:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        handle = os.open(self.path, flags, 0o644)
+        try:
+            end = os.fstat(handle).st_size
+            if end:
+                os.lseek(handle, end - 1, os.SEEK_SET)
+                if os.read(handle, 1) != b"\n":
+                    lines = b"\n" + lines  # a kill has cut the last line short
+            # One call, so that the lines of two processes do not mix.
+            os.write(handle, lines)
+        finally:
+            os.close(handle)
+        if end + len(lines) > self._size:
+            self._rotate()
+        if self._failed:
+            self._failed = False
+            self._warn("The decision log can be written again.")
+
+    def _rotate(self) -> None:
+        """Moves every file to the next number; the oldest one is replaced."""
+        lock = _only_one(self.path.with_name(f"{self.path.name}.lock"))
+        if lock is None:  # another process moves them now
+            return
+        try:
+            if self.path.stat().st_size <= self._size:
+                return  # another process has
+            for number in range(self._kept, 0, -1):
+                with suppress(FileNotFoundError):
+                    os.replace(older(self.path, number - 1), older(self.path, number))
+        finally:
+            os.close(lock)
+
+    def _guarded(self) -> _Guarded:
+        return _Guarded(self)
+
+    def failed(self, error: BaseException) -> None:
+        """Says once that the log cannot be written."""
+        if self._failed:
+            return
+        self._failed = True
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        with suppress(Exception):
+            self._warn(f"The decision log {self.path} cannot be written: {why}. Trading goes on.")
+
+
+class _Guarded:
+    """Holds the lock of a log, and keeps every error of it from whoever trades."""
+
+    def __init__(self, log: DecisionLog) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        self._log._lock.acquire()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        self._log._lock.release()
+        if isinstance(error, Exception):
+            self._log.failed(error)
+            return True
+        return False
+
+
+def older(path: Path, number: int) -> Path:
+    """Returns the path of the file that was rotated `number` times; 0 is the newest."""
+    return path.with_name(f"{path.name}.{number}") if number else path
+
+
+def _only_one(path: Path) -> int | None:
+    """Returns a handle that locks a file until it is closed; None while another process has it.
+
+    It never waits: a process that hangs must not make another one hang.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows; a file that another process has open cannot be moved there
+        return handle
+    except OSError:
+        os.close(handle)
+        return None
+    return handle

@@ -1,0 +1,329 @@
+"""The decision log: repeats are one row with a count, files are bounded, and damage is survived."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import multiprocessing
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpkit.record.decisions import (
+    REPEATS,
+    Decision,
+    DecisionLog,
+    Kind,
+    as_line,
+    from_line,
+    older,
+    words_of,
+)
+from perpkit.record.decisions_read import DecisionsError, by_reason, newest, read
+from tests.cases import cases
+from tests.factories import START as NOW
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+def decision(after=timedelta(0), text="open positions 3 of 3", pair=BTC, **changed) -> Decision:
+    made = Decision(NOW + after, Kind.REFUSED, pair, "long", "size", text)
+    return replace(made, **changed)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def log(tmp_path, said) -> DecisionLog:
+    return DecisionLog(tmp_path / "bot" / "trades.decisions.jsonl", said.append)
+
+
+def rows(log: DecisionLog) -> list[tuple[float, str, int]]:
+    """(seconds, text, count) of each, as they are in the newest file."""
+    lines = log.path.read_bytes().splitlines()
+    found = [from_line(line) for line in lines]
+    return [((row.at - NOW).total_seconds(), row.text, row.count) for row in found]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        decision(),
+        decision(figures={"stake": 12.5}, tag="dip", since=NOW - MINUTE, count=7),
+        decision(text='a "quoted"\nline, “Ω” \ud800'.encode(errors="replace").decode()),
+    ],
+    ids=["least", "all", "signs"],
+)
+def test_a_row_is_read_as_it_was_written(made):
+    line = as_line(made)
+    assert line.count(b"\n") == 1
+    read_back = from_line(line)
+    assert read_back == replace(made, since=made.since)
+
+
+def test_what_is_no_number_is_left_out():
+    line = as_line(decision(figures={"stake": float("nan"), "rate": 1.0}))
+    assert json.loads(line)["figures"] == {"rate": 1.0}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"{", b"7", b"[]", b"null", b'{"at": 7}', b"\xff\xfe"),
+        as_line(decision())[:-40],
+        as_line(decision()).replace(b"refused", b"gone"),
+        as_line(decision()).replace(b"+00:00", b""),
+    ],
+)
+def test_what_is_no_row_is_refused(line):
+    with pytest.raises(ValueError, match="not a decision"):
+        from_line(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("open positions 3 of 3", "open positions # of #"),
+        ("spread 21.3 bps, above 20", "spread # bps, above #"),
+        ("until 2026-03-02 10:00 UTC", "until #-#-# # UTC"),
+        ("price moved +3.09% since", "price moved # since"),
+    ],
+)
+def test_the_words_of_a_text_have_no_figures(text, words):
+    assert words_of(text) == words_of(text.replace("3", "4"))
+    assert "#" in words_of(text)
+    assert not [sign for sign in words_of(text) if sign.isdigit()]
+
+
+def test_the_same_in_every_loop_is_a_row_and_a_count(log):
+    for number in range(100):
+        log.add(decision(number * 5 * SECOND, f"open positions {number} of 3"))
+    assert rows(log) == [(0, "open positions 0 of 3", 1)]
+    log.close()
+    assert rows(log)[1:] == [(495, "open positions 99 of 3", 99)]
+
+
+def test_what_lasts_is_written_every_quarter_of_an_hour(log):
+    for number in range(12 * 60):
+        log.add(decision(number * 5 * SECOND))
+    log.close()
+    assert sum(count for *_, count in rows(log)) == 12 * 60
+    assert len(rows(log)) == 5
+    assert [seconds for seconds, *_ in rows(log)] == [0, 905, 1810, 2715, 3595]
+
+
+def test_what_comes_again_after_a_pause_is_a_new_row(log):
+    for after in (0 * SECOND, REPEATS, 2 * REPEATS + SECOND):
+        log.add(decision(after))
+    assert [count for *_, count in rows(log)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kind": Kind.SCALED},
+        {"pair": ETH},
+        {"side": "short"},
+        {"reason": "book"},
+        {"text": "open risk 3 of 3"},
+    ],
+    ids=str,
+)
+def test_what_differs_is_a_row_of_its_own(log, other):
+    log.add(decision())
+    log.add(decision(SECOND, **other))
+    assert len(rows(log)) == 2
+
+
+def test_repeats_come_before_what_follows_them(log):
+    """Of two reasons in turn, the newest row is the newest reason."""
+    for number in range(4):
+        log.add(decision(number * SECOND))
+    log.add(decision(4 * SECOND, "spread 3"))
+    assert rows(log) == [
+        (0, "open positions 3 of 3", 1),
+        (3, "open positions 3 of 3", 3),
+        (4, "spread 3", 1),
+    ]
+
+
+def test_repeats_of_a_pair_that_is_quiet_are_written_by_the_loop(log):
+    log.add(decision())
+    log.add(decision(SECOND))
+    log.flush(NOW + REPEATS)
+    assert len(rows(log)) == 1
+    log.flush(NOW + SECOND + REPEATS)
+    assert rows(log)[1:] == [(1, "open positions 3 of 3", 1)]
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 2_000), st.sampled_from("ABC"), st.sampled_from([BTC, ETH])),
+        max_size=60,
+    )
+)
+@cases(60)
+def test_every_decision_is_counted_once(steps, tmp_path_factory):
+    log = DecisionLog(tmp_path_factory.mktemp("log") / "x.jsonl", print)
+    after, asked = 0, Counter()
+    for seconds, text, pair in steps:
+        after += seconds
+        asked[text, pair] += 1
+        log.add(decision(after * SECOND, text, pair))
+    log.close()
+    found = Counter()
+    for row in read(log.path).decisions if steps else ():
+        found[row.text, row.pair] += row.count
+        assert row.begins <= row.at <= NOW + after * SECOND
+    assert found == asked
+
+
+# Files
+
+
+def test_files_are_bounded_and_the_oldest_rows_go(tmp_path, said):
+    log = DecisionLog(tmp_path / "x.jsonl", said.append, size=1_000, kept=2)
+    for number in range(200):
+        log.add(decision(number * timedelta(days=1), f"row {number}"))
+    files = sorted(path.name for path in tmp_path.glob("x.jsonl*") if path.suffix != ".lock")
+    assert files == ["x.jsonl.1", "x.jsonl.2"] or files == ["x.jsonl", "x.jsonl.1", "x.jsonl.2"]
+    assert all(path.stat().st_size < 1_300 for path in tmp_path.iterdir())
+    kept = [row.text for row in read(log.path, kept=2).decisions]
+    assert kept == [f"row {number}" for number in range(200 - len(kept), 200)]
+    assert len(kept) > 8
+    assert said == []
+
+
+@pytest.mark.parametrize("left", [1, 60, -1])
+def test_a_line_that_a_kill_cut_short_costs_itself_only(log, left):
+    log.add(decision())
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole + as_line(decision(SECOND, "cut"))[:left])
+    DecisionLog(log.path, print).add(decision(2 * SECOND, "after it"))
+    found = read(log.path)
+    cut_after_the_brace = left == -1  # only the end of the line was missing
+    texts = [row.text for row in found.decisions]
+    assert texts == ["open positions 3 of 3", *["cut"] * cut_after_the_brace, "after it"]
+    assert found.damaged == (not cut_after_the_brace)
+
+
+def test_damaged_lines_are_counted(log):
+    for number in range(3):
+        log.add(decision(number * SECOND, "ABC"[number]))
+    damaged = log.path.read_bytes().splitlines(keepends=True)
+    damaged[1:2] = [b"\0" * 200 + b"\n", b"\n", b"x" * 200_000 + b"\n", b"{}\n"]
+    log.path.write_bytes(b"".join(damaged))
+    found = read(log.path)
+    assert [row.text for row in found.decisions] == ["A", "C"]
+    assert found.damaged >= 3
+
+
+def _add_many(path: Path, pair: str, count: int) -> None:
+    log = DecisionLog(path, print, size=20_000, kept=9)
+    for number in range(count):
+        log.add(decision(number * timedelta(days=1), f"row {number}", pair))
+
+
+def test_two_processes_write_into_one_log(tmp_path):
+    path = tmp_path / "x.jsonl"
+    context = multiprocessing.get_context("fork")
+    pairs = [BTC, ETH]
+    writers = [context.Process(target=_add_many, args=(path, pair, 300)) for pair in pairs]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    found = read(path, kept=9)
+    assert found.damaged == 0
+    assert Counter(row.pair for row in found.decisions) == {BTC: 300, ETH: 300}
+    assert older(path, 1).is_file()
+
+
+def test_another_process_that_rotates_and_hangs_is_not_waited_for(tmp_path):
+    path = tmp_path / "x.jsonl"
+    log = DecisionLog(path, print, size=300, kept=1)
+    with path.with_name("x.jsonl.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for number in range(5):
+            log.add(decision(number * timedelta(days=1), f"row {number}"))
+        assert not older(path, 1).exists()
+    log.add(decision(timedelta(days=9), "row 9"))
+    assert older(path, 1).is_file()
+    assert len(read(path).decisions) == 6
+
+
+def test_a_log_that_cannot_be_written_is_said_once(tmp_path, said):
+    path = tmp_path / "x.jsonl"
+    path.mkdir()
+    log = DecisionLog(path, said.append)
+    for number in range(3):
+        log.add(decision(number * timedelta(days=1)))
+    log.flush(NOW)
+    assert said == [f"The decision log {path} cannot be written: Is a directory. Trading goes on."]
+    path.rmdir()
+    log.add(decision(timedelta(days=9)))
+    assert said[1:] == ["The decision log can be written again."]
+    assert len(read(path).decisions) == 1
+
+
+def test_a_backtest_begins_with_an_empty_log(log):
+    log.add(decision())
+    older(log.path, 1).write_bytes(as_line(decision()))
+    log.begin()
+    log.add(decision(SECOND))
+    assert len(read(log.path).decisions) == 1
+
+
+# Reading
+
+
+def test_without_a_log_the_file_is_named(tmp_path):
+    with pytest.raises(DecisionsError, match=r"there is no decision log .*x\.jsonl"):
+        read(tmp_path / "x.jsonl")
+
+
+LASTING = decision(10 * MINUTE, "lasts", since=NOW + MINUTE, count=50)
+FIRST, LATER = decision(text="first"), decision(12 * MINUTE, "later")
+BETWEEN = decision(5 * MINUTE, "between")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (-1, None),
+        (0, "first"),
+        (3, "lasts"),
+        (5, "lasts"),  # as new as the one between
+        (11, "lasts"),
+        (12, "later"),
+        (99, "later"),
+    ],
+)
+def test_the_newest_at_a_time(minutes, text):
+    found = newest([FIRST, BETWEEN, LASTING, LATER], NOW + minutes * MINUTE, lambda _: True)
+    assert (found.text if found else None) == text
+
+
+def test_reasons_are_counted_whatever_their_figures():
+    table = by_reason(
+        [
+            decision(text="open positions 3 of 3"),
+            decision(MINUTE, "open positions 4 of 4", ETH, count=9),
+            decision(MINUTE, "open risk 3% of 3%"),
+        ]
+    )
+    assert [(row.count, row.pairs, row.newest.text) for row in table] == [
+        (10, (BTC, ETH), "open positions 4 of 4"),
+        (1, (BTC,), "open risk 3% of 3%"),
+    ]
