@@ -184,3 +184,28 @@ def test_a_part_that_does_not_fit_is_refused_or_blocks_entries(part, tmp_path):
         (trade,) = bot.trades()
         assert trade.is_open
         assert trade.nr_of_successful_entries == 1
+
+
+def test_a_breaker_that_cannot_be_made_blocks_entries_and_is_named(tmp_path):
+    venue, market = SameVenue(), scripted_market(START, FALL[:1])
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "max_open_trades": 2}
+
+    def start(at, *protections):
+        own = {"attach": True, "protections": list(protections)}
+        return bench("StubbornSteered", market, at, serve=venue.serve, userdir=tmp_path,
+                     perpkit=own, **settings)  # fmt: skip
+
+    with start(START) as bot:
+        hold(bot)
+        now = bot.now
+    with start(now + STEP, {**DRAWDOWN, "open_loss": 7}) as bot:
+        bot.bot.strategy.side = "long"
+        bot.bot.strategy.adds = True
+        bot.run(4, STEP)
+        said = [text.replace("\\", "") for text in strategy_messages(bot)]
+        [reducing] = [text for text in said if text.startswith("REDUCING: Protections")]
+        assert "DrawdownBreaker cannot be made" in reducing
+        [line] = [text for text in said if "is attached" in text]
+        assert "Off: breakers, as those listed in" in line
+        (trade,) = bot.trades()
+        assert trade.nr_of_successful_entries == 1

@@ -27,8 +27,8 @@ from perpkit.risk.limits import PositionLimits
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import distance_of
 
-# Of the switches, those that do not depend on a strategy of the package, and those of the parts
-# that are asked for by name.
+# The switches that do not depend on a strategy of the package, and those that belong to the parts
+# which are asked for by name.
 _SWITCHES = frozenset({"guard", "alerts", "refresh"})
 _OF_PARTS = {
     "book": Part.BOOK,
@@ -39,7 +39,7 @@ _OF_PARTS = {
 
 
 def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
-    """The parameters of what runs around a strategy that is not the package's.
+    """Returns the parameters of what runs around a strategy that is not the package's.
 
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
@@ -66,7 +66,10 @@ def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
 
 
 def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
-    """:raises ConfigurationError: if limits are set and not attached, or the other way round"""
+    """Checks that limits are set where the part is attached, and only there.
+
+    :raises ConfigurationError: naming the limits, or those that can be set
+    """
     if limits.given and not asked:
         raise ConfigurationError(
             f'"perpkit.limits" sets {", ".join(limits.given)}, which is not in force: add "limits" '

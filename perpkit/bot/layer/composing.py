@@ -19,8 +19,9 @@ from perpkit.bot.layer.perp_risk import PerpRisk
 def compose(found: type, config: Mapping[str, Any]) -> type:
     """Returns the class with the layer in front if the configuration attaches it, else the class.
 
-    It stays the class in plots and in the webserver, where nothing is decided. The name, module
-    and file are kept: Freqtrade finds the file of parameters, and names the results, by them.
+    In plots and in the webserver, where nothing is decided, the class is returned as it is. The
+    composed class keeps the name, module and file: Freqtrade finds the file of parameters, and
+    names the results, by them.
 
     :raises ConfigurationError: if the configuration is wrong or the class cannot be composed
     """
@@ -47,9 +48,10 @@ def own_parameters(found: type) -> None:
     """Gives a class its own copies of the parameters that it inherits, so that hyperopt's file of
     one strategy changes no other.
 
-    Freqtrade runs the file of a strategy for each load, but what the file imports only once. The
-    class itself gets the copies, and not the one in front of it, for it may use its own name. The
-    dictionaries of values, such as `buy_params`, are copied, too: Freqtrade writes into them.
+    Freqtrade runs the file of a strategy for each load, but imports only once what that file
+    imports. The copies are set on the class itself and not on the composed one, because its code
+    may read them by the name of the class. Dictionaries of values, such as `buy_params`, are copied
+    too, because Freqtrade writes into them.
     """
     for base in found.__mro__[1:]:
         for name, value in vars(base).items():

@@ -31,15 +31,17 @@ class Entries:
         self._layer = layer
 
     def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
-        """The part of an entry's stake that the limits leave; the log says what is not."""
+        """Returns the part of an entry's stake that the limits allow; the log names the rest."""
         layer = self._layer
         if layer.limits is None or not stake:
             return stake
         return layer.limits.stake(entry, leverage, stake, layer.refusals)
 
     def refuses(self, entry: Candidate, amount: float) -> bool:
-        """Whether an entry is refused: the second line of defence behind the locks, which a forced
-        entry does not see."""
+        """Returns whether an entry is refused.
+
+        This is the second line of defence behind the locks, which a forced entry does not meet.
+        """
         refused = self._refusal(entry, amount)
         if refused is not None:
             self._layer.refusals.add(refused, entry.pair, side_of(entry), entry.now)
@@ -68,7 +70,7 @@ class Entries:
         tag: str | None,
         now: datetime | None = None,
     ) -> float:
-        """The part of `stake` that may be added to an open trade; the log says what is not."""
+        """Returns the part of `stake` that may be added to a trade; the log names the rest."""
         layer = self._layer
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
         decision = layer.decision(pair, side)
@@ -96,7 +98,7 @@ class Entries:
         return part
 
     def entry_timed_out(self, trade: Trade, order: Order, now: datetime) -> bool:
-        """Whether an open entry must end and its fills be kept, for `check_entry_timeout`."""
+        """Returns whether an open entry must be cancelled and its fills kept."""
         layer = self._layer
         decision = layer.decision(trade.pair, trade.trade_direction)
         blocked = decision.reason or "a breaker" if decision.entries_blocked else None

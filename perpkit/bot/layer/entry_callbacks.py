@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class EntryCallbacks(IStrategy):
-    """A base of PerpRisk."""
+    """The part of PerpRisk that decides on entries."""
 
     _perpkit: RiskLayer
 
@@ -144,7 +144,7 @@ class EntryCallbacks(IStrategy):
     def is_pair_locked(
         self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
     ) -> bool:
-        # As Freqtrade's, which asks of a pair and side that it would enter.
+        # Freqtrade calls it for a pair and side that it is about to enter.
         locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
         if locked and not self._perpkit.simulated:
             with self._perpkit.attempt("is_pair_locked"):
@@ -154,8 +154,8 @@ class EntryCallbacks(IStrategy):
     def _adjust_trade_position_internal(
         self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
     ) -> tuple[float | None, str]:
-        # Freqtrade's, which a backtest asks and then enters without a further question. A running
-        # bot is asked in front of the order, where forced entries come by as well.
+        # A backtest calls this method of Freqtrade, then adds without asking again. A running bot
+        # is asked right before the order, which covers forced entries as well.
         stake, tag = super()._adjust_trade_position_internal(
             trade, current_time, current_rate, *args, **kwargs
         )

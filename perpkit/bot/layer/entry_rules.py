@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class EntryRules:
-    """What the layer makes of a strategy's leverage, stakes and additions.
+    """Reduces a strategy's leverage, stakes and additions to what the rules allow.
 
     :param layer: of the strategy; its parts say which rules act
     :param frames: the side frames of the pairs
@@ -46,12 +46,12 @@ class EntryRules:
         self._sizes = False
 
     def renew(self) -> None:
-        """Another run begins in this process, perhaps with other parameters."""
+        """Prepares for another run in this process, perhaps with other parameters."""
         self._layer.renew()
         self._made = None
 
     def acting(self, settings: Settings) -> list[Part]:
-        """The parts that were asked for and are not switched off."""
+        """Returns the parts that were asked for and are not switched off."""
         found = {Part.LEVERAGE: True, Part.SIZING: settings.use.sizing}
         return [part for part, on in found.items() if on and part in self._layer.parts]
 
@@ -87,7 +87,7 @@ class EntryRules:
 
         :param theirs: before the factor
         """
-        # Without its tag, which is the strategy's own and no confidence.
+        # The tag is left out: it is the strategy's own and says nothing about confidence.
         entry, side = replace(entry, tag=None), "short" if entry.is_short else "long"
         decision = self._layer.decision(entry.pair, side)
         allowed = self._entries().stake(entry, decision, leverage, theirs, most)
@@ -105,7 +105,7 @@ class EntryRules:
         if asked.stake * trade.leverage <= left:
             return asked
         reason = f"{left:.2f} is left of what the trade may hold at its stop"
-        # NaN included: on doubt nothing is added.
+        # This is true of NaN as well: in doubt, nothing is added.
         if not left >= self._contracts.least_notional(trade.pair, rate):
             return Size(0.0, None, reason)
         return Size(left / trade.leverage, None, reason)

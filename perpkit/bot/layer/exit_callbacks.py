@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 class ExitCallbacks(IStrategy):
-    """A base of PerpRisk."""
+    """The part of PerpRisk that decides on exits."""
 
     _perpkit: RiskLayer
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
         if self._perpkit.idle:
             return super().should_exit(trade, *args, **kwargs)
-        # Not `custom_exit`, which Freqtrade skips without exit signals.
+        # `custom_exit` would not do: Freqtrade skips it where exit signals are off.
         urgent = None
         with self._perpkit.attempt("should_exit"):
             rate = args[0] if args else kwargs["rate"]
@@ -78,7 +78,7 @@ class ExitCallbacks(IStrategy):
         exit_tag: str | None,
         **kwargs: Any,
     ) -> float | None:
-        # A price of the strategy's own is for an exit that can wait.
+        # Only an exit that can wait is placed at a price of the strategy's own.
         if exit_tag in URGENT:
             return proposed_rate
         theirs = super().custom_exit_price

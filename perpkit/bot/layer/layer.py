@@ -97,7 +97,7 @@ class RiskLayer:
 
     @cached_property
     def charts(self) -> Charts:
-        """What is drawn of the breakers; from the start on."""
+        """What is drawn of the breakers; it exists once the layer has started."""
         return Charts(self._strategy, self.feed)
 
     @cached_property
@@ -106,12 +106,12 @@ class RiskLayer:
         return breaker_names(self._config)
 
     def start(self, hooks: Hooks) -> None:
-        """In `bot_start`.
+        """Starts the layer; called in `bot_start`.
 
-        :raises ConfigurationError: for what speaks against trading, unless something is open
+        :raises ConfigurationError: if the set-up must not trade, unless something is open
         """
         self.hooks = hooks
-        # First, for the stops are guarded whatever fails after it.
+        # This comes first, so that stops are guarded even if a later step fails.
         settings, strategy = hooks.settings(), self._strategy
         self.running = self._running_parts(settings)
         self._show_state()
@@ -164,7 +164,7 @@ class RiskLayer:
         )
 
     def _show_state(self) -> None:
-        """To the state file of a running bot; what is not there yet is named in it."""
+        """Adds the layer's parts to the state file of a running bot."""
         if not is_trading(self._config):
             return
         from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
@@ -218,13 +218,13 @@ class RiskLayer:
                 )
 
     def say(self, message: str, level: int = logging.INFO) -> None:
-        """To the log, and to the operator of a running bot."""
+        """Sends a message to the log, and to the operator of a running bot."""
         log_at_start(self._config, message, level)
         if is_trading(self._config):
             self._strategy.dp.send_msg(message.translate(NO_MARKDOWN), always_send=True)
 
     def step(self, now: datetime) -> None:
-        """In `bot_loop_start`."""
+        """Advances the layer to `now`; called in `bot_loop_start`."""
         if self.drawing:
             return  # nothing is traded, and there is no pairlist
         if self.simulated and not self.goes_on(now):
@@ -263,7 +263,7 @@ class RiskLayer:
             self._begin_limits()
 
     def close(self) -> None:
-        """In `ft_bot_cleanup`."""
+        """Ends what the layer has started; called in `ft_bot_cleanup`."""
         if (running := getattr(self, "running", None)) is not None:
             running.close()
         if isinstance(self.signals, SimulatedSignals):
@@ -296,20 +296,20 @@ class RiskLayer:
             self.say(f"{reason}. No entry is made until it succeeds.", logging.ERROR)
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
-        """(pair, timeframe, candle type) of what the breakers read."""
+        """Returns (pair, timeframe, candle type) of the candles that the breakers read."""
         return sorted(self.watch.informative_pairs()) if self.started else []
 
     def decision(self, pair: str, side: str) -> Decision:
-        """What the breakers decide; nothing before the start, when nothing is traded."""
+        """Returns what the breakers decide; before the start, when nothing is traded, no limit."""
         return self.watch.decision(pair, side) if self.started else UNRESTRICTED
 
     @property
     def rules(self) -> EntryRules | None:
-        """Rules of leverage and stakes that act around the strategy's own."""
+        """The rules that limit the strategy's leverage and stakes; None without those parts."""
         return self.hooks.rules if self.started else None
 
     def doubt(self, pair: str) -> str | None:
-        """Returns why entries into this pair are blocked: something has failed."""
+        """Returns why entries into this pair are blocked after a failure, or None."""
         if not self.started:
             return NOT_STARTED
         return next(iter(self.failed_steps.values()), None) or self.hooks.doubt(pair)
@@ -335,7 +335,7 @@ class RiskLayer:
             return None
 
     def within_limits(self, entry: Candidate, leverage: float, stake: float) -> float:
-        """The part of an entry's stake that the limits leave; the log says what is not."""
+        """Returns the part of an entry's stake that the limits allow; the log names the rest."""
         if self.limits is None or not stake:
             return stake
         return self.limits.stake(entry, leverage, stake, self.refusals)

@@ -46,7 +46,7 @@ def look_at_limits(strategy: Any, limits: PositionLimits, *, own_stops: bool) ->
 
 
 class Allowed(NamedTuple):
-    """How much stake may be ordered, with the reason where it is not all of it."""
+    """How much stake may be ordered, and the reason if that is less than was asked for."""
 
     stake: float
     why: Why | None = None
@@ -115,7 +115,7 @@ class Limits:
         return Allowed(fits.notional / leverage, Why(RefusalKind.SIZE, fits.reason))
 
     def stake(self, entry: Candidate, leverage: float, stake: float, refusals: Refusals) -> float:
-        """The part of an entry's stake that may be ordered; the log says what is not."""
+        """Returns the part of an entry's stake that may be ordered; the log names the rest."""
         allowed, why = self.entry(entry, leverage, stake)
         side = side_of(entry)
         if why is not None and not allowed:
@@ -135,7 +135,11 @@ class Limits:
         return allowed
 
     def refusal(self, entry: Candidate, amount: float) -> Why | None:
-        """Returns why an entry must not be made: it has passed its stake by, or is larger."""
+        """Returns why an entry must not be made, or None.
+
+        It is refused if it is larger than the stake that was allowed, or never asked for one and
+        exceeds a limit.
+        """
         if lost := self._losses.against_entry(entry.tag):
             return Why(RefusalKind.LOSS, lost)
         notional = amount * entry.rate

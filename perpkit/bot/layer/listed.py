@@ -31,7 +31,7 @@ def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
 
 
 def uses_default_breakers(strategy: Any) -> bool:
-    """Whether the parameters of the default breakers have an effect on the strategy.
+    """Returns whether the parameters of the default breakers have an effect on the strategy.
 
     :param strategy: with a risk layer
     """

@@ -25,7 +25,8 @@ def look_at_options(
     guarded: bool,
     unknown_exchange: str | None = None,
 ) -> list[Verdict]:
-    """
+    """Returns the verdicts on all options of a strategy that starts.
+
     :param before: what there was before Freqtrade merged the configuration
     :param guarded: the stop guard is on
     :param unknown_exchange: name of the exchange, if the guard does not support it

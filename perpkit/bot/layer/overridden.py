@@ -88,7 +88,7 @@ class Before:
 
 
 def before_overriding(strategy: Any, config: Mapping[str, Any]) -> Before:
-    """In the constructor of the strategy."""
+    """Returns what both have at first; called in the constructor of the strategy."""
     names = (*OVERRIDABLE, *NOT_READ)
     declared = {n: inspect.getattr_static(type(strategy), n, None) for n in names}
     fixed = frozenset(n for n, value in declared.items() if isinstance(value, property))

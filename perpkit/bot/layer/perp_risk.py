@@ -46,9 +46,9 @@ PREFIX = "perpkit_"
 
 
 class PerpRisk(EntryCallbacks, ExitCallbacks):
-    """Breakers and guard around a strategy; see the module."""
+    """Adds breakers and guard to a strategy; see the module."""
 
-    # What is attached where the configuration does not say: of a class that names PerpRisk itself.
+    # The parts of a class that names PerpRisk itself, where the configuration does not say.
     perpkit_parts: ClassVar[frozenset[Part]] = BREAKERS_AND_GUARD
     # A strategy of the package has the parameters of the breakers under names of its own.
     _perpkit_prefix: ClassVar[str] = PREFIX
@@ -71,7 +71,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
                 f'{who} needs "trading_mode": "futures", got "{config.get("trading_mode", "spot")}"'
             )
         asked = attached_parts(config)
-        # First, for a strategy may assign its protections in its own constructor.
+        # The layer comes first: a strategy may assign its protections in its own constructor.
         self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
         _own_order_types(self)
@@ -97,7 +97,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     def _set_protections(self, protections: list[dict[str, Any]]) -> None:
         self._perpkit.assigned_protections = protections
 
-    # Freqtrade evaluates it as it starts, and before that when it looks for parameters.
+    # Freqtrade evaluates this as it starts, and before that when it looks for parameters.
     protections = property(_get_protections, _set_protections)
 
     def bot_start(self, **kwargs: Any) -> None:
@@ -174,8 +174,11 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
 
 @contextmanager
 def _before_the_indicators() -> Iterator[None]:
-    """While hyperopt computes indicators, Freqtrade warns that a parameter which is read then stays
-    at its start value in all epochs. That is not so here: every epoch makes its breakers again."""
+    """Suspends a warning of Freqtrade that does not hold for breakers.
+
+    While hyperopt computes indicators, Freqtrade warns that a parameter which is read then keeps
+    its start value in all epochs. Breakers are made again in every epoch.
+    """
     before = HyperoptStateContainer.state
     HyperoptStateContainer.set_state(HyperoptState.DATALOAD)
     try:
@@ -185,7 +188,12 @@ def _before_the_indicators() -> Iterator[None]:
 
 
 def _own_order_types(strategy: Any) -> None:
-    """Not the class's, which the options of a run would change for whoever loads it next."""
+    """Gives the strategy its own `order_types`.
+
+    The options of a run would otherwise change those of the class, for every later load.
+
+    :raises ConfigurationError: if they cannot be set
+    """
     try:
         strategy.order_types = dict(strategy.order_types)
     except (AttributeError, TypeError) as error:

@@ -16,14 +16,14 @@ from perpkit.bot.layer.layer import RiskLayer
 
 
 class RunningCallbacks(IStrategy):
-    """Added to the class of a dry-run or live bot only; see the module."""
+    """The callbacks that only a dry-run or live bot has; see the module."""
 
     _perpkit: RiskLayer
 
     def check_entry_timeout(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> bool:
-        # Asked in any case, for the guard ends an entry that has not been checked.
+        # The layer is always asked, because the guard ends an entry that was not checked.
         ends = True
         with self._perpkit.attempt("check_entry_timeout"):
             ends = self._perpkit.entries.entry_timed_out(trade, order, current_time)
@@ -43,7 +43,7 @@ class RunningCallbacks(IStrategy):
 
 
 def with_running_callbacks(strategy: IStrategy) -> None:
-    """Puts them in front of the class of this object."""
+    """Puts `RunningCallbacks` in front of the class of this strategy."""
     own = type(strategy)
     members = {"__module__": own.__module__, "__doc__": own.__doc__}
     strategy.__class__ = type(own.__name__, (RunningCallbacks, own), members)

@@ -49,7 +49,7 @@ class SideFrames:
         return made[1] if made is not None else None
 
     def renew(self, pair: str) -> None:
-        """Reads the candles of a pair again, after its analysis; costs nothing without new ones."""
+        """Updates the side frame of a pair after its analysis, if there are new candles."""
         raw, made = self._raw(pair), self._made.get(pair)
         if raw.empty or (made is not None and made[0] is raw):
             return
@@ -62,8 +62,10 @@ class SideFrames:
         return pd.Timedelta(seconds=timeframe_to_seconds(self._strategy.timeframe))
 
     def _with_warm_up(self, pair: str, raw: pd.DataFrame) -> pd.DataFrame:
-        """Of a running bot, which has too few short candles: a day has more of one minute than
-        Freqtrade requests at once."""
+        """Adds earlier candles to those of a running bot, which has too few short ones.
+
+        A day has more candles of one minute than Freqtrade requests at once.
+        """
         step = self._step
         wanted = max(_DAY // step, ATR_PERIOD * _PERIODS) + 1
         if len(raw) >= wanted:

@@ -14,7 +14,7 @@ from perpkit.bot.watching.unwatched import breakers_will_run
 _NAMES = {Part.GUARD: "stop guard", Part.BOOK: "order book"}
 
 
-# Reasons that are the nature of a part, not a fault of the set-up.
+# These reasons lie in the nature of a part, and are no fault of the set-up.
 _LIVE_ONLY = "which is for live only"
 _RUNNING_ONLY = "which is for dry-run and live only"
 
@@ -56,7 +56,7 @@ def _names(strategy: Any, layer: RiskLayer) -> dict[Part, str]:
 
 
 def _asked(strategy: Any, layer: RiskLayer) -> frozenset[Part]:
-    # Breakers that the strategy lists itself run with any part, and "use" can switch the guard on.
+    # The strategy's own breakers run with any part, and "use" can switch the guard on.
     listed = {Part.BREAKERS} if _breakers(strategy, layer) else set()
     guarded = {Part.GUARD} if layer.running.guarded else set()
     return layer.parts | listed | guarded
@@ -93,7 +93,7 @@ def _why_off(strategy: Any, layer: RiskLayer, part: Part) -> str | None:
 
 
 def _why_no_breaker(layer: RiskLayer) -> str:
-    # Of a bot that holds something and starts in spite of it.
+    # A bot that holds something starts in spite of a protection that cannot be made.
     wrong = [why.reason for (name, *_), why in layer.watch.restrictions.items() if name == UNUSABLE]
     if any(breaker in reason for reason in wrong for breaker in layer.breaker_names):
         return 'as those listed in "perpkit.protections" or by the strategy cannot be made'
