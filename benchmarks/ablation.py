@@ -71,13 +71,14 @@ def source(funding: float, crowd: float, least: float) -> str:
 def entries(trades: Iterable[Trade]) -> dict[tuple[str, str, bool], float]:
     """The confidence of every entry by pair, time and side (True for short)."""
     return {
-        (t["pair"], t["open_date"], t["is_short"]): score_of(t["enter_tag"]) or 0.0 for t in trades
+        (t["pair"], t["open_date"], t["is_short"]): score_of(t["enter_tag"], {"rsi_sma"}) or 0.0
+        for t in trades
     }
 
 
 def print_returns(name: str, trades: list[Trade], scores: tuple[float, ...]) -> None:
     """Prints returns of the trades whose tags show the bonus, and of the others, unweighted."""
-    shows = [score_of(trade["enter_tag"]) in scores for trade in trades]
+    shows = [score_of(trade["enter_tag"], {"rsi_sma"}) in scores for trade in trades]
     found = price_returns(trades)
     paid, others = found[shows], found[np.logical_not(shows)]
     (low, high), (less, more) = interval(paid), difference(paid, others)

@@ -30,10 +30,11 @@ PAIR, STEP = "BTC/USDT:USDT", timedelta(minutes=5)
 DAY = 288
 RECENT = 1000  # what Freqtrade holds of a pair
 WARM_UP = 10 * DAY
+SHOWN_AT = 20  # candle of a day
 
 
 def market(days: int) -> pd.DataFrame:
-    frame = factories.candles(WARM_UP + days * DAY, "5m", volatility=0.001)
+    frame = factories.candles(WARM_UP + days * DAY + SHOWN_AT + 1, "5m", volatility=0.001)
     return frame.assign(date=frame["date"].dt.as_unit("us"))  # as Freqtrade's are
 
 
@@ -75,7 +76,7 @@ def main() -> None:
             subject.evaluate(sources, factories.START + now * STEP)
             spent.append(time.thread_time_ns() - began)
         day, rest = divmod(now - WARM_UP, DAY)
-        if rest == 20 and day % arguments.every == 0:
+        if rest == SHOWN_AT and day % arguments.every == 0:
             gc.collect()
             held = len(feed.history(PAIR, "5m", next(iter(feed._held))[2], timedelta(0)))
             memory = tracemalloc.get_traced_memory()[0] / 2**20

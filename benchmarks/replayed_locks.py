@@ -25,27 +25,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first run")
+    parser.add_argument(
+        "--log", type=Path, help="a line for each run; those in it are not repeated"
+    )
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     offline()
-    locked: Counter[str] = Counter()
-    again: Counter[str] = Counter()
-    different: Counter[str] = Counter()
-    trades: Counter[str] = Counter()
-    for seed in range(given.first, given.first + given.runs):
+    done = _logged(given.log)
+    seeds = range(given.first, given.first + given.runs)
+    for seed in seeds:
+        if seed in done:
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            exported, found = _run(Path(folder), seed)
-        locked += of_breaker(exported["locks"])
-        again += of_breaker(found["locks"])
-        different += (differs := differing(exported["locks"], found["locks"]))
-        trades += _kinds(exported["trades"])
-        if differs or found["locks"] != exported["locks"]:
-            print(f"seed {seed}: {dict(differs)}", flush=True)
-    print(f"{given.runs} runs: {', '.join(f'{n} {what}' for what, n in trades.items())}\n")
+            done[seed] = _counts(*_run(Path(folder), seed))
+        if given.log:
+            with given.log.open("a") as log:
+                print(json.dumps({"seed": seed, **done[seed]}), file=log)
+    _print([(seed, done[seed]) for seed in seeds])
+
+
+def _logged(log: Path | None) -> dict[int, dict[str, Any]]:
+    if log is None or not log.exists():
+        return {}
+    return {line.pop("seed"): line for line in map(json.loads, log.read_text().splitlines())}
+
+
+def _counts(exported: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "locks": of_breaker(exported["locks"]),
+        "replayed": of_breaker(found["locks"]),
+        "different": differing(exported["locks"], found["locks"]),
+        "same order": found["locks"] == exported["locks"],
+        "trades": _kinds(exported["trades"]),
+    }
+
+
+def _print(runs: list[tuple[int, dict[str, Any]]]) -> None:
+    for seed, run in runs:
+        if run["different"] or not run["same order"]:
+            print(f"seed {seed}: {dict(run['different'])}")
+    locks, replayed_locks, different, trades = (
+        sum((Counter(run[what]) for _, run in runs), Counter())
+        for what in ("locks", "replayed", "different", "trades")
+    )
+    print(f"{len(runs)} runs: {', '.join(f'{n} {what}' for what, n in trades.items())}\n")
     print("| breaker | locks of the backtests | of the replays | differences |")
     print("|---|---:|---:|---:|")
-    for name in sorted(locked | again):
-        print(f"| {name} | {locked[name]} | {again[name]} | {different[name]} |")
+    for name in sorted(locks | replayed_locks):
+        print(f"| {name} | {locks[name]} | {replayed_locks[name]} | {different[name]} |")
 
 
 def _run(folder: Path, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,11 +7,13 @@ import typer
 from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
+from perpkit.ops.equity import equity
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
 from perpkit.ops.replay import breakers
+from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
@@ -28,9 +30,11 @@ app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("doctor")(doctor)
+app.command("equity")(equity)
 app.command("journal")(journal)
 app.command("new")(new)
 app.command("parameters")(parameters)
+app.command("report")(report)
 app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)

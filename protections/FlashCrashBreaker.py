@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,11 +6,23 @@ from typing import Any
 import pandas as pd
 from freqtrade.constants import Config
 
-from perpkit.bot.watching.candle_breaker import CandleBreaker, checked_pair, minutes_of
+from perpkit.bot.watching.candle_breaker import (
+    CandleBreaker,
+    checked_pair,
+    minutes_of,
+    no_entries,
+)
 from perpkit.bot.watching.order_books import OrderBooks
 from perpkit.bot.watching.protection import limits_of
+from perpkit.bot.watching.running_prices import RunningPrices
 from perpkit.bot.watching.sources import Sources
-from perpkit.breakers import flash_crash, flash_crash_steps, market_halt, market_halt_steps
+from perpkit.breakers import (
+    flash_crash,
+    flash_crash_steps,
+    market_halt,
+    market_halt_steps,
+    running_crash,
+)
 from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision
 from perpkit.breakers.flash_crash import (
     Blocks,
@@ -48,9 +60,12 @@ class PairLines:
 class FlashCrashBreaker(CandleBreaker[PairLines]):
     """Blocks new entries on a pair that crashes, soars or hardly trades, and on all when many do.
 
+    It judges closed candles, and in dry-run and live the running prices besides.
+
     Parameters: those of `FlashCrashLimits` and `HaltLimits` in `perpkit.breakers`; `market_pair`,
-    which leads the market (null for none); `timeframe` of the candles, the strategy's own unless
-    given; `book_seconds` between two looks at an order book. Figures: docs/flash_crash.md.
+    which leads the market (null for none); `timeframe` of the candles, unless given that of
+    `--timeframe-detail` in a backtest, else the strategy's own; `book_seconds` between two looks
+    at an order book. Figures: docs/flash_crash.md.
     """
 
     LIMITS = (FlashCrashLimits, HaltLimits)
@@ -62,7 +77,8 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         market = given.get("market_pair", benchmark_pair(config["stake_currency"]))
         self._market = None if market is None else checked_pair("market_pair", market)
         self.leaders = [] if self._market is None else [self._market]
-        self.timeframe = given.get("timeframe", self.timeframe)
+        finer = config.get("timeframe_detail") if self.simulated else None
+        self.timeframe = given.get("timeframe", finer or self.timeframe)
         minutes = minutes_of(self.timeframe)
         self._crash = limits_of(FlashCrashLimits, given, timeframe_minutes=minutes)
         self._halt = limits_of(HaltLimits, given, timeframe_minutes=minutes)
@@ -70,6 +86,9 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         check_range("book_seconds", book_seconds, 10, 3600)
         self._keep_books = timedelta(seconds=book_seconds)
         self._books: OrderBooks | None = None
+        self._prices: RunningPrices | None = None
+        # By pair that was ever traded, until the bot ends.
+        self._running: dict[str, running_crash.Running] = {}
 
     @property
     def history(self) -> timedelta:
@@ -79,9 +98,14 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         windows = ", ".join(f"{move:.0%} in {minutes} min" for minutes, move in self._crash.windows)
         side = " against the move" if self._crash.blocks is Blocks.AGAINST else ""
         leader = f"{self._market} or " if self._market else ""
+        looks = self._crash.looks
+        if self.simulated or not looks:
+            seen = f"by its closed {self.timeframe} candles"
+        else:
+            seen = f"by its price over {looks} looks and its closed {self.timeframe} candles"
         return (
-            f"{self.name} - No entries{side} on a pair that moves {windows}, is halted, or opens "
-            f"with a gap of {self._halt.gap:.0%}; on none when {leader}"
+            f"{self.name} - No entries{side} on a pair that moves {windows} ({seen}), "
+            f"is halted, or opens with a gap of {self._halt.gap:.0%}; on none when {leader}"
             f"{self._crash.market_share:.0%} of the pairs move so."
         )
 
@@ -106,12 +130,13 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         return replace(self._crash, pair=pair), replace(self._halt, pair=pair)
 
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
-        found: list[Decision] = []
-        crashes: list[Decision] = []
+        prices, blind = self._look(sources, now)
+        found = [blind]
+        crashes: dict[str, Decision] = {}
         for pair in sources.pairs:
             lines = self.line(pair, sources)
-            crashes.append(lines.crash.at(now))
-            found += crashes[-1], lines.halt.at(now)
+            crashes[pair] = self._crash_of(pair, lines, prices.get(pair), now)
+            found += crashes[pair], lines.halt.at(now)
             # A backtest has no order books, and does not trade pairs whose candles have ended.
             if not self.simulated:
                 found += self.stale(lines, now, pair, pair)
@@ -121,12 +146,38 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         if self._market is not None:
             lines = self.line(self._market, sources)
             found += self.stale(lines, now, self._market, ALL_PAIRS)
-            market = lines.crash.at(now)
+            market = crashes.get(self._market) or self._crash_of(
+                self._market, lines, prices.get(self._market), now
+            )
         # The longest block comes last, since the watch keeps the last one.
         wide = sorted(
-            market_wide(self._crash, market, crashes), key=lambda block: block.release or now
+            market_wide(self._crash, market, list(crashes.values())),
+            key=lambda block: block.release or now,
         )
         return wide + [d for d in found if d is not UNRESTRICTED and not _covered(d, wide)]
+
+    def _look(self, sources: Sources, now: datetime) -> tuple[Mapping[str, float], Decision]:
+        """Returns the running prices that are new, and a block if none have come for long."""
+        if self.simulated or not self._crash.looks:
+            return {}, UNRESTRICTED
+        if self._prices is None:
+            self._prices = RunningPrices(sources.provider)
+        prices, since = self._prices.look(now), self._prices.blind_since(now)
+        if since is None:
+            return prices, UNRESTRICTED
+        return prices, no_entries(f"no running prices since {since:%Y-%m-%d %H:%M} UTC")
+
+    def _crash_of(
+        self, pair: str, lines: PairLines, price: float | None, now: datetime
+    ) -> Decision:
+        """:param price: the running price of a trade that was not seen before, if any"""
+        if not isinstance(lines.crash, Followed):
+            return lines.crash.at(now)
+        limits, _ = self._limits_of(pair)
+        running = self._running.get(pair, running_crash.UNSEEN)
+        running = running_crash.look(limits, running, lines.crash.candles, price, now)
+        self._running[pair] = running
+        return running_crash.decide(limits, running, lines.crash, now)
 
     def _beside_the_book(
         self, pair: str, share: float, sources: Sources, now: datetime

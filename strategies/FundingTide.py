@@ -1,6 +1,8 @@
 from freqtrade.strategy import BooleanParameter, CategoricalParameter, DecimalParameter
 from pandas import DataFrame
 
+from perpkit.bot.candles.plot_config import plot_config
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals import funding_tide, rsi_sma
 from perpkit.signals.conditions import Condition, Conditions
@@ -19,6 +21,8 @@ class FundingTide(PerpStrategy):
     startup_candle_count = 400
 
     rules = (TideRule,)
+    scored_tags = frozenset({"funding_tide"})
+    plot_config = plot_config(means=("mean_48",), beside={"Stretch": "stretch", "Trend": "trend"})
     meanings = PerpStrategy.meanings | {
         "with_trend": "Whether the side that is taken must be the trend's",
         "exit_on": "What must be back at its middle for the exit: funding, price, either or both",
@@ -33,6 +37,12 @@ class FundingTide(PerpStrategy):
     costs = DecimalParameter(0.0, 0.01, default=0.0014, decimals=4, space="buy", optimize=False)
 
     exit_on = CategoricalParameter([str(e) for e in ExitOn], default="both", space="sell")
+
+    def candles_needed(self) -> list[Need]:
+        own = [Need("the stretch of the price", funding_tide.MEAN_PERIOD)]
+        if self.with_trend.value:
+            own.append(Need("the trend", rsi_sma.TREND_PERIODS[-1]))
+        return [*super().candles_needed(), *own]
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)

@@ -9,6 +9,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
+from perpkit.bot.layer.stakes import has_fixed_stake, stake_amount
 from perpkit.bot.positions.basket import TAG, BasketSettings, Rebalancer
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate
@@ -24,6 +25,7 @@ class TargetBasket(PerpStrategy):
     """
 
     timeframe = "1h"
+    rebalances = True
     sized_tags = PerpStrategy.sized_tags | {TAG}
     # 100 hours of returns for the correlation, and as many again for the ATR to converge.
     startup_candle_count = 200
@@ -66,6 +68,12 @@ class TargetBasket(PerpStrategy):
             self._step,
         )
 
+    def how_stakes_are_made(self) -> str:
+        line = "Stakes follow from the weights of the basket"
+        if has_fixed_stake(self.config):
+            line += f", and the {stake_amount(self.config)} does not limit them"
+        return f"{line}."
+
     @property
     def protections(self) -> list[dict[str, Any]]:
         """The base class's breakers, with drawdown limits for an account always in the market.
@@ -85,6 +93,8 @@ class TargetBasket(PerpStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         super().bot_loop_start(current_time, **kwargs)
+        if self._perpkit.drawing:
+            return  # a chart has no pairlist
         with self._running.lock:
             self._rebalancer.lock_after_exits(current_time)
         not_listed = {*self._basket.pairs} - {*self.dp.current_whitelist()}

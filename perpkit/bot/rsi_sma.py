@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import ClassVar
 
 import pandas as pd
-from freqtrade.exchange import timeframe_to_resample_freq
+from freqtrade.exchange import timeframe_to_resample_freq, timeframe_to_seconds
 from freqtrade.strategy import (
     BooleanParameter,
     CategoricalParameter,
@@ -14,11 +15,14 @@ from freqtrade.strategy import (
     IntParameter,
 )
 
+from perpkit.bot.candles.plot_config import plot_config
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.risk.trailing import Trailing
 from perpkit.signals import rsi_sma
 from perpkit.signals.conditions import Condition, Conditions
 from perpkit.signals.confidence import ConfidenceRule, confidence, tag
+from perpkit.signals.rsi_sma import HIGHER_TREND_PERIODS, TREND_PERIODS
 
 
 class RsiSmaStrategy(PerpStrategy):
@@ -36,6 +40,8 @@ class RsiSmaStrategy(PerpStrategy):
     confidence_rule = ConfidenceRule()
 
     rules = (ConfidenceRule,)
+    scored_tags = frozenset({"rsi_sma"})
+    plot_config = plot_config(means=("sma_20", "sma_50", "sma_200"), rsi=True)
     meanings: ClassVar[dict[str, str]] = PerpStrategy.meanings | {
         "rule": "The signal: the pull-back that has ended, or the textbook rule as written",
         "trend_filter": "The trend that an entry must follow: of its own timeframe, of the higher "
@@ -64,6 +70,26 @@ class RsiSmaStrategy(PerpStrategy):
 
     exit_on_opposite = BooleanParameter(default=True, space="sell")
     exit_on_trend_loss = BooleanParameter(default=False, space="sell")
+
+    def candles_needed(self) -> list[Need]:
+        higher = timeframe_to_seconds(self.trend_timeframe) / timeframe_to_seconds(self.timeframe)
+        trends = {
+            "own": Need("the trend", TREND_PERIODS[-1]),
+            "higher": Need(
+                f"the {self.trend_timeframe} trend", ceil(HIGHER_TREND_PERIODS[-1] * higher)
+            ),
+        }
+        by = self.trend_filter.value
+        return [*super().candles_needed(), *(trends.values() if by == "both" else [trends[by]])]
+
+    def unsuited_timeframe(self) -> str:
+        own, higher = self.timeframe, self.trend_timeframe
+        if timeframe_to_seconds(higher) % timeframe_to_seconds(own) == 0:
+            return ""
+        return (
+            f'"timeframe" must be one of which {higher}, the timeframe of the larger trend, is a '
+            f'multiple, got "{own}"'
+        )
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RPCMessageType
-from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import LocalTrade, Order, Trade
+
+if TYPE_CHECKING:  # it brings the API server with it, which a backtest would wait for
+    from freqtrade.freqtradebot import FreqtradeBot
 
 logger = logging.getLogger(__name__)
 

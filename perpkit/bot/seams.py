@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -314,7 +314,7 @@ def count() -> int:
     return len(attributes()) + len(CALLS) + len(PARAMETERS)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _source(function: Callable[..., Any]) -> str:
     return inspect.getsource(function)
 

@@ -7,6 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -25,6 +26,8 @@ from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
+from perpkit.bot.candles.own_columns import names_column
+from perpkit.bot.candles.plot_config import plot_config, without_breakers
 from perpkit.bot.layer.breaker_parameters import (
     FLASH_MOVE,
     FUNDING_EXTREME,
@@ -36,10 +39,12 @@ from perpkit.bot.layer.breaker_parameters import (
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
+from perpkit.bot.layer.verdicts import OfPackage
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.live.additions import REPLACED
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
-from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.options import parts_off
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
@@ -53,11 +58,13 @@ from perpkit.bot.refusals import Refusals
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import HOUR_S
+from perpkit.durations import DAY_S, HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
+from perpkit.risk.planned_levels import with_planned_levels
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import StopMethod
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -74,6 +81,9 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
+
+
+logger = logging.getLogger(__name__)
 
 
 class PerpStrategy(FailsClosed, PerpRisk):
@@ -111,6 +121,13 @@ class PerpStrategy(FailsClosed, PerpRisk):
     # applied to them and must not be applied twice.
     sized_tags = frozenset({REST, SLICE, REPLACED})
 
+    # The names that the strategy gives to `perpkit.signals.confidence.tag`: enter tags with them
+    # contain a confidence, which scales the stake. A number in any other tag is none.
+    scored_tags: ClassVar[frozenset[str]] = frozenset()
+
+    # Whether it does nothing without adjustments of its positions.
+    rebalances: ClassVar[bool] = False
+
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
     settings = Settings()
@@ -142,6 +159,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
 
+    # For `freqtrade plot-dataframe` and FreqUI.
+    plot_config = plot_config()
+
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
     vix_stressed = deepcopy(VIX_STRESSED)
@@ -157,6 +177,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
+        self._volatility_missed = False
 
     @property
     def refusals(self) -> Refusals:
@@ -174,11 +195,14 @@ class PerpStrategy(FailsClosed, PerpRisk):
             stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
             addition=self._addition,
             renew=self._prepare,
-            parts_off=self._options_off,
+            parts_off=list,
+            stakes=self.how_stakes_are_made,
             failures=self.failures,
             doubts=lambda: self.doubts,
             own_stops=True,
             own_errors=True,
+            asks=self._assumed,
+            needs=self.candles_needed,
         )
 
     @property
@@ -193,18 +217,59 @@ class PerpStrategy(FailsClosed, PerpRisk):
         finally:  # what is open is managed even where something has failed
             if layer.started:
                 self.watch: Watch = layer.watch
-                self._running: RunningParts = layer.running
+                self._running: NoParts = layer.running
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         self._market = MarketColumns(self.config, layer.feed, self.benchmark)
         if layer.simulated:
             copy_trades_on_write()
+        if is_trading(self.config):
+            self.plot_config = without_breakers(self.plot_config)
         self._prepare()
 
-    def _options_off(self) -> list[str]:
-        running = self._perpkit.running
-        live = is_trading(self.config) and not self.config["dry_run"]
-        unknown = running.unknown_exchange
-        return parts_off(self, live=live, guarded=running.guarded, unknown_exchange=unknown)
+    def _assumed(self) -> OfPackage:
+        """What its options must be like."""
+        settings = self.present_settings()
+        stop = settings.stop
+        return OfPackage(
+            stop.distance if stop.method is StopMethod.FIXED else stop.ceiling,
+            self.take_profit.value,
+            settings.leverage.max_leverage,
+            self.rebalances,
+            self.unsuited_timeframe(),
+        )
+
+    def candles_needed(self) -> list[Need]:
+        """Candles without which a running bot never enters, or with less caution; override it with
+        what your signals need, and those of `super()`."""
+        day, found = self._day, []
+        if self._uses_book and not self._computes("vol_1h"):
+            found.append(Need("the one-hour volatility of a day", day))
+        if not self._computes("range_24h"):
+            least = "the lowest leverage is taken"
+            found.append(Need("the range of a day", day, least, vital=False))
+        return found
+
+    def unsuited_timeframe(self) -> str:
+        """Returns why it cannot be traded on its timeframe; empty if it can."""
+        return ""
+
+    @property
+    def _day(self) -> int:
+        """In candles."""
+        return -(-DAY_S // timeframe_to_seconds(self.timeframe))
+
+    @property
+    def _uses_book(self) -> bool:
+        return self.present_settings().use.book
+
+    def _computes(self, column: str) -> bool:
+        return names_column(type(self), PerpStrategy, column)
+
+    def how_stakes_are_made(self) -> str:
+        """Returns a sentence for the start; a strategy with stakes of its own may override it."""
+        if type(self).custom_stake_amount is not PerpStrategy.custom_stake_amount:
+            return f"Stakes are what custom_stake_amount of {type(self).__name__} returns."
+        return risk_stakes(self.config, self.present_settings())
 
     def _doubt_of_entries(self, pair: str) -> str | None:
         # `custom_entry_price` is ignored, for it is called later, with a price at hand.
@@ -218,7 +283,15 @@ class PerpStrategy(FailsClosed, PerpRisk):
         account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
         self._risks = TradeRisks(settings.stop, columns, self.trade_states)
         self._entries = Entries(
-            self.config, settings, account, columns, contracts, self._risks, self.refusals
+            self.config,
+            settings,
+            account,
+            columns,
+            contracts,
+            self._risks,
+            self.refusals,
+            scored_tags=self.scored_tags,
+            fixed_stake=has_fixed_stake(self.config),
         )
         self._stops = StopKeeper(settings, self._risks, columns)
         # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
@@ -280,7 +353,37 @@ class PerpStrategy(FailsClosed, PerpRisk):
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
-        return analysed
+        self._look_at_volatility(analysed)
+        return analysed if self._perpkit.simulated else self._drawn(analysed, metadata["pair"])
+
+    def _drawn(self, analysed: pd.DataFrame, pair: str) -> pd.DataFrame:
+        """Returns the candles with what only charts show: backtests do not pay for it."""
+        try:
+            stop, target = self.present_settings().stop, self.take_profit.value
+            drawn = with_planned_levels(analysed, stop, target)
+            # A running bot has its locks, as annotations.
+            layer = self._perpkit
+            return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn
+        except Exception as error:  # whatever a chart lacks must not keep a bot from trading
+            logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error}")
+            return analysed
+
+    def _look_at_volatility(self, analysed: pd.DataFrame) -> None:
+        """Says it once if a running bot cannot enter, where the start could not know it: code of a
+        subclass names the column, and may have computed it from fewer candles."""
+        if self._volatility_missed or not is_trading(self.config) or analysed.empty:
+            return
+        day = self._day
+        if len(analysed) >= day or not (self._uses_book and self._computes("vol_1h")):
+            return
+        if "vol_1h" not in analysed or pd.isna(analysed["vol_1h"].iloc[-1]):
+            self._volatility_missed = True
+            self._perpkit.say(
+                f'"vol_1h" is unknown with {len(analysed)} candles of {self.timeframe}: no entry '
+                f"can be made with use.book. PerpStrategy computes it from {day} candles, see "
+                '"startup_candle_count".',
+                logging.WARNING,
+            )
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""

@@ -1,8 +1,9 @@
 """Flash crash: block entries after a fall or rise that is too large for the time it took.
 
-It is judged on closed candles, pair by pair; `perpkit.breakers.market_wide` derives from it when
-the whole market is blocked. The size of a move is absolute; the crypto-VIX is the breaker that is
-relative to the past. The defaults are explained in docs/flash_crash.md.
+It is judged on closed candles, pair by pair; `perpkit.breakers.running_crash` judges the running
+one in a bot, and `perpkit.breakers.market_wide` derives a block of all pairs. The size of a move is
+absolute; the crypto-VIX is the breaker that is relative to the past. The defaults are explained in
+docs/flash_crash.md.
 """
 
 from __future__ import annotations
@@ -85,6 +86,11 @@ class FlashCrashLimits(Parameters):
     market_min_pairs: Annotated[
         int, Range(1, 1_000, "pairs"), "At least this many must be blocked to block all"
     ] = 2
+    looks: Annotated[
+        int,
+        Range(0, 100, "looks"),
+        "In a running bot, how many looks in a row must show a running price; 0 for none",
+    ] = 3
     timeframe_minutes: Annotated[int, Range(1, 10_080, "min"), "The length of a candle"] = 60
     pair: Annotated[str, "The pair that decisions are about"] = ALL_PAIRS
 
@@ -132,7 +138,7 @@ class Trip(NamedTuple):
     """The last trip of a direction that still blocks.
 
     :param direction: `FALL` or `RISE`
-    :param closed_at: close of the candle that tripped
+    :param closed_at: close of the candle that tripped, or when a running price did
     :param move: the fall or rise that tripped, within `window`
     :param calm: calm candles in a row since then
     """
@@ -280,7 +286,7 @@ def decide(limits: FlashCrashLimits, trips: Sequence[Trip], closed_at: datetime)
     """
     if not trips:
         return UNRESTRICTED
-    releases = [_release(limits, trip, closed_at) for trip in trips]
+    releases = [release_of(limits, trip, closed_at) for trip in trips]
     side: Side = "*"
     effect = "no new entries"
     if limits.blocks is Blocks.AGAINST and len(trips) == 1:
@@ -303,6 +309,10 @@ def decide(limits: FlashCrashLimits, trips: Sequence[Trip], closed_at: datetime)
     )
 
 
-def _release(limits: FlashCrashLimits, trip: Trip, closed_at: datetime) -> datetime:
-    first_calm = max(closed_at + limits.candle, trip.closed_at + limits.cool_down)
-    return first_calm + limits.candle * (limits.calm_candles - trip.calm - 1)
+def release_of(limits: FlashCrashLimits, trip: Trip, closed_at: datetime) -> datetime:
+    """Returns the earliest time at which a trip can stop blocking: the close of a candle.
+
+    :param closed_at: close of the newest candle
+    """
+    cooling = ceil((trip.closed_at + limits.cool_down - closed_at) / limits.candle)
+    return closed_at + limits.candle * (max(1, cooling) + limits.calm_candles - trip.calm - 1)

@@ -61,8 +61,7 @@ class CrashSteps(Steps[CrashState]):
         return states
 
     def decide(self, state: CrashState, closed_at: datetime) -> Decision:
-        held = [one.trip for one in state if one.latch.on and one.trip is not None]
-        return decide(self.limits, held, closed_at)
+        return decide(self.limits, tripped(state), closed_at)
 
     def _step(
         self, way: int, was: DirectionState, closed_at: datetime, moves: Floats, span: float
@@ -79,6 +78,11 @@ class CrashSteps(Steps[CrashState]):
             score = UNSETTLED if cooling or span >= limits.calm_range else CALM
         latch = limits.hysteresis.step(was.latch, score)
         return DirectionState(latch, trip and trip._replace(calm=latch.below))
+
+
+def tripped(state: CrashState) -> list[Trip]:
+    """Returns the trips that block in a state."""
+    return [one.trip for one in state if one.latch.on and one.trip is not None]
 
 
 def follow(limits: FlashCrashLimits, candles: CandleRows) -> Followed[CrashState]:

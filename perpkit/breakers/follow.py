@@ -102,7 +102,7 @@ class Followed(Generic[S]):
         if not 0 <= before < len(self.states) or beside.any():
             return self.begun(self.steps, candles)
         start = int(np.searchsorted(candles.times, newest - (self.steps.lookback - 1) * length))
-        grid, values = _laid_out(candles.since(min(start, new - 1)), seconds)
+        grid, values = candles.since(min(start, new - 1)).laid_out(seconds)
         first = grid.row_at(self.grid.closed_at(before)) + 1
         added = self.steps.fold(self.states[before], grid, values, first)
         states = (*self.states[: before + 1], *added)
@@ -137,11 +137,3 @@ class Followed(Generic[S]):
 
 def _moved(grid: CandleGrid, rows: int) -> CandleGrid:
     return CandleGrid(grid.first_close + rows * grid.seconds, grid.seconds)
-
-
-def _laid_out(candles: CandleRows, seconds: int) -> tuple[CandleGrid, Floats]:
-    """Returns a few candles on their grid; too few to tell their length from."""
-    rows = (candles.times - candles.times[0]) // (seconds * 10**9)
-    values = np.full((rows[-1] + 1, candles.figures.shape[1]), np.nan)
-    values[rows] = candles.figures
-    return CandleGrid(int(candles.times[0]) // 10**9 + seconds, seconds), values

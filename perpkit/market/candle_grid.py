@@ -92,6 +92,17 @@ class CandleRows:
         values[rows] = self.figures
         return CandleGrid(int(self.times[0]) // 10**9 + seconds, seconds), values
 
+    def laid_out(self, seconds: int) -> tuple[CandleGrid, NDArray[np.float64]]:
+        """Does as `gapless` does with at least one candle, without a check of their length, for
+        which a few are too few.
+
+        :param seconds: length of a candle
+        """
+        rows = (self.times - self.times[0]) // (seconds * 10**9)
+        values = np.full((rows[-1] + 1, self.figures.shape[1]), np.nan)
+        values[rows] = self.figures
+        return CandleGrid(int(self.times[0]) // 10**9 + seconds, seconds), values
+
     def since(self, row: int) -> CandleRows:
         """Returns the candles from a row on."""
         return CandleRows(self.times[row:], self.figures[row:])

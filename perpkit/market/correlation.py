@@ -77,21 +77,47 @@ def pooled_correlation(returns: pd.DataFrame, window: int = WINDOW_HOURS) -> Poo
     """Returns the correlations of all pairs over the last `window` rows, shrunk.
 
     :param returns: hourly log returns, one column per pair, NaN where missing
-    :return: unknown for a pair that lacks more than a quarter of the rows or does not move, and
-        for all of them if they have too few rows in common
+    :return: unknown for a pair that lacks more than a quarter of the rows or does not move. If the
+        others have too few rows in common, it is unknown for those that cost most of them, until
+        the rest have enough
     """
     recent = returns.tail(window).to_numpy(dtype=np.float64)
     known = np.isfinite(recent)
     least = KNOWN_SHARE * window
     usable = known.sum(axis=0) >= least
     usable &= np.ptp(np.where(known, recent, 0.0), axis=0) > 0 if len(recent) else False
+    usable = _with_rows_in_common(recent, known, usable, least)
     shared = recent[np.ix_(known[:, usable].all(axis=1), usable)]
     matrix = np.full((len(usable), len(usable)), np.nan)
-    if usable.any() and len(shared) >= least and (np.ptp(shared, axis=0) > 0).all():
+    if usable.any():
         matrix[np.ix_(usable, usable)] = shrunk_correlation(shared)[0]
     names = [str(name) for name in returns.columns]
     rows = (dict(zip(names, row, strict=True)) for row in matrix.tolist())
     return PooledCorrelation(dict(zip(names, rows, strict=True)))
+
+
+def _with_rows_in_common(
+    recent: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_], least: float
+) -> NDArray[np.bool_]:
+    """Returns which of the usable columns are left when they have enough rows in common, in which
+    each of them moves. The one goes first that alone costs most rows, of equal ones the one
+    that lacks most, then the last."""
+    left = usable.copy()
+    lacking = ~known
+    while left.any():
+        columns = np.flatnonzero(left)
+        missing = lacking[:, columns].sum(axis=1)
+        rows = missing == 0
+        if rows.sum() < least:
+            alone = lacking[missing == 1].sum(axis=0)
+            worst = max(columns, key=lambda c: (alone[c], lacking[:, c].sum(), c))
+            left[worst] = False
+            continue
+        still = np.ptp(recent[np.ix_(rows, columns)], axis=0) == 0
+        if not still.any():
+            break
+        left[columns[still]] = False
+    return left
 
 
 def shrunk_correlation(returns: Floats) -> tuple[Floats, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import talib
 
 DAY = pd.Timedelta("1D")
 HOUR = pd.Timedelta("1h")
@@ -22,6 +21,8 @@ def with_ranges(candles: pd.DataFrame, timeframe: pd.Timedelta, sar: bool = Fals
         returns over the last day, a fraction, by Parkinson (1980)) and `sar` (Wilder's parabolic
         SAR, in price); NaN while unknown
     """
+    import talib  # only here: it takes as long to import as all of the risk layer
+
     high, low, close = (np.asarray(candles[n], dtype=np.float64) for n in ("high", "low", "close"))
     day = max(1, DAY // timeframe)
     highest, lowest = (candles[n].rolling(day) for n in ("high", "low"))

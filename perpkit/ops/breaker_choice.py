@@ -46,21 +46,32 @@ class Replayable:
         :raises BadInputError: for a breaker that cannot be replayed
         """
         if ALL in names:
-            return [n for n in self.names if with_export or not self.kinds[n].OF_TRADES]
+            return [name for name in self.names if self._why_not(name, with_export) is None]
         for name in names:
-            if name in self.kinds and name not in self.names:
-                raise BadInputError(
-                    f"{name} cannot be replayed: it needs a live account or the exchange, or it "
-                    "does not declare that stored data are enough for it (REPLAYS = True)"
-                )
-            if name not in self.names:
+            if name not in self.kinds:
                 raise BadInputError(
                     f"breaker must be one of {', '.join(self.names)} or {ALL}, got {name!r}"
                 )
         for name in names:
-            if self.kinds[name].OF_TRADES and not with_export:
-                raise BadInputError(f"{name} needs --export, a backtest result")
+            if why := self._why_not(name, with_export):
+                raise BadInputError(why)
         return list(dict.fromkeys(names))
+
+    def left_out(self, with_export: bool) -> list[str]:
+        """Returns why breakers are not among all, a sentence for each."""
+        reasons = (self._why_not(name, with_export) for name in sorted(self.kinds))
+        return [why for why in reasons if why]
+
+    def _why_not(self, name: str, with_export: bool) -> str | None:
+        kind = self.kinds[name]
+        if not kind.REPLAYS:
+            return (
+                f"{name} cannot be replayed: it needs a live account or the exchange, or it "
+                "does not declare that stored data are enough for it (REPLAYS = True)"
+            )
+        if kind.OF_TRADES and not with_export:
+            return f"{name} needs --export, a backtest result"
+        return None
 
     def settings(self, given: Sequence[str], chosen: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Parses `Breaker.name=value` into parameters by breaker; a value is JSON or else text.

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perpkit.breakers.stretches import Stretch, stretches
 from perpkit.ops.stored import BadInputError, load_candles, parse_timerange, stored_pairs
-from perpkit.ops.stretches import Stretch, stretches
 
 # pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:

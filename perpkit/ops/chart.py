@@ -49,12 +49,18 @@ class Shaded(Protocol):
     def breaker(self) -> str: ...
     @property
     def pair(self) -> str: ...
+    @property
+    def side(self) -> str: ...
+    @property
+    def where(self) -> str: ...
 
 
 def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
-    """Draws the price, shaded while `pair` is restricted, above one lane per breaker.
+    """Draws the price, shaded while `pair` is restricted, above the lanes of the breakers.
 
-    The lanes show the states of all pairs, with the reason on hover.
+    A breaker has a lane for all pairs, and one more for each pair and each side that it restricts
+    alone. Where one side is restricted, the price is shaded in the half of that side: longs above,
+    shorts below. The reason is shown on hover.
 
     :param candles: of `pair`, in Freqtrade's columns; long series are thinned to every n-th close
     :raises BadInputError: if the extra `chart` is not installed
@@ -66,7 +72,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
         raise BadInputError("chart needs plotly: pip install 'perpkit[chart]'") from error
 
     every = list(intervals)
-    lanes = list(dict.fromkeys(interval.breaker for interval in every))
+    lanes = list(dict.fromkeys(_lane(interval) for interval in every))
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.03)
     thinned = candles[:: max(1, len(candles) // MOST_CANDLES)]
     figure.add_trace(
@@ -83,7 +89,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
                 base=[interval.start for interval in stretches],
                 # Plotly expects durations in milliseconds.
                 x=[1000 * (i.until - i.start).total_seconds() for i in stretches],
-                y=[interval.breaker for interval in stretches],
+                y=[_lane(interval) for interval in stretches],
                 hovertext=[_hover(interval) for interval in stretches],
                 hoverinfo="text",
                 orientation="h",
@@ -112,6 +118,11 @@ def write(figure: Figure, path: Path) -> None:
     put(path, figure.to_html(include_plotlyjs=True).encode())
 
 
+def _lane(interval: Shaded) -> str:
+    wide = interval.pair == interval.side == "*"
+    return interval.breaker if wide else f"{interval.breaker}: {interval.where}"
+
+
 def _shade(interval: Shaded) -> dict[str, object]:
     return {
         "type": "rect",
@@ -119,8 +130,8 @@ def _shade(interval: Shaded) -> dict[str, object]:
         "yref": "y domain",
         "x0": interval.start,
         "x1": interval.until,
-        "y0": 0,
-        "y1": 1,
+        "y0": 0.5 if interval.side == "long" else 0,
+        "y1": 0.5 if interval.side == "short" else 1,
         "fillcolor": COLOURS[interval.level],
         "line": {"width": 0},
         "layer": "below",
@@ -129,6 +140,7 @@ def _shade(interval: Shaded) -> dict[str, object]:
 
 def _hover(interval: Shaded) -> str:
     return (
-        f"{interval.breaker}: {interval.level}<br>{interval.start:%Y-%m-%d %H:%M} to "
-        f"{interval.until:%Y-%m-%d %H:%M} UTC<br>{interval.reason}"
+        f"{interval.breaker}: {interval.level}, {interval.where}<br>"
+        f"{interval.start:%Y-%m-%d %H:%M} to {interval.until:%Y-%m-%d %H:%M} UTC<br>"
+        f"{interval.reason}"
     )

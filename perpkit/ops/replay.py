@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.bot.watching.found import USER_DATA
+from perpkit.breakers.stretches import Stretch
 from perpkit.durations import HOUR
 from perpkit.ops.bot_files import Userdir, fail
 from perpkit.ops.breaker_choice import ALL, Replayable
 from perpkit.ops.breaker_replay import Exported, Run, Stored, stored_run
 from perpkit.ops.breaker_replay import replay as replayed
 from perpkit.ops.stored import BadInputError, say_if_marked
-from perpkit.ops.stretches import Stretch, as_dict, locked_share, print_table
+from perpkit.ops.stretches import as_dict, locked_share, print_table
 from perpkit.ops.vix_replay import VIX, level_limits, print_levels, summarise
 
 # pandas, rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
@@ -99,8 +100,9 @@ def replay(
             settings = known.settings(setting or [], names)
         if breaker:
             chosen = {name: known.kinds[name] for name in names}
-            exported = None if export is None else Exported(export, strategy)
-            _replay_breakers(stored, chosen, settings, exported, shown, every=ALL in breaker)
+            exported = Exported(export, strategy) if export is not None else None
+            left_out = known.left_out(export is not None) if ALL in breaker else None
+            _replay_breakers(stored, chosen, settings, exported, shown, left_out)
         else:
             _replay_levels(stored, settings.get(VIX, {}), shown)
     except ValueError as error:
@@ -149,13 +151,16 @@ def _replay_breakers(
     settings: Mapping[str, Mapping[str, Any]],
     exported: Exported | None,
     shown: Shown,
-    *,
-    every: bool,
+    left_out: Sequence[str] | None,
 ) -> None:
-    """:param every: those that cannot be replayed with these parameters are left out"""
+    """:param left_out: with all breakers: why others are not among them; a breaker that cannot be
+    replayed with its parameters is then left out, too"""
     run = _stored(stored) if exported is None else exported.run(stored)
     start, stop = _within(stored, run)
-    breakers = [one for one in run.breakers(chosen, settings) if _counts(one, every)]
+    breakers = run.breakers(chosen, settings)
+    for why in left_out or ():
+        print(f"{why}.", file=sys.stderr)
+    breakers = [one for one in breakers if _counts(one, every=left_out is not None)]
     result = replayed(run, breakers)
     for pair in result.unlike:
         print(

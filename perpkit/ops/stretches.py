@@ -1,70 +1,14 @@
-"""The periods in which breakers restrict trading, and their share of the time."""
+"""Shows the periods in which breakers restrict trading, and their share of the time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from perpkit.breakers.stretches import Stretch
 from perpkit.durations import HOUR
 from perpkit.ops.stored import wide_console
-
-# rich and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
-if TYPE_CHECKING:
-    from perpkit.breakers.breaker import Decision
-
-Moments = Iterable[tuple[datetime, Sequence["Decision"]]]
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A period in which the effect of a breaker on one pair and side stays the same.
-
-    :param level: the trading state; `active` if only size or leverage is restricted. A replay of
-        the crypto-VIX alone has its own levels instead
-    :param reason: the breaker's reason at the start
-    """
-
-    start: datetime
-    until: datetime
-    level: str
-    reason: str
-    breaker: str
-    pair: str = "*"
-    side: str = "*"
-
-    def between(self, start: datetime, stop: datetime) -> Stretch:
-        return replace(self, start=max(self.start, start), until=min(self.until, stop))
-
-
-def stretches(breaker: str, moments: Moments, end: datetime) -> list[Stretch]:
-    """Converts decisions at successive moments into stretches, ordered by their starts.
-
-    :param end: of stretches that are still open
-    """
-    found: list[Stretch] = []
-    going: dict[tuple[str, str], tuple[datetime, Decision]] = {}
-
-    def close(key: tuple[str, str], at: datetime) -> None:
-        start, decision = going.pop(key)
-        found.append(Stretch(start, at, decision.trading.value, decision.reason, breaker, *key))
-
-    for now, decisions in moments:
-        by_key: dict[tuple[str, str], Decision] = {
-            (d.pair, d.side): d for d in decisions if d.restricts
-        }
-        for key in [k for k, (_, d) in going.items() if _effect(by_key.get(k)) != _effect(d)]:
-            close(key, now)
-        for key, decision in by_key.items():
-            going.setdefault(key, (now, decision))
-    for key in list(going):
-        close(key, end)
-    return sorted(found, key=lambda stretch: (stretch.start, stretch.pair, stretch.side))
-
-
-def _effect(decision: Decision | None) -> object:
-    return decision and (decision.trading, decision.size_factor, decision.max_leverage)
 
 
 def locked_share(found: Sequence[Stretch], start: datetime, stop: datetime) -> float:
@@ -121,14 +65,10 @@ def print_table(
             f"{stretch.start:%Y-%m-%d %H:%M}",
             f"{stretch.until:%Y-%m-%d %H:%M}",
             f"{(stretch.until - stretch.start) / HOUR:.4g}",
-            *((stretch.breaker, _where(stretch)) if several else ()),
+            *((stretch.breaker, stretch.where) if several else ()),
             stretch.level,
             stretch.reason,
         )
     console = wide_console()
     console.print(table)
     console.print(closing, soft_wrap=True, highlight=False)
-
-
-def _where(stretch: Stretch) -> str:
-    return " ".join(part for part in (stretch.pair, stretch.side) if part != "*") or "all pairs"

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from perpkit.breakers.stretches import Stretch
 from perpkit.durations import HOUR
 from perpkit.ops.stored import BadInputError
-from perpkit.ops.stretches import Stretch, print_table
+from perpkit.ops.stretches import print_table
 
 # pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ configuration and FreqUI read the same declaration with `declared`.
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
@@ -101,7 +101,11 @@ def declared(of: type) -> tuple[Parameter, ...]:
     return _declared(of)
 
 
-@cache
+# More than there are; a strategy that is loaded again brings its classes once more.
+_CLASSES = 256
+
+
+@lru_cache(maxsize=_CLASSES)
 def _declared(of: type) -> tuple[Parameter, ...]:
     hints = get_type_hints(of, include_extras=True)
     return tuple(_parameter(field, hints[field.name]) for field in fields(of))
@@ -114,7 +118,7 @@ def section_of(kind: Kind) -> type | None:
     return kind.of if isinstance(kind, Section) else None
 
 
-@cache
+@lru_cache(maxsize=_CLASSES)
 def _bounded_by_others(of: type) -> tuple[Parameter, ...]:
     return tuple(parameter for parameter in declared(of) if bounded_by_others(parameter.kind))
 

@@ -208,10 +208,13 @@ class TradeDatabase:
 
     def venue_mode(self) -> str | None:
         """Returns the mode in which it was used at a simulated venue; None if it was not."""
-        if "perpkit_venue" not in inspect(self._engine).get_table_names():
+        if not self.has_table("perpkit_venue"):
             return None
         rows = self.rows("SELECT mode FROM perpkit_venue")
         return str(rows[0].mode) if rows else None
+
+    def has_table(self, name: str) -> bool:
+        return name in inspect(self._engine).get_table_names()
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Returns the rows of a query that changes nothing.

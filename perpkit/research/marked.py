@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.durations import DAYS_A_YEAR
 from perpkit.files.contents import content_of, json_of
@@ -21,7 +22,8 @@ from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
 from perpkit.market.asof import nanoseconds
 from perpkit.market.times import dates_every, dates_of, shifted
-from perpkit.risk.equity import Fill, TradeLedger, profit_curve
+from perpkit.research.trades import exported_trade
+from perpkit.risk.equity import TradeLedger, profit_curve
 
 # Of an export: one of 50,000 trades has about 100 MiB.
 _MOST_BYTES = 2**30
@@ -89,23 +91,7 @@ def ledgers(trades: Iterable[Mapping[str, Any]]) -> list[TradeLedger]:
 
     Funding is booked as one sum at the close, because exports do not itemise it.
     """
-    return [_ledger(trade) for trade in trades]
-
-
-def _ledger(trade: Mapping[str, Any]) -> TradeLedger:
-    sign = -1.0 if trade["is_short"] else 1.0
-    fills = tuple(
-        Fill(
-            at=order["order_filled_timestamp"] / 1000,
-            amount=order["amount"] * (sign if order["ft_is_entry"] else -sign),
-            rate=order["safe_price"],
-            fee=trade["fee_open" if order["ft_is_entry"] else "fee_close"],
-        )
-        for order in trade["orders"]
-        if order["order_filled_timestamp"]
-    )
-    closed_at = None if trade["is_open"] else trade["close_timestamp"] / 1000
-    return TradeLedger(trade["pair"], fills, trade["fee_close"], closed_at, trade["profit_abs"])
+    return [exported_trade(trade).ledger() for trade in trades]
 
 
 def marked_equity(
@@ -120,50 +106,94 @@ def marked_equity(
     start = pd.Timestamp(stats["backtest_start"], tz="UTC")
     end = pd.Timestamp(stats["backtest_end"], tz="UTC")
     times = dates_every(start, step, (end - start) // step + 1)
-    closes = {
-        pair: frame.set_index(shifted(dates_of(frame["date"]), step))["close"]
-        .reindex(times)
-        .to_numpy(dtype=np.float64)
-        for pair, frame in candles.items()
-    }
-    profit = profit_curve(nanoseconds(times) / 1e9, closes, ledgers(stats["trades"]))
-    return pd.Series(stats["starting_balance"] + profit, times, name="equity")
+    return equity_curve(times, stats["starting_balance"], candles, step, ledgers(stats["trades"]))
+
+
+def equity_curve(
+    times: pd.DatetimeIndex,
+    starting_balance: float,
+    candles: Mapping[str, pd.DataFrame],
+    step: pd.Timedelta,
+    trades: Iterable[TradeLedger],
+) -> pd.Series:
+    """Returns the equity at `times`, marked to the closes known then; all other tools ask here.
+
+    :param candles: by pair, with `date` (open time) and `close`; a pair without any, and a missing
+        candle, is valued at the rate of the last fill
+    :param step: timeframe of the candles
+    """
+    closes = {pair: closes_at(times, frame, step) for pair, frame in candles.items()}
+    profit = profit_curve(nanoseconds(times) / 1e9, closes, trades)
+    return pd.Series(starting_balance + profit, times, name="equity")
+
+
+def closes_at(
+    times: pd.DatetimeIndex, candles: pd.DataFrame, step: pd.Timedelta
+) -> NDArray[np.float64]:
+    """Returns the close of the candle that ends at each time, NaN where there is none."""
+    closes = candles.set_index(shifted(dates_of(candles["date"]), step))["close"]
+    return closes.reindex(times).to_numpy(dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Figures:
     """Performance figures; returns and losses are fractions, and losses are positive.
 
+    Ratios use daily returns, 365 days a year, and no rate of interest.
+
+    :param sortino: mean return over the root mean square of the losing days
+    :param calmar: `cagr` over `max_drawdown`
     :param max_drawdown: measured at every mark, not only at daily ones
+    :param days: how many days have a return, the first and the last one included
     """
 
     profit: float
     cagr: float
     sharpe: float
+    sortino: float
     calmar: float
     max_drawdown: float
     worst_day: float
+    days: int
+
+
+def daily_returns(equity: pd.Series) -> pd.Series:
+    """Returns the return of every day in UTC, from midnight to midnight.
+
+    The first day begins with the first mark, and the last one ends with the last.
+
+    :param equity: from `marked_equity`
+    """
+    # The mark of midnight belongs to the day that ends then.
+    later = equity.iloc[1:]
+    day = (pd.DatetimeIndex(later.index) - pd.Timedelta("1ms")).floor("D")
+    ends = later.groupby(day).last().asfreq("D").ffill()
+    before = ends.shift(fill_value=equity.iloc[0])
+    return ends / before - 1
 
 
 def figures(equity: pd.Series) -> Figures:
-    """Computes performance figures; Sharpe ratio and worst day use daily returns.
+    """Computes performance figures.
 
     :param equity: from `marked_equity`, positive throughout
     """
-    daily = equity.resample("1D").last()
-    returns = daily.pct_change().dropna()
-    years = len(daily) / DAYS_A_YEAR
+    returns = daily_returns(equity)
+    years = max(len(returns), 1) / DAYS_A_YEAR
     growth = equity.iloc[-1] / equity.iloc[0]
     cagr = growth ** (1 / years) - 1 if growth > 0 else -1.0
     drawdown = float((1 - equity / equity.cummax()).max())
     deviation = returns.std() if len(returns) > 1 else 0.0
+    downside = float(np.sqrt((returns.clip(upper=0) ** 2).mean())) if len(returns) else 0.0
+    yearly = returns.mean() * np.sqrt(DAYS_A_YEAR)
     return Figures(
         profit=float(growth - 1),
         cagr=float(cagr),
-        sharpe=float(returns.mean() / deviation * np.sqrt(DAYS_A_YEAR)) if deviation else 0.0,
+        sharpe=float(yearly / deviation) if deviation else 0.0,
+        sortino=float(yearly / downside) if downside else 0.0,
         calmar=float(cagr / drawdown) if drawdown else 0.0,
         max_drawdown=drawdown,
         worst_day=float(max(0.0, -returns.min())) if len(returns) else 0.0,
+        days=len(returns),
     )
 
 

@@ -49,6 +49,16 @@ class Fill(NamedTuple):
     funding: float = 0.0
 
 
+class Settlement(NamedTuple):
+    """Funding of a position at the moment at which it was settled.
+
+    :param funding: positive when received
+    """
+
+    at: float
+    funding: float
+
+
 @dataclass(frozen=True)
 class TradeLedger:
     """One trade, as its fills in order of time.
@@ -56,6 +66,7 @@ class TradeLedger:
     :param fee_close: fee of closing what is still open
     :param closed_at: None while the trade is open
     :param profit: realised profit of a closed trade, which its fills need not add up to exactly
+    :param settlements: in order of time, where they are known; the fills have no funding then
     """
 
     pair: str
@@ -63,6 +74,7 @@ class TradeLedger:
     fee_close: float
     closed_at: float | None = None
     profit: float = 0.0
+    settlements: tuple[Settlement, ...] = ()
 
 
 def profit_curve(
@@ -72,7 +84,7 @@ def profit_curve(
 ) -> NDArray[np.float64]:
     """Returns the realised and unrealised profit of all `ledgers` together at past `times`.
 
-    Funding counts from the next fill on, because a ledger does not record when it was settled.
+    Funding counts when it was settled, where a ledger records that, else from the next fill on.
 
     :param times: ascending
     :param closes: for each pair, the price known at each of `times`; where it is NaN, a position is
@@ -80,21 +92,38 @@ def profit_curve(
     """
     total = np.zeros(len(times))
     for ledger in ledgers:
-        fills = np.array(ledger.fills, dtype=np.float64).reshape(-1, 5)
-        _, amount, rate, fee, funding = fills.T
-        # Row 0 means "before the first fill".
-        paid = np.append(0.0, np.cumsum(funding - amount * rate - np.abs(amount) * rate * fee))
-        held = np.append(0.0, np.cumsum(amount))
-        last = np.append(0.0, rate)
-        filled = np.searchsorted(fills[:, 0], times, side="right")
-        known = closes.get(ledger.pair)
-        price = last[filled] if known is None else np.where(np.isnan(known), last[filled], known)
-        position = held[filled]
-        profit = paid[filled] + (position - np.abs(position) * ledger.fee_close) * price
+        end = len(times)
         if ledger.closed_at is not None:
-            profit = np.where(times >= ledger.closed_at, ledger.profit, profit)
-        total += profit
+            end = int(np.searchsorted(times, ledger.closed_at))
+            total[end:] += ledger.profit
+        if ledger.fills:
+            held = slice(int(np.searchsorted(times, ledger.fills[0].at)), end)
+            known = closes.get(ledger.pair)
+            total[held] += _profit_while_open(
+                ledger, times[held], None if known is None else known[held]
+            )
     return total
+
+
+def _profit_while_open(
+    ledger: TradeLedger, times: NDArray[np.float64], known: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    fills = np.array(ledger.fills, dtype=np.float64).reshape(-1, 5)
+    _, amount, rate, fee, funding = fills.T
+    # Row 0 means "before the first fill".
+    paid = np.append(0.0, np.cumsum(funding - amount * rate - np.abs(amount) * rate * fee))
+    held = np.append(0.0, np.cumsum(amount))
+    last = np.append(0.0, rate)
+    filled = np.searchsorted(fills[:, 0], times, side="right")
+    price = last[filled] if known is None else np.where(np.isnan(known), last[filled], known)
+    position = held[filled]
+    profit: NDArray[np.float64] = (
+        paid[filled] + (position - np.abs(position) * ledger.fee_close) * price
+    )
+    if ledger.settlements:
+        at, settled = np.array(ledger.settlements, dtype=np.float64).T
+        profit += np.append(0.0, np.cumsum(settled))[np.searchsorted(at, times, side="right")]
+    return profit
 
 
 @dataclass

@@ -36,6 +36,7 @@ class Limit(StrEnum):
     CLUSTER = "cluster risk"
     FREE_MARGIN = "margin in use"
     BALANCE = "balance or exchange maximum"
+    STAKE = "stake_amount"
     MINIMUM = "smallest order"
 
 
@@ -112,7 +113,8 @@ class Room(NamedTuple):
 
     :param notional: notional that may still be added, in stake currency; 0 or less means none, NaN
         means unknown
-    :param used, allowed: the figures of the reason: a count, multiples of equity or shares of it
+    :param used, allowed: the figures of the reason: a count, multiples of equity, shares of it, or
+        a margin in stake currency
     """
 
     limit: Limit
@@ -126,6 +128,8 @@ class Room(NamedTuple):
             return f"{self.limit} {self.used:g} of {self.allowed:g}"
         if self.limit is Limit.BALANCE:
             return f"{self.limit} is {self.allowed:.2f} x equity"
+        if self.limit is Limit.STAKE:
+            return f"{self.limit} allows {self.allowed:.2f} of margin"
         if self.limit in _PERCENT:
             return f"{self.limit} {self.used:.2%} of {self.allowed:.2%} of equity in use"
         return f"{self.limit} {self.used:.2f} of {self.allowed:.2f} x equity in use"

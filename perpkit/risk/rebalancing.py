@@ -104,7 +104,8 @@ def rebalance(
     """Returns the trades that bring every pair beyond the tolerance back to its weight, the largest
     deviation first.
 
-    A pair that is not held is bought even if its weight is within the tolerance. No trade crosses
+    A pair that is not held is bought even if its weight is within the tolerance, and a position
+    that has no weight, or one of the other side, is closed however small it is. No trade crosses
     0: a position on the wrong side is closed first. The margin and gross exposure that a reduction
     frees count from the next decision on, once it has been filled; until then additions share what
     there is, the largest deviation first. Unknown equity or values (NaN) trade nothing.
@@ -113,7 +114,7 @@ def rebalance(
     :param held: value of each position at the market, below 0 for shorts
     :param free: exposure that the free margin can carry
     :param least: smallest order of a pair, where it is above `min_trade`; a reduction never leaves
-        less than that either
+        less than that either, unless it closes the position
     :param factors: part of a pair's target, 0 to 1, up to which new risk is allowed; reductions
         ignore it
 
@@ -129,7 +130,9 @@ def rebalance(
     for pair in {*rule.weights, *held}:
         value, weight = held.get(pair, 0.0), rule.of(pair)
         deviation = value / equity - weight
-        if deviation and (not value or abs(deviation) > rule.tolerance):
+        # A position that is not to be held, or not on this side, is no drift.
+        unwanted = value != 0 and value * weight <= 0
+        if deviation and (not value or unwanted or abs(deviation) > rule.tolerance):
             wanted.append((pair, value, weight * equity, deviation))
     wanted.sort(key=lambda want: (-round(abs(want[-1]), 9), want[0]))
 
@@ -143,6 +146,8 @@ def rebalance(
             room -= abs(trade)
         else:
             kept = target if value * target > 0 else 0.0
+            # What is closed may be small; the exchange takes any amount that reduces a position.
+            smallest = smallest if kept else 0.0
             trade, reason = _reduction(value, kept, smallest, least.get(pair, 0.0))
         changes.append(Change(pair, trade, deviation, not value, adds, reason))
     return changes

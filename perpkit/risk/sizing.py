@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor, isfinite
+from math import floor, inf, isfinite
 from typing import Annotated, NamedTuple
 
 from perpkit.parameters.declared import Parameters
@@ -62,6 +62,7 @@ class Terms(NamedTuple):
     :param kelly: see `perpkit.risk.kelly`
     :param vol_annual: annualised volatility of the pair, a fraction; used by `Basis.VOLATILITY`
         only
+    :param fixed_stake: the largest margin at a size factor of 1, where the user has set one
     """
 
     price: float
@@ -72,6 +73,7 @@ class Terms(NamedTuple):
     size_factor: float = 1.0
     kelly: float = 1.0
     vol_annual: float = float("nan")
+    fixed_stake: float = inf
 
 
 class Size(NamedTuple):
@@ -126,12 +128,16 @@ def size(
             return Size(0.0, None, f"{name} must be above 0 for an entry, got {value:g}")
 
     full = full_notional(rule, equity, entry.stop_distance, terms.vol_annual)
-    wanted = full * min(terms.confidence, 1.0) * min(terms.size_factor, 1.0) * terms.kelly
+    factor = min(terms.size_factor, 1.0)
+    wanted = full * min(terms.confidence, 1.0) * factor * terms.kelly
 
     notional, bound = wanted, None
     most = terms.max_stake * entry.leverage
     balance = Room(Limit.BALANCE, most, 0.0, most / equity)
-    for room in (*rooms(limits, equity, holdings, entry, between), balance):
+    # What a breaker halves is halved where the fixed stake decides, too.
+    fixed = terms.fixed_stake * factor
+    stake = Room(Limit.STAKE, fixed * entry.leverage, 0.0, fixed)
+    for room in (*rooms(limits, equity, holdings, entry, between), balance, stake):
         if not room.notional > 0:  # NaN included
             return Size(0.0, room.limit, room.reason)
         if room.notional < notional:

@@ -7,6 +7,7 @@ reached in five pairs over four years (the largest rate was 0.50%).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -83,6 +84,7 @@ def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd
 def tag(name: str, score: pd.Series) -> pd.Series:
     """Returns enter tags that contain the score.
 
+    :param name: one of the strategy's `scored_tags`, or the score does not count
     :return: one string per row
 
     >>> tag("rsi_sma", pd.Series([0.7, 0.9])).tolist()
@@ -93,14 +95,20 @@ def tag(name: str, score: pd.Series) -> pd.Series:
     return pd.Series([labels[value] for value in scores], index=score.index, dtype=object)
 
 
-def score_of(enter_tag: str | None) -> float | None:
-    """Returns the score in a tag of `tag`; None for any other tag, such as that of a forced entry.
+def score_of(enter_tag: str | None, scored: Collection[str]) -> float | None:
+    """Returns the score in a tag of `tag`; None for any other tag, such as that of a forced entry,
+    or one of a strategy's own that ends in a number.
 
-    >>> score_of("rsi_sma 0.90"), score_of("force_entry")
+    :param scored: the names that were given to `tag`
+
+    >>> score_of("rsi_sma 0.90", {"rsi_sma"}), score_of("ema 0.20", {"rsi_sma"})
     (0.9, None)
     """
+    name, _, number = (enter_tag or "").rpartition(" ")
+    if name not in scored:
+        return None
     try:
-        score = float((enter_tag or "").rsplit(" ", 1)[-1])
+        score = float(number)
     except ValueError:
         return None
     return score if 0 <= score <= 1 else None

@@ -72,14 +72,15 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
     """Returns the distance of the price from its mean of 48 candles; NaN while warming up.
 
     :param candles: with `close`
-    :return: columns `mean_distance` (fraction of the mean) and `stretch` (in standard deviations of
-        those closes; NaN where price has not moved), on the index of the candles
+    :return: columns `mean_48` (that mean), `mean_distance` (fraction of the mean) and `stretch` (in
+        standard deviations of those closes; NaN where price has not moved), on the index of the
+        candles
     """
     rolling = candles["close"].rolling(MEAN_PERIOD)
     mean, deviation = rolling.mean(), rolling.std()
     away = candles["close"] - mean
     stretch = away / deviation.where(deviation > _FLAT * mean)
-    return pd.DataFrame({"mean_distance": away / mean, "stretch": stretch})
+    return pd.DataFrame({"mean_48": mean, "mean_distance": away / mean, "stretch": stretch})
 
 
 def income(frame: pd.DataFrame) -> pd.Series:

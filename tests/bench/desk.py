@@ -124,7 +124,14 @@ def trade(
     """
     venue, prices = SameVenue(), {"price_side": "other"}
     with live_bot(
-        STRATEGY, _market(points), START, folder, venue, entry_pricing=prices, exit_pricing=prices
+        STRATEGY,
+        _market(points),
+        START,
+        folder,
+        venue,
+        stake_amount="unlimited",
+        entry_pricing=prices,
+        exit_pricing=prices,
     ) as bot:
         act(Trader(bot, venue))
         bot.run(3, STEP)

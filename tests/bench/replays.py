@@ -124,6 +124,7 @@ def random_backtest(config: dict[str, Any], seed: int) -> tuple[Backtested, dict
     rng = np.random.default_rng(seed + 1)
     candles = [("1h", ""), ("1h", "15m"), ("15m", ""), ("4h", "1h"), ("4h", "")]
     timeframe, detail = candles[rng.choice(5, p=[0.35, 0.2, 0.15, 0.15, 0.15])]
+    patience = {"entry": int(rng.integers(100, 1_000)), "exit": int(rng.integers(100, 1_000))}
     run = backtest(
         config,
         "RandomTrades",
@@ -131,6 +132,7 @@ def random_backtest(config: dict[str, Any], seed: int) -> tuple[Backtested, dict
         timeframe=timeframe,
         timeframe_detail=detail,
         random_trades=seed,
+        unfilledtimeout={**patience, "unit": "minutes"},
         max_open_trades=3,
         stake_amount=2_500,
         timerange=f"{START + pd.Timedelta('3D'):%Y%m%d}-{START + pd.Timedelta('22D'):%Y%m%d}",

@@ -64,7 +64,12 @@ def _settings(way: Way) -> dict[str, Any]:
     prices = {"price_side": "same" if way is Way.RESTING else "other"}
     # Markets are loaded again while the trade is open.
     exchange = {**LIVE["exchange"], "markets_refresh_interval": 1}
-    return {"entry_pricing": prices, "exit_pricing": prices, "exchange": exchange}
+    return {
+        "stake_amount": "unlimited",  # by the risk
+        "entry_pricing": prices,
+        "exit_pricing": prices,
+        "exchange": exchange,
+    }
 
 
 @dataclass

@@ -16,6 +16,7 @@ from freqtrade.strategy import IStrategy
 
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.strategy import LOOKED_UP
 from tests.factories import START
@@ -23,6 +24,8 @@ from tests.risk.markets import BUNDLE
 
 BTC, ETH, LTC = "BTC/USDT:USDT", "ETH/USDT:USDT", "LTC/USDT:USDT"
 HOUR = timedelta(hours=1)
+# In the middle of the candles of `flat`.
+NOW = START + 20 * HOUR
 FEE = 0.0005
 TICK = 0.01
 
@@ -51,6 +54,13 @@ def flat(rows: int = 30, price: float = 100.0, **more: float | Sequence[float]) 
     return columns([(price, price, price)] * rows, **{**quiet, **more})
 
 
+def candidate(
+    pair: str = BTC, is_short: bool = False, tag: str | None = None, now: datetime = NOW
+) -> Candidate:
+    """An entry at 100."""
+    return Candidate(pair, is_short, now, 100.0, tag)
+
+
 def contracts(pairs: Mapping[str, float] | None = None, cost: float = 5.0) -> Contracts:
     """Contracts of an exchange with the bundled tiers.
 
@@ -74,6 +84,8 @@ def exchange(steps: Mapping[str, float], cost: float = 5.0) -> Any:
         markets=limits,
         get_precision_amount=steps.__getitem__,
         get_max_pair_stake_amount=lambda *_: inf,
+        ohlcv_candle_limit=lambda *_: 499,
+        _ft_has={"ohlcv_has_history": True},
     )
 
 

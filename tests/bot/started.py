@@ -21,6 +21,9 @@ class DataProvider:
     def current_whitelist(self) -> list[str]:
         return [ETH]
 
+    def send_msg(self, message: str, *, always_send: bool = False) -> None:
+        """To nobody."""
+
 
 def started(config, name="RsiSmaSwing", runmode=RunMode.BACKTEST, **changed):
     config = {**config, "strategy": name, "runmode": runmode, **changed}

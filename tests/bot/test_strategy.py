@@ -27,7 +27,7 @@ NOW = START + 10 * HOUR
 def strategy(default_futures_config):
     disable_database_use("1h")
     Trade.reset_trades()
-    made = started(default_futures_config)
+    made = started(default_futures_config, stake_amount="unlimited")
     parameters = [(p, p.value) for _, p in made.enumerate_parameters()]
     made._columns[BTC] = stack.flat(40)
     made.stop_distance.value, made.risk_per_trade.value = 0.05, 0.01  # whatever the defaults
@@ -190,7 +190,7 @@ def test_positions_are_adjusted_where_something_adjusts_them(default_futures_con
 def test_a_users_word_that_positions_are_not_adjusted_stands(default_futures_config, name):
     """And an entry is not made by slices of which only the first would come."""
     given = {"use": {"slicing": True}, "slicing": {"slices": 2}} if name == "RsiSmaSwing" else {}
-    given = {"perpkit": given, "position_adjustment_enable": False}
+    given = {"perpkit": given, "position_adjustment_enable": False, "stake_amount": "unlimited"}
     subject = started(default_futures_config, name, **given)
     assert not subject.position_adjustment_enable
     subject._prepare()
@@ -260,6 +260,19 @@ def test_the_decision_sizes_and_confirms_entries(
 def test_the_tag_of_the_signal_scales_the_stake_and_a_forced_one_does_not(strategy):
     assert stake(strategy, tag="rsi_sma 0.70") == pytest.approx(140 / 3)
     assert stake(strategy, tag="force_entry") == pytest.approx(200 / 3)
+    # Own tags that end in a number, and a name that another strategy gives to its confidence.
+    for own in ("ema 0.2", "fib 0.62", "funding_tide 0.70"):
+        assert stake(strategy, tag=own) == pytest.approx(200 / 3)
+
+
+@pytest.mark.parametrize(
+    ("amount", "most"), [("unlimited", 200 / 3), (50, 50), (50.0, 50), (1000, 50)]
+)
+def test_a_fixed_stake_amount_caps_the_stake(strategy, amount, most):
+    """What Freqtrade proposes, 50, is a share of the balance where nothing is set."""
+    strategy.config["stake_amount"] = amount
+    strategy._prepare()
+    assert stake(strategy) == pytest.approx(most)
 
 
 def test_the_stake_may_be_sliced(default_futures_config, strategy):

@@ -12,6 +12,7 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import (
     KeyValueStore,
     LocalTrade,
+    Order,
     Trade,
     disable_database_use,
     enable_database_use,
@@ -75,6 +76,29 @@ def test_an_open_trade_carries_the_funding_of_its_partial_exits(memory):
     for trade in (with_funding, without):
         exited(trade, 30_000.0, 0.02, 9)
     assert with_funding.close_profit_abs - without.close_profit_abs == pytest.approx(-4.0)
+
+
+def test_an_order_that_is_placed_takes_running_funding_out(memory):
+    """It is kept apart from the orders' own, from which `open_funding` adds it up."""
+    trade = opened()
+    trade.set_funding_fees(-4.0)
+    assert (trade.funding_fees, trade.funding_fee_running) == (-4.0, -4.0)
+    trade.recalc_trade_from_orders()
+    assert (trade.funding_fees, trade.funding_fee_running) == (0.0, -4.0)
+    placed = inspect.getsource(Backtesting._enter_trade).split("self._try_close_open_order")[1]
+    assert "trade.recalc_trade_from_orders()" in placed
+    placed = inspect.getsource(FreqtradeBot.execute_entry).split("trade.set_funding_fees")[1]
+    assert "trade.recalc_trade_from_orders()" in placed
+
+
+def test_an_entry_is_filled_before_funding_is_booked():
+    """And one that is placed in this candle after it: see `ExportedTrades`."""
+    source = inspect.getsource(Backtesting.backtest_loop)
+    assert source.index("_try_close_open_order(order") < source.index("_check_trade_exit(trade")
+    source = inspect.getsource(Backtesting._check_trade_exit)
+    assert source.index("_run_funding_fees(") < source.index("_check_adjust_trade_for_candle(")
+    source = inspect.getsource(Order.close_bt_order)
+    assert "self.funding_fee = trade.funding_fee_running" in source
 
 
 def test_the_database_is_asked_by_these_names(trade_database):

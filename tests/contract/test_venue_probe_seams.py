@@ -43,6 +43,19 @@ def test_the_book_is_asked_of_the_futures_api_and_knows_when_it_changed(client):
     assert client.asked == ["GET https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=5"]
 
 
+def test_the_running_prices_are_asked_of_the_futures_api_in_one_request(client):
+    client.told = [{"symbol": "BTCUSDT", "price": "6000.01", "time": 7}]
+    assert client.fetch_last_prices()[BTC] == {
+        "symbol": BTC,
+        "timestamp": 7,
+        "datetime": "1970-01-01T00:00:00.007Z",
+        "price": 6000.01,
+        "side": None,
+        "info": client.told[0],
+    }
+    assert client.asked == ["GET https://fapi.binance.com/fapi/v2/ticker/price"]
+
+
 @pytest.mark.parametrize("told", ["half of an ans", '{"serverTi', None])
 def test_of_text_that_is_not_json_there_is_no_time(client, told):
     client.told = told

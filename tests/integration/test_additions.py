@@ -30,7 +30,7 @@ REDUCING = Decision(Trading.REDUCING, 0.5, reason="a test")
 @pytest.fixture
 def running():
     """A live bot that holds a position of full size: 1% of 10,000 is lost at a stop 5% away."""
-    settings = {"breakers": [], "force_entry_enable": True}
+    settings = {"breakers": [], "force_entry_enable": True, "stake_amount": "unlimited"}
     with live_bench("Braked", STILL, START, **settings) as (bot, venue):
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: live_stops(venue), timedelta(minutes=5), STEP)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from freqtrade.enums import SignalDirection
 from freqtrade.persistence import PairLocks, Trade
-from freqtrade.rpc import RPC
+from freqtrade.rpc import RPC, RPCException
 
 from perpkit.breakers.breaker import Trading
 from perpkit.venue.faults.faults import Fault, FaultKind
@@ -81,7 +82,27 @@ def test_a_flash_crash_stops_entries_and_nothing_else():
         assert decision(bot).trading is Trading.ACTIVE
         messages = [text for text in strategy_messages(bot) if "FlashCrashBreaker" in text]
         assert [text.partition(":")[0] for text in messages] == ["REDUCING", "ACTIVE"]
-        assert "fell 8." in messages[0]
+        assert "fell 4." in messages[0]  # and not the 8% at the close of the minute
+
+
+def test_a_flash_crash_is_seen_long_before_its_hour_has_closed():
+    """Down 12% in two minutes of an hour that has 48 left: nothing opens, by force neither."""
+    script = [(0, 50_000.0), (10, 50_000.0), (12, 44_000.0)]
+    hourly = {"method": "FlashCrashBreaker", "timeframe": "1h"}
+    with braked(scripted_market(START, script), hourly, force_entry_enable=True) as (bot, venue):
+        hold(bot, venue)
+        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=13), STEP)
+        assert bot.now < START + timedelta(minutes=13)
+        assert "fell 1" in decision(bot).reason
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=2), STEP)
+        with pytest.raises(RPCException, match="Failed to enter"):
+            RPC(bot.bot)._rpc_force_entry(PAIR, None, order_side=SignalDirection.LONG)
+        bot.bot.strategy.side = "long"
+        bot.run(24, STEP)
+        assert not venue.amount
+        assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
+        [message] = [text for text in strategy_messages(bot) if "FlashCrashBreaker" in text]
+        assert "Until 2026-03-02 13:00 UTC at the earliest." in message
 
 
 def test_a_market_that_nobody_makes_stops_entries_until_it_is_made_again():

@@ -39,9 +39,9 @@ def started(tmp_path):
     venue = SameVenue()
     settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "breakers": []}
 
-    def start(at, **options):
+    def start(at, strategy="Braked", **options):
         settings_now = {**settings, **options}
-        return bench("Braked", MARKET, at, serve=venue.serve, userdir=tmp_path, **settings_now)
+        return bench(strategy, MARKET, at, serve=venue.serve, userdir=tmp_path, **settings_now)
 
     start.venue = venue
     return start
@@ -81,6 +81,40 @@ def test_what_an_option_switches_off_is_said_once(started):
         bot.run(3, STEP)
         [said] = strategy_messages(bot)
         assert said.startswith("use exit signal is false: exit signals, time stop")
+
+
+ON_5M = {"timeframe": "5m", "startup_candle_count": 400}
+NEEDED = "the 4h trend needs 2400 candles of 5m"
+
+
+def test_a_flat_bot_that_would_never_enter_is_refused(started):
+    with pytest.raises(StrategyError, match=NEEDED), started(START, "RsiSmaSwing", **ON_5M):
+        pass
+
+
+def test_a_bot_that_holds_something_and_would_never_enter_is_reducing(started):
+    with started(START) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: live_stops(started.venue), 2 * MINUTE, STEP)
+        now = bot.now
+    with started(now + STEP, "RsiSmaSwing", **ON_5M) as bot:
+        bot.run(3, STEP)
+        assert bot.bot.strategy.watch.decision().trading is Trading.REDUCING
+        assert [text for text in strategy_messages(bot) if NEEDED in text]
+        assert len(live_stops(started.venue)) == 1
+
+
+@pytest.mark.parametrize("name", ["OnMinutes", pytest.param("OnMinutesNamed", marks=SLOW)])
+def test_a_strategy_on_minutes_without_its_day(started, name):
+    """Refused if the base class computes the volatility, reported later if its own code may."""
+    if name == "OnMinutes":
+        with pytest.raises(StrategyError, match="volatility of a day needs 1440 candles of 1m"):
+            started(START, name).__enter__()
+        return
+    with started(START, name) as bot:
+        bot.run(3, STEP)
+        (said,) = [text for text in strategy_messages(bot) if "vol 1h" in text]
+        assert "no entry can be made" in said
 
 
 WRONG = {

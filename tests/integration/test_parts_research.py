@@ -31,7 +31,7 @@ def test_no_look_ahead_bias(bot):
         f"--lookahead-analysis-exportfilename={report}",
         **PARTS,
     )
-    assert "Perpkit is attached to PlainSteep: leverage and sizing." in result.stdout
+    assert "Perpkit is attached to PlainSteep: leverage, sizing. Off: order book, " in result.stdout
     assert report.is_file(), result.stdout[-3000:]
     header, row = report.read_text().splitlines()
     values = dict(zip(header.split(","), row.split(","), strict=False))

@@ -35,7 +35,7 @@ def tags(bot: Bot, datadir: Path) -> Counter[tuple[str, float | None]]:
         exchange={"pair_whitelist": PAIRS},
         pairlists=[{"method": "StaticPairList"}],
     )
-    return Counter((t["pair"], score_of(t["enter_tag"])) for t in stats["trades"])
+    return Counter((t["pair"], score_of(t["enter_tag"], {"rsi_sma"})) for t in stats["trades"])
 
 
 def test_the_tags_show_what_imported_ratios_add(bot, datadir, real_datadir):

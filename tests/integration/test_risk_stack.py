@@ -103,7 +103,7 @@ def test_no_trade_risks_more_than_its_share_of_the_equity(run, price):
     for trade in trades:
         worth = equity(trades, moment(trade, "open"), price)
         share = entry_value(trade) * STOP / worth
-        confidence = score_of(trade["enter_tag"])
+        confidence = score_of(trade["enter_tag"], {"rsi_sma"})
         # Fees and funding, which `equity` leaves out, are a few tenths of a percent of it.
         assert share <= RISK * confidence * 1.01
         shares.append(share / (RISK * confidence))

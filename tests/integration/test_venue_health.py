@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from perpkit.bot.watching import venue_probe
+from perpkit.bot.watching import beside
 from perpkit.breakers.breaker import Trading
 from perpkit.venue.faults.faults import FaultKind
 from perpkit.venue.http.server import running_venue
@@ -46,7 +46,7 @@ def venue_url(present):
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Answers take real time and the loops of the bench none: wait for each in its own loop."""
-    monkeypatch.setattr(venue_probe, "PATIENCE_S", 2)
+    monkeypatch.setattr(beside, "PATIENCE_S", 2)
 
 
 def health_bench(parameters=None, market=STILL, **settings):
@@ -196,7 +196,7 @@ def test_no_exit_waits_for_the_breaker(kind):
 
 
 def test_an_exchange_that_hangs_holds_no_loop_up(monkeypatch):
-    monkeypatch.setattr(venue_probe, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(beside, "PATIENCE_S", 0.05)
     with health_bench({"timeout_s": 20}) as (bot, venue):
         bot.run(2, STEP)
         fault = add_fault(venue, FaultKind.TIMEOUT, endpoint=TIME)

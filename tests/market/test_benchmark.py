@@ -62,6 +62,22 @@ def test_finer_candles_hold_the_hourly_value_until_the_next(timeframe):
     np.testing.assert_allclose(got[count::count], hourly[:-1])
 
 
+@pytest.mark.parametrize("timeframe", ["2h", "4h", "1D"])
+@pytest.mark.parametrize("begins", [0, 3])
+def test_longer_candles_compare_whole_candles(timeframe, begins):
+    step = pd.Timedelta(timeframe)
+    hours = step // HOUR
+    btc = factories.candles(130 * hours)
+    dates = pd.date_range(btc["date"][begins], periods=120, freq=step)
+    last = btc["close"].to_numpy()[begins + hours - 1 :: hours][:120]
+    own = np.exp(np.random.default_rng(5).normal(0, 0.01, 120).cumsum()) * last
+    got = correlation(pd.DataFrame({"date": dates, "close": own}), btc, timeframe).to_numpy()
+    returns = np.diff(np.log(own)), np.diff(np.log(last))
+    assert got[119] == pytest.approx(np.corrcoef(returns[0][-100:], returns[1][-100:])[0, 1])
+    assert np.isnan(got[:75]).all()
+    assert np.isfinite(got[75:]).all()
+
+
 def test_future_candles_change_no_past_value():
     pair, later = alike(0.7), alike(-0.7, seed=3)
     changed = pair.copy()
@@ -77,7 +93,7 @@ def test_future_candles_change_no_past_value():
 
 @pytest.mark.parametrize(
     ("benchmark", "timeframe"),
-    [(BTC[:0], "1h"), (pd.DataFrame(), "1h"), (BTC, "4h"), (BTC[:200].iloc[:50], "1h")],
+    [(BTC[:0], "1h"), (pd.DataFrame(), "1h"), (BTC[:0], "4h"), (BTC[:200].iloc[:50], "1h")],
 )
 def test_without_a_benchmark_it_is_unknown(benchmark, timeframe):
     assert correlation(alike(0.5), benchmark, timeframe)[100:].isna().all()

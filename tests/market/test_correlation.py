@@ -159,12 +159,33 @@ def test_a_pair_with_too_little_to_go_by_is_unknown_and_spoils_no_other(spoil, k
     assert pooled.between("D", "D") == 1
 
 
-def test_gaps_that_leave_too_few_common_rows_make_all_unknown():
-    values = returns(100, 3)
-    for column in range(3):
-        values[column * 10 : column * 10 + 10, column] = NAN
-    pooled = pooled_correlation(pd.DataFrame(values, columns=list("ABC")))
-    assert math.isnan(pooled.between("A", "B"))
+@pytest.mark.parametrize(
+    ("gaps", "unknown"),
+    [
+        ({"A": (0, 10), "B": (10, 20), "C": (20, 25)}, ""),  # 75 rows in common
+        ({"A": (0, 10), "B": (10, 20), "C": (20, 30)}, "C"),  # of equal ones the last
+        ({"A": (0, 11), "B": (11, 21), "C": (21, 31)}, "A"),  # the one that lacks most
+        ({"A": (0, 20), "B": (0, 20), "C": (30, 40)}, "C"),  # two young pairs and a patchy one
+        ({"A": (0, 25), "B": (25, 50), "C": (50, 75), "D": (75, 100)}, "B C D"),
+    ],
+)
+def test_too_few_common_rows_cost_the_worst_pair_and_no_other(gaps, unknown):
+    values = pd.DataFrame(returns(100, 5), columns=list("ABCDE"))
+    for name, (first, last) in gaps.items():
+        values.loc[first : last - 1, name] = NAN
+    pooled = pooled_correlation(values)
+    known = [name for name in "ABCD" if math.isfinite(pooled.between(name, "E"))]
+    assert known == [name for name in "ABCD" if name not in unknown]
+    assert pooled.between(*"EE") == 1
+
+
+def test_a_pair_that_stands_still_in_the_common_rows_spoils_no_other():
+    values = pd.DataFrame(returns(100, 3), columns=list("ABC"))
+    values.loc[20:, "A"] = 0.0
+    values.loc[:19, "B"] = NAN
+    pooled = pooled_correlation(values)
+    assert math.isnan(pooled.between("A", "C"))
+    assert math.isfinite(pooled.between("B", "C"))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 74])

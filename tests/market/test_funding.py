@@ -98,7 +98,7 @@ def test_a_rate_is_used_until_that_of_the_longest_interval_is_known(interval, ho
     assert last["stale_at"] - last["known_at"] == pd.Timedelta(hours=least)
 
 
-@pytest.mark.parametrize("position", range(3, 12))
+@pytest.mark.parametrize("position", range(2, 12))
 @pytest.mark.parametrize("interval", [1, 2, 4])
 def test_one_missing_rate_leaves_what_is_stated_for_8_hours(interval, position):
     funding = funding_after([interval] * 12)

@@ -10,8 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.breakers.stretches import Stretch, stretches
 from perpkit.ops.replay import breakers
-from perpkit.ops.stretches import Stretch, locked_share, stretches
+from perpkit.ops.stretches import locked_share
 from tests import factories
 
 HOUR = timedelta(hours=1)
@@ -229,14 +230,22 @@ def test_of_venue_health_the_maintenance_windows_are_replayed(datadir, tmp_path)
     assert interval["until"] == ends.isoformat()
 
 
-def test_every_breaker_names_the_one_that_it_leaves_out(datadir):
-    result = run(datadir, "--breaker", "all", "--json")
+LIVE = OWN.replace("HourBreaker", "LiveBreaker").replace("    REPLAYS = True\n", "")
+
+
+def test_every_breaker_names_those_that_it_leaves_out(datadir, userdir, export):
+    (userdir / "protections" / "LiveBreaker.py").write_text(LIVE)
+    options = ("--breaker", "all", "--json", "--userdir", str(userdir))
+    result = run(datadir, *options)
+    assert result.exit_code == 0, result.stderr
     assert "VenueHealthBreaker cannot be replayed" in result.stderr
+    assert "LiveBreaker cannot be replayed: it needs a live account" in result.stderr
+    assert "DrawdownBreaker needs --export" in result.stderr
+    assert "DrawdownBreaker" not in run(datadir, *options, "--export", str(export)).stderr
 
 
 def test_a_breaker_that_needs_a_running_bot_is_refused_by_name(datadir, userdir):
-    live = OWN.replace("HourBreaker", "LiveBreaker").replace("    REPLAYS = True\n", "")
-    (userdir / "protections" / "LiveBreaker.py").write_text(live)
+    (userdir / "protections" / "LiveBreaker.py").write_text(LIVE)
     result = run(datadir, "--breaker", "LiveBreaker", "--userdir", str(userdir))
     assert result.exit_code == 2
     assert "LiveBreaker cannot be replayed: it needs a live account or the exchange" in (

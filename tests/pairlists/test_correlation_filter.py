@@ -147,6 +147,27 @@ def test_a_new_pair_is_unknown(config, futures_exchange, endpoint, trade_databas
     assert whitelist(manager(config, futures_exchange, max_correlation=1)) == [BTC, ETH]
 
 
+@pytest.mark.parametrize(
+    ("young", "late", "expected"),
+    [
+        (10, 10, PAIRS),
+        (10, 20, [BTC, XRP]),  # ETH costs more of the hours that all have
+        (20, 10, [BTC, ETH]),
+    ],
+)
+def test_a_young_pair_and_a_late_one_cost_the_worse_of_them_and_not_the_list(
+    config, futures_exchange, endpoint, trade_database, caplog, young, late, expected
+):
+    """XRP lacks the first hours of the hundred, ETH the last."""
+    caplog.set_level("INFO")
+    rows = len(pd.date_range(endpoint.since, NOW, freq="1h"))
+    endpoint.closes[XRP][: rows - 100 + young] = np.nan
+    endpoint.closes[ETH] = endpoint.closes[ETH][: rows - late]
+    assert whitelist(manager(config, futures_exchange, max_correlation=1)) == expected
+    for pair in {*PAIRS} - {*expected}:
+        assert f"the correlation of {pair} is unknown. It is removed" in caplog.text
+
+
 # --- backtests
 
 TURN = 24 * 45

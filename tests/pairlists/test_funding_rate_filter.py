@@ -280,6 +280,24 @@ def test_a_pair_whose_funding_stops_is_dropped_and_the_others_go_on(backtest_con
     assert caplog.text.count("the funding of ETH/USDT:USDT is unknown. It is removed") == 1
 
 
+def test_a_longer_interval_and_a_missing_settlement_drop_no_pair(backtest_config, caplog):
+    """BTC settles every hour, then every 8; of ETH, every 4 h, one settlement is missing."""
+    stop = pd.Timestamp("2023-02-10 00:00", tz="UTC")
+    hourly = factories.funding([0.0001] * 24 * DAYS, "1h")
+    longer = factories.funding([0.0008] * 3 * DAYS)
+    funding = {
+        BTC: pd.concat([hourly[hourly["date"] <= stop], longer[longer["date"] > stop]]),
+        ETH: factories.funding([0.0004] * 6 * DAYS, "4h"),
+        XRP: factories.funding([0.0008] * 3 * DAYS),
+    }
+    funding = {pair: rates.reset_index(drop=True) for pair, rates in funding.items()}
+    funding[ETH] = funding[ETH][funding[ETH]["date"] != stop].reset_index(drop=True)
+    write(backtest_config, funding)
+    seen = whitelists(backtest_config, min_funding_rate_8h=0.0007, max_funding_rate_8h=0.0009)
+    assert {tuple(pairs) for pairs in seen.values()} == {tuple(PAIRS)}
+    assert "is unknown" not in caplog.text
+
+
 def test_a_static_backtest_is_not_filtered_and_says_so(backtest_config, caplog):
     caplog.set_level(logging.WARNING)
     write(backtest_config, {pair: factories.funding([0.0009] * 3 * DAYS) for pair in PAIRS})

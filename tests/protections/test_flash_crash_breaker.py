@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -49,12 +50,28 @@ def thin(share: float) -> pd.DataFrame:
     return candles
 
 
-class Feed:
-    """Candles by pair, and a book."""
+class Prices:
+    """A client of the exchange that knows the last trades."""
 
-    def __init__(self, candles: dict[str, pd.DataFrame], book=None) -> None:
+    def __init__(self, prices: dict[str, float] | None) -> None:
+        self.prices, self.asked = prices, 0
+
+    def fetch_last_prices(self):
+        if self.prices is None:
+            raise TemporaryError("timed out")
+        self.asked += 1
+        return {
+            pair: {"price": price, "timestamp": self.asked} for pair, price in self.prices.items()
+        }
+
+
+class Feed:
+    """Candles by pair, a book and running prices."""
+
+    def __init__(self, candles: dict[str, pd.DataFrame], book=None, prices=()) -> None:
         self.data, self.book = candles, book
         self.asked, self.books = [], []
+        self._exchange = SimpleNamespace(_api=Prices(None if prices is None else dict(prices)))
 
     def history(self, *request):
         self.asked.append(request)
@@ -67,9 +84,9 @@ class Feed:
         return self.book
 
 
-def sources(*, pairs=None, book=None, **candles) -> Sources:
+def sources(*, pairs=None, book=None, prices=(), **candles) -> Sources:
     data = {f"{asset}/USDT:USDT": frame for asset, frame in candles.items()}
-    feed = Feed(data, book)
+    feed = Feed(data, book, prices)
     return Sources({}, feed, dp=feed, pairs=list(data) if pairs is None else pairs)
 
 
@@ -267,16 +284,82 @@ def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
     [
         (
             {},
-            "FlashCrashBreaker - No entries on a pair that moves 10% in 60 min, 15% in 240 min, is "
-            "halted, or opens with a gap of 10%; on none when BTC/USDT:USDT or 50% of the pairs "
-            "move so.",
+            "FlashCrashBreaker - No entries on a pair that moves 10% in 60 min, 15% in 240 min (by "
+            "its closed 1h candles), is halted, or opens with a gap of 10%; on none when "
+            "BTC/USDT:USDT or 50% of the pairs move so.",
         ),
         (
             {"blocks": "against", "windows": [[60, 0.2]], "market_pair": None},
-            "FlashCrashBreaker - No entries against the move on a pair that moves 20% in 60 min, "
-            "is halted, or opens with a gap of 10%; on none when 50% of the pairs move so.",
+            "FlashCrashBreaker - No entries against the move on a pair that moves 20% in 60 min "
+            "(by its closed 1h candles), is halted, or opens with a gap of 10%; on none when 50% "
+            "of the pairs move so.",
         ),
     ],
 )
 def test_it_introduces_itself(default_futures_config, parameters, said):
     assert breaker(default_futures_config, **parameters).short_desc() == said
+
+
+@pytest.mark.parametrize(
+    ("runmode", "parameters", "said"),
+    [
+        (RunMode.DRY_RUN, {}, "(by its price over 3 looks and its closed 1h candles)"),
+        (RunMode.LIVE, {"looks": 5}, "(by its price over 5 looks and its closed 1h candles)"),
+        (RunMode.LIVE, {"looks": 0}, "(by its closed 1h candles)"),
+    ],
+)
+def test_it_says_what_it_goes_by(default_futures_config, runmode, parameters, said):
+    assert said in breaker(default_futures_config, runmode, **parameters).short_desc()
+
+
+FALLEN = 0.85  # of the last close
+
+
+@pytest.mark.parametrize(
+    ("runmode", "parameters", "fallen", "expected"),
+    [
+        (RunMode.LIVE, {}, [ETH], [ETH]),
+        (RunMode.DRY_RUN, {}, [ETH], [ETH]),
+        (RunMode.LIVE, {}, [ETH, XRP], ["*"]),
+        (RunMode.LIVE, {}, [BTC], ["*"]),
+        (RunMode.LIVE, {"looks": 0}, [BTC, ETH], []),
+        (RunMode.LIVE, {"market_pair": None}, [BTC], []),
+        (RunMode.BACKTEST, {}, [BTC, ETH], []),
+    ],
+)
+def test_it_blocks_before_the_candle_has_closed(
+    default_futures_config, runmode, parameters, fallen, expected
+):
+    frames = {"BTC": calm(), "ETH": calm(), "XRP": calm(), "LTC": calm()}
+    last = {f"{asset}/USDT:USDT": frame["close"].iloc[-1] for asset, frame in frames.items()}
+    prices = {pair: price * (FALLEN if pair in fallen else 1) for pair, price in last.items()}
+    seen = sources(pairs=[ETH, XRP, LTC], prices=prices, **frames)
+    subject = breaker(default_futures_config, runmode, **parameters)
+    for look in range(3):
+        now = NOW + (look + 1) * timedelta(seconds=5)
+        found = [d.pair for d in subject.evaluate(seen, now) if d.entries_blocked]
+        assert found == (expected if look == 2 else [])
+
+
+@pytest.mark.parametrize(("minutes", "blocked"), [(4, False), (6, True)])
+def test_without_running_prices_for_long_nothing_is_entered(
+    default_futures_config, caplog, minutes, blocked
+):
+    seen = sources(pairs=[ETH], prices=None, BTC=calm(), ETH=calm())
+    subject = breaker(default_futures_config, RunMode.LIVE)
+    for minute in range(minutes + 1):
+        found = subject.evaluate(seen, NOW + timedelta(minutes=minute))
+    assert [d.reason for d in found] == (
+        [f"no running prices since {NOW:%Y-%m-%d %H:%M} UTC: no new entries"] if blocked else []
+    )
+    assert caplog.text.count("No running prices: TemporaryError") == 1
+    seen.dp._exchange._api.prices = {}
+    subject._prices._client = seen.dp._exchange._api
+    assert subject.evaluate(seen, NOW + timedelta(minutes=minutes + 1)) == []
+
+
+def test_a_backtest_takes_the_finer_candles_that_it_has(default_futures_config):
+    finer = {**default_futures_config, "timeframe_detail": "5m"}
+    assert breaker(finer).informative_pairs([BTC]) == [(BTC, "5m")]
+    assert breaker(finer, timeframe="1h").informative_pairs([BTC]) == [(BTC, "1h")]
+    assert breaker(finer, RunMode.LIVE).informative_pairs([BTC]) == [(BTC, "1h")]

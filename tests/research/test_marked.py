@@ -131,3 +131,35 @@ def test_what_is_no_export_is_refused(tmp_path, content):
         path.write_text(content)
     with pytest.raises(ValueError, match=r"must be a Freqtrade backtest result, got .*no"):
         load_export(path, "A")
+
+
+def hourly(values: list[float], start: str = "2023-01-01") -> pd.Series:
+    return pd.Series(values, pd.date_range(start, periods=len(values), freq="1h", tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    ("equity", "worst", "days"),
+    [
+        (hourly([1000.0, 900.0]), 0.1, 1),
+        (hourly([1000.0] * 5 + [900.0] * 60), 0.1, 3),
+        (hourly([1000.0] * 24 + [900.0]), 0.1, 1),  # at midnight, when the day ends
+        (hourly([1000.0] * 25 + [900.0]), 0.1, 2),
+        (hourly([1000.0] * 5 + [900.0] * 60, "2023-01-01 22:00"), 0.1, 4),
+        (hourly([1000.0] * 60), 0.0, 3),
+    ],
+)
+def test_the_first_day_counts(equity, worst, days):
+    found = figures(equity)
+    assert (found.worst_day, found.days) == (pytest.approx(worst), days)
+    assert (found.sharpe < 0) is (worst > 0 and days > 1)
+
+
+def test_ratios_by_hand():
+    equity = hourly([1000.0] + [1100.0] * 24 + [990.0] * 24 + [1089.0] * 24)
+    found = figures(equity)
+    returns = np.array([0.1, -0.1, 0.1])
+    assert found.sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * 365**0.5)
+    downside = (0.1**2 / 3) ** 0.5
+    assert found.sortino == pytest.approx(returns.mean() / downside * 365**0.5)
+    assert found.cagr == pytest.approx(1.089 ** (365 / 3) - 1)
+    assert found.calmar == pytest.approx(found.cagr / 0.1)

@@ -81,6 +81,16 @@ def test_nothing_is_traded_or_left_below_the_smallest(equity, held, least, reaso
     assert reason in change.reason
 
 
+@pytest.mark.parametrize("value", [1.0, 30.0, 49.0, 400.0, -1.0, -49.0])
+@pytest.mark.parametrize("pair", [XRP, BTC])
+def test_a_position_without_a_weight_of_its_side_is_closed_however_small(pair, value):
+    if pair == BTC and value > 0:
+        return
+    changes = rebalance(RULE, 10_000, {pair: value}, least={pair: 75.0})
+    change = next(change for change in changes if change.pair == pair)
+    assert (change.value, change.reason) == (-value, "")
+
+
 @pytest.mark.parametrize(
     ("factor", "held", "traded"),
     [
@@ -205,10 +215,13 @@ def test_each_pair_once_in_order_and_no_trade_below_the_smallest(case):
     assert keys == sorted(keys)
     assert len({change.pair for change in changes}) == len(changes)
     for change in changes:
+        now = held.get(change.pair, 0.0)
+        if now and now * rule.of(change.pair) <= 0:
+            assert change.value == -now
+            continue
         smallest = max(rule.min_trade, more["least"].get(change.pair, 0.0))
         assert change.value == 0 or abs(change.value) >= smallest
         assert change.value or change.reason
-        now = held.get(change.pair, 0.0)
         assert not now or abs(now / equity - rule.of(change.pair)) > rule.tolerance
 
 

@@ -50,6 +50,7 @@ def sized(rule=RULE, limits=LIMITS, equity=1000.0, holdings=(), entry=ENTRY, **t
         ({"confidence": 3.0}, 200),
         ({"size_factor": 0.5, "confidence": 0.7}, 70),
         ({"size_factor": 2.0}, 200),
+        ({"fixed_stake": 100.0}, 200),
         ({"kelly": 1.5}, 300),
         ({"rule": SizingRule(risk_per_trade=0.02)}, 400),
         ({"rule": SizingRule(Basis.VOLATILITY), "vol_annual": 0.6}, 200),
@@ -71,6 +72,19 @@ def test_the_size_in_full(given, notional):
             Limit.PAIR,
             "cut from 2000.00 to 1000.00: exposure in the pair 0.00 of 1.00 x equity in use",
         ),
+        (
+            {"fixed_stake": 60.0},
+            60,
+            Limit.STAKE,
+            "cut from 200.00 to 120.00: stake_amount allows 60.00 of margin",
+        ),
+        (
+            {"fixed_stake": 60.0, "size_factor": 0.5},
+            30,
+            Limit.STAKE,
+            "cut from 100.00 to 60.00: stake_amount allows 30.00 of margin",
+        ),
+        ({"fixed_stake": NAN}, 0, Limit.STAKE, "stake_amount allows nan of margin"),
         (
             {"max_stake": 80.0},
             80,

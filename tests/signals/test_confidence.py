@@ -82,9 +82,28 @@ def test_a_bad_parameter_is_named(name, bad):
 def test_the_tag_carries_the_score():
     tags = tag("rsi_sma", pd.Series([0.7, 0.9, 0.7]))
     assert list(tags) == ["rsi_sma 0.70", "rsi_sma 0.90", "rsi_sma 0.70"]
-    assert [score_of(text) for text in tags] == [0.7, 0.9, 0.7]
+    assert [score_of(text, {"rsi_sma"}) for text in tags] == [0.7, 0.9, 0.7]
+    assert [score_of(text, ()) for text in tags] == [None] * 3
 
 
-@pytest.mark.parametrize("text", [None, "", "force_entry", "rsi_sma 7"])
-def test_a_tag_of_somebody_else_has_no_score(text):
-    assert score_of(text) is None
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "force_entry",
+        "rsi_sma 7",
+        "ema 0.2",
+        "fib 0.62",
+        "rsi 1",
+        "0.5",
+        "rsi_sma 1.01",
+        "rsi_sma -0.1",
+        "rsi_sma nan",
+        "rsi_sma",
+        "rsi_sma ",
+        "not rsi_sma 0.70",
+    ],
+)
+def test_a_tag_of_another_name_or_without_a_score_has_none(text):
+    assert score_of(text, {"rsi_sma"}) is None

@@ -15,6 +15,9 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.breakers.breaker import Decision, Trading
 
+# The name under which the watch blocks entries while a protection cannot be made.
+UNUSABLE = "Protections"
+
 
 def usable(config: dict[str, Any], protections: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """Returns the protections that can be created, and what is wrong with the others."""
@@ -43,7 +46,7 @@ def use_what_is_usable(strategy: Any, restrict: Callable[[str, Decision], None])
         if not wrong or not holds_something(self):
             return given
         reason = f"{'. '.join(wrong)}. Open trades are managed; no entry is made"
-        restrict("Protections", Decision(Trading.REDUCING, 0.0, reason=reason))
+        restrict(UNUSABLE, Decision(Trading.REDUCING, 0.0, reason=reason))
         return found
 
     own = type(strategy)

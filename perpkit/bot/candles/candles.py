@@ -59,7 +59,7 @@ class CandleFeed(Protocol):
 
 
 class StoredCandles:
-    """The candles of a data directory, for backtest and hyperopt.
+    """The candles of a data directory, for backtest, hyperopt and charts.
 
     They start at the beginning of the file, for warm-up, and end with the time range of the run, so
     that Freqtrade's look-ahead analysis, which shortens that range, detects what depends on them.
@@ -174,5 +174,5 @@ def _first(candles: pd.DataFrame) -> datetime:
 
 
 def feed_for(config: dict[str, Any], dp: DataProvider) -> CandleFeed:
-    """Returns the feed for this run mode."""
-    return StoredCandles(config) if is_simulated(config) else LiveCandles(dp)
+    """Returns the feed for this run mode: charts and the webserver have stored candles, too."""
+    return LiveCandles(dp) if is_trading(config) else StoredCandles(config)

@@ -18,6 +18,7 @@ from perpkit.bot.candles.known_positioning import KnownPositioning
 from perpkit.durations import DAY
 from perpkit.market.asof import join_known
 from perpkit.market.benchmark import with_benchmark_correlation
+from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import join_positioning
@@ -55,14 +56,15 @@ class MarketColumns:
             self._say(
                 f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
             )
-        every = pd.Timedelta(timeframe)
-        candles = join_known(candles, every, self._readings(pair, rates), FUNDING_COLUMNS)
-        others = self._history(self._benchmark, CandleType.FUTURES, BENCHMARK_WARM_UP)
+        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+        candles = join_known(candles, step, self._readings(pair, rates), FUNDING_COLUMNS)
+        # One candle more than the window: returns are of two closes.
+        warm_up = max(BENCHMARK_WARM_UP, (WINDOW_HOURS + 1) * step.to_pytimedelta())
+        others = self._history(self._benchmark, CandleType.FUTURES, warm_up)
         if others.empty:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
-        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
         candles = with_benchmark_correlation(candles, step, others)
-        return join_positioning(candles, self._positioning(pair, candles, every), timeframe)
+        return join_positioning(candles, self._positioning(pair, candles, step), timeframe)
 
     def _readings(self, pair: str, rates: pd.DataFrame) -> pd.DataFrame:
         known = self._funding.get(pair)
@@ -71,10 +73,10 @@ class MarketColumns:
         return known[1]
 
     def _positioning(
-        self, pair: str, candles: pd.DataFrame, every: pd.Timedelta
+        self, pair: str, candles: pd.DataFrame, step: pd.Timedelta
     ) -> Mapping[str, pd.DataFrame]:
         try:
-            readings = self._known.readings(pair, candles, every)
+            readings = self._known.readings(pair, candles, step)
         except StoreError as error:
             # As with funding: if the columns were missing, the strategy would miss exits.
             self._say(f"Positioning of {pair} cannot be used: {error}")

@@ -15,6 +15,7 @@ from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.parts import ATTACHING, BY_STOP, WITH_FRAMES, Part
 from perpkit.bot.layer.side_frames import SideFrames
 from perpkit.bot.layer.start_line import parts_off
+from perpkit.bot.layer.verdicts import Attached
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.positions.additions import allowed_addition
 from perpkit.bot.positions.contracts import Contracts
@@ -81,6 +82,7 @@ def _check_limits(limits: PositionLimits, *, asked: bool) -> None:
 def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
     frames = SideFrames(strategy, lambda: layer.feed)
     rules, by_stop = EntryRules(strategy, layer, frames), bool(layer.parts & BY_STOP)
+    with_frames = BY_STOP if layer.simulated else WITH_FRAMES  # a backtest has no order book
 
     def addition(
         trade: LocalTrade,
@@ -96,18 +98,25 @@ def attached_hooks(strategy: Any, layer: RiskLayer) -> Hooks:
         asked = allowed_addition(trade, stake, rate, decision, contracts, sized=sized)
         return rules.addition(trade, asked, rate, now) if by_stop else asked
 
+    def settings() -> Settings:
+        return attached_settings(strategy, layer.parts)
+
     return Hooks(
-        settings=lambda: attached_settings(strategy, layer.parts),
+        settings=settings,
         columns=frames.get,
         doubt=lambda _pair: None,
         stop_distance=lambda _entry, leverage: distance_of(strategy.stoploss, leverage),
         addition=addition,
         renew=rules.renew,
         parts_off=lambda: parts_off(strategy, layer),
+        stakes=rules.stakes,
         failures=layer.failures,
         doubts=dict,
         own_stops=False,
         own_errors=False,
+        asks=lambda: Attached(
+            tuple(rules.acting(settings())), rules.stated, Part.GUARD in layer.parts
+        ),
         rules=rules if by_stop else None,
-        analysed=frames.renew if layer.parts & WITH_FRAMES else lambda _pair: None,
+        analysed=frames.renew if layer.parts & with_frames else lambda _pair: None,
     )

@@ -12,7 +12,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.strategy.parameters import BaseParameter
 
 from perpkit.bot.candles.candles import SIMULATED, TRADING
-from perpkit.bot.layer.parts import Part, attached_parts, given_protections
+from perpkit.bot.layer.parts import attached_parts, given_protections
 from perpkit.bot.layer.perp_risk import PerpRisk
 
 
@@ -29,14 +29,12 @@ def compose(found: type, config: Mapping[str, Any]) -> type:
         return found  # which has it already
     if config.get("runmode") not in (*SIMULATED, *TRADING):
         return found
+    given_protections(config)  # refuses what is no list of protections
     if (why := _unsuited(found)) is not None:
         raise _cannot(found, why)
-    searches = Part.BREAKERS in parts and given_protections(config) is None
     try:
         own_parameters(found)
-        composed = types.new_class(
-            found.__name__, (PerpRisk, found), {"searches_breakers": searches}
-        )
+        composed = types.new_class(found.__name__, (PerpRisk, found))
     except Exception as error:  # a class may refuse to be subclassed in any way
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise _cannot(found, f"it cannot be subclassed: {why}") from error

@@ -135,8 +135,7 @@ class Entries:
 
     def note_lock(self, pair: str, side: str) -> None:
         """Records an entry that a lock keeps a running bot from making."""
-        if not self._layer.simulated:
-            self._layer.refusals.add(_why_locked(pair, side), pair, side)
+        self._layer.refusals.add(_why_locked(pair, side), pair, side)
 
 
 def _why_locked(pair: str, side: str) -> Why:

@@ -146,7 +146,7 @@ class EntryCallbacks(IStrategy):
     ) -> bool:
         # As Freqtrade's, which asks of a pair and side that it would enter.
         locked: bool = super().is_pair_locked(pair, candle_date=candle_date, side=side)
-        if locked:
+        if locked and not self._perpkit.simulated:
             with self._perpkit.attempt("is_pair_locked"):
                 self._perpkit.entries.note_lock(pair, side)
         return locked

@@ -15,14 +15,13 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.side_frames import SideFrames
+from perpkit.bot.layer.stakes import attached_stakes
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.strategy_stops import StrategyStops
-from perpkit.risk.leverage import WIDEST_STOP
 from perpkit.risk.sizing import Size
-from perpkit.risk.stops import NO_STOP, distance_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
     from perpkit.bot.layer.layer import RiskLayer
 
 logger = logging.getLogger(__name__)
-
-# The widest `stoploss` that each part can use, as a share of the margin, and why.
-_WIDEST = {
-    Part.LEVERAGE: (WIDEST_STOP, "no leverage keeps liquidation well beyond it"),
-    Part.SIZING: (NO_STOP, "that is no stop to size by, for liquidation comes first"),
-}
 
 
 class EntryRules:
@@ -62,24 +55,11 @@ class EntryRules:
         found = {Part.LEVERAGE: True, Part.SIZING: settings.use.sizing}
         return [part for part, on in found.items() if on and part in self._layer.parts]
 
-    def unfit(self) -> list[str]:
-        """One message for each reason why the strategy cannot have the parts it was given."""
-        strategy, name = self._strategy, type(self._strategy).__name__
-        parts, found = self.acting(self._layer.hooks.settings()), []
-        for part in parts:
-            widest, why = _WIDEST[part]
-            if not 0 < distance_of(strategy.stoploss, leverage=1.0) <= widest:
-                found.append(
-                    f'"perpkit.attach": {part} cannot be attached to {name}, whose "stoploss" is '
-                    f"{strategy.stoploss:g}: {why}. Allowed: nearer than -{widest:g}, or "
-                    f"{part} left out"
-                )
-        if parts and self._stated and not strategy.use_custom_stoploss:
-            found.append(
-                '"perpkit.stop" states where the stop of "custom_stoploss" is, but '
-                f'"use_custom_stoploss" of {name} is false'
-            )
-        return found
+    def stakes(self) -> str:
+        """Returns how the stakes of entries are made."""
+        settings = self._layer.hooks.settings()
+        sizes = Part.SIZING in self.acting(settings)
+        return attached_stakes(self._strategy, settings.sizing if sizes else None)
 
     def leverage(self, entry: Candidate, theirs: float, most: float) -> float:
         """Returns the leverage, at most theirs and at least 1."""
@@ -135,7 +115,8 @@ class EntryRules:
         return Contracts(self._strategy.dp._exchange)
 
     @property
-    def _stated(self) -> bool:
+    def stated(self) -> bool:
+        """Whether the user has stated where the strategy's own stop is."""
         return "stop" in self._strategy.config.get("perpkit", {})
 
     def _entries(self) -> Entries:
@@ -143,7 +124,7 @@ class EntryRules:
             strategy, layer = self._strategy, self._layer
             settings, columns = layer.hooks.settings(), self._frames.get
             self._sizes = Part.SIZING in self.acting(settings)
-            stated = settings.stop if self._stated else None
+            stated = settings.stop if self.stated else None
             self._made = Entries(
                 strategy.config,
                 settings,

@@ -11,6 +11,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.layer.uncopied import given_on, uncopied
 from perpkit.bot.live.leaving import URGENT, in_front
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ class ExitCallbacks(IStrategy):
     _perpkit: RiskLayer
 
     def should_exit(self, trade: Trade, *args: Any, **kwargs: Any) -> list[ExitCheckTuple]:
+        if self._perpkit.idle:
+            return super().should_exit(trade, *args, **kwargs)
         # Not `custom_exit`, which Freqtrade skips without exit signals.
         urgent = None
         with self._perpkit.attempt("should_exit"):
@@ -36,6 +39,7 @@ class ExitCallbacks(IStrategy):
             exits = []
         return in_front(urgent, exits)
 
+    @uncopied
     def confirm_trade_exit(
         self,
         pair: str,
@@ -48,9 +52,12 @@ class ExitCallbacks(IStrategy):
         current_time: datetime,
         **kwargs: Any,
     ) -> bool:
-        return exit_reason in URGENT or super().confirm_trade_exit(
+        if exit_reason in URGENT:
+            return True
+        theirs = super().confirm_trade_exit
+        return theirs(
             pair=pair,
-            trade=trade,
+            trade=given_on(trade, theirs),
             order_type=order_type,
             amount=amount,
             rate=rate,
@@ -60,6 +67,7 @@ class ExitCallbacks(IStrategy):
             **kwargs,
         )
 
+    @uncopied
     def custom_exit_price(
         self,
         pair: str,
@@ -73,9 +81,10 @@ class ExitCallbacks(IStrategy):
         # A price of the strategy's own is for an exit that can wait.
         if exit_tag in URGENT:
             return proposed_rate
-        return super().custom_exit_price(
+        theirs = super().custom_exit_price
+        return theirs(
             pair=pair,
-            trade=trade,
+            trade=given_on(trade, theirs),
             current_time=current_time,
             proposed_rate=proposed_rate,
             current_profit=current_profit,

@@ -11,6 +11,8 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.callbacks.fail_closed import Failures
 from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.layer.verdicts import Attached, OfPackage
+from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.size_limits import StopDistance
 from perpkit.breakers.breaker import Decision
@@ -30,7 +32,9 @@ class Hooks:
     :param addition: the part of a stake that may be added to a trade, from the trade, the stake,
         the rate, the time, the decision of the breakers, and the tag of the order
     :param renew: another run begins in this process, with new `states`
-    :param parts_off: one message for each part that is off in this run
+    :param parts_off: one message for each part that is off in this run, beside those that options
+        switch off
+    :param stakes: how the stakes of entries are made, a sentence for the start
     :param failures: of the strategy's callbacks, where it counts them itself
     :param doubts: why entries are blocked, by the failed callback and the pair
     :param own_stops: the strategy's stops and sizes are the package's, and so is what their
@@ -38,6 +42,8 @@ class Hooks:
     :param own_errors: the strategy handles errors of its callbacks, the layer's included
     :param rules: of leverage and stakes around a strategy that is not the package's
     :param analysed: a pair's candles have been analysed
+    :param asks: what its options must be
+    :param needs: candles that it needs
     """
 
     settings: Callable[[], Settings]
@@ -47,9 +53,12 @@ class Hooks:
     addition: Callable[[LocalTrade, float, float, datetime, Decision, str | None], Size]
     renew: Callable[[], None]
     parts_off: Callable[[], list[str]]
+    stakes: Callable[[], str]
     failures: Failures
     doubts: Callable[[], Mapping[tuple[str, str], str]]
     own_stops: bool
     own_errors: bool
+    asks: Callable[[], OfPackage | Attached]
     rules: EntryRules | None = None
     analysed: Callable[[str], None] = lambda _pair: None
+    needs: Callable[[], list[Need]] = list

@@ -20,18 +20,21 @@ from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
 from perpkit.bot.decided import decided_of
+from perpkit.bot.layer.charts import Charts
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
+from perpkit.bot.layer.option_check import arm, look_at_options
+from perpkit.bot.layer.overridden import Before
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.running_signals import RunningSignals
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
+from perpkit.bot.layer.verdicts import Outcome
 from perpkit.bot.live.leaving import urgent_reason
-from perpkit.bot.live.running_parts import RunningParts
-from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
-from perpkit.bot.options import arm, disarming
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
+from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of
@@ -59,6 +62,8 @@ class RiskLayer:
         self._config = config
         self.parts = frozenset(parts)
         self.simulated = is_simulated(config)
+        # In charts and in the webserver, where nothing is decided.
+        self.drawing = not self.simulated and not is_trading(config)
         self.decided = decided_of(config, type(strategy).__name__)
         self.refusals = Refusals(self.decided)
         self.entries = Entries(self)
@@ -66,12 +71,17 @@ class RiskLayer:
         self.parts_off: tuple[str, ...] = ()
         # What the strategy has assigned to `self.protections`, in the place of its class's.
         self.assigned_protections: list[dict[str, Any]] | None = None
+        # Values of the strategy before Freqtrade merged the configuration.
+        self.before = Before()
         # Errors of the layer itself, and of those why entries are blocked, by step.
         self.failures = Failures()
         self.failed_steps: dict[str, str] = {}
         self._last_loop: datetime | None = None
+        # A simulated run in which nothing of the layer can act: no callback does more than ask the
+        # strategy behind it.
+        self.idle = False
         self.hooks: Hooks
-        self.running: RunningParts
+        self.running: NoParts
         self.watch: Watch
         self.feed: CandleFeed
         # None where nothing is limited.
@@ -86,6 +96,11 @@ class RiskLayer:
         return hasattr(self, "watch")
 
     @cached_property
+    def charts(self) -> Charts:
+        """What is drawn of the breakers; from the start on."""
+        return Charts(self._strategy, self.feed)
+
+    @cached_property
     def breaker_names(self) -> frozenset[str]:
         """The names of all breakers that the watch can drive."""
         return breaker_names(self._config)
@@ -98,15 +113,7 @@ class RiskLayer:
         self.hooks = hooks
         # First, for the stops are guarded whatever fails after it.
         settings, strategy = hooks.settings(), self._strategy
-        self.running = RunningParts(
-            self._config,
-            strategy.dp,
-            settings,
-            self.states,
-            self.entries.allowed_addition,
-            self.refusals,
-            only_unprotected=not hooks.own_stops,
-        )
+        self.running = self._running_parts(settings)
         self._show_state()
         if hooks.own_stops or self.running.guarded:
             keep_stakes_within_lot(strategy.dp._exchange)
@@ -116,7 +123,6 @@ class RiskLayer:
         )
         self._begin_limits()
         self._note_signals()
-        strategy.order_types = dict(strategy.order_types)  # not the class's: options may change it
         self._look_at_obstacles()
         self._look_at_options()
         look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
@@ -141,8 +147,28 @@ class RiskLayer:
             self.limited_by, self._strategy, self.feed, distance, states, self.say
         )
 
+    def _running_parts(self, settings: Settings) -> NoParts:
+        if not is_trading(self._config):
+            return NoParts()
+        # Imported only here: a backtest would wait half a second for what it never uses.
+        from perpkit.bot.live.running_parts import RunningParts
+
+        return RunningParts(
+            self._config,
+            self._strategy.dp,
+            settings,
+            self.states,
+            self.entries.allowed_addition,
+            self.refusals,
+            only_unprotected=not self.hooks.own_stops,
+        )
+
     def _show_state(self) -> None:
         """To the state file of a running bot; what is not there yet is named in it."""
+        if not is_trading(self._config):
+            return
+        from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
+
         report, trading = self.running.report, TradingNow()
         report("trading", lambda now: trading.report(self.watch, self._doubts(), now))
         report("failed_callbacks", lambda _now: failed_callbacks(self.hooks.failures.as_dict()))
@@ -163,21 +189,33 @@ class RiskLayer:
                 self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
-        """:raises ConfigurationError: for options that disarm a safety, unless something is open"""
-        strategy, trading, guarded = self._strategy, is_trading(self._config), self.running.guarded
-        own_stops, rules = self.hooks.own_stops, self.hooks.rules
-        found = disarming(strategy, trading=trading, guarded=guarded, own_stops=own_stops)
-        found += rules.unfit() if rules is not None else []
-        if found:
+        """:raises ConfigurationError: for options that are refused, unless something is open"""
+        strategy, trading, running = self._strategy, is_trading(self._config), self.running
+        verdicts = look_at_options(
+            strategy,
+            self.hooks,
+            self.before,
+            trading=trading,
+            guarded=running.guarded,
+            unknown_exchange=running.unknown_exchange,
+        )
+        refused = [each.line for each in verdicts if each.outcome is Outcome.REFUSED]
+        if refused:
             if not (trading and holds_something(strategy)):
-                raise ConfigurationError(". ".join(found))
-            arm(strategy, guarded=guarded, own_stops=own_stops)
-            reason = f"{'. '.join(found)}. For what is open it is as it must be; no entry is made"
+                raise ConfigurationError(". ".join(refused))
+            arm(strategy, verdicts)
+            reason = f"{'. '.join(refused)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        self.parts_off = tuple(self.hooks.parts_off())
-        if own_stops:  # else the line at the start names them
-            for off in self.parts_off:
-                self.say(f"{off}.", logging.WARNING)
+        off = [each.line for each in verdicts if each.off]
+        self.parts_off = (*off, *self.hooks.parts_off())
+        for line in off:
+            self.say(f"{line}.", logging.WARNING)
+        for each in verdicts:
+            if each.outcome is not Outcome.REFUSED and not each.off:
+                noted = each.outcome is Outcome.NOTED
+                log_at_start(
+                    self._config, f"{each.line}.", logging.WARNING if noted else logging.INFO
+                )
 
     def say(self, message: str, level: int = logging.INFO) -> None:
         """To the log, and to the operator of a running bot."""
@@ -187,9 +225,11 @@ class RiskLayer:
 
     def step(self, now: datetime) -> None:
         """In `bot_loop_start`."""
-        if self.simulated and (self._last_loop is None or now <= self._last_loop):
+        if self.drawing:
+            return  # nothing is traded, and there is no pairlist
+        if self.simulated and not self.goes_on(now):
             self.hooks.renew()  # another backtest or epoch, perhaps with other parameters
-        self._last_loop = now
+            self.idle = self._can_only_idle()
         if self.signals is not None:  # before anything changes
             self.signals.step(now)
         self.watch.step(now)
@@ -200,6 +240,21 @@ class RiskLayer:
             self._loss_unknown = False
             with self.running.lock:
                 self.limits.step(now)
+
+    def goes_on(self, now: datetime) -> bool:
+        """Whether a candle continues the run of the one before; else another run begins."""
+        last, self._last_loop = self._last_loop, now
+        return last is not None and now > last
+
+    def _can_only_idle(self) -> bool:
+        parts = (
+            self.watch.enabled,
+            self.limits,
+            self.hooks.rules,
+            self.signals,
+            self.hooks.own_stops,
+        )
+        return not any(parts) and not self.watch.restrictions
 
     def renew(self) -> None:
         """Forgets the trades of an earlier backtest of this process."""

@@ -6,6 +6,7 @@ refuses protections in the configuration, so they are read from "perpkit".
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from perpkit.bot.layer.parts import Part, given_protections
 from perpkit.bot.watching.protection import Watched
 
 Protections = Sequence[dict[str, Any]]
+
+
+class DefaultBreaker(Watched):
+    """An entry that the layer has added, whose parameters hyperopt may search."""
 
 
 def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
@@ -25,9 +30,27 @@ def listed(strategy: Any, own: Protections) -> list[dict[str, Any]]:
     return [_watched(entry) for entry in _counting(strategy, own)]
 
 
+def uses_default_breakers(strategy: Any) -> bool:
+    """Whether the parameters of the default breakers have an effect on the strategy.
+
+    :param strategy: with a risk layer
+    """
+    if not strategy._perpkit_prefix:
+        # A property may read the parameters; a list cannot.
+        getter = inspect.getattr_static(type(strategy), "protections").fget
+        is_list = (
+            strategy._perpkit.assigned_protections is not None
+            or getattr(getter, "is_list", False)
+            or given_protections(strategy.config) is not None
+        )
+        return not is_list
+    return any(isinstance(entry, DefaultBreaker) for entry in strategy.protections or ())
+
+
 def _watched(entry: Any) -> Any:
     # Freqtrade reports an entry that is not an object.
-    return Watched(entry) if isinstance(entry, dict) else entry
+    plain = isinstance(entry, dict) and not isinstance(entry, Watched)
+    return Watched(entry) if plain else entry
 
 
 def _counting(strategy: Any, own: Protections) -> list[dict[str, Any]]:
@@ -46,7 +69,7 @@ def _counting(strategy: Any, own: Protections) -> list[dict[str, Any]]:
     defaults = {name: parameter.value for name, parameter in BREAKER_PARAMETERS.items()}
     searched = {name: getattr(strategy, prefix + name, None) for name in defaults}
     values = defaults | {name: found.value for name, found in searched.items() if found}
-    return [*own, *default_breakers(values.__getitem__)]
+    return [*own, *map(DefaultBreaker, default_breakers(values.__getitem__))]
 
 
 def with_layer(own: Any, assign: Any) -> Any:
@@ -68,6 +91,7 @@ def with_layer(own: Any, assign: Any) -> Any:
         return listed(self, own if getter is None else getter(self))
 
     protections.is_complete = True  # type: ignore[attr-defined]  # a subclass may pass it on
+    protections.is_list = getter is None  # type: ignore[attr-defined]
     setter = own.fset if isinstance(own, property) else None
     return property(protections, setter or assign)
 

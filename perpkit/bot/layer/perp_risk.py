@@ -33,7 +33,8 @@ from perpkit.bot.layer.entry_callbacks import EntryCallbacks
 from perpkit.bot.layer.exit_callbacks import ExitCallbacks
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.layer import RiskLayer
-from perpkit.bot.layer.listed import listed, with_layer
+from perpkit.bot.layer.listed import listed, uses_default_breakers, with_layer
+from perpkit.bot.layer.overridden import before_overriding
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, attached_parts, parts_of
 from perpkit.bot.layer.running_callbacks import with_running_callbacks
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
@@ -52,10 +53,9 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     # A strategy of the package has the parameters of the breakers under names of its own.
     _perpkit_prefix: ClassVar[str] = PREFIX
 
-    def __init_subclass__(cls, *, searches_breakers: bool = True, **kwargs: Any) -> None:
-        """:param searches_breakers: the default breakers are used, and hyperopt may search them"""
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls._perpkit_prefix and searches_breakers:
+        if cls._perpkit_prefix:
             for name, parameter in BREAKER_PARAMETERS.items():
                 if not hasattr(cls, PREFIX + name):
                     setattr(cls, PREFIX + name, deepcopy(parameter))
@@ -75,6 +75,16 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         self._perpkit = RiskLayer(self, config, parts_of(type(self)) if asked is None else asked)
         super().__init__(config)
         _own_order_types(self)
+        self._perpkit.before = before_overriding(self, config)
+
+    def __dir__(self) -> list[str]:
+        # Freqtrade looks here for parameters. Those of breakers that do not count would be searched
+        # by hyperopt, and listed with a value, to no effect.
+        names = list(super().__dir__())
+        if uses_default_breakers(self):
+            return names
+        idle = {self._perpkit_prefix + name for name in BREAKER_PARAMETERS}
+        return [name for name in names if name not in idle]
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)
@@ -97,6 +107,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             layer.start(hooks)
             if not hooks.own_stops:
                 layer.say(*start_line(self, layer))
+            layer.say(hooks.stakes())
         except RunRefusedError:
             raise
         except Exception as error:
@@ -113,8 +124,10 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         self._perpkit.close()
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
-        with self._perpkit.attempt("bot_loop_start"):
-            self._perpkit.step(current_time)
+        layer = self._perpkit
+        if not (layer.idle and layer.goes_on(current_time)):
+            with layer.attempt("bot_loop_start"):
+                layer.step(current_time)
         super().bot_loop_start(current_time=current_time, **kwargs)
 
     def informative_pairs(self) -> list[Any]:
@@ -130,6 +143,22 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             with _before_the_indicators():
                 self._perpkit.watch.require_candles()
         return super().advise_all_indicators(data)
+
+    def plot_annotations(
+        self,
+        pair: str,
+        start_date: datetime,
+        end_date: datetime,
+        dataframe: pd.DataFrame,
+        **kwargs: Any,
+    ) -> list[Any]:
+        theirs = super().plot_annotations(
+            pair=pair, start_date=start_date, end_date=end_date, dataframe=dataframe, **kwargs
+        )
+        layer = self._perpkit
+        if not layer.started:
+            return theirs
+        return [*theirs, *layer.charts.annotations(pair, start_date, end_date)]
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis; nothing is added to the strategy's frame.

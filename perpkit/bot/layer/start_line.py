@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from perpkit.bot.callbacks.usable_protections import UNUSABLE
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.parts import Part
@@ -76,7 +77,7 @@ def _why_off(strategy: Any, layer: RiskLayer, part: Part) -> str | None:
     trading = is_trading(strategy.config)
     if part is Part.BREAKERS:
         if not _breakers(strategy, layer):
-            return 'as none is listed in "perpkit.protections" or by the strategy'
+            return _why_no_breaker(layer)
         return None if breakers_will_run(strategy.config) else "as --enable-protections is missing"
     if part is Part.GUARD:
         live = trading and not strategy.config["dry_run"]
@@ -89,6 +90,14 @@ def _why_off(strategy: Any, layer: RiskLayer, part: Part) -> str | None:
             'as "perpkit.use.book" is false' if not use.book else None if trading else _RUNNING_ONLY
         )
     return None
+
+
+def _why_no_breaker(layer: RiskLayer) -> str:
+    # Of a bot that holds something and starts in spite of it.
+    wrong = [why.reason for (name, *_), why in layer.watch.restrictions.items() if name == UNUSABLE]
+    if any(breaker in reason for reason in wrong for breaker in layer.breaker_names):
+        return 'as those listed in "perpkit.protections" or by the strategy cannot be made'
+    return 'as none is listed in "perpkit.protections" or by the strategy'
 
 
 def _why_unguarded(strategy: Any, layer: RiskLayer) -> str | None:

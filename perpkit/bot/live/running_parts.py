@@ -1,13 +1,12 @@
 """The parts that only a dry-run or live bot has: order books, open entries, stop guard, alerts.
 
-In backtests and hyperopt every method returns what Freqtrade would do without them.
+A backtest has `perpkit.bot.live.no_parts` in their place, and imports nothing of this.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from math import nan
 from typing import Any
@@ -25,6 +24,7 @@ from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.leaving import leave_at_market
+from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
@@ -45,7 +45,7 @@ from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
 
 
-class RunningParts:
+class RunningParts(NoParts):
     """Creates the parts in `bot_start`; guard, booking and refresh then run by themselves.
 
     :param states: of the trades
@@ -66,6 +66,7 @@ class RunningParts:
         *,
         only_unprotected: bool = False,
     ) -> None:
+        super().__init__()
         self._only_unprotected = only_unprotected
         self._decided = refusals.decided
         self._check: EntryGate | None = None
@@ -79,11 +80,6 @@ class RunningParts:
         self._latch: StopLatch | None = None
         self._crash_loop: CrashLoop | None = None
         self._bot: Any = None
-        self.lock: AbstractContextManager[Any] = nullcontext()
-        self.obstacles: Obstacles | None = None
-        self.guarded = False
-        # Name of the exchange if the guard and the memory of orders do not support it.
-        self.unknown_exchange: str | None = None
         self._state: StateWriter | None = None
         if not is_trading(config):
             return

@@ -6,7 +6,7 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, inf, isfinite, nan, sqrt
@@ -72,6 +72,8 @@ class Entries:
     :param columns: returns the candle columns of a pair, None if it has none
     :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
+    :param scored_tags: names of enter tags that contain a confidence
+    :param fixed_stake: Freqtrade's own stake is one that the user has set, and the most
     :param alone: what else is open does not limit a size, and other parts see to it
     """
 
@@ -85,6 +87,8 @@ class Entries:
         risks: TradeRisks,
         refusals: Refusals,
         *,
+        scored_tags: Collection[str] = (),
+        fixed_stake: bool = False,
         alone: bool = False,
     ) -> None:
         self._alone = alone
@@ -95,6 +99,8 @@ class Entries:
         self._contracts = contracts
         self._risks = risks
         self._refusals = refusals
+        self._scored_tags = scored_tags
+        self._fixed_stake = fixed_stake
         self._cross = config.get("margin_mode") == "cross"
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
@@ -147,7 +153,7 @@ class Entries:
     ) -> float:
         """Returns the stake for `custom_stake_amount`; 0 opens nothing, and the reason is logged.
 
-        :param proposed: Freqtrade's own stake
+        :param proposed: Freqtrade's own stake: `stake_amount`, or that of a forced entry
         :param most: the largest that balance and exchange allow
         """
         blocked = why_blocked(decision)
@@ -155,7 +161,8 @@ class Entries:
         if refused:
             sized = Size(0.0, None, refused)
         elif self._settings.use.sizing:
-            sized = self._sized(entry, decision, leverage, most)
+            fixed = proposed if self._fixed_stake else inf
+            sized = self._sized(entry, decision, leverage, most, fixed)
         else:
             sized = Size(proposed * decision.size_factor)
         if not sized.stake:
@@ -174,7 +181,7 @@ class Entries:
                 f"{rule.risk_per_trade:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
                 f"{self.stop_distance(entry, leverage):.2%} away"
             )
-            confidence = score_of(entry.tag)
+            confidence = score_of(entry.tag, self._scored_tags)
             weighed = "" if confidence is None else f", confidence {confidence:g}"
             decided.sized(*at, f"Stake {stake:.2f}: {of}{weighed}")
         if factor < 1:
@@ -230,9 +237,11 @@ class Entries:
         """
         return tradable_equity(self._config, self._account, now)
 
-    def _sized(self, entry: Candidate, decision: Decision, leverage: float, most: float) -> Size:
+    def _sized(
+        self, entry: Candidate, decision: Decision, leverage: float, most: float, fixed: float
+    ) -> Size:
         settings = self._settings
-        confidence = score_of(entry.tag)
+        confidence = score_of(entry.tag, self._scored_tags)
         others = [] if self._alone else open_trades()
         return size(
             settings.sizing,
@@ -249,6 +258,7 @@ class Entries:
                 size_factor=decision.size_factor,
                 kelly=self._kelly_factor(),
                 vol_annual=self._vol_annual(entry),
+                fixed_stake=fixed,
             ),
             self._correlation(entry, others).between,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, combinations, islice
 from math import isclose, isnan
 from typing import Any
 
@@ -26,11 +27,24 @@ from perpkit.durations import HOUR_S
 NO_WARM_UP = timedelta(0)
 # Of Binance, in Freqtrade: funding rates and mark prices.
 FUNDING_TIMEFRAME = "1h"
+# Of additions that may have waited; more than any trade of ten of them can have.
+MOST_SETS = 1024
+
+
+@dataclass
+class _Fill:
+    """
+    :param waited: whether it was an addition that was placed in an earlier candle
+    """
+
+    at: datetime
+    order: Order
+    waited: bool = False
 
 
 @dataclass
 class _Replayed:
-    """A trade, and the orders of it that are not filled yet.
+    """A trade, and the fills of it that are still to come.
 
     :param number: in the order of closing
     """
@@ -39,7 +53,7 @@ class _Replayed:
     trade: LocalTrade
     exported: Mapping[str, Any]
     opened: datetime
-    orders: list[tuple[datetime, Order]]
+    fills: list[_Fill]
     closed: bool = field(default=False)
 
 
@@ -91,9 +105,10 @@ class ExportedTrades:
                 self._going.remove(one)
 
     def _process(self, one: _Replayed, at: datetime) -> None:
-        """One pass of `Backtesting.backtest_loop`: the entry, funding, then all other orders."""
+        """One pass of `Backtesting.backtest_loop`: an entry that was placed before, funding, then
+        what is placed and filled at once."""
         trade = one.trade
-        if not trade.nr_of_successful_entries:
+        if not trade.nr_of_successful_entries or (one.fills and one.fills[0].waited):
             self._fill(one, at, most=1)
         if trade.has_open_position and at.timestamp() % HOUR_S == 0:
             self._settle(trade, at)
@@ -101,13 +116,13 @@ class ExportedTrades:
 
     def _fill(self, one: _Replayed, at: datetime, most: int | None = None) -> None:
         trade, filled = one.trade, 0
-        while one.orders and one.orders[0][0] <= at and filled != most:
-            order = one.orders.pop(0)[1]
+        while one.fills and one.fills[0].at <= at and filled != most:
+            order = one.fills.pop(0).order
             trade.orders.append(order)
             order.close_bt_order(at, trade)
             self._settle(trade, at)
             filled += 1
-            if order.ft_order_side == trade.exit_side and not one.orders:
+            if order.ft_order_side == trade.exit_side and not one.fills:
                 self._close(one, at, order)
             else:
                 trade.recalc_trade_from_orders()
@@ -124,8 +139,14 @@ class ExportedTrades:
 
     def _settle(self, trade: LocalTrade, at: datetime) -> None:
         """As `Backtesting._run_funding_fees`."""
-        if self._mode is not TradingMode.FUTURES:
-            return
+        if self._mode is TradingMode.FUTURES:
+            funding = self._funding_of(trade, trade.amount, trade.date_last_filled_utc, at)
+            trade.set_funding_fees(funding)
+
+    def _funding_of(
+        self, trade: LocalTrade, amount: float, since: datetime, until: datetime
+    ) -> float:
+        """Returns the funding settled from `since` to `until`, both included."""
         if trade.pair not in self._funding:
             rates, marks = (
                 self._feed.history(trade.pair, FUNDING_TIMEFRAME, kind, NO_WARM_UP)
@@ -135,17 +156,40 @@ class ExportedTrades:
             self._funding[trade.pair] = (
                 Exchange.combine_funding_and_mark(rates, marks) if known else DataFrame()
             )
-        trade.set_funding_fees(
-            # The instance is used for nothing but another static method of the class.
-            Exchange.calculate_funding_fees(
-                Exchange,
-                self._funding[trade.pair],
-                amount=trade.amount,
-                is_short=trade.is_short,
-                open_date=trade.date_last_filled_utc,
-                close_date=at,
-            )
+        # The instance is used for nothing but another static method of the class.
+        return Exchange.calculate_funding_fees(
+            Exchange,
+            self._funding[trade.pair],
+            amount=amount,
+            is_short=trade.is_short,
+            open_date=since,
+            close_date=until,
         )
+
+    def _find_waited(self, one: _Replayed) -> None:
+        """Marks the additions that were placed in an earlier candle than that of their fill.
+
+        Freqtrade fills those before it books the funding of that candle. An export does not say
+        when an order was placed, but what funding the whole trade had.
+        """
+        if self._mode is not TradingMode.FUTURES:
+            return
+        amount, since = 0.0, one.opened
+        lacking = -(one.exported.get("funding_fees") or 0.0)
+        less: list[tuple[float, _Fill]] = []
+        for fill in one.fills:
+            entry = fill.order.ft_order_side == one.trade.entry_side
+            if amount:
+                funding = self._funding_of(one.trade, amount, since, fill.at)
+                lacking += funding
+                # Of several fills at one moment only the first can have waited.
+                if entry and fill.at > since:
+                    before = self._funding_of(one.trade, amount, since, fill.at - self._step)
+                    less.append((funding - before, fill))
+            amount += fill.order.amount if entry else -fill.order.amount
+            since = fill.at
+        for fill in _summing_to(lacking, [(much, fill) for much, fill in less if much]):
+            fill.waited = True
 
     def _made(self, number: int, exported: Mapping[str, Any]) -> _Replayed:
         """Returns the trade as it was before its first fill."""
@@ -173,8 +217,11 @@ class ExportedTrades:
             contract_size=1.0,
             orders=[],
         )
-        unfilled = [self._order(trade, order) for order in orders]
-        return _Replayed(number, trade, exported, opened, unfilled)
+        fills = [self._order(trade, order) for order in orders]
+        replayed = _Replayed(number, trade, exported, opened, fills)
+        if averaged:
+            self._find_waited(replayed)
+        return replayed
 
     def _tick(self, pair: str, opened: datetime) -> float | None:
         """Returns the step of prices to which Freqtrade rounds the average of several entries."""
@@ -185,7 +232,7 @@ class ExportedTrades:
         tick = float(self._ticks[pair].asof(opened))  # type: ignore[arg-type]
         return None if isnan(tick) else tick
 
-    def _order(self, trade: LocalTrade, exported: Mapping[str, Any]) -> tuple[datetime, Order]:
+    def _order(self, trade: LocalTrade, exported: Mapping[str, Any]) -> _Fill:
         side = trade.entry_side if exported["ft_is_entry"] else trade.exit_side
         rate, amount = exported["safe_price"], exported["amount"]
         at = _moment(exported["order_filled_timestamp"])
@@ -207,13 +254,20 @@ class ExportedTrades:
             ft_order_tag=exported.get("ft_order_tag"),
         )
         order._trade_bt = trade
-        return at, order
+        return _Fill(at, order)
 
 
 def _and_fills(times: list[datetime], one: _Replayed, until: datetime) -> list[datetime]:
     """Returns `times` and those of the trade's fills before `until`, in order."""
-    fills = (at for at, _ in one.orders if at < until)
+    fills = (fill.at for fill in one.fills if fill.at < until)
     return [at for at in sorted({*times, *fills}) if at >= one.opened]
+
+
+def _summing_to(wanted: float, parts: list[tuple[float, _Fill]]) -> list[_Fill]:
+    """Returns the fills whose parts come nearest to `wanted` together, the fewest first."""
+    sets = chain.from_iterable(combinations(parts, many) for many in range(len(parts) + 1))
+    best = min(islice(sets, MOST_SETS), key=lambda some: abs(wanted - sum(p for p, _ in some)))
+    return [fill for _, fill in best]
 
 
 def _moment(milliseconds: float) -> datetime:

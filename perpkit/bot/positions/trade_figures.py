@@ -26,18 +26,19 @@ def configured_capital(config: dict[str, Any]) -> float:
 def open_funding(trade: LocalTrade) -> float:
     """Returns the funding of the position that is still open, in stake currency.
 
-    After a partial exit, `funding_fees` still includes what was settled before that exit, although
-    the realised profit has it too; Freqtrade corrects that when the trade closes.
+    `funding_fees` of Freqtrade is not that. After a partial exit it still includes what was settled
+    before, although the realised profit has it too; and when an addition is placed, it loses what
+    was settled since the last fill, until funding is booked again.
     """
-    funding = trade.funding_fees or 0.0
-    if not trade.realized_profit:
-        return funding
-    since_entry = realised = 0.0
+    booked = since_exit = 0.0
     for order in filled(trade):
-        since_entry += order.funding_fee or 0.0
-        if order.ft_order_side != trade.entry_side:
-            realised = since_entry
-    return funding - realised
+        funding = order.funding_fee or 0.0
+        booked += funding
+        since_exit = since_exit + funding if order.ft_order_side == trade.entry_side else 0.0
+    running = trade.funding_fee_running
+    if running is None:  # not booked apart from the orders yet
+        running = (trade.funding_fees or 0.0) - booked
+    return since_exit + running
 
 
 def net_profit(trade: LocalTrade, rate: float) -> float:

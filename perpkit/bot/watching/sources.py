@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles.candles import CandleFeed, StoredCandles
-from perpkit.bot.candles.stored_positioning import StoredPositioning
+
+if TYPE_CHECKING:
+    from perpkit.bot.candles.stored_positioning import StoredPositioning
 
 
 @dataclass
@@ -32,6 +34,9 @@ class Sources:
     @cached_property
     def positioning(self) -> StoredPositioning:
         """Long/short ratios, taker volume and open interest, by pair."""
+        # Imported only here: few breakers read it, and its store takes long to import.
+        from perpkit.bot.candles.stored_positioning import StoredPositioning
+
         return StoredPositioning(self.config)
 
     @property

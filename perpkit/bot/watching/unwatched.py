@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def log_at_start(config: dict[str, Any], line: str, level: int = logging.INFO) -
     (_log_once if is_simulated(config) else logger.log)(level, line)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _log_once(level: int, line: str) -> None:
     logger.log(level, line)
 

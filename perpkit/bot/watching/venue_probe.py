@@ -11,13 +11,10 @@ The requests are sent in a thread, so that an exchange that hangs does not delay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import copysign, nan
 from statistics import median_low
-from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -26,12 +23,11 @@ import numpy as np
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 
+from perpkit.bot.watching.beside import Beside, client_of
 from perpkit.breakers.venue_health import HealthLimits, VenueReading
 from perpkit.durations import MINUTE_MS
 
 BOOK_LEVELS = 5
-# How long the loop waits for an answer, once a reading: enough to judge a healthy venue at once.
-PATIENCE_S = 0.1
 # A clock that moved by this much more or less than the time that passed was set in between.
 _CLOCK_SET_S = 0.5
 _USED_WEIGHT = "x-mbx-used-weight-1m"
@@ -78,32 +74,27 @@ class VenueProbe:
         self._pair = pair
         self._timeframe = timeframe
         self._clock = clock
-        # Shares Freqtrade's connections and settings; has its own time-out and headers, no queue.
-        self._client = copy(self._exchange._api)
-        self._client.timeout = limits.timeout_s * 1000
-        self._client.enableRateLimit = False
+        self._client = client_of(self._exchange, limits.timeout_s)
+        self._beside = Beside(self._ask, limits.timeout_s, clock)
         self._due: datetime | None = None
-        self._asked: Future[_Answer] | None = None
-        self._asked_at = 0.0
         self._used_weight = nan
 
     def poll(self, now: datetime, pairs: Sequence[str]) -> VenueReading | None:
         """Returns the reading that is complete at `now`, if any, and starts one when it is due.
 
-        Call it every loop. It never raises, and waits at most `PATIENCE_S`, once a reading.
+        Call it every loop. It never raises, and waits a tenth of a second at most, once a reading.
         """
         self._note_weight(now)
-        patience = 0.0
-        if self._asked is None:
+        if not self._beside.waiting:
             if self._due is not None and now < self._due:
                 return None
             self._due = now + timedelta(seconds=self._limits.interval_s)
-            self._asked, self._asked_at = self._ask_beside(), self._clock()
-            patience = PATIENCE_S
-        answer = self._answer(self._asked, patience)
+        try:
+            answer = self._beside.answer()
+        except TimeoutError:
+            answer = _Answer(f"no answer within {self._limits.timeout_s:g} s")
         if answer is None:
             return None
-        self._asked = None
         if answer.pause_s:
             self._due = max(self._due or now, now + timedelta(seconds=answer.pause_s))
         used_weight, self._used_weight = self._used_weight, nan
@@ -117,24 +108,6 @@ class VenueProbe:
             used_weight=float(np.fmax(used_weight, answer.used_weight)),
             refused=answer.refused,
         )
-
-    def _ask_beside(self) -> Future[_Answer]:
-        asked: Future[_Answer] = Future()
-        Thread(target=lambda: asked.set_result(self._ask()), name="venue", daemon=True).start()
-        return asked
-
-    def _answer(self, asked: Future[_Answer], patience: float) -> _Answer | None:
-        """Returns the answer, or None while it may still arrive.
-
-        A request that hangs is abandoned; its own time-out ends it.
-        """
-        try:
-            return asked.result(patience)
-        except TimeoutError:
-            timeout = self._limits.timeout_s
-            if self._clock() - self._asked_at <= timeout:
-                return None
-            return _Answer(f"no answer within {timeout:g} s")
 
     def _ask(self) -> _Answer:
         client, clock = self._client, self._clock

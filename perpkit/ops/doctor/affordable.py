@@ -63,6 +63,7 @@ class Sizing:
     :param kelly_cap: the largest factor by which Kelly may raise the risk
     :param liquidation: whether leverage must keep liquidation well beyond the stop
     :param slots: `max_open_trades`
+    :param fixed_stake: the largest margin of an entry: `stake_amount`, if it is a number
     """
 
     leverage: LeverageLimit
@@ -72,6 +73,7 @@ class Sizing:
     kelly_cap: float
     liquidation: bool
     slots: float
+    fixed_stake: float = inf
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def _sized(
         min_stake=least / leverage,
         max_stake=most,
         vol_annual=contract.vol_annual,
+        fixed_stake=sizing.fixed_stake,
     )
     entry = PlannedEntry(contract.pair, False, distance, leverage)
     found = size(sizing.rule, sizing.limits, equity, held, entry, terms, between)

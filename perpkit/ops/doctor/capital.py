@@ -70,20 +70,19 @@ def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedS
 
     slots = float(config["max_open_trades"])
     slots = inf if slots < 0 else slots
+    stake = config["stake_amount"]
+    fixed_stake = None if stake == "unlimited" else float(stake)
     kind = type(strategy)
     if not isinstance(strategy, PerpStrategy):
         reserve = 1 + float(config.get("amount_reserve_percent", _DEFAULT_RESERVE))
         stop = abs(float(strategy.stoploss))
         reserve = min(reserve / (1 - stop), 1.5) if stop < 1 else 1.5
-        stake = config["stake_amount"]
-        fixed = FixedStake(None if stake == "unlimited" else float(stake), 1.0, slots, reserve)
+        fixed = FixedStake(fixed_stake, 1.0, slots, reserve)
         return fixed, f"{kind.__name__} sizes its entries itself or by stake_amount: at 1x here"
     settings = strategy.present_settings()
     use = settings.use
     if not use.sizing:
-        stake = config["stake_amount"]
-        reserve = 1.5
-        fixed = FixedStake(None if stake == "unlimited" else float(stake), 1.0, slots, reserve)
+        fixed = FixedStake(fixed_stake, 1.0, slots, 1.5)
         return fixed, "use.sizing is off: by stake_amount, at 1x here"
     sizing = Sizing(
         leverage=settings.leverage,
@@ -93,6 +92,7 @@ def sizing_of(strategy: Any, config: Mapping[str, Any]) -> tuple[Sizing | FixedS
         kelly_cap=settings.kelly.cap,
         liquidation=use.liquidation,
         slots=slots,
+        fixed_stake=inf if fixed_stake is None else fixed_stake,
     )
     own = [
         name

@@ -58,29 +58,35 @@ def _layer_of(context: Context, strategy: Any) -> Finding:
 
 def check_options(context: Context) -> Iterator[Finding]:
     """Reports what the bot itself checks, and would log, when it starts."""
+    from perpkit.bot.layer.option_check import look_at_options
     from perpkit.bot.layer.perp_risk import PerpRisk
-    from perpkit.bot.options import disarming, parts_off
+    from perpkit.bot.layer.verdicts import Outcome
     from perpkit.bot.strategy import PerpStrategy
 
     strategy, live = context.strategy, not context.bot.dry_run
     yield from _stop(context, strategy)
     if not isinstance(strategy, PerpRisk):
         return
-    own = context.config["exchange"].get("name")
-    known, ours = own == "binance", isinstance(strategy, PerpStrategy)
-    guarded = known and live and strategy._perpkit_hooks().settings().use.guard
-    armed = disarming(strategy, trading=True, guarded=guarded, own_stops=ours)
-    for words in armed:
-        yield fail(words, "set it so, or leave it out of the configuration")
-    unknown = None if known else str(own)
-    off = (
-        parts_off(strategy, live=live, guarded=guarded, unknown_exchange=unknown)
-        if ours
-        else _attached_off(strategy, live and not guarded)
+    own, hooks = context.config["exchange"].get("name"), strategy._perpkit_hooks()
+    known = own == "binance"
+    guarded = known and live and hooks.settings().use.guard
+    verdicts = look_at_options(
+        strategy,
+        hooks,
+        strategy._perpkit.before,
+        trading=True,
+        guarded=guarded,
+        unknown_exchange=None if known else str(own),
     )
-    for words in off:
+    refused = [each.line for each in verdicts if each.outcome is Outcome.REFUSED]
+    for words in refused:
+        yield fail(words, "set it so, or leave it out of the configuration")
+    noted = [each.line for each in verdicts if each.outcome is Outcome.NOTED]
+    if not isinstance(strategy, PerpStrategy):
+        noted += _attached_off(strategy, live and not guarded)
+    for words in noted:
         yield warn(words, "leave the option out of the configuration, unless that is meant")
-    if not armed and not off:
+    if not refused and not noted:
         yield ok("No option disarms a safety")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from zlib import crc32
 
@@ -84,7 +84,7 @@ _QUARTERS_MS = 182 * DAY_MS  # for which dated contracts are traded
 _HALF_HOUR_MS = 30 * MINUTE_MS
 
 
-@cache
+@lru_cache(maxsize=4)
 def universe(anchor: int) -> Mapping[str, PairModel]:
     """Every contract by its pair: `MODELS` first, then the others with their kinds interleaved.
 

@@ -43,12 +43,25 @@ class RandomTrades(IStrategy):
                             max_stake, leverage, entry_tag, side, **kwargs):  # fmt: skip
         return proposed_stake * (0.3 + 0.7 * self.drawn("stake", pair, current_time))
 
+    def waits(self, what, pair, time):
+        return self.drawn(f"waiting {what}", pair, time) < 0.3
+
     def custom_entry_price(self, pair, trade, current_time, proposed_rate, entry_tag, side,
                            **kwargs):  # fmt: skip
-        # An addition never waits: Freqtrade then leaves out the funding since the last fill until
-        # the next hour, and its export does not say when an order was placed.
-        waits = trade is None and self.drawn("waits", pair, current_time) < 0.3
-        return proposed_rate * ((0.997 if side == "long" else 1.003) if waits else 1)
+        waiting = 0.997 if side == "long" else 1.003
+        return proposed_rate * (waiting if self.waits("in", pair, current_time) else 1)
+
+    def custom_exit_price(self, pair, trade, current_time, proposed_rate, current_profit,
+                          exit_tag, **kwargs):  # fmt: skip
+        waiting = 0.997 if trade.is_short else 1.003
+        return proposed_rate * (waiting if self.waits("out", pair, current_time) else 1)
+
+    def adjust_order_price(self, trade, order, pair, current_time, proposed_rate,
+                           current_order_rate, entry_tag, side, is_entry, **kwargs):  # fmt: skip
+        drawn = self.drawn("replace", pair, current_time)
+        if drawn < 0.05:
+            return None
+        return proposed_rate if drawn < 0.2 else current_order_rate
 
     def adjust_trade_position(self, trade, current_time, current_rate, current_profit, **kwargs):
         if trade.has_open_orders:

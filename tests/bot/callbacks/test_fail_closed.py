@@ -14,8 +14,6 @@ from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import (
     LocalTrade,
     Trade,
-    disable_database_use,
-    enable_database_use,
 )
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy import IStrategy
@@ -29,6 +27,8 @@ from tests import factories
 from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
 from tests.bot.started import DataProvider, decide, started
+
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
 
 NOW = START + 10 * HOUR
 SHIPPED = ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket"]
@@ -103,15 +103,6 @@ OTHERS = {
     "should_exit",
     "_adjust_trade_position_internal",
 }
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
 
 
 @pytest.fixture

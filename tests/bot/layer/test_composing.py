@@ -208,7 +208,16 @@ PREFIXED = {"perpkit_vix_stressed", "perpkit_vix_calm_hours", "perpkit_week_loss
         ("PlainTrend", {"attach": True, "protections": [FLASH]}, set()),
         ("PlainTrend", {"attach": ["guard"]}, set()),
         ("PlainTrend", {"attach": False}, set()),
+        # A list of the class, a property and an assignment in the constructor beside the breakers.
+        ("PlainForecast", {"attach": True}, PREFIXED),
+        ("PlainMonster", {"attach": True}, PREFIXED),
+        ("PlainMonster", {"attach": True, "protections": []}, set()),
+        # It lists one of the breakers itself.
+        ("PlainListing", {"attach": True}, set()),
+        ("PlainListing", {"attach": True, "protections": [FLASH]}, set()),
+        ("GuardedOpener", {}, set()),
         ("BasedTrend", {}, {name.removeprefix("perpkit_") for name in PREFIXED}),
+        ("BasedTrend", {"protections": [FLASH]}, set()),
     ],
 )
 def test_parameters_of_breakers_for_hyperopt(default_futures_config, name, perpkit, found):

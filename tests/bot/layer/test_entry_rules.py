@@ -7,33 +7,26 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.layer.attached import attached_settings
 from perpkit.bot.layer.entry_rules import EntryRules
+from perpkit.bot.layer.overrides import judged
 from perpkit.bot.layer.parts import Part
-from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.layer.verdicts import Attached, Outcome, Run
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.sizing import Size
 from tests.bot import stack
-from tests.bot.stack import BTC, HOUR, LTC, START
+from tests.bot.stack import BTC, LTC, NOW, candidate
 from tests.cases import cases
 
-NOW = START + 20 * HOUR
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 BOTH = frozenset({Part.LEVERAGE, Part.SIZING})
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
 
 
 class Case:
@@ -59,9 +52,18 @@ class Case:
         frames = SimpleNamespace(get={BTC: flat}.get)
         self.rules = EntryRules(self.strategy, self.layer, frames)
 
+    def unfit(self) -> list[str]:
+        """What refuses the parts it was given."""
+        parts = self.rules.acting(self.layer.hooks.settings())
+        values = {"stoploss": self.strategy.stoploss, "order_types": {},
+                  "use_custom_stoploss": self.strategy.use_custom_stoploss}  # fmt: skip
+        asks = Attached(tuple(parts), self.rules.stated)
+        run = Run("Theirs", values, True, False, False, "1h", asks)
+        return [each.line for each in judged([], run) if each.outcome is Outcome.REFUSED]
+
     def enter(self, leverage=10.0, stake=5_000.0, pair=BTC, is_short=False, most=1e9):
         """Returns leverage and stake, requested in Freqtrade's order."""
-        entry = Candidate(pair, is_short, NOW, 100.0, None)
+        entry = candidate(pair, is_short)
         chosen = self.rules.leverage(entry, leverage, 20.0)
         return chosen, self.rules.stake(entry, stake, chosen, most)
 
@@ -158,7 +160,7 @@ def test_the_stake_is_what_the_risk_at_the_stop_allows(
 )
 def test_a_nearer_stop_that_is_stated_counts(custom, stop, columns, found):
     case = Case({Part.SIZING}, custom=custom, columns=columns, stop=stop)
-    assert case.rules.unfit() == []
+    assert case.unfit() == []
     assert case.enter(2.0)[1] == pytest.approx(found)
 
 
@@ -199,7 +201,7 @@ def test_a_stop_of_half_the_margin_refuses_a_short(caplog):
 
 
 def test_each_part_is_refused_by_its_name():
-    found = Case(stoploss=-0.99).rules.unfit()
+    found = Case(stoploss=-0.99).unfit()
     assert [message.split('"perpkit.attach": ')[1].split()[0] for message in found] == [
         "leverage", "sizing",
     ]  # fmt: skip
@@ -323,7 +325,7 @@ def test_a_trade_and_its_additions_never_risk_more_than_a_trade_may(
     ],
 )  # fmt: skip
 def test_which_parts_a_strategy_cannot_have(parts, stoploss, custom, perpkit, words):
-    found = Case(parts, stoploss, custom=custom, **perpkit).rules.unfit()
+    found = Case(parts, stoploss, custom=custom, **perpkit).unfit()
     assert len(found) == (words is not None)
     for word in words or ():
         assert word in found[0]

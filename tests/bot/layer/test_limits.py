@@ -13,11 +13,11 @@ from freqtrade.exceptions import ConfigurationError, StrategyError
 from perpkit.bot.layer.attached import attached_settings
 from perpkit.bot.layer.limits import Limits, look_at_limits
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part, parts_of
-from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.trade_losses import TradeLosses
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.risk.limits import PositionLimits
 from tests.bench.backtests import PAIRS, backtest, write_candles
+from tests.bot.stack import candidate
 from tests.cases import SLOW
 
 WALLET = 10_000
@@ -160,7 +160,7 @@ def test_an_error_of_ours_blocks_entries(config, strategy, monkeypatch):
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LONG = Candidate(PAIRS[0], False, NOW, 100.0, None)
+LONG = candidate(PAIRS[0], now=NOW)
 
 
 def rooms_of(monkeypatch, **limits) -> Limits:

@@ -10,10 +10,12 @@ from freqtrade.enums import RunMode
 
 from perpkit.bot.layer.parts import BREAKERS_AND_GUARD, Part
 from perpkit.bot.layer.start_line import parts_off, start_line
-from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.parameters import Settings, Switches
+from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.limits import PositionLimits
 
 FLASH, COOLDOWN = {"method": "FlashCrashBreaker"}, {"method": "CooldownPeriod"}
+NONE: dict[str, bool] = {}
 REST = ["limits", "order book", "leverage", "sizing"]
 LIVE_ONLY = "Off: stop guard, which is for live only"
 BREAKERS = "breakers (FlashCrashBreaker)"
@@ -24,7 +26,9 @@ class PlainTrend(SimpleNamespace):
     """What of a strategy the line reads."""
 
 
-def subject(runmode, parts, protections=(FLASH,), *, on_exchange=True, **changed):
+def subject(
+    runmode, parts, protections=(FLASH,), *, on_exchange=True, wrong="", use=NONE, **changed
+):
     config = {"runmode": runmode, "dry_run": runmode is not RunMode.LIVE, **changed}
     strategy = PlainTrend(
         config=config,
@@ -36,12 +40,16 @@ def subject(runmode, parts, protections=(FLASH,), *, on_exchange=True, **changed
     running = SimpleNamespace(
         guarded=guards and not exchange and not changed.get("guard_off"), unknown_exchange=exchange
     )
+    reason = f"{wrong} cannot be made: its window is -1"
+    blocked = Decision(Trading.REDUCING, 0.0, reason=reason)
+    restrictions = {("Protections", "*", "*"): blocked} if wrong else {}
     layer = SimpleNamespace(
         parts=frozenset(parts),
         running=running,
         breaker_names=frozenset({"FlashCrashBreaker", "DrawdownBreaker"}),
         limited_by=PositionLimits(),
-        hooks=SimpleNamespace(settings=Settings),
+        hooks=SimpleNamespace(settings=lambda: Settings(use=Switches(**use))),
+        watch=SimpleNamespace(restrictions=restrictions),
     )
     return strategy, layer
 
@@ -80,6 +88,17 @@ def subject(runmode, parts, protections=(FLASH,), *, on_exchange=True, **changed
         (subject(RunMode.LIVE, BREAKERS_AND_GUARD, (COOLDOWN,)),
          ["stop guard", 'Off: breakers, as none is listed in "perpkit.protections" or by the '
           "strategy", REST], logging.WARNING),
+        (subject(RunMode.LIVE, BREAKERS_AND_GUARD, (COOLDOWN,), wrong="FlashCrashBreaker"),
+         ["stop guard", 'Off: breakers, as those listed in "perpkit.protections" or by the '
+          "strategy cannot be made", REST], logging.WARNING),
+        (subject(RunMode.LIVE, BREAKERS_AND_GUARD, (), wrong="CooldownPeriod"),
+         ["stop guard", 'Off: breakers, as none is listed in "perpkit.protections" or by the '
+          "strategy", REST], logging.WARNING),
+        # parts that "use" switches off
+        (subject(RunMode.LIVE, {Part.BOOK, Part.SIZING}, (), use={"book": False, "sizing": False}),
+         ["nothing acts in this run", 'Off: order book, as "perpkit.use.book" is false; sizing, '
+          'as "perpkit.use.sizing" is false', ["breakers", "stop guard", "limits", "leverage"]],
+         logging.WARNING),
         (subject(RunMode.LIVE, {Part.GUARD}, (COOLDOWN,)), ["stop guard", ["breakers", *REST]],
          logging.INFO),
         (subject(RunMode.LIVE, {Part.GUARD}), [f"{BREAKERS}, stop guard", REST], logging.INFO),

@@ -8,12 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.persistence import (
-    LocalTrade,
-    Trade,
-    disable_database_use,
-    enable_database_use,
-)
 
 from perpkit.bot.candles.candles import feed_for
 from perpkit.bot.positions.accounts import account_for
@@ -23,7 +17,7 @@ from perpkit.bot.positions.trade_figures import ledger_of
 from tests import factories
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
-from tests.bot.accounts import Feed, Market, exited, opened
+from tests.bot.accounts import Feed, Market, exited, opened, order
 from tests.bot.stack import BTC, ETH, FEE, HOUR
 from tests.cases import SLOW
 from tests.factories import START
@@ -35,16 +29,6 @@ def frames():
         BTC: factories.candles(48),
         ETH: factories.candles(48, price=2000.0, seed=8),
     }
-
-
-@pytest.fixture
-def memory():
-    """Trades in memory, as in a backtest."""
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield LocalTrade
-    Trade.reset_trades()
-    enable_database_use()
 
 
 def simulated(config, frames) -> SimulatedAccount:
@@ -107,6 +91,27 @@ class TestBacktest:
         assert theirs - standing.profit == pytest.approx(funding, abs=1e-6)
         exited(trade, rate, 0.02, 10, 1.5)
         assert standing.profit == pytest.approx(trade.close_profit_abs, abs=1e-6)
+
+    @pytest.mark.parametrize("sold", [False, True])
+    @pytest.mark.parametrize("is_short", [False, True])
+    def test_an_addition_that_is_placed_leaves_the_funding_in(
+        self, memory, default_futures_config, frames, is_short, sold
+    ):
+        """Freqtrade's own figure loses what was settled since the last fill."""
+        trade = opened(is_short=is_short)
+        if sold:
+            exited(trade, 30_500.0, 0.01, 5, -4.0)
+        trade.set_funding_fees(-7.0)
+        memory.add_bt_trade(trade)
+        account, now = simulated(default_futures_config, frames), START + 10 * HOUR
+        before = account.at(now)
+        addition = order(trade, trade.entry_side, 29_000.0, 0.01, 10)
+        addition.ft_is_open, addition.filled = True, 0.0
+        trade.orders.append(addition)
+        trade.recalc_trade_from_orders()  # as `Backtesting._enter_trade`
+        assert account.at(now) == before
+        trade.set_funding_fees(-7.0)  # of the next hour
+        assert account.at(now) == before
 
     @pytest.mark.parametrize("hour", [0, 49])
     def test_without_a_price_it_is_not_known(self, memory, default_futures_config, frames, hour):

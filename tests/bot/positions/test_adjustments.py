@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ccxt import TICK_SIZE
 from freqtrade.exchange import amount_to_contract_precision
-from freqtrade.persistence import Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import Trade
 from freqtrade.util import FtPrecise
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -25,6 +25,8 @@ from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
 from tests.cases import cases
 
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 # R is 5 of an entry at 100: half is sold at 105, a quarter at 110.
 LADDER = Ladder((Rung(1.0, 0.5, 0.0), Rung(2.0, 0.25, 1.0)))
 SETTINGS = Settings(stop=EntryStop(distance=0.05), scale_out=LADDER)
@@ -34,13 +36,6 @@ SLICING = replace(
     slicing=SlicingRule(slices=3),
 )
 ENTRY = START + 10 * HOUR
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    yield
-    enable_database_use()
 
 
 def made(chosen=SETTINGS, candles=None, kept=False, cost=5.0, step=0.001):

@@ -244,6 +244,12 @@ def test_without_a_price_nothing_is_done(strategy):
         (ETH, -3600, -600),
         (ETH, -2400, 600),
         (ETH, 2000, -2000),
+        # Without a weight, or on the other side: closed, however small it is.
+        (LTC, 300, -300),
+        (LTC, 4, -4),
+        (LTC, -4, -4),
+        (ETH, 4, -4),
+        (BTC, -4, -4),
     ],
 )
 def test_positions_are_brought_back(strategy, pair, value, traded):

@@ -9,12 +9,12 @@ from math import floor, inf, nan, sqrt
 from types import SimpleNamespace
 
 import pytest
-from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.positions.account import AccountStanding
-from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.entries import Entries
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trades import TradeStates
@@ -27,31 +27,30 @@ from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.sizing import Basis, SizingRule
 from perpkit.risk.stops import EntryStop
 from tests.bot import stack
-from tests.bot.stack import BTC, ETH, HOUR, LTC, START
+from tests.bot.stack import BTC, ETH, LTC, NOW, candidate
 from tests.cases import cases
 
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 flat = cache(stack.flat)
-NOW = START + 20 * HOUR
 FREE = Decision()
 # 1% of 10,000 is lost at a stop 5% away: 2,000 of exposure, a fifth of the account.
 SETTINGS = Settings(stop=EntryStop(distance=0.05), sizing=SizingRule(risk_per_trade=0.01))
 CROSS = {"margin_mode": "cross"}
 
 
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
-
-
 class Case:
     """An account of 10,000 that may enter at 100."""
 
     def __init__(
-        self, chosen=SETTINGS, capital=10_000.0, profit=0.0, config=None, cost=5.0, **columns
+        self,
+        chosen=SETTINGS,
+        capital=10_000.0,
+        profit=0.0,
+        config=None,
+        cost=5.0,
+        fixed_stake=False,
+        **columns,
     ) -> None:
         self.candles = {pair: flat(40, **columns) for pair in (BTC, ETH, LTC)}
         account = SimpleNamespace(
@@ -61,7 +60,15 @@ class Case:
         self.exchange = contracts._exchange
         self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))
         self.entries = Entries(
-            config or {}, chosen, account, self.candles.get, contracts, self.risks, Refusals()
+            config or {},
+            chosen,
+            account,
+            self.candles.get,
+            contracts,
+            self.risks,
+            Refusals(),
+            scored_tags={"rsi_sma"},
+            fixed_stake=fixed_stake,
         )
 
     def enter(
@@ -72,13 +79,14 @@ class Case:
         decision=FREE,
         maximum=20.0,
         most=1e9,
+        proposed=500.0,
         after=timedelta(seconds=1),
     ) -> tuple[float, float]:
         """Returns leverage and stake, requested in Freqtrade's order."""
-        entry = Candidate(pair, is_short, NOW, 100.0, tag)
+        entry = candidate(pair, is_short, tag)
         leverage = self.entries.leverage(entry, decision, maximum)
         asked = replace(entry, now=NOW + after)
-        return leverage, self.entries.stake(asked, decision, leverage, 500.0, most)
+        return leverage, self.entries.stake(asked, decision, leverage, proposed, most)
 
     def exposure(self, **asked) -> float:
         leverage, stake = self.enter(**asked)
@@ -118,6 +126,8 @@ def test_an_atr_stop_sizes_by_the_atr():
         ("force_entry", 1.0),
         ("by hand", 1.0),
         ("plan 9", 1.0),
+        ("ema 0.2", 1.0),
+        ("fib 0.62", 1.0),
     ],
 )
 def test_confidence_scales_the_size_and_a_foreign_tag_counts_as_sure(tag, share):
@@ -136,6 +146,36 @@ def test_confidence_scales_the_size_and_a_foreign_tag_counts_as_sure(tag, share)
 def test_breakers_scale_the_size_and_cap_the_leverage(decision, leverage, exposure):
     got, stake = Case().enter(decision=decision)
     assert (got, got * stake) == (leverage, pytest.approx(exposure))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "proposed", "asked", "stake"),
+    [
+        # "unlimited": the proposal is a share of the balance, and does not count
+        (False, 500, {}, 2_000 / 3),
+        (False, 500, {"decision": Decision(max_leverage=1.0)}, 2_000),
+        # a number: the smaller of it and the stake by risk
+        (True, 5_000, {}, 2_000 / 3),
+        (True, 500, {}, 500),
+        (True, 500, {"is_short": True}, 500),
+        (True, 10, {}, 10),
+        # it is margin, not exposure
+        (True, 500, {"decision": Decision(max_leverage=1.0)}, 500),
+        (True, 1_500, {"decision": Decision(max_leverage=1.0)}, 1_500),
+        (True, 1_500, {"decision": Decision(max_leverage=2.0)}, 1_000),
+        # breakers make it smaller as they do the stake by risk
+        (True, 500, {"decision": Decision(size_factor=0.5)}, 250),
+        (True, 5_000, {"decision": Decision(size_factor=0.5)}, 1_000 / 3),
+        # confidence is a part of the stake by risk
+        (True, 500, {"tag": "rsi_sma 0.90"}, 500),
+        (True, 500, {"tag": "rsi_sma 0.70"}, 1_400 / 3),
+        # what the exchange allows still counts
+        (True, 500, {"most": 400.0}, 400),
+    ],
+)
+def test_a_fixed_stake_is_the_most_that_an_entry_gets(fixed, proposed, asked, stake):
+    got = Case(fixed_stake=fixed).enter(proposed=proposed, **asked)[1]
+    assert got == pytest.approx(stake)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +216,10 @@ REFUSED = [
     ({"cost": 2_000.0}, {}, "order of 2000.00 is below the smallest of 3000.00"),
     ({}, {"most": 0.0}, "balance or exchange maximum is 0.00 x equity"),
     ({}, {"tag": "rsi_sma 0.00"}, "confidence must be above 0"),
+    ({"fixed_stake": True}, {"proposed": 2.0},
+     "order of 6.00 is below the smallest of 7.50 (cut from 2000.00 to 6.00: stake_amount allows "
+     "2.00 of margin)"),
+    ({"fixed_stake": True}, {"proposed": 0.0}, "stake_amount allows 0.00 of margin"),
 ]  # fmt: skip
 
 
@@ -215,10 +259,10 @@ def test_a_refusal_is_of_its_own_entry_only():
     case = Case()
     case.exchange._leverage_tiers[ETH] = []
     assert case.enter(ETH)[1] == 0
-    entry = Candidate(BTC, False, NOW, 100.0, None)
+    entry = candidate()
     # Freqtrade asks nobody for the leverage of a forced entry that brings its own.
     assert case.entries.stake(entry, FREE, 3.0, 500.0, 1e9) > 0
-    forced = Candidate(ETH, False, NOW + timedelta(minutes=2), 100.0, None)
+    forced = candidate(ETH, now=NOW + timedelta(minutes=2))
     assert case.entries.stake(forced, FREE, 3.0, 500.0, 1e9) > 0
     assert case.enter(ETH, after=timedelta(seconds=59))[1] == 0
 
@@ -433,7 +477,7 @@ def test_no_entry_risks_more_than_its_share_or_exceeds_a_limit(
         held(pair, number, amount=round(amount, 3), is_short=short)
     decision = Decision(size_factor=factor, max_leverage=cap)
     leverage, stake = case.enter(
-        tag=f"x {confidence:.2f}", is_short=is_short, decision=decision, most=most
+        tag=f"rsi_sma {confidence:.2f}", is_short=is_short, decision=decision, most=most
     )
     exposure = leverage * stake
     dust = 1 + 1e-9

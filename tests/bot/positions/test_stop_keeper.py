@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from freqtrade.persistence import Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,18 +21,13 @@ from tests.bot import stack
 from tests.bot.stack import BTC, HOUR, START
 from tests.cases import cases
 
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 # R is 5 of an entry at 100, the chandelier 3 below the best price.
 SETTINGS = Settings(stop=EntryStop(distance=0.05), trailing=Trailing(atr_multiple=3.0))
 STILL = replace(SETTINGS, trailing=Trailing(break_even_after=0, trail=Trail.NONE))
 ENTRY = START + 10 * HOUR  # with row 9 closed
 BEFORE = [(100.0, 100.0, 100.0)] * 10
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    yield
-    enable_database_use()
 
 
 class Case:

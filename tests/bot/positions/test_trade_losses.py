@@ -7,7 +7,7 @@ from math import nan
 from types import SimpleNamespace
 
 import pytest
-from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.positions.trade_losses import (
     TAG_LOSS,
@@ -20,19 +20,11 @@ from perpkit.bot.positions.trades import TradeStates
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.risk.limits import PositionLimits
 from tests.bot import stack
-from tests.bot.stack import BTC, ETH, HOUR, LTC, START
+from tests.bot.stack import BTC, ETH, HOUR, LTC, NOW
 
-NOW = START + 20 * HOUR
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
+
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    disable_database_use("1h")
-    Trade.reset_trades()
-    yield
-    Trade.reset_trades()
-    enable_database_use()
 
 
 class Case:

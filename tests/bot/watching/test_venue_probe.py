@@ -11,7 +11,7 @@ import ccxt
 import pandas as pd
 import pytest
 
-from perpkit.bot.watching import venue_probe
+from perpkit.bot.watching import beside
 from perpkit.bot.watching.venue_probe import VenueProbe, candle_delay
 from perpkit.breakers.venue_health import HealthLimits
 from tests.factories import START
@@ -90,7 +90,7 @@ def world():
 @pytest.fixture
 def probe(world, monkeypatch):
     # The thread has all the time it needs: what is late is told by the world's clock.
-    monkeypatch.setattr(venue_probe, "PATIENCE_S", 10)
+    monkeypatch.setattr(beside, "PATIENCE_S", 10)
     return VenueProbe(world, HealthLimits(), BTC, "1h", clock=lambda: world.elapsed_s)
 
 
@@ -185,7 +185,7 @@ def test_a_clock_that_is_set_meanwhile_tells_no_skew(world, probe):
 
 
 def test_an_exchange_that_hangs_holds_nothing_up(world, monkeypatch):
-    monkeypatch.setattr(venue_probe, "PATIENCE_S", 0)
+    monkeypatch.setattr(beside, "PATIENCE_S", 0)
     probe = VenueProbe(world, HealthLimits(), BTC, "1h", clock=lambda: world.elapsed_s)
     world.hold.clear()
     for _ in range(2):  # at 0 and 5 s

@@ -54,6 +54,10 @@ def apart(first: str, second: str) -> float:
         (ETHER, 1_000.0, replace(SIZING, rule=SizingRule(basis=Basis.VOLATILITY)), 240.0, ""),
         (replace(ETHER, vol_annual=nan), 1_000.0,
          replace(SIZING, rule=SizingRule(basis=Basis.VOLATILITY)), 0.0, "volatility"),
+        # A fixed stake is margin, and the most.
+        (ETHER, 1_000.0, replace(SIZING, fixed_stake=30.0), 90.0, "stake_amount allows 30.00"),
+        (ETHER, 1_000.0, replace(SIZING, fixed_stake=300.0), 200.0, ""),
+        (ETHER, 1_000.0, replace(SIZING, fixed_stake=2.0), 0.0, r"wants 6\.00 in steps"),
         # Freqtrade's own sizes: a third of the wallet each.
         (ETHER, 300.0, UNLIMITED, 100.0, ""),
         (BITCOIN, 300.0, UNLIMITED, 100.0, ""),
@@ -88,7 +92,7 @@ def test_an_order_is_one_that_the_exchange_takes(contract, equity, distance, ris
     assert steps == pytest.approx(round(steps))
     assert found.notional >= contract.least_cost * FREQTRADE_RESERVE * (1 - 1e-9)
     assert found.notional <= equity * risk / distance * (1 + 1e-9)
-    assert 0 <= found.cut < 1
+    assert -1e-9 <= found.cut < 1
     assert found.notional / found.leverage <= equity
 
 

@@ -67,6 +67,12 @@ def test_what_it_does_not_know_of_a_strategy_is_said(desk, settings, words):
     assert words in found.words
 
 
+def test_a_fixed_stake_counts(desk):
+    desk.config |= {"stake_amount": 60, "exchange": {"pair_whitelist": [ETH]}}
+    [found] = capital(desk, 50_000)
+    assert "stake_amount allows 60.00 of margin" in str(found.table)
+
+
 def test_the_table_is_part_of_the_document(desk):
     desk.config["exchange"] = {"pair_whitelist": [BTC, ETH]}
     result = desk.doctor("--capital", "200", "--json")

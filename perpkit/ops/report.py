@@ -1,0 +1,134 @@
+"""`perpkit report`: one HTML page about what a backtest or a bot did."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perpkit.ops.bot_files import Config, errors
+from perpkit.ops.results_input import (
+    Balance,
+    Datadir,
+    DataFormat,
+    Input,
+    Source,
+    Strategy,
+    left_out,
+)
+from perpkit.ops.stored import BadInputError
+from perpkit.record.trade_database import DatabaseError
+
+if TYPE_CHECKING:
+    from perpkit.ops.stored_market import StoredMarket
+    from perpkit.report.view import Benchmark, Run, View
+
+HOLD = "buy-and-hold"
+
+
+def report(
+    results: Source,
+    other: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            help="Another export or database to show beside it, such as the same run without "
+            "--enable-protections.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar=f"{HOLD}|BTC",
+            help="What the same money would have made in all pairs of the run, or in one coin.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page; report-NAME.html in this folder by default.")
+    ] = None,
+    datadir: Datadir = None,
+    config: Config = None,
+    data_format: DataFormat = "feather",
+    strategy: Strategy = None,
+    starting_balance: Balance = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")
+    ] = False,
+) -> None:
+    """Write a report of a backtest or a bot: figures and charts in one page that needs no network.
+
+    Equity is marked to market. What the results do not record is left out, and the page says so.
+    """
+    given = Input(datadir, config, data_format, starting_balance)
+    with errors(ValueError, DatabaseError):
+        plotly = _plotly() if out is not None or not as_json else ""
+        view = _view(given, results, other, strategy, against)
+        lacks = [said for run in view.runs for said in left_out(run.account)]
+        lacks = list(dict.fromkeys(lacks))
+        if as_json:
+            from perpkit.report.summary import summary
+
+            print(json.dumps(summary(view, lacks)))
+        if plotly:
+            path = out or Path(f"report-{results.stem}.html")
+            _write(view, path, plotly, lacks)
+
+
+def _view(
+    given: Input, results: Path, other: Path | None, strategy: str | None, against: str | None
+) -> View:
+    found = given.results(results, strategy)
+    beside = None if other is None else given.results(other, _same(given, other, found.strategy))
+    market = given.market(found)
+    from perpkit.report.view import View, runs_of
+
+    run, second = runs_of(market, found, beside)
+    benchmark = None if against is None else _benchmark(run, market, against)
+    return View(run, market, second, benchmark)
+
+
+def _same(given: Input, path: Path, strategy: str) -> str | None:
+    """Returns the strategy, if it is one of several in the other results; else None."""
+    try:
+        given.results(path, None)
+    except ValueError:
+        return strategy
+    return None
+
+
+def _benchmark(run: Run, market: StoredMarket, against: str) -> Benchmark:
+    from perpkit.report.view import buy_and_hold
+
+    if against == HOLD:
+        return buy_and_hold(run, market, list(run.results.pairs), "buy and hold")
+    if not against.isalnum():
+        raise BadInputError(f"against must be {HOLD} or a coin such as BTC, got {against!r}")
+    pair = f"{against.upper()}/{run.results.stake_currency}"
+    futures = any(":" in each for each in run.results.pairs)
+    pair = f"{pair}:{run.results.stake_currency}" if futures else pair
+    return buy_and_hold(run, market, [pair], against.upper())
+
+
+def _plotly() -> str:
+    """:raises BadInputError: if the extra `report` is not installed"""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise BadInputError("report needs plotly: pip install 'perpkit[report]'") from error
+    source: str = get_plotlyjs()
+    return source
+
+
+def _write(view: View, path: Path, plotly: str, lacks: list[str]) -> None:
+    from perpkit.files.whole_file import put
+    from perpkit.report.page import page
+
+    content = page(view, plotly, lacks).encode()
+    try:
+        put(path, content)
+    except OSError as error:
+        raise BadInputError(f"out cannot be written: {path}: {error.strerror}") from error
+    print(f"{path.absolute()} ({len(content) / 1e6:.1f} MB)", file=sys.stderr)

@@ -1,0 +1,105 @@
+"""The results that an operator names, and the data directory that goes with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perpkit.ops.stored import say_if_marked
+from perpkit.ops.stored_market import StoredMarket
+
+# pandas loads inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.research.accounts import MarkedAccount
+    from perpkit.research.results import Results
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="EXPORT|DB",
+        help="Backtest result of Freqtrade (.zip, .json), or a bot's trade database (.sqlite).",
+    ),
+]
+Datadir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Freqtrade data directory with the candles. Default: the config's, that of the "
+        "export's user directory, or user_data/data/binance."
+    ),
+]
+DataFormat = Annotated[
+    str, typer.Option(help="Of the stored candles: feather, parquet, json, jsongz.")
+]
+Strategy = Annotated[
+    str | None, typer.Option(help="Which strategy of the export, if it has several.")
+]
+Balance = Annotated[
+    float | None,
+    typer.Option(
+        "--starting-balance",
+        min=0.000001,
+        help="Of a bot, in stake currency, if the database does not have it: `dry_run_wallet`, or "
+        "the balance before the first trade.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Input:
+    """
+    :param datadir: as given; None for the default
+    :param config: files of a configuration that may name it
+    """
+
+    datadir: Path | None
+    config: list[Path] | None
+    data_format: str
+    starting_balance: float | None
+
+    def results(self, path: Path, strategy: str | None) -> Results:
+        """:raises ValueError, DatabaseError: see `load_results`"""
+        from perpkit.research.results import load_results
+
+        return load_results(path, strategy, self.starting_balance)
+
+    def market(self, results: Results) -> StoredMarket:
+        """:raises BadInputError: if there is no data directory"""
+        found = self.datadir or self._default(results)
+        say_if_marked(found)
+        return StoredMarket(found, self.data_format)
+
+    def _default(self, results: Results) -> Path:
+        config: dict[str, Any] = {}
+        if self.config:
+            from perpkit.ops.bot_config import merged_files
+
+            config = merged_files(self.config)
+            if isinstance(config.get("datadir"), str):
+                return Path(config["datadir"])
+        exchange = config.get("exchange") or results.config.get("exchange") or {}
+        name = Path("data") / str(exchange.get("name") or "binance")
+        # An export is in user_data/backtest_results.
+        beside = results.source.absolute().parent.parent / name
+        if not self.config and beside.is_dir():
+            return beside
+        return Path(config.get("user_data_dir") or "user_data") / name
+
+
+def left_out(account: MarkedAccount) -> list[str]:
+    """Returns what the equity of these results lacks, one sentence each."""
+    said = []
+    if account.unpriced:
+        pairs = ", ".join(account.unpriced)
+        said.append(
+            f"There are no candles of {pairs}: its open positions are valued at their last fill."
+        )
+    if account.booked:
+        pairs = ", ".join(account.booked)
+        said.append(
+            f"Funding of some trades of {pairs} counts when it was booked, not when it was "
+            "settled: stored rates and mark prices do not add up to it."
+        )
+    return said

@@ -1,0 +1,1 @@
+"""The sections of the report: each one answers a question, or says why it cannot."""

@@ -1,0 +1,111 @@
+"""What the sections look at: a run, another one beside it, and what it is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from perpkit.research.accounts import MarkedAccount, Market, marked_account
+from perpkit.research.exposure import exposure
+from perpkit.research.marked import Figures, closes_at, daily_returns, figures
+from perpkit.research.results import Results
+from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+
+
+@dataclass(frozen=True)
+class Run:
+    """:param name: in tables and legends"""
+
+    name: str
+    results: Results
+    account: MarkedAccount
+
+    @cached_property
+    def figures(self) -> Figures:
+        return figures(self.account.equity)
+
+    @cached_property
+    def statistics(self) -> TradeStatistics:
+        return trade_statistics(self.results.trades)
+
+    @cached_property
+    def exposure(self) -> pd.DataFrame:
+        return exposure(self.account)
+
+    @cached_property
+    def daily_returns(self) -> pd.Series:
+        return daily_returns(self.account.equity)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """:param equity: of the same money in it, at the same times as the run's"""
+
+    name: str
+    equity: pd.Series
+
+    @cached_property
+    def figures(self) -> Figures:
+        return figures(self.equity)
+
+
+@dataclass(frozen=True)
+class View:
+    run: Run
+    market: Market
+    other: Run | None = None
+    benchmark: Benchmark | None = None
+
+    @property
+    def runs(self) -> list[Run]:
+        return [self.run] if self.other is None else [self.run, self.other]
+
+    @property
+    def currency(self) -> str:
+        return self.run.results.stake_currency
+
+
+def runs_of(market: Market, results: Results, other: Results | None) -> tuple[Run, Run | None]:
+    """Returns the run, and the other one, by names that tell them apart."""
+    run = marked_account(results, market)
+    if other is None:
+        return Run(results.strategy, results, run), None
+    names = _names(results, other)
+    return Run(names[0], results, run), Run(names[1], other, marked_account(other, market))
+
+
+def _names(one: Results, other: Results) -> tuple[str, str]:
+    if one.strategy != other.strategy:
+        return one.strategy, other.strategy
+    guarded = [bool(each.locks) for each in (one, other)]
+    if guarded[0] != guarded[1]:
+        words = {True: "with breakers", False: "without breakers"}
+        return words[guarded[0]], words[guarded[1]]
+    if one.source.stem != other.source.stem:
+        return one.source.stem, other.source.stem
+    return "this run", "the other run"
+
+
+def buy_and_hold(run: Run, market: Market, pairs: list[str], name: str) -> Benchmark:
+    """Returns the same money in equal parts in these pairs, from the first candle to the last.
+
+    It has no leverage, fees or funding. A pair whose candles begin later is bought then.
+
+    :raises ValueError: if none of them has candles
+    """
+    shares = []
+    for pair in pairs:
+        candles = market.candles(pair, run.results.timeframe)
+        if candles is None:
+            continue
+        closes = pd.Series(closes_at(run.account.times, candles, run.account.step)).ffill()
+        if closes.notna().any():
+            first = closes.dropna().iloc[0]
+            shares.append((closes / first).fillna(1.0))
+    if not shares:
+        raise ValueError(f"against needs {run.results.timeframe} candles of {', '.join(pairs)}")
+    growth = sum(shares[1:], shares[0]) / len(shares)
+    equity = run.results.starting_balance * growth.to_numpy()
+    return Benchmark(name, pd.Series(equity, run.account.times))

@@ -1,0 +1,129 @@
+"""The trades and locks of a bot, in dry-run or live, from Freqtrade's trade database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from perpkit.record.trade_database import TradeDatabase, ms
+from perpkit.research.locks import Lock
+from perpkit.research.trades import Trade, TradeFill
+
+SLIPPAGE_KEY = "perpkit_slippage"
+STATE_KEY = "perpkit_trade"
+_ORDERS = (
+    "SELECT o.*, t.is_short FROM orders o JOIN trades t ON t.id = o.ft_trade_id"
+    " WHERE o.filled > 0 AND o.ft_is_open = false ORDER BY o.id"
+)
+_KEPT = "SELECT ft_trade_id, cd_key, cd_value, created_at FROM trade_custom_data"
+
+
+def bot_trades(database: TradeDatabase) -> tuple[Trade, ...]:
+    """Returns all trades that have a fill, open and closed, dry-run and live, oldest first.
+
+    :raises DatabaseError: when the database cannot be read
+    """
+    fills: dict[int, list[TradeFill]] = {}
+    for row in database.rows(_ORDERS):
+        fills.setdefault(row.ft_trade_id, []).append(_fill(row))
+    kept: dict[int, dict[str, Any]] = {}
+    for row in database.rows(_KEPT):
+        kept.setdefault(row.ft_trade_id, {})[row.cd_key] = row
+    return tuple(
+        _trade(row, fills[row.id], kept.get(row.id, {}))
+        for row in database.rows("SELECT * FROM trades ORDER BY id")
+        if row.id in fills
+    )
+
+
+def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
+    """Returns all locks, expired ones included.
+
+    :raises DatabaseError: when the database cannot be read
+    """
+    rows = database.rows("SELECT * FROM pairlocks ORDER BY id")
+    return tuple(
+        Lock(
+            row.pair,
+            row.side,
+            ms(row.lock_time) / 1000,
+            ms(row.lock_end_time) / 1000,
+            row.reason or "",
+        )
+        for row in rows
+    )
+
+
+def first_balance(database: TradeDatabase) -> tuple[float, float] | None:
+    """Returns the oldest balance of the wallet that Freqtrade recorded: when, in seconds since 1970
+    UTC, and how much, in stake currency.
+
+    Freqtrade records one a day in newer releases; None if there is none.
+    """
+    if not database.has_table("wallet_history"):
+        return None
+    rows = database.rows(
+        "SELECT timestamp AS at, SUM(total_quote) AS total FROM wallet_history"
+        " WHERE bot_managed = true AND timestamp = (SELECT MIN(timestamp) FROM wallet_history)"
+        " GROUP BY timestamp"
+    )
+    return (ms(rows[0].at) / 1000, float(rows[0].total)) if rows and rows[0].total else None
+
+
+def _fill(row: Any) -> TradeFill:
+    entry = "sell" if row.is_short else "buy"
+    return TradeFill(
+        ms(row.order_filled_date or row.order_date) / 1000,
+        row.filled - (row.ft_fee_base or 0.0),
+        row.average or row.price or row.ft_price,
+        row.ft_order_side == entry,
+        row.ft_order_tag or "",
+        row.funding_fee or 0.0,
+    )
+
+
+def _trade(row: Any, fills: list[TradeFill], kept: Mapping[str, Any]) -> Trade:
+    ordered = tuple(sorted(fills, key=lambda fill: fill.at))
+    slippage = _value(kept.get(SLIPPAGE_KEY), row)
+    # For an open trade, `close_profit_abs` covers only its last exit.
+    profit = row.realized_profit if row.is_open else row.close_profit_abs
+    return Trade(
+        pair=row.pair,
+        is_short=bool(row.is_short),
+        leverage=row.leverage or 1.0,
+        opened=ms(row.open_date) / 1000,
+        closed=None if row.is_open else ms(row.close_date) / 1000,
+        profit=profit or 0.0,
+        ratio=row.close_profit or 0.0,
+        fee_open=row.fee_open or 0.0,
+        fee_close=row.fee_close or 0.0,
+        funding=row.funding_fees or 0.0,
+        fills=ordered,
+        enter_tag=row.enter_tag or "",
+        exit_reason=row.exit_reason or "",
+        lowest=row.min_rate,
+        highest=row.max_rate,
+        first_stop=_first_stop(row, ordered, _value(kept.get(STATE_KEY), row)),
+        liquidation=row.liquidation_price,
+        slippage_bps=slippage.get("actual_bps"),
+    )
+
+
+def _first_stop(row: Any, fills: tuple[TradeFill, ...], state: Mapping[str, Any]) -> float | None:
+    """Returns where the first stop stood: as a strategy of ours recorded it, else Freqtrade's."""
+    risk = state.get("risk")
+    if not risk:
+        return row.initial_stop_loss or None
+    return fills[0].rate + (risk if row.is_short else -risk)
+
+
+def _value(kept: Any, trade: Any) -> dict[str, Any]:
+    """Returns a record kept with a trade; an earlier trade may have had the same id."""
+    if kept is None or ms(kept.created_at) < ms(trade.open_date) - 1000:
+        return {}
+    try:
+        value = json.loads(kept.cd_value)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,57 @@
+"""Locks of entries, as protections set them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Lock(NamedTuple):
+    """Entries of a pair, or of all, are refused; times in seconds since 1970 UTC.
+
+    :param pair: * for all
+    :param side: long, short, or * for both
+    """
+
+    pair: str
+    side: str
+    start: float
+    until: float
+    reason: str
+
+    @property
+    def source(self) -> str:
+        """The protection that set it: the first word of its reason."""
+        return self.reason.split(" ", 1)[0].rstrip(":") or "unnamed"
+
+    def holds(self, pair: str, side: str, at: float) -> bool:
+        return (
+            self.pair in ("*", pair) and self.side in ("*", side) and self.start <= at < self.until
+        )
+
+
+def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
+    """Returns the locks of a Freqtrade export."""
+    return tuple(
+        Lock(
+            lock["pair"],
+            lock.get("side") or "*",
+            lock["lock_timestamp"] / 1000,
+            lock["lock_end_timestamp"] / 1000,
+            lock.get("reason") or "",
+        )
+        for lock in locks
+    )
+
+
+def merged(locks: Iterable[Lock]) -> list[Lock]:
+    """Returns locks of the same pair, side and source that overlap or meet as one, by start; the
+    reason is that of the first."""
+    found: dict[tuple[str, str, str], list[Lock]] = {}
+    for lock in sorted(locks, key=lambda lock: lock.start):
+        same = found.setdefault((lock.pair, lock.side, lock.source), [])
+        if same and lock.start <= same[-1].until:
+            same[-1] = same[-1]._replace(until=max(same[-1].until, lock.until))
+        else:
+            same.append(lock)
+    return sorted((lock for same in found.values() for lock in same), key=lambda lock: lock.start)

@@ -1,0 +1,196 @@
+"""What a backtest or a bot did, in one shape, from an export or a trade database of Freqtrade."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from perpkit.files.errors import FileError
+from perpkit.files.zipped import unpacked
+from perpkit.market.times import dates_of
+from perpkit.record.trade_database import TradeDatabase
+from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
+from perpkit.research.locks import Lock, exported_locks
+from perpkit.research.marked import load_export, load_exported_config
+from perpkit.research.trades import Trade, exported_trade
+
+_SQLITE = b"SQLite format 3\0"
+# Of Freqtrade's wallet over time: 5m candles of ten years have 50 MiB.
+_MOST_WALLET_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Results:
+    """
+    :param source: the file that they are from
+    :param timeframe: of the strategy's candles
+    :param start, end: of the backtest, or of what the bot did; s since 1970 UTC
+    :param starting_balance: in stake currency
+    :param pairs: that could be traded; for a bot, those that were
+    :param stats: Freqtrade's own figures; empty for a bot
+    :param config: of the backtest; empty where it is not exported
+    :param wallet: Freqtrade's own equity, if exported
+    """
+
+    source: Path
+    strategy: str
+    stake_currency: str
+    timeframe: str
+    start: float
+    end: float
+    starting_balance: float
+    pairs: tuple[str, ...]
+    trades: tuple[Trade, ...]
+    locks: tuple[Lock, ...] = ()
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    wallet: pd.Series | None = None
+
+    @property
+    def is_bot(self) -> bool:
+        return not self.stats
+
+    @property
+    def closed(self) -> list[Trade]:
+        """In the order of closing."""
+        ended = [trade for trade in self.trades if trade.closed is not None]
+        return sorted(ended, key=lambda trade: trade.closed or 0.0)
+
+
+def load_results(
+    path: Path, strategy: str | None = None, starting_balance: float | None = None
+) -> Results:
+    """Returns the results in a backtest export (.zip or .json) or a trade database (SQLite).
+
+    :param strategy: may be omitted if there is only one
+    :param starting_balance: of a bot, where the database does not have it
+    :raises FileError: if the file is neither
+    :raises DatabaseError: if the database cannot be read
+    :raises ValueError: if the strategy is not in it, or the balance is missing
+    """
+    try:
+        with path.open("rb") as file:
+            is_database = file.read(len(_SQLITE)) == _SQLITE
+    except OSError as error:
+        raise FileError(
+            f"results must be a backtest export or a trade database, got {path}: {error.strerror}"
+        ) from error
+    if is_database:
+        return _from_database(path, strategy, starting_balance)
+    return _from_export(path, strategy)
+
+
+def _from_export(path: Path, strategy: str | None) -> Results:
+    stats = load_export(path, strategy)
+    stops_are_real = _stops_are_real(stats)
+    trades = tuple(exported_trade(trade, stops_are_real(trade)) for trade in stats["trades"])
+    pairs = stats.get("pairlist") or sorted({trade.pair for trade in trades})
+    name = str(stats.get("strategy_name") or strategy or "strategy")
+    start, end = (
+        pd.Timestamp(stats[key], tz="UTC").timestamp() for key in ("backtest_start", "backtest_end")
+    )
+    return Results(
+        source=path,
+        strategy=name,
+        stake_currency=str(stats.get("stake_currency") or _quote(pairs)),
+        timeframe=str(stats.get("timeframe") or "1h"),
+        start=start,
+        # Freqtrade closes what is left open with the last candle, and states when that opened.
+        end=max([end, *(trade.closed for trade in trades if trade.closed is not None)]),
+        starting_balance=float(stats["starting_balance"]),
+        pairs=tuple(pairs),
+        trades=trades,
+        locks=exported_locks(stats.get("locks") or ()),
+        stats=stats,
+        config=load_exported_config(path),
+        wallet=_wallet(path, name, str(stats.get("stake_currency"))),
+    )
+
+
+class _stops_are_real:  # noqa: N801
+    """Whether a trade's initial stop in an export is where its first stop stood.
+
+    It is the strategy's fixed `stoploss` at first; one that a strategy sets itself replaces it only
+    if the strategy says so.
+    """
+
+    def __init__(self, stats: Mapping[str, Any]) -> None:
+        self._fixed = stats.get("stoploss")
+        self._own = bool(stats.get("use_custom_stoploss"))
+
+    def __call__(self, trade: Mapping[str, Any]) -> bool:
+        ratio = trade.get("initial_stop_loss_ratio")
+        if ratio is None:
+            return False
+        return not self._own or self._fixed is None or not np.isclose(ratio, self._fixed)
+
+
+def _wallet(path: Path, strategy: str, currency: str) -> pd.Series | None:
+    """Returns Freqtrade's own equity, by time; None if it is not in the export."""
+    member = f"{path.stem}_{strategy}_wallet.feather"
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        content = unpacked(path, str(path), lambda _: member, _MOST_WALLET_BYTES)
+        frame = pd.read_feather(io.BytesIO(content))
+        value = (frame["rate"] * frame["balance"]).to_numpy(dtype=np.float64)
+        wallet = pd.Series(value, dates_of(frame["date"]), name=currency)
+        return wallet.groupby(level=0).sum()
+    except (FileError, KeyError, ValueError, TypeError, OSError):
+        return None
+
+
+def _from_database(path: Path, strategy: str | None, balance: float | None) -> Results:
+    database = TradeDatabase.at(f"sqlite:///{path}", read_only=True)
+    names = {row.strategy for row in database.rows("SELECT DISTINCT strategy FROM trades")}
+    names.discard(None)
+    known = ", ".join(sorted(names))
+    if strategy is not None and strategy not in names:
+        raise ValueError(f"strategy must be one of {known or 'none'} in {path}, got {strategy}")
+    trades = bot_trades(database)
+    if not trades:
+        raise ValueError(f"results must have a trade, got none in {path}")
+    rows = database.rows("SELECT stake_currency, timeframe FROM trades ORDER BY id DESC LIMIT 1")
+    first = min(trade.fills[0].at for trade in trades)
+    if balance is None:
+        recorded = first_balance(database)
+        if recorded is None or recorded[0] > first:
+            raise ValueError(
+                "starting_balance must be given: the trade database does not have the balance from "
+                "before the first trade"
+            )
+        balance = recorded[1]
+    events = [fill.at for trade in trades for fill in trade.fills]
+    return Results(
+        source=path,
+        strategy=strategy or known or "bot",
+        stake_currency=rows[0].stake_currency or _quote([trades[0].pair]),
+        timeframe=_timeframe(rows[0].timeframe),
+        start=first,
+        end=max(events + [trade.closed for trade in trades if trade.closed is not None]),
+        starting_balance=balance,
+        pairs=tuple(sorted({trade.pair for trade in trades})),
+        trades=trades,
+        locks=bot_locks(database),
+    )
+
+
+def _timeframe(minutes: int | None) -> str:
+    """Returns minutes, as the database has them, in Freqtrade's words."""
+    minutes = minutes or 60
+    for unit, length in (("w", 10_080), ("d", 1_440), ("h", 60)):
+        if minutes % length == 0:
+            return f"{minutes // length}{unit}"
+    return f"{minutes}m"
+
+
+def _quote(pairs: Any) -> str:
+    first = next(iter(pairs), "/USDT")
+    return str(first).split("/")[-1].split(":")[0]

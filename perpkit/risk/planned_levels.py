@@ -1,0 +1,61 @@
+"""The first stop and the target of the trades that a strategy's signals ask for, for charts.
+
+They are what an entry at the close of the signal's candle would have. How the stop moves later
+depends on the fill, and is not shown.
+"""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.risk.stops import EntryStop, StopMethod
+
+STOP, TARGET = "planned_stop", "planned_target"
+
+
+def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> pd.DataFrame:
+    """Returns a copy with the columns `planned_stop` and `planned_target`, in price.
+
+    They begin with the candle of an entry signal, and end with the candle that reaches one of them
+    or has an exit signal of their side; NaN elsewhere.
+
+    :param frame: candles with `atr` and Freqtrade's signals; missing signals are none
+    :param target: distance from the entry, a fraction of the price
+    """
+    close, high, low = (frame[name].to_numpy(dtype=float) for name in ("close", "high", "low"))
+    away = _distances(frame, rule)
+    # Above 0 for a long, below for a short; both at once is no signal, as for Freqtrade.
+    entry = _signal(frame, "enter_long") - _signal(frame, "enter_short")
+    leaves = {1: _signal(frame, "exit_long"), -1: _signal(frame, "exit_short")}
+    stops, targets = np.full(len(frame), nan), np.full(len(frame), nan)
+    side, stop, aim = 0, nan, nan
+    for row in range(len(frame)):
+        if side:
+            stops[row], targets[row] = stop, aim
+            worst, best = (low[row], high[row]) if side > 0 else (high[row], low[row])
+            if side * (worst - stop) <= 0 or side * (best - aim) >= 0 or leaves[side][row]:
+                side = 0
+        elif entry[row] and away[row] > 0:
+            side = int(entry[row])
+            stop, aim = close[row] * (1 - side * away[row]), close[row] * (1 + side * target)
+            stops[row], targets[row] = stop, aim
+    return frame.assign(**{STOP: stops, TARGET: targets})
+
+
+def _distances(frame: pd.DataFrame, rule: EntryStop) -> NDArray[np.float64]:
+    """As `perpkit.risk.stops.stop_distance`, for every row; NaN where it is unknown."""
+    if rule.method is StopMethod.FIXED:
+        return np.full(len(frame), rule.distance)
+    atr = frame["atr"].to_numpy(dtype=float)
+    wanted = np.clip(rule.atr_multiple * atr / frame["close"].to_numpy(), rule.floor, rule.ceiling)
+    return np.where(atr > 0, wanted, nan)
+
+
+def _signal(frame: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    if name not in frame:
+        return np.zeros(len(frame), dtype=np.int64)
+    return (frame[name].to_numpy(dtype=float) > 0).astype(np.int64)

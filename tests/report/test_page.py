@@ -1,0 +1,193 @@
+"""The page: what is on it, what is left out, and that nothing in it can break out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from plotly import graph_objects as go
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from tests.report.conftest import BTC, SPIKED, document, lock, order, trade, write
+
+EVIL = "<img src=x onerror=alert(1)>\"'</script>&"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Parsed(HTMLParser):
+    """What a browser would see: elements, their text, and whether all of them are closed."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.scripts: list[str] = []
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] == "script":
+            self.scripts[-1] += data
+        else:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+    @property
+    def charts(self) -> dict:
+        return json.loads(self.scripts[0])
+
+
+def run(*arguments) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["report", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def made(tmp_path, datadir):
+    """Makes the page of an export."""
+
+    def page(content, *options) -> Parsed:
+        export = write(tmp_path / "export.json", content)
+        out = tmp_path / "page.html"
+        code, _, err = run(export, "--datadir", datadir, "--out", out, *options)
+        assert code == 0, err
+        return Parsed(out.read_text())
+
+    return page
+
+
+def coloured(value):
+    """With colours that plotly knows in place of the page's."""
+    if isinstance(value, dict):
+        return {k: coloured(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [coloured(each) for each in value]
+    return "#123456" if isinstance(value, str) and value.startswith("--") else value
+
+
+def test_every_section_is_there_and_plotly_knows_every_property(made, three_trades):
+    page = made(document(*three_trades, locks=[lock("*", 5, 9, "FlashCrashBreaker reducing")]))
+    anchors = {attributes["id"] for tag, attributes in page.elements if tag == "section"}
+    assert anchors >= {"headline", "equity", "months", "groups", "prices", "multiples", "blocked"}
+    links = {a["href"] for tag, a in page.elements if tag == "a"}
+    assert links - {f"#{anchor}" for anchor in anchors} == set()
+    drawn = {a["data-chart"] for _, a in page.elements if "data-chart" in a}
+    assert drawn == set(page.charts)
+    assert len(drawn) >= 8
+    for spec in page.charts.values():
+        go.Figure(coloured(spec))  # raises for what plotly does not know
+
+
+def test_it_asks_for_nothing_outside(made, three_trades):
+    page = made(document(*three_trades))
+    for _, attributes in page.elements:
+        assert not {"src", "srcset", "data", "action"} & set(attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+    ours = "".join(page.scripts[:1] + page.scripts[2:])
+    assert "http" not in ours
+    policies = [a for tag, a in page.elements if a.get("http-equiv")]
+    assert "default-src 'none'" in policies[0]["content"]
+
+
+def test_names_are_only_text(made):
+    named = trade(
+        EVIL, 10.0, [order(1, 1, 100, True, EVIL), order(2, 1, 110, False, EVIL)],
+        enter_tag=EVIL, exit_reason=EVIL,
+    )  # fmt: skip
+    real = trade(BTC, 10.0, [order(1, 1, 100, True, EVIL), order(2, 1, 110, False)], enter_tag=EVIL)
+    page = made(document(named, real, strategy_name=EVIL, locks=[lock("*", 1, 3, EVIL)]))
+    assert not [tag for tag, _ in page.elements if tag == "img"]
+    assert EVIL in page.words
+    assert len(page.scripts) == 3
+    assert "<img" not in json.dumps(page.charts)  # plotly reads texts as HTML
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({}, "these results have no lock"),
+        ({}, "Distance to liquidation: an export has no liquidation prices"),
+        ({}, "Calibration of confidence: fewer than 20"),
+        ({"trades": []}, "Pairs, tags and exit reasons: no trade was closed"),
+        ({"trades": []}, "Exposure: no position was open"),
+    ],
+)
+def test_what_is_left_out_is_said(made, three_trades, content, said):
+    assert said in made(document(*three_trades, **content)).words
+
+
+def test_two_runs_and_a_benchmark_stand_side_by_side(made, three_trades, tmp_path):
+    free = write(tmp_path / "free.json", document(*three_trades))
+    locks = [lock("*", 28, 31, "FlashCrashBreaker reducing: x"), lock(SPIKED, 0, 9, "Other: y")]
+    guarded = document(three_trades[0], three_trades[2], locks=locks)
+    page = made(guarded, "--with", free, "--against", "BTC")
+    assert "The account with breakers without breakers BTC Return" in page.words
+    # The trade of hour 30 was kept out, and made 100.
+    assert "FlashCrashBreaker 1 3 1 100.0% 100.00" in page.words
+    assert "Other 1 9 0" in page.words
+    names = [trace["name"] for trace in page.charts["equity"]["data"] if "name" in trace]
+    assert {"with breakers", "without breakers", "BTC"} <= set(names)
+
+
+def test_figures_for_programs(three_trades, tmp_path, datadir):
+    export = write(tmp_path / "export.json", document(*three_trades))
+    code, out, _ = run(export, "--datadir", datadir, "--against", "buy-and-hold", "--json")
+    assert code == 0
+    found = json.loads(out)
+    (only,) = found["runs"]
+    assert only["final_equity"] == 1080.0
+    assert only["trades"]["trades"] == 3
+    assert only["trades"]["profit_factor"] == pytest.approx(130 / 50)
+    # In units of 50, 50 and 20: what each entry would have lost at its first stop.
+    assert only["trades"]["mean_r"] == pytest.approx((-1 + 2 + 1.5) / 3)
+    assert only["figures"]["worst_day"] == pytest.approx(0.05)
+    assert only["months"] == {"2023-01": pytest.approx(0.08)}
+    assert found["against"]["profit"] == pytest.approx(-0.1)
+    assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--against", "B/C"], "against must be buy-and-hold or a coin such as BTC, got 'B/C'"),
+        (["--against", "DOGE"], "against needs 1h candles of DOGE/USDT:USDT"),
+        (["--strategy", "Other"], "strategy must be one of ByHand"),
+        (["--datadir", "nowhere"], "datadir must be a directory with Freqtrade data, got nowhere"),
+        (["--data-format", "csv"], "data_format must be one of feather"),
+        (["--with", "nothing.zip"], "must be a backtest export or a trade database"),
+    ],
+)
+def test_bad_input_is_one_line(three_trades, tmp_path, datadir, options, said):
+    export = write(tmp_path / "export.json", document(*three_trades))
+    out = tmp_path / "page.html"
+    code, _, err = run(export, "--datadir", datadir, "--out", out, *options)
+    assert (code, out.exists()) == (2, False)
+    (line,) = err.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
+
+
+def test_without_plotly_its_extra_is_named(monkeypatch, three_trades, tmp_path, datadir):
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    export = write(tmp_path / "export.json", document(*three_trades))
+    code, _, err = run(export, "--datadir", datadir, "--out", tmp_path / "page.html")
+    assert code == 2
+    assert "report needs plotly: pip install 'perpkit[report]'" in err

@@ -1,0 +1,120 @@
+"""What a bot did, from its trade database, as Freqtrade writes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from freqtrade.persistence import PairLocks, Trade, WalletHistory, init_db
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.research.accounts import marked_account
+from perpkit.research.results import load_results
+from tests import factories
+from tests.factories import START
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+BALANCE = 1000.0
+
+
+class Rising:
+    """A market in which BTC rises by 100 an hour from 30,000, and ETH has no candles."""
+
+    def candles(self, pair: str, timeframe: str) -> pd.DataFrame | None:
+        if pair == ETH:
+            return None
+        closes = [30_000.0 + 100 * hour for hour in range(1, 11)]
+        dates = pd.date_range(START, periods=10, freq="1h")
+        return pd.DataFrame({"date": dates, "close": closes})
+
+    def funding(self, pair: str) -> None:
+        return None
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    """A long that is open since hour 0, a short that made 5 from hour 1 to 5, locks, a balance."""
+    path = tmp_path / "bot.sqlite"
+    init_db(f"sqlite:///{path}")
+    Trade.use_db = PairLocks.use_db = True
+    first = factories.trade(BTC, open_rate=30_000.0, amount=0.1)
+    first.set_custom_data("perpkit_trade", {"opened": START.isoformat(), "risk": 600.0})
+    first.set_custom_data("perpkit_slippage", {"actual_bps": 3.5, "estimated_bps": 2.0})
+    factories.trade(ETH, True, 2000.0, 1990.0, amount=0.5, opened=START + timedelta(hours=1))
+    monkeypatch.setattr(PairLocks, "timeframe", "1h")
+    PairLocks.lock_pair("*", START + timedelta(hours=3, minutes=30), "Crash: why", now=START)
+    wallet = WalletHistory(
+        timestamp=START - timedelta(hours=1), currency="USDT", quote_currency="USDT",
+        balance=BALANCE, total_quote=BALANCE,
+    )  # fmt: skip
+    WalletHistory.session.add(wallet)
+    WalletHistory.session.commit()
+    yield path
+    Trade.rollback()
+    Trade.session.remove()
+    PairLocks.reset_locks()
+
+
+def test_open_positions_are_marked_to_the_newest_candle(database):
+    results = load_results(database)
+    account = marked_account(results, Rising())
+    fee = 0.0005
+    # At the close of candle `hour`, of a long of 0.1 at 30,000.
+    paid = 0.1 * 30_000 * fee
+    for hour, equity in enumerate(account.equity.tolist()[1:], 1):
+        rate = 30_000 + 100 * hour
+        long = 0.1 * (rate - 30_000) - paid - 0.1 * rate * fee
+        if hour < 5:  # the short counts at its entry: ETH has no candles
+            short = -0.5 * 2000 * fee * 2
+        else:
+            short = 0.5 * 10 - 0.5 * 2000 * fee - 0.5 * 1990 * fee
+        assert equity == pytest.approx(BALANCE + long + (short if hour >= 1 else 0), abs=1e-6)
+    assert len(account.equity) == 11
+    assert account.unpriced == (ETH,)
+
+
+def test_what_the_bot_recorded_is_there(database):
+    results = load_results(database)
+    assert (results.strategy, results.stake_currency, results.timeframe) == (
+        "TestStrategy", "USDT", "1h",
+    )  # fmt: skip
+    assert results.starting_balance == BALANCE
+    held, closed = results.trades
+    assert (held.closed, held.first_stop, held.slippage_bps) == (None, 29_400.0, 3.5)
+    assert closed.closed == (START + timedelta(hours=5)).timestamp()
+    # Without a record of ours: Freqtrade's first stop, 2% above the entry.
+    assert closed.first_stop == pytest.approx(2040)
+    (lock,) = results.locks
+    assert (lock.pair, lock.source, lock.until) == (
+        "*", "Crash", (START + timedelta(hours=4)).timestamp(),
+    )  # fmt: skip
+
+
+def test_the_file_is_not_changed(database):
+    before = database.read_bytes()
+    load_results(database)
+    assert database.read_bytes() == before
+
+
+def test_a_balance_that_is_not_recorded_must_be_given(database):
+    WalletHistory.session.query(WalletHistory).delete()
+    WalletHistory.session.commit()
+    with pytest.raises(ValueError, match="starting_balance must be given"):
+        load_results(database)
+    assert load_results(database, starting_balance=500.0).starting_balance == 500
+
+
+def test_a_page_of_a_bot(database, tmp_path):
+    datadir = tmp_path / "data"
+    datadir.mkdir()
+    out = tmp_path / "page.html"
+    result = CliRunner().invoke(
+        app, ["report", str(database), "--datadir", str(datadir), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.stderr
+    page = out.read_text()
+    assert "Perpkit report of a bot" in page
+    for said in ("Slippage of each entry", "There are no candles of BTC/USDT:USDT, ETH/USDT:USDT"):
+        assert said in page
