@@ -225,7 +225,8 @@ def test_every_reason_not_to_enter_is_told(tmp_path):
 
 
 def test_the_way_of_a_trade_is_told(tmp_path):
-    with asked(tmp_path, "Braked", FALL, breakers=[], perpkit={"use": {"refresh": False}}) as it:
+    settings = {"breakers": [], "stake_amount": "unlimited"}
+    with asked(tmp_path, "Braked", perpkit={"use": {"refresh": False}}, **settings) as it:
         it.bot.run(3, STEP)
         with restricted(it, Decision(size_factor=0.5, reason="volatility is high")):
             hold(it.bot, it.venue)
@@ -260,7 +261,7 @@ def test_an_entry_that_is_withdrawn_says_why(tmp_path):
         assert "0 of 0.018 filled" in row["text"]
 
 
-@pytest.mark.parametrize("mode", ["dry_run", pytest.param("live", marks=SLOW)])
+@pytest.mark.parametrize("mode", [pytest.param(each, marks=SLOW) for each in ("dry_run", "live")])
 def test_a_stop_that_is_reached_is_told(tmp_path, mode):
     with asked(tmp_path, "AttachedSteered", FALL, mode) as it:
         it.strategy.side = "long"
@@ -339,11 +340,16 @@ def test_a_pair_that_leaves_the_whitelist_is_told(tmp_path):
         assert row["text"] == "the pair is not among the 0 of the whitelist"
 
 
+def enter_and_leave(it: Asked) -> None:
+    hold(it.bot, it.venue)
+    it.strategy.leave = True
+    it.bot.run_until(lambda: not it.bot.trades()[0].is_open, 2 * MINUTE, STEP)
+
+
 def test_a_log_that_cannot_be_written_costs_nothing(tmp_path, caplog):
     (tmp_path / "perpkit" / "memory.decisions.jsonl").mkdir(parents=True)
-    with asked(tmp_path, market=FALL) as it:
-        hold(it.bot, it.venue)
-        it.bot.run_until(lambda: not it.bot.trades()[0].is_open, 20 * MINUTE, STEP)
+    with asked(tmp_path) as it:
+        enter_and_leave(it)
     said = [text for text in caplog.messages if "decision log" in text]
     assert len(said) == 1
     assert "cannot be written: Is a directory. Trading goes on." in said[0]
@@ -355,10 +361,10 @@ def test_a_log_that_cannot_be_written_costs_nothing(tmp_path, caplog):
 def test_an_error_of_the_log_itself_costs_nothing(tmp_path, caplog, broken):
     with (
         mock.patch(f"perpkit.bot.decided.DecisionLog.{broken}", side_effect=MemoryError("none")),
-        asked(tmp_path, market=FALL) as it,
+        asked(tmp_path) as it,
     ):
-        hold(it.bot, it.venue)
-        it.bot.run_until(lambda: not it.bot.trades()[0].is_open, 20 * MINUTE, STEP)
+        enter_and_leave(it)
+    assert sum("could not be noted" in text for text in caplog.messages) == 1
 
 
 @SLOW

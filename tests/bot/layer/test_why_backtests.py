@@ -157,7 +157,7 @@ def test_a_breaker_that_locks_is_told(config):
     assert "FlashCrashBreaker" in found["text"]
 
 
-@pytest.mark.parametrize("decisions", [True, False])
+@pytest.mark.parametrize("decisions", [True, pytest.param(False, marks=SLOW)])
 def test_the_log_changes_no_trade(config, decisions):
     plain = backtest(config, "LimitedAveraging", perpkit={"limits": {"max_positions": 2}})
     perpkit = {"limits": {"max_positions": 2}, "decisions": decisions}
