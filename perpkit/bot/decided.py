@@ -93,6 +93,8 @@ class Decided:
     def refused(
         self, pair: str, side: str, at: datetime, reason: str, text: str, tag: str | None = None
     ) -> None:
+        if self.log is None:  # what a backtest asks often
+            return
         self._note(Decision(at, Kind.REFUSED, pair, side, reason, text, tag=tag))
 
     def quiet(self, pair: str, at: datetime, text: str) -> None:
@@ -198,7 +200,8 @@ class Decided:
 
     def flush(self, now: datetime) -> None:
         if self.log is not None:
-            self.log.flush(now)
+            with self._guarded():
+                self.log.flush(now)
 
     def begin(self) -> None:
         """Another backtest of this process begins."""
@@ -210,7 +213,8 @@ class Decided:
 
     def close(self) -> None:
         if self.log is not None:
-            self.log.close()
+            with self._guarded():
+                self.log.close()
 
     def _note(self, decision: Decision) -> None:
         if self.log is None:

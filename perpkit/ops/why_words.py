@@ -34,6 +34,7 @@ _REASONS = {
     "book": "the order book",
     "unchecked": "a check that failed",
     "overtaken": "another order came first",
+    "unsent": "no order",
     "slots": "no free slot",
     "stake": "the balance",
     "smallest": "the smallest order",

@@ -43,6 +43,10 @@ class Kind(StrEnum):
     QUIET = "no signal"
 
 
+# What is never a repeat: each has a row of its own.
+_FILLS = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED})
+
+
 @dataclass(frozen=True)
 class Decision:
     """One row.
@@ -198,6 +202,10 @@ class DecisionLog:
                 older(self.path, number).unlink(missing_ok=True)
 
     def _add(self, decision: Decision) -> None:
+        if decision.kind in _FILLS:
+            same_pair = [k for k in self._known if k[1] == decision.pair]
+            self._write_waiting(same_pair, decision)
+            return
         key = (decision.kind, decision.pair, decision.side, decision.reason, decision.words)
         before = self._known.pop(key, None)
         if before is None or decision.at - before[0] > self._repeats or decision.at < before[0]:

@@ -145,6 +145,12 @@ def test_what_differs_is_a_row_of_its_own(log, other):
     assert len(rows(log)) == 2
 
 
+def test_every_fill_is_a_row(log):
+    for number in range(3):
+        log.add(decision(number * SECOND, f"{number} at 100", kind=Kind.ADDED))
+    assert [text for _, text, _ in rows(log)] == ["0 at 100", "1 at 100", "2 at 100"]
+
+
 def test_repeats_come_before_what_follows_them(log):
     """Of two reasons in turn, the newest row is the newest reason."""
     for number in range(4):

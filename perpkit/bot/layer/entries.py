@@ -6,8 +6,9 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
+from freqtrade.persistence import LocalTrade, Order, Trade
 
+from perpkit.bot.layer.entry_signals import longest_lock
 from perpkit.bot.layer.limits import side_of
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RefusalKind, Why
@@ -140,7 +141,7 @@ class Entries:
 
 
 def _why_locked(pair: str, side: str) -> Why:
-    lock = PairLocks.get_pair_longest_lock(pair, side=side)
+    lock = longest_lock(pair, side)
     if lock is None:
         return Why(RefusalKind.LOCK, "Its lock ends with the candle.")
     return Why(

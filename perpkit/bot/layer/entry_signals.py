@@ -7,6 +7,7 @@ looking whether anything was noted of a signal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from freqtrade.persistence import PairLocks
 
 from perpkit.signals.conditions import Conditions, unmet
 
+# Returns why entries into a pair are blocked, or None.
+Doubt = Callable[[str], str | None]
 _COLUMNS = ("enter_long", "exit_long", "enter_short", "exit_short")
 
 
@@ -80,6 +83,16 @@ class SignalFrame:
         return self._conditions
 
 
+def longest_lock(pair: str, side: str, now: datetime | None = None) -> Any:
+    """Returns the lock that keeps a pair and side from entries for longest; None without any.
+
+    :param now: default the present
+    """
+    found = [PairLocks.get_pair_longest_lock(which, now, side) for which in (pair, "*")]
+    locks = [lock for lock in found if lock is not None]
+    return max(locks, key=lambda lock: lock.lock_end_time, default=None)
+
+
 def why_not(
     strategy: Any, pair: str, side: str, now: datetime, open_trades: int
 ) -> tuple[str, str]:
@@ -90,7 +103,7 @@ def why_not(
     most = strategy.max_open_trades
     if 0 <= most <= open_trades:
         return "slots", f"max_open_trades: {open_trades} of {most:g} are open"
-    lock = PairLocks.get_pair_longest_lock(pair, now, side)
+    lock = longest_lock(pair, side, now)
     if lock is not None:
         where = "the pair is" if lock.pair == pair else "all pairs are"
         until = f"{lock.lock_end_time:%Y-%m-%d %H:%M} UTC"

@@ -135,7 +135,7 @@ class RiskLayer:
             return
         self.decided.halted = lambda pair, side: self.decision(pair, side).reason
         kind = SimulatedSignals if self.simulated else RunningSignals
-        self.signals = kind(self._strategy, self.decided)
+        self.signals = kind(self._strategy, self.decided, self.doubt)
 
     @property
     def limited_by(self) -> PositionLimits:

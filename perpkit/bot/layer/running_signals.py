@@ -10,7 +10,7 @@ from freqtrade.enums import State
 from freqtrade.persistence import Trade
 
 from perpkit.bot.decided import Decided
-from perpkit.bot.layer.entry_signals import Signal, SignalFrame, why_not
+from perpkit.bot.layer.entry_signals import Doubt, Signal, SignalFrame, why_not
 from perpkit.bot.pairlists.base import REMOVED
 from perpkit.bot.running_bot import running_bot
 
@@ -20,11 +20,13 @@ logger = logging.getLogger(__name__)
 class RunningSignals:
     """
     :param decided: notes what is found
+    :param doubt: returns why entries into a pair are blocked, because something has failed
     """
 
-    def __init__(self, strategy: Any, decided: Decided) -> None:
+    def __init__(self, strategy: Any, decided: Decided, doubt: Doubt) -> None:
         self._strategy = strategy
         self._decided = decided
+        self._doubt = doubt
         # The last loop, whose entries have been tried.
         self._since: datetime | None = None
         # The newest analysis of each pair, and the candle that was said to have no signal.
@@ -88,6 +90,8 @@ class RunningSignals:
         return found
 
     def _why_not(self, pair: str, side: str, now: datetime, open_trades: int) -> tuple[str, str]:
+        if doubt := self._doubt(pair):
+            return "callback", doubt
         if running_bot(self._strategy.dp).state == State.PAUSED:
             return "paused", "entries are paused, as with /stopentry"
         return why_not(self._strategy, pair, side, now, open_trades)

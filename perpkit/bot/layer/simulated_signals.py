@@ -8,7 +8,8 @@ from __future__ import annotations
 import atexit
 import logging
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.decided import Decided
-from perpkit.bot.layer.entry_signals import SignalFrame, why_not
+from perpkit.bot.layer.entry_signals import Doubt, SignalFrame, why_not
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +39,18 @@ atexit.register(_begin_after_the_one_before, None)
 class SimulatedSignals:
     """
     :param decided: notes what is found
+    :param doubt: returns why entries into a pair are blocked, because something has failed
     """
 
-    def __init__(self, strategy: Any, decided: Decided) -> None:
+    def __init__(self, strategy: Any, decided: Decided, doubt: Doubt) -> None:
         self._strategy = strategy
         self._decided = decided
+        self._doubt = doubt
         self._last: datetime | None = None
         # The candles of each pair, with the row that is acted on at a time.
         self._frames: dict[str, tuple[SignalFrame, dict[datetime, int]]] = {}
         self._closed = 0
+        self._open: list[LocalTrade] = []
         # How many orders of each open trade have been noted.
         self._orders: dict[int, int] = {}
         self._failed = False
@@ -63,26 +67,33 @@ class SimulatedSignals:
         last = self._last
         self._last = now
         if last is None or now <= last:  # another backtest of this process
-            self._closed = 0
-            self._orders = {}
+            self._closed, self._open, self._orders = 0, [], {}
             self._decided.begin()
             return
-        self._note(last)
+        with self._guarded():
+            self._note(last)
 
     def end(self) -> None:
         """The backtest has ended. Never raises."""
-        if self._last is not None and not Trade.use_db:
-            self._note(self._last)
+        with self._guarded():
+            # Nothing is entered at the last candle, at whose end all are closed. Freqtrade's own
+            # lists may be those of another run by now.
+            self._fills(self._open)
+            self._open = []
         self._last = None
         self._decided.close()
 
     def _note(self, candle: datetime) -> None:
+        self._open = list(Trade.get_trades_proxy(is_open=True))
+        closed = Trade.get_trades_proxy(is_open=False)[self._closed :]
+        self._closed += len(closed)
+        self._fills([*closed, *self._open])
+        self._look(candle, [*closed, *self._open])
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            trades = Trade.get_trades_proxy(is_open=True)
-            closed = Trade.get_trades_proxy(is_open=False)[self._closed :]
-            self._closed += len(closed)
-            self._fills([*closed, *trades])
-            self._look(candle, [*closed, *trades])
+            yield
         except Exception:
             if not self._failed:
                 self._failed = True
@@ -111,5 +122,8 @@ class SimulatedSignals:
             if signal.side is None:
                 self._decided.quiet(pair, candle, signal.text)
             elif not self._decided.noted_since(pair, candle):
-                code, text = why_not(self._strategy, pair, signal.side, candle, len(there))
+                if doubt := self._doubt(pair):
+                    code, text = "callback", doubt
+                else:
+                    code, text = why_not(self._strategy, pair, signal.side, candle, len(there))
                 self._decided.refused(pair, signal.side, candle, code, text, signal.tag)

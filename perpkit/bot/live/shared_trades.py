@@ -6,14 +6,17 @@ See `TradeLock`. Uses private names of Freqtrade; tests/contract/test_live_seams
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from freqtrade.exceptions import DependencyException
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace, replace_lock, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
+from perpkit.bot.running_bot import message_of
 
 # Functions that change trades and are called without the lock by the loop, schedule or RPC.
 UNLOCKED = (
@@ -53,11 +56,16 @@ def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:
         else:
             opened = Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first()
             overtaken = opened is not None or not bot.get_free_open_trades()
+        side = trade.trade_direction if trade is not None else _side(kwargs)
         if overtaken:
-            side = trade.trade_direction if trade is not None else _side(kwargs)
             refusals.add(_OVERTAKEN, pair, side)
             return False
-        return execute(pair, stake_amount, *args, **kwargs)
+        try:
+            return execute(pair, stake_amount, *args, **kwargs)
+        except DependencyException as error:  # Freqtrade logs it, and tells the strategy nothing
+            why = f"it could not be sent: {message_of(error) or type(error).__name__}"
+            refusals.decided.refused(pair, side, datetime.now(UTC), "unsent", why)
+            raise
 
     return execute_entry
 
