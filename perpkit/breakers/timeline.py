@@ -100,7 +100,7 @@ class Timeline(ABC, Generic[T]):
         row = self.row_at(now)
         if row < 0 or not self.restricted[row]:
             return ()
-        found = self.at(now)
+        found = self.decide(row, now)
         decisions = found if isinstance(found, tuple) else (found,)
         return tuple(decision for decision in decisions if decision.restricts)
 

@@ -194,7 +194,7 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
         if row < 0 or self.newest[row] < 0:
             return decide(self.limits, VolatilityLevel.CALM, None, 0, closed_at)
         known = self.newest[row]
-        figures = float(self.vol_annual[known]), float(self.percentile[known])
+        figures = self.vol_annual.item(known), self.percentile.item(known)
         return decide(
             self.limits, VolatilityLevel(self.level[row]), figures, int(self.below[row]), closed_at
         )

@@ -121,6 +121,19 @@ class WatchedProtection(IProtection):
         """
         return now
 
+    def rests(self, now: datetime) -> bool:
+        """In a simulated run, whether `evaluate` would restrict nothing at `now`, as before.
+
+        Asked at every candle: override it where that is known at once, and not from candles alone.
+        """
+        return False
+
+    def continue_with(self, before: Any) -> None:
+        """Takes what an equal breaker has measured in an earlier simulated run of this process.
+
+        :param before: with the same parameters, and the same data
+        """
+
     def cannot_replay(self) -> str | None:
         """With these parameters, why a replay would say nothing of it; None if it does.
 
