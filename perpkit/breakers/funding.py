@@ -185,6 +185,9 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
 
     NOTHING = ()
 
+    def same_until(self, now: datetime) -> datetime:
+        return max(self._known_from(max(self.row_at(now), -1) + 1), now)
+
     def decide(self, row: int, now: datetime) -> tuple[Decision, ...]:
         number = int(self.number[row])
         if self.stale[row]:

@@ -168,8 +168,9 @@ class Watch:
         before, found = self._restrictions, dict(self._standing)
         for breaker in self._watched():
             if now >= breaker.asleep_until:
-                for decision in self._decide(breaker, now):
-                    found[breaker.name, decision.pair, decision.side] = decision
+                breaker.standing = self._decide(breaker, now)
+            for decision in breaker.standing:
+                found[breaker.name, decision.pair, decision.side] = decision
         self._restrictions = found
         if not self._simulated:
             self._unlock(before, now)
@@ -200,10 +201,13 @@ class Watch:
                 if decision.entries_blocked:
                     breaker.locks.hold(decision, now)
             self._failed.discard(breaker.name)
+            if restrictions and self._simulated:
+                breaker.asleep_until = self._same_until(breaker, restrictions, now)
         except Exception:
             if breaker.name not in self._failed:
                 logger.exception(f"{breaker.name} failed.")
             self._failed.add(breaker.name)
+            breaker.asleep_until = AWAKE
             restrictions = [
                 Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
             ]
@@ -211,6 +215,16 @@ class Watch:
         if len(restrictions) > 1:
             restrictions.sort(key=lambda d: (d.trading.strictness, -d.size_factor))
         return restrictions
+
+    def _same_until(
+        self, breaker: WatchedProtection, restrictions: Sequence[Decision], now: datetime
+    ) -> datetime:
+        """Returns until when a breaker restricts the same, and no lock of it is to be renewed."""
+        until = breaker.same_until(self._sources, now)
+        for decision in restrictions if until > now else ():
+            if decision.entries_blocked:
+                until = min(until, breaker.locks.renewed_at(decision) or now)
+        return until
 
     def _unlock(self, before: Restrictions, now: datetime) -> None:
         """Ends locks whose reasons have ended, without waiting for the next candle."""
