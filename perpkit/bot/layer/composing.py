@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
-from freqtrade.strategy.parameters import BaseParameter
 
 from perpkit.bot.candles.candles import SIMULATED, TRADING
+from perpkit.bot.layer.breaker_parameters import own_parameters
 from perpkit.bot.layer.parts import Part, attached_parts, given_protections
 from perpkit.bot.layer.perp_risk import PerpRisk
 
@@ -33,9 +32,12 @@ def compose(found: type, config: Mapping[str, Any]) -> type:
         raise _cannot(found, why)
     searches = Part.BREAKERS in parts and given_protections(config) is None
     try:
+        # The class itself gets the copies, not the one in front: it may use its own name.
         own_parameters(found)
         composed = types.new_class(
-            found.__name__, (PerpRisk, found), {"searches_breakers": searches}
+            found.__name__,
+            (PerpRisk, found),
+            {"searches_breakers": searches, "owns_parameters": False},
         )
     except Exception as error:  # a class may refuse to be subclassed in any way
         why = " ".join(f"{type(error).__name__}: {error}".split())
@@ -43,23 +45,6 @@ def compose(found: type, config: Mapping[str, Any]) -> type:
     composed.__module__, composed.__qualname__ = found.__module__, found.__qualname__
     composed.__doc__ = found.__doc__
     return composed
-
-
-def own_parameters(found: type) -> None:
-    """Gives a class its own copies of the parameters that it inherits, so that hyperopt's file of
-    one strategy changes no other.
-
-    Freqtrade runs the file of a strategy for each load, but what the file imports only once. The
-    class itself gets the copies, and not the one in front of it, for it may use its own name. The
-    dictionaries of values, such as `buy_params`, are copied, too: Freqtrade writes into them.
-    """
-    for base in found.__mro__[1:]:
-        for name, value in vars(base).items():
-            of_hyperopt = isinstance(value, BaseParameter) or (
-                isinstance(value, dict) and name.endswith("_params")
-            )
-            if of_hyperopt and inspect.getattr_static(found, name) is value:
-                setattr(found, name, deepcopy(value))
 
 
 def _unsuited(found: type) -> str | None:
