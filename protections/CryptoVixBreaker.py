@@ -86,6 +86,10 @@ class CryptoVixBreaker(CandleBreaker[VolatilityTimeline]):
         line = self.line(self._market, sources)
         return min(line.quiet_until(now), self.stale_from(line, now))
 
+    def same_until(self, sources: Sources, now: datetime) -> datetime:
+        line = self.line(self._market, sources)
+        return min(line.same_until(now), self.stale_from(line, now))
+
     def data(self, pair: str, sources: Sources) -> list[pd.DataFrame]:
         return [self.candles(member, sources) for member in self._weights]
 

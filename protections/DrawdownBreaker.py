@@ -58,6 +58,7 @@ class DrawdownBreaker(WatchedProtection):
         # are thinned.
         self._can_rest = all(rule.limit.reference is not Reference.START for rule in limits.rules)
         self._resting: Observation | None = None
+        self._rested: datetime | None = None
 
     def short_desc(self) -> str:
         limits = "; ".join(str(rule.limit) for rule in self.limits.rules)
@@ -69,13 +70,12 @@ class DrawdownBreaker(WatchedProtection):
                 sources.config, sources.candles, sources.dp, sources.wallets
             )
         account = self._account
+        if self.rests(now):
+            return ()
         if self._resting is not None:
-            if account.unmoved():
-                # Equity is unchanged and its highs can only leave a window, so no limit can trip.
-                self._resting = self._resting._replace(now=now)
-                return ()
-            self._state, _ = step(self.limits, self._state, self._resting)
-            self._resting = None
+            rested = self._resting._replace(now=self._rested or self._resting.now)
+            self._state, _ = step(self.limits, self._state, rested)
+            self._resting = self._rested = None
         last = self._state.now
         if last is not None and now <= last:
             return self._decisions  # the clock was set back
@@ -102,6 +102,13 @@ class DrawdownBreaker(WatchedProtection):
         if self._can_rest and not self._decisions and account.unmoved():
             self._resting = seen._replace(closed=())
         return self._decisions
+
+    def rests(self, now: datetime) -> bool:
+        if self._resting is None or self._account is None or not self._account.unmoved():
+            return False
+        # Equity is unchanged and its highs can only leave a window, so no limit can trip.
+        self._rested = now
+        return True
 
     def _past(self, account: Account, now: datetime) -> list[tuple[datetime, float]]:
         """Returns the profits of the time without samples: before this process, or, if Freqtrade

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,7 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 
 from perpkit.bot.watching.candle_breaker import CandleBreaker
+from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import funding
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
@@ -54,6 +56,10 @@ class FundingBreaker(CandleBreaker[FundingTimeline]):
             self._warned.add(pair)
             rates = pd.DataFrame({"date": dates_at([]), "funding_rate": []})
         return funding.timeline(self.limits, pair, rates)
+
+    def same_until(self, sources: Sources, now: datetime) -> datetime:
+        lines = [self.line(pair, sources) for pair in self.watched(sources.pairs)]
+        return min((line.same_until(now) for line in lines), default=now)
 
     def stale(self, *_: Any) -> Iterator[Decision]:
         return iter(())  # the timeline knows when the next rate is due

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from math import inf, nextafter
+from math import inf
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import Moments, Timeline
+from perpkit.durations import HOUR_S
 from perpkit.market.asof import nanoseconds
 from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
 from perpkit.parameters.declared import Parameters
@@ -126,24 +127,44 @@ class SettledRate(NamedTuple):
         return timedelta(hours=self.interval_hours)
 
 
-class FundingRow(NamedTuple):
-    """The knowledge from one moment on: a rate, or, once that is stale, none.
+@dataclass(frozen=True)
+class SettledRates:
+    """Settled rates in order of time, as columns: most of years of them are never looked at.
 
-    :param seconds: the moment, in seconds since 1970-01-01 00:00 UTC
-    :param rate: index of the rate
+    :param known_at: seconds since 1970-01-01 00:00 UTC, as `stale_at`
+    :param figures: by rate: the other fields of `SettledRate`
     """
 
-    seconds: float
-    rate: int
-    stale: bool
-    restricts: bool
+    known_at: NDArray[np.float64]
+    stale_at: NDArray[np.float64]
+    figures: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rates: Sequence[SettledRate]) -> SettledRates:
+        known_at = np.array([rate.known_at.timestamp() for rate in rates], dtype=np.float64)
+        stale_at = np.array([rate.stale_at.timestamp() for rate in rates], dtype=np.float64)
+        figures = np.array([rate[2:] for rate in rates], dtype=np.float64)
+        return cls(known_at, stale_at, figures.reshape(-1, 4))
+
+    def __len__(self) -> int:
+        return len(self.known_at)
+
+    def __iter__(self) -> Iterator[SettledRate]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> SettledRate:
+        known_at, stale_at = (
+            datetime.fromtimestamp(at.item(number), UTC) for at in (self.known_at, self.stale_at)
+        )
+        return SettledRate(known_at, stale_at, *self.figures[number].tolist())
 
 
 @dataclass(frozen=True)
 class FundingTimeline(Timeline[tuple[Decision, ...]]):
     """The decisions on one pair. Once the newest rate is stale, both sides are blocked.
 
-    :param rows: the rows of the grid
+    :param number: by row of the grid: index of the newest rate
+    :param stale: by row: whether that rate has become stale
     :param rates: the settled rates, in order of time
     :param held: by `Cause` and rate: whether the latch is on
     :param below: by `Cause` and rate: calm rates in a row that the latch has counted
@@ -151,8 +172,9 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
 
     limits: FundingLimits
     pair: str
-    rows: Sequence[FundingRow]
-    rates: Sequence[SettledRate]
+    number: NDArray[np.int64]
+    stale: NDArray[np.bool_]
+    rates: SettledRates
     held: NDArray[np.bool_]
     below: NDArray[np.int64]
     # The newest decisions, by rate and settlements overdue since: between two settlements every
@@ -163,14 +185,19 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
 
     NOTHING = ()
 
+    def same_until(self, now: datetime) -> datetime:
+        return max(self._known_from(max(self.row_at(now), -1) + 1), now)
+
     def decide(self, row: int, now: datetime) -> tuple[Decision, ...]:
-        _, number, stale, _ = self.rows[row]
-        rate = self.rates[number]
-        if stale:
+        number = int(self.number[row])
+        if self.stale[row]:
+            rate = self.rates[number]
             reason = f"no funding rate known since {rate.known_at:%Y-%m-%d %H:%M} UTC"
             reason = f"{reason}: no new entries"
             return (Decision(Trading.REDUCING, 0.0, reason=reason, pair=self.pair),)
-        late = (now - rate.known_at) // rate.interval
+        # As timedeltas would: see `SettledRate.known_at` and `interval`.
+        since = now.timestamp() - self.rates.known_at[number]
+        late = int(since // (self.rates.figures[number, 0] * HOUR_S))
         found = self._newest.get((number, late))
         if found is None:
             found = self._decided(number, late)
@@ -191,45 +218,37 @@ def timeline(limits: FundingLimits, pair: str, funding: pd.DataFrame) -> Funding
     :param funding: Freqtrade's funding candles, as for `funding_readings`; may be empty
     """
     readings = funding_readings(funding, limits.rule)
-    rates = zip(
-        *(_times(readings[column]) for column in ("known_at", "stale_at")),
-        *(readings[column].tolist() for column in FIGURES),
-        (100 * readings["funding_rank"]).tolist(),
-        strict=True,
-    )
-    return judge(limits, pair, list(map(SettledRate._make, rates)))
+    figures = [readings[column].to_numpy(dtype=np.float64) for column in FIGURES]
+    figures.append(100 * readings["funding_rank"].to_numpy(dtype=np.float64))
+    known_at, stale_at = (nanoseconds(readings[at]) / 1e9 for at in ("known_at", "stale_at"))
+    return judge(limits, pair, SettledRates(known_at, stale_at, np.column_stack(figures)))
 
 
-def _times(dates: pd.Series) -> list[datetime]:
-    return [datetime.fromtimestamp(at, UTC) for at in nanoseconds(dates) / 1e9]
-
-
-def judge(limits: FundingLimits, pair: str, rates: Sequence[SettledRate]) -> FundingTimeline:
+def judge(
+    limits: FundingLimits, pair: str, rates: SettledRates | Sequence[SettledRate]
+) -> FundingTimeline:
     """Returns the decisions that follow from the settled rates."""
-    scores = _scores(limits, *np.array([rate[3:] for rate in rates]).reshape(-1, 3).T)
+    rates = rates if isinstance(rates, SettledRates) else SettledRates.of(rates)
+    scores = _scores(limits, *rates.figures[:, 1:].T)
     swept = [limits.hysteresis(cause).sweep(scores[cause]) for cause in Cause]
-    held, below = np.array([on for on, _ in swept]), np.array([below for _, below in swept])
-    rows = list(_rows(rates, (held.sum(axis=0) > 0).tolist()))
+    held, below = (np.array(of_each) for of_each in zip(*swept, strict=True))
+    # A rate may still be used at `stale_at` itself, but not after it; then a row begins without.
+    ended = np.nextafter(rates.stale_at, inf)
+    unfollowed = ended <= np.append(rates.known_at[1:], inf)[: len(rates)]
+    number = np.repeat(np.arange(len(rates)), 1 + unfollowed)
+    stale = np.append(False, np.diff(number) == 0)[: len(number)]
+    seconds = np.where(stale, ended[number], rates.known_at[number])
     return FundingTimeline(
-        Moments([row.seconds for row in rows]),
-        bytes(row.restricts for row in rows),
+        Moments(seconds.tolist()),
+        np.logical_or(stale, held.max(axis=0)[number]).tobytes(),
         limits,
         pair,
-        rows,
+        number,
+        stale,
         rates,
         held,
         below,
     )
-
-
-def _rows(rates: Sequence[SettledRate], blocked: Sequence[bool]) -> Iterator[FundingRow]:
-    known_at = [*(rate.known_at.timestamp() for rate in rates), inf]
-    for number, rate in enumerate(rates):
-        yield FundingRow(known_at[number], number, stale=False, restricts=blocked[number])
-        # The rate may still be used at `stale_at` itself, but not after it.
-        stale = nextafter(rate.stale_at.timestamp(), inf)
-        if stale <= known_at[number + 1]:
-            yield FundingRow(stale, number, stale=True, restricts=True)
 
 
 def _scores(

@@ -100,7 +100,7 @@ class Timeline(ABC, Generic[T]):
         row = self.row_at(now)
         if row < 0 or not self.restricted[row]:
             return ()
-        found = self.at(now)
+        found = self.decide(row, now)
         decisions = found if isinstance(found, tuple) else (found,)
         return tuple(decision for decision in decisions if decision.restricts)
 
@@ -109,6 +109,17 @@ class Timeline(ABC, Generic[T]):
         row = self.row_at(now)
         following = self.restricted.find(1, max(row, 0))
         return max(self.grid.closed_at(following), now) if following >= 0 else FOREVER
+
+    def same_until(self, now: datetime) -> datetime:
+        """Returns a time before which the result restricts what it does at `now`, in the same way.
+
+        Figures and releases may differ. A subclass that knows more than the present moment says so.
+        """
+        return now
+
+    def _known_from(self, row: int) -> datetime:
+        """The time from which a row is known; `FOREVER` after the last."""
+        return self.grid.closed_at(row) if row < len(self) else FOREVER
 
     def row_at(self, now: datetime) -> int:
         """Returns the newest row known at `now`; negative before the first."""

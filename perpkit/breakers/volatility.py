@@ -6,9 +6,11 @@ The defaults are explained in docs/evidence/crypto_vix.md.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cached_property
 from math import inf
 from typing import Annotated
 
@@ -189,12 +191,22 @@ class VolatilityTimeline(CandleTimeline[VolatilityDecision]):
         """
         return self.decide(self.row_at(now), now)
 
+    @cached_property
+    def _changes(self) -> list[int]:
+        """The rows at which the level changes."""
+        return (1 + np.flatnonzero(np.diff(self.level))).tolist()
+
+    def same_until(self, now: datetime) -> datetime:
+        later = bisect_right(self._changes, self.row_at(now))
+        row = self._changes[later] if later < len(self._changes) else len(self)
+        return max(self._known_from(row), now)
+
     def decide(self, row: int, now: datetime) -> VolatilityDecision:
         closed_at = self.closed_by(now)
         if row < 0 or self.newest[row] < 0:
             return decide(self.limits, VolatilityLevel.CALM, None, 0, closed_at)
         known = self.newest[row]
-        figures = float(self.vol_annual[known]), float(self.percentile[known])
+        figures = self.vol_annual.item(known), self.percentile.item(known)
         return decide(
             self.limits, VolatilityLevel(self.level[row]), figures, int(self.below[row]), closed_at
         )

@@ -55,19 +55,17 @@ def default_breakers(value: Callable[[str], Any]) -> list[dict[str, Any]]:
     ]
 
 
-def copy_inherited_parameters(cls: type, layered: type, *, all_bases: bool) -> None:
-    """Gives a class its own copy of the parameters that it inherits from classes with the layer.
+def own_parameters(cls: type) -> None:
+    """Gives a class its own copies of the parameters that it inherits, so that hyperopt's file of
+    one strategy changes no other.
 
-    Without it, a parameter file that sets a value for one strategy would change every other
-    strategy of the process. Parameters of the strategy behind the layer stay as they are, for it
-    may read them by the name of its class.
-
-    :param layered: PerpRisk
-    :param all_bases: those of every base, for a strategy of the package
+    Freqtrade runs the file of a strategy for each load, but what the file imports only once. The
+    dictionaries of values, such as `buy_params`, are copied, too: Freqtrade writes into them.
     """
     for base in cls.__mro__[1:]:
-        if all_bases or issubclass(base, layered):
-            for name, value in vars(base).items():
-                shared = inspect.getattr_static(cls, name) is value
-                if isinstance(value, BaseParameter) and shared:
-                    setattr(cls, name, deepcopy(value))
+        for name, value in vars(base).items():
+            of_hyperopt = isinstance(value, BaseParameter) or (
+                isinstance(value, dict) and name.endswith("_params")
+            )
+            if of_hyperopt and inspect.getattr_static(cls, name) is value:
+                setattr(cls, name, deepcopy(value))

@@ -6,8 +6,6 @@ It answers what the callbacks of `perpkit.bot.layer.perp_risk` ask, and holds no
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
 from perpkit.bot.decided import decided_of
+from perpkit.bot.layer.attempt import Attempt
 from perpkit.bot.layer.charts import Charts
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
@@ -270,22 +269,12 @@ class RiskLayer:
             self.signals.end()
         self.decided.close()
 
-    @contextmanager
-    def attempt(self, step: str) -> Iterator[None]:
+    def attempt(self, step: str) -> Attempt:
         """Runs a step of the layer: where it fails, entries are blocked until it succeeds.
 
         Freqtrade would go on with its own default, as though nothing restricted it.
         """
-        try:
-            yield
-        except RunRefusedError:
-            raise
-        except Exception as error:
-            if self.started and self.hooks.own_errors:
-                raise
-            self.failed(step, error)
-        else:
-            self.failed_steps.pop(step, None)
+        return Attempt(self, step)
 
     def failed(self, step: str, error: Exception) -> None:
         """Blocks entries until the step of this name succeeds, and says so once."""
@@ -294,6 +283,10 @@ class RiskLayer:
         if self.failures.add(step, error, datetime.now(UTC)):
             logger.error(reason, exc_info=error)
             self.say(f"{reason}. No entry is made until it succeeds.", logging.ERROR)
+
+    def passes_on(self, error: Exception) -> bool:
+        """Whether an error of the layer is not its own to handle."""
+        return isinstance(error, RunRefusedError) or (self.started and self.hooks.own_errors)
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         """Returns (pair, timeframe, candle type) of the candles that the breakers read."""

@@ -28,7 +28,7 @@ from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.layer.attached import attached_hooks
-from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS, copy_inherited_parameters
+from perpkit.bot.layer.breaker_parameters import BREAKER_PARAMETERS, own_parameters
 from perpkit.bot.layer.entry_callbacks import EntryCallbacks
 from perpkit.bot.layer.exit_callbacks import ExitCallbacks
 from perpkit.bot.layer.hooks import Hooks
@@ -53,13 +53,15 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     # A strategy of the package has the parameters of the breakers under names of its own.
     _perpkit_prefix: ClassVar[str] = PREFIX
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, owns_parameters: bool = True, **kwargs: Any) -> None:
+        """:param owns_parameters: the class gets copies of inherited parameters"""
         super().__init_subclass__(**kwargs)
         if cls._perpkit_prefix:
             for name, parameter in BREAKER_PARAMETERS.items():
                 if not hasattr(cls, PREFIX + name):
                     setattr(cls, PREFIX + name, deepcopy(parameter))
-        copy_inherited_parameters(cls, PerpRisk, all_bases=not cls._perpkit_prefix)
+        if owns_parameters:
+            own_parameters(cls)
         if "protections" in vars(cls):
             cls.protections = with_layer(vars(cls)["protections"], PerpRisk.protections.fset)
 

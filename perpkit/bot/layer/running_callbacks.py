@@ -6,6 +6,7 @@ slower with each of them. They are added when the bot starts.
 
 from __future__ import annotations
 
+import types
 from datetime import datetime
 from typing import Any
 
@@ -46,4 +47,7 @@ def with_running_callbacks(strategy: IStrategy) -> None:
     """Puts `RunningCallbacks` in front of the class of this strategy."""
     own = type(strategy)
     members = {"__module__": own.__module__, "__doc__": own.__doc__}
-    strategy.__class__ = type(own.__name__, (RunningCallbacks, own), members)
+    bases, options = (RunningCallbacks, own), {"owns_parameters": False}
+    strategy.__class__ = types.new_class(
+        own.__name__, bases, options, lambda namespace: namespace.update(members)
+    )

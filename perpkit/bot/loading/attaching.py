@@ -102,6 +102,7 @@ def report_at_start(module: ModuleType) -> None:
     start = module.IStrategy.ft_bot_start
 
     def ft_bot_start(self: Any, **kwargs: Any) -> None:
+        _end_what_was_of_another(self)
         start(self, **kwargs)
         if _has_layer(self):
             return  # the layer reports itself
@@ -111,6 +112,14 @@ def report_at_start(module: ModuleType) -> None:
             logger.exception("Perpkit could not report what is attached.")
 
     module.IStrategy.ft_bot_start = ft_bot_start
+
+
+def _end_what_was_of_another(strategy: Any) -> None:
+    """Ends the largest stake of the strategy before, where several share an exchange."""
+    exchange: Any = getattr(getattr(strategy, "dp", None), "_exchange", None)
+    replaced: Any = getattr(exchange, "get_max_pair_stake_amount", None)
+    if getattr(replaced, "of_one_strategy", None) is True:
+        exchange.get_max_pair_stake_amount = replaced._max_stake
 
 
 def _has_layer(strategy: Any) -> bool:

@@ -34,6 +34,8 @@ def whole_steps(amount: float, trade: LocalTrade) -> float:
 class StakesWithinLot:
     """Replaces `Exchange.get_max_pair_stake_amount` and respects the largest market order."""
 
+    of_one_strategy = True  # see `perpkit.bot.loading.attaching`
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._max_stake: Callable[..., float] = exchange.get_max_pair_stake_amount
@@ -44,6 +46,7 @@ class StakesWithinLot:
 
 
 def keep_stakes_within_lot(exchange: Any) -> None:
-    """Limits stakes for the rest of this run; calling it twice has no further effect."""
+    """Limits stakes until `perpkit.bot.loading.attaching` starts another strategy at this exchange,
+    as in `--strategy-list`; calling it twice has no further effect."""
     if not isinstance(exchange.get_max_pair_stake_amount, StakesWithinLot):
         exchange.get_max_pair_stake_amount = StakesWithinLot(exchange)

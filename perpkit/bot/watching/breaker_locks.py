@@ -49,6 +49,11 @@ class BreakerLocks:
                 side=decision.side,
             )
 
+    def renewed_at(self, decision: Decision) -> datetime | None:
+        """In a backtest, the time at which `hold` would set another lock for this decision."""
+        newest = self._newest.get((decision.pair, decision.side, decision.trading))
+        return newest.lock_end_time_utc if newest is not None else None
+
     def _hold_simulated(self, decision: Decision, now: datetime) -> None:
         """Does the same in a backtest, which remembers its locks instead of querying them.
 

@@ -166,6 +166,9 @@ class CandleBreaker(WatchedProtection, Generic[D]):
 
         return self._measured.of(pair, data, measure)
 
+    def continue_with(self, before: Any) -> None:
+        self._measured = before._measured
+
     def data(self, pair: str, sources: Sources) -> Sequence[Any]:
         """Returns the data to measure for a pair: the same objects until there are new data."""
         return (self.candles(pair, sources),)

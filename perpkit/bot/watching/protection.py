@@ -75,8 +75,9 @@ class WatchedProtection(IProtection):
         if not isinstance(protection_config, Watched):
             self.short_desc = self._unwatched_desc
         self.locks = BreakerLocks(self.name, self.simulated)
-        # Until then, the watch of a simulated run can skip it.
+        # Until then, the watch of a simulated run can skip it: what it restricted last stands.
         self.asleep_until = AWAKE
+        self.standing: Sequence[Decision] = ()
         self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
         # By the watch of another strategy, which ran before in this process.
@@ -120,6 +121,27 @@ class WatchedProtection(IProtection):
         Override it if that follows from stored candles alone, since these do not change.
         """
         return now
+
+    def same_until(self, sources: Sources, now: datetime) -> datetime:
+        """In a simulated run, the time until which `evaluate` restricts the same as at `now`, apart
+        from figures and releases.
+
+        Override it if that follows from stored candles alone, since these do not change.
+        """
+        return now
+
+    def rests(self, now: datetime) -> bool:
+        """In a simulated run, whether `evaluate` would restrict nothing at `now`, as before.
+
+        Asked at every candle: override it where that is known at once, and not from candles alone.
+        """
+        return False
+
+    def continue_with(self, before: Any) -> None:
+        """Takes what an equal breaker has measured in an earlier simulated run of this process.
+
+        :param before: with the same parameters, and the same data
+        """
 
     def cannot_replay(self) -> str | None:
         """With these parameters, why a replay would say nothing of it; None if it does.

@@ -7,7 +7,7 @@ live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,6 +69,8 @@ class Watch:
         self._sources = Sources(config, candles or feed_for(config, dp), dp, wallets=wallets)
         self._given = breakers
         self._breakers: list[WatchedProtection] | None = None
+        # With their entries in `protections`.
+        self._run_before: list[tuple[dict[str, Any], WatchedProtection]] = []
         self._failed: set[str] = set()
         self._last: datetime | None = None
         self._restrictions: Restrictions = {}
@@ -163,13 +165,13 @@ class Watch:
             self._breakers = None  # another backtest or epoch, perhaps with other parameters
         self._last = WatchedProtection.driven_at = now
         self._follow_whitelist()
-        before = self._restrictions
-        self._restrictions = dict(self._standing) | {
-            (breaker.name, decision.pair, decision.side): decision
-            for breaker in self._watched()
-            if now >= breaker.asleep_until
-            for decision in self._decide(breaker, now)
-        }
+        before, found = self._restrictions, dict(self._standing)
+        for breaker in self._watched():
+            if now >= breaker.asleep_until:
+                breaker.standing = self._decide(breaker, now)
+            for decision in breaker.standing:
+                found[breaker.name, decision.pair, decision.side] = decision
+        self._restrictions = found
         if not self._simulated:
             self._unlock(before, now)
             self._tell(before)
@@ -181,31 +183,48 @@ class Watch:
             for breaker in self._breakers or []:
                 breaker.asleep_until = AWAKE
 
-    def _decide(self, breaker: WatchedProtection, now: datetime) -> Iterator[Decision]:
-        """Yields what one breaker restricts, and locks what blocks entries.
+    def _decide(self, breaker: WatchedProtection, now: datetime) -> Sequence[Decision]:
+        """Returns what one breaker restricts, and locks what blocks entries.
 
         Errors block entries here: Freqtrade swallows exceptions from `bot_loop_start`, so that a
         breaker that failed would look like one that restricts nothing.
         """
         try:
+            if self._simulated and not self._failed and breaker.rests(now):
+                return ()
             restrictions = [d for d in breaker.decide(self._sources, now) if d.restricts]
             if not restrictions and self._simulated:  # live breakers are checked in every loop
                 breaker.asleep_until = breaker.quiet_until(self._sources, now)
             if not restrictions and not self._failed:
-                return
+                return ()
             for decision in restrictions:
                 if decision.entries_blocked:
                     breaker.locks.hold(decision, now)
             self._failed.discard(breaker.name)
+            if restrictions and self._simulated:
+                breaker.asleep_until = self._same_until(breaker, restrictions, now)
         except Exception:
             if breaker.name not in self._failed:
                 logger.exception(f"{breaker.name} failed.")
             self._failed.add(breaker.name)
+            breaker.asleep_until = AWAKE
             restrictions = [
                 Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
             ]
         # The strictest comes last: only the last decision for a pair and side is kept.
-        yield from sorted(restrictions, key=lambda d: (d.trading.strictness, -d.size_factor))
+        if len(restrictions) > 1:
+            restrictions.sort(key=lambda d: (d.trading.strictness, -d.size_factor))
+        return restrictions
+
+    def _same_until(
+        self, breaker: WatchedProtection, restrictions: Sequence[Decision], now: datetime
+    ) -> datetime:
+        """Returns until when a breaker restricts the same, and no lock of it is to be renewed."""
+        until = breaker.same_until(self._sources, now)
+        for decision in restrictions if until > now else ():
+            if decision.entries_blocked:
+                until = min(until, breaker.locks.renewed_at(decision) or now)
+        return until
 
     def _unlock(self, before: Restrictions, now: datetime) -> None:
         """Ends locks whose reasons have ended, without waiting for the next candle."""
@@ -219,9 +238,22 @@ class Watch:
         if self._breakers is None and self._given is not None:
             self._breakers = list(self._given)
         if self._breakers is None:
-            handlers = ProtectionManager(self._config, self._protections())._protection_handlers
-            self._breakers = [h for h in handlers if isinstance(h, WatchedProtection)]
+            self._breakers = self._made()
         return self._breakers
+
+    def _made(self) -> list[WatchedProtection]:
+        """Makes the breakers of a run; one with the parameters of the run before has its
+        measurements, too, as in the epochs of hyperopt."""
+        given = self._protections()
+        handlers = ProtectionManager(self._config, given)._protection_handlers
+        known, self._run_before = self._run_before, []
+        for entry, handler in zip(given, handlers, strict=True):
+            if isinstance(handler, WatchedProtection):
+                before = [breaker for parameters, breaker in known if parameters == entry]
+                if before and self._simulated:
+                    handler.continue_with(before[0])
+                self._run_before.append((entry, handler))
+        return [breaker for _, breaker in self._run_before]
 
     def _tell(self, before: Restrictions, released: str = "") -> None:
         """Sends one message for each breaker and change of state, not one every loop.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import cloudpickle
 import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
-from freqtrade.strategy import IStrategy
+from freqtrade.strategy import IntParameter, IStrategy
 
 from perpkit.bot.layer.composing import compose
 from perpkit.bot.layer.listed import listed
@@ -290,3 +292,14 @@ def test_the_layer_keeps_one_name_on_the_strategy(default_futures_config):
     assert layered.watch == layered.refusals == layered.attached == layered._running == "mine"
     ours = set(dir(PerpRisk)) - set(dir(IStrategy))
     assert {name for name in ours if not name.startswith("_")} == {"perpkit_parts"}
+
+
+def test_classes_in_code_share_no_parameter_of_an_imported_base():
+    class Imported(Plain):
+        length = IntParameter(1, 9, default=3, space="buy")
+        buy_params: ClassVar = {"length": 3}
+
+    first, second = (type(name, (PerpRisk, Imported), {}) for name in ("First", "Second"))
+    first.length.value, first.buy_params["length"] = 7, 7
+    assert (second.length.value, Imported.length.value) == (3, 3)
+    assert (second.buy_params, Imported.buy_params) == ({"length": 3}, {"length": 3})

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from perpkit.bot.loading import attaching
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot, market_lot, whole_steps
 
 BTC = "BTC/USDT:USDT"
@@ -52,3 +53,10 @@ def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
 )
 def test_only_whole_steps_can_be_ordered(amount, whole):
     assert whole_steps(amount, SimpleNamespace(amount_precision=0.001)) == whole
+
+
+def test_the_limit_ends_with_the_strategy_that_needs_it():
+    exchange = exchange_with({"market": {"max": 120.0}}, 1e6)
+    keep_stakes_within_lot(exchange)
+    attaching._end_what_was_of_another(SimpleNamespace(dp=SimpleNamespace(_exchange=exchange)))
+    assert exchange.get_max_pair_stake_amount(BTC, 50.0, 1.0) == 1e6
