@@ -49,12 +49,15 @@ from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.first_stop import keep_stops_at_start, show_first_stop
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.told_levels import show_levels, told_levels
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
@@ -218,12 +221,23 @@ class PerpStrategy(FailsClosed, PerpRisk):
                 self.watch: Watch = layer.watch
                 self._running: RunningParts = layer.running
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
-        self._market = MarketColumns(self.config, layer.feed, self.benchmark)
+        awaited = layer.running.awaits_positioning if layer.started else lambda _pair: False
+        self._market = MarketColumns(
+            self.config, layer.feed, self.benchmark, self._traded_pairs, awaited
+        )
         if layer.simulated:
             copy_trades_on_write()
+        self._prepare()
         if is_trading(self.config):
             self.plot_config = without_breakers(self.plot_config)
-        self._prepare()
+            self._say_levels()
+            keep_stops_at_start(self.stoploss)
+
+    def _say_levels(self) -> None:
+        settings, target = self.present_settings(), self.take_profit.value
+        show_levels(self.config, settings.stop, target)
+        parts = self.config.get("position_adjustment_enable", True)
+        self._perpkit.say(told_levels(settings, target, parts=parts))
 
     def _assumed(self) -> OfPackage:
         """What its options must be like."""
@@ -333,6 +347,11 @@ class PerpStrategy(FailsClosed, PerpRisk):
     def benchmark(self) -> str:
         """The pair against which the correlation of all others is measured."""
         return benchmark_pair(self.config["stake_currency"])
+
+    def _traded_pairs(self) -> list[str]:
+        if self._perpkit.drawing:  # a chart has no pairlist
+            return list(self.config["exchange"].get("pair_whitelist", []))
+        return list(self.dp.current_whitelist())
 
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         pairs = self.dp.current_whitelist()
@@ -514,6 +533,20 @@ class PerpStrategy(FailsClosed, PerpRisk):
         """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
+
+    def ft_stoploss_adjust(
+        self, current_rate: float, trade: Trade, *args: Any, **kwargs: Any
+    ) -> None:
+        super().ft_stoploss_adjust(current_rate, trade, *args, **kwargs)
+        if trade.initial_stop_loss_pct == self.stoploss:  # Freqtrade's floor, which is no stop
+            self._show_first_stop(trade, bool(kwargs.get("after_fill")))
+
+    def _show_first_stop(self, trade: Trade, after_fill: bool) -> None:
+        try:
+            risk = self.trade_states.of(trade).risk
+            show_first_stop(trade, self.stoploss, risk, after_fill=after_fill)
+        except Exception as error:  # it is only shown
+            logger.warning(f"The first stop of {trade.pair} cannot be shown: {message_of(error)}")
 
     def custom_roi(
         self,

@@ -78,6 +78,7 @@ class RunningParts:
         self._alerts: MarketAlerts | None = None
         self._latch: StopLatch | None = None
         self._crash_loop: CrashLoop | None = None
+        self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
         self.lock: AbstractContextManager[Any] = nullcontext()
         self.obstacles: Obstacles | None = None
@@ -93,6 +94,10 @@ class RunningParts:
             self._report(refusals)
         finally:  # outermost, even if not all parts were created
             self._state.start()
+
+    def awaits_positioning(self, pair: str) -> bool:
+        """Whether the pair's readings are still to be asked for, for the first time."""
+        return self._refresh is not None and self._refresh.awaits(pair)
 
     def _start(
         self,
@@ -126,7 +131,8 @@ class RunningParts:
         )
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
-            PositioningRefresh(config, dp.current_whitelist, period="1h").start()
+            self._refresh = PositioningRefresh(config, dp.current_whitelist, period="1h")
+            self._refresh.start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
         if known:
