@@ -180,6 +180,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
+        self._undrawn: set[str] = set()
 
     @property
     def refusals(self) -> Refusals:
@@ -374,7 +375,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
             layer = self._perpkit
             return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn
         except Exception as error:  # whatever a chart lacks must not keep a bot from trading
-            logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error}")
+            if pair not in self._undrawn:
+                logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error!r}")
+            self._undrawn.add(pair)
             return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:

@@ -23,10 +23,12 @@ def show_first_stop(trade: LocalTrade, floor: float, risk: float, *, after_fill:
     :param risk: R of the trade, in price; 0 while unknown
     :param after_fill: its stop has just been set for a fill
     """
-    if trade.initial_stop_loss_pct != -abs(floor) or not trade.stop_loss or not risk:
+    if trade.initial_stop_loss_pct != -abs(floor) or not trade.stop_loss:
         return  # shown already, or there is none yet
     first = trade.stop_loss
     if not after_fill or trade.is_stop_loss_trailing or trade.nr_of_successful_entries > 1:
+        if not risk:
+            return
         first = stop_price(trade.open_rate, risk / trade.open_rate, trade.is_short)
     away = abs(first / trade.open_rate - 1) * (trade.leverage or 1.0)
     if away < abs(floor) * ROUNDED:  # else it is that floor: the strategy's own stop has failed
