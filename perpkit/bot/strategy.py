@@ -215,6 +215,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def bot_start(self, **kwargs: Any) -> None:
         layer = self._perpkit
+        if is_trading(self.config):  # first, as Freqtrade goes on even if the rest fails
+            keep_stops_at_start(self.stoploss)
         try:
             super().bot_start(**kwargs)
         finally:  # what is open is managed even where something has failed
@@ -231,8 +233,15 @@ class PerpStrategy(FailsClosed, PerpRisk):
         self._prepare()
         if is_trading(self.config):
             self.plot_config = without_breakers(self.plot_config)
-            self._say_levels()
-            keep_stops_at_start(self.stoploss)
+
+    def ft_load_hyper_params(self, hyperopt: bool = False) -> None:
+        # After `bot_start`, and before Freqtrade's message of the start.
+        super().ft_load_hyper_params(hyperopt)
+        if is_trading(self.config) and self._perpkit.started:
+            try:
+                self._say_levels()
+            except Exception as error:  # it is only told
+                logger.warning(f"Stop and target cannot be told: {message_of(error)}")
 
     def _say_levels(self) -> None:
         settings, target = self.present_settings(), self.take_profit.value

@@ -9,6 +9,7 @@ from freqtrade.persistence import PairLocks
 from freqtrade.rpc import RPC
 
 from perpkit import __version__
+from perpkit.bot.strategy import PerpStrategy
 from tests.bench.acts import STEP, hold, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences
@@ -20,7 +21,9 @@ START = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 PAIR = "BTC/USDT:USDT"
 
 
-def test_levels_first_stop_and_locks_are_shown_and_survive_a_restart(tmp_path):
+def test_levels_first_stop_and_locks_are_shown_and_survive_a_restart(tmp_path, monkeypatch):
+    # As a file of hyperopt has it, which is read after `bot_start`.
+    monkeypatch.setattr(PerpStrategy, "sell_params", {"stop_distance": 0.04}, raising=False)
     venue, market = SameVenue(), scripted_market(START, [(0, 50_000.0)])
     settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
 
@@ -29,11 +32,11 @@ def test_levels_first_stop_and_locks_are_shown_and_survive_a_restart(tmp_path):
 
     with start(START) as bot:
         hold(bot, venue)
-        assert any(text.startswith("Stop: 5% of the price") for text in strategy_messages(bot))
+        assert any(text.startswith("Stop: 4% of the price") for text in strategy_messages(bot))
         begun = [m["status"] for m in bot.messages if m["type"] == "startup"]
         config = RPC._rpc_show_config(bot.bot.config, "running", bot.bot.strategy.version())
         assert config["strategy_version"] == f"Perpkit {__version__}"
-        assert (config["stoploss"], config["minimal_roi"]) == (-0.05, {"0": 0.10})
+        assert (config["stoploss"], config["minimal_roi"]) == (-0.04, {"0": 0.10})
         assert not [text for text in begun if "-0.6" in text]
         (trade,) = bot.trades()
         # The stop of this strategy is 2% away, at 3x.
