@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
 import typer
 
+from perpkit import __version__
 from perpkit.ops.adopt import adopt
 from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
+from perpkit.ops.help_words import show_no_type_of_flags
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
@@ -20,6 +25,7 @@ from perpkit.ops.stop.command import stop
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
 
+show_no_type_of_flags()
 app = typer.Typer(
     help="Tools beside Freqtrade for Binance USD-M perpetuals.",
     no_args_is_help=True,
@@ -40,6 +46,31 @@ app.command("state")(state)
 app.command("stop")(stop)
 app.command("venue")(venue)
 app.command("why")(why)
+
+
+@app.callback()
+def _start(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions of Perpkit, Freqtrade and ccxt, and exit.",
+            is_eager=True,
+            callback=lambda asked: _print_versions() if asked else None,
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+def _print_versions() -> None:
+    typer.echo(f"perpkit {__version__}")
+    for name in ("freqtrade", "ccxt"):
+        try:
+            typer.echo(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            typer.echo(f"{name} is not installed")
+    raise typer.Exit
 
 
 def main() -> None:

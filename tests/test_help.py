@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from typer import rich_utils
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from perpkit import __version__
 from perpkit.cli import app
 
 
@@ -38,5 +40,15 @@ def test_help_is_shown_as_written(path, command, monkeypatch):
     for text in filter(None, written):
         for paragraph in text.split("\n\n"):
             assert words(paragraph) in shown
+    assert "<bool>" not in shown
     # All of our own words are ASCII, but for a few signs.
     assert not [sign for sign in shown if ord(sign) > 0x2FFF]
+
+
+def test_the_version_is_printed():
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    lines = dict(line.split(" ", 1) for line in result.stdout.splitlines())
+    assert lines["perpkit"] == __version__
+    assert lines["freqtrade"] == version("freqtrade")
+    assert lines["ccxt"] == version("ccxt")

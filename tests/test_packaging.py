@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -76,6 +79,90 @@ def test_the_container_is_unprivileged_and_open_to_this_machine_only():
         assert (REPOSITORY / service["build"]["dockerfile"]).is_file()
     dockerfile = (REPOSITORY / "docker" / "Dockerfile").read_text()
     assert "USER root" not in dockerfile
+
+
+def test_dry_run_and_live_have_databases_of_their_own():
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    databases = {}
+    for name, service in services.items():
+        command, environment = service["command"], service["environment"]
+        databases[name] = command[command.index("--db-url") + 1]
+        assert environment["FREQTRADE__DB_URL"] == databases[name]
+        # The mode is the service's, whatever the configuration says.
+        assert environment["FREQTRADE__DRY_RUN"] == ("true" if name == "dry-run" else "false")
+        assert ("--dry-run" in command) == (name == "dry-run")
+        # Real money has to be asked for.
+        assert service.get("profiles") == (None if name == "dry-run" else ["live"])
+    assert len(set(databases.values())) == len(services) == 2
+    ports = [port for service in services.values() for port in service["ports"]]
+    assert len({port.rpartition(":")[0] for port in ports}) == 2
+
+
+# What a user's folder may hold, beside what is committed.
+PRIVATE = (
+    ".env", ".env.live", "config.json", "config.live.json", "tradesv3.sqlite", "a.sqlite-wal",
+    "keys.age", "notes.txt", "user_data/config.json", "user_data/trades.sqlite", ".venv/x.py",
+    "perpkit/.env.live", "perpkit/state.sqlite", "strategies/RsiSmaSwing.json",
+    "docs/.env.live", "tests/copy.sqlite",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A copy of what is committed, with private files in it."""
+    folder = tmp_path_factory.mktemp("planted") / "perpkit"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    for name in files.stdout.splitlines():
+        if (REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
+    for name in PRIVATE:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("secret")
+    return folder
+
+
+def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path]
+    subprocess.run(command, cwd=planted, check=True, capture_output=True, timeout=120)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert not names & {*PRIVATE}
+    needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
+    needed |= {"perpkit/bot/loading/perpkit.pth", "strategies/RsiSmaSwing.py", "Makefile"}
+    assert needed <= names
+
+
+def kept_out(name: str, rules: list[str]) -> bool:
+    """As Docker reads its ignore file: the last rule counts that names it or a folder above it."""
+    out = False
+    above = [name, *map(str, Path(name).parents)]
+    for rule in rules:
+        wanted = re.escape(rule.lstrip("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+        if any(re.fullmatch(wanted, part) for part in above):
+            out = not rule.startswith("!")
+    return out
+
+
+def test_the_image_has_the_package_and_nothing_private(planted):
+    lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    files = [str(p.relative_to(planted)) for p in planted.rglob("*") if p.is_file()]
+    inside = {name for name in files if not kept_out(name, rules)}
+    assert not inside & {*PRIVATE}
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= inside
+    folders = ("perpkit", "strategies", "protections", "pairlists")
+    own = [name for name in files if name.split("/")[0] in folders and "__pycache__" not in name]
+    assert {*own} - {*PRIVATE} <= inside
+    assert not [name for name in inside if name.startswith(("tests", "docs", "user_data"))]
+
+
+def test_no_variable_of_the_example_is_empty():
+    # An empty variable overrides the key in a configuration file.
+    lines = (REPOSITORY / ".env.example").read_text().splitlines()
+    assert not [line for line in lines if line.rstrip().endswith("=") and not line.startswith("#")]
 
 
 def test_no_secret_is_in_what_is_committed():

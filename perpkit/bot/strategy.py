@@ -49,12 +49,15 @@ from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.first_stop import keep_stops_at_start, show_first_stop
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.told_levels import show_levels, told_levels
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.settings import overridden
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
@@ -178,6 +181,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
         self._volatility_missed = False
+        self._undrawn: set[str] = set()
 
     @property
     def refusals(self) -> Refusals:
@@ -212,6 +216,8 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def bot_start(self, **kwargs: Any) -> None:
         layer = self._perpkit
+        if is_trading(self.config):  # first, as Freqtrade goes on even if the rest fails
+            keep_stops_at_start(self.stoploss)
         try:
             super().bot_start(**kwargs)
         finally:  # what is open is managed even where something has failed
@@ -219,12 +225,30 @@ class PerpStrategy(FailsClosed, PerpRisk):
                 self.watch: Watch = layer.watch
                 self._running: NoParts = layer.running
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
-        self._market = MarketColumns(self.config, layer.feed, self.benchmark)
+        awaited = layer.running.awaits_positioning if layer.started else lambda _pair: False
+        self._market = MarketColumns(
+            self.config, layer.feed, self.benchmark, self._traded_pairs, awaited
+        )
         if layer.simulated:
             copy_trades_on_write()
+        self._prepare()
         if is_trading(self.config):
             self.plot_config = without_breakers(self.plot_config)
-        self._prepare()
+
+    def ft_load_hyper_params(self, hyperopt: bool = False) -> None:
+        # After `bot_start`, and before Freqtrade's message of the start.
+        super().ft_load_hyper_params(hyperopt)
+        if is_trading(self.config) and self._perpkit.started:
+            try:
+                self._say_levels()
+            except Exception as error:  # it is only told
+                logger.warning(f"Stop and target cannot be told: {message_of(error)}")
+
+    def _say_levels(self) -> None:
+        settings, target = self.present_settings(), self.take_profit.value
+        show_levels(self.config, settings.stop, target)
+        parts = self.config.get("position_adjustment_enable", True)
+        self._perpkit.say(told_levels(settings, target, parts=parts))
 
     def _assumed(self) -> OfPackage:
         """What its options must be like."""
@@ -343,6 +367,11 @@ class PerpStrategy(FailsClosed, PerpRisk):
         """The pair against which the correlation of all others is measured."""
         return benchmark_pair(self.config["stake_currency"])
 
+    def _traded_pairs(self) -> list[str]:
+        if self._perpkit.drawing:  # a chart has no pairlist
+            return list(self.config["exchange"].get("pair_whitelist", []))
+        return list(self.dp.current_whitelist())
+
     def informative_pairs(self) -> list[tuple[str, str, str]]:
         pairs = self.dp.current_whitelist()
         funding = [(pair, "1h", CandleType.FUNDING_RATE.value) for pair in pairs]
@@ -365,7 +394,9 @@ class PerpStrategy(FailsClosed, PerpRisk):
             layer = self._perpkit
             return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn
         except Exception as error:  # whatever a chart lacks must not keep a bot from trading
-            logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error}")
+            if pair not in self._undrawn:
+                logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error!r}")
+            self._undrawn.add(pair)
             return analysed
 
     def _look_at_volatility(self, analysed: pd.DataFrame) -> None:
@@ -541,6 +572,20 @@ class PerpStrategy(FailsClosed, PerpRisk):
         """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
+
+    def ft_stoploss_adjust(
+        self, current_rate: float, trade: Trade, *args: Any, **kwargs: Any
+    ) -> None:
+        super().ft_stoploss_adjust(current_rate, trade, *args, **kwargs)
+        if trade.initial_stop_loss_pct == self.stoploss:  # Freqtrade's floor, which is no stop
+            self._show_first_stop(trade, bool(kwargs.get("after_fill")))
+
+    def _show_first_stop(self, trade: Trade, after_fill: bool) -> None:
+        try:
+            risk = self.trade_states.of(trade).risk
+            show_first_stop(trade, self.stoploss, risk, after_fill=after_fill)
+        except Exception as error:  # it is only shown
+            logger.warning(f"The first stop of {trade.pair} cannot be shown: {message_of(error)}")
 
     def custom_roi(
         self,

@@ -27,6 +27,7 @@ from perpkit.market.asof import nanoseconds
 from perpkit.market.times import dated, dates_at, dates_of
 
 FOLDER = "positioning"
+LOCKS = (".lock", ".download.lock")
 # The periods that the exchange serves.
 PERIODS = {
     name: timedelta(minutes=minutes)

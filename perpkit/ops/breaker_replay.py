@@ -106,6 +106,11 @@ class Run:
     ) -> WatchedProtection:
         from freqtrade.exceptions import OperationalException
 
+        if unknown := sorted(parameters.keys() - kind.parameters()):
+            raise BadInputError(
+                f"{kind.__name__}: unknown parameter {unknown[0]!r}. Allowed: "
+                f"{', '.join(sorted(kind.parameters()))}."
+            )
         given = {"method": kind.__name__, **parameters}
         watches_one = "pair" in kind.parameters() and not parameters.keys() & {"pair", "basket"}
         if watches_one and self.pair is not None:

@@ -72,9 +72,9 @@ def download(
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
-        before_filling(target, venue_url(settings))
         client = PositioningClient(settings.get("exchange", {}))
-        with progress() as show:
+        with _no_empty_folder(target), progress() as show:
+            before_filling(target, venue_url(settings))
             done = fetch(
                 client,
                 target,
@@ -89,6 +89,13 @@ def download(
     counts = f"{done.added} new readings of {len(wanted) - len(done.refused)} pairs ({period})"
     refused = f"; {len(done.refused)} refused" if done.refused else ""
     typer.echo(f"{counts} in {target}{refused}")
+    if done.lacking:
+        named = ", ".join(f"{pair} {lacks}" for pair, lacks in sorted(done.lacking.items()))
+        typer.echo(
+            f"{sum(done.lacking.values())} readings that were asked for do not exist at the "
+            f"exchange, or not in full ({named}). Every run asks for them again: it may publish "
+            "them late."
+        )
     if done.refused:
         raise typer.Exit(1)
 
@@ -148,9 +155,9 @@ def archive(
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
-        before_filling(target, url if is_loopback(url) else None)
         server = Archive(url or BASE_URL)
-        with progress() as show:
+        with _no_empty_folder(target), progress() as show:
+            before_filling(target, url if is_loopback(url) else None)
             filled = fill(
                 server,
                 target,
@@ -253,6 +260,25 @@ def _pairs(text: str, more: list[str] | None, config: dict[str, Any]) -> list[st
     if not names:
         raise ValueError("pairs must be named, here or in the config's pair_whitelist")
     return list(dict.fromkeys(names))
+
+
+@contextmanager
+def _no_empty_folder(datadir: Path) -> Iterator[None]:
+    """Removes the folders that a download has made where it has then stored nothing."""
+    from perpkit.market.store import FOLDER, LOCKS
+    from perpkit.rehearsal.datadir_mark import FILE
+
+    beside = {datadir / FOLDER: LOCKS, datadir: (FILE,)}
+    made = [f for f in (*beside, *datadir.parents) if not f.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:  # the innermost first
+            own = {folder / name for name in beside.get(folder, ())}
+            if folder.is_dir() and {*folder.iterdir()} <= own:
+                for path in own:
+                    path.unlink(missing_ok=True)
+                folder.rmdir()
 
 
 @contextmanager

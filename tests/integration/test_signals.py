@@ -50,7 +50,7 @@ def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
 def stop_signal() -> signal.Signals:
     """What `docker compose stop`, and with it a host that shuts down, sends to process 1."""
     compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-    [service] = compose["services"].values()
+    service = compose["services"]["freqtrade"]
     return signal.Signals[service["stop_signal"]]
 
 

@@ -273,6 +273,15 @@ def test_a_chart(datadir, tmp_path):
             "export must be a Freqtrade backtest result, got nowhere.zip",
         ),
         (["--breaker", "all", "--set", "floor=1"], "set must be like FlashCrashBreaker.name=value"),
+        # Freqtrade's own keys of a protection mean nothing to a breaker.
+        (
+            ["--breaker", "FlashCrashBreaker", "--set", "FlashCrashBreaker.stop_duration=text"],
+            "FlashCrashBreaker: unknown parameter 'stop_duration'",
+        ),
+        (
+            ["--breaker", "FlashCrashBreaker", "--set", "FlashCrashBreaker.calm_range=[1, 2]"],
+            "FlashCrashBreaker: calm_range must be a number",
+        ),
         (
             ["--breaker", "all", "--set", "CryptoVixBreaker.floor=1"],
             "CryptoVixBreaker: unknown parameter 'floor'",

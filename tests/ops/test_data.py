@@ -15,6 +15,8 @@ import typer.testing
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from perpkit.bot.positioning.client import DownloadError, PositioningClient
+from perpkit.bot.positioning.download import Downloaded
 from perpkit.cli import app
 from perpkit.market import store
 from perpkit.rehearsal.datadir_mark import mark, marked
@@ -51,6 +53,28 @@ def day(tmp_path):
         return path
 
     return write
+
+
+def test_a_download_without_an_answer_leaves_no_folder(tmp_path, monkeypatch):
+    def fail(*_args):
+        raise DownloadError("the exchange does not answer")
+
+    monkeypatch.setattr(PositioningClient, "symbols", fail)
+    (tmp_path / "there").mkdir()
+    for target in (tmp_path / "new" / "binance", tmp_path / "there"):
+        result = run("download", "--datadir", target, BTC)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "does not answer" in result.stderr
+    assert [*tmp_path.rglob("*")] == [tmp_path / "there"]
+
+
+def test_a_download_says_why_it_will_ask_again(tmp_path, monkeypatch):
+    answer = Downloaded(5, {}, {BTC: 3, ETH: 1})
+    monkeypatch.setattr("perpkit.bot.positioning.download.download", lambda *_args: answer)
+    result = run("download", "--datadir", tmp_path, BTC, ETH)
+    assert result.exit_code == 0
+    assert "4 readings that were asked for do not exist" in result.stdout
+    assert f"({BTC} 3, {ETH} 1). Every run asks for them again" in result.stdout
 
 
 @pytest.fixture

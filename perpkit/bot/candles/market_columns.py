@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import join_positioning
 from perpkit.market.store import StoreError
+from perpkit.market.store import stored as stored_files
 from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,21 @@ class MarketColumns:
     Missing data become NaN, and are logged once.
 
     :param benchmark: a pair whose 1h candles a running bot keeps current
+    :param pairs: returns those that are traded
+    :param awaited: whether a pair's positioning is still on its way
     """
 
-    def __init__(self, config: dict[str, Any], candles: CandleFeed, benchmark: str) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        candles: CandleFeed,
+        benchmark: str,
+        pairs: Callable[[], Sequence[str]] = tuple,
+        awaited: Callable[[str], bool] = lambda _pair: False,
+    ) -> None:
+        self._pairs = pairs
+        self._awaited = awaited
+        self._without_positioning: set[str] = set()
         self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
         self._feed = candles
@@ -82,8 +95,20 @@ class MarketColumns:
             self._say(f"Positioning of {pair} cannot be used: {error}")
             return {}
         if not readings:
-            self._say(f"No positioning data of {pair}: no bonus for positioning.")
+            self._say_without_positioning(pair)
         return readings
+
+    def _say_without_positioning(self, pair: str) -> None:
+        """One line for all pairs that have none; the first of them that is analysed asks."""
+        if pair in self._without_positioning or self._awaited(pair):
+            return
+        have = {stored for stored, _period in stored_files(self._datadir)} - {pair}
+        new = {p for p in (*self._pairs(), pair) if p not in have and not self._awaited(p)}
+        new -= self._without_positioning
+        self._without_positioning |= new
+        logger.warning(
+            f"No positioning data of {', '.join(sorted(new))}: no bonus for positioning."
+        )
 
     def _rates(self, pair: str) -> pd.DataFrame:
         warm_up = DEFAULT_RULE.window + DAY

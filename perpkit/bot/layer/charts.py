@@ -65,7 +65,7 @@ class Charts:
     def _of(self, pair: str, start: datetime, end: datetime) -> list[Stretch]:
         until = end + self._step
         if self._trading:
-            found = locked_stretches(start, until)
+            found = locked_stretches(start, until + self._step)  # with the candle that is running
         else:
             found = self._displayed.stretches(pair, start, until, self._step)
         return [stretch for stretch in found if stretch.pair in ("*", pair)]

@@ -25,6 +25,7 @@ from freqtrade.enums import HyperoptState
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 
+from perpkit import __version__
 from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.layer.attached import attached_hooks
@@ -87,6 +88,11 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             return names
         idle = {self._perpkit_prefix + name for name in BREAKER_PARAMETERS}
         return [name for name in names if name not in idle]
+
+    def version(self) -> str:
+        """The release of the layer, behind the strategy's own version if it has one."""
+        theirs, own = super().version(), f"Perpkit {__version__}"
+        return f"{theirs} ({own})" if theirs else own
 
     def _perpkit_hooks(self) -> Hooks:
         return attached_hooks(self, self._perpkit)

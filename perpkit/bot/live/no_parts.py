@@ -44,6 +44,10 @@ class NoParts:
         """Returns why the operator has stopped all entries; None if the stop latch is clear."""
         return None
 
+    def awaits_positioning(self, pair: str) -> bool:
+        """Whether the pair's readings are still to be asked for, for the first time."""
+        return False
+
     def step(self, now: datetime) -> None:
         """Runs the parts that work once per loop."""
 

@@ -79,6 +79,7 @@ class RunningParts(NoParts):
         self._alerts: MarketAlerts | None = None
         self._latch: StopLatch | None = None
         self._crash_loop: CrashLoop | None = None
+        self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
         self._state: StateWriter | None = None
         if not is_trading(config):
@@ -89,6 +90,9 @@ class RunningParts(NoParts):
             self._report(refusals)
         finally:  # outermost, even if not all parts were created
             self._state.start()
+
+    def awaits_positioning(self, pair: str) -> bool:
+        return self._refresh is not None and self._refresh.awaits(pair)
 
     def _start(
         self,
@@ -122,7 +126,8 @@ class RunningParts(NoParts):
         )
         self._rests = Rests(books, partial.max_move, states)
         if settings.use.refresh:
-            PositioningRefresh(config, dp.current_whitelist, period="1h").start()
+            self._refresh = PositioningRefresh(config, dp.current_whitelist, period="1h")
+            self._refresh.start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
         if known:

@@ -35,7 +35,11 @@ class PostImportFinder:
         if name not in ADJUSTED:
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+            # Old finders have none, which Python's own import passes over, too. Another of this
+            # kind, such as an older release's, would ask this one in turn.
+            own = type(finder).__name__ == type(self).__name__
+            find = None if own else getattr(finder, "find_spec", None)
+            spec = None if find is None else find(name, path, target)
             if spec:
                 _adjust_after_execution(spec.loader, ADJUSTED[name])
                 return spec
@@ -59,4 +63,11 @@ def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type
     loader.exec_module = exec_module
 
 
-sys.meta_path.insert(0, PostImportFinder())
+def _installed() -> bool:
+    """Whether an earlier import of this module has done it: nothing is adjusted twice."""
+    kinds = [type(finder) for finder in sys.meta_path]
+    return any((k.__module__, k.__name__) == (__name__, "PostImportFinder") for k in kinds)
+
+
+if not _installed():
+    sys.meta_path.insert(0, PostImportFinder())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,10 +47,12 @@ class Downloaded:
 
     :param added: number of readings added to the store
     :param refused: the exchange's reasons for refusing pairs, by pair
+    :param lacking: how many of the readings asked for the exchange does not have, by pair
     """
 
     added: int
     refused: Mapping[str, str]
+    lacking: Mapping[str, int] = field(default_factory=dict)
 
 
 def download(
@@ -90,7 +92,7 @@ def download(
                 store.read(datadir, pair, period), list(SERIES), wanted, step, PAGE
             )
         ]
-        added = 0
+        added, lacking = 0, dict.fromkeys(symbols, 0)
         for number, (pair, window) in enumerate(plan):
             told(DownloadProgress(pair, number, len(plan), added))
             if pair in refused:
@@ -101,8 +103,10 @@ def download(
                 refused[pair] = str(error)
             else:
                 added += store.merge(datadir, pair, period, readings).added
+                whole = readings.reindex(columns=list(SERIES)).notna().all(axis=1)
+                lacking[pair] += max(0, window.readings(step) - int(whole.sum()))
         told(DownloadProgress(pairs[-1] if pairs else "", len(plan), len(plan), added))
-    return Downloaded(added, refused)
+    return Downloaded(added, refused, {pair: lacks for pair, lacks in lacking.items() if lacks})
 
 
 def _readings(

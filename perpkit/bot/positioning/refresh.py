@@ -94,6 +94,10 @@ class PositioningRefresh:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def awaits(self, pair: str) -> bool:
+        """Whether the exchange has given no answer about a pair yet; any thread may ask."""
+        return pair not in self._asked and pair not in self._refused
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._round()

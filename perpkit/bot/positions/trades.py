@@ -15,6 +15,7 @@ from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.persistence.custom_data import _CustomData
 
 from perpkit.risk.slicing import Plan
+from perpkit.risk.stops import stop_price
 
 STATE_KEY = "perpkit_trade"
 # Keys of older versions, which used one entry each and stored no opening time.
@@ -116,6 +117,7 @@ class TradeStates:
                 "opened": state.opened.isoformat(),
                 "risk": state.risk,
                 "plan": list(state.plan) if state.plan else None,
+                "in_words": _in_words(trade, state),
             }
             trade.set_custom_data(STATE_KEY, content)
 
@@ -126,6 +128,19 @@ class TradeStates:
             for number, state in self._states.items()
             if still_open.get(number) == state.opened
         }
+
+
+def _in_words(trade: LocalTrade, state: TradeState) -> str:
+    """For FreqUI and `/list_custom_data`; nothing reads it."""
+    if not (state.risk and trade.open_rate):
+        return "its risk is not known before the entry has filled"
+    share = state.risk / trade.open_rate
+    stop = stop_price(trade.open_rate, share, trade.is_short)
+    sliced = f"; slices are still to come: {state.plan}" if state.plan else ""
+    return (
+        f"R is {state.risk:.6g}, {share:.2%} of the entry at {trade.open_rate:.8g}: first stop at "
+        f"{stop:.8g}{sliced}"
+    )
 
 
 def _read(state: TradeState, found: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # Telegram rejects a message with unbalanced Markdown, and Freqtrade then drops it.
 NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
+# Characters of the reasons in a message, of which Telegram takes 4096.
+LONGEST, MOST_NAMES = 3000, 20
 # The decisions that restrict trading, by name of the breaker, pair and side.
 Restrictions = Mapping[tuple[str, str, Side], Decision]
 
@@ -269,14 +271,14 @@ class Watch:
         for (name, (trading, _)), keys in changes.items():
             decision = after.get(keys[0])
             pairs = sorted({pair for _, pair, _ in keys})
-            where = "" if ALL_PAIRS in pairs else f" on {', '.join(pairs)}"
+            where = "" if ALL_PAIRS in pairs else f" on {_names(pairs)}"
             if decision is None:
                 what = f"{name} has released{where}{released and f': {released}'}"
                 trading = self.decision(*keys[0][1:]).trading
             else:
-                what = f"{name}{where}: {decision.reason}"
+                what = f"{name}{where}: {_reasons([after[key] for key in keys])}"
             # The reasons given to `restrict` state how they end.
-            until = "" if keys[0] in self._standing else _until(decision)
+            until = "" if keys[0] in self._standing else _until([after.get(key) for key in keys])
             message = f"{trading.upper()}: {what}. {until}{STILL_ALLOWED[trading]}"
             message = message.translate(NO_MARKDOWN)
             logger.warning(message)
@@ -299,9 +301,32 @@ def _effect(decision: Decision) -> tuple[Trading, float]:
     return decision.trading, decision.size_factor
 
 
-def _until(decision: Decision | None) -> str:
-    if decision is None:
-        return ""
-    if decision.release is not None:
-        return f"Until {decision.release:%Y-%m-%d %H:%M} UTC at the earliest. "
-    return "Until an operator ends its lock. " if decision.trading is Trading.HALTED else ""
+def _names(pairs: Sequence[str]) -> str:
+    more = f" and {len(pairs) - MOST_NAMES} more" if len(pairs) > MOST_NAMES else ""
+    return ", ".join(pairs[:MOST_NAMES]) + more
+
+
+def _reasons(decisions: Sequence[Decision]) -> str:
+    """The reason of each, with its pair; once if it is the same for all."""
+    if len({decision.reason for decision in decisions}) == 1:
+        return decisions[0].reason
+    by_pair = sorted(decisions, key=lambda decision: decision.pair)
+    told = list(dict.fromkeys(_with_pair(decision) for decision in by_pair))
+    fit = [text for n, text in enumerate(told) if sum(map(len, told[: n + 1])) <= LONGEST]
+    more = f"; and {len(told) - len(fit)} more, see /locks" if len(fit) < len(told) else ""
+    return "; ".join(fit) + more
+
+
+def _with_pair(decision: Decision) -> str:
+    known = decision.pair == ALL_PAIRS or decision.pair in decision.reason
+    return decision.reason if known else f"{decision.pair}: {decision.reason}"
+
+
+def _until(decisions: Sequence[Decision | None]) -> str:
+    held = [decision for decision in decisions if decision is not None]
+    releases = [d.release for d in held if d.release is not None]
+    if releases and len(releases) == len(held):
+        first, last = (f"{end(releases):%Y-%m-%d %H:%M}" for end in (min, max))
+        return f"Until {first if first == last else f'{first} to {last}'} UTC at the earliest. "
+    halted = any(d.trading is Trading.HALTED and d.release is None for d in held)
+    return "Until an operator ends its lock. " if halted else ""

@@ -59,3 +59,27 @@ def test_rates_that_have_not_changed_are_read_once(feed, columns, monkeypatch):
             feed.settle(count)
         columns.join(CANDLES, BTC, "1h")
     assert read == [30, 31]
+
+
+SEVERAL = [BTC, "ETH/USDT:USDT", "XRP/USDT:USDT"]
+
+
+def test_pairs_without_positioning_share_a_line(feed, tmp_path, caplog):
+    columns = MarketColumns({"datadir": tmp_path}, feed, BTC, lambda: SEVERAL)
+    for pair in (*SEVERAL, *SEVERAL):
+        columns.join(CANDLES, pair, "1h")
+    said = [r.message for r in caplog.records if "positioning" in r.message]
+    assert said == [f"No positioning data of {', '.join(SEVERAL)}: no bonus for positioning."]
+
+
+def test_positioning_that_is_on_its_way_is_not_missed(feed, tmp_path, caplog):
+    awaited = {*SEVERAL}
+    columns = MarketColumns({"datadir": tmp_path}, feed, BTC, lambda: SEVERAL, awaited.__contains__)
+    for pair in SEVERAL:
+        columns.join(CANDLES, pair, "1h")
+    assert "positioning" not in caplog.text
+    awaited -= {*SEVERAL[1:]}
+    for pair in SEVERAL:
+        columns.join(CANDLES, pair, "1h")
+    said = [r.message for r in caplog.records if "positioning" in r.message]
+    assert said == [f"No positioning data of {', '.join(SEVERAL[1:])}: no bonus for positioning."]

@@ -440,3 +440,30 @@ def test_only_what_breakers_see_on_the_market_moves_stops_closer(scripted, defau
     scripted.extra = [Decision(Trading.HALTED, 0.0, reason="why")]
     run(subject, range(4, 5))
     assert not subject.tightens(BTC, "long")
+
+
+def test_a_message_for_several_pairs_has_the_figure_of_each(scripted, default_futures_config):
+    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    run(live, range(1))
+    scripted.extra = [
+        Decision(Trading.REDUCING, 0.0, START + hours * HOUR, reason, pair=pair)
+        for pair, hours, reason in ((ETH, 9, "fell 12.3%"), (BTC, 8, f"{BTC} fell 10.1%"))
+    ]
+    run(live, range(1, 3))
+    assert messages == [
+        f"REDUCING: Scripted on {BTC}, {ETH}: {BTC} fell 10.1%; {ETH}: fell 12.3%. "
+        "Until 2023-01-01 08:00 to 2023-01-01 09:00 UTC at the earliest. Exits and stops go on."
+    ]
+
+
+def test_a_message_for_very_many_pairs_can_be_sent(scripted, default_futures_config):
+    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
+    run(live, range(1))
+    scripted.extra = [
+        Decision(Trading.REDUCING, 0.0, reason=f"fell {n}%" + 90 * ".", pair=f"C{n}/USDT:USDT")
+        for n in range(100)
+    ]
+    run(live, range(1, 3))
+    assert "C10/USDT:USDT: fell 10%" in messages[0]
+    assert "more, see /locks" in messages[0]
+    assert len(messages[0]) < 4096
