@@ -13,6 +13,7 @@ strategy is passed on as it is. An error of the strategy is left to Freqtrade, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -41,6 +42,9 @@ from perpkit.bot.layer.running_callbacks import with_running_callbacks
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.bot.layer.start_line import start_line
 from perpkit.bot.refusals import RunRefusedError
+from perpkit.bot.running_bot import message_of
+
+logger = logging.getLogger(__name__)
 
 # Of the breakers' parameters on a strategy that is not the package's.
 PREFIX = "perpkit_"
@@ -166,7 +170,11 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         layer = self._perpkit
         if not layer.started:
             return theirs
-        return [*theirs, *layer.charts.annotations(pair, start_date, end_date)]
+        try:
+            return [*theirs, *layer.charts.annotations(pair, start_date, end_date)]
+        except Exception as error:  # it is only drawn
+            logger.warning(f"The breakers of {pair} cannot be drawn: {message_of(error)}")
+            return theirs
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis; nothing is added to the strategy's frame.

@@ -41,7 +41,12 @@ def keep_stops_at_start(floor: float) -> None:
     It takes the difference for a changed setting, and would loosen the stop to the floor. The next
     adjustment of the stop shows the first one again.
     """
-    for trade in Trade.get_open_trades():
-        if trade.initial_stop_loss_pct is not None:
-            trade.initial_stop_loss_pct = -abs(floor)
-    Trade.commit()
+    shown = [
+        trade
+        for trade in Trade.get_open_trades()
+        if trade.initial_stop_loss_pct not in (None, -abs(floor))
+    ]
+    for trade in shown:
+        trade.initial_stop_loss_pct = -abs(floor)
+    if shown:
+        Trade.commit()
