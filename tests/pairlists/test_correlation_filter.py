@@ -155,7 +155,7 @@ def test_a_new_pair_is_unknown(config, futures_exchange, endpoint, trade_databas
         (20, 10, [BTC, ETH]),
     ],
 )
-def test_a_young_pair_and_a_late_one_cost_the_worse_of_them_and_not_the_list(
+def test_a_young_pair_and_a_late_one_cost_the_worse_of_them(
     config, futures_exchange, endpoint, trade_database, caplog, young, late, expected
 ):
     """XRP lacks the first hours of the hundred, ETH the last."""

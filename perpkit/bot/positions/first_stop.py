@@ -48,5 +48,5 @@ def keep_stops_at_start(floor: float) -> None:
     ]
     for trade in shown:
         trade.initial_stop_loss_pct = -abs(floor)
-    if shown:
+    if shown and Trade.use_db:
         Trade.commit()

@@ -258,6 +258,7 @@ def test_each_kind_is_told_once_and_all_are_counted(make, caplog):
         strategy.custom_stake_amount(**given("custom_stake_amount"))
     assert strategy.failures.by_callback["custom_stake_amount"].count == 4
     assert strategy.dp.said == [
+        "Stakes are what custom stake amount of Own returns.",
         "custom stake amount failed: RuntimeError: a b. No entry is made.",
         "custom stake amount failed: KeyError: 'd'. No entry is made.",
     ]
