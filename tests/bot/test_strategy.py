@@ -158,6 +158,7 @@ def test_another_epoch_starts_with_its_own_parameters_and_no_memory(strategy):
     assert strategy._risks.of(trade).risk == pytest.approx(2)
 
 
+@pytest.mark.usefixtures("trades_in_memory")
 def test_a_running_bot_whose_clock_is_set_back_forgets_nothing(default_futures_config):
     live = started(default_futures_config, runmode=RunMode.DRY_RUN)
     live.watch.step = lambda *_: None
