@@ -5,6 +5,8 @@ OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
+# Tests wait for processes and for the venue half of their time: three keep two cores busy.
+WORKERS ?= 3
 EPISODES ?= 500
 STOPS ?= 100
 MUTANTS ?= 300
@@ -13,7 +15,7 @@ SEED ?= 1
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
-PYTEST = -m pytest -n $(JOBS) --dist loadscope
+PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
 .PHONY: setup test lint contract clients soak mutants demo clean
 
