@@ -7,7 +7,6 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -27,7 +26,6 @@ from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.candles.own_columns import names_column
-from perpkit.bot.candles.plot_config import plot_config, without_breakers
 from perpkit.bot.layer.breaker_parameters import (
     FLASH_MOVE,
     FUNDING_EXTREME,
@@ -38,10 +36,7 @@ from perpkit.bot.layer.breaker_parameters import (
 )
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
-from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
-from perpkit.bot.layer.verdicts import OfPackage
-from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
@@ -49,25 +44,22 @@ from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
 from perpkit.bot.positions.entries import Candidate, Entries
-from perpkit.bot.positions.first_stop import keep_stops_at_start, show_first_stop
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
-from perpkit.bot.positions.told_levels import show_levels, told_levels
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.requirements import Requirements
 from perpkit.bot.settings import overridden
+from perpkit.bot.shown import Shown
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import DAY_S, HOUR_S
+from perpkit.durations import HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.ranges import with_ranges
 from perpkit.record.latch import OPTIONS
-from perpkit.risk.planned_levels import with_planned_levels
 from perpkit.risk.sizing import Size
-from perpkit.risk.stops import StopMethod
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -86,10 +78,7 @@ LOOKED_UP = (
 )
 
 
-logger = logging.getLogger(__name__)
-
-
-class PerpStrategy(FailsClosed, PerpRisk):
+class PerpStrategy(FailsClosed, Shown, Requirements):
     """Base class that sizes, protects and closes a strategy's trades; see docs/strategies.md."""
 
     # What each callback returns if it fails, including those that a subclass overrides.
@@ -128,9 +117,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
     # contain a confidence, which scales the stake. A number in any other tag is none.
     scored_tags: ClassVar[frozenset[str]] = frozenset()
 
-    # Whether it does nothing without adjustments of its positions.
-    rebalances: ClassVar[bool] = False
-
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
     settings = Settings()
@@ -162,9 +148,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
         0.0025, 0.02, default=0.01, decimals=4, space="sell", optimize=False
     )
 
-    # For `freqtrade plot-dataframe` and FreqUI.
-    plot_config = plot_config()
-
     # The breakers' parameters: perpkit.bot.layer.breaker_parameters.
     _perpkit_prefix = ""
     vix_stressed = deepcopy(VIX_STRESSED)
@@ -180,8 +163,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
-        self._volatility_missed = False
-        self._undrawn: set[str] = set()
 
     @property
     def refusals(self) -> Refusals:
@@ -216,8 +197,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
 
     def bot_start(self, **kwargs: Any) -> None:
         layer = self._perpkit
-        if is_trading(self.config):  # first, as Freqtrade goes on even if the rest fails
-            keep_stops_at_start(self.stoploss)
         try:
             super().bot_start(**kwargs)
         finally:  # what is open is managed even where something has failed
@@ -232,59 +211,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
         if layer.simulated:
             copy_trades_on_write()
         self._prepare()
-        if is_trading(self.config):
-            self.plot_config = without_breakers(self.plot_config)
-
-    def ft_load_hyper_params(self, hyperopt: bool = False) -> None:
-        # After `bot_start`, and before Freqtrade's message of the start.
-        super().ft_load_hyper_params(hyperopt)
-        if is_trading(self.config) and self._perpkit.started:
-            try:
-                self._say_levels()
-            except Exception as error:  # it is only told
-                logger.warning(f"Stop and target cannot be told: {message_of(error)}")
-
-    def _say_levels(self) -> None:
-        settings, target = self.present_settings(), self.take_profit.value
-        show_levels(self.config, settings.stop, target)
-        parts = self.config.get("position_adjustment_enable", True)
-        self._perpkit.say(told_levels(settings, target, parts=parts))
-
-    def _assumed(self) -> OfPackage:
-        """What its options must be like."""
-        settings = self.present_settings()
-        stop = settings.stop
-        return OfPackage(
-            stop.distance if stop.method is StopMethod.FIXED else stop.ceiling,
-            self.take_profit.value,
-            settings.leverage.max_leverage,
-            self.rebalances,
-            self.unsuited_timeframe(),
-        )
-
-    def candles_needed(self) -> list[Need]:
-        """Candles without which a running bot never enters, or with less caution; override it with
-        what your signals need, and those of `super()`."""
-        day, found = self._day, []
-        if self._uses_book and not self._computes("vol_1h"):
-            found.append(Need("the one-hour volatility of a day", day))
-        if not self._computes("range_24h"):
-            least = "the lowest leverage is taken"
-            found.append(Need("the range of a day", day, least, vital=False))
-        return found
-
-    def unsuited_timeframe(self) -> str:
-        """Returns why it cannot be traded on its timeframe; empty if it can."""
-        return ""
-
-    @property
-    def _day(self) -> int:
-        """In candles."""
-        return -(-DAY_S // timeframe_to_seconds(self.timeframe))
-
-    @property
-    def _uses_book(self) -> bool:
-        return self.present_settings().use.book
 
     def _computes(self, column: str) -> bool:
         return names_column(type(self), PerpStrategy, column)
@@ -382,39 +308,7 @@ class PerpStrategy(FailsClosed, PerpRisk):
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
         self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
-        self._look_at_volatility(analysed)
-        return analysed if self._perpkit.simulated else self._drawn(analysed, metadata["pair"])
-
-    def _drawn(self, analysed: pd.DataFrame, pair: str) -> pd.DataFrame:
-        """Returns the candles with what only charts show: backtests do not pay for it."""
-        try:
-            stop, target = self.present_settings().stop, self.take_profit.value
-            drawn = with_planned_levels(analysed, stop, target)
-            # A running bot has its locks, as annotations.
-            layer = self._perpkit
-            return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn
-        except Exception as error:  # whatever a chart lacks must not keep a bot from trading
-            if pair not in self._undrawn:
-                logger.warning(f"The chart of {pair} lacks stop, target and breakers: {error!r}")
-            self._undrawn.add(pair)
-            return analysed
-
-    def _look_at_volatility(self, analysed: pd.DataFrame) -> None:
-        """Says it once if a running bot cannot enter, where the start could not know it: code of a
-        subclass names the column, and may have computed it from fewer candles."""
-        if self._volatility_missed or not is_trading(self.config) or analysed.empty:
-            return
-        day = self._day
-        if len(analysed) >= day or not (self._uses_book and self._computes("vol_1h")):
-            return
-        if "vol_1h" not in analysed or pd.isna(analysed["vol_1h"].iloc[-1]):
-            self._volatility_missed = True
-            self._perpkit.say(
-                f'"vol_1h" is unknown with {len(analysed)} candles of {self.timeframe}: no entry '
-                f"can be made with use.book. PerpStrategy computes it from {day} candles, see "
-                '"startup_candle_count".',
-                logging.WARNING,
-            )
+        return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
@@ -572,20 +466,6 @@ class PerpStrategy(FailsClosed, PerpRisk):
         """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
-
-    def ft_stoploss_adjust(
-        self, current_rate: float, trade: Trade, *args: Any, **kwargs: Any
-    ) -> None:
-        super().ft_stoploss_adjust(current_rate, trade, *args, **kwargs)
-        if trade.initial_stop_loss_pct == self.stoploss:  # Freqtrade's floor, which is no stop
-            self._show_first_stop(trade, bool(kwargs.get("after_fill")))
-
-    def _show_first_stop(self, trade: Trade, after_fill: bool) -> None:
-        try:
-            risk = self.trade_states.of(trade).risk
-            show_first_stop(trade, self.stoploss, risk, after_fill=after_fill)
-        except Exception as error:  # it is only shown
-            logger.warning(f"The first stop of {trade.pair} cannot be shown: {message_of(error)}")
 
     def custom_roi(
         self,
