@@ -22,6 +22,7 @@ PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
+	@echo "Setting up $(VENV): some minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	touch $@

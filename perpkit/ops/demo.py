@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from perpkit.durations import HOUR
 from perpkit.rehearsal.datadir_mark import mark
@@ -32,11 +33,12 @@ YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 # The year includes the strategy's warm-up of 400 candles.
 TIMERANGE = f"{YEAR + timedelta(days=17):%Y%m%d}-{YEAR + timedelta(days=365):%Y%m%d}"
 
+PAGE = FOLDER / "report.html"
 console = Console()
 
 
 class CommandError(Exception):
-    """A Freqtrade command failed; the message contains the end of its log."""
+    """A command failed; the message contains the end of its log."""
 
 
 def main() -> int:
@@ -44,8 +46,7 @@ def main() -> int:
 
     :return: exit code, 0 if every command succeeded
     """
-    userdir = FOLDER / "user_data"
-    results = userdir / "backtest_results"
+    results = FOLDER / "user_data/backtest_results"
     results.mkdir(parents=True, exist_ok=True)
     try:
         with step("Making a year of five synthetic perpetuals"):
@@ -57,26 +58,23 @@ def main() -> int:
             today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             present = Market(market(today - timedelta(days=60), 62), SystemClock(), SEED)
         with running_venue(present) as url:
-            configs = [CHECKOUT / "config.json.example", FOLDER / "venue.json"]
-            configs[1].write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
-            common = [*(f"--config={path}" for path in configs), f"--userdir={userdir}"]
+            overlaid = FOLDER / "venue.json"
+            overlaid.write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
             with step("freqtrade test-pairlist, against the venue"):
-                freqtrade("test-pairlist", *common)
-            with step("freqtrade backtesting --enable-protections, on the year"):
-                freqtrade(
-                    "backtesting",
-                    *common,
-                    f"--datadir={FOLDER / 'data'}",
-                    f"--strategy={STRATEGY}",
-                    f"--timerange={TIMERANGE}",
-                    "--enable-protections",
-                    "--cache=none",
-                    "--export=trades",
-                )
-        summary(results)
+                freqtrade("test-pairlist", overlaid)
+            with step("freqtrade backtesting, on the year"):
+                without = backtest(overlaid, results)
+            with step("freqtrade backtesting --enable-protections"):
+                with_breakers = backtest(overlaid, results, "--enable-protections")
+        with step("perpkit report --with, of both"):
+            runs = report(with_breakers, without)
+        show(runs, with_breakers)
     except CommandError as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. Nothing of it runs on; make demo begins again.", style="yellow")
+        return 130
     return 0
 
 
@@ -99,37 +97,89 @@ def market(start: datetime, days: int) -> Any:
     )
 
 
-def freqtrade(*arguments: str) -> None:
-    """Runs Freqtrade and shows its tables; its log is shown only if it fails."""
-    command = [sys.executable, "-m", "freqtrade", *arguments]
-    environment = {**os.environ, "COLUMNS": str(max(110, min(console.width, 140)))}
+def backtest(overlaid: Path, results: Path, *flags: str) -> Path:
+    """Runs a backtest on the year and returns its export."""
+    before = set(results.glob("*.zip"))
+    freqtrade(
+        "backtesting",
+        overlaid,
+        f"--datadir={FOLDER / 'data'}",
+        f"--strategy={STRATEGY}",
+        f"--timerange={TIMERANGE}",
+        "--cache=none",
+        "--export=trades",
+        *flags,
+    )
+    [export] = set(results.glob("*.zip")) - before
+    return export
+
+
+def freqtrade(command: str, overlaid: Path, *arguments: str) -> None:
+    """Runs a command of Freqtrade; its tables go into a file beside the data."""
+    configs = [CHECKOUT / "config.json.example", overlaid]
+    common = [*(f"--config={path}" for path in configs), f"--userdir={FOLDER / 'user_data'}"]
+    tables = run("freqtrade", command, *common, *arguments)
+    (FOLDER / f"{command}.txt").write_text(tables)
+
+
+def run(program: str, *arguments: str) -> str:
+    """Returns what a command prints."""
+    command = [sys.executable, "-m", program, *arguments]
+    environment = {**os.environ, "COLUMNS": "140"}
     done = subprocess.run(  # noqa: S603
         command, capture_output=True, text=True, check=False, timeout=600, env=environment
     )
     # After a configuration error Freqtrade exits with code 0, but prints no tables.
     if done.returncode or not done.stdout.strip():
-        raise CommandError(f"freqtrade {arguments[0]} failed:\n{done.stderr[-3000:]}")
-    print(done.stdout)
+        raise CommandError(f"{program} {arguments[0]} failed:\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
-def summary(results: Path) -> None:
-    """Prints five lines: trades, profit, drawdown, firings of the breaker, and locked hours."""
+def report(with_breakers: Path, without: Path) -> list[dict[str, Any]]:
+    """Writes the page and returns the figures of both runs."""
+    given = ["report", str(with_breakers), f"--with={without}", f"--datadir={FOLDER / 'data'}"]
+    runs: list[dict[str, Any]] = json.loads(run("perpkit.cli", *given, f"--out={PAGE}", "--json"))[
+        "runs"
+    ]
+    return runs
+
+
+def sides(run: dict[str, Any]) -> str:
+    trades = run["trades"]
+    return f"{trades['trades']} ({trades['longs']}, {trades['trades'] - trades['longs']})"
+
+
+# The rows of the table at the end, from the figures of the report.
+FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "trades (long, short)": sides,
+    "profit": lambda run: f"{run['figures']['profit']:.1%}",
+    "drawdown, marked to market": lambda run: f"{run['figures']['max_drawdown']:.1%}",
+    "worst day": lambda run: f"{run['figures']['worst_day']:.1%}",
+    "Sharpe": lambda run: f"{run['figures']['sharpe']:.2f}",
+    "profit factor": lambda run: f"{run['trades']['profit_factor']:.2f}",
+}
+
+
+def show(runs: list[dict[str, Any]], with_breakers: Path) -> None:
+    """Prints the figures beside each other, and where to go from here."""
     from freqtrade.data.btanalysis import load_backtest_stats
 
-    stats = load_backtest_stats(results)["strategy"][STRATEGY]
-    stretches = locked(stats["locks"])
+    stretches = locked(load_backtest_stats(with_breakers)["strategy"][STRATEGY]["locks"])
     hours = sum((until - since for since, until in stretches), timedelta()) / HOUR
-    share = hours / 24 / stats["backtest_days"]
-    console.rule(f"{STRATEGY} on a synthetic year")
-    for name, value in {
-        "trades": f"{stats['total_trades']} ({stats['trade_count_long']} long, "
-        f"{stats['trade_count_short']} short)",
-        "profit": f"{stats['profit_total']:.1%} of the wallet",
-        "drawdown": f"{stats['max_drawdown_account']:.1%}",
-        "breaker fired": f"{len(stretches)} times",
-        "entries locked": f"{hours:.0f} hours, {share:.1%} of the time",
-    }.items():
-        console.print(f"{name:>15}: {value}")
+    share = hours / 24 / runs[0]["figures"]["days"]
+    table = Table("", "with breakers", "without", title=f"{STRATEGY} on a synthetic year")
+    for name, of in FIGURES.items():
+        table.add_row(name, *(of(run) for run in runs))
+    table.add_row("entries locked", f"{len(stretches)} times, {share:.1%} of the time", "never")
+    console.print(table)
+    shown = FOLDER.relative_to(CHECKOUT)
+    console.print(
+        f"Open {shown / PAGE.name} in a browser: equity, trades, what the breakers did.\n"
+        f"Freqtrade's own tables: {shown}/backtesting.txt\n"
+        "Next: docs/getting-started.md, with your data, your strategy, and a rehearsal.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def locked(locks: Iterable[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
