@@ -43,7 +43,7 @@ def test_it_ends_with_a_line(monkeypatch, capsys, instead, code, said):
 
 
 def test_a_command_that_fails_is_an_error_with_its_words():
-    with pytest.raises(demo.CommandError, match=r"json\.tool /there/is/none failed:\n.*/there/is"):
+    with pytest.raises(demo.CommandError, match=r"(?s)^json\.tool .* failed:\n.*/there/is"):
         demo.run("json.tool", "/there/is/none")
 
 

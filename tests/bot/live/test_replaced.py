@@ -14,9 +14,10 @@ from perpkit.bot.live import replaced
 from perpkit.bot.live.replaced import REPLACED, Lock, replace, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
 
-# The attributes of these are Freqtrade's; `market_lot` replaces one in every mode.
+# The attributes of these are Freqtrade's; `market_lot` replaces one in every mode, and `attaching`
+# puts it back before the next strategy at the same exchange.
 OWNERS = {"bot", "exchange", "api", "wallets", "rpc"}
-ELSEWHERE = {"replaced.py", "market_lot.py"}
+ELSEWHERE = {"replaced.py", "market_lot.py", "attaching.py"}
 
 
 def attributes_set(source: str) -> list[str]:
