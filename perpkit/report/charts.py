@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dates_at, dates_of
 
 # Colours of the page, which are others in the dark; style.css has them.
 INK, MUTED, ACCENT, SECOND, THIRD = "--ink", "--muted", "--accent", "--second", "--third"
@@ -49,7 +50,7 @@ def line(series: pd.Series, name: str, colour: str, digits: int = 6, **more: Any
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x": dates(pd.DatetimeIndex(kept.index)),
+        "x": dates(dates_of(kept.index)),
         "y": rounded(kept.to_numpy(dtype=np.float64), digits),
         "line": {"color": colour, "width": 1.6},
         **more,
@@ -96,9 +97,14 @@ def dates(index: pd.DatetimeIndex) -> list[str]:
     return [text.replace("T", " ") for text in np.datetime_as_string(minutes).tolist()]
 
 
+def at_seconds(seconds: Iterable[float]) -> pd.DatetimeIndex:
+    """Returns dates from seconds since 1970 UTC."""
+    return dates_at(round(1000 * each) for each in seconds)
+
+
 def instants(seconds: Iterable[float]) -> list[str]:
     """Returns times in seconds since 1970 UTC as plotly reads them."""
-    return dates(pd.DatetimeIndex(pd.to_datetime(list(seconds), unit="s", utc=True)))
+    return dates(at_seconds(seconds))
 
 
 def rounded(values: NDArray[np.float64] | pd.Series, digits: int = 6) -> list[float | None]:

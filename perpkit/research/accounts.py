@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.market.asof import nanoseconds
-from perpkit.market.times import dates_at, dates_every
+from perpkit.market.times import dates_at, dates_every, dates_of
 from perpkit.research.marked import equity_curve
 from perpkit.research.results import Results
 from perpkit.research.settlements import settlements
@@ -47,7 +47,7 @@ class MarkedAccount:
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        return pd.DatetimeIndex(self.equity.index)
+        return dates_of(self.equity.index)
 
 
 def marked_account(results: Results, market: Market) -> MarkedAccount:

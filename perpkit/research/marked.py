@@ -166,7 +166,7 @@ def daily_returns(equity: pd.Series) -> pd.Series:
     """
     # The mark of midnight belongs to the day that ends then.
     later = equity.iloc[1:]
-    day = (pd.DatetimeIndex(later.index) - pd.Timedelta("1ms")).floor("D")
+    day = (dates_of(later.index) - pd.Timedelta("1ms")).floor("D")
     ends = later.groupby(day).last().asfreq("D").ffill()
     before = ends.shift(fill_value=equity.iloc[0])
     return ends / before - 1

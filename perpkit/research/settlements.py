@@ -46,7 +46,7 @@ def settlements(trade: Trade, per_unit: pd.Series, until: float) -> tuple[Settle
     """
     if not trade.fills or per_unit.empty:
         return ()
-    times = nanoseconds(pd.DatetimeIndex(per_unit.index)) / 1e9
+    times = nanoseconds(dates_of(per_unit.index)) / 1e9
     paid = per_unit.to_numpy(dtype=np.float64)
     ends = [fill.at for fill in trade.fills[1:]] + [until if trade.closed is None else trade.closed]
     found, held = [], 0.0

@@ -31,6 +31,8 @@ _RISE = [(1, 50_000.0), (2, 53_100.0)]
 WITHIN = timedelta(seconds=30) + 2 * STEP
 # Cycles after which what several orders have cost together is in the books.
 _BOOKED = 14
+# How stakes are made, and where stop and target are.
+OF_THE_START = ("Stakes follow ", "Stakes are ", "Stop: ")
 
 
 class Way(StrEnum):
@@ -178,14 +180,15 @@ class Run:
             self._run(1)
 
     def messages(self, words: str = "") -> list[str]:
-        """To the operator, with these words: warnings, errors, and what the strategy says."""
+        """To the operator, with these words: warnings, errors, and what the strategy says, but for
+        the lines of every start."""
         kinds = {"warning", "exception", "strategy_msg"}
         sent = (
             str(m.get("status") or m.get("msg"))
             for m in self.bot.messages
             if str(m["type"]) in kinds
         )
-        return [message for message in sent if words in message]
+        return [each for each in sent if words in each and not each.startswith(OF_THE_START)]
 
     def logged(self, words: str = "") -> list[str]:
         """Warnings and errors in the log with these words."""

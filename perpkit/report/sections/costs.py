@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from perpkit.report import words
-from perpkit.report.charts import ACCENT, BAD, SECOND, Chart, legend_above, line
+from perpkit.report.charts import ACCENT, BAD, SECOND, Chart, at_seconds, legend_above, line
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 
@@ -60,7 +60,7 @@ def _slippage(view: View) -> Chart:
     trades = [t for t in view.run.results.trades if t.slippage_bps is not None]
     series = pd.Series(
         [t.slippage_bps for t in trades],
-        pd.DatetimeIndex(pd.to_datetime([t.opened for t in trades], unit="s", utc=True)),
+        at_seconds(t.opened for t in trades),
     )
     trace = line(series, "slippage", SECOND, digits=4, mode="markers")
     return Chart(
@@ -75,5 +75,5 @@ def _slippage(view: View) -> Chart:
 def _summed(amounts: list[tuple[float, float]]) -> pd.Series:
     """Returns the running sum of amounts by their times, in seconds since 1970 UTC."""
     ordered = sorted(amounts)
-    at = pd.to_datetime([at for at, _ in ordered], unit="s", utc=True)
-    return pd.Series([amount for _, amount in ordered], pd.DatetimeIndex(at)).cumsum()
+    at = at_seconds(at for at, _ in ordered)
+    return pd.Series([amount for _, amount in ordered], at).cumsum()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from perpkit.market.times import dates_of
 from perpkit.report import words
 from perpkit.report.charts import (
     ACCENT,
@@ -72,7 +73,7 @@ def worst(equity: pd.Series) -> tuple[float, float, float]:
     fallen = 1 - equity / equity.cummax()
     low = int(np.argmax(fallen.to_numpy()))
     high = int(np.argmax(equity.to_numpy()[: low + 1]))
-    at = pd.DatetimeIndex(equity.index)
+    at = dates_of(equity.index)
     return at[low].timestamp(), at[high].timestamp(), float(fallen.iloc[low])
 
 
@@ -89,12 +90,12 @@ def _axis(view: View) -> dict[str, Any]:
 
 
 def _back(equity: pd.Series, low: float, since: float) -> str:
-    at = pd.DatetimeIndex(equity.index)
+    at = dates_of(equity.index)
     high = equity[at <= pd.Timestamp(since, unit="s", tz="UTC")].iloc[-1]
     later = equity[(at > pd.Timestamp(low, unit="s", tz="UTC")) & (equity >= high)]
     if later.empty:
         return "It has not come back since."
-    return f"It was back at its high on {words.day(pd.DatetimeIndex(later.index)[0].timestamp())}."
+    return f"It was back at its high on {words.day(dates_of(later.index)[0].timestamp())}."
 
 
 def _lines(view: View) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from perpkit.market.times import dates_of
 from perpkit.report import words
 from perpkit.report.charts import (
     ACCENT,
@@ -74,7 +75,7 @@ def _steady(series: pd.Series) -> pd.Series:
         return series
     groups = np.arange(len(series)) // width
     means = series.groupby(groups).mean()
-    means.index = pd.DatetimeIndex(series.index)[::width]
+    means.index = dates_of(series.index)[::width]
     return means
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.durations import DAYS_A_YEAR
+from perpkit.market.times import dates_of
 from perpkit.report import words
 from perpkit.report.charts import ACCENT, SECOND, Chart, legend_above, line
 from perpkit.report.section import Missing, Section
@@ -18,7 +19,7 @@ WINDOWS = (30, 90)
 
 def monthly_returns(daily: pd.Series) -> pd.Series:
     """Returns the return of each month, by its first day, from those of its days."""
-    growth = (1 + daily).groupby(pd.DatetimeIndex(daily.index).tz_localize(None).to_period("M"))
+    growth = (1 + daily).groupby(dates_of(daily.index).tz_localize(None).to_period("M"))
     return growth.prod() - 1
 
 

@@ -99,7 +99,7 @@ def _candles(view: View, pair: str) -> dict[str, Any]:
     return {
         "type": "candlestick",
         "name": "price",
-        "x": dates(pd.DatetimeIndex(first)),
+        "x": dates(dates_of(first)),
         **{name: rounded(series) for name, series in values.items()},
         "increasing": {"line": {"color": GOOD, "width": 1}},
         "decreasing": {"line": {"color": BAD, "width": 1}},
