@@ -18,6 +18,8 @@ from tests.bench.live import Venue
 
 STEP = timedelta(seconds=5)
 STEP_SIZE = Decimal("0.001")  # of bitcoin, in a scripted market
+# How stakes are made, and where stop and target are.
+OF_THE_START = ("Stakes follow ", "Stakes are ", "Stop: ")
 
 
 def enter(bot: InProcessBot, venue: Venue, side: str = "long") -> None:
@@ -90,4 +92,9 @@ def warnings(bot: InProcessBot) -> list[str]:
 
 
 def strategy_messages(bot: InProcessBot) -> list[str]:
+    """What the strategy says, but for the lines of every start."""
+    return [text for text in all_messages(bot) if not text.startswith(OF_THE_START)]
+
+
+def all_messages(bot: InProcessBot) -> list[str]:
     return [m["msg"] for m in bot.messages if str(m["type"]) == "strategy_msg"]

@@ -150,7 +150,9 @@ def _profit(trade: Trade, account: Account) -> list[str]:
         Decimal(0),
     )
     theirs, ours = float(realized + funding), trade.close_profit_abs or 0.0
-    if abs(ours - theirs) > 1e-6 * max(1.0, abs(theirs)):
+    # The average price of an order has a limited number of digits.
+    turnover = float(sum((f.price * f.quantity for f in fills), Decimal(0)))
+    if abs(ours - theirs) > max(1e-6 * max(1.0, abs(theirs)), 1e-8 * turnover):
         return [
             f"trade {trade.id}: profit {ours:.6f} here, {theirs:.6f} at the venue "
             f"(funding {trade.funding_fees or 0.0:.6f} here, {funding:.6f} there)"

@@ -15,6 +15,7 @@ from typing import Any
 from freqtrade.enums import State
 
 from perpkit.venue.engine import Algo, Fill, Order
+from tests.bench.acts import OF_THE_START
 from tests.bench.faulty_client import FaultyClients
 from tests.bench.in_process import InProcessBot
 from tests.bench.live import LIVE, Venue, differences, live_bench
@@ -31,8 +32,6 @@ _RISE = [(1, 50_000.0), (2, 53_100.0)]
 WITHIN = timedelta(seconds=30) + 2 * STEP
 # Cycles after which what several orders have cost together is in the books.
 _BOOKED = 14
-# How stakes are made, and where stop and target are.
-OF_THE_START = ("Stakes follow ", "Stakes are ", "Stop: ")
 
 
 class Way(StrEnum):

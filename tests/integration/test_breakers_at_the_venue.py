@@ -197,6 +197,7 @@ def test_killed_while_halted_it_is_still_halted_when_it_comes_back(live_bot, ven
         "exchange": {**LIVE["exchange"], "pair_whitelist": [PAIR]},
         "strategy_path": str(STRATEGIES),
         "side": "long",
+        "stake_amount": "unlimited",
         # The fees of one position are too much.
         "breakers": [{**DRAWDOWN, "open_loss": 0.0001}],
     }

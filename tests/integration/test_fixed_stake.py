@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freqtrade.rpc import RPC
 
-from tests.bench.acts import STEP, strategy_messages
+from tests.bench.acts import STEP, all_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -49,7 +49,7 @@ def test_it_is_the_most_margin_of_an_entry_and_additions_come_on_top(mode):
         bot.bot.strategy.side = "long"
         margin = held(bot)
         assert 150 - STEP_MARGIN < margin <= 150
-        [line] = [text for text in strategy_messages(bot) if text.startswith("Stakes ")]
+        [line] = [text for text in all_messages(bot) if text.startswith("Stakes ")]
         assert line.endswith('at most the "stake amount" of 150 USDT.')
         # As in Freqtrade, where `stake_amount` is that of the entry.
         bot.bot.strategy.adjust_trade_position = lambda **_: 200.0

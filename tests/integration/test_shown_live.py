@@ -10,7 +10,7 @@ from freqtrade.rpc import RPC
 
 from perpkit import __version__
 from perpkit.bot.strategy import PerpStrategy
-from tests.bench.acts import STEP, hold, live_stops, strategy_messages
+from tests.bench.acts import STEP, all_messages, hold, live_stops
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences
 from tests.bench.scripted_market import scripted_market
@@ -32,7 +32,7 @@ def test_levels_first_stop_and_locks_are_shown_and_survive_a_restart(tmp_path, m
 
     with start(START) as bot:
         hold(bot, venue)
-        assert any(text.startswith("Stop: 4% of the price") for text in strategy_messages(bot))
+        assert any(text.startswith("Stop: 4% of the price") for text in all_messages(bot))
         begun = [m["status"] for m in bot.messages if m["type"] == "startup"]
         config = RPC._rpc_show_config(bot.bot.config, "running", bot.bot.strategy.version())
         assert config["strategy_version"] == f"Perpkit {__version__}"

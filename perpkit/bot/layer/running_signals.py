@@ -34,6 +34,7 @@ class RunningSignals:
         self._quiet: dict[str, tuple[Any, str]] = {}
         self._listed: set[str] | None = None
         self._failed = False
+        REMOVED.clear()  # of an earlier bot of this process
 
     def step(self, now: datetime) -> None:
         """At the start of a loop, before candles are analysed again. Never raises."""
