@@ -61,7 +61,7 @@ def states(bot) -> list[str]:
     return [state for state in told if state in ("ACTIVE", "REDUCING", "HALTED")]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [pytest.param("dry_run", marks=SLOW), "live"])
 def test_a_halt_flattens_the_most_stubborn_and_unlock_ends_it(mode):
     with attached(mode, DRAWDOWN) as (bot, venue):
         assert isinstance(bot.bot.strategy, PerpRisk)

@@ -29,6 +29,7 @@ from tests.bench.live import LIVE, Venue, differences, live_bench
 from tests.bench.planted import ACCOUNTS
 from tests.bench.process import trading
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, milliseconds
 
@@ -162,6 +163,7 @@ def test_no_exit_waits_for_a_breaker():
     assert exit_delay("Braked") == timedelta(0)
 
 
+@SLOW
 def test_a_breaker_that_vetoes_exits_would_be_noticed():
     with pytest.raises(AssertionError, match="not within"):
         exit_delay("Vetoing")

@@ -86,7 +86,10 @@ def of_orders() -> list[Point]:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     "error",
-    [pytest.param(ccxt.BaseError, marks=SLOW), ccxt.InvalidOrder, ccxt.RequestTimeout],
+    [
+        *(pytest.param(error, marks=SLOW) for error in (ccxt.BaseError, ccxt.InvalidOrder)),
+        ccxt.RequestTimeout,
+    ],
     ids=lambda e: e.__name__,
 )
 def test_each_order_fails_once(error, after):

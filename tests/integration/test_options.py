@@ -54,7 +54,7 @@ def test_a_bot_that_is_flat_is_refused(started, options):
 
 
 @pytest.mark.parametrize(
-    "options", [*DISARMING[:2], *(pytest.param(o, marks=SLOW) for o in DISARMING[2:])]
+    "options", [DISARMING[0], *(pytest.param(o, marks=SLOW) for o in DISARMING[1:])]
 )
 def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, options):
     venue = started.venue
