@@ -31,7 +31,7 @@ def money(value: float | None, currency: str = "") -> str:
     """Returns an amount with as many decimals as say something."""
     if value is None:
         return DASH
-    digits = 0 if abs(value) >= 10_000 else 2 if abs(value) >= 1 or value == 0 else 4
+    digits = 0 if abs(value) >= 10_000 else 2 if abs(value) >= 0.1 or value == 0 else 4
     return f"{number(value, digits)} {currency}".strip()
 
 
