@@ -1,7 +1,7 @@
 """What a bot decided and why, noted in its decision log: see docs/why.md.
 
 Dry-run and live note it unless `"perpkit": {"decisions": false}`; a backtest only with `true`. The
-log never stops trading: whatever goes wrong in here is logged once.
+log never stops trading: an error in here is logged once.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class Decided:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Keeps errors in here from whoever trades; the first one is logged."""
+        """Keeps errors in here from the caller, who trades; the first one is logged."""
         try:
             yield
         except Exception:

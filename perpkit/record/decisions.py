@@ -288,7 +288,7 @@ class DecisionLog:
 
 
 class _Guarded:
-    """Holds the lock of a log, and keeps every error of it from whoever trades."""
+    """Holds the lock of a log, and keeps every error of it from the caller, who trades."""
 
     def __init__(self, log: DecisionLog) -> None:
         self._log = log

@@ -39,7 +39,7 @@ MAKERS: tuple[Maker, ...] = (
     freqtrade,
     setup,
 )
-# The page may load nothing, whatever a name in it holds.
+# The page may load nothing, even if a name in it asks for it.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )

@@ -213,8 +213,8 @@ def ignore_buying_expired_candle_after(run: Run) -> Iterator[Verdict]:
     if seconds := run.values["ignore_buying_expired_candle_after"]:
         yield _noted(
             "ignore_buying_expired_candle_after",
-            f"no entry is made later than {seconds:g} s after its candle has closed, neither a "
-            "second attempt at one that was refused",
+            f"no entry is made later than {seconds:g} s after its candle has closed, and none "
+            "that was refused is tried again after that",
         )
 
 

@@ -163,7 +163,7 @@ TABLE = (
 
 def judged(overrides: Sequence[Override], run: Run) -> list[Verdict]:
     """Returns one verdict or more for each override, and for each value that is refused or switches
-    a part off, whoever has set it."""
+    a part off, no matter who has set it."""
     by_name = {override.name: override for override in overrides}
     found = []
     for row in TABLE:

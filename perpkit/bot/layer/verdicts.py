@@ -22,8 +22,8 @@ class Verdict:
     """
     :param option: its name, such as `order_types.stoploss`
     :param line: one or more sentences without the last full stop
-    :param off: a part is off, whoever has set the value
-    :param always: it is said whoever has set the value
+    :param off: a part is off, no matter who has set the value
+    :param always: it is said no matter who has set the value
     :param safe: the value that is set if the run must go on for what is open; None for none
     """
 
