@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import sleep
 from unittest import mock
 
 import pytest
@@ -73,8 +74,7 @@ def test_a_signal_closes_no_position(live_bot, venue, how, withdrawn):
     settings = {
         **SETTINGS,
         "cancel_open_orders_on_exit": withdrawn,
-        # Between two cycles: in the middle of one, what Freqtrade withdraws depends on where it is.
-        "internals": {"process_throttle_secs": 3, "heartbeat_interval": 1},
+        "internals": {"process_throttle_secs": 4, "heartbeat_interval": 1},
     }
     with trading(live_bot, "GuardedWaiter", **settings) as process:
         process.wait_for("'type': entry_fill")
@@ -82,6 +82,9 @@ def test_a_signal_closes_no_position(live_bot, venue, how, withdrawn):
             process.wait_for("Bot heartbeat")
         held, waiting = order_in(venue, "ETHUSDT"), order_in(venue, "BTCUSDT")
         [stop] = venue.exchange.engine.open_algos(venue.account)
+        # A cycle has just begun, and nothing tells its end. A signal in the middle of a commit would
+        # leave Freqtrade without a session to withdraw orders with.
+        sleep(2)
         assert process.end(how) == ENDED
     assert venue.amount == held.executed == stop.quantity
     assert venue.exchange.engine.open_algos(venue.account) == [stop]
