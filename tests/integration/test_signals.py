@@ -82,8 +82,8 @@ def test_a_signal_closes_no_position(live_bot, venue, how, withdrawn):
             process.wait_for("Bot heartbeat")
         held, waiting = order_in(venue, "ETHUSDT"), order_in(venue, "BTCUSDT")
         [stop] = venue.exchange.engine.open_algos(venue.account)
-        # A cycle has just begun, and nothing tells its end. A signal in the middle of a commit would
-        # leave Freqtrade without a session to withdraw orders with.
+        # A cycle has just begun, and nothing tells its end. A signal in the middle of a commit
+        # would leave Freqtrade without a session to withdraw orders with.
         sleep(2)
         assert process.end(how) == ENDED
     assert venue.amount == held.executed == stop.quantity
