@@ -3,7 +3,7 @@
 The 5m candles of 2023 play the running price inside the 1h candles. A price counts that three looks
 show. How long a price stood is in no candle, so there are two answers: *stood*, where the closes of
 the 5m candles count alone, and *touched*, where their highs and lows do as well. What the blocks
-cost is told by the trades of RsiSmaSwing that were entered while the running price blocked and the
+cost is shown by the trades of RsiSmaSwing that were entered while the running price blocked and the
 closed candles did not.
 """
 

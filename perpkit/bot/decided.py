@@ -65,6 +65,26 @@ def decided_of(config: Mapping[str, Any], strategy: str) -> Decided:
     return Decided(DecisionLog(path, logger.warning, repeats=timedelta(days=1)))
 
 
+class Guard:
+    """Keeps errors from the caller, who trades; the first one is logged.
+
+    :param line: what the log says of it
+    """
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._failed = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            if not self._failed:
+                self._failed = True
+                logger.exception(self._line)
+
+
 class Decided:
     """Notes decisions.
 
@@ -81,7 +101,7 @@ class Decided:
         self._sizes: dict[tuple[str, str], tuple[datetime, dict[str, str]]] = {}
         # How the size of the newest order of each pair and side came about.
         self._ordered: dict[tuple[str, str], str] = {}
-        self._failed = False
+        self._guarded = Guard("A decision could not be noted. Trading goes on.")
 
     def __bool__(self) -> bool:
         return self.log is not None
@@ -224,13 +244,3 @@ class Decided:
             if decision.kind in _OUTCOMES:
                 self._last[decision.pair] = at
             self.log.add(decision)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Keeps errors in here from the caller, who trades; the first one is logged."""
-        try:
-            yield
-        except Exception:
-            if not self._failed:
-                self._failed = True
-                logger.exception("A decision could not be noted. Trading goes on.")

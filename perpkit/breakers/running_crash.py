@@ -103,9 +103,9 @@ def decide(
 
     Where both block because of the same direction, the one that blocks longer counts.
     """
-    state = closed.state_at(now)
     if running.trips == (None, None):
         return closed.at(now)
+    state = closed.state_at(now)
     closed_at = now if state is None else closed.grid.closed_at(closed.grid.row_at(now))
     of_running = (trip for trip in running.trips if trip is not None)
     trips: dict[int, Trip] = {}

@@ -20,6 +20,8 @@ from perpkit.signals.conditions import Conditions, unmet
 
 # Returns why entries into a pair are blocked, or None.
 Doubt = Callable[[str], str | None]
+# In the log, once, if an error keeps what is found out of the decision log.
+NOT_NOTED = "Signals could not be noted in the decision log."
 _COLUMNS = ("enter_long", "exit_long", "enter_short", "exit_short")
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import Any
 
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
 
-from perpkit.bot.decided import Decided
-from perpkit.bot.layer.entry_signals import Doubt, Signal, SignalFrame, why_not
+from perpkit.bot.decided import Decided, Guard
+from perpkit.bot.layer.entry_signals import NOT_NOTED, Doubt, Signal, SignalFrame, why_not
 from perpkit.bot.pairlists.base import REMOVED
 from perpkit.bot.running_bot import running_bot
-
-logger = logging.getLogger(__name__)
 
 
 class RunningSignals:
@@ -33,21 +30,17 @@ class RunningSignals:
         self._read: dict[str, tuple[datetime, Signal, Any]] = {}
         self._quiet: dict[str, tuple[Any, str]] = {}
         self._listed: set[str] | None = None
-        self._failed = False
+        self._guarded = Guard(NOT_NOTED)
         REMOVED.clear()  # of an earlier bot of this process
 
     def step(self, now: datetime) -> None:
         """At the start of a loop, before candles are analysed again. Never raises."""
-        try:
+        with self._guarded():
             pairs = self._strategy.dp.current_whitelist()
             self._unlisted(pairs, now)
             if self._since is not None:
                 self._look(pairs, self._since, now)
             self._decided.flush(now)
-        except Exception:
-            if not self._failed:
-                self._failed = True
-                logger.exception("Signals could not be noted in the decision log.")
         self._since = now
 
     def _unlisted(self, pairs: list[str], now: datetime) -> None:

@@ -6,20 +6,16 @@ At the start of a candle: what became of the signals of the one before, and what
 from __future__ import annotations
 
 import atexit
-import logging
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 from freqtrade.persistence import LocalTrade, Trade
 
-from perpkit.bot.decided import Decided
-from perpkit.bot.layer.entry_signals import Doubt, SignalFrame, why_not
-
-logger = logging.getLogger(__name__)
+from perpkit.bot.decided import Decided, Guard
+from perpkit.bot.layer.entry_signals import NOT_NOTED, Doubt, SignalFrame, why_not
 
 # Freqtrade says nothing at the end of a backtest: it ends with the process, or when the next one
 # of a list of strategies starts.
@@ -53,7 +49,7 @@ class SimulatedSignals:
         self._open: list[LocalTrade] = []
         # How many orders of each open trade have been noted.
         self._orders: dict[int, int] = {}
-        self._failed = False
+        self._guarded = Guard(NOT_NOTED)
         _begin_after_the_one_before(self)
 
     def analysed(self, pair: str, frame: pd.DataFrame) -> None:
@@ -89,15 +85,6 @@ class SimulatedSignals:
         self._closed += len(closed)
         self._fills([*closed, *self._open])
         self._look(candle, [*closed, *self._open])
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            if not self._failed:
-                self._failed = True
-                logger.exception("Signals could not be noted in the decision log.")
 
     def _fills(self, trades: Iterable[LocalTrade]) -> None:
         for trade in trades:

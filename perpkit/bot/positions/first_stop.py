@@ -1,8 +1,8 @@
 """The initial stop that Freqtrade shows of a trade is the first real one.
 
 Freqtrade records the class's `stoploss` as the initial stop before it asks `custom_stoploss`, and
-keeps it: a floor that is never reached. FreqUI, `/status` and exports then show a risk that nobody
-took.
+keeps it: a floor that is never reached. FreqUI, `/status` and exports then show a risk that was
+never taken.
 """
 
 from __future__ import annotations
