@@ -12,6 +12,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from perpkit.bot.loading.garbage import imported
+
 _SWITCH = "perpkit.bot.acceleration.switch"
 
 
@@ -26,6 +28,7 @@ def accelerate(module: ModuleType) -> None:
 
     @wraps(prepare)
     def init(self: Any, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        imported()
         import_module(_SWITCH).follow(config, say=True)
         prepare(self, config, *args, **kwargs)
 

@@ -11,6 +11,8 @@ disables it.
 import sys
 from importlib import import_module
 
+from perpkit.bot.loading.garbage import wait_for_imports
+
 # Module imported by Freqtrade -> module and function of perpkit.bot.loading that adjust it.
 ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
@@ -73,3 +75,4 @@ def _installed() -> bool:
 
 if not _installed():
     sys.meta_path.insert(0, PostImportFinder())
+    wait_for_imports()
