@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.durations import DAYS_A_YEAR
-from perpkit.research.overfitting.bootstrap import Interval, interval
+from perpkit.research.overfitting.bootstrap import Interval, between, samples
 
 CONFIDENCE = 0.95
 # With fewer days, an interval means little.
@@ -67,8 +67,8 @@ def compared(first: pd.Series, second: pd.Series, *, seed: int = 0) -> Compariso
         nothing = Interval(0.0, 0.0)
         verdict, of_ratio, of_mean = Verdict.SAME, nothing, nothing
     else:
-        of_ratio = interval(both, _sharpe_difference, CONFIDENCE, seed=seed)
-        of_mean = interval(both, _mean_difference, CONFIDENCE, seed=seed)
+        drawn = samples(both, _differences, seed=seed)
+        of_ratio, of_mean = (between(column, CONFIDENCE) for column in drawn.T)
         verdict = _verdict(of_ratio)
     return Comparison(
         verdict=verdict,
@@ -94,13 +94,10 @@ def _sharpes(both: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(moving, ratios, 0.0) * np.sqrt(DAYS_A_YEAR)
 
 
-def _sharpe_difference(both: NDArray[np.float64]) -> float:
-    first, second = _sharpes(both)
-    return float(first - second)
-
-
-def _mean_difference(both: NDArray[np.float64]) -> float:
-    return float((both[:, 0] - both[:, 1]).mean()) * DAYS_A_YEAR
+def _differences(both: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the first run's Sharpe ratio and mean less those of the second."""
+    ratios, means = _sharpes(both), both.mean(axis=0) * DAYS_A_YEAR
+    return np.array([ratios[0] - ratios[1], means[0] - means[1]])
 
 
 def _span(days: pd.Series) -> str:

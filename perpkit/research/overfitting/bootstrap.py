@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from perpkit.checks import check_range
 
 SAMPLES = 2_000
-Figure = Callable[[NDArray[np.float64]], float]
+# One figure of a sample, or several.
+Figure = Callable[[NDArray[np.float64]], float | NDArray[np.float64]]
 
 
 class Interval(NamedTuple):
@@ -66,13 +67,17 @@ def interval(
     :param confidence: of the interval between both quantiles
     """
     check_range("confidence", confidence, 0.5, 0.999)
-    drawn = samples(returns, figure, seed=seed)
+    return between(samples(returns, figure, seed=seed), confidence)
+
+
+def between(drawn: NDArray[np.float64], confidence: float) -> Interval:
+    """:param drawn: one figure of each sample"""
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))
 
 
 def samples(returns: ArrayLike, figure: Figure, *, seed: int) -> NDArray[np.float64]:
-    """Returns the figure of each of `SAMPLES` bootstrap samples."""
+    """Returns the figures of `SAMPLES` bootstrap samples, a row of each where there are several."""
     values = np.asarray(returns, dtype=float)
     drawn = arch_bootstrap().StationaryBootstrap(block_length(values), values, seed=seed)
     return np.array([figure(data[0]) for data, _ in drawn.bootstrap(SAMPLES)])
