@@ -1,7 +1,7 @@
 """What a bot decided and why, noted in its decision log: see docs/why.md.
 
-Dry-run and live note it unless `"perpkit": {"decisions": false}`; a backtest only with `true`. The
-log never stops trading: an error in here is logged once.
+Dry-run and live note it unless `"perpkit": {"decisions": false}`; a backtest only with `true` or
+with `--export signals`. The log never stops trading: an error in here is logged once.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def wanted(config: Mapping[str, Any]) -> bool:
     mode = config.get("runmode")
     if mode in _RUNNING:
         return given is not False
-    return mode == RunMode.BACKTEST and given is True
+    asked = given is True or (given is None and config.get("export") == "signals")
+    return mode == RunMode.BACKTEST and asked
 
 
 def decided_of(config: Mapping[str, Any], strategy: str) -> Decided:
@@ -101,6 +102,8 @@ class Decided:
         self._sizes: dict[tuple[str, str], tuple[datetime, dict[str, str]]] = {}
         # How the size of the newest order of each pair and side came about.
         self._ordered: dict[tuple[str, str], str] = {}
+        # Where the stop of the newest trade of each pair was: when that opened, and the rate.
+        self._stops: dict[str, tuple[datetime, float]] = {}
         self._guarded = Guard("A decision could not be noted. Trading goes on.")
 
     def __bool__(self) -> bool:
@@ -177,6 +180,24 @@ class Decided:
                 )
             )
 
+    def stop_seen(self, trade: LocalTrade, at: datetime) -> None:
+        """Notes where the stop of a trade is, if it was not there before."""
+        if self.log is None:
+            return
+        with self._guarded():
+            stop, opened = trade.stop_loss, trade.open_date_utc
+            if not stop or self._stops.get(trade.pair) == (opened, stop):
+                return
+            before = self._stops.get(trade.pair)
+            self._stops[trade.pair] = opened, stop
+            moved = before is not None and before[0] == opened
+            text = f"{stop:g}, after {before[1]:g}" if before and moved else f"{stop:g}"
+            text += f"; the entry was at {trade.open_rate:g}"
+            figures = {"stop": stop, "opened": opened.timestamp()}
+            kind, side, tag = Kind.STOP, trade.trade_direction, trade.enter_tag
+            reason = "moved" if moved else "set"
+            self._note(Decision(at, kind, trade.pair, side, reason, text, figures, tag))
+
     def filled(self, trade: LocalTrade, order: Order, at: datetime) -> None:
         """Notes an order that has filled: an entry, an addition, a part sold or an exit."""
         if self.log is None or not order.safe_filled:
@@ -203,7 +224,7 @@ class Decided:
         return Decision(at, kind, trade.pair, side, reason, text, figures, tag)
 
     def _exit(self, trade: LocalTrade, order: Order, at: datetime) -> Decision:
-        kind = Kind.REDUCED if trade.is_open else Kind.EXITED
+        kind = Kind.EXITED if _ends(trade, order) else Kind.REDUCED
         side, rate = trade.trade_direction, order.safe_price
         reason = (trade.exit_reason if kind is Kind.EXITED else order.ft_order_tag) or "unknown"
         figures = {"amount": order.safe_filled, "rate": rate, "open_rate": trade.open_rate}
@@ -228,6 +249,7 @@ class Decided:
         self._last.clear()
         self._sizes.clear()
         self._ordered.clear()
+        self._stops.clear()
         if self.log is not None:
             self.log.begin()
 
@@ -244,3 +266,12 @@ class Decided:
             if decision.kind in _OUTCOMES:
                 self._last[decision.pair] = at
             self.log.add(decision)
+
+
+def _ends(trade: LocalTrade, order: Order) -> bool:
+    """Whether an order has closed a trade. A backtest notes all that has filled in a candle at its
+    end: a part may have been sold in the same candle."""
+    if trade.is_open:
+        return False
+    exits = [o for o in trade.orders if o.ft_order_side != trade.entry_side and o.safe_filled]
+    return not exits or exits[-1].order_id == order.order_id

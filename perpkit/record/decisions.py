@@ -40,11 +40,12 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"  # an open entry order was ended
     REDUCED = "reduced"  # a part was sold
     EXITED = "exited"
+    STOP = "stop"  # the stop of a trade was set or moved
     QUIET = "no signal"
 
 
 # What is never a repeat: each has a row of its own.
-_FILLS = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED})
+_ALWAYS_NEW = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED, Kind.STOP})
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class DecisionLog:
                 older(self.path, number).unlink(missing_ok=True)
 
     def _add(self, decision: Decision) -> None:
-        if decision.kind in _FILLS:
+        if decision.kind in _ALWAYS_NEW:
             same_pair = [k for k in self._known if k[1] == decision.pair]
             self._write_waiting(same_pair, decision)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,21 +38,30 @@ def read(path: Path, kept: int = KEPT) -> Found:
     present = [file for file in files if file.is_file()]
     if not present:
         raise DecisionsError(f"there is no decision log {path}")
-    rows: list[Decision] = []
-    damaged = 0
+    lines: list[bytes] = []
     for file in present:
         try:
-            for line in _lines(file):
-                try:
-                    rows.append(from_line(line))
-                except ValueError:
-                    damaged += 1
+            lines += _lines(file)
         except FileNotFoundError:  # rotated in the meantime: its rows are in the next one
             continue
         except OSError as error:
             raise DecisionsError(
                 f"the decision log {file} cannot be read: {error.strerror or error}"
             ) from None
+    return parsed(lines)
+
+
+def parsed(lines: Iterable[bytes]) -> Found:
+    """Returns the rows of the lines of a log, empty ones left out."""
+    rows: list[Decision] = []
+    damaged = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            rows.append(from_line(line))
+        except ValueError:
+            damaged += 1
     # A row of repeats is written when they end.
     rows.sort(key=lambda row: row.at)
     return Found(rows, damaged)
@@ -61,8 +70,7 @@ def read(path: Path, kept: int = KEPT) -> Found:
 def _lines(file: Path) -> Iterator[bytes]:
     with file.open("rb") as opened:
         while line := opened.readline(_LONGEST_LINE):
-            if line.strip():
-                yield line
+            yield line
 
 
 def newest(

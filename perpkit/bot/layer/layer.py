@@ -135,6 +135,11 @@ class RiskLayer:
         self.decided.halted = lambda pair, side: self.decision(pair, side).reason
         kind = SimulatedSignals if self.simulated else RunningSignals
         self.signals = kind(self._strategy, self.decided, self.doubt)
+        if isinstance(self.signals, SimulatedSignals):
+            # Imported only here, as a running bot needs nothing of backtests.
+            from perpkit.bot.layer.exported_decisions import keep_with_export
+
+            keep_with_export(type(self._strategy).__name__, self.signals)
 
     @property
     def limited_by(self) -> PositionLimits:
