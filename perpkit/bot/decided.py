@@ -102,6 +102,9 @@ class Decided:
         self._sizes: dict[tuple[str, str], tuple[datetime, dict[str, str]]] = {}
         # How the size of the newest order of each pair and side came about.
         self._ordered: dict[tuple[str, str], str] = {}
+        # When the newest order of each pair was sent, and which of its entries was withdrawn last.
+        self._sent: dict[str, datetime] = {}
+        self._withdrawn: dict[str, str] = {}
         # Where the stop of the newest trade of each pair was: when that opened, and the rate.
         self._stops: dict[str, tuple[datetime, float]] = {}
         self._guarded = Guard("A decision could not be noted. Trading goes on.")
@@ -112,6 +115,10 @@ class Decided:
     def noted_since(self, pair: str, when: datetime) -> bool:
         """Whether it has been noted what became of a signal of the pair, at this time or later."""
         return pair in self._last and self._last[pair] >= when
+
+    def sent_since(self, pair: str, when: datetime) -> bool:
+        """Whether an entry into the pair was allowed at this time or later."""
+        return pair in self._sent and self._sent[pair] >= when
 
     def refused(
         self, pair: str, side: str, at: datetime, reason: str, text: str, tag: str | None = None
@@ -164,14 +171,21 @@ class Decided:
         since, why = self._sizes.get((pair, side), (at, {}))
         because = "".join(f". {each}" for each in why.values()) if at - since < _SAME_ENTRY else ""
         self._ordered[pair, side] = because
+        self._sent[pair] = at
         text = f"{amount:g} at {rate:g}{because}"
         figures = {"amount": amount, "rate": rate}
         self._note(Decision(at, Kind.ORDERED, pair, side, "entry", text, figures, tag))
+
+    def timed_out(self, trade: LocalTrade, order: Order, at: datetime, reason: str) -> None:
+        """Notes that an entry ends without our doing, unless it was noted why."""
+        if self._withdrawn.get(trade.pair) != order.order_id:
+            self.withdrawn(trade, order, at, reason)
 
     def withdrawn(self, trade: LocalTrade, order: Order, at: datetime, reason: str) -> None:
         if self.log is None:
             return
         with self._guarded():
+            self._withdrawn[trade.pair] = order.order_id
             filled = f"{order.safe_filled:g} of {order.safe_amount:g} filled"
             text, side = f"{reason}; {filled}", trade.trade_direction
             self._note(
@@ -250,6 +264,8 @@ class Decided:
         self._sizes.clear()
         self._ordered.clear()
         self._stops.clear()
+        self._sent.clear()
+        self._withdrawn.clear()
         if self.log is not None:
             self.log.begin()
 

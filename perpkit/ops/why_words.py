@@ -45,6 +45,7 @@ _REASONS = {
     "pairlist": "the pairlist",
     "freqtrade": "Freqtrade",
     "signal": "the signal",
+    "outdated": "candles that are too old",
     "leverage": "the leverage",
     "set": "as the entry filled",
     "moved": "moved",

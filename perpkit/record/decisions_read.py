@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,20 +35,27 @@ def read(path: Path, kept: int = KEPT) -> Found:
 
     :raises DecisionsError: naming the file
     """
-    files = [older(path, number) for number in range(kept, -1, -1)]
-    present = [file for file in files if file.is_file()]
-    if not present:
-        raise DecisionsError(f"there is no decision log {path}")
-    lines: list[bytes] = []
-    for file in present:
+    # Newest first: files are moved towards the older ones, so that one that is moved meanwhile is
+    # met again, not missed.
+    contents: list[list[bytes]] = []
+    seen: set[tuple[int, int]] = set()
+    for number in range(kept + 1):
+        file = older(path, number)
         try:
-            lines += _lines(file)
-        except FileNotFoundError:  # rotated in the meantime: its rows are in the next one
+            same = file.stat()
+            if (same.st_dev, same.st_ino) in seen:
+                continue
+            seen.add((same.st_dev, same.st_ino))
+            contents.append(list(_lines(file)))
+        except FileNotFoundError:
             continue
         except OSError as error:
             raise DecisionsError(
                 f"the decision log {file} cannot be read: {error.strerror or error}"
             ) from None
+    if not contents:
+        raise DecisionsError(f"there is no decision log {path}")
+    lines = chain.from_iterable(reversed(contents))
     return parsed(lines)
 
 

@@ -127,7 +127,7 @@ def test_names_are_only_text(made):
         ({}, "these results have no lock"),
         (
             {},
-            "Distance to liquidation: an export does not have it, and it can be computed in isolated",
+            "Distance to liquidation: an export does not have it, and it can be",
         ),
         ({}, "Calibration of confidence: fewer than 20"),
         ({"trades": []}, "Pairs, tags and exit reasons: no trade was closed"),

@@ -6,7 +6,7 @@ It answers what the callbacks of `perpkit.bot.layer.perp_risk` ask, and holds no
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,14 @@ class RiskLayer:
     @property
     def started(self) -> bool:
         return hasattr(self, "watch")
+
+    @property
+    def unfilled_timeout(self) -> timedelta | None:
+        """How long Freqtrade waits for an entry by itself; None for ever."""
+        given = self._config.get("unfilledtimeout", {})
+        if given.get("entry") is None:
+            return None
+        return timedelta(**{given.get("unit", "minutes"): given["entry"]})
 
     @cached_property
     def charts(self) -> Charts:
