@@ -91,7 +91,23 @@ def backtest_list(
     return _run(config, {"strategy_list": strategies, **changed})
 
 
-def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backtested]:
+def exported(config: dict[str, Any], strategy: str, folder: Path, **changed: Any) -> Path:
+    """Runs a strategy as `freqtrade backtesting` does; its export, a zip file in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = {"exportdirectory": folder, "export": "trades", "strategy": strategy, **changed}
+    whole = _config(config, {"original_config": config, **changed})
+    with alone():
+        testing = Backtesting(whole)
+        try:
+            testing.start()
+        finally:
+            Backtesting.cleanup()
+            testing.exchange.close()
+    [export] = folder.glob("*.zip")
+    return export
+
+
+def _config(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     config = {
         **config,
         "runmode": RunMode.BACKTEST,
@@ -104,8 +120,13 @@ def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backteste
         "backtest_cache": "none",
         **changed,
     }
+    validate_config_schema(config, preliminary=True)  # which adds Freqtrade's defaults
+    return config
+
+
+def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backtested]:
+    config = _config(config, changed)
     with alone():
-        validate_config_schema(config, preliminary=True)  # which adds Freqtrade's defaults
         testing = Backtesting(config)
         try:
             data, timerange = testing.load_bt_data()

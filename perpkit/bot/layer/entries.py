@@ -135,6 +135,28 @@ class Entries:
         pair, side = entry.pair, side_of(entry)
         self._layer.decided.refused(pair, side, entry.now, "smallest", text, entry.tag)
 
+    def note_no_stake(self, pair: str, side: str, now: datetime, tag: str | None) -> None:
+        """Notes a strategy that gives an entry no stake, unless it was noted why."""
+        decided = self._layer.decided
+        if not decided.noted_since(pair, now):
+            text = "the strategy's own custom_stake_amount gave no stake"
+            decided.refused(pair, side, now, "strategy", text, tag)
+
+    def note_timeout(self, trade: Trade, order: Order, now: datetime) -> None:
+        """Notes an entry that Freqtrade ends; never raises."""
+        decided = self._layer.decided
+        if decided.log is None:
+            return
+        waited = (now - order.order_date_utc).total_seconds()
+        why = f"it has not filled in {waited:,.0f} s: {self._timeout(waited)}"
+        decided.timed_out(trade, order, now, why)
+
+    def _timeout(self, waited: float) -> str:
+        own = self._layer.unfilled_timeout
+        if own is None or waited < own.total_seconds():
+            return "the strategy's check_entry_timeout"
+        return f"Freqtrade's unfilledtimeout of {own.total_seconds():,.0f} s"
+
     def note_answer(self, entry: Candidate, amount: float, answer: bool) -> None:
         """Notes the last answer about an entry."""
         decided, pair, side = self._layer.decided, entry.pair, side_of(entry)

@@ -10,7 +10,7 @@ from datetime import datetime
 from math import floor
 from typing import Any
 
-from freqtrade.persistence import Trade
+from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.layer.layer import RiskLayer
@@ -95,6 +95,7 @@ class EntryCallbacks(IStrategy):
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
         if not stake:
+            layer.entries.note_no_stake(pair, side, current_time, entry_tag)
             return stake
         allowed = 0.0
         with layer.attempt("custom_stake_amount"):
@@ -149,6 +150,13 @@ class EntryCallbacks(IStrategy):
             with self._perpkit.attempt("is_pair_locked"):
                 self._perpkit.entries.note_lock(pair, side)
         return locked
+
+    def ft_check_timed_out(self, trade: Trade, order: Order, current_time: datetime) -> bool:
+        # Freqtrade's own `unfilledtimeout` comes first: it ends an entry without asking.
+        ends: bool = super().ft_check_timed_out(trade, order, current_time)
+        if ends and order.ft_order_side == trade.entry_side:
+            self._perpkit.entries.note_timeout(trade, order, current_time)
+        return ends
 
     def _adjust_trade_position_internal(
         self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any
