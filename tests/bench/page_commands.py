@@ -41,11 +41,11 @@ LONGER: Mapping[str, str] = {
     "--timerange 20210501-20210601": "intervals above calm",
     "perpkit data download -c config.json --days 30 --period 1h": "new readings of 5 pairs (1h)",
     "perpkit data status -c config.json": "BTC/USDT:USDT",
-    "perpkit report user_data/backtest_results/backtest-result-….zip": ".html",
     "freqtrade backtesting --config config.json --strategy RsiSmaSwing "
     "--enable-protections": "STRATEGY SUMMARY",
     "freqtrade backtesting -c config.json --strategy RsiSmaSwing "
     "--enable-protections": "STRATEGY SUMMARY",
+    "perpkit report user_data/backtest_results/backtest-result-….zip": ".html",
     "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell protection "
     "--hyperopt-loss SharpeHyperOptLossDaily --enable-protections": "Best result",
     "perpkit venue --write-datadir user_data/data/demo --start 2024-01-01 --days 365": "files in",
@@ -61,6 +61,8 @@ ONGOING: Mapping[str, str] = {
     "perpkit venue": "venue listening",
     "perpkit venue --port 0 --overlay /tmp/venue.json": "venue listening",
     "perpkit venue --count 200": "venue listening",
+    'perpkit venue --tls --live --overlay live.json --pairs "BTC/USDC:USDC ETH/USDC:USDC" '
+    "--account rehearsal:rehearsal:10000USDC": "venue listening",
     'perpkit venue --pairs "BTC/USDT:USDT BTC/USDC:USDC XAU/USDT:USDT '
     '币安人生/USDT:USDT"': "venue listening",
 }
@@ -71,7 +73,7 @@ REHEARSAL = "## 4. Rehearse, and see a halt"
 BESIDE_A_BOT: Mapping[str, str] = {
     "perpkit state": "RsiSmaSwing, live, running",
     "perpkit state -c config.json -c private.json": "RsiSmaSwing, live, running",
-    "perpkit state --db-url sqlite:///tradesv3.sqlite --json": '"breakers"',
+    "perpkit state --db-url sqlite:///tradesv3.sqlite --json": '"journal"',
     "perpkit why": "ETH/USDT:USDT",
     "perpkit why BTC": "BTC/USDT:USDT",
     "perpkit why BTC/USDT:USDT 2026-03-02T10:05": "BTC/USDT:USDT",
@@ -117,6 +119,14 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a container engine; tests/test_packaging.py reads the files": (
         "docker compose up -d",
         "docker compose --profile live up -d freqtrade",
+        "docker compose run --rm dry-run download-data -c user_data/config.json "
+        "--timerange 20250101- -t 1h",
+        "docker compose run --rm dry-run backtesting -c user_data/config.json "
+        "--strategy RsiSmaSwing --enable-protections",
+        "docker compose run --rm dry-run plot-dataframe -c user_data/config.json "
+        "--strategy RsiSmaSwing -p BTC/USDT:USDT",
+        "docker compose run --rm --entrypoint perpkit dry-run report "
+        "user_data/backtest_results/LAST.zip --out user_data/report.html",
     ),
     "a keyring and a key of the exchange; tests/ops/keys has both at the venue": (
         "perpkit keys store",
