@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from perpkit.risk.stops import EntryStop, StopMethod
 
 STOP, TARGET = "planned_stop", "planned_target"
+# A target this far away is none: TargetBasket's, for example.
+NO_TARGET = 5.0
 
 
 def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> pd.DataFrame:
@@ -24,10 +26,12 @@ def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> 
     or has an exit signal of their side; NaN elsewhere.
 
     :param frame: candles with `atr` and Freqtrade's signals; missing signals are none
-    :param target: distance from the entry, a fraction of the price
+    :param target: distance from the entry, a fraction of the price; from `NO_TARGET` on, none is
+        drawn, since a chart with it would have no room for the price
     """
     close, high, low = (frame[name].to_numpy(dtype=float) for name in ("close", "high", "low"))
     away = _distances(frame, rule)
+    target = target if target < NO_TARGET else nan
     # Above 0 for a long, below for a short; both at once is no signal, as for Freqtrade.
     entry = _signal(frame, "enter_long") - _signal(frame, "enter_short")
     leaves = {1: _signal(frame, "exit_long"), -1: _signal(frame, "exit_short")}
