@@ -1,7 +1,7 @@
 """What a bot decided and why, noted in its decision log: see docs/why.md.
 
-Dry-run and live note it unless `"perpkit": {"decisions": false}`; a backtest only with `true`. The
-log never stops trading: an error in here is logged once.
+Dry-run and live note it unless `"perpkit": {"decisions": false}`; a backtest only with `true` or
+with `--export signals`. The log never stops trading: an error in here is logged once.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def wanted(config: Mapping[str, Any]) -> bool:
     mode = config.get("runmode")
     if mode in _RUNNING:
         return given is not False
-    return mode == RunMode.BACKTEST and given is True
+    asked = given is True or (given is None and config.get("export") == "signals")
+    return mode == RunMode.BACKTEST and asked
 
 
 def decided_of(config: Mapping[str, Any], strategy: str) -> Decided:
@@ -101,6 +102,11 @@ class Decided:
         self._sizes: dict[tuple[str, str], tuple[datetime, dict[str, str]]] = {}
         # How the size of the newest order of each pair and side came about.
         self._ordered: dict[tuple[str, str], str] = {}
+        # When the newest order of each pair was sent, and which of its entries was withdrawn last.
+        self._sent: dict[str, datetime] = {}
+        self._withdrawn: dict[str, str] = {}
+        # Where the stop of the newest trade of each pair was: when that opened, and the rate.
+        self._stops: dict[str, tuple[datetime, float]] = {}
         self._guarded = Guard("A decision could not be noted. Trading goes on.")
 
     def __bool__(self) -> bool:
@@ -109,6 +115,10 @@ class Decided:
     def noted_since(self, pair: str, when: datetime) -> bool:
         """Whether it has been noted what became of a signal of the pair, at this time or later."""
         return pair in self._last and self._last[pair] >= when
+
+    def sent_since(self, pair: str, when: datetime) -> bool:
+        """Whether an entry into the pair was allowed at this time or later."""
+        return pair in self._sent and self._sent[pair] >= when
 
     def refused(
         self, pair: str, side: str, at: datetime, reason: str, text: str, tag: str | None = None
@@ -161,14 +171,21 @@ class Decided:
         since, why = self._sizes.get((pair, side), (at, {}))
         because = "".join(f". {each}" for each in why.values()) if at - since < _SAME_ENTRY else ""
         self._ordered[pair, side] = because
+        self._sent[pair] = at
         text = f"{amount:g} at {rate:g}{because}"
         figures = {"amount": amount, "rate": rate}
         self._note(Decision(at, Kind.ORDERED, pair, side, "entry", text, figures, tag))
+
+    def timed_out(self, trade: LocalTrade, order: Order, at: datetime, reason: str) -> None:
+        """Notes that an entry ends without our doing, unless it was noted why."""
+        if self._withdrawn.get(trade.pair) != order.order_id:
+            self.withdrawn(trade, order, at, reason)
 
     def withdrawn(self, trade: LocalTrade, order: Order, at: datetime, reason: str) -> None:
         if self.log is None:
             return
         with self._guarded():
+            self._withdrawn[trade.pair] = order.order_id
             filled = f"{order.safe_filled:g} of {order.safe_amount:g} filled"
             text, side = f"{reason}; {filled}", trade.trade_direction
             self._note(
@@ -176,6 +193,24 @@ class Decided:
                     at, Kind.WITHDRAWN, trade.pair, side, "entry order", text, tag=trade.enter_tag
                 )
             )
+
+    def stop_seen(self, trade: LocalTrade, at: datetime) -> None:
+        """Notes where the stop of a trade is, if it was not there before."""
+        if self.log is None:
+            return
+        with self._guarded():
+            stop, opened = trade.stop_loss, trade.open_date_utc
+            if not stop or self._stops.get(trade.pair) == (opened, stop):
+                return
+            before = self._stops.get(trade.pair)
+            self._stops[trade.pair] = opened, stop
+            moved = before is not None and before[0] == opened
+            text = f"{stop:g}, after {before[1]:g}" if before and moved else f"{stop:g}"
+            text += f"; the entry was at {trade.open_rate:g}"
+            figures = {"stop": stop, "opened": opened.timestamp()}
+            kind, side, tag = Kind.STOP, trade.trade_direction, trade.enter_tag
+            reason = "moved" if moved else "set"
+            self._note(Decision(at, kind, trade.pair, side, reason, text, figures, tag))
 
     def filled(self, trade: LocalTrade, order: Order, at: datetime) -> None:
         """Notes an order that has filled: an entry, an addition, a part sold or an exit."""
@@ -203,7 +238,7 @@ class Decided:
         return Decision(at, kind, trade.pair, side, reason, text, figures, tag)
 
     def _exit(self, trade: LocalTrade, order: Order, at: datetime) -> Decision:
-        kind = Kind.REDUCED if trade.is_open else Kind.EXITED
+        kind = Kind.EXITED if _ends(trade, order) else Kind.REDUCED
         side, rate = trade.trade_direction, order.safe_price
         reason = (trade.exit_reason if kind is Kind.EXITED else order.ft_order_tag) or "unknown"
         figures = {"amount": order.safe_filled, "rate": rate, "open_rate": trade.open_rate}
@@ -228,6 +263,9 @@ class Decided:
         self._last.clear()
         self._sizes.clear()
         self._ordered.clear()
+        self._stops.clear()
+        self._sent.clear()
+        self._withdrawn.clear()
         if self.log is not None:
             self.log.begin()
 
@@ -244,3 +282,12 @@ class Decided:
             if decision.kind in _OUTCOMES:
                 self._last[decision.pair] = at
             self.log.add(decision)
+
+
+def _ends(trade: LocalTrade, order: Order) -> bool:
+    """Whether an order has closed a trade. A backtest notes all that has filled in a candle at its
+    end: a part may have been sold in the same candle."""
+    if trade.is_open:
+        return False
+    exits = [o for o in trade.orders if o.ft_order_side != trade.entry_side and o.safe_filled]
+    return not exits or exits[-1].order_id == order.order_id

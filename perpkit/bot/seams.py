@@ -96,6 +96,7 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("FreqtradeBot.get_valid_enter_price_and_stake", ("exchange.get_max_pair_stake_amount(",)),
     ("FreqtradeBot.check_and_call_adjust_trade_position", ("get_max_pair_stake_amount(",)),
+    ("Backtesting.start", ("store_backtest_results(", "self.config,", "self.results,")),
     ("Backtesting.get_valid_entry_price_and_stake", ("exchange.get_max_pair_stake_amount(",)),
     ("Wallets.validate_stake_amount", ("max_stake_amount - trade_amount",)),
     # Orders before stops, stops before adjustments and entries: an entry that timed out gets

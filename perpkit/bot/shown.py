@@ -76,6 +76,11 @@ class Shown(PerpRisk):
         super().ft_stoploss_adjust(current_rate, trade, *args, **kwargs)
         if trade.initial_stop_loss_pct == self.stoploss:  # Freqtrade's floor, which is no stop
             self._show_first_stop(trade, bool(kwargs.get("after_fill")))
+        decided = self._perpkit.decided
+        if decided.log is not None:
+            decided.stop_seen(
+                trade, kwargs["current_time"] if "current_time" in kwargs else args[0]
+            )
 
     def _show_first_stop(self, trade: Trade, after_fill: bool) -> None:
         try:

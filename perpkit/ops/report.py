@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from perpkit.report.view import Benchmark, Run, View
 
 HOLD = "buy-and-hold"
+# Whose leverage tiers Freqtrade brings along.
+TIERS_OF = "binance"
 
 
 def report(
@@ -86,7 +88,10 @@ def _view(
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
     market = given.market(found)
     from perpkit.report.view import View, runs_of
+    from perpkit.research.liquidation import with_liquidations
 
+    if found.exchange == TIERS_OF:
+        found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
     return View(run, market, second, benchmark)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perpkit.ops.stored import FORMATS, BadInputError
 
 # pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
+
+    from perpkit.risk.liquidation import MaintenanceTiers
 
 # Of funding rates and mark prices: newer and older releases of Freqtrade.
 _FUNDING_TIMEFRAMES = ("1h", "8h")
@@ -31,6 +33,7 @@ class StoredMarket:
             )
         self._datadir = datadir
         self._format = data_format
+        self._tiers: dict[str, Any] | None = None
         self._loaded: dict[tuple[str, str, str], DataFrame] = {}
 
     def candles(self, pair: str, timeframe: str) -> DataFrame | None:
@@ -45,6 +48,14 @@ class StoredMarket:
             if rates is not None and marks is not None:
                 return funding_per_unit(rates, marks)
         return None
+
+    def tiers(self, pair: str) -> MaintenanceTiers | None:
+        """Returns the leverage tiers of a pair in Freqtrade's own file, which backtests use."""
+        from perpkit.ops.doctor.pairs import bundled_tiers, tiers_of
+
+        if self._tiers is None:
+            self._tiers = bundled_tiers()
+        return tiers_of(self._tiers[pair]) if pair in self._tiers else None
 
     def _read(self, pair: str, timeframe: str, kind: str) -> DataFrame | None:
         from freqtrade.data.history.datahandlers import get_datahandler

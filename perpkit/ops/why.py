@@ -68,7 +68,9 @@ def why(
         asked = _pair(pair, found)
     at = _utc(time) or datetime.now(UTC)
     start = _utc(since)
-    found = [d for d in found if kind is None or d.kind is kind]
+    # A stop answers none of the three questions: it is shown when it is asked for.
+    shown = everything or reasons
+    found = [d for d in found if (d.kind is kind if kind else shown or d.kind is not Kind.STOP)]
     if reasons or everything:
         found = [d for d in found if d.begins <= at and (start is None or d.at >= start)]
         found = [d for d in found if asked is None or d.pair in (asked, "*")]

@@ -18,6 +18,7 @@ _SAID = {
     Kind.WITHDRAWN: "the entry order was withdrawn",
     Kind.REDUCED: "a part was sold",
     Kind.EXITED: "exited",
+    Kind.STOP: "the stop",
     Kind.QUIET: "no entry",
 }
 # By code: who or what decided.
@@ -44,7 +45,10 @@ _REASONS = {
     "pairlist": "the pairlist",
     "freqtrade": "Freqtrade",
     "signal": "the signal",
+    "outdated": "candles that are too old",
     "leverage": "the leverage",
+    "set": "as the entry filled",
+    "moved": "moved",
     # Exit reasons of Freqtrade and of this package.
     "roi": "the profit target",
     "stop_loss": "the stop",

@@ -18,12 +18,15 @@ from enum import StrEnum
 from math import isfinite
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 # The newest file and those before it: 40 MB, a hundred thousand rows.
 SIZE, KEPT = 8 * 2**20, 4
 # What comes again within this time is a repeat, and repeats are written at least this often.
 REPEATS = timedelta(minutes=15)
+# What comes again after something else was decided about the pair, is written, so that the newest
+# row is what holds now; one that changes in every loop at most this often.
+RETURNS = timedelta(minutes=1)
 # How many rows that may come again are remembered.
 _REMEMBERED = 2_000
 _FIGURE = re.compile(r"[-+]?\d[\d.,:]*%?")
@@ -40,11 +43,12 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"  # an open entry order was ended
     REDUCED = "reduced"  # a part was sold
     EXITED = "exited"
+    STOP = "stop"  # the stop of a trade was set or moved
     QUIET = "no signal"
 
 
 # What is never a repeat: each has a row of its own.
-_FILLS = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED})
+_ALWAYS_NEW = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED, Kind.STOP})
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,19 @@ def _read(text: str) -> datetime:
     return moment
 
 
+class _Known(NamedTuple):
+    """What may come again.
+
+    :param at: when it was decided last
+    :param written: when what is in the file was
+    :param waiting: the repeats that are not in the file yet
+    """
+
+    at: datetime
+    written: datetime
+    waiting: Decision | None = None
+
+
 class DecisionLog:
     """Writes the log of one bot. Nothing raises: trading must go on without it.
 
@@ -171,8 +188,10 @@ class DecisionLog:
         self._kept = kept
         self._lock = Lock()
         self._failed = False
-        # By what makes it the same: the newest, and the repeats that are not written yet.
-        self._known: dict[tuple[str, ...], tuple[datetime, Decision | None]] = {}
+        # By what makes it the same.
+        self._known: dict[tuple[str, ...], _Known] = {}
+        # What was decided last about each pair.
+        self._last: dict[str, tuple[str, ...]] = {}
 
     def add(self, decision: Decision) -> None:
         """Notes a decision. A repeat is counted, and written later."""
@@ -184,8 +203,8 @@ class DecisionLog:
         with self._guarded():
             due = [
                 key
-                for key, (_, waiting) in self._known.items()
-                if waiting is not None and now - waiting.begins >= self._repeats
+                for key, known in self._known.items()
+                if known.waiting is not None and now - known.waiting.begins >= self._repeats
             ]
             self._write_waiting(due)
 
@@ -198,43 +217,54 @@ class DecisionLog:
         """Removes what an earlier run has written, as a backtest does."""
         with self._guarded():
             self._known.clear()
+            self._last.clear()
             for number in range(self._kept + 1):
                 older(self.path, number).unlink(missing_ok=True)
 
     def _add(self, decision: Decision) -> None:
-        if decision.kind in _FILLS:
+        if decision.kind in _ALWAYS_NEW:
             same_pair = [k for k in self._known if k[1] == decision.pair]
             self._write_waiting(same_pair, decision)
+            self._last[decision.pair] = (decision.kind,)
             return
         key = (decision.kind, decision.pair, decision.side, decision.reason, decision.words)
         before = self._known.pop(key, None)
-        if before is None or decision.at - before[0] > self._repeats or decision.at < before[0]:
+        last, self._last[decision.pair] = self._last.get(decision.pair), key
+        new = before is None or not timedelta(0) <= decision.at - before.at <= self._repeats
+        if before is None or new:
             # In the order of time: what has come again before it is written first.
             same_pair = [k for k in self._known if k[1] == decision.pair]
-            self._write_waiting(same_pair, before[1] if before else None, decision)
-            self._known[key] = decision.at, None
+            self._write_waiting(same_pair, before.waiting if before else None, decision)
+            self._known[key] = _Known(decision.at, decision.at)
         else:
-            count = (before[1].count if before[1] else 0) + decision.count
-            since = before[1].begins if before[1] else decision.begins
-            waiting = replace(decision, since=since, count=count)
-            if waiting.at - since >= self._repeats:
-                self._write(as_line(waiting))
-                self._known[key] = decision.at, None
-            else:
-                self._known[key] = decision.at, waiting
+            self._repeat(key, before, decision, returns=last != key)
         while len(self._known) > _REMEMBERED:
-            oldest = next(iter(self._known))
-            _, waiting_for = self._known.pop(oldest)
-            if waiting_for is not None:
-                self._write(as_line(waiting_for))
+            oldest = self._known.pop(next(iter(self._known)))
+            if oldest.waiting is not None:
+                self._write(as_line(oldest.waiting))
+
+    def _repeat(
+        self, key: tuple[str, ...], before: _Known, decision: Decision, *, returns: bool
+    ) -> None:
+        """:param returns: something else was decided about the pair meanwhile"""
+        count = (before.waiting.count if before.waiting else 0) + decision.count
+        since = before.waiting.begins if before.waiting else decision.begins
+        waiting = replace(decision, since=since, count=count)
+        returns = returns and decision.at - before.written >= RETURNS
+        if returns or waiting.at - since >= self._repeats:
+            same_pair = [k for k in self._known if k[1] == decision.pair]
+            self._write_waiting(same_pair, waiting)
+            self._known[key] = _Known(decision.at, decision.at)
+        else:
+            self._known[key] = _Known(decision.at, before.written, waiting)
 
     def _write_waiting(self, keys: list[tuple[str, ...]], *more: Decision | None) -> None:
         rows = []
         for key in keys:
-            newest, waiting = self._known[key]
-            if waiting is not None:
-                rows.append(waiting)
-                self._known[key] = newest, None
+            known = self._known[key]
+            if known.waiting is not None:
+                rows.append(known.waiting)
+                self._known[key] = _Known(known.at, known.at)
         rows.sort(key=lambda row: row.at)
         self._write(b"".join(as_line(row) for row in (*rows, *more) if row is not None))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,25 +35,41 @@ def read(path: Path, kept: int = KEPT) -> Found:
 
     :raises DecisionsError: naming the file
     """
-    files = [older(path, number) for number in range(kept, -1, -1)]
-    present = [file for file in files if file.is_file()]
-    if not present:
-        raise DecisionsError(f"there is no decision log {path}")
-    rows: list[Decision] = []
-    damaged = 0
-    for file in present:
+    # Newest first: files are moved towards the older ones, so that one that is moved meanwhile is
+    # met again, not missed.
+    contents: list[list[bytes]] = []
+    seen: set[tuple[int, int]] = set()
+    for number in range(kept + 1):
+        file = older(path, number)
         try:
-            for line in _lines(file):
-                try:
-                    rows.append(from_line(line))
-                except ValueError:
-                    damaged += 1
-        except FileNotFoundError:  # rotated in the meantime: its rows are in the next one
+            same = file.stat()
+            if (same.st_dev, same.st_ino) in seen:
+                continue
+            seen.add((same.st_dev, same.st_ino))
+            contents.append(list(_lines(file)))
+        except FileNotFoundError:
             continue
         except OSError as error:
             raise DecisionsError(
                 f"the decision log {file} cannot be read: {error.strerror or error}"
             ) from None
+    if not contents:
+        raise DecisionsError(f"there is no decision log {path}")
+    lines = chain.from_iterable(reversed(contents))
+    return parsed(lines)
+
+
+def parsed(lines: Iterable[bytes]) -> Found:
+    """Returns the rows of the lines of a log, empty ones left out."""
+    rows: list[Decision] = []
+    damaged = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            rows.append(from_line(line))
+        except ValueError:
+            damaged += 1
     # A row of repeats is written when they end.
     rows.sort(key=lambda row: row.at)
     return Found(rows, damaged)
@@ -61,8 +78,7 @@ def read(path: Path, kept: int = KEPT) -> Found:
 def _lines(file: Path) -> Iterator[bytes]:
     with file.open("rb") as opened:
         while line := opened.readline(_LONGEST_LINE):
-            if line.strip():
-                yield line
+            yield line
 
 
 def newest(

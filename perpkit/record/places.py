@@ -76,6 +76,14 @@ def backtest_decisions(user_data_dir: Path, strategy: str) -> Path:
     return user_data_dir / _FOLDER / f"backtest.{strategy}{_DECISIONS}"
 
 
+def exported_decisions(export: str, strategy: str) -> str:
+    """Returns the name of the decision log of a strategy in the zip file of a backtest export.
+
+    :param export: name of the zip file, without its suffix
+    """
+    return f"{export}_{strategy}{_DECISIONS}"
+
+
 def _with(base: Path, suffix: str) -> Path:
     """Appends a suffix; `with_suffix` would replace the "dryrun" of tradesv3.dryrun."""
     return base.with_name(base.name + suffix)

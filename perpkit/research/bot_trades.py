@@ -105,6 +105,7 @@ def _trade(row: Any, fills: list[TradeFill], kept: Mapping[str, Any]) -> Trade:
         lowest=row.min_rate,
         highest=row.max_rate,
         first_stop=_first_stop(row, ordered, _value(kept.get(STATE_KEY), row)),
+        last_stop=row.stop_loss or None,
         liquidation=row.liquidation_price,
         slippage_bps=slippage.get("actual_bps"),
     )

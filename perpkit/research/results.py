@@ -15,10 +15,12 @@ import pandas as pd
 from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
 from perpkit.market.times import dates_of
+from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase
 from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import load_export, load_exported_config
+from perpkit.research.noted import noted_beside, noted_in_export, with_stops
 from perpkit.research.trades import Trade, exported_trade
 
 _SQLITE = b"SQLite format 3\0"
@@ -37,6 +39,7 @@ class Results:
     :param stats: Freqtrade's own figures; empty for a bot
     :param config: of the backtest; empty where it is not exported
     :param wallet: Freqtrade's own equity, if exported
+    :param decisions: that were noted, oldest first; empty where there is no decision log
     """
 
     source: Path
@@ -52,10 +55,16 @@ class Results:
     stats: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     wallet: pd.Series | None = None
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def is_bot(self) -> bool:
         return not self.stats
+
+    @property
+    def exchange(self) -> str:
+        """Its name, where the export has the configuration; else Binance."""
+        return str((self.config.get("exchange") or {}).get("name") or "binance")
 
     @property
     def closed(self) -> list[Trade]:
@@ -93,6 +102,7 @@ def _from_export(path: Path, strategy: str | None) -> Results:
     trades = tuple(exported_trade(trade, stops_are_real(trade)) for trade in stats["trades"])
     pairs = stats.get("pairlist") or sorted({trade.pair for trade in trades})
     name = str(stats.get("strategy_name") or strategy or "strategy")
+    decisions = noted_in_export(path, name)
     start, end = (
         pd.Timestamp(stats[key], tz="UTC").timestamp() for key in ("backtest_start", "backtest_end")
     )
@@ -106,11 +116,12 @@ def _from_export(path: Path, strategy: str | None) -> Results:
         end=max([end, *(trade.closed for trade in trades if trade.closed is not None)]),
         starting_balance=float(stats["starting_balance"]),
         pairs=tuple(pairs),
-        trades=trades,
+        trades=with_stops(trades, decisions),
         locks=exported_locks(stats.get("locks") or ()),
         stats=stats,
         config=load_exported_config(path),
         wallet=_wallet(path, name, str(stats.get("stake_currency"))),
+        decisions=decisions,
     )
 
 
@@ -167,6 +178,7 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
                 "before the first trade"
             )
         balance = recorded[1]
+    decisions = noted_beside(path)
     events = [fill.at for trade in trades for fill in trade.fills]
     return Results(
         source=path,
@@ -177,8 +189,9 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
         end=max(events + [trade.closed for trade in trades if trade.closed is not None]),
         starting_balance=balance,
         pairs=tuple(sorted({trade.pair for trade in trades})),
-        trades=trades,
+        trades=with_stops(trades, decisions),
         locks=bot_locks(database),
+        decisions=decisions,
     )
 
 

@@ -25,6 +25,16 @@ class TradeFill(NamedTuple):
     funding: float = 0.0
 
 
+class StopLevel(NamedTuple):
+    """Where the stop of a trade stood from a time on.
+
+    :param at: seconds since 1970 UTC
+    """
+
+    at: float
+    rate: float
+
+
 @dataclass(frozen=True)
 class Trade:
     """Money is in stake currency, rates in stake currency per unit, times in s since 1970 UTC.
@@ -35,7 +45,9 @@ class Trade:
     :param funding: as booked, positive when received
     :param lowest, highest: rates while it was open, as far as recorded
     :param first_stop: rate of the first stop; None if that is not recorded
-    :param liquidation: rate at which the exchange would have closed it; None if not recorded
+    :param last_stop: rate of the newest stop; None if that is not recorded
+    :param stops: all of its stops, oldest first; empty if they are not recorded
+    :param liquidation: rate at which the exchange would have closed it; None if not known
     :param slippage_bps: of the entry, against the middle of the order book; None if not recorded
     """
 
@@ -55,6 +67,8 @@ class Trade:
     lowest: float | None = None
     highest: float | None = None
     first_stop: float | None = None
+    last_stop: float | None = None
+    stops: tuple[StopLevel, ...] = ()
     liquidation: float | None = None
     slippage_bps: float | None = None
 
@@ -157,4 +171,5 @@ def exported_trade(trade: Mapping[str, Any], stops_are_real: bool = True) -> Tra
         lowest=trade.get("min_rate"),
         highest=trade.get("max_rate"),
         first_stop=stop,
+        last_stop=trade.get("stop_loss_abs"),
     )

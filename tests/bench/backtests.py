@@ -18,6 +18,7 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.optimize_reports import generate_backtest_stats
 from freqtrade.persistence import LocalTrade, PairLocks, Trade
 
+from perpkit.bot.acceleration import switch
 from perpkit.bot.positions.trade_view import copy_trades_in_full
 from perpkit.bot.watching.protection import WatchedProtection
 from tests import factories
@@ -90,7 +91,23 @@ def backtest_list(
     return _run(config, {"strategy_list": strategies, **changed})
 
 
-def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backtested]:
+def exported(config: dict[str, Any], strategy: str, folder: Path, **changed: Any) -> Path:
+    """Runs a strategy as `freqtrade backtesting` does; its export, a zip file in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = {"exportdirectory": folder, "export": "trades", "strategy": strategy, **changed}
+    whole = _config(config, {"original_config": config, **changed})
+    with alone():
+        testing = Backtesting(whole)
+        try:
+            testing.start()
+        finally:
+            Backtesting.cleanup()
+            testing.exchange.close()
+    [export] = folder.glob("*.zip")
+    return export
+
+
+def _config(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     config = {
         **config,
         "runmode": RunMode.BACKTEST,
@@ -103,8 +120,13 @@ def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backteste
         "backtest_cache": "none",
         **changed,
     }
+    validate_config_schema(config, preliminary=True)  # which adds Freqtrade's defaults
+    return config
+
+
+def _run(config: dict[str, Any], changed: dict[str, Any]) -> dict[str, Backtested]:
+    config = _config(config, changed)
     with alone():
-        validate_config_schema(config, preliminary=True)  # which adds Freqtrade's defaults
         testing = Backtesting(config)
         try:
             data, timerange = testing.load_bt_data()
@@ -143,6 +165,7 @@ def alone() -> Iterator[None]:
     finally:
         WatchedProtection.driven_at = None
         copy_trades_in_full()
+        switch.switch_off()
         Trade.use_db = PairLocks.use_db = False
         Trade.reset_trades()
         PairLocks.reset_locks()

@@ -6,26 +6,33 @@ Those of backtests are in tests/bot/layer/test_why_backtests.py.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
 import pytest
 from freqtrade.enums import State
+from freqtrade.exchange import Exchange
 from freqtrade.persistence import PairLocks
-from freqtrade.rpc import RPC
+from freqtrade.rpc import RPC, RPCException
 from typer.testing import CliRunner
 
 from perpkit.bot.callbacks.fail_closed import failing_closed
 from perpkit.bot.layer.limits import Limits
+from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.live.stop_latch import StopLatch
 from perpkit.bot.positions.trade_losses import TradeLosses
+from perpkit.bot.refusals import RefusalKind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
+from perpkit.ops.why_words import _REASONS
 from perpkit.record.latch import LatchState, latch_of, write
 from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import STEP, add_fault, hold, remove_fault, wait_in_book
@@ -105,6 +112,13 @@ def latched(it: Asked, state: LatchState) -> Iterator[None]:
     write(latch_of(it.bot.bot.config), state, "me@here", "a test")
     yield
     write(latch_of(it.bot.bot.config), LatchState.CLEAR, "me@here", "over")
+
+
+@contextmanager
+def latched_late(it: Asked) -> Iterator[None]:
+    """It is set after the step that applies it, in every loop."""
+    with mock.patch.object(StopLatch, "step"), latched(it, LatchState.REDUCING):
+        yield
 
 
 @contextmanager
@@ -196,10 +210,39 @@ PLANTED = {
         "passive",
         "a copy",
     ),
+    "journal": Planted(
+        patched(Intents, "failure", new_callable=mock.PropertyMock, return_value="disk is full"),
+        "journal",
+        "the order journal cannot be written: disk is full",
+    ),
+    "late latch": Planted(latched_late, "latch", "set by me@here"),
+    "unknown": Planted(
+        lambda it: mock.patch.object(type(it.strategy), "custom_stake_amount", return_value=0.0),
+        "freqtrade",
+        "its log of this time says why",
+    ),
+    "expired": Planted(
+        lambda it: mock.patch.object(it.strategy, "ignore_buying_expired_candle_after", -1),
+        "outdated",
+        "ignore_buying_expired_candle_after",
+    ),
     "exchange": Planted(
         patched(StopGuard, "refusal", return_value="it holds 1 BTC more"), "exchange", "1 BTC more"
     ),
 }
+
+
+# Asked about in tests of their own, here and in tests/bot/layer/test_why_backtests.py.
+ASKED_ELSEWHERE = {"latch", "unchecked", "overtaken", "smallest", "pairlist", "outdated", "unsent"}
+
+
+def test_every_reason_that_there_is_has_a_question():
+    told = Path("docs/why.md").read_text().split("| `refused` |")[1].split("|")[0]
+    documented = set(re.findall(r"`([a-z]+)`", told))
+    assert documented >= {kind.value for kind in RefusalKind}
+    assert documented <= set(_REASONS)
+    asked = {planted.reason for planted in (PLANTED | ATTACHED).values()}
+    assert documented == asked | ASKED_ELSEWHERE
 
 
 def test_every_reason_not_to_enter_is_told(tmp_path):
@@ -338,6 +381,75 @@ def test_a_pair_that_leaves_the_whitelist_is_told(tmp_path):
         row = it.why()
         assert (row["reason"], row["side"]) == ("pairlist", "*")
         assert row["text"] == "the pair is not among the 0 of the whitelist"
+
+
+def test_candles_that_are_too_old_are_told(tmp_path):
+    with asked(tmp_path, mode="dry_run") as it:
+        it.strategy.side = "long"
+        with mock.patch.dict(it.bot.bot.config["exchange"], {"outdated_offset": -2}):
+            it.bot.run(3, STEP)
+            row = it.why()
+        assert (row["kind"], row["reason"]) == ("refused", "outdated")
+        assert "the newest candle, of 2026-03-02 09:59 UTC, has ended" in row["text"]
+        assert it.bot.trades() == []
+
+
+def test_an_entry_that_freqtrade_withdraws_by_itself_says_why(tmp_path):
+    settings = {
+        "perpkit": {"attach": ["limits"], "limits": {"max_positions": 9}},
+        "unfilledtimeout": {"entry": 1, "exit": 60, "unit": "minutes"},
+    }
+    with asked(tmp_path, "Steered", **settings) as it:
+        wait_in_book(it.bot, it.venue)
+        [order] = it.venue.account.orders.values()
+        it.bot.run_until(lambda: not order.is_open, 3 * MINUTE, STEP)
+        row = it.why("--kind", "withdrawn")
+        assert "Freqtrade's unfilledtimeout of 60 s; 0 of" in row["text"]
+        assert row.get("count", 1) == 1
+
+
+def test_an_entry_that_the_exchange_or_the_operator_ends_says_so(tmp_path):
+    with asked(tmp_path) as it:
+        with faulty(it, FaultKind.ORDER_CANCELLED):
+            wait_in_book(it.bot, it.venue)
+            it.bot.run(3, STEP)
+        row = it.why("--kind", "withdrawn")
+        assert "the exchange has ended it: canceled; 0 of" in row["text"]
+        it.strategy.side, it.strategy.crossing = "long", False
+        it.bot.run_until(it.bot.trades, MINUTE, STEP)
+        [trade] = it.bot.trades()
+        RPC(it.bot.bot)._rpc_cancel_open_order(trade.id)
+        row = it.why("--kind", "withdrawn")
+        assert "Freqtrade ends it, user requested order cancel" in row["text"]
+
+
+@pytest.mark.parametrize("status", ["expired", "rejected"])
+def test_an_order_that_the_exchange_ends_at_once_is_told(tmp_path, status):
+    with asked(tmp_path, mode="dry_run") as it:
+        it.strategy.side = "long"
+        answer = {"id": "7", "status": status, "filled": 0.0, "amount": 1.0, "remaining": 1.0}
+        with mock.patch.object(Exchange, "create_dry_run_order", return_value=answer):
+            it.bot.run(3, STEP)
+        row = it.why()
+        assert (row["kind"], row["reason"]) == ("refused", "unsent")
+        assert "the exchange ended the order without a fill" in row["text"]
+
+
+def test_forced_orders_are_refused_for_their_own_reasons(tmp_path):
+    with asked(tmp_path) as it:
+        it.bot.run(2, STEP)
+        with latched(it, LatchState.REDUCING), pytest.raises(RPCException):
+            RPC(it.bot.bot)._rpc_force_entry(PAIR, None, stake_amount=300)
+        row = it.why()
+        assert (row["kind"], row["reason"]) == ("refused", "latch")
+        assert "me@here" in row["text"]
+        hold(it.bot, it.venue)
+        broken = mock.patch.object(RunningParts, "latched", side_effect=RuntimeError("broken"))
+        with broken, pytest.raises(RPCException):
+            RPC(it.bot.bot)._rpc_force_entry(PAIR, None, stake_amount=300)
+        row = it.why()
+        assert (row["kind"], row["reason"]) == ("refused", "unchecked")
+        assert "It could not be checked: broken" in row["text"]
 
 
 def enter_and_leave(it: Asked) -> None:

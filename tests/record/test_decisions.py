@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perpkit.record import decisions_read
 from perpkit.record.decisions import (
     REPEATS,
+    RETURNS,
     Decision,
     DecisionLog,
     Kind,
@@ -24,7 +26,7 @@ from perpkit.record.decisions import (
     older,
     words_of,
 )
-from perpkit.record.decisions_read import DecisionsError, by_reason, newest, read
+from perpkit.record.decisions_read import DecisionsError, _lines, by_reason, newest, read
 from tests.cases import cases
 from tests.factories import START as NOW
 
@@ -194,6 +196,33 @@ def test_every_decision_is_counted_once(steps, tmp_path_factory):
     assert found == asked
 
 
+@given(steps=st.lists(st.tuples(st.integers(0, 200), st.sampled_from("ABC")), max_size=60))
+@cases(60)
+def test_the_newest_row_is_what_was_decided_last_or_was_a_minute_ago(steps, tmp_path_factory):
+    log = DecisionLog(tmp_path_factory.mktemp("log") / "x.jsonl", print)
+    after = 0
+    for seconds, text in steps:
+        after += seconds
+        log.add(decision(after * SECOND, text))
+        found = rows(log)
+        recent = {words for at, words, _ in found if at >= after - RETURNS.total_seconds()}
+        assert found[-1][1] == text or text in recent
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.ENTERED])
+def test_a_reason_that_returns_is_a_row_at_once(log, kind):
+    log.add(decision())
+    log.add(decision(SECOND))
+    log.add(decision(RETURNS, "in between", kind=kind))
+    log.add(decision(RETURNS + SECOND))
+    assert rows(log) == [
+        (0, "open positions 3 of 3", 1),
+        (1, "open positions 3 of 3", 1),
+        (60, "in between", 1),
+        (61, "open positions 3 of 3", 1),
+    ]
+
+
 # Files
 
 
@@ -254,6 +283,32 @@ def test_two_processes_write_into_one_log(tmp_path):
     assert found.damaged == 0
     assert Counter(row.pair for row in found.decisions) == {BTC: 300, ETH: 300}
     assert older(path, 1).is_file()
+
+
+def test_a_reader_loses_no_row_to_files_that_are_moved_meanwhile(tmp_path, monkeypatch):
+    """Between any two files that it reads, so much is written that they are moved. Of that, some
+    may be there; of what was there before, all of it, once."""
+    log = DecisionLog(tmp_path / "x.jsonl", print, size=2_000, kept=50)
+    written = 0
+
+    def write(count: int) -> None:
+        nonlocal written
+        for _ in range(count):
+            log.add(decision(written * timedelta(days=1), f"row {written}"))
+            written += 1
+
+    def lines_meanwhile(file):
+        found = list(_lines(file))
+        write(25)
+        return iter(found)
+
+    write(100)
+    monkeypatch.setattr(decisions_read, "_lines", lines_meanwhile)
+    found = read(log.path, kept=50)
+    numbers = [int(row.text.split()[1]) for row in found.decisions]
+    assert numbers[:100] == list(range(100))
+    assert numbers == sorted(set(numbers))
+    assert found.damaged == 0
 
 
 def test_another_process_that_rotates_and_hangs_is_not_waited_for(tmp_path):

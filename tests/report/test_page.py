@@ -125,7 +125,10 @@ def test_names_are_only_text(made):
     ("content", "said"),
     [
         ({}, "these results have no lock"),
-        ({}, "Distance to liquidation: an export has no liquidation prices"),
+        (
+            {},
+            "Distance to liquidation: an export does not have it, and it can be",
+        ),
         ({}, "Calibration of confidence: fewer than 20"),
         ({"trades": []}, "Pairs, tags and exit reasons: no trade was closed"),
         ({"trades": []}, "Exposure: no position was open"),

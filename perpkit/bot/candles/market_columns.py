@@ -53,6 +53,7 @@ class MarketColumns:
         self._pairs = pairs
         self._awaited = awaited
         self._without_positioning: set[str] = set()
+        self._without_rates: set[str] = set()
         self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
         self._feed = candles
@@ -66,9 +67,7 @@ class MarketColumns:
         and `market.benchmark`."""
         rates = self._rates(pair)
         if rates.empty:
-            self._say(
-                f"No funding rates of {pair}: no bonus for funding, and a backtest charges none."
-            )
+            self._say_without_rates(pair)
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
         candles = join_known(candles, step, self._readings(pair, rates), FUNDING_COLUMNS)
         # One candle more than the window: returns are of two closes.
@@ -108,6 +107,18 @@ class MarketColumns:
         self._without_positioning |= new
         logger.warning(
             f"No positioning data of {', '.join(sorted(new))}: no bonus for positioning."
+        )
+
+    def _say_without_rates(self, pair: str) -> None:
+        """One line for all pairs that have none, as with positioning."""
+        if pair in self._without_rates:
+            return
+        others = {*self._pairs()} - self._without_rates - {pair}
+        new = {pair, *(other for other in others if self._rates(other).empty)}
+        self._without_rates |= new
+        logger.warning(
+            f"No funding rates of {', '.join(sorted(new))}: no bonus for funding, and a backtest "
+            "charges none."
         )
 
     def _rates(self, pair: str) -> pd.DataFrame:

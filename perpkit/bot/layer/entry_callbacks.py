@@ -10,7 +10,7 @@ from datetime import datetime
 from math import floor
 from typing import Any
 
-from freqtrade.persistence import Trade
+from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.layer.layer import RiskLayer
@@ -95,15 +95,15 @@ class EntryCallbacks(IStrategy):
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
         if not stake:
+            layer.entries.note_no_stake(pair, side, current_time, entry_tag)
             return stake
         allowed = 0.0
         with layer.attempt("custom_stake_amount"):
             entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
             if (rules := layer.rules) is not None:
                 stake = rules.stake(entry, stake, leverage, max_stake)
-            elif factor < 1:
-                asked, stake = stake, stake * factor
-                layer.entries.note_factor(entry, asked, factor)
+            else:
+                stake = layer.entries.cut(entry, stake)
             allowed = layer.entries.within_limits(entry, leverage, stake)
             layer.entries.note_smallest(entry, allowed, min_stake, max_stake)
         return allowed
@@ -150,6 +150,13 @@ class EntryCallbacks(IStrategy):
             with self._perpkit.attempt("is_pair_locked"):
                 self._perpkit.entries.note_lock(pair, side)
         return locked
+
+    def ft_check_timed_out(self, trade: Trade, order: Order, current_time: datetime) -> bool:
+        # Freqtrade's own `unfilledtimeout` comes first: it ends an entry without asking.
+        ends: bool = super().ft_check_timed_out(trade, order, current_time)
+        if ends and order.ft_order_side == trade.entry_side:
+            self._perpkit.entries.note_timeout(trade, order, current_time)
+        return ends
 
     def _adjust_trade_position_internal(
         self, trade: Trade, current_time: datetime, current_rate: float, *args: Any, **kwargs: Any

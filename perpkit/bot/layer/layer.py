@@ -6,7 +6,7 @@ It answers what the callbacks of `perpkit.bot.layer.perp_risk` ask, and holds no
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,14 @@ class RiskLayer:
     def started(self) -> bool:
         return hasattr(self, "watch")
 
+    @property
+    def unfilled_timeout(self) -> timedelta | None:
+        """How long Freqtrade waits for an entry by itself; None for ever."""
+        given = self._config.get("unfilledtimeout", {})
+        if given.get("entry") is None:
+            return None
+        return timedelta(**{given.get("unit", "minutes"): given["entry"]})
+
     @cached_property
     def charts(self) -> Charts:
         """What is drawn of the breakers; it exists once the layer has started."""
@@ -135,6 +143,11 @@ class RiskLayer:
         self.decided.halted = lambda pair, side: self.decision(pair, side).reason
         kind = SimulatedSignals if self.simulated else RunningSignals
         self.signals = kind(self._strategy, self.decided, self.doubt)
+        if isinstance(self.signals, SimulatedSignals):
+            # Imported only here, as a running bot needs nothing of backtests.
+            from perpkit.bot.layer.exported_decisions import keep_with_export
+
+            keep_with_export(type(self._strategy).__name__, self.signals)
 
     @property
     def limited_by(self) -> PositionLimits:

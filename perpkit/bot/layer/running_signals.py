@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from freqtrade.enums import State
+from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
 
 from perpkit.bot.decided import Decided, Guard
 from perpkit.bot.layer.entry_signals import NOT_NOTED, Doubt, Signal, SignalFrame, why_not
 from perpkit.bot.pairlists.base import REMOVED
 from perpkit.bot.running_bot import running_bot
+
+# Minutes; Freqtrade's `exchange.outdated_offset` by default.
+_OFFSET = 5
 
 
 class RunningSignals:
@@ -60,6 +64,9 @@ class RunningSignals:
             if pair in held:
                 continue
             signal, candle = self._signal(pair)
+            if old := self._outdated(candle, now):
+                self._decided.refused(pair, signal.side or "*", now, "outdated", old, signal.tag)
+                continue
             if signal.side is None:
                 if self._quiet.get(pair) != (candle, signal.text):
                     self._quiet[pair] = candle, signal.text
@@ -67,7 +74,7 @@ class RunningSignals:
                 continue
             self._quiet.pop(pair, None)
             if not self._decided.noted_since(pair, since):
-                code, text = self._why_not(pair, signal.side, now, len(trades))
+                code, text = self._why_not(pair, signal.side, now, len(trades), candle)
                 self._decided.refused(pair, signal.side, now, code, text, signal.tag)
 
     def _signal(self, pair: str) -> tuple[Signal, Any]:
@@ -83,9 +90,33 @@ class RunningSignals:
         self._read[pair] = analysed, *found
         return found
 
-    def _why_not(self, pair: str, side: str, now: datetime, open_trades: int) -> tuple[str, str]:
+    def _outdated(self, candle: Any, now: datetime) -> str:
+        """Why Freqtrade takes no signal of the pair at all; empty if it does."""
+        if candle is None:
+            return ""
+        step = timeframe_to_seconds(self._strategy.timeframe)
+        age = (now - candle).total_seconds() - step
+        most = step + 60 * self._strategy.config["exchange"].get("outdated_offset", _OFFSET)
+        if age <= most:
+            return ""
+        return (
+            f"the newest candle, of {candle:%Y-%m-%d %H:%M} UTC, has ended {age:,.0f} s ago: "
+            f"Freqtrade takes none older than {most:,.0f} s"
+        )
+
+    def _why_not(
+        self, pair: str, side: str, now: datetime, open_trades: int, candle: datetime
+    ) -> tuple[str, str]:
         if doubt := self._doubt(pair):
             return "callback", doubt
         if running_bot(self._strategy.dp).state == State.PAUSED:
             return "paused", "entries are paused, as with /stopentry"
-        return why_not(self._strategy, pair, side, now, open_trades)
+        code, text = why_not(self._strategy, pair, side, now, open_trades)
+        most = self._strategy.ignore_buying_expired_candle_after
+        age = (now - candle).total_seconds() - timeframe_to_seconds(self._strategy.timeframe)
+        if most and age > most and code != "slots":
+            return "outdated", (
+                f"its candle has ended {age:,.0f} s ago, more than the {most:g} s of "
+                "ignore_buying_expired_candle_after"
+            )
+        return code, text

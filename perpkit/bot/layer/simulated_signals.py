@@ -9,6 +9,7 @@ import atexit
 import weakref
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -49,8 +50,14 @@ class SimulatedSignals:
         self._open: list[LocalTrade] = []
         # How many orders of each open trade have been noted.
         self._orders: dict[int, int] = {}
+        # Whether a backtest has run: Freqtrade may use the result of an earlier one instead.
+        self.ran = False
         self._guarded = Guard(NOT_NOTED)
         _begin_after_the_one_before(self)
+
+    @property
+    def log_path(self) -> Path | None:
+        return None if self._decided.log is None else self._decided.log.path
 
     def analysed(self, pair: str, frame: pd.DataFrame) -> None:
         """A pair's candles have been analysed, with their signals."""
@@ -63,7 +70,7 @@ class SimulatedSignals:
         last = self._last
         self._last = now
         if last is None or now <= last:  # another backtest of this process
-            self._closed, self._open, self._orders = 0, [], {}
+            self._closed, self._open, self._orders, self.ran = 0, [], {}, True
             self._decided.begin()
             return
         with self._guarded():

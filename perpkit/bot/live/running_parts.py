@@ -22,6 +22,7 @@ from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
+from perpkit.bot.live.ended_entries import note_ended_entries
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.no_parts import NoParts
@@ -111,6 +112,7 @@ class RunningParts(NoParts):
         self._latch = latch = StopLatch(config, refusals)
         check_additions(bot, allowed, refusals)
         self.lock = share_trades(bot, refusals)
+        note_ended_entries(bot, self._decided)
         books, partial = FreshBooks(dp, settings.entry.max_book_age_seconds), settings.partial
         self._slippage = EntrySlippage(live=not config["dry_run"])
         if settings.use.book:

@@ -60,12 +60,17 @@ def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:
         if overtaken:
             refusals.add(_OVERTAKEN, pair, side)
             return False
+        decided, began = refusals.decided, datetime.now(UTC)
         try:
-            return execute(pair, stake_amount, *args, **kwargs)
+            made = execute(pair, stake_amount, *args, **kwargs)
         except DependencyException as error:  # Freqtrade logs it, and tells the strategy nothing
             why = f"it could not be sent: {message_of(error) or type(error).__name__}"
-            refusals.decided.refused(pair, side, datetime.now(UTC), "unsent", why)
+            decided.refused(pair, side, datetime.now(UTC), "unsent", why)
             raise
+        if not made and trade is None and decided.sent_since(pair, began):
+            why = "the exchange ended the order without a fill: expired or rejected"
+            decided.refused(pair, side, datetime.now(UTC), "unsent", why)
+        return made
 
     return execute_entry
 

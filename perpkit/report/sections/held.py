@@ -21,6 +21,8 @@ from perpkit.report.charts import (
 from perpkit.report.section import Missing, Section
 from perpkit.report.sections.outcomes import label
 from perpkit.report.view import View
+from perpkit.research.liquidation import is_isolated
+from perpkit.research.results import Results
 from perpkit.research.trades import Trade
 
 MOST_STEPS = 500
@@ -83,10 +85,7 @@ def liquidation(view: View) -> Section | Missing:
     """How close each trade's price came to the rate at which the exchange closes it."""
     trades = [(t, left) for t in view.run.results.trades if (left := _left(t)) is not None]
     if not trades:
-        return Missing(
-            "Distance to liquidation: an export has no liquidation prices, a database those of "
-            "leveraged futures."
-        )
+        return Missing(f"Distance to liquidation: {_why_unknown(view.run.results)}.")
     chart = Chart(
         "liquidation",
         "How much of the way from its entry to its liquidation was left when it was closest",
@@ -109,7 +108,26 @@ def liquidation(view: View) -> Section | Missing:
         f"The closest call was {closest.pair}, opened {words.moment(closest.opened)}: "
         f"{words.percent(left)} of the way was left."
     )
+    if not view.run.results.is_bot:
+        lead += (
+            " An export does not have the rates of liquidation: they are computed, in isolated "
+            "margin, from the leverage and the tiers of the installed Freqtrade, as after the "
+            "last entry of a trade."
+        )
     return Section("liquidation", "Distance to liquidation", lead, [chart])
+
+
+def _why_unknown(results: Results) -> str:
+    if results.is_bot:
+        return "the database has no liquidation price, as of spot or before an entry has filled"
+    if not any(":" in pair for pair in results.pairs):
+        return "spot is not liquidated"
+    if not is_isolated(results):
+        return (
+            "an export does not have it, and it can be computed in isolated margin only: in cross "
+            "margin it depends on everything that the account held"
+        )
+    return "an export does not have it, and the leverage tiers of these pairs are not known"
 
 
 def _left(trade: Trade) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from perpkit.report.charts import (
 )
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
-from perpkit.research.trades import Trade, TradeFill
+from perpkit.research.trades import StopLevel, Trade, TradeFill
 
 MOST_PAIRS = 12
 MOST_CANDLES = 900
@@ -49,11 +50,26 @@ def prices(view: View) -> Section | Missing:
     every = -(-fills // MOST_FILLS)
     if every > 1:
         lacks.append(f"Trades on the price: one of {every} is drawn.")
-    if all(trade.first_stop is None for trade in view.run.results.trades):
-        lacks.append("Stops on the price: these results do not record where they stood.")
+    lacks += _lacks(view.run.results.trades)
     charts = [_chart(view, pair, every, number) for number, pair in enumerate(known[:MOST_PAIRS])]
-    lead = "Open a pair to see its entries, partial exits, exits and first stops."
+    lead = "Open a pair to see its entries, partial exits, exits and stops."
     return Section("prices", "Trades on the price", lead, charts, lacks)
+
+
+def _lacks(trades: Sequence[Trade]) -> list[str]:
+    """Says of how many trades the way of the stop is not known, and how it would be."""
+    without = [trade for trade in trades if trade.fills and not trade.stops]
+    if not without:
+        return []
+    known = sum(trade.first_stop is not None for trade in without)
+    shown = "only where it stood first is shown" if known else "they do not record where it stood"
+    if 0 < known < len(without):
+        shown = f"where it stood first is shown of {known:,} of them"
+    which = "their trades" if len(without) == len(trades) else words.counted(len(without), "trade")
+    return [
+        f"Way of the stop on the price: these results do not have it of {which}; {shown}. Our "
+        "strategies record it: in a backtest with --export signals, and a bot in its decision log."
+    ]
 
 
 def _chart(view: View, pair: str, every: int, number: int) -> Chart:
@@ -131,20 +147,46 @@ def _ways(trades: list[Trade]) -> list[dict[str, Any]]:
 
 
 def _stops(trades: list[Trade]) -> list[dict[str, Any]]:
-    own = [t for t in trades if t.first_stop is not None and t.fills]
-    if not own:
-        return []
+    """The way of the stop where it is known; else where it stood first, dotted."""
+    found = []
+    known = [(until, t.stops) for t in trades if t.stops and (until := _end(t))]
+    if known:
+        found.append({**_steps(known), "name": "stop"})
     levels = [
-        (t.opened, t.closed or t.fills[-1].at, t.first_stop or 0.0, t.first_stop or 0.0)
-        for t in own
+        (t.opened, _end(t), t.first_stop, t.first_stop)
+        for t in trades
+        if t.first_stop is not None and t.fills and not t.stops
     ]
-    return [
-        {
-            **_segments(levels),
-            "name": "first stop",
-            "line": {"color": SECOND, "width": 1, "dash": "dot"},
-        }
-    ]
+    if levels:
+        dotted = {"color": SECOND, "width": 1, "dash": "dot"}
+        found.append({**_segments(levels), "name": "first stop", "line": dotted})
+    return found
+
+
+def _end(trade: Trade) -> float:
+    newest = trade.stops[-1].at if trade.stops else trade.opened
+    return trade.closed or max([newest, *(fill.at for fill in trade.fills)])
+
+
+def _steps(known: list[tuple[float, tuple[StopLevel, ...]]]) -> dict[str, Any]:
+    """Returns levels that hold until the next one, as one trace.
+
+    :param known: of each trade, its end and its stops
+    """
+    x: list[str | None] = []
+    y: list[float | None] = []
+    for until, stops in known:
+        x += [*instants([*(stop.at for stop in stops), max(until, stops[-1].at)]), None]
+        rates = [stop.rate for stop in stops]
+        y += [*rounded(np.array([*rates, rates[-1]])), None]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"shape": "hv", "color": SECOND, "width": 1.5},
+        "hovertemplate": "stop %{y}<extra></extra>",
+    }
 
 
 def _segments(ends: list[tuple[float, float, float, float]]) -> dict[str, Any]:

@@ -29,5 +29,11 @@ class AskedSignals(IStrategy):
     def leverage(self, *args, **kwargs):
         return self.config.get("asked_leverage", 1.0)
 
+    def custom_entry_price(self, proposed_rate, **kwargs):
+        return proposed_rate * self.config.get("asked_price", 1.0)
+
+    def custom_stake_amount(self, proposed_stake, **kwargs):
+        return proposed_stake * self.config.get("asked_stake", 1.0)
+
     def confirm_trade_entry(self, pair, *args, **kwargs):
         return pair not in self.config.get("denied", ())

@@ -72,6 +72,27 @@ def test_pairs_without_positioning_share_a_line(feed, tmp_path, caplog):
     assert said == [f"No positioning data of {', '.join(SEVERAL)}: no bonus for positioning."]
 
 
+@pytest.mark.parametrize("there", [[], [SEVERAL[1]]])
+def test_pairs_without_funding_rates_share_a_line(feed, tmp_path, caplog, monkeypatch, there):
+    feed.settle(30)
+    own = feed.history
+
+    def history(pair, timeframe, kind, warm_up):
+        without = kind is CandleType.FUNDING_RATE and pair not in there
+        return pd.DataFrame() if without else own(pair, timeframe, kind, warm_up)
+
+    monkeypatch.setattr(feed, "history", history)
+    columns = MarketColumns({"datadir": tmp_path}, feed, BTC, lambda: SEVERAL)
+    for pair in (*SEVERAL, *SEVERAL, "SOL/USDT:USDT"):
+        columns.join(CANDLES, pair, "1h")
+    said = [r.message for r in caplog.records if "funding" in r.message]
+    without = ", ".join(pair for pair in SEVERAL if pair not in there)
+    assert said == [
+        f"No funding rates of {pairs}: no bonus for funding, and a backtest charges none."
+        for pairs in (without, "SOL/USDT:USDT")
+    ]
+
+
 def test_positioning_that_is_on_its_way_is_not_missed(feed, tmp_path, caplog):
     awaited = {*SEVERAL}
     columns = MarketColumns({"datadir": tmp_path}, feed, BTC, lambda: SEVERAL, awaited.__contains__)

@@ -83,6 +83,16 @@ QUESTIONS = {
     "smallest": Question(
         {"stake_amount": 1}, LONG, (BTC, 150), ("refused", "smallest"), "below the smallest of"
     ),
+    "no stake": Question(
+        {"asked_stake": 0.0}, LONG, (BTC, 150), ("refused", "strategy"), "gave no stake"
+    ),
+    "timeout": Question(
+        {"asked_price": 0.8, "unfilledtimeout": {"entry": 90, "unit": "minutes"}},
+        LONG,
+        (BTC, 153),
+        ("withdrawn", "entry order"),
+        "7,200 s: Freqtrade's unfilledtimeout of 5,400 s; 0 of",
+    ),
     "size": Question(
         limited(max_longs=0), LONG, (BTC, 150), ("refused", "size"), "open longs 0 of 0"
     ),
@@ -99,7 +109,7 @@ QUESTIONS = {
         "profit -",
     ),
 }
-DEFAULT = ("smallest", "loss")
+DEFAULT = ("smallest", "loss", "timeout")
 
 
 ONE_RUN = [
@@ -138,7 +148,7 @@ def test_a_planted_reason_is_told(config, name):
     changed = {"perpkit": ATTACHED, "max_open_trades": 3, **changed}
     told = Told(config, "AskedSignals", script=script, **changed)
     kind, _ = answer
-    exits = ("--kind", "exited") if kind == "exited" else ()
+    exits = ("--kind", kind) if kind in ("exited", "withdrawn") else ()
     found = told.why(pair, at(row), *exits)
     assert (found["kind"], found["reason"]) == answer
     assert words in found["text"]
