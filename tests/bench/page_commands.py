@@ -32,6 +32,7 @@ BY_A_READER: Mapping[str, str] = {
     "ls user_data/backtest_results/*.zip": ".zip",
     "perpkit report LAST.zip --with THE_ONE_BEFORE.zip": ".html",
     "perpkit equity backtest-result-….zip --json": '"equity"',
+    "perpkit compare backtest-result-A.zip backtest-result-B.zip": "Sharpe",
     "perpkit new protection WideHours": "WideHours.py",
     "perpkit parameters > docs/parameters.md": "",
 }
@@ -108,6 +109,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install .",
         "pip install '.[report]'",
         "pip install 'perpkit[report]'",
+        "pip install 'perpkit[research]'",
         "python3 -m venv .venv && . .venv/bin/activate",
         ". .venv/bin/activate",
         "make setup",

@@ -144,10 +144,12 @@ class Place:
         found = sorted(path.name for path in (self.folder / results).glob("*.zip"))
         if not found:
             return {}
-        newest = str(results / found[-1])
+        newest, before = str(results / found[-1]), str(results / found[-2:][0])
         return {
-            "THE_ONE_BEFORE.zip": str(results / found[-2:][0]),
+            "THE_ONE_BEFORE.zip": before,
             "LAST.zip": newest,
+            "backtest-result-A.zip": newest,
+            "backtest-result-B.zip": before,
             f"{results}/backtest-result-….zip": newest,
             "backtest-result-….zip": newest,
         }
