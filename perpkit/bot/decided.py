@@ -28,6 +28,8 @@ OPTION = "decisions"
 _RUNNING = (RunMode.DRY_RUN, RunMode.LIVE)
 # An entry follows within this time after its size.
 _SAME_ENTRY = timedelta(minutes=1)
+# A stop that moves in every loop is noted so often.
+_STOP_NOTED = timedelta(minutes=1)
 # What can become of an entry signal.
 _OUTCOMES = (Kind.REFUSED, Kind.ORDERED, Kind.ENTERED)
 
@@ -105,8 +107,8 @@ class Decided:
         # When the newest order of each pair was sent, and which of its entries was withdrawn last.
         self._sent: dict[str, datetime] = {}
         self._withdrawn: dict[str, str] = {}
-        # Where the stop of the newest trade of each pair was: when that opened, and the rate.
-        self._stops: dict[str, tuple[datetime, float]] = {}
+        # Of the newest trade of each pair: when it opened, where its stop was noted, and when.
+        self._stops: dict[str, tuple[datetime, float, datetime]] = {}
         self._guarded = Guard("A decision could not be noted. Trading goes on.")
 
     def __bool__(self) -> bool:
@@ -194,18 +196,27 @@ class Decided:
                 )
             )
 
-    def stop_seen(self, trade: LocalTrade, at: datetime) -> None:
-        """Notes where the stop of a trade is, if it was not there before."""
+    def stop_seen(self, trade: LocalTrade, at: datetime, *, last: bool = False) -> None:
+        """Notes where the stop of a trade is, if it was not there before.
+
+        One that follows the price in every loop is noted once a minute.
+
+        :param last: the trade has closed
+        """
         if self.log is None:
             return
         with self._guarded():
             stop, opened = trade.stop_loss, trade.open_date_utc
-            if not stop or self._stops.get(trade.pair) == (opened, stop):
-                return
             before = self._stops.get(trade.pair)
-            self._stops[trade.pair] = opened, stop
             moved = before is not None and before[0] == opened
-            text = f"{stop:g}, after {before[1]:g}" if before and moved else f"{stop:g}"
+            text = f"{stop:g}"
+            if before is not None and moved:
+                if before[1] == stop or not (last or at - before[2] >= _STOP_NOTED):
+                    return
+                text += f", after {before[1]:g}"
+            if not stop or (last and not moved):
+                return
+            self._stops[trade.pair] = opened, stop, at
             text += f"; the entry was at {trade.open_rate:g}"
             figures = {"stop": stop, "opened": opened.timestamp()}
             kind, side, tag = Kind.STOP, trade.trade_direction, trade.enter_tag
@@ -218,6 +229,8 @@ class Decided:
             return
         with self._guarded():
             is_entry = order.ft_order_side == trade.entry_side
+            if not (is_entry or trade.is_open):
+                self.stop_seen(trade, at, last=True)
             self._note(self._entry(trade, order, at) if is_entry else self._exit(trade, order, at))
 
     def _entry(self, trade: LocalTrade, order: Order, at: datetime) -> Decision:

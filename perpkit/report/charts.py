@@ -66,6 +66,8 @@ def bars(names: Sequence[str], values: Iterable[float], **more: Any) -> dict[str
         "x": list(names),
         "y": rounded(np.array(amounts, dtype=np.float64)),
         "marker": {"color": colours},
+        # A bar alone would be as wide as the chart.
+        "width": min(0.8, 0.2 * len(amounts)),
         "showlegend": False,
         **more,
     }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+# Freqtrade's own, of a pair that it has left, until the candle ends.
+_AFTER_EXIT = "Auto lock"
+
 
 class Lock(NamedTuple):
     """Entries of a pair, or of all, are refused; times in seconds since 1970 UTC.
@@ -22,6 +25,8 @@ class Lock(NamedTuple):
     @property
     def source(self) -> str:
         """The protection that set it: the first word of its reason."""
+        if self.reason == _AFTER_EXIT:
+            return "Freqtrade, after an exit"
         return self.reason.split(" ", 1)[0].rstrip(":") or "unnamed"
 
     def holds(self, pair: str, side: str, at: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pandas as pd
@@ -118,3 +119,9 @@ def test_a_page_of_a_bot(database, tmp_path):
     assert "Perpkit report of a bot" in page
     for said in ("Slippage of each entry", "There are no candles of BTC/USDT:USDT, ETH/USDT:USDT"):
         assert said in page
+    charts = json.loads(page.split('id="charts">')[1].split("</script>")[0])
+    # The lock of all pairs is shaded, and says why.
+    [shade] = charts["equity"]["layout"]["shapes"]
+    assert (shade["x0"][-5:], shade["x1"][-5:]) == ("00:00", "04:00")
+    [lane] = [trace for trace in charts["equity"]["data"] if trace["name"] == "all entries locked"]
+    assert lane["hovertext"][0].endswith("<br>Crash: why")

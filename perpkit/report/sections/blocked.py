@@ -47,8 +47,7 @@ def blocked(view: View) -> Section | Missing:
     kept_out: dict[str, list[Trade]] = {}
     if free is None:
         lacks.append(
-            "What the blocked entries would have made: that needs the run without breakers, "
-            "`--with`."
+            "What the blocked entries would have made: that needs the run without breakers, --with."
         )
     else:
         kept_out = _kept_out(locks, free.results.trades)
@@ -60,7 +59,7 @@ def blocked(view: View) -> Section | Missing:
         )
     content = []
     if locks:
-        head = ["Breaker", "Locks", "Hours, one pair or all"]
+        head = ["Locked by", "Locks", "Hours, one pair or all"]
         if free is not None:
             head += ["Entries in them", "Won", "Made without the breaker"]
         if guarded.results.decisions:
@@ -114,9 +113,10 @@ def _table_of_refusals(refused: list[Decision]) -> str:
 def _because(refused: Decision) -> str:
     """Returns the reason, of a lock with the breaker or protection that set it."""
     before, found, reason = refused.text.partition(" UTC: ")
-    if refused.reason != "lock" or not found or "locked until" not in before:
+    if refused.reason != "lock" or not found or "ocked until" not in before:
         return refused.reason
-    return f"lock, {reason.split(' ', 1)[0].rstrip(':')}"
+    at = refused.at.timestamp()
+    return f"lock, {Lock(refused.pair, refused.side, at, at, reason).source}"
 
 
 def _pairs(pairs: set[str]) -> str:

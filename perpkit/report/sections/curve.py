@@ -48,7 +48,7 @@ def curve(view: View) -> Section:
         [*_lines(view), *lane],
         {
             "yaxis": {"domain": upper, "title": {"text": currency}, **_axis(view)},
-            "yaxis2": {"domain": lower, "tickformat": ".0%", "title": {"text": "drawdown"}},
+            "yaxis2": {"domain": lower, "tickformat": ".2~%", "title": {"text": "drawdown"}},
             "yaxis3": {"domain": [0, 0.1], "visible": False, "range": [0, 1], "fixedrange": True},
             "xaxis": {
                 "type": "date",
