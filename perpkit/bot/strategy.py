@@ -57,7 +57,8 @@ from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
 from perpkit.durations import HOUR_S
 from perpkit.market.benchmark import benchmark_pair
-from perpkit.market.ranges import with_ranges
+from perpkit.market.columns import with_columns
+from perpkit.market.ranges import ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
 from perpkit.risk.trailing import Trail
@@ -313,8 +314,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
         sar = self.present_settings("trailing.trail").trailing.trail is Trail.SAR
-        dataframe = with_ranges(dataframe, self._step, sar)
-        return self._market.join(dataframe, metadata["pair"], self.timeframe)
+        market = self._market.columns(dataframe, metadata["pair"], self.timeframe)
+        return with_columns(dataframe, ranges(dataframe, self._step, sar) | market)
 
     def leverage(
         self,

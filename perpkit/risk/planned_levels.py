@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.market.columns import with_columns
 from perpkit.risk.stops import EntryStop, StopMethod
 
 STOP, TARGET = "planned_stop", "planned_target"
@@ -43,7 +44,7 @@ def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> 
             side = int(entry[row])
             stop, aim = close[row] * (1 - side * away[row]), close[row] * (1 + side * target)
             stops[row], targets[row] = stop, aim
-    return frame.assign(**{STOP: stops, TARGET: targets})
+    return with_columns(frame, {STOP: stops, TARGET: targets})
 
 
 def _distances(frame: pd.DataFrame, rule: EntryStop) -> NDArray[np.float64]:

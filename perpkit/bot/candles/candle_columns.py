@@ -28,10 +28,9 @@ class CandleColumns:
         self.step = step.total_seconds()
         self._closed_at: list[float] = (nanoseconds(frame["date"]) / 1e9 + self.step).tolist()
         unknown = [nan] * len(frame)
-        self._values: dict[str, list[float]] = {
-            name: frame[name].astype(float).tolist() if name in frame else unknown
-            for name in columns
-        }
+        known = [name for name in columns if name in frame]
+        lists: list[list[float]] = frame[known].to_numpy(dtype=float).T.tolist()
+        self._values = dict.fromkeys(columns, unknown) | dict(zip(known, lists, strict=True))
 
     def row(self, now: datetime) -> int:
         """Returns the row of the newest candle closed at `now`; -1 if there is none."""
