@@ -157,10 +157,9 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     flash_move = deepcopy(FLASH_MOVE)
     funding_extreme = deepcopy(FUNDING_EXTREME)
 
-    # The settings, the configuration and the parameters that were parsed last, and the result.
-    _parsed: tuple[Settings, Any, dict[str, Any], Settings] | None = None
-
     def __init__(self, config: Config) -> None:
+        # By `only`: the settings, configuration and parameters parsed last, and the result.
+        self._parsed: dict[str | None, tuple[Settings, Any, dict[str, Any], Settings]] = {}
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
@@ -269,11 +268,11 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         searched = {name: path for name, path in self.searched.items() if only in (None, path)}
         values = {path: getattr(self, name).value for name, path in searched.items()}
         given = self.config.get("perpkit", {})
-        known = self._parsed
+        known = self._parsed.get(only)
         if known and known[0] is self.settings and known[1] == given and known[2] == values:
             return known[3]
         parsed = self._parse_settings(values)
-        self._parsed = self.settings, deepcopy(given), values, parsed
+        self._parsed[only] = self.settings, deepcopy(given), values, parsed
         return parsed
 
     def _parse_settings(self, values: dict[str, Any]) -> Settings:

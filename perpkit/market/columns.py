@@ -7,6 +7,7 @@ bot does it for every pair at every candle.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -26,9 +27,14 @@ def with_columns(frame: pd.DataFrame, columns: Mapping[str, NDArray[Any]]) -> pd
     if not columns.keys().isdisjoint(frame.columns.tolist()):
         return frame.assign(**columns)
     added = [
-        pd.DataFrame(np.column_stack([columns[name] for name in names]), frame.index, list(names))
+        pd.DataFrame(np.column_stack([columns[name] for name in names]), frame.index, _index(names))
         for names in (
             tuple(alike) for _, alike in groupby(columns, lambda name: columns[name].dtype)
         )
     ]
     return pd.concat([frame, *added], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _index(names: tuple[str, ...]) -> pd.Index:
+    return pd.Index(names)
