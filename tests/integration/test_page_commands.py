@@ -144,12 +144,10 @@ class Place:
         found = sorted(path.name for path in (self.folder / results).glob("*.zip"))
         if not found:
             return {}
-        newest, before = str(results / found[-1]), str(results / found[-2:][0])
+        newest = str(results / found[-1])
         return {
-            "THE_ONE_BEFORE.zip": before,
+            "THE_ONE_BEFORE.zip": str(results / found[-2:][0]),
             "LAST.zip": newest,
-            "backtest-result-A.zip": newest,
-            "backtest-result-B.zip": before,
             f"{results}/backtest-result-….zip": newest,
             "backtest-result-….zip": newest,
         }
