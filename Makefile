@@ -21,11 +21,11 @@ PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
 setup: $(VENV)/.ready
 
+# 130 is Ctrl-C, of which the command has said its line; the shell must live for make to say nothing.
 $(VENV)/.ready: pyproject.toml
 	@echo "Setting up $(VENV): some minutes, once"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) --editable '.[dev]'
-	touch $@
+	@$(PYTHON) -m venv $(VENV)
+	@trap : INT; $(BIN)/python -m perpkit.ops.setting_up --editable '.[dev]' && touch $@ || test $$? -eq 130
 
 # The Freqtrade of about three months ago, for the contract tests.
 $(OLD)/.ready: pyproject.toml
@@ -76,7 +76,7 @@ mutants: setup
 	$(BIN)/python -m benchmarks.mutants --sample $(MUTANTS) --seed $(SEED) --out soak/mutants.jsonl
 
 demo: setup
-	$(BIN)/python -m perpkit.ops.demo
+	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130
 
 clean:
 	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak build dist

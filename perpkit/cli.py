@@ -9,6 +9,7 @@ import typer
 
 from perpkit import __version__
 from perpkit.ops.adopt import adopt
+from perpkit.ops.compare import compare
 from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
@@ -35,6 +36,7 @@ app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
+app.command("compare")(compare)
 app.command("doctor")(doctor)
 app.command("equity")(equity)
 app.command("journal")(journal)

@@ -89,6 +89,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         self._prices: RunningPrices | None = None
         # By pair that was ever traded, until the bot ends.
         self._running: dict[str, running_crash.Running] = {}
+        self._limits: dict[str, tuple[FlashCrashLimits, HaltLimits]] = {}
 
     @property
     def history(self) -> timedelta:
@@ -127,7 +128,11 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         return self.timeline(pair, candles)
 
     def _limits_of(self, pair: str) -> tuple[FlashCrashLimits, HaltLimits]:
-        return replace(self._crash, pair=pair), replace(self._halt, pair=pair)
+        known = self._limits.get(pair)
+        if known is None:  # to make them checks every parameter
+            known = replace(self._crash, pair=pair), replace(self._halt, pair=pair)
+            self._limits[pair] = known
+        return known
 
     def evaluate(self, sources: Sources, now: datetime) -> list[Decision]:
         prices, blind = self._look(sources, now)

@@ -26,18 +26,22 @@ for resolver in (StrategyResolver, ProtectionResolver, PairListResolver):
 """
 
 
+def built(target: str, source: Path, folder: Path) -> Path:
+    """The one file that hatchling builds.
+
+    :param target: wheel or sdist
+    """
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+    (path,) = folder.iterdir()
+    return path
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked as pip would into site-packages."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    (wheel,) = folder.glob("*.whl")
+    wheel = built("wheel", REPOSITORY, folder)
     site = folder / "site"
     zipfile.ZipFile(wheel).extractall(site)
     return site
@@ -103,20 +107,25 @@ PRIVATE = (
     ".env", ".env.live", "config.json", "config.live.json", "tradesv3.sqlite", "a.sqlite-wal",
     "keys.age", "notes.txt", "user_data/config.json", "user_data/trades.sqlite", ".venv/x.py",
     "perpkit/.env.live", "perpkit/state.sqlite", "strategies/RsiSmaSwing.json",
-    "docs/.env.live", "tests/copy.sqlite",
+    "docs/.env.live", "tests/copy.sqlite", "perpkit/config.live.json", "perpkit/ops/keys.age",
+    "docs/config.live.json", "tests/notes.txt",
 )  # fmt: skip
+
+
+def committed(*folders: str) -> set[str]:
+    """Files in folders of the repository that are, or would be."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders]
+    done = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    return {name for name in done.stdout.splitlines() if (REPOSITORY / name).is_file()}
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     """A copy of what is committed, with private files in it."""
     folder = tmp_path_factory.mktemp("planted") / "perpkit"
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    for name in files.stdout.splitlines():
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
+    for name in committed():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, folder / name)
     for name in PRIVATE:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("secret")
@@ -124,15 +133,20 @@ def planted(tmp_path_factory):
 
 
 def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path]
-    subprocess.run(command, cwd=planted, check=True, capture_output=True, timeout=120)
-    (path,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(path) as sdist:
+    with tarfile.open(built("sdist", planted, tmp_path)) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert not names & {*PRIVATE}
     needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
-    needed |= {"perpkit/bot/loading/perpkit.pth", "strategies/RsiSmaSwing.py", "Makefile"}
-    assert needed <= names
+    needed |= {"strategies/RsiSmaSwing.py", "Makefile", "docker/Dockerfile", "docs/report.png"}
+    assert needed | committed("perpkit", "tests", "docs", "benchmarks") <= names
+
+
+def test_the_wheel_has_the_package_and_nothing_private(planted, tmp_path):
+    with zipfile.ZipFile(built("wheel", planted, tmp_path)) as wheel:
+        contents = {name: wheel.read(name) for name in wheel.namelist()}
+    assert [name for name, content in contents.items() if content == b"secret"] == []
+    needed = committed("perpkit") - {"perpkit/bot/loading/perpkit.pth"}  # it is moved
+    assert needed | {"perpkit.pth", "perpkit/plugins/strategies/RsiSmaSwing.py"} <= {*contents}
 
 
 def kept_out(name: str, rules: list[str]) -> bool:

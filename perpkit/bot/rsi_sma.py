@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import ceil
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 from freqtrade.exchange import timeframe_to_resample_freq, timeframe_to_seconds
 from freqtrade.strategy import (
@@ -14,14 +15,16 @@ from freqtrade.strategy import (
     DecimalParameter,
     IntParameter,
 )
+from numpy.typing import NDArray
 
 from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.layer.warm_up import Need
 from perpkit.bot.strategy import PerpStrategy
+from perpkit.market.columns import with_columns
 from perpkit.risk.trailing import Trailing
 from perpkit.signals import rsi_sma
-from perpkit.signals.conditions import Condition, Conditions
-from perpkit.signals.confidence import ConfidenceRule, confidence, tag
+from perpkit.signals.conditions import Condition, Conditions, all_met
+from perpkit.signals.confidence import ConfidenceRule, scores, tag
 from perpkit.signals.rsi_sma import HIGHER_TREND_PERIODS, TREND_PERIODS
 
 
@@ -93,36 +96,34 @@ class RsiSmaStrategy(PerpStrategy):
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         dataframe = super().populate_indicators(dataframe, metadata)
-        dataframe = dataframe.join(rsi_sma.indicators(dataframe))
-        dataframe["own_trend"] = rsi_sma.trend(dataframe)
-        dataframe["higher_trend"] = rsi_sma.higher_trend(
+        columns = rsi_sma.indicator_columns(dataframe)
+        higher = rsi_sma.higher_trend(
             dataframe,
             timeframe_to_resample_freq(self.timeframe),
             timeframe_to_resample_freq(self.trend_timeframe),
         )
-        return dataframe
+        trends = {
+            "own_trend": rsi_sma.direction(columns["sma_50"], columns["sma_200"]),
+            "higher_trend": higher.to_numpy(),
+        }
+        return with_columns(dataframe, columns | trends)
 
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         long, short = self._signals(dataframe)
         direction = self._trend(dataframe)
-        long_score, short_score = confidence(dataframe, self._confidence_rule())
-        long &= (direction > 0) & (long_score >= self.min_confidence.value)
-        short &= (direction < 0) & (short_score >= self.min_confidence.value)
+        long_score, short_score = scores(dataframe, self._confidence_rule())
+        long = long & (direction > 0) & (long_score >= self.min_confidence.value)
+        short = short & (direction < 0) & (short_score >= self.min_confidence.value)
+        score = pd.Series(np.where(long, long_score, short_score), dataframe.index)
         dataframe["enter_long"] = long.astype(int)
         dataframe["enter_short"] = short.astype(int)
-        dataframe["enter_tag"] = tag("rsi_sma", long_score.where(long, short_score))
+        dataframe["enter_tag"] = tag("rsi_sma", score)
         return dataframe
 
     def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:
         """Returns what a candle must meet for an entry, for the decision log."""
         direction, least = self._trend(dataframe), self.min_confidence.value
-        scores = confidence(dataframe, self._confidence_rule())
-        extremes = {"oversold": self.oversold.value, "overbought": self.overbought.value}
-        if self.rule.value == "literal":
-            own = rsi_sma.literal_conditions(dataframe, **extremes)
-        else:
-            lookback = self.lookback.value
-            own = rsi_sma.pullback_conditions(dataframe, **extremes, lookback=lookback)
+        own, both = self._own_conditions(dataframe), scores(dataframe, self._confidence_rule())
         trend = {"long": ("up, 1", direction > 0), "short": ("down, -1", direction < 0)}
         return {
             side: [
@@ -130,8 +131,14 @@ class RsiSmaStrategy(PerpStrategy):
                 Condition(f"the trend ({self.trend_filter.value}) {words}", met, direction),
                 Condition(f"a confidence of {least:g}", score >= least, score),
             ]
-            for (side, (words, met)), score in zip(trend.items(), scores, strict=True)
+            for (side, (words, met)), score in zip(trend.items(), both, strict=True)
         }
+
+    def _own_conditions(self, frame: pd.DataFrame) -> Conditions:
+        extremes = {"oversold": self.oversold.value, "overbought": self.overbought.value}
+        if self.rule.value == "literal":
+            return rsi_sma.literal_conditions(frame, **extremes)
+        return rsi_sma.pullback_conditions(frame, **extremes, lookback=self.lookback.value)
 
     def _confidence_rule(self) -> ConfidenceRule:
         return replace(
@@ -148,15 +155,14 @@ class RsiSmaStrategy(PerpStrategy):
         dataframe["exit_short"] = ((long & opposite) | ((direction > 0) & loss)).astype(int)
         return dataframe
 
-    def _signals(self, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-        extremes = {"oversold": self.oversold.value, "overbought": self.overbought.value}
-        if self.rule.value == "literal":
-            return rsi_sma.literal(frame, **extremes)
-        return rsi_sma.pullback_ended(frame, **extremes, lookback=self.lookback.value)
+    def _signals(self, frame: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        found = self._own_conditions(frame)
+        return all_met(found["long"]), all_met(found["short"])
 
-    def _trend(self, frame: pd.DataFrame) -> pd.Series:
+    def _trend(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        own, higher = (frame[name].to_numpy() for name in ("own_trend", "higher_trend"))
         if self.trend_filter.value == "own":
-            return frame["own_trend"]
+            return own
         if self.trend_filter.value == "higher":
-            return frame["higher_trend"]
-        return frame["own_trend"].where(frame["own_trend"] == frame["higher_trend"], 0)
+            return higher
+        return np.where(own == higher, own, 0)

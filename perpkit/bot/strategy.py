@@ -57,7 +57,8 @@ from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
 from perpkit.durations import HOUR_S
 from perpkit.market.benchmark import benchmark_pair
-from perpkit.market.ranges import with_ranges
+from perpkit.market.columns import with_columns
+from perpkit.market.ranges import ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
 from perpkit.risk.trailing import Trail
@@ -156,10 +157,9 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     flash_move = deepcopy(FLASH_MOVE)
     funding_extreme = deepcopy(FUNDING_EXTREME)
 
-    # The settings, the configuration and the parameters that were parsed last, and the result.
-    _parsed: tuple[Settings, Any, dict[str, Any], Settings] | None = None
-
     def __init__(self, config: Config) -> None:
+        # By `only`: the settings, configuration and parameters parsed last, and the result.
+        self._parsed: dict[str | None, tuple[Settings, Any, dict[str, Any], Settings]] = {}
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
@@ -268,11 +268,11 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         searched = {name: path for name, path in self.searched.items() if only in (None, path)}
         values = {path: getattr(self, name).value for name, path in searched.items()}
         given = self.config.get("perpkit", {})
-        known = self._parsed
+        known = self._parsed.get(only)
         if known and known[0] is self.settings and known[1] == given and known[2] == values:
             return known[3]
         parsed = self._parse_settings(values)
-        self._parsed = self.settings, deepcopy(given), values, parsed
+        self._parsed[only] = self.settings, deepcopy(given), values, parsed
         return parsed
 
     def _parse_settings(self, values: dict[str, Any]) -> Settings:
@@ -313,8 +313,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         """Adds ranges, funding, positioning, and the correlation to the benchmark."""
         sar = self.present_settings("trailing.trail").trailing.trail is Trail.SAR
-        dataframe = with_ranges(dataframe, self._step, sar)
-        return self._market.join(dataframe, metadata["pair"], self.timeframe)
+        market = self._market.columns(dataframe, metadata["pair"], self.timeframe)
+        return with_columns(dataframe, ranges(dataframe, self._step, sar) | market)
 
     def leverage(
         self,

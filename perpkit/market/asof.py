@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.arrays import DatetimeArray
+
+from perpkit.market.columns import with_columns
 
 
 def nanoseconds(dates: pd.Series | pd.DatetimeIndex) -> NDArray[np.int64]:
@@ -17,7 +21,11 @@ def nanoseconds(dates: pd.Series | pd.DatetimeIndex) -> NDArray[np.int64]:
     >>> nanoseconds(pd.DatetimeIndex(["1970-01-01 00:00:01Z"])).tolist()
     [1000000000]
     """
-    return pd.DatetimeIndex(dates).as_unit("ns").asi8
+    # To make an index of a column takes as long as several additions.
+    times = dates.array
+    if not isinstance(times, DatetimeArray):
+        times = pd.DatetimeIndex(dates).array
+    return np.asarray(times.as_unit("ns"), dtype="datetime64[ns]").view(np.int64)
 
 
 def among(times: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -52,14 +60,55 @@ def join_known(
     :param columns: columns of the readings to add
     :return: a copy of the candles with those columns; NaN where no usable reading was known
     """
-    close = nanoseconds(candles["date"]) + timeframe.value
-    newest = np.searchsorted(nanoseconds(readings["known_at"]), close, side="right") - 1
-    # One row past the end means "nothing known".
-    stale_at = np.append(nanoseconds(readings["stale_at"]), 0)
-    usable = (newest >= 0) & (close <= stale_at[newest])
-    row = np.where(usable, newest, len(readings))
-    values = {c: np.append(readings[c].to_numpy(dtype=float), np.nan)[row] for c in columns}
-    return candles.assign(**values)
+    known = ReadingArrays.of(readings, columns)
+    return with_columns(candles, known.at(closes_of(candles, timeframe)))
+
+
+def closes_of(candles: pd.DataFrame, timeframe: pd.Timedelta) -> NDArray[np.int64]:
+    """Returns when each candle closes, in nanoseconds since 1970.
+
+    :param candles: with `date` (open time, UTC)
+    """
+    return nanoseconds(candles["date"]) + timeframe.value
+
+
+@dataclass(frozen=True)
+class ReadingArrays:
+    """Readings that are joined to candles again and again, by the rule of `join_known`.
+
+    :param known_at: ascending, in nanoseconds since 1970
+    :param stale_at: the same; one row more than the readings, which stands for nothing known
+    :param values: by column; NaN in that row
+    """
+
+    known_at: NDArray[np.int64]
+    stale_at: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, readings: pd.DataFrame, columns: Sequence[str]) -> ReadingArrays:
+        """:param readings: as for `join_known`"""
+        values = {c: readings[c].to_numpy(dtype=float) for c in columns}
+        known_at, stale_at = (nanoseconds(readings[name]) for name in ("known_at", "stale_at"))
+        return cls.from_arrays(known_at, stale_at, values)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        known_at: NDArray[np.int64],
+        stale_at: NDArray[np.int64],
+        values: Mapping[str, NDArray[np.float64]],
+    ) -> ReadingArrays:
+        """All with one row for each reading."""
+        ended = {c: np.append(column, np.nan) for c, column in values.items()}
+        return cls(known_at, np.append(stale_at, 0), ended)
+
+    def at(self, closes: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Returns by column what was known at each close; NaN where no usable reading was."""
+        newest = np.searchsorted(self.known_at, closes, side="right") - 1
+        usable = (newest >= 0) & (closes <= self.stale_at[newest])
+        row = np.where(usable, newest, len(self.known_at))
+        return {c: values[row] for c, values in self.values.items()}
 
 
 class KnownReadings:

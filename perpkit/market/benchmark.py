@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from perpkit.market.asof import join_known, nanoseconds
+from perpkit.market.asof import ReadingArrays, closes_of
+from perpkit.market.columns import with_columns
 from perpkit.market.correlation import rolling_correlation
-from perpkit.market.times import dates_every, dates_of, shifted
 
 COLUMN = "btc_correlation"
 HOUR = pd.Timedelta("1h")
+Floats = NDArray[np.float64]
 
 
 def benchmark_pair(stake_currency: str) -> str:
@@ -35,27 +36,33 @@ def with_benchmark_correlation(
     :param timeframe: length of a candle
     :param benchmark: 1h candles of the benchmark; an empty frame gives NaN
     """
-    close_at = shifted(dates_of(candles["date"]), timeframe)
-    step = max(timeframe, HOUR)
+    values = benchmark_correlation(candles, timeframe, benchmark)
+    return with_columns(candles, {COLUMN: values})
+
+
+def benchmark_correlation(
+    candles: pd.DataFrame, timeframe: pd.Timedelta, benchmark: pd.DataFrame
+) -> Floats:
+    """Returns the column of `with_benchmark_correlation`, one value for every candle."""
+    closes = closes_of(candles, timeframe)
+    step = max(timeframe, HOUR).value
     # Longer candles may be counted from any hour: those of a week from a Monday.
-    on_the_hour = nanoseconds(close_at) % HOUR.value == 0
-    hours = close_at[on_the_hour]
+    on_the_hour = closes % HOUR.value == 0
+    hours = closes[on_the_hour]
     if not len(hours) or benchmark.empty:
-        return candles.assign(**{COLUMN: np.nan})
-    grid = dates_every(hours[0], step, (hours[-1] - hours[0]) // step + 1)
-    own = _returns(pd.Series(candles["close"].to_numpy()[on_the_hour], hours), grid)
-    other_close = shifted(dates_of(benchmark["date"]), HOUR)
-    other = _returns(pd.Series(benchmark["close"].to_numpy(), other_close), grid)
-    readings = pd.DataFrame(
-        {
-            "known_at": grid,
-            "stale_at": shifted(grid, 2 * step),
-            COLUMN: rolling_correlation(own, other),
-        }
-    )
-    return join_known(candles, timeframe, readings, [COLUMN])
+        return np.full(len(candles), np.nan)
+    grid = hours[0] + step * np.arange((hours[-1] - hours[0]) // step + 1)
+    own = _returns(hours, candles["close"].to_numpy()[on_the_hour], grid)
+    other = _returns(closes_of(benchmark, HOUR), benchmark["close"].to_numpy(), grid)
+    values = {COLUMN: rolling_correlation(own, other)}
+    return ReadingArrays.from_arrays(grid, grid + 2 * step, values).at(closes)[COLUMN]
 
 
-def _returns(closes: pd.Series, grid: pd.DatetimeIndex) -> NDArray[np.float64]:
-    prices = closes.reindex(grid).to_numpy(dtype=np.float64)
+def _returns(times: NDArray[np.int64], closes: Floats, grid: NDArray[np.int64]) -> Floats:
+    """Returns the log returns from each time of the grid to the next; NaN where one has no close.
+
+    :param times: of the closes, ascending
+    """
+    row = np.minimum(np.searchsorted(times, grid), len(times) - 1)
+    prices = np.where(times[row] == grid, closes[row], np.nan)
     return np.diff(np.log(prices), prepend=np.nan)

@@ -10,15 +10,19 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.durations import DAY
-from perpkit.market.asof import join_known, nanoseconds
+from perpkit.market.asof import ReadingArrays, closes_of, nanoseconds
+from perpkit.market.columns import with_columns
 from perpkit.market.percentile import rolling_rank
 from perpkit.market.store import PERIODS, SERIES
 from perpkit.market.times import dated, dates_of, shifted
+from perpkit.market.windows import later
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
+Floats = NDArray[np.float64]
 COLUMNS = (
     "long_short_ratio",
     "long_short_rank",
@@ -117,14 +121,30 @@ def join_positioning(
 
     :param readings: by period, as `positioning_readings` returns them; may be empty
     """
+    return with_columns(candles, positioning_columns(candles, readings, timeframe, rule))
+
+
+def positioning_columns(
+    candles: pd.DataFrame,
+    readings: Mapping[str, pd.DataFrame],
+    timeframe: str,
+    rule: PositioningRule = DEFAULT_RULE,
+) -> dict[str, Floats]:
+    """Returns the columns that `join_positioning` adds, one value for every candle."""
     every = pd.Timedelta(timeframe)
-    known = pd.DataFrame(np.nan, candles.index, COLUMNS)
+    closes = closes_of(candles, every)
+    known = {column: np.full(len(candles), np.nan) for column in COLUMNS}
     for number, period in enumerate(sorted(readings, key=PERIODS.__getitem__)):
-        joined = join_known(candles[["date"]], every, readings[period], COLUMNS)[list(COLUMNS)]
-        known = known.where(known.notna(), joined) if number else joined
-    price = candles["close"].pct_change(max(1, rule.change // every), fill_method=None)
-    quadrant = _quadrant(price, known["open_interest_change"])
-    return candles.assign(**{column: known[column] for column in COLUMNS}, **{QUADRANT: quadrant})
+        found = ReadingArrays.of(readings[period], COLUMNS).at(closes)
+        known = _filled(known, found) if number else found
+    price = candles["close"].to_numpy(dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        change = price / later(price, max(1, rule.change // every)) - 1
+        return known | {QUADRANT: _quadrant(change, known["open_interest_change"])}
+
+
+def _filled(known: Mapping[str, Floats], others: Mapping[str, Floats]) -> dict[str, Floats]:
+    return {c: np.where(np.isnan(own), others[c], own) for c, own in known.items()}
 
 
 def needed_since(
@@ -218,11 +238,11 @@ def _before(values: pd.Series, span: timedelta, tolerance: timedelta) -> np.ndar
     return np.where(found, values.to_numpy()[row], np.nan)
 
 
-def _quadrant(price: pd.Series, interest: pd.Series) -> pd.Series:
-    moved = (price * interest).abs() > 0  # neither NaN nor unchanged
+def _quadrant(price: Floats, interest: Floats) -> Floats:
+    moved = np.abs(price * interest) > 0  # neither NaN nor unchanged
     number = np.where(
         interest > 0,
         np.where(price > 0, Quadrant.LONG_BUILD_UP, Quadrant.SHORT_BUILD_UP),
         np.where(price > 0, Quadrant.SHORT_COVERING, Quadrant.LONG_UNWINDING),
     )
-    return pd.Series(number, index=price.index, dtype=float).where(moved)
+    return np.where(moved, number.astype(np.float64), np.nan)

@@ -68,10 +68,13 @@ class Input:
         return load_results(path, strategy, self.starting_balance)
 
     def market(self, results: Results) -> StoredMarket:
-        """:raises BadInputError: if there is no data directory"""
+        """Returns the stored candles; a bot that has only traded has none.
+
+        :raises BadInputError: if a data directory is given that does not exist
+        """
         found = self.datadir or self._default(results)
         say_if_marked(found)
-        return StoredMarket(found, self.data_format)
+        return StoredMarket(found, self.data_format, given=self.datadir is not None)
 
     def _default(self, results: Results) -> Path:
         config: dict[str, Any] = {}

@@ -20,11 +20,12 @@ _FUNDING_TIMEFRAMES = ("1h", "8h")
 class StoredMarket:
     """See `perpkit.research.accounts.Market`.
 
+    :param given: the directory was asked for; one that is only the usual place need not exist
     :raises BadInputError: if there is no such directory or format
     """
 
-    def __init__(self, datadir: Path, data_format: str = "feather") -> None:
-        if not datadir.is_dir():
+    def __init__(self, datadir: Path, data_format: str = "feather", *, given: bool = True) -> None:
+        if given and not datadir.is_dir():
             raise BadInputError(f"datadir must be a directory with Freqtrade data, got {datadir}")
         if data_format not in FORMATS:
             raise BadInputError(

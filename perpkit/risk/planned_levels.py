@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.market.columns import with_columns
 from perpkit.risk.stops import EntryStop, StopMethod
 
 STOP, TARGET = "planned_stop", "planned_target"
+# A target this far away is none: TargetBasket's, for example.
+NO_TARGET = 5.0
 
 
 def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> pd.DataFrame:
@@ -24,26 +27,28 @@ def with_planned_levels(frame: pd.DataFrame, rule: EntryStop, target: float) -> 
     or has an exit signal of their side; NaN elsewhere.
 
     :param frame: candles with `atr` and Freqtrade's signals; missing signals are none
-    :param target: distance from the entry, a fraction of the price
+    :param target: distance from the entry, a fraction of the price; from `NO_TARGET` on, none is
+        drawn, since a chart with it would have no room for the price
     """
     close, high, low = (frame[name].to_numpy(dtype=float) for name in ("close", "high", "low"))
     away = _distances(frame, rule)
+    target = target if target < NO_TARGET else nan
     # Above 0 for a long, below for a short; both at once is no signal, as for Freqtrade.
     entry = _signal(frame, "enter_long") - _signal(frame, "enter_short")
-    leaves = {1: _signal(frame, "exit_long"), -1: _signal(frame, "exit_short")}
+    leaves = {1: _signal(frame, "exit_long") > 0, -1: _signal(frame, "exit_short") > 0}
     stops, targets = np.full(len(frame), nan), np.full(len(frame), nan)
-    side, stop, aim = 0, nan, nan
-    for row in range(len(frame)):
-        if side:
-            stops[row], targets[row] = stop, aim
-            worst, best = (low[row], high[row]) if side > 0 else (high[row], low[row])
-            if side * (worst - stop) <= 0 or side * (best - aim) >= 0 or leaves[side][row]:
-                side = 0
-        elif entry[row] and away[row] > 0:
-            side = int(entry[row])
-            stop, aim = close[row] * (1 - side * away[row]), close[row] * (1 + side * target)
-            stops[row], targets[row] = stop, aim
-    return frame.assign(**{STOP: stops, TARGET: targets})
+    end = -1
+    for row in np.flatnonzero((entry != 0) & (away > 0)).tolist():
+        if row <= end:
+            continue
+        side = int(entry[row])
+        stop, aim = close[row] * (1 - side * away[row]), close[row] * (1 + side * target)
+        later = slice(row + 1, None)
+        worst, best = (low[later], high[later]) if side > 0 else (high[later], low[later])
+        over = (side * (worst - stop) <= 0) | (side * (best - aim) >= 0) | leaves[side][later]
+        end = row + 1 + int(over.argmax()) if over.any() else len(frame) - 1
+        stops[row : end + 1], targets[row : end + 1] = stop, aim
+    return with_columns(frame, {STOP: stops, TARGET: targets})
 
 
 def _distances(frame: pd.DataFrame, rule: EntryStop) -> NDArray[np.float64]:

@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+# One value for each candle.
+Column = pd.Series | NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -20,17 +26,23 @@ class Condition:
     """
 
     words: str
-    met: pd.Series
-    value: pd.Series | None = None
+    met: Column
+    value: Column | None = None
 
 
 # By side, long or short: all of its conditions must be met.
 Conditions = Mapping[str, Sequence[Condition]]
 
 
-def all_met(conditions: Sequence[Condition]) -> pd.Series:
+def all_met(conditions: Sequence[Condition]) -> NDArray[np.bool_]:
     """Returns which candles meet all conditions of a side; there must be one at least."""
-    return reduce(and_, (each.met for each in conditions))
+    return reduce(and_, (np.asarray(each.met) for each in conditions))
+
+
+def entries_of(conditions: Conditions, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Returns which candles of the frame meet all conditions of (long, short)."""
+    long, short = (pd.Series(all_met(conditions[side]), frame.index) for side in ("long", "short"))
+    return long, short
 
 
 def unmet(conditions: Conditions, row: int) -> str:
@@ -42,7 +54,7 @@ def unmet(conditions: Conditions, row: int) -> str:
     """
     found = []
     for side, needed in conditions.items():
-        missing = [_shown(each, row) for each in needed if not each.met.iloc[row]]
+        missing = [_shown(each, row) for each in needed if not np.asarray(each.met)[row]]
         if missing:
             found.append(f"a {side} needs {' and '.join(missing)}")
     return "; ".join(found)
@@ -51,5 +63,5 @@ def unmet(conditions: Conditions, row: int) -> str:
 def _shown(condition: Condition, row: int) -> str:
     if condition.value is None:
         return condition.words
-    value = float(condition.value.iloc[row])
+    value = float(np.asarray(condition.value)[row])
     return f"{condition.words} (it is {f'{value:.4g}' if value == value else 'unknown'})"

@@ -13,9 +13,14 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
+
+Floats = NDArray[np.float64]
+# What the score is made of.
+COLUMNS = ("funding_rate_8h", "funding_rank", "long_short_ratio", "long_short_rank")
 
 
 @dataclass(frozen=True)
@@ -65,18 +70,23 @@ def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd
     >>> [score.tolist() for score in confidence(frame, ConfidenceRule())]
     [[0.7], [0.9]]
     """
-    rate, rank = frame["funding_rate_8h"], frame["funding_rank"]
+    long, short = (pd.Series(score, frame.index) for score in scores(frame, rule))
+    return long, short
+
+
+def scores(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[Floats, Floats]:
+    """Returns what `confidence` does, as arrays."""
+    rate, rank, ratio, crowd = (frame[name].to_numpy(dtype=float) for name in COLUMNS)
     longs_pay = (rank >= rule.funding_rank) & (rate > rule.funding_floor_8h)
     shorts_pay = (rank <= 1 - rule.funding_rank) & (rate < -rule.funding_floor_8h)
 
-    ratio, crowd = frame["long_short_ratio"], frame["long_short_rank"]
     longs_crowded = (ratio > rule.crowd_ratio) | (crowd >= rule.crowd_rank)
     shorts_crowded = (ratio < 1 / rule.crowd_ratio) | (crowd <= 1 - rule.crowd_rank)
 
-    def score(paid: pd.Series, crowded: pd.Series) -> pd.Series:
+    def score(paid: NDArray[np.bool_], crowded: NDArray[np.bool_]) -> Floats:
         total = rule.base + rule.funding_bonus * paid + rule.crowd_bonus * crowded
         # Rounded, because 0.7 + 0.1 is slightly less than a threshold of 0.8.
-        return total.round(9).clip(upper=1.0)
+        return np.minimum(total.round(9), 1.0)
 
     return score(shorts_pay, shorts_crowded), score(longs_pay, longs_crowded)
 
@@ -90,9 +100,9 @@ def tag(name: str, score: pd.Series) -> pd.Series:
     >>> tag("rsi_sma", pd.Series([0.7, 0.9])).tolist()
     ['rsi_sma 0.70', 'rsi_sma 0.90']
     """
-    scores = score.to_numpy()
-    labels = {value: f"{name} {value:.2f}" for value in np.unique(scores)}
-    return pd.Series([labels[value] for value in scores], index=score.index, dtype=object)
+    different, row = np.unique(score.to_numpy(), return_inverse=True)
+    labels = np.array([f"{name} {value:.2f}" for value in different], dtype=object)
+    return pd.Series(labels[row], index=score.index, dtype=object)
 
 
 def score_of(enter_tag: str | None, scored: Collection[str]) -> float | None:

@@ -23,7 +23,7 @@ from perpkit.checks import one_of
 from perpkit.market.funding import HALF_LIFE_HOURS, predicted_cost
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
-from perpkit.signals.conditions import Condition, all_met
+from perpkit.signals.conditions import Condition, entries_of
 
 MEAN_PERIOD = 48
 _FLAT = 1e-6  # below this share of the mean, the deviation of a price is only rounding
@@ -105,8 +105,7 @@ def entries(frame: pd.DataFrame, rule: TideRule) -> tuple[pd.Series, pd.Series]:
         and the columns of `indicators`; NaN gives no entry
     :return: (long, short), booleans
     """
-    found = conditions(frame, rule)
-    return all_met(found["long"]), all_met(found["short"])
+    return entries_of(conditions(frame, rule), frame)
 
 
 def conditions(frame: pd.DataFrame, rule: TideRule) -> dict[str, list[Condition]]:

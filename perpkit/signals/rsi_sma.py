@@ -17,8 +17,10 @@ import talib
 from numpy.typing import NDArray
 
 from perpkit.market.asof import nanoseconds
-from perpkit.signals.conditions import Condition, all_met
+from perpkit.market.windows import highest, lowest
+from perpkit.signals.conditions import Condition, entries_of
 
+Floats = NDArray[np.float64]
 RSI_PERIOD = 14
 MEAN_PERIOD = 20
 TREND_PERIODS = (50, 200)
@@ -31,9 +33,14 @@ def indicators(candles: pd.DataFrame) -> pd.DataFrame:
     :param candles: with `close`
     :return: columns `rsi`, `sma_20`, `sma_50`, `sma_200` on the index of the candles
     """
+    return pd.DataFrame(indicator_columns(candles), index=candles.index)
+
+
+def indicator_columns(candles: pd.DataFrame) -> dict[str, Floats]:
+    """Returns the columns of `indicators`, one value for every candle."""
     close = candles["close"].to_numpy(dtype=float)
     means = {f"sma_{n}": talib.SMA(close, n) for n in (MEAN_PERIOD, *TREND_PERIODS)}
-    return pd.DataFrame({"rsi": talib.RSI(close, RSI_PERIOD), **means}, index=candles.index)
+    return {"rsi": talib.RSI(close, RSI_PERIOD), **means}
 
 
 def pullback_ended(
@@ -53,18 +60,19 @@ def pullback_ended(
     [False, False, True]
     """
     found = pullback_conditions(frame, oversold=oversold, overbought=overbought, lookback=lookback)
-    return all_met(found["long"]), all_met(found["short"])
+    return entries_of(found, frame)
 
 
 def pullback_conditions(
     frame: pd.DataFrame, *, oversold: float, overbought: float, lookback: int
 ) -> dict[str, list[Condition]]:
     """Returns the conditions of `pullback_ended`, one by one."""
-    close, mean = frame["close"], frame["sma_20"]
-    recent = frame["rsi"].rolling(lookback, min_periods=1)
-    low, high, away = recent.min(), recent.max(), close / mean - 1
-    over = (close > mean) & (close <= mean).shift(fill_value=False)
-    under = (close < mean) & (close >= mean).shift(fill_value=False)
+    close, mean, rsi = _arrays(frame, "close", "sma_20", "rsi")
+    low, high = lowest(rsi, lookback), highest(rsi, lookback)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = close / mean - 1
+    over = (close > mean) & _before(close <= mean)
+    under = (close < mean) & _before(close >= mean)
     return {
         "long": [
             Condition(f"an RSI below {oversold:g} in {lookback} candles", low < oversold, low),
@@ -83,7 +91,8 @@ def literal_conditions(
     frame: pd.DataFrame, *, oversold: float, overbought: float
 ) -> dict[str, list[Condition]]:
     """Returns the conditions of `literal`, one by one."""
-    rsi, away = frame["rsi"], frame["close"] - frame["sma_20"]
+    close, mean, rsi = _arrays(frame, "close", "sma_20", "rsi")
+    away = close - mean
     return {
         "long": [
             Condition(f"an RSI below {oversold:g}", rsi < oversold, rsi),
@@ -104,7 +113,7 @@ def literal(
     :return: (long, short), booleans
     """
     found = literal_conditions(frame, oversold=oversold, overbought=overbought)
-    return all_met(found["long"]), all_met(found["short"])
+    return entries_of(found, frame)
 
 
 def trend(frame: pd.DataFrame) -> pd.Series:
@@ -115,8 +124,7 @@ def trend(frame: pd.DataFrame) -> pd.Series:
     >>> trend(pd.DataFrame({"sma_50": [np.nan, 101.0], "sma_200": [np.nan, 100.0]})).tolist()
     [0, 1]
     """
-    direction = _direction(frame["sma_50"].to_numpy(), frame["sma_200"].to_numpy())
-    return pd.Series(direction, index=frame.index)
+    return pd.Series(direction(*_arrays(frame, "sma_50", "sma_200")), index=frame.index)
 
 
 def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Series:
@@ -136,10 +144,20 @@ def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Serie
     complete = closes_at % pd.Timedelta(higher).value == 0
     close = candles["close"].to_numpy(dtype=float)[complete]
     fast, slow = (talib.SMA(close, n) for n in HIGHER_TREND_PERIODS)
-    direction = _direction(fast, slow)
-    known = pd.Series(direction, index=candles.index[complete])
-    return known.reindex(candles.index).ffill().fillna(0).astype(int)
+    # With the direction before the first one that is known.
+    known = np.concatenate(([0], direction(fast, slow)))
+    return pd.Series(known[np.cumsum(complete)], index=candles.index)
 
 
-def _direction(fast: NDArray[np.float64], slow: NDArray[np.float64]) -> NDArray[np.int64]:
+def direction(fast: Floats, slow: Floats) -> NDArray[np.int64]:
+    """Returns 1 where the fast mean is above the slow one, -1 where it is below, else 0."""
     return (fast > slow).astype(np.int64) - (fast < slow)
+
+
+def _arrays(frame: pd.DataFrame, *names: str) -> list[Floats]:
+    return [frame[name].to_numpy(dtype=float) for name in names]
+
+
+def _before(met: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the candle before met it."""
+    return np.concatenate(([False], met[:-1])) if len(met) else met

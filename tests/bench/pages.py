@@ -7,6 +7,10 @@ import shlex
 from pathlib import Path
 
 _FENCE = re.compile(r"^( *)```.*?\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(\w*).*?\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+_SHELLS = ("sh", "bash", "shell", "console")
+_REMARK = re.compile(r"(^|\s)#\s.*$", re.MULTILINE)
+_PROGRAM = re.compile(r"(curl|docker|freqtrade|git|make|perpkit|pip|python3?) [^\[]*$")
 _CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _LINK = re.compile(r"(?<!!)\[[^\[\]]*\]\(([^()\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
@@ -72,6 +76,22 @@ def commands(text: str) -> list[list[str]]:
         if piece.startswith("perpkit "):
             words = shlex.split(piece.replace("'", "").replace('"', ""), comments=True)
             found.append(words[1 : words.index("--") if "--" in words else None])
+    return found
+
+
+def shell(text: str) -> list[str]:
+    """The commands of its blocks for a shell, as printed, each on one line and without remarks.
+
+    Those in blocks without a language, too, unless they have brackets: that is a synopsis.
+    """
+    found = []
+    for _, language, block in _BLOCK.findall(text):
+        lines = _REMARK.sub("", re.sub(r" *\\\n *", " ", block)).splitlines()
+        commands = [line.strip() for line in lines if line.strip()]
+        if language in _SHELLS:
+            found += commands
+        elif not language:
+            found += [each for each in commands if _PROGRAM.match(each)]
     return found
 
 

@@ -19,18 +19,30 @@ _MAIN = "from freqtrade.main import main; main()"
 class Process:
     """A running `freqtrade`, its log line by line."""
 
-    def __init__(self, arguments: list[str], *, disguised: bool = False) -> None:
-        """:param disguised: its command line does not show that it is Freqtrade"""
+    def __init__(
+        self,
+        arguments: list[str],
+        *,
+        disguised: bool = False,
+        module: str = "freqtrade",
+        **more: Any,
+    ) -> None:
+        """
+        :param disguised: its command line does not show that it is Freqtrade
+        :param module: run in place of Freqtrade
+        :param more: for `subprocess.Popen`
+        """
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # As of a job in a shell's background: it would be the bot's, too, which Ctrl-C ends.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        started = ["-c", _MAIN] if disguised else ["-m", "freqtrade"]
+        started = ["-c", _MAIN] if disguised else ["-m", module]
         self._process = subprocess.Popen(
             [sys.executable, *started, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "COLUMNS": "2000"},
+            env={**os.environ, "COLUMNS": "2000"} | more.pop("env", {}),
+            **more,
         )
         self.log: list[str] = []
         self._lines: Queue[str] = Queue()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import PairLocks
-from freqtrade.rpc import RPC
+from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.breakers.breaker import Decision, Trading
@@ -100,6 +100,20 @@ def test_a_breaker_locks_though_no_trade_closes(mode):
         assert states(bot) == ["REDUCING", "ACTIVE"]
         bot.run(6, STEP)
         assert bot.trades()[0].nr_of_successful_entries > before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_forced_entry_is_refused_while_entries_are_blocked(mode):
+    with attached(mode, CRASH) as (bot, _):
+        bot.bot.config["force_entry_enable"] = True
+        bot.run_until(lambda: bot.locks(), 15 * MINUTE, STEP)
+        for lock in bot.locks():  # Freqtrade itself refuses where a pair is locked
+            RPC(bot.bot)._rpc_delete_lock(lock.id)
+        assert not PairLocks.is_pair_locked(PAIR, bot.now, "long")
+        with pytest.raises(RPCException, match="Failed to enter position"):
+            RPC(bot.bot)._rpc_force_entry(PAIR, None)
+        assert not bot.trades()
+        assert [each.kind for each in bot.bot.strategy._perpkit.refusals.newest] == ["breaker"]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -37,6 +37,20 @@ def test_bot_and_venue_live_by_the_same_clock(history):
         assert candles["date"].iloc[-1] == NOON + 25 * MINUTE
 
 
+def test_freqtrade_replaces_candles_that_it_has_fetched(history):
+    """`perpkit.bot.candles.candles` reads them only then."""
+    with bench("Opener", history, NOON, **ONE_PAIR) as b:
+        own = b.bot.dataprovider.ohlcv
+        b.run(1)
+        before = own("BTC/USDT:USDT", "5m", copy=False)
+        newest = before["date"].iloc[-1]
+        assert own("BTC/USDT:USDT", "5m", copy=False) is before
+        b.run(10)
+        after = own("BTC/USDT:USDT", "5m", copy=False)
+        assert after is not before
+        assert after["date"].iloc[-1] > newest == before["date"].iloc[-1]
+
+
 def test_a_trade_from_entry_to_exit(history, tmp_path):
     with bench("Opener", history, NOON, userdir=tmp_path, max_open_trades=1, **ONE_PAIR) as b:
         b.run(3)

@@ -13,6 +13,7 @@ from perpkit.bot.strategy import PerpStrategy
 from tests.bench.acts import STEP, all_messages, hold, live_stops
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences
+from tests.bench.rest import rest_api
 from tests.bench.scripted_market import scripted_market
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,16 @@ def test_levels_first_stop_and_locks_are_shown_and_survive_a_restart(tmp_path, m
             f"Lock: no new entries ({PAIR}). by hand"
         ]
         assert "planned_stop" in chart["columns"]
-        assert "Breakers" not in RPC(bot.bot)._rpc_plot_config()["subplots"]
+        with rest_api(bot) as api:
+            plot = api.get("/api/v1/plot_config").json()
+            asked = {"pair": PAIR, "timeframe": "1m", "limit": 100}
+            shown = api.get("/api/v1/pair_candles", params=asked).json()
+        assert {"planned_stop", "planned_target"} <= set(plot["main_plot"])
+        assert "Breakers" not in plot["subplots"]
+        assert {"planned_stop", "planned_target"} <= set(shown["columns"])
+        assert [area["label"] for area in shown["annotations"]] == [
+            f"Lock: no new entries ({PAIR}). by hand"
+        ]
         stop, later = trade.stop_loss, bot.now + timedelta(minutes=1)
 
     with start(later) as bot:

@@ -251,6 +251,16 @@ def test_it_reads_the_candles_it_is_told_to(default_futures_config):
     assert seen.candles.asked[0][:2] == (ETH, "5m")
 
 
+def test_the_limits_of_a_pair_are_made_once(default_futures_config):
+    subject = breaker(default_futures_config, gap=0.3)
+    limits = subject._limits_of(ETH)
+    assert limits == (replace(subject._crash, pair=ETH), replace(subject._halt, pair=ETH))
+    assert subject._limits_of(ETH) is limits
+    assert subject._limits_of(XRP)[0].pair == XRP
+    subject.configure(subject._config, {"gap": 0.2})
+    assert subject._limits_of(ETH)[1].gap == 0.2
+
+
 def test_parameters_reach_the_limits(default_futures_config):
     subject = breaker(
         default_futures_config, windows=[[60, 0.2]], gap=0.3, quiet_minutes=30, calm_candles=5

@@ -208,3 +208,13 @@ def test_without_plotly_its_extra_is_named(monkeypatch, three_trades, tmp_path, 
     code, _, err = run(export, "--datadir", datadir, "--out", tmp_path / "page.html")
     assert code == 2
     assert "report needs plotly: pip install 'perpkit[report]'" in err
+
+
+def test_where_no_candles_are_stored_the_page_says_so(three_trades, tmp_path, monkeypatch):
+    """As of a bot that has only traded."""
+    monkeypatch.chdir(tmp_path)
+    export = write(tmp_path / "export.json", document(*three_trades))
+    code, _, _ = run(export, "--out", tmp_path / "page.html")
+    assert code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert f"There are no candles of {BTC}" in page

@@ -44,6 +44,13 @@ def test_levels_stand_from_the_signal_until_reached(closes, signals, stops, targ
     np.testing.assert_allclose(found[TARGET], targets)
 
 
+@pytest.mark.parametrize("side", ["enter_long", "enter_short"])
+def test_a_target_that_is_none_is_not_drawn_and_ends_nothing(side):
+    found = with_planned_levels(frame([100, 100, 100], **{side: [1, 0, 0]}), FIXED, 100)
+    assert found[TARGET].isna().all()
+    assert found[STOP].notna().all()
+
+
 @pytest.mark.parametrize(("atr", "stop"), [(2.0, 95.0), (0.01, 99.5), (50.0, 90.0), (NAN, NAN)])
 def test_an_atr_stop_is_as_far_as_that_of_the_trade(atr, stop):
     rule = EntryStop(StopMethod.ATR, atr_multiple=2.5)

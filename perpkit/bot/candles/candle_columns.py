@@ -1,7 +1,8 @@
 """Looks up columns of the newest closed candle in a fraction of a microsecond.
 
-Reading a DataFrame costs 30 to 60 us, and callbacks run for every open trade on every candle. The
-base strategy therefore converts each analysed frame into lists once, and reads those.
+Reading a DataFrame costs 30 to 60 us, and callbacks run for every open trade on every candle. Each
+analysed frame is therefore converted into lists once, when they are first read, and those are read:
+a running bot never reads most pairs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from math import nan
 
 import pandas as pd
@@ -26,12 +28,20 @@ class CandleColumns:
 
     def __init__(self, frame: pd.DataFrame, step: timedelta, columns: Sequence[str]) -> None:
         self.step = step.total_seconds()
-        self._closed_at: list[float] = (nanoseconds(frame["date"]) / 1e9 + self.step).tolist()
-        unknown = [nan] * len(frame)
-        self._values: dict[str, list[float]] = {
-            name: frame[name].astype(float).tolist() if name in frame else unknown
-            for name in columns
-        }
+        # As it is now: pandas copies what is written to either. Held until it is read.
+        self._frame = frame.copy(deep=False)
+        self._columns = columns
+
+    @cached_property
+    def _lists(self) -> tuple[list[float], dict[str, list[float]]]:
+        """When the candles closed, and the values by column."""
+        frame, columns = self._frame, self._columns
+        closed_at: list[float] = (nanoseconds(frame["date"]) / 1e9 + self.step).tolist()
+        known = [name for name in columns if name in frame]
+        lists: list[list[float]] = frame[known].to_numpy(dtype=float).T.tolist()
+        values = dict.fromkeys(columns, [nan] * len(frame)) | dict(zip(known, lists, strict=True))
+        del self._frame
+        return closed_at, values
 
     def row(self, now: datetime) -> int:
         """Returns the row of the newest candle closed at `now`; -1 if there is none."""
@@ -39,7 +49,7 @@ class CandleColumns:
 
     def row_at(self, seconds: float) -> int:
         """Returns the same as `row` for a time in seconds since 1970 UTC."""
-        return bisect_right(self._closed_at, seconds) - 1
+        return bisect_right(self._lists[0], seconds) - 1
 
     def age(self, row: int, now: datetime) -> float:
         """Returns the seconds since that candle closed; for row -1, those since 1970."""
@@ -50,11 +60,11 @@ class CandleColumns:
 
         Remember this time rather than the row: a running bot drops its oldest candles.
         """
-        return self._closed_at[row] if row >= 0 else 0.0
+        return self._lists[0][row] if row >= 0 else 0.0
 
     def value(self, column: str, row: int) -> float:
         """Returns the value of a column in a row; NaN for row -1."""
-        return self._values[column][row] if row >= 0 else nan
+        return self._lists[1][column][row] if row >= 0 else nan
 
     def at(self, column: str, now: datetime) -> float:
         """Returns the column of the newest candle closed at `now`; NaN if there is none."""
@@ -62,5 +72,5 @@ class CandleColumns:
 
     def extreme(self, high: bool, first: int, last: int) -> float:
         """Returns the highest high, or lowest low, of rows `first` to `last`; NaN without rows."""
-        values = self._values["high" if high else "low"][max(first, 0) : last + 1]
+        values = self._lists[1]["high" if high else "low"][max(first, 0) : last + 1]
         return (max if high else min)(values) if values else nan

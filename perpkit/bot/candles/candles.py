@@ -6,7 +6,7 @@ over 180 days or a funding rank over 30 days needs more, but not for every trade
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,11 +94,13 @@ class StoredCandles:
 class _Held:
     """The candles of a pair that a running bot holds.
 
+    :param recent: the bot's own candles, as it last had them
     :param since: the time from which on no candle is missing that the exchange has
     :param newest: open time of the newest
     """
 
     frame: pd.DataFrame
+    recent: pd.DataFrame
     since: datetime
     newest: pd.Timestamp
 
@@ -126,20 +128,27 @@ class LiveCandles:
         self._warm_up[key] = longest = max(warm_up, self._warm_up.get(key, warm_up))
         recent = self._recent(pair, timeframe, candle_type)
         held = self._held.get(key)
+        since = datetime.now(UTC) - longest
+        # Freqtrade replaces its candles whenever it has fetched some. Asked in every loop for every
+        # pair: reading the newest date would cost more than the breakers.
+        if held is not None and held.recent is recent and held.since <= since:
+            return held.frame
         if recent.empty:
             return recent if held is None else held.frame
-        since = datetime.now(UTC) - longest
         current = held is not None and held.newest == recent["date"].iloc[-1]
         if held is not None and current and held.since <= since:
-            return held.frame
-        held = self._held[key] = self._joined(key, held, dated(recent), since)
+            held = replace(held, recent=recent)
+        else:
+            held = self._joined(key, held, recent, since)
+        self._held[key] = held
         return held.frame
 
     def _joined(
-        self, key: CandleKey, held: _Held | None, recent: pd.DataFrame, since: datetime
+        self, key: CandleKey, held: _Held | None, own: pd.DataFrame, since: datetime
     ) -> _Held:
-        """Returns the candles from `since`, or from the first of the recent ones if that is older,
+        """Returns the candles from `since`, or from the first of the bot's own if that is older,
         until the newest."""
+        recent = dated(own)
         first, step = _first(recent), timedelta(seconds=timeframe_to_seconds(key[1]))
         older, reach = recent[:0], first
         if held is not None and held.newest + step >= first:
@@ -150,12 +159,12 @@ class LiveCandles:
         begin, end = older["date"].searchsorted(dates_of([kept, first]))
         older = older[begin:end]
         frame = pd.concat([older, recent], ignore_index=True)
-        return _Held(frame, min(first, max(reach, kept)), recent["date"].iloc[-1])
+        return _Held(frame, own, min(first, max(reach, kept)), recent["date"].iloc[-1])
 
     def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:
         """Returns the candles that the bot already has; read-only."""
         if candle_type == CandleType.FUNDING_RATE:  # its timeframe is set by the exchange
-            return self._dp.get_pair_dataframe(pair, timeframe, candle_type)
+            timeframe = self._dp.get_funding_rate_timeframe()
         # Called every loop for every pair: copying would cost more than the breakers.
         return self._dp.ohlcv(pair, timeframe, copy=False, candle_type=candle_type)
 

@@ -8,20 +8,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
+from numpy.typing import NDArray
 
 from perpkit.bot.candles.candles import CandleFeed
 from perpkit.bot.candles.known_positioning import KnownPositioning
 from perpkit.durations import DAY
-from perpkit.market.asof import join_known
-from perpkit.market.benchmark import with_benchmark_correlation
+from perpkit.market.asof import ReadingArrays, closes_of
+from perpkit.market.benchmark import COLUMN, benchmark_correlation
+from perpkit.market.columns import with_columns
 from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
-from perpkit.market.positioning import join_positioning
+from perpkit.market.positioning import positioning_columns
 from perpkit.market.store import StoreError
 from perpkit.market.store import stored as stored_files
 from perpkit.market.times import dates_at
@@ -60,28 +63,36 @@ class MarketColumns:
         self._known = KnownPositioning(self._datadir)
         self._said: set[str] = set()
         # By pair: the rates and the readings made from them; rates change only every few hours.
-        self._funding: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+        self._funding: dict[str, tuple[pd.DataFrame, ReadingArrays]] = {}
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
         """Returns a copy of the candles with the columns of `market.funding`, `market.positioning`
         and `market.benchmark`."""
+        return with_columns(candles, self.columns(candles, pair, timeframe))
+
+    def columns(
+        self, candles: pd.DataFrame, pair: str, timeframe: str
+    ) -> dict[str, NDArray[np.float64]]:
+        """Returns the columns that `join` adds, one value for every candle."""
         rates = self._rates(pair)
         if rates.empty:
             self._say_without_rates(pair)
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
-        candles = join_known(candles, step, self._readings(pair, rates), FUNDING_COLUMNS)
+        funding = self._readings(pair, rates).at(closes_of(candles, step))
         # One candle more than the window: returns are of two closes.
         warm_up = max(BENCHMARK_WARM_UP, (WINDOW_HOURS + 1) * step.to_pytimedelta())
         others = self._history(self._benchmark, CandleType.FUTURES, warm_up)
         if others.empty:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
-        candles = with_benchmark_correlation(candles, step, others)
-        return join_positioning(candles, self._positioning(pair, candles, step), timeframe)
+        correlation = {COLUMN: benchmark_correlation(candles, step, others)}
+        readings = self._positioning(pair, candles, step)
+        return funding | correlation | positioning_columns(candles, readings, timeframe)
 
-    def _readings(self, pair: str, rates: pd.DataFrame) -> pd.DataFrame:
+    def _readings(self, pair: str, rates: pd.DataFrame) -> ReadingArrays:
         known = self._funding.get(pair)
         if known is None or known[0] is not rates:
-            known = self._funding[pair] = rates, funding_readings(rates)
+            readings = ReadingArrays.of(funding_readings(rates), FUNDING_COLUMNS)
+            known = self._funding[pair] = rates, readings
         return known[1]
 
     def _positioning(

@@ -10,6 +10,7 @@ from freqtrade.persistence import LocalTrade, Order, Trade
 
 from perpkit.bot.layer.entry_signals import longest_lock
 from perpkit.bot.layer.limits import side_of
+from perpkit.bot.positions.additions import why_blocked
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.refusals import RefusalKind, Why
 
@@ -106,13 +107,21 @@ class Entries:
         blocked = blocked or layer.doubt(trade.pair)
         return layer.running.entry_timed_out(trade, order, now, blocked)
 
-    def note_factor(self, entry: Candidate, stake: float, factor: float) -> None:
-        """Notes what the breakers leave of a stake."""
-        pair, side = entry.pair, side_of(entry)
-        text = f"Stake of {stake:.2f} x {factor:g}: {self._layer.decision(pair, side).reason}"
-        self._layer.decided.scaled(
-            pair, side, entry.now, RefusalKind.BREAKER, text, asked=stake, allowed=stake * factor
-        )
+    def cut(self, entry: Candidate, stake: float) -> float:
+        """Returns what the breakers leave of a stake; the log names the rest."""
+        layer, pair, side = self._layer, entry.pair, side_of(entry)
+        decision = layer.decision(pair, side)
+        if blocked := why_blocked(decision):
+            why = Why(RefusalKind.BREAKER, blocked)
+            layer.refusals.add(why, pair, side, entry.now, what="No entry")
+            return 0.0
+        factor = min(decision.size_factor, 1.0)
+        if factor < 1:
+            text, left = f"Stake of {stake:.2f} x {factor:g}: {decision.reason}", stake * factor
+            layer.decided.scaled(
+                pair, side, entry.now, RefusalKind.BREAKER, text, asked=stake, allowed=left
+            )
+        return stake * factor
 
     def note_smallest(
         self, entry: Candidate, stake: float, least: float | None, most: float

@@ -102,9 +102,8 @@ class EntryCallbacks(IStrategy):
             entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
             if (rules := layer.rules) is not None:
                 stake = rules.stake(entry, stake, leverage, max_stake)
-            elif factor < 1:
-                asked, stake = stake, stake * factor
-                layer.entries.note_factor(entry, asked, factor)
+            else:
+                stake = layer.entries.cut(entry, stake)
             allowed = layer.entries.within_limits(entry, leverage, stake)
             layer.entries.note_smallest(entry, allowed, min_stake, max_stake)
         return allowed

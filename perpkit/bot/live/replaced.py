@@ -51,6 +51,7 @@ REPLACED: dict[str, Lock] = {
     "exchange.fetch_order": Lock.NONE,
     "exchange.get_trades_for_order": Lock.NONE,
     "exchange._lev_prep": Lock.NONE,
+    "exchange._process_ohlcv_df": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
     "api.fetch": Lock.NONE,

@@ -31,6 +31,7 @@ from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
+from perpkit.bot.live.same_rates import SameRates
 from perpkit.bot.live.shared_trades import share_trades
 from perpkit.bot.live.slippage import EntrySlippage
 from perpkit.bot.live.state_writer import Report, StateWriter
@@ -151,6 +152,7 @@ class RunningParts(NoParts):
         if self.obstacles.passive is None:
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
+        SameRates(bot)  # it protects nothing, and comes after what does
 
     def _stopped_cycle(self, process: Callable[[], None]) -> None:
         """Sends queued messages in a stopped bot, too."""

@@ -11,6 +11,8 @@ disables it.
 import sys
 from importlib import import_module
 
+from perpkit.bot.loading.garbage import wait_for_imports
+
 # Module imported by Freqtrade -> module and function of perpkit.bot.loading that adjust it.
 ADJUSTED = {
     "freqtrade.resolvers.protection_resolver": ("plugins", "widen_protections"),
@@ -25,6 +27,8 @@ ADJUSTED = {
     "freqtrade.optimize.hyperopt_tools": ("own_strategies", "write_to_the_user"),
     "freqtrade.optimize.optimize_reports.bt_storage": ("own_strategies", "store_with_parameters"),
     "freqtrade.commands.strategy_utils_commands": ("own_strategies", "convert_none_of_ours"),
+    "freqtrade.optimize.backtesting": ("accelerating", "accelerate"),
+    "freqtrade.freqtradebot": ("accelerating", "never_while_trading"),
 }
 
 
@@ -71,3 +75,4 @@ def _installed() -> bool:
 
 if not _installed():
     sys.meta_path.insert(0, PostImportFinder())
+    wait_for_imports()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from perpkit.bot.positions.parameters import Settings
+from perpkit.risk.planned_levels import NO_TARGET
 from perpkit.risk.stops import EntryStop, StopMethod
-
-# A target this far away is none: TargetBasket's, for example.
-NO_TARGET = 5.0
 
 
 def told_levels(settings: Settings, target: float, *, parts: bool) -> str:

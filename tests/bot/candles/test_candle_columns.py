@@ -82,3 +82,17 @@ def test_the_unit_of_the_dates_does_not_matter():
         dates = pd.DatetimeIndex(frame["date"]).as_unit(unit)
         columns = CandleColumns(frame.assign(date=dates), HOUR, ["close"])
         assert columns.row(START + 3 * HOUR) == 2
+
+
+def test_what_is_written_to_the_frame_later_changes_nothing():
+    """It is read only when a value is asked for, but as it was."""
+    frame = factories.candles(10)
+    first, newest = frame["close"].iloc[0], frame["close"].iloc[-1]
+    columns = CandleColumns(frame, timedelta(hours=1), ["close"])
+    frame.loc[9, "close"] = 1.0
+    frame["close"] *= 2
+    frame["date"] += timedelta(days=1)
+    assert columns.value("close", 9) == newest
+    frame.loc[0, "close"] = 3.0
+    assert columns.value("close", 0) == first
+    assert columns.row(factories.START + timedelta(hours=10)) == 9

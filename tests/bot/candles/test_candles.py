@@ -98,6 +98,24 @@ class TestLive:
         pd.testing.assert_frame_equal(second, market[101:301].reset_index(drop=True))
         assert len(dp._exchange.fetched_since) == 1
 
+    def test_the_bots_own_candles_are_read_when_they_are_others(self, market):
+        """Freqtrade replaces them: the same object has no news, another one may have."""
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        own = market[250:300].reset_index(drop=True)
+        dp.ohlcv = lambda *_, **__: own
+        first = self.history(feed, at=300)
+        assert self.history(feed, at=300) is first
+        own = own.copy()  # fetched again, and no candle is new
+        assert self.history(feed, at=300) is first
+        assert self.history(feed, at=300) is first
+        # With a new candle, one that the exchange has corrected counts as it is now.
+        own = market[251:301].reset_index(drop=True)
+        own.loc[10, "close"] = 1.0
+        second = self.history(feed, at=301)
+        expected = market[101:301].reset_index(drop=True)
+        expected.loc[160, "close"] = 1.0
+        pd.testing.assert_frame_equal(second, expected)
+
     def test_a_gap_after_an_outage_is_fetched_again(self, market):
         feed, dp = self.feed(market[:300], slice(250, 300))
         self.history(feed, at=300)
@@ -154,8 +172,10 @@ class TestLive:
             dp.ohlcv = lambda *_, **__: market[251:301].reset_index(drop=True)
 
     def test_a_longer_warm_up_is_fetched_when_it_is_asked_for(self, market):
-        feed, _ = self.feed(market[:300], slice(250, 300))
+        feed, dp = self.feed(market[:300], slice(250, 300))
         with time_machine.travel(factories.START + 300 * HOUR, tick=False):
+            own = dp.ohlcv()
+            dp.ohlcv = lambda *_, **__: own
             for hours, first in ((10, 250), (100, 200), (50, 200), (200, 100)):
                 history = feed.history(BTC, "1h", CandleType.FUTURES, hours * HOUR)
                 assert history["date"].iloc[0] == market["date"].iloc[first]

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, TemporaryError
+from freqtrade.resolvers import ProtectionResolver
 
 from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.bot.watching.sources import Sources
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.breakers.timeline import CandleTimeline
 from perpkit.checks import check_range
@@ -165,3 +167,28 @@ def test_it_names_the_candles_that_it_reads(default_futures_config):
 def test_a_bad_parameter_is_named(default_futures_config, parameters, message):
     with pytest.raises(ConfigurationError, match=message):
         breaker(default_futures_config, **parameters)
+
+
+def test_an_epoch_goes_on_with_what_an_equal_one_has_measured(default_futures_config, crowded):
+    before = breaker(default_futures_config, RunMode.HYPEROPT)
+    expected = [before.evaluate(crowded, START + row * HOUR) for row in range(ROWS)]
+    subject = breaker(default_futures_config, RunMode.HYPEROPT)
+    subject.continue_with(before)
+    assert [subject.evaluate(crowded, START + row * HOUR) for row in range(ROWS)] == expected
+    assert CrowdBreaker.measured == 0
+
+
+def test_only_an_epoch_with_equal_parameters_goes_on(default_futures_config, monkeypatch):
+    def load(name, config, protection_config):
+        return CrowdBreaker(config, protection_config)
+
+    monkeypatch.setattr(ProtectionResolver, "load_protection", staticmethod(load))
+    given = [{"method": "Crowd", "ratio": 3.0}]
+    config = {**default_futures_config, "runmode": RunMode.HYPEROPT, "enable_protections": True}
+    watch = Watch(config, None, lambda: given, candles=Feed())
+    ([first], [equal]) = watch._made(), watch._made()
+    assert equal is not first
+    assert equal._measured is first._measured
+    given = [{"method": "Crowd", "ratio": 5.0}]
+    [other] = watch._made()
+    assert other._measured is not equal._measured

@@ -1,0 +1,128 @@
+"""`perpkit compare`: whether two backtests or bots differ by more than chance."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perpkit.ops.bot_files import Config, errors
+from perpkit.ops.results_input import (
+    Balance,
+    Datadir,
+    DataFormat,
+    Input,
+    Source,
+    Strategy,
+    left_out,
+)
+from perpkit.ops.results_input import (
+    as_json as json_of,
+)
+from perpkit.ops.stored import BadInputError
+from perpkit.record.trade_database import DatabaseError
+
+if TYPE_CHECKING:
+    from perpkit.report.view import Run
+    from perpkit.research.comparing import Comparison
+
+
+def compare(
+    first: Source,
+    second: Source,
+    datadir: Datadir = None,
+    config: Config = None,
+    data_format: DataFormat = "feather",
+    strategy: Strategy = None,
+    other_strategy: Annotated[
+        str | None,
+        typer.Option(help="Which one of the second results, if they have several."),
+    ] = None,
+    starting_balance: Balance = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Say whether two backtests or bots differ by more than chance.
+
+    The daily returns of both, marked to market, are resampled together in blocks of days, and the
+    verdict follows from the 95% interval of the difference of their Sharpe ratios.
+    """
+    given = Input(datadir, config, data_format, starting_balance)
+    with errors(ValueError, DatabaseError):
+        runs = _runs(given, first, second, strategy, other_strategy)
+        found = _compared(runs, seed)
+    lacks = list(dict.fromkeys(said for run in runs for said in left_out(run.account)))
+    names = [run.name for run in runs]
+    if as_json:
+        print(json_of({"runs": names, **asdict(found), "left_out": lacks}))
+        return
+    for sentence in lacks:
+        print(sentence, file=sys.stderr)
+    _print(names, found)
+
+
+def _runs(
+    given: Input, first: Path, second: Path, strategy: str | None, other: str | None
+) -> tuple[Run, Run]:
+    one, two = given.results(first, strategy), given.results(second, other or strategy)
+    from perpkit.report.view import runs_of
+
+    run, beside = runs_of(given.market(one), one, two)
+    if beside is None:
+        raise BadInputError("there is nothing to compare with")
+    return run, beside
+
+
+def _compared(runs: tuple[Run, Run], seed: int) -> Comparison:
+    from perpkit.research.comparing import compared
+
+    try:
+        return compared(*(run.daily_returns for run in runs), seed=seed)
+    except ModuleNotFoundError as error:
+        raise BadInputError(f"compare: {error}") from error
+
+
+def _print(names: list[str], found: Comparison) -> None:
+    from rich.table import Table
+
+    from perpkit.ops.stored import wide_console
+
+    table = Table("", *names, "difference", "95% interval", box=None, padding=(0, 2, 0, 0))
+    ratio, mean = found.sharpe_difference, found.mean_difference
+    one, two = found.sharpe
+    table.add_row(
+        "Sharpe ratio", f"{one:.2f}", f"{two:.2f}", f"{one - two:+.2f}",
+        f"{ratio.low:+.2f} to {ratio.high:+.2f}",
+    )  # fmt: skip
+    one, two = found.mean
+    table.add_row(
+        "mean return a year", f"{one:.1%}", f"{two:.1%}", f"{one - two:+.1%}",
+        f"{mean.low:+.1%} to {mean.high:+.1%}",
+    )  # fmt: skip
+    console = wide_console()
+    console.print(table)
+    console.print(sentence(names, found))
+
+
+def sentence(names: list[str], found: Comparison) -> str:
+    """Returns the verdict in words."""
+    from perpkit.research.comparing import Verdict
+
+    first, second = names
+    days = f"{found.days} days"
+    match found.verdict:
+        case Verdict.SAME:
+            return f"No difference: {first} and {second} made the same on each of {days}."
+        case Verdict.FIRST:
+            return f"{first} is better than {second}, by more than chance explains in {days}."
+        case Verdict.SECOND:
+            return f"{second} is better than {first}, by more than chance explains in {days}."
+    ratio = found.sharpe_difference
+    least = (ratio.high - ratio.low) / 2
+    return (
+        f"No difference is shown in {days}: chance alone explains it. Only Sharpe ratios that "
+        f"differ by some {least:.1f} would be told apart by so few days."
+    )

@@ -1,0 +1,109 @@
+"""The stationary bootstrap: how sure a figure is, and whether the best of several beats nothing.
+
+All of it is of the package `arch`:
+
+- Blocks of random length keep what days have to do with each other: D. N. Politis and J. P. Romano,
+  The Stationary Bootstrap, Journal of the American Statistical Association 89, 1994.
+- Their mean length follows from the data: A. Patton, D. N. Politis and H. White, Correction to
+  "Automatic Block-Length Selection for the Dependent Bootstrap", Econometric Reviews 28(4), 2009.
+- The test of the best of several: P. R. Hansen, A Test for Superior Predictive Ability, Journal of
+  Business and Economic Statistics 23(4), 2005.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from perpkit.checks import check_range
+
+SAMPLES = 2_000
+# One figure of a sample, or several.
+Figure = Callable[[NDArray[np.float64]], float | NDArray[np.float64]]
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+def arch_bootstrap() -> Any:
+    """Returns the module `arch.bootstrap`.
+
+    :raises ModuleNotFoundError: naming the extra, if it is not installed
+    """
+    try:
+        from arch import bootstrap
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the bootstrap needs the package arch: pip install 'perpkit[research]'"
+        ) from error
+    return bootstrap
+
+
+def block_length(returns: ArrayLike) -> float:
+    """Returns the mean length of blocks that suits the series, in periods, at least 1.
+
+    :param returns: shape (periods,), or (periods, series): the longest of them
+    """
+    values = np.atleast_2d(np.asarray(returns, dtype=float).T)
+    # What never changes has no memory.
+    moving = [each for each in values if len(each) > 1 and np.ptp(each)]
+    if not moving:
+        return 1.0
+    found = arch_bootstrap().optimal_block_length(np.array(moving).T)["stationary"]
+    return max(float(found.max()), 1.0)
+
+
+def interval(
+    returns: ArrayLike, figure: Figure, confidence: float = 0.95, *, seed: int
+) -> Interval:
+    """Returns the bootstrap interval of a figure, such as the mean or the Sharpe ratio.
+
+    :param returns: shape (periods,), or (periods, series), of which whole periods are drawn
+    :param confidence: of the interval between both quantiles
+    """
+    check_range("confidence", confidence, 0.5, 0.999)
+    return between(samples(returns, figure, seed=seed), confidence)
+
+
+def between(drawn: NDArray[np.float64], confidence: float) -> Interval:
+    """:param drawn: one figure of each sample"""
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high))
+
+
+def samples(returns: ArrayLike, figure: Figure, *, seed: int) -> NDArray[np.float64]:
+    """Returns the figures of `SAMPLES` bootstrap samples, a row of each where there are several."""
+    values = np.asarray(returns, dtype=float)
+    drawn = arch_bootstrap().StationaryBootstrap(block_length(values), values, seed=seed)
+    return np.array([figure(data[0]) for data, _ in drawn.bootstrap(SAMPLES)])
+
+
+def superior(returns: ArrayLike, benchmark: ArrayLike | None = None, *, seed: int) -> float:
+    """Returns the probability of so good a best trial if none beats the benchmark: Hansen's SPA.
+
+    :param returns: shape (periods, trials)
+    :param benchmark: shape (periods,), such as buy and hold; doing nothing if it is left out
+    """
+    values = np.asarray(returns, dtype=float)
+    against = np.zeros(len(values)) if benchmark is None else np.asarray(benchmark, dtype=float)
+    if values.ndim != 2 or against.shape != values.shape[:1]:
+        raise ValueError(
+            f"returns and benchmark must have the same periods, got the shapes {values.shape} and "
+            f"{against.shape}"
+        )
+    # It compares losses.
+    test = arch_bootstrap().SPA(
+        -against,
+        -values,
+        block_size=round(block_length(values)),
+        reps=SAMPLES,
+        studentize=True,
+        seed=seed,
+    )
+    test.compute()
+    return float(test.pvalues["consistent"])

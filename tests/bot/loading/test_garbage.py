@@ -1,0 +1,58 @@
+"""The collector of cycles waits for the imports of a backtest, and for nothing else."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+
+import pytest
+from freqtrade.optimize.backtesting import Backtesting
+
+from perpkit.bot.loading import garbage
+
+AFTER_IMPORT = "import sys, gc; sys.argv = {argv!r}; import freqtrade; print(gc.isenabled())"
+
+
+@pytest.fixture(autouse=True)
+def collector():
+    yield
+    garbage._waits = False
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "collects"),
+    [
+        (["backtesting", "-c", "config.json"], False),
+        (["hyperopt"], False),
+        (["lookahead-analysis"], False),
+        (["trade"], True),
+        (["webserver"], True),
+        (["--strategy", "backtesting"], True),
+        ([], True),
+    ],
+)
+def test_it_waits_where_a_backtest_is_made(arguments, collects):
+    code = AFTER_IMPORT.format(argv=["freqtrade", *arguments])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(collects)]
+
+
+def test_it_goes_on_as_the_backtest_is_prepared(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["freqtrade", "backtesting"])
+    garbage.wait_for_imports()
+    assert not gc.isenabled()
+    with pytest.raises(KeyError):
+        Backtesting({})
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+
+
+def test_one_that_somebody_has_switched_off_stays_off(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["freqtrade", "backtesting"])
+    gc.disable()
+    garbage.wait_for_imports()
+    garbage.imported()
+    assert not gc.isenabled()
