@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 import typer
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType
 from typer.testing import CliRunner
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
@@ -307,3 +309,22 @@ def test_bad_input_is_one_line(datadir, options, message):
     assert result.stdout == ""
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--pair", "BTC/USDT"],
+        ["--pair", "BTC/USDT", "--set", "CryptoVixBreaker.window_days=soon"],
+        ["--pair", "BTC/USDT", "--set", "FlashCrashBreaker.windows=[[60, 0.1], [240, text]]"],
+    ],
+)
+@pytest.mark.parametrize("breaker", ["all", "FundingBreaker", "FlashCrashBreaker"])
+def test_spot_data_are_one_line(tmp_path, breaker, options):
+    handler = get_datahandler(tmp_path, "feather")
+    handler.ohlcv_store("BTC/USDT", "1h", factories.candles(500), CandleType.SPOT)
+    result = run(tmp_path, "--breaker", breaker, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.strip().splitlines()
+    assert line.startswith("Error: ")

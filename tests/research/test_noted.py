@@ -62,9 +62,7 @@ def test_logs_that_are_not_there_or_damaged_are_empty(tmp_path):
     assert exported_decisions("result", "Mine") == "result_Mine.decisions.jsonl"
 
 
-def test_a_stop_that_moves_in_every_loop_is_noted_once_a_minute_and_at_the_end(
-    tmp_path, trade_database
-):
+def test_a_stop_that_follows_the_price_is_noted_once_a_minute(tmp_path, trade_database):
     log = DecisionLog(tmp_path / "bot.decisions.jsonl", print)
     decided, held = Decided(log), factories.trade(BTC, open_rate=100.0, amount=1.0)
     for number in range(31):
