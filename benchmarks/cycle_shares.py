@@ -46,6 +46,7 @@ _STEPS = ("freqtradebot.py", "interface.py", "worker.py")
 _PASSED_ON = {
     ("wallets.py", "update"), ("exchange.py", "create_order"), ("binance.py", "create_order"),
     ("exchange.py", "create_stoploss"), ("exchange.py", "get_trades_for_order"),
+    ("exchange.py", "_process_ohlcv_df"),
 }  # fmt: skip
 _API_PASSED_ON = {"create_order", "fetch_order"}
 _STEP, _COPY = "step", "copy"
