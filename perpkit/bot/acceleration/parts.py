@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from perpkit.bot.acceleration.funding import FUNDING
 from perpkit.bot.acceleration.part import Part
+from perpkit.bot.acceleration.profits import PROFITS
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (FUNDING, PROFITS)
