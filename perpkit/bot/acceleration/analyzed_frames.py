@@ -126,7 +126,7 @@ def _install(replacements: Replacements) -> None:
     replacements.put(kind, "fast_xs", with_tables(kind.fast_xs))
 
 
-PART = Part(
+FRAMES = Part(
     "analyzed frames",
     [
         Seam("freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe", ("cd2d55588009",)),

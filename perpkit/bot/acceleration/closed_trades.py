@@ -100,7 +100,7 @@ def _install(replacements: Replacements) -> None:
     replacements.put(LocalTrade, "get_trades_proxy", staticmethod(get_trades_proxy))
 
 
-PART = Part(
+CLOSED_TRADES = Part(
     "closed trades",
     [
         Seam("freqtrade.persistence.trade_model:LocalTrade.get_trades_proxy", ("65f85899a73e",)),

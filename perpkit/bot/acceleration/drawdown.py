@@ -75,7 +75,7 @@ def _install(replacements: Replacements) -> None:
     replacements.put(MaxDrawdown, "_max_drawdown", max_drawdown)
 
 
-PART = Part(
+DRAWDOWNS = Part(
     "drawdowns",
     [
         Seam(

@@ -130,7 +130,7 @@ def _install(replacements: Replacements) -> None:
     replacements.put(PairLock, "__setattr__", _set)
 
 
-PART = Part(
+LOCKS = Part(
     "locks",
     [Seam("freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks", ("1db200ad8235",))],
     _install,

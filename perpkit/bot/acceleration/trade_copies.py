@@ -82,7 +82,7 @@ def _install(replacements: Replacements) -> None:
     replacements.put(strategy_wrapper, "deepcopy", copied)
 
 
-PART = Part(
+COPIES = Part(
     "copies of trades",
     [
         Seam(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import analyzed_frames
-from perpkit.bot.acceleration.analyzed_frames import PART
+from perpkit.bot.acceleration.analyzed_frames import FRAMES
 from tests.bot.acceleration.conftest import both_ways, on
 
 ROWS, PAIRS = 1100, ("BTC/USDT:USDT", "ETH/USDT:USDT")
@@ -204,14 +204,14 @@ def test_callbacks_see_what_stock_gives_them(kinds, steps):
                 found.append(exactly(frame))
         return [*found, *map(exactly, kept)]
 
-    stock, accelerated = both_ways(PART, run)
+    stock, accelerated = both_ways(FRAMES, run)
     assert accelerated == stock
 
 
 def test_callbacks_of_one_candle_are_given_one_frame(monkeypatch):
     """Seen to fail with stock's function, which cuts one for each of them."""
     made, cuts = provider(), []
-    with on(PART):
+    with on(FRAMES):
         cut = analyzed_frames.Cut
         monkeypatch.setattr(analyzed_frames, "Cut", lambda *args: cuts.append(1) or cut(*args))
         for end in (40, 41):
@@ -226,7 +226,7 @@ def test_callbacks_of_one_candle_are_given_one_frame(monkeypatch):
 def test_rows_of_many_candles_are_collected_at_once(monkeypatch):
     """Seen to fail without the tables: pandas then collects every row."""
     made, collected = provider(), []
-    with on(PART):
+    with on(FRAMES):
         table = analyzed_frames.Table
         stock = table._collected
         monkeypatch.setattr(
@@ -248,12 +248,12 @@ def test_a_pair_without_candles_has_stocks_answer():
         found = [each.get_analyzed_dataframe(pair, timeframe) for each, pair, timeframe in asked]
         return [(len(frame), date) for frame, date in found]
 
-    stock, accelerated = both_ways(PART, run)
+    stock, accelerated = both_ways(FRAMES, run)
     assert accelerated == stock
 
 
 def test_nothing_is_kept_when_freqtrade_clears_its_frames():
-    with on(PART):
+    with on(FRAMES):
         made = provider()
         made.get_analyzed_dataframe(PAIRS[0], "1h")[0].iloc[-1]
         made.clear_cache()

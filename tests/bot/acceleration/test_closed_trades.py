@@ -9,7 +9,7 @@ from freqtrade.persistence import LocalTrade, Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.acceleration.closed_trades import PART
+from perpkit.bot.acceleration.closed_trades import CLOSED_TRADES
 from tests.bot.acceleration.conftest import on, reset
 from tests.factories import START
 
@@ -72,12 +72,12 @@ def test_its_answers_are_those_of_stock(operations, in_order):
         return [*found, answers(None, 3), answers(PAIRS[0], 3)]
 
     stock = run()
-    with on(PART):
+    with on(CLOSED_TRADES):
         assert run() == stock
 
 
 def test_a_list_of_the_caller_can_be_changed():
-    with on(PART):
+    with on(CLOSED_TRADES):
         trade = opened(1, PAIRS[0], 0)
         trade.close_date, trade.close_profit_abs = at(1), 1.0
         LocalTrade.close_bt_trade(trade)
@@ -88,7 +88,7 @@ def test_a_list_of_the_caller_can_be_changed():
 
 
 def test_a_date_without_a_zone_is_stocks_error():
-    with on(PART):
+    with on(CLOSED_TRADES):
         trade = opened(1, PAIRS[0], 0)
         trade.close_date, trade.close_profit_abs = at(1), 1.0
         LocalTrade.close_bt_trade(trade)

@@ -13,7 +13,7 @@ from freqtrade.plugins.protections.max_drawdown_protection import MaxDrawdown
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.acceleration.drawdown import PART, bound
+from perpkit.bot.acceleration.drawdown import DRAWDOWNS, bound
 from tests.bot.acceleration.conftest import both_ways, on
 from tests.factories import START
 
@@ -73,7 +73,7 @@ def test_its_decisions_are_those_of_stock(mode, trades, allowed, start, limit):
                 found.append(repr(error))
         return found
 
-    stock, accelerated = both_ways(PART, run)
+    stock, accelerated = both_ways(DRAWDOWNS, run)
     assert repr(accelerated) == repr(stock)  # nan is not equal to itself
 
 
@@ -91,7 +91,7 @@ def test_a_bound_is_never_below_the_drawdown(trades):
 @pytest.mark.parametrize("mode", MODES)
 def test_pandas_is_not_asked_below_what_is_allowed(mode, monkeypatch):
     close([(hour, 0.01) for hour in range(1, 6)] + [(6, -0.02)])
-    with on(PART):
+    with on(DRAWDOWNS):
         monkeypatch.setattr(max_drawdown_protection, "pd", None)
         assert protection(mode, 0.1).global_stop(at(7), "long", 100.0) is None
         with pytest.raises(AttributeError):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import lock_index
-from perpkit.bot.acceleration.lock_index import PART
+from perpkit.bot.acceleration.lock_index import LOCKS
 from perpkit.bot.watching.simulated_lock import SimulatedLock
 from tests.bot.acceleration.conftest import on, reset
 from tests.factories import START
@@ -120,7 +120,7 @@ def test_its_answers_are_those_of_stock(operations):
         return [*found, *(made.ask(pair, side, 5, 0) for pair in PAIRS for side in SIDES)]
 
     stock = run()
-    with on(PART):
+    with on(LOCKS):
         assert run() == stock
 
 
@@ -139,13 +139,13 @@ def test_a_time_without_a_zone_is_stocks_error(how):
             PairLocks.get_pair_locks("BTC/USDT:USDT", now, "long")
 
     ask()
-    with on(PART):
+    with on(LOCKS):
         ask()
 
 
 def test_a_check_compares_few_of_many_locks(monkeypatch):
     """Seen to fail with stock's check: it reads the end of every lock."""
-    with on(PART):
+    with on(LOCKS):
         for hour in range(500):
             PairLocks.lock_pair(PAIRS[0], at(hour), now=at(hour - 1))
         PairLocks.is_pair_locked(PAIRS[0], at(498))
@@ -160,7 +160,7 @@ def test_a_check_compares_few_of_many_locks(monkeypatch):
 
 def test_it_ends_with_the_acceleration():
     stock = PairLocks.get_pair_locks
-    with on(PART):
+    with on(LOCKS):
         assert PairLocks.get_pair_locks is not stock
     assert PairLocks.get_pair_locks is stock
     assert "__setattr__" not in vars(PairLock)

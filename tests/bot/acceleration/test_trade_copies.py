@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import trade_copies
-from perpkit.bot.acceleration.trade_copies import PART, copied
+from perpkit.bot.acceleration.trade_copies import COPIES, copied
 from perpkit.bot.layer.uncopied import given_on
 from tests import factories
 
@@ -230,7 +230,7 @@ def test_callbacks_are_given_copies_while_the_part_is_on():
 
     trade, untouched = simulated_trade(), seen(simulated_trade())
     try:
-        assert PART.switch_on() is None
+        assert COPIES.switch_on() is None
         assert strategy_wrapper.deepcopy is copied
         strategy_safe_wrapper(custom_exit)(trade=trade)
         given_on(trade, custom_exit).orders.clear()
@@ -239,5 +239,5 @@ def test_callbacks_are_given_copies_while_the_part_is_on():
         trade.orders[1].ft_order_tag, trade.stop_loss = "moved on", 5.0
         assert seen(kept[0]) == kept_at
     finally:
-        PART.switch_off()
+        COPIES.switch_off()
     assert strategy_wrapper.deepcopy is deepcopy
