@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from perpkit.bot.acceleration.candle_loop import CANDLES
 from perpkit.bot.acceleration.funding import FUNDING
 from perpkit.bot.acceleration.part import Part
 from perpkit.bot.acceleration.profits import PROFITS
+from perpkit.bot.acceleration.ticks import TICKS
 
-PARTS: tuple[Part, ...] = (FUNDING, PROFITS)
+PARTS: tuple[Part, ...] = (FUNDING, PROFITS, TICKS, CANDLES)
