@@ -40,6 +40,8 @@ def analyzed(kinds: str = "mixed") -> pd.DataFrame:
     frame["kind"] = pd.Categorical(["a", "b"] * (ROWS // 2))
     frame["count"] = pd.array([1, None] * (ROWS // 2), dtype="Int64")
     frame["since"] = frame["date"] - frame["date"].shift(3)
+    frame["other"] = frame["regime"].astype(pd.StringDtype(na_value=pd.NA))
+    frame["naive"] = frame["date"].dt.tz_localize(None)
     frame["levels"] = [[n] for n in range(ROWS)]
     return frame
 
@@ -57,7 +59,10 @@ def exactly(value: Any) -> Any:
     if isinstance(value, pd.Series):
         values = [(type(each).__name__, repr(each)) for each in value.tolist()]
         if value.dtype == object:
-            values = [(type(each).__name__, repr(each)) for each in value.array]
+            values = [
+                (type(each).__name__, repr(each), getattr(each, "unit", ""), each is None)
+                for each in value.array
+            ]
         return str(value.dtype), repr(value.name), list(value.index), value.index.name, values
     if isinstance(value, pd.DataFrame):
         return (
