@@ -100,9 +100,13 @@ def _stays(
     for level in (trade.stop_loss, trade.liquidation_price):
         if level and (level <= worst if short else level >= worst):
             return False
-    targets = strategy.minimal_roi
+    targets = list(strategy.minimal_roi.values())
+    if strategy.trailing_stop:
+        if not strategy.trailing_only_offset_is_reached:
+            return False
+        targets.append(strategy.trailing_stop_positive_offset)  # below it, the stop stays
     try:
-        return not targets or _is_below(trade, best, min(targets.values()))
+        return not targets or _is_below(trade, best, min(targets))
     except TypeError:  # a target that is none
         return False
 
@@ -122,7 +126,7 @@ def _is_below(trade: LocalTrade, rate: float, target: float) -> bool:
 
 def has_only_stop_and_target(strategy: IStrategy) -> bool:
     """Whether nothing of a strategy's own can be a reason for an exit."""
-    if strategy.trailing_stop or strategy.use_custom_stoploss or strategy.use_custom_roi:
+    if strategy.use_custom_stoploss or strategy.use_custom_roi:
         return False
     kind = type(strategy)
     plain = _PLAIN.get(kind)

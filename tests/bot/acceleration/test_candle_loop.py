@@ -56,6 +56,9 @@ KINDS = [Plain, Deciding, Ratcheting, OwnTargets, OwnStop]
 OPTIONS = st.fixed_dictionaries(
     {
         "trailing_stop": st.booleans(),
+        "trailing_only_offset_is_reached": st.booleans(),
+        "trailing_stop_positive": st.sampled_from([None, 0.02]),
+        "trailing_stop_positive_offset": st.sampled_from([0.0, 0.03, 0.2]),
         "minimal_roi": st.sampled_from([{}, {0: 0.05}, {0: 0.1, 60: 0.0}, {60: -1}, {0: None}]),
         "use_exit_signal": st.booleans(),
         "ignore_roi_if_entry_signal": st.booleans(),
@@ -95,7 +98,7 @@ def outcome(check, strategy, trade, row):
     return [(each.exit_type, each.exit_reason) for each in asked], sorted(vars(trade).items())
 
 
-@cases(300)
+@cases(400)
 @given(
     st.sampled_from([Plain, *KINDS]),
     OPTIONS,
