@@ -187,6 +187,16 @@ STEP = st.tuples(
 )
 
 
+def called(made, pair, action, number, kept):
+    """Does what a callback does; its frame lives no longer than it."""
+    frame = made.get_analyzed_dataframe(pair, "1h")[0]
+    try:
+        found = action(frame, number, kept)
+    except Exception as error:
+        found = repr(error)
+    return found, exactly(frame)
+
+
 @pytest.mark.parametrize("kinds", ["mixed", "numbers", "one kind"])
 @given(steps=st.lists(STEP, max_size=15))
 def test_callbacks_see_what_stock_gives_them(kinds, steps):
@@ -201,12 +211,7 @@ def test_callbacks_see_what_stock_gives_them(kinds, steps):
                 source = sources[pair][pair, "1h", CandleType.FUTURES][0]
                 source.loc[source.index[end[pair] - 1], "close"] = float(number)
             else:
-                frame = made.get_analyzed_dataframe(pair, "1h")[0]
-                try:
-                    found.append(action(frame, number, kept))
-                except Exception as error:
-                    found.append(repr(error))
-                found.append(exactly(frame))
+                found += called(made, pair, action, number, kept)
         return [*found, *map(exactly, kept)]
 
     stock, accelerated = both_ways(FRAMES, run)
