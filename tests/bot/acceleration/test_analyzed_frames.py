@@ -67,7 +67,7 @@ def exactly(value: Any) -> Any:
     if isinstance(value, pd.DataFrame):
         return (
             list(value.columns), value.columns.name, repr(value.index), value.index.name,
-            list(map(str, value.dtypes)), repr(value.tail(3).to_dict("list")), value.attrs,
+            list(map(str, value.dtypes)), repr(value.tail(3).to_dict("list")), dict(value.attrs),
             sorted(vars(value)), value.flags.allows_duplicate_labels,
         )  # fmt: skip
     return type(value).__name__, repr(value)
@@ -213,6 +213,26 @@ def test_callbacks_see_what_stock_gives_them(kinds, steps):
             else:
                 found += called(made, pair, action, number, kept)
         return [*found, *map(exactly, kept)]
+
+    stock, accelerated = both_ways(FRAMES, run)
+    assert accelerated == stock
+
+
+AFTERWARDS = [read_rows, read_by_date, write_to_kept, write_column, keep]
+
+
+@pytest.mark.parametrize("first", ACTIONS, ids=lambda action: action.__name__)
+def test_a_callback_sees_nothing_of_what_an_earlier_one_of_its_candle_did(first):
+    """Seen to fail where a frame is given again that is kept, or was written to or described."""
+
+    def run():
+        found = []
+        for second in AFTERWARDS:
+            made, kept = provider(), []
+            for number, action in enumerate([read_rows, first, second, read_rows], start=1):
+                found += called(made, PAIRS[0], action, number, kept)
+            found += map(exactly, kept)
+        return found
 
     stock, accelerated = both_ways(FRAMES, run)
     assert accelerated == stock

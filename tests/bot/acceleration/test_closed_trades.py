@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from perpkit.bot.acceleration.closed_trades import CLOSED_TRADES
 from tests.bot.acceleration.conftest import on, reset
+from tests.cases import cases
 from tests.factories import START
 
 pytestmark = pytest.mark.usefixtures("simulated")
@@ -32,7 +33,7 @@ def opened(number: int, pair: str, hours: float) -> LocalTrade:
 
 
 OPERATION = st.tuples(
-    st.sampled_from(["open", "close", "close", "ask", "ask", "remove last", "replace", "reset"]),
+    st.sampled_from([*["open", "close", "ask"] * 4, "remove last", "replace", "reset"]),
     st.sampled_from([*PAIRS, None]),
     st.integers(0, 3),
     st.one_of(st.none(), st.integers(0, 30)),
@@ -48,7 +49,8 @@ def answers(pair, since):
     ]
 
 
-@given(st.lists(OPERATION, max_size=40), st.booleans())
+@cases(200)
+@given(st.lists(OPERATION, min_size=10, max_size=40), st.booleans())
 def test_its_answers_are_those_of_stock(operations, in_order):
     def run():
         reset()
@@ -69,7 +71,8 @@ def test_its_answers_are_those_of_stock(operations, in_order):
                 Trade.reset_trades()
             else:
                 found.append(answers(pair, since))
-        return [*found, answers(None, 3), answers(PAIRS[0], 3)]
+        every = [answers(pair, since) for pair in (None, *PAIRS) for since in range(0, 30, 5)]
+        return [*found, *every]
 
     stock = run()
     with on(CLOSED_TRADES):
