@@ -38,13 +38,22 @@ RUNS = [
         marks=SLOW,
     ),
     pytest.param("PlainAveraging", {}, id="averaging", marks=SLOW),
+    pytest.param(
+        "PlainTrend",
+        {"perpkit": {"attach": True}, "enable_protections": True},
+        id="attached",
+        marks=SLOW,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("strategy", "changed"), RUNS)
 def test_every_trade_is_the_same(config, strategy, changed):
-    stock = backtest(config, strategy, perpkit={"acceleration": False}, **changed)
-    ours = backtest(config, strategy, **changed)
+    changed = dict(changed)
+    own = changed.pop("perpkit", {})
+    stock = backtest(config, strategy, perpkit={**own, "acceleration": False}, **changed)
+    assert not any(part.is_on for part in PARTS)
+    ours = backtest(config, strategy, perpkit=own, **changed)
     assert len(stock.trades) > 20
     assert ours.trades == stock.trades
     assert (
