@@ -142,3 +142,52 @@ def test_a_callback_of_the_object_counts_as_its_own():
     strategy = Plain({"runmode": RunMode.BACKTEST})
     strategy.custom_exit = lambda **_: "soon"
     assert not candle_loop.has_only_stop_and_target(strategy)
+
+
+def held(**changed):
+    """A trade at 100 with its stop at 90 and its target above 110, and what differs of it."""
+    found = LocalTrade(
+        amount=1.0, open_rate=100.0, open_date=START, fee_open=0.0, fee_close=0.0, is_short=False,
+        leverage=1.0, trading_mode=TradingMode.FUTURES, stop_loss=90.0,
+    )  # fmt: skip
+    vars(found).update(changed)
+    return found
+
+
+SHORT = {"is_short": True, "stop_loss": 110.0}
+TRAILING = {"trailing_stop": True, "trailing_only_offset_is_reached": True}
+
+
+@pytest.mark.parametrize(
+    ("trade", "strategy", "candle", "stays"),
+    [
+        ({}, {}, {}, True),
+        (SHORT, {}, {}, True),
+        ({}, {}, {"low": 90.0}, False),
+        (SHORT, {}, {"high": 110.0}, False),
+        (SHORT, {}, {"low": 89.0}, False),
+        ({}, {}, {"high": 111.0}, False),
+        ({"liquidation_price": 95.0}, {}, {}, False),
+        ({"liquidation_price": 94.0}, {}, {}, True),
+        ({**SHORT, "liquidation_price": 105.0}, {}, {}, False),
+        ({"stop_loss": 0.0}, {}, {}, False),
+        ({}, {}, {"exit_": 1}, False),
+        ({}, {}, {"exit_": 1, "enter": 1}, True),
+        ({}, {}, {"low": 0.0}, False),
+        ({}, {"minimal_roi": {0: 0.2, 60: 0.04}}, {}, False),
+        ({}, {"minimal_roi": {0: 0.2, 60: 0.06}}, {}, True),
+        ({}, {"minimal_roi": {}}, {"high": 500.0}, True),
+        ({"funding_fees": 6.0}, {}, {}, False),
+        ({"leverage": 3.0}, {}, {}, False),
+        ({}, {"trailing_stop": True, "trailing_only_offset_is_reached": False}, {}, False),
+        ({}, {**TRAILING, "trailing_stop_positive_offset": 0.04}, {}, False),
+        ({}, {**TRAILING, "trailing_stop_positive_offset": 0.06}, {}, True),
+        ({}, {"use_custom_stoploss": True}, {}, False),
+        ({}, {"use_custom_roi": True}, {}, False),
+    ],
+)
+def test_when_a_trade_certainly_stays(trade, strategy, candle, stays):
+    plain = Plain({"runmode": RunMode.BACKTEST})
+    vars(plain).update({"minimal_roi": {0: 0.1}} | strategy)
+    given = {"enter": 0, "exit_": 0, "low": 95.0, "high": 105.0} | candle
+    assert candle_loop._stays(plain, held(**trade), **given) is stays

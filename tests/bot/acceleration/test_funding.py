@@ -150,3 +150,23 @@ def test_a_time_before_the_last_one_is_counted_by_itself():
     for hours in (30, 20, 40):
         run_both(backtests, trades, START + hours * HOUR, False)
         assert seen(trades[0]) == seen(trades[1])
+
+
+def test_an_order_that_is_gone_is_counted_no_longer():
+    backtests, trades = (made(rates()), made(rates())), (opened(), opened())
+    for trade in trades:
+        trade.orders.append(order(trade, trade.entry_side, START + 9 * HOUR, 3.5))
+    run_both(backtests, trades, START + 30 * HOUR, False)
+    for trade in trades:
+        del trade.orders[-1]
+    run_both(backtests, trades, START + 31 * HOUR, False)
+    assert seen(trades[0]) == seen(trades[1])
+
+
+def test_funding_that_is_not_known_is_none():
+    frame = rates(unknown=[2])
+    backtests, trades = (made(frame), made(frame)), (opened(), opened())
+    for hours in (8, 16, 24):
+        run_both(backtests, trades, START + hours * HOUR, False)
+        assert seen(trades[0]) == seen(trades[1])
+    assert trades[1].funding_fee_running == 0

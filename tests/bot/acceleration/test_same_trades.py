@@ -40,13 +40,22 @@ RUNS = [
     pytest.param("PlainAveraging", {}, id="averaging", marks=SLOW),
     pytest.param("UsualCallbacks", {"enable_protections": True}, id="usual callbacks"),
     pytest.param("Scribbler", {"enable_protections": True}, id="writes to what it is given"),
+    pytest.param(
+        "PlainTrend",
+        {"perpkit": {"attach": True}, "enable_protections": True},
+        id="attached",
+        marks=SLOW,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("strategy", "changed"), RUNS)
 def test_every_trade_is_the_same(config, strategy, changed):
-    stock = backtest(config, strategy, perpkit={"acceleration": False}, **changed)
-    ours = backtest(config, strategy, **changed)
+    changed = dict(changed)
+    own = changed.pop("perpkit", {})
+    stock = backtest(config, strategy, perpkit={**own, "acceleration": False}, **changed)
+    assert not any(part.is_on for part in PARTS)
+    ours = backtest(config, strategy, perpkit=own, **changed)
     assert len(stock.trades) > 20
     assert ours.trades == stock.trades
     assert (

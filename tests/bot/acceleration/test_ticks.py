@@ -84,9 +84,10 @@ def test_the_tick_size_at_a_time_is_freqtrades(series):
         def close(self): ...
 
     backtest.exchange = Exchange()
-    for days in range(-40, 240, 7):
-        for more in (timedelta(0), timedelta(microseconds=1)):
-            given = "BTC/USDT:USDT", START + timedelta(days=days) + more
+    months = [] if series is None else [each.to_pydatetime() for each in series.index]
+    for time in [*months, *(START + timedelta(days=days) for days in range(-40, 240, 7))]:
+        for more in (timedelta(0), timedelta(microseconds=1), -timedelta(microseconds=1)):
+            given = "BTC/USDT:USDT", time + more
             ours, stock = (
                 function(backtest, *given)
                 for function in (ticks.pair_precision, ticks._stock_precision)
