@@ -139,8 +139,19 @@ def other_index(frame, number, kept):
 
 
 def set_attribute(frame, number, kept):
-    frame.attrs["note"] = number
     object.__setattr__(frame, "own_note", number)
+
+
+def describe(frame, number, kept):
+    frame.attrs["note"] = number
+
+
+def keep_description(frame, number, kept):
+    kept.append(frame.attrs)
+
+
+def describe_kept(frame, number, kept):
+    frame.attrs["kept"] = sum(isinstance(each, dict) for each in kept)
 
 
 def set_flags(frame, number, kept):
@@ -157,7 +168,7 @@ def keep_column(frame, number, kept):
 
 def write_to_kept(frame, number, kept):
     for each in kept[-1:]:
-        if isinstance(each, pd.DataFrame):
+        if isinstance(each, pd.DataFrame | dict):
             each["mine"] = number
         else:
             each.iloc[-1] = float(number)
@@ -176,7 +187,8 @@ def consolidate(frame, number, kept):
 ACTIONS = [
     read_rows, read_squeezed, read_by_date, write_to_row, write_cell, write_cell_by_place,
     write_at, write_column, add_column, rename_in_place, name_axes, drop_in_place, fill_in_place,
-    other_index, set_attribute, set_flags, keep, keep_column, write_to_kept, copy_and_write,
+    other_index, set_attribute, describe,
+    keep_description, describe_kept, set_flags, keep, keep_column, write_to_kept, copy_and_write,
     consolidate,
 ]  # fmt: skip
 STEP = st.tuples(
@@ -218,7 +230,7 @@ def test_callbacks_see_what_stock_gives_them(kinds, steps):
     assert accelerated == stock
 
 
-AFTERWARDS = [read_rows, read_by_date, write_to_kept, write_column, keep]
+AFTERWARDS = [read_rows, describe_kept, read_by_date, write_to_kept, write_column, keep]
 
 
 @pytest.mark.parametrize("first", ACTIONS, ids=lambda action: action.__name__)
