@@ -32,6 +32,7 @@ from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.shared_trades import share_trades
 from perpkit.bot.live.slippage import EntrySlippage
+from perpkit.bot.live.slow_cycles import name_slow_cycles
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
@@ -149,6 +150,7 @@ class RunningParts(NoParts):
         if self.obstacles.passive is None:
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
+        name_slow_cycles(bot)
 
     def _stopped_cycle(self, process: Callable[[], None]) -> None:
         """Sends queued messages in a stopped bot, too."""
