@@ -50,6 +50,18 @@ def overridden(default: T, given: object, where: str, beside: frozenset[str] = f
         raise ConfigurationError(f'"{where}": {error}') from error
 
 
+def given_switch(config: Mapping[str, Any], option: str) -> bool | None:
+    """Returns a switch of the configuration's "perpkit", None if it is not given.
+
+    :raises ConfigurationError: naming the option, its value and what is allowed
+    """
+    own = config.get("perpkit")
+    given = own.get(option) if isinstance(own, Mapping) else None
+    if given is not None and not isinstance(given, bool):
+        raise ConfigurationError(f'"perpkit.{option}" must be true or false, got {shown(given)}')
+    return given
+
+
 def only_known_keys(name: str, given: dict[str, Any], known: set[str]) -> dict[str, Any]:
     """Returns the parameters in a plugin's configuration, without Freqtrade's own keys.
 

@@ -18,6 +18,7 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.optimize_reports import generate_backtest_stats
 from freqtrade.persistence import LocalTrade, PairLocks, Trade
 
+from perpkit.bot.acceleration import switch
 from perpkit.bot.positions.trade_view import copy_trades_in_full
 from perpkit.bot.watching.protection import WatchedProtection
 from tests import factories
@@ -143,6 +144,7 @@ def alone() -> Iterator[None]:
     finally:
         WatchedProtection.driven_at = None
         copy_trades_in_full()
+        switch.switch_off()
         Trade.use_db = PairLocks.use_db = False
         Trade.reset_trades()
         PairLocks.reset_locks()

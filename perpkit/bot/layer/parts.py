@@ -8,11 +8,12 @@ from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
 
+from perpkit.bot.acceleration import switch
 from perpkit.bot.decided import OPTION
 from perpkit.checks import shown
 
 # Keys of the configuration's "perpkit" that are read here, and are no sections of parameters.
-ATTACHING = frozenset({"attach", "protections", OPTION})
+ATTACHING = frozenset({"attach", "protections", OPTION, switch.OPTION})
 
 
 class Part(StrEnum):

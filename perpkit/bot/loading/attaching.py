@@ -133,6 +133,8 @@ def _look_whether_bare(strategy: Any, config: Mapping[str, Any]) -> None:
     if _has_layer(strategy) or _asks(config):
         return  # one that asks is without it only in plots and in the webserver
     own, name = config.get("perpkit"), type(strategy).__name__
+    if isinstance(own, Mapping) and own.keys() == {"acceleration"}:
+        own = None  # which concerns backtests of anybody's strategy
     if isinstance(own, Mapping) and "attach" in own:
         why = f'"perpkit.attach" is {json.dumps(own["attach"])}'
     else:

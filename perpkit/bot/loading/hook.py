@@ -25,6 +25,8 @@ ADJUSTED = {
     "freqtrade.optimize.hyperopt_tools": ("own_strategies", "write_to_the_user"),
     "freqtrade.optimize.optimize_reports.bt_storage": ("own_strategies", "store_with_parameters"),
     "freqtrade.commands.strategy_utils_commands": ("own_strategies", "convert_none_of_ours"),
+    "freqtrade.optimize.backtesting": ("accelerating", "accelerate"),
+    "freqtrade.freqtradebot": ("accelerating", "never_while_trading"),
 }
 
 

@@ -1,0 +1,118 @@
+"""A part of the acceleration: functions of Freqtrade that it replaces while it is on.
+
+A part computes what stock Freqtrade computes, so it holds only for functions that it knows. Each of
+them is a seam with the digests of the sources that were read; another source leaves the part off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A function of Freqtrade on whose source a part relies.
+
+    :param where: module and name, such as `freqtrade.persistence.trade_model:LocalTrade.close`
+    :param digests: `digest` of each source that the part knows
+    """
+
+    where: str
+    digests: tuple[str, ...]
+
+    def moved(self) -> str | None:
+        """Returns what is wrong with the seam, None if it is as the part knows it."""
+        name = self.where.partition(":")[2]
+        try:
+            found = digest(self.found())
+        except (ImportError, AttributeError):
+            return f"there is no {name}"
+        except (OSError, TypeError):
+            return f"the source of {name} cannot be read"
+        return None if found in self.digests else f"{name} is not what it was ({found})"
+
+    def found(self) -> Any:
+        """:raises ImportError, AttributeError: if it is not there"""
+        module, _, name = self.where.partition(":")
+        found: Any = import_module(module)
+        for each in name.split("."):
+            found = getattr(found, each)
+        return found.fget if isinstance(found, property) else found
+
+
+def digest(function: Any) -> str:
+    """Twelve digits of a hash of a function's source, without comments on lines of their own."""
+    lines = (line.strip() for line in inspect.getsource(function).splitlines())
+    code = "\n".join(line for line in lines if line and not line.startswith("#"))
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
+
+
+class Replacements:
+    """Attributes that are replaced, and what they were."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, str, Any]] = []
+
+    def put(self, owner: Any, name: str, value: Any) -> None:
+        """:param owner: a class or a module"""
+        self._before.append((owner, name, vars(owner).get(name, _ABSENT)))
+        setattr(owner, name, value)
+
+    def undo(self) -> None:
+        while self._before:
+            owner, name, before = self._before.pop()
+            if before is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+
+class Part:
+    """
+    :param name: for the log
+    :param seams: what it relies on
+    :param install: puts its functions in place of Freqtrade's
+    :param forget: empties what it has remembered of the last run
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seams: Sequence[Seam],
+        install: Callable[[Replacements], None],
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name, self.seams = name, tuple(seams)
+        self._install, self._forget = install, forget
+        self._replacements = Replacements()
+        self.is_on = False
+
+    def moved(self) -> str | None:
+        """Returns why the part cannot be on with this Freqtrade, None if it can."""
+        return next(filter(None, (seam.moved() for seam in self.seams)), None)
+
+    def switch_on(self) -> str | None:
+        """Returns why the part stays off, None if it is on."""
+        if self.is_on:
+            return None
+        if moved := self.moved():
+            return moved
+        try:
+            self._install(self._replacements)
+        except Exception as error:  # Freqtrade runs without the part
+            self._replacements.undo()
+            return repr(error)
+        self.is_on = True
+        return None
+
+    def switch_off(self) -> None:
+        self._replacements.undo()
+        self._forget()
+        self.is_on = False

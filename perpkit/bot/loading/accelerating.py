@@ -1,0 +1,58 @@
+"""Has the acceleration of backtests follow the configuration of each run.
+
+Called by `perpkit.bot.loading.hook` with the module that Freqtrade has just imported;
+tests/contract/test_acceleration_seams.py holds what is relied on.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+_SWITCH = "perpkit.bot.acceleration.switch"
+
+
+def accelerate(module: ModuleType) -> None:
+    """Switches it as a backtest is prepared, as it loads its candles, and as each run begins: a
+    process can have several, and a worker of hyperopt is sent one that is already prepared.
+
+    :param module: freqtrade.optimize.backtesting
+    """
+    kind = module.Backtesting
+    prepare, load, run = kind.__init__, kind.load_bt_data, kind.backtest
+
+    @wraps(prepare)
+    def init(self: Any, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        import_module(_SWITCH).follow(config, say=True)
+        prepare(self, config, *args, **kwargs)
+
+    @wraps(load)
+    def load_bt_data(self: Any, *args: Any, **kwargs: Any) -> Any:
+        import_module(_SWITCH).follow(self.config)
+        return load(self, *args, **kwargs)
+
+    @wraps(run)
+    def backtest(self: Any, *args: Any, **kwargs: Any) -> Any:
+        import_module(_SWITCH).follow(self.config)
+        return run(self, *args, **kwargs)
+
+    kind.__init__, kind.load_bt_data, kind.backtest = init, load_bt_data, backtest
+
+
+def never_while_trading(module: ModuleType) -> None:
+    """Switches it off as a bot starts, in a process that has run a backtest before.
+
+    :param module: freqtrade.freqtradebot
+    """
+    start = module.FreqtradeBot.__init__
+
+    @wraps(start)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if _SWITCH in sys.modules:
+            import_module(_SWITCH).switch_off()
+        start(self, *args, **kwargs)
+
+    module.FreqtradeBot.__init__ = init

@@ -1,0 +1,139 @@
+"""A part of the acceleration: on while Freqtrade's functions are those that it knows."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from perpkit.bot.acceleration.part import Part, Replacements, Seam, digest
+
+MODULE = "perpkit_made_up_for_a_test"
+SOURCE = """
+class Trade:
+    def profit(self):
+        # Why.
+
+        return 1
+
+    @property
+    def value(self):
+        return 2
+
+    @staticmethod
+    def fee():
+        return 3
+
+
+class Live(Trade):
+    pass
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    path = tmp_path / f"{MODULE}.py"
+    path.write_text(SOURCE)
+    found = ModuleType(MODULE)
+    found.__file__ = str(path)
+    exec(compile(SOURCE, str(path), "exec"), vars(found))
+    monkeypatch.setitem(sys.modules, MODULE, found)
+    return found
+
+
+@pytest.fixture
+def seam(module):
+    return Seam(f"{MODULE}:Trade.profit", ("0" * 12, digest(module.Trade.profit)))
+
+
+def faster(module):
+    def install(replacements: Replacements) -> None:
+        replacements.put(module.Trade, "profit", lambda _: 10)
+        replacements.put(module.Trade, "value", property(lambda _: 20))
+        replacements.put(module.Trade, "fee", staticmethod(lambda: 30))
+        replacements.put(module.Live, "profit", lambda _: 40)
+
+    return install
+
+
+def seen(module):
+    trade = module.Trade()
+    return trade.profit(), trade.value, trade.fee(), module.Live().profit()
+
+
+def test_a_part_replaces_and_undoes(module, seam):
+    before = dict(vars(module.Trade)), dict(vars(module.Live))
+    part = Part("made up", [seam], faster(module))
+    for _ in range(2):
+        assert part.switch_on() is None
+        assert part.switch_on() is None  # a second time changes nothing
+        assert part.is_on
+        assert seen(module) == (10, 20, 30, 40)
+        part.switch_off()
+        part.switch_off()
+        assert not part.is_on
+        assert (dict(vars(module.Trade)), dict(vars(module.Live))) == before
+        assert seen(module) == (1, 2, 3, 1)
+
+
+def test_what_a_part_has_remembered_is_forgotten_as_it_ends(module, seam):
+    forgotten = []
+    part = Part("made up", [seam], faster(module), lambda: forgotten.append(True))
+    part.switch_on()
+    assert forgotten == []
+    part.switch_off()
+    assert forgotten == [True]
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (f"{MODULE}:Trade.loss", "there is no Trade.loss"),
+        (f"{MODULE}:Order.profit", "there is no Order.profit"),
+        (f"{MODULE}_not_there:Trade.profit", "there is no Trade.profit"),
+        (f"{MODULE}:Trade.__repr__", "the source of Trade.__repr__ cannot be read"),
+        (f"{MODULE}:Trade.value", "Trade.value is not what it was"),
+    ],
+)
+def test_a_seam_that_has_moved_leaves_its_part_off(module, seam, where, why):
+    part = Part("made up", [seam, Seam(where, seam.digests)], faster(module))
+    assert part.switch_on().startswith(why)
+    assert not part.is_on
+    assert seen(module) == (1, 2, 3, 1)
+
+
+def test_a_part_that_fails_halfway_leaves_nothing_replaced(module, seam):
+    def install(replacements: Replacements) -> None:
+        faster(module)(replacements)
+        raise AttributeError("gone")
+
+    part = Part("made up", [seam], install)
+    assert part.switch_on() == "AttributeError('gone')"
+    assert not part.is_on
+    assert seen(module) == (1, 2, 3, 1)
+
+
+def test_a_patch_of_anybody_moves_a_seam(module, seam, monkeypatch):
+    assert seam.moved() is None
+    monkeypatch.setattr(module.Trade, "profit", lambda _: 5)
+    assert "Trade.profit is not what it was" in seam.moved()
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (("        # Why.\n\n", ""), True),
+        (("# Why.", "# Because."), True),
+        (("return 1", "return 1.0"), False),
+        (("def profit(self)", "def profit(self, rate=None)"), False),
+    ],
+)
+def test_a_digest_is_of_the_code(module, tmp_path, changed, same):
+    source = SOURCE.replace(*changed)
+    path = tmp_path / "other.py"
+    path.write_text(source)
+    names: dict = {}
+    exec(compile(source, str(path), "exec"), names)
+    found = digest(names["Trade"].profit), digest(module.Trade.profit)
+    assert (found[0] == found[1]) == same

@@ -1,0 +1,64 @@
+"""Whole backtests with and without the acceleration: every trade is the same, in every field."""
+
+from __future__ import annotations
+
+import pytest
+from freqtrade.enums import RunMode
+from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import LocalTrade, Order
+
+from perpkit.bot.acceleration import switch
+from perpkit.bot.acceleration.parts import PARTS
+from tests.bench.backtests import backtest, write_candles
+from tests.cases import SLOW
+
+
+@pytest.fixture
+def config(default_futures_config, offline_markets):
+    write_candles(default_futures_config["datadir"], rows=600)
+    return {**default_futures_config, "random_trades": 1}
+
+
+RUNS = [
+    pytest.param("PlainTrend", {}, id="trailing"),
+    pytest.param("RandomTrades", {}, id="parts, additions, waiting orders"),
+    pytest.param(
+        "PlainTrend",
+        {"enable_protections": True, "max_open_trades": 1},
+        id="protections",
+        marks=SLOW,
+    ),
+    pytest.param(
+        "RandomTrades", {"margin_mode": "cross", "random_trades": 2}, id="cross margin", marks=SLOW
+    ),
+    pytest.param(
+        "RandomTrades",
+        {"random_trades": 3, "stake_amount": "unlimited"},
+        id="other trades",
+        marks=SLOW,
+    ),
+    pytest.param("PlainAveraging", {}, id="averaging", marks=SLOW),
+]
+
+
+@pytest.mark.parametrize(("strategy", "changed"), RUNS)
+def test_every_trade_is_the_same(config, strategy, changed):
+    stock = backtest(config, strategy, perpkit={"acceleration": False}, **changed)
+    ours = backtest(config, strategy, **changed)
+    assert len(stock.trades) > 20
+    assert ours.trades == stock.trades
+    assert (
+        ours.stats["strategy"][strategy]["final_balance"]
+        == stock.stats["strategy"][strategy]["final_balance"]
+    )
+    assert ours.locks == stock.locks
+
+
+def test_a_run_without_it_is_freqtrades_own(config):
+    before = {kind: dict(vars(kind)) for kind in (LocalTrade, Order, Backtesting)}
+    switch.follow(config | {"runmode": RunMode.BACKTEST})
+    assert [part.is_on for part in PARTS] == [True] * len(PARTS)
+    assert {kind: dict(vars(kind)) for kind in before} != before
+    backtest(config, "PlainTrend", perpkit={"acceleration": False})
+    assert [part.is_on for part in PARTS] == [False] * len(PARTS)
+    assert {kind: dict(vars(kind)) for kind in before} == before
