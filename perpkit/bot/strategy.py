@@ -47,7 +47,6 @@ from perpkit.bot.positions.entries import Candidate, Entries
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
-from perpkit.bot.positions.trade_view import copy_trades_on_write
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
 from perpkit.bot.requirements import Requirements
@@ -208,8 +207,6 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         self._market = MarketColumns(
             self.config, layer.feed, self.benchmark, self._traded_pairs, awaited
         )
-        if layer.simulated:
-            copy_trades_on_write()
         self._prepare()
 
     def _computes(self, column: str) -> bool:

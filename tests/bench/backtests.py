@@ -19,7 +19,6 @@ from freqtrade.optimize.optimize_reports import generate_backtest_stats
 from freqtrade.persistence import LocalTrade, PairLocks, Trade
 
 from perpkit.bot.acceleration import switch
-from perpkit.bot.positions.trade_view import copy_trades_in_full
 from perpkit.bot.watching.protection import WatchedProtection
 from tests import factories
 from tests.factories import START
@@ -143,7 +142,6 @@ def alone() -> Iterator[None]:
         yield
     finally:
         WatchedProtection.driven_at = None
-        copy_trades_in_full()
         switch.switch_off()
         Trade.use_db = PairLocks.use_db = False
         Trade.reset_trades()

@@ -14,6 +14,7 @@ from freqtrade.persistence import LocalTrade, PairLocks, disable_database_use, e
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.rpc import RPC
+from freqtrade.strategy import strategy_wrapper
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
@@ -91,8 +92,8 @@ def test_unlocking_ends_a_lock_and_leaves_it_inactive():
 
 
 def test_callbacks_are_given_a_deep_copy_of_the_trade(monkeypatch):
-    """Which is a view of a simulated trade: perpkit.bot.positions.trade_view."""
-    monkeypatch.setattr(LocalTrade, "__deepcopy__", lambda *_: "a copy", raising=False)
+    """By this name: perpkit.bot.acceleration.trade_copies and perpkit.bot.layer.uncopied use it."""
+    monkeypatch.setattr(strategy_wrapper, "deepcopy", lambda _: "a copy")
     trade = LocalTrade(pair="BTC/USDT:USDT", open_rate=1.0, stake_amount=1.0, amount=1.0)
     assert strategy_safe_wrapper(lambda trade: trade)(trade=trade) == "a copy"
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.persistence.pairlock import PairLock
 
+from perpkit.bot.acceleration import lock_index
 from perpkit.breakers.breaker import Side
 
 
@@ -23,6 +24,8 @@ class SimulatedLock:
 
     :param lock_time: when it begins (aware); it ends at `lock_end_time_utc` (aware)
     """
+
+    tells_changes: ClassVar[bool] = True  # perpkit.bot.acceleration.lock_index
 
     pair: str
     side: Side
@@ -37,6 +40,7 @@ class SimulatedLock:
     def extend(self, end: datetime) -> None:
         self.lock_end_time_utc = end
         self.lock_end_time = pd.Timestamp(end)
+        lock_index.changed(self)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the lock as Freqtrade writes its own locks, for the export of a backtest."""
