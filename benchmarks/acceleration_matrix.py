@@ -3,9 +3,10 @@
     python -m benchmarks.acceleration_matrix [--strategies NAME...] [--options NAME...]
         [--months 3] [--json FILE] [--off switch]
 
-Each cell runs a whole `freqtrade backtesting` twice on real candles, and compares the two exports:
-every field of every trade and of its orders, every lock and every statistic, to 1e-9. Where nothing
-of Perpkit is in the cell, the base is Freqtrade without the start-up hook; where its layer or a
+Each cell runs `freqtrade backtesting` twice on real candles, the options of a strategy one after
+the other in one process and those of its base in another, and compares the two exports: every
+field of every trade and of its orders, every lock and every statistic, to 1e-9. Where nothing of
+Perpkit is in the cell, the base is Freqtrade without the start-up hook; where its layer or a
 strategy of the package is, the base is the same with `"perpkit": {"acceleration": false}`.
 `--off switch` takes the second base in all cells. The table has the number of trades (orders), and
 the number of values that differ. Exits with 1 if any does.
@@ -16,13 +17,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.backtests import PAIRS, REPOSITORY, STRATEGIES, run_backtest
-from benchmarks.processes import STOCK
+from benchmarks.backtests import DATA, PAIRS, REPOSITORY, STRATEGIES, freqtrade, strategy_path
+from benchmarks.processes import STOCK, run
+from perpkit.research.marked import load_export
 from tests.bench.same_results import differences
 
 MADE_FOR_TESTS = REPOSITORY / "tests/bench/strategies"
@@ -114,7 +117,8 @@ OPTIONS = {
     "fixed stake, few slots": Option(settings={"stake_amount": 777, "max_open_trades": 2}),
     "fee, market orders": Option(
         ("--fee", "0.00123"),
-        {"order_types": {"entry": "market", "exit": "market", "stoploss": "market",
+        {"entry_pricing": {"price_side": "other"}, "exit_pricing": {"price_side": "other"},
+         "order_types": {"entry": "market", "exit": "market", "stoploss": "market",
                          "stoploss_on_exchange": False}},
     ),
     "all together": Option(
@@ -157,33 +161,74 @@ def source_of(tried: Tried, name: str, option: Option) -> tuple[str, str | None]
     return "Protected", source
 
 
-def compared(label: str, option_name: str, months: int, base: str) -> Cell | None:
-    """Runs a cell; None where the strategy does not have the option's timeframe."""
-    tried, option = STRATEGIES_TRIED[label], OPTIONS[option_name]
-    if option.frame not in tried.frames:
-        return None
-    name, source = source_of(tried, label.partition(",")[0], option)
-    settings = {
+def row(label: str, options: Iterable[str], months: int, base: str) -> dict[str, Cell]:
+    """Runs the cells of a strategy, by option, without those whose timeframe it does not have."""
+    tried = STRATEGIES_TRIED[label]
+    stock = base == "hook" and not tried.perpkit
+    names = [name for name in options if OPTIONS[name].frame in tried.frames]
+    settings = {name: _settings(tried, OPTIONS[name]) for name in names}
+    off = settings if stock else {name: _off(of) for name, of in settings.items()}
+    before = _results(label, off, months, STOCK if stock else None)
+    after = _results(label, settings, months, None)
+    return {name: _cell(label, name, before[name], after[name]) for name in names}
+
+
+def _settings(tried: Tried, option: Option) -> dict[str, Any]:
+    return {
         "max_open_trades": len(option.pairs),
         "timeframe": option.frame,
         "exchange": {"pair_whitelist": list(option.pairs)},
         **tried.settings,
         **option.settings,
     }
-    off = {**settings, "perpkit": {**settings.get("perpkit", {}), "acceleration": False}}
-    stock = base == "hook" and not tried.perpkit
-    span = "20230101", months if option.frame == "1h" else max(1, months // 3)
-    flags = (*option.flags, "--timerange", timerange(*span))
-    where: dict[str, Any] = {"source": source, "folder": tried.folder}
-    cell = Cell(label, option_name)
-    try:
-        before = run_backtest(
-            name, *flags, settings=settings if stock else off,
-            environment=STOCK if stock else None, **where,
-        ).stats  # fmt: skip
-        after = run_backtest(name, *flags, settings=settings, **where).stats
-    except RuntimeError as error:
-        cell.error = str(error)
+
+
+def _off(settings: dict[str, Any]) -> dict[str, Any]:
+    return {**settings, "perpkit": {**settings.get("perpkit", {}), "acceleration": False}}
+
+
+Result = dict[str, Any] | str
+
+
+def _results(
+    label: str, settings: dict[str, dict[str, Any]], months: int, environment: Mapping | None
+) -> dict[str, Result]:
+    """The statistics of each option, or the output where there are none; all in one process."""
+    with tempfile.TemporaryDirectory() as name:
+        commands = {}
+        for number, (option, own) in enumerate(settings.items()):
+            (userdir := Path(name) / str(number)).mkdir()
+            commands[option] = _command(label, OPTIONS[option], own, userdir, months)
+        file = Path(name) / "commands.json"
+        file.write_text(json.dumps(list(commands.values())))
+        command = [sys.executable, "-m", "benchmarks.several", str(file)]
+        output = run(command, REPOSITORY, environment).output
+        found: dict[str, Result] = {}
+        for number, option in enumerate(commands):
+            exports = list((Path(name) / str(number) / "backtest_results").glob("*.zip"))
+            said = output.partition(f"command {number}\n")[2].partition(f"command {number + 1}\n")[
+                0
+            ]
+            found[option] = load_export(exports[0]) if exports else said[-3000:]
+        return found
+
+
+def _command(
+    label: str, option: Option, settings: dict[str, Any], userdir: Path, months: int
+) -> list[str]:
+    tried = STRATEGIES_TRIED[label]
+    name, source = source_of(tried, label.partition(",")[0], option)
+    path = tried.folder if source is None else strategy_path(userdir, name, source)
+    span = timerange(months if option.frame == "1h" else months // 3)
+    command = freqtrade("backtesting", name, path, userdir, settings, DATA)
+    flags = ["--timerange", span, "--cache", "none", "--export", "trades", *option.flags]
+    return [*command[3:], *flags]
+
+
+def _cell(label: str, option: str, before: Result, after: Result) -> Cell:
+    cell = Cell(label, option)
+    if isinstance(before, str) or isinstance(after, str):
+        cell.error = before if isinstance(before, str) else str(after)
         return cell
     found = list(differences(before, after))
     cell.trades, cell.locks = len(before["trades"]), len(before["locks"])
@@ -192,18 +237,20 @@ def compared(label: str, option_name: str, months: int, base: str) -> Cell | Non
     return cell
 
 
-def timerange(first: str, months: int) -> str:
-    return f"{first}-{int(first[:4]) + months // 12}{1 + months % 12:02}01"
+def timerange(months: int) -> str:
+    """Whole months from the start of 2023; 0 stands for half of one."""
+    end = f"20230{1 + months}01" if months else "20230115"
+    return f"20230101-{end}"
 
 
-def print_table(cells: Mapping[tuple[str, str], Cell | None], options: Iterable[str]) -> None:
+def print_table(cells: Mapping[tuple[str, str], Cell], options: Iterable[str]) -> None:
     options = list(options)
     print(f"| trades (orders): differences | {' | '.join(options)} |")
     print("|---|" + "---:|" * len(options))
     for strategy in dict.fromkeys(strategy for strategy, _ in cells):
         row = [cells.get((strategy, option)) for option in options]
         print(f"| {strategy} | {' | '.join(cell.shown if cell else '' for cell in row)} |")
-    found = [cell for cell in cells.values() if cell]
+    found = cells.values()
     failed = sum(bool(cell.error) for cell in found)
     print(
         f"\n{len(found)} cells, {failed} without a result; "
@@ -216,24 +263,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES_TRIED, metavar="NAME")
     parser.add_argument("--options", nargs="+", choices=OPTIONS, metavar="NAME")
-    parser.add_argument("--months", type=int, default=3, help="of 1h; a third of them at 5m")
+    parser.add_argument(
+        "--months", type=int, default=3, choices=range(9), help="of 1h; a third of them at 5m"
+    )
     parser.add_argument("--off", choices=("hook", "switch"), default="hook")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     options = given.options or list(OPTIONS)
-    cells: dict[tuple[str, str], Cell | None] = {}
+    cells: dict[tuple[str, str], Cell] = {}
     for strategy in given.strategies or STRATEGIES_TRIED:
-        for option in options:
-            cell = cells[strategy, option] = compared(strategy, option, given.months, given.off)
-            if cell is not None:
-                print(f"{strategy}, {option}: {cell.shown}", file=sys.stderr, flush=True)
-                for line in [cell.error] if cell.error else cell.first:
-                    print(f"    {line}", file=sys.stderr, flush=True)
+        for option, cell in row(strategy, options, given.months, given.off).items():
+            cells[strategy, option] = cell
+            print(f"{strategy}, {option}: {cell.shown}", file=sys.stderr, flush=True)
+            for line in [cell.error] if cell.error else cell.first:
+                print(f"    {line}", file=sys.stderr, flush=True)
+        if given.json:
+            given.json.write_text(json.dumps([asdict(each) for each in cells.values()], indent=1))
     print_table(cells, options)
-    found = [cell for cell in cells.values() if cell]
-    if given.json:
-        given.json.write_text(json.dumps([asdict(cell) for cell in found], indent=1))
-    if any(cell.different or cell.error for cell in found):
+    if any(cell.different or cell.error for cell in cells.values()):
         sys.exit(1)
 
 
