@@ -23,7 +23,7 @@ from perpkit.bot.acceleration.part import Part, Replacements, Seam
 _stock_run = Backtesting._run_funding_fees
 _stock_fees = Exchange.calculate_funding_fees
 # Names of attributes of a Backtesting, and of a trade.
-_RATES, _SUM = "_perpkit_funding_rates", "_perpkit_funding"
+_RATES, SUM = "_perpkit_funding_rates", "_perpkit_funding"
 _SECOND = 1_000_000_000
 
 
@@ -94,7 +94,7 @@ def run_funding_fees(
     if rates is None:
         _stock_run(self, trade, current_time, force)
         return
-    known: RunningSum | None = trade.__dict__.get(_SUM)
+    known: RunningSum | None = trade.__dict__.get(SUM)
     if (
         force
         or known is None
@@ -103,7 +103,7 @@ def run_funding_fees(
         or known.orders != len(trade.orders)
     ):
         known = RunningSum(rates, trade)
-        trade.__dict__[_SUM] = known
+        trade.__dict__[SUM] = known
     total = known.until(seconds)
     fees = total if trade.is_short else -total
     trade.funding_fee_running = fees

@@ -21,6 +21,7 @@ from freqtrade.persistence.trade_model import Order
 from freqtrade.strategy import strategy_wrapper
 from sqlalchemy.orm.attributes import manager_of_class
 
+from perpkit.bot.acceleration.funding import SUM
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
 
 _PLAIN = frozenset(
@@ -33,12 +34,19 @@ _TRADE = "_trade_bt"
 
 def copied(value: Any) -> Any:
     """Returns what `deepcopy(value)` returns, faster where it is a simulated trade."""
-    return (_copy_of(value) if type(value) is LocalTrade else None) or deepcopy(value)
+    if type(value) is not LocalTrade:
+        return deepcopy(value)
+    copy = _copy_of(value)
+    if copy is None:
+        copy = deepcopy(value)
+        copy.__dict__.pop(SUM, None)
+    return copy
 
 
 def _copy_of(trade: LocalTrade) -> LocalTrade | None:
     """None if the trade, or one of its orders, holds more than plain values."""
     attributes = dict(trade.__dict__)
+    attributes.pop(SUM, None)  # which is ours, and no strategy's
     orders = attributes.pop("orders", None)
     if type(orders) is not list or not _PLAIN.issuperset(map(type, attributes.values())):
         return None

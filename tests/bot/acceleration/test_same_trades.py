@@ -38,6 +38,8 @@ RUNS = [
         marks=SLOW,
     ),
     pytest.param("PlainAveraging", {}, id="averaging", marks=SLOW),
+    pytest.param("UsualCallbacks", {"enable_protections": True}, id="usual callbacks"),
+    pytest.param("Scribbler", {"enable_protections": True}, id="writes to what it is given"),
 ]
 
 

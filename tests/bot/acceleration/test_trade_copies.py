@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import trade_copies
+from perpkit.bot.acceleration.funding import SUM
 from perpkit.bot.acceleration.trade_copies import COPIES, copied
 from perpkit.bot.layer.uncopied import given_on
 from tests import factories
@@ -168,6 +169,13 @@ def test_a_copy_can_be_pickled_as_a_deep_copy_can():
         assert seen(trade) == seen(simulated_trade())
 
 
+@pytest.mark.parametrize("notes", [0, [1]])
+def test_what_other_parts_remember_in_a_trade_is_not_in_a_copy(notes):
+    trade = simulated_trade()
+    trade.__dict__[SUM], trade.notes = object(), notes
+    assert SUM not in vars(copied(trade))
+
+
 def test_it_is_another_trade_with_other_orders():
     trade = simulated_trade()
     copy = copied(trade)
@@ -188,8 +196,10 @@ def test_plain_trades_are_not_copied_deeply(monkeypatch):
 def test_what_is_not_plain_is_copied_deeply(spoil, monkeypatch):
     trade = simulated_trade()
     spoil(trade, 1)
-    monkeypatch.setattr(trade_copies, "deepcopy", lambda _: "deeply")
-    assert copied(trade) == "deeply"
+    made = []
+    monkeypatch.setattr(trade_copies, "deepcopy", lambda each: made.append(each) or deepcopy(each))
+    assert seen(copied(trade)) == seen(trade)
+    assert made == [trade]
 
 
 class Own(LocalTrade):

@@ -1,0 +1,158 @@
+"""The part "candles": most candles of a backtest change nothing, and are found to do so quickly.
+
+Freqtrade asks of every pair at every candle whether an order fills, is to be withdrawn or replaced,
+whether there is an entry or an exit. Here a pair without a trade and without a signal is passed
+over, a trade without an open order is asked for an exit only, and there is none while its price
+reaches neither stop nor target. Whatever could change something is left to Freqtrade's functions.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import LocalTrade, Order
+from freqtrade.strategy.interface import IStrategy
+
+from perpkit.bot.acceleration.part import Part, Replacements, Seam
+
+_stock_loop = Backtesting.backtest_loop
+_stock_should_exit = IStrategy.should_exit
+# With these of a strategy's own, an exit can have other reasons than stop and target.
+_DECIDING = (
+    "custom_exit",
+    "ft_stoploss_adjust",
+    "ft_stoploss_reached",
+    "min_roi_reached",
+    "min_roi_reached_entry",
+)
+
+
+def backtest_loop(
+    self: Backtesting,
+    row: tuple[Any, ...],
+    pair: str,
+    current_time: datetime,
+    trade_dir: str | None,
+    can_enter: bool,
+) -> str | None:
+    """As `Backtesting.backtest_loop`."""
+    trades = LocalTrade.bt_trades_open_pp[pair]
+    if not trades:
+        if trade_dir is None or not can_enter:
+            return None
+        return _stock_loop(self, row, pair, current_time, trade_dir, can_enter)
+    trade = trades[0]
+    if len(trades) > 1 or self._position_stacking or _has_open_order(trade.orders):
+        return _stock_loop(self, row, pair, current_time, trade_dir, can_enter)
+    direction = "short" if trade.is_short else "long"
+    if trade.amount > 0:
+        self._check_trade_exit(trade, row, current_time)
+    if _has_open_order(trade.orders):
+        order = trade.select_order(trade.exit_side, is_open=True)
+        if order:
+            self._process_exit_order(order, trade, current_time, row, pair)
+    return None if LocalTrade.bt_trades_open_pp[pair] else direction
+
+
+def _has_open_order(orders: list[Order]) -> bool:
+    # Not through SQLAlchemy, whose objects of a backtest are never in a database.
+    return any([order.__dict__.get("ft_is_open") for order in orders])  # noqa: C419
+
+
+def should_exit(
+    self: IStrategy,
+    trade: LocalTrade,
+    rate: float,
+    current_time: datetime,
+    *,
+    enter: bool,
+    exit_: bool,
+    low: float | None = None,
+    high: float | None = None,
+    force_stoploss: float = 0,
+) -> list[Any]:
+    """As `IStrategy.should_exit`."""
+    if (
+        low
+        and high
+        and rate
+        and not force_stoploss
+        and not (exit_ and not enter)
+        and trade.stop_loss
+        and _has_only_stop_and_target(self)
+    ):
+        short = trade.is_short
+        reached = high if short else low
+        for level in (trade.stop_loss, trade.liquidation_price):
+            if level and (level <= reached if short else level >= reached):
+                break
+        else:
+            if not _may_reach_target(self, trade, low if short else high):
+                trade.adjust_min_max_rates(high, low)
+                return []
+    return _stock_should_exit(
+        self,
+        trade,
+        rate,
+        current_time,
+        enter=enter,
+        exit_=exit_,
+        low=low,
+        high=high,
+        force_stoploss=force_stoploss,
+    )
+
+
+def _may_reach_target(strategy: IStrategy, trade: LocalTrade, best: float) -> bool:
+    targets = strategy.minimal_roi
+    try:
+        return bool(targets) and not trade.calc_profit_ratio(best) <= min(targets.values())
+    except TypeError:  # a target that is none
+        return True
+
+
+def _has_only_stop_and_target(strategy: IStrategy) -> bool:
+    if strategy.trailing_stop or strategy.use_custom_stoploss or strategy.use_custom_roi:
+        return False
+    kind = type(strategy)
+    plain = _PLAIN.get(kind)
+    if plain is None:
+        plain = _PLAIN[kind] = all(getattr(kind, n) is getattr(IStrategy, n) for n in _DECIDING)
+    return plain and not (vars(strategy).keys() & _NAMES)
+
+
+_PLAIN: dict[type, bool] = {}
+_NAMES = frozenset(_DECIDING)
+
+
+def _install(replacements: Replacements) -> None:
+    replacements.put(Backtesting, "backtest_loop", backtest_loop)
+    replacements.put(IStrategy, "should_exit", should_exit)
+
+
+_RUN = "freqtrade.optimize.backtesting:Backtesting."
+_TRADE = "freqtrade.persistence.trade_model:LocalTrade."
+_STRATEGY = "freqtrade.strategy.interface:IStrategy."
+
+CANDLES = Part(
+    "candles",
+    [
+        Seam(f"{_RUN}backtest_loop", ("e6a713e72f92",)),
+        Seam(f"{_RUN}manage_open_orders", ("b7319ea823d8",)),
+        Seam(f"{_RUN}_try_close_open_order", ("c620c987f661",)),
+        Seam(f"{_TRADE}select_order", ("2016287595c0", "c2a309812230")),
+        Seam(f"{_TRADE}has_open_position", ("25af7c6b9f87",)),
+        Seam(f"{_TRADE}adjust_stop_loss", ("d99bbd9e20b3",)),
+        Seam(f"{_TRADE}adjust_min_max_rates", ("6279d4d77efb",)),
+        Seam(f"{_STRATEGY}should_exit", ("7fd9ed68a3c7",)),
+        Seam(f"{_STRATEGY}ft_stoploss_adjust", ("1cd035eecab4",)),
+        Seam(f"{_STRATEGY}ft_stoploss_reached", ("3dd4c2e99c1d",)),
+        Seam(f"{_STRATEGY}min_roi_reached", ("7ffc3d1cf180",)),
+        Seam(f"{_STRATEGY}min_roi_reached_entry", ("f525b4b7cd2b", "18e1f831a735")),
+        Seam(f"{_STRATEGY}custom_exit", ("95ac66b0f15f",)),
+    ],
+    _install,
+    _PLAIN.clear,
+)
