@@ -11,16 +11,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.enums import TradingMode
+from freqtrade.optimize.backtesting import (
+    ELONG_IDX,
+    ESHORT_IDX,
+    HIGH_IDX,
+    LONG_IDX,
+    LOW_IDX,
+    SHORT_IDX,
+    Backtesting,
+)
 from freqtrade.persistence import LocalTrade, Order
 from freqtrade.strategy.interface import IStrategy
 
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
 
 _stock_loop = Backtesting.backtest_loop
-_stock_should_exit = IStrategy.should_exit
+_stock_check = Backtesting._check_trade_exit
 # With these of a strategy's own, an exit can have other reasons than stop and target.
 _DECIDING = (
+    "should_exit",
     "custom_exit",
     "ft_stoploss_adjust",
     "ft_stoploss_reached",
@@ -61,60 +71,62 @@ def _has_open_order(orders: list[Order]) -> bool:
     return any([order.__dict__.get("ft_is_open") for order in orders])  # noqa: C419
 
 
-def should_exit(
-    self: IStrategy,
-    trade: LocalTrade,
-    rate: float,
-    current_time: datetime,
-    *,
-    enter: bool,
-    exit_: bool,
-    low: float | None = None,
-    high: float | None = None,
-    force_stoploss: float = 0,
-) -> list[Any]:
-    """As `IStrategy.should_exit`."""
-    if (
-        low
-        and high
-        and rate
-        and not force_stoploss
-        and not (exit_ and not enter)
-        and trade.stop_loss
-        and _has_only_stop_and_target(self)
-    ):
-        short = trade.is_short
-        reached = high if short else low
-        for level in (trade.stop_loss, trade.liquidation_price):
-            if level and (level <= reached if short else level >= reached):
-                break
-        else:
-            if not _may_reach_target(self, trade, low if short else high):
-                trade.adjust_min_max_rates(high, low)
-                return []
-    return _stock_should_exit(
-        self,
-        trade,
-        rate,
-        current_time,
-        enter=enter,
-        exit_=exit_,
-        low=low,
-        high=high,
-        force_stoploss=force_stoploss,
-    )
+def check_trade_exit(
+    self: Backtesting, trade: LocalTrade, row: tuple[Any, ...], current_time: datetime
+) -> LocalTrade | None:
+    """As `Backtesting._check_trade_exit`."""
+    strategy = self.strategy
+    if strategy.position_adjustment_enable:
+        return _stock_check(self, trade, row, current_time)
+    self._run_funding_fees(trade, current_time)
+    signals = (SHORT_IDX, ESHORT_IDX) if trade.is_short else (LONG_IDX, ELONG_IDX)
+    enter, exit_ = row[signals[0]], row[signals[1]]
+    if trade.is_open and _stays(strategy, trade, enter, exit_, row[LOW_IDX], row[HIGH_IDX]):
+        trade.adjust_min_max_rates(row[HIGH_IDX], row[LOW_IDX])
+        return None
+    return _stock_check(self, trade, row, current_time)
 
 
-def _may_reach_target(strategy: IStrategy, trade: LocalTrade, best: float) -> bool:
-    targets = strategy.minimal_roi
+def _stays(
+    strategy: IStrategy, trade: LocalTrade, enter: Any, exit_: Any, low: float, high: float
+) -> bool:
+    """Whether it is certain that there is no exit from a trade at a candle."""
+    if (exit_ and not enter) or not (low and high) or not trade.stop_loss:
+        return False
+    if not has_only_stop_and_target(strategy):
+        return False
+    short = trade.is_short
+    worst, best = (high, low) if short else (low, high)
+    for level in (trade.stop_loss, trade.liquidation_price):
+        if level and (level <= worst if short else level >= worst):
+            return False
+    targets = list(strategy.minimal_roi.values())
+    if strategy.trailing_stop:
+        if not strategy.trailing_only_offset_is_reached:
+            return False
+        targets.append(strategy.trailing_stop_positive_offset)  # below it, the stop stays
     try:
-        return bool(targets) and not trade.calc_profit_ratio(best) <= min(targets.values())
+        return not targets or _is_below(trade, best, min(targets))
     except TypeError:  # a target that is none
-        return True
+        return False
 
 
-def _has_only_stop_and_target(strategy: IStrategy) -> bool:
-    if strategy.trailing_stop or strategy.use_custom_stoploss or strategy.use_custom_roi:
+def _is_below(trade: LocalTrade, rate: float, target: float) -> bool:
+    """Whether the profit at a rate is below a target, with more certainty than floats have.
+
+    :param target: in terms of `LocalTrade.calc_profit_ratio`
+    """
+    if not trade.open_trade_value or trade.trading_mode != TradingMode.FUTURES:
+        return trade.calc_profit_ratio(rate) <= target
+    fee, funding = trade.fee_close or 0.0, trade.funding_fees or 0.0
+    worth = trade.amount * rate * (1 + fee if trade.is_short else 1 - fee)
+    change = (worth - funding if trade.is_short else worth + funding) / trade.open_trade_value - 1
+    return (-change if trade.is_short else change) * trade.leverage < target - _UNCERTAIN
+
+
+def has_only_stop_and_target(strategy: IStrategy) -> bool:
+    """Whether nothing of a strategy's own can be a reason for an exit."""
+    if strategy.use_custom_stoploss or strategy.use_custom_roi:
         return False
     kind = type(strategy)
     plain = _PLAIN.get(kind)
@@ -125,11 +137,13 @@ def _has_only_stop_and_target(strategy: IStrategy) -> bool:
 
 _PLAIN: dict[type, bool] = {}
 _NAMES = frozenset(_DECIDING)
+# Of a profit ratio, which has eight decimals; floats are off by less than a millionth of it.
+_UNCERTAIN = 1e-6
 
 
 def _install(replacements: Replacements) -> None:
     replacements.put(Backtesting, "backtest_loop", backtest_loop)
-    replacements.put(IStrategy, "should_exit", should_exit)
+    replacements.put(Backtesting, "_check_trade_exit", check_trade_exit)
 
 
 _RUN = "freqtrade.optimize.backtesting:Backtesting."
@@ -140,6 +154,7 @@ CANDLES = Part(
     "candles",
     [
         Seam(f"{_RUN}backtest_loop", ("e6a713e72f92",)),
+        Seam(f"{_RUN}_check_trade_exit", ("4ac309aa6b16",)),
         Seam(f"{_RUN}manage_open_orders", ("b7319ea823d8",)),
         Seam(f"{_RUN}_try_close_open_order", ("c620c987f661",)),
         Seam(f"{_TRADE}select_order", ("2016287595c0", "c2a309812230")),

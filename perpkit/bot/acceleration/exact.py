@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from freqtrade.util import FtPrecise
+from ccxt import Precise
 
 # An integer and its number of decimals: (123, 2) is 1.23.
 Scaled = tuple[int, int]
@@ -27,7 +27,7 @@ def scaled(number: Any) -> Scaled:
     """
     text = str(number)
     if "e" in text:
-        precise = FtPrecise(text)
+        precise = Precise(text)
         return precise.integer, precise.decimals
     before, _, after = text.partition(".")
     return int(before + after), len(after)

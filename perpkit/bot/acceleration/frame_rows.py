@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pandas import StringDtype
+from pandas.arrays import DatetimeArray
 
 managers: Any = import_module("pandas.core.internals.managers")  # has no types
 
@@ -53,9 +55,11 @@ class Table:
 
 def _values(block: Any, item: int, first: int, last: int) -> list[Any]:
     """What `block.iget((item, row))` returns for each of the rows."""
-    values = block.values
-    if isinstance(values, np.ndarray):
+    values = block.values  # noqa: PD011
+    if isinstance(values, np.ndarray | DatetimeArray):  # of two dimensions
         return list(values[item, first:last])
+    if isinstance(values.dtype, StringDtype):
+        return list(values[first:last].to_numpy(dtype=object))
     return [block.iget((item, row)) for row in range(first, last)]
 
 

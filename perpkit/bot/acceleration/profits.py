@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+from ccxt import Precise
 from freqtrade.enums import TradingMode
+from freqtrade.exchange import exchange_utils
 from freqtrade.exchange.exchange_utils import ROUND_DOWN, ROUND_UP, TICK_SIZE
+from freqtrade.optimize import backtesting
 from freqtrade.persistence import trade_model
 from freqtrade.persistence.trade_model import LocalTrade
+from freqtrade.util import FtPrecise
 
-from perpkit.bot.acceleration.exact import on_tick, value
+from perpkit.bot.acceleration.exact import as_float, on_tick, scaled, value, with_fee
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
 
 _FUTURES = TradingMode.FUTURES
 _stock_open_value = LocalTrade._calc_open_trade_value
 _stock_close_value = LocalTrade.calc_close_trade_value
-_stock_price = trade_model.price_to_precision
+_stock_precise = FtPrecise.__init__
+_stock_price = exchange_utils.price_to_precision
+_stock_amount = exchange_utils.amount_to_contract_precision
+_REMEMBERED = 1024
 
 _MODEL = "freqtrade.persistence.trade_model:LocalTrade."
 
@@ -73,11 +81,39 @@ def price_to_precision(
     return _stock_price(price, price_precision, precisionMode, **rounding)
 
 
+def precise(self: FtPrecise, number: Any, decimals: int | None = None) -> None:
+    """As `FtPrecise.__init__`."""
+    if decimals is None and type(number) is float:
+        self.integer, self.decimals = scaled(number)
+        self.base = 10
+    else:
+        _stock_precise(self, number, decimals)
+
+
+def precise_as_float(self: Precise) -> float:
+    """As `Precise.__float__`."""
+    return as_float(self.integer, self.decimals)
+
+
+# Amounts and prices of an order are rounded at its placement, its fill, and the end of its trade.
+amount_to_contract_precision = lru_cache(_REMEMBERED, typed=True)(_stock_amount)
+remembered_price = lru_cache(_REMEMBERED, typed=True)(price_to_precision)
+
+
 def _install(replacements: Replacements) -> None:
     replacements.put(LocalTrade, "_calc_open_trade_value", open_value)
     replacements.put(LocalTrade, "calc_close_trade_value", close_value)
     replacements.put(LocalTrade, "calc_profit_ratio", profit_ratio)
-    replacements.put(trade_model, "price_to_precision", price_to_precision)
+    replacements.put(FtPrecise, "__init__", precise)
+    replacements.put(Precise, "__float__", precise_as_float)
+    for module in (trade_model, backtesting):
+        replacements.put(module, "price_to_precision", remembered_price)
+        replacements.put(module, "amount_to_contract_precision", amount_to_contract_precision)
+
+
+def _forget() -> None:
+    for remembered in (amount_to_contract_precision, remembered_price, scaled, with_fee):
+        remembered.cache_clear()
 
 
 PROFITS = Part(
@@ -87,10 +123,17 @@ PROFITS = Part(
         Seam(f"{_MODEL}_calc_base_close", ("2845c9aac321",)),
         Seam(f"{_MODEL}calc_close_trade_value", ("05065715f3b9",)),
         Seam(f"{_MODEL}calc_profit_ratio", ("909069df4baf", "e017fd8847a4")),
+        Seam(
+            "freqtrade.exchange.exchange_utils:price_to_precision", ("39158bfcf77d", "2c8343b01701")
+        ),
+        Seam("freqtrade.exchange.exchange_utils:amount_to_contract_precision", ("d816c76c992f",)),
+        Seam("ccxt.base.precise:Precise.__init__", ("a6a63d1c379d",)),
+        Seam("ccxt.base.precise:Precise.__float__", ("3ee25687f998",)),
         Seam("freqtrade.util.ft_precise:FtPrecise.__init__", ("515cdc82999c",)),
         Seam(
             "freqtrade.persistence.trade_model:price_to_precision", ("39158bfcf77d", "2c8343b01701")
         ),
     ],
     _install,
+    _forget,
 )

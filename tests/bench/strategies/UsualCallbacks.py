@@ -79,18 +79,7 @@ class UsualCallbacks(IStrategy):
             return "old"
         return None
 
-    def confirm_trade_exit(
-        self,
-        pair,
-        trade,
-        order_type,
-        amount,
-        rate,
-        time_in_force,
-        exit_reason,
-        current_time,
-        **kwargs,
-    ):
+    def confirm_trade_exit(self, pair, trade, exit_reason, current_time, **kwargs):
         dataframe, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)
         date = timeframe_to_prev_date(self.timeframe, current_time)
         candle = dataframe.loc[dataframe["date"] == date]

@@ -40,6 +40,8 @@ def analyzed(kinds: str = "mixed") -> pd.DataFrame:
     frame["kind"] = pd.Categorical(["a", "b"] * (ROWS // 2))
     frame["count"] = pd.array([1, None] * (ROWS // 2), dtype="Int64")
     frame["since"] = frame["date"] - frame["date"].shift(3)
+    frame["other"] = frame["regime"].astype(pd.StringDtype(na_value=pd.NA))
+    frame["naive"] = frame["date"].dt.tz_localize(None)
     frame["levels"] = [[n] for n in range(ROWS)]
     return frame
 
@@ -57,7 +59,10 @@ def exactly(value: Any) -> Any:
     if isinstance(value, pd.Series):
         values = [(type(each).__name__, repr(each)) for each in value.tolist()]
         if value.dtype == object:
-            values = [(type(each).__name__, repr(each)) for each in value.array]
+            values = [
+                (type(each).__name__, repr(each), getattr(each, "unit", ""), each is None)
+                for each in value.array
+            ]
         return str(value.dtype), repr(value.name), list(value.index), value.index.name, values
     if isinstance(value, pd.DataFrame):
         return (
@@ -182,6 +187,16 @@ STEP = st.tuples(
 )
 
 
+def called(made, pair, action, number, kept):
+    """Does what a callback does; its frame lives no longer than it."""
+    frame = made.get_analyzed_dataframe(pair, "1h")[0]
+    try:
+        found = action(frame, number, kept)
+    except Exception as error:
+        found = repr(error)
+    return found, exactly(frame)
+
+
 @pytest.mark.parametrize("kinds", ["mixed", "numbers", "one kind"])
 @given(steps=st.lists(STEP, max_size=15))
 def test_callbacks_see_what_stock_gives_them(kinds, steps):
@@ -196,12 +211,7 @@ def test_callbacks_see_what_stock_gives_them(kinds, steps):
                 source = sources[pair][pair, "1h", CandleType.FUTURES][0]
                 source.loc[source.index[end[pair] - 1], "close"] = float(number)
             else:
-                frame = made.get_analyzed_dataframe(pair, "1h")[0]
-                try:
-                    found.append(action(frame, number, kept))
-                except Exception as error:
-                    found.append(repr(error))
-                found.append(exactly(frame))
+                found += called(made, pair, action, number, kept)
         return [*found, *map(exactly, kept)]
 
     stock, accelerated = both_ways(FRAMES, run)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from freqtrade.enums import RunMode, TradingMode
+from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 from hypothesis import given
@@ -13,7 +15,7 @@ from perpkit.bot.acceleration import candle_loop
 from tests.cases import cases
 from tests.factories import START
 
-STOCK = IStrategy.should_exit
+STOCK = Backtesting._check_trade_exit
 
 
 class Plain(IStrategy):
@@ -54,6 +56,9 @@ KINDS = [Plain, Deciding, Ratcheting, OwnTargets, OwnStop]
 OPTIONS = st.fixed_dictionaries(
     {
         "trailing_stop": st.booleans(),
+        "trailing_only_offset_is_reached": st.booleans(),
+        "trailing_stop_positive": st.sampled_from([None, 0.02]),
+        "trailing_stop_positive_offset": st.sampled_from([0.0, 0.03, 0.2]),
         "minimal_roi": st.sampled_from([{}, {0: 0.05}, {0: 0.1, 60: 0.0}, {60: -1}, {0: None}]),
         "use_exit_signal": st.booleans(),
         "ignore_roi_if_entry_signal": st.booleans(),
@@ -68,54 +73,72 @@ def trades(draw):
     short = draw(st.booleans())
     found = LocalTrade(
         id=1, pair="BTC/USDT:USDT", amount=1.0, open_rate=100.0, stake_amount=100.0,
-        open_date=START, fee_open=0.0005, fee_close=0.0005, is_short=short, leverage=2.0,
+        open_date=START, fee_open=0.0005, fee_close=0.0005, is_short=short,
+        leverage=draw(st.sampled_from([1.0, 2.0, 50.0])),
         trading_mode=TradingMode.FUTURES, price_precision=0.1, precision_mode_price=4,
     )  # fmt: skip
     if draw(st.booleans()):
         found.adjust_stop_loss(100.0, -0.1, initial=True)
     found.stop_loss = draw(LEVELS) or found.stop_loss
     found.liquidation_price = draw(LEVELS)
+    found.funding_fees = draw(st.sampled_from([None, 0, 0.7, -1.3]))
     return found
 
 
-def outcome(function, strategy, trade, candle, signals):
-    low, rate, high = candle
+def outcome(check, strategy, trade, row):
+    asked = []
+    testing = Backtesting.__new__(Backtesting)
+    testing.strategy = strategy
+    testing._run_funding_fees = lambda *_: None
+    testing._get_exit_for_signal = lambda _trade, _row, each, _time: asked.append(each)
     try:
-        exits = function(strategy, trade, rate, START, low=low, high=high, **signals)
+        assert check(testing, trade, row, START) is None
     except TypeError as error:
         return repr(error)
-    return [(each.exit_type, each.exit_reason) for each in exits], sorted(vars(trade).items())
+    return [(each.exit_type, each.exit_reason) for each in asked], sorted(vars(trade).items())
 
 
-@cases(300)
+@cases(400)
 @given(
-    st.sampled_from(KINDS),
+    st.sampled_from([Plain, *KINDS]),
     OPTIONS,
     trades(),
-    st.lists(st.floats(80, 120), min_size=3, max_size=3).map(sorted),
-    st.fixed_dictionaries({"enter": st.booleans(), "exit_": st.booleans()}),
-    st.sampled_from([0, 0, 0, -0.05]),
+    st.lists(st.floats(80, 120), min_size=4, max_size=4).map(sorted),
+    st.lists(st.sampled_from([0, 1]), min_size=4, max_size=4),
 )
-def test_an_exit_is_ruled_out_only_where_freqtrade_has_none(
-    kind, options, trade, candle, signals, forced
-):
+def test_an_exit_is_ruled_out_only_where_freqtrade_has_none(kind, options, trade, prices, signals):
     strategy = kind({"runmode": RunMode.BACKTEST, "dry_run": True})
     vars(strategy).update(options)
-    signals["force_stoploss"] = forced
+    low, opened, close, high = prices
+    row = (pd.Timestamp(START), opened, high, low, close, *signals, None, None)
     other = LocalTrade.__new__(LocalTrade)
     vars(other).update(vars(trade))
-    ours = outcome(candle_loop.should_exit, strategy, trade, candle, signals)
-    assert ours == outcome(STOCK, strategy, other, candle, signals)
+    ours = outcome(candle_loop.check_trade_exit, strategy, trade, row)
+    assert ours == outcome(STOCK, strategy, other, row)
+
+
+@pytest.mark.parametrize("rate", [104.9, 105.0, 105.1, 105.15, 105.2, 110.0])
+@pytest.mark.parametrize("short", [True, False])
+def test_a_price_is_below_the_target_only_if_freqtrade_says_so(rate, short):
+    trade = LocalTrade(
+        amount=1.0, open_rate=100.0, open_date=START, fee_open=0.0005, fee_close=0.0005,
+        is_short=short, leverage=3.0, trading_mode=TradingMode.FUTURES,
+    )  # fmt: skip
+    rate = 200 - rate if short else rate
+    profit = trade.calc_profit_ratio(rate)
+    assert candle_loop._is_below(trade, rate, profit + 1e-5)
+    for target in (profit, profit - 1e-8, profit + 1e-8, profit - 1e-5):
+        assert not candle_loop._is_below(trade, rate, target)
 
 
 @pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.__name__)
 def test_a_strategy_that_decides_by_itself_is_asked(kind):
     strategy = kind({"runmode": RunMode.BACKTEST})
-    assert not candle_loop._has_only_stop_and_target(strategy)
-    assert candle_loop._has_only_stop_and_target(Plain({"runmode": RunMode.BACKTEST}))
+    assert not candle_loop.has_only_stop_and_target(strategy)
+    assert candle_loop.has_only_stop_and_target(Plain({"runmode": RunMode.BACKTEST}))
 
 
 def test_a_callback_of_the_object_counts_as_its_own():
     strategy = Plain({"runmode": RunMode.BACKTEST})
     strategy.custom_exit = lambda **_: "soon"
-    assert not candle_loop._has_only_stop_and_target(strategy)
+    assert not candle_loop.has_only_stop_and_target(strategy)

@@ -29,13 +29,14 @@ class OtherExchange(Exchange):
         return 12.5
 
 
-def rates(hours=240, step=8, seed=1, missing=()):
+def rates(hours=240, step=8, seed=1, missing=(), unknown=(), late=timedelta(0)):
     """As Freqtrade combines them: no row where mark or funding is missing."""
     random = np.random.default_rng(seed)
     at = [h for h in range(0, hours, step) if h not in missing]
     dates = pd.to_datetime([START + h * HOUR for h in at], utc=True).as_unit("ms")
     fund, mark = random.normal(0, 1e-4, len(at)), random.uniform(100, 40_000, len(at))
-    frame = pd.DataFrame({"date": dates, "open_mark": mark, "open_fund": fund})
+    fund[[row for row in unknown if row < len(at)]] = math.nan
+    frame = pd.DataFrame({"date": dates + late, "open_mark": mark, "open_fund": fund})
     add = getattr(Exchange, "_add_funding_columns", lambda each: each)  # Freqtrade 2026.9 has it
     return add(frame)
 
@@ -95,15 +96,12 @@ EVENTS = st.lists(
     st.sampled_from(["", "nan", "ms", "empty"]),
 )
 def test_it_is_what_freqtrade_adds_up(events, is_short, began, step, missing, kind):
-    frame = rates(step=step, missing=missing)
-    if kind == "nan":
-        frame = rates(step=step)
-        frame.loc[3:5, [c for c in frame if c != "date"][1:]] = math.nan
-    if kind == "ms":
-        frame = rates(step=step).assign(date=lambda f: f["date"] + pd.Timedelta("3ms"))
-        frame = getattr(Exchange, "_add_funding_columns", lambda each: each)(frame)
-    if kind == "empty":
-        frame = frame[:0]
+    frame = {
+        "": lambda: rates(step=step, missing=missing),
+        "nan": lambda: rates(step=step, unknown=missing),
+        "ms": lambda: rates(step=step, late=timedelta(milliseconds=3)),
+        "empty": lambda: rates()[:0],
+    }[kind]()
     at = START + began * HOUR
     backtests = made(frame), made(frame)
     trades = opened(is_short, at=at), opened(is_short, at=at)

@@ -10,7 +10,7 @@ from freqtrade.exchange import price_to_precision
 from freqtrade.exchange.exchange_utils import ROUND, ROUND_DOWN, ROUND_UP, TICK_SIZE
 from freqtrade.persistence import LocalTrade
 from freqtrade.util import FtPrecise
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import exact, profits
@@ -108,6 +108,32 @@ def test_a_price_on_a_tick_is_freqtrades(price, tick, rounding):
 def test_other_precisions_are_left_to_freqtrade(precision, mode, rounding):
     ours = profits.price_to_precision(1.2345, precision, mode, **rounding)
     same(ours, price_to_precision(1.2345, precision, mode, **rounding))
+
+
+PRECISE = st.one_of(AMOUNTS, RATES, st.integers(-5, 5), st.just("0.25"))
+
+
+@given(PRECISE, PRECISE, st.sampled_from(["__mul__", "__add__", "__sub__", "__truediv__"]))
+def test_a_precise_number_is_freqtrades(one, other, operation):
+    assume(other != 0)
+    stock = getattr(FtPrecise(one), operation)(FtPrecise(other))
+    ours = []
+    for number in (one, other):
+        made = FtPrecise.__new__(FtPrecise)
+        profits.precise(made, number)
+        ours.append(made)
+    found = getattr(ours[0], operation)(ours[1])
+    same(profits.precise_as_float(found), float(stock))
+    assert str(found) == str(stock)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, None, "x"])
+def test_what_is_no_number_fails_as_in_freqtrade(number):
+    with pytest.raises((ValueError, TypeError)) as stock:
+        FtPrecise(number)
+    with pytest.raises((ValueError, TypeError)) as ours:
+        profits.precise(FtPrecise.__new__(FtPrecise), number)
+    assert str(ours.value) == str(stock.value)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

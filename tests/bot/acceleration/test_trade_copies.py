@@ -121,13 +121,18 @@ def leverage_of_owner(trade, number):
         trade.orders[0].trade.leverage = 1.0 + number
 
 
+def other_owner(trade, number):
+    if trade.orders:
+        trade.orders[0]._trade_bt = simulated_trade(0)
+
+
 def recalculate(trade, number):
     trade.recalc_trade_from_orders()
 
 
 OPERATIONS = [
     set_stop, note, note_list, extend_notes, adjust, set_filled, tag, note_order, drop, append,
-    append_twice, replace_list, leverage_of_owner, recalculate,
+    append_twice, replace_list, leverage_of_owner, other_owner, recalculate,
 ]  # fmt: skip
 # On the trade, on its newest copy, or copy it (from the trade or from the newest copy).
 WHERE = ("trade", "copy", "copy again", "copy of the copy")
@@ -192,7 +197,7 @@ def test_plain_trades_are_not_copied_deeply(monkeypatch):
     assert seen(copied(simulated_trade(3))) == seen(simulated_trade(3))
 
 
-@pytest.mark.parametrize("spoil", [note_list, note_order, append_twice])
+@pytest.mark.parametrize("spoil", [note_list, note_order, append_twice, other_owner])
 def test_what_is_not_plain_is_copied_deeply(spoil, monkeypatch):
     trade = simulated_trade()
     spoil(trade, 1)
