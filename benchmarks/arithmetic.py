@@ -30,17 +30,17 @@ def profits(
     """The profit of each trade, as a fraction of the value entered."""
     candles = read(base, f"{frame}-futures")
     length = pd.Timedelta(frame)
-    inside = (candles["date"] >= begin - WARM_UP * length) & (candles["date"] < end)
+    inside = (candles["date"] >= begin - WARM_UP * length) & (candles["date"] <= end)
     candles = candles[inside].reset_index(drop=True)
     slow, fast = (candles["close"].ewm(span=span).mean() for span in (120, 24))
     side = np.where(fast > slow, 1, -1)
     opens = candles["open"].to_numpy()
     first = int(np.searchsorted(candles["date"], begin))
-    # A trade begins at the open after its signal, and ends where the next one begins.
+    # A trade begins at the open after its signal, and ends with the next one or at the end.
     turns = np.flatnonzero(np.diff(side[first - 1 :])) + first
     at = np.concatenate(([first], turns + 1))
     at = at[at < len(opens)]
-    enter, leave = at[:-1], at[1:]
+    enter, leave = at, np.append(at[1:], len(opens) - 1)
     held = side[enter - 1]
     rates, marks = read(base, "1h-funding_rate"), read(base, "1h-mark")
     column = "funding_rate" if "funding_rate" in rates else "open"

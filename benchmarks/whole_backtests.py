@@ -191,6 +191,7 @@ def _epochs(
         flags = [
             "--timerange", span, "--epochs", str(epochs), "-j", "1", "--spaces", "buy",
             "--hyperopt-loss", "SharpeHyperOptLossDaily", "--random-state", "1",
+            "--disable-param-export",
         ]  # fmt: skip
         usage = run([*command, *flags], REPOSITORY, environment)
         results = list((userdir / "hyperopt_results").glob("*.fthypt"))
