@@ -11,13 +11,15 @@ EPISODES ?= 500
 STOPS ?= 100
 MUTANTS ?= 300
 SEED ?= 1
+# Benchmarks by name, and options; all of them by default.
+BENCH ?=
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients soak mutants demo clean
+.PHONY: setup test lint contract clients soak mutants bench demo clean
 
 setup: $(VENV)/.ready
 
@@ -75,8 +77,13 @@ mutants: setup
 	mkdir -p soak
 	$(BIN)/python -m benchmarks.mutants --sample $(MUTANTS) --seed $(SEED) --out soak/mutants.jsonl
 
+# An hour or two: what backtests, hyperopt and live cycles cost, stock and accelerated, as tables and
+# JSON. `make bench BENCH=acceleration` runs one; `--quick` in BENCH sees that all of it works.
+bench: setup
+	$(BIN)/python -m benchmarks.bench $(BENCH) --json bench/bench.json
+
 demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak bench build dist

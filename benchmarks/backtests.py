@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.processes import Usage, run
 from perpkit.research.marked import load_export, marked_equity
 
 REPOSITORY = Path(__file__).parents[1]
@@ -34,6 +35,17 @@ def candles() -> dict[str, pd.DataFrame]:
             for p, b in zip(PAIRS, BASES, strict=True)}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Ran:
+    """
+    :param stats: of the backtest, as Freqtrade exports them
+    :param usage: of the whole process
+    """
+
+    stats: dict[str, Any]
+    usage: Usage
+
+
 def backtest(
     strategy: str,
     *flags: str,
@@ -42,40 +54,66 @@ def backtest(
     source: str | None = None,
     datadir: Path = DATA,
 ) -> dict[str, Any]:
-    """Runs one stock backtest and returns its statistics.
+    """Runs one stock backtest and returns its statistics; see `run_backtest`."""
+    given = {"timerange": timerange, "settings": settings, "source": source, "datadir": datadir}
+    return run_backtest(strategy, *flags, **given).stats
+
+
+def run_backtest(
+    strategy: str,
+    *flags: str,
+    timerange: str = WHOLE,
+    settings: dict[str, Any] | None = None,
+    source: str | None = None,
+    folder: Path = STRATEGIES,
+    datadir: Path = DATA,
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
+    """Runs `freqtrade backtesting` in a user directory of its own.
 
     :param settings: configuration on top of config.json.example and the five pairs
     :param source: source text of a strategy that is not in the repository
+    :param folder: in which the strategy is, without a source
+    :param environment: variables of the process, such as `processes.STOCK`
     :raises RuntimeError: with Freqtrade's output, if there is no result
     """
-    with tempfile.TemporaryDirectory() as folder:
-        userdir = Path(folder)
-        own = {
-            "exchange": {"pair_whitelist": PAIRS},
-            "pairlists": [{"method": "StaticPairList"}],
-            **(settings or {}),
-        }
-        (userdir / "own.json").write_text(json.dumps(own))
-        (userdir / "strategies").mkdir()
-        if (own_breakers := REPOSITORY / "user_data/protections").is_dir():
-            (userdir / "protections").symlink_to(own_breakers)
-        if source is not None:
-            (userdir / "strategies" / f"{strategy}.py").write_text(source)
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "benchmarks.offline", "backtesting",
-                "-c", str(REPOSITORY / "config.json.example"), "-c", str(userdir / "own.json"),
-                "--userdir", folder, "--datadir", str(datadir), "--strategy", strategy,
-                "--strategy-path", str(userdir / "strategies" if source else STRATEGIES),
-                "--timerange", timerange, "--cache", "none", "--export", "trades", *flags,
-            ],
-            cwd=REPOSITORY, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        userdir = Path(name)
+        path = strategy_path(userdir, strategy, source) if source is not None else folder
+        flags = ("--cache", "none", "--export", "trades", *flags)
+        command = freqtrade("backtesting", strategy, path, userdir, settings or {}, datadir)
+        usage = run([*command, "--timerange", timerange, *flags], REPOSITORY, environment)
         results = list((userdir / "backtest_results").glob("*.zip"))
         if not results:
-            said = done.stdout[-2000:] + done.stderr[-2000:]
-            raise RuntimeError(f"no result of {strategy}:\n{said}")
-        return load_export(results[0])
+            raise RuntimeError(f"no result of {strategy}:\n{usage.output[-4000:]}")
+        return Ran(load_export(results[0]), usage)
+
+
+def strategy_path(userdir: Path, strategy: str, source: str) -> Path:
+    """Writes a strategy's source; returns the folder."""
+    (userdir / "strategies").mkdir()
+    (userdir / "strategies" / f"{strategy}.py").write_text(source)
+    return userdir / "strategies"
+
+
+def freqtrade(
+    what: str, strategy: str, path: Path, userdir: Path, settings: dict[str, Any], datadir: Path
+) -> list[str]:
+    """A command of Freqtrade without a network, on the five pairs unless settings say otherwise."""
+    own = {
+        "exchange": {"pair_whitelist": PAIRS},
+        "pairlists": [{"method": "StaticPairList"}],
+        **settings,
+    }
+    (userdir / "own.json").write_text(json.dumps(own))
+    if (own_breakers := REPOSITORY / "user_data/protections").is_dir():
+        (userdir / "protections").symlink_to(own_breakers)
+    return [
+        sys.executable, "-m", "benchmarks.offline", what,
+        "-c", str(REPOSITORY / "config.json.example"), "-c", str(userdir / "own.json"),
+        "--userdir", str(userdir), "--datadir", str(datadir), "--strategy", strategy,
+        "--strategy-path", str(path),
+    ]  # fmt: skip
 
 
 def variant(strategy: str, body: str) -> str:

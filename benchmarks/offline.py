@@ -10,8 +10,6 @@ import sys
 from freqtrade.exchange import Exchange
 from freqtrade.main import main
 
-from tests import factories
-
 
 def offline() -> None:
     """Keeps every exchange object of this process from sending requests, from now on."""
@@ -20,6 +18,8 @@ def offline() -> None:
 
 
 def _made_up_markets(exchange: Exchange, *_: object, **__: object) -> None:
+    from tests import factories  # not of Freqtrade's imports, whose cost is measured
+
     exchange._api_async.set_markets(factories.markets())
 
 

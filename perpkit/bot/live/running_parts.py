@@ -34,6 +34,7 @@ from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.same_rates import SameRates
 from perpkit.bot.live.shared_trades import share_trades
 from perpkit.bot.live.slippage import EntrySlippage
+from perpkit.bot.live.slow_cycles import name_slow_cycles
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
@@ -153,6 +154,7 @@ class RunningParts(NoParts):
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
         SameRates(bot)  # it protects nothing, and comes after what does
+        name_slow_cycles(bot)
 
     def _stopped_cycle(self, process: Callable[[], None]) -> None:
         """Sends queued messages in a stopped bot, too."""

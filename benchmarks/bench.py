@@ -1,0 +1,79 @@
+"""`make bench`: what runs cost, as tables and JSON.
+
+    python -m benchmarks.bench [NAME...] [--rounds N] [--quick] [--json FILE]
+
+Figures are user CPU. Ratios are those of medians of one run, whose rounds run all variants in turn.
+Real candles of `../shared/data`. Without names, all benchmarks run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.backtests import candles
+from benchmarks.growth import growth
+from benchmarks.limits import limits
+from benchmarks.measured import Scale, Table
+from benchmarks.running import live_cycle, start_up
+from benchmarks.whole_backtests import acceleration, full_stack, hyperopt, layer
+
+BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
+    "start_up": start_up,
+    "acceleration": acceleration,
+    "layer": layer,
+    "full_stack": full_stack,
+    "hyperopt": hyperopt,
+    "growth": growth,
+    "limits": limits,
+    "live_cycle": live_cycle,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="one round, short ranges")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in BENCHMARKS]:
+        parser.error(f"NAME must be one of {', '.join(BENCHMARKS)}, got {unknown[0]}")
+    if given.rounds < 1:
+        parser.error(f"--rounds must be at least 1, got {given.rounds}")
+    candles()  # or it says what is missing
+    scale = Scale(1, quick=True) if given.quick else Scale(given.rounds)
+    found: dict[str, object] = {}
+    for name in given.names or BENCHMARKS:
+        began = time.monotonic()
+        table = BENCHMARKS[name](scale)
+        print(f"\n{table}", flush=True)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        found[name] = asdict(table)
+        if given.json:  # after each: a long run may be interrupted
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(json.dumps({**about(scale), "tables": found}, indent=1))
+
+
+def about(scale: Scale) -> dict[str, object]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scale": asdict(scale),
+        "python": platform.python_version(),
+        "freqtrade": version("freqtrade"),
+        "machine": platform.machine(),
+    }
+
+
+if __name__ == "__main__":
+    main()

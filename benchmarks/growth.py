@@ -1,0 +1,109 @@
+"""How the cost of `backtest()` grows with candles, pairs and trades, stock and accelerated.
+
+The exponent is that between the two largest sizes: 1 when twice as much costs twice as much.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.backtests import DATA, PAIRS, REPOSITORY
+from benchmarks.measured import Measured, Scale, Table, interleaved
+from benchmarks.processes import STOCK, run
+
+# Pairs of the made-up markets without real candles get those of others.
+COPIED = {"SOL": "BTC", "BNB": "ETH"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """
+    :param number: of what grows
+    :param pace: hours that `Paced` holds a trade
+    """
+
+    number: int
+    timerange: str
+    pairs: int = 5
+    pace: int = 24
+
+
+def _sizes(quick: bool) -> dict[str, list[Size]]:
+    months = (("0401", 3), ("0601", 5)) if quick else (("0401", 3), ("0701", 6))
+    spans = [Size(730 * n, f"20200301-2020{end}") for end, n in months]
+    if not quick:
+        spans += [Size(8760, "20200301-20210301"), Size(33600, "20200301-20240101")]
+    year = "20230101-20230201" if quick else "20230101-20240101"
+    return {
+        "candles": spans,
+        "pairs": [Size(n, year, pairs=n) for n in ((1, 3) if quick else (1, 3, 7))],
+        "trades": [Size(n, year, pace=n) for n in ((24, 6) if quick else (96, 24, 6, 2))],
+    }
+
+
+def growth(scale: Scale) -> Table:
+    """CPU of `backtest()` alone, as candles, pairs and trades become more."""
+    table = Table(
+        "Growth of `backtest()`: user CPU, with Freqtrade's four protections that count trades",
+        note="The exponent is that between the two largest sizes. Growing trades are held half of "
+        "the time at every size; growing candles bring trades with them.",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        datadir = _datadir(Path(folder))
+        for what, sizes in _sizes(scale.quick).items():
+            for name, environment in (("stock", STOCK), ("accelerated", {})):
+                found = interleaved(
+                    table, f"{what}, {name}",
+                    {str(n): _run(size, environment, datadir) for n, size in enumerate(sizes)},
+                    scale.rounds,
+                )  # fmt: skip
+                costs = [found[str(n)] for n in range(len(sizes))]
+                amounts = [c.work if what == "trades" else s.number
+                           for c, s in zip(costs, sizes, strict=True)]  # fmt: skip
+                ratio = log(costs[-1].user_s / costs[-2].user_s) / log(amounts[-1] / amounts[-2])
+                table.rows.append(
+                    {"growing": f"{what}, {name}", "from": f"{amounts[0]:,}",
+                     "to": f"{amounts[-1]:,}", "trades": f"{costs[0].work}-{costs[-1].work}",
+                     "s": " / ".join(f"{cost.user_s:.2f}" for cost in costs),
+                     "exponent": ratio}
+                )  # fmt: skip
+    return table
+
+
+def _run(size: Size, environment: dict[str, str], datadir: Path) -> Callable[[], Measured]:
+    pairs = [*PAIRS, *(f"{base}/USDT:USDT" for base in COPIED)][: size.pairs]
+    settings: dict[str, Any] = {"pace": size.pace, "enable_protections": True}
+    command = [
+        sys.executable, "-m", "benchmarks.loop_cost", "Paced", size.timerange, "--pairs", *pairs,
+        "--settings", json.dumps(settings), "--datadir", str(datadir),
+    ]  # fmt: skip
+
+    def measured() -> Measured:
+        usage = run(command, REPOSITORY, environment)
+        if usage.code:
+            raise RuntimeError(usage.output[-4000:])
+        answer = json.loads(usage.output.splitlines()[-1])
+        return Measured(answer["user_s"], answer["trades"], usage.peak_mb)
+
+    return measured
+
+
+def _datadir(folder: Path) -> Path:
+    """The real 1h candles, and two more pairs with those of others."""
+    (folder / "futures").mkdir()
+    for path in (DATA / "futures").glob("*-1h-*.feather"):
+        (folder / "futures" / path.name).symlink_to(path)
+    for base, of in COPIED.items():
+        for path in (DATA / "futures").glob(f"{of}_*-1h-*.feather"):
+            frame = pd.read_feather(path)
+            frame.to_feather(folder / "futures" / path.name.replace(of, base, 1))
+    return folder
