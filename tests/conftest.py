@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def log_once_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backtest in this process switches it off, for whatever comes after."""
     monkeypatch.setattr(LoggingMixin, "show_output", True)
+
+
+@pytest.fixture(autouse=True)
+def acceleration_is_off() -> Iterator[None]:
+    """A backtest in this process switches it on, for whatever comes after."""
+    yield
+    if (switch := sys.modules.get("perpkit.bot.acceleration.switch")) is not None:
+        switch.switch_off()
 
 
 @pytest.fixture

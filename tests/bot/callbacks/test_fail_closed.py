@@ -170,9 +170,9 @@ def overridden(kind: type) -> set[str]:
     return names
 
 
-# What is only shown: they call Freqtrade's own first, and an error of ours is logged. A chart's
-# goes to whoever asked for it.
-SHOWN = {"ft_load_hyper_params", "ft_stoploss_adjust", "plot_annotations"}
+# What is only shown or noted: they call Freqtrade's own first, and an error of ours is logged. A
+# chart's goes to whoever asked for it.
+SHOWN = {"ft_check_timed_out", "ft_load_hyper_params", "ft_stoploss_adjust", "plot_annotations"}
 
 
 @pytest.mark.parametrize("name", [None, *SHIPPED])
