@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -11,7 +12,7 @@ from plotly import graph_objects as go
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from tests.report.conftest import BTC, SPIKED, document, lock, order, trade, write
+from tests.report.conftest import BTC, SPIKED, START, document, lock, order, trade, write
 
 EVIL = "<img src=x onerror=alert(1)>\"'</script>&"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -166,6 +167,13 @@ def test_figures_for_programs(three_trades, tmp_path, datadir):
     assert only["months"] == {"2023-01": pytest.approx(0.08)}
     assert found["against"]["profit"] == pytest.approx(-0.1)
     assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize(("days", "few"), [(10, True), (40, False)])
+def test_figures_of_a_year_from_few_days_are_said_to_say_little(made, three_trades, days, few):
+    ends = f"{START + timedelta(days=days):%F %T}"
+    page = made(document(*three_trades, backtest_end=ends))
+    assert ("of so few days they say little" in page.words) == few
 
 
 @pytest.mark.parametrize("lost", [1000.0, 1500.0])

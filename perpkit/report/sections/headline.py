@@ -12,6 +12,8 @@ from perpkit.research.freqtrade_figures import own_figures
 from perpkit.research.marked import Figures
 
 _NOT_THERE = words.DASH
+# Figures of a year from fewer days are said to mean little.
+FEW_DAYS = 30
 
 
 def headline(view: View) -> Section:
@@ -22,6 +24,11 @@ def headline(view: View) -> Section:
         f"{words.counted(figures.days, 'day')}. Every figure of the account counts open positions "
         "at the market, after fees and funding."
     )
+    if figures.days < FEW_DAYS:
+        lead += (
+            " CAGR, Sharpe, Sortino and Calmar are figures of a year: of so few days they say "
+            "little."
+        )
     return Section("headline", "What came of it", lead, [_tiles(run, currency), _tables(view)])
 
 
