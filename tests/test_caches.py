@@ -21,6 +21,12 @@ from tests.factories import START
 
 # Each with the most that it holds; None where that follows from what the entry says.
 NAMED = {
+    "perpkit.bot.acceleration.candle_loop._PLAIN": None,  # classes, until it is switched off
+    "perpkit.bot.acceleration.exact.scaled": 4_096,  # numbers of a backtest
+    "perpkit.bot.acceleration.exact.with_fee": 4_096,
+    "perpkit.bot.layer.exported_decisions._noted": None,  # strategies of one backtest
+    "perpkit.bot.live.column_cost._first_lines": 32,  # files of a strategy
+    "perpkit.market.columns._index": 64,  # names of columns
     "perpkit.bot.pairlists.base.REMOVED": None,  # pairs, the latest 2,000
     "perpkit.bot.seams._source": 256,  # functions of Freqtrade, by name in the module
     "perpkit.bot.watching.unwatched._log_once": 256,  # lines of the start

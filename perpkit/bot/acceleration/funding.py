@@ -12,6 +12,7 @@ from datetime import datetime
 from math import isnan
 from typing import Any
 
+import numpy as np
 from freqtrade.enums import TradingMode
 from freqtrade.exchange import Exchange
 from freqtrade.optimize.backtesting import Backtesting
@@ -19,6 +20,7 @@ from freqtrade.persistence import LocalTrade
 from pandas import DataFrame
 
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
+from perpkit.market.asof import nanoseconds
 
 _stock_run = Backtesting._run_funding_fees
 _stock_fees = Exchange.calculate_funding_fees
@@ -35,9 +37,9 @@ class Rates:
 
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
-        times = frame["date"].dt.as_unit("ns").astype("int64")
+        times = nanoseconds(frame["date"])
         # Whole seconds, which a float can have, and which Freqtrade compares in nanoseconds.
-        self.usable = bool((times % _SECOND == 0).all() and times.is_monotonic_increasing)
+        self.usable = bool((times % _SECOND == 0).all() and (np.diff(times) >= 0).all())
         self.times: list[float] = (times / _SECOND).tolist()
         self.fees: list[float] = (frame["open_fund"] * frame["open_mark"]).tolist()
 

@@ -96,8 +96,8 @@ def precise_as_float(self: Precise) -> float:
 
 
 # Amounts and prices of an order are rounded at its placement, its fill, and the end of its trade.
-amount_to_contract_precision = lru_cache(_REMEMBERED, typed=True)(_stock_amount)
-remembered_price = lru_cache(_REMEMBERED, typed=True)(price_to_precision)
+amount_to_contract_precision = lru_cache(maxsize=_REMEMBERED, typed=True)(_stock_amount)
+remembered_price = lru_cache(maxsize=_REMEMBERED, typed=True)(price_to_precision)
 
 
 def _install(replacements: Replacements) -> None:

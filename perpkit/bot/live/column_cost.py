@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 from time import perf_counter
 from types import CodeType, FrameType
@@ -180,20 +181,16 @@ class ColumnCost:
             known.columns += each.columns
 
 
-_lines_of: dict[str, dict[int, int]] = {}
-
-
+@lru_cache(maxsize=32)
 def _first_lines(path: str) -> dict[int, int]:
     """The first line of the simple statement that each line of a file belongs to."""
-    if path not in _lines_of:
-        try:
-            tree = ast.parse("".join(linecache.getlines(path)))
-        except (SyntaxError, ValueError):
-            return {}
-        simple = (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and not hasattr(n, "body"))
-        _lines_of[path] = {
-            line: each.lineno
-            for each in simple
-            for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
-        }
-    return _lines_of[path]
+    try:
+        tree = ast.parse("".join(linecache.getlines(path)))
+    except (SyntaxError, ValueError):
+        return {}
+    simple = (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and not hasattr(n, "body"))
+    return {
+        line: each.lineno
+        for each in simple
+        for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
+    }

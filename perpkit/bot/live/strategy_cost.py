@@ -110,10 +110,11 @@ class StrategyCost:
         return costs
 
     def _measure(self, owner: Any, name: str) -> None:
-        function, clock = getattr(owner, name), self._clock
+        clock, on_object = self._clock, vars(owner).get(name)
 
-        @wraps(function)
+        @wraps(getattr(owner, name))
         def measured(*args: Any, **kwargs: Any) -> Any:
+            function = on_object or _of_class(owner, name)
             began = clock()
             try:
                 return function(*args, **kwargs)
@@ -121,6 +122,13 @@ class StrategyCost:
                 self._costs.add(name, clock() - began, _pair(args, kwargs))
 
         setattr(owner, name, measured)
+
+
+def _of_class(owner: Any, name: str) -> Any:
+    """Returns what the object would answer if nothing were set on it: its class may change."""
+    kind = type(owner)
+    found = inspect.getattr_static(kind, name)
+    return found.__get__(owner, kind) if hasattr(found, "__get__") else found
 
 
 def _is_own(strategy: Any, name: str) -> bool:
