@@ -37,7 +37,7 @@ def log_once_logs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def acceleration_is_off() -> Iterator[None]:
-    """A backtest in this process switches it on, for whatever comes after."""
+    """A backtest in this process switches it on, for the tests that follow."""
     yield
     if (switch := sys.modules.get("perpkit.bot.acceleration.switch")) is not None:
         switch.switch_off()

@@ -123,6 +123,6 @@ def sentence(names: list[str], found: Comparison) -> str:
     ratio = found.sharpe_difference
     least = (ratio.high - ratio.low) / 2
     return (
-        f"No difference is shown in {days}: chance alone explains it. Only Sharpe ratios that "
-        f"differ by some {least:.1f} would be told apart by so few days."
+        f"No difference is shown in {days}: chance alone explains it. So few days show only "
+        f"Sharpe ratios that differ by some {least:.1f} or more."
     )

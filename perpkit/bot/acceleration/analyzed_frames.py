@@ -2,7 +2,7 @@
 
 In a backtest each call cuts a new frame (40 to 120 us). Callbacks of one candle are given the same
 one here, as long as none of them keeps or has changed it. pandas makes this exact: Freqtrade's
-frame refers to the same columns, so whoever writes to one writes to a copy of it, in other blocks.
+frame refers to the same columns, so one who writes to it writes to a copy, in other blocks.
 """
 
 from __future__ import annotations

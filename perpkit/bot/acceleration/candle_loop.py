@@ -3,7 +3,7 @@
 Freqtrade asks of every pair at every candle whether an order fills, is to be withdrawn or replaced,
 whether there is an entry or an exit. Here a pair without a trade and without a signal is passed
 over, a trade without an open order is asked for an exit only, and there is none while its price
-reaches neither stop nor target. Whatever could change something is left to Freqtrade's functions.
+reaches neither stop nor target. All that could change something is left to Freqtrade's functions.
 """
 
 from __future__ import annotations

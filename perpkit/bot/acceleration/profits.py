@@ -77,7 +77,7 @@ def price_to_precision(
         try:
             return on_tick(price, price_precision, mode == ROUND_UP)
         except (TypeError, ValueError, OverflowError):
-            pass
+            pass  # not a finite number: what comes of it is Freqtrade's to say
     return _stock_price(price, price_precision, precisionMode, **rounding)
 
 

@@ -171,7 +171,7 @@ def overridden(kind: type) -> set[str]:
 
 
 # What is only shown or noted: they call Freqtrade's own first, and an error of ours is logged. A
-# chart's goes to whoever asked for it.
+# chart's goes to the one who asked for it.
 SHOWN = {"ft_check_timed_out", "ft_load_hyper_params", "ft_stoploss_adjust", "plot_annotations"}
 
 
