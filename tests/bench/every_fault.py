@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,15 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def faults(call: Call, errors: Sequence[ErrorClass]) -> Iterator[Failing]:
-    """Each error before the request is carried out, and afterwards where that makes a difference;
-    and each answer."""
-    for error in errors:
-        yield Failing(call, error)
-        if call.changes:
-            yield Failing(call, error, after=True)
-    for answer in ANSWERS.values():
-        yield Failing(call, answer=answer)
+def raising(call: Call, error: ErrorClass) -> Iterator[Failing]:
+    """Before the request is carried out, and afterwards where that makes a difference."""
+    yield Failing(call, error)
+    if call.changes:
+        yield Failing(call, error, after=True)
+
+
+def answering(call: Call) -> Iterator[Failing]:
+    return (Failing(call, answer=answer) for answer in ANSWERS.values())
 
 
 def play(point: Point, failing: Failing) -> list[str]:
@@ -123,6 +124,47 @@ def play(point: Point, failing: Failing) -> list[str]:
         if failing.error is not None and not _overlooked(failing):
             problems += untold(run)
         return [f"{point}: {failing}: {problem}" for problem in problems]
+
+
+def play_all(way: Way, faults: Callable[[Call], Iterable[Failing]]) -> list[str]:
+    """As `play` of each fault at each point, in fewer trades: one fault in each phase of a trade.
+    Where something does not hold, its faults are played again one at a time."""
+    left: dict[Phase, list[tuple[Point, Failing]]] = {}
+    for point in points(way):
+        left.setdefault(point.phase, []).extend((point, fault) for fault in faults(point.call))
+    problems = []
+    for turn in zip_longest(*left.values()):
+        together = [each for each in turn if each is not None]
+        if _play_in_turn(way, together):
+            alone = [
+                problem
+                for point, fault in together
+                for problem in play(point, replace(fault, where="", met=False))
+            ]
+            problems += alone or [f"{way}: only together: {[str(f) for _, f in together]}"]
+    return problems
+
+
+def _play_in_turn(way: Way, together: Sequence[tuple[Point, Failing]]) -> list[str]:
+    amount = clean(way)[1]
+    of_phase = {point.phase: fault for point, fault in together}
+    with ready(way) as run:
+        run.patience = PATIENCE
+
+        def begin(phase: Phase) -> None:
+            fault = of_phase.get(phase)
+            run.clients.failing = [] if fault is None else [fault]
+
+        for phase, fault in of_phase.items():
+            fault.where = f"while {phase}"
+        run.begin = begin
+        problems = [*trade(run), *run.problems(amount)]
+        for fault in of_phase.values():
+            if not fault.met:
+                problems.append(f"{fault} was not injected")
+            if fault.error is not None and not _overlooked(fault):
+                problems += untold(run, fault.where)
+        return problems
 
 
 def play_together(way: Way, error: ErrorClass) -> list[str]:
@@ -161,13 +203,13 @@ def _overlooked(failing: Failing) -> bool:
     return failing.call.method.startswith("set_") and issubclass(failing.error or object, refused)
 
 
-def _unsaid(run: Run) -> list[str]:
-    return [] if run.messages(MARK) or run.logged(MARK) else ["nothing says what failed"]
+def _unsaid(run: Run, words: str = MARK) -> list[str]:
+    return [] if run.messages(words) or run.logged(words) else ["nothing says what failed"]
 
 
-def untold(run: Run) -> list[str]:
+def untold(run: Run, words: str = MARK) -> list[str]:
     """Whether the operator hears of it, and not all the time."""
-    messages, lines = run.messages(MARK), run.logged(MARK)
+    messages, lines = run.messages(words), run.logged(words)
     if len(messages) > 1 or len(lines) > _OFTEN:
         return [f"said {len(messages)} times, logged {len(lines)} times"]
-    return _unsaid(run)
+    return _unsaid(run, words)

@@ -61,12 +61,14 @@ class Failing:
     :param error: raised, unless the answer is changed
     :param after: the request is carried out first
     :param answer: makes another answer of the one that came
+    :param where: said in the error, to tell it from others of its class
     """
 
     call: Call
     error: type[ccxt.BaseError] | None = None
     after: bool = False
     answer: Callable[[Any], Any] | None = None
+    where: str = ""
     met: bool = False
 
     def __str__(self) -> str:
@@ -91,7 +93,7 @@ class Failing:
         return answer if self.answer is None else self.answer(answer)
 
     def _made(self, error: type[ccxt.BaseError]) -> ccxt.BaseError:
-        return error(f"{MARK} {error.__name__}")
+        return error(" ".join(filter(None, (MARK, error.__name__, self.where))))
 
 
 @dataclass

@@ -16,12 +16,14 @@ from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from tests.bench.every_fault import (
     ANSWERS,
     Point,
+    answering,
     branches,
     clean,
-    faults,
     play,
+    play_all,
     play_together,
     points,
+    raising,
     trade,
 )
 from tests.bench.faulty_callbacks import ANALYSIS, FaultyCallback, callbacks, ours
@@ -113,20 +115,13 @@ def test_each_call_is_answered_once_without_what_is_needed(which):
 @pytest.mark.parametrize("error", error_classes(), ids=names(error_classes()))
 @pytest.mark.parametrize("way", WAYS)
 def test_every_error_at_every_point(way, error):
-    found = [
-        play(point, failing)
-        for point in points(way)
-        for failing in faults(point.call, [error])
-        if failing.error is not None
-    ]
-    assert [*chain.from_iterable(found)] == []
+    assert play_all(way, lambda call: raising(call, error)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_answer_at_every_point(way):
-    found = [play(p, failing) for p in points(way) for failing in faults(p.call, [])]
-    assert [*chain.from_iterable(found)] == []
+    assert play_all(way, answering) == []
 
 
 # Callbacks
