@@ -126,30 +126,35 @@ def play(point: Point, failing: Failing) -> list[str]:
         return [f"{point}: {failing}: {problem}" for problem in problems]
 
 
+Fault = tuple[Point, Failing]
+
+
 def play_all(way: Way, faults: Callable[[Call], Iterable[Failing]]) -> list[str]:
     """As `play` of each fault at each point, in fewer trades: one fault in each phase of a trade.
-    Where something does not hold, its faults are played again one at a time."""
-    left: dict[Phase, list[tuple[Point, Failing]]] = {}
+
+    Faults that were not met there are played one at a time, and all of a trade's where something
+    does not hold.
+    """
+    left: dict[Phase, list[Fault]] = {}
     for point in points(way):
         left.setdefault(point.phase, []).extend((point, fault) for fault in faults(point.call))
-    problems = []
+    found = []
     for turn in zip_longest(*left.values()):
         together = [each for each in turn if each is not None]
-        if _play_in_turn(way, together):
-            alone = [
-                problem
-                for point, fault in together
-                for problem in play(point, replace(fault, where="", met=False))
-            ]
-            problems += alone or [f"{way}: only together: {[str(f) for _, f in together]}"]
-    return problems
+        problems = _play_in_turn(way, together)
+        again = [each for each in together if problems or not each[1].met]
+        alone = [
+            p for point, fault in again for p in play(point, replace(fault, where="", met=False))
+        ]
+        found += alone or [f"{way}, together: {problem}" for problem in problems]
+    return found
 
 
-def _play_in_turn(way: Way, together: Sequence[tuple[Point, Failing]]) -> list[str]:
+def _play_in_turn(way: Way, together: Sequence[Fault]) -> list[str]:
     amount = clean(way)[1]
     of_phase = {point.phase: fault for point, fault in together}
     with ready(way) as run:
-        run.patience = PATIENCE
+        run.after = _AFTER_AN_ERROR
 
         def begin(phase: Phase) -> None:
             fault = of_phase.get(phase)
@@ -160,11 +165,13 @@ def _play_in_turn(way: Way, together: Sequence[tuple[Point, Failing]]) -> list[s
         run.begin = begin
         problems = [*trade(run), *run.problems(amount)]
         for fault in of_phase.values():
-            if not fault.met:
-                problems.append(f"{fault} was not injected")
-            if fault.error is not None and not _overlooked(fault):
+            if fault.met and fault.error is not None and not _overlooked(fault):
                 problems += untold(run, fault.where)
         return problems
+
+
+# Cycles in which what an error has put off by half a minute is made up for.
+_AFTER_AN_ERROR = 12
 
 
 def play_together(way: Way, error: ErrorClass) -> list[str]:

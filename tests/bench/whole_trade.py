@@ -79,6 +79,7 @@ class Run:
 
     :param begin: is given each phase when it begins
     :param patience: until what is wanted must have happened
+    :param after: cycles when the trade has ended
     :param found: what did not happen in time
     :param log: warnings and errors
     """
@@ -89,6 +90,7 @@ class Run:
     clients: FaultyClients
     begin: Callable[[Phase], None] = lambda _: None
     patience: timedelta = WITHIN
+    after: int = 4
     found: list[str] = field(default_factory=list)
     log: list[logging.LogRecord] = field(default_factory=list)
     _waiting: set[int] = field(default_factory=set)
@@ -131,7 +133,7 @@ class Run:
         self._until("the exit", lambda: not self.venue.amount)
         self.strategy.leave = False
         self.begin(Phase.AFTER)
-        self._run(4)
+        self._run(self.after)
         if len({fill.maker for fill in self._sales}) > 1:
             self._run(_BOOKED)
 
