@@ -121,6 +121,8 @@ def play(point: Point, failing: Failing) -> list[str]:
         problems = [*trade(run), *run.problems(amount)]
         if not failing.met:
             problems.append("nothing was injected")
+        elif not run.most and _has_no_money(failing):
+            return []
         if failing.error is not None and not _overlooked(failing):
             problems += untold(run)
         return [f"{point}: {failing}: {problem}" for problem in problems]
@@ -208,6 +210,11 @@ def _overlooked(failing: Failing) -> bool:
     """Freqtrade sets margin mode and leverage once more before a stop, and does not mind."""
     refused = (ccxt.BadRequest, ccxt.OperationRejected, ccxt.InsufficientFunds)
     return failing.call.method.startswith("set_") and issubclass(failing.error or object, refused)
+
+
+def _has_no_money(failing: Failing) -> bool:
+    """A balance without amounts is one of none, until Freqtrade asks again, within the hour."""
+    return failing.call.method == "fetch_balance" and failing.answer is not None
 
 
 def _unsaid(run: Run, words: str = MARK) -> list[str]:
