@@ -259,7 +259,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
 
     def _spare_callbacks(self) -> None:
         """Has a backtest pass over candles about which the callbacks have nothing to say."""
-        vars(self).pop(STAYS, None)
+        self.__dict__.pop(STAYS, None)
         if self._perpkit.simulated and not has_own(self, _DECIDING):
             parts = self._stops, self._entries, self._adjustments
             setattr(self, STAYS, QuietCandles(self, self._perpkit, *parts).stays)

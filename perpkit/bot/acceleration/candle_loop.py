@@ -3,7 +3,8 @@
 Freqtrade asks of every pair at every candle whether an order fills, is to be withdrawn or replaced,
 whether there is an entry or an exit. Here a pair without a trade and without a signal is passed
 over, a trade without an open order is asked for an exit only, and there is none while its price
-reaches neither stop nor target. All that could change something is left to Freqtrade's functions.
+reaches neither stop nor target, or while its strategy knows that nothing is due. All that could
+change something is left to Freqtrade's functions.
 """
 
 from __future__ import annotations
@@ -167,12 +168,14 @@ CANDLES = Part(
     [
         Seam(f"{_RUN}backtest_loop", ("e6a713e72f92",)),
         Seam(f"{_RUN}_check_trade_exit", ("4ac309aa6b16",)),
+        Seam(f"{_RUN}_check_adjust_trade_for_candle", ("718be172bd6f",)),
         Seam(f"{_RUN}manage_open_orders", ("b7319ea823d8",)),
         Seam(f"{_RUN}_try_close_open_order", ("c620c987f661",)),
         Seam(f"{_TRADE}select_order", ("2016287595c0", "c2a309812230")),
         Seam(f"{_TRADE}has_open_position", ("25af7c6b9f87",)),
         Seam(f"{_TRADE}adjust_stop_loss", ("d99bbd9e20b3",)),
         Seam(f"{_TRADE}adjust_min_max_rates", ("6279d4d77efb",)),
+        Seam(f"{_STRATEGY}_adjust_trade_position_internal", ("ce71de2d3ebe",)),
         Seam(f"{_STRATEGY}should_exit", ("7fd9ed68a3c7",)),
         Seam(f"{_STRATEGY}ft_stoploss_adjust", ("1cd035eecab4",)),
         Seam(f"{_STRATEGY}ft_stoploss_reached", ("3dd4c2e99c1d",)),

@@ -2,8 +2,8 @@
 
 Freqtrade asks four callbacks about each open trade at each candle, and nearly always they answer
 that all stays as it is. Here that answer is found from the same functions, without the way through
-the callbacks; `perpkit.bot.acceleration.candle_loop` asks for it. Where it is not certain, or fails,
-the candle is left to Freqtrade and the callbacks, which answer as though nothing had been asked.
+the callbacks; `perpkit.bot.acceleration.candle_loop` asks for it. Where it is not certain, the
+candle is left to Freqtrade and the callbacks, which answer as though nothing had been asked.
 """
 
 from __future__ import annotations
@@ -85,8 +85,7 @@ class QuietCandles:
         pair, side, watch = trade.pair, trade.trade_direction, layer.watch
         if watch.restrictions and watch.decision(pair, side).trading is Trading.HALTED:
             return False
-        state = layer.states.of(trade)
-        if state.overtaken or state.ends or self._adjustments.may_act(trade, opened):
+        if layer.states.of(trade).ends or self._adjustments.may_act(trade, opened):
             return False
         target = strategy.take_profit.value * trade.leverage
         if not is_below(trade, best, min(target, *strategy.minimal_roi.values())):

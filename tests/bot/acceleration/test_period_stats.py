@@ -14,7 +14,8 @@ from tests.cases import cases
 from tests.factories import START
 
 PROFITS = st.one_of(
-    st.floats(-1e6, 1e6).map(lambda profit: round(profit, 8)), st.sampled_from([0.0, -0.0, 0.1, -0.3, 1e-12, float("nan")])
+    st.floats(-1e6, 1e6).map(lambda profit: round(profit, 8)),
+    st.sampled_from([0.0, -0.0, 0.1, -0.3, 1e-12, float("nan")]),
 )
 
 

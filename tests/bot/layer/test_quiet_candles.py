@@ -130,7 +130,7 @@ def test_a_restriction_that_is_no_halt_closes_nothing(strategy, trade):
 
 @pytest.mark.parametrize("name", DECIDING)
 def test_a_callback_of_a_users_own_decides(strategy, name):
-    own = type("Own", (type(strategy),), {name: lambda self, *args, **kwargs: None})
+    own = type("Own", (type(strategy),), {name: lambda *_, **__: None})
     strategy.__class__ = own
     strategy._prepare()
     assert STAYS not in vars(strategy)
@@ -154,7 +154,7 @@ GIVEN = {
 }  # fmt: skip
 
 
-class Copied(Exception):
+class CopiedError(Exception):
     """In the place of a trade that has been copied."""
 
 
@@ -165,7 +165,7 @@ def test_its_callbacks_get_freqtrades_trade_and_leave_it_as_it_is(
     strategy, trade, name, monkeypatch
 ):
     def copy(_):
-        raise Copied
+        raise CopiedError
 
     monkeypatch.setattr("freqtrade.strategy.strategy_wrapper.deepcopy", copy)
     before = dict(vars(trade))
