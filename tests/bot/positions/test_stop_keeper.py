@@ -419,6 +419,7 @@ def test_a_stop_that_stands_need_not_be_asked_for(happening, is_short, leverage,
         ([(102, 99, 101)], 101, True),  # far below 1R, where the trail begins
         ([(106, 99, 104)], 104, False),  # the chandelier moves it
         ([(110, 100, 106)], 106, False),  # it is overtaken
+        ([(102, 94, 94.5)], 101, False),  # by the close, at which it was not closed
     ],
 )
 def test_whether_a_stop_stands(is_short, path, rate, stands):
