@@ -20,6 +20,7 @@ from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy import DecimalParameter, IStrategy
 
+from perpkit.bot.acceleration.candle_loop import STAYS
 from perpkit.bot.callbacks.fail_closed import FailsClosed
 from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.candles.candle_columns import CandleColumns
@@ -36,7 +37,9 @@ from perpkit.bot.layer.breaker_parameters import (
 )
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.parts import ATTACHING
+from perpkit.bot.layer.quiet_candles import QuietCandles, deciding, has_own
 from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
+from perpkit.bot.layer.uncopied import uncopied
 from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
@@ -54,7 +57,6 @@ from perpkit.bot.settings import overridden
 from perpkit.bot.shown import Shown
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import HOUR_S
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.columns import with_columns
 from perpkit.market.ranges import ranges
@@ -253,6 +255,14 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         use = settings.use
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
+        self._spare_callbacks()
+
+    def _spare_callbacks(self) -> None:
+        """Has a backtest pass over candles about which the callbacks have nothing to say."""
+        self.__dict__.pop(STAYS, None)
+        if self._perpkit.simulated and not has_own(self, _DECIDING):
+            parts = self._stops, self._entries, self._adjustments
+            setattr(self, STAYS, QuietCandles(self, self._perpkit, *parts).stays)
 
     def present_settings(self, only: str | None = None) -> Settings:
         """Returns the settings at the current parameters, overridden by the configuration.
@@ -391,6 +401,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     ) -> None:
         self._running.order_filled(trade, order)
 
+    @uncopied
     def adjust_trade_position(
         self,
         trade: Trade,
@@ -434,6 +445,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         # subclass overrides this.
         return IStrategy.should_exit(self, trade, *args, **kwargs)
 
+    @uncopied
     def custom_exit(
         self,
         pair: str,
@@ -446,10 +458,9 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         """Closes trades that have lost their reason: a stop overtaken, time up, costly funding."""
         if reason := self._stops.exit_reason(trade, current_time):
             return reason
-        hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
-        dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
-        return "carry_cost" if dear else None
+        return self._entries.exit_reason(trade, current_time)
 
+    @uncopied
     def custom_stoploss(
         self,
         pair: str,
@@ -464,6 +475,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         reducing = self.watch.tightens(pair, trade.trade_direction)
         return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
+    @uncopied
     def custom_roi(
         self,
         pair: str,
@@ -476,3 +488,6 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     ) -> float | None:
         """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
         return self.take_profit.value * trade.leverage
+
+
+_DECIDING = deciding(PerpStrategy)

@@ -110,6 +110,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install '.[report]'",
         "pip install 'perpkit[report]'",
         "pip install 'perpkit[research]'",
+        "pip install 'perpkit[webhook]'",
         "python3 -m venv .venv && . .venv/bin/activate",
         ". .venv/bin/activate",
         "make setup",
@@ -137,6 +138,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit keys rotate -c config.json",
     ),
     "a password that is typed; tests/ops/test_resume.py": ('perpkit resume --why "feed is back"',),
+    "a server that runs until it is ended; tests/integration/test_webhook.py": (
+        "perpkit webhook -c user_data/config.json --allow 52.89.214.238 --allow 34.212.75.30",
+    ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
     "minutes, a run of its own; tests/ops/test_demo.py has its parts": ("make demo",),
     "a decision log, which a backtest writes on request; tests/integration/test_why.py": (

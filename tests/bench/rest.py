@@ -1,4 +1,4 @@
-"""Freqtrade's own REST API of a bot in this process, without a socket."""
+"""Freqtrade's own REST API of a bot in this process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from unittest import mock
 from fastapi.testclient import TestClient
 from freqtrade.rpc.api_server.webserver import ApiServer
 
+from perpkit.ops.stop.rest import BotRest
 from tests.bench.in_process import InProcessBot
 from tests.bench.planted import API_PASSWORD, JWT_SECRET
+from tests.bench.web import served
 
 _USER = ("operator", API_PASSWORD)
 
@@ -18,6 +20,20 @@ _USER = ("operator", API_PASSWORD)
 @contextmanager
 def rest_api(bot: InProcessBot) -> Iterator[TestClient]:
     """As its user; requests are answered in threads of their own, as by the server."""
+    with _server(bot) as server, TestClient(server.app) as client:
+        client.auth = _USER
+        yield client
+
+
+@contextmanager
+def served_rest(bot: InProcessBot) -> Iterator[BotRest]:
+    """On a socket of the loopback, for clients of other libraries."""
+    with _server(bot) as server, served(server.app) as url:
+        yield BotRest(url, *_USER)
+
+
+@contextmanager
+def _server(bot: InProcessBot) -> Iterator[ApiServer]:
     username, password = _USER
     config = {
         "enabled": True,
@@ -32,9 +48,7 @@ def rest_api(bot: InProcessBot) -> Iterator[TestClient]:
         server = ApiServer({**bot.bot.config, "api_server": config})
     server.add_rpc_handler(bot.bot.rpc._rpc)
     try:
-        with TestClient(server.app) as client:
-            client.auth = _USER
-            yield client
+        yield server
     finally:
         server.cleanup()
         ApiServer.shutdown()

@@ -3,7 +3,8 @@
 Freqtrade asks of every pair at every candle whether an order fills, is to be withdrawn or replaced,
 whether there is an entry or an exit. Here a pair without a trade and without a signal is passed
 over, a trade without an open order is asked for an exit only, and there is none while its price
-reaches neither stop nor target. All that could change something is left to Freqtrade's functions.
+reaches neither stop nor target, or while its strategy knows that nothing is due. All that could
+change something is left to Freqtrade's functions.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any
 
 from freqtrade.enums import TradingMode
 from freqtrade.optimize.backtesting import (
+    DATE_IDX,
     ELONG_IDX,
     ESHORT_IDX,
     HIGH_IDX,
     LONG_IDX,
     LOW_IDX,
+    OPEN_IDX,
     SHORT_IDX,
     Backtesting,
 )
@@ -25,6 +28,11 @@ from freqtrade.persistence import LocalTrade, Order
 from freqtrade.strategy.interface import IStrategy
 
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
+
+# An attribute of a strategy that knows itself whether a candle changes anything of a trade whose
+# stop is not reached: a function of the trade, the time, and the opening and the best price of the
+# candle. It changes nothing of the trade; False leaves the candle to Freqtrade.
+STAYS = "_perpkit_stays"
 
 _stock_loop = Backtesting.backtest_loop
 _stock_check = Backtesting._check_trade_exit
@@ -75,43 +83,48 @@ def check_trade_exit(
     self: Backtesting, trade: LocalTrade, row: tuple[Any, ...], current_time: datetime
 ) -> LocalTrade | None:
     """As `Backtesting._check_trade_exit`."""
-    strategy = self.strategy
-    if strategy.position_adjustment_enable:
-        return _stock_check(self, trade, row, current_time)
     self._run_funding_fees(trade, current_time)
-    signals = (SHORT_IDX, ESHORT_IDX) if trade.is_short else (LONG_IDX, ELONG_IDX)
-    enter, exit_ = row[signals[0]], row[signals[1]]
-    if trade.is_open and _stays(strategy, trade, enter, exit_, row[LOW_IDX], row[HIGH_IDX]):
+    if trade.is_open and _stays(self.strategy, trade, row):
         trade.adjust_min_max_rates(row[HIGH_IDX], row[LOW_IDX])
         return None
     return _stock_check(self, trade, row, current_time)
 
 
-def _stays(
-    strategy: IStrategy, trade: LocalTrade, enter: Any, exit_: Any, low: float, high: float
-) -> bool:
-    """Whether it is certain that there is no exit from a trade at a candle."""
-    if (exit_ and not enter) or not (low and high) or not trade.stop_loss:
+def _stays(strategy: IStrategy, trade: LocalTrade, row: tuple[Any, ...]) -> bool:
+    """Whether it is certain that a candle changes nothing of a trade, and that there is no exit."""
+    short, low, high = trade.is_short, row[LOW_IDX], row[HIGH_IDX]
+    signals = (SHORT_IDX, ESHORT_IDX) if short else (LONG_IDX, ELONG_IDX)
+    if (row[signals[1]] and not row[signals[0]]) or not (low and high) or not trade.stop_loss:
         return False
-    if not has_only_stop_and_target(strategy):
-        return False
-    short = trade.is_short
     worst, best = (high, low) if short else (low, high)
     for level in (trade.stop_loss, trade.liquidation_price):
         if level and (level <= worst if short else level >= worst):
             return False
+    if (knows := vars(strategy).get(STAYS)) is not None:
+        stays: bool = knows(trade, row[DATE_IDX].to_pydatetime(), row[OPEN_IDX], best)
+        return stays
+    return _stays_by_levels(strategy, trade, best)
+
+
+def _stays_by_levels(strategy: IStrategy, trade: LocalTrade, best: float) -> bool:
+    """The same of a trade whose stop is not reached, from targets alone.
+
+    :param best: the best price of the candle
+    """
+    if strategy.position_adjustment_enable or not has_only_stop_and_target(strategy):
+        return False
     targets = list(strategy.minimal_roi.values())
     if strategy.trailing_stop:
         if not strategy.trailing_only_offset_is_reached:
             return False
         targets.append(strategy.trailing_stop_positive_offset)  # below it, the stop stays
     try:
-        return not targets or _is_below(trade, best, min(targets))
+        return not targets or is_below(trade, best, min(targets))
     except TypeError:  # a target that is none
         return False
 
 
-def _is_below(trade: LocalTrade, rate: float, target: float) -> bool:
+def is_below(trade: LocalTrade, rate: float, target: float) -> bool:
     """Whether the profit at a rate is below a target, with more certainty than floats have.
 
     :param target: in terms of `LocalTrade.calc_profit_ratio`
@@ -155,12 +168,14 @@ CANDLES = Part(
     [
         Seam(f"{_RUN}backtest_loop", ("e6a713e72f92",)),
         Seam(f"{_RUN}_check_trade_exit", ("4ac309aa6b16",)),
+        Seam(f"{_RUN}_check_adjust_trade_for_candle", ("718be172bd6f",)),
         Seam(f"{_RUN}manage_open_orders", ("b7319ea823d8",)),
         Seam(f"{_RUN}_try_close_open_order", ("c620c987f661",)),
         Seam(f"{_TRADE}select_order", ("2016287595c0", "c2a309812230")),
         Seam(f"{_TRADE}has_open_position", ("25af7c6b9f87",)),
         Seam(f"{_TRADE}adjust_stop_loss", ("d99bbd9e20b3",)),
         Seam(f"{_TRADE}adjust_min_max_rates", ("6279d4d77efb",)),
+        Seam(f"{_STRATEGY}_adjust_trade_position_internal", ("ce71de2d3ebe",)),
         Seam(f"{_STRATEGY}should_exit", ("7fd9ed68a3c7",)),
         Seam(f"{_STRATEGY}ft_stoploss_adjust", ("1cd035eecab4",)),
         Seam(f"{_STRATEGY}ft_stoploss_reached", ("3dd4c2e99c1d",)),

@@ -22,10 +22,12 @@ class Seam:
 
     :param where: module and name, such as `freqtrade.persistence.trade_model:LocalTrade.close`
     :param digests: `digest` of each source that the part knows
+    :param optional: an older Freqtrade does without it
     """
 
     where: str
     digests: tuple[str, ...]
+    optional: bool = False
 
     def moved(self) -> str | None:
         """Returns what is wrong with the seam, None if it is as the part knows it."""
@@ -33,6 +35,8 @@ class Seam:
         try:
             found = digest(self.found())
         except (ImportError, AttributeError):
+            if self.optional:
+                return None
             return f"there is no {name}"
         except (OSError, TypeError):
             return f"the source of {name} cannot be read"

@@ -74,6 +74,12 @@ class Adjustments:
             return self._sliced(trade, now, rate, entries_blocked)
         return None
 
+    def may_act(self, trade: LocalTrade, rate: float) -> bool:
+        """Whether `adjust` may answer something at this rate; where not, it is certain."""
+        use = self._settings.use
+        sliced = use.slicing and not trade.realized_profit
+        return sliced or (use.scale_out and self._scaled_out(trade, rate) != 0)
+
     def _scaled_out(self, trade: LocalTrade, rate: float) -> float:
         ladder, memory = self._settings.scale_out, self._risks.of(trade)
         gain = trade.open_rate - rate if trade.is_short else rate - trade.open_rate

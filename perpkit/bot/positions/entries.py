@@ -23,7 +23,7 @@ from perpkit.bot.positions.stop_keeper import initial_amount, standing_distance
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import HOURS_A_YEAR, MINUTE
+from perpkit.durations import HOUR_S, HOURS_A_YEAR, MINUTE
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.carry import too_dear
 from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
@@ -342,6 +342,12 @@ class Entries:
 
     def _too_dear(self, entry: Candidate) -> str | None:
         return self.carry_reason(entry.pair, entry.is_short, entry.now, 0.0)
+
+    def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
+        """Returns the exit reason of a trade that is no longer worth its funding, or None."""
+        hours = (now - trade.open_date_utc).total_seconds() / HOUR_S
+        dear = self.carry_reason(trade.pair, trade.is_short, now, hours)
+        return "carry_cost" if dear else None
 
     def carry_reason(
         self, pair: str, is_short: bool, now: datetime, held_hours: float

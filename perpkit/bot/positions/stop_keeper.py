@@ -7,6 +7,7 @@ high or the low came first, and Freqtrade passes the better of the two to `custo
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from freqtrade.persistence import LocalTrade
 
@@ -31,6 +32,20 @@ EARLY = 0.1
 LEAST_DISTANCE = 1e-3
 
 
+class _Seen(NamedTuple):
+    """What a stop follows from at one moment.
+
+    :param candle: when the newest closed candle closed, seconds since 1970 UTC
+    :param rate: the close of that candle, or a worse present rate
+    """
+
+    columns: CandleColumns | None
+    row: int
+    candle: float
+    rate: float
+    reducing: bool
+
+
 class StopKeeper:
     """Computes the stop, and exits that do not wait for it.
 
@@ -47,20 +62,52 @@ class StopKeeper:
     ) -> float | None:
         """Returns the leveraged distance from `rate` for `custom_stoploss`; None for no change."""
         memory = self._risks.of(trade)
+        seen = self._seen(trade, memory, now, rate, reducing, after_fill=after_fill)
+        if seen is None:
+            return self._clear(trade, memory, rate)
+        stop = self._stop(trade, memory, seen)
+        overtaken = stop_reached(stop, seen.rate, trade.is_short)
+        _remember(memory, trade, seen, overtaken=overtaken)
+        if overtaken or stop == trade.stop_loss:
+            return None
+        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+
+    def stands(self, trade: LocalTrade, now: datetime, rate: float, reducing: bool) -> bool:
+        """Whether `ratio` would change nothing at `now`; if so, the stop has been evaluated then.
+
+        If not, `ratio` is still to be asked, and answers as though this had not been.
+        """
+        memory = self._risks.of(trade)
+        seen = self._seen(trade, memory, now, rate, reducing)
+        if seen is None:
+            standing, clear = trade.stop_loss, not self._settings.use.liquidation
+            return clear or not standing or self._clear_of_liquidation(standing, trade) == standing
+        stop = self._stop(trade, memory, seen)
+        if stop != trade.stop_loss or stop_reached(stop, seen.rate, trade.is_short):
+            return False
+        _remember(memory, trade, seen, overtaken=False)
+        return True
+
+    def _seen(
+        self,
+        trade: LocalTrade,
+        memory: TradeState,
+        now: datetime,
+        rate: float,
+        reducing: bool,
+        *,
+        after_fill: bool = False,
+    ) -> _Seen | None:
+        """Returns what the stop follows from, None if that is what it was before."""
         columns = self._columns(trade.pair)
         row = columns.row(now) if columns else -1
         candle = columns.closed_at(row) if columns else 0.0
         # The amount shows a partial exit earlier than Freqtrade does: in backtests by one candle.
         same_candle, same_amount = memory.candle == candle, memory.amount == trade.amount
         if same_candle and same_amount and memory.reducing == reducing and not after_fill:
-            return self._clear(trade, memory, rate)
-        seen = rate if same_candle or after_fill else self._at_close(trade, columns, row, rate)
-        stop = self._stop(trade, memory, columns, row, seen, reducing)
-        memory.candle, memory.amount, memory.reducing = candle, trade.amount, reducing
-        memory.overtaken = stop_reached(stop, seen, trade.is_short)
-        if memory.overtaken or stop == trade.stop_loss:
             return None
-        return stop_ratio(stop, rate, trade.is_short, trade.leverage)
+        seen = rate if same_candle or after_fill else self._at_close(trade, columns, row, rate)
+        return _Seen(columns, row, candle, seen, reducing)
 
     def _clear(self, trade: LocalTrade, memory: TradeState, rate: float) -> float | None:
         """Moves the current stop away from liquidation, which may come nearer within a candle."""
@@ -98,12 +145,10 @@ class StopKeeper:
         self,
         trade: LocalTrade,
         memory: TradeState,
-        columns: CandleColumns | None,
-        row: int,
-        rate: float,
-        reducing: bool,
+        seen: _Seen,
     ) -> float:
         is_short, entry = trade.is_short, trade.open_rate
+        columns, row, rate = seen.columns, seen.row, seen.rate
         # Freqtrade's stop is the one in force, also after a restart. It must not be loosened, and
         # Freqtrade would accept a looser one after a fill.
         stop = _tighter(stop_price(entry, memory.risk / entry, is_short), trade.stop_loss, is_short)
@@ -127,7 +172,7 @@ class StopKeeper:
                 ),
                 atr=columns.value("atr", row),
                 sar=columns.value("sar", row),
-                reducing=reducing,
+                reducing=seen.reducing,
             )
         if self._settings.use.liquidation:
             stop = self._clear_of_liquidation(stop, trade)
@@ -158,6 +203,11 @@ class StopKeeper:
             return rate
         close = columns.value("close", row)
         return max(close, rate) if trade.is_short else min(close, rate)
+
+
+def _remember(memory: TradeState, trade: LocalTrade, seen: _Seen, *, overtaken: bool) -> None:
+    memory.candle, memory.amount, memory.reducing = seen.candle, trade.amount, seen.reducing
+    memory.overtaken = overtaken
 
 
 def position_of(trade: LocalTrade, memory: TradeState) -> OpenPosition:

@@ -24,6 +24,17 @@ class RestError(Exception):
     """No answer, or an unusable one; the message is for the operator and contains no secrets."""
 
 
+class RefusedError(RestError):
+    """The bot answers that it does not do what it is asked for.
+
+    :param words: the bot's
+    """
+
+    def __init__(self, message: str, words: str) -> None:
+        super().__init__(message)
+        self.words = words
+
+
 @dataclass(frozen=True)
 class BotRest:
     """The REST API of a bot.
@@ -73,6 +84,26 @@ class BotRest:
         """
         self._ask("forceexit", _ACT_SECONDS, trade_id, "market")
 
+    def force_enter(
+        self,
+        pair: str,
+        side: str,
+        *,
+        stake: float | None = None,
+        leverage: float | None = None,
+        tag: str | None = None,
+    ) -> dict[str, Any]:
+        """Enters a pair, or adds to its trade if it has one, and returns the trade.
+
+        :param side: long or short; of an open trade, its own counts
+        :raises RefusedError: if the bot does not enter
+        """
+        entered: dict[str, Any] = self._ask(
+            "forceenter", _ACT_SECONDS, pair, side,
+            stake_amount=stake, leverage=leverage, enter_tag=tag,
+        )  # fmt: skip
+        return entered
+
     def open_trades(self) -> list[StoredTrade]:
         """Returns the open trades; the bot requests their prices from the exchange for this."""
         shown = self._ask("status", _ACT_SECONDS)
@@ -81,7 +112,7 @@ class BotRest:
             for trade in shown
         ]
 
-    def _ask(self, what: str, seconds: float, *given: Any) -> Any:
+    def _ask(self, what: str, seconds: float, *given: Any, **named: Any) -> Any:
         import requests
         from freqtrade_client import FtRestClient
 
@@ -90,7 +121,7 @@ class BotRest:
         # The environment's proxy is meant for the exchange, and would see the password.
         client._session.trust_env = False
         try:
-            answer = getattr(client, what)(*given)
+            answer = getattr(client, what)(*given, **named)
         except (requests.RequestException, ValueError) as error:
             kind = type(error).__name__
             raise RestError(f"{self.url} gives no answer to {what}: {kind}") from None
@@ -101,9 +132,11 @@ class BotRest:
         if not isinstance(answer, dict):
             raise RestError(f"{self.url} gives no answer to {what}")
         if "detail" in answer:
-            raise RestError(f"{self.url} refuses {what}: {answer['detail']}")
+            raise RefusedError(
+                f"{self.url} refuses {what}: {answer['detail']}", str(answer["detail"])
+            )
         if "error" in answer:
-            raise RestError(f"{what} failed in the bot: {answer['error']}")
+            raise RefusedError(f"{what} failed in the bot: {answer['error']}", str(answer["error"]))
         return answer
 
 

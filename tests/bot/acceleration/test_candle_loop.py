@@ -119,16 +119,16 @@ def test_an_exit_is_ruled_out_only_where_freqtrade_has_none(kind, options, trade
 
 @pytest.mark.parametrize("rate", [104.9, 105.0, 105.1, 105.15, 105.2, 110.0])
 @pytest.mark.parametrize("short", [True, False])
-def test_a_price_is_below_the_target_only_if_freqtrade_says_so(rate, short):
+def test_a_priceis_below_the_target_only_if_freqtrade_says_so(rate, short):
     trade = LocalTrade(
         amount=1.0, open_rate=100.0, open_date=START, fee_open=0.0005, fee_close=0.0005,
         is_short=short, leverage=3.0, trading_mode=TradingMode.FUTURES,
     )  # fmt: skip
     rate = 200 - rate if short else rate
     profit = trade.calc_profit_ratio(rate)
-    assert candle_loop._is_below(trade, rate, profit + 1e-5)
+    assert candle_loop.is_below(trade, rate, profit + 1e-5)
     for target in (profit, profit - 1e-8, profit + 1e-8, profit - 1e-5):
-        assert not candle_loop._is_below(trade, rate, target)
+        assert not candle_loop.is_below(trade, rate, target)
 
 
 @pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.__name__)
@@ -189,5 +189,26 @@ TRAILING = {"trailing_stop": True, "trailing_only_offset_is_reached": True}
 def test_when_a_trade_certainly_stays(trade, strategy, candle, stays):
     plain = Plain({"runmode": RunMode.BACKTEST})
     vars(plain).update({"minimal_roi": {0: 0.1}} | strategy)
-    given = {"enter": 0, "exit_": 0, "low": 95.0, "high": 105.0} | candle
-    assert candle_loop._stays(plain, held(**trade), **given) is stays
+    assert candle_loop._stays(plain, held(**trade), row(**candle)) is stays
+
+
+def row(*, enter=0, exit_=0, low=95.0, high=105.0):
+    return pd.Timestamp(START), 100.0, high, low, 100.0, enter, exit_, enter, exit_, None, None
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_strategy_can_know_itself_that_a_trade_stays(stays):
+    asked = []
+
+    def knows(*given):
+        asked.append(given[1:])
+        return stays
+
+    strategy = Deciding({"runmode": RunMode.BACKTEST})
+    setattr(strategy, candle_loop.STAYS, knows)
+    assert candle_loop._stays(strategy, held(), row()) is stays
+    assert candle_loop._stays(strategy, held(**SHORT), row()) is stays
+    assert asked == [(START, 100.0, 105.0), (START, 100.0, 95.0)]
+    for candle in ({"low": 90.0}, {"exit_": 1}, {"low": 0.0}):
+        assert not candle_loop._stays(strategy, held(), row(**candle))
+    assert len(asked) == 2

@@ -40,6 +40,19 @@ RUNS = [
     pytest.param("PlainAveraging", {}, id="averaging", marks=SLOW),
     pytest.param("UsualCallbacks", {"enable_protections": True}, id="usual callbacks"),
     pytest.param("Scribbler", {"enable_protections": True}, id="writes to what it is given"),
+    pytest.param("RandomSwing", {"enable_protections": True}, id="of the package"),
+    pytest.param(
+        "RandomSwing",
+        {"perpkit": {"trailing": {"trail": "sar", "time_stop_hours": 20}}},
+        id="of the package, time stop",
+        marks=SLOW,
+    ),
+    pytest.param(
+        "RandomSwing",
+        {"perpkit": {"use": {"slicing": True}}, "stake_amount": "unlimited"},
+        id="of the package, slices",
+        marks=SLOW,
+    ),
     pytest.param(
         "PlainTrend",
         {"perpkit": {"attach": True}, "enable_protections": True},

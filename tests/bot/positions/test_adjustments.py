@@ -93,6 +93,23 @@ def test_what_is_off_does_nothing():
     assert adjustments.adjust(stack.simulated(), ENTRY + HOUR, 150.0, False) is None
 
 
+@pytest.mark.parametrize(
+    ("chosen", "rate", "acts"),
+    [
+        (SETTINGS, 104.9, False),
+        (SETTINGS, 105.1, True),
+        (replace(SETTINGS, use=Switches(scale_out=False)), 105.1, False),
+        (SLICING, 100.0, True),
+    ],
+)
+def test_when_it_may_act(chosen, rate, acts):
+    adjustments, _ = made(chosen)
+    trade = stack.simulated()
+    assert adjustments.may_act(trade, rate) is acts
+    trade.realized_profit = 1.0  # no slice follows once a part is sold
+    assert adjustments.may_act(trade, rate) is (acts and chosen is SETTINGS)
+
+
 def test_blocked_entries_do_not_block_a_part_exit():
     adjustments, _ = made()
     stake, tag = adjustments.adjust(stack.simulated(leverage=2.0), ENTRY + HOUR, 105.0, True)

@@ -369,6 +369,67 @@ def test_a_stop_never_loosens(happening, is_short, leverage, trail, trail_after)
             return  # it was hit
 
 
+@cases(250)
+@given(
+    st.lists(events, min_size=1, max_size=25),
+    st.booleans(),
+    st.sampled_from([1.0, 10.0]),
+    st.sampled_from(Trail),
+    st.sampled_from([0.0, 90.0, 97.5]),
+)
+def test_a_stop_that_stands_need_not_be_asked_for(happening, is_short, leverage, trail, nearest):
+    """One keeper is asked each time, the other only where it does not say that the stop stands."""
+    chosen = replace(SETTINGS, trailing=Trailing(1.0, trail, 0.5, atr_multiple=2.0))
+    path, now, rate = list(BEFORE), 0.0, 100.0
+    both = [Case([], chosen, is_short, leverage=leverage) for _ in range(2)]
+    always, spared = both
+    for case in both:
+        case.look(0, 100.0, after_fill=True)
+        case.trade.liquidation_price = case.price(nearest) if nearest else None
+    for what, move, wick in happening:
+        now += 0.01
+        rate *= 1 + move
+        if what == "candle":
+            path.append((rate * (1 + wick), rate * (1 - wick), rate))
+            now = float(len(path) - len(BEFORE))
+        for case in both:
+            if what == "candle":
+                case.columns = stack.columns(path, atr=1.0, sar=rate + (1 if is_short else -1))
+            elif what == "reducing":
+                case.freqtrade.reducing = not case.freqtrade.reducing
+            elif what == "sell" and (part := round(case.trade.amount / 2, 3)) < case.trade.amount:
+                when = ENTRY + timedelta(hours=now)
+                stack.fill(case.trade, case.trade.exit_side, part, rate, when)
+        at, before = ENTRY + timedelta(hours=now), spared.trade.stop_loss
+        if (before <= rate) if is_short else (before >= rate):
+            return  # it was hit
+        always.freqtrade.look(always.trade, at, rate)
+        if spared.keeper.stands(spared.trade, at, rate, spared.freqtrade.reducing):
+            assert spared.trade.stop_loss == before
+        else:
+            spared.freqtrade.look(spared.trade, at, rate)
+        assert spared.trade.stop_loss == always.trade.stop_loss
+        assert spared.risks.of(spared.trade) == always.risks.of(always.trade)
+
+
+@sides
+@pytest.mark.parametrize(
+    ("path", "rate", "stands"),
+    [
+        ([(102, 99, 101)], 101, True),  # far below 1R, where the trail begins
+        ([(106, 99, 104)], 104, False),  # the chandelier moves it
+        ([(110, 100, 106)], 106, False),  # it is overtaken
+        ([(102, 94, 94.5)], 101, False),  # by the close, at which it was not closed
+    ],
+)
+def test_whether_a_stop_stands(is_short, path, rate, stands):
+    case = Case(path, is_short=is_short)
+    case.look(0, 100.0, after_fill=True)
+    now = case.trade.open_date_utc + HOUR
+    assert case.keeper.stands(case.trade, now, case.price(rate), False) is stands
+    assert not case.risks.of(case.trade).overtaken
+
+
 def test_the_keeper_knows_pairs_by_their_own_candles():
     asked = []
     risks = TradeRisks(SETTINGS.stop, lambda _: None, TradeStates(False))

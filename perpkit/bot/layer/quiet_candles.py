@@ -1,0 +1,96 @@
+"""Candles of a backtest that certainly change nothing of a trade of the package's strategies.
+
+Freqtrade asks four callbacks about each open trade at each candle, and nearly always they answer
+that all stays as it is. Here that answer is found from the same functions, without the way through
+the callbacks; `perpkit.bot.acceleration.candle_loop` asks for it. Where it is not certain, the
+candle is left to Freqtrade and the callbacks, which answer as though nothing had been asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from freqtrade.persistence import LocalTrade
+
+from perpkit.bot.acceleration.candle_loop import is_below
+from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.positions.adjustments import Adjustments
+from perpkit.bot.positions.entries import Entries
+from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.breakers.breaker import Trading
+
+# What decides about an open trade: with one of a user's own, every candle is left to Freqtrade.
+DECIDING = (
+    "should_exit",
+    "custom_exit",
+    "custom_stoploss",
+    "custom_roi",
+    "loss_exit",
+    "adjust_trade_position",
+    "_adjust_trade_position_internal",
+    "ft_stoploss_adjust",
+    "ft_stoploss_reached",
+    "min_roi_reached",
+    "min_roi_reached_entry",
+)
+
+
+def deciding(kind: type) -> dict[str, Any]:
+    """Returns what decides about open trades of a class, by name."""
+    return {name: getattr(kind, name) for name in DECIDING}
+
+
+def has_own(strategy: Any, known: Mapping[str, Any]) -> bool:
+    """Whether something else than `known`, from `deciding`, decides about trades of a strategy."""
+    return deciding(type(strategy)) != known or not known.keys().isdisjoint(vars(strategy))
+
+
+class QuietCandles:
+    """
+    :param strategy: of the package, with its own callbacks for open trades
+    """
+
+    def __init__(
+        self,
+        strategy: Any,
+        layer: RiskLayer,
+        stops: StopKeeper,
+        entries: Entries,
+        adjustments: Adjustments,
+    ) -> None:
+        self._strategy = strategy
+        self._layer = layer
+        self._stops = stops
+        self._entries = entries
+        self._adjustments = adjustments
+
+    def stays(self, trade: LocalTrade, now: datetime, opened: float, best: float) -> bool:
+        """See `candle_loop.STAYS`."""
+        try:
+            return self._stays(trade, now, opened, best)
+        except Exception:  # the callback in which it comes again has an answer to it
+            return False
+
+    def _stays(self, trade: LocalTrade, now: datetime, opened: float, best: float) -> bool:
+        strategy, layer = self._strategy, self._layer
+        if not strategy.use_custom_stoploss or strategy.trailing_stop:
+            return False
+        # What a loss may reach is counted, and what is decided is noted, where callbacks are asked.
+        if layer.limits is not None or layer.decided:
+            return False
+        if trade.initial_stop_loss_pct == strategy.stoploss:  # the first stop is still to be shown
+            return False
+        pair, side, watch = trade.pair, trade.trade_direction, layer.watch
+        if watch.restrictions and watch.decision(pair, side).trading is Trading.HALTED:
+            return False
+        if layer.states.of(trade).ends or self._adjustments.may_act(trade, opened):
+            return False
+        target = strategy.take_profit.value * trade.leverage
+        if not is_below(trade, best, min(target, *strategy.minimal_roi.values())):
+            return False
+        if self._entries.exit_reason(trade, now) or self._stops.exit_reason(trade, now):
+            return False
+        # Last, as the stop counts as evaluated where it stands.
+        return self._stops.stands(trade, now, best, watch.tightens(pair, side))

@@ -1,0 +1,1 @@
+"""`perpkit webhook`: alerts of other programs, such as TradingView, become entries and exits."""
