@@ -1,0 +1,52 @@
+"""Freqtrade's hyperopt parameters, made of the declarations of a source's rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from freqtrade.strategy import (
+    BooleanParameter,
+    CategoricalParameter,
+    DecimalParameter,
+    IntParameter,
+)
+from freqtrade.strategy.parameters import BaseParameter
+
+from perpkit.parameters.declared import Parameter, Parameters, declared
+from perpkit.parameters.kinds import Choice, Flag, Number
+
+
+def hyperopt_parameters(rule: Parameters) -> dict[str, BaseParameter]:
+    """Returns the parameters of a rule that hyperopt knows, by field, with the rule's values.
+
+    :raises TypeError: for a field whose kind hyperopt cannot search
+    """
+    return {
+        each.name: _parameter(each, getattr(rule, each.name))
+        for each in declared(type(rule))
+        if each.search is not None
+    }
+
+
+def rule_at(rule: Parameters, values: Mapping[str, Any]) -> Any:
+    """Returns the rule with these values of its searched parameters."""
+    return replace(rule, **values)
+
+
+def _parameter(declaration: Parameter, default: Any) -> BaseParameter:
+    search, kind = declaration.search, declaration.kind
+    assert search is not None
+    common = {"space": search.space, "optimize": search.optimize}
+    if isinstance(kind, Flag):
+        return BooleanParameter(default=default, **common)
+    if isinstance(kind, Choice):
+        return CategoricalParameter([str(one) for one in kind.options], default=str(default), **common)
+    if not isinstance(kind, Number):
+        raise TypeError(f"hyperopt cannot search {declaration.name}, {kind.words}")
+    if kind.whole:
+        return IntParameter(int(search.low), int(search.high), default=default, **common)
+    return DecimalParameter(
+        search.low, search.high, default=default, decimals=search.decimals, **common
+    )

@@ -1,0 +1,83 @@
+"""A strategy that trades one source of signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from freqtrade.exchange import timeframe_to_seconds
+
+from perpkit.bot.layer.warm_up import Need
+from perpkit.bot.searched import hyperopt_parameters
+from perpkit.bot.settings import overridden
+from perpkit.bot.strategy import PerpStrategy
+from perpkit.market.columns import with_columns
+from perpkit.signals.conditions import Conditions
+from perpkit.signals.confidence import tag
+from perpkit.signals.source import Source
+
+
+class SourceStrategy(PerpStrategy):
+    """Enters and leaves as its `source` says, whose parameters are hyperopt parameters of the
+    strategy under the names that the source gives them.
+
+    A parameter that a subclass defines itself, with a range of its own, is kept.
+    """
+
+    source: ClassVar[Source]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if source := vars(cls).get("source"):
+            for name, parameter in hyperopt_parameters(source.rule).items():
+                if name not in vars(cls):
+                    setattr(cls, name, parameter)
+            cls.rules = (type(source.rule),)
+            cls.scored_tags = frozenset({source.name})
+            cls.searched_of_rule = tuple(hyperopt_parameters(source.rule))
+
+    searched_of_rule: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def present_rule(self) -> Any:
+        """The source's parameters at present."""
+        values = {name: getattr(self, name).value for name in self.searched_of_rule}
+        return replace(self.source.rule, **values)
+
+    @property
+    def candle(self) -> timedelta:
+        return timedelta(seconds=timeframe_to_seconds(self.timeframe))
+
+    def candles_needed(self) -> list[Need]:
+        own = self.source.candles(self.present_rule, self.candle)
+        return [*super().candles_needed(), *(Need(what, rows) for what, rows in own.items())]
+
+    def unsuited_timeframe(self) -> str:
+        unsuited = self.source.unsuited(self.candle)
+        return unsuited and f'"timeframe" must be {unsuited}, got "{self.timeframe}"'
+
+    def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        dataframe = super().populate_indicators(dataframe, metadata)
+        return with_columns(dataframe, dict(self.source.columns(dataframe, self.candle)))
+
+    def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        found = self.source.signals(dataframe, self.present_rule)
+        score = np.where(found.enter_long, found.long_confidence, found.short_confidence)
+        dataframe["enter_long"] = found.enter_long.astype(int)
+        dataframe["enter_short"] = found.enter_short.astype(int)
+        dataframe["enter_tag"] = tag(self.source.name, pd.Series(score, dataframe.index))
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        found = self.source.signals(dataframe, self.present_rule)
+        dataframe["exit_long"] = found.exit_long.astype(int)
+        dataframe["exit_short"] = found.exit_short.astype(int)
+        return dataframe
+
+    def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:
+        """Returns what a candle must meet for an entry, for the decision log."""
+        return self.source.conditions(dataframe, self.present_rule)
