@@ -43,16 +43,20 @@ class MomentumRule(Parameters):
 
     enter: Annotated[
         float,
-        Range(0, 1, "score"),
+        Range(0.05, 1, "score"),
         Search("buy", 0.3, 0.9),
         "The momentum from which a side is entered; a short is the mirror",
     ] = 0.5
     leave: Annotated[
         float,
-        Range(-1, "enter", "score"),
+        Range(-1, 1, "score"),
         Search("sell", -0.2, 0.2),
         "The momentum at which a long is left; a short is the mirror",
     ] = 0.0
+
+    def check_together(self) -> None:
+        if not self.leave < self.enter:
+            raise ValueError(f"leave must be below enter ({self.enter:g}), got {self.leave!r}")
 
 
 def momentum(closes: Floats, step: timedelta, horizons: tuple[timedelta, ...] = HORIZONS) -> Floats:
