@@ -106,7 +106,7 @@ class Momentum(Source):
     computed: tuple[str, ...] = ("momentum",)
     risk: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
-            "stop": {"method": "atr", "atr_multiple": 20.0, "floor": 0.08, "ceiling": 0.25},
+            "stop": {"method": "atr", "atr_multiple": 16.0, "floor": 0.05, "ceiling": 0.25},
             "use": {"trailing": False, "scale_out": False, "carry": False},
         }
     )
