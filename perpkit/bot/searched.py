@@ -23,26 +23,31 @@ def hyperopt_parameters(rule: Parameters) -> dict[str, BaseParameter]:
 
     :raises TypeError: for a field whose kind hyperopt cannot search
     """
-    return {
-        each.name: _parameter(each, getattr(rule, each.name))
-        for each in declared(type(rule))
-        if each.search is not None
-    }
+    return {name: _parameter(each, getattr(rule, name)) for name, each in searched(rule).items()}
 
 
-def rule_at(rule: Parameters, values: Mapping[str, Any]) -> Any:
-    """Returns the rule with these values of its searched parameters."""
+def searched(rule: Parameters) -> dict[str, Parameter]:
+    """Returns the declarations of the parameters of a rule that hyperopt knows, by field."""
+    found = declared(type(rule))
+    return {each.name: each for each in found if each.search is not None}
+
+
+def rule_at(rule: Any, values: Mapping[str, Any]) -> Any:
+    """Returns a rule, a dataclass, with these values of its searched parameters."""
     return replace(rule, **values)
 
 
 def _parameter(declaration: Parameter, default: Any) -> BaseParameter:
     search, kind = declaration.search, declaration.kind
-    assert search is not None
+    if search is None:
+        raise TypeError(f"{declaration.name} is not searched")
     common = {"space": search.space, "optimize": search.optimize}
     if isinstance(kind, Flag):
         return BooleanParameter(default=default, **common)
     if isinstance(kind, Choice):
-        return CategoricalParameter([str(one) for one in kind.options], default=str(default), **common)
+        return CategoricalParameter(
+            [str(one) for one in kind.options], default=str(default), **common
+        )
     if not isinstance(kind, Number):
         raise TypeError(f"hyperopt cannot search {declaration.name}, {kind.words}")
     if kind.whole:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.layer.warm_up import Need
-from perpkit.bot.searched import hyperopt_parameters
-from perpkit.bot.settings import overridden
+from perpkit.bot.searched import hyperopt_parameters, rule_at, searched
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
 from perpkit.signals.conditions import Conditions
@@ -28,7 +25,7 @@ class SourceStrategy(PerpStrategy):
     A parameter that a subclass defines itself, with a range of its own, is kept.
     """
 
-    source: ClassVar[Source]
+    source: Source
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -36,17 +33,13 @@ class SourceStrategy(PerpStrategy):
             for name, parameter in hyperopt_parameters(source.rule).items():
                 if name not in vars(cls):
                     setattr(cls, name, parameter)
-            cls.rules = (type(source.rule),)
-            cls.scored_tags = frozenset({source.name})
-            cls.searched_of_rule = tuple(hyperopt_parameters(source.rule))
-
-    searched_of_rule: ClassVar[tuple[str, ...]] = ()
+            cls.rules, cls.scored_tags = (type(source.rule),), frozenset({source.name})
 
     @property
     def present_rule(self) -> Any:
         """The source's parameters at present."""
-        values = {name: getattr(self, name).value for name in self.searched_of_rule}
-        return replace(self.source.rule, **values)
+        rule = self.source.rule
+        return rule_at(rule, {name: getattr(self, name).value for name in searched(rule)})
 
     @property
     def candle(self) -> timedelta:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -76,6 +76,14 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
+
+
+class Managing(NamedTuple):
+    """What decides on entries and trades."""
+
+    entries: Entries
+    stops: StopKeeper
+    adjustments: Adjustments
 
 
 class PerpStrategy(FailsClosed, Shown, Requirements):
@@ -176,7 +184,9 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
-            stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
+            stop_distance=lambda entry, leverage: self._managing(entry.tag).entries.stop_distance(
+                entry, leverage
+            ),
             addition=self._addition,
             renew=self._prepare,
             parts_off=list,
@@ -248,11 +258,17 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         self._adjustments = Adjustments(
             settings, self._risks, columns, contracts, self.trade_states
         )
+        self._managed = Managing(self._entries, self._stops, self._adjustments)
         # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
         use = settings.use
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
+
+    def _managing(self, tag: str | None) -> Managing:
+        """Returns what manages entries and trades with an enter tag: the same for all of them,
+        unless a subclass tells them apart."""
+        return self._managed
 
     def present_settings(self, only: str | None = None) -> Settings:
         """Returns the settings at the current parameters, overridden by the configuration.
@@ -325,7 +341,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> float:
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
-        return self._entries.leverage(entry, self.watch.decision(pair, side), max_leverage)
+        entries = self._managing(entry_tag).entries
+        return entries.leverage(entry, self.watch.decision(pair, side), max_leverage)
 
     def custom_stake_amount(
         self,
@@ -343,15 +360,15 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         decision = self.watch.decision(pair, side)
         stake = self.stake_of(entry, decision, leverage, proposed_stake, max_stake)
-        return self._adjustments.first_slice(
-            pair, current_time, stake, current_rate, leverage, None
-        )
+        adjustments = self._managing(entry_tag).adjustments
+        return adjustments.first_slice(pair, current_time, stake, current_rate, leverage, None)
 
     def stake_of(
         self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
     ) -> float:
         """Returns the stake of an entry within all limits; 0 opens nothing, and is logged."""
-        stake = self._entries.stake(entry, decision, leverage, proposed, most)
+        entries = self._managing(entry.tag).entries
+        stake = entries.stake(entry, decision, leverage, proposed, most)
         return self._perpkit.within_limits(entry, leverage, stake)
 
     def note_answer(self, asked: Mapping[str, Any], answer: bool) -> None:
@@ -409,7 +426,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         rest = self._running.rest_stake(trade, current_time, min_stake)
         if rest and not blocked:
             return rest
-        answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
+        adjustments = self._managing(trade.enter_tag).adjustments
+        answer = adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 
     def _addition(
@@ -422,7 +440,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         tag: str | None,
     ) -> Size:
         sized = tag in self.sized_tags
-        return self._entries.addition(trade, stake, rate, now, decision, sized=sized)
+        entries = self._managing(trade.enter_tag).entries
+        return entries.addition(trade, stake, rate, now, decision, sized=sized)
 
     # FailsClosed answers for an urgent exit, and only where a subclass has something to say: each
     # callback that is overridden costs a copy of the trade.
@@ -444,10 +463,11 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> str | None:
         """Closes trades that have lost their reason: a stop overtaken, time up, costly funding."""
-        if reason := self._stops.exit_reason(trade, current_time):
+        managing = self._managing(trade.enter_tag)
+        if reason := managing.stops.exit_reason(trade, current_time):
             return reason
         hours = (current_time - trade.open_date_utc).total_seconds() / HOUR_S
-        dear = self._entries.carry_reason(pair, trade.is_short, current_time, hours)
+        dear = managing.entries.carry_reason(pair, trade.is_short, current_time, hours)
         return "carry_cost" if dear else None
 
     def custom_stoploss(
@@ -462,7 +482,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     ) -> float | None:
         """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
-        return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
+        stops = self._managing(trade.enter_tag).stops
+        return stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
     def custom_roi(
         self,
