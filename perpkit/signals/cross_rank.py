@@ -117,15 +117,15 @@ class CrossRank(Source):
         rank, found = combined(frame, rule), self.conditions(frame, rule)
         long, short = (all_met(found[side]) for side in ("long", "short"))
         certain = np.ones(len(rank))
-        return Signals(long, short, rank <= rule.leave, rank >= 1 - rule.leave, certain, certain)
+        return Signals(long, short, rank <= rule.leave, rank >= _mirrored(rule.leave), certain, certain)
 
     def conditions(self, frame: pd.DataFrame, rule: RankRule) -> Conditions:
         rank = combined(frame, rule)
-        most, least = rule.enter, 1 - rule.enter
+        most, least = rule.enter, _mirrored(rule.enter)
         return {
             "long": [Condition(f"a rank among the pairs of at least {most:g}", rank >= most, rank)],
             "short": [
-                Condition(f"a rank among the pairs of at most {least:.4g}", rank <= least, rank)
+                Condition(f"a rank among the pairs of at most {least:g}", rank <= least, rank)
             ],
         }
 
@@ -134,4 +134,10 @@ def combined(frame: pd.DataFrame, rule: RankRule) -> Floats:
     """Returns the weighted mean of the ranks; where funding is unknown and counts, NaN."""
     strong, paid = (frame[name].to_numpy(dtype=float) for name in COLUMNS)
     weight = rule.carry_weight
-    return (1 - weight) * strong + weight * paid if weight else strong
+    rank = (1 - weight) * strong + weight * paid if weight else strong
+    return np.asarray(rank.round(9))
+
+
+def _mirrored(rank: float) -> float:
+    # Both are rounded, because 1 - 0.8 is slightly less than a rank of 0.2.
+    return round(1 - rank, 9)
