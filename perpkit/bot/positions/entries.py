@@ -189,8 +189,8 @@ class Entries:
         at, rule = (entry.pair, entry.side, entry.now), self._settings.sizing
         if self._settings.use.sizing and rule.basis is Basis.RISK:
             of = (
-                f"{rule.risk_per_trade * self._share:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
-                f"{self.stop_distance(entry, leverage):.2%} away"
+                f"{rule.risk_per_trade * self._share:.2%} of {self.equity(entry.now):.2f} at risk to "
+                f"a stop {self.stop_distance(entry, leverage):.2%} away"
             )
             confidence = score_of(entry.tag, self._scored_tags)
             weighed = "" if confidence is None else f", confidence {confidence:g}"
