@@ -27,8 +27,8 @@ class SourceChoice(Parameters):
 
     source: Annotated[
         str,
-        "`rsi_sma`, `funding_tide`, `momentum`, or the import path of your own, `my_signals:MySource`, whose "
-        "module is looked for in `user_data/strategies/` too",
+        "`rsi_sma`, `funding_tide`, `momentum`, or the import path of your own, "
+        "`my_signals:MySource`, whose module is looked for in `user_data/strategies/` too",
     ]
     enabled: Annotated[
         bool, "Whether it enters. Off, it still closes the trades that it has open"
