@@ -1,22 +1,18 @@
-from typing import ClassVar
-
-from freqtrade.strategy import DecimalParameter
+from dataclasses import replace
 
 from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.settings import overridden
-from perpkit.bot.source_strategy import SourceStrategy
+from perpkit.bot.slow_strategy import SHARED_RISK, SlowStrategy
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals.momentum import Momentum
 
 
-class TrendFollowing(SourceStrategy):
-    """Follows trends of one to four weeks, long and short, with sizes by volatility."""
+class TrendFollowing(SlowStrategy):
+    """Follows trends of one to four weeks, long and short.
 
-    timeframe = "1h"
-    # Four weeks of returns.
-    startup_candle_count = 700
+    See docs/evidence/strategies.md for how it was chosen, and for its results.
+    """
 
     source = Momentum()
-    settings = overridden(PerpStrategy.settings, source.risk, "risk")
-    take_profit = DecimalParameter(1, 100, default=100, decimals=0, space="sell", optimize=False)
+    settings = replace(overridden(PerpStrategy.settings, source.risk, "risk"), exposure=SHARED_RISK)
     plot_config = plot_config(beside={"Momentum": "momentum"})

@@ -35,6 +35,13 @@ from perpkit.signals.source import Signals, Source
 Floats = NDArray[np.float64]
 WEEK = 7 * DAY
 HORIZONS = (WEEK, 2 * WEEK, 4 * WEEK)
+# For trades that a score ends: of what was tried, nearer stops, targets and trailing stops took
+# more from the long ones than they saved elsewhere (docs/evidence/strategies.md). At a multiple of
+# the average true range positions are small where the price moves much.
+WIDE_STOP: Mapping[str, Mapping[str, Any]] = {
+    "stop": {"method": "atr", "atr_multiple": 16.0, "floor": 0.05, "ceiling": 0.25},
+    "use": {"trailing": False, "scale_out": False, "carry": False},
+}
 
 
 @dataclass(frozen=True)
@@ -93,23 +100,12 @@ def t_statistic(closes: Floats, count: int) -> Floats:
 
 @dataclass(frozen=True)
 class Momentum(Source):
-    """Follows the trend of one to four weeks.
-
-    The stop is wide, because the score is what ends a trade: of what was tried, nearer stops,
-    targets and trailing stops all took more from the long trends than they saved elsewhere
-    (docs/evidence/strategies.md). At a multiple of the average true range it makes positions small
-    where the price moves much.
-    """
+    """Follows the trend of one to four weeks."""
 
     name: str = "momentum"
     rule: MomentumRule = MomentumRule()
     computed: tuple[str, ...] = ("momentum",)
-    risk: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=lambda: {
-            "stop": {"method": "atr", "atr_multiple": 20.0, "floor": 0.08, "ceiling": 0.25},
-            "use": {"trailing": False, "scale_out": False, "carry": False},
-        }
-    )
+    risk: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: WIDE_STOP)
     take_profit: float | None = 100.0
 
     def columns(self, candles: pd.DataFrame, step: timedelta) -> Mapping[str, Floats]:

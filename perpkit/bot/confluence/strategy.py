@@ -47,6 +47,7 @@ from perpkit.signals.source import Signals
 
 # The least history in candles, and what is added to the need of a source for averages to settle.
 LEAST_STARTUP, SETTLING = 400, 1.05
+MOST_POSITIONS = 1_000  # as for one source
 # Freqtrade asks for no exit signal of a candle that closed longer ago than this, in candles.
 STALE = 2
 
@@ -139,7 +140,10 @@ class ConfluenceStrategy(PerpStrategy):
             own = getattr(self, f"{name}_{parameter}", None)
             if own is not None or path not in given:
                 values[path] = (own or getattr(self, parameter)).value
-        return self._parse_settings(with_risk(self.settings, source), values)
+        found = self._parse_settings(with_risk(self.settings, source), values)
+        # A position is at full size only within the budget of its source.
+        most = min(found.exposure.max_positions * len(self.enabled), MOST_POSITIONS)
+        return replace(found, exposure=replace(found.exposure, max_positions=most))
 
     def _target_of(self, name: str) -> float:
         own = getattr(self, f"{name}_take_profit", None)
