@@ -14,7 +14,5 @@ class TrendFollowing(SlowStrategy):
     """
 
     source = Momentum()
-    settings = replace(
-        overridden(PerpStrategy.settings, source.risk, "risk"), exposure=SHARED_RISK
-    )
+    settings = replace(overridden(PerpStrategy.settings, source.risk, "risk"), exposure=SHARED_RISK)
     plot_config = plot_config(beside={"Momentum": "momentum"})

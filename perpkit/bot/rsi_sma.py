@@ -7,12 +7,9 @@ from datetime import timedelta
 
 from freqtrade.constants import Config
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.source_strategy import SourceStrategy
-from perpkit.bot.strategy import PerpStrategy
-from perpkit.risk.trailing import Trailing
 from perpkit.signals.confidence import ConfidenceRule
 from perpkit.signals.rsi_sma_source import RsiSma
 
@@ -22,11 +19,6 @@ class RsiSmaStrategy(SourceStrategy):
 
     Subclasses set `timeframe`, `trend_timeframe` and their own defaults.
     """
-
-    # Pull-backs need room: the ladder takes profit at 1R and moves the stop of the rest to
-    # break-even, so the trail can be wide (docs/strategies.md shows the cost of tighter ones).
-    settings = replace(PerpStrategy.settings, trailing=Trailing(break_even_after=0.0))
-    trail_atr = DecimalParameter(1.5, 8.0, default=5.0, decimals=1, space="sell")
 
     source = RsiSma()
     # Base and bonuses of the confidence; its rank thresholds are hyperopt parameters.

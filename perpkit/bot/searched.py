@@ -55,3 +55,18 @@ def _parameter(declaration: Parameter, default: Any) -> BaseParameter:
     return DecimalParameter(
         search.low, search.high, default=default, decimals=search.decimals, **common
     )
+
+
+def with_default(
+    parameter: DecimalParameter, default: float, *, optimize: bool
+) -> DecimalParameter:
+    """Returns a copy of a parameter with another default, within the range that is searched."""
+    low, high = min(parameter.low, default), max(parameter.high, default)
+    return DecimalParameter(
+        low,
+        high,
+        default=default,
+        decimals=parameter.decimals,
+        space=parameter.space,
+        optimize=optimize,
+    )

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.layer.warm_up import Need
-from perpkit.bot.searched import hyperopt_parameters, rule_at, searched
+from perpkit.bot.searched import hyperopt_parameters, rule_at, searched, with_default
+from perpkit.bot.settings import overridden
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
 from perpkit.signals.conditions import Conditions
@@ -22,18 +24,53 @@ class SourceStrategy(PerpStrategy):
     """Enters and leaves as its `source` says, whose parameters are hyperopt parameters of the
     strategy under the names that the source gives them.
 
-    A parameter that a subclass defines itself, with a range of its own, is kept.
+    A parameter that a subclass defines itself, with a range of its own, is kept, and so are its
+    `settings`, which otherwise are those of the source's `risk`.
     """
 
     source: Source
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        own = frozenset(vars(cls))  # before the base classes add to it
         super().__init_subclass__(**kwargs)
         if source := vars(cls).get("source"):
-            for name, parameter in hyperopt_parameters(source.rule).items():
-                if name not in vars(cls):
+            found = hyperopt_parameters(source.rule) | cls._distances(source)
+            for name, parameter in found.items():
+                if name not in own:
                     setattr(cls, name, parameter)
+            if "settings" not in own:
+                cls.settings = overridden(cls.settings, cls._not_searched(source), "risk")
             cls.rules, cls.scored_tags = (type(source.rule),), frozenset({source.name})
+
+    @classmethod
+    def _distances(cls, source: Source) -> dict[str, DecimalParameter]:
+        """The base class's parameters at the values that the source gives to their settings."""
+        given = {
+            name: source.risk[section][key]
+            for name, (section, key) in cls._searched_settings().items()
+            if key in source.risk.get(section, {})
+        }
+        return {
+            name: with_default(getattr(cls, name), value, optimize=True)
+            for name, value in given.items()
+        }
+
+    @classmethod
+    def _not_searched(cls, source: Source) -> dict[str, dict[str, Any]]:
+        searched_ones = set(cls._searched_settings().values())
+        return {
+            section: {k: value for k, value in given.items() if (section, k) not in searched_ones}
+            for section, given in source.risk.items()
+        }
+
+    @classmethod
+    def _searched_settings(cls) -> dict[str, tuple[str, str]]:
+        """Section and key of the settings that parameters replace, by parameter."""
+        found = {}
+        for name, path in cls.searched.items():
+            section, key = path.split(".")
+            found[name] = section, key
+        return found
 
     @property
     def present_rule(self) -> Any:

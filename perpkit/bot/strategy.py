@@ -7,7 +7,7 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -43,7 +43,7 @@ from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.entries import Candidate, Entries, Further
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
@@ -60,6 +60,7 @@ from perpkit.market.columns import with_columns
 from perpkit.market.ranges import ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import EntryStop
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -123,7 +124,10 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
 
     # The names that the strategy gives to `perpkit.signals.confidence.tag`: enter tags with them
     # contain a confidence, which scales the stake. A number in any other tag is none.
-    scored_tags: ClassVar[frozenset[str]] = frozenset()
+    scored_tags: Collection[str] = frozenset()
+
+    # The columns that callbacks can look up.
+    looked_up: Sequence[str] = LOOKED_UP
 
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
@@ -234,36 +238,54 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
 
     def _prepare(self) -> None:
         """Creates all parts that depend on parameters, or keep the state of a run."""
-        settings, columns = self.present_settings(), self._columns.get
+        settings = self.present_settings()
         self._perpkit.renew()
-        contracts = Contracts(self.dp._exchange)
-        account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
-        self._risks = TradeRisks(settings.stop, columns, self.trade_states)
-        self._entries = Entries(
-            self.config,
-            settings,
-            account,
-            columns,
-            contracts,
-            self._risks,
-            self.refusals,
-            scored_tags=self.scored_tags,
-            fixed_stake=has_fixed_stake(self.config),
-        )
-        self._stops = StopKeeper(settings, self._risks, columns)
-        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
+        self._contracts = Contracts(self.dp._exchange)
+        self._account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
+        self._risks = self._risks_by(settings.stop)
+        self._managed = self._manage(settings, self._risks)
+        self._entries, self._stops, self._adjustments = self._managed
         wanted = self.config.get("position_adjustment_enable", True)
-        if not wanted:
-            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
-        self._adjustments = Adjustments(
-            settings, self._risks, columns, contracts, self.trade_states
-        )
-        self._managed = Managing(self._entries, self._stops, self._adjustments)
         # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
         use = settings.use
         needed = own or use.scale_out or use.slicing or is_trading(self.config)
         self.position_adjustment_enable = wanted and needed
+
+    def _risks_by(self, rule: EntryStop) -> TradeRisks:
+        return TradeRisks(rule, self._columns.get, self.trade_states)
+
+    def _manage(
+        self,
+        settings: Settings,
+        risks: TradeRisks,
+        share: float = 1.0,
+        further: Further | None = None,
+    ) -> Managing:
+        """Creates what manages trades by these settings.
+
+        :param share, further: as for `Entries`
+        """
+        columns = self._columns.get
+        entries = Entries(
+            self.config,
+            settings,
+            self._account,
+            columns,
+            self._contracts,
+            risks,
+            self.refusals,
+            scored_tags=self.scored_tags,
+            fixed_stake=has_fixed_stake(self.config),
+            share=share,
+            further=further,
+        )
+        stops = StopKeeper(settings, risks, columns)
+        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
+        if not self.config.get("position_adjustment_enable", True):
+            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
+        adjustments = Adjustments(settings, risks, columns, self._contracts, self.trade_states)
+        return Managing(entries, stops, adjustments)
 
     def _managing(self, tag: str | None) -> Managing:
         """Returns what manages entries and trades with an enter tag: the same for all of them,
@@ -284,17 +306,20 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         known = self._parsed.get(only)
         if known and known[0] is self.settings and known[1] == given and known[2] == values:
             return known[3]
-        parsed = self._parse_settings(values)
+        parsed = self._parse_settings(self.settings, values)
         self._parsed[only] = self.settings, deepcopy(given), values, parsed
         return parsed
 
-    def _parse_settings(self, values: dict[str, Any]) -> Settings:
-        at_present = self.settings
+    def _parse_settings(self, at_present: Settings, values: dict[str, Any]) -> Settings:
         for path, value in values.items():
             section, name = path.split(".")
             changed = replace(getattr(at_present, section), **{name: value})
             at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
+
+    def _target(self, tag: str | None) -> float:
+        """Returns the distance of the target of trades with an enter tag, a fraction."""
+        return self.take_profit.value
 
     @staticmethod
     def _overridden(settings: Settings, config: Config) -> Settings:
@@ -320,7 +345,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
-        self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
+        self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, self.looked_up)
         return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
@@ -496,4 +521,4 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> float | None:
         """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
-        return self.take_profit.value * trade.leverage
+        return self._target(entry_tag) * trade.leverage

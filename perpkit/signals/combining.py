@@ -6,15 +6,16 @@ functions take one row a candle, in order, and a row never depends on later ones
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpkit.signals.source import Flags, Floats, Signals
+
+_ROUNDING = 1e-9
 
 
 class Combine(StrEnum):
@@ -45,19 +46,17 @@ class Side(NamedTuple):
 
     :param enters: where it is entered
     :param strength: what the sides are compared by; 0 without a claim
-    :param owners: by candle and source, which of them the entry belongs to
+    :param claims: by candle and source, the claims to which an entry belongs; 0 for none
     :param confidence: in the entry, 0 to 1
     """
 
     enters: Flags
     strength: Floats
-    owners: Flags
+    claims: Floats
     confidence: Floats
 
 
-def combined(
-    signals: Sequence[Signals], budgets: Sequence[float], rule: Rule
-) -> tuple[Side, Side]:
+def combined(signals: Sequence[Signals], budgets: Sequence[float], rule: Rule) -> tuple[Side, Side]:
     """Returns what the sources together say of (long, short).
 
     The side whose claim is stronger is entered, neither if both are as strong.
@@ -67,8 +66,8 @@ def combined(
 
     >>> no, yes, half = np.array([False]), np.array([True]), np.array([0.5])
     >>> first, second = (Signals(yes, no, no, no, score, half) for score in (half, half + 0.2))
-    >>> combined([first, second], [0.5, 0.5], Rule())[0].owners.tolist()
-    [[False, True]]
+    >>> combined([first, second], [0.5, 0.5], Rule())[0].claims.tolist()
+    [[0.0, 0.7]]
     """
     sides = [
         _side(
@@ -111,28 +110,30 @@ def _off(signals: Signals) -> tuple[Flags, Flags]:
 
 def _side(claimed: Floats, off: Flags, budgets: Floats, rule: Rule) -> Side:
     """:param claimed, off: by candle and source"""
+    before = np.vstack([np.zeros_like(claimed[:1]), claimed[:-1]])
     if rule.combine is Combine.ANY:
         strongest = claimed.max(axis=1)
-        owners = np.zeros(claimed.shape, dtype=bool)
-        owners[np.arange(len(claimed)), claimed.argmax(axis=1)] = True
-        return Side(strongest > 0, strongest, owners, strongest)
+        # A source that claims at every candle of a trend has been asked before: the one that
+        # begins to claim comes first, or it would never be.
+        rank = claimed + ((claimed > 0) & (before == 0))
+        winner = rank.argmax(axis=1)[:, None] == np.arange(claimed.shape[1])
+        owned = np.where(winner, claimed, 0.0)
+        return Side(strongest > 0, strongest, owned, owned.sum(axis=1))
     stands = np.column_stack(
         [_standing(claimed[:, n], off[:, n], rule.within) for n in range(claimed.shape[1])]
     )
-    owners = stands > 0
-    weighed = stands @ budgets
-    share = owners @ budgets
+    weighed, share = stands @ budgets, (stands > 0) @ budgets
     confidence = np.divide(weighed, share, out=np.zeros(len(share)), where=share > 0)
+    agreeing: Floats = (stands > 0).sum(axis=1).astype(float)
     if rule.combine is Combine.AGREE:
-        strength: Floats = owners.sum(axis=1).astype(float)
-        enough = strength >= rule.least
+        strength, enough = agreeing, agreeing >= rule.least
     else:
-        strength = weighed
         # Sums of shares are not exact.
-        enough = weighed >= rule.threshold - 1e-9
-    # Entered once somebody joins, and not again at every candle while they agree.
-    joined = ((claimed > 0) & ~np.vstack([np.zeros_like(owners[:1]), owners[:-1]])).any(axis=1)
-    return Side(enough & joined, strength, owners, confidence)
+        strength, enough = weighed, weighed >= rule.threshold - _ROUNDING
+    # Entered as a source joins, and not again at every candle while they stand together.
+    stood = np.vstack([np.zeros_like(stands[:1]), stands[:-1]])
+    joined = ((claimed > 0) & (stood == 0)).any(axis=1)
+    return Side(enough & joined, strength, stands, confidence)
 
 
 def _standing(claimed: Floats, off: Flags, within: int) -> Floats:
@@ -144,26 +145,42 @@ def _standing(claimed: Floats, off: Flags, within: int) -> Floats:
     return np.where(stands, claimed[made], 0.0)
 
 
-def tags(names: Sequence[str], owners: Flags, confidence: Floats) -> NDArray[np.object_]:
-    """Returns the enter tags: whose the entry is, and its confidence.
+def whose(names: Sequence[str], claims: Floats, confidence: float) -> str:
+    """Returns an enter tag: whose the entry is, the strongest claim first, and its confidence.
 
-    >>> tags(["rsi_sma", "trend"], np.array([[True, True]]), np.array([0.7])).tolist()
-    ['rsi_sma+trend 0.70']
+    :param claims: of each source, 0 for none
+
+    >>> whose(["rsi_sma", "trend"], np.array([0.7, 0.9]), 0.8)
+    'trend+rsi_sma 0.80'
     """
-    whose, group = np.unique(owners, axis=0, return_inverse=True)
-    named = ["+".join(np.array(names)[each]) for each in whose]
-    scores = confidence.round(2)
-    labels = {
-        pair: f"{named[pair[0]]} {pair[1]:.2f}" for pair in set(zip(group, scores, strict=True))
-    }
-    return np.array([labels[pair] for pair in zip(group, scores, strict=True)], dtype=object)
+    order = sorted(np.flatnonzero(claims).tolist(), key=lambda n: -claims[n])
+    return f"{'+'.join(names[n] for n in order)} {confidence:.2f}"
 
 
-def owners_of(tag: str | None, known: Mapping[str, object]) -> tuple[str, ...]:
-    """Returns the sources that an enter tag of `tags` names; none for any other tag.
+def owners_of(tag: str | None, known: Collection[str]) -> tuple[str, ...]:
+    """Returns the sources that an enter tag of `whose` names; none for any other tag.
 
-    >>> owners_of("rsi_sma+trend 0.70", {"rsi_sma": 1, "trend": 2}), owners_of("forced", {})
-    (('rsi_sma', 'trend'), ())
+    >>> owners_of("trend+rsi_sma 0.80", ["rsi_sma", "trend"]), owners_of("force_entry", ["trend"])
+    (('trend', 'rsi_sma'), ())
     """
     named = tuple((tag or "").rpartition(" ")[0].split("+"))
     return named if all(name in known for name in named) else ()
+
+
+class SourceTags(Collection[str]):
+    """The names in enter tags of `whose`, for `perpkit.signals.confidence.score_of`.
+
+    :param names: of the sources
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and all(each in self._names for each in name.split("+"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

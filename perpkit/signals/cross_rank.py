@@ -117,7 +117,9 @@ class CrossRank(Source):
         rank, found = combined(frame, rule), self.conditions(frame, rule)
         long, short = (all_met(found[side]) for side in ("long", "short"))
         certain = np.ones(len(rank))
-        return Signals(long, short, rank <= rule.leave, rank >= _mirrored(rule.leave), certain, certain)
+        return Signals(
+            long, short, rank <= rule.leave, rank >= _mirrored(rule.leave), certain, certain
+        )
 
     def conditions(self, frame: pd.DataFrame, rule: RankRule) -> Conditions:
         rank = combined(frame, rule)

@@ -90,12 +90,18 @@ class RsiSma(Source):
 
     :param trend: length of the candles of the larger trend, a multiple of the strategy's
     :param confidence: base and bonuses of the confidence; its ranks are the rule's
+
+    Pull-backs need room: the ladder takes profit at 1R and moves the stop of the rest to
+    break-even, so the trail can be wide (docs/strategies.md shows the cost of tighter ones).
     """
 
     name: str = "rsi_sma"
     rule: RsiSmaRule = RsiSmaRule()
     computed: tuple[str, ...] = ("rsi", "sma_20", "sma_50", "sma_200", "own_trend", "higher_trend")
     needed: tuple[str, ...] = COLUMNS
+    risk: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {"trailing": {"break_even_after": 0.0, "atr_multiple": 5.0}}
+    )
     trend: timedelta = timedelta(hours=4)
     confidence: ConfidenceRule = field(default_factory=ConfidenceRule)
 

@@ -94,7 +94,12 @@ def test_no_look_ahead_bias(bot, strategy):
 
 def test_no_recursive_bias(bot, strategy):
     startup = STARTUP[strategy]
-    result = bot("recursive-analysis", *common(bot, strategy), f"--startup-candle={startup}", perpkit=NAMED.get(strategy, {}))
+    result = bot(
+        "recursive-analysis",
+        *common(bot, strategy),
+        f"--startup-candle={startup}",
+        perpkit=NAMED.get(strategy, {}),
+    )
     assert f"{startup} (from strategy)" in result.stdout, result.stdout[-3000:]
     assert "No lookahead bias on indicators found." in result.stdout, result.stdout[-3000:]
     # Rounding dust of running sums is printed as 0.000%.

@@ -68,7 +68,9 @@ def analysed(candles: pd.DataFrame, step: timedelta = HOUR) -> pd.DataFrame:
     source = Momentum()
     frame = candles.assign(**source.columns(candles, step))
     found = source.signals(frame, source.rule)
-    return frame.assign(**{k: getattr(found, k) for k in ("enter_long", "enter_short", "exit_long")})
+    return frame.assign(
+        **{k: getattr(found, k) for k in ("enter_long", "enter_short", "exit_long")}
+    )
 
 
 def test_no_look_ahead_and_no_memory_beyond_the_longest_horizon():

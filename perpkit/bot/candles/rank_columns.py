@@ -84,9 +84,7 @@ class RankColumns:
             found[name] = np.where(among(closes, times), padded[row], np.nan)
         return found
 
-    def _all_ranks(
-        self, universe: Sequence[str]
-    ) -> tuple[NDArray[np.int64], dict[str, Floats]]:
+    def _all_ranks(self, universe: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Floats]]:
         scores = [self._of(pair) for pair in universe]
         held = self._ranked
         if held is not None and len(held[0]) == len(scores):

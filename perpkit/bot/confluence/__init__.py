@@ -1,1 +1,1 @@
-"""Several sources of signals in one bot: which there are, their budgets, and whose each trade is."""
+"""Several sources of signals in one bot: which there are, their budgets, whose each trade is."""

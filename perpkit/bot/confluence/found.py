@@ -13,19 +13,12 @@ from types import ModuleType
 from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
-from joblib.externals import cloudpickle
 
-from perpkit.bot.confluence.parameters import SourceChoice
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.confluence.parameters import SHIPPED, SourceChoice
 from perpkit.checks import shown
 from perpkit.parameters.declared import Parameters
 from perpkit.signals.source import Source
 
-# Those of the package, by the name in the configuration, which is theirs too.
-SHIPPED = {
-    "rsi_sma": "perpkit.signals.rsi_sma_source:RsiSma",
-    "funding_tide": "perpkit.signals.funding_tide_source:FundingTide",
-}
 WHERE = "perpkit.confluence.sources"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -79,13 +72,14 @@ def _load(path: str, where: str, folder: Path) -> Source:
     try:
         kind = getattr(_module(module_name, folder), name, None)
     except (Exception, SystemExit) as error:  # code of the user's runs there
-        raise refused(f"its module cannot be imported: {message_of(error)}") from error
+        why = f"{type(error).__name__}: {error}"
+        raise refused(f"its module cannot be imported: {why}") from error
     if not (isinstance(kind, type) and issubclass(kind, Source)):
         raise refused(f"{module_name} has no subclass of perpkit.signals.source.Source named so")
     try:
         source = kind()  # type: ignore[call-arg]
     except Exception as error:
-        raise refused(f"it cannot be made: {message_of(error)}") from error
+        raise refused(f"it cannot be made: {type(error).__name__}: {error}") from error
     if why := _unusable(source):
         raise refused(why)
     return source
@@ -103,9 +97,17 @@ def _module(name: str, folder: Path) -> ModuleType:
     with _importable_from(folder):
         module = importlib.import_module(name)
     if Path(getattr(module, "__file__", None) or "/").resolve().is_relative_to(folder.resolve()):
-        # Hyperopt's workers cannot import it by its name.
-        cloudpickle.register_pickle_by_value(module)
+        _send_to_workers(module)
     return module
+
+
+def _send_to_workers(module: ModuleType) -> None:
+    """Hyperopt's workers cannot import the module by its name."""
+    try:
+        from joblib.externals import cloudpickle  # type: ignore[import-untyped]
+    except ImportError:  # nor is there hyperopt then
+        return
+    cloudpickle.register_pickle_by_value(module)
 
 
 @contextmanager

@@ -11,6 +11,12 @@ from perpkit.parameters.kinds import NotEmpty, Range
 from perpkit.risk.budgets import Budgets
 from perpkit.signals.combining import Combine, Rule
 
+# The sources of the package, by the name in the configuration, which is theirs too.
+SHIPPED = {
+    "rsi_sma": "perpkit.signals.rsi_sma_source:RsiSma",
+    "funding_tide": "perpkit.signals.funding_tide_source:FundingTide",
+    "momentum": "perpkit.signals.momentum:Momentum",
+}
 # More sources would leave each less than a tenth of the risk.
 MOST = 8
 
@@ -21,8 +27,8 @@ class SourceChoice(Parameters):
 
     source: Annotated[
         str,
-        "`rsi_sma`, `funding_tide`, or the import path of your own, `my_signals:MySource`, whose "
-        "module is looked for in `user_data/strategies/` too",
+        "`rsi_sma`, `funding_tide`, `momentum`, or the import path of your own, "
+        "`my_signals:MySource`, whose module is looked for in `user_data/strategies/` too",
     ]
     enabled: Annotated[
         bool, "Whether it enters. Off, it still closes the trades that it has open"
@@ -43,7 +49,7 @@ class ConfluenceRule(Parameters):
 
     sources: Annotated[
         tuple[SourceChoice, ...], NotEmpty(), f"The sources, at most {MOST}, at least one enabled"
-    ] = (SourceChoice("rsi_sma"), SourceChoice("funding_tide"))
+    ] = tuple(map(SourceChoice, SHIPPED))
     rule: Annotated[
         Combine,
         "`any`: each source enters on its own budget; `agree`: where `least` of them are on one "

@@ -188,8 +188,9 @@ class Entries:
         decided, factor, stake = self._refusals.decided, decision.size_factor, sized.stake
         at, rule = (entry.pair, entry.side, entry.now), self._settings.sizing
         if self._settings.use.sizing and rule.basis is Basis.RISK:
+            risk = rule.risk_per_trade * self._share
             of = (
-                f"{rule.risk_per_trade * self._share:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
+                f"{risk:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
                 f"{self.stop_distance(entry, leverage):.2%} away"
             )
             confidence = score_of(entry.tag, self._scored_tags)
