@@ -58,12 +58,12 @@ class Evening(_Clock):
 
 
 @dataclass(frozen=True)
-class WideMorning(Morning):
-    name: str = "wide_morning"
-    computed: tuple[str, ...] = ("wide_morning_hour",)
+class BareMorning(Morning):
+    name: str = "bare_morning"
+    computed: tuple[str, ...] = ("bare_morning_hour",)
     risk: dict = None  # type: ignore[assignment]
     take_profit: float | None = 100.0
 
     def __post_init__(self):
-        risk = {"stop": {"distance": 0.1}, "use": {"scale_out": False, "trailing": False}}
+        risk = {"stop": {"distance": 0.02}, "use": {"scale_out": False, "trailing": False}}
         object.__setattr__(self, "risk", risk)

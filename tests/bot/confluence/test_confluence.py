@@ -13,8 +13,8 @@ from tests.bot.started import started
 from tests.conftest import REPOSITORY
 
 OURS = str(REPOSITORY / "strategies")
-MORNING, EVENING, WIDE = (
-    f"sources_for_tests:{name}" for name in ("Morning", "Evening", "WideMorning")
+MORNING, EVENING, BARE = (
+    f"sources_for_tests:{name}" for name in ("Morning", "Evening", "BareMorning")
 )
 BREAKERS_OFF = {"enable_protections": False}
 
@@ -108,20 +108,19 @@ def test_a_refusal_by_a_budget_carries_its_reason(config, caplog):
 
 
 def test_stops_and_targets_are_those_of_the_source(config):
-    found = run(config, sources=[WIDE, EVENING]).trades
-    for name, stop in (("wide_morning", -0.1), ("evening", -0.05)):
+    found = run(config, sources=[BARE, EVENING]).trades
+    for name, stop in (("bare_morning", -0.02), ("evening", -0.05)):
         ratios = {
             round(t["initial_stop_loss_ratio"] / t["leverage"], 3) for t in by_name(found, name)
         }
         assert ratios == {stop}, name
-    # The wide one sells no parts and has no target.
-    assert {len(t["orders"]) for t in by_name(found, "wide_morning")} == {2}
+    # The bare one sells no parts, though 1R is near.
+    assert {len(t["orders"]) for t in by_name(found, "bare_morning")} == {2}
 
 
 def test_two_that_agree_enter_together(config):
-    other = {"source": WIDE}
-    found = run(config, sources=[MORNING, other], rule="agree", least=2).trades
-    assert {t["enter_tag"] for t in found} == {"morning+wide_morning 0.50"}
+    found = run(config, sources=[MORNING, BARE], rule="agree", least=2).trades
+    assert {t["enter_tag"] for t in found} == {"morning+bare_morning 0.50"}
     # Both commit their budgets, and the first that leaves ends it.
     assert risked(found[0]) == pytest.approx(50, rel=0.1)
     assert run(config, sources=[MORNING, EVENING], rule="agree").trades == []
