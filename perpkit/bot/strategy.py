@@ -219,7 +219,12 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         awaited = layer.running.awaits_positioning if layer.started else lambda _pair: False
         self._market = MarketColumns(
-            self.config, layer.feed, self.benchmark, self._traded_pairs, awaited
+            self.config,
+            layer.feed,
+            self.benchmark,
+            self._traded_pairs,
+            awaited,
+            premium=self._uses_premium,
         )
         self._prepare()
 
@@ -340,7 +345,13 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         pairs = self.dp.current_whitelist()
         funding = [(pair, "1h", CandleType.FUNDING_RATE.value) for pair in pairs]
         own = {*funding, (self.benchmark, "1h", "")}
+        if self._uses_premium:
+            own |= {(pair, "1h", CandleType.PREMIUMINDEX.value) for pair in pairs}
         return [*own, *(pair for pair in super().informative_pairs() if pair not in own)]
+
+    @property
+    def _uses_premium(self) -> bool:
+        return self.present_settings("use.premium").use.premium
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis, in every mode: the candles are now complete.
