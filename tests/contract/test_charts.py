@@ -26,7 +26,7 @@ BTC, ETH, XRP = "BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"
 ROWS = 900
 ETH_FALLS, BTC_FALLS = 600, 750
 HOUR = timedelta(hours=1)
-OURS = ["RsiSmaSwing", "FundingTide", "TargetBasket"]
+OURS = ["RsiSmaSwing", "FundingTide", "TargetBasket", "Confluence"]
 FLASH = {"method": "FlashCrashBreaker", "windows": [[60, 0.1]]}
 IN_CODE = """
 from perpkit.bot.layer.perp_risk import PerpRisk

@@ -141,6 +141,7 @@ def test_tags_of_several_sources_hold_a_confidence():
     names = SourceTags(["rsi_sma", "trend"])
     assert score_of("trend+rsi_sma 0.80", names) == 0.8
     assert score_of("rsi_sma 0.70", names) == 0.7
-    for other in ("trend+ema 0.80", "force_entry", "rsi_sma", None):
+    for other in ("trend+ema 0.80", "force_entry", "rsi_sma", None, ""):
         assert score_of(other, names) is None
         assert owners_of(other, names) == ()
+    assert owners_of(float("nan"), names) == ()
