@@ -26,7 +26,7 @@ BTC, ETH, XRP = "BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"
 ROWS = 900
 ETH_FALLS, BTC_FALLS = 600, 750
 HOUR = timedelta(hours=1)
-OURS = ["RsiSmaSwing", "FundingTide", "TargetBasket", "Confluence"]
+OURS = ["RsiSmaSwing", "FundingTide", "TargetBasket"]
 FLASH = {"method": "FlashCrashBreaker", "windows": [[60, 0.1]]}
 IN_CODE = """
 from perpkit.bot.layer.perp_risk import PerpRisk
@@ -83,7 +83,7 @@ def shown(config: dict[str, Any], pair: str) -> tuple[PairHistory, dict[str, Any
     return PairHistory.model_validate(answer), plot.model_dump()
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "Confluence"])
 def test_plot_dataframe_draws_what_the_strategy_looks_at(config, name, caplog):
     caplog.set_level(logging.INFO)
     pages = plotted({**config, "strategy": name})
