@@ -157,13 +157,13 @@ def whose(names: Sequence[str], claims: Floats, confidence: float) -> str:
     return f"{'+'.join(names[n] for n in order)} {confidence:.2f}"
 
 
-def owners_of(tag: str | None, known: Collection[str]) -> tuple[str, ...]:
-    """Returns the sources that an enter tag of `whose` names; none for any other tag.
+def owners_of(tag: object, known: Collection[str]) -> tuple[str, ...]:
+    """Returns the sources that an enter tag of `whose` names; none for any other tag, or NaN.
 
     >>> owners_of("trend+rsi_sma 0.80", ["rsi_sma", "trend"]), owners_of("force_entry", ["trend"])
     (('trend', 'rsi_sma'), ())
     """
-    named = tuple((tag or "").rpartition(" ")[0].split("+"))
+    named = tuple(tag.rpartition(" ")[0].split("+")) if isinstance(tag, str) else ()
     return named if all(name in known for name in named) else ()
 
 

@@ -18,6 +18,7 @@ RANGES = {
     "FundingTide": "20250118-20250531",
     "TrendFollowing": "20250201-20250531",
     "CrossPairRank": "20250201-20250531",
+    "Confluence": "20250201-20250531",
 }
 STARTUP = {
     "RsiSmaSwing": 400,
@@ -25,6 +26,7 @@ STARTUP = {
     "FundingTide": 400,
     "TrendFollowing": 700,
     "CrossPairRank": 700,
+    "Confluence": 707,
 }
 # The analyses look at one pair at a time, so that the others must be named.
 NAMED = {"CrossPairRank": {"ranking": {"pairs": list(MODELS), "min_pairs": len(MODELS)}}}
