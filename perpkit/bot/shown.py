@@ -94,10 +94,13 @@ class Shown(PerpRisk):
         # Backtests do not pay for what only charts show.
         return analysed if self._perpkit.simulated else self._drawn(analysed, metadata["pair"])
 
+    def _planned(self, analysed: pd.DataFrame) -> pd.DataFrame:
+        """Adds the first stop and the target of the trades that the signals ask for."""
+        return with_planned_levels(analysed, self.present_settings().stop, self.take_profit.value)
+
     def _drawn(self, analysed: pd.DataFrame, pair: str) -> pd.DataFrame:
         try:
-            stop, target = self.present_settings().stop, self.take_profit.value
-            drawn = with_planned_levels(analysed, stop, target)
+            drawn = self._planned(analysed)
             # A running bot has its locks, as annotations.
             layer = self._perpkit
             return layer.charts.with_columns(drawn, pair) if layer.drawing else drawn

@@ -7,11 +7,11 @@ of the package has: market columns, and its own entries (leverage and stake), st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -46,7 +46,7 @@ from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE, Adjustments
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.entries import Candidate, Entries, Further
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
@@ -62,6 +62,7 @@ from perpkit.market.columns import with_columns
 from perpkit.market.ranges import ranges
 from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
+from perpkit.risk.stops import EntryStop
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -78,6 +79,14 @@ LOOKED_UP = (
     "funding_mean_8h",
     "funding_interval_hours",
 )
+
+
+class Managing(NamedTuple):
+    """What decides on entries and trades."""
+
+    entries: Entries
+    stops: StopKeeper
+    adjustments: Adjustments
 
 
 class PerpStrategy(FailsClosed, Shown, Requirements):
@@ -117,7 +126,10 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
 
     # The names that the strategy gives to `perpkit.signals.confidence.tag`: enter tags with them
     # contain a confidence, which scales the stake. A number in any other tag is none.
-    scored_tags: ClassVar[frozenset[str]] = frozenset()
+    scored_tags: Collection[str] = frozenset()
+
+    # The columns that callbacks can look up.
+    looked_up: Sequence[str] = LOOKED_UP
 
     # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
     # them.
@@ -178,7 +190,9 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
-            stop_distance=lambda entry, leverage: self._entries.stop_distance(entry, leverage),
+            stop_distance=lambda entry, leverage: self._managing(entry.tag).entries.stop_distance(
+                entry, leverage
+            ),
             addition=self._addition,
             renew=self._prepare,
             parts_off=list,
@@ -207,7 +221,12 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         self._step = pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
         awaited = layer.running.awaits_positioning if layer.started else lambda _pair: False
         self._market = MarketColumns(
-            self.config, layer.feed, self.benchmark, self._traded_pairs, awaited
+            self.config,
+            layer.feed,
+            self.benchmark,
+            self._traded_pairs,
+            awaited,
+            premium=self._uses_premium,
         )
         self._prepare()
 
@@ -226,30 +245,14 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
 
     def _prepare(self) -> None:
         """Creates all parts that depend on parameters, or keep the state of a run."""
-        settings, columns = self.present_settings(), self._columns.get
+        settings = self.present_settings()
         self._perpkit.renew()
-        contracts = Contracts(self.dp._exchange)
-        account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
-        self._risks = TradeRisks(settings.stop, columns, self.trade_states)
-        self._entries = Entries(
-            self.config,
-            settings,
-            account,
-            columns,
-            contracts,
-            self._risks,
-            self.refusals,
-            scored_tags=self.scored_tags,
-            fixed_stake=has_fixed_stake(self.config),
-        )
-        self._stops = StopKeeper(settings, self._risks, columns)
-        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
+        self._contracts = Contracts(self.dp._exchange)
+        self._account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
+        self._risks = self._risks_by(settings.stop)
+        self._managed = self._manage(settings, self._risks)
+        self._entries, self._stops, self._adjustments = self._managed
         wanted = self.config.get("position_adjustment_enable", True)
-        if not wanted:
-            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
-        self._adjustments = Adjustments(
-            settings, self._risks, columns, contracts, self.trade_states
-        )
         # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
         use = settings.use
@@ -261,8 +264,48 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         """Has a backtest pass over candles about which the callbacks have nothing to say."""
         self.__dict__.pop(STAYS, None)
         if self._perpkit.simulated and not has_own(self, _DECIDING):
-            parts = self._stops, self._entries, self._adjustments
-            setattr(self, STAYS, QuietCandles(self, self._perpkit, *parts).stays)
+            quiet = QuietCandles(self, self._perpkit, self._managing, self._target)
+            setattr(self, STAYS, quiet.stays)
+
+    def _risks_by(self, rule: EntryStop) -> TradeRisks:
+        return TradeRisks(rule, self._columns.get, self.trade_states)
+
+    def _manage(
+        self,
+        settings: Settings,
+        risks: TradeRisks,
+        share: float = 1.0,
+        further: Further | None = None,
+    ) -> Managing:
+        """Creates what manages trades by these settings.
+
+        :param share, further: as for `Entries`
+        """
+        columns = self._columns.get
+        entries = Entries(
+            self.config,
+            settings,
+            self._account,
+            columns,
+            self._contracts,
+            risks,
+            self.refusals,
+            scored_tags=self.scored_tags,
+            fixed_stake=has_fixed_stake(self.config),
+            share=share,
+            further=further,
+        )
+        stops = StopKeeper(settings, risks, columns)
+        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
+        if not self.config.get("position_adjustment_enable", True):
+            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
+        adjustments = Adjustments(settings, risks, columns, self._contracts, self.trade_states)
+        return Managing(entries, stops, adjustments)
+
+    def _managing(self, tag: str | None) -> Managing:
+        """Returns what manages entries and trades with an enter tag: the same for all of them,
+        unless a subclass tells them apart."""
+        return self._managed
 
     def present_settings(self, only: str | None = None) -> Settings:
         """Returns the settings at the current parameters, overridden by the configuration.
@@ -278,17 +321,20 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         known = self._parsed.get(only)
         if known and known[0] is self.settings and known[1] == given and known[2] == values:
             return known[3]
-        parsed = self._parse_settings(values)
+        parsed = self._parse_settings(self.settings, values)
         self._parsed[only] = self.settings, deepcopy(given), values, parsed
         return parsed
 
-    def _parse_settings(self, values: dict[str, Any]) -> Settings:
-        at_present = self.settings
+    def _parse_settings(self, at_present: Settings, values: dict[str, Any]) -> Settings:
         for path, value in values.items():
             section, name = path.split(".")
             changed = replace(getattr(at_present, section), **{name: value})
             at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
+
+    def _target(self, tag: str | None) -> float:
+        """Returns the distance of the target of trades with an enter tag, a fraction."""
+        return self.take_profit.value
 
     @staticmethod
     def _overridden(settings: Settings, config: Config) -> Settings:
@@ -309,12 +355,18 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         pairs = self.dp.current_whitelist()
         funding = [(pair, "1h", CandleType.FUNDING_RATE.value) for pair in pairs]
         own = {*funding, (self.benchmark, "1h", "")}
+        if self._uses_premium:
+            own |= {(pair, "1h", CandleType.PREMIUMINDEX.value) for pair in pairs}
         return [*own, *(pair for pair in super().informative_pairs() if pair not in own)]
+
+    @property
+    def _uses_premium(self) -> bool:
+        return self.present_settings("use.premium").use.premium
 
     def advise_exit(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         # The last step of every analysis, in every mode: the candles are now complete.
         analysed = super().advise_exit(dataframe, metadata)
-        self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, LOOKED_UP)
+        self._columns[metadata["pair"]] = CandleColumns(analysed, self._step, self.looked_up)
         return analysed
 
     def populate_indicators(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
@@ -335,7 +387,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> float:
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
-        return self._entries.leverage(entry, self.watch.decision(pair, side), max_leverage)
+        entries = self._managing(entry_tag).entries
+        return entries.leverage(entry, self.watch.decision(pair, side), max_leverage)
 
     def custom_stake_amount(
         self,
@@ -353,15 +406,15 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
         decision = self.watch.decision(pair, side)
         stake = self.stake_of(entry, decision, leverage, proposed_stake, max_stake)
-        return self._adjustments.first_slice(
-            pair, current_time, stake, current_rate, leverage, None
-        )
+        adjustments = self._managing(entry_tag).adjustments
+        return adjustments.first_slice(pair, current_time, stake, current_rate, leverage, None)
 
     def stake_of(
         self, entry: Candidate, decision: Decision, leverage: float, proposed: float, most: float
     ) -> float:
         """Returns the stake of an entry within all limits; 0 opens nothing, and is logged."""
-        stake = self._entries.stake(entry, decision, leverage, proposed, most)
+        entries = self._managing(entry.tag).entries
+        stake = entries.stake(entry, decision, leverage, proposed, most)
         return self._perpkit.within_limits(entry, leverage, stake)
 
     def note_answer(self, asked: Mapping[str, Any], answer: bool) -> None:
@@ -420,7 +473,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         rest = self._running.rest_stake(trade, current_time, min_stake)
         if rest and not blocked:
             return rest
-        answer = self._adjustments.adjust(trade, current_time, current_exit_rate, blocked)
+        adjustments = self._managing(trade.enter_tag).adjustments
+        answer = adjustments.adjust(trade, current_time, current_exit_rate, blocked)
         return None if answer and trade.has_open_orders else answer
 
     def _addition(
@@ -433,7 +487,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         tag: str | None,
     ) -> Size:
         sized = tag in self.sized_tags
-        return self._entries.addition(trade, stake, rate, now, decision, sized=sized)
+        entries = self._managing(trade.enter_tag).entries
+        return entries.addition(trade, stake, rate, now, decision, sized=sized)
 
     # FailsClosed answers for an urgent exit, and only where a subclass has something to say: each
     # callback that is overridden costs a copy of the trade.
@@ -456,9 +511,10 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> str | None:
         """Closes trades that have lost their reason: a stop overtaken, time up, costly funding."""
-        if reason := self._stops.exit_reason(trade, current_time):
+        managing = self._managing(trade.enter_tag)
+        if reason := managing.stops.exit_reason(trade, current_time):
             return reason
-        return self._entries.exit_reason(trade, current_time)
+        return managing.entries.exit_reason(trade, current_time)
 
     @uncopied
     def custom_stoploss(
@@ -473,7 +529,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     ) -> float | None:
         """Returns the stop, computed as a price and converted to Freqtrade's leveraged ratio."""
         reducing = self.watch.tightens(pair, trade.trade_direction)
-        return self._stops.ratio(trade, current_time, current_rate, after_fill, reducing)
+        stops = self._managing(trade.enter_tag).stops
+        return stops.ratio(trade, current_time, current_rate, after_fill, reducing)
 
     @uncopied
     def custom_roi(
@@ -487,7 +544,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         **kwargs: Any,
     ) -> float | None:
         """Returns `take_profit`, a price move after fees, as Freqtrade's leveraged ratio."""
-        return self.take_profit.value * trade.leverage
+        return self._target(entry_tag) * trade.leverage
 
 
 _DECIDING = deciding(PerpStrategy)

@@ -247,7 +247,7 @@ def _changed() -> str:
         + ", ".join(f"`{path}` to {value}" for path, value in _differences(kind.settings))
         + "."
         for kind in _strategies()
-        if kind.settings != Settings()
+        if any(_differences(kind.settings))
     )
 
 

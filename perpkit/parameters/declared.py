@@ -24,6 +24,7 @@ from perpkit.parameters.kinds import (
     Number,
     OrNull,
     Range,
+    Search,
     Section,
     bounded_by_others,
     resolved,
@@ -37,6 +38,7 @@ class Parameter:
     :param meaning: what the parameter means, for the reader of the page
     :param unit: unit of a number, empty where it has none
     :param default: MISSING where a value is required
+    :param search: how hyperopt searches it, None if it does not
     """
 
     name: str
@@ -44,6 +46,7 @@ class Parameter:
     meaning: str
     unit: str
     default: Any
+    search: Search | None = None
 
     @property
     def span(self) -> Range | None:
@@ -134,6 +137,7 @@ def _parameter(field: Any, hint: Any) -> Parameter:
         next((marker for marker in extra if isinstance(marker, str)), ""),
         next((marker.unit for marker in extra if isinstance(marker, Range)), ""),
         default,
+        next((marker for marker in extra if isinstance(marker, Search)), None),
     )
 
 

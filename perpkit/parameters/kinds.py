@@ -42,6 +42,24 @@ class OneOf:
     allowed: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Search:
+    """Marks a parameter of a signal that hyperopt knows, and may search.
+
+    :param space: of hyperopt, such as `buy`
+    :param low, high: the range that is searched, within what is allowed; a flag or a choice has
+        none
+    :param decimals: of a number that is not whole
+    :param optimize: whether hyperopt searches it by itself
+    """
+
+    space: str
+    low: float = 0.0
+    high: float = 0.0
+    decimals: int = 2
+    optimize: bool = True
+
+
 EVERY_NUMBER = Range(-inf)
 
 

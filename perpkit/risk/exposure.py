@@ -33,6 +33,7 @@ class Limit(StrEnum):
     GROSS = "gross exposure"
     NET = "net exposure"
     OPEN_RISK = "open risk"
+    BUDGET = "open risk in the budget"
     CLUSTER = "cluster risk"
     FREE_MARGIN = "margin in use"
     BALANCE = "balance or exchange maximum"
@@ -40,7 +41,7 @@ class Limit(StrEnum):
     MINIMUM = "smallest order"
 
 
-_PERCENT = (Limit.OPEN_RISK, Limit.CLUSTER, Limit.FREE_MARGIN)
+_PERCENT = (Limit.OPEN_RISK, Limit.BUDGET, Limit.CLUSTER, Limit.FREE_MARGIN)
 _COUNTS = (Limit.POSITIONS, Limit.LONGS, Limit.SHORTS)
 
 
@@ -115,12 +116,14 @@ class Room(NamedTuple):
         means unknown
     :param used, allowed: the figures of the reason: a count, multiples of equity, shares of it, or
         a margin in stake currency
+    :param whose: the source of signals whose budget it is
     """
 
     limit: Limit
     notional: float
     used: float
     allowed: float
+    whose: str = ""
 
     @property
     def reason(self) -> str:
@@ -131,7 +134,8 @@ class Room(NamedTuple):
         if self.limit is Limit.STAKE:
             return f"{self.limit} allows {self.allowed:.2f} of margin"
         if self.limit in _PERCENT:
-            return f"{self.limit} {self.used:.2%} of {self.allowed:.2%} of equity in use"
+            of = f" of {self.whose}" if self.whose else ""
+            return f"{self.limit}{of} {self.used:.2%} of {self.allowed:.2%} of equity in use"
         return f"{self.limit} {self.used:.2f} of {self.allowed:.2f} x equity in use"
 
 
@@ -150,7 +154,7 @@ def rooms(
     >>> held = [Holding("ETH/USDT:USDT", notional=500.0, risk=10.0, margin=250.0)]
     >>> entry = PlannedEntry("BTC/USDT:USDT", is_short=False, stop_distance=0.02, leverage=2.0)
     >>> min(rooms(ExposureLimits(), 1000.0, held, entry, lambda a, b: 1.0), key=lambda r: r[1])
-    Room(limit=<Limit.CLUSTER: 'cluster risk'>, notional=500.0, used=0.01, allowed=0.02)
+    Room(limit=<Limit.CLUSTER: 'cluster risk'>, notional=500.0, used=0.01, allowed=0.02, whose='')
     """
     margin = sum(h.margin for h in holdings)
     cluster, cluster_room = _cluster(limits, equity, holdings, entry, between)

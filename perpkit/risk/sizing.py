@@ -63,6 +63,7 @@ class Terms(NamedTuple):
     :param vol_annual: annualised volatility of the pair, a fraction; used by `Basis.VOLATILITY`
         only
     :param fixed_stake: the largest margin at a size factor of 1, where the user has set one
+    :param share: of the size at full risk, which is all that the entry may have, 0 to 1
     """
 
     price: float
@@ -74,6 +75,7 @@ class Terms(NamedTuple):
     kelly: float = 1.0
     vol_annual: float = float("nan")
     fixed_stake: float = inf
+    share: float = 1.0
 
 
 class Size(NamedTuple):
@@ -97,6 +99,7 @@ def size(
     entry: PlannedEntry,
     terms: Terms,
     between: Between,
+    further: Sequence[Room] = (),
 ) -> Size:
     """Returns the stake of an entry, or its refusal.
 
@@ -105,6 +108,7 @@ def size(
 
     :param equity: marked to market, in stake currency
     :param holdings: open positions, and entry orders that may still fill
+    :param further: the room of other limits
 
     >>> entry = PlannedEntry("BTC/USDT:USDT", is_short=False, stop_distance=0.02, leverage=2)
     >>> terms = Terms(price=50_000, amount_step=0.001, min_stake=5, max_stake=10_000)
@@ -120,6 +124,7 @@ def size(
         "confidence": terms.confidence,
         "size factor": terms.size_factor,
         "Kelly factor": terms.kelly,
+        "share of the risk": terms.share,
     }
     if rule.basis is Basis.VOLATILITY:
         needed["volatility"] = terms.vol_annual
@@ -129,7 +134,7 @@ def size(
 
     full = full_notional(rule, equity, entry.stop_distance, terms.vol_annual)
     factor = min(terms.size_factor, 1.0)
-    wanted = full * min(terms.confidence, 1.0) * factor * terms.kelly
+    wanted = full * min(terms.confidence, 1.0) * factor * terms.kelly * min(terms.share, 1.0)
 
     notional, bound = wanted, None
     most = terms.max_stake * entry.leverage
@@ -137,7 +142,8 @@ def size(
     # What a breaker halves is halved where the fixed stake decides, too.
     fixed = terms.fixed_stake * factor
     stake = Room(Limit.STAKE, fixed * entry.leverage, 0.0, fixed)
-    for room in (*rooms(limits, equity, holdings, entry, between), balance, stake):
+    found = rooms(limits, equity, holdings, entry, between)
+    for room in (*found, *further, balance, stake):
         if not room.notional > 0:  # NaN included
             return Size(0.0, room.limit, room.reason)
         if room.notional < notional:

@@ -23,6 +23,20 @@ Floats = NDArray[np.float64]
 COLUMNS = ("funding_rate_8h", "funding_rank", "long_short_ratio", "long_short_rank")
 
 
+FundingRank = Annotated[
+    float,
+    Range(0.5, 1, "of 30 days"),
+    "The share of the pair's last 30 days that lies below the rate for it to be extremely high; "
+    "extremely low is the mirror",
+]
+CrowdRank = Annotated[
+    float,
+    Range(0.5, 1, "of 30 days"),
+    "The share of the pair's last 30 days that lies below the ratio for longs to be crowded; "
+    "shorts are the mirror",
+]
+
+
 @dataclass(frozen=True)
 class ConfidenceRule(Parameters):
     """The weights and thresholds of the confidence."""
@@ -36,12 +50,7 @@ class ConfidenceRule(Parameters):
         Range(0, 1, "confidence"),
         "What is added while the long/short ratio is crowded on the other side",
     ] = 0.1
-    funding_rank: Annotated[
-        float,
-        Range(0.5, 1, "of 30 days"),
-        "The share of the pair's last 30 days that lies below the rate for it to be extremely "
-        "high; extremely low is the mirror",
-    ] = 0.95
+    funding_rank: FundingRank = 0.95
     funding_floor_8h: Annotated[
         float, Range(0, 0.03, "per 8 h"), "The rate that an extreme must exceed in size"
     ] = 0.0002
@@ -50,12 +59,7 @@ class ConfidenceRule(Parameters):
         Range(1, 100, "accounts"),
         "The long/short account ratio above which longs are crowded; shorts are below its inverse",
     ] = 2.0
-    crowd_rank: Annotated[
-        float,
-        Range(0.5, 1, "of 30 days"),
-        "The share of the pair's last 30 days that lies below the ratio for longs to be crowded; "
-        "shorts are the mirror",
-    ] = 0.95
+    crowd_rank: CrowdRank = 0.95
 
 
 def confidence(frame: pd.DataFrame, rule: ConfidenceRule) -> tuple[pd.Series, pd.Series]:

@@ -22,8 +22,9 @@ import pandas as pd
 from perpkit.checks import one_of
 from perpkit.market.funding import HALF_LIFE_HOURS, predicted_cost
 from perpkit.parameters.declared import Parameters
-from perpkit.parameters.kinds import Range
+from perpkit.parameters.kinds import Range, Search
 from perpkit.signals.conditions import Condition, entries_of
+from perpkit.signals.confidence import FundingRank
 
 MEAN_PERIOD = 48
 _FLAT = 1e-6  # below this share of the mean, the deviation of a price is only rounding
@@ -42,28 +43,30 @@ class ExitOn(StrEnum):
 class TideRule(Parameters):
     """The thresholds of an entry."""
 
-    funding_rank: Annotated[
-        float,
-        Range(0.5, 1, "of 30 days"),
-        "The share of the pair's last 30 days that lies below the rate for it to be extremely "
-        "high; extremely low is the mirror",
-    ] = 0.9
+    funding_rank: Annotated[FundingRank, Search("buy", 0.80, 0.99)] = 0.9
     funding_floor_8h: Annotated[
-        float, Range(0, 0.03, "per 8 h"), "The rate that an extreme must exceed in size"
+        float,
+        Range(0, 0.03, "per 8 h"),
+        Search("buy", 0.0, 0.0005, decimals=5),
+        "The rate that an extreme must exceed in size",
     ] = 0.00005
     stretch: Annotated[
         float,
         Range(0, 10, "standard deviations"),
+        Search("buy", 0.5, 2.5, decimals=1),
         "How far the close is off the mean of two days of closes, in their standard deviations",
     ] = 1.0
+    # What a trade is expected to earn and to cost is set, not optimised.
     reversion: Annotated[
         float,
         Range(0, 1, "of the way"),
+        Search("buy", 0.0, 0.5, optimize=False),
         "How much of the way back to the mean the price is expected to make",
     ] = 0.2
     costs: Annotated[
         float,
         Range(0, 0.1, "of the price"),
+        Search("buy", 0.0, 0.01, decimals=4, optimize=False),
         "What a round trip costs, fees and slippage of both sides",
     ] = 0.0014
 

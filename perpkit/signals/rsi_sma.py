@@ -11,6 +11,8 @@ All functions take candles in time order, one row each, and a row never depends 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import talib
@@ -127,7 +129,9 @@ def trend(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(direction(*_arrays(frame, "sma_50", "sma_200")), index=frame.index)
 
 
-def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Series:
+def higher_trend(
+    candles: pd.DataFrame, timeframe: str | timedelta, higher: str | timedelta
+) -> pd.Series:
     """Returns the direction of the trend on a higher timeframe: its SMA(10) against its SMA(50).
 
     The higher candles are aggregated from the given ones, so that backtests and the live bot use
@@ -135,7 +139,7 @@ def higher_trend(candles: pd.DataFrame, timeframe: str, higher: str) -> pd.Serie
     closed.
 
     :param candles: with `date` (open time, UTC) and `close`
-    :param timeframe: length of the candles, as a pandas offset (`1h`, `5min`)
+    :param timeframe: length of the candles; a text is a pandas offset (`1h`, `5min`)
     :param higher: the higher timeframe, a multiple of it
     :return: 1 up, -1 down, 0 unknown, on the index of the candles
     """

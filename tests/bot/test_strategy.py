@@ -47,7 +47,7 @@ def stake(strategy, side="long", tag=None) -> float:
     return strategy.custom_stake_amount(BTC, NOW, 100.0, 50.0, 5.0, 900.0, 3.0, tag, side)
 
 
-@pytest.mark.parametrize("name", ["RsiSmaSwing", "RsiSmaScalp", "FundingTide"])
+@pytest.mark.parametrize("name", ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TrendFollowing"])
 def test_no_look_ahead(default_futures_config, name):
     datadir = default_futures_config["datadir"]
     factories.write_candles(datadir, ETH, factories.funding(400), "funding_rate")
@@ -470,6 +470,10 @@ def test_the_live_bot_keeps_funding_and_the_watched_market_current(default_futur
     live = started(default_futures_config, runmode=RunMode.DRY_RUN)
     informative = set(live.informative_pairs())
     assert {(ETH, "1h", "funding_rate"), (BTC, "1h", "")} <= informative
+    assert not [each for each in informative if each[2] == "premiumIndex"]
+    given = {"use": {"premium": True}}
+    watched = started(default_futures_config, runmode=RunMode.DRY_RUN, perpkit=given)
+    assert {*watched.informative_pairs()} - informative == {(ETH, "1h", "premiumIndex")}
 
 
 def test_the_floor_is_wider_than_any_stop_the_leverage_rule_allows(strategy):

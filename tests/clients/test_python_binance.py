@@ -131,6 +131,8 @@ MARKET_DATA = [
         symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
     Check("indexPriceKlines", lambda c, d: c.futures_index_price_klines(
         pair=BTC, interval="15m", limit=5), Rows(5, CANDLE)),
+    Check("premiumIndexKlines", lambda c, d: c.futures_premium_index_klines(
+        symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
     Check("fundingRate", lambda c, d: c.futures_funding_rate(symbol=BTC, limit=1), Rows(
         1, {"symbol": BTC, "fundingTime": int, "fundingRate": Num(FUNDING_RATE),
             "markPrice": Near(BTC_PRICE)})),

@@ -83,7 +83,7 @@ def shown(config: dict[str, Any], pair: str) -> tuple[PairHistory, dict[str, Any
     return PairHistory.model_validate(answer), plot.model_dump()
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "Confluence"])
 def test_plot_dataframe_draws_what_the_strategy_looks_at(config, name, caplog):
     caplog.set_level(logging.INFO)
     pages = plotted({**config, "strategy": name})

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from perpkit.venue.market.synthetic import MODELS
 from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
@@ -15,8 +16,20 @@ RANGES = {
     "RsiSmaSwing": "20250118-20250531",
     "RsiSmaScalp": "20250110-20250220",
     "FundingTide": "20250118-20250531",
+    "TrendFollowing": "20250201-20250531",
+    "CrossPairRank": "20250201-20250531",
+    "Confluence": "20250201-20250531",
 }
-STARTUP = {"RsiSmaSwing": 400, "RsiSmaScalp": 900, "FundingTide": 400}
+STARTUP = {
+    "RsiSmaSwing": 400,
+    "RsiSmaScalp": 900,
+    "FundingTide": 400,
+    "TrendFollowing": 700,
+    "CrossPairRank": 700,
+    "Confluence": 707,
+}
+# The analyses look at one pair at a time, so that the others must be named.
+NAMED = {"CrossPairRank": {"ranking": {"pairs": list(MODELS), "min_pairs": len(MODELS)}}}
 
 
 @pytest.fixture(params=sorted(RANGES))
@@ -70,6 +83,7 @@ def test_no_look_ahead_bias(bot, strategy):
         "--minimum-trade-amount=5",
         "--targeted-trade-amount=6",
         f"--lookahead-analysis-exportfilename={report}",
+        perpkit=NAMED.get(strategy, {}),
     )
     assert report.is_file(), result.stdout[-3000:]
     header, row = report.read_text().splitlines()
@@ -82,7 +96,12 @@ def test_no_look_ahead_bias(bot, strategy):
 
 def test_no_recursive_bias(bot, strategy):
     startup = STARTUP[strategy]
-    result = bot("recursive-analysis", *common(bot, strategy), f"--startup-candle={startup}")
+    result = bot(
+        "recursive-analysis",
+        *common(bot, strategy),
+        f"--startup-candle={startup}",
+        perpkit=NAMED.get(strategy, {}),
+    )
     assert f"{startup} (from strategy)" in result.stdout, result.stdout[-3000:]
     assert "No lookahead bias on indicators found." in result.stdout, result.stdout[-3000:]
     # Rounding dust of running sums is printed as 0.000%.

@@ -285,6 +285,24 @@ permissionSets list ["GRID"]
 """,
     ),
     _record(
+        "GET /fapi/v1/premiumIndexKlines",
+        "sdk",
+        """
+0 int 1691603820000
+1 money -0.00042931
+2 money -0.00023641
+3 money -0.00059406
+4 money -0.00043659
+5 text 0
+6 int 1691603879999
+7 text 0
+8 int 12
+9 text 0
+10 text 0
+11 text 0
+""",
+    ),
+    _record(
         "GET /fapi/v1/fundingRate",
         "live sdk",
         """

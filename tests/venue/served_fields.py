@@ -23,6 +23,7 @@ _PUBLIC = {
     "GET /fapi/v1/klines": {"symbol": BTC, "interval": "1h", "limit": 3},
     "GET /fapi/v1/markPriceKlines": {"symbol": BTC, "interval": "1h", "limit": 3},
     "GET /fapi/v1/indexPriceKlines": {"pair": BTC, "interval": "1h", "limit": 3},
+    "GET /fapi/v1/premiumIndexKlines": {"symbol": BTC, "interval": "1h", "limit": 3},
     "GET /fapi/v1/fundingRate": {"limit": 20},
     "GET /fapi/v1/depth": {"symbol": BTC, "limit": 5},
     "GET /fapi/v1/openInterest": {"symbol": BTC},

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from perpkit.durations import DAY_MS
@@ -20,6 +21,7 @@ from perpkit.venue.market import datadir
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
+from perpkit.venue.market.premium_index import premium_candles
 from perpkit.venue.market.synthetic import MODELS, generate
 from tests.freqtrade_cli import run_freqtrade
 
@@ -131,6 +133,26 @@ def test_downloaded_data_is_the_history_and_can_be_backtested(
     trades = re.search(r"│\s*Flipper\s*│\s*(\d+)\s*│", result.stdout)
     assert trades is not None, result.stdout
     assert int(trades[1]) > 10
+
+
+def test_the_premium_index_is_downloaded_as_candles(base_url, configuration, now_history, tmp_path):
+    data = tmp_path / "data"
+    result = run_freqtrade(
+        ["download-data", *configuration(base_url), "--datadir", data, "--timeframes", "1h",
+         "--candle-types", "premiumIndex", "--days", 5]
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    stored = sorted(path.name for path in (data / "futures").iterdir())
+    assert stored == [f"{base}_USDT_USDT-1h-premiumIndex.feather" for base in ("BTC", "SOL")]
+    for name in stored:
+        frame = pd.read_feather(data / "futures" / name)
+        market = Market(now_history, SystemClock(), seed=7)
+        first = int(frame["date"].iloc[0].timestamp() * 1000)
+        served = premium_candles(market, f"{name[:3]}USDT", "1h", first, None, len(frame))
+        assert len(frame) > 24 * 4
+        # But for the last: it was still forming.
+        np.testing.assert_array_equal(frame["close"][:-1], served.close[: len(frame)][:-1])
+        np.testing.assert_array_equal(frame["open"][:-1], served.open[: len(frame)][:-1])
 
 
 def test_a_dry_run_trades_on_current_candles_and_stops_on_sigint(

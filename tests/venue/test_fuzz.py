@@ -124,6 +124,7 @@ GOOD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("GET", "/fapi/v1/klines", KLINES),
     ("GET", "/fapi/v1/markPriceKlines", KLINES),
     ("GET", "/fapi/v1/indexPriceKlines", {**KLINES, "pair": BTC}),
+    ("GET", "/fapi/v1/premiumIndexKlines", KLINES),
     ("GET", "/fapi/v1/fundingRate", RANGE),
     ("GET", "/fapi/v1/depth", {"symbol": BTC, "limit": "5"}),
     ("GET", "/fapi/v1/ticker/24hr", {"symbol": BTC}),

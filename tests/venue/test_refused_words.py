@@ -104,6 +104,7 @@ def test_a_symbol_that_is_not_listed(client: Client, method, path, sent, symbol)
         ("GET", "/fapi/v1/klines", {"symbol": BTC}, "interval", -1120),
         ("GET", "/fapi/v1/markPriceKlines", {"symbol": BTC}, "interval", -1120),
         ("GET", "/fapi/v1/indexPriceKlines", {"pair": BTC}, "interval", -1120),
+        ("GET", "/fapi/v1/premiumIndexKlines", {"symbol": BTC}, "interval", -1120),
         ("GET", "/futures/data/openInterestHist", {"symbol": BTC}, "period", -1130),
         ("GET", "/futures/data/takerlongshortRatio", {"symbol": BTC}, "period", -1130),
     ],

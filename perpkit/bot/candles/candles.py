@@ -40,6 +40,8 @@ def is_simulated(config: dict[str, Any]) -> bool:
 # Funding rates are few, and a block by what they cost can stand for weeks: a running bot must not
 # forget how it began.
 KEPT_LONGER = {CandleType.FUNDING_RATE: timedelta(days=90)}
+# Hours of these that are missing are unknown, and not what they were before.
+AS_RECORDED = (CandleType.FUNDING_RATE, CandleType.PREMIUMINDEX)
 # A pair, a timeframe and a type of candles.
 CandleKey = tuple[str, str, CandleType]
 
@@ -84,7 +86,7 @@ class StoredCandles:
                 timerange=self._until,
                 data_format=self._format,
                 candle_type=candle_type,
-                fill_up_missing=candle_type != CandleType.FUNDING_RATE,
+                fill_up_missing=candle_type not in AS_RECORDED,
             )
             self._loaded[key] = dated(loaded)
         return self._loaded[key]

@@ -19,12 +19,14 @@ from perpkit.bot.candles.candles import CandleFeed
 from perpkit.bot.candles.known_positioning import KnownPositioning
 from perpkit.durations import DAY
 from perpkit.market.asof import ReadingArrays, closes_of
-from perpkit.market.benchmark import COLUMN, benchmark_correlation
+from perpkit.market.benchmark import COLUMN, HOUR, benchmark_correlation
 from perpkit.market.columns import with_columns
 from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
 from perpkit.market.positioning import positioning_columns
+from perpkit.market.premium import COLUMNS as PREMIUM_COLUMNS
+from perpkit.market.premium import premium_readings
 from perpkit.market.store import StoreError
 from perpkit.market.store import stored as stored_files
 from perpkit.market.times import dates_at
@@ -43,6 +45,7 @@ class MarketColumns:
     :param benchmark: a pair whose 1h candles a running bot keeps current
     :param pairs: returns those that are traded
     :param awaited: whether a pair's positioning is still on its way
+    :param premium: whether the premium index is joined, too
     """
 
     def __init__(
@@ -52,7 +55,10 @@ class MarketColumns:
         benchmark: str,
         pairs: Callable[[], Sequence[str]] = tuple,
         awaited: Callable[[str], bool] = lambda _pair: False,
+        *,
+        premium: bool = False,
     ) -> None:
+        self._premium = premium
         self._pairs = pairs
         self._awaited = awaited
         self._without_positioning: set[str] = set()
@@ -86,7 +92,19 @@ class MarketColumns:
             self._say(f"No 1h candles of {self._benchmark}: all pairs count as fully correlated.")
         correlation = {COLUMN: benchmark_correlation(candles, step, others)}
         readings = self._positioning(pair, candles, step)
-        return funding | correlation | positioning_columns(candles, readings, timeframe)
+        found = funding | correlation | positioning_columns(candles, readings, timeframe)
+        return found | self._premium_columns(candles, pair, step) if self._premium else found
+
+    def _premium_columns(
+        self, candles: pd.DataFrame, pair: str, step: pd.Timedelta
+    ) -> dict[str, NDArray[np.float64]]:
+        hours = self._history(pair, CandleType.PREMIUMINDEX, DAY)
+        if hours.empty:
+            self._say(f"No 1h candles of the premium index of {pair}: its columns are unknown.")
+            return {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
+        settled = self._readings(pair, self._rates(pair))
+        interval = settled.at(closes_of(hours, HOUR))["funding_interval_hours"]
+        return premium_readings(hours, interval).at(closes_of(candles, step))
 
     def _readings(self, pair: str, rates: pd.DataFrame) -> ReadingArrays:
         known = self._funding.get(pair)

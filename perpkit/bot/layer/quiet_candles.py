@@ -8,7 +8,7 @@ candle is left to Freqtrade and the callbacks, which answer as though nothing ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -47,24 +47,27 @@ def has_own(strategy: Any, known: Mapping[str, Any]) -> bool:
     return deciding(type(strategy)) != known or not known.keys().isdisjoint(vars(strategy))
 
 
+# What decides on entries and on trades with an enter tag.
+Managing = Callable[[str | None], tuple[Entries, StopKeeper, Adjustments]]
+
+
 class QuietCandles:
     """
     :param strategy: of the package, with its own callbacks for open trades
+    :param target: the distance of the target of trades with an enter tag, a fraction
     """
 
     def __init__(
         self,
         strategy: Any,
         layer: RiskLayer,
-        stops: StopKeeper,
-        entries: Entries,
-        adjustments: Adjustments,
+        managing: Managing,
+        target: Callable[[str | None], float],
     ) -> None:
         self._strategy = strategy
         self._layer = layer
-        self._stops = stops
-        self._entries = entries
-        self._adjustments = adjustments
+        self._managing = managing
+        self._target = target
 
     def stays(self, trade: LocalTrade, now: datetime, opened: float, best: float) -> bool:
         """See `candle_loop.STAYS`."""
@@ -85,12 +88,13 @@ class QuietCandles:
         pair, side, watch = trade.pair, trade.trade_direction, layer.watch
         if watch.restrictions and watch.decision(pair, side).trading is Trading.HALTED:
             return False
-        if layer.states.of(trade).ends or self._adjustments.may_act(trade, opened):
+        entries, stops, adjustments = self._managing(trade.enter_tag)
+        if layer.states.of(trade).ends or adjustments.may_act(trade, opened):
             return False
-        target = strategy.take_profit.value * trade.leverage
+        target = self._target(trade.enter_tag) * trade.leverage
         if not is_below(trade, best, min(target, *strategy.minimal_roi.values())):
             return False
-        if self._entries.exit_reason(trade, now) or self._stops.exit_reason(trade, now):
+        if entries.exit_reason(trade, now) or stops.exit_reason(trade, now):
             return False
         # Last, as the stop counts as evaluated where it stands.
-        return self._stops.stands(trade, now, best, watch.tightens(pair, side))
+        return stops.stands(trade, now, best, watch.tightens(pair, side))

@@ -6,7 +6,7 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, inf, isfinite, nan, sqrt
@@ -26,7 +26,7 @@ from perpkit.breakers.breaker import Decision
 from perpkit.durations import HOUR_S, HOURS_A_YEAR, MINUTE
 from perpkit.market.correlation import BenchmarkCorrelation
 from perpkit.risk.carry import too_dear
-from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, rooms
+from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, Room, rooms
 from perpkit.risk.kelly import kelly_factor
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
 from perpkit.risk.limits import fit
@@ -34,6 +34,10 @@ from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
 from perpkit.risk.sizing import Basis, Held, Size, Terms, full_notional, left_notional, size
 from perpkit.signals.confidence import score_of
 
+# Takes the tag of an entry, the equity, the open positions with their tags, and the entry.
+Further = Callable[
+    [str | None, float, Sequence[tuple[str | None, Holding]], PlannedEntry], Sequence[Room]
+]
 # Freqtrade requests the stake of an entry right after its leverage.
 SAME_ENTRY = MINUTE
 # Without `use.exposure` only the number of positions and the balance limit a size.
@@ -75,6 +79,9 @@ class Entries:
     :param scored_tags: names of enter tags that contain a confidence
     :param fixed_stake: Freqtrade's own stake is one that the user has set, and the most
     :param alone: what else is open does not limit a size, and other parts see to it
+    :param share: of the risk of one trade, which is all that an entry may take
+    :param further: returns the room of further limits for an entry with a tag, given the equity,
+        and the open positions with the tags of their entries
     """
 
     def __init__(
@@ -90,8 +97,12 @@ class Entries:
         scored_tags: Collection[str] = (),
         fixed_stake: bool = False,
         alone: bool = False,
+        share: float = 1.0,
+        further: Further | None = None,
     ) -> None:
         self._alone = alone
+        self._share = share
+        self._further = further
         self._config = config
         self._settings = settings
         self._account = account
@@ -177,8 +188,9 @@ class Entries:
         decided, factor, stake = self._refusals.decided, decision.size_factor, sized.stake
         at, rule = (entry.pair, entry.side, entry.now), self._settings.sizing
         if self._settings.use.sizing and rule.basis is Basis.RISK:
+            risk = rule.risk_per_trade * self._share
             of = (
-                f"{rule.risk_per_trade:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
+                f"{risk:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
                 f"{self.stop_distance(entry, leverage):.2%} away"
             )
             confidence = score_of(entry.tag, self._scored_tags)
@@ -224,8 +236,10 @@ class Entries:
         asked = PlannedEntry(pair, trade.is_short, distance, leverage)
         holdings = [self._holding(each, now) for each in open_trades()]
         between = self._correlation(entry, open_trades()).between
-        found = rooms(self._settings.exposure, self.equity(now), holdings, asked, between)
-        got = fit(found, stake * leverage, self._contracts.least_notional(pair, rate))
+        equity = self.equity(now)
+        found = rooms(self._settings.exposure, equity, holdings, asked, between)
+        further = self._further_rooms(trade.enter_tag, equity, open_trades(), holdings, asked)
+        got = fit([*found, *further], stake * leverage, self._contracts.least_notional(pair, rate))
         if got.bound is None:
             return Size(stake)
         return Size(got.notional / leverage, got.bound.limit, got.reason)
@@ -243,12 +257,16 @@ class Entries:
         settings = self._settings
         confidence = score_of(entry.tag, self._scored_tags)
         others = [] if self._alone else open_trades()
+        equity = self.equity(entry.now)
+        holdings = [self._holding(trade, entry.now) for trade in others]
+        distance = self.stop_distance(entry, leverage)
+        asked = PlannedEntry(entry.pair, entry.is_short, distance, leverage)
         return size(
             settings.sizing,
             settings.exposure if settings.use.exposure else UNLIMITED,
-            self.equity(entry.now),
-            [self._holding(trade, entry.now) for trade in others],
-            PlannedEntry(entry.pair, entry.is_short, self.stop_distance(entry, leverage), leverage),
+            equity,
+            holdings,
+            asked,
             Terms(
                 price=entry.rate,
                 amount_step=self._contracts.amount_step(entry.pair),
@@ -259,9 +277,24 @@ class Entries:
                 kelly=self._kelly_factor(),
                 vol_annual=self._vol_annual(entry),
                 fixed_stake=fixed,
+                share=self._share,
             ),
             self._correlation(entry, others).between,
+            self._further_rooms(entry.tag, equity, others, holdings, asked),
         )
+
+    def _further_rooms(
+        self,
+        tag: str | None,
+        equity: float,
+        trades: Sequence[LocalTrade],
+        holdings: Sequence[Holding],
+        asked: PlannedEntry,
+    ) -> Sequence[Room]:
+        if self._further is None or not self._settings.use.exposure:
+            return ()
+        tags = (trade.enter_tag for trade in trades)
+        return self._further(tag, equity, list(zip(tags, holdings, strict=True)), asked)
 
     def left(self, trade: LocalTrade, rate: float, now: datetime) -> float:
         """Returns the notional that may be added to a trade until it has its full size, NaN if it

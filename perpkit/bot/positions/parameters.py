@@ -57,6 +57,11 @@ class Switches(Parameters):
     guard: Annotated[
         bool, "No position is without a stop at the exchange, whatever fails; live only"
     ] = True
+    premium: Annotated[
+        bool,
+        "The premium index is joined to the candles, for signals of yours: `premium` and "
+        "`premium_funding_8h`",
+    ] = False
     refresh: Annotated[bool, "Positioning data are kept current, in dry-run and live"] = True
     alerts: Annotated[bool, "Moves of the market are reported, in dry-run and live"] = False
 

@@ -14,9 +14,10 @@ from perpkit.venue.http import payloads
 from perpkit.venue.http.exchange_info import exchange_info
 from perpkit.venue.http.form import DIGITS
 from perpkit.venue.http.statistics import STATISTICS, Statistics
-from perpkit.venue.market.candles import INTERVALS_MS, PriceKind
+from perpkit.venue.market.candles import INTERVALS_MS, Candles, PriceKind
 from perpkit.venue.market.history import Funding
 from perpkit.venue.market.market import Market
+from perpkit.venue.market.premium_index import premium_candles
 
 Limit1500 = Annotated[int, DIGITS, Query(ge=1, le=1500)]
 Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
@@ -77,10 +78,16 @@ def _add_candles(router: APIRouter, market: Market) -> None:
     def klines(
         kind: PriceKind, symbol: str, interval: str, start: int | None, end: int | None, limit: int
     ) -> Response:
+        check(interval, start, end)
+        candles = market.candles(symbol, interval, kind, start=start, end=end, limit=limit)
+        return text(symbol, interval, candles, kind)
+
+    def check(interval: str, start: int | None, end: int | None) -> None:
         if interval not in INTERVALS_MS:
             raise invalid_interval()
         _check_order(start, end)
-        candles = market.candles(symbol, interval, kind, start=start, end=end, limit=limit)
+
+    def text(symbol: str, interval: str, candles: Candles, kind: PriceKind) -> Response:
         body = payloads.klines(market.instrument(symbol), candles, INTERVALS_MS[interval], kind)
         return Response(body, media_type="application/json")
 
@@ -113,6 +120,19 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         limit: Limit1500 = 500,
     ) -> Response:
         return klines(PriceKind.INDEX, pair, interval, startTime, endTime, limit)
+
+    @router.get("/fapi/v1/premiumIndexKlines")
+    async def premium_index(
+        symbol: Symbol,
+        interval: Symbol,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1500 = 500,
+    ) -> Response:
+        check(interval, startTime, endTime)
+        found = premium_candles(market, symbol, interval, startTime, endTime, limit)
+        # As those of the index: 8 decimals and no volume.
+        return text(symbol, interval, found, PriceKind.INDEX)
 
 
 def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:

@@ -79,6 +79,7 @@ _BY_LIMIT = {
     "GET /fapi/v1/klines": _KLINES,
     "GET /fapi/v1/markPriceKlines": _KLINES,
     "GET /fapi/v1/indexPriceKlines": _KLINES,
+    "GET /fapi/v1/premiumIndexKlines": _KLINES,
     "GET /fapi/v1/continuousKlines": _KLINES,
     "GET /fapi/v1/depth": _DEPTH,
 }

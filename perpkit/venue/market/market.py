@@ -112,6 +112,11 @@ class Market:
         rows = tape.closed(pair, kind, interval, series[first : min(last, closed)], over)
         return joined(rows, forming) if first <= closed < last else rows
 
+    def finest(self, symbol: str, *kinds: PriceKind) -> str:
+        """The shortest interval that covers now in which there are candles of all kinds."""
+        pair = self._pair(symbol)
+        return max((pair.finest(kind, self.now()) for kind in kinds), key=INTERVALS_MS.__getitem__)
+
     def price(self, symbol: str, kind: PriceKind = PriceKind.LAST) -> float:
         """The price now; after the end of the history, its last value.
 

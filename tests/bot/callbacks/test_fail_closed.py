@@ -31,7 +31,7 @@ from tests.bot.started import DataProvider, decide, started
 pytestmark = pytest.mark.usefixtures("trades_in_memory")
 
 NOW = START + 10 * HOUR
-SHIPPED = ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket"]
+SHIPPED = ["RsiSmaSwing", "RsiSmaScalp", "FundingTide", "TargetBasket", "Confluence"]
 # What a strategy may override that is no callback: an error in it ends a backtest, and in a bot it
 # is one of `analyze_ticker`, which calls them.
 ANALYSIS = {

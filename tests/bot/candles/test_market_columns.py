@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from freqtrade.enums import CandleType
@@ -104,3 +105,54 @@ def test_positioning_that_is_on_its_way_is_not_missed(feed, tmp_path, caplog):
         columns.join(CANDLES, pair, "1h")
     said = [r.message for r in caplog.records if "positioning" in r.message]
     assert said == [f"No positioning data of {', '.join(SEVERAL[1:])}: no bonus for positioning."]
+
+
+def premium(rows: int) -> pd.DataFrame:
+    wave = 0.0001 * np.sin(np.arange(rows)) + 0.001
+    return CANDLES[:rows].assign(open=wave, close=wave)
+
+
+def with_premium(feed, tmp_path, monkeypatch, hours: pd.DataFrame):
+    own = feed.history
+    monkeypatch.setattr(
+        feed,
+        "history",
+        lambda pair, timeframe, kind, warm_up: (
+            hours if kind is CandleType.PREMIUMINDEX else own(pair, timeframe, kind, warm_up)
+        ),
+    )
+    return MarketColumns({"datadir": tmp_path}, feed, BTC, premium=True)
+
+
+def test_the_premium_is_joined_as_of_its_close(feed, tmp_path, monkeypatch):
+    feed.settle(40)
+    columns = with_premium(feed, tmp_path, monkeypatch, premium(300))
+    joined = columns.join(CANDLES, BTC, "1h")
+    # The candle that closes together with an hour of the premium has its close, and later ones for
+    # two hours more.
+    assert joined["premium"][:300].tolist() == premium(300)["close"].tolist()
+    assert joined["premium"][300:302].tolist() == [premium(300)["close"].iloc[-1]] * 2
+    assert joined["premium"][302:].isna().all()
+    # The interval is known once rates are; 8 hours of premium at 0.1% make about 0.05%.
+    assert joined["premium_funding_8h"].notna().sum() > 250
+    assert joined["premium_funding_8h"][290] == pytest.approx(0.0005, abs=0.0001)
+    # Later hours of it, and later rates, change nothing.
+    for end in (100, 200):
+        feed.settle(-(-end // 8))
+        earlier = with_premium(feed, tmp_path, monkeypatch, premium(end)).join(
+            CANDLES[:end], BTC, "1h"
+        )
+        names = ["premium", "premium_funding_8h"]
+        pd.testing.assert_frame_equal(earlier[names], joined[:end][names])
+
+
+def test_a_pair_without_the_premium_index_is_named_once(feed, tmp_path, monkeypatch, caplog):
+    columns = with_premium(feed, tmp_path, monkeypatch, pd.DataFrame())
+    for _ in range(2):
+        assert columns.join(CANDLES, BTC, "1h")["premium"].isna().all()
+    said = [r.message for r in caplog.records if "premium" in r.message]
+    assert said == [f"No 1h candles of the premium index of {BTC}: its columns are unknown."]
+
+
+def test_without_the_switch_there_is_no_premium(columns):
+    assert "premium" not in columns.join(CANDLES, BTC, "1h")

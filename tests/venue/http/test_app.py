@@ -115,6 +115,36 @@ def test_mark_and_index_klines_have_no_volume(client, history, path, name, kind)
     assert {row[5] for row in rows} == {"0"}
 
 
+@pytest.mark.parametrize("interval", ["5m", "1h", "8h"])
+def test_the_premium_is_what_the_last_price_is_above_the_index(client, history, interval):
+    asked = {"symbol": "BTCUSDT", "interval": interval, "startTime": START, "limit": 80}
+    rows = client.get("/fapi/v1/premiumIndexKlines", params=asked).json()
+    pair = history.pairs["BTCUSDT"]
+    last, index = (pair.candles(k, interval) for k in (PriceKind.LAST, PriceKind.INDEX))
+    assert len(rows) == 80
+    assert [row[0] for row in rows] == last.time[:80].tolist()
+    found = np.array([[float(text) for text in row[1:5]] for row in rows]).T
+    opened, high, low, closed = found
+    np.testing.assert_allclose(opened, (last.open / index.open - 1)[:80], atol=1e-8)
+    np.testing.assert_allclose(closed, (last.close / index.close - 1)[:80], atol=1e-8)
+    assert (high == found.max(axis=0)).all()
+    assert (low == found.min(axis=0)).all()
+    assert found.any()
+    assert {row[5] for row in rows} == {"0"}
+
+
+def test_funding_is_what_the_formula_makes_of_the_premium(client):
+    asked = {"symbol": "BTCUSDT", "interval": "5m", "startTime": START, "limit": 960}
+    rows = client.get("/fapi/v1/premiumIndexKlines", params=asked).json()
+    steps = np.array([float(row[4]) for row in rows]).reshape(10, 96)
+    mean = steps @ np.arange(1, 97) / np.arange(1, 97).sum()
+    expected = mean + np.clip(0.0001 - mean, -0.0005, 0.0005)
+    settled = client.get(
+        "/fapi/v1/fundingRate", params={"symbol": "BTCUSDT", "startTime": START, "limit": 10}
+    ).json()
+    np.testing.assert_allclose([float(row["fundingRate"]) for row in settled], expected, atol=2e-8)
+
+
 def test_exchange_info_has_the_filters_and_types_that_orders_need(client):
     info = client.get("/fapi/v1/exchangeInfo").json()
     sol = next(s for s in info["symbols"] if s["symbol"] == "SOLUSDT")

@@ -38,6 +38,7 @@ ORDER = Cost(0, orders_10s=1, orders_1m=1)
         ("GET /fapi/v1/klines", {"limit": "1001"}, 10),
         ("GET /fapi/v1/klines", {"limit": "x"}, 5),
         ("GET /fapi/v1/markPriceKlines", {"limit": "1500"}, 10),
+        ("GET /fapi/v1/premiumIndexKlines", {"limit": "1500"}, 10),
         ("GET /fapi/v1/depth", {"limit": "5"}, 2),
         ("GET /fapi/v1/depth", {"limit": "50"}, 2),
         ("GET /fapi/v1/depth", {"limit": "100"}, 5),

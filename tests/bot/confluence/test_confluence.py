@@ -1,0 +1,172 @@
+"""Confluence in Freqtrade's own backtests: whose a trade is, what it risks, and what closes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.bench.backtests import STRATEGIES, backtest, write_candles
+from tests.bot.started import started
+from tests.conftest import REPOSITORY
+
+OURS = str(REPOSITORY / "strategies")
+MORNING, EVENING, BARE = (
+    f"sources_for_tests:{name}" for name in ("Morning", "Evening", "BareMorning")
+)
+BREAKERS_OFF = {"enable_protections": False}
+
+
+@pytest.fixture
+def config(offline_markets, default_futures_config):
+    write_candles(default_futures_config["datadir"], rows=1_500)
+    return {
+        **default_futures_config,
+        "strategy_path": OURS,
+        "stake_amount": "unlimited",
+        "user_data_dir": STRATEGIES.parent,
+        "max_open_trades": 9,
+    }
+
+
+def run(config, strategy="Confluence", sources=(), perpkit=None, **rule: Any):
+    section = {"sources": [s if isinstance(s, dict) else {"source": s} for s in sources], **rule}
+    given = {"confluence": section} if strategy == "Confluence" else {}
+    changed = {"strategy_path": OURS, "stake_amount": "unlimited", **BREAKERS_OFF}
+    return backtest(config, strategy, perpkit={**given, **(perpkit or {})}, **changed)
+
+
+def by_name(trades, name):
+    return [trade for trade in trades if trade["enter_tag"].startswith(name)]
+
+
+@pytest.mark.parametrize(
+    ("single", "source"), [("RsiSmaSwing", "rsi_sma"), ("FundingTide", "funding_tide")]
+)
+def test_one_source_alone_trades_as_its_strategy(config, single, source):
+    alone = run(config, single)
+    assert len(alone.trades) > 5
+    assert run(config, sources=[source]).trades == alone.trades
+
+
+def test_each_trade_is_closed_by_its_own_source(config):
+    """The evening's exits and shorts come while the morning's longs are open."""
+    wide = {"stop": {"distance": 0.1}, "use": {"scale_out": False, "trailing": False}}
+    found = run(config, sources=[MORNING, EVENING], perpkit=wide).trades
+    for name, hours in (("morning", 12), ("evening", 3)):
+        closed = [t for t in by_name(found, name) if t["exit_reason"] == "exit_signal"]
+        assert {t["trade_duration"] for t in closed} == {60 * hours}, name
+        assert len(closed) > 20
+    # One position a pair: those of 14:00 find the morning's.
+    assert {t["open_date"][11:13] for t in by_name(found, "evening")} == {"21"}
+
+
+def test_a_source_that_is_off_enters_nothing(config):
+    off = {"source": EVENING, "enabled": False}
+    found = run(config, sources=[MORNING, off]).trades
+    assert found
+    assert by_name(found, "evening") == []
+    assert run(config, sources=[MORNING]).trades == found
+
+
+def risked(trade, stop=0.05):
+    """What the trade loses at its stop, in stake currency."""
+    return trade["orders"][0]["cost"] / 1.0005 * stop
+
+
+def test_a_budget_is_a_share_of_the_risk_of_a_trade(config):
+    shares = [{"source": MORNING, "budget": 0.5}, {"source": EVENING, "budget": 0.1}]
+    found = run(config, sources=shares, budgets="fixed").trades
+    first = by_name(found, "morning")[0]
+    # 1% of 10,000, a half of it, at a confidence of one half
+    assert risked(first) == pytest.approx(25, rel=0.1)
+    for trade in by_name(found, "evening"):
+        assert risked(trade) == pytest.approx(8, rel=0.25)
+
+
+def test_a_budget_is_a_share_of_the_open_risk(config):
+    """Three pairs enter at the same hour, at 25 each: 60 is room for two and a part."""
+    shares = [{"source": MORNING, "budget": 0.5}, {"source": EVENING, "budget": 0.5}]
+    loose = {"max_cluster_risk": 1.0, "free_margin": 0.0, "max_open_risk": 0.012}
+    found = run(config, sources=shares, budgets="fixed", perpkit={"exposure": loose})
+    day = [t for t in by_name(found.trades, "morning")][:3]
+    assert len({t["open_date"] for t in day}) == 1
+    assert [risked(t) for t in day] == pytest.approx([25, 25, 10], rel=0.1)
+    whole = [{"source": MORNING, "budget": 1.0}]
+    alone = run(config, sources=whole, budgets="fixed", perpkit={"exposure": loose})
+    assert [risked(t) for t in alone.trades[:3]] == pytest.approx([50, 50, 20], rel=0.1)
+
+
+def test_a_refusal_by_a_budget_carries_its_reason(config, caplog):
+    caplog.set_level("INFO")
+    shares = [{"source": MORNING, "budget": 0.5}, {"source": EVENING, "budget": 0.5}]
+    loose = {"max_cluster_risk": 1.0, "free_margin": 0.0, "max_open_risk": 0.01}
+    run(config, sources=shares, budgets="fixed", perpkit={"exposure": loose})
+    assert "open risk in the budget of morning 0.50% of 0.50% of equity in use" in caplog.text
+
+
+def test_stops_and_targets_are_those_of_the_source(config):
+    found = run(config, sources=[BARE, EVENING]).trades
+    for name, stop in (("bare_morning", -0.02), ("evening", -0.05)):
+        ratios = {
+            round(t["initial_stop_loss_ratio"] / t["leverage"], 3) for t in by_name(found, name)
+        }
+        assert ratios == {stop}, name
+    # The bare one sells no parts, though 1R is near.
+    assert {len(t["orders"]) for t in by_name(found, "bare_morning")} == {2}
+
+
+def test_two_that_agree_enter_together(config):
+    found = run(config, sources=[MORNING, BARE], rule="agree", least=2).trades
+    assert {t["enter_tag"] for t in found} == {"morning+bare_morning 0.50"}
+    # Both commit their budgets, and the first that leaves ends it.
+    assert risked(found[0]) == pytest.approx(50, rel=0.1)
+    assert run(config, sources=[MORNING, EVENING], rule="agree").trades == []
+
+
+@pytest.mark.parametrize("rule", ["any", "agree", "weighted"])
+def test_no_look_ahead(default_futures_config, rule):
+    datadir = default_futures_config["datadir"]
+    write_candles(datadir, rows=3_000)
+    given = {"confluence": {"rule": rule, "threshold": 0.3}}
+    subject = started(default_futures_config, "Confluence", perpkit=given)
+    candles = pd.read_feather(datadir / "futures" / "ETH_USDT_USDT-1h-futures.feather")
+    pair = {"pair": "ETH/USDT:USDT"}
+
+    def analysed(rows: int) -> pd.DataFrame:
+        frame = subject.advise_indicators(candles[:rows].copy(), pair)
+        return subject.ft_advise_signals(frame, pair)
+
+    whole = analysed(2_500)
+    own = [column for column in whole if column.startswith(("rsi_sma", "funding_tide", "momentum"))]
+    assert len(own) == 13  # the signals of three sources, and the momentum
+    entered = whole["enter_long"] + whole["enter_short"]
+    assert rule == "agree" or entered.sum() > 5
+    assert whole[["rsi", "stretch", "momentum"]].notna().any().all()
+    for rows in (1_200, 1_201, 1_207, 2_499):
+        pd.testing.assert_frame_equal(analysed(rows), whole[:rows])
+
+
+def test_what_a_candle_lacks_is_said_by_source(default_futures_config):
+    write_candles(default_futures_config["datadir"])
+    given = {"confluence": {"rule": "agree"}}
+    for perpkit, expected in (({}, "long of momentum"), (given, "long")):
+        subject = started(default_futures_config, "Confluence", perpkit=perpkit)
+        candles = pd.read_feather(
+            default_futures_config["datadir"] / "futures" / "ETH_USDT_USDT-1h-futures.feather"
+        )
+        frame = subject.advise_indicators(candles, {"pair": "ETH/USDT:USDT"})
+        found = subject.entry_conditions(frame)
+        assert {f"{side} of {name}" for side in ("long", "short") for name in subject.sources} <= (
+            found.keys()
+        )
+        assert expected in found
+        assert all(len(np.asarray(c.met)) == len(frame) for each in found.values() for c in each)
+
+
+def test_charts_draw_the_claims_of_each_source(default_futures_config):
+    subject = started(default_futures_config, "Confluence")
+    for name in ("rsi_sma", "funding_tide", "momentum"):
+        assert f"{name}_enter_long" in subject.plot_config["subplots"][name]
