@@ -73,9 +73,7 @@ def test_the_pairs_that_are_compared(default_futures_config):
     live = started(default_futures_config, "CrossPairRank", runmode=RunMode.DRY_RUN)
     assert live._compared() == live.dp.current_whitelist()
     given = {"ranking": {"pairs": [BTC, ETH, "XRP/USDT:USDT"]}}
-    named = started(
-        default_futures_config, "CrossPairRank", runmode=RunMode.DRY_RUN, perpkit=given
-    )
+    named = started(default_futures_config, "CrossPairRank", runmode=RunMode.DRY_RUN, perpkit=given)
     informative = named.informative_pairs()
     assert len(informative) == len(set(informative))
     for pair in given["ranking"]["pairs"]:

@@ -135,9 +135,7 @@ def test_downloaded_data_is_the_history_and_can_be_backtested(
     assert int(trades[1]) > 10
 
 
-def test_the_premium_index_is_downloaded_as_candles(
-    base_url, configuration, now_history, tmp_path
-):
+def test_the_premium_index_is_downloaded_as_candles(base_url, configuration, now_history, tmp_path):
     data = tmp_path / "data"
     result = run_freqtrade(
         ["download-data", *configuration(base_url), "--datadir", data, "--timeframes", "1h",

@@ -26,9 +26,7 @@ def premium_candles(
     opened, closed = int(wanted.time[0]), int(wanted.time[-1]) + ms
     finest = market.finest(symbol, PriceKind.LAST, PriceKind.INDEX)
     last, index = (
-        market.candles(
-            symbol, finest, kind, start=opened, end=closed - 1, limit=closed - opened
-        )
+        market.candles(symbol, finest, kind, start=opened, end=closed - 1, limit=closed - opened)
         for kind in (PriceKind.LAST, PriceKind.INDEX)
     )
     time, of_last, of_index = np.intersect1d(

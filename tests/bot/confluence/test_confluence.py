@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ BREAKERS_OFF = {"enable_protections": False}
 
 
 @pytest.fixture
-def config(offline_markets, default_futures_config):
+def config(offline_markets, default_futures_config, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])  # to which the folder of the sources is added
     write_candles(default_futures_config["datadir"], rows=1_500)
     return {
         **default_futures_config,

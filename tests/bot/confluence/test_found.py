@@ -75,7 +75,9 @@ def config(default_futures_config, tmp_path):
     (folder / "own_sources.py").write_text(OWN)
     (folder / "broken_source.py").write_text("raise RuntimeError('out of order')")
     (folder / "leaving_source.py").write_text("import sys; sys.exit(3)")
+    path = list(sys.path)
     yield {**default_futures_config, "user_data_dir": folder.parent, "strategy": "Confluence"}
+    sys.path[:] = path
     for name in ("own_sources", "broken_source", "leaving_source"):
         sys.modules.pop(name, None)
 
@@ -94,9 +96,12 @@ def test_the_defaults_are_the_sources_of_the_package(config):
 
 
 def test_ones_own_are_found_in_the_user_directory(config):
-    path = list(sys.path)
-    assert list(loaded(config, "own_sources:Mine", "rsi_sma").sources) == ["mine", "rsi_sma"]
-    assert sys.path == path
+    for _ in range(2):
+        strategy = loaded(config, "own_sources:Mine", "rsi_sma")
+    assert list(strategy.sources) == ["mine", "rsi_sma"]
+    # Behind what is installed, and once.
+    assert sys.path.count(str(config["user_data_dir"] / "strategies")) == 1
+    assert sys.path[-1] == str(config["user_data_dir"] / "strategies")
 
 
 @pytest.mark.parametrize(
