@@ -93,7 +93,7 @@ def test_a_budget_is_a_share_of_the_open_risk(config):
     shares = [{"source": MORNING, "budget": 0.5}, {"source": EVENING, "budget": 0.5}]
     loose = {"max_cluster_risk": 1.0, "free_margin": 0.0, "max_open_risk": 0.012}
     found = run(config, sources=shares, budgets="fixed", perpkit={"exposure": loose})
-    day = [t for t in by_name(found.trades, "morning")][:3]
+    day = by_name(found.trades, "morning")[:3]
     assert len({t["open_date"] for t in day}) == 1
     assert [risked(t) for t in day] == pytest.approx([25, 25, 10], rel=0.1)
     whole = [{"source": MORNING, "budget": 1.0}]
