@@ -19,7 +19,10 @@ COSTS = ("--fee", "0.0007")
 SLOTS = {"max_open_trades": 10}
 FIVE = {"ranking": {"min_pairs": 5}}
 WITHOUT_LIMIT = {"exposure": {"max_open_risk": 1, "max_cluster_risk": 1}}
-CARRY = 'carry_weight = DecimalParameter(0.0, 0.5, default=0.5, decimals=2, space="buy")'
+CARRY = (
+    "from freqtrade.strategy import DecimalParameter; "
+    'carry_weight = DecimalParameter(0.0, 0.5, default=0.5, decimals=2, space="buy")'
+)
 # Name, strategy, its "perpkit", class body that differs from the shipped one, and flags.
 ROWS: list[tuple[str, str, dict[str, Any], str, tuple[str, ...]]] = [
     ("**TrendFollowing**", "TrendFollowing", {}, "", ()),

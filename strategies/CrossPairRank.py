@@ -38,4 +38,6 @@ class CrossPairRank(SlowStrategy):
         return with_columns(dataframe, ranks)
 
     def _compared(self) -> list[str]:
-        return list(self.present_settings().ranking.pairs or self._traded_pairs())
+        # Of the settings only this one, since hyperopt warns of parameters that indicators read.
+        given = self.present_settings("ranking.pairs").ranking.pairs
+        return list(given or self._traded_pairs())

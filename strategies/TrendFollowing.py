@@ -1,9 +1,5 @@
-from dataclasses import replace
-
 from perpkit.bot.candles.plot_config import plot_config
-from perpkit.bot.settings import overridden
-from perpkit.bot.slow_strategy import SHARED_RISK, SlowStrategy
-from perpkit.bot.strategy import PerpStrategy
+from perpkit.bot.slow_strategy import SlowStrategy
 from perpkit.signals.momentum import Momentum
 
 
@@ -14,5 +10,4 @@ class TrendFollowing(SlowStrategy):
     """
 
     source = Momentum()
-    settings = replace(overridden(PerpStrategy.settings, source.risk, "risk"), exposure=SHARED_RISK)
     plot_config = plot_config(beside={"Momentum": "momentum"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from freqtrade.strategy import DecimalParameter
@@ -17,12 +18,13 @@ SHARED_RISK = ExposureLimits(max_positions=20, max_open_risk=0.06, max_cluster_r
 
 class SlowStrategy(SourceStrategy):
     """Stops are many average true ranges away and there is no target, so sizes are small, and
-    smaller the more the price moves. Subclasses set `source` and `settings`."""
+    smaller the more the price moves. Subclasses set `source`."""
 
     timeframe = "1h"
     # Four weeks of returns.
     startup_candle_count = 700
 
+    settings = replace(PerpStrategy.settings, exposure=SHARED_RISK)
     searched: ClassVar[dict[str, str]] = {
         "stop_atr": "stop.atr_multiple",
         "trail_atr": "trailing.atr_multiple",

@@ -49,7 +49,7 @@ class RankRule(Parameters):
     ] = 0.5
     carry_weight: Annotated[
         float,
-        Range(0, 1),
+        Range(0, 1, "of the rank"),
         Search("buy", 0.0, 0.5),
         "The weight of the rank by funding; strength has the rest",
     ] = 0.0

@@ -29,9 +29,11 @@ _optimizer = pytest.importorskip(
 HyperOptimizer, cloudpickle = _optimizer.HyperOptimizer, _optimizer.cloudpickle
 
 STRATEGIES = [
+    pytest.param("CrossPairRank", marks=SLOW),
     pytest.param("FundingTide", marks=SLOW),
     "RsiSmaSwing",
     pytest.param("TargetBasket", marks=SLOW),
+    pytest.param("TrendFollowing", marks=SLOW),
 ]
 BASE = BaseParameter
 STATIC = "is part of this hyperopt run, but its value is used during indicator calculation"

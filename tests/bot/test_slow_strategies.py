@@ -64,7 +64,7 @@ def test_a_pair_that_moves_twice_as_much_gets_half(default_futures_config, name,
 def test_the_score_ends_a_trade_and_nothing_else_but_the_stop(default_futures_config, name):
     subject = started(default_futures_config, name)
     use = subject.present_settings().use
-    assert not (use.trailing or use.scale_out or use.carry)
+    assert (use.trailing, use.scale_out, use.carry) == (False, False, False)
     assert not subject.position_adjustment_enable
     assert subject.take_profit.value >= 1
 

@@ -47,7 +47,8 @@ def hours(*premiums: float, first: int = 0, drop: tuple[int, ...] = ()) -> pd.Da
 
 def told(frame: pd.DataFrame, interval: float = 4) -> list[float]:
     readings = premium_readings(frame, np.full(len(frame), float(interval)))
-    return readings.values["premium_funding_8h"][:-1].tolist()
+    closes = nanoseconds(frame["date"]) + 3600 * 10**9
+    return readings.at(closes)["premium_funding_8h"].tolist()
 
 
 @pytest.mark.parametrize(

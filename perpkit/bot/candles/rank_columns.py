@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,12 +34,13 @@ class _Scores:
 
     :param candles, rates: the frames that they were made of
     :param closes: when each candle closes, in nanoseconds since 1970
+    :param by: `COLUMNS`, of which the ranks have the names
     """
 
     candles: pd.DataFrame
     rates: pd.DataFrame
     closes: NDArray[np.int64]
-    values: dict[str, Floats]
+    by: dict[str, Floats]
 
 
 class RankColumns:
@@ -87,15 +88,14 @@ class RankColumns:
     def _all_ranks(self, universe: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Floats]]:
         scores = [self._of(pair) for pair in universe]
         held = self._ranked
-        if held is not None and len(held[0]) == len(scores):
-            if all(a is b for a, b in zip(held[0], scores, strict=True)):
-                return held[1], held[2]
+        if held is not None and [*map(id, held[0])] == [*map(id, scores)]:
+            return held[1], held[2]
         times = np.unique(np.concatenate([each.closes for each in scores]))
         ranked = {}
         for name in COLUMNS:
             values = np.full((len(times), len(scores)), np.nan)
             for column, each in enumerate(scores):
-                values[np.searchsorted(times, each.closes), column] = each.values[name]
+                values[np.searchsorted(times, each.closes), column] = each.by[name]
             ranked[name] = ranks(values, self._least)
         self._ranked = scores, times, ranked
         return times, ranked

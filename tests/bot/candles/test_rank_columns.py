@@ -125,10 +125,10 @@ def test_a_traded_pair_is_ranked_though_the_list_lacks_it():
 def test_what_has_not_changed_is_made_once(monkeypatch):
     made, feed = [], Feed()
     monkeypatch.setattr(
-        rank_columns, "ranks", lambda values, least: made.append(values.shape) or values
+        rank_columns, "ranks", lambda values, _: made.append(values.shape) or values
     )
     monkeypatch.setattr(
-        rank_columns, "strength", lambda closes, step: made.append(len(closes)) or closes
+        rank_columns, "strength", lambda closes, _: made.append(len(closes)) or closes
     )
     columns = RankColumns(feed, "1h", 3)
     for _ in range(2):
