@@ -51,6 +51,12 @@ class TestStored:
         first, second = (feed.history(BTC, "1h", CandleType.FUTURES, HOUR) for _ in range(2))
         assert first is second
 
+    @pytest.mark.parametrize(("kind", "rows"), [("mark", 24), ("premiumIndex", 21)])
+    def test_hours_that_are_missing_are_not_made_up_of_the_premium(self, config, kind, rows):
+        gap = factories.candles(24).drop(index=[7, 8, 9])
+        factories.write_candles(config["datadir"], BTC, gap, kind)
+        assert len(StoredCandles(config).history(BTC, "1h", CandleType(kind), HOUR)) == rows
+
     def test_empty_without_a_file(self, config):
         assert self.history(config, "ETH/USDT:USDT").empty
 

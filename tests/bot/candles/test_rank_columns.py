@@ -70,6 +70,16 @@ def test_a_pair_without_the_candle_is_left_out_of_that_hour(missing):
     assert joined(feed, PAIRS[0], least=4)["strength_rank"].isna()[missing]
 
 
+def test_an_hour_that_no_pair_has_is_no_rank():
+    """Rather than the rank of the next hour."""
+    feed = Feed()
+    for pair in PAIRS:
+        feed.candles[pair] = Feed().candles[pair].drop(index=[800, 899])
+    own = Feed().candles[PAIRS[0]]
+    found = RankColumns(feed, "1h", 3).columns(own, PAIRS[0], PAIRS)["strength_rank"]
+    assert np.flatnonzero(np.isnan(found[672:])).tolist() == [800 - 672, 899 - 672]
+
+
 def rates(level: float) -> pd.DataFrame:
     dates = [factories.START + timedelta(hours=8 * n) for n in range(ROWS // 8)]
     wave = [level + 0.00001 * (n % 3) for n in range(len(dates))]
