@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import fsum
+from math import fsum, nan
 from typing import Annotated
 
 from perpkit.parameters.declared import Parameters
@@ -106,11 +106,12 @@ def budget_rooms(
     held: Iterable[tuple[Sequence[str], Holding]],
     entry: PlannedEntry,
 ) -> list[Room]:
-    """Returns the room that the budget of each owner leaves for an entry.
+    """Returns the room that the budget of each owner leaves for an entry; NaN where the equity or
+    the distance of the stop is unknown or not above 0.
 
     :param max_open_risk: what all stops together may lose, a share of the equity
     :param owners: the sources of the entry; without any there is no budget, and no room is limited
-    :param equity: marked to market, above 0, in stake currency
+    :param equity: marked to market, in stake currency
     :param held: the sources of each open position, and the position
 
     >>> held = [(["rsi_sma"], Holding("ETH/USDT:USDT", 500.0, risk=10.0, margin=250.0))]
@@ -120,6 +121,7 @@ def budget_rooms(
     [100.0]
     """
     positions, rooms = list(held), []
+    usable, distance = (x if x > 0 else nan for x in (equity, entry.stop_distance))
     share = share_of(owners, budgets)
     for name in owners:
         own = budgets.get(name, 0.0)
@@ -129,8 +131,6 @@ def budget_rooms(
             if name in whose and own
         )
         allowed = own * max_open_risk
-        room = (allowed * equity - used) * share / own if own else 0.0
-        rooms.append(
-            Room(Limit.BUDGET, room / entry.stop_distance, used / equity, allowed, whose=name)
-        )
+        room = (allowed * usable - used) * share / own if own else 0.0
+        rooms.append(Room(Limit.BUDGET, room / distance, used / usable, allowed, whose=name))
     return rooms

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,14 @@ def test_the_room_that_a_budget_leaves(owners, positions, rooms):
     found = budget_rooms(BUDGETS, 0.03, owners, 10_000, positions, ENTRY)
     assert [room.notional for room in found] == pytest.approx(rooms)
     assert [room.whose for room in found] == owners
+
+
+@pytest.mark.parametrize("equity", [0.0, -5.0, math.nan])
+@pytest.mark.parametrize("distance", [0.05, 0.0, math.nan])
+def test_what_is_unknown_leaves_an_unknown_room(equity, distance):
+    entry = ENTRY._replace(stop_distance=distance)
+    [room] = budget_rooms(BUDGETS, 0.03, ["a"], equity, [held(100, "a")], entry)
+    assert math.isnan(room.notional)
 
 
 def test_a_refusal_says_whose_budget_it_was():

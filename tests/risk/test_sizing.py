@@ -10,7 +10,7 @@ from freqtrade.exchange import amount_to_contract_precision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.risk.exposure import ExposureLimits, Holding, Limit, PlannedEntry
+from perpkit.risk.exposure import ExposureLimits, Holding, Limit, PlannedEntry, Room
 from perpkit.risk.sizing import (
     Basis,
     Size,
@@ -52,6 +52,9 @@ def sized(rule=RULE, limits=LIMITS, equity=1000.0, holdings=(), entry=ENTRY, **t
         ({"size_factor": 2.0}, 200),
         ({"fixed_stake": 100.0}, 200),
         ({"kelly": 1.5}, 300),
+        ({"share": 0.25}, 50),
+        ({"share": 0.5, "confidence": 0.7, "size_factor": 0.5}, 35),
+        ({"share": 2.0}, 200),
         ({"rule": SizingRule(risk_per_trade=0.02)}, 400),
         ({"rule": SizingRule(Basis.VOLATILITY), "vol_annual": 0.6}, 200),
         ({"rule": SizingRule(Basis.VOLATILITY), "vol_annual": 1.2, "confidence": 0.5}, 50),
@@ -327,3 +330,15 @@ def test_a_bad_parameter_is_named(bad):
 def test_a_bad_basis_is_named():
     with pytest.raises(ValueError, match="basis must be one of risk, volatility, got 'mood'"):
         SizingRule("mood")
+
+
+@pytest.mark.parametrize(
+    ("room", "stake", "limit"),
+    [(300.0, 100.0, None), (50.0, 25.0, Limit.BUDGET), (0.0, 0.0, Limit.BUDGET),
+     (NAN, 0.0, Limit.BUDGET)],
+)  # fmt: skip
+def test_further_limits_count_as_all_others(room, stake, limit):
+    further = [Room(Limit.BUDGET, room, 0.01, 0.015, whose="trend")]
+    found = size(RULE, LIMITS, 1000.0, (), ENTRY, TERMS, unrelated, further)
+    assert (found.stake, found.limit) == (stake, limit)
+    assert ("open risk in the budget of trend 1.00% of 1.50%" in found.reason) is bool(limit)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -94,27 +93,8 @@ def _unusable(source: Any) -> str:
 
 
 def _module(name: str, folder: Path) -> ModuleType:
-    with _importable_from(folder):
-        module = importlib.import_module(name)
-    if Path(getattr(module, "__file__", None) or "/").resolve().is_relative_to(folder.resolve()):
-        _send_to_workers(module)
-    return module
-
-
-def _send_to_workers(module: ModuleType) -> None:
-    """Hyperopt's workers cannot import the module by its name."""
-    try:
-        from joblib.externals import cloudpickle  # type: ignore[import-untyped]
-    except ImportError:  # nor is there hyperopt then
-        return
-    cloudpickle.register_pickle_by_value(module)
-
-
-@contextmanager
-def _importable_from(folder: Path) -> Iterator[None]:
-    """What is installed is found first."""
-    sys.path.append(str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
+    # What is installed is found first. The folder stays there: hyperopt's workers get this path,
+    # and import the module by its name.
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    return importlib.import_module(name)

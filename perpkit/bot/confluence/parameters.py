@@ -56,7 +56,9 @@ class ConfluenceRule(Parameters):
         "side; `weighted`: where the sum of confidence times budget reaches `threshold`",
     ] = Combine.ANY
     least: Annotated[int, Range(1, MOST, "sources"), "How many must agree"] = 2
-    threshold: Annotated[float, Range(0.01, 1), "The least sum of confidence times budget"] = 0.4
+    threshold: Annotated[
+        float, Range(0.01, 1, "confidence"), "The least sum of confidence times budget"
+    ] = 0.4
     within: Annotated[
         int,
         Range(1, 10_000, "candles"),

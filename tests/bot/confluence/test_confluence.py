@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ BREAKERS_OFF = {"enable_protections": False}
 
 
 @pytest.fixture
-def config(offline_markets, default_futures_config):
+def config(offline_markets, default_futures_config, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])  # to which the folder of the sources is added
     write_candles(default_futures_config["datadir"], rows=1_500)
     return {
         **default_futures_config,
@@ -91,7 +93,7 @@ def test_a_budget_is_a_share_of_the_open_risk(config):
     shares = [{"source": MORNING, "budget": 0.5}, {"source": EVENING, "budget": 0.5}]
     loose = {"max_cluster_risk": 1.0, "free_margin": 0.0, "max_open_risk": 0.012}
     found = run(config, sources=shares, budgets="fixed", perpkit={"exposure": loose})
-    day = [t for t in by_name(found.trades, "morning")][:3]
+    day = by_name(found.trades, "morning")[:3]
     assert len({t["open_date"] for t in day}) == 1
     assert [risked(t) for t in day] == pytest.approx([25, 25, 10], rel=0.1)
     whole = [{"source": MORNING, "budget": 1.0}]

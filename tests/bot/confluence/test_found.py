@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
+import numpy as np
 import pytest
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
 
+from perpkit.durations import HOUR
+from tests import factories
 from tests.bench.backtests import STRATEGIES
+from tests.conftest import REPOSITORY
 
 OWN = """
 from dataclasses import dataclass
@@ -75,8 +80,10 @@ def config(default_futures_config, tmp_path):
     (folder / "own_sources.py").write_text(OWN)
     (folder / "broken_source.py").write_text("raise RuntimeError('out of order')")
     (folder / "leaving_source.py").write_text("import sys; sys.exit(3)")
+    path = list(sys.path)
     yield {**default_futures_config, "user_data_dir": folder.parent, "strategy": "Confluence"}
-    for name in ("own_sources", "broken_source", "leaving_source"):
+    sys.path[:] = path
+    for name in ("own_sources", "broken_source", "leaving_source", "my_signals"):
         sys.modules.pop(name, None)
 
 
@@ -94,9 +101,12 @@ def test_the_defaults_are_the_sources_of_the_package(config):
 
 
 def test_ones_own_are_found_in_the_user_directory(config):
-    path = list(sys.path)
-    assert list(loaded(config, "own_sources:Mine", "rsi_sma").sources) == ["mine", "rsi_sma"]
-    assert sys.path == path
+    for _ in range(2):
+        strategy = loaded(config, "own_sources:Mine", "rsi_sma")
+    assert list(strategy.sources) == ["mine", "rsi_sma"]
+    # Behind what is installed, and once.
+    assert sys.path.count(str(config["user_data_dir"] / "strategies")) == 1
+    assert sys.path[-1] == str(config["user_data_dir"] / "strategies")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +141,7 @@ def test_a_source_that_cannot_be_used_is_refused(config, source, why):
         (["rsi_sma", "rsi_sma"], r'sources\[1\].source" must be another source .* rsi_sma again'),
         (["rsi_sma", "own_sources:Taken"], "got taken with rsi, which rsi_sma computes"),
         (["own_sources:Risky"], "risk of mine cannot have 'leverage'. Allowed: scale_out, stop"),
-        (["own_sources:Wide"], '"risk of mine.stop": distance must be .* got 2'),
+        (["own_sources:Wide"], r'"risk of mine.stop": distance must be .* got 2'),
         ([{"source": "rsi_sma", "weight": 2}], "has no parameter 'weight'. Allowed: budget"),
         ([{"source": "rsi_sma", "enabled": False}], "sources must have one that is enabled"),
         ([{"source": "rsi_sma", "budget": 0.5}], "budget of rsi_sma must be null with equal"),
@@ -161,7 +171,7 @@ def test_a_rule_that_is_refused(config, rule, message):
 
 def test_budgets_need_sizes_by_risk(config):
     given = {**config, "perpkit": {"use": {"sizing": False}}}
-    with pytest.raises(ConfigurationError, match="use.sizing must be true, got false"):
+    with pytest.raises(ConfigurationError, match=r"use\.sizing must be true, got false"):
         StrategyResolver.load_strategy(given)
 
 
@@ -202,10 +212,29 @@ def test_the_parameters_of_each_source_are_hyperopts(config, changed):
     own = {name for name, optimize in found.items() if optimize and name.startswith("rsi_sma_")}
     assert own == set()
     assert {"rsi_sma_oversold", "rsi_sma_trail_atr", "rsi_sma_stop_distance"} <= found.keys()
-    assert found["momentum_enter"] and found["momentum_leave"]
+    assert {found["momentum_enter"], found["momentum_leave"]} == {True}
     # a trend has no target, and its stop does not trail
     assert not {"momentum_take_profit", "momentum_trail_atr"} & found.keys()
     assert strategy.rsi_sma_trail_atr.value == 5.0
+
+
+def test_the_example_of_the_page_is_a_source(config):
+    page = (REPOSITORY / "docs" / "strategies.md").read_text()
+    [example] = [b for b in re.findall(r"```python\n(.*?)```", page, re.S) if "(Source)" in b]
+    (config["user_data_dir"] / "strategies" / "my_signals.py").write_text(example)
+    strategy = loaded(config, "my_signals:Breakout", {"source": "rsi_sma", "enabled": False})
+    source = strategy.sources["breakout"].source
+    candles = factories.candles(2_000)
+
+    def signals(rows):
+        frame = candles[:rows]
+        return source.signals(frame.assign(**source.columns(frame, HOUR)), source.rule)
+
+    whole = signals(2_000)
+    assert whole.enter_long.sum() > 5
+    assert whole.enter_short.sum() > 5
+    for known, then in zip(whole, signals(1_400), strict=True):
+        np.testing.assert_array_equal(known[:1_400], then)
 
 
 def test_the_sources_of_these_tests_are_ones_own(default_futures_config):
