@@ -23,6 +23,7 @@ from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.stress import stress
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
 
@@ -46,6 +47,7 @@ app.command("report")(report)
 app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
+app.command("stress")(stress)
 app.command("venue")(venue)
 app.command("why")(why)
 
