@@ -24,7 +24,6 @@ from perpkit.record.trade_database import DatabaseError
 
 if TYPE_CHECKING:
     from perpkit.research.results import Results
-    from perpkit.research.stress.break_even import BreakEven
     from perpkit.research.stress.monte_carlo import Luck
     from perpkit.research.stress.stressing import Stress, Stressed
 
@@ -96,23 +95,8 @@ def _stressed(
     return result, drawn
 
 
-def sentence(found: BreakEven) -> str:
-    """Returns in words at which cost the edge is gone."""
-    if found.more_bps is None:
-        return "Nothing was traded."
-    if found.more_bps <= 0:
-        return (
-            f"There is no edge that a cost could take: it loses as it is, with fees of "
-            f"{found.fee_bps:.1f} bps a side."
-        )
-    return (
-        f"The edge is gone when a side costs {found.more_bps:.1f} bps more than in these results, "
-        f"{found.bps:.1f} bps in all, fees included."
-    )
-
-
 def _gone(stressed: Stress) -> list[str]:
-    said = [sentence(stressed.break_even)]
+    said = [stressed.break_even.words]
     if stressed.break_even.profit > 0:
         ended = [one.name for one in stressed.scenarios if one.profit <= 0]
         if ended:
@@ -156,7 +140,7 @@ def _document(
                 "left_out": one.repriced.left_out,
                 "unpriced": one.repriced.unpriced,
                 "trades": asdict(one.statistics),
-                "figures": asdict(one.figures),
+                "figures": None if one.figures is None else asdict(one.figures),
             }
             for one in stressed.scenarios
         ],
@@ -201,6 +185,9 @@ def _print(
 
 def _row(one: Stressed) -> list[str]:
     factor = one.statistics.profit_factor
+    figures = ["ruined", "-"]
+    if one.figures is not None:
+        figures = [f"{one.figures.sharpe:.2f}", f"{one.figures.max_drawdown:.1%}"]
     return [
         one.name,
         f"{one.profit:,.2f}",
@@ -208,6 +195,5 @@ def _row(one: Stressed) -> list[str]:
         "-" if one.times is None else f"{one.times:.2f} x",
         f"{one.statistics.trades:,}",
         "-" if factor is None else f"{factor:.2f}",
-        f"{one.figures.sharpe:.2f}",
-        f"{one.figures.max_drawdown:.1%}",
+        *figures,
     ]

@@ -30,6 +30,21 @@ class BreakEven:
         """What a side can cost in all, fees included."""
         return None if self.more_bps is None else self.fee_bps + self.more_bps
 
+    @property
+    def words(self) -> str:
+        """At which cost the edge is gone, as a sentence."""
+        if self.more_bps is None:
+            return "Nothing was traded."
+        if self.more_bps <= 0:
+            return (
+                f"There is no edge that a cost could take: it loses as it is, with fees of "
+                f"{self.fee_bps:.1f} bps a side."
+            )
+        return (
+            f"The edge is gone when a side costs {self.more_bps:.1f} bps more than in these "
+            f"results, {self.bps:.1f} bps in all, fees included."
+        )
+
     def profit_at(self, more_bps: float) -> float:
         """Returns the profit if each side cost so much more."""
         return self.profit - self.turnover * more_bps / BPS

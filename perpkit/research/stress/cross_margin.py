@@ -50,9 +50,8 @@ class CrossMargin(CostModel):
             )
         account = marked_account(results, market)
         if account.unpriced:
-            raise ValueError(
-                f"cross_margin needs candles of every pair, got none of {', '.join(account.unpriced)}"
-            )
+            pairs = ", ".join(account.unpriced)
+            raise ValueError(f"cross_margin needs candles of every pair, got none of {pairs}")
         found = {pair: each for pair, each in known.items() if each is not None}
         hit = _Candles(account, results, found).first()
         return results if hit is None else _liquidated(results, hit, self.liquidation_fee)

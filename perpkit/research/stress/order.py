@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import nan
 
 import numpy as np
@@ -132,9 +133,9 @@ class Holding:
 
 
 def holdings(orders: Sequence[Order]) -> list[Holding]:
-    """Returns what a trade held from each of its orders to the next one; orders in order of time."""
+    """Returns what a trade held from each of its orders, in order of time, to the next one."""
     found, held = [], 0.0
-    for order, later in zip(orders, orders[1:], strict=False):
+    for order, later in pairwise(orders):
         held = max(held + (order.amount if order.is_entry else -order.amount), 0.0)
         found.append(Holding(later.at - order.at, held * order.rate))
     return found

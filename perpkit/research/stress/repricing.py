@@ -152,7 +152,8 @@ class _Costs:
 
     def _fails(self, order: Order) -> bool:
         # Each model draws, whether or not another one has failed the order.
-        return any([model.fails(order, draw) for model, draw, _ in self._drawn])
+        failed = [model.fails(order, draw) for model, draw, _ in self._drawn]
+        return any(failed)
 
     def _priced(self, order: Order) -> Order:
         total, fee, missing = 0.0, order.fee, False

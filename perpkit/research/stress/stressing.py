@@ -26,12 +26,13 @@ class Stressed:
     :param bps: that cost for each side, of the value that was traded as exported
     :param times: how many times as high the cost could be until the profit is 0; None if the run
         made no profit, or the scenario cost nothing
+    :param figures: marked to market; None if nothing was left of the account at some time
     """
 
     name: str
     repriced: Repriced
     statistics: TradeStatistics
-    figures: Figures
+    figures: Figures | None
     cost: float
     bps: float | None
     times: float | None
@@ -85,11 +86,12 @@ def _stressed(name: str, repriced: Repriced, market: Market, before: BreakEven) 
     statistics = trade_statistics(repriced.results.trades)
     cost = before.profit - statistics.profit
     counts = before.profit > 0 and cost > CENT / 100
+    equity = marked_account(repriced.results, market).equity
     return Stressed(
         name=name,
         repriced=repriced,
         statistics=statistics,
-        figures=figures(marked_account(repriced.results, market).equity),
+        figures=figures(equity) if equity.min() > 0 else None,
         cost=cost,
         bps=cost / before.turnover * 1e4 if before.turnover else None,
         times=before.profit / cost if counts else None,
