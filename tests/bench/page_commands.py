@@ -33,6 +33,9 @@ BY_A_READER: Mapping[str, str] = {
     "perpkit report LAST.zip --with THE_ONE_BEFORE.zip": ".html",
     "perpkit equity backtest-result-….zip --json": '"equity"',
     "perpkit compare LAST.zip THE_ONE_BEFORE.zip": "Sharpe ratio",
+    "perpkit stress LAST.zip": "blocks of days",
+    "perpkit stress LAST.zip --model spread,floor_bps=2+square_root,impact=0.3 "
+    "--model latency,ms=2000": "a side",
     "perpkit new protection WideHours": "WideHours.py",
     "perpkit parameters > docs/parameters.md": "",
 }
