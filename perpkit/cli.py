@@ -18,6 +18,7 @@ from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
+from perpkit.ops.plateau import plateau
 from perpkit.ops.replay import breakers
 from perpkit.ops.report import report
 from perpkit.ops.resume import resume
@@ -43,6 +44,7 @@ app.command("equity")(equity)
 app.command("journal")(journal)
 app.command("new")(new)
 app.command("parameters")(parameters)
+app.command("plateau")(plateau)
 app.command("report")(report)
 app.command("resume")(resume)
 app.command("state")(state)

@@ -18,6 +18,7 @@ from perpkit.report.sections.held import exposure, liquidation
 from perpkit.report.sections.months import months, rolling
 from perpkit.report.sections.outcomes import excursions, multiples
 from perpkit.report.sections.prices import prices
+from perpkit.report.sections.search import search
 from perpkit.report.sections.setup import setup
 from perpkit.report.sections.stress import stress
 from perpkit.report.view import View
@@ -34,6 +35,7 @@ MAKERS: tuple[Maker, ...] = (
     blocked,
     costs,
     stress,
+    search,
     exposure,
     liquidation,
     confidence,

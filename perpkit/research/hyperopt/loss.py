@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -136,7 +136,7 @@ def equity_after_costs(
     return equity_curve(times, starting_balance, candles, step, ledgers)
 
 
-def _ledger(given: Mapping[str, object], cost: float) -> TradeLedger:
+def _ledger(given: Mapping[Any, Any], cost: float) -> TradeLedger:
     trade = exported_trade(given)
     ledger = trade.ledger()
     value = sum(fill.amount * fill.rate for fill in trade.fills)
