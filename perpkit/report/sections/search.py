@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perpkit.report import words
-from perpkit.report.charts import ACCENT, SHADE, Chart, bars, rounded
+from perpkit.report.charts import BAD, GOOD, SECOND, Chart, bars, rounded
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 from perpkit.report.words import Cell, number, percent
@@ -67,7 +67,7 @@ def _heat(heat: HeatMap) -> Chart:
                 "zmin": float(known.min()),
                 # A few terrible fields would leave the good ones one colour.
                 "zmax": float(np.quantile(known, 0.9)),
-                "colorscale": [[0, ACCENT], [1, SHADE]],
+                "colorscale": [[0, GOOD], [0.5, SECOND], [1, BAD]],
                 "colorbar": {"title": {"text": "loss"}},
                 "hoverongaps": False,
                 "hovertemplate": f"{x} %{{x}}<br>{y} %{{y}}<br>%{{z}}<extra></extra>",
