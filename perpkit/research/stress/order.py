@@ -102,6 +102,11 @@ class PairCandles:
             return replace(order, candle=None, vol_1h=nan)
         return replace(order, candle=self._candle(row), vol_1h=float(self._vol_1h[row]))
 
+    def at(self, at: float) -> Candle | None:
+        """Returns the candle of a moment, s since 1970 UTC; None where none is stored."""
+        row = self._row(at)
+        return None if row is None else self._candle(row)
+
     def after(self, order: Order) -> Order | None:
         """Returns the order as filled at the open of the next candle; None if there is none."""
         row = int(np.searchsorted(self._times, order.at, side="right"))
