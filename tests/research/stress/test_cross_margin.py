@@ -86,9 +86,13 @@ def test_what_was_closed_before_stays():
     assert [one.exit_reason for one in found.trades] == ["", "liquidation"]
 
 
-def test_nothing_that_closes_at_the_end_of_a_candle_is_hit_by_the_next():
-    early = trade(fill(1, 100, 100, True), fill(3, 100, 95, False), profit=-500.0)
-    assert after(NO_FEE, early, BTC=[*FALLING[:3], 10.0, 10.0]).trades == (early,)
+def test_only_the_candles_in_which_it_is_held_can_hit_it():
+    """From 02:00 to 04:00: the candles of hours 2 and 3, of which one falls to a tenth."""
+    held = trade(fill(2, 100, 100, True), fill(4, 100, 100, False))
+    for hour in range(6):
+        closes = [10.0 if hour == each else 100.0 for each in range(6)]
+        found = after(NO_FEE, held, BTC=closes).trades[0]
+        assert (found.exit_reason == "liquidation") is (hour in (2, 3)), hour
 
 
 def test_without_tiers_or_candles_it_is_refused():
