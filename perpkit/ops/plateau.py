@@ -59,7 +59,7 @@ def _document(search: Search, ranked: list[Neighbourhood], top: int, said: str) 
     from perpkit.research.hyperopt.plateau import by_neighbours
 
     def shown(rows: list[Neighbourhood]) -> list[dict[str, Any]]:
-        return [{**asdict(one), "ground": one.ground} for one in rows[:top]]
+        return [{**asdict(one), "loss": one.loss, "ground": one.ground} for one in rows[:top]]
 
     return {
         "tried": search.tried,
@@ -88,7 +88,7 @@ def _print(rows: list[Neighbourhood], title: str) -> None:
         table.add_row(
             f"{one.epoch.number}",
             f"{one.epoch.loss:.3f}",
-            f"{one.loss:.3f}",
+            f"{one.around:.3f}",
             "-" if one.shared is None else f"{one.shared:.0%}",
             f"{one.distance:.0%}",
             f"{one.epoch.trades:,}",

@@ -160,6 +160,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "freqtrade trade -c config.json -c live.json",
         "freqtrade trade -c config.json.example -c config.venue.json",
     ),
+    "a bot and a backtest of the same time; tests/report/test_twins_command.py": (
+        "perpkit compare --live tradesv3.sqlite --backtest LAST.zip",
+    ),
     "a result of hyperopt with 20 epochs; tests/report/test_plateau_command.py": (
         "perpkit plateau strategy_RsiSmaSwing_….fthypt",
         "perpkit report LAST.zip --hyperopt strategy_RsiSmaSwing_….fthypt",

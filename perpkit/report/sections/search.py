@@ -38,7 +38,7 @@ def _table(caption: str, rows: list[Neighbourhood]) -> str:
         [
             f"{one.epoch.number}",
             number(one.epoch.loss, 3),
-            number(one.loss, 3),
+            number(one.around, 3),
             percent(one.shared, 0),
             one.ground or words.DASH,
             f"{one.epoch.trades:,}",

@@ -41,7 +41,7 @@ class LossRule(Parameters):
         float, Range(0, 1000, "bps"), "What each side costs more than in the backtest"
     ] = 2.0
     trades_a_year: Annotated[float, Range(0, 1e6), "With fewer trades there is a penalty"] = 50.0
-    few_trades: Annotated[float, Range(0, 100), "The penalty without any trade"] = 2.0
+    few_trades: Annotated[float, Range(0, 100), "The penalty without any trade"] = 4.0
     few_days: Annotated[
         float, Range(0, 100), "The penalty if the best 1% of days made 1.5 times the whole profit"
     ] = 1.0

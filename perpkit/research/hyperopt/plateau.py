@@ -37,7 +37,7 @@ class Ground(StrEnum):
 @dataclass(frozen=True)
 class Neighbourhood:
     """
-    :param loss: the median of the epoch's own loss and of its neighbours'
+    :param around: the median loss of its neighbours
     :param shared: which part of the epoch's lead over the median epoch its neighbours have: 1 if
         they are as good, 0 if they are like any other; None if it has no lead
     :param distance: to the farthest of them, as a share of the range of each parameter (root mean
@@ -45,9 +45,14 @@ class Neighbourhood:
     """
 
     epoch: Epoch
-    loss: float
+    around: float
     shared: float | None
     distance: float
+
+    @property
+    def loss(self) -> float:
+        """What the epoch is worth with its neighbours: no more than they, nor than itself."""
+        return max(self.epoch.loss, self.around)
 
     @property
     def ground(self) -> Ground | None:
@@ -120,11 +125,9 @@ class Search:
             distance = ((places - places[row]) ** 2).sum(axis=1)
             distance[row] = np.inf
             near = np.argsort(distance, kind="stable")[: self.neighbours]
+            around = float(np.median(self.losses[near]))
             lead = self.median - epoch.loss
-            shared = None
-            if lead > 0:
-                shared = float(self.median - np.median(self.losses[near])) / lead
-            around = float(np.median(self.losses[[row, *near]]))
+            shared = (self.median - around) / lead if lead > 0 else None
             reach = float(np.sqrt(distance[near[-1]] / len(self.columns)))
             found.append(Neighbourhood(epoch, around, shared, reach))
         return sorted(found, key=lambda one: (one.epoch.loss, one.epoch.number))

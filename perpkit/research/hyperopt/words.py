@@ -32,8 +32,9 @@ def verdict(search: Search, ranked: Sequence[Neighbourhood]) -> str:
     if around.epoch.number == best.epoch.number:
         return f"{said} No other neighbourhood is better."
     return (
-        f"{said} The best neighbourhood is that of epoch {around.epoch.number}: a loss of "
-        f"{around.loss:.3f} around it, {best.loss:.3f} around the best."
+        f"{said} The best neighbourhood is that of epoch {around.epoch.number}: its loss is "
+        f"{around.epoch.loss:.3f}, and {around.around:.3f} around it; around the best it is "
+        f"{best.around:.3f}."
     )
 
 

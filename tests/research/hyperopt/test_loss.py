@@ -50,9 +50,9 @@ def test_without_a_penalty_it_is_half_sharpe_and_half_calmar():
     assert capped.loss == pytest.approx(-(expected.sharpe + 1.0) / 2)
 
 
-@pytest.mark.parametrize(("trades", "penalty"), [(50, 0), (80, 0), (25, 1), (10, 1.6)])
+@pytest.mark.parametrize(("trades", "penalty"), [(50, 0), (80, 0), (25, 2), (10, 3.2)])
 def test_few_trades(trades, penalty):
-    """50 a year are enough, over 365 days; without any, the penalty is 2."""
+    """50 a year are enough, over 365 days; without any, the penalty is 4."""
     assert parts(RULE, noisy(0.001), trades).few_trades == pytest.approx(penalty)
 
 
