@@ -104,6 +104,16 @@ def test_the_section_of_the_page(tmp_path, datadir, three_trades):
     go.Figure(plain)  # raises for what plotly does not know
 
 
+def test_the_figures_of_the_page_name_break_even_and_search(tmp_path, datadir, three_trades):
+    export = write(tmp_path / "export.json", document(*three_trades))
+    given = ["report", export, "--datadir", datadir, "--json"]
+    _, out, _ = invoke(*given, "--hyperopt", fthypt(tmp_path / "a.fthypt"))
+    found = json.loads(out)
+    assert "stands on a peak" in found["search"]
+    assert found["runs"][0]["break_even"]["more_bps"] == pytest.approx(80 / 2360 * 1e4)
+    assert json.loads(invoke(*given)[1])["search"] is None
+
+
 def test_a_bad_search_leaves_no_page(tmp_path, datadir, three_trades):
     export = write(tmp_path / "export.json", document(*three_trades))
     out = tmp_path / "page.html"
