@@ -14,6 +14,7 @@ from perpkit.research.stress.break_even import break_even
 from perpkit.research.stress.model import CostModel
 from perpkit.research.stress.repricing import Repricing
 from tests.bench.backtests import PAIRS, backtest, exported, write_candles
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ def assert_identical(export, datadir) -> list:
     return theirs
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=SLOW)])
 def test_the_identity_is_freqtrades_result_to_the_cent(config, tmp_path, seed):
     """Additions, partial exits, leverage, funding, and both sides; orders that wait."""
     run = backtest(config, "RandomTrades", random_trades=seed)

@@ -161,7 +161,7 @@ class Search:
 
 def by_neighbours(found: Sequence[Neighbourhood]) -> list[Neighbourhood]:
     """Returns them with the best neighbourhood first."""
-    return sorted(found, key=lambda one: (one.loss, one.epoch.number))
+    return sorted(found, key=lambda one: (one.loss, one.epoch.loss, one.epoch.number))
 
 
 def _numbers(column: Sequence[object]) -> Floats | None:
