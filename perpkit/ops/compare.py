@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perpkit.report.view import Run
     from perpkit.research.comparing import Comparison
 
-Optional = Annotated[
+Result = Annotated[
     Path | None,
     typer.Argument(
         metavar="EXPORT|DB",
@@ -38,8 +38,8 @@ Optional = Annotated[
 
 
 def compare(
-    first: Optional = None,
-    second: Optional = None,
+    first: Result = None,
+    second: Result = None,
     live: Annotated[
         Path | None,
         typer.Option(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, log, sqrt
+from math import exp, isnan, log, sqrt
 
 import numpy as np
 import pandas as pd
@@ -134,9 +134,11 @@ class _Costs:
                     return []
             else:
                 # The same share of the position as before, if an entry of it is missing.
-                amount = order.amount if kept == planned else order.amount * kept / planned
-                planned, kept = planned - order.amount, kept - amount
-                found.append(self._delayed(replace(order, amount=amount)))
+                part = order
+                if kept != planned:
+                    part = replace(order, amount=order.amount * kept / planned)
+                planned, kept = planned - order.amount, kept - part.amount
+                found.append(self._delayed(part))
         return sorted(found, key=lambda order: order.at)
 
     def _delayed(self, order: Order) -> Order:
@@ -159,14 +161,14 @@ class _Costs:
         total, fee, missing = 0.0, order.fee, False
         for model, draw, noise in self._drawn:
             bps = model.slippage_bps(order, draw)
-            factor = float(np.exp(self._sigma * noise.standard_normal() - self._sigma**2 / 2))
+            factor = exp(self._sigma * noise.standard_normal() - self._sigma**2 / 2)
             if isnan(bps):
                 missing = True
             else:
                 total += bps * factor if model.noisy else bps
-            fee = model.fee(replace(order, fee=fee))
+            fee = model.fee(order if fee == order.fee else replace(order, fee=fee))
         self.unpriced += missing
-        priced = replace(order, fee=fee)
+        priced = order if fee == order.fee else replace(order, fee=fee)
         # Without a cost the rate stays as it is, to the last digit.
         return priced.worse_by(min(total, _MOST_BPS)) if total else priced
 

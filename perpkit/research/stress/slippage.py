@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, nan
 from typing import Annotated, ClassVar
 
@@ -32,11 +33,15 @@ class SquareRoot(CostModel):
         "The cost at 1% of an hour's turnover, in standard deviations of one-hour returns",
     ] = ParticipationModel.impact
 
+    @cached_property
+    def _model(self) -> ParticipationModel:
+        return ParticipationModel(self.shape, 0.0, self.impact)
+
     def slippage_bps(self, order: Order, draw: Generator) -> float:
         if order.candle is None:
             return nan
-        model = ParticipationModel(self.shape, 0.0, self.impact)
-        cost = model.slippage_bps(order.value, order.candle.turnover_1h, order.vol_1h)
+        turnover = order.candle.turnover_1h
+        cost = self._model.slippage_bps(order.value, turnover, order.vol_1h)
         return cost if isfinite(cost) else nan
 
 
