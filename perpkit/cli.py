@@ -18,11 +18,13 @@ from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
+from perpkit.ops.plateau import plateau
 from perpkit.ops.replay import breakers
 from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.stress import stress
 from perpkit.ops.webhook.command import webhook
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
@@ -43,10 +45,12 @@ app.command("equity")(equity)
 app.command("journal")(journal)
 app.command("new")(new)
 app.command("parameters")(parameters)
+app.command("plateau")(plateau)
 app.command("report")(report)
 app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
+app.command("stress")(stress)
 app.command("venue")(venue)
 app.command("webhook")(webhook)
 app.command("why")(why)

@@ -19,8 +19,10 @@ LOAD = """
 import site
 site.addsitedir({target!r})
 from freqtrade.resolvers import PairListResolver, ProtectionResolver, StrategyResolver
+from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
 config = {{"user_data_dir": __import__("pathlib").Path({target!r}), "timeframe": "1h"}}
-for resolver in (StrategyResolver, ProtectionResolver, PairListResolver):
+resolvers = (StrategyResolver, ProtectionResolver, PairListResolver, HyperOptLossResolver)
+for resolver in resolvers:
     for found in resolver.search_all_objects(config, False):
         print(found["name"], found["location"])
 """
@@ -65,6 +67,7 @@ def test_an_installation_brings_its_plugins_and_the_hook_that_finds_them(install
         "RsiSmaScalp": "strategies",
         "CryptoVixBreaker": "protections",
         "FundingRateFilter": "pairlists",
+        "PerpHyperOptLoss": "hyperopts",
     }.items():
         assert places[name] == str(installed / "perpkit" / "plugins" / kind / f"{name}.py")
 
@@ -108,7 +111,7 @@ PRIVATE = (
     "keys.age", "notes.txt", "user_data/config.json", "user_data/trades.sqlite", ".venv/x.py",
     "perpkit/.env.live", "perpkit/state.sqlite", "strategies/RsiSmaSwing.json",
     "docs/.env.live", "tests/copy.sqlite", "perpkit/config.live.json", "perpkit/ops/keys.age",
-    "docs/config.live.json", "tests/notes.txt",
+    "docs/config.live.json", "tests/notes.txt", "user_data/hyperopts/Mine.py",
 )  # fmt: skip
 
 
@@ -137,6 +140,7 @@ def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert not names & {*PRIVATE}
     needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
+    needed |= {"user_data/hyperopts/PerpHyperOptLoss.py"}
     needed |= {"strategies/RsiSmaSwing.py", "Makefile", "docker/Dockerfile", "docs/report.png"}
     assert needed | committed("perpkit", "tests", "docs", "benchmarks") <= names
 
@@ -146,7 +150,9 @@ def test_the_wheel_has_the_package_and_nothing_private(planted, tmp_path):
         contents = {name: wheel.read(name) for name in wheel.namelist()}
     assert [name for name, content in contents.items() if content == b"secret"] == []
     needed = committed("perpkit") - {"perpkit/bot/loading/perpkit.pth"}  # it is moved
-    assert needed | {"perpkit.pth", "perpkit/plugins/strategies/RsiSmaSwing.py"} <= {*contents}
+    plugins = {"strategies/RsiSmaSwing.py", "hyperopts/PerpHyperOptLoss.py"}
+    plugins = {f"perpkit/plugins/{name}" for name in plugins}
+    assert needed | {"perpkit.pth", *plugins} <= {*contents}
 
 
 def kept_out(name: str, rules: list[str]) -> bool:
@@ -170,7 +176,9 @@ def test_the_image_has_the_package_and_nothing_private(planted):
     folders = ("perpkit", "strategies", "protections", "pairlists")
     own = [name for name in files if name.split("/")[0] in folders and "__pycache__" not in name]
     assert {*own} - {*PRIVATE} <= inside
-    assert not [name for name in inside if name.startswith(("tests", "docs", "user_data"))]
+    assert not [name for name in inside if name.startswith(("tests", "docs"))]
+    users = [name for name in inside if name.startswith("user_data")]
+    assert users == ["user_data/hyperopts/PerpHyperOptLoss.py"]
 
 
 def test_no_variable_of_the_example_is_empty():

@@ -15,7 +15,6 @@ from perpkit.ops.results_input import (
     Datadir,
     DataFormat,
     Input,
-    Source,
     Strategy,
     left_out,
 )
@@ -29,10 +28,33 @@ if TYPE_CHECKING:
     from perpkit.report.view import Run
     from perpkit.research.comparing import Comparison
 
+Result = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="EXPORT|DB",
+        help="Backtest result of Freqtrade (.zip, .json), or a bot's trade database (.sqlite).",
+    ),
+]
+
 
 def compare(
-    first: Source,
-    second: Source,
+    first: Result = None,
+    second: Result = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DB",
+            help="A bot's trade database, instead of two results: each of its trades beside its "
+            "twin of --backtest, with the causes of what differs.",
+        ),
+    ] = None,
+    backtest: Annotated[
+        Path | None, typer.Option(metavar="EXPORT", help="The backtest of that bot's time.")
+    ] = None,
+    timerange: Annotated[
+        str | None,
+        typer.Option(help="With --live: when the trades were opened. Default: all of its time."),
+    ] = None,
     datadir: Datadir = None,
     config: Config = None,
     data_format: DataFormat = "feather",
@@ -48,10 +70,19 @@ def compare(
     """Say whether two backtests or bots differ by more than chance.
 
     The daily returns of both, marked to market, are resampled together in blocks of days, and the
-    verdict follows from the 95% interval of the difference of their Sharpe ratios.
+    verdict follows from the 95% interval of the difference of their Sharpe ratios. With --live and
+    --backtest: why a bot made something else than its backtest, trade by trade.
     """
     given = Input(datadir, config, data_format, starting_balance)
+    if live is not None or backtest is not None:
+        with errors(ValueError, DatabaseError):
+            _twins(given, (first, second), (live, backtest), strategy, timerange, as_json)
+        return
     with errors(ValueError, DatabaseError):
+        if first is None or second is None:
+            raise BadInputError("compare needs two results, or --live and --backtest")
+        if timerange is not None:
+            raise BadInputError(f"timerange goes with --live and --backtest, got {timerange!r}")
         runs = _runs(given, first, second, strategy, other_strategy)
         found = _compared(runs, seed)
     lacks = list(dict.fromkeys(said for run in runs for said in left_out(run.account)))
@@ -62,6 +93,26 @@ def compare(
     for sentence in lacks:
         print(sentence, file=sys.stderr)
     _print(names, found)
+
+
+def _twins(
+    given: Input,
+    results: tuple[Path | None, Path | None],
+    files: tuple[Path | None, Path | None],
+    strategy: str | None,
+    timerange: str | None,
+    as_json: bool,
+) -> None:
+    from perpkit.ops.twins import document, explained, print_twins
+
+    live, backtest = files
+    if live is None or backtest is None or results != (None, None):
+        raise BadInputError("live and backtest must be given together, and without other results")
+    bot, found = explained(given, live, backtest, strategy, timerange)
+    if as_json:
+        print(json_of(document(bot, found)))
+    else:
+        print_twins(bot, found)
 
 
 def _runs(

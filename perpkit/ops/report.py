@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perpkit.ops.bot_files import Config, errors
+from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
     Balance,
     Datadir,
@@ -50,6 +51,13 @@ def report(
             help="What the same money would have made in all pairs of the run, or in one coin.",
         ),
     ] = None,
+    hyperopt: Annotated[
+        Path | None,
+        typer.Option(
+            help="Result of hyperopt (.fthypt) that the parameters are from: whether they stand on "
+            "a plateau or on a peak."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The page; report-NAME.html in this folder by default.")
     ] = None,
@@ -69,7 +77,7 @@ def report(
     given = Input(datadir, config, data_format, starting_balance)
     with errors(ValueError, DatabaseError):
         plotly = _plotly() if out is not None or not as_json else ""
-        view = _view(given, results, other, strategy, against)
+        view = _view(given, results, other, strategy, against, hyperopt)
         lacks = [said for run in view.runs for said in left_out(run.account)]
         lacks = list(dict.fromkeys(lacks))
         if as_json:
@@ -82,7 +90,12 @@ def report(
 
 
 def _view(
-    given: Input, results: Path, other: Path | None, strategy: str | None, against: str | None
+    given: Input,
+    results: Path,
+    other: Path | None,
+    strategy: str | None,
+    against: str | None,
+    hyperopt: Path | None,
 ) -> View:
     found = given.results(results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
@@ -94,7 +107,7 @@ def _view(
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
-    return View(run, market, second, benchmark)
+    return View(run, market, second, benchmark, search_in(hyperopt))
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

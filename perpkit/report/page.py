@@ -18,7 +18,9 @@ from perpkit.report.sections.held import exposure, liquidation
 from perpkit.report.sections.months import months, rolling
 from perpkit.report.sections.outcomes import excursions, multiples
 from perpkit.report.sections.prices import prices
+from perpkit.report.sections.search import search
 from perpkit.report.sections.setup import setup
+from perpkit.report.sections.stress import stress
 from perpkit.report.view import View
 
 MAKERS: tuple[Maker, ...] = (
@@ -32,6 +34,8 @@ MAKERS: tuple[Maker, ...] = (
     excursions,
     blocked,
     costs,
+    stress,
+    search,
     exposure,
     liquidation,
     confidence,

@@ -33,4 +33,5 @@ class Missing:
     why: str
 
 
-Maker = Callable[[View], Section | Missing]
+# None: what was not asked for.
+Maker = Callable[[View], Section | Missing | None]

@@ -11,6 +11,8 @@ from perpkit.report.section import Missing, Section
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
 from perpkit.research.freqtrade_figures import own_figures
+from perpkit.research.hyperopt.words import verdict
+from perpkit.research.stress.break_even import break_even
 from perpkit.research.trade_statistics import grouped
 
 
@@ -24,6 +26,9 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         "stake_currency": view.currency,
         "runs": [_run(run) for run in view.runs],
         "against": None if against is None else {"name": against.name, **asdict(against.figures)},
+        "search": None
+        if view.search is None
+        else verdict(view.search, view.search.neighbourhoods()),
         "left_out": lacks,
     }
 
@@ -40,6 +45,7 @@ def _run(run: Run) -> dict[str, Any]:
         "final_equity": float(run.account.equity.iloc[-1]),
         "figures": asdict(run.figures),
         "trades": asdict(run.statistics),
+        "break_even": asdict(break_even(results.trades)),
         "time_with_a_position": float((held["positions"] > 0).mean()),
         "mean_exposure": float(gross.mean()),
         "most_exposure": float(gross.max()),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from perpkit.research.accounts import MarkedAccount, Market, marked_account
 from perpkit.research.exposure import exposure
+from perpkit.research.hyperopt.plateau import Search
 from perpkit.research.marked import Figures, closes_at, daily_returns, figures
 from perpkit.research.results import Results
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
@@ -53,10 +54,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class View:
+    """:param search: that found the parameters of the run"""
+
     run: Run
     market: Market
     other: Run | None = None
     benchmark: Benchmark | None = None
+    search: Search | None = None
 
     @property
     def runs(self) -> list[Run]:

@@ -33,6 +33,9 @@ BY_A_READER: Mapping[str, str] = {
     "perpkit report LAST.zip --with THE_ONE_BEFORE.zip": ".html",
     "perpkit equity backtest-result-….zip --json": '"equity"',
     "perpkit compare LAST.zip THE_ONE_BEFORE.zip": "Sharpe ratio",
+    "perpkit stress LAST.zip": "blocks of days",
+    "perpkit stress LAST.zip --model spread,floor_bps=2+square_root,impact=0.3 "
+    "--model latency,ms=2000": "a side",
     "perpkit new protection WideHours": "WideHours.py",
     "perpkit parameters > docs/parameters.md": "",
 }
@@ -49,6 +52,8 @@ LONGER: Mapping[str, str] = {
     "perpkit report user_data/backtest_results/backtest-result-….zip": ".html",
     "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell protection "
     "--hyperopt-loss SharpeHyperOptLossDaily --enable-protections": "Best result",
+    "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell "
+    "--hyperopt-loss PerpHyperOptLoss --enable-protections": "Best result",
     "perpkit venue --write-datadir user_data/data/demo --start 2024-01-01 --days 365": "files in",
     # From the exchange; here from the venue.
     "freqtrade download-data -c config.json --timerange 20240101- -t 1h": "BTC/USDT:USDT",
@@ -159,6 +164,13 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "freqtrade trade -c config.json -c live.json",
         "freqtrade trade -c config.json.example -c config.venue.json",
     ),
+    "a bot and a backtest of the same time; tests/report/test_twins_command.py": (
+        "perpkit compare --live tradesv3.sqlite --backtest LAST.zip",
+    ),
+    "a result of hyperopt with 20 epochs; tests/report/test_plateau_command.py": (
+        "perpkit plateau strategy_RsiSmaSwing_….fthypt",
+        "perpkit report LAST.zip --hyperopt strategy_RsiSmaSwing_….fthypt",
+    ),
     "tests, or what measures them": (
         "make lint",
         "make test",
@@ -196,4 +208,5 @@ EXAMPLES: Mapping[str, str] = {
     "curl -X": "curl -k -X",
     "/tmp/venue.json": "venue.json",
     "--spaces buy sell protection": "--spaces buy --epochs 2 -j 1",
+    "--spaces buy sell": "--spaces buy --epochs 2 -j 1",
 }

@@ -47,7 +47,7 @@ def common(bot, strategy: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["RsiSmaSwing", pytest.param("FundingTide", marks=SLOW)])
 def test_hyperopt_over_all_spaces(bot, name):
-    """In two processes: what the strategy holds must travel to them."""
+    """In two processes: what the strategy holds must travel to them, and our loss."""
     result = bot(
         "hyperopt",
         *common(bot, name),
@@ -55,7 +55,7 @@ def test_hyperopt_over_all_spaces(bot, name):
         "buy",
         "sell",
         "protection",
-        "--hyperopt-loss=SharpeHyperOptLossDaily",
+        "--hyperopt-loss=PerpHyperOptLoss",
         "--epochs=10",
         "--random-state=1",
         "--job-workers=2",

@@ -1,4 +1,4 @@
-"""Plugin discovery: where Freqtrade looks for protections, pairlists and strategies.
+"""Plugin discovery: where Freqtrade looks for protections, pairlists, strategies and losses.
 
 Extends Freqtrade's three resolvers so that they search, in this order,
   1. the folder named by the config key `protection_path` / `pairlist_path`, which correspond to
@@ -6,6 +6,7 @@ Extends Freqtrade's three resolvers so that they search, in this order,
   2. `user_data/protections` / `user_data/pairlists`,
   3. Freqtrade's own folder,
   4. the plugins that come with Perpkit.
+Losses of hyperopt have a folder of the user's already: ours come behind it.
 `perpkit.bot.loading.hook` calls these functions with the module that Freqtrade has just imported.
 """
 
@@ -22,16 +23,18 @@ PACKAGE = Path(__file__).resolve().parents[2]
 def own_folder(kind: str) -> Path | None:
     """Returns the folder of the plugins that come with Perpkit.
 
-    :param kind: `strategies`, `protections` or `pairlists`
-    :return: inside the installed package, or at the root of a checkout; None if absent
+    :param kind: `strategies`, `protections`, `pairlists` or `hyperopts`
+    :return: inside the installed package, or in a checkout; None if absent
     """
     installed = PACKAGE / "plugins" / kind
     if installed.is_dir():
         return installed
     checkout = PACKAGE.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / kind).is_dir():
-        return checkout / kind
-    return None
+    if not (checkout / "pyproject.toml").is_file():
+        return None
+    # Losses are where Freqtrade itself looks for them in a checkout.
+    places = (checkout / kind, checkout / "user_data" / kind)
+    return next((place for place in places if place.is_dir()), None)
 
 
 def widen_protections(module: ModuleType) -> None:
@@ -56,6 +59,14 @@ def widen_strategies(module: ModuleType) -> None:
     :param module: freqtrade.resolvers.strategy_resolver
     """
     _add_own_folder(module.StrategyResolver, "strategies")
+
+
+def widen_losses(module: ModuleType) -> None:
+    """Adds Perpkit's own losses of hyperopt to the search.
+
+    :param module: freqtrade.resolvers.hyperopt_resolver
+    """
+    _add_own_folder(module.HyperOptLossResolver, "hyperopts")
 
 
 def announce_pairlists(module: ModuleType) -> None:

@@ -1,0 +1,180 @@
+"""Prices the trades of a run as cost models would have it.
+
+Sizes, signals and stops stay as they were: with other prices a strategy might have traded
+otherwise, which only another backtest can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import exp, isnan, log, sqrt
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+from perpkit.checks import check_range
+from perpkit.research.accounts import Market
+from perpkit.research.liquidation import Tiers
+from perpkit.research.results import Results
+from perpkit.research.stress.accounting import orders_of, traded
+from perpkit.research.stress.model import CostModel
+from perpkit.research.stress.order import Order, PairCandles, holdings
+from perpkit.research.trades import Trade
+
+NOISE = 0.2
+# An exit that fails so often in a row is made all the same.
+_MOST_DELAYS = 100
+# A sale cannot cost all of its value.
+_MOST_BPS = 9_999.0
+
+
+@dataclass(frozen=True)
+class Repriced:
+    """
+    :param results: with the trades as the models would have it; of closed trades only
+    :param left_out: trades that were not made, because their entry failed or the account was gone
+    :param unpriced: orders that a model left as they were, because it lacked a candle
+    """
+
+    results: Results
+    left_out: int
+    unpriced: int
+
+
+class Repricing:
+    """A run, whose candles are read once for many models.
+
+    :param noise: standard deviation of the factor, 1 on average, that multiplies each slippage
+    """
+
+    def __init__(
+        self, results: Results, market: Market, tiers: Tiers, *, noise: float, seed: int
+    ) -> None:
+        check_range("noise", noise, 0, 2)
+        self._results, self._market, self._tiers = results, market, tiers
+        self._noise, self._seed = noise, seed
+        step = pd.Timedelta(results.timeframe)
+        self._candles: dict[str, PairCandles | None] = {}
+        for pair in {trade.pair for trade in results.trades}:
+            frame = market.candles(pair, results.timeframe)
+            self._candles[pair] = None if frame is None else PairCandles(frame, step)
+        self._trades = [(trade, self._orders(trade)) for trade in results.closed if trade.fills]
+
+    @property
+    def results(self) -> Results:
+        """As they were given."""
+        return self._results
+
+    def by(self, models: Sequence[CostModel]) -> Repriced:
+        """Returns the run with the costs of all these models together."""
+        costs = _Costs(models, self._noise, self._seed, self._later)
+        trades = tuple(
+            found
+            for trade, orders in self._trades
+            if (found := costs.repriced(trade, orders)) is not None
+        )
+        closed = [trade.closed for trade in trades if trade.closed is not None]
+        results = replace(self._results, trades=trades, end=max([self._results.end, *closed]))
+        for model in models:
+            results = model.account(results, self._market, self._tiers)
+        return Repriced(results, len(self._trades) - len(results.trades), costs.unpriced)
+
+    def _orders(self, trade: Trade) -> list[Order]:
+        candles = self._candles[trade.pair]
+        orders = orders_of(trade)
+        return orders if candles is None else [candles.around(order) for order in orders]
+
+    def _later(self, order: Order) -> Order | None:
+        candles = self._candles[order.pair]
+        return None if candles is None else candles.after(order)
+
+
+class _Costs:
+    """Some models, each with random numbers of its own, so that it draws the same in any company.
+
+    :param later: an order as filled one candle later; None if that is not stored
+    """
+
+    def __init__(
+        self,
+        models: Sequence[CostModel],
+        noise: float,
+        seed: int,
+        later: Callable[[Order], Order | None],
+    ) -> None:
+        self._drawn = [(model, *_generators(model, seed)) for model in models]
+        # Lognormal, so that no cost becomes a gain.
+        self._sigma = sqrt(log(1 + noise**2))
+        self._later = later
+        self.unpriced = 0
+
+    def repriced(self, trade: Trade, orders: Iterable[Order]) -> Trade | None:
+        """Returns the trade with these costs; None if it is not made."""
+        kept = self._through(list(orders))
+        if not kept:
+            return None
+        funding = trade.funding
+        for model, _, _ in self._drawn:
+            funding = model.funding(funding, holdings(kept))
+        return traded(trade, [self._priced(order) for order in kept], funding)
+
+    def _through(self, orders: list[Order]) -> list[Order]:
+        """Returns the orders that get through, each when it does; none without the first entry."""
+        found: list[Order] = []
+        planned = kept = 0.0  # what the trade would hold, and what it holds
+        for order in orders:
+            if order.is_entry:
+                planned += order.amount
+                if not self._fails(order):
+                    kept += order.amount
+                    found.append(order)
+                elif not found:
+                    return []
+            else:
+                # The same share of the position as before, if an entry of it is missing.
+                part = order
+                if kept != planned:
+                    part = replace(order, amount=order.amount * kept / planned)
+                planned, kept = planned - order.amount, kept - part.amount
+                found.append(self._delayed(part))
+        return sorted(found, key=lambda order: order.at)
+
+    def _delayed(self, order: Order) -> Order:
+        for _ in range(_MOST_DELAYS):
+            if not self._fails(order):
+                break
+            later = self._later(order)
+            if later is None:
+                self.unpriced += 1
+                break
+            order = later
+        return order
+
+    def _fails(self, order: Order) -> bool:
+        # Each model draws, whether or not another one has failed the order.
+        failed = [model.fails(order, draw) for model, draw, _ in self._drawn]
+        return any(failed)
+
+    def _priced(self, order: Order) -> Order:
+        total, fee, missing = 0.0, order.fee, False
+        for model, draw, noise in self._drawn:
+            bps = model.slippage_bps(order, draw)
+            factor = exp(self._sigma * noise.standard_normal() - self._sigma**2 / 2)
+            if isnan(bps):
+                missing = True
+            else:
+                total += bps * factor if model.noisy else bps
+            fee = model.fee(order if fee == order.fee else replace(order, fee=fee))
+        self.unpriced += missing
+        priced = order if fee == order.fee else replace(order, fee=fee)
+        # Without a cost the rate stays as it is, to the last digit.
+        return priced.worse_by(min(total, _MOST_BPS)) if total else priced
+
+
+def _generators(model: CostModel, seed: int) -> tuple[Generator, Generator]:
+    """Returns one for what a model draws, and one for its noise."""
+    own = int.from_bytes(type(model).__name__.encode(), "big")
+    one, other = np.random.SeedSequence([seed, own]).spawn(2)
+    return np.random.default_rng(one), np.random.default_rng(other)

@@ -1,0 +1,339 @@
+"""`perpkit compare --live --backtest`: every cause, planted in a database that Freqtrade wrote."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from freqtrade.persistence import PairLocks, Trade, init_db
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.record.decisions import Decision, Kind, as_line
+from perpkit.record.places import places
+from tests import factories
+from tests.factories import START
+from tests.report.conftest import BTC, SPIKED, document, order, trade, write
+
+FEE = 0.0005
+HOURS = 60
+
+
+class Case:
+    """A bot and its backtest: a long of 2 at 100 from hour 10 to hour 20, sold at 104, in both."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+        self.database = folder / "bot.sqlite"
+        self.backtest: list[dict] = []
+        self.more: dict = {}
+        init_db(f"sqlite:///{self.database}")
+        Trade.use_db = PairLocks.use_db = True
+        self.live(BTC, 0, 5)
+        self.tested(BTC, 0, 5)
+
+    def live(self, pair, begin, end, rate=100.0, left=104.0, amount=2.0, **more):
+        """:param end: hour of the exit; None for an open one"""
+        seconds = timedelta(seconds=40)
+        held = timedelta() if end is None else timedelta(hours=end - begin)
+        made = factories.trade(
+            pair, more.get("is_short", False), rate, None if end is None else left, amount,
+            leverage=1.0, opened=START + timedelta(hours=begin) + seconds, held=held,
+        )  # fmt: skip
+        made.strategy, made.timeframe = "ByHand", 60
+        made.exit_reason = more.get("reason", made.exit_reason)
+        if funding := more.get("funding"):
+            made.funding_fees = funding
+            made.close_profit_abs += funding
+        if (fee := more.get("fee")) is not None:
+            value = amount * (rate + left)
+            made.close_profit_abs += value * (made.fee_open - fee)
+            made.fee_open = made.fee_close = fee
+        Trade.commit()
+
+    def tested(self, pair, begin, end, rate=100.0, left=104.0, amount=2.0, **more):
+        way = -1 if more.get("is_short") else 1
+        funding = more.get("funding", 0.0)
+        profit = amount * (way * (left - rate) - FEE * (left + rate)) + funding
+        self.backtest.append(
+            trade(
+                pair,
+                profit,
+                [order(begin, amount, rate, True), order(end, amount, left, False)],
+                is_short=more.get("is_short", False),
+                fee_open=FEE,
+                fee_close=FEE,
+                exit_reason=more.get("reason", "exit_signal"),
+                funding_fees=funding,
+            )
+        )
+
+    def note(self, *decisions: Decision) -> None:
+        path = places(f"sqlite:///{self.database}", self.folder).decisions
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(as_line(each) for each in decisions))
+
+    def compared(self, *options: str) -> tuple[int, str, str]:
+        # Of the bot, all is known until the last hour.
+        self.live(BTC, HOURS - 2, HOURS - 1)
+        self.tested(BTC, HOURS - 2, HOURS - 1)
+        Trade.session.remove()
+        export = write(self.folder / "export.json", document(*self.backtest, **self.more))
+        given = ["compare", "--live", self.database, "--backtest", export]
+        given += ["--datadir", self.folder / "data", *options]
+        result = CliRunner().invoke(app, [str(each) for each in given])
+        return result.exit_code, result.stdout, " ".join(result.stderr.split())
+
+    def found(self) -> dict:
+        """Of the one trade that is not the same in both; the others are not said to differ."""
+        code, out, err = self.compared("--json")
+        assert code == 0, err
+        document = json.loads(out)
+        differ = [one for one in document["trades"] if one["causes"]]
+        assert len(document["trades"]) - len(differ) == 2
+        [one] = differ
+        # Nothing is left unexplained.
+        amounts = sum(cause["amount"] for cause in one["causes"])
+        assert amounts == pytest.approx(one["difference"], abs=0.01)
+        return one
+
+    def causes(self) -> dict[str, float]:
+        return {cause["cause"]: cause["amount"] for cause in self.found()["causes"]}
+
+
+@pytest.fixture
+def case(tmp_path):
+    hours = pd.date_range(START, periods=HOURS + 2, freq="1h")
+    prices = {"open": 100.0, "high": 111.0, "low": 89.0, "close": 100.0, "volume": 1.0}
+    (tmp_path / "data" / "futures").mkdir(parents=True)
+    for pair in (BTC, SPIKED):
+        factories.write_candles(tmp_path / "data", pair, pd.DataFrame({"date": hours, **prices}))
+    yield Case(tmp_path)
+    Trade.rollback()
+    Trade.session.remove()
+    PairLocks.reset_locks()
+
+
+def at(hour: float):
+    return START + timedelta(hours=hour)
+
+
+def test_what_is_the_same_has_no_cause(case):
+    code, out, _ = case.compared()
+    assert code == 0
+    assert "2 trades have a twin, 0 are the bot's only, 0 the backtest's only." in out
+    assert "There is no difference." in out
+
+
+def test_a_signal_that_was_missed(case):
+    case.tested(SPIKED, 10, 20)
+    profit = 2 * (4 - 204 * FEE)
+    assert case.causes() == {"missed signal": pytest.approx(-profit)}
+
+
+def test_a_lock_of_the_bot(case):
+    case.tested(SPIKED, 10, 20)
+    PairLocks.timeframe = "1h"
+    PairLocks.lock_pair(SPIKED, at(15), "FlashCrash: fell", now=at(9))
+    one = case.found()
+    [cause] = one["causes"]
+    assert (cause["cause"], cause["text"]) == ("lock", "FlashCrash: fell")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "cause"),
+    [
+        (Kind.REFUSED, "breaker", "lock"),
+        (Kind.REFUSED, "slots", "no free slot"),
+        (Kind.REFUSED, "book", "refused"),
+        (Kind.WITHDRAWN, "timeout", "entry not filled"),
+        (Kind.QUIET, "signal", "missed signal"),
+    ],
+)
+def test_what_the_decision_log_says(case, kind, reason, cause):
+    case.tested(SPIKED, 10, 20)
+    case.note(
+        Decision(at(9), Kind.REFUSED, SPIKED, "long", "book", "an hour before"),
+        Decision(at(10.1), Kind.REFUSED, SPIKED, "short", "book", "of the other side"),
+        Decision(at(10.1), kind, SPIKED, "long", reason, "as it was noted"),
+    )
+    [found] = case.found()["causes"]
+    assert (found["cause"], found["text"]) == (cause, "as it was noted")
+
+
+def test_no_free_slot_and_a_position_of_another_trade(case):
+    # It was kept longer than in the backtest, which entered again meanwhile.
+    case.live(SPIKED, 10, 40, left=104.0)
+    case.tested(SPIKED, 10, 20)
+    case.tested(SPIKED, 25, 30)
+    code, out, err = case.compared("--json")
+    assert code == 0, err
+    causes = [one["causes"] for one in json.loads(out)["trades"] if one["causes"]]
+    assert [cause["cause"] for (cause,) in causes] == ["position still open"]
+
+
+def test_a_trade_that_only_the_bot_made(case):
+    case.live(SPIKED, 10, 20)
+    assert set(case.causes()) == {"signal only live"}
+
+
+def test_a_lock_of_the_backtest(case):
+    case.live(SPIKED, 10, 20)
+    lock = {"pair": "*", "side": "*", "reason": "Drawdown: 10%"}
+    begin, end = (int(at(hour).timestamp() * 1000) for hour in (9, 12))
+    case.more["locks"] = [{**lock, "lock_timestamp": begin, "lock_end_timestamp": end}]
+    [cause] = case.found()["causes"]
+    assert (cause["cause"], cause["text"]) == ("lock", "Drawdown: 10%")
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_size(case, is_short):
+    left = 96.0 if is_short else 104.0
+    case.live(SPIKED, 10, 20, amount=1.0, left=left, is_short=is_short)
+    case.tested(SPIKED, 10, 20, left=left, is_short=is_short)
+    profit = 2 * (4 - (100 + left) * FEE)
+    assert case.causes() == {"size": pytest.approx(-profit / 2)}
+
+
+@pytest.mark.parametrize(("is_short", "worse"), [(False, 100.5), (True, 99.5)])
+def test_the_price_of_the_entry(case, is_short, worse):
+    case.live(SPIKED, 10, 20, rate=worse, is_short=is_short)
+    case.tested(SPIKED, 10, 20, is_short=is_short)
+    one = case.found()
+    [cause] = one["causes"]
+    assert (cause["cause"], cause["text"]) == ("fill price", "entry +50.0 bps worse")
+    assert cause["amount"] == pytest.approx(-1.0)
+
+
+def test_the_price_of_the_exit(case):
+    case.live(SPIKED, 10, 20, left=103.0)
+    case.tested(SPIKED, 10, 20)
+    [cause] = case.found()["causes"]
+    assert cause["cause"] == "fill price"
+    assert cause["text"].startswith("exit +96.2 bps")
+    assert cause["amount"] == pytest.approx(-2.0)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason", "cause"),
+    [
+        (22, "stop_loss", "stop seen late"),
+        (22, "exit_signal", "stop seen late"),
+        (20, "stop_loss", "stop seen late"),
+        (20, "stoploss_on_exchange", "fill price"),
+        (18, "exit_signal", "another exit"),
+    ],
+)
+def test_a_stop(case, end, reason, cause):
+    case.live(SPIKED, 10, end, left=93.0, reason=reason)
+    case.tested(SPIKED, 10, 20, left=95.0, reason="stop_loss")
+    assert case.causes() == {cause: pytest.approx(-4.0)}
+
+
+def test_another_exit_and_the_end_of_the_backtest(case):
+    case.live(SPIKED, 10, 30, left=101.0)
+    case.tested(SPIKED, 10, 20, reason="roi")
+    [cause] = case.found()["causes"]
+    assert (cause["cause"], cause["text"]) == (
+        "another exit", "exit_signal, 10 candles later than roi",
+    )  # fmt: skip
+
+
+def test_funding(case):
+    case.live(SPIKED, 10, 20, funding=-0.5)
+    case.tested(SPIKED, 10, 20, funding=0.25)
+    assert case.causes() == {"funding": pytest.approx(-0.75)}
+
+
+def test_fees(case):
+    case.live(SPIKED, 10, 20, fee=0.001)
+    case.tested(SPIKED, 10, 20)
+    [cause] = case.found()["causes"]
+    assert (cause["cause"], cause["text"]) == ("fee", "10.00 bps a side, not 5.00")
+    assert cause["amount"] == pytest.approx(-2 * 204 * 0.0005)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_data_that_were_revised(case, paired):
+    """The bot filled at a price that the stored candle does not have."""
+    case.live(SPIKED, 10, 20, rate=120.0)
+    if paired:
+        case.tested(SPIKED, 10, 20)
+    cause = max(case.found()["causes"], key=lambda one: abs(one["amount"]))
+    assert cause["cause"] == "data revised"
+    assert cause["text"] == "filled at 120, the stored candle has 89 to 111"
+
+
+def test_a_trade_that_is_still_open(case):
+    case.live(SPIKED, 10, None)
+    case.tested(SPIKED, 10, 20)
+    assert set(case.causes()) == {"not closed in both"}
+
+
+def test_several_causes_add_up(case):
+    case.live(SPIKED, 10, 22, rate=100.2, left=94.0, amount=1.5, funding=-0.1, reason="stop_loss")
+    case.tested(SPIKED, 10, 20, left=95.0, reason="stop_loss", funding=0.2)
+    found = case.causes()
+    # A smaller loss for the size.
+    profit = 2 * (-5 - 195 * FEE) + 0.2
+    assert found == {
+        "size": pytest.approx(-profit / 4),
+        "fill price": pytest.approx(-1.5 * 0.2),
+        "stop seen late": pytest.approx(-1.5),
+        "funding": pytest.approx(-0.1 - 0.15),
+    }
+
+
+def test_the_sentence_names_the_sums(case):
+    case.tested(SPIKED, 10, 20)
+    case.live(SPIKED, 30, 35, left=103.0)
+    case.tested(SPIKED, 30, 35)
+    code, out, _ = case.compared()
+    said = " ".join(out.split())
+    assert code == 0
+    assert "3 trades have a twin, 0 are the bot's only, 1 the backtest's only." in said
+    assert (
+        "The bot made 9.80 USDT less: -7.80 by missed signal (1), -2.00 by fill price (1)." in said
+    )
+    assert "2023-01-02 06:00" in said
+
+
+def test_a_time_can_be_asked_for(case):
+    case.tested(SPIKED, 10, 20)
+    code, out, _ = case.compared("--timerange", "20230103-")
+    assert code == 0
+    assert "0 the backtest's only." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--live", "{db}"), "live and backtest must be given together"),
+        (("{db}", "--live", "{db}", "--backtest", "{export}"), "without other results"),
+        (("--live", "{export}", "--backtest", "{export}"), "live must be a bot's trade database"),
+        (("--live", "{db}", "--backtest", "{db}"), "backtest must be a backtest export"),
+        (("{db}",), "compare needs two results, or --live and --backtest"),
+        (("{db}", "{db}", "--timerange", "2023-"), "timerange goes with --live"),
+        (
+            ("--live", "{db}", "--backtest", "{export}", "--timerange", "20250101-"),
+            "must have a time in common with a trade, got none",
+        ),
+        (
+            ("--live", "{db}", "--backtest", "{other}"),
+            "must have the same timeframe, got 1h and 5m",
+        ),
+    ],
+)
+def test_bad_input_is_named(case, arguments, said):
+    Trade.session.remove()
+    files = {
+        "db": case.database,
+        "export": write(case.folder / "export.json", document(*case.backtest)),
+        "other": write(case.folder / "other.json", document(*case.backtest, timeframe="5m")),
+    }
+    given = ["compare", *(each.format(**files) for each in arguments)]
+    result = CliRunner().invoke(app, [*given, "--datadir", str(case.folder / "data")])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
