@@ -70,8 +70,8 @@ def typical_block_length(returns: NDArray[np.float64]) -> float:
     return float(np.mean([block_length(column) for column in asked.T]))
 
 
-def draws(periods: int, length: float, *, seed: int) -> NDArray[np.float64]:
-    """Returns the weight of each period in each of `SAMPLES` samples, shape (samples, periods).
+def draws(periods: int, length: float, samples: int, *, seed: int) -> NDArray[np.float64]:
+    """Returns the weight of each period in each sample, shape (samples, periods).
 
     The mean of a sample is its row times the returns.
 
@@ -79,7 +79,7 @@ def draws(periods: int, length: float, *, seed: int) -> NDArray[np.float64]:
     """
     every = np.arange(periods)
     drawn = arch_bootstrap().StationaryBootstrap(length, every, seed=seed)
-    counts = [np.bincount(data[0], minlength=periods) for data, _ in drawn.bootstrap(SAMPLES)]
+    counts = [np.bincount(data[0], minlength=periods) for data, _ in drawn.bootstrap(samples)]
     return np.array(counts, dtype=np.float64) / periods
 
 

@@ -21,8 +21,9 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from perpkit.research.overfitting.bootstrap import SAMPLES, draws, typical_block_length
+from perpkit.research.overfitting.bootstrap import draws, typical_block_length
 
+_SAMPLES = 1_000
 # Trials at a time, so that memory does not grow with their number.
 _AT_A_TIME = 256
 
@@ -45,8 +46,8 @@ def best_trial(returns: NDArray[np.float64], *, seed: int) -> BestTrial:
 
     :param returns: shape (periods, trials), as fractions; none of the trials constant
     """
-    drawn = draws(len(returns), typical_block_length(returns), seed=seed)
-    highest = np.full(SAMPLES, -np.inf)
+    drawn = draws(len(returns), typical_block_length(returns), _SAMPLES, seed=seed)
+    highest = np.full(_SAMPLES, -np.inf)
     values = []
     for first in range(0, returns.shape[1], _AT_A_TIME):
         t, of_samples = _t_values(returns[:, first : first + _AT_A_TIME], drawn)
@@ -55,7 +56,7 @@ def best_trial(returns: NDArray[np.float64], *, seed: int) -> BestTrial:
     found = np.concatenate(values)
     column = int(found.argmax())
     beyond = int((highest >= found[column]).sum())
-    return BestTrial(column, float(found[column]), (1 + beyond) / (1 + SAMPLES))
+    return BestTrial(column, float(found[column]), (1 + beyond) / (1 + _SAMPLES))
 
 
 def _t_values(
