@@ -159,7 +159,7 @@ class Asked:
 
     def _loss_source(self, config: Mapping[str, Any]) -> dict[str, bytes]:
         found = HyperOptLossResolver.load_hyperoptloss({**config, "hyperopt_loss": self.loss})
-        return {f"loss {self.loss}": Path(sys.modules[type(found).__module__].__file__).read_bytes()}
+        return {f"loss {self.loss}": Path(found.__file__).read_bytes()}
 
 
 class _Reading(Configuration):

@@ -17,6 +17,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.resolvers import ExchangeResolver
+from freqtrade.util.dry_run_wallet import get_dry_run_wallet
 
 from perpkit.market.times import dates_of
 from perpkit.walkforward.given_parameters import given_parameters
@@ -78,7 +79,7 @@ def stretch_of(
         start=pd.Timestamp(start).to_pydatetime(),
         end=pd.Timestamp(end).to_pydatetime(),
         step=backtesting.timeframe_td,
-        starting_balance=backtesting.starting_balance,
+        starting_balance=get_dry_run_wallet(backtesting.config),
         candles={pair: frame[["date", "close"]] for pair, frame in data.items()},
         funding=funding,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,9 +18,10 @@ from typing import Any
 import pandas as pd
 from freqtrade.enums import RunMode
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.optimize.hyperopt import hyperopt_optimizer
+from freqtrade.optimize.hyperopt import hyperopt, hyperopt_optimizer
 from freqtrade.optimize.hyperopt.hyperopt import Hyperopt
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
+from rich.progress import Progress
 
 from perpkit.walkforward.freqtrade_runs import FreqtradeRuns, stretch_of
 from perpkit.walkforward.given_parameters import given_parameters
@@ -81,14 +82,14 @@ def optimised(
     """
     config = runs.config(timerange, RunMode.HYPEROPT, **search.options())
     with runs.stored.in_force(), given_parameters(parameters), _in_this_process(runs.exchange):
-        hyperopt = _Recorded(config)
+        searching = _Recorded(config)
         try:
-            hyperopt.start()
+            searching.start()
         finally:
             Backtesting.cleanup()
-    if hyperopt.interrupted:
+    if searching.interrupted:
         raise KeyboardInterrupt
-    return hyperopt.found.optimised()
+    return searching.found.optimised()
 
 
 class _Recording(Backtesting):
@@ -184,16 +185,17 @@ def _in_this_process(exchange: Any) -> Iterator[None]:
     """
     lent = copy(exchange)
     lent.close = lambda: None
-    replaced = {
-        "Backtesting": partial(_Recording, exchange=lent),
-        "Manager": lambda: SimpleNamespace(Queue=queue.Queue),
-        "logging_mp_setup": lambda *_: None,
-    }
-    stock = {name: getattr(hyperopt_optimizer, name) for name in replaced}
     state = HyperoptStateContainer.state
-    vars(hyperopt_optimizer).update(replaced)
-    try:
-        yield
-    finally:
-        vars(hyperopt_optimizer).update(stock)
-        HyperoptStateContainer.set_state(state)
+    with ExitStack() as replaced:
+        for module, name, value in (
+            (hyperopt_optimizer, "Backtesting", partial(_Recording, exchange=lent)),
+            (hyperopt_optimizer, "Manager", lambda: SimpleNamespace(Queue=queue.Queue)),
+            (hyperopt_optimizer, "logging_mp_setup", lambda *_: None),
+            (hyperopt, "get_progress_tracker", lambda **_: Progress(disable=True)),
+        ):
+            replaced.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, value)
+        try:
+            yield
+        finally:
+            HyperoptStateContainer.set_state(state)

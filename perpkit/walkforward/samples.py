@@ -17,11 +17,13 @@ from perpkit.market.times import dates_every, dates_of
 from perpkit.research.marked import closes_at, daily_returns, equity_curve
 from perpkit.research.settlements import settlements
 from perpkit.research.trades import exported_trade
-from perpkit.risk.equity import profit_curve
+from perpkit.risk.equity import TradeLedger, profit_curve
 from perpkit.walkforward.record import Sample
 from perpkit.walkforward.run_directory import plain_trades
 
 Trades = Sequence[Mapping[str, Any]]
+
+_NONE = pd.Series(dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,31 @@ class Stretch:
     funding: Mapping[str, pd.Series]
 
     def sample(self, trades: Trades) -> Sample:
-        """Returns trades with the equity at each candle close, funding as it was settled.
+        """Returns trades with the equity at each candle close.
 
         :param trades: as Freqtrade exports them
         """
-        until = pd.Timestamp(self.end).timestamp()
-        nothing = pd.Series(dtype=np.float64)
-        ledgers = [
-            trade.ledger(settlements(trade, self.funding.get(trade.pair, nothing), until))
-            for trade in map(exported_trade, trades)
-        ]
         step = pd.Timedelta(self.step)
         count = (self.end - self.start) // self.step + 1
         times = dates_every(self.start, self.step, count)
-        equity = equity_curve(times, self.starting_balance, self.candles, step, ledgers)
-        return Sample(self.starting_balance, plain_trades(trades), equity)
+        balance, ledgers = self.starting_balance, self._ledgers(trades)
+        equity = equity_curve(times, balance, self.candles, step, ledgers)
+        return Sample(balance, plain_trades(trades), equity)
 
     def returns(self, trades: Trades) -> pd.Series:
-        """Returns the return of each day, as `Sample.daily` has it but for funding, which counts
-        when a trade closes: cheap enough for every epoch of hyperopt."""
-        ledgers = (exported_trade(trade).ledger() for trade in trades)
-        profit = profit_curve(nanoseconds(self._marks) / 1e9, self._closes, ledgers)
+        """Returns the return of each day, as `Sample.daily` has it, without all that is in between:
+        cheap enough for every epoch of hyperopt."""
+        marks = nanoseconds(self._marks) / 1e9
+        profit = profit_curve(marks, self._closes, self._ledgers(trades))
         return daily_returns(pd.Series(self.starting_balance + profit, self._marks))
+
+    def _ledgers(self, trades: Trades) -> list[TradeLedger]:
+        """With funding as it was settled."""
+        until = self.end.timestamp()
+        return [
+            trade.ledger(settlements(trade, self.funding.get(trade.pair, _NONE), until))
+            for trade in map(exported_trade, trades)
+        ]
 
     @cached_property
     def _marks(self) -> pd.DatetimeIndex:

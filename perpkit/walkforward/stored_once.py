@@ -13,7 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from freqtrade.data.history.datahandlers import get_datahandlerclass
+from freqtrade.data.history import get_datahandler
 from pandas import DataFrame
 
 
@@ -24,7 +24,7 @@ class StoredOnce:
     """
 
     def __init__(self, data_format: str) -> None:
-        self._kind: Any = get_datahandlerclass(data_format)
+        self._kind: Any = type(get_datahandler(Path(), data_format))
         self._read: dict[tuple[Path, str, str, str], DataFrame] = {}
 
     @contextmanager
