@@ -23,6 +23,7 @@ from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.walkforward import walkforward
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
 
@@ -47,6 +48,7 @@ app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
 app.command("venue")(venue)
+app.command("walkforward")(walkforward)
 app.command("why")(why)
 
 

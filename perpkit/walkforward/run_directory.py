@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import date, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,22 @@ def read_run(directory: Path) -> Run:
 
 def plain_trades(trades: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     """Returns trades of a backtest as they are read back from a file."""
-    return tuple(json.loads(_json(list(trades))))
+    return tuple(plain(list(trades)))
+
+
+def difference(one: Request, other: Request) -> str | None:
+    """Returns what of two requests differs, in words; None if nothing does."""
+    return _difference(plain(asdict(one)), plain(asdict(other)), "")
+
+
+def _difference(one: Any, other: Any, at: str) -> str | None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys()):
+            found = _difference(one.get(name), other.get(name), f"{at}.{name}".strip("."))
+            if found:
+                return found
+        return None
+    return None if one == other else f"{at} was {one!s:.80}, and is {other!s:.80}"
 
 
 def _sample(sample: Sample) -> dict[str, Any]:
@@ -167,18 +183,22 @@ def _window(found: Mapping[str, Any]) -> Window:
     return Window(number=found["number"], **ends)
 
 
-def _json(document: Any) -> bytes:
-    return json.dumps(_plain(document), indent=1, allow_nan=False).encode()
-
-
-def _plain(value: Any) -> Any:
-    """Returns a value as JSON has it: dates as text, a number that is none as null."""
+def plain(value: Any) -> Any:
+    """Returns a value as it is read back from JSON: dates as text, a number that is none as null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, np.generic):
         value = value.item()
     if value is pd.NaT or (isinstance(value, float) and not np.isfinite(value)):
         return None
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, Path) else value
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(plain(document), indent=1, allow_nan=False).encode()
