@@ -38,11 +38,12 @@ def chosen_values(results: Iterable[WindowResult]) -> pd.DataFrame:
 
     Columns are named `space.parameter`; those of a target table `roi.minutes`.
     """
-    rows = {one.window.number: _flat(one.parameters) for one in results}
+    rows = {one.window.number: flat(one.parameters) for one in results}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("window")
 
 
-def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the parameters of all spaces by `space.parameter`."""
     return {
         f"{space}.{name}": value
         for space, values in parameters.items()
