@@ -1,7 +1,7 @@
 """How often the gate passes: trials without an edge, and trials with one, of many kinds.
 
-`python -m benchmarks.gate_rates [--seeds 200] [--only WORD]`: three years of days unless a kind says
-otherwise. With an edge, each trial that has one has an annual Sharpe ratio of 1.5 by its
+`python -m benchmarks.gate_rates [--seeds 200] [--only WORD]`: three years of days unless a kind
+says otherwise. With an edge, each trial that has one has an annual Sharpe ratio of 1.5 by its
 distribution. DSR is the formula's deflated Sharpe ratio at 95%, for comparison. Half an hour.
 """
 

@@ -66,7 +66,9 @@ class RayEngine:
         finally:
             ray.shutdown()
 
-    def _on_cluster(self, ray: Any, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
+    def _on_cluster(
+        self, ray: Any, setup: Setup, windows: Sequence[Window]
+    ) -> Iterator[Computed]:
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
         kind = ray.remote(max_restarts=_TRIES, max_task_retries=_TRIES)(_Remote)
