@@ -14,6 +14,7 @@ from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
 from perpkit.ops.help_words import show_no_type_of_flags
+from perpkit.ops.holdout import holdout
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
@@ -23,6 +24,7 @@ from perpkit.ops.report import report
 from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
+from perpkit.ops.verdict import verdict
 from perpkit.ops.walkforward import walkforward
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
@@ -35,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.add_typer(holdout, name="holdout")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("compare")(compare)
@@ -48,6 +51,7 @@ app.command("resume")(resume)
 app.command("state")(state)
 app.command("stop")(stop)
 app.command("venue")(venue)
+app.command("verdict")(verdict)
 app.command("walkforward")(walkforward)
 app.command("why")(why)
 
