@@ -27,6 +27,8 @@ from perpkit.record.trade_database import DatabaseError
 if TYPE_CHECKING:
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.report.view import Benchmark, Run, View
+    from perpkit.research.results import Results
+    from perpkit.walkforward.verdict import Verdict
 
 HOLD = "buy-and-hold"
 # Whose leverage tiers Freqtrade brings along.
@@ -62,12 +64,12 @@ def report(
         bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")
     ] = False,
 ) -> None:
-    """Write a report of a backtest or a bot: figures and charts in one page that needs no network.
+    """Write a report of a backtest, a walk-forward or a bot: figures and charts in one page that needs no network.
 
     Equity is marked to market. What the results do not record is left out, and the page says so.
     """
     given = Input(datadir, config, data_format, starting_balance)
-    with errors(ValueError, DatabaseError):
+    with errors(ValueError, OSError, DatabaseError):
         plotly = _plotly() if out is not None or not as_json else ""
         view = _view(given, results, other, strategy, against)
         lacks = [said for run in view.runs for said in left_out(run.account)]
@@ -84,7 +86,7 @@ def report(
 def _view(
     given: Input, results: Path, other: Path | None, strategy: str | None, against: str | None
 ) -> View:
-    found = given.results(results, strategy)
+    found, walked = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
     market = given.market(found)
     from perpkit.report.view import View, runs_of
@@ -94,7 +96,24 @@ def _view(
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
-    return View(run, market, second, benchmark)
+    return View(run, market, second, benchmark, walked)
+
+
+def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Verdict | None]:
+    """Returns results, and the verdict on them where they are a walk-forward's."""
+    if not path.is_dir():
+        return given.results(path, strategy), None
+    from perpkit.ops.verdict import tried, usual_log
+    from perpkit.walkforward.as_results import as_results
+    from perpkit.walkforward.run_directory import read_run
+    from perpkit.walkforward.verdict import verdict
+
+    run = read_run(path)
+    try:
+        judged = verdict(run, ideas=tried(run, usual_log(None, Path("user_data"))))
+    except ModuleNotFoundError as error:
+        raise BadInputError(f"report of a walk-forward: {error}") from error
+    return as_results(run, path), judged
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

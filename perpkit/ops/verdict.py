@@ -56,14 +56,14 @@ def verdict(
         try:
             if source.is_dir():
                 market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
-                _of_run(source, ideas, _log(log, folder), market, seed, as_json=as_json)
+                _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
             else:
                 _of_table(source, ideas or 1, seed, as_json=as_json)
         except ModuleNotFoundError as error:
             raise BadInputError(f"verdict: {error}") from error
 
 
-def _log(given: Path | None, folder: Path) -> Path | None:
+def usual_log(given: Path | None, folder: Path) -> Path | None:
     from perpkit.research.research_log import NAME
 
     if given is not None:
@@ -88,9 +88,9 @@ def _of_run(
     if not (directory / REQUEST).is_file():
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
-    tried = ideas or _tried(run, log)
+    variants = ideas or tried(run, log)
     hold = _holding(run, *market)
-    found = judged(run, ideas=tried, hold=hold, seed=seed)
+    found = judged(run, ideas=variants, hold=hold, seed=seed)
     proposed, why = _defaults(run)
     said = [*reservations(found), *([why] if why else [])]
     if hold is None:
@@ -110,7 +110,7 @@ def _of_run(
         print(each)
 
 
-def _tried(run: Run, log: Path | None) -> float:
+def tried(run: Run, log: Path | None) -> float:
     from datetime import timedelta
 
     from perpkit.research.research_log import read_log, variants_tried
@@ -120,7 +120,7 @@ def _tried(run: Run, log: Path | None) -> float:
     windows = run.request.windows
     since, until = windows[0].test_start.date(), windows[-1].test_end.date()
     ideas = read_log(log)
-    return variants_tried(ideas, run.request.strategy, since, until + timedelta(days=1))
+    return variantstried(ideas, run.request.strategy, since, until + timedelta(days=1))
 
 
 def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Series | None:

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from perpkit.report.page import MAKERS
+from perpkit.report.page import makers
 from perpkit.report.section import Missing, Section
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
 from perpkit.research.freqtrade_figures import own_figures
 from perpkit.research.trade_statistics import grouped
+from perpkit.walkforward.run_directory import plain
 
 
 def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
     """Returns what the page says, as JSON can hold it; money is in the stake currency."""
-    made = [maker(view) for maker in MAKERS]
+    made = [maker(view) for maker in makers(view)]
     lacks = [*also_lacks, *(one.why for one in made if isinstance(one, Missing))]
     lacks += [why for one in made if isinstance(one, Section) for why in one.lacks]
     against = view.benchmark
@@ -24,6 +25,7 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         "stake_currency": view.currency,
         "runs": [_run(run) for run in view.runs],
         "against": None if against is None else {"name": against.name, **asdict(against.figures)},
+        "walkforward": None if view.walked is None else plain(asdict(view.walked)),
         "left_out": lacks,
     }
 

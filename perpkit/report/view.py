@@ -13,6 +13,7 @@ from perpkit.research.holding import holding
 from perpkit.research.marked import Figures, daily_returns, figures
 from perpkit.research.results import Results
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+from perpkit.walkforward.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class View:
+    """:param walked: what the run shows, where it is a walk-forward"""
+
     run: Run
     market: Market
     other: Run | None = None
     benchmark: Benchmark | None = None
+    walked: Verdict | None = None
 
     @property
     def runs(self) -> list[Run]:

@@ -121,6 +121,8 @@ def superior(returns: ArrayLike, benchmark: ArrayLike | None = None, *, seed: in
             f"returns and benchmark must have the same periods, got the shapes {values.shape} and "
             f"{against.shape}"
         )
+    if (values == against[:, None]).all():
+        return 1.0
     # It compares losses.
     test = arch_bootstrap().SPA(
         -against,
