@@ -161,9 +161,7 @@ def _setup(asked: Asked) -> Setup:
     return setup
 
 
-def _run(
-    setup: Setup, directory: Path, engine: str, address: str | None, jobs: int | None
-) -> Run:
+def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: int | None) -> Run:
     from perpkit.ops.progress import progress
     from perpkit.walkforward.run_directory import is_done, read_run
     from perpkit.walkforward.running import held, run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade.configuration import validate_config_consistency
-from freqtrade.configuration.config_secrets import remove_exchange_credentials, sanitize_config
+from freqtrade.configuration.config_secrets import remove_exchange_credentials
 from freqtrade.configuration.configuration import Configuration
 from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
@@ -24,19 +23,39 @@ from freqtrade.strategy.hyper import detect_all_parameters
 from perpkit import __version__
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
-from perpkit.walkforward.shipping import PLUGINS, candle_files, digests, files_below
+from perpkit.walkforward.shipping import PLUGINS, candle_files, digest, digests, files_below
 from perpkit.walkforward.windows import Calendar
 from perpkit.walkforward.worker import Setup
 
-# What neither decides about a trade nor is anybody's business.
-_NOT_OF_THE_RESULT = frozenset(
-    """$schema add_config_files api_server bot_name command config_files datadir db_url discord
-    experimental export exportdirectory exportfilename external_message_consumer hyperopt_path
-    initial_state internals logfile log_config original_config print_colorized runmode
-    strategy_path telegram timerange user_data_dir verbosity webhook""".split()
-)
+# What decides nothing about a trade.
+_NOT_OF_THE_RESULT = frozenset({
+    "$schema", "add_config_files", "api_server", "bot_name", "command", "config_files", "datadir",
+    "db_url", "discord", "experimental", "export", "exportdirectory", "exportfilename",
+    "external_message_consumer", "hyperopt_path", "initial_state", "internals", "logfile",
+    "log_config", "original_config", "perpkit_venue", "print_colorized", "runmode",
+    "strategy_path", "telegram", "timerange", "user_data_dir", "verbosity", "webhook",
+})  # fmt: skip
+# What no backtest needs, and no worker is given.
+_SECRET = (
+    "api_server", "discord", "external_message_consumer", "original_config", "perpkit_venue",
+    "telegram", "webhook",
+)  # fmt: skip
+# What is kept as it is: anything else may be secret, and its digest is kept.
+_SHOWN = frozenset({
+    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "entry_pricing",
+    "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
+    "liquidation_buffer", "margin_mode", "max_entry_position_adjustment", "max_open_trades",
+    "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
+    "position_adjustment_enable", "position_stacking", "stake_amount", "stake_currency",
+    "startup_candle_count", "stoploss", "strategy", "timeframe", "timeframe_detail",
+    "tradable_balance_ratio", "trading_mode", "trailing_only_offset_is_reached", "trailing_stop",
+    "trailing_stop_positive", "trailing_stop_positive_offset", "unfilledtimeout",
+    "use_exit_signal",
+})  # fmt: skip
 _OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
-_SPACES = frozenset("all default buy sell roi stoploss trailing protection trades".split())
+_SPACES = frozenset(
+    {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +93,7 @@ class Asked:
         windows = self.calendar.windows(self.start, self.end)
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
         self._check_candles(config, pairs, windows)
-        sources = _sources(Path(strategy.__file__), userdir)
+        sources = sources_of(Path(strategy.__file__), userdir)
         if self.epochs:
             sources |= self._loss_source(config)
             self._check_spaces(strategy)
@@ -85,7 +104,7 @@ class Asked:
             pairs=pairs,
             windows=windows,
             files=digests(sources) | digests(candle_files(datadir, pairs)),
-            settings=_settings(config),
+            settings=settings_of(config),
             parameters=plain(strategy._ft_params_from_file),
             protections=self.protections,
             epochs=self.epochs,
@@ -95,7 +114,8 @@ class Asked:
             seed=self.seed if self.epochs else 0,
             made_with={"freqtrade": version("freqtrade"), "perpkit": __version__},
         )
-        config.pop("original_config", None)
+        for name in _SECRET:
+            config.pop(name, None)
         return Setup(
             request=request,
             config=config,
@@ -169,18 +189,18 @@ class _Reading(Configuration):
         config |= {"verbosity": 0, "print_colorized": False}
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a configuration can decide the result, as it is read back from a file."""
     kept = {
-        name: value
-        for name, value in sanitize_config(deepcopy(dict(config))).items()
+        name: plain(value) if name in _SHOWN else digest(repr(plain(value)).encode())
+        for name, value in config.items()
         if name not in _NOT_OF_THE_RESULT
     }
-    kept["exchange"] = {name: config["exchange"].get(name) for name in _OF_THE_EXCHANGE}
-    return dict(plain(kept))
+    kept["exchange"] = {name: plain(config["exchange"].get(name)) for name in _OF_THE_EXCHANGE}
+    return kept
 
 
-def _sources(strategy: Path, userdir: Path) -> dict[str, bytes]:
+def sources_of(strategy: Path, userdir: Path) -> dict[str, bytes]:
     """Returns the files of a strategy that was loaded, and the user's plugins."""
     folder = strategy.resolve().parent
     files = {f"strategy {strategy.name}": strategy.read_bytes()}

@@ -70,9 +70,7 @@ def stretch_of(
 ) -> Stretch:
     """Returns the market of a backtest that has loaded its candles."""
     funding = {
-        pair: pd.Series(
-            (each["open_mark"] * each["open_fund"]).to_numpy(), dates_of(each["date"])
-        )
+        pair: pd.Series((each["open_mark"] * each["open_fund"]).to_numpy(), dates_of(each["date"]))
         for pair, each in backtesting.futures_data.items()
     }
     return Stretch(

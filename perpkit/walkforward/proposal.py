@@ -43,6 +43,6 @@ def write_proposal(path: Path, content: Mapping[str, Any]) -> None:
     """
     if path.with_suffix(".py").exists() or path.name == f"{content['strategy_name']}.json":
         raise ValueError(
-            f"propose must not be the parameter file of a strategy, got {path}: it would be in force"
+            f"propose must not be a strategy's parameter file, which would be in force, got {path}"
         )
     put(path, (json.dumps(content, indent=2) + "\n").encode())

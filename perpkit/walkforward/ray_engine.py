@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from perpkit.walkforward.engines import Computed, WorkerLostError
@@ -35,8 +35,8 @@ class _Shipment:
         size = sum(map(len, files.values()))
         if size > _MOST_BYTES:
             raise ValueError(
-                f"datadir must have at most {_MOST_BYTES:,} bytes to be shipped, has {size:,}: give "
-                "one with the candles of this run only"
+                f"datadir must have at most {_MOST_BYTES:,} bytes to be shipped, has {size:,}: "
+                "give one with the candles of this run only"
             )
         return cls(files, digest_of_all(digests(files)))
 
@@ -60,15 +60,14 @@ class RayEngine:
         import ray
 
         own = None if self._address else self._jobs
-        ray.init(address=self._address, num_cpus=own, log_to_driver=False, logging_level="ERROR")
+        said = {"log_to_driver": False, "logging_level": logging.ERROR}
+        ray.init(address=self._address, num_cpus=own, **said)
         try:
             yield from self._on_cluster(ray, setup, windows)
         finally:
             ray.shutdown()
 
-    def _on_cluster(
-        self, ray: Any, setup: Setup, windows: Sequence[Window]
-    ) -> Iterator[Computed]:
+    def _on_cluster(self, ray: Any, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
         kind = ray.remote(max_restarts=_TRIES, max_task_retries=_TRIES)(_Remote)

@@ -184,7 +184,7 @@ def _window(found: Mapping[str, Any]) -> Window:
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as it is read back from JSON: dates as text, a number that is none as null."""
+    """Returns a value as it is read back from JSON: dates as text, nan and infinity as null."""
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -34,7 +34,11 @@ class StoredOnce:
 
         @wraps(stock)
         def load(
-            handler: Any, pair: str, timeframe: str, timerange: Any, candle_type: Any
+            handler: Any,
+            pair: str,
+            timeframe: str,
+            timerange: Any,  # noqa: ARG001
+            candle_type: Any,
         ) -> DataFrame:
             key = (handler._datadir, pair, timeframe, str(candle_type))
             if key not in self._read:

@@ -106,7 +106,7 @@ def timerange_of(start: datetime, end: datetime) -> str:
     return f"{int(start.timestamp())}-{int(end.timestamp())}"
 
 
-def training_range(window: Window, step: timedelta) -> str:
+def in_sample_range(window: Window, step: timedelta) -> str:
     """Returns the time range of a window's training, whose last candle closes at its end.
 
     :param step: timeframe of the candles
@@ -114,6 +114,6 @@ def training_range(window: Window, step: timedelta) -> str:
     return timerange_of(window.train_start, window.train_end - step)
 
 
-def testing_range(window: Window) -> str:
+def out_of_sample_range(window: Window) -> str:
     """Returns the time range of a window's test, at whose end open trades are closed."""
     return timerange_of(window.test_start, window.test_end)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from perpkit.walkforward.record import Request, Window, WindowResult
 from perpkit.walkforward.run_directory import content_of_result
 from perpkit.walkforward.shipping import Files, fill_user_directory
-from perpkit.walkforward.windows import testing_range, training_range
+from perpkit.walkforward.windows import out_of_sample_range, in_sample_range
 
 if TYPE_CHECKING:
     from perpkit.walkforward.optimising import Search
@@ -68,14 +68,14 @@ class Worker:
         asked = self._request
         parameters, protections = asked.parameters, asked.protections
         if not asked.epochs:
-            tested = self._runs.backtest(testing_range(window), parameters, protections)
+            tested = self._runs.backtest(out_of_sample_range(window), parameters, protections)
             return WindowResult(window, parameters, tested)
         from perpkit.walkforward.optimising import optimised
 
-        timerange = training_range(window, self._runs.step)
+        timerange = in_sample_range(window, self._runs.step)
         found = optimised(self._runs, timerange, self._search(window), parameters)
         chosen = parameters if found.chosen is None else found.parameters
-        tested = self._runs.backtest(testing_range(window), chosen, protections)
+        tested = self._runs.backtest(out_of_sample_range(window), chosen, protections)
         return WindowResult(
             window, chosen, tested, found.sample, found.chosen, found.epochs, found.trials
         )
