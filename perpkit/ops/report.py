@@ -64,7 +64,9 @@ def report(
         bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")
     ] = False,
 ) -> None:
-    """Write a report of a backtest, a walk-forward or a bot: figures and charts in one page that needs no network.
+    """Write a report of a backtest or a bot: figures and charts in one page that needs no network.
+
+    The directory of a walk-forward is shown with the verdict on it.
 
     Equity is marked to market. What the results do not record is left out, and the page says so.
     """
@@ -103,16 +105,14 @@ def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Ver
     """Returns results, and the verdict on them where they are a walk-forward's."""
     if not path.is_dir():
         return given.results(path, strategy), None
-    from perpkit.ops.verdict import tried, usual_log
+    from perpkit.ops.verdict import check_can_judge, tried, usual_log
     from perpkit.walkforward.as_results import as_results
     from perpkit.walkforward.run_directory import read_run
     from perpkit.walkforward.verdict import verdict
 
+    check_can_judge()
     run = read_run(path)
-    try:
-        judged = verdict(run, ideas=tried(run, usual_log(None, Path("user_data"))))
-    except ModuleNotFoundError as error:
-        raise BadInputError(f"report of a walk-forward: {error}") from error
+    judged = verdict(run, ideas=tried(run, usual_log(None, Path("user_data"))))
     return as_results(run, path), judged
 
 

@@ -53,17 +53,26 @@ def verdict(
     """
     with errors(ValueError, OSError):
         folder = userdir or Path("user_data")
-        try:
-            if source.is_dir():
-                market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
-                _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
-            else:
-                _of_table(source, ideas or 1, seed, as_json=as_json)
-        except ModuleNotFoundError as error:
-            raise BadInputError(f"verdict: {error}") from error
+        check_can_judge()
+        if source.is_dir():
+            market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
+            _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
+        else:
+            _of_table(source, ideas or 1, seed, as_json=as_json)
+
+
+def check_can_judge() -> None:
+    """:raises BadInputError: if the extra `research` is not installed"""
+    from perpkit.research.overfitting.bootstrap import arch_bootstrap
+
+    try:
+        arch_bootstrap()
+    except ModuleNotFoundError as error:
+        raise BadInputError(f"a verdict: {error}") from error
 
 
 def usual_log(given: Path | None, folder: Path) -> Path | None:
+    """Returns the research log: the one that is given, or the user's, if there is one."""
     from perpkit.research.research_log import NAME
 
     if given is not None:
@@ -111,6 +120,7 @@ def _of_run(
 
 
 def tried(run: Run, log: Path | None) -> float:
+    """Returns how many variants of the strategy a log has on the days of the tests."""
     from datetime import timedelta
 
     from perpkit.research.research_log import read_log, variants_tried
@@ -118,9 +128,9 @@ def tried(run: Run, log: Path | None) -> float:
     if log is None:
         return 1
     windows = run.request.windows
-    since, until = windows[0].test_start.date(), windows[-1].test_end.date()
-    ideas = read_log(log)
-    return variantstried(ideas, run.request.strategy, since, until + timedelta(days=1))
+    last = windows[-1].test_end - timedelta(milliseconds=1)
+    since, until = windows[0].test_start.date(), last.date() + timedelta(days=1)
+    return variants_tried(read_log(log), run.request.strategy, since, until)
 
 
 def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Series | None:

@@ -13,6 +13,7 @@ import typer
 from perpkit.ops.bot_config import files_of
 from perpkit.ops.bot_files import Config, Userdir, errors
 from perpkit.ops.stored import BadInputError, parse_timerange, say_if_marked
+from perpkit.ops.verdict import check_can_judge, tried, usual_log
 
 # Freqtrade and pandas load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def walkforward(
         Path | None,
         typer.Option(help="Write the newest parameters to this file, with what the tests say."),
     ] = None,
+    look: Annotated[
+        bool,
+        typer.Option("--look", help="At sealed days, with fixed parameters, once: see `holdout`."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Test a strategy on stretches of time that its parameters were not chosen by.
@@ -115,12 +120,15 @@ def walkforward(
         setup = _setup(asked)
         if propose is not None and not epochs:
             raise BadInputError("propose needs parameters that were optimised, with --epochs")
+        if propose is not None:
+            check_can_judge()
+        _admit(setup, look=look)
         directory = out or Path(setup.config["user_data_dir"]) / "walkforward" / (
             setup.request.strategy
         )
         run = _run(setup, directory, chosen, address, jobs)
         if propose is not None:
-            _propose(run, propose)
+            _propose(run, propose, Path(setup.config["user_data_dir"]))
         _show(run, directory, as_json=as_json)
 
 
@@ -161,6 +169,17 @@ def _setup(asked: Asked) -> Setup:
     return setup
 
 
+def _admit(setup: Setup, *, look: bool) -> None:
+    """:raises HoldoutError: where sealed days are asked for that may not be seen"""
+    from perpkit.walkforward import holdout
+
+    place = holdout.place(Path(setup.config["user_data_dir"]))
+    if look:
+        holdout.look(place, setup.request, datetime.now(UTC))
+    else:
+        holdout.check(place, setup.request)
+
+
 def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: int | None) -> Run:
     from perpkit.ops.progress import progress
     from perpkit.walkforward.run_directory import is_done, read_run
@@ -196,11 +215,15 @@ def _made(engine: str, address: str | None, jobs: int, scratch: Path) -> Engine:
         raise BadInputError(f"engine {RAY} needs pip install 'perpkit[ray]' ({error})") from error
 
 
-def _propose(run: Run, path: Path) -> None:
+def _propose(run: Run, path: Path, userdir: Path) -> None:
     from perpkit.walkforward.proposal import proposal, write_proposal
     from perpkit.walkforward.summary import summary
+    from perpkit.walkforward.verdict import verdict
+    from perpkit.walkforward.verdict_words import sentence
 
-    write_proposal(path, proposal(run, summary(run), datetime.now(UTC)))
+    found = verdict(run, ideas=tried(run, usual_log(None, userdir)))
+    said = {"verdict": sentence(found), "passes": found.gate.passes, **summary(run)}
+    write_proposal(path, proposal(run, said, datetime.now(UTC)))
     print(f"Proposed in {path}; nothing of it is in force.", file=sys.stderr)
 
 
@@ -216,7 +239,7 @@ def _show(run: Run, directory: Path, *, as_json: bool) -> None:
         print(json.dumps(plain({"directory": str(directory), **found})))
         return
     _print_table(found)
-    print(f"Kept in {directory}.", file=sys.stderr)
+    print(f"Kept in {directory}; `perpkit verdict` says what it shows.", file=sys.stderr)
 
 
 def _print_table(found: dict[str, Any]) -> None:

@@ -44,10 +44,12 @@ def _figures(found: Verdict) -> str:
     trades = found.trades
     rows: list[list[Cell]] = [
         ["Sharpe", number(found.stitched.sharpe)],
-        *([["95% of it", _span(found.sharpe, number)]] if found.sharpe else []),
-        *([["95% of the mean a year", _span(found.mean, percent)]] if found.mean else []),
+        ["95% of it", _span(found.sharpe, number)],
+        ["95% of the mean a year", _span(found.mean, percent)],
         ["Profit factor", number(trades.profit_factor)],
-        *([str(year), (percent(value), tone(value))] for year, value in found.years.items()),
+    ]
+    rows += [[str(year), (percent(made), tone(made))] for year, made in found.years.items()]
+    rows += [
         ["Kept of the training's Sharpe", percent(found.kept, 0)],
         ["Cut off at the end of a window", words.counted(found.cut_off, "trade")],
     ]
@@ -73,7 +75,9 @@ def _luck(found: Verdict) -> str:
     return words.table(["More than luck?", ""], rows)
 
 
-def _span(interval: Interval, shown: Callable[[float | None], str]) -> str:
+def _span(interval: Interval | None, shown: Callable[[float | None], str]) -> str:
+    if interval is None:
+        return words.DASH
     return f"{shown(interval.low)} to {shown(interval.high)}"
 
 
@@ -124,7 +128,7 @@ def _sharpes(windows: Sequence[WindowFigures]) -> Chart:
 
 
 def _windows(windows: Sequence[WindowFigures]) -> str:
-    rows = [
+    rows: list[list[Cell]] = [
         [
             str(window.number),
             f"{window.test_start:%Y-%m-%d} to {window.test_end:%Y-%m-%d}",
