@@ -168,7 +168,8 @@ def _equity(sample: Sample) -> bytes:
 
 def _read_sample(found: Mapping[str, Any], path: Path) -> Sample:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
-    equity = pd.Series(frame["equity"].to_numpy(), dates_of(frame["date"]), name="equity")
+    dates = dates_of(frame["date"]).rename(None)
+    equity = pd.Series(frame["equity"].to_numpy(), dates, name="equity")
     return Sample(float(found["starting_balance"]), tuple(found["trades"]), equity)
 
 
