@@ -118,7 +118,7 @@ def read_result(directory: Path, number: int) -> WindowResult:
             out_of_sample=_read_sample(found["out_of_sample"], folder / _OUT),
             in_sample=None if within is None else _read_sample(within, folder / _IN),
             chosen=found["chosen"],
-            epochs=tuple(Epoch(**epoch) for epoch in found["epochs"]),
+            epochs=tuple(map(_epoch, found["epochs"])),
             trials=_read_trials(folder / _TRIALS) if found["epochs"] else pd.DataFrame(),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -168,14 +168,20 @@ def _equity(sample: Sample) -> bytes:
 
 def _read_sample(found: Mapping[str, Any], path: Path) -> Sample:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
-    equity = pd.Series(frame["equity"].to_numpy(), dates_of(frame["date"]), name="equity")
+    dates = dates_of(frame["date"]).rename(None)
+    equity = pd.Series(frame["equity"].to_numpy(), dates, name="equity")
     return Sample(float(found["starting_balance"]), tuple(found["trades"]), equity)
 
 
 def _read_trials(path: Path) -> pd.DataFrame:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
-    trials = frame.drop(columns="date").set_index(dates_of(frame["date"]))
+    trials = frame.drop(columns="date").set_index(dates_of(frame["date"]).rename(None))
     return trials.rename(columns=int)
+
+
+def _epoch(found: Mapping[str, Any]) -> Epoch:
+    loss = found["loss"]  # JSON has no nan and no infinity
+    return Epoch(**{**found, "loss": float("inf") if loss is None else loss})
 
 
 def _window(found: Mapping[str, Any]) -> Window:

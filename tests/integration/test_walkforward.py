@@ -134,7 +134,7 @@ def test_killed_and_started_again_is_as_on_ray(bot):
     assert 1 <= done() < WINDOWS
     kept = {path: path.stat().st_mtime_ns for path in local.rglob("result.json")}
     with started(bot, *OPTIMISED, f"--out={local}") as driver:
-        until(lambda: any((local / "work").glob("perpkit-walkforward-*")))
+        until(lambda: workers(driver))
         workers(driver)[0].kill()
         _, said = driver.communicate(timeout=240)
         assert driver.returncode == 0, said
