@@ -139,7 +139,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a password that is typed; tests/ops/test_resume.py": ('perpkit resume --why "feed is back"',),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
     "minutes, a run of its own; tests/ops/test_demo.py has its parts": ("make demo",),
-    "a walk-forward, which takes minutes, or a table of returns; tests/walkforward/test_verdict.py": (
+    "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
         "perpkit verdict user_data/walkforward/MyStrategy",
         "perpkit verdict RETURNS.csv",
         "perpkit report user_data/walkforward/MyStrategy",

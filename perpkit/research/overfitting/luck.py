@@ -11,6 +11,9 @@ trials at once, around means of zero:
 - Each sample is divided by its own spread, as in P. Hall, The Bootstrap and Edgeworth Expansion,
   1992, so that a strategy of small gains and rare large losses is not called good because the
   losses have not come yet. The package `arch` divides by one spread for all samples.
+
+What days have to do with each other is in the samples. A standard error of each trial that counted
+it would be noise: of many trials, the best would be one whose error came out small.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ _AT_A_TIME = 256
 class BestTrial:
     """
     :param column: of the trial with the largest t value
-    :param t: its mean over its standard error, which counts what days have to do with each other
+    :param t: its mean over its standard error, as if days had nothing to do with each other
     :param luck: the probability of so large a value if no trial has an edge
     """
 
@@ -68,12 +71,10 @@ def _t_values(
     scaled = returns / spread - ratio
     means = drawn @ scaled
     variances = np.maximum(drawn @ scaled**2 - means**2, 0.0)
-    error = means.std(axis=0)
-    t = ratio / error
     # A trial that is this bad is known not to be the best, so it stays where it is.
-    hopeless = t < -sqrt(2 * log(log(max(len(returns), 16))))
+    hopeless = ratio < -sqrt(2 * log(log(max(len(returns), 16)))) * means.std(axis=0)
     means += np.where(hopeless, ratio, 0.0)
     # A sample without a loss has no spread: it is better, or worse, than anything.
     with np.errstate(divide="ignore", invalid="ignore"):
-        samples = means / np.sqrt(variances) / error
-    return t, np.nan_to_num(samples, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        samples = means / np.sqrt(variances) * sqrt(len(returns))
+    return ratio * sqrt(len(returns)), np.nan_to_num(samples, posinf=np.inf, neginf=-np.inf)
