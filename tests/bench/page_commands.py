@@ -109,6 +109,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install .",
         "pip install '.[report]'",
         "pip install 'perpkit[report]'",
+        "pip install 'perpkit[ray]'",
         "pip install 'perpkit[research]'",
         "python3 -m venv .venv && . .venv/bin/activate",
         ". .venv/bin/activate",
@@ -137,6 +138,12 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit keys rotate -c config.json",
     ),
     "a password that is typed; tests/ops/test_resume.py": ('perpkit resume --why "feed is back"',),
+    "hours, or a cluster; tests/integration/test_walkforward.py": (
+        "perpkit walkforward -c config.json --strategy RsiSmaSwing --timerange 20210101-20240101 "
+        "--train 12m --test 3m --epochs 100 --spaces buy,sell",
+        "perpkit walkforward -c config.json --timerange 20210101-20240101 --engine ray --jobs 8 "
+        "--address auto",
+    ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
     "minutes, a run of its own; tests/ops/test_demo.py has its parts": ("make demo",),
     "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (

@@ -26,6 +26,8 @@ BTC = "BTC/USDT:USDT"
 def test_candles_read_once_are_those_that_freqtrade_cuts(tmp_path):
     (tmp_path / "futures").mkdir()
     frame = factories.candles(400).drop(index=[50, 51, 250])
+    frame = pd.concat([frame, frame.iloc[[320]]]).sort_values("date")
+    frame.loc[280, "high"] = float("nan")
     factories.write_candles(tmp_path, BTC, frame)
     factories.write_candles(tmp_path, BTC, factories.funding(40), "funding_rate")
     first = int(factories.START.timestamp())
@@ -39,7 +41,8 @@ def test_candles_read_once_are_those_that_freqtrade_cuts(tmp_path):
                 fill_up_missing=kind == "futures",
             )
             for kind in ("futures", "funding_rate")
-            for begin, end, startup in ((60, 120, 20), (30, 300, 0), (200, 390, 150), (0, 900, 10))
+            for begin, end, startup in ((60, 120, 20), (55, 120, 0), (30, 270, 0), (255, 275, 0), (270, 290, 0), (310, 330, 0),
+                                        (200, 390, 150), (0, 900, 10))
         ]  # fmt: skip
 
     expected = loaded()
@@ -53,9 +56,9 @@ def test_candles_read_once_are_those_that_freqtrade_cuts(tmp_path):
         for one, other in zip(expected, found, strict=True):
             pd.testing.assert_frame_equal(one, other)
     (tmp_path / "futures" / "BTC_USDT_USDT-1h-futures.feather").unlink()
-    assert [len(frame) for frame in loaded()[:4]] == [0] * 4  # read again, outside
+    assert [len(frame) for frame in loaded()[:8]] == [0] * 8  # read again, outside
     with stored.in_force():
-        assert len(loaded()[1]) == len(expected[1])
+        assert len(loaded()[2]) == len(expected[2])
 
 
 def test_a_handler_reads_all_formats_by_one_method():
