@@ -54,7 +54,7 @@ def test_what_is_missing_is_asked_again(tmp_path):
 
 def test_it_gives_up_when_nothing_comes_of_it(tmp_path):
     engine = Losing(losses=9, before=0)
-    with pytest.raises(RunError, match="a worker was lost 3 times in a row.*0 of 3 windows"):
+    with pytest.raises(RunError, match=r"a worker was lost 3 times in a row.*0 of 3 windows"):
         go(engine, tmp_path)
     assert len(engine.asked) == 3
 
