@@ -45,7 +45,7 @@ class Case:
 
 
 CASES = {
-    "plain pull-backs": Case("HeldSwing"),
+    "plain, some trades a week": Case("PlainSwing"),
     "plain, nearly always in a trade": Case("InTheMarket"),
     "RsiSmaSwing": Case("RsiSmaSwing", OWN),
     "RsiSmaSwing, protections": Case("RsiSmaSwing", OWN, (PROTECTED,)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -189,7 +190,7 @@ def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: 
         chosen = _made(engine, address, jobs or os.cpu_count() or 1, scratch)
         try:
             with progress() as show:
-                run(chosen, setup, directory, show)
+                run(chosen, setup, directory, show, partial(typer.echo, err=True))
         except KeyboardInterrupt:
             numbers = [window.number for window in setup.request.windows]
             done = sum(is_done(directory, number) for number in numbers)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from perpkit.walkforward.engines import Computed, WorkerLostError
@@ -51,21 +53,24 @@ class RayEngine:
     """
     :param jobs: workers; each of them needs a processor
     :param address: of the cluster; None for one on this machine, for this run
+    :raises ModuleNotFoundError: without Ray
     """
 
     def __init__(self, jobs: int, address: str | None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
+        self._ray: Any = import_module("ray")
         self._jobs, self._address = jobs, address
 
     def compute(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
-        import ray
-
-        own = None if self._address else self._jobs
-        said = {"log_to_driver": False, "logging_level": logging.ERROR}
-        ray.init(address=self._address, num_cpus=own, **said)
+        options = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if self._address is None:
+            self._ray.init(num_cpus=self._jobs, include_dashboard=False, **options)
+        else:
+            self._ray.init(address=self._address, **options)
         try:
-            yield from self._on_cluster(ray, setup, windows)
+            yield from self._on_cluster(self._ray, setup, windows)
         finally:
-            ray.shutdown()
+            self._ray.shutdown()
 
     def _on_cluster(self, ray: Any, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
         # Each machine fetches it once into its part of the object store.

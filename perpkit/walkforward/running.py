@@ -65,17 +65,20 @@ def _bind(directory: Path, request: Request) -> None:
         )
 
 
-def run(engine: Engine, setup: Setup, directory: Path, show: Show) -> None:
+def run(
+    engine: Engine, setup: Setup, directory: Path, show: Show, say: Callable[[str], None]
+) -> None:
     """Computes the windows that have no result yet.
 
     :param show: called with how many are done, how many there are, and what was done last
+    :param say: called with a line about what went wrong and was made good
     :raises RunError: if workers are lost again and again
     """
     windows = setup.request.windows
     total, lost = len(windows), 0
     while missing := [one for one in windows if not is_done(directory, one.number)]:
         done = total - len(missing)
-        show(done, total, "windows" if lost == 0 else "a worker was lost: going on")
+        show(done, total, "windows")
         try:
             for number, content in engine.compute(setup, missing):
                 write_result(directory, number, content)
@@ -88,4 +91,5 @@ def run(engine: Engine, setup: Setup, directory: Path, show: Show) -> None:
                     f"a worker was lost {lost} times in a row, the last time with {done} of "
                     f"{total} windows done: fewer --jobs need less memory"
                 ) from error
+            say("A worker was lost: the windows that were being computed are begun again.")
     show(total, total, "windows")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from perpkit.walkforward.record import Request, Window, WindowResult
 from perpkit.walkforward.run_directory import content_of_result
 from perpkit.walkforward.shipping import Files, fill_user_directory
-from perpkit.walkforward.windows import out_of_sample_range, in_sample_range
+from perpkit.walkforward.windows import in_sample_range, out_of_sample_range
 
 if TYPE_CHECKING:
     from perpkit.walkforward.optimising import Search

@@ -21,6 +21,11 @@ from tests.conftest import REPOSITORY
 pytestmark = pytest.mark.contract
 
 BTC = "BTC/USDT:USDT"
+# First and last hour of a time range, and candles before it: with and without gaps in them.
+CUTS = (
+    (60, 120, 20), (55, 120, 0), (30, 270, 0), (255, 275, 0), (270, 290, 0), (310, 330, 0),
+    (200, 390, 150), (0, 900, 10),
+)  # fmt: skip
 
 
 def test_candles_read_once_are_those_that_freqtrade_cuts(tmp_path):
@@ -41,8 +46,7 @@ def test_candles_read_once_are_those_that_freqtrade_cuts(tmp_path):
                 fill_up_missing=kind == "futures",
             )
             for kind in ("futures", "funding_rate")
-            for begin, end, startup in ((60, 120, 20), (55, 120, 0), (30, 270, 0), (255, 275, 0), (270, 290, 0), (310, 330, 0),
-                                        (200, 390, 150), (0, 900, 10))
+            for begin, end, startup in CUTS
         ]  # fmt: skip
 
     expected = loaded()

@@ -141,7 +141,7 @@ def test_killed_and_started_again_is_as_on_ray(bot):
         workers(driver)[0].kill()
         _, said = driver.communicate(timeout=600)
         assert driver.returncode == 0, said
-    assert "a worker was lost: going on" in said
+    assert "A worker was lost" in said
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     ran = walk(bot, *OPTIMISED, "--engine=ray", f"--out={cluster}", "--json", **FEW)
     assert ran.returncode == 0, ran.stderr[-3000:]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.market.times import dates_every
-from perpkit.walkforward.record import Epoch, Request, Run, Sample, Window, WindowResult
+from perpkit.walkforward.record import Epoch, Request, Sample, Window, WindowResult
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 DAYS = 30
