@@ -149,14 +149,11 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
         "perpkit verdict user_data/walkforward/MyStrategy",
         "perpkit verdict RETURNS.csv",
-        "perpkit report user_data/walkforward/MyStrategy",
     ),
     "sealed days, which a walk-forward looks at; tests/integration/test_holdout.py": (
         "perpkit holdout seal 20230701-20240101",
         "perpkit walkforward -c config.json --strategy MyStrategy "
         "--timerange 20230701-20240101 --look",
-        "perpkit holdout show",
-        "perpkit holdout release",
     ),
     "a decision log, which a backtest writes on request; tests/integration/test_why.py": (
         "perpkit why BTC --backtest RsiSmaSwing",
