@@ -14,6 +14,7 @@ from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
 from perpkit.ops.help_words import show_no_type_of_flags
+from perpkit.ops.holdout import holdout
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
 from perpkit.ops.new.command import new
@@ -25,6 +26,8 @@ from perpkit.ops.resume import resume
 from perpkit.ops.state import state
 from perpkit.ops.stop.command import stop
 from perpkit.ops.stress import stress
+from perpkit.ops.verdict import verdict
+from perpkit.ops.walkforward import walkforward
 from perpkit.ops.webhook.command import webhook
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
@@ -37,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.add_typer(holdout, name="holdout")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
 app.command("compare")(compare)
@@ -53,6 +57,8 @@ app.command("stop")(stop)
 app.command("stress")(stress)
 app.command("venue")(venue)
 app.command("webhook")(webhook)
+app.command("verdict")(verdict)
+app.command("walkforward")(walkforward)
 app.command("why")(why)
 
 

@@ -33,6 +33,7 @@ NAMED = {
     "perpkit.parameters.declared._bounded_by_others": 256,  # classes of parameters
     "perpkit.parameters.declared._declared": 256,
     "perpkit.record.identity._opened": None,  # descriptors, closed when their file is deleted
+    "perpkit.walkforward.engines._worker": 1,  # of one run, in a process of its own
     "perpkit.venue.engine.brackets._bundle": None,  # one file
     "perpkit.venue.market.universe.universe": 4,  # starts of a venue in this process
 }

@@ -28,6 +28,8 @@ from perpkit.record.trade_database import DatabaseError
 if TYPE_CHECKING:
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.report.view import Benchmark, Run, View
+    from perpkit.research.results import Results
+    from perpkit.walkforward.verdict import Verdict
 
 HOLD = "buy-and-hold"
 # Whose leverage tiers Freqtrade brings along.
@@ -72,10 +74,12 @@ def report(
 ) -> None:
     """Write a report of a backtest or a bot: figures and charts in one page that needs no network.
 
+    The directory of a walk-forward is shown with the verdict on it.
+
     Equity is marked to market. What the results do not record is left out, and the page says so.
     """
     given = Input(datadir, config, data_format, starting_balance)
-    with errors(ValueError, DatabaseError):
+    with errors(ValueError, OSError, DatabaseError):
         plotly = _plotly() if out is not None or not as_json else ""
         view = _view(given, results, other, strategy, against, hyperopt)
         lacks = [said for run in view.runs for said in left_out(run.account)]
@@ -97,7 +101,7 @@ def _view(
     against: str | None,
     hyperopt: Path | None,
 ) -> View:
-    found = given.results(results, strategy)
+    found, walked = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
     market = given.market(found)
     from perpkit.report.view import View, runs_of
@@ -107,7 +111,22 @@ def _view(
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
-    return View(run, market, second, benchmark, search_in(hyperopt))
+    return View(run, market, second, benchmark, search_in(hyperopt), walked)
+
+
+def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Verdict | None]:
+    """Returns results, and the verdict on them where they are a walk-forward's."""
+    if not path.is_dir():
+        return given.results(path, strategy), None
+    from perpkit.ops.verdict import check_can_judge, tried, usual_log
+    from perpkit.walkforward.as_results import as_results
+    from perpkit.walkforward.run_directory import read_run
+    from perpkit.walkforward.verdict import verdict
+
+    check_can_judge()
+    run = read_run(path)
+    judged = verdict(run, ideas=tried(run, usual_log(None, Path("user_data"))))
+    return as_results(run, path), judged
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

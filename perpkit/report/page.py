@@ -21,6 +21,7 @@ from perpkit.report.sections.prices import prices
 from perpkit.report.sections.search import search
 from perpkit.report.sections.setup import setup
 from perpkit.report.sections.stress import stress
+from perpkit.report.sections.walked import walked
 from perpkit.report.view import View
 
 MAKERS: tuple[Maker, ...] = (
@@ -49,13 +50,20 @@ POLICY = (
 )
 
 
+def makers(view: View) -> tuple[Maker, ...]:
+    """Returns the sections in their order; those of a walk-forward only where there is one."""
+    if view.walked is None:
+        return MAKERS
+    return (MAKERS[0], walked, *MAKERS[1:])
+
+
 def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:
     """Returns the report as HTML.
 
     :param plotly: source of plotly.js
     :param also_lacks: what the results lack, beside what the sections say
     """
-    made = [maker(view) for maker in MAKERS]
+    made = [maker(view) for maker in makers(view)]
     sections = [one for one in made if isinstance(one, Section)]
     lacks = [one.why for one in made if isinstance(one, Missing)]
     lacks += [why for section in sections for why in section.lacks]
@@ -63,7 +71,7 @@ def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:
     charts = {c.name: c.spec() for s in sections for c in s.content if isinstance(c, Chart)}
     results = view.run.results
     title = f"{results.strategy}, {words.day(results.start)} to {words.day(results.end)}"
-    kind = "bot" if results.is_bot else "backtest"
+    kind = "walk-forward" if view.walked else "bot" if results.is_bot else "backtest"
     return "\n".join(
         (
             "<!doctype html>",

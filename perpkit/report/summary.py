@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from perpkit.report.page import MAKERS
+from perpkit.report.page import makers
 from perpkit.report.section import Missing, Section
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
@@ -14,11 +14,12 @@ from perpkit.research.freqtrade_figures import own_figures
 from perpkit.research.hyperopt.words import verdict
 from perpkit.research.stress.break_even import break_even
 from perpkit.research.trade_statistics import grouped
+from perpkit.walkforward.run_directory import plain
 
 
 def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
     """Returns what the page says, as JSON can hold it; money is in the stake currency."""
-    made = [maker(view) for maker in MAKERS]
+    made = [maker(view) for maker in makers(view)]
     lacks = [*also_lacks, *(one.why for one in made if isinstance(one, Missing))]
     lacks += [why for one in made if isinstance(one, Section) for why in one.lacks]
     against = view.benchmark
@@ -29,6 +30,7 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         "search": None
         if view.search is None
         else verdict(view.search, view.search.neighbourhoods()),
+        "walkforward": None if view.walked is None else plain(asdict(view.walked)),
         "left_out": lacks,
     }
 

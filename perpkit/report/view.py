@@ -9,10 +9,12 @@ import pandas as pd
 
 from perpkit.research.accounts import MarkedAccount, Market, marked_account
 from perpkit.research.exposure import exposure
+from perpkit.research.holding import holding
 from perpkit.research.hyperopt.plateau import Search
-from perpkit.research.marked import Figures, closes_at, daily_returns, figures
+from perpkit.research.marked import Figures, daily_returns, figures
 from perpkit.research.results import Results
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+from perpkit.walkforward.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,17 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class View:
-    """:param search: that found the parameters of the run"""
+    """
+    :param search: that found the parameters of the run
+    :param walked: what the run shows, where it is a walk-forward
+    """
 
     run: Run
     market: Market
     other: Run | None = None
     benchmark: Benchmark | None = None
     search: Search | None = None
+    walked: Verdict | None = None
 
     @property
     def runs(self) -> list[Run]:
@@ -99,17 +105,12 @@ def buy_and_hold(run: Run, market: Market, pairs: list[str], name: str) -> Bench
 
     :raises ValueError: if none of them has candles
     """
-    shares = []
-    for pair in pairs:
-        candles = market.candles(pair, run.results.timeframe)
-        if candles is None:
-            continue
-        closes = pd.Series(closes_at(run.account.times, candles, run.account.step)).ffill()
-        if closes.notna().any():
-            first = closes.dropna().iloc[0]
-            shares.append((closes / first).fillna(1.0))
-    if not shares:
-        raise ValueError(f"against needs {run.results.timeframe} candles of {', '.join(pairs)}")
-    growth = sum(shares[1:], shares[0]) / len(shares)
-    equity = run.results.starting_balance * growth.to_numpy()
-    return Benchmark(name, pd.Series(equity, run.account.times))
+    found = [market.candles(pair, run.results.timeframe) for pair in pairs]
+    candles = [frame for frame in found if frame is not None]
+    try:
+        growth = holding(run.account.times, candles, run.account.step)
+    except ValueError:
+        raise ValueError(
+            f"against needs {run.results.timeframe} candles of {', '.join(pairs)}"
+        ) from None
+    return Benchmark(name, run.results.starting_balance * growth)

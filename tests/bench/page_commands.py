@@ -114,6 +114,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install .",
         "pip install '.[report]'",
         "pip install 'perpkit[report]'",
+        "pip install 'perpkit[ray]'",
         "pip install 'perpkit[research]'",
         "pip install 'perpkit[webhook]'",
         "python3 -m venv .venv && . .venv/bin/activate",
@@ -146,8 +147,23 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a server that runs until it is ended; tests/integration/test_webhook.py": (
         "perpkit webhook -c user_data/config.json --allow 52.89.214.238 --allow 34.212.75.30",
     ),
+    "hours, or a cluster; tests/integration/test_walkforward.py": (
+        "perpkit walkforward -c config.json --strategy RsiSmaSwing --timerange 20210101-20240101 "
+        "--train 12m --test 3m --epochs 100 --spaces buy,sell",
+        "perpkit walkforward -c config.json --timerange 20210101-20240101 --engine ray --jobs 8 "
+        "--address auto",
+    ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
     "minutes, a run of its own; tests/ops/test_demo.py has its parts": ("make demo",),
+    "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
+        "perpkit verdict user_data/walkforward/MyStrategy",
+        "perpkit verdict RETURNS.csv",
+    ),
+    "sealed days, which a walk-forward looks at; tests/integration/test_holdout.py": (
+        "perpkit holdout seal 20230701-20240101",
+        "perpkit walkforward -c config.json --strategy MyStrategy "
+        "--timerange 20230701-20240101 --look",
+    ),
     "a decision log, which a backtest writes on request; tests/integration/test_why.py": (
         "perpkit why BTC --backtest RsiSmaSwing",
     ),

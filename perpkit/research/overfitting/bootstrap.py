@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from perpkit.checks import check_range
 
 SAMPLES = 2_000
+_MOST_SERIES = 50
 # One figure of a sample, or several.
 Figure = Callable[[NDArray[np.float64]], float | NDArray[np.float64]]
 
@@ -56,6 +57,30 @@ def block_length(returns: ArrayLike) -> float:
         return 1.0
     found = arch_bootstrap().optimal_block_length(np.array(moving).T)["stationary"]
     return max(float(found.max()), 1.0)
+
+
+def typical_block_length(returns: NDArray[np.float64]) -> float:
+    """Returns the mean of the block lengths that suit the series, in periods.
+
+    The longest of many is long by chance, and long blocks leave too few to draw from.
+
+    :param returns: shape (periods, series); of more than `_MOST_SERIES`, some are asked
+    """
+    asked = returns[:, :: -(-returns.shape[1] // _MOST_SERIES)]
+    return float(np.mean([block_length(column) for column in asked.T]))
+
+
+def draws(periods: int, length: float, samples: int, *, seed: int) -> NDArray[np.float64]:
+    """Returns the weight of each period in each sample, shape (samples, periods).
+
+    The mean of a sample is its row times the returns.
+
+    :param length: mean of the blocks' lengths, in periods
+    """
+    every = np.arange(periods)
+    drawn = arch_bootstrap().StationaryBootstrap(length, every, seed=seed)
+    counts = [np.bincount(data[0], minlength=periods) for data, _ in drawn.bootstrap(samples)]
+    return np.array(counts, dtype=np.float64) / periods
 
 
 def interval(
@@ -96,6 +121,8 @@ def superior(returns: ArrayLike, benchmark: ArrayLike | None = None, *, seed: in
             f"returns and benchmark must have the same periods, got the shapes {values.shape} and "
             f"{against.shape}"
         )
+    if (values == against[:, None]).all():
+        return 1.0
     # It compares losses.
     test = arch_bootstrap().SPA(
         -against,

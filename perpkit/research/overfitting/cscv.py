@@ -20,6 +20,8 @@ from scipy.stats import rankdata
 from perpkit.checks import check_range
 
 BLOCKS = 16
+# Of the variance of a trial: what is below is rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def overfitting(returns: ArrayLike, blocks: int = BLOCKS) -> Overfitting:
         count once
     :param blocks: an even number; periods left over at the start are not used
     :raises ValueError: if there is no choice, too few periods, or a trial whose returns are
-        constant in a half
+        constant in a half and not zero
     """
     values = np.asarray(returns, dtype=float)
     check_range("blocks", blocks, 2, 20)
@@ -90,13 +92,17 @@ def _sharpes(
     member = np.zeros((len(choices), blocks))
     member[np.arange(len(choices))[:, None], choices] = 1.0
     count = length * blocks // 2
+    whole = squares.sum(axis=0) / (length * blocks)
 
     def sharpes(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = weights @ sums / count
         variance = (weights @ squares / count - mean**2) * count / (count - 1)
-        if (variance <= 0).any():
+        constant = variance <= _ROUNDING * whole
+        # A trial without a trade in a half has made nothing there.
+        nothing = constant & ((mean + centre) ** 2 <= _ROUNDING * whole)
+        if (constant & ~nothing).any():
             raise ValueError("returns must not be constant for half of the periods")
-        ratios: NDArray[np.float64] = (mean + centre) / np.sqrt(variance)
-        return ratios
+        ratios: NDArray[np.float64] = (mean + centre) / np.sqrt(np.where(nothing, 1.0, variance))
+        return np.where(nothing, 0.0, ratios)
 
     return sharpes(member), sharpes(1 - member)

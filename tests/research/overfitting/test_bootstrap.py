@@ -63,3 +63,7 @@ def test_an_edge_is_found_and_a_benchmark_takes_it_away():
 def test_the_periods_must_be_the_same():
     with pytest.raises(ValueError, match=r"\(250, 2\) and \(249,\)"):
         superior(returns(1, 2), np.zeros(249), seed=1)
+
+
+def test_what_does_the_same_is_not_superior():
+    assert superior(returns(3, 1), returns(3), seed=1) == 1.0

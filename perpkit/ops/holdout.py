@@ -1,0 +1,81 @@
+"""`perpkit holdout`: days that are put aside, and looked at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perpkit.ops.bot_files import Userdir, errors
+from perpkit.ops.stored import BadInputError, parse_timerange
+
+# pandas loads inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.walkforward.holdout import Seal
+
+holdout = typer.Typer(
+    help="Put days aside that are looked at once, when everything has been decided.",
+    no_args_is_help=True,
+)
+
+
+@holdout.command()
+def seal(
+    timerange: Annotated[str, typer.Argument(help="Both ends, such as 20230701-20240101.")],
+    userdir: Userdir = None,
+) -> None:
+    """Seal a period: `perpkit walkforward` refuses its days from now on."""
+    from perpkit.walkforward import holdout as record
+
+    with errors(ValueError, OSError):
+        start, end = parse_timerange(timerange)
+        if start is None or end is None:
+            raise BadInputError(
+                f"timerange must have both ends: 20230701-20240101, got {timerange!r}"
+            )
+        made = record.seal(_place(userdir), start, end, datetime.now(UTC))
+    print(f"Sealed: {made.period}. `perpkit walkforward --look` looks at it, once.")
+
+
+@holdout.command()
+def show(userdir: Userdir = None) -> None:
+    """Show what is sealed, and who has looked, or wanted to."""
+    from perpkit.walkforward.holdout import read_seals
+
+    with errors(ValueError, OSError):
+        seals = read_seals(_place(userdir))
+    if not seals:
+        print("Nothing is sealed.")
+    for each in seals:
+        _print(each)
+
+
+@holdout.command()
+def release(userdir: Userdir = None) -> None:
+    """Make days that were looked at ordinary ones, such as for training with the newest."""
+    from perpkit.walkforward import holdout as record
+
+    with errors(ValueError, OSError):
+        for each in record.release(_place(userdir), datetime.now(UTC)):
+            print(f"Released: {each.period}. It cannot be sealed again.")
+
+
+def _place(userdir: Path | None) -> Path:
+    from perpkit.walkforward.holdout import place
+
+    folder = userdir or Path("user_data")
+    if not folder.is_dir():
+        raise BadInputError(f"userdir must be Freqtrade's user directory, got {folder}")
+    return place(folder)
+
+
+def _print(sealed: Seal) -> None:
+    state = "not looked at yet" if sealed.look is None else "looked at"
+    if sealed.released is not None:
+        state = f"released on {sealed.released:%Y-%m-%d}"
+    print(f"{sealed.period}: sealed on {sealed.sealed:%Y-%m-%d %H:%M}, {state}")
+    for each in sealed.looks:
+        what = f"refused, {each.refused}" if each.refused else "the one look"
+        print(f"  {each.at:%Y-%m-%d %H:%M} {each.strategy} ({each.of[:12]}): {what}")

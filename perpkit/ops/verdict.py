@@ -1,0 +1,206 @@
+"""`perpkit verdict`: whether a walk-forward, or a table of trials, shows more than luck."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perpkit.ops.bot_files import Userdir, errors
+from perpkit.ops.results_input import Datadir, DataFormat
+from perpkit.ops.results_input import as_json as json_of
+from perpkit.ops.stored import BadInputError
+from perpkit.ops.verdict_shown import print_gate, print_verdict
+
+# pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perpkit.walkforward.record import Run
+
+_MOST_BYTES = 2**30
+_DEFAULT_DATA = Path("data") / "binance"
+
+
+def verdict(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN_DIR|RETURNS.csv",
+            help="Directory of a walk-forward run, or a table of daily returns as fractions: a "
+            "column of dates, then one for each trial.",
+        ),
+    ],
+    ideas: Annotated[
+        float | None,
+        typer.Option(min=1, help="How many variants were tried on these days. Default: the log's."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Research log. Default: research-log.toml in the user directory."),
+    ] = None,
+    userdir: Userdir = None,
+    datadir: Datadir = None,
+    data_format: DataFormat = "feather",
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Say whether a walk-forward, or the best of several trials, shows more than luck.
+
+    A walk-forward is judged by its tests alone. Of a table, give every trial, the bad ones too.
+    """
+    with errors(ValueError, OSError):
+        folder = userdir or Path("user_data")
+        check_can_judge()
+        if source.is_dir():
+            market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
+            _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
+        else:
+            _of_table(source, ideas or 1, seed, as_json=as_json)
+
+
+def check_can_judge() -> None:
+    """:raises BadInputError: if the extra `research` is not installed"""
+    from perpkit.research.overfitting.bootstrap import arch_bootstrap
+
+    try:
+        arch_bootstrap()
+    except ModuleNotFoundError as error:
+        raise BadInputError(f"a verdict: {error}") from error
+
+
+def usual_log(given: Path | None, folder: Path) -> Path | None:
+    """Returns the research log: the one that is given, or the user's, if there is one."""
+    from perpkit.research.research_log import NAME
+
+    if given is not None:
+        return given
+    path = folder / NAME
+    return path if path.is_file() else None
+
+
+def _of_run(
+    directory: Path,
+    ideas: float | None,
+    log: Path | None,
+    market: tuple[Path, str, bool],
+    seed: int,
+    *,
+    as_json: bool,
+) -> None:
+    from perpkit.walkforward.run_directory import REQUEST, plain, read_run
+    from perpkit.walkforward.verdict import verdict as judged
+    from perpkit.walkforward.verdict_words import reservations, sentence
+
+    if not (directory / REQUEST).is_file():
+        raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
+    run = read_run(directory)
+    variants = ideas or tried(run, log)
+    hold = _holding(run, *market)
+    found = judged(run, ideas=variants, hold=hold, seed=seed)
+    proposed, why = _defaults(run)
+    said = [*reservations(found), *([why] if why else [])]
+    if hold is None:
+        said.append("Holding the same pairs is not shown: there are no candles of them.")
+    if as_json:
+        document = {
+            "verdict": sentence(found),
+            "passes": found.gate.passes,
+            "said": said,
+            "defaults": proposed,
+            **asdict(found),
+        }
+        print(json_of(plain(document)))
+        return
+    print_verdict(found, proposed)
+    for each in said:
+        print(each)
+
+
+def tried(run: Run, log: Path | None) -> float:
+    """Returns how many variants of the strategy a log has on the days of the tests."""
+    from datetime import timedelta
+
+    from perpkit.research.research_log import read_log, variants_tried
+
+    if log is None:
+        return 1
+    windows = run.request.windows
+    last = windows[-1].test_end - timedelta(milliseconds=1)
+    since, until = windows[0].test_start.date(), last.date() + timedelta(days=1)
+    return variants_tried(read_log(log), run.request.strategy, since, until)
+
+
+def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Series | None:
+    import pandas as pd
+
+    from perpkit.market.times import dates_of
+    from perpkit.ops.stored_market import StoredMarket
+    from perpkit.research.holding import holding
+    from perpkit.walkforward.stitching import stitched_equity
+
+    if not run.results:
+        return None
+    market = StoredMarket(datadir, data_format, given=given)
+    found = [market.candles(pair, run.request.timeframe) for pair in run.request.pairs]
+    times = dates_of(stitched_equity(run.results).index)
+    try:
+        candles = [frame for frame in found if frame is not None]
+        return holding(times, candles, pd.Timedelta(run.request.timeframe))
+    except ValueError:
+        return None
+
+
+def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
+    """Returns the defaults that the windows give, or why there are none."""
+    from perpkit.walkforward.plateaus import defaults
+
+    if not run.request.epochs:
+        return None, ""
+    if not run.is_complete:
+        return None, "Defaults follow from a run that is complete."
+    try:
+        return defaults(run.results), ""
+    except ValueError as error:
+        return None, f"No defaults: {error}."
+
+
+def _of_table(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
+    from perpkit.research.overfitting.gate import gate
+
+    returns = _returns(path)
+    found = gate(returns.to_numpy(dtype=float), ideas=ideas, seed=seed)
+    best = None if found.best is None else str(returns.columns[found.best])
+    if as_json:
+        print(json_of({**asdict(found), "best": best, "passes": found.passes}))
+        return
+    print_gate(found, best, len(returns))
+
+
+def _returns(path: Path) -> pd.DataFrame:
+    """:raises BadInputError: naming what is wrong with the table"""
+    import io
+
+    import pandas as pd
+
+    from perpkit.files.contents import content_of
+
+    content = content_of(path, _MOST_BYTES)
+    try:
+        found = pd.read_csv(io.BytesIO(content), index_col=0)
+        table = found.astype(float)
+    except (ValueError, TypeError, pd.errors.ParserError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise BadInputError(
+            f"{path}: must have a column of dates, then columns of numbers: {words}"
+        ) from error
+    if table.empty:
+        raise BadInputError(f"{path}: must have a column of dates, then columns of numbers")
+    if table.isna().to_numpy().any():
+        column = table.columns[table.isna().any()][0]
+        raise BadInputError(
+            f"{path}: column {column} must have a number on each day; 0 where nothing was made"
+        )
+    return table

@@ -1,0 +1,138 @@
+"""The research log: every idea that was tried, kept or dropped, and how many variants of it.
+
+A TOML file that is written by hand, because the reasons are: `docs/evidence/research-log.toml` is
+that of the strategies that Perpkit ships, `research-log.toml` in the user directory the user's.
+
+```toml
+[[idea]]
+name = "leave when either is over"
+strategies = ["FundingTide"]
+variants = 9
+from = 2020-03-01
+to = 2022-01-01
+outcome = "dropped"
+why = "It lost in eight of nine neighbours."
+```
+
+`variants` counts what was compared on these days, from which the present form was chosen; a choice
+inside a walk-forward does not count, because its tests had not been seen.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from perpkit.checks import check_range, refuse
+from perpkit.files.contents import content_of, text_of
+from perpkit.files.errors import FileError
+
+NAME = "research-log.toml"
+_MOST_BYTES = 2**24
+_KEYS = ("name", "strategies", "variants", "from", "to", "outcome", "why")
+
+
+class Outcome(StrEnum):
+    KEPT = "kept"
+    DROPPED = "dropped"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Idea:
+    """
+    :param strategies: by class name, that it was tried for
+    :param variants: that were compared
+    :param since, until: days on which they were compared; the last one is not included
+    """
+
+    name: str
+    strategies: tuple[str, ...]
+    variants: int
+    since: date
+    until: date
+    outcome: Outcome
+    why: str
+
+
+def read_log(path: Path) -> tuple[Idea, ...]:
+    """Returns the ideas of a research log, in its order.
+
+    :raises FileError: naming the entry and what is wrong with it
+    :raises OSError: if it cannot be read
+    """
+    text = text_of(content_of(path, _MOST_BYTES), str(path))
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(f"{path}: not TOML: {error}") from error
+    entries = document.pop("idea", [])
+    if document or not isinstance(entries, list):
+        raise FileError(f"{path}: must have [[idea]] tables only, has {', '.join(document)}")
+    ideas = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            ideas.append(_idea(entry))
+        except ValueError as error:
+            raise FileError(f"{path}: idea {number}: {error}") from error
+    return tuple(ideas)
+
+
+def variants_tried(ideas: Iterable[Idea], strategy: str, since: date, until: date) -> int:
+    """Returns how many variants of a strategy were compared on some of these days; at least 1.
+
+    :param until: the day after the last one
+    """
+    seen = (
+        idea.variants
+        for idea in ideas
+        if strategy in idea.strategies and idea.since < until and since < idea.until
+    )
+    return max(sum(seen), 1)
+
+
+def _idea(entry: Any) -> Idea:
+    if not isinstance(entry, Mapping):
+        refuse("idea", "a table", entry)
+    for name in _KEYS:
+        if name not in entry:
+            raise ValueError(f"{name} is missing")
+    for name in entry:
+        if name not in _KEYS:
+            refuse("a key", f"one of {', '.join(_KEYS)}", name)
+    check_range("variants", entry["variants"], 1, 10**9, whole=True)
+    since, until = (_day(name, entry[name]) for name in ("from", "to"))
+    if since >= until:
+        refuse("to", f"after {since}", str(until))
+    if entry["outcome"] not in list(Outcome):
+        refuse("outcome", f"one of {', '.join(Outcome)}", entry["outcome"])
+    strategies = entry["strategies"]
+    if not isinstance(strategies, list) or not strategies:
+        refuse("strategies", "a list of class names", strategies)
+    return Idea(
+        name=_text("name", entry["name"]),
+        strategies=tuple(_text("strategies", each) for each in strategies),
+        variants=entry["variants"],
+        since=since,
+        until=until,
+        outcome=Outcome(entry["outcome"]),
+        why=_text("why", entry["why"]),
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        refuse(name, "text", value)
+    return str(value)
+
+
+def _day(name: str, value: Any) -> date:
+    # A time of day is a date, too, to Python.
+    if type(value) is not date:
+        refuse(name, "a date such as 2021-01-01", value)
+    return value

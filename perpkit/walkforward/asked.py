@@ -1,0 +1,211 @@
+"""What is asked of a walk-forward, from Freqtrade's configuration and the files that it names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from freqtrade.configuration import validate_config_consistency
+from freqtrade.configuration.config_secrets import remove_exchange_credentials
+from freqtrade.configuration.configuration import Configuration
+from freqtrade.data.history.datahandlers import get_datahandler
+from freqtrade.enums import RunMode
+from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.resolvers import StrategyResolver
+from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
+from freqtrade.strategy.hyper import detect_all_parameters
+
+from perpkit import __version__
+from perpkit.walkforward.record import Request, Window
+from perpkit.walkforward.run_directory import plain
+from perpkit.walkforward.shipping import PLUGINS, candle_files, digest, digests, files_below
+from perpkit.walkforward.windows import Calendar
+from perpkit.walkforward.worker import Setup
+
+# What decides nothing about a trade.
+_NOT_OF_THE_RESULT = frozenset({
+    "$schema", "add_config_files", "api_server", "bot_name", "command", "config_files", "datadir",
+    "db_url", "discord", "experimental", "export", "exportdirectory", "exportfilename",
+    "external_message_consumer", "hyperopt_path", "initial_state", "internals", "logfile",
+    "log_config", "original_config", "perpkit_venue", "print_colorized", "runmode",
+    "strategy_path", "telegram", "timerange", "user_data_dir", "verbosity", "webhook",
+})  # fmt: skip
+# What no backtest needs, and no worker is given.
+_SECRET = (
+    "api_server", "discord", "external_message_consumer", "original_config", "perpkit_venue",
+    "telegram", "webhook",
+)  # fmt: skip
+# What is kept as it is: anything else may be secret, and its digest is kept.
+_SHOWN = frozenset({
+    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "entry_pricing",
+    "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
+    "liquidation_buffer", "margin_mode", "max_entry_position_adjustment", "max_open_trades",
+    "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
+    "position_adjustment_enable", "position_stacking", "stake_amount", "stake_currency",
+    "startup_candle_count", "stoploss", "strategy", "timeframe", "timeframe_detail",
+    "tradable_balance_ratio", "trading_mode", "trailing_only_offset_is_reached", "trailing_stop",
+    "trailing_stop_positive", "trailing_stop_positive_offset", "unfilledtimeout",
+    "use_exit_signal",
+})  # fmt: skip
+_OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
+_SPACES = frozenset(
+    {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    :param files: configuration files, as Freqtrade reads them; see its options of the same names
+        for the rest
+    :param start, end: of the tests
+    """
+
+    files: tuple[Path, ...]
+    calendar: Calendar
+    start: datetime
+    end: datetime
+    strategy: str | None = None
+    strategy_path: Path | None = None
+    userdir: Path | None = None
+    datadir: Path | None = None
+    protections: bool = True
+    epochs: int = 0
+    spaces: tuple[str, ...] = ("default",)
+    loss: str = "SharpeHyperOptLossDaily"
+    min_trades: int = 10
+    seed: int = 1
+
+    def setup(self) -> Setup:
+        """Returns what a worker needs.
+
+        :raises FreqtradeException: where Freqtrade refuses the configuration or the strategy
+        :raises ValueError: naming what is missing
+        """
+        config = self._config()
+        strategy = StrategyResolver.load_strategy(config)
+        pairs = tuple(config["exchange"]["pair_whitelist"])
+        windows = self.calendar.windows(self.start, self.end)
+        datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
+        self._check_candles(config, pairs, windows)
+        sources = sources_of(Path(strategy.__file__), userdir)
+        if self.epochs:
+            sources |= self._loss_source(config)
+            self._check_spaces(strategy)
+        request = Request(
+            strategy=strategy.get_strategy_name(),
+            timeframe=config["timeframe"],
+            stake_currency=config["stake_currency"],
+            pairs=pairs,
+            windows=windows,
+            files=digests(sources) | digests(candle_files(datadir, pairs)),
+            settings=settings_of(config),
+            parameters=plain(strategy._ft_params_from_file),
+            protections=self.protections,
+            epochs=self.epochs,
+            spaces=self.spaces if self.epochs else (),
+            loss=self.loss if self.epochs else "",
+            min_trades=self.min_trades if self.epochs else 0,
+            seed=self.seed if self.epochs else 0,
+            made_with={"freqtrade": version("freqtrade"), "perpkit": __version__},
+        )
+        for name in _SECRET:
+            config.pop(name, None)
+        return Setup(
+            request=request,
+            config=config,
+            user_files=files_below(userdir, PLUGINS),
+            datadir=datadir.resolve(),
+            strategy_path=self.strategy_path and self.strategy_path.resolve(),
+        )
+
+    def _config(self) -> dict[str, Any]:
+        args: dict[str, Any] = {
+            "config": [str(path) for path in self.files],
+            "command": "backtesting",
+            "strategy": self.strategy,
+            "strategy_path": self.strategy_path and str(self.strategy_path),
+            "user_data_dir": self.userdir and str(self.userdir),
+            "datadir": self.datadir and str(self.datadir),
+        }
+        given = {name: value for name, value in args.items() if value is not None}
+        config = _Reading(given, RunMode.BACKTEST).get_config()
+        config["dry_run"] = True
+        remove_exchange_credentials(config["exchange"], True)
+        validate_config_consistency(config, preliminary=True)
+        return config
+
+    def _check_candles(
+        self, config: Mapping[str, Any], pairs: tuple[str, ...], windows: tuple[Window, ...]
+    ) -> None:
+        """
+        :raises ValueError: if the pairs together have no candles of the whole period
+        """
+        timeframe = config["timeframe"]
+        handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
+        ends = [
+            handler.ohlcv_data_min_max(pair, timeframe, config["candle_type_def"]) for pair in pairs
+        ]
+        stored = [(first, last) for first, last, count in ends if count]
+        if not stored:
+            raise ValueError(
+                f"datadir must have {timeframe} candles of {', '.join(pairs)}, got "
+                f"{config['datadir']}"
+            )
+        first, last = min(one for one, _ in stored), max(one for _, one in stored)
+        closed = last.timestamp() + timeframe_to_seconds(timeframe)
+        begin = windows[0].train_start if self.epochs else self.start
+        if first > begin:
+            why = f", with training from {begin:%Y-%m-%d} on" if self.epochs else ""
+            raise ValueError(
+                f"timerange must begin where there are candles: they begin {first:%Y-%m-%d %H:%M}, "
+                f"got {self.start:%Y-%m-%d}{why}"
+            )
+        if closed < self.end.timestamp():
+            raise ValueError(
+                f"timerange must end where there are candles: the last one opens "
+                f"{last:%Y-%m-%d %H:%M}, got {self.end:%Y-%m-%d}"
+            )
+
+    def _check_spaces(self, strategy: Any) -> None:
+        known = _SPACES | set(detect_all_parameters(strategy))
+        if unknown := [space for space in self.spaces if space not in known]:
+            raise ValueError(f"spaces must be of {', '.join(sorted(known))}, got {unknown[0]}")
+
+    def _loss_source(self, config: Mapping[str, Any]) -> dict[str, bytes]:
+        found = HyperOptLossResolver.load_hyperoptloss({**config, "hyperopt_loss": self.loss})
+        return {f"loss {self.loss}": Path(found.__file__).read_bytes()}
+
+
+class _Reading(Configuration):
+    """Reads a configuration, and leaves the logging of this process alone."""
+
+    def _process_logging_options(self, config: Any) -> None:
+        config |= {"verbosity": 0, "print_colorized": False}
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what of a configuration can decide the result, as it is read back from a file."""
+    kept = {
+        name: plain(value) if name in _SHOWN else digest(repr(plain(value)).encode())
+        for name, value in config.items()
+        if name not in _NOT_OF_THE_RESULT
+    }
+    kept["exchange"] = {name: plain(config["exchange"].get(name)) for name in _OF_THE_EXCHANGE}
+    return kept
+
+
+def sources_of(strategy: Path, userdir: Path) -> dict[str, bytes]:
+    """Returns the files of a strategy that was loaded, and the user's plugins."""
+    folder = strategy.resolve().parent
+    files = {f"strategy {strategy.name}": strategy.read_bytes()}
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or "")
+        if path.is_file() and path.resolve().parent == folder and path.name != strategy.name:
+            files[f"beside the strategy {path.name}"] = path.read_bytes()
+    return files | files_below(userdir, ("protections", "pairlists", "freqaimodels"))

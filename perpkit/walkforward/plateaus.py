@@ -1,0 +1,121 @@
+"""What windows chose, and the defaults that follow from it by a rule that is fixed before.
+
+The rule, see docs/proof.md: in each window but the last, the plateau is the best tenth of its
+epochs by loss, at least `LEAST_EPOCHS`; a number's value there is the median of the plateau, any
+other value its most frequent one. The default is the median, or the most frequent one, of these
+windows. The last window is left out, so that its test has seen nothing of the defaults.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import fmean, median
+from typing import Any
+
+from perpkit.checks import is_number
+from perpkit.walkforward.record import Epoch, WindowResult
+from perpkit.walkforward.stitching import flat
+
+SHARE, LEAST_EPOCHS = 0.1, 5
+
+Values = Mapping[str, Any]
+
+
+def defaults(results: Sequence[WindowResult]) -> dict[str, Any]:
+    """Returns the defaults by `space.parameter` that the windows give.
+
+    :param results: of all windows, in their order, with the epochs of hyperopt
+    :raises ValueError: for fewer than three windows, and for one that has too few epochs
+    """
+    if len(results) < 3:
+        raise ValueError(f"windows must be at least 3 for defaults, got {len(results)}")
+    return middle(plateau(result) for result in results[:-1])
+
+
+def plateau(result: WindowResult) -> dict[str, Any]:
+    """Returns the middle of the best epochs of a window, by `space.parameter`.
+
+    :raises ValueError: if the window has too few epochs
+    """
+    if len(result.epochs) < LEAST_EPOCHS:
+        raise ValueError(
+            f"epochs must be at least {LEAST_EPOCHS} in each window for defaults, got "
+            f"{len(result.epochs)} in window {result.window.number}"
+        )
+    count = max(LEAST_EPOCHS, ceil(SHARE * len(result.epochs)))
+    best = sorted(result.epochs, key=lambda epoch: (epoch.loss, epoch.number))[:count]
+    return middle(flat(epoch.parameters) for epoch in best)
+
+
+def middle(sets: Iterable[Values]) -> dict[str, Any]:
+    """Returns the median of each number, rounded where all are whole, and else the most frequent
+    value; of equally frequent ones, the first."""
+    return {name: _middle(values) for name, values in _by_name(sets).items()}
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How much a parameter moved from window to window.
+
+    :param scatter: 0 if every window chose the same; 1 if the choices were as far apart as all
+        that was tried; None if only one value was tried
+    """
+
+    parameter: str
+    chosen: tuple[Any, ...]
+    scatter: float | None
+
+
+def stability(results: Sequence[WindowResult]) -> tuple[Stability, ...]:
+    """Returns one entry for each parameter that was optimised.
+
+    :param results: of windows with epochs
+    """
+    chosen = _by_name(flat(result.parameters) for result in results)
+    tried = _by_name(flat(epoch.parameters) for epoch in _epochs(results))
+    return tuple(
+        Stability(name, tuple(values), _scatter(values, tried[name]))
+        for name, values in chosen.items()
+        if name in tried
+    )
+
+
+def _epochs(results: Iterable[WindowResult]) -> Iterable[Epoch]:
+    return (epoch for result in results for epoch in result.epochs)
+
+
+def _by_name(sets: Iterable[Values]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for each in sets:
+        for name, value in each.items():
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def _middle(values: Sequence[Any]) -> Any:
+    if not all(is_number(value) for value in values):
+        return _most_frequent(values)
+    found = median(values)
+    return round(found) if all(isinstance(value, int) for value in values) else found
+
+
+def _most_frequent(values: Sequence[Any]) -> Any:
+    [(shown, _)] = Counter(map(repr, values)).most_common(1)
+    return next(value for value in values if repr(value) == shown)
+
+
+def _scatter(chosen: Sequence[Any], tried: Sequence[Any]) -> float | None:
+    whole = _spread(tried)
+    return _spread(chosen) / whole if whole else None
+
+
+def _spread(values: Sequence[Any]) -> float:
+    """Returns the mean distance from the middle; of what is no number, the share that differs."""
+    centre = _middle(values)
+    if all(is_number(value) for value in values):
+        centre = median(values)
+        return fmean(abs(value - centre) for value in values)
+    return fmean(repr(value) != repr(centre) for value in values)

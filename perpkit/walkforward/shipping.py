@@ -1,0 +1,92 @@
+"""The files that a run needs, as they travel to where it runs: digests, packing, unpacking.
+
+A worker has a user directory of its own, with copies of the user's plugins. Hyperopt locks, and
+writes, in the user directory of its run, and two runs in one would be in each other's way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from perpkit.files.whole_file import put
+
+Files = Mapping[str, bytes]
+
+# Of a user directory: whole, because a strategy may read tables that lie beside it.
+PLUGINS = ("strategies", "hyperopts", "protections", "pairlists", "freqaimodels")
+_AS_IN_FILES = str.maketrans("/:", "__")
+_NOT_SHIPPED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints"})
+
+
+def files_below(folder: Path, names: Iterable[str] = ("",)) -> dict[str, bytes]:
+    """Returns the files below some folders of a folder, by relative path.
+
+    :param names: of the folders; one that does not exist has no files
+    """
+    found = {}
+    for name in names:
+        for path in sorted((folder / name).rglob("*")):
+            relative = path.relative_to(folder)
+            if path.is_file() and not _NOT_SHIPPED.intersection(relative.parts):
+                found[relative.as_posix()] = path.read_bytes()
+    return found
+
+
+def candle_files(datadir: Path, pairs: Iterable[str]) -> dict[str, bytes]:
+    """Returns the stored candles of some pairs, by relative path."""
+    stems = tuple(f"{pair.translate(_AS_IN_FILES)}-" for pair in pairs)
+    return {
+        path.relative_to(datadir).as_posix(): path.read_bytes()
+        for path in sorted(datadir.rglob("*"))
+        if path.is_file() and path.name.startswith(stems)
+    }
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def digests(files: Files) -> dict[str, str]:
+    return {name: digest(content) for name, content in files.items()}
+
+
+def digest_of_all(named: Mapping[str, str]) -> str:
+    """Returns one digest of files that have digests by name."""
+    return digest("\n".join(f"{name} {named[name]}" for name in sorted(named)).encode())
+
+
+def unpack(files: Files, folder: Path) -> None:
+    """
+    :raises ValueError: for a name that would be outside of the folder
+    """
+    for name, content in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"name of a file must be inside of {folder}, got {name}")
+        put(path, content)
+
+
+def fill_user_directory(folder: Path, plugins: Files) -> None:
+    """Makes an empty folder a user directory with copies of plugins."""
+    unpack(plugins, folder)
+    for name in ("data", "hyperopt_results", "backtest_results", *PLUGINS):
+        (folder / name).mkdir(exist_ok=True)
+
+
+def unpacked_once(files: Files, of: str) -> Path:
+    """Returns a folder with files, which the processes of one machine share.
+
+    :param of: digest of all of them, which names the folder
+    """
+    from filelock import FileLock
+
+    folder = Path(tempfile.gettempdir()) / f"perpkit-walkforward-data-{of[:16]}"
+    with FileLock(f"{folder}.lock"):
+        whole = folder / ".whole"
+        if not whole.is_file():
+            unpack(files, folder)
+            put(whole, of.encode())
+    return folder

@@ -1,0 +1,40 @@
+"""Options of `perpkit walkforward` that cannot be, each refused in one line."""
+
+import pytest
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from tests.conftest import REPOSITORY
+
+PERIOD = "--timerange=20210101-20220101"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((PERIOD, "--engine=dask"), "engine must be local or ray, got dask"),
+        ((PERIOD, "--address=auto"), "address needs --engine ray, got auto"),
+        (("--timerange=20210101-",), "timerange must have both ends"),
+        (("--timerange=nonsense",), "timerange must be like 20200101-20240101"),
+        ((PERIOD, "--train=3h"), "train must be a number of days"),
+        ((PERIOD, "--test=0"), "test must be a number of days"),
+        ((PERIOD, "--purge=x"), "purge must be a number of days, weeks, months or years"),
+        ((PERIOD, "--strategy=NoSuchOne"), "NoSuchOne"),
+        ((PERIOD, "--strategy=InTheMarket"), "datadir must have 1h candles of BTC/USDT:USDT"),
+        ((PERIOD, "--strategy=InTheMarket", "--train=9d", "--purge=9d"), "shorter than train"),
+    ],
+)
+def test_refused_in_one_line(tmp_path, options, message):
+    (tmp_path / "data").mkdir()
+    given = [
+        f"--config={REPOSITORY / 'config.json.example'}",
+        f"--userdir={tmp_path}",
+        f"--datadir={tmp_path / 'data'}",
+        f"--strategy-path={REPOSITORY / 'benchmarks/strategies'}",
+    ]
+    result = CliRunner().invoke(app, ["walkforward", *given, *options])
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "walkforward").exists()

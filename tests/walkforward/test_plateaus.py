@@ -1,0 +1,77 @@
+"""What windows chose, how far apart, and the defaults by the rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from perpkit.walkforward.plateaus import defaults, middle, plateau, stability
+from tests.walkforward.made_runs import epochs, optimised_run, result
+
+FLAT = [0.0] * 60
+
+
+def tried(number: int, values: dict[str, list], losses: list[float]):
+    return result(number, FLAT, tried=epochs(values, losses))
+
+
+def test_the_plateau_is_the_middle_of_the_best_tenth():
+    """Of 60 epochs, six count: the peak, at 90, is one of them and decides nothing."""
+    values = [*range(20, 25), *[40] * 54, 90]
+    losses = [*[1.0] * 5, *[5.0] * 54, 0.0]
+    assert plateau(tried(1, {"rsi": values}, losses)) == {"buy.rsi": 22}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2, 9], 2),
+        ([1, 2], 2),  # 1.5, to the even one
+        ([0.1, 0.2], pytest.approx(0.15)),
+        ([1, 2.5, 3], 2.5),
+        (["a", "b", "b"], "b"),
+        (["b", "a"], "b"),
+        ([True, False, True], True),
+        ([None, 3, None], None),
+    ],
+)
+def test_the_middle(values, expected):
+    assert middle({"x": value} for value in values) == {"x": expected}
+
+
+def test_defaults_are_frozen_before_the_last_window():
+    losses = [1.0] * 5
+    windows = [tried(n, {"rsi": [value] * 5}, losses) for n, value in enumerate([10, 30, 20], 1)]
+    assert defaults([*windows, tried(4, {"rsi": [50] * 5}, losses)]) == {"buy.rsi": 20}
+    assert defaults([*windows, tried(4, {"rsi": [-50] * 5}, losses)]) == {"buy.rsi": 20}
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([tried(1, {"rsi": [1] * 5}, [1.0] * 5)] * 2, "at least 3 for defaults, got 2"),
+        ([tried(7, {"rsi": [1] * 4}, [1.0] * 4)] * 3, "got 4 in window 7"),
+        ([result(3, FLAT)] * 3, "got 0 in window 3"),
+    ],
+)
+def test_what_gives_no_defaults(results, said):
+    with pytest.raises(ValueError, match=said):
+        defaults(results)
+
+
+def test_what_is_chosen_alike_has_no_scatter():
+    values = {"rsi": [30, 10, 50, 20, 40], "kind": ["a", "b", "c", "b", "c"]}
+    windows = [tried(n, values, [0.0, 1, 1, 1, 1]) for n in (1, 2, 3)]
+    assert {s.parameter: (s.chosen, s.scatter) for s in stability(windows)} == {
+        "buy.rsi": ((30, 30, 30), 0.0),
+        "buy.kind": (("a", "a", "a"), 0.0),
+    }
+
+
+def test_what_is_chosen_at_random_has_a_scatter_of_one():
+    found = stability(optimised_run(60).results)
+    assert [one.scatter for one in found] == pytest.approx([1.0, 1.0], abs=0.2)
+
+
+def test_what_was_never_varied_has_none():
+    [found] = stability([tried(1, {"rsi": [30] * 5}, [1.0] * 5)])
+    assert found.scatter is None

@@ -1,0 +1,137 @@
+"""The directory of a run: read back as written, whole or not at all, and bound to its request."""
+
+import pandas as pd
+import pytest
+
+from perpkit.files import whole_file
+from perpkit.files.errors import FileError
+from perpkit.walkforward.run_directory import (
+    content_of_result,
+    difference,
+    folder_of,
+    is_done,
+    plain_trades,
+    read_request,
+    read_result,
+    read_run,
+    write_request,
+    write_result,
+)
+from tests.walkforward import runs
+
+
+def test_a_result_is_read_back_as_it_was_written(tmp_path):
+    written = runs.result(3)
+    write_result(tmp_path, 3, content_of_result(written))
+    found = read_result(tmp_path, 3)
+    assert (found.window, found.parameters, found.chosen, found.epochs) == (
+        written.window,
+        written.parameters,
+        written.chosen,
+        written.epochs,
+    )
+    pd.testing.assert_frame_equal(found.trials, written.trials, check_freq=False)
+    for one, other in (
+        (found.out_of_sample, written.out_of_sample),
+        (found.in_sample, written.in_sample),
+    ):
+        pd.testing.assert_series_equal(one.equity, other.equity, check_freq=False)
+        assert one.trades == plain_trades(other.trades)
+        assert one.daily.tolist() == other.daily.tolist()
+    assert found.out_of_sample.trades[0]["stop_loss_ratio"] is None
+    # The same content again, to the byte: windows can be computed twice.
+    assert content_of_result(runs.result(3)) == content_of_result(written)
+
+
+def test_of_fixed_parameters_there_is_no_training(tmp_path):
+    fixed = runs.WindowResult(runs.window(1), {}, runs.result(1).out_of_sample)
+    write_result(tmp_path, 1, content_of_result(fixed))
+    found = read_result(tmp_path, 1)
+    assert (found.in_sample, found.chosen, found.epochs) == (None, None, ())
+    assert found.trials.empty
+    assert sorted(path.name for path in folder_of(tmp_path, 1).iterdir()) == [
+        "out_of_sample.feather",
+        "result.json",
+    ]
+
+
+def test_a_window_is_done_only_when_all_of_it_is_there(tmp_path, monkeypatch):
+    content = content_of_result(runs.result(1))
+    seen = []
+    put = whole_file.put
+
+    def stopping(path, body):
+        seen.append((path.name, is_done(tmp_path, 1)))
+        if path.name == "trials.feather":
+            raise OSError("no space left")
+        put(path, body)
+
+    monkeypatch.setattr("perpkit.walkforward.run_directory.put", stopping)
+    with pytest.raises(OSError, match="no space"):
+        write_result(tmp_path, 1, content)
+    assert not is_done(tmp_path, 1)
+    monkeypatch.setattr("perpkit.walkforward.run_directory.put", put)
+    write_result(tmp_path, 1, content)
+    assert is_done(tmp_path, 1)
+
+
+def test_a_run_has_what_is_done_so_far(tmp_path):
+    write_request(tmp_path, runs.request())
+    for number in (1, 3):
+        write_result(tmp_path, number, content_of_result(runs.result(number)))
+    run = read_run(tmp_path)
+    assert [result.window.number for result in run.results] == [1, 3]
+    assert not run.is_complete
+    write_result(tmp_path, 2, content_of_result(runs.result(2)))
+    assert read_run(tmp_path).is_complete
+
+
+def test_a_request_is_the_same_when_read_back(tmp_path):
+    write_request(tmp_path, runs.request())
+    assert difference(read_request(tmp_path), runs.request()) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"strategy": "Other"}, "strategy was Some, and is Other"),
+        ({"files": {"strategy Some.py": "0c"}}, "files.strategy Some.py was 0a, and is 0c"),
+        ({"files": {}}, "files.strategy Some.py was 0a, and is None"),
+        ({"settings": {"max_open_trades": 3, "perpkit": "0b"}}, "settings.max_open_trades was"),
+        ({"settings": {"max_open_trades": float("inf"), "perpkit": "0c"}}, "settings.perpkit was"),
+        ({"windows": (runs.window(1),)}, "windows was"),
+        ({"parameters": {"buy": {"fast": 1}}}, "parameters.buy was None, and is"),
+        ({"protections": False}, "protections was True, and is False"),
+        ({"epochs": 4}, "epochs was 3, and is 4"),
+        ({"spaces": ("buy", "sell")}, "spaces was"),
+        ({"seed": 2}, "seed was 1, and is 2"),
+        ({"made_with": {"freqtrade": "2026.6", "perpkit": "0.1.0"}}, "made_with.freqtrade was"),
+    ],
+)
+def test_another_request_is_known_by_what_differs(tmp_path, changed, said):
+    write_request(tmp_path, runs.request())
+    assert said in difference(read_request(tmp_path), runs.request(**changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("result.json", b"{"),
+        ("result.json", b"[]"),
+        ("result.json", b'{"window": {}}'),
+        ("out_of_sample.feather", b"nothing"),
+        ("trials.feather", b""),
+    ],
+)
+def test_damage_is_one_error_that_names_the_file(tmp_path, name, content):
+    write_result(tmp_path, 1, content_of_result(runs.result(1)))
+    (folder_of(tmp_path, 1) / name).write_bytes(content)
+    with pytest.raises(FileError, match=name):
+        read_result(tmp_path, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"layout": 2}'])
+def test_a_damaged_request_is_refused(tmp_path, content):
+    (tmp_path / "request.json").write_bytes(content)
+    with pytest.raises(FileError, match=r"request\.json"):
+        read_request(tmp_path)

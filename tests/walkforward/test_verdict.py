@@ -1,0 +1,234 @@
+"""The verdict on a run: its figures by hand, its words, and the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.market.times import dates_of
+from perpkit.walkforward.as_results import as_results
+from perpkit.walkforward.record import Run
+from perpkit.walkforward.run_directory import content_of_result, write_request, write_result
+from perpkit.walkforward.stitching import stitched_equity
+from perpkit.walkforward.verdict import Word, verdict
+from perpkit.walkforward.verdict_words import reservations, sentence
+from tests.walkforward.made_runs import (
+    PAIR,
+    START,
+    TEST,
+    drawn,
+    optimised_run,
+    request,
+    result,
+    trade,
+)
+
+
+def fixed_run(ratio: float, windows: int = 12) -> Run:
+    """With fixed parameters, whose tests have this annual Sharpe ratio together."""
+    tests = drawn(1, windows * TEST.days, ratio).reshape(windows, -1)
+    return Run(request(windows), tuple(result(n, each) for n, each in enumerate(tests, 1)))
+
+
+@pytest.fixture(scope="module")
+def optimised():
+    return verdict(optimised_run())
+
+
+def test_the_figures_of_a_run(optimised):
+    assert optimised.word is Word.PASSES
+    assert optimised.stitched.sharpe == pytest.approx(2.5)
+    assert optimised.sharpe.low < 2.5 < optimised.sharpe.high
+    assert optimised.mean.low < 2.5 * 0.01 * 365**0.5 < optimised.mean.high
+    assert (optimised.trades.trades, optimised.trades.profit_factor) == (24, 1.5)
+    assert (optimised.cut_off, optimised.trials, optimised.windows_left) == (12, 480, 0)
+    assert np.prod([1 + each for each in optimised.years.values()]) - 1 == pytest.approx(
+        optimised.stitched.profit
+    )
+    assert list(optimised.years) == [2021, 2022]
+
+
+def test_the_figures_of_its_windows(optimised):
+    assert [one.in_sample for one in optimised.windows] == pytest.approx([2.5] * 12)
+    after = np.mean([one.out_of_sample for one in optimised.windows])
+    assert optimised.kept == pytest.approx(after / 2.5)
+    assert optimised.overfitting == np.mean([one.overfitting for one in optimised.windows])
+    # Its trials are noise.
+    assert 0.3 < optimised.overfitting < 0.7
+
+
+@pytest.mark.parametrize(
+    ("run", "ideas", "word", "said"),
+    [
+        (fixed_run(2.5), 1, Word.PASSES, "Passes: a Sharpe ratio of 2.50 in 720 days"),
+        (fixed_run(2.5), 5_000, Word.NOT_SHOWN, "5,000 variants having been tried on these days"),
+        (fixed_run(0.5), 1, Word.NOT_SHOWN, "At this rate, "),
+        (fixed_run(-1.0), 1, Word.LOSES, "Loses: "),
+        (fixed_run(9.0, windows=1), 1, Word.TOO_SHORT, "Too short to judge: 60 days of tests"),
+        (fixed_run(-9.0, windows=1), 1, Word.TOO_SHORT, "where 120 are the least"),
+    ],
+)
+def test_the_words(run, ideas, word, said):
+    found = verdict(run, ideas=ideas)
+    assert found.word is word
+    assert said in sentence(found)
+
+
+def test_a_run_that_goes_on_is_judged_as_far_as_it_got():
+    run = fixed_run(2.5)
+    found = verdict(replace(run, results=run.results[:6]))
+    assert found.windows_left == 6
+    assert sentence(found).endswith("6 windows have no result yet.")
+
+
+def test_a_run_without_a_result_has_no_verdict():
+    with pytest.raises(ValueError, match="has none"):
+        verdict(Run(request(3), ()))
+
+
+def test_a_strategy_that_never_trades_shows_nothing():
+    run = Run(request(3), tuple(result(n, [0.0] * TEST.days) for n in (1, 2, 3)))
+    found = verdict(run)
+    assert (found.word, found.sharpe, found.kept) == (Word.NOT_SHOWN, None, None)
+    assert reservations(found)[0] == "The account moved on fewer than 30 days."
+
+
+def test_what_should_be_known_beside_it(optimised):
+    said = " ".join(reservations(optimised))
+    assert "as if chosen at random: buy.rsi, buy.share." in said
+    assert "12 of 24 trades were cut off" in said
+    lost = verdict(optimised_run(kept=0.2))
+    assert lost.kept == pytest.approx(0.26, abs=0.005)
+    assert "kept 26% of the Sharpe ratio" in " ".join(reservations(lost))
+
+
+def test_holding_itself_is_not_better_than_holding():
+    run = fixed_run(2.5)
+    equity = stitched_equity(run.results)
+    found = verdict(run, hold=equity)
+    assert found.hold.sharpe == pytest.approx(2.5)
+    assert found.hold.profit == pytest.approx(found.stitched.profit)
+    assert found.hold.luck == 1.0
+    flat = verdict(run, hold=pd.Series(1.0, dates_of(equity.index)))
+    assert (flat.hold.sharpe, flat.hold.profit) == (0.0, 0.0)
+    assert flat.hold.luck < 0.01
+
+
+def test_its_trades_make_the_account_that_it_stitches():
+    """Each window makes 100 of 1,000 in one trade, of what the ones before it have left."""
+    made = [0.1] + [0.0] * (TEST.days - 1)
+    results = []
+    for number in (1, 2, 3):
+        begin = START + (number - 1) * TEST
+        results.append(result(number, made, [trade(begin, 100.0)]))
+    found = as_results(Run(request(3), tuple(results)), START)
+    assert [each.profit for each in found.trades] == pytest.approx([100, 110, 121])
+    assert [each.fills[0].amount for each in found.trades] == pytest.approx([1, 1.1, 1.21])
+    assert (found.end - found.start) / 86_400 == 180
+
+
+@pytest.fixture
+def directory(tmp_path):
+    run = optimised_run(4)
+    write_request(tmp_path, run.request)
+    for one in run.results:
+        write_result(tmp_path, one.window.number, content_of_result(one))
+    return tmp_path
+
+
+@pytest.fixture
+def datadir(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "futures").mkdir(parents=True)
+    dates = pd.date_range(START - timedelta(days=10), periods=300, freq="D")
+    close = np.linspace(100, 130, 300)
+    frame = {"date": dates, "volume": 1.0} | dict.fromkeys(("open", "high", "low", "close"), close)
+    handler = get_datahandler(folder, "feather")
+    handler.ohlcv_store(PAIR, "1d", pd.DataFrame(frame), CandleType.FUTURES)
+    return folder
+
+
+def said(*words, code=0):
+    found = CliRunner().invoke(app, [str(word) for word in words])
+    assert found.exit_code == code, found.output
+    return found.output
+
+
+def test_the_command(directory, datadir):
+    shown = said("verdict", directory, "--datadir", datadir)
+    assert "Sharpe ratio" in shown
+    assert "buy.rsi" in shown
+    assert "holding the pairs" in shown
+    found = json.loads(said("verdict", directory, "--datadir", datadir, "--json"))
+    assert found["passes"] is (found["word"] == "passes")
+    assert set(found["defaults"]) == {"buy.rsi", "buy.share"}
+    assert found["hold"]["profit"] > 0
+    assert found["verdict"] in " ".join(shown.split())
+
+
+def test_the_command_counts_what_the_log_has(directory, tmp_path):
+    log = tmp_path / "log.toml"
+    log.write_text(
+        '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+        'to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n'
+    )
+    found = json.loads(said("verdict", directory, "--log", log, "--json"))
+    assert found["gate"]["ideas"] == 40
+    given = json.loads(said("verdict", directory, "--log", log, "--ideas", 7, "--json"))
+    assert given["gate"]["ideas"] == 7
+
+
+def test_the_report_of_a_run(directory, datadir, tmp_path):
+    out = tmp_path / "page.html"
+    said("report", directory, "--datadir", datadir, "--out", out)
+    page = out.read_text()
+    for part in ('id="walked"', 'data-chart="stitched"', 'data-chart="degradation"', "buy.rsi"):
+        assert part in page
+    found = json.loads(said("report", directory, "--datadir", datadir, "--json"))
+    assert found["walkforward"]["stability"][0]["parameter"] == "buy.rsi"
+
+
+def write_table(path, rows):
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_a_table_of_trials(tmp_path):
+    table = pd.DataFrame({"noise": drawn(1, 700, 0.0), "edge": drawn(2, 700, 3.0)})
+    table.index = pd.date_range(START, periods=700, freq="D")
+    table.to_csv(tmp_path / "returns.csv")
+    found = json.loads(said("verdict", tmp_path / "returns.csv", "--json"))
+    assert (found["best"], found["passes"], found["trials"]) == ("edge", True, 2)
+    shown = said("verdict", tmp_path / "returns.csv")
+    assert "Passes: edge is the best of 2 trials, with a Sharpe ratio of 3.00" in shown
+    assert "Not shown" in said("verdict", tmp_path / "returns.csv", "--ideas", 100_000)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["date,a", "2021-01-01,x"], "columns of numbers"),
+        (["date,a", "2021-01-01,"], "column a must have a number on each day"),
+        (["date,a"], "columns of numbers"),
+        (["date", "2021-01-01"], "columns of numbers"),
+        ([""], "columns of numbers"),
+        (["date,a", "2021-01-01,inf"], "finite"),
+    ],
+)
+def test_a_table_that_is_none(tmp_path, rows, words):
+    assert words in said("verdict", write_table(tmp_path / "r.csv", rows), code=2)
+
+
+def test_a_directory_that_is_no_run(tmp_path):
+    assert "must be the directory of a walk-forward" in said("verdict", tmp_path, code=2)
+    assert "Error: " in said("verdict", tmp_path / "none.csv", code=2)
+    assert "Error: " in said("report", tmp_path, code=2)
