@@ -47,7 +47,7 @@ class OutOfSample(Parameters):
     chosen."""
 
     sources: Annotated[Mapping[str, SourceRisk], "By name of the source"]
-    version: Annotated[int, Range(1, 1), "Of the format"] = 1
+    version: Annotated[int, Range(1, 1, "number"), "Of the format"] = 1
 
 
 def equal(names: Sequence[str]) -> dict[str, float]:

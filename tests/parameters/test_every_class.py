@@ -15,12 +15,14 @@ from typing import Any, get_type_hints
 import pytest
 
 import perpkit
+from perpkit.bot.confluence.parameters import SourceChoice
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.loss_limits import LossLimit
 from perpkit.breakers.loss_streak import StreakLimit
 from perpkit.market.coverage import ReadingSpan
 from perpkit.parameters.declared import Parameters, declared
 from perpkit.parameters.kinds import Number, OrNull, Section
+from perpkit.risk.budgets import OutOfSample, SourceRisk
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 from perpkit.risk.scale_out import Rung
 from tests.bench.wrong_values import WRONG, could_be
@@ -32,7 +34,10 @@ REQUIRED: dict[type, dict[str, Any]] = {
     LossLimit: {"loss": 0.1, "hours": 24.0},
     MaintenanceTier: {"floor": 0.0, "rate": 0.01, "amount": 0.0, "max_leverage": 20.0},
     MaintenanceTiers: {"rows": (MaintenanceTier(0.0, 0.01, 0.0, 20.0),)},
+    OutOfSample: {"sources": {"rsi_sma": SourceRisk(0.01, 365)}},
     Rung: {"at_r": 1.0, "share": 0.5, "stop_r": 0.0},
+    SourceChoice: {"source": "rsi_sma"},
+    SourceRisk: {"daily_volatility": 0.01, "days": 365},
     StreakLimit: {"losses": 3, "hours": 12.0},
     ReadingSpan: {
         "first": datetime(2024, 1, 1, tzinfo=UTC),
