@@ -17,7 +17,6 @@ from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.resolvers import StrategyResolver
-from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
 from freqtrade.strategy.hyper import detect_all_parameters
 
 from perpkit import __version__
@@ -178,6 +177,9 @@ class Asked:
             raise ValueError(f"spaces must be of {', '.join(sorted(known))}, got {unknown[0]}")
 
     def _loss_source(self, config: Mapping[str, Any]) -> dict[str, bytes]:
+        # It brings Optuna along, which fixed parameters do not need.
+        from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
+
         found = HyperOptLossResolver.load_hyperoptloss({**config, "hyperopt_loss": self.loss})
         return {f"loss {self.loss}": Path(found.__file__).read_bytes()}
 

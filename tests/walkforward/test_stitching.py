@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from perpkit.research.marked import daily_returns
+from perpkit.walkforward.record import Run
 from perpkit.walkforward.stitching import chosen_values, stitched_equity
 from perpkit.walkforward.summary import summary
 from tests.walkforward import runs
@@ -40,6 +41,6 @@ def test_parameters_by_window():
 
 
 def test_figures_of_a_run():
-    found = summary(runs.Run(runs.request(), tuple(RESULTS)))
+    found = summary(Run(runs.request(), tuple(RESULTS)))
     assert (found["trades"], found["trials"], found["stitched"]["days"]) == (3, 9, 90)
     assert [row["window"] for row in found["windows"]] == [1, 2, 3]
