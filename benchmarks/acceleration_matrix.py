@@ -70,7 +70,6 @@ _PLAIN = {
     "PlainTrend": Tried(MADE_FOR_TESTS),
     "PlainAveraging": Tried(MADE_FOR_TESTS),
     "PlainMonster": Tried(MADE_FOR_TESTS),
-    "PlainForecast": Tried(MADE_FOR_TESTS, frames=("1h",)),
     "PlainSteep": Tried(MADE_FOR_TESTS, {"asks": {"leverage": 15.0, "addition": 400.0}}),
     "RandomTrades": Tried(MADE_FOR_TESTS, {"random_trades": 1}),
 }

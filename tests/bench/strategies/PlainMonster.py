@@ -52,7 +52,8 @@ class PlainMonster(IStrategy):
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
-        dataframe["exit_long"] = dataframe["exit_short"] = (dataframe["volume"] > 90).astype(int)
+        busy = dataframe["volume"] > 1.45 * dataframe["volume"].rolling(20).mean()
+        dataframe["exit_long"] = dataframe["exit_short"] = busy.astype(int)
         return dataframe
 
     def leverage(self, pair, current_time, current_rate, proposed_leverage, max_leverage,
