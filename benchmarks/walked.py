@@ -1,0 +1,130 @@
+"""Walk-forward of the package's strategies on the real candles: `python -m benchmarks.walked`.
+
+    python -m benchmarks.walked [NAME...] [--epochs N] [--out DIR]
+
+Twelve months of training, three of test, 2021 to 2023, five pairs, 1h, breakers on, 0.05% fee and
+0.02% slippage a side. A run goes on where it was stopped; hours of one core for all of them. The
+table is on docs/evidence/strategies.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade
+from benchmarks.offline import offline
+from perpkit.research.holding import holding
+from perpkit.research.research_log import read_log, variants_tried
+from perpkit.walkforward.run_directory import read_run
+from perpkit.walkforward.stitching import stitched_equity
+from perpkit.walkforward.verdict import Verdict, verdict
+
+PERIOD = "20210101-20240101"
+COST = 0.0007
+OWN = REPOSITORY / "strategies"
+LOG = REPOSITORY / "docs/evidence/research-log.toml"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """:param settings: on top of config.json.example and the five pairs"""
+
+    strategy: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def _confluence(**given: Any) -> dict[str, Any]:
+    return {"max_open_trades": 5, "perpkit": {"confluence": given}}
+
+
+WALKS = {
+    "TrendFollowing": Walk("TrendFollowing", {"max_open_trades": 10}),
+    "RsiSmaSwing": Walk("RsiSmaSwing"),
+    "FundingTide": Walk("FundingTide"),
+    "Confluence, any": Walk("Confluence", _confluence()),
+    "Confluence, agree": Walk("Confluence", _confluence(rule="agree")),
+    "CrossPairRank, 5 pairs": Walk(
+        "CrossPairRank", {"max_open_trades": 10, "perpkit": {"ranking": {"min_pairs": 5}}}
+    ),
+}
+HEAD = ("", "Sharpe (95%)", "drawdown", "profit factor", "trades", "2021, 2022, 2023", "kept",
+        "luck alone", "variants tried", "luck of all", "DSR", "PBO", "verdict")  # fmt: skip
+
+
+def walk(name: str, epochs: int, out: Path) -> Path:
+    """Runs or finishes a walk-forward, and returns its directory."""
+    one, directory = WALKS[name], out / name.replace(", ", "-").replace(" ", "-")
+    userdir = out / "userdir" / directory.name
+    userdir.mkdir(parents=True, exist_ok=True)
+    settings = {"fee": COST, **one.settings}
+    command = freqtrade("walkforward", one.strategy, OWN, userdir, settings, DATA)
+    command[command.index("benchmarks.offline")] = "benchmarks.walked"
+    asked = ["--timerange", PERIOD, "--jobs", "1", "--out", str(directory)]
+    if epochs:
+        asked += ["--epochs", str(epochs), "--spaces", "buy,sell",
+                  "--hyperopt-loss", "PerpHyperOptLoss"]  # fmt: skip
+    subprocess.run([*command, *asked], cwd=REPOSITORY, check=True)
+    return directory
+
+
+def judged(directory: Path) -> Verdict:
+    """By all that was tried on these days, as far as the log has it."""
+    run = read_run(directory)
+    times = stitched_equity(run.results).index
+    first, last = run.results[0].window.test_start, run.results[-1].window.test_end
+    ideas = variants_tried(read_log(LOG), run.request.strategy, first.date(), last.date())
+    hold = holding(times, list(candles().values()), HOUR)
+    return verdict(run, ideas=max(1, ideas), hold=hold)
+
+
+def row(name: str, found: Verdict) -> str:
+    made, span = found.stitched, found.sharpe
+    years = ", ".join(f"{value:+.1%}" for value in found.years.values())
+    cells = [
+        name,
+        f"{made.sharpe:.2f}" + (f" ({span.low:.1f} to {span.high:.1f})" if span else ""),
+        f"{made.max_drawdown:.1%}",
+        "" if found.trades.profit_factor is None else f"{found.trades.profit_factor:.2f}",
+        str(found.trades.trades),
+        years,
+        "" if found.kept is None else f"{found.kept:.0%}",
+        f"{1 - (1 - found.gate.luck) ** (1 / found.gate.ideas):.1%}",
+        f"{found.gate.ideas:,.0f}",
+        f"{found.gate.luck:.0%}",
+        "" if found.gate.deflated is None else f"{found.gate.deflated:.0%}",
+        "" if found.overfitting is None else f"{found.overfitting:.0%}",
+        found.word.value,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="walked", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WALKS))
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=Path("bench/walked"))
+    given = parser.parse_args()
+    if unknown := set(given.names) - WALKS.keys():
+        parser.error(f"there is no {unknown.pop()!r}")
+    out = given.out.absolute()
+    found = {name: judged(walk(name, given.epochs, out)) for name in given.names or WALKS}
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    for name, one in found.items():
+        print(row(name, one))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["walkforward"]:  # the command itself, without a network
+        offline()
+        from perpkit.cli import main as perpkit
+
+        perpkit()
+    else:
+        main()
