@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -36,7 +35,6 @@ from perpkit.bot.layer.breaker_parameters import (
     default_breakers,
 )
 from perpkit.bot.layer.hooks import Hooks
-from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.quiet_candles import QuietCandles, deciding, has_own
 from perpkit.bot.layer.stakes import has_fixed_stake, risk_stakes
 from perpkit.bot.layer.uncopied import uncopied
@@ -44,23 +42,21 @@ from perpkit.bot.live.additions import REPLACED
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.accounts import account_for
-from perpkit.bot.positions.adjustments import SLICE, Adjustments
+from perpkit.bot.positions.adjustments import SLICE
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate, Entries, Further
-from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.managing import Managers, Managing
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trades import TradeStates
+from perpkit.bot.present_settings import PresentSettings
 from perpkit.bot.refusals import Refusals
 from perpkit.bot.requirements import Requirements
-from perpkit.bot.settings import overridden
 from perpkit.bot.shown import Shown
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.columns import with_columns
 from perpkit.market.ranges import ranges
-from perpkit.record.latch import OPTIONS
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import EntryStop
 from perpkit.risk.trailing import Trail
@@ -81,15 +77,7 @@ LOOKED_UP = (
 )
 
 
-class Managing(NamedTuple):
-    """What decides on entries and trades."""
-
-    entries: Entries
-    stops: StopKeeper
-    adjustments: Adjustments
-
-
-class PerpStrategy(FailsClosed, Shown, Requirements):
+class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
     """Base class that sizes, protects and closes a strategy's trades; see docs/strategies.md."""
 
     # What each callback returns if it fails, including those that a subclass overrides.
@@ -131,12 +119,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     # The columns that callbacks can look up.
     looked_up: Sequence[str] = LOOKED_UP
 
-    # Settings of the risk stack; the parameters below and the configuration's "perpkit" override
-    # them.
-    settings = Settings()
-
-    # For docs/parameters.md: the settings that hyperopt parameters replace, the meanings of the
-    # other parameters, and the signals' rule classes that have parameters of the same names.
+    # For docs/parameters.md as well: the settings that hyperopt parameters replace, the meanings of
+    # the other parameters, and the signals' rule classes that have parameters of the same names.
     searched: ClassVar[dict[str, str]] = {
         "stop_distance": "stop.distance",
         "trail_atr": "trailing.atr_multiple",
@@ -171,10 +155,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     funding_extreme = deepcopy(FUNDING_EXTREME)
 
     def __init__(self, config: Config) -> None:
-        # By `only`: the settings, configuration and parameters parsed last, and the result.
-        self._parsed: dict[str | None, tuple[Settings, Any, dict[str, Any], Settings]] = {}
         super().__init__(config)
-        self._overridden(self.settings, config)  # refuse early
         self._columns: dict[str, CandleColumns] = {}
 
     @property
@@ -250,7 +231,17 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
         self._contracts = Contracts(self.dp._exchange)
         self._account = account_for(self.config, self._perpkit.feed, self.dp, self.wallets)
         self._risks = self._risks_by(settings.stop)
-        self._managed = self._manage(settings, self._risks)
+        self._managers = Managers(
+            self.config,
+            self._account,
+            self._columns.get,
+            self._contracts,
+            self.refusals,
+            self.trade_states,
+            self.scored_tags,
+            fixed_stake=has_fixed_stake(self.config),
+        )
+        self._managed = self._managers.by(settings, self._risks)
         self._entries, self._stops, self._adjustments = self._managed
         wanted = self.config.get("position_adjustment_enable", True)
         # A running bot may have to order the rest of a partly filled entry.
@@ -270,76 +261,14 @@ class PerpStrategy(FailsClosed, Shown, Requirements):
     def _risks_by(self, rule: EntryStop) -> TradeRisks:
         return TradeRisks(rule, self._columns.get, self.trade_states)
 
-    def _manage(
-        self,
-        settings: Settings,
-        risks: TradeRisks,
-        share: float = 1.0,
-        further: Further | None = None,
-    ) -> Managing:
-        """Creates what manages trades by these settings.
-
-        :param share, further: as for `Entries`
-        """
-        columns = self._columns.get
-        entries = Entries(
-            self.config,
-            settings,
-            self._account,
-            columns,
-            self._contracts,
-            risks,
-            self.refusals,
-            scored_tags=self.scored_tags,
-            fixed_stake=has_fixed_stake(self.config),
-            share=share,
-            further=further,
-        )
-        stops = StopKeeper(settings, risks, columns)
-        # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
-        if not self.config.get("position_adjustment_enable", True):
-            settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
-        adjustments = Adjustments(settings, risks, columns, self._contracts, self.trade_states)
-        return Managing(entries, stops, adjustments)
-
     def _managing(self, tag: str | None) -> Managing:
         """Returns what manages entries and trades with an enter tag: the same for all of them,
         unless a subclass tells them apart."""
         return self._managed
 
-    def present_settings(self, only: str | None = None) -> Settings:
-        """Returns the settings at the current parameters, overridden by the configuration.
-
-        They are parsed again when something has changed, and not for every pair.
-
-        :param only: the one setting that counts, such as `trailing.trail`; parameters of others are
-            not read. Freqtrade warns of each that is read while hyperopt computes the indicators.
-        """
-        searched = {name: path for name, path in self.searched.items() if only in (None, path)}
-        values = {path: getattr(self, name).value for name, path in searched.items()}
-        given = self.config.get("perpkit", {})
-        known = self._parsed.get(only)
-        if known and known[0] is self.settings and known[1] == given and known[2] == values:
-            return known[3]
-        parsed = self._parse_settings(self.settings, values)
-        self._parsed[only] = self.settings, deepcopy(given), values, parsed
-        return parsed
-
-    def _parse_settings(self, at_present: Settings, values: dict[str, Any]) -> Settings:
-        for path, value in values.items():
-            section, name = path.split(".")
-            changed = replace(getattr(at_present, section), **{name: value})
-            at_present = replace(at_present, **{section: changed})
-        return self._overridden(at_present, self.config)
-
     def _target(self, tag: str | None) -> float:
         """Returns the distance of the target of trades with an enter tag, a fraction."""
         return self.take_profit.value
-
-    @staticmethod
-    def _overridden(settings: Settings, config: Config) -> Settings:
-        given = config.get("perpkit", {})
-        return overridden(settings, given, "perpkit", beside=OPTIONS | ATTACHING)
 
     @property
     def benchmark(self) -> str:

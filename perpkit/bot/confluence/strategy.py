@@ -32,11 +32,12 @@ from perpkit.bot.confluence.parameters import ConfluenceRule, ConfluenceSettings
 from perpkit.bot.confluence.risks import SourceRisks
 from perpkit.bot.layer.verdicts import OfPackage
 from perpkit.bot.layer.warm_up import Need
+from perpkit.bot.positions.managing import Managing
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.told_levels import told_levels
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.searched import rule_at, searched
-from perpkit.bot.strategy import Managing, PerpStrategy
+from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
 from perpkit.risk.budgets import budget_rooms, share_of
 from perpkit.risk.exposure import Holding, PlannedEntry, Room
@@ -179,7 +180,7 @@ class ConfluenceStrategy(PerpStrategy):
         if owners not in self._by_owners:
             settings = self._settings_of(owners[0])
             share = share_of(owners, self.budgets)
-            self._by_owners[owners] = self._manage(
+            self._by_owners[owners] = self._managers.by(
                 settings, self._risks_by(settings.stop), share, self._budget_rooms
             )
         found = self._by_tag[tag] = self._by_owners[owners]

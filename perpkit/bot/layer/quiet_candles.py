@@ -16,9 +16,7 @@ from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.acceleration.candle_loop import is_below
 from perpkit.bot.layer.layer import RiskLayer
-from perpkit.bot.positions.adjustments import Adjustments
-from perpkit.bot.positions.entries import Entries
-from perpkit.bot.positions.stop_keeper import StopKeeper
+from perpkit.bot.positions.managing import Managing
 from perpkit.breakers.breaker import Trading
 
 # What decides about an open trade: with one of a user's own, every candle is left to Freqtrade.
@@ -47,13 +45,10 @@ def has_own(strategy: Any, known: Mapping[str, Any]) -> bool:
     return deciding(type(strategy)) != known or not known.keys().isdisjoint(vars(strategy))
 
 
-# What decides on entries and on trades with an enter tag.
-Managing = Callable[[str | None], tuple[Entries, StopKeeper, Adjustments]]
-
-
 class QuietCandles:
     """
     :param strategy: of the package, with its own callbacks for open trades
+    :param managing: what decides on trades with an enter tag
     :param target: the distance of the target of trades with an enter tag, a fraction
     """
 
@@ -61,7 +56,7 @@ class QuietCandles:
         self,
         strategy: Any,
         layer: RiskLayer,
-        managing: Managing,
+        managing: Callable[[str | None], Managing],
         target: Callable[[str | None], float],
     ) -> None:
         self._strategy = strategy
