@@ -184,18 +184,25 @@ def _returns(path: Path) -> pd.DataFrame:
     import io
 
     import pandas as pd
+    from pandas.api.types import is_numeric_dtype
 
     from perpkit.files.contents import content_of
+    from perpkit.market.times import dates_of
 
     content = content_of(path, _MOST_BYTES)
     try:
-        found = pd.read_csv(io.BytesIO(content), index_col=0)
-        table = found.astype(float)
-    except (ValueError, TypeError, pd.errors.ParserError) as error:
+        found = pd.read_csv(io.BytesIO(content))
+        if is_numeric_dtype(found.iloc[:, 0]):
+            raise ValueError(f"column {found.columns[0]} has numbers")
+        table = found.iloc[:, 1:].astype(float).set_axis(dates_of(found.iloc[:, 0]))
+    except (ValueError, TypeError, IndexError, pd.errors.ParserError) as error:
         words = " ".join(str(error).split())[:200]
         raise BadInputError(
             f"{path}: must have a column of dates, then columns of numbers: {words}"
         ) from error
+    if not table.index.is_unique:
+        day = table.index[table.index.duplicated()][0]
+        raise BadInputError(f"{path}: must have each day once, has {day:%Y-%m-%d} twice")
     if table.empty:
         raise BadInputError(f"{path}: must have a column of dates, then columns of numbers")
     if table.isna().to_numpy().any():

@@ -145,6 +145,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     ),
     "a password that is typed; tests/ops/test_resume.py": ('perpkit resume --why "feed is back"',),
     "a server that runs until it is ended; tests/integration/test_webhook.py": (
+        "export PERPKIT_WEBHOOK_SECRET=...",
         "perpkit webhook -c user_data/config.json --allow 52.89.214.238 --allow 34.212.75.30",
     ),
     "hours, or a cluster; tests/integration/test_walkforward.py": (

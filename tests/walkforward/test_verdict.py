@@ -221,6 +221,9 @@ def test_a_table_of_trials(tmp_path):
         (["date,a"], "columns of numbers"),
         (["date", "2021-01-01"], "columns of numbers"),
         ([""], "columns of numbers"),
+        (["a,b", "0.1,0.2"], "column a has numbers"),
+        (["date,a", "first,0.2"], "column of dates"),
+        (["date,a", "2021-01-01,0.1", "2021-01-01,0.2"], "has 2021-01-01 twice"),
         (["date,a", "2021-01-01,inf"], "finite"),
     ],
 )
