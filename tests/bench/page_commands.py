@@ -116,8 +116,6 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install 'perpkit[report]'",
         "pip install 'perpkit[ray]'",
         "pip install 'perpkit[research]'",
-        "pip install 'perpkit[webhook]'",
-        "pip install 'perpkit[webhook]'",
         "python3 -m venv .venv && . .venv/bin/activate",
         ". .venv/bin/activate",
         "make setup",
