@@ -56,9 +56,9 @@ app.command("state")(state)
 app.command("stop")(stop)
 app.command("stress")(stress)
 app.command("venue")(venue)
-app.command("webhook")(webhook)
 app.command("verdict")(verdict)
 app.command("walkforward")(walkforward)
+app.command("webhook")(webhook)
 app.command("why")(why)
 
 
