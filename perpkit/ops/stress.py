@@ -191,7 +191,7 @@ def _row(one: Stressed) -> list[str]:
     return [
         one.name,
         f"{one.profit:,.2f}",
-        "-" if one.bps is None else f"{one.bps:.2f} bps",
+        "-" if one.bps is None else f"{one.bps:z.2f} bps",
         "-" if one.times is None else f"{one.times:.2f} x",
         f"{one.statistics.trades:,}",
         "-" if factor is None else f"{factor:.2f}",
