@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 def rate_of(premium: Floats) -> Floats:
     """Returns the funding rate per 8 h that an average premium makes, both fractions.
 
-    Within 0.05% of the interest the rate is the interest, whatever the premium.
+    Within 0.05% of the interest the rate is the interest, for any premium.
 
     >>> rate_of(np.array([-0.001, 0.0, 0.0004, 0.002])).round(6).tolist()
     [-0.0005, 0.0001, 0.0001, 0.0015]

@@ -2,7 +2,7 @@
 
 One file in the user directory records what was sealed, the look at it, and looks that were refused.
 It has a digest of itself, so that a change by an editor is seen. A guard against slips, not against
-intent: whoever deletes the file, or backtests these days with Freqtrade itself, is not stopped.
+intent: deleting the file, or a backtest of these days with Freqtrade itself, is not stopped.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def hours(*premiums: float, first: int = 0, drop: tuple[int, ...] = ()) -> pd.Da
     return frame.drop(index=list(drop))
 
 
-def told(frame: pd.DataFrame, interval: float = 4) -> list[float]:
+def premium_funding_at(frame: pd.DataFrame, interval: float = 4) -> list[float]:
     readings = premium_readings(frame, np.full(len(frame), float(interval)))
     closes = nanoseconds(frame["date"]) + 3600 * 10**9
     return readings.at(closes)["premium_funding_8h"].tolist()
@@ -72,7 +72,7 @@ def told(frame: pd.DataFrame, interval: float = 4) -> list[float]:
 )
 def test_the_weighted_mean_so_far(frame, interval, mean):
     expected = rate_of(np.array([mean]))[0]
-    assert told(frame, interval)[-1] == pytest.approx(expected, nan_ok=True)
+    assert premium_funding_at(frame, interval)[-1] == pytest.approx(expected, nan_ok=True)
 
 
 def test_an_hour_says_nothing_before_its_close_and_gets_stale():
@@ -109,9 +109,9 @@ def frame_of(candles) -> pd.DataFrame:
 
 def test_later_hours_change_nothing(made):
     _, candles = made["BTCUSDT"]
-    whole = told(frame_of(candles), 8)
+    whole = premium_funding_at(frame_of(candles), 8)
     for end in (100, 101, 107, 108, 500):
-        np.testing.assert_array_equal(told(frame_of(candles)[:end], 8), whole[:end])
+        np.testing.assert_array_equal(premium_funding_at(frame_of(candles)[:end], 8), whole[:end])
 
 
 def test_it_tells_the_next_funding_better_than_the_last_rate(made):

@@ -1,4 +1,4 @@
-"""No entry without authority, whatever is sent; and the secret is in no answer and no log."""
+"""No entry without authority, with any body; and the secret is in no answer and no log."""
 
 from __future__ import annotations
 
