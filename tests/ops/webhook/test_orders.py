@@ -79,6 +79,12 @@ def test_what_the_bot_is_asked_for(action, there, asked, result):
     assert bot.asked == asked
 
 
+def test_a_side_that_is_open_is_refused_by_name_and_at_once():
+    outcome = Orders(Bot([LONG])).carry_out(alert("long"))
+    assert (outcome.result, outcome.trades) == ("refused", (1,))
+    assert "is long already" in outcome.words
+
+
 def test_size_leverage_and_tag_are_handed_on():
     bot = Bot()
     Orders(bot).carry_out(alert("long", stake=50, leverage=2, tag="breakout"))
