@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from perpkit.walkforward.worker import Setup
 
 LOCAL, RAY = "local", "ray"
+# What Confluence reads by default.
+BUDGETS = "confluence_budgets.json"
 
 
 def walkforward(
@@ -83,6 +85,13 @@ def walkforward(
         Path | None,
         typer.Option(help="Write the newest parameters to this file, with what the tests say."),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, as "
+            "the source of Confluence of this name."
+        ),
+    ] = None,
     look: Annotated[
         bool,
         typer.Option("--look", help="At sealed days, with fixed parameters, once: see `holdout`."),
@@ -98,6 +107,8 @@ def walkforward(
 
     with errors(ValueError, FreqtradeException, OSError):
         chosen = _engine(engine, address)
+        if budget is not None and not budget.isidentifier():
+            raise BadInputError(f"budget must be the name of a source: rsi_sma, got {budget!r}")
         files = tuple(files_of(config, userdir))
         from perpkit.walkforward.asked import Asked
 
@@ -130,6 +141,8 @@ def walkforward(
         run = _run(setup, directory, chosen, address, jobs)
         if propose is not None:
             _propose(run, propose, Path(setup.config["user_data_dir"]))
+        if budget is not None:
+            _budget(run, budget, Path(setup.config["user_data_dir"]) / BUDGETS)
         _show(run, directory, as_json=as_json)
 
 
@@ -226,6 +239,15 @@ def _propose(run: Run, path: Path, userdir: Path) -> None:
     said = {"verdict": sentence(found), "passes": found.gate.passes, **summary(run)}
     write_proposal(path, proposal(run, said, datetime.now(UTC)))
     print(f"Proposed in {path}; nothing of it is in force.", file=sys.stderr)
+
+
+def _budget(run: Run, source: str, path: Path) -> None:
+    from perpkit.risk.budget_file import write
+    from perpkit.walkforward.summary import source_risk
+
+    found = source_risk(run)
+    write(path, source, found)
+    print(f"{path}: {source} moved {found.daily_volatility:.2%} a day.", file=sys.stderr)
 
 
 def _show(run: Run, directory: Path, *, as_json: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from perpkit.research.marked import figures
+from perpkit.research.marked import daily_returns, figures
+from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward.record import Run, Sample, WindowResult
 from perpkit.walkforward.stitching import stitched_equity
 
@@ -22,6 +23,16 @@ def summary(run: Run) -> dict[str, Any]:
         "trades": sum(len(result.out_of_sample.trades) for result in run.results),
         "trials": sum(len(result.epochs) for result in run.results),
     }
+
+
+def source_risk(run: Run) -> SourceRisk:
+    """Returns how much the tests moved the account, for budgets of sources of signals.
+
+    :param run: with at least one result, of a strategy that trades one source alone
+    :raises ValueError: for fewer than 30 days, or if nothing moved
+    """
+    daily = daily_returns(stitched_equity(run.results))
+    return SourceRisk(daily_volatility=float(daily.std()), days=len(daily))
 
 
 def _window(result: WindowResult) -> dict[str, Any]:

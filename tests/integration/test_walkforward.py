@@ -16,8 +16,11 @@ import psutil
 import pytest
 
 from perpkit.research.marked import load_export
+from perpkit.risk import budget_file
 from perpkit.walkforward.run_directory import is_done, plain, read_run
+from perpkit.walkforward.summary import source_risk
 from perpkit.walkforward.windows import out_of_sample_range
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
@@ -47,35 +50,6 @@ def comparable(trades) -> list[dict[str, Any]]:
 def contents(folder: Path) -> dict[str, bytes]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-@pytest.mark.parametrize(
-    ("strategy", "timerange", "test", "accelerated"),
-    [
-        ("RsiSmaSwing", "20250220-20250521", "45d", True),
-        ("Scribbler", "20250201-20250313", "20d", False),
-    ],
-)
-def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, test, accelerated):
-    options = {"perpkit": {"acceleration": accelerated}, "max_open_trades": 3}
-    path = f"--strategy-path={OWN}"
-    out = bot.userdir.parent / "run"
-    asked = (f"--strategy={strategy}", path, f"--timerange={timerange}", f"--test={test}")
-    done = walk(bot, *asked, "--jobs=1", f"--out={out}", **options)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = read_run(out)
-    assert found.is_complete
-    for result in found.results:
-        span = f"--timerange={out_of_sample_range(result.window)}"
-        bot.backtest(strategy, path, span, "--enable-protections", **options)
-        exports = (bot.userdir / "backtest_results").glob("*.zip")
-        alone = load_export(max(exports, key=lambda path: path.stat().st_mtime_ns))
-        assert alone["trades"]
-        assert comparable(result.out_of_sample.trades) == comparable(alone["trades"])
-        assert result.out_of_sample.starting_balance == alone["starting_balance"]
-        assert result.out_of_sample.equity.iloc[-1] == pytest.approx(
-            alone["starting_balance"] + alone["profit_total_abs"]
-        )
 
 
 @contextmanager
@@ -111,6 +85,45 @@ def until(condition, seconds: float = 120) -> None:
     raise AssertionError("it has not happened")
 
 
+@pytest.mark.parametrize(
+    ("strategy", "timerange", "test", "accelerated"),
+    [
+        ("RsiSmaSwing", "20250220-20250521", "45d", True),
+        ("Scribbler", "20250201-20250313", "20d", False),
+    ],
+)
+def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, test, accelerated):
+    options = {"perpkit": {"acceleration": accelerated}, "max_open_trades": 3}
+    path = f"--strategy-path={OWN}"
+    out = bot.userdir.parent / "run"
+    asked = (
+        f"--strategy={strategy}", path, f"--timerange={timerange}", f"--test={test}", "--jobs=1",
+        f"--out={out}", "--budget=own",
+    )  # fmt: skip
+    with started(bot, *asked, **options) as driver:
+        until(lambda: is_done(out, 1) or driver.poll() is not None)
+        driver.kill()
+        driver.wait()
+    assert [is_done(out, number) for number in (1, 2)] == [True, False]
+    done = walk(bot, *asked, **options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = read_run(out)
+    assert found.is_complete
+    known = budget_file.read(bot.userdir / "confluence_budgets.json")
+    assert known.sources == {"own": source_risk(found)}
+    for result in found.results:
+        span = f"--timerange={out_of_sample_range(result.window)}"
+        bot.backtest(strategy, path, span, "--enable-protections", **options)
+        exports = (bot.userdir / "backtest_results").glob("*.zip")
+        alone = load_export(max(exports, key=lambda path: path.stat().st_mtime_ns))
+        assert alone["trades"]
+        assert comparable(result.out_of_sample.trades) == comparable(alone["trades"])
+        assert result.out_of_sample.starting_balance == alone["starting_balance"]
+        assert result.out_of_sample.equity.iloc[-1] == pytest.approx(
+            alone["starting_balance"] + alone["profit_total_abs"]
+        )
+
+
 OPTIMISED = (
     "--strategy=InTheMarket", f"--strategy-path={PLAIN}", "--timerange=20250305-20250323",
     "--train=12d", "--test=6d", "--epochs=3", "--spaces=buy", "--min-trades=2", "--jobs=2",
@@ -119,6 +132,7 @@ WINDOWS, EPOCHS = 3, 3
 FEW = {"exchange": {"pair_whitelist": ["BTC/USDT:USDT", "ETH/USDT:USDT"]}}
 
 
+@SLOW
 @pytest.mark.timeout(900)  # five starts of Freqtrade in some processes each
 def test_killed_and_started_again_is_as_on_ray(bot):
     pytest.importorskip("ray")

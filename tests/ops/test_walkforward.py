@@ -16,6 +16,7 @@ PERIOD = "--timerange=20210101-20220101"
         ((PERIOD, "--address=auto"), "address needs --engine ray, got auto"),
         (("--timerange=20210101-",), "timerange must have both ends"),
         (("--timerange=nonsense",), "timerange must be like 20200101-20240101"),
+        ((PERIOD, "--strategy=InTheMarket", "--budget=no name"), "budget must be the name of a"),
         ((PERIOD, "--train=3h"), "train must be a number of days"),
         ((PERIOD, "--test=0"), "test must be a number of days"),
         ((PERIOD, "--purge=x"), "purge must be a number of days, weeks, months or years"),

@@ -1,4 +1,4 @@
-"""Reads what walk-forward found of each source, for budgets by out-of-sample risk."""
+"""The budget of each source, as the configuration has it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from pathlib import Path
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.confluence.parameters import ConfluenceRule, SourceChoice
-from perpkit.files.contents import content_of, json_of
-from perpkit.parameters.kinds import Section
-from perpkit.risk.budgets import Budgets, OutOfSample, by_risk, equal, fixed
-
-_MOST_BYTES = 2**20
+from perpkit.risk.budget_file import read
+from perpkit.risk.budgets import Budgets, by_risk, equal, fixed
 
 
 def budgets_of(
@@ -38,14 +35,3 @@ def budgets_of(
     except ValueError as error:
         why = str(error) if str(path) in str(error) else f"{path}: {error}"
     raise ConfigurationError(f'"perpkit.confluence.budgets_file": {why}')
-
-
-def read(path: Path) -> OutOfSample:
-    """Returns what a file holds.
-
-    :raises ValueError: naming the field that is wrong
-    :raises OSError: if it cannot be read
-    """
-    content = json_of(content_of(path, _MOST_BYTES), str(path))
-    found: OutOfSample = Section(OutOfSample).read("the file", content)
-    return found
