@@ -7,18 +7,22 @@ is the same in every window is kept: the exchange with its markets, and what was
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 import pandas as pd
+from freqtrade.data.btanalysis import historic_precision
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.optimize import backtesting as backtesting_module
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.resolvers import ExchangeResolver
 from freqtrade.util.dry_run_wallet import get_dry_run_wallet
 
+from perpkit.market.decimals import tick_sizes
 from perpkit.market.times import dates_of
 from perpkit.walkforward.given_parameters import given_parameters
 from perpkit.walkforward.record import Sample
@@ -55,7 +59,8 @@ class FreqtradeRuns:
             backtesting = Backtesting(config, exchange=self.exchange)
             backtesting.progress = None
             try:
-                data, cut = backtesting.load_bt_data()
+                with _ticks_counted():
+                    data, cut = backtesting.load_bt_data()
                 strategy = backtesting.strategylist[0]
                 start, end = backtesting.backtest_one_strategy(strategy, data, cut)
                 found = backtesting.all_bt_content[strategy.get_strategy_name()]
@@ -63,6 +68,25 @@ class FreqtradeRuns:
                 backtesting.cleanup()
         stretch = stretch_of(backtesting, data, start, end)
         return stretch.sample(found["results"].to_dict(orient="records"))
+
+
+@contextmanager
+def _ticks_counted() -> Iterator[None]:
+    """Has Freqtrade's tick sizes counted in arrays, where acceleration does not do so."""
+    stock = backtesting_module.get_tick_size_over_time
+    if stock is not historic_precision.get_tick_size_over_time:
+        yield
+        return
+
+    def counted(candles: pd.DataFrame) -> pd.Series:
+        found = tick_sizes(candles)
+        return stock(candles) if found is None else found
+
+    backtesting_module.get_tick_size_over_time = counted
+    try:
+        yield
+    finally:
+        backtesting_module.get_tick_size_over_time = stock
 
 
 def stretch_of(

@@ -9,21 +9,10 @@ import pandas as pd
 import pytest
 from freqtrade.exchange.exchange import TICK_SIZE
 from freqtrade.optimize.backtesting import Backtesting
-from hypothesis import given
-from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import ticks
 from tests import factories
-from tests.cases import cases
 from tests.factories import START
-
-PRICES = st.one_of(
-    st.tuples(st.integers(1, 10**7), st.integers(0, 8)).map(lambda each: each[0] / 10 ** each[1]),
-    st.floats(1e-12, 1e16),
-    st.sampled_from([1.0, 1000.0, 999.9999999999999, 0.1, 1e-9, 1e13, 1e14, 0.0, 5e-324, np.nan]),
-    # Whose fourteenth digit is between two.
-    st.integers(10**13, 10**14 - 1).map(lambda each: (each + 0.5) / 10**9),
-)
 
 
 def frame(prices):
@@ -37,13 +26,6 @@ def both(candles):
     pd.testing.assert_frame_equal(mine, stock)
     pd.testing.assert_series_equal(ours, theirs)
     return theirs
-
-
-@cases(200)
-@given(st.lists(PRICES, min_size=1, max_size=30))
-def test_prices_have_the_decimals_that_freqtrade_prints(prices):
-    printed = [ticks._printed(price) for price in prices]
-    np.testing.assert_array_equal(ticks.decimals(np.array(prices)), printed)
 
 
 @pytest.mark.parametrize(
