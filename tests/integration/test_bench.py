@@ -15,6 +15,7 @@ from perpkit.venue.http.app import create_app
 from perpkit.venue.market import datadir
 from tests.bench.in_process import STRATEGIES, bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 from tests.integration.conftest import milliseconds
 
 pytestmark = pytest.mark.integration
@@ -202,6 +203,7 @@ def locks_of_bot(b) -> list[dict]:
     ]
 
 
+@SLOW
 def test_locks_of_a_bot_are_those_of_a_backtest(bot, history):
     """A crash of two days, all breakers: every lock of the bot ends as in the backtest, to the
     candle, and begins within one loop after it."""

@@ -195,7 +195,7 @@ def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
     with bots.start("copy", now, force_entry_enable=True, **settings) as bot:
         tempt(bot)
         with requests(bot) as sent:
-            bot.run(12 * 10, STEP)  # ten minutes, in which the price rises
+            bot.run(12 * 3, STEP)  # ten minutes, in which the price rises
             answers = by_command(bot)
             exchange = bot.bot.exchange
             for call in (
@@ -356,7 +356,7 @@ def test_orders_of_another_bot_with_this_identity_are_left_alone(bots):
     assert bots.adopt("copy").exit_code == 0
     with bots.start("copy", now) as bot:
         bot.bot.strategy.trails = True
-        bot.run(12 * 10, STEP)
+        bot.run(12 * 3, STEP)
         [theirs] = live_stops(bots.venue)
         now = bot.now
     with bots.start("original", now + 20 * MINUTE) as bot:
@@ -381,7 +381,7 @@ def test_what_another_bot_had_placed_before_the_adoption_is_taken_over(bots):
     bots.copy()
     with bots.start("original", now) as bot:
         bot.bot.strategy.trails = True
-        bot.run(12 * 10, STEP)
+        bot.run(12 * 3, STEP)
         now = bot.now
     with time_machine.travel(now, tick=False):
         assert bots.adopt("copy").exit_code == 0

@@ -85,7 +85,9 @@ def of_orders() -> list[Point]:
     return list(first.values())
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, marks=SLOW, id="before"), pytest.param(True, id="after")]
+)
 @pytest.mark.parametrize(
     "error",
     [

@@ -196,7 +196,7 @@ def test_an_entry_that_fills_at_once_has_its_stop_in_the_same_cycle():
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
 def test_a_stop_that_trails_is_replaced_without_a_gap(side):
     to = 52_000.0 if side == "long" else 48_000.0
-    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (25, to), (30, 50_000.0)])
+    market = scripted_market(START, [(0, 50_000.0), (2, 50_000.0), (8, to), (11, 50_000.0)])
     with live_bench(GUARDED, market, START) as (bot, venue):
         bot.bot.strategy.trails = True
         enter(bot, venue, side)

@@ -85,7 +85,7 @@ def test_an_entry_that_nobody_takes_is_cancelled_in_time():
 
 
 def test_a_stop_that_trails_is_replaced_at_the_exchange():
-    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (25, 52_000.0), (30, 50_500.0)])
+    market = scripted_market(START, [(0, 50_000.0), (2, 50_000.0), (8, 52_000.0), (11, 50_500.0)])
     settings = {"trailing_stop": True}
     with live_bench("Steered", market, START, **settings) as (bot, venue):
         bot.bot.strategy.side = "long"

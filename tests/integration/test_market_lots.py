@@ -133,7 +133,7 @@ def test_a_part_of_the_stop_that_is_missing_is_placed_alone():
 
 
 def test_stops_that_all_trigger_close_the_trade():
-    path = [(0, 50_000.0), (10, 50_000.0), (12, 48_000.0)]
+    path = [(0, 50_000.0), (3, 50_000.0), (5, 48_000.0)]
     with larger_than_a_lot(path=path) as (bot, venue):
         lose_stops(bot, venue)
         bot.run_until(lambda: not venue.amount, 15 * MINUTE, STEP)

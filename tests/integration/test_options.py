@@ -68,9 +68,10 @@ def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, o
         bot.run(2, STEP)
         assert bot.bot.strategy.watch.decision().trading is Trading.REDUCING
         assert [text for text in strategy_messages(bot) if text.startswith("REDUCING: Options")]
-        bot.run_until(lambda: bot.now > START + 15 * MINUTE, 15 * MINUTE, STEP)
+        bot.run_until(lambda: first not in live_stops(venue), 15 * MINUTE, STEP)
         (stop,) = live_stops(venue)
         assert stop.trigger_price > first.trigger_price  # it trails
+        bot.run(12, STEP)
         assert len(bot.trades()) == 1
         assert [o.side for o in venue.account.orders.values()].count("BUY") == 1
         assert len([text for text in strategy_messages(bot) if "Options" in text]) == 1

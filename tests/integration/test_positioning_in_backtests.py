@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.signals.confidence import score_of
+from tests.cases import SLOW
 from tests.integration.conftest import Bot
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
@@ -38,6 +39,7 @@ def tags(bot: Bot, datadir: Path) -> Counter[tuple[str, float | None]]:
     return Counter((t["pair"], score_of(t["enter_tag"], {"rsi_sma"})) for t in stats["trades"])
 
 
+@SLOW
 def test_the_tags_show_what_imported_ratios_add(bot, datadir, real_datadir):
     (ratios,) = (real_datadir.parent / "positioning").glob("long_short_ratio_1d_*.feather")
     before = tags(bot, datadir)

@@ -16,6 +16,7 @@ from perpkit.venue.market import datadir
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.synthetic import generate
 from perpkit.venue.market.universe import lifetime, universe
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.venue.command import get, running, venue
 
@@ -234,7 +235,7 @@ def test_a_bad_account_is_refused_without_its_secret(bad):
 KEPT = ("datadir", "db_url", "logfile")
 
 
-@pytest.mark.parametrize("source", ["synthetic", "replay"])
+@pytest.mark.parametrize("source", [pytest.param("synthetic", marks=SLOW), "replay"])
 def test_whatever_a_bot_keeps_is_apart_in_every_mode_and_for_every_venue(tmp_path, source):
     """Side by side, and compared with what Freqtrade would take by default."""
     market = ("--days", 3) if source == "synthetic" else ("--datadir", write_small(tmp_path / "d"))
