@@ -32,8 +32,15 @@ logger = logging.getLogger(__name__)
 
 # How much later than its receive window a request may still be carried out.
 _MARGIN_MS = 5_000
-# Errors that prove that the order was not carried out, though their classes suggest an outage.
-_REFUSED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.InvalidNonce)
+# Classes of errors by which the exchange refuses an order. After others, which are outages, it may
+# have been carried out.
+_REFUSALS = (
+    ccxt.ExchangeError,
+    ccxt.DDoSProtection,
+    ccxt.RateLimitExceeded,
+    ccxt.OnMaintenance,
+    ccxt.InvalidNonce,
+)
 # Error code of a duplicate client id: the request has arrived before.
 _DUPLICATE = -4116
 
@@ -246,9 +253,9 @@ class SentOrders:
 def _is_refusal(error: Exception) -> bool:
     """Whether it is certain that the order does not exist.
 
-    The exchange has refused it with one of its error codes, or the request was never sent.
+    The exchange has refused it with one of its error codes, or the request was never sent. An error
+    without a code may be of a server in between, which does not know.
     """
-    if isinstance(error, (*_REFUSED, LatchedError)):
+    if isinstance(error, LatchedError):
         return True
-    code = refusal_code(error)
-    return isinstance(error, ccxt.ExchangeError) and code not in (None, _DUPLICATE)
+    return isinstance(error, _REFUSALS) and refusal_code(error) not in (None, _DUPLICATE)
