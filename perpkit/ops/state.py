@@ -64,6 +64,7 @@ def lines(state: State, now: datetime) -> Iterator[str]:
     yield from _trading(state)
     yield from _listed("positions", state.positions, _position)
     yield from _listed("open entries", state.entries, _entry)
+    yield from _account(state)
     yield from _rest(state)
 
 
@@ -101,6 +102,20 @@ def _trading(state: State) -> Iterator[str]:
     for doubt in trading.doubts:
         pair = "" if doubt.pair == "*" else f" into {doubt.pair}"
         yield _line("", f"no entry{pair}: {doubt.reason}")
+
+
+def _account(state: State) -> Iterator[str]:
+    account = state.account
+    if account is None:
+        return
+    lost = "" if account.drawdown is None else f" ({account.drawdown:.1%} below its highest)"
+    figures = (account.gross, account.net, account.open_risk)
+    gross, net, risk = (_number(each) for each in figures)
+    yield _line(
+        "account",
+        f"equity {_number(account.equity)} {account.currency}{lost}, exposure {gross} gross, "
+        f"{net} net, {risk} at risk",
+    )
 
 
 def _rest(state: State) -> Iterator[str]:
