@@ -109,11 +109,11 @@ def _account(state: State) -> Iterator[str]:
     if account is None:
         return
     lost = "" if account.drawdown is None else f" ({account.drawdown:.1%} below its highest)"
-    figures = (account.gross, account.net, account.open_risk)
-    gross, net, risk = (_number(each) for each in figures)
+    figures = (account.equity, account.gross, account.net, account.open_risk)
+    equity, gross, net, risk = map(_money, figures)
     yield _line(
         "account",
-        f"equity {_number(account.equity)} {account.currency}{lost}, exposure {gross} gross, "
+        f"equity {equity} {account.currency}{lost}, exposure {gross} gross, "
         f"{net} net, {risk} at risk",
     )
 
@@ -191,6 +191,10 @@ def _restriction(restriction: Restriction) -> str:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:g}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _time(moment: datetime) -> str:
