@@ -19,7 +19,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients soak mutants bench demo clean
+.PHONY: setup test lint contract clients prometheus soak mutants bench demo clean
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,10 @@ contract: $(OLD)/.ready
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
 	$(CLIENTS)/bin/python $(PYTEST) tests/clients
+
+# A real Prometheus (Debian's package) scrapes `perpkit metrics` while a bot runs at the venue.
+prometheus: setup
+	$(BIN)/python -m pytest -n 0 tests/prometheus
 
 # Both environments at a time: either has a core to itself.
 test:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from perpkit import __version__ as perpkit_version
-from perpkit.bot.live import state_parts
+from perpkit.bot.live import state_account, state_parts
 from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
+from perpkit.bot.live.state_account import AccountNow
+from perpkit.bot.live.state_positions import Positions
+from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.record import state, state_file
@@ -43,14 +46,19 @@ class StateWriter:
 
     :param bot: Freqtrade's
     :param states: of the trades
+    :param account: marked to market
     """
 
-    def __init__(self, bot: Any, states: TradeStates) -> None:
+    def __init__(self, bot: Any, states: TradeStates, account: Account) -> None:
         self._bot = bot
         self._started_at = datetime.now(UTC)
         self._cycles = Cycles()
-        self._positions = state_parts.Positions(states)
-        self._reports: dict[str, Report] = {"loop": lambda _now: self._cycles.report()}
+        self.positions = Positions(states, account)
+        self.account = AccountNow(bot.config, account)
+        self._reports: dict[str, Report] = {
+            "loop": lambda _now: self._cycles.report(),
+            "candles": lambda now: state_account.candles(bot, now),
+        }
         self._unwritten = False
         self._reported: set[str] = set()
         for attribute in _CYCLES:
@@ -121,17 +129,11 @@ class StateWriter:
         missing: dict[str, str] = {}
         parts: dict[str, Any] = {}
         try:
-            with self._bot._exit_lock:
-                trades = Trade.get_open_trades()
-                parts["positions"] = self._positions.report(trades, now)
-                parts["entries"] = state_parts.entries(trades)
+            with self._bot._exit_lock:  # once, as the database is read again each time
+                self._collect_stored(now, parts, missing)
         except Exception as error:
             self._miss("positions", error, missing)
-        for name, report in self._reports.items():
-            try:
-                parts[name] = report(now)
-            except Exception as error:
-                self._miss(name, error, missing)
+        self._collect_reports(self._reports, now, parts, missing)
         bot, internals = self._bot, self._bot.config.get("internals", {})
         return state.State(
             written_at=now,
@@ -145,6 +147,35 @@ class StateWriter:
             missing=missing,
             **parts,
         )
+
+    def _collect_stored(
+        self, now: datetime, parts: dict[str, Any], missing: dict[str, str]
+    ) -> None:
+        """Collects what is in the trade database. The bot's lock must be held."""
+        try:
+            trades = Trade.get_open_trades()
+            parts["positions"] = self.positions.report(trades, now)
+            parts["entries"] = state_parts.entries(trades)
+        except Exception as error:
+            self._miss("positions", error, missing)
+        reports: dict[str, Report] = {
+            "locks": state_parts.locks,
+            "account": lambda now: self.account.report(parts.get("positions"), now),
+        }
+        self._collect_reports(reports, now, parts, missing)
+
+    def _collect_reports(
+        self,
+        reports: Mapping[str, Report],
+        now: datetime,
+        parts: dict[str, Any],
+        missing: dict[str, str],
+    ) -> None:
+        for name, report in reports.items():
+            try:
+                parts[name] = report(now)
+            except Exception as error:
+                self._miss(name, error, missing)
 
     def _miss(self, name: str, error: Exception, missing: dict[str, str]) -> None:
         missing[name] = f"{type(error).__name__}: {message_of(error)}"
