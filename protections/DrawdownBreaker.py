@@ -60,6 +60,11 @@ class DrawdownBreaker(WatchedProtection):
         self._resting: Observation | None = None
         self._rested: datetime | None = None
 
+    @property
+    def highest_profit(self) -> float | None:
+        mark = self._state.high_water
+        return None if mark is None else mark[1]
+
     def short_desc(self) -> str:
         limits = "; ".join(str(rule.limit) for rule in self.limits.rules)
         return f"{self.name} - Equity marked to market. {limits or 'No limit'}."

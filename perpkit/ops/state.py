@@ -64,6 +64,7 @@ def lines(state: State, now: datetime) -> Iterator[str]:
     yield from _trading(state)
     yield from _listed("positions", state.positions, _position)
     yield from _listed("open entries", state.entries, _entry)
+    yield from _account(state)
     yield from _rest(state)
 
 
@@ -101,6 +102,20 @@ def _trading(state: State) -> Iterator[str]:
     for doubt in trading.doubts:
         pair = "" if doubt.pair == "*" else f" into {doubt.pair}"
         yield _line("", f"no entry{pair}: {doubt.reason}")
+
+
+def _account(state: State) -> Iterator[str]:
+    account = state.account
+    if account is None:
+        return
+    lost = "" if account.drawdown is None else f" ({account.drawdown:.1%} below its highest)"
+    figures = (account.equity, account.gross, account.net, account.open_risk)
+    equity, gross, net, risk = map(_money, figures)
+    yield _line(
+        "account",
+        f"equity {equity} {account.currency}{lost}, exposure {gross} gross, "
+        f"{net} net, {risk} at risk",
+    )
 
 
 def _rest(state: State) -> Iterator[str]:
@@ -176,6 +191,10 @@ def _restriction(restriction: Restriction) -> str:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:g}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _time(moment: datetime) -> str:

@@ -158,6 +158,18 @@ class Position(_Part):
         seen covered last, where that is known
     :param covered_by: its stops
     :param risk: R, the distance from the entry to the first stop, in price; null where unknown
+    :param price: at which its exits are checked; null where there is none
+    :param mark_price: the exchange's, two minutes old at most; null in dry-run and where unknown
+    :param notional: its value at `price`, in stake currency, never negative
+    :param unrealised: its profit at `price`, after the fees of both sides and funding, in stake
+        currency
+    :param funding: booked on what is still open, in stake currency; negative where it was paid
+    :param at_risk: what is lost from `price` on if the stop is hit, in stake currency; null without
+        a stop
+    :param stop_distance: from `price` to the stop, as a share of `price`; negative beyond it
+    :param liquidation_distance: from the mark price, or `price` without one, to the liquidation, as
+        a share of it; negative beyond it
+    :param adl_rank: in the exchange's queue of auto-deleveraging, 0 to 4; null where unknown
     """
 
     trade_id: int
@@ -173,6 +185,15 @@ class Position(_Part):
     since: AwareDatetime
     covered_by: tuple[Stop, ...]
     risk: float | None
+    price: float | None = None
+    mark_price: float | None = None
+    notional: float | None = None
+    unrealised: float | None = None
+    funding: float | None = None
+    at_risk: float | None = None
+    stop_distance: float | None = None
+    liquidation_distance: float | None = None
+    adl_rank: int | None = None
 
 
 class Waiting(_Part):
@@ -200,6 +221,79 @@ class Waiting(_Part):
     price: float
     placed_at: AwareDatetime
     tag: str
+
+
+class Account(_Part):
+    """The capital and the open positions of this bot, marked to market, in stake currency.
+
+    A figure is null while a price, a stop or the balance that it needs is unknown.
+
+    :param currency: the stake currency
+    :param equity: the capital, with realised and unrealised profit, fees and funding
+    :param peak: the highest equity since trading began or the drawdown breaker was last unlocked;
+        null without that breaker
+    :param drawdown: the share of the peak that is lost, 0 to 1
+    :param unrealised: profit of the open positions
+    :param gross: notional of longs plus shorts
+    :param net: notional of longs less shorts
+    :param open_risk: what is lost from present prices on if every stop is hit
+    :param funding: booked on open positions; negative where it was paid
+    :param unexplained: by how much the balance has changed, since the process started, beyond what
+        the trade database has: deposits and withdrawals, funding that is not booked, orders of
+        others; it settles within 35 minutes; null in dry-run and with `available_capital`
+    """
+
+    currency: str
+    equity: float | None
+    peak: float | None
+    drawdown: float | None
+    unrealised: float | None
+    gross: float | None
+    net: float | None
+    open_risk: float | None
+    funding: float | None
+    unexplained: float | None
+
+
+class Requests(_Part):
+    """What the exchange said within the last minute of the limits, and how orders ended.
+
+    :param used_weight: the highest request weight of a minute, of all clients at this address; null
+        where no answer had it
+    :param weight_limit: what the exchange allows an address
+    :param orders_10s: the highest number of orders of this account within ten seconds; null where
+        no order was answered
+    :param orders_10s_limit: what the exchange allows an account
+    :param orders_1m: the same within a minute
+    :param orders_1m_limit: what the exchange allows an account
+    :param order_errors: orders that failed since the process started, by the exchange's code, or
+        the class of the error
+    """
+
+    used_weight: int | None
+    weight_limit: int
+    orders_10s: int | None
+    orders_10s_limit: int
+    orders_1m: int | None
+    orders_1m_limit: int
+    order_errors: dict[str, int]
+
+
+class Candles(_Part):
+    """The candles that were analysed last, of pairs that may be traded or are held.
+
+    :param pairs: how many pairs there are
+    :param without: how many of them have none yet
+    :param oldest_pair: whose newest candle is the oldest; null where there is no candle
+    :param oldest_at: when that one closed
+    :param newest_at: when the newest of all closed
+    """
+
+    pairs: int
+    without: int
+    oldest_pair: str | None
+    oldest_at: AwareDatetime | None
+    newest_at: AwareDatetime | None
 
 
 class Slippage(_Part):
@@ -322,6 +416,9 @@ class State(_Part):
     :param latch: the operator's stop latch
     :param positions: open trades that hold something, and their stops
     :param entries: entry orders that are open
+    :param account: what the bot has, holds and risks
+    :param requests: limits of the exchange, and orders that failed; null at another exchange
+    :param candles: how new the analysed candles are
     :param slippage: what entries cost against the estimate
     :param failed_callbacks: by name
     :param failing: what the guard cannot do at present
@@ -347,6 +444,9 @@ class State(_Part):
     latch: Latch | None = None
     positions: tuple[Position, ...] | None = None
     entries: tuple[Waiting, ...] | None = None
+    account: Account | None = None
+    requests: Requests | None = None
+    candles: Candles | None = None
     slippage: Slippage | None = None
     failed_callbacks: dict[str, FailedCallback] | None = None
     failing: tuple[Failing, ...] | None = None
@@ -358,6 +458,13 @@ class State(_Part):
 
     def age_seconds(self, now: datetime) -> float:
         return (now - self.written_at).total_seconds()
+
+    @property
+    def stops_missing(self) -> int | None:
+        """How many positions are not covered by their stops; None where that is not known."""
+        if self.positions is None:
+            return None
+        return sum(not position.covered for position in self.positions)
 
     @property
     def stale_after_seconds(self) -> float:

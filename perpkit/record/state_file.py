@@ -45,11 +45,11 @@ class StaleStateError(StateFileError):
 
 
 def write(path: Path, state: State) -> None:
-    """Replaces the file, atomically.
+    """Replaces the file, atomically; only its owner may read it, for it shows what the account has.
 
     :raises OSError: if that fails; the old file stays
     """
-    put(path, state.model_dump_json(indent=1).encode())
+    put(path, state.model_dump_json(indent=1).encode(), private=True)
 
 
 def read(path: Path) -> State:

@@ -61,7 +61,9 @@ def everything() -> State:
             state.Position(
                 trade_id=1, pair=BTC, side="long", amount=0.01, open_rate=30_000.0, opened_at=NOW,
                 leverage=3.0, liquidation_price=21_000.0, stop_price=28_500.0, covered=True,
-                since=NOW, covered_by=(stop,), risk=1_500.0,
+                since=NOW, covered_by=(stop,), risk=1_500.0, price=30_300.0, mark_price=30_310.0,
+                notional=303.0, unrealised=2.7, funding=-0.1, at_risk=18.0, stop_distance=0.0594,
+                liquidation_distance=0.3072, adl_rank=2,
             ),
         ),
         entries=(
@@ -69,6 +71,17 @@ def everything() -> State:
                 trade_id=2, order_id="9", pair="ETH/USDT:USDT", side="short", type="limit",
                 amount=0.5, filled=0.1, price=2_000.0, placed_at=NOW, tag="pullback",
             ),
+        ),
+        account=state.Account(
+            currency="USDT", equity=1_002.7, peak=1_100.0, drawdown=0.0885, unrealised=2.7,
+            gross=303.0, net=303.0, open_risk=18.0, funding=-0.1, unexplained=0.5,
+        ),
+        requests=state.Requests(
+            used_weight=120, weight_limit=2_400, orders_10s=1, orders_10s_limit=300, orders_1m=2,
+            orders_1m_limit=1_200, order_errors={"-2019": 3, "RequestTimeout": 1},
+        ),
+        candles=state.Candles(
+            pairs=3, without=1, oldest_pair=BTC, oldest_at=NOW - 60 * SECOND, newest_at=NOW,
         ),
         slippage=state.Slippage(fills=3, mean_bps=1.5, mean_excess_bps=-0.2),
         failed_callbacks={"leverage": state.FailedCallback(count=1, error="KeyError: x", at=NOW)},

@@ -47,6 +47,7 @@ trading       REDUCING lost 9%
               no entry: has failed
 positions     BTC/USDT:USDT long 0.01 at 30000, 3x, stop 28500 at the exchange (8) since 2026-03-02 10:00:00 UTC, R 1500, liquidation 21000
 open entries  ETH/USDT:USDT short 0.5 at 2000, 0.1 filled, since 2026-03-02 10:00:00 UTC (9)
+account       equity 1002.70 USDT (8.8% below its highest), exposure 303.00 gross, 303.00 net, 18.00 at risk
 refused       book 2
               BTC/USDT:USDT long, 2 times, the last 2026-03-02 10:00:00 UTC: thin
 slippage      3 fills, 1.50 bps on average, -0.20 than estimated

@@ -114,6 +114,11 @@ class Reconciliation:
         pairs = sorted({*self._differ, *self._handed_over.pairs, *resting})
         return {pair: self.refusal(pair) or "" for pair in pairs}
 
+    def seen(self, now: datetime) -> tuple[CcxtPosition, ...]:
+        """Returns the latest positions; none if they are older than `OUT_OF_SIGHT`."""
+        old = self._compared_at is None or now - self._compared_at > OUT_OF_SIGHT
+        return () if old else self.positions_seen
+
     def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail."""
         parts = (self._trying, self._unbooked.trying, self._stops.trying, self._handed_over.trying)

@@ -16,7 +16,7 @@ from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.candles.candles import is_trading
+from perpkit.bot.candles.candles import feed_for, is_trading
 from perpkit.bot.live import state_parts
 from perpkit.bot.live.additions import Allowed, check_additions
 from perpkit.bot.live.booking import Booking
@@ -38,7 +38,9 @@ from perpkit.bot.live.slow_cycles import name_slow_cycles
 from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
+from perpkit.bot.live.traffic import Traffic
 from perpkit.bot.positioning.refresh import PositioningRefresh
+from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
@@ -87,7 +89,8 @@ class RunningParts(NoParts):
         self._state: StateWriter | None = None
         if not is_trading(config):
             return
-        self._state = StateWriter(running_bot(dp), states)
+        bot, feed = running_bot(dp), feed_for(config, dp)
+        self._state = StateWriter(bot, states, account_for(config, feed, dp, bot.wallets))
         try:
             self._start(config, dp, settings, states, allowed, refusals)
             self._report(refusals)
@@ -111,6 +114,9 @@ class RunningParts(NoParts):
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
+        if known:
+            traffic = Traffic(bot)
+            self.report("requests", traffic.report)
         self._latch = latch = StopLatch(config, refusals)
         check_additions(bot, allowed, refusals)
         self.lock = share_trades(bot, refusals)
@@ -180,6 +186,8 @@ class RunningParts(NoParts):
         self.report("reconciliation", lambda _now: state_parts.reconciliation(self._guard))
         self.report("journal", lambda _now: state_parts.journal(self.obstacles, self._guard))
         self.report("passive", lambda _now: self.obstacles and self.obstacles.passive)
+        if self._state is not None:
+            self._state.positions.seen = lambda now: self._guard.seen(now) if self._guard else ()
 
     def report(self, name: str, report: Report) -> None:
         """Adds a part to the state file of a running bot."""
@@ -190,6 +198,8 @@ class RunningParts(NoParts):
         """Starts restricting the watch by the stop latch and by crash loops."""
         if self._latch is None:
             return
+        if self._state is not None:
+            self._state.account.highest_profit = watch.highest_profit
         self._latch.follow(watch)
         if self.obstacles is not None and self.obstacles.passive is None:
             self._latch.step(now)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from freqtrade.persistence import Order, Trade
+from freqtrade.persistence import Trade
 
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.stop_guard import StopGuard
-from perpkit.bot.live.stop_orders import is_covered
-from perpkit.bot.positions.trades import TradeKey, TradeState, TradeStates, key_of, utc
+from perpkit.bot.positions.trades import utc
 from perpkit.bot.refusals import Refusals
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.execution.fills import SlippageRecord
 from perpkit.record import state
 from perpkit.record.latch import Latch
-
-logger = logging.getLogger(__name__)
 
 RestrictionKey = tuple[str, str, Side]
 
@@ -42,56 +38,6 @@ class Since:
         if known is None or known[0] != value:
             known = self._seen[key] = value, now
         return known[1]
-
-
-class Positions:
-    """Reports open positions and their stops.
-
-    :param states: of the trades
-    """
-
-    def __init__(self, states: TradeStates) -> None:
-        self._states = states
-        self._since = Since()
-
-    def report(self, trades: Iterable[Trade], now: datetime) -> tuple[state.Position, ...]:
-        """Returns the positions. The bot's lock must be held."""
-        held = {key_of(trade): trade for trade in trades if trade.has_open_position}
-        self._since.keep(held)
-        return tuple(self._position(key, trade, now) for key, trade in held.items())
-
-    def _position(self, key: TradeKey, trade: Trade, now: datetime) -> state.Position:
-        known, covered = self._state_of(trade), is_covered(trade)
-        since = self._since.of(key, covered, now)
-        if not covered and known and known.covered_at:
-            since = known.covered_at
-        return state.Position(
-            trade_id=trade.id,
-            pair=trade.pair,
-            side=trade.trade_direction,
-            amount=trade.amount,
-            open_rate=trade.open_rate,
-            opened_at=utc(trade.open_date),
-            leverage=trade.leverage or 1.0,
-            liquidation_price=trade.liquidation_price,
-            stop_price=trade.stop_loss or None,
-            covered=covered,
-            since=since,
-            covered_by=tuple(map(_stop, trade.open_sl_orders)),
-            risk=(known.risk or None) if known else None,
-        )
-
-    def _state_of(self, trade: Trade) -> TradeState | None:
-        try:
-            return self._states.of(trade)
-        except Exception:  # coverage is reported all the same
-            logger.debug("The state of a trade cannot be read.", exc_info=True)
-            return None
-
-
-def _stop(order: Order) -> state.Stop:
-    price = order.stop_price or order.ft_price
-    return state.Stop(order_id=order.order_id, amount=order.safe_amount, price=price)
 
 
 def entries(trades: Iterable[Trade]) -> tuple[state.Waiting, ...]:

@@ -17,9 +17,12 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from perpkit import __version__ as perpkit_version
-from perpkit.bot.live import state_parts
+from perpkit.bot.live import state_account, state_parts
 from perpkit.bot.live.cycles import Cycles
 from perpkit.bot.live.replaced import around
+from perpkit.bot.live.state_account import AccountNow
+from perpkit.bot.live.state_positions import Positions
+from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.record import state, state_file
@@ -43,14 +46,19 @@ class StateWriter:
 
     :param bot: Freqtrade's
     :param states: of the trades
+    :param account: marked to market
     """
 
-    def __init__(self, bot: Any, states: TradeStates) -> None:
+    def __init__(self, bot: Any, states: TradeStates, account: Account) -> None:
         self._bot = bot
         self._started_at = datetime.now(UTC)
         self._cycles = Cycles()
-        self._positions = state_parts.Positions(states)
-        self._reports: dict[str, Report] = {"loop": lambda _now: self._cycles.report()}
+        self.positions = Positions(states, account)
+        self.account = AccountNow(bot.config, account)
+        self._reports: dict[str, Report] = {
+            "loop": lambda _now: self._cycles.report(),
+            "candles": lambda now: state_account.candles(bot, now),
+        }
         self._unwritten = False
         self._reported: set[str] = set()
         for attribute in _CYCLES:
@@ -120,13 +128,17 @@ class StateWriter:
     def _collect(self, now: datetime) -> state.State:
         missing: dict[str, str] = {}
         parts: dict[str, Any] = {}
-        try:
-            with self._bot._exit_lock:
+        with self._bot._exit_lock:  # once, as each time the database is read again
+            try:
                 trades = Trade.get_open_trades()
-                parts["positions"] = self._positions.report(trades, now)
+                parts["positions"] = self.positions.report(trades, now)
                 parts["entries"] = state_parts.entries(trades)
-        except Exception as error:
-            self._miss("positions", error, missing)
+            except Exception as error:
+                self._miss("positions", error, missing)
+            try:
+                parts["account"] = self.account.report(parts.get("positions"), now)
+            except Exception as error:
+                self._miss("account", error, missing)
         for name, report in self._reports.items():
             try:
                 parts[name] = report(now)

@@ -10,6 +10,7 @@ refuses no exit; it refuses entries only, while something is unknown.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.fills import Fills
 from perpkit.bot.live.forgotten import Forgotten
 from perpkit.bot.live.handed_over import HandedOverPositions
+from perpkit.bot.live.held import CcxtPosition
 from perpkit.bot.live.intents import Intents
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
@@ -133,6 +135,10 @@ class StopGuard:
     def unanswered(self) -> int:
         """Number of orders that are open in the journal."""
         return len(self._intents.open())
+
+    def seen(self, now: datetime) -> Sequence[CcxtPosition]:
+        """Returns the account's positions at the exchange; none without a recent comparison."""
+        return self._reconciliation.seen(now)
 
     def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail."""

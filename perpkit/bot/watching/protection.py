@@ -89,6 +89,12 @@ class WatchedProtection(IProtection):
             except (ValueError, TypeError) as error:
                 raise ConfigurationError(f"{self.name}: {error}") from error
 
+    @property
+    def highest_profit(self) -> float | None:
+        """The highest profit of the account since it began or was unlocked, in stake currency; None
+        for a breaker that does not follow it."""
+        return None
+
     @classmethod
     def parameters(cls) -> set[str]:
         """The keys that its entry in a strategy's `protections` may have, besides Freqtrade's."""

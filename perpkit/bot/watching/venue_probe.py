@@ -10,7 +10,7 @@ The requests are sent in a thread, so that an exchange that hangs does not delay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import copysign, nan
@@ -24,16 +24,14 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.watching.beside import Beside, client_of
+from perpkit.bot.watching.headers import USED_WEIGHT, number_in
 from perpkit.breakers.venue_health import HealthLimits, VenueReading
 from perpkit.durations import MINUTE_MS
 
 BOOK_LEVELS = 5
 # A clock that moved by this much more or less than the time that passed was set in between.
 _CLOCK_SET_S = 0.5
-_USED_WEIGHT = "x-mbx-used-weight-1m"
 _RETRY_AFTER = "retry-after"
-
-Headers = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -128,15 +126,15 @@ class VenueProbe:
                 latency_s=slowest,
                 skew_s=_skew(signed, signed_after, told, latency),
                 book_age_s=(told - changed) / 1000,
-                used_weight=_number(client.last_response_headers, _USED_WEIGHT),
+                used_weight=number_in(client.last_response_headers, USED_WEIGHT),
             )
         except (ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
             headers = client.last_response_headers
             return _Answer(
                 _words(error),
-                used_weight=_number(headers, _USED_WEIGHT),
+                used_weight=number_in(headers, USED_WEIGHT),
                 refused=True,
-                pause_s=float(np.nan_to_num(_number(headers, _RETRY_AFTER))),
+                pause_s=float(np.nan_to_num(number_in(headers, _RETRY_AFTER))),
             )
         except Exception as error:  # any error makes this a failed reading
             return _Answer(_words(error))
@@ -146,7 +144,7 @@ class VenueProbe:
         minute = int(now.timestamp() * 1000) // MINUTE_MS
         for api in (self._exchange._api, self._exchange._api_async):
             if int(api.lastRestRequestTimestamp) // MINUTE_MS == minute:
-                told = _number(api.last_response_headers, _USED_WEIGHT)
+                told = number_in(api.last_response_headers, USED_WEIGHT)
                 self._used_weight = float(np.fmax(self._used_weight, told))
 
 
@@ -172,13 +170,3 @@ def _skew(before_ms: float, after_ms: float, told_ms: float, latency_s: float) -
         return nan
     apart = ((before_ms + after_ms) / 2 - told_ms) / 1000
     return copysign(max(0.0, abs(apart) - latency_s / 2), apart)
-
-
-def _number(headers: Headers, name: str) -> float:
-    for key, value in (headers or {}).items():
-        if key.lower() == name:
-            try:
-                return float(value)
-            except ValueError:
-                return nan
-    return nan

@@ -113,6 +113,11 @@ class Watch:
         """All restrictions that are in force now."""
         return self._restrictions
 
+    def highest_profit(self) -> float | None:
+        """Returns the highest profit of the account that a breaker follows; None if none does."""
+        known = [breaker.highest_profit for breaker in self._breakers or []]
+        return max((each for each in known if each is not None), default=None)
+
     def restrict(self, name: str, decision: Decision) -> None:
         """Restricts trading independently of the breakers, until `lift` or the end of the process.
 

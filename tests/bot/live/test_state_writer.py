@@ -13,6 +13,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.state_writer import StateWriter
+from perpkit.bot.positions.account import AccountStanding
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.record import state_file
@@ -28,7 +29,10 @@ class Bot:
             "db_url": f"sqlite:///{folder}/trades.sqlite",
             "user_data_dir": folder,
             "dry_run": False,
+            "stake_currency": "USDT",
+            "timeframe": "1h",
         }
+        self.active_pair_whitelist: list[str] = []
         self.strategy = SimpleNamespace(get_strategy_name=lambda: "Mine")
         self.state = State.RUNNING
         self._exit_lock = TradeLock()
@@ -59,8 +63,28 @@ def bot(tmp_path, trade_database) -> Bot:
     return Bot(tmp_path)
 
 
+class Priced:
+    """An account in which every pair costs as much."""
+
+    def __init__(self, price: float) -> None:
+        self.price = price
+
+    def rate(self, _pair, _now) -> float:
+        return self.price
+
+    def capital(self, _now) -> float:
+        return 1_000.0
+
+    def at(self, _now) -> AccountStanding:
+        return AccountStanding(10.0, 5.0)
+
+
+def writer_of(bot) -> StateWriter:
+    return StateWriter(bot, TradeStates(True), Priced(30_000.0))
+
+
 def started(bot, **reports) -> StateWriter:
-    writer = StateWriter(bot, TradeStates(True))
+    writer = writer_of(bot)
     for name, report in reports.items():
         writer.add(name, report)
     writer.start()
@@ -110,7 +134,7 @@ def test_one_that_fails_is_written_and_goes_on_failing(bot, error):
 
 
 def test_a_failure_that_another_part_swallows_is_seen(bot):
-    writer = StateWriter(bot, TradeStates(True))
+    writer = writer_of(bot)
     cycle = bot.process
 
     def swallowing() -> None:
