@@ -235,5 +235,3 @@ def membership(config: Mapping[str, Any]) -> Membership | None:
             f"{bot!r}"
         )
     return Membership(FleetFolder(Path(folder).expanduser().absolute()), bot)
-
-

@@ -54,7 +54,7 @@ class FleetMember:
         """Keeps the claims to what is held, and says once that nothing may be entered."""
         if self._of is None or self._watch is None:
             return
-        reason = self._of.folder.against_all(self._of.bot, now) or self._keep_claims(now)
+        reason = self._of.folder.against_all(self._of.bot, now) or _keep_claims(self._of, now)
         if reason == self._known:
             return
         self._known = reason
@@ -63,12 +63,12 @@ class FleetMember:
         else:
             self._watch.lift(NAME, "the fleet may enter again")
 
-    def _keep_claims(self, now: datetime) -> str:
-        """Returns what kept it from doing so."""
-        assert self._of is not None
-        held = {trade.pair for trade in Trade.get_open_trades()}
-        try:
-            self._of.folder.keep(self._of.bot, held, now)
-        except FleetError as error:
-            return str(error)
-        return ""
+
+def _keep_claims(member: Membership, now: datetime) -> str:
+    """Returns what kept it from doing so."""
+    held = {trade.pair for trade in Trade.get_open_trades()}
+    try:
+        member.folder.keep(member.bot, held, now)
+    except FleetError as error:
+        return str(error)
+    return ""
