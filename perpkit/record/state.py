@@ -101,12 +101,30 @@ class Trading(_Part):
     :param reason: of that state; empty when active
     :param restrictions: all there are, those of single pairs too
     :param doubts: callbacks that have failed
+    :param breakers: the names of those that watch, whether they restrict or not; null before the
+        first cycle
     """
 
     state: TradingState
     reason: str
     restrictions: tuple[Restriction, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    breakers: tuple[str, ...] | None = None
+
+
+class Lock(_Part):
+    """A lock of Freqtrade that is in force, of a breaker or of anything else.
+
+    :param pair: that is locked, `*` for all
+    :param side: `long`, `short` or `*`
+    :param until: when it ends
+    :param reason: for people
+    """
+
+    pair: str
+    side: str
+    until: AwareDatetime
+    reason: str
 
 
 class Latch(_Part):
@@ -282,6 +300,7 @@ class Requests(_Part):
 class Candles(_Part):
     """The candles that were analysed last, of pairs that may be traded or are held.
 
+    :param timeframe_seconds: how long a candle is
     :param pairs: how many pairs there are
     :param without: how many of them have none yet
     :param oldest_pair: whose newest candle is the oldest; null where there is no candle
@@ -289,6 +308,7 @@ class Candles(_Part):
     :param newest_at: when the newest of all closed
     """
 
+    timeframe_seconds: int
     pairs: int
     without: int
     oldest_pair: str | None
@@ -413,6 +433,7 @@ class State(_Part):
     :param versions: of what runs
     :param loop: how the cycles go; null before the first has ended
     :param trading: what the bot may do, and why not more
+    :param locks: of Freqtrade, as `/locks` shows them
     :param latch: the operator's stop latch
     :param positions: open trades that hold something, and their stops
     :param entries: entry orders that are open
@@ -441,6 +462,7 @@ class State(_Part):
     versions: Versions
     loop: Loop | None = None
     trading: Trading | None = None
+    locks: tuple[Lock, ...] | None = None
     latch: Latch | None = None
     positions: tuple[Position, ...] | None = None
     entries: tuple[Waiting, ...] | None = None

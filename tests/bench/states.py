@@ -52,7 +52,9 @@ def everything() -> State:
                 ),
             ),
             doubts=(state.Doubt(callback="bot_loop_start", pair="*", reason="has failed"),),
+            breakers=("DrawdownBreaker", "VolatilityBreaker"),
         ),
+        locks=(state.Lock(pair=BTC, side="long", until=NOW + SECOND, reason="a loss"),),
         latch=state.Latch(
             path="/bot/perpkit/latch/main.live.json", state="halted", by="me@here", why="a test",
             at=NOW, damaged=True,
@@ -81,7 +83,8 @@ def everything() -> State:
             orders_1m_limit=1_200, order_errors={"-2019": 3, "RequestTimeout": 1},
         ),
         candles=state.Candles(
-            pairs=3, without=1, oldest_pair=BTC, oldest_at=NOW - 60 * SECOND, newest_at=NOW,
+            timeframe_seconds=3_600, pairs=3, without=1, oldest_pair=BTC,
+            oldest_at=NOW - 60 * SECOND, newest_at=NOW,
         ),
         slippage=state.Slippage(fills=3, mean_bps=1.5, mean_excess_bps=-0.2),
         failed_callbacks={"leverage": state.FailedCallback(count=1, error="KeyError: x", at=NOW)},

@@ -334,8 +334,10 @@ def test_it_asks_nothing_and_reads_open_trades_only(tmp_path):
             writer.write()
         assert shown(tmp_path).written_at == bot.now
         tables = [statement.split("FROM ")[1].split()[0] for statement in asked]
-        assert set(tables) <= {"trades", "orders"}
-        assert len(tables) <= 8  # open trades and their orders three times, closed profit twice
+        assert set(tables) <= {"trades", "orders", "pairlocks"}
+        assert (
+            len(tables) <= 9
+        )  # locks; open trades and their orders three times, closed profit twice
 
 
 @contextmanager

@@ -77,6 +77,7 @@ def candles(bot: Any, _now: datetime) -> state.Candles:
             closed[pair] = utc(frame["date"].iloc[-1].to_pydatetime()) + step
     oldest = min(closed, key=lambda pair: closed[pair], default=None)
     return state.Candles(
+        timeframe_seconds=int(step.total_seconds()),
         pairs=len(pairs),
         without=len(pairs) - len(closed),
         oldest_pair=oldest,

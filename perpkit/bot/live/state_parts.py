@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from freqtrade.persistence import Trade
+from freqtrade.persistence import PairLocks, Trade
 
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.stop_guard import StopGuard
@@ -82,6 +82,7 @@ class TradingNow:
                 state.Doubt(callback=callback, pair=pair, reason=reason)
                 for (callback, pair), reason in doubts.items()
             ),
+            breakers=watch.breakers,
         )
 
     def _restriction(
@@ -99,6 +100,19 @@ class TradingNow:
             size_factor=decision.size_factor,
             max_leverage=decision.max_leverage if isfinite(decision.max_leverage) else None,
         )
+
+
+def locks(now: datetime) -> tuple[state.Lock, ...]:
+    """Returns the locks that are in force. The bot's lock must be held."""
+    return tuple(
+        state.Lock(
+            pair=each.pair,
+            side=each.side,
+            until=utc(each.lock_end_time),
+            reason=each.reason or "",
+        )
+        for each in PairLocks.get_pair_locks(None, now)
+    )
 
 
 def slippage(record: SlippageRecord) -> state.Slippage:

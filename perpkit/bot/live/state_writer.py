@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -128,22 +128,12 @@ class StateWriter:
     def _collect(self, now: datetime) -> state.State:
         missing: dict[str, str] = {}
         parts: dict[str, Any] = {}
-        with self._bot._exit_lock:  # once, as each time the database is read again
-            try:
-                trades = Trade.get_open_trades()
-                parts["positions"] = self.positions.report(trades, now)
-                parts["entries"] = state_parts.entries(trades)
-            except Exception as error:
-                self._miss("positions", error, missing)
-            try:
-                parts["account"] = self.account.report(parts.get("positions"), now)
-            except Exception as error:
-                self._miss("account", error, missing)
-        for name, report in self._reports.items():
-            try:
-                parts[name] = report(now)
-            except Exception as error:
-                self._miss(name, error, missing)
+        try:
+            with self._bot._exit_lock:  # once, as the database is read again each time
+                self._collect_stored(now, parts, missing)
+        except Exception as error:
+            self._miss("positions", error, missing)
+        self._collect_reports(self._reports, now, parts, missing)
         bot, internals = self._bot, self._bot.config.get("internals", {})
         return state.State(
             written_at=now,
@@ -157,6 +147,35 @@ class StateWriter:
             missing=missing,
             **parts,
         )
+
+    def _collect_stored(
+        self, now: datetime, parts: dict[str, Any], missing: dict[str, str]
+    ) -> None:
+        """Collects what is in the trade database. The bot's lock must be held."""
+        try:
+            trades = Trade.get_open_trades()
+            parts["positions"] = self.positions.report(trades, now)
+            parts["entries"] = state_parts.entries(trades)
+        except Exception as error:
+            self._miss("positions", error, missing)
+        reports: dict[str, Report] = {
+            "locks": state_parts.locks,
+            "account": lambda now: self.account.report(parts.get("positions"), now),
+        }
+        self._collect_reports(reports, now, parts, missing)
+
+    def _collect_reports(
+        self,
+        reports: Mapping[str, Report],
+        now: datetime,
+        parts: dict[str, Any],
+        missing: dict[str, str],
+    ) -> None:
+        for name, report in reports.items():
+            try:
+                parts[name] = report(now)
+            except Exception as error:
+                self._miss(name, error, missing)
 
     def _miss(self, name: str, error: Exception, missing: dict[str, str]) -> None:
         missing[name] = f"{type(error).__name__}: {message_of(error)}"

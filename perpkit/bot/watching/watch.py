@@ -113,6 +113,13 @@ class Watch:
         """All restrictions that are in force now."""
         return self._restrictions
 
+    @property
+    def breakers(self) -> tuple[str, ...] | None:
+        """The names of the breakers; None before the first step."""
+        if self._breakers is None:
+            return None
+        return tuple(breaker.name for breaker in self._breakers)
+
     def highest_profit(self) -> float | None:
         """Returns the highest profit of the account that a breaker follows; None if none does."""
         known = [breaker.highest_profit for breaker in self._breakers or []]
