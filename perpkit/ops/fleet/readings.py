@@ -68,7 +68,15 @@ class Reading:
 
 def members(fleet: Fleet) -> list[Member]:
     """:raises BadInputError: naming the bot whose configuration cannot be used, and why"""
-    return [_member(fleet, bot, entry) for bot, entry in fleet.bots]
+    found = [_member(fleet, bot, entry) for bot, entry in fleet.bots]
+    for number, member in enumerate(found):
+        for other in found[:number]:
+            if other.state == member.state:
+                raise BadInputError(
+                    f"{fleet.path}: the bots {other.bot.name} and {member.bot.name} have one trade "
+                    "database, and would count twice"
+                )
+    return found
 
 
 def read(member: Member, now: datetime) -> Reading:
