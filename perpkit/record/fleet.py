@@ -194,7 +194,9 @@ def _claim_in(path: Path) -> Claim | None:
         return Claim.model_validate_json(content_of(path, _MOST_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, FileError, ValidationError) as error:
+    except OSError as error:
+        raise FleetError(f"{path} {_wrong(error)}") from None
+    except (FileError, ValidationError) as error:
         raise FleetError(
             f"{path} {_wrong(error)}: remove it if no bot of the fleet holds this pair"
         ) from None

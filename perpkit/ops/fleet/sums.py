@@ -133,16 +133,15 @@ def breaches(found: Sum, peak: float | None, limits: Limits) -> list[Breach]:
                 f"equity of {of}, above {most:g}",
             )
         )
-    if limits.max_drawdown is not None and peak is not None and peak > 0:
-        lost = 1 - found.equity / peak
-        if lost >= limits.max_drawdown:
-            broken.append(
-                Breach(
-                    LatchState.HALTED,
-                    f"the fleet's equity of {of} is {lost:.1%} below its highest of {peak:,.2f}, "
-                    f"at least {limits.max_drawdown:.1%}",
-                )
+    lost = limits.max_drawdown
+    if lost is not None and peak is not None and found.equity <= peak * (1 - lost) < peak:
+        broken.append(
+            Breach(
+                LatchState.HALTED,
+                f"the fleet's equity of {of} is {1 - found.equity / peak:.1%} below its highest of "
+                f"{peak:,.2f}, at least {lost:.1%}",
             )
+        )
     return broken
 
 
