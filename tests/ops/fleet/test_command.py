@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from freqtrade.persistence import Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
@@ -18,6 +19,7 @@ from perpkit.ops.stored import BadInputError
 from perpkit.record.fleet import FleetFolder
 from perpkit.record.latch import LatchState, read
 from perpkit.record.state_file import write
+from tests import factories
 from tests.bench.planted import API_PASSWORD, KEY, SECRET
 from tests.bench.states import NOW, everything, least
 from tests.conftest import REPOSITORY
@@ -179,6 +181,25 @@ def test_a_report_without_a_database_is_none(fleet):
     code, text = fleet("report")
     assert code == 2
     assert "There is no trade database" in text
+
+
+def test_report_adds_up_what_all_have_made(fleet):
+    for name, closed_at in (("a", 2_100.0), ("b", 1_900.0)):
+        init_db(f"sqlite:///{fleet.folder / name / 'trades.sqlite'}")
+        Trade.use_db = True
+        factories.trade(ETH, False, 2_000.0, closed_at, amount=1.0)
+        factories.trade(BTC, open_rate=30_000.0, amount=0.1)
+        Trade.commit()
+        Trade.session.remove()
+    rows = json.loads(fleet("report", "--json")[1])
+    assert [(row["bot"], row["trades"], row["won"], row["open"]) for row in rows] == [
+        ("a", 1, 1.0, 1),
+        ("b", 1, 0.0, 1),
+        ("all", 2, 0.5, 2),
+    ]
+    assert rows[2]["profit"] == pytest.approx(rows[0]["profit"] + rows[1]["profit"])
+    assert rows[0]["profit"] > 0 > rows[1]["profit"]
+    assert fleet("report")[1].splitlines()[3].split()[:3] == ["all", "live", "2"]
 
 
 # Which bots are stopped, and how often an account is flattened
