@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
+FUZZ   ?= .venv-fuzz
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 # Tests wait for processes and for the venue half of their time: three keep two cores busy.
@@ -19,7 +20,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients prometheus soak mutants bench demo clean
+.PHONY: setup test lint contract clients fuzz prometheus soak mutants bench demo clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +42,12 @@ $(CLIENTS)/.ready: pyproject.toml
 	$(CLIENTS)/bin/python $(PIP) --editable '.[clients]'
 	touch $@
 
+# The same for schemathesis, which pytest would load in every run.
+$(FUZZ)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python $(PIP) --editable '.[fuzz]'
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,6 +67,10 @@ clients: $(CLIENTS)/.ready
 # A real Prometheus (Debian's package) scrapes `perpkit metrics` while a bot runs at the venue.
 prometheus: setup
 	$(BIN)/python -m pytest -n 0 tests/prometheus
+
+# schemathesis and floods against `perpkit webhook` on the loopback, half a minute.
+fuzz: $(FUZZ)/.ready
+	$(FUZZ)/bin/python -m pytest -n 0 tests/fuzz
 
 # Both environments at a time: either has a core to itself.
 test:
@@ -90,4 +101,4 @@ demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak bench build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) .demo soak bench build dist

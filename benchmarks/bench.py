@@ -24,6 +24,7 @@ from benchmarks.growth import growth
 from benchmarks.limits import limits
 from benchmarks.measured import Scale, Table
 from benchmarks.running import live_cycle, start_up
+from benchmarks.webhook import webhook
 from benchmarks.whole_backtests import acceleration, full_stack, hyperopt, layer
 
 BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "growth": growth,
     "limits": limits,
     "live_cycle": live_cycle,
+    "webhook": webhook,
 }
 
 

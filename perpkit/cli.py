@@ -13,6 +13,7 @@ from perpkit.ops.compare import compare
 from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
+from perpkit.ops.fleet.command import fleet
 from perpkit.ops.help_words import show_no_type_of_flags
 from perpkit.ops.holdout import holdout
 from perpkit.ops.journal import journal
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(breakers, name="breakers")
 app.add_typer(data, name="data")
+app.add_typer(fleet, name="fleet")
 app.add_typer(holdout, name="holdout")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)

@@ -40,6 +40,7 @@ class RefusalKind(StrEnum):
     JOURNAL = "journal"  # the order journal cannot be written
     EXCHANGE = "exchange"  # positions or settings there differ from the bot's or are unknown
     SIZE = "size"  # no stake, leverage or room for it
+    FLEET = "fleet"  # another bot has the pair, or the fleet may not enter
     LOSS = "loss"  # its trade or its tag has lost too much
     BOOK = "book"
     UNCHECKED = "unchecked"  # a check failed

@@ -71,14 +71,15 @@ def _find(
         files_of(config, userdir, "--config or --db-url")
     found = unchecked_config(config, userdir)
     folder = userdir or Path(found.get("user_data_dir") or "user_data")
-    url = db_url or _database(found)
+    url = db_url or database_of(found)
     try:
         return url, places(url, folder.absolute())
     except ValueError as error:  # the message omits the URL, which may hold a password
         raise BadInputError(str(error)) from None
 
 
-def _database(config: dict[str, Any]) -> str:
+def database_of(config: dict[str, Any]) -> str:
+    """Returns the URL of the trade database, as Freqtrade chooses it."""
     from freqtrade.constants import DEFAULT_DB_DRYRUN_URL, DEFAULT_DB_PROD_URL
 
     given = config.get("db_url")

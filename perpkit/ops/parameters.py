@@ -39,7 +39,8 @@ breaker in a list counts, and a value from hyperopt's file moves only breakers t
 
 An unknown name or a value that is not allowed stops Freqtrade before it trades, with one line that
 names what is allowed. Beside the sections, `account` and `latch_dir` name the
-[stop latch](emergency_stop.md#the-stop-latch).
+[stop latch](emergency_stop.md#the-stop-latch), `fleet_dir` and `fleet_bot` the
+[fleet](fleet.md) that a bot belongs to.
 
 ```json
 "perpkit": {{

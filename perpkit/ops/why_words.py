@@ -32,6 +32,7 @@ _REASONS = {
     "exchange": "what the exchange says",
     "size": "the size",
     "loss": "what was lost",
+    "fleet": "the fleet",
     "book": "the order book",
     "unchecked": "a check that failed",
     "overtaken": "another order came first",

@@ -12,12 +12,15 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from perpkit.files.whole_file import append_line, put
 
@@ -29,6 +32,8 @@ OPTIONS = frozenset({"account", "latch_dir"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # In bytes: a latch has a few hundred, and a larger file counts as damaged.
 _LARGEST = 65_536
+# How long one who writes a latch waits for another.
+_ALONE_SECONDS = 1.0
 # Longest text of a latch that is shown, in characters.
 _LONGEST = 300
 
@@ -39,6 +44,9 @@ class LatchState(StrEnum):
     CLEAR = "clear"
     REDUCING = "reducing"
     HALTED = "halted"
+
+
+_STRICTNESS = tuple(LatchState)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,24 @@ class LatchFile:
         """
         if lost := self.lost:
             raise FileNotFoundError(errno.ENOENT, lost)
-        return write(self.path, state, by, why)
+        with _alone(self.path):  # an emergency does not wait for another who writes
+            return write(self.path, state, by, why)
+
+    def tighten(self, state: LatchState, by: str, why: str) -> Latch:
+        """Sets the latch, unless it is as strict already: it is never loosened by this.
+
+        :return: the latch as it is now
+        :raises OSError: as `write`, and if another is writing it for long
+        """
+        if lost := self.lost:
+            raise FileNotFoundError(errno.ENOENT, lost)
+        with _alone(self.path) as alone:
+            before = self.read()
+            if _STRICTNESS.index(before.state) >= _STRICTNESS.index(state):
+                return before
+            if not alone:
+                raise OSError(errno.EBUSY, "another is writing it")
+            return write(self.path, state, by, why)
 
     @property
     def lost(self) -> str:
@@ -171,6 +196,22 @@ def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
     except OSError as error:  # the latch itself has been written
         logger.warning(f"The history {history_of(path)} cannot be written: {_words(error)}")
     return Latch(state, _plain(by), _plain(why), at)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Keeps others from writing a latch; gives whether it does, which is tried for a moment."""
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_ALONE_SECONDS)
+    except (Timeout, OSError, NotImplementedError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _content(path: Path) -> bytes:

@@ -363,8 +363,8 @@ class Refused(_Part):
 
     :param kind: by what: the stop `latch`, a `breaker`, a `lock` of Freqtrade, a `callback` that
         has failed, a `passive` bot, the `journal`, what the `exchange` holds, its `size`, the
-        `book`, the `loss` of its trade or tag, something `unchecked`, or it was `overtaken` by
-        another entry
+        `book`, the `fleet` that the bot belongs to, the `loss` of its trade or tag, something
+        `unchecked`, or it was `overtaken` by another entry
     :param pair: such as `BTC/USDT:USDT`
     :param side: `long` or `short`
     :param reason: the newest, for people

@@ -159,7 +159,7 @@ class Place:
         self.folder = folder
         self.userdir = folder / "user_data"
         self.userdir.mkdir()
-        histories = [_history(coin) for coin in PRICES]
+        histories = [history_of(coin) for coin in PRICES]
         pairs = {name: one for history in histories for name, one in history.pairs.items()}
         market = Market(History(pairs), SystemClock(), seed)
         self.exchange = Exchange(market)
@@ -169,7 +169,7 @@ class Place:
             market, exchange=self.exchange, limiter=Limiter(enforced=True), log=self.requests
         )
         self.configs: list[Path] = []
-        self.api_port = _free_port()
+        self.api_port = free_port()
 
     @property
     def account(self) -> Account:
@@ -290,7 +290,8 @@ class Place:
         self.exchange.market.faults.add_all(faults)
 
 
-def _history(coin: str) -> History:
+def history_of(coin: str) -> History:
+    """A market that stands still."""
     price, tick, step = PRICES[coin]
     return scripted_market(
         datetime.now(UTC).replace(microsecond=0),
@@ -329,7 +330,7 @@ def _retry_after(given: Case) -> int:
     return random.Random(f"faults/{given.seed}").randint(1, 4)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -62,6 +62,7 @@ def served(app: Any) -> Iterator[str]:
     """The address of an ASGI application on the loopback."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # a client that is faster than the server waits for it
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, args=[[listening]], daemon=True)
         thread.start()

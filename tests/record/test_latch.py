@@ -10,10 +10,21 @@ from unittest import mock
 
 import pytest
 import time_machine
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.record.latch import Latch, LatchState, history_of, latch_file, latch_of, read, write
+from perpkit.record import latch as latch_module
+from perpkit.record.latch import (
+    Latch,
+    LatchFile,
+    LatchState,
+    history_of,
+    latch_file,
+    latch_of,
+    read,
+    write,
+)
 
 NOW = datetime(2026, 3, 2, 10, 0, 20, tzinfo=UTC)
 SOUND = {"state": "halted", "by": "me@here", "why": "a test", "at": "2026-03-02T10:00:20+00:00"}
@@ -339,3 +350,55 @@ def test_it_says_what_it_is(found, expected):
 def test_a_time_of_another_zone_is_shown_in_utc(path):
     put(path, json.dumps({**SOUND, "at": "2026-03-02T12:00:20+02:00"}).encode())
     assert str(read(path)).startswith("HALTED since 2026-03-02 10:00 UTC")
+
+
+# Tightening
+
+_, REDUCING, HALTED = LatchState
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [
+        (None, REDUCING, REDUCING),
+        (None, HALTED, HALTED),
+        (LatchState.CLEAR, REDUCING, REDUCING),
+        (REDUCING, REDUCING, REDUCING),
+        (REDUCING, HALTED, HALTED),
+        (HALTED, REDUCING, HALTED),
+        (HALTED, HALTED, HALTED),
+        (HALTED, LatchState.CLEAR, HALTED),
+        (REDUCING, LatchState.CLEAR, REDUCING),
+    ],
+)
+def test_a_latch_is_tightened_and_never_loosened(path, before, asked, after):
+    if before is not None:
+        write(path, before, "first@here", "first")
+    latch = LatchFile(path).tighten(asked, "second@here", "second")
+    assert latch == read(path)
+    assert latch.state is after
+    assert latch.why == ("second" if before is None or after is not before else "first")
+
+
+def test_a_damaged_latch_is_only_tightened_to_a_halt(path):
+    put(path, b"{")
+    assert LatchFile(path).tighten(REDUCING, "me", "x").damaged
+    assert not LatchFile(path).tighten(HALTED, "me", "x").damaged
+
+
+def test_one_who_tightens_waits_for_one_who_writes(path, monkeypatch):
+    monkeypatch.setattr(latch_module, "_ALONE_SECONDS", 0.05)
+    write(path, LatchState.CLEAR, "me", "x")
+    with FileLock(path.with_suffix(".lock")):
+        with pytest.raises(OSError, match="another is writing it"):
+            LatchFile(path).tighten(REDUCING, "me", "x")
+        assert read(path).state is LatchState.CLEAR
+        # An emergency goes on.
+        assert LatchFile(path).write(HALTED, "me", "x").state is HALTED
+    assert LatchFile(path).tighten(REDUCING, "me", "x").state is HALTED
+
+
+def test_a_share_that_is_not_mounted_is_not_tightened(tmp_path):
+    with pytest.raises(OSError, match="is not there"):
+        LatchFile(tmp_path / "absent" / "main.live.json", True).tighten(HALTED, "me", "x")
+    assert not (tmp_path / "absent").exists()

@@ -11,9 +11,11 @@ from freqtrade.exceptions import ConfigurationError
 from perpkit.bot.acceleration import switch
 from perpkit.bot.decided import OPTION
 from perpkit.checks import shown
+from perpkit.record import fleet
 
-# Keys of the configuration's "perpkit" that are read here, and are no sections of parameters.
-ATTACHING = frozenset({"attach", "protections", OPTION, switch.OPTION})
+# Keys of the configuration's "perpkit" that are read here or by a running bot's parts, and are no
+# sections of parameters.
+ATTACHING = frozenset({"attach", "protections", OPTION, switch.OPTION}) | fleet.OPTIONS
 
 
 class Part(StrEnum):

@@ -24,6 +24,8 @@ from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.ended_entries import note_ended_entries
 from perpkit.bot.live.entry_check import EntryGate
+from perpkit.bot.live.fleet_member import NAME as FLEET
+from perpkit.bot.live.fleet_member import FleetMember
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
@@ -83,6 +85,7 @@ class RunningParts(NoParts):
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self._latch: StopLatch | None = None
+        self._fleet = FleetMember(config)
         self._crash_loop: CrashLoop | None = None
         self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
@@ -156,6 +159,8 @@ class RunningParts(NoParts):
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
+        if self._fleet.wrong:
+            self.obstacles.reasons[FLEET] = self._fleet.wrong
         if self.obstacles.passive is None:
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
@@ -201,6 +206,7 @@ class RunningParts(NoParts):
         if self._state is not None:
             self._state.account.highest_profit = watch.highest_profit
         self._latch.follow(watch)
+        self._fleet.follow(watch)
         if self.obstacles is not None and self.obstacles.passive is None:
             self._latch.step(now)
             self._crash_loop = CrashLoop(self._bot, watch, now)
@@ -211,6 +217,7 @@ class RunningParts(NoParts):
 
     def step(self, now: datetime) -> None:
         """Runs the parts that work once per loop."""
+        self._fleet.step(now)
         if self._delistings is not None:
             self._delistings.step(now)
         if self._booking is not None:
@@ -234,11 +241,14 @@ class RunningParts(NoParts):
             )
         if self._delistings is not None and (ends := self._delistings.refusal(pair)):
             return Why(RefusalKind.EXCHANGE, ends)
-        if self._check is None:
-            return None
-        close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
-        against = self._check.refusal(pair, side, amount, now, signal_price=close, vol_1h=vol_1h)
-        return Why(RefusalKind.BOOK, against) if against else None
+        if self._check is not None:
+            close, vol_1h = (columns.at(n, now) if columns else nan for n in ("close", "vol_1h"))
+            against = self._check.refusal(
+                pair, side, amount, now, signal_price=close, vol_1h=vol_1h
+            )
+            if against:
+                return Why(RefusalKind.BOOK, against)
+        return self._fleet.refusal(pair, now)  # last: it claims the pair
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """Returns the price of an entry, for `custom_entry_price`."""

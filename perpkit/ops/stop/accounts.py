@@ -77,12 +77,17 @@ def _read(path: Path, number: int, given: Any) -> AccountEntry:
     name = given.get("name") if isinstance(given, dict) else None
     shown = name if isinstance(name, str) and name else f"account {number}"
     try:
-        return _entry(base, shown, given)
+        return entry_of(base, shown, given)
     except BadInputError as error:
         return AccountEntry(shown, base, problem=f"{path}: {shown}: {error}")
 
 
-def _entry(base: Path, name: str, given: Any) -> AccountEntry:
+def entry_of(base: Path, name: str, given: Any) -> AccountEntry:
+    """Returns an account by the fields of its table.
+
+    :param base: where a relative folder begins
+    :raises BadInputError: naming the field, its value and what is allowed
+    """
     if not isinstance(given, dict):
         raise BadInputError(f"it must be a table, got {given!r}")
     for key, value in given.items():

@@ -68,42 +68,42 @@ def stop(
         if accounts is not None and (config or userdir or db_url or rest_url):
             raise BadInputError("--accounts names the bots: give no -c, --userdir, --db-url, ...")
         entries = read_accounts(accounts, only) if accounts is not None else []
-    _outlive_terminal()
+    outlive_terminal()
     if entries:
-        options = _options(everything=everything, preview=preview, why=why, timeout=timeout)
-        reports = stop_all(entries, options, timeout, _say)
-        _show(reports, {"accounts": [report.as_dict() for report in reports]}, as_json)
+        given = options(everything=everything, preview=preview, why=why, timeout=timeout)
+        reports = stop_all(entries, given, timeout, say)
+        show(reports, {"accounts": [report.as_dict() for report in reports]}, as_json)
         raise typer.Exit(exit_code(reports))
     # Freqtrade and ccxt load there, so that `perpkit --help` stays quick.
     from perpkit.ops.stop.one_account import StopRequest, stop_account
 
     order = StopRequest(config, userdir, db_url, everything, preview, why, timeout, rest_url)
-    report = stop_account(order, _say)
-    _show([report], report.as_dict(), as_json)
+    report = stop_account(order, say)
+    show([report], report.as_dict(), as_json)
     if report.mistake:
         fail(report.mistake, report.exit_code)
     raise typer.Exit(report.exit_code)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     with suppress(OSError):  # a closed terminal must not end the stop
         typer.echo(text, err=True)
 
 
-def _outlive_terminal() -> None:
+def outlive_terminal() -> None:
     """Ignores SIGHUP: a broken connection must not leave an account half closed."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _options(*, everything: bool, preview: bool, why: str, timeout: int) -> list[str]:
+def options(*, everything: bool, preview: bool, why: str, timeout: int) -> list[str]:
     """Returns the command line options for the process of one account among several."""
     found = [f"--timeout={timeout}"]
     found += ["--everything"] * everything + ["--preview"] * preview
     return [*found, f"--why={why}"] if why else found
 
 
-def _show(reports: list[Report], content: dict[str, Any], as_json: bool) -> None:
+def show(reports: list[Report], content: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(content, indent=2))
     else:

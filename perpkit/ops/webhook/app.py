@@ -43,7 +43,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def create_app(door: Door, orders: Orders) -> FastAPI:
     app = FastAPI(title="Perpkit webhook", docs_url=None, redoc_url=None)
-    schema = Alert.model_json_schema()
+    schema = _schema_of_alert()
 
     @app.post(
         "/alert",
@@ -75,6 +75,24 @@ def create_app(door: Door, orders: Orders) -> FastAPI:
         return {"status": "ok"}
 
     return app
+
+
+def _schema_of_alert() -> dict[str, Any]:
+    """Returns the schema with what it names in it, as a part of OpenAPI has no names of its own."""
+    schema = Alert.model_json_schema()
+    named = schema.pop("$defs")
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return inlined(named[part["$ref"].rpartition("/")[2]])
+        return {name: inlined(each) for name, each in part.items()}
+
+    found: dict[str, Any] = inlined(schema)
+    return found
 
 
 async def _body(request: Request) -> bytes:

@@ -1,0 +1,1 @@
+"""`perpkit fleet`: several bots, on one account or on several, as one."""
