@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,7 +16,7 @@ from perpkit.rehearsal.redirection import venue_url
 
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
-    from perpkit.ops.bot_config import BotConfig
+    from perpkit.ops.bot_config import BotConfig, load_strategy
     from perpkit.ops.doctor.clock import Sample
     from perpkit.ops.refusals import Refusal
     from perpkit.record.trade_database import TradeDatabase
@@ -120,13 +119,8 @@ class Context:
     @cached_property
     def loaded(self) -> Any:
         """The strategy, or the error with which its loading ended."""
-        from freqtrade.configuration import remove_exchange_credentials
-        from freqtrade.resolvers import StrategyResolver
-
-        config = deepcopy(dict(self.config))
-        remove_exchange_credentials(config["exchange"], True)
         try:
-            return StrategyResolver.load_strategy(config)
+            return load_strategy(self.config)
         except Exception as error:  # also one of the strategy's own code
             return error
 
