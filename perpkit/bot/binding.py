@@ -91,7 +91,7 @@ def _options(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if name in exchange:
             yield f"exchange.{name}", exchange[name]
     own = config.get("perpkit")
-    for name, value in (own.items() if isinstance(own, Mapping) else ()):
+    for name, value in own.items() if isinstance(own, Mapping) else ():
         if name not in NOT_TRADING:
             yield f"perpkit.{name}", value
 

@@ -129,9 +129,7 @@ def slipped(found: Sequence[Explained]) -> Slipped | None:
 
 def differing(found: Sequence[Explained]) -> Differing:
     """Returns which trades differ without a cause: what changed the most in them names none."""
-    unknown = (
-        one for one in found if one.main is not None and one.main.cause in _UNKNOWN
-    )
+    unknown = (one for one in found if one.main is not None and one.main.cause in _UNKNOWN)
     return Differing(len(found), tuple(unknown))
 
 

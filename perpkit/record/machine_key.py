@@ -69,7 +69,9 @@ def machine_key() -> MachineKey:
     except FileNotFoundError:
         raise NoKeyError(f"there is no key of this machine ({path})") from None
     except OSError as error:
-        raise FileError(f"the key of this machine {path} cannot be read: {error.strerror}") from None
+        raise FileError(
+            f"the key of this machine {path} cannot be read: {error.strerror}"
+        ) from None
     if os.name == "posix" and mode & 0o077:
         raise FileError(
             f"the key of this machine {path} must be readable by its owner only, got mode "

@@ -180,7 +180,7 @@ def bench(
         if userdir is None:
             userdir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if not gated:
-            stack.enter_context(mock.patch.object(golive_gate, "at_venue", lambda _: True))
+            stack.enter_context(mock.patch.object(golive_gate, "at_venue", return_value=True))
         clock = stack.enter_context(time_machine.travel(start, tick=False))
         stack.enter_context(_sleepless(clock))
         wire = stack.enter_context(wired(serve(Market(history, SystemClock(), seed))))
