@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from perpkit.record.golive import golive_file, read
 from perpkit.record.machine_key import VARIABLE, machine_key_made
 from perpkit.venue.market import datadir
 from tests.bench.backtests import exported
+from tests.bench.desk import _wired
 from tests.bench.in_process import STRATEGIES, arguments_of, bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.scripted_market import scripted_market
@@ -26,13 +28,12 @@ from tests.bench.scripted_market import scripted_market
 pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
-START = datetime(2026, 2, 21, 0, 0, 20, tzinfo=UTC)
-DAYS = 5
-END = START + timedelta(days=DAYS)
-# Of six hours each: three up, by so much or so little, and three back.
-TIDES = 25 * 4
+START = BEGIN + timedelta(days=12, seconds=20)
+HOURS = timedelta(hours=5, minutes=50)
+# Of half an hour each: a quarter up, by so much or so little, and a quarter back.
+TIDES = 13 * 48
 # Little time is enough for what is tested here.
-CRITERIA = {"days": 4, "trades": 15, "band_days": 15, "rehearsal_trades": 3}
+CRITERIA = {"days": 0.2, "trades": 11, "band_days": 10, "rehearsal_trades": 3}
 PERPKIT = {"attach": ["guard"], "use": {"refresh": False}, "golive": CRITERIA}
 OTHER = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
 ONE = {
@@ -45,10 +46,11 @@ ONE = {
 
 
 def market():
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(4)
     points = [(0, 50_000.0)]
     for tide, share in enumerate(rng.uniform(-0.004, 0.022, TIDES)):
-        points += [((6 * tide + 3) * 60, 50_000 * (1 + share)), ((6 * tide + 6) * 60, 50_000)]
+        # Of whole ticks: at others, an order of a backtest would not fill.
+        points += [(30 * tide + 15, round(50_000 * (1 + share), 1)), (30 * tide + 30, 50_000)]
     return scripted_market(BEGIN, points)
 
 
@@ -76,7 +78,8 @@ class Desk:
 
     def golive(self, *options, rehearsal=True, **perpkit):
         """The command's exit code and document."""
-        settings = self.settings(perpkit={**PERPKIT, **perpkit})
+        given = {**PERPKIT, **perpkit}
+        settings = self.settings(perpkit=given, strategy_path=str(STRATEGIES))
         files = arguments_of(self.userdir, "Tidal", MARKET, settings)["config"]
         given = [
             "golive",
@@ -104,8 +107,8 @@ def desk(tmp_path_factory):
         patch.setenv(VARIABLE, str(userdir.parent / "machine.key"))
         desk = Desk(userdir, SameVenue(), userdir / "rehearsal.json")
         with desk.start(START) as bot:
-            bot.run_until(lambda: bot.now >= END, timedelta(days=DAYS + 1), timedelta(hours=1))
-            datadir.write(MARKET, userdir / "data", ["1h"], int(bot.now.timestamp() * 1000))
+            bot.run_until(lambda: bot.now >= START + HOURS, 2 * HOURS, timedelta(minutes=5))
+            datadir.write(MARKET, userdir / "data", ["5m"], int(bot.now.timestamp() * 1000))
             record(desk, bot.now)
             config = bot.bot.config
             settings = {
@@ -119,7 +122,8 @@ def desk(tmp_path_factory):
                 "strategy_path": str(STRATEGIES),
             }
             desk.export = exported(config, "Tidal", userdir / "results", **settings)
-            yield desk
+            with _wired(desk.venue.exchange):
+                yield desk
 
 
 def record(desk, now):
@@ -138,10 +142,55 @@ def failed(document):
     return {row["name"]: row["reason"] for row in document["criteria"] if not row["passed"]}
 
 
+def live(desk, **changed):
+    """A live bot of the same user directory, some minutes later."""
+    database = f"sqlite:///{desk.userdir}/live.sqlite"
+    settings = {**LIVE, **ONE, "db_url": database, **changed}
+    return desk.start(datetime.now(UTC) + timedelta(minutes=10), **settings)
+
+
 def test_a_good_dry_run_passes(desk):
     code, document = desk.golive()
     assert failed(document) == {}
     assert (code, document["passed"], document["kind"]) == (0, True, "intraday")
     verdict = read(Path(document["verdict"]))
     assert verdict.passed
-    assert [horizon.days for horizon in verdict.band][:3] == [1, 2, 3]
+    assert [horizon.days for horizon in verdict.band] == [1, 2, 3, 5, 7, 10]
+    assert oct(Path(document["verdict"]).stat().st_mode)[-3:] == "644"
+    assert oct((desk.userdir.parent / "machine.key").stat().st_mode)[-3:] == "600"
+
+
+def test_a_trade_that_the_bot_missed_and_a_loss_do_not_pass(desk):
+    damaged = desk.userdir / "damaged.sqlite"
+    with (
+        closing(sqlite3.connect(desk.userdir / "dry.sqlite")) as own,
+        closing(sqlite3.connect(damaged)) as database,
+        database,
+    ):
+        own.backup(database)
+        database.execute("DELETE FROM trades WHERE id = 5")
+        database.execute("UPDATE trades SET close_profit_abs = -300 WHERE id > 8")
+    code, document = desk.golive(f"--live={damaged}")
+    assert code == 1
+    assert {"closed trades", "expectancy", "explained"} <= set(failed(document))
+
+
+def test_what_is_not_there_is_named_with_what_to_run(desk):
+    code, document = desk.golive("--offline", rehearsal=False)
+    assert code == 1
+    reasons = failed(document)
+    assert "perpkit venue --live" in reasons["rehearsal"]
+    assert reasons["API key"] == "the exchange was not asked: leave out --offline"
+    assert set(reasons) == {"rehearsal", "API key"}
+    # Now an earlier verdict does not count.
+    assert not read(Path(document["verdict"])).passed
+
+
+def test_a_live_bot_obeys_the_verdict(desk):
+    desk.golive()
+    with live(desk) as bot:
+        bot.run(1)
+        assert bot.bot.config["dry_run"] is False
+    desk.golive("--offline")
+    with pytest.raises(StrategyError, match=r"it did not pass at .* \(API key\)"), live(desk):
+        pass

@@ -2,13 +2,13 @@ from freqtrade.strategy import IStrategy
 
 
 class Tidal(IStrategy):
-    """Buys at each high water of the clock's six hours, and sells three hours later.
+    """Buys at each half of an hour until six in the morning, and sells a quarter later.
 
     It knows nothing of Perpkit.
     """
 
     INTERFACE_VERSION = 3
-    timeframe = "1h"
+    timeframe = "5m"
     startup_candle_count = 5
     can_short = False
     stoploss = -0.2
@@ -22,14 +22,15 @@ class Tidal(IStrategy):
     }
 
     def populate_indicators(self, dataframe, metadata):
-        # Of the hour in which a candle closes.
-        dataframe["tide"] = (dataframe["date"].dt.hour + 1) % 6
+        # Minutes of the half hour at which a candle closes.
+        dataframe["tide"] = (dataframe["date"].dt.minute + 5) % 30
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
-        dataframe["enter_long"] = (dataframe["tide"] == 0).astype(int)
+        early = dataframe["date"].dt.hour < 6
+        dataframe["enter_long"] = ((dataframe["tide"] == 0) & early).astype(int)
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
-        dataframe["exit_long"] = (dataframe["tide"] == 3).astype(int)
+        dataframe["exit_long"] = (dataframe["tide"] == 15).astype(int)
         return dataframe
