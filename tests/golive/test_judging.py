@@ -44,7 +44,9 @@ def record(**changed) -> Rehearsal:
 
 
 def of_profits(profits: tuple[float, ...], **changed) -> Evidence:
-    return replace(GOOD, profits=profits, statistics=trade_statistics(map(trade, profits)), **changed)
+    return replace(
+        GOOD, profits=profits, statistics=trade_statistics(map(trade, profits)), **changed
+    )
 
 
 PROFITS = winners(120, 0.6)

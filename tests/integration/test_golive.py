@@ -18,6 +18,7 @@ from perpkit.cli import app
 from perpkit.record import rehearsed
 from perpkit.record.golive import golive_file, read
 from perpkit.record.machine_key import VARIABLE, machine_key_made
+from perpkit.venue.engine.account import Restrictions
 from perpkit.venue.market import datadir
 from tests.bench.backtests import exported
 from tests.bench.desk import _wired
@@ -122,6 +123,7 @@ def desk(tmp_path_factory):
                 "strategy_path": str(STRATEGIES),
             }
             desk.export = exported(config, "Tidal", userdir / "results", **settings)
+            desk.venue.account.restrictions = Restrictions(addresses=frozenset({"127.0.0.1"}))
             with _wired(desk.venue.exchange):
                 yield desk
 
