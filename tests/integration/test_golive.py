@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.record import rehearsed
-from perpkit.record.golive import golive_file, read
+from perpkit.record.golive import read
 from perpkit.record.machine_key import VARIABLE, machine_key_made
 from perpkit.venue.engine.account import Restrictions
 from perpkit.venue.market import datadir
