@@ -90,7 +90,7 @@ def machine_key_made() -> MachineKey:
     with suppress(NoKeyError):
         return machine_key()
     path = place()
-    own = path.with_name(f"{path.name}.{os.getpid()}.new")
+    own = path.with_name(f"{path.name}.{token_hex(8)}.new")
     try:
         put(own, f"{token_hex(_BYTES)}\n".encode(), private=True)
         try:

@@ -16,7 +16,7 @@ from perpkit.rehearsal.redirection import venue_url
 
 # ccxt, SQLAlchemy and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
-    from perpkit.ops.bot_config import BotConfig, load_strategy
+    from perpkit.ops.bot_config import BotConfig
     from perpkit.ops.doctor.clock import Sample
     from perpkit.ops.refusals import Refusal
     from perpkit.record.trade_database import TradeDatabase
@@ -119,6 +119,8 @@ class Context:
     @cached_property
     def loaded(self) -> Any:
         """The strategy, or the error with which its loading ended."""
+        from perpkit.ops.bot_config import load_strategy
+
         try:
             return load_strategy(self.config)
         except Exception as error:  # also one of the strategy's own code
