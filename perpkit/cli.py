@@ -14,6 +14,7 @@ from perpkit.ops.data import data
 from perpkit.ops.doctor.command import doctor
 from perpkit.ops.equity import equity
 from perpkit.ops.fleet.command import fleet
+from perpkit.ops.golive import golive
 from perpkit.ops.help_words import show_no_type_of_flags
 from perpkit.ops.holdout import holdout
 from perpkit.ops.journal import journal
@@ -49,6 +50,7 @@ app.command("adopt")(adopt)
 app.command("compare")(compare)
 app.command("doctor")(doctor)
 app.command("equity")(equity)
+app.command("golive")(golive)
 app.command("journal")(journal)
 app.command("metrics")(metrics)
 app.command("new")(new)

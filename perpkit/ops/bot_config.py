@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,20 @@ def read_config(
         config = Reading(args).get_config()
         where = places(str(config["db_url"]), Path(config["user_data_dir"]))
         return BotConfig(tuple(found), config, latch_of(config), where)
+
+
+def load_strategy(config: Mapping[str, Any]) -> Any:
+    """Returns the strategy of a configuration as Freqtrade loads it for the bot, not started, and
+    without keys.
+
+    :raises Exception: of any kind, also of the strategy's own code
+    """
+    from freqtrade.configuration import remove_exchange_credentials
+    from freqtrade.resolvers import StrategyResolver
+
+    own = deepcopy(dict(config))
+    remove_exchange_credentials(own["exchange"], True)
+    return StrategyResolver.load_strategy(own)
 
 
 def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:

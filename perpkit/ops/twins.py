@@ -11,6 +11,7 @@ from perpkit.ops.results_input import Input
 from perpkit.ops.stored import BadInputError
 
 if TYPE_CHECKING:
+    from perpkit.ops.stored_market import StoredMarket
     from perpkit.research.causes import Explained
     from perpkit.research.results import Results
 
@@ -22,26 +23,35 @@ def explained(
 
     :raises ValueError, DatabaseError: naming what cannot be used
     """
+    # Of a bot's balance nothing is asked here; not every database has it.
+    given = replace(given, starting_balance=given.starting_balance or 1.0)
+    bot, run = given.results(live, None), given.results(backtest, strategy)
+    return bot, explained_results(bot, run, given.market(run), timerange)
+
+
+def explained_results(
+    bot: Results, run: Results, market: StoredMarket, timerange: str | None = None
+) -> list[Explained]:
+    """Returns each trade of a bot and of its backtest with what differs and why.
+
+    :raises ValueError: naming what cannot be used
+    """
     import pandas as pd
 
     from perpkit.research.causes import Causes
     from perpkit.research.stress.order import PairCandles
     from perpkit.research.twins import pair_up, span
 
-    # Of a bot's balance nothing is asked here; not every database has it.
-    given = replace(given, starting_balance=given.starting_balance or 1.0)
-    bot, run = given.results(live, None), given.results(backtest, strategy)
     if not bot.is_bot:
-        raise BadInputError(f"live must be a bot's trade database, got {live}")
+        raise BadInputError(f"live must be a bot's trade database, got {bot.source}")
     if run.is_bot:
-        raise BadInputError(f"backtest must be a backtest export, got {backtest}")
+        raise BadInputError(f"backtest must be a backtest export, got {run.source}")
     if bot.timeframe != run.timeframe:
         raise BadInputError(
             f"live and backtest must have the same timeframe, got {bot.timeframe} and "
             f"{run.timeframe}"
         )
     step = pd.Timedelta(run.timeframe)
-    market = given.market(run)
     stored = {pair: market.candles(pair, run.timeframe) for pair in {*bot.pairs, *run.pairs}}
     candles = {pair: PairCandles(f, step) for pair, f in stored.items() if f is not None}
     begin, end = _asked(timerange, *span(bot, run, step.total_seconds()))
@@ -49,7 +59,7 @@ def explained(
     if not twins:
         raise BadInputError("live and backtest must have a time in common with a trade, got none")
     causes = Causes(bot, run, candles, step.total_seconds())
-    return bot, [causes.of(each) for each in twins]
+    return [causes.of(each) for each in twins]
 
 
 def _asked(timerange: str | None, begin: float, end: float) -> tuple[float, float]:

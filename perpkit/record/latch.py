@@ -27,8 +27,9 @@ from perpkit.files.whole_file import append_line, put
 logger = logging.getLogger(__name__)
 
 ACCOUNT = "main"
-# Options in the configuration's "perpkit" in addition to the parameters of a strategy.
-OPTIONS = frozenset({"account", "latch_dir"})
+# Options in the configuration's "perpkit" in addition to the parameters of a strategy: those of the
+# latch, and of the go-live gate.
+OPTIONS = frozenset({"account", "latch_dir", "golive", "require_golive"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # In bytes: a latch has a few hundred, and a larger file counts as damaged.
 _LARGEST = 65_536
@@ -134,15 +135,8 @@ def latch_file(config: Mapping[str, Any]) -> LatchFile:
         chooses) share a latch if they share the user directory or `perpkit.latch_dir`
     :raises ValueError: naming the option, its value and what is allowed
     """
-    own = config.get("perpkit") or {}
-    if not isinstance(own, Mapping):
-        raise ValueError(f"perpkit must be an object of parameters, got {own!r}")
-    account, folder = own.get("account", ACCOUNT), own.get("latch_dir")
-    if not isinstance(account, str) or not _NAME.fullmatch(account):
-        raise ValueError(
-            "perpkit.account must be a name of letters, digits, - and _, at most 64 of them, got "
-            f"{account!r}"
-        )
+    own, account = _own(config), account_of(config)
+    folder = own.get("latch_dir")
     if folder is not None and (not isinstance(folder, str) or not folder.strip() or "\0" in folder):
         raise ValueError(f"perpkit.latch_dir must be the path of a folder, got {folder!r}")
     user_data = Path(config.get("user_data_dir") or "user_data")
@@ -151,9 +145,31 @@ def latch_file(config: Mapping[str, Any]) -> LatchFile:
     return LatchFile(where.absolute() / f"{account}.{mode}.json", folder is not None)
 
 
+def account_of(config: Mapping[str, Any]) -> str:
+    """Returns the name of the account that a bot trades on.
+
+    :param config: Freqtrade's
+    :raises ValueError: naming the option, its value and what is allowed
+    """
+    account = _own(config).get("account", ACCOUNT)
+    if not isinstance(account, str) or not _NAME.fullmatch(account):
+        raise ValueError(
+            "perpkit.account must be a name of letters, digits, - and _, at most 64 of them, got "
+            f"{account!r}"
+        )
+    return account
+
+
 def latch_of(config: Mapping[str, Any]) -> Path:
     """Returns the path of the latch; see `latch_file`."""
     return latch_file(config).path
+
+
+def _own(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = config.get("perpkit") or {}
+    if not isinstance(own, Mapping):
+        raise ValueError(f"perpkit must be an object of parameters, got {own!r}")
+    return own
 
 
 def history_of(path: Path) -> Path:

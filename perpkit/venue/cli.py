@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,6 +17,7 @@ from perpkit.venue.market.clock import Clock, SystemClock, iso_date
 from perpkit.venue.options import VenueOptions
 
 if TYPE_CHECKING:
+    from perpkit.venue.exchange.exchange import Exchange
     from perpkit.venue.market.market import Market
 
 
@@ -89,6 +92,7 @@ def _serve(options: VenueOptions) -> None:
     from perpkit.venue.http.request_log import RequestLog
     from perpkit.venue.overlay import overlay as config_overlay
 
+    began = datetime.now(UTC)
     # Both can fail, so they come before the market is made, which takes seconds.
     accounts, clock = options.accounts(), options.new_clock()
     listener = server.bind(options.host, options.port)
@@ -102,8 +106,7 @@ def _serve(options: VenueOptions) -> None:
     if options.overlay is not None:
         config = config_overlay(
             url,
-            # Next to the overlay, so that two venues' bots share nothing, wherever they start.
-            options.overlay.resolve().with_suffix(".rehearsal"),
+            _folder(options.overlay),
             accounts={key: secret for key, secret, _ in accounts},
             live=options.live,
             throttle=options.rate_limits,
@@ -113,3 +116,27 @@ def _serve(options: VenueOptions) -> None:
         app, listener, lambda: print(f"venue listening on {url}", flush=True), tls=options.tls
     )
     requests.close()
+    if options.overlay is not None and options.live:
+        _record(exchange, _folder(options.overlay), began)
+
+
+def _folder(overlay: Path) -> Path:
+    """Next to the overlay, so that two venues' bots share nothing, wherever they start."""
+    return overlay.resolve().with_suffix(".rehearsal")
+
+
+def _record(exchange: Exchange, folder: Path, began: datetime) -> None:
+    """Signs what this run shows of a rehearsal, for `perpkit golive`.
+
+    :raises OSError, FileError: if it cannot be written, or there can be no key of this machine
+    """
+    from perpkit.record.machine_key import machine_key_made
+    from perpkit.record.rehearsed import write
+    from perpkit.venue.exchange.rehearsing import rehearsal
+
+    found = rehearsal(exchange, folder / "live.sqlite", began)
+    if not found.trades:
+        return
+    path = folder / f"rehearsal-{began:%Y%m%dT%H%M%S}.json"
+    write(path, found, machine_key_made())
+    print(f"{found.trades} trades were rehearsed: {path}", flush=True)

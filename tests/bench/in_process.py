@@ -31,6 +31,7 @@ from freqtrade.rpc.rpc_types import RPCSendMsg
 from freqtrade.worker import Worker
 from starlette.types import ASGIApp
 
+from perpkit.bot.live import golive_gate
 from perpkit.venue.http.app import create_app
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.history import History
@@ -128,11 +129,18 @@ class InProcessBot:
         return list(PairLocks.get_all_locks())
 
 
-def _arguments(userdir: Path, strategy: str, settings: dict[str, Any]) -> dict[str, Any]:
+def arguments_of(
+    userdir: Path, strategy: str, history: History, settings: dict[str, Any]
+) -> dict[str, Any]:
     """Of `freqtrade trade`: the example's configuration, led to the wire, and `settings` on top.
 
     The wire has no address, and so is no venue to `perpkit.rehearsal`.
     """
+    # A thread that asks for positioning would not live on the virtual clock.
+    perpkit = {"use": {"refresh": False}}
+    settings = {"db_url": "sqlite://", "perpkit": perpkit, **settings}
+    own = {"pair_whitelist": [pair.instrument.pair for pair in history]}
+    settings["exchange"] = {**own, **settings.get("exchange", {})}
     exchange = overlay(BASE_URL, accounts=ACCOUNTS)["exchange"]
     files = {"venue.json": {**SWITCHED_OFF, "exchange": exchange}, "own.json": settings}
     for name, content in files.items():
@@ -155,6 +163,7 @@ def bench(
     seed: int = 0,
     serve: Callable[[Market], ASGIApp] = create_app,
     userdir: Path | None = None,
+    gated: bool = False,
     **settings: Any,
 ) -> Iterator[InProcessBot]:
     """A bot at a venue, at `start`; both end with the block.
@@ -163,21 +172,19 @@ def bench(
     :param start: within the history, late enough for the strategy's warm-up
     :param serve: makes the venue; with accounts, it can serve a bot that is live
     :param userdir: a temporary one by default
+    :param gated: a bot that is live needs a verdict of `perpkit golive`, as at the exchange
     :param settings: of Freqtrade's configuration, on top of config.json.example; the database is in
         memory unless `db_url` is given
     """
-    # A thread that asks for positioning would not live on the virtual clock.
-    perpkit = {"use": {"refresh": False}}
-    settings = {"db_url": "sqlite://", "perpkit": perpkit, **settings}
-    exchange = {"pair_whitelist": [pair.instrument.pair for pair in history]}
-    settings["exchange"] = {**exchange, **settings.get("exchange", {})}
     with ExitStack() as stack:
         if userdir is None:
             userdir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if not gated:
+            stack.enter_context(mock.patch.object(golive_gate, "at_venue", return_value=True))
         clock = stack.enter_context(time_machine.travel(start, tick=False))
         stack.enter_context(_sleepless(clock))
         wire = stack.enter_context(wired(serve(Market(history, SystemClock(), seed))))
-        arguments = _arguments(userdir, strategy, settings)
+        arguments = arguments_of(userdir, strategy, history, settings)
         config = Configuration(arguments, None).get_config()
         enable_database_use()  # an earlier backtest in this process has done without
         worker = Worker(arguments, config)

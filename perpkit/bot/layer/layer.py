@@ -218,7 +218,7 @@ class RiskLayer:
             arm(strategy, verdicts)
             reason = f"{'. '.join(refused)}. For what is open it is as it must be; no entry is made"
             self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        off = [each.line for each in verdicts if each.off]
+        off = [*running.parts_off, *(each.line for each in verdicts if each.off)]
         self.parts_off = (*off, *self.hooks.parts_off())
         for line in off:
             self.say(f"{line}.", logging.WARNING)

@@ -30,6 +30,8 @@ class NoParts:
         self.guarded = False
         # Name of the exchange if the guard and the memory of orders do not support it.
         self.unknown_exchange: str | None = None
+        # What was switched off, one message each.
+        self.parts_off: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Releases files when the bot ends or is created again; records an error that ends it."""

@@ -26,6 +26,8 @@ from perpkit.bot.live.ended_entries import note_ended_entries
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
+from perpkit.bot.live.golive_gate import NAME as GOLIVE
+from perpkit.bot.live.golive_gate import OFF, GoLiveGate
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
@@ -161,6 +163,10 @@ class RunningParts(NoParts):
             self.obstacles.reasons[NAME] = latch.wrong
         if self._fleet.wrong:
             self.obstacles.reasons[FLEET] = self._fleet.wrong
+        gate = GoLiveGate(config, bot.strategy)
+        if gate.reason is not None:
+            self.obstacles.reasons[GOLIVE] = gate.reason
+        self.parts_off = (OFF,) if gate.off else ()
         if self.obstacles.passive is None:
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -120,13 +119,10 @@ class Context:
     @cached_property
     def loaded(self) -> Any:
         """The strategy, or the error with which its loading ended."""
-        from freqtrade.configuration import remove_exchange_credentials
-        from freqtrade.resolvers import StrategyResolver
+        from perpkit.ops.bot_config import load_strategy
 
-        config = deepcopy(dict(self.config))
-        remove_exchange_credentials(config["exchange"], True)
         try:
-            return StrategyResolver.load_strategy(config)
+            return load_strategy(self.config)
         except Exception as error:  # also one of the strategy's own code
             return error
 

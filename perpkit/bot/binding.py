@@ -1,0 +1,101 @@
+"""What decides what a strategy trades: its source, its parameters and options of the configuration.
+
+A verdict of `perpkit golive` is bound to it. The command and the bot ask here, with the strategy as
+Freqtrade's resolver has loaded it, so that both see the same.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from freqtrade.configuration.config_validation import validate_config_consistency
+
+from perpkit import __version__
+from perpkit.record.golive import Bound
+
+# Of the configuration. Not among them: what an account is called and where files are, how a bot is
+# operated (api_server, telegram, internals, bot_name), its keys, and `dry_run` itself.
+OPTIONS = (
+    "trading_mode", "margin_mode", "liquidation_buffer", "stake_currency", "stake_amount",
+    "tradable_balance_ratio", "available_capital", "amend_last_stake_amount",
+    "last_stake_amount_min_ratio", "amount_reserve_percent", "max_open_trades", "timeframe",
+    "startup_candle_count", "process_only_new_candles", "disable_dataframe_checks",
+    "stoploss", "use_custom_stoploss", "minimal_roi", "trailing_stop", "trailing_stop_positive",
+    "trailing_stop_positive_offset", "trailing_only_offset_is_reached",
+    "use_exit_signal", "exit_profit_only", "exit_profit_offset", "ignore_roi_if_entry_signal",
+    "ignore_buying_expired_candle_after", "position_adjustment_enable",
+    "max_entry_position_adjustment", "order_types", "order_time_in_force", "unfilledtimeout",
+    "entry_pricing", "exit_pricing", "custom_price_max_distance_ratio", "pairlists",
+    "force_entry_enable", "recursive_strategy_search", "freqaimodel", "freqai",
+    "external_message_consumer",
+)  # fmt: skip
+OF_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist", "unknown_fee_rate")
+# Of the object "perpkit"; all other names in it count.
+NOT_TRADING = frozenset(
+    {"account", "latch_dir", "golive", "require_golive", "decisions", "acceleration", "alerts"}
+)
+_LIBRARIES = ("freqtrade", "perpkit", "builtins", "abc", "typing")
+
+
+def binding(strategy: Any) -> Bound:
+    """Returns what the verdict on a strategy is bound to.
+
+    :param strategy: loaded by Freqtrade, with the configuration as it then is
+    :raises OSError: if a file of its source cannot be read
+    :raises FreqtradeException: if Freqtrade does not accept the configuration
+    """
+    # A bot that starts has been through it: it fills in the defaults of Freqtrade's schema.
+    config = deepcopy(strategy.config)
+    validate_config_consistency(config)
+    parts = {"Perpkit's version": __version__}
+    for name, content in _sources(type(strategy)):
+        parts[f"the file {name}"] = parts.get(f"the file {name}", "") + sha256(content).hexdigest()
+    for space, values in strategy._ft_params_from_file.items():
+        parts[f"the parameters of {space}"] = _text(values)
+    for name, value in _options(config):
+        parts[f'"{name}"'] = _text(value)
+    return Bound(parts)
+
+
+def _sources(kind: type) -> Iterator[tuple[str, bytes]]:
+    """Yields the files of a strategy's class and of its bases, but for those of libraries.
+
+    Perpkit's own have a version.
+    """
+    found: dict[Path, None] = {}
+    for each in kind.__mro__:
+        if each.__module__.split(".")[0] in _LIBRARIES:
+            continue
+        # The resolver notes the file of the class that it has loaded.
+        file = vars(each).get("__file__") or getattr(
+            sys.modules.get(each.__module__), "__file__", None
+        )
+        if file:
+            found.setdefault(Path(file))
+    for path in found:
+        yield path.name, path.read_bytes()
+
+
+def _options(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in OPTIONS:
+        if name in config:
+            yield name, config[name]
+    exchange = config.get("exchange") or {}
+    for name in OF_EXCHANGE:
+        if name in exchange:
+            yield f"exchange.{name}", exchange[name]
+    own = config.get("perpkit")
+    for name, value in own.items() if isinstance(own, Mapping) else ():
+        if name not in NOT_TRADING:
+            yield f"perpkit.{name}", value
+
+
+def _text(value: Any) -> str:
+    """Returns a value as text that does not depend on the order of keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

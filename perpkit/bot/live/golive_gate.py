@@ -1,0 +1,64 @@
+"""Lets a live bot trade only a strategy that has passed `perpkit golive`, as it is now.
+
+It is asked at the start: a flat bot is refused, one that holds something manages it and makes no
+entry (see `perpkit.bot.live.obstacles`). A bot at a simulated venue trades no money, nor does one
+in dry-run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.bot.binding import binding
+from perpkit.bot.running_bot import message_of
+from perpkit.bot.settings import given_switch
+from perpkit.record.golive import REQUIRED, golive_file, objection
+from perpkit.rehearsal.redirection import leads_to_venue, problems
+
+NAME = "Go-live gate"
+OFF = (
+    f'the go-live gate off, as "perpkit.{REQUIRED}" is false: this strategy trades real money '
+    "whether or not `perpkit golive` has shown that it may"
+)
+
+
+class GoLiveGate:
+    """
+    :param config: Freqtrade's
+    :param strategy: loaded, and bound to that configuration
+    """
+
+    def __init__(self, config: Mapping[str, Any], strategy: Any) -> None:
+        # Why the bot must not trade, None if it may; and whether the gate was switched off.
+        self.reason: str | None = None
+        self.off = False
+        if config["dry_run"] or at_venue(config):
+            return
+        name = type(strategy).__name__
+        try:
+            if given_switch(config, REQUIRED) is False:
+                self.off = True
+                return
+            against = objection(golive_file(config, name), binding(strategy), datetime.now(UTC))
+        except (ConfigurationError, ValueError, OSError) as error:
+            self.reason = f"{NAME}: {message_of(error)}"
+            return
+        if against is not None:
+            self.reason = (
+                f"{NAME}: {name} may not trade real money: {against}. "
+                f'"perpkit.{REQUIRED}": false does without it'
+            )
+
+
+def at_venue(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration leads to a simulated venue, wholly.
+
+    One that leads there in part is refused before (`perpkit.bot.loading.rehearsal_guard`); here
+    that is looked at once more, as real money may be at stake.
+    """
+    return leads_to_venue(config) and not problems(config, os.environ)

@@ -1,0 +1,160 @@
+"""`perpkit golive`: whether a strategy may trade real money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perpkit.ops.bot_config import BotConfig, load_strategy, read_config
+from perpkit.ops.bot_files import Config, Userdir, errors
+from perpkit.ops.golive_evidence import Sources, gather, with_strategy
+from perpkit.ops.results_input import Balance, Datadir, DataFormat, Input
+from perpkit.ops.results_input import as_json as json_of
+from perpkit.ops.stored import BadInputError
+from perpkit.record.trade_database import DatabaseError
+
+# pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.golive.judging import Row
+    from perpkit.ops.golive_evidence import Judged
+    from perpkit.record.golive import Bound
+
+
+def golive(
+    config: Config = None,
+    userdir: Userdir = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(metavar="DB", help="The bot's trade database. Default: the config's."),
+    ] = None,
+    backtest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="EXPORT", help="Its backtest, from long before the bot began until it ended."
+        ),
+    ] = None,
+    rehearsal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The record that a live rehearsal's venue has signed."),
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="Default: the config's.")] = None,
+    datadir: Datadir = None,
+    data_format: DataFormat = "feather",
+    starting_balance: Balance = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the exchange about the key.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Judge whether a strategy may trade real money, and sign the verdict.
+
+    Each criterion is shown as measured against required. A live bot trades only with a verdict that
+    it may, on this strategy, these parameters and this configuration as they are now. It exits
+    with 1 when a criterion is not met; then an earlier verdict no longer counts.
+    """
+    with errors(ValueError, DatabaseError, OSError):
+        from perpkit.ops.verdict import check_can_judge
+
+        check_can_judge()
+        bot = read_config(config, userdir)
+        loaded = _loaded(bot, strategy)
+        given = Input(datadir, list(bot.files), data_format, starting_balance)
+        database = live if live is not None else _database(bot)
+        sources = Sources(bot, loaded, given, database, backtest, rehearsal, offline)
+        bound = _bound(loaded)
+        found, now = gather(sources), datetime.now(UTC)
+        from perpkit.golive.judging import judge
+
+        rows = judge(found.criteria, found.evidence, now)
+        path = _sign(sources, found, rows, bound, now)
+    passed = all(row.passed for row in rows)
+    if as_json:
+        document = {
+            "strategy": sources.name,
+            "kind": found.kind,
+            "passed": passed,
+            "criteria": [asdict(row) for row in rows],
+            "verdict": str(path),
+        }
+        print(json_of(document))
+    else:
+        _print(sources.name, found, rows, path)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _loaded(bot: BotConfig, name: str | None) -> Any:
+    from freqtrade.exceptions import FreqtradeException
+
+    try:
+        return load_strategy(with_strategy(bot.config, name))
+    except FreqtradeException as error:
+        raise BadInputError(" ".join(str(error).split())) from None
+
+
+def _bound(strategy: Any) -> Bound:
+    from freqtrade.exceptions import FreqtradeException
+
+    from perpkit.bot.binding import binding
+
+    try:
+        return binding(strategy)
+    except FreqtradeException as error:
+        raise BadInputError(" ".join(str(error).split())) from None
+
+
+def _database(bot: BotConfig) -> Path:
+    from sqlalchemy.engine import make_url
+
+    url = make_url(bot.db_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise BadInputError("live must be given: the bot's database is not a file")
+    return Path(url.database)
+
+
+def _sign(
+    sources: Sources, found: Judged, rows: Sequence[Row], bound: Bound, now: datetime
+) -> Path:
+    from perpkit.ops.operator import operator
+    from perpkit.record.golive import Horizon, Verdict, golive_file, write
+    from perpkit.record.machine_key import machine_key_made
+
+    key, path = machine_key_made(), golive_file(sources.bot.config, sources.name)
+    failed = tuple(row.name for row in rows if not row.passed)
+    verdict = Verdict(
+        strategy=sources.name,
+        passed=not failed,
+        failed=failed,
+        at=now,
+        until=now + timedelta(days=found.criteria.valid_days),
+        by=operator(),
+        bound=bound.digests(key),
+        band=tuple(Horizon(**band._asdict()) for band in found.bands),
+    )
+    write(path, verdict, key)
+    return path
+
+
+def _print(name: str, found: Judged, rows: Sequence[Row], path: Path) -> None:
+    from rich.table import Table
+
+    from perpkit.ops.stored import wide_console
+
+    table = Table("", "measured", "required", "", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        word = "passed" if row.passed else "NOT PASSED"
+        table.add_row(row.name, row.measured, row.required, word, row.reason)
+    console = wide_console()
+    console.print(table)
+    failed = [row.name for row in rows if not row.passed]
+    kind = f"{name}, {found.kind}"
+    if failed:
+        console.print(f"{kind}: may NOT trade real money. Not passed: {', '.join(failed)}.")
+    else:
+        days = f"{found.criteria.valid_days:g}"
+        console.print(f"{kind}: may trade real money, as it is now, for {days} days: {path}")

@@ -1,0 +1,207 @@
+"""Gathers what `perpkit golive` judges: from a bot, its backtest, a rehearsal and the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perpkit.ops.bot_config import BotConfig
+from perpkit.ops.results_input import Input
+from perpkit.ops.stored import BadInputError
+
+# pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
+if TYPE_CHECKING:
+    from perpkit.golive.band import Band
+    from perpkit.golive.criteria import Criteria, Kind
+    from perpkit.golive.evidence import Evidence, Missing
+    from perpkit.record.rehearsed import Rehearsal
+    from perpkit.research.results import Results
+
+
+@dataclass(frozen=True)
+class Judged:
+    """
+    :param kind: of the strategy, by which its criteria are chosen
+    :param bands: for the performance monitor; none without a backtest
+    """
+
+    kind: Kind
+    criteria: Criteria
+    evidence: Evidence
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What an operator gives.
+
+    :param strategy: as Freqtrade has loaded it
+    :param offline: the exchange is not asked about the key
+    """
+
+    bot: BotConfig
+    strategy: Any
+    given: Input
+    live: Path
+    backtest: Path | None
+    rehearsal: Path | None
+    offline: bool = False
+
+    @property
+    def name(self) -> str:
+        return type(self.strategy).__name__
+
+
+def gather(sources: Sources) -> Judged:
+    """Returns the evidence, and the criteria for it.
+
+    :raises ValueError, DatabaseError: naming what cannot be used
+    """
+    from perpkit.golive import evidence as of
+    from perpkit.golive.criteria import Kind, criteria_of, kind_of
+    from perpkit.golive.measuring import drawdown, made
+    from perpkit.ops.twins import explained_results
+    from perpkit.research.accounts import marked_account
+    from perpkit.research.trade_statistics import trade_statistics
+
+    own = (sources.bot.config.get("perpkit") or {}).get("golive")
+    named = kind_of(own)
+    criteria_of(named or Kind.SWING, own)  # refuse early
+    live, backtest = _live(sources), _backtest(sources)
+    kind = named or (Kind.SWING if backtest is None else Kind.of(of.mean_seconds(backtest)))
+    criteria = criteria_of(kind, own)
+    market = sources.given.market(backtest or live)
+    account = marked_account(live, market)
+    lacking = of.Missing(f"give --backtest, of {sources.name} from long before the bot until now")
+    parts: dict[str, Any] = dict.fromkeys(
+        ("predicted", "slipped", "other", "made", "differing"), lacking
+    )
+    bands: list[Band] = []
+    if backtest is not None:
+        predicted, bands = made(criteria, account, live.start, marked_account(backtest, market))
+        try:
+            found = explained_results(live, backtest, market)
+        except BadInputError as error:
+            parts["slipped"] = parts["differing"] = of.Missing(str(error))
+        else:
+            parts["differing"] = of.differing(found)
+            parts["slipped"] = of.slipped(found) or of.Missing("no trade of the bot has a twin")
+        parts |= {
+            "predicted": of.predicted_trades(backtest),
+            "other": _other(sources, backtest),
+            "made": predicted,
+        }
+    evidence = of.Evidence(
+        profits=tuple(trade.profit for trade in live.closed),
+        statistics=trade_statistics(live.trades),
+        days=of.days_known(live),
+        drawdown=drawdown(account),
+        rehearsal=_rehearsal(sources),
+        keys=_keys(sources),
+        **parts,
+    )
+    return Judged(kind, criteria, evidence, tuple(bands))
+
+
+def _live(sources: Sources) -> Results:
+    from perpkit.record.trade_database import TradeDatabase
+    from perpkit.rehearsal.redirection import leads_to_venue
+
+    given, wallet = sources.given, sources.bot.config.get("dry_run_wallet")
+    if given.starting_balance is None and isinstance(wallet, int | float) and sources.bot.dry_run:
+        given = replace(given, starting_balance=float(wallet))
+    found = given.results(sources.live, None)
+    if not found.is_bot:
+        raise BadInputError(f"live must be a bot's trade database, got {sources.live}")
+    _check_strategy("live", found, sources)
+    database = TradeDatabase.at(f"sqlite:///{sources.live}", read_only=True)
+    if database.venue_mode() is not None and not leads_to_venue(sources.bot.config):
+        raise BadInputError(
+            f"live must be of a bot that saw the exchange's market, got {sources.live}, which has "
+            "the trades of rehearsals at a simulated venue"
+        )
+    return found
+
+
+def _backtest(sources: Sources) -> Results | None:
+    if sources.backtest is None:
+        return None
+    found = sources.given.results(sources.backtest, sources.name)
+    if found.is_bot:
+        raise BadInputError(f"backtest must be a backtest export, got {sources.backtest}")
+    _check_strategy("backtest", found, sources)
+    return found
+
+
+def _check_strategy(option: str, found: Results, sources: Sources) -> None:
+    if found.strategy != sources.name:
+        raise BadInputError(
+            f"{option} must be of the strategy {sources.name}, got {found.source} of "
+            f"{found.strategy}"
+        )
+
+
+def _other(sources: Sources, backtest: Results) -> tuple[str, ...] | Missing:
+    """Returns in what the backtest's strategy differs from the one that would trade."""
+    from perpkit.golive.evidence import Missing
+    from perpkit.golive.measuring import traded
+
+    found = traded(backtest)
+    if found is None:
+        return Missing(
+            f"{backtest.source} does not keep the strategy's source: give the .zip of a Freqtrade "
+            "that does"
+        )
+    other = []
+    if found.source != Path(sources.strategy.__file__).read_bytes():
+        other.append("source")
+    if found.parameters != sources.strategy._ft_params_from_file:
+        other.append("parameters")
+    return tuple(other)
+
+
+def _rehearsal(sources: Sources) -> Rehearsal | Missing:
+    from perpkit.files.errors import FileError
+    from perpkit.golive.evidence import Missing
+    from perpkit.record.rehearsed import read
+
+    if sources.rehearsal is None:
+        return Missing(
+            "rehearse with `perpkit venue --live --overlay FILE`, and give --rehearsal the record "
+            "that it names when it ends"
+        )
+    try:
+        found = read(sources.rehearsal)
+    except FileError as error:
+        return Missing(str(error))
+    if sources.name not in found.strategies:
+        named = ", ".join(found.strategies) or "none"
+        return Missing(f"{sources.rehearsal} is not of {sources.name}: its strategies are {named}")
+    return found
+
+
+def _keys(sources: Sources) -> tuple[str, ...] | Missing:
+    from perpkit.golive.evidence import Missing
+    from perpkit.ops.keys.findings import key_findings
+    from perpkit.ops.level import Level
+
+    if sources.offline:
+        return Missing("the exchange was not asked: leave out --offline")
+    from perpkit.ops.exchange import exchange_client
+
+    try:
+        client = exchange_client(sources.bot.config)
+    except BadInputError as error:
+        return Missing(f"{error}; `perpkit keys exec -- perpkit golive ...` gives a stored one")
+    found = key_findings(sources.bot, client)
+    return tuple(f"{each.check}: {each.words}" for each in found if each.level is Level.FAIL)
+
+
+def with_strategy(config: Mapping[str, Any], name: str | None) -> dict[str, Any]:
+    """:raises BadInputError: if no strategy is named"""
+    named = name or config.get("strategy")
+    if not named:
+        raise BadInputError('strategy must be named, by --strategy or "strategy" in the config')
+    return {**config, "strategy": named}
