@@ -27,7 +27,7 @@ CALIBRATED_SHARE = 0.25
 LEAST_ROWS = 100
 
 
-class TooLittleData(ValueError):
+class TooLittleDataError(ValueError):
     """The training window has too few rows, or only one kind of outcome; the message says which."""
 
 
@@ -120,7 +120,7 @@ def train(
     :param weights: of the rows
     :param held_features, held_labels: later rows, on which the calibration error is measured
     :param horizon: candles that a label looks ahead
-    :raises TooLittleData: if a part has too few rows, or only one kind of outcome
+    :raises TooLittleDataError: if a part has too few rows, or only one kind of outcome
     """
     true, held = (np.asarray(each) == PAYS for each in (labels, held_labels))
     begin = int(len(true) * (1 - CALIBRATED_SHARE))
@@ -128,10 +128,10 @@ def train(
     parts = {"to fit": true[first], "to calibrate": true[second], "to measure": held}
     for purpose, outcome in parts.items():
         if len(outcome) < LEAST_ROWS:
-            raise TooLittleData(f"{len(outcome)} rows {purpose}, {LEAST_ROWS} are needed")
+            raise TooLittleDataError(f"{len(outcome)} rows {purpose}, {LEAST_ROWS} are needed")
     for purpose in ("to fit", "to calibrate"):
         if len(np.unique(parts[purpose])) < 2:
-            raise TooLittleData(f"the rows {purpose} have only one kind of outcome")
+            raise TooLittleDataError(f"the rows {purpose} have only one kind of outcome")
     scorer = fit(features[first], true[first].astype(np.int64), np.asarray(weights)[first])
     calibrated = np.asarray(scorer.predict_proba(features[second]))[:, 1]
     calibration = Calibration.fit(calibrated, true[second])

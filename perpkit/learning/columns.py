@@ -5,7 +5,7 @@ The strategy sets one target, by its `task`:
 | task | target | values |
 |---|---|---|
 | `outcome` (default) | `OUTCOME` | `PAYS` or `LOSES`, text; NaN where unknown, or no side |
-| `forward_return` | `FORWARD_RETURN` | the return ahead, in standard deviations; NaN where unknown |
+| `forward_return` | `FORWARD_RETURN` | the return ahead, in standard deviations, or NaN |
 | `action` | `ACTION` | 0, for reinforcement learners, which have no label |
 
 `OUTCOME` is about an entry of `SIDE`, the rule's side of that candle: the strategy says which side
