@@ -17,7 +17,7 @@ from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
 from perpkit.signals.conditions import Conditions
 from perpkit.signals.confidence import tag
-from perpkit.signals.source import Source
+from perpkit.signals.source import Signals, Source
 
 
 class SourceStrategy(PerpStrategy):
@@ -95,7 +95,7 @@ class SourceStrategy(PerpStrategy):
         return with_columns(dataframe, dict(self.source.columns(dataframe, self.candle)))
 
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        found = self.source.signals(dataframe, self.present_rule)
+        found = self._signals(dataframe)
         score = np.where(found.enter_long, found.long_confidence, found.short_confidence)
         dataframe["enter_long"] = found.enter_long.astype(int)
         dataframe["enter_short"] = found.enter_short.astype(int)
@@ -103,10 +103,13 @@ class SourceStrategy(PerpStrategy):
         return dataframe
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
-        found = self.source.signals(dataframe, self.present_rule)
+        found = self._signals(dataframe)
         dataframe["exit_long"] = found.exit_long.astype(int)
         dataframe["exit_short"] = found.exit_short.astype(int)
         return dataframe
+
+    def _signals(self, frame: pd.DataFrame) -> Signals:
+        return self.source.signals(frame, self.present_rule)
 
     def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:
         """Returns what a candle must meet for an entry, for the decision log."""

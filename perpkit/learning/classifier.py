@@ -61,7 +61,7 @@ class CalibratedClassifier:
 
     def predict_proba(self, features: Any) -> Floats:
         """Returns the probabilities of `CLASSES`, one row each."""
-        pays = self.calibration(np.asarray(self.scorer.predict_proba(features))[:, 1])
+        pays = self.calibration(_scores(self.scorer, features))
         return np.column_stack((1 - pays, pays))
 
     def predict(self, features: Any) -> NDArray[np.str_]:
@@ -115,7 +115,7 @@ def train(
 ) -> CalibratedClassifier:
     """Returns a model that was fitted, calibrated and measured on three parts, in order of time.
 
-    :param features: of the training, one row each, in order of time; a frame or an array
+    :param features: of the training, an array with one row each, in order of time
     :param labels: `pays` or `loses`, one for each row
     :param weights: of the rows
     :param held_features, held_labels: later rows, on which the calibration error is measured
@@ -133,7 +133,11 @@ def train(
         if len(np.unique(parts[purpose])) < 2:
             raise TooLittleDataError(f"the rows {purpose} have only one kind of outcome")
     scorer = fit(features[first], true[first].astype(np.int64), np.asarray(weights)[first])
-    calibrated = np.asarray(scorer.predict_proba(features[second]))[:, 1]
-    calibration = Calibration.fit(calibrated, true[second])
-    measured = calibration(np.asarray(scorer.predict_proba(held_features))[:, 1])
+    calibration = Calibration.fit(_scores(scorer, features[second]), true[second])
+    measured = calibration(_scores(scorer, held_features))
     return CalibratedClassifier(scorer, calibration, expected_calibration_error(measured, held))
+
+
+def _scores(scorer: Scorer, features: Any) -> Floats:
+    # As an array, as in training: a frame would be compared by its names.
+    return np.asarray(scorer.predict_proba(np.asarray(features)), dtype=np.float64)[:, 1]

@@ -304,6 +304,20 @@ class Journal(_Part):
     reason: str = ""
 
 
+class Model(_Part):
+    """The learned model of a strategy that has one, since the process started.
+
+    :param used: candles of which it had an opinion
+    :param without: candles of which the rules decided alone, by reason: `missing`, `failed`,
+        `untrained`, `expired`, or `unusual`, unlike what it has learned
+    :param pairs: the reason at present, of pairs that are traded by the rules alone
+    """
+
+    used: int
+    without: dict[str, int]
+    pairs: dict[str, str]
+
+
 class State(_Part):
     """The whole file. A part that is null is not there in this bot, or is named in `missing`.
 
@@ -329,6 +343,7 @@ class State(_Part):
     :param reconciliation: the database and the exchange compared
     :param parts_off: which parts are off, and why
     :param journal: of orders
+    :param model: the learned model; null where the strategy has none
     :param missing: parts that could not be collected, and why
     """
 
@@ -354,6 +369,7 @@ class State(_Part):
     reconciliation: Reconciliation | None = None
     parts_off: tuple[str, ...] | None = None
     journal: Journal | None = None
+    model: Model | None = None
     missing: dict[str, str] = {}
 
     def age_seconds(self, now: datetime) -> float:

@@ -127,6 +127,10 @@ class RsiSma(Source):
             short_score,
         )
 
+    def side(self, frame: pd.DataFrame, rule: RsiSmaRule) -> NDArray[np.int64]:
+        """Returns the side that it would enter at each candle: 1 long, -1 short, 0 none."""
+        return _trend(frame, rule)
+
     def conditions(self, frame: pd.DataFrame, rule: RsiSmaRule) -> Conditions:
         trend, least = _trend(frame, rule), rule.min_confidence
         own, both = _own_conditions(frame, rule), self._scores(frame, rule)

@@ -19,6 +19,7 @@ ADJUSTED = {
     "freqtrade.resolvers.pairlist_resolver": ("plugins", "widen_pairlists"),
     "freqtrade.resolvers.strategy_resolver": ("attaching", "attach_layer"),
     "freqtrade.resolvers.hyperopt_resolver": ("plugins", "widen_losses"),
+    "freqtrade.resolvers.freqaimodel_resolver": ("plugins", "widen_models"),
     "freqtrade.strategy.interface": ("attaching", "report_at_start"),
     "freqtrade.configuration.config_validation": ("plugins", "announce_pairlists"),
     "freqtrade.configuration.configuration": ("rehearsal_guard", "separate"),

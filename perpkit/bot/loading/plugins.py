@@ -1,4 +1,4 @@
-"""Plugin discovery: where Freqtrade looks for protections, pairlists, strategies and losses.
+"""Plugin discovery: where Freqtrade looks for protections, pairlists, strategies and more.
 
 Extends Freqtrade's three resolvers so that they search, in this order,
   1. the folder named by the config key `protection_path` / `pairlist_path`, which correspond to
@@ -6,7 +6,7 @@ Extends Freqtrade's three resolvers so that they search, in this order,
   2. `user_data/protections` / `user_data/pairlists`,
   3. Freqtrade's own folder,
   4. the plugins that come with Perpkit.
-Losses of hyperopt have a folder of the user's already: ours come behind it.
+Losses of hyperopt and models of FreqAI have a folder of the user's already: ours come behind it.
 `perpkit.bot.loading.hook` calls these functions with the module that Freqtrade has just imported.
 """
 
@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parents[2]
 def own_folder(kind: str) -> Path | None:
     """Returns the folder of the plugins that come with Perpkit.
 
-    :param kind: `strategies`, `protections`, `pairlists` or `hyperopts`
+    :param kind: `strategies`, `protections`, `pairlists`, `hyperopts` or `freqaimodels`
     :return: inside the installed package, or in a checkout; None if absent
     """
     installed = PACKAGE / "plugins" / kind
@@ -32,7 +32,7 @@ def own_folder(kind: str) -> Path | None:
     checkout = PACKAGE.parent
     if not (checkout / "pyproject.toml").is_file():
         return None
-    # Losses are where Freqtrade itself looks for them in a checkout.
+    # Losses and models are where Freqtrade itself looks for them in a checkout.
     places = (checkout / kind, checkout / "user_data" / kind)
     return next((place for place in places if place.is_dir()), None)
 
@@ -67,6 +67,14 @@ def widen_losses(module: ModuleType) -> None:
     :param module: freqtrade.resolvers.hyperopt_resolver
     """
     _add_own_folder(module.HyperOptLossResolver, "hyperopts")
+
+
+def widen_models(module: ModuleType) -> None:
+    """Adds Perpkit's own models to the search.
+
+    :param module: freqtrade.resolvers.freqaimodel_resolver
+    """
+    _add_own_folder(module.FreqaiModelResolver, "freqaimodels")
 
 
 def announce_pairlists(module: ModuleType) -> None:

@@ -1,0 +1,161 @@
+"""What a model says of each candle, from what FreqAI returns; without a model, nothing.
+
+FreqAI marks what must not be used with `do_predict`, and returns 0 for all that it does not know.
+Here every failure becomes "no opinion", with its reason: the rules then decide alone. A reason is
+logged when it begins for a pair, and counted at each candle for the state file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from perpkit.bot.hybrid.settings import Task
+from perpkit.bot.running_bot import message_of
+from perpkit.learning.columns import (
+    ACTION,
+    CALIBRATION_ERROR,
+    CONFIDENCE,
+    FORWARD_RETURN,
+    PAYS,
+    SIDE,
+    UNCERTAINTY,
+    USABLE,
+)
+from perpkit.record import state
+from perpkit.signals.source import Floats
+
+logger = logging.getLogger(__name__)
+
+PROBABILITY = "model_probability"
+ERROR = "model_error"
+
+# FreqAI's five actions: which side each one is for; the others end or change nothing.
+_WAYS = {1: 1, 3: -1}
+
+
+class Reason(StrEnum):
+    """Why the rules decide alone."""
+
+    MISSING = "missing"
+    FAILED = "failed"
+    UNTRAINED = "untrained"
+    EXPIRED = "expired"
+    UNUSUAL = "unusual"
+
+
+WORDS = {
+    Reason.UNTRAINED: "it has not been trained",
+    Reason.EXPIRED: "it is older than expiration_hours",
+    Reason.UNUSUAL: "it has seen no candle like the newest",
+}
+
+
+class Opinions:
+    """Asks the model, and remembers why it could not be asked.
+
+    :param missing: why there is no model in this run; empty if there is one
+    :param trading: whether only the newest candle counts, as in a running bot
+    """
+
+    def __init__(self, missing: str, *, trading: bool) -> None:
+        self._missing = missing
+        self._trading = trading
+        self._used = 0
+        self._without: Counter[Reason] = Counter()
+        self._now: dict[str, Reason] = {}
+        if missing:
+            logger.warning(f"No model: {missing}. The rules decide alone.")
+
+    def columns(
+        self, ask: Callable[[], pd.DataFrame], pair: str, rows: int, task: Task
+    ) -> dict[str, Floats]:
+        """Returns `model_probability`, `model_error` and `rule_side`, one value a candle.
+
+        :param ask: returns FreqAI's frame, of `rows` rows
+        """
+        nothing = {name: np.full(rows, np.nan) for name in (PROBABILITY, ERROR)}
+        nothing[SIDE] = np.zeros(rows)
+        if self._missing:
+            self._count(pair, Reason.MISSING, "")
+            return nothing
+        try:
+            frame = ask()
+            if len(frame) != rows:
+                raise ValueError(f"it returned {len(frame)} rows for {rows} candles")
+            found = {name: _floats(frame, name) for name in (SIDE, CALIBRATION_ERROR, USABLE)}
+            probability = _probability(frame, task, found[SIDE])
+        except Exception as error:
+            words = f"{type(error).__name__}: {message_of(error)}".splitlines()[0]
+            self._count(pair, Reason.FAILED, words)
+            return nothing
+        usable = (found[USABLE] == 1) & (found[SIDE] != 0)
+        self._note(pair, found[USABLE], probability)
+        return {
+            PROBABILITY: np.where(usable, probability, np.nan),
+            ERROR: np.where(usable, found[CALIBRATION_ERROR], np.nan),
+            SIDE: found[SIDE],
+        }
+
+    def report(self) -> state.Model:
+        """Returns the part of the state file."""
+        return state.Model(
+            used=self._used,
+            without={str(reason): count for reason, count in self._without.items()},
+            pairs={pair: str(reason) for pair, reason in self._now.items()},
+        )
+
+    def _note(self, pair: str, usable: Floats, probability: Floats) -> None:
+        if not self._trading:
+            known = int((usable == 1).sum())
+            unusual = int(((usable == 0) & (probability > 0)).sum())
+            logger.info(
+                f"{pair}: the model has an opinion of {known} candles; "
+                f"{unusual} were unlike all it had seen."
+            )
+            return
+        match usable[-1] if len(usable) else 0:
+            case 1:
+                self._used += 1
+                if self._now.pop(pair, None):
+                    logger.info(f"{pair}: the model is used again.")
+            case 2:
+                self._count(pair, Reason.EXPIRED, WORDS[Reason.EXPIRED])
+            case _:
+                seen = len(probability) and probability[-1] > 0
+                reason = Reason.UNUSUAL if seen else Reason.UNTRAINED
+                self._count(pair, reason, WORDS[reason])
+
+    def _count(self, pair: str, reason: Reason, words: str) -> None:
+        self._without[reason] += 1
+        if self._now.get(pair) is not reason and words:
+            # What is unusual comes and goes, and is the model's own judgement.
+            level = logging.INFO if reason is Reason.UNUSUAL else logging.WARNING
+            logger.log(level, f"{pair}: the model is not used, {words}. The rules decide alone.")
+        self._now[pair] = reason
+
+
+def _probability(frame: pd.DataFrame, task: Task, side: Floats) -> Floats:
+    """Returns how probable it is that an entry of `side` pays, whatever the model predicts."""
+    if task is Task.OUTCOME:
+        # Members of an ensemble that disagree are no reason to be sure.
+        return _floats(frame, PAYS) - np.nan_to_num(_floats(frame, UNCERTAINTY))
+    if task is Task.FORWARD_RETURN:
+        # The return is in standard deviations.
+        return np.asarray(ndtr(side * _floats(frame, FORWARD_RETURN)))
+    way = np.array([_WAYS.get(int(action), 0) for action in _floats(frame, ACTION)])
+    sure = _floats(frame, CONFIDENCE)
+    sure = np.where(np.isnan(sure), 1.0, sure)
+    return np.where(way == side, sure, 1 - sure)
+
+
+def _floats(frame: pd.DataFrame, name: str) -> Floats:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(dtype=np.float64)

@@ -1,0 +1,35 @@
+"""The default model of HybridAi. To change it, copy this file under a name of yours."""
+
+from typing import Any
+
+from freqtrade.freqai.base_models.BaseClassifierModel import BaseClassifierModel
+from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
+
+from perpkit.bot.hybrid.guarded_model import GuardedModel, require
+from perpkit.learning.boosting import boosted_trees
+from perpkit.learning.classifier import CalibratedClassifier, train
+
+
+class LightGbmTripleBarrier(GuardedModel, BaseClassifierModel):
+    """Gradient-boosted trees with calibrated probabilities; seconds to train. Parameters of
+    LightGBM go into `model_training_parameters`. See docs/hybrid_ai.md.
+    """
+
+    def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
+        require("ai", "lightgbm", "sklearn")
+        super().__init__(config=config, **kwargs)
+
+    def fit(
+        self, data_dictionary: dict[str, Any], dk: FreqaiDataKitchen, **kwargs: Any
+    ) -> CalibratedClassifier:
+        model = train(
+            data_dictionary["train_features"].to_numpy(),
+            data_dictionary["train_labels"].to_numpy()[:, 0],
+            data_dictionary["train_weights"],
+            data_dictionary["test_features"].to_numpy(),
+            data_dictionary["test_labels"].to_numpy()[:, 0],
+            self.horizon,
+            boosted_trees(self.model_training_parameters),
+        )
+        self.note_calibration(dk, model.error)
+        return model
