@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from freqtrade.exceptions import OperationalException
+from freqtrade.exceptions import ConfigurationError
 from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 from freqtrade.freqai.prediction_models.ReinforcementLearner import ReinforcementLearner
 from pandas import DataFrame
 
 from perpkit.bot.hybrid.environment import PerpetualEnvironment, practice_terms
+from perpkit.bot.hybrid.sequence_model import also_returned, without_the_first
 from perpkit.learning.agents import Agents
 from perpkit.learning.columns import CONFIDENCE, PAID, UNCERTAINTY
 
@@ -37,7 +38,7 @@ class AgentsModel(ReinforcementLearner):
 
     Prices and funding are those of the strategy's frame: they need not be features.
 
-    :raises OperationalException: for a setting that cannot be, by its name
+    :raises ConfigurationError: for a setting that cannot be, by its name
     """
 
     MyRLEnv = PerpetualEnvironment
@@ -95,13 +96,10 @@ class AgentsModel(ReinforcementLearner):
 
         The first rows, before which an observation lacks some, are not to be used.
         """
-        for column in (CONFIDENCE, UNCERTAINTY):
-            for statistic in ("labels_mean", "labels_std"):
-                dk.data.setdefault(statistic, {}).setdefault(column, 0.0)
+        also_returned(dk, CONFIDENCE, UNCERTAINTY)
         predicted, usable = super().predict(unfiltered_df, dk, **kw)
-        usable[: self.CONV_WIDTH - 1] = 0
         dk.DI_values = np.zeros(len(predicted))
-        return predicted, usable
+        return predicted, without_the_first(usable, self.CONV_WIDTH)
 
     def rl_model_predict(
         self, dataframe: DataFrame, dk: FreqaiDataKitchen, model: Agents
@@ -126,13 +124,11 @@ def _check(freqai: dict[str, Any], settings: dict[str, Any]) -> None:
         _refuse("rl_config.add_state_info", "false: backtests do not know positions", True)
     if freqai.get("continual_learning"):
         _refuse("continual_learning", "false: every training starts from its seed", True)
-    if not freqai.get("data_split_parameters", {}).get("test_size", 0.1) > 0:
-        _refuse("data_split_parameters.test_size", "above 0: the best agent is chosen there", 0)
     try:
         practice_terms(settings.get("model_reward_parameters", {}), 0.0)
     except ValueError as error:
-        raise OperationalException(f"freqai.rl_config.{error}") from error
+        raise ConfigurationError(f"freqai.rl_config.{error}") from error
 
 
 def _refuse(name: str, allowed: str, value: object) -> None:
-    raise OperationalException(f"freqai.{name} must be {allowed}, got {value!r}")
+    raise ConfigurationError(f'"freqai.{name}" must be {allowed}, got {value!r}')

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.freqai.freqai_interface import IFreqaiModel
 
 from perpkit.bot.running_bot import message_of
 from perpkit.learning.classifier import Untrained
@@ -32,6 +33,19 @@ def require(extra: str, *modules: str) -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ModuleNotFoundError(f"{module} is missing: pip install 'perpkit[{extra}]'")
+
+
+def unavailable(extra: str, error: ModuleNotFoundError) -> type:
+    """Returns a class in place of one of FreqAI's that cannot be imported without an extra.
+
+    Freqtrade lists it among the models. To make a model of it says what to install.
+    """
+
+    class Unavailable(IFreqaiModel):
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            raise ModuleNotFoundError(f"{error.name} is missing: pip install 'perpkit[{extra}]'")
+
+    return Unavailable
 
 
 class GuardedModel:
