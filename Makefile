@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
+AI     ?= .venv-ai
+# The build for processors; PyPI's brings 2 GB for graphics cards.
+TORCH  ?= torch --index-url https://download.pytorch.org/whl/cpu
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 # Tests wait for processes and for the venue half of their time: three keep two cores busy.
@@ -19,7 +22,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients soak mutants bench demo clean
+.PHONY: setup test lint contract clients test-ai soak mutants bench demo clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +44,13 @@ $(CLIENTS)/.ready: pyproject.toml
 	$(CLIENTS)/bin/python $(PIP) --editable '.[clients]'
 	touch $@
 
+# PyTorch and Stable-Baselines3, which nothing else of Perpkit needs.
+$(AI)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(AI)
+	$(AI)/bin/python $(PIP) $(TORCH)
+	$(AI)/bin/python $(PIP) --editable '.[test,rl]'
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +66,10 @@ contract: $(OLD)/.ready
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
 	$(CLIENTS)/bin/python $(PYTEST) tests/clients
+
+# The models that need PyTorch: in `test`, they are skipped.
+test-ai: $(AI)/.ready
+	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid
 
 # Both environments at a time: either has a core to itself.
 test:
@@ -86,4 +100,4 @@ demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) .demo soak bench build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) $(AI) .demo soak bench build dist
