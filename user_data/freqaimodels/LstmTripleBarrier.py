@@ -3,13 +3,11 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from freqtrade.freqai.base_models.BaseClassifierModel import BaseClassifierModel
 from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel, require
-from perpkit.bot.hybrid.sequence_model import least_length, read_settings, without_the_first
+from perpkit.bot.hybrid.sequence_model import least_length, read_settings
 from perpkit.learning.classifier import CalibratedClassifier, train
 
 
@@ -46,9 +44,3 @@ class LstmTripleBarrier(GuardedModel, BaseClassifierModel):
         )
         self.note_calibration(dk, model.error)
         return model
-
-    def predict(
-        self, unfiltered_df: pd.DataFrame, dk: FreqaiDataKitchen, **kwargs: Any
-    ) -> tuple[pd.DataFrame, np.ndarray]:
-        predictions, usable = super().predict(unfiltered_df, dk, **kwargs)
-        return predictions, without_the_first(usable, self.CONV_WIDTH)

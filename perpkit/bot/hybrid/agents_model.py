@@ -13,7 +13,7 @@ from freqtrade.freqai.prediction_models.ReinforcementLearner import Reinforcemen
 from pandas import DataFrame
 
 from perpkit.bot.hybrid.environment import PerpetualEnvironment, practice_terms
-from perpkit.bot.hybrid.sequence_model import also_returned, without_the_first
+from perpkit.bot.hybrid.sequence_model import also_returned
 from perpkit.learning.agents import Agents
 from perpkit.learning.columns import CONFIDENCE, PAID, UNCERTAINTY
 
@@ -92,14 +92,11 @@ class AgentsModel(ReinforcementLearner):
     def predict(
         self, unfiltered_df: DataFrame, dk: FreqaiDataKitchen, **kw: Any
     ) -> tuple[DataFrame, Any]:
-        """Returns the action of each row, how sure the agents are, and how far they disagree.
-
-        The first rows, before which an observation lacks some, are not to be used.
-        """
+        """Returns the action of each row, how sure the agents are, and how far they disagree."""
         also_returned(dk, CONFIDENCE, UNCERTAINTY)
         predicted, usable = super().predict(unfiltered_df, dk, **kw)
         dk.DI_values = np.zeros(len(predicted))
-        return predicted, without_the_first(usable, self.CONV_WIDTH)
+        return predicted, usable
 
     def rl_model_predict(
         self, dataframe: DataFrame, dk: FreqaiDataKitchen, model: Agents

@@ -12,7 +12,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel
-from perpkit.bot.hybrid.sequence_model import also_returned, without_the_first
+from perpkit.bot.hybrid.sequence_model import also_returned
 from perpkit.checks import is_number
 from perpkit.learning.classifier import TooLittleDataError, Untrained
 from perpkit.learning.columns import UNCERTAINTY
@@ -76,7 +76,7 @@ class EnsembleModel(GuardedModel):
             return predictions.assign(**{UNCERTAINTY: 0.0}), usable
         features = dk.data_dictionary["prediction_features"]
         predictions[UNCERTAINTY] = self.model.averaged(features).disagreement
-        return predictions, without_the_first(usable, self.freqai_info.get("conv_width", 1))
+        return predictions, usable
 
 
 def members(given: object) -> list[Member]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.parameters.declared import Parameters
@@ -42,19 +41,6 @@ def read_settings(kind: type[P], given: Mapping[str, Any]) -> P:
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     return settings
-
-
-def without_the_first(usable: np.ndarray, length: int) -> np.ndarray:
-    """Returns `do_predict` with the rows left out before which a sequence lacks some.
-
-    A running bot uses the last row only, for which it hands over all that is read.
-
-    >>> without_the_first(np.array([1, 1, 1]), 2).tolist()
-    [0, 1, 1]
-    """
-    found = np.array(usable)
-    found[: length - 1] = 0
-    return found
 
 
 def also_returned(dk: Any, *columns: str) -> None:
