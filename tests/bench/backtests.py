@@ -146,7 +146,7 @@ def _one(testing: Backtesting, own: Any, data: Any, timerange: Any) -> Backteste
     trades = [trade.to_json() for trade in LocalTrade.bt_trades]
     locks = [_lock(lock) for lock in content["locks"]]
     dp, step = testing.dataprovider, testing.timeframe
-    frames = {pair: dp.get_analyzed_dataframe(pair, step)[0] for pair in PAIRS}
+    frames = {pair: dp.get_analyzed_dataframe(pair, step)[0] for pair in dp.current_whitelist()}
     return Backtested(trades, locks, own, stats, frames)
 
 

@@ -93,11 +93,10 @@ class HybridStrategy(RsiSmaStrategy):
             lambda: self.freqai.start(candles, metadata, self),
             metadata["pair"],
             len(dataframe),
-            self._task,
+            self._task(),
         )
         return with_columns(dataframe, found)
 
-    @property
     def _task(self) -> Task:
         return self._present("hybrid.task").hybrid.task
 
@@ -131,27 +130,26 @@ class HybridStrategy(RsiSmaStrategy):
             dataframe,
             features.market_features(market, side) | features.rule_features(candles, side, entered),
         )
-        horizon = hours * self._horizon
+        horizon = hours * self._horizon()
         return with_columns(dataframe, {SIDE: side, WIDTH: targets.width(vol, horizon), PAID: paid})
 
     def set_freqai_targets(
         self, dataframe: pd.DataFrame, metadata: dict, **kwargs: Any
     ) -> pd.DataFrame:
         widths = dataframe[WIDTH].to_numpy(dtype=np.float64)
-        match self._task:
+        match self._task():
             case Task.OUTCOME:
                 side, paid = dataframe[SIDE].to_numpy(), dataframe[PAID].to_numpy()
                 rule = self._present("label").label
-                net = targets.barrier_returns(dataframe, side, widths, self._horizon, rule, paid)
+                net = targets.barrier_returns(dataframe, side, widths, self._horizon(), rule, paid)
                 return dataframe.assign(**{OUTCOME: targets.outcomes(net)})
             case Task.FORWARD_RETURN:
                 close = dataframe["close"].to_numpy(dtype=np.float64)
-                ahead = targets.forward_returns(close, widths, self._horizon)
+                ahead = targets.forward_returns(close, widths, self._horizon())
                 return dataframe.assign(**{FORWARD_RETURN: ahead})
             case Task.ACTION:
                 return dataframe.assign(**{ACTION: 0})
 
-    @property
     def _horizon(self) -> int:
         return int(self.freqai_info["feature_parameters"]["label_period_candles"])
 
