@@ -15,7 +15,7 @@ import pandas as pd
 
 from perpkit.learning.columns import OUTCOME, PAYS
 from perpkit.learning.importance import contributions, plain_name
-from perpkit.record.model_evidence import write_window
+from perpkit.learning.evidence import write_window
 
 logger = logging.getLogger(__name__)
 

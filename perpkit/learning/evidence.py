@@ -18,6 +18,7 @@ import pandas as pd
 from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of, sealed
 from perpkit.files.whole_file import put
+from perpkit.market.asof import nanoseconds
 
 FOLDER = "perpkit_evidence"
 COLUMNS = ("date", "pair", "probability", "pays")
@@ -53,21 +54,31 @@ def write_window(
     put(folder / f"{window}.json", content.encode())
 
 
-def read(models: Path) -> Evidence | None:
-    """Returns the evidence of all windows; None if there is none.
+def read(models: Path, start: float, end: float) -> Evidence | None:
+    """Returns the evidence of the windows of a backtest; None if there is none.
 
-    :param models: folder of FreqAI's identifier
+    :param models: folder of FreqAI's identifier; other runs may have written there, too
+    :param start, end: of the backtest, s since 1970 UTC
     :raises FileError: naming the file that is damaged
     """
-    files = sorted((models / FOLDER).glob("*.feather"))
-    if not files:
+    frames, known = [], []
+    for path in sorted((models / FOLDER).glob("*.feather")):
+        rows = _rows(path)
+        at = nanoseconds(rows["date"])
+        rows = rows[(at >= start * 1e9) & (at < end * 1e9)]
+        if rows.empty:
+            continue
+        frames.append(rows)
+        if weights := _importance(path.with_suffix(".json")):
+            known.append(weights)
+    if not frames:
         return None
-    frames = [_rows(path) for path in files]
-    known = [weights for path in files if (weights := _importance(path.with_suffix(".json")))]
+    # Trainings of runs with other windows may have been asked about the same candle.
+    every = pd.concat(frames, ignore_index=True).drop_duplicates(["date", "pair"], keep="last")
     # A feature that was constant in a training had no part in it.
     together = pd.DataFrame(known).fillna(0.0).mean().sort_values(ascending=False)
     importance = {str(name): float(value) for name, value in together.items()}
-    return Evidence(pd.concat(frames, ignore_index=True), importance)
+    return Evidence(every.reset_index(drop=True), importance)
 
 
 def _rows(path: Path) -> pd.DataFrame:
