@@ -22,7 +22,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients test-ai soak mutants bench demo clean
+.PHONY: setup test lint contract clients test-ai soak mutants bench demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -98,6 +98,10 @@ bench: setup
 
 demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130
+
+# Some minutes: a model of HybridAi is trained each month of a synthetic year, and traded.
+demo-ai: setup
+	@trap : INT; $(BIN)/python -m perpkit.ops.demo_ai || test $$? -eq 130
 
 clean:
 	rm -rf $(VENV) $(OLD) $(CLIENTS) $(AI) .demo soak bench build dist

@@ -61,7 +61,9 @@ def ensemble(
     """
     able = [(name, weight, one) for name, weight, one in trained if not isinstance(one, Untrained)]
     if not able:
-        reasons = [f"{name}: {one.reason}" for name, _, one in trained if isinstance(one, Untrained)]
+        reasons = [
+            f"{name}: {one.reason}" for name, _, one in trained if isinstance(one, Untrained)
+        ]
         return Untrained("; ".join(reasons))
     weights = tuple(weight for _, weight, _ in able)
     members = {name: one for name, _, one in able}

@@ -142,7 +142,7 @@ def fit(
             for batch in torch.randperm(taught.stop).split(settings.batch_size):
                 loss = _loss(network, rows[batch.numpy()], true[batch], weight[batch])
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
             network.eval()
             with torch.no_grad():
@@ -174,7 +174,7 @@ def _array(features: Any) -> NDArray[np.float32]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums of several threads differ in their last digits, and small models gain nothing by them."""
+    """Sums of several threads differ in their last digits, and gain a small model nothing."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -59,7 +59,7 @@ class PracticeTerms(Parameters):
 
     @property
     def tiers(self) -> MaintenanceTiers:
-        return self._tiers  # type: ignore[attr-defined, no-any-return]
+        return self._tiers  # type: ignore[attr-defined]
 
 
 class Step(NamedTuple):
@@ -118,9 +118,8 @@ class PracticeAccount:
         limit = liquidation_price(position, self.margin, terms.tiers)
         if self.side * (worst - limit) <= 0:
             lost = self.margin + self.profit
-            return _marked(
-                replace(self, **_FLAT, mark=step.close, liquidated=True), self.equity - lost
-            )
+            after = replace(self._flat(), mark=step.close, liquidated=True)
+            return _marked(after, self.equity - lost)
         paid = self.side * self.amount * step.close * step.funding
         moved = self.side * self.amount * (step.close - self.mark)
         after = replace(self, margin=self.margin - paid, mark=step.close, liquidated=False)
@@ -146,10 +145,10 @@ class PracticeAccount:
     def exited(self, price: float, terms: PracticeTerms) -> PracticeAccount:
         """Returns the account after its position was closed at the price at which it is marked."""
         fee = self.amount * price * terms.fee
-        return _marked(replace(self, **_FLAT), self.equity - fee)
+        return _marked(self._flat(), self.equity - fee)
 
-
-_FLAT = {"side": 0, "amount": 0.0, "margin": 0.0, "entry": 0.0}
+    def _flat(self) -> PracticeAccount:
+        return replace(self, side=0, amount=0.0, margin=0.0, entry=0.0)
 
 
 def _marked(account: PracticeAccount, equity: float) -> PracticeAccount:

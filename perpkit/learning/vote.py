@@ -36,7 +36,7 @@ class VoteRule(Parameters):
         Search("buy", optimize=False),
         "Who decides: the rule, the model on the rule's side, both where they agree, or a weighted "
         "mean of their confidence; without a usable model always the rule",
-    ] = Vote.AGREE
+    ] = Vote.RULES_ONLY
     least_probability: Annotated[
         float,
         Range(0, 1, "probability"),

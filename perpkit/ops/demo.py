@@ -33,6 +33,7 @@ YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 # The year includes the strategy's warm-up of 400 candles.
 TIMERANGE = f"{YEAR + timedelta(days=17):%Y%m%d}-{YEAR + timedelta(days=365):%Y%m%d}"
 
+RESULTS = FOLDER / "user_data/backtest_results"
 PAGE = FOLDER / "report.html"
 console = Console()
 
@@ -46,29 +47,16 @@ def main() -> int:
 
     :return: exit code, 0 if every command succeeded
     """
-    results = FOLDER / "user_data/backtest_results"
-    results.mkdir(parents=True, exist_ok=True)
+    return ending_well(_demo)
+
+
+def ending_well(demo: Callable[[], None]) -> int:
+    """Runs a demo; a command that fails, or Ctrl-C, ends it with its line.
+
+    :return: exit code, 0 if every command succeeded
+    """
     try:
-        with step("Making a year of five synthetic perpetuals"):
-            year = market(YEAR, 365)
-            # The folder is the demo's own: unmarked data of older releases are a venue's, too.
-            mark(FOLDER / "data", f"synthetic market, seed {SEED}")
-            datadir.write(year, FOLDER / "data", ["1h"], milliseconds(YEAR + timedelta(days=365)))
-        with step("Starting a venue that trades a market of the same kind now"):
-            today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            present = Market(market(today - timedelta(days=60), 62), SystemClock(), SEED)
-        with running_venue(present) as url:
-            overlaid = FOLDER / "venue.json"
-            overlaid.write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
-            with step("freqtrade test-pairlist, against the venue"):
-                freqtrade("test-pairlist", overlaid)
-            with step("freqtrade backtesting, on the year"):
-                without = backtest(overlaid, results)
-            with step("freqtrade backtesting --enable-protections"):
-                with_breakers = backtest(overlaid, results, "--enable-protections")
-        with step("perpkit report --with, of both"):
-            runs = report(with_breakers, without)
-        show(runs, with_breakers)
+        demo()
     except CommandError as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return 1
@@ -76,6 +64,37 @@ def main() -> int:
         console.print("Stopped. Nothing of it runs on; make demo begins again.", style="yellow")
         return 130
     return 0
+
+
+def _demo() -> None:
+    with year_and_venue() as overlaid:
+        with step("freqtrade test-pairlist, against the venue"):
+            freqtrade("test-pairlist", overlaid)
+        with step("freqtrade backtesting, on the year"):
+            without = backtest(overlaid)
+        with step("freqtrade backtesting --enable-protections"):
+            with_breakers = backtest(overlaid, "--enable-protections")
+    with step("perpkit report --with, of both"):
+        runs = report(with_breakers, without)
+    show(runs, with_breakers)
+
+
+@contextmanager
+def year_and_venue() -> Iterator[Path]:
+    """A stored synthetic year, and a running venue; the configuration that points at them."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with step("Making a year of five synthetic perpetuals"):
+        year = market(YEAR, 365)
+        # The folder is the demo's own: unmarked data of older releases are a venue's, too.
+        mark(FOLDER / "data", f"synthetic market, seed {SEED}")
+        datadir.write(year, FOLDER / "data", ["1h"], milliseconds(YEAR + timedelta(days=365)))
+    with step("Starting a venue that trades a market of the same kind now"):
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        present = Market(market(today - timedelta(days=60), 62), SystemClock(), SEED)
+    with running_venue(present) as url:
+        overlaid = FOLDER / "venue.json"
+        overlaid.write_text(json.dumps(overlay(url, FOLDER / "rehearsal")))
+        yield overlaid
 
 
 @contextmanager
@@ -97,20 +116,22 @@ def market(start: datetime, days: int) -> Any:
     )
 
 
-def backtest(overlaid: Path, results: Path, *flags: str) -> Path:
+def backtest(
+    overlaid: Path, *flags: str, strategy: str = STRATEGY, timerange: str = TIMERANGE
+) -> Path:
     """Runs a backtest on the year and returns its export."""
-    before = set(results.glob("*.zip"))
+    before = set(RESULTS.glob("*.zip"))
     freqtrade(
         "backtesting",
         overlaid,
         f"--datadir={FOLDER / 'data'}",
-        f"--strategy={STRATEGY}",
-        f"--timerange={TIMERANGE}",
+        f"--strategy={strategy}",
+        f"--timerange={timerange}",
         "--cache=none",
         "--export=trades",
         *flags,
     )
-    [export] = set(results.glob("*.zip")) - before
+    [export] = set(RESULTS.glob("*.zip")) - before
     return export
 
 
@@ -160,6 +181,14 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def figures(title: str, names: Iterable[str], runs: Iterable[dict[str, Any]]) -> Table:
+    """Returns the figures of runs beside each other."""
+    table = Table("", *names, title=title)
+    for name, of in FIGURES.items():
+        table.add_row(name, *(of(run) for run in runs))
+    return table
+
+
 def show(runs: list[dict[str, Any]], with_breakers: Path) -> None:
     """Prints the figures beside each other, and where to go from here."""
     from freqtrade.data.btanalysis import load_backtest_stats
@@ -167,9 +196,7 @@ def show(runs: list[dict[str, Any]], with_breakers: Path) -> None:
     stretches = locked(load_backtest_stats(with_breakers)["strategy"][STRATEGY]["locks"])
     hours = sum((until - since for since, until in stretches), timedelta()) / HOUR
     share = hours / 24 / runs[0]["figures"]["days"]
-    table = Table("", "with breakers", "without", title=f"{STRATEGY} on a synthetic year")
-    for name, of in FIGURES.items():
-        table.add_row(name, *(of(run) for run in runs))
+    table = figures(f"{STRATEGY} on a synthetic year", ("with breakers", "without"), runs)
     table.add_row("entries locked", f"{len(stretches)} times, {share:.1%} of the time", "never")
     console.print(table)
     shown = FOLDER.relative_to(CHECKOUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import log
 
 import pytest
@@ -90,8 +91,7 @@ def test_a_depth_of_the_drawdown_is_punished_once():
     accounts = [PracticeAccount().entered(LONG, 100, replace(TERMS, fee=0))]
     for close in (90, 100, 90, 80):
         accounts.append(accounts[-1].held(step(close), replace(TERMS, fee=0)))
-    pairs = zip(accounts, accounts[1:], strict=False)
-    rewards = [reward(before, after, TERMS) for before, after in pairs]
+    rewards = [reward(before, after, TERMS) for before, after in pairwise(accounts)]
     assert rewards == pytest.approx(
         [
             log(0.9) - 0.1,  # the first ten percent

@@ -18,6 +18,7 @@ RUN = {
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "CHECKOUT", tmp_path)
     monkeypatch.setattr(demo, "FOLDER", tmp_path / ".demo")
+    monkeypatch.setattr(demo, "RESULTS", tmp_path / ".demo/user_data/backtest_results")
     monkeypatch.setattr(demo, "PAGE", tmp_path / ".demo/report.html")
 
 

@@ -38,9 +38,7 @@ class LstmTripleBarrier(GuardedModel, BaseClassifierModel):
             data_dictionary["test_features"].to_numpy(),
             data_dictionary["test_labels"].to_numpy()[:, 0],
             self.horizon,
-            partial(
-                lstm.fit, length=self.CONV_WIDTH, horizon=self.horizon, settings=self.settings
-            ),
+            partial(lstm.fit, length=self.CONV_WIDTH, horizon=self.horizon, settings=self.settings),
         )
         self.note_calibration(dk, model.error)
         return model

@@ -79,7 +79,7 @@ class EnsembleModel(GuardedModel):
         return predictions, usable
 
 
-def members(given: object) -> list[Member]:
+def members(given: Any) -> list[Member]:
     """Returns the members that `freqai.ensemble` lists: names, or objects of `model`, `weight` and
     `model_training_parameters`.
 
@@ -89,7 +89,7 @@ def members(given: object) -> list[Member]:
         _refuse("ensemble", f"a list of 1 to {MOST_MEMBERS} models", given)
     found: list[Member] = []
     for place, each in enumerate(given):
-        entry = {"model": each} if isinstance(each, str) else each
+        entry: Any = {"model": each} if isinstance(each, str) else each
         where = f"ensemble[{place}]"
         if not (isinstance(entry, dict) and isinstance(entry.get("model"), str)):
             _refuse(where, "the name of a model, or an object with a model", each)

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from perpkit.learning.columns import OUTCOME, PAYS
-from perpkit.learning.importance import contributions, plain_name
 from perpkit.learning.evidence import write_window
+from perpkit.learning.importance import contributions, plain_name
 
 logger = logging.getLogger(__name__)
 

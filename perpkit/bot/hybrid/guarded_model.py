@@ -43,7 +43,7 @@ def unavailable(extra: str, error: ModuleNotFoundError) -> type:
     """
 
     class Unavailable(IFreqaiModel):
-        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        def __new__(cls, *_: Any, **__: Any) -> Any:
             raise ModuleNotFoundError(f"{error.name} is missing: pip install 'perpkit[{extra}]'")
 
     return Unavailable

@@ -11,9 +11,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from perpkit.bot.hybrid.settings import Task
@@ -74,14 +76,15 @@ class Opinions:
             logger.warning(f"No model: {missing}. The rules decide alone.")
 
     def columns(
-        self, ask: Callable[[], pd.DataFrame], pair: str, rows: int, task: Task
-    ) -> dict[str, Floats]:
+        self, ask: Callable[[], pd.DataFrame], pair: str, side: NDArray[np.int64], task: Task
+    ) -> dict[str, NDArray[Any]]:
         """Returns `model_probability`, `model_error` and `rule_side`, one value a candle.
 
-        :param ask: returns FreqAI's frame, of `rows` rows
+        :param ask: returns FreqAI's frame, of a row a candle
+        :param side: that the model was asked about: 1 long, -1 short, 0 none
         """
-        nothing = {name: np.full(rows, np.nan) for name in (PROBABILITY, ERROR)}
-        nothing[SIDE] = np.zeros(rows)
+        rows = len(side)
+        nothing = {PROBABILITY: np.full(rows, np.nan), ERROR: np.full(rows, np.nan), SIDE: side}
         if self._missing:
             self._count(pair, Reason.MISSING, "")
             return nothing
@@ -89,18 +92,18 @@ class Opinions:
             frame = ask()
             if len(frame) != rows:
                 raise ValueError(f"it returned {len(frame)} rows for {rows} candles")
-            found = {name: _floats(frame, name) for name in (SIDE, CALIBRATION_ERROR, USABLE)}
-            probability = _probability(frame, task, found[SIDE])
-        except Exception as error:
-            words = f"{type(error).__name__}: {message_of(error)}".splitlines()[0]
+            use, error = _floats(frame, USABLE), _floats(frame, CALIBRATION_ERROR)
+            probability = _probability(frame, task, side)
+        except Exception as failure:
+            words = f"{type(failure).__name__}: {message_of(failure)}".splitlines()[0]
             self._count(pair, Reason.FAILED, words)
             return nothing
-        usable = (found[USABLE] == 1) & (found[SIDE] != 0)
-        self._note(pair, found[USABLE], probability)
+        self._note(pair, use, probability)
+        usable = (use == 1) & (side != 0)
         return {
             PROBABILITY: np.where(usable, probability, np.nan),
-            ERROR: np.where(usable, found[CALIBRATION_ERROR], np.nan),
-            SIDE: found[SIDE],
+            ERROR: np.where(usable, error, np.nan),
+            SIDE: side,
         }
 
     def report(self) -> state.Model:
@@ -141,7 +144,7 @@ class Opinions:
         self._now[pair] = reason
 
 
-def _probability(frame: pd.DataFrame, task: Task, side: Floats) -> Floats:
+def _probability(frame: pd.DataFrame, task: Task, side: NDArray[np.int64]) -> Floats:
     """Returns how probable it is that an entry of `side` pays, whatever the model predicts."""
     if task is Task.OUTCOME:
         # Members of an ensemble that disagree are no reason to be sure.

@@ -92,7 +92,7 @@ class HybridStrategy(RsiSmaStrategy):
         found = self._opinions.columns(
             lambda: self.freqai.start(candles, metadata, self),
             metadata["pair"],
-            len(dataframe),
+            self.source.side(dataframe, self.source.rule),
             self._task(),
         )
         return with_columns(dataframe, found)

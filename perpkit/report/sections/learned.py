@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from perpkit.learning.calibration import (
     USABLE_BELOW,
@@ -24,9 +25,9 @@ def calibration(view: View) -> Section | Missing | None:
         return None
     if view.evidence is None:
         return Missing(
-            f"The model's probabilities beside what came: nothing is noted of FreqAI's {identifier!r} "
-            "for these days. A backtest notes it where it predicts, not where it finds stored "
-            "predictions; other places are given with --models."
+            "The model's probabilities beside what came: nothing is noted of FreqAI's "
+            f"{identifier!r} for these days. A backtest notes it where it predicts, not where it finds "
+            "stored predictions; other places are given with --models."
         )
     rows = view.evidence.rows
     given = rows["probability"].to_numpy(dtype=np.float64)
@@ -76,7 +77,9 @@ def calibration(view: View) -> Section | Missing | None:
         f"{'below' if error < USABLE_BELOW else 'not below'} the {percent(USABLE_BELOW, 0)} from "
         "which a score is not used for size. Outcomes of neighbouring candles overlap."
     )
-    return Section("calibration", "Are the model's probabilities true?", lead, [chart, _table(view)])
+    return Section(
+        "calibration", "Are the model's probabilities true?", lead, [chart, _table(rows)]
+    )
 
 
 def importance(view: View) -> Section | Missing | None:
@@ -112,10 +115,9 @@ def importance(view: View) -> Section | Missing | None:
     return Section("importance", "What the model looks at", lead, [chart], lacks)
 
 
-def _table(view: View) -> str:
-    assert view.evidence is not None
+def _table(every: pd.DataFrame) -> str:
     rows: list[list[Cell]] = []
-    for pair, part in view.evidence.rows.groupby("pair", sort=True):
+    for pair, part in every.groupby("pair", sort=True):
         given = part["probability"].to_numpy(dtype=np.float64)
         true = part["pays"].to_numpy(dtype=bool)
         rows.append(
@@ -130,8 +132,8 @@ def _table(view: View) -> str:
         )
     head = ["Pair", "Candles", "Paid", "Predicted", "Calibration error", "Brier skill"]
     caption = (
-        "Brier skill: 1 if every prediction was right, 0 if it was no better than always to predict "
-        "the pair's own frequency, below 0 if worse."
+        "Brier skill: 1 if every prediction was right, 0 if it was no better than always to "
+        "predict the pair's own frequency, below 0 if worse."
     )
     return words.table(head, rows, caption)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_long_from_its_entry_to_its_exit():
     env = made([100, 100, 100, 100, 110, 110, 110], funding=[0, 0, 0, 0, 0.001, 0, 0])
     rewards, _ = played(env, LONG, NEUTRAL, LEAVE_LONG, NEUTRAL)
     equity = [1, 0.999, 0.999 + 0.1, 0.999 + 0.1 - 0.0011 - 0.0011, 0.999 + 0.1 - 0.0022]
-    growth = [log(b / a) for a, b in zip(equity, equity[1:], strict=False)]
+    growth = [log(b / a) for a, b in pairwise(equity)]
     deepest = [0.001, 0, (0.0022 / 1.099) - 0.001, 0]
     assert rewards == pytest.approx([g - d for g, d in zip(growth, deepest, strict=True)])
     assert env._position.name == "Neutral"

@@ -64,6 +64,14 @@ def test_the_same_data_train_the_same_model(config):
     pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
 
 
+def test_stored_predictions_decide_as_new_ones_do(config, caplog):
+    columns = [*ENTRIES, PROBABILITY, ERROR, "enter_tag"]
+    first = decided(run(config), *columns)
+    caplog.clear()
+    pd.testing.assert_frame_equal(decided(run(config), *columns), first)
+    assert not any("Done training" in line for line in caplog.messages)
+
+
 @pytest.mark.parametrize(
     ("task", "model"),
     [("forward_return", "LightGBMRegressor"), ("outcome", "LightGBMClassifier")],

@@ -65,7 +65,7 @@ def run(
     **changed: Any,
 ) -> Backtested:
     """
-    :param hybrid: of "perpkit", such as the vote
+    :param hybrid: of "perpkit"; rule and model must agree where it says nothing
     :param changed: settings, None for those that are left out
     """
     given = {
@@ -75,7 +75,7 @@ def run(
         "freqaimodel": "LightGbmTripleBarrier",
         "freqai": freqai(),
         "config_files": [str(REPOSITORY / "config.json.example")],
-        "perpkit": {"hybrid": hybrid or {}},
+        "perpkit": {"hybrid": {"vote": "agree", **(hybrid or {})}},
         **changed,
     }
     return backtest(config, strategy, **{key: v for key, v in given.items() if v is not None})
