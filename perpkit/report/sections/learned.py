@@ -26,8 +26,8 @@ def calibration(view: View) -> Section | Missing | None:
     if view.evidence is None:
         return Missing(
             "The model's probabilities beside what came: nothing is noted of FreqAI's "
-            f"{identifier!r} for these days. A backtest notes it where it predicts, not where it finds "
-            "stored predictions; other places are given with --models."
+            f"{identifier!r} for these days. A backtest notes it where it predicts, not where it "
+            "finds stored predictions; other places are given with --models."
         )
     rows = view.evidence.rows
     given = rows["probability"].to_numpy(dtype=np.float64)
