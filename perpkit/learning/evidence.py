@@ -19,6 +19,7 @@ from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of, sealed
 from perpkit.files.whole_file import put
 from perpkit.market.asof import nanoseconds
+from perpkit.market.times import dated
 
 FOLDER = "perpkit_evidence"
 COLUMNS = ("date", "pair", "probability", "pays")
@@ -87,7 +88,7 @@ def _rows(path: Path) -> pd.DataFrame:
         raise FileError(f"{path.name}: must have the column {missing[0]}")
     if not rows["probability"].between(0, 1).all() or rows["pays"].dtype != bool:
         raise FileError(f"{path.name}: must have probabilities from 0 to 1, and pays true or false")
-    return rows
+    return dated(rows)
 
 
 def _importance(path: Path) -> dict[str, float]:

@@ -264,6 +264,17 @@ def test_a_model_s_probabilities_are_shown_beside_what_came(made, three_trades, 
         go.Figure(coloured(page.charts[name]))
 
 
+def test_a_model_s_figures_are_in_the_summary(tmp_path, datadir, three_trades, learned):
+    export = write(tmp_path / "export.json", document(*three_trades, freqai_identifier="x"))
+    code, out, err = run(export, "--datadir", datadir, "--models", learned, "--json")
+    assert code == 0, err
+    found = json.loads(out)["model"]
+    assert found["candles"] == 10
+    assert found["calibration_error"] == pytest.approx(0.12)
+    assert found["brier_skill"] == pytest.approx(1 - (8 * 0.26 + 2 * 0.04) / 10 / 0.24)
+    assert found["importance"] == {"rsi 1h": 0.3, EVIL: 0.1}
+
+
 def test_a_model_that_nothing_is_noted_of_is_said(made, three_trades, tmp_path):
     page = made(document(*three_trades, freqai_identifier="x"))
     assert "nothing is noted of FreqAI's 'x'" in page.words

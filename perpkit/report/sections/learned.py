@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perpkit.learning.calibration import (
     USABLE_BELOW,
     calibration_curve,
     expected_calibration_error,
 )
+from perpkit.learning.evidence import Evidence
 from perpkit.report import words
 from perpkit.report.charts import ACCENT, MUTED, Chart, legend_above, rounded
 from perpkit.report.section import Missing, Section
@@ -30,8 +34,7 @@ def calibration(view: View) -> Section | Missing | None:
             "finds stored predictions; other places are given with --models."
         )
     rows = view.evidence.rows
-    given = rows["probability"].to_numpy(dtype=np.float64)
-    true = rows["pays"].to_numpy(dtype=bool)
+    given, true = _arrays(rows)
     curve = calibration_curve(given, true)
     error = expected_calibration_error(given, true)
     shown = [
@@ -115,11 +118,28 @@ def importance(view: View) -> Section | Missing | None:
     return Section("importance", "What the model looks at", lead, [chart], lacks)
 
 
+def figures(evidence: Evidence) -> dict[str, Any]:
+    """Returns what both sections say, as JSON can hold it."""
+    given, true = _arrays(evidence.rows)
+    return {
+        "candles": len(true),
+        "paid": float(true.mean()),
+        "predicted": float(given.mean()),
+        "calibration_error": expected_calibration_error(given, true),
+        "brier_skill": _skill(given, true),
+        "importance": dict(evidence.importance),
+    }
+
+
+def _arrays(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Returns probabilities, and whether they came true."""
+    return rows["probability"].to_numpy(dtype=np.float64), rows["pays"].to_numpy(dtype=bool)
+
+
 def _table(every: pd.DataFrame) -> str:
     rows: list[list[Cell]] = []
     for pair, part in every.groupby("pair", sort=True):
-        given = part["probability"].to_numpy(dtype=np.float64)
-        true = part["pays"].to_numpy(dtype=bool)
+        given, true = _arrays(part)
         rows.append(
             [
                 str(pair),
