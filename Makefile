@@ -4,6 +4,9 @@ VENV   ?= .venv
 OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
 FUZZ   ?= .venv-fuzz
+AI     ?= .venv-ai
+# The build for processors; PyPI's brings 2 GB for graphics cards.
+TORCH  ?= torch --index-url https://download.pytorch.org/whl/cpu
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 # Tests wait for processes and for the venue half of their time: three keep two cores busy.
@@ -20,7 +23,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients fuzz prometheus soak mutants bench demo demo-ai clean
+.PHONY: setup test lint contract clients fuzz prometheus test-ai soak mutants bench demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -48,6 +51,13 @@ $(FUZZ)/.ready: pyproject.toml
 	$(FUZZ)/bin/python $(PIP) --editable '.[fuzz]'
 	touch $@
 
+# PyTorch and Stable-Baselines3, which nothing else of Perpkit needs.
+$(AI)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(AI)
+	$(AI)/bin/python $(PIP) $(TORCH)
+	$(AI)/bin/python $(PIP) --editable '.[test,rl]'
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,6 +81,10 @@ prometheus: setup
 # schemathesis and floods against `perpkit webhook` on the loopback, half a minute.
 fuzz: $(FUZZ)/.ready
 	$(FUZZ)/bin/python -m pytest -n 0 tests/fuzz
+
+# The models that need PyTorch: in `test`, they are skipped.
+test-ai: $(AI)/.ready
+	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid
 
 # Both environments at a time: either has a core to itself.
 test:
@@ -105,4 +119,4 @@ demo-ai: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo_ai || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) .demo soak bench build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) $(AI) .demo soak bench build dist

@@ -150,8 +150,10 @@ def test_the_image_has_the_package_and_nothing_private(planted):
     own = [name for name in files if name.split("/")[0] in folders and "__pycache__" not in name]
     assert {*own} - {*PRIVATE} <= inside
     assert not [name for name in inside if name.startswith(("tests", "docs"))]
-    users = [name for name in inside if name.startswith("user_data")]
-    assert users == ["user_data/hyperopts/PerpHyperOptLoss.py"]
+    users = {name for name in inside if name.startswith("user_data")}
+    models = ("Ensemble", "LightGbmTripleBarrier", "LstmTripleBarrier", "PpoAgents")
+    losses = {"user_data/hyperopts/PerpHyperOptLoss.py"}
+    assert users == losses | {f"user_data/freqaimodels/{name}.py" for name in models}
 
 
 def test_no_variable_of_the_example_is_empty():

@@ -26,6 +26,7 @@ from perpkit.ops.stored import BadInputError
 from perpkit.record.trade_database import DatabaseError
 
 if TYPE_CHECKING:
+    from perpkit.learning.evidence import Evidence
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.report.view import Benchmark, Run, View
     from perpkit.research.results import Results
@@ -68,6 +69,13 @@ def report(
     data_format: DataFormat = "feather",
     strategy: Strategy = None,
     starting_balance: Balance = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of FreqAI's identifier, for what the model predicted. Default: "
+            "models/IDENTIFIER in the export's user directory."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")
     ] = False,
@@ -81,7 +89,7 @@ def report(
     given = Input(datadir, config, data_format, starting_balance)
     with errors(ValueError, OSError, DatabaseError):
         plotly = _plotly() if out is not None or not as_json else ""
-        view = _view(given, results, other, strategy, against, hyperopt)
+        view = _view(given, results, other, strategy, against, hyperopt, models)
         lacks = [said for run in view.runs for said in left_out(run.account)]
         lacks = list(dict.fromkeys(lacks))
         if as_json:
@@ -100,6 +108,7 @@ def _view(
     strategy: str | None,
     against: str | None,
     hyperopt: Path | None,
+    models: Path | None,
 ) -> View:
     found, walked = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
@@ -111,7 +120,23 @@ def _view(
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
-    return View(run, market, second, benchmark, search_in(hyperopt), walked)
+    evidence = _evidence(found, models)
+    return View(run, market, second, benchmark, search_in(hyperopt), walked, evidence)
+
+
+def _evidence(results: Results, models: Path | None) -> Evidence | None:
+    """Returns what the model predicted; None where no model is known, or nothing of it."""
+    identifier = results.stats.get("freqai_identifier")
+    if models is None:
+        if not identifier:
+            return None
+        # An export is in backtest_results/ of the user directory.
+        models = results.source.parent.parent / "models" / str(identifier)
+    elif not models.is_dir():
+        raise BadInputError(f"models must be a folder, got {models}")
+    from perpkit.learning.evidence import read
+
+    return read(models, results.start, results.end)
 
 
 def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Verdict | None]:

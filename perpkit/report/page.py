@@ -15,6 +15,7 @@ from perpkit.report.sections.curve import curve
 from perpkit.report.sections.groups import confidence, groups
 from perpkit.report.sections.headline import freqtrade, headline
 from perpkit.report.sections.held import exposure, liquidation
+from perpkit.report.sections.learned import calibration, importance
 from perpkit.report.sections.months import months, rolling
 from perpkit.report.sections.outcomes import excursions, multiples
 from perpkit.report.sections.prices import prices
@@ -40,6 +41,8 @@ MAKERS: tuple[Maker, ...] = (
     exposure,
     liquidation,
     confidence,
+    calibration,
+    importance,
     orders,
     freqtrade,
     setup,

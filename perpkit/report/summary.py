@@ -8,6 +8,7 @@ from typing import Any
 
 from perpkit.report.page import makers
 from perpkit.report.section import Missing, Section
+from perpkit.report.sections.learned import figures as learned_figures
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
 from perpkit.research.freqtrade_figures import own_figures
@@ -31,6 +32,7 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         if view.search is None
         else verdict(view.search, view.search.neighbourhoods()),
         "walkforward": None if view.walked is None else plain(asdict(view.walked)),
+        "model": None if view.evidence is None else learned_figures(view.evidence),
         "left_out": lacks,
     }
 

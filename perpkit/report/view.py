@@ -7,6 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from perpkit.learning.evidence import Evidence
 from perpkit.research.accounts import MarkedAccount, Market, marked_account
 from perpkit.research.exposure import exposure
 from perpkit.research.holding import holding
@@ -59,6 +60,7 @@ class View:
     """
     :param search: that found the parameters of the run
     :param walked: what the run shows, where it is a walk-forward
+    :param evidence: what a learned model predicted in the run, and what came
     """
 
     run: Run
@@ -67,6 +69,7 @@ class View:
     benchmark: Benchmark | None = None
     search: Search | None = None
     walked: Verdict | None = None
+    evidence: Evidence | None = None
 
     @property
     def runs(self) -> list[Run]:

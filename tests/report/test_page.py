@@ -7,11 +7,13 @@ import sys
 from datetime import timedelta
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from plotly import graph_objects as go
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.learning.evidence import FOLDER, write_window
 from tests.report.conftest import BTC, SPIKED, START, document, lock, order, trade, write
 
 EVIL = "<img src=x onerror=alert(1)>\"'</script>&"
@@ -226,3 +228,66 @@ def test_where_no_candles_are_stored_the_page_says_so(three_trades, tmp_path, mo
     assert code == 0
     page = (tmp_path / "page.html").read_text()
     assert f"There are no candles of {BTC}" in page
+
+
+@pytest.fixture
+def learned(tmp_path):
+    """Evidence of a model that said 0.4 for eight candles, of which half paid, and 0.8 for two."""
+    dates = pd.date_range(START, periods=10, freq="1h")
+    rows = pd.DataFrame(
+        {
+            "date": dates,
+            "pair": BTC,
+            "probability": [0.4] * 8 + [0.8] * 2,
+            "pays": [True, False] * 4 + [True, True],
+        }
+    )
+    folder = tmp_path / "models"
+    write_window(folder, "cb_btc_1", rows, {"rsi 1h": 0.3, EVIL: 0.1})
+    return folder
+
+
+def test_a_model_s_probabilities_are_shown_beside_what_came(made, three_trades, learned):
+    page = made(document(*three_trades, freqai_identifier="x"), "--models", learned)
+    assert "Over 10 candles that the model had not seen" in page.words
+    # (8 x 0.1 + 2 x 0.2) / 10; of BTC alone, the same.
+    assert "frequency is 12.0% (expected calibration error); not below the 5%" in page.words
+    _, drawn = page.charts["calibration"]["data"]
+    assert (drawn["x"], drawn["y"]) == ([0.4, 0.8], [0.5, 1.0])
+    assert f"{BTC} 10 60.0% 48.0% 12.0%" in page.words
+    (bars,) = page.charts["importance"]["data"]
+    assert bars["x"] == [0.1, 0.3]
+    assert bars["y"][1] == "rsi 1h"
+    assert "rsi 1h moves the predictions most: 75%" in page.words
+    assert "<img" not in json.dumps(page.charts)
+    for name in ("calibration", "importance"):
+        go.Figure(coloured(page.charts[name]))
+
+
+def test_a_model_s_figures_are_in_the_summary(tmp_path, datadir, three_trades, learned):
+    export = write(tmp_path / "export.json", document(*three_trades, freqai_identifier="x"))
+    code, out, err = run(export, "--datadir", datadir, "--models", learned, "--json")
+    assert code == 0, err
+    found = json.loads(out)["model"]
+    assert found["candles"] == 10
+    assert found["calibration_error"] == pytest.approx(0.12)
+    assert found["brier_skill"] == pytest.approx(1 - (8 * 0.26 + 2 * 0.04) / 10 / 0.24)
+    assert found["importance"] == {"rsi 1h": 0.3, EVIL: 0.1}
+
+
+def test_a_model_that_nothing_is_noted_of_is_said(made, three_trades, tmp_path):
+    page = made(document(*three_trades, freqai_identifier="x"))
+    assert "nothing is noted of FreqAI's 'x'" in page.words
+    assert "calibration" not in page.charts
+    assert "calibration error" not in made(document(*three_trades)).words
+
+
+def test_a_damaged_window_of_a_model_is_one_line(tmp_path, datadir, three_trades, learned):
+    export = write(tmp_path / "export.json", document(*three_trades, freqai_identifier="x"))
+    (file,) = (learned / FOLDER).glob("*.feather")
+    file.write_bytes(b"nothing")
+    code, _, err = run(export, "--datadir", datadir, "--models", learned)
+    assert code == 2
+    assert err.startswith("Error: cb_btc_1.feather: cannot be read as feather")
+    code, _, err = run(export, "--datadir", datadir, "--models", tmp_path / "none")
+    assert (code, err) == (2, f"Error: models must be a folder, got {tmp_path / 'none'}\n")

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.freqai.freqai_interface import IFreqaiModel
 
+from perpkit.bot.hybrid.evidence import write_evidence
 from perpkit.bot.running_bot import message_of
 from perpkit.learning.classifier import Untrained
 from perpkit.learning.columns import CALIBRATION_ERROR
@@ -32,6 +34,19 @@ def require(extra: str, *modules: str) -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ModuleNotFoundError(f"{module} is missing: pip install 'perpkit[{extra}]'")
+
+
+def unavailable(extra: str, error: ModuleNotFoundError) -> type:
+    """Returns a class in place of one of FreqAI's that cannot be imported without an extra.
+
+    Freqtrade lists it among the models. To make a model of it says what to install.
+    """
+
+    class Unavailable(IFreqaiModel):
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            raise ModuleNotFoundError(f"{error.name} is missing: pip install 'perpkit[{extra}]'")
+
+    return Unavailable
 
 
 class GuardedModel:
@@ -109,7 +124,13 @@ class GuardedModel:
         )
         # FreqAI predicts from 0 where a feature is unknown, and forgets that it did.
         unknown = np.asarray(dk.data["filter_drop_index_prediction"], dtype=bool)
-        dk.do_predict = np.where(unknown, 0, usable)
+        usable = np.where(unknown, 0, usable)
+        # Models that read several candles lack some before the first rows. A running bot, which
+        # uses the last row only, hands over as many as are read.
+        usable[: self.freqai_info.get("conv_width", 1) - 1] = 0
+        dk.do_predict = usable
+        if not self.live:
+            write_evidence(self.model, unfiltered_df, predictions, usable, dk)
         return predictions, dk.do_predict
 
     def _nothing(self, dk: Any, rows: int) -> tuple[pd.DataFrame, np.ndarray]:
