@@ -33,6 +33,7 @@ from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_journal import Opened
+from perpkit.bot.live.performance_watch import PerformanceWatch
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.same_rates import SameRates
@@ -89,6 +90,8 @@ class RunningParts(NoParts):
         self._latch: StopLatch | None = None
         self._fleet = FleetMember(config)
         self._crash_loop: CrashLoop | None = None
+        self._performance: PerformanceWatch | None = None
+        self._settings = settings
         self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
         self._state: StateWriter | None = None
@@ -206,7 +209,7 @@ class RunningParts(NoParts):
             self._state.add(name, report)
 
     def follow(self, watch: Watch, now: datetime) -> None:
-        """Starts restricting the watch by the stop latch and by crash loops."""
+        """Starts restricting the watch by the stop latch, crash loops and the performance."""
         if self._latch is None:
             return
         if self._state is not None:
@@ -216,6 +219,14 @@ class RunningParts(NoParts):
         if self.obstacles is not None and self.obstacles.passive is None:
             self._latch.step(now)
             self._crash_loop = CrashLoop(self._bot, watch, now)
+            if self._settings.use.performance:
+                self._performance = self._monitor(watch, now)
+
+    def _monitor(self, watch: Watch, now: datetime) -> PerformanceWatch:
+        bot = self._bot
+        config, dp = bot.config, bot.dataprovider
+        account = account_for(config, feed_for(config, dp), dp, bot.wallets)
+        return PerformanceWatch(bot, watch, account, self._settings.performance, now)
 
     def latched(self) -> Why | None:
         """Returns why the operator has stopped all entries; None if the stop latch is clear."""
@@ -230,6 +241,8 @@ class RunningParts(NoParts):
             self._booking.step(now)
         if self._alerts is not None:
             self._alerts.step(now)
+        if self._performance is not None:
+            self._performance.step(now)
 
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from perpkit.breakers.market_alerts import AlertLimits
+from perpkit.breakers.performance import PerformanceLimits
 from perpkit.execution.entry import EntryLimits
 from perpkit.execution.guarding import GuardRule
 from perpkit.execution.partial_entry import PartialLimits
@@ -64,6 +65,11 @@ class Switches(Parameters):
     ] = False
     refresh: Annotated[bool, "Positioning data are kept current, in dry-run and live"] = True
     alerts: Annotated[bool, "Moves of the market are reported, in dry-run and live"] = False
+    performance: Annotated[
+        bool,
+        "Results outside of what the backtest predicts block entries, in dry-run and live; needs "
+        "a verdict of `perpkit golive`",
+    ] = True
 
 
 @dataclass(frozen=True)
@@ -85,3 +91,4 @@ class Settings(Parameters):
     partial: PartialLimits = field(default_factory=PartialLimits)
     guard: GuardRule = field(default_factory=GuardRule)
     alerts: AlertLimits = field(default_factory=AlertLimits)
+    performance: PerformanceLimits = field(default_factory=PerformanceLimits)
