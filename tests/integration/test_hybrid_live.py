@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.record.state_file import read
 from tests.bench.process import trading
-from tests.bot.hybrid.trained import freqai
+from tests.bot.hybrid.trained import freqai, need_freqai
 from tests.integration.conftest import bot_at, present_venue
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -30,8 +30,7 @@ class Quick(HybridAi):
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Path:
-    pytest.importorskip("lightgbm")
-    pytest.importorskip("datasieve")
+    need_freqai()
     folder = tmp_path / "strategies"
     folder.mkdir()
     (folder / "Quick.py").write_text(QUICK)
