@@ -19,10 +19,11 @@ LOAD = """
 import site
 site.addsitedir({target!r})
 from freqtrade.resolvers import PairListResolver, ProtectionResolver, StrategyResolver
+from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
 config = {{"user_data_dir": __import__("pathlib").Path({target!r}), "timeframe": "1h"}}
 resolvers = (StrategyResolver, ProtectionResolver, PairListResolver, HyperOptLossResolver)
-for resolver in resolvers:
+for resolver in (*resolvers, FreqaiModelResolver):
     for found in resolver.search_all_objects(config, False):
         print(found["name"], found["location"])
 """
@@ -68,6 +69,7 @@ def test_an_installation_brings_its_plugins_and_the_hook_that_finds_them(install
         "CryptoVixBreaker": "protections",
         "FundingRateFilter": "pairlists",
         "PerpHyperOptLoss": "hyperopts",
+        "LightGbmTripleBarrier": "freqaimodels",
     }.items():
         assert places[name] == str(installed / "perpkit" / "plugins" / kind / f"{name}.py")
 
@@ -112,6 +114,7 @@ PRIVATE = (
     "perpkit/.env.live", "perpkit/state.sqlite", "strategies/RsiSmaSwing.json",
     "docs/.env.live", "tests/copy.sqlite", "perpkit/config.live.json", "perpkit/ops/keys.age",
     "docs/config.live.json", "tests/notes.txt", "user_data/hyperopts/Mine.py",
+    "user_data/freqaimodels/Mine.py",
 )  # fmt: skip
 
 
@@ -140,7 +143,8 @@ def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert not names & {*PRIVATE}
     needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
-    needed |= {"user_data/hyperopts/PerpHyperOptLoss.py"}
+    needed |= {"user_data/hyperopts/PerpHyperOptLoss.py", "config.freqai.json.example"}
+    needed |= {"user_data/freqaimodels/LightGbmTripleBarrier.py"}
     needed |= {"strategies/RsiSmaSwing.py", "Makefile", "docker/Dockerfile", "docs/report.png"}
     assert needed | committed("perpkit", "tests", "docs", "benchmarks") <= names
 
@@ -151,6 +155,7 @@ def test_the_wheel_has_the_package_and_nothing_private(planted, tmp_path):
     assert [name for name, content in contents.items() if content == b"secret"] == []
     needed = committed("perpkit") - {"perpkit/bot/loading/perpkit.pth"}  # it is moved
     plugins = {"strategies/RsiSmaSwing.py", "hyperopts/PerpHyperOptLoss.py"}
+    plugins |= {"freqaimodels/LightGbmTripleBarrier.py"}
     plugins = {f"perpkit/plugins/{name}" for name in plugins}
     assert needed | {"perpkit.pth", *plugins} <= {*contents}
 
@@ -177,10 +182,9 @@ def test_the_image_has_the_package_and_nothing_private(planted):
     own = [name for name in files if name.split("/")[0] in folders and "__pycache__" not in name]
     assert {*own} - {*PRIVATE} <= inside
     assert not [name for name in inside if name.startswith(("tests", "docs"))]
-    users = {name for name in inside if name.startswith("user_data")}
-    models = ("Ensemble", "LightGbmTripleBarrier", "LstmTripleBarrier", "PpoAgents")
-    losses = {"user_data/hyperopts/PerpHyperOptLoss.py"}
-    assert users == losses | {f"user_data/freqaimodels/{name}.py" for name in models}
+    users = [name for name in inside if name.startswith("user_data")]
+    models = committed("user_data/freqaimodels")
+    assert {*users} == {"user_data/hyperopts/PerpHyperOptLoss.py", *models}
 
 
 def test_no_variable_of_the_example_is_empty():

@@ -115,6 +115,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "pip install '.[report]'",
         "pip install 'perpkit[report]'",
         "pip install 'perpkit[ray]'",
+        "pip install 'perpkit[ai]'",
         "pip install 'perpkit[research]'",
         "python3 -m venv .venv && . .venv/bin/activate",
         ". .venv/bin/activate",
@@ -154,7 +155,15 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "--address auto",
     ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
-    "minutes, a run of its own; tests/ops/test_demo.py has its parts": ("make demo",),
+    "minutes, a run of its own; tests/ops/test_demo.py has its parts": (
+        "make demo",
+        "make demo-ai",
+    ),
+    "a year of candles to train on; tests/bot/hybrid has a month": (
+        "cp config.freqai.json.example config.freqai.json",
+        "freqtrade backtesting -c config.json -c config.freqai.json --timerange 20230101-20240101",
+        "freqtrade trade -c config.json -c config.freqai.json",
+    ),
     "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
         "perpkit verdict user_data/walkforward/MyStrategy",
         "perpkit verdict RETURNS.csv",

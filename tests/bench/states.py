@@ -84,5 +84,6 @@ def everything() -> State:
         reconciliation=state.Reconciliation(compared=True, refused={BTC: "it holds more"}),
         parts_off=("the stop guard is off",),
         journal=state.Journal(state="sound", open_intents=2, reason="x"),
+        model=state.Model(used=7, without={"expired": 2}, pairs={BTC: "expired"}),
         missing={"slippage": "OSError: no"},
     )  # fmt: skip

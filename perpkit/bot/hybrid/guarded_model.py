@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from math import inf
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -24,6 +26,8 @@ from perpkit.learning.classifier import Untrained
 from perpkit.learning.columns import CALIBRATION_ERROR
 
 logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 10.0
 
 
 def require(extra: str, *modules: str) -> None:
@@ -62,6 +66,7 @@ class GuardedModel:
     ft_params: dict[str, Any]
     live: bool
     model: Any
+    _stop_event: Event
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)  # type: ignore[call-arg]
@@ -99,7 +104,11 @@ class GuardedModel:
     ) -> None:
         """Trains the model of a pair in a running bot, in FreqAI's thread."""
         candle = timeframe_to_seconds(self.config["timeframe"])
-        if (failed := self._failed_at.get(pair)) is not None and monotonic() < failed + candle:
+        left = self._failed_at.get(pair, -inf) + candle - monotonic()
+        if left > 0:
+            self._stop_event.wait(
+                min(left, _PAUSE_SECONDS)
+            )  # FreqAI would ask, and log, each second
             return
         try:
             super().extract_data_and_train_model(  # type: ignore[misc]

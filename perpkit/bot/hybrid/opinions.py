@@ -90,8 +90,10 @@ class Opinions:
             return nothing
         try:
             frame = ask()
-            if len(frame) != rows:
-                raise ValueError(f"it returned {len(frame)} rows for {rows} candles")
+            if len(frame) != rows or USABLE not in frame:
+                raise ValueError(
+                    f"it returned {len(frame)} rows for {rows} candles, or no {USABLE}"
+                )
             use, error = _floats(frame, USABLE), _floats(frame, CALIBRATION_ERROR)
             probability = _probability(frame, task, side)
         except Exception as failure:

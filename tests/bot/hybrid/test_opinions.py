@@ -1,0 +1,105 @@
+"""What is made of a model's predictions, and what is said and counted where there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY, Opinions
+from perpkit.bot.hybrid.settings import Task
+
+PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
+LONG = np.array([1, -1, 0])
+
+
+def frame(use=1, pays=0.6, **columns) -> pd.DataFrame:
+    """Three candles, of which the newest has `use` and `pays`."""
+    found = {"do_predict": [1, 1, use], "pays": [0.4, 0.5, pays], "calibration_error": [0.03] * 3}
+    return pd.DataFrame({**found, **columns})
+
+
+def asked(opinions: Opinions, given, task=Task.OUTCOME, pair=PAIR, side=LONG):
+    def ask():
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    return opinions.columns(ask, pair, side, task)
+
+
+def running() -> Opinions:
+    return Opinions("", trading=True)
+
+
+def test_what_may_be_used_is_handed_on():
+    found = asked(running(), frame())
+    assert found[PROBABILITY].tolist() == pytest.approx([0.4, 0.5, np.nan], nan_ok=True)
+    assert found[ERROR].tolist() == pytest.approx([0.03, 0.03, np.nan], nan_ok=True)
+    found = asked(running(), frame(use=0), side=np.ones(3, dtype=int))
+    assert np.isnan(found[PROBABILITY]).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "expected"),
+    [
+        (Task.OUTCOME, {"uncertainty": [0.1, 0.0, 0.0]}, [0.3, 0.5]),
+        (Task.FORWARD_RETURN, {"&-forward_return": [1.0, 1.0, 0.0]}, [0.841, 0.159]),
+        (Task.ACTION, {"&-action": [1, 3, 0]}, [1.0, 1.0]),
+        (Task.ACTION, {"&-action": [3, 1, 0], "model_confidence": [0.9] * 3}, [0.1, 0.1]),
+        (Task.ACTION, {"&-action": [0, 2, 0], "model_confidence": [0.8] * 3}, [0.2, 0.2]),
+    ],
+)
+def test_all_tasks_end_in_a_probability_of_the_rules_side(task, columns, expected):
+    found = asked(running(), frame(**columns), task)
+    assert found[PROBABILITY][:2].tolist() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "said"),
+    [
+        (frame(use=0, pays=0.0), "untrained", "it has not been trained"),
+        (frame(use=2), "expired", "it is older than expiration_hours"),
+        (frame(use=0), "unusual", "it has seen no candle like the newest"),
+        (OSError("no file\nand more"), "failed", "OSError: no file. The rules"),
+        (frame()[:2], "failed", "ValueError: it returned 2 rows for 3 candles"),
+        (frame().drop(columns=["do_predict"]), "failed", "or no do_predict"),
+    ],
+)
+def test_a_reason_is_said_once_and_counted(given, reason, said, caplog):
+    caplog.set_level("INFO")
+    opinions = running()
+    for _ in range(3):
+        found = asked(opinions, given)
+    assert np.isnan(found[PROBABILITY][-1])
+    lines = [line for line in caplog.messages if "the model is not used" in line]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert lines[0].startswith(PAIR)
+    report = opinions.report()
+    assert (report.used, report.without, report.pairs) == (0, {reason: 3}, {PAIR: reason})
+    asked(opinions, frame())
+    report = opinions.report()
+    assert (report.used, report.without, report.pairs) == (1, {reason: 3}, {})
+    assert "the model is used again" in caplog.messages[-1]
+
+
+def test_pairs_have_reasons_of_their_own(caplog):
+    opinions = running()
+    asked(opinions, frame(use=2))
+    asked(opinions, OSError("no"), pair=OTHER)
+    assert opinions.report().pairs == {PAIR: "expired", OTHER: "failed"}
+
+
+def test_a_run_without_a_model_says_so_once(caplog):
+    opinions = Opinions('"freqai" is not enabled in the configuration', trading=True)
+    for pair in (PAIR, OTHER):
+        assert np.isnan(asked(opinions, AssertionError("not asked"), pair=pair)[PROBABILITY]).all()
+    assert len(caplog.messages) == 1
+    assert opinions.report().without == {"missing": 2}
+
+
+def test_a_pair_without_candles_is_no_error():
+    nothing = frame()[:0]
+    found = asked(running(), nothing, side=np.array([], dtype=int))
+    assert len(found[PROBABILITY]) == 0

@@ -1,0 +1,78 @@
+"""A model of HybridAi in a running bot: trained beside it, trained again, and asked each candle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perpkit.record.state_file import read
+from tests.bench.process import trading
+from tests.bot.hybrid.trained import freqai
+from tests.integration.conftest import bot_at, present_venue
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+
+PAIR = "BTC/USDT:USDT"
+# Candles of five minutes: the next one is awaited. A rank needs a week of them.
+QUICK = """
+from strategies.HybridAi import HybridAi
+
+class Quick(HybridAi):
+    timeframe = "5m"
+    trend_timeframe = "15m"
+    startup_candle_count = 2100
+"""
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    pytest.importorskip("lightgbm")
+    pytest.importorskip("datasieve")
+    folder = tmp_path / "strategies"
+    folder.mkdir()
+    (folder / "Quick.py").write_text(QUICK)
+    return folder
+
+
+def settings(quick: Path) -> dict:
+    """Trained on two days, and again as soon as that is done."""
+    return {
+        "dry_run": True,
+        "timeframe": "5m",
+        "strategy_path": str(quick),
+        "freqaimodel": "LightGbmTripleBarrier",
+        "exchange": {"pair_whitelist": [PAIR]},
+        "pairlists": [{"method": "StaticPairList"}],
+        "freqai": freqai(
+            train_period_days=2,
+            live_retrain_hours=0.001,
+            expiration_hours=1,
+            feature_parameters={"include_timeframes": ["5m"], "label_period_candles": 6},
+        ),
+        "internals": {"process_throttle_secs": 2, "heartbeat_interval": 10},
+    }
+
+
+def test_it_is_trained_again_and_again_without_missing_a_loop(tmp_path, quick):
+    venue = present_venue(PAIR)
+    with (
+        bot_at(venue, tmp_path, tmp_path) as bot,
+        trading(bot, "Quick", **settings(quick)) as process,
+    ):
+        process.wait_for("No model ready", 180)
+        process.wait_for(f"Done training {PAIR}", 180)
+        process.wait_for(f"Done training {PAIR}", 180)
+        process.wait_for("the model is used again", 400)
+        process.wait_for(f"Done training {PAIR}", 180)
+        process.wait_for("Bot heartbeat", 60)
+        [path] = Path(tmp_path).rglob("*.state.json")
+        state = read(path)
+        assert process.end() in (0, 130)
+    log = "".join(process.log)
+    assert "Traceback" not in log, log[-4000:]
+    assert "returning null values" in log
+    assert (state.loop.failed, state.model.pairs) == (0, {})
+    assert state.model.used >= 1
+    assert state.model.without["untrained"] >= 1
+    assert state.loop.max_seconds < 300  # of a candle
