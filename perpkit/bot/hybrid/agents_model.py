@@ -15,7 +15,7 @@ from pandas import DataFrame
 from perpkit.bot.hybrid.environment import PerpetualEnvironment, practice_terms
 from perpkit.bot.hybrid.sequence_model import also_returned
 from perpkit.learning.agents import Agents
-from perpkit.learning.columns import CONFIDENCE, PAID, UNCERTAINTY
+from perpkit.learning.columns import ACTION, CONFIDENCE, PAID, UNCERTAINTY
 
 # Their policies give every action a probability, from one observation.
 ALGORITHMS = ("PPO", "A2C", "TRPO", "MaskablePPO")
@@ -57,6 +57,8 @@ class AgentsModel(ReinforcementLearner):
         self._prices: tuple[DataFrame, DataFrame] = (DataFrame(), DataFrame())
 
     def train(self, unfiltered_df: DataFrame, pair: str, dk: FreqaiDataKitchen, **kw: Any) -> Any:
+        if dk.label_list != [ACTION]:
+            raise ValueError('agents need "task": "action" in "perpkit.hybrid"')
         self._frame = unfiltered_df
         return super().train(unfiltered_df, pair, dk, **kw)
 

@@ -220,6 +220,14 @@ def test_agents_that_cannot_be_are_refused(config, rl, said):
 
 
 @needs_agents
+def test_agents_that_are_asked_for_an_outcome_say_what_they_need(config, caplog):
+    found = opinions(config, "PpoAgents", freqai=SETTINGS["PpoAgents"]["freqai"])
+    assert found[PROBABILITY].isna().all()
+    said = 'ValueError: agents need "task": "action" in "perpkit.hybrid"'
+    assert sum(said in line for line in caplog.messages) == 2
+
+
+@needs_agents
 def test_agents_trade_on_the_prices_and_the_funding_of_the_candles(config, monkeypatch):
     from perpkit.bot.hybrid import agents_model
 
