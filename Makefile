@@ -20,7 +20,7 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients fuzz soak mutants bench demo clean
+.PHONY: setup test lint contract clients fuzz prometheus soak mutants bench demo clean
 
 setup: $(VENV)/.ready
 
@@ -63,6 +63,10 @@ contract: $(OLD)/.ready
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
 	$(CLIENTS)/bin/python $(PYTEST) tests/clients
+
+# A real Prometheus (Debian's package) scrapes `perpkit metrics` while a bot runs at the venue.
+prometheus: setup
+	$(BIN)/python -m pytest -n 0 tests/prometheus
 
 # schemathesis and floods against `perpkit webhook` on the loopback, half a minute.
 fuzz: $(FUZZ)/.ready

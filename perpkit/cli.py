@@ -18,6 +18,7 @@ from perpkit.ops.help_words import show_no_type_of_flags
 from perpkit.ops.holdout import holdout
 from perpkit.ops.journal import journal
 from perpkit.ops.keys.command import keys
+from perpkit.ops.metrics.command import metrics
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
 from perpkit.ops.plateau import plateau
@@ -49,6 +50,7 @@ app.command("compare")(compare)
 app.command("doctor")(doctor)
 app.command("equity")(equity)
 app.command("journal")(journal)
+app.command("metrics")(metrics)
 app.command("new")(new)
 app.command("parameters")(parameters)
 app.command("plateau")(plateau)

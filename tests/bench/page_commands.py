@@ -124,9 +124,12 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "git clone <this repository> && cd perpkit",
         "freqtrade install-ui",
     ),
-    "a container engine; tests/test_packaging.py reads the files": (
+    "a container engine; tests/test_containers.py reads the files": (
         "docker compose up -d",
         "docker compose --profile live up -d freqtrade",
+        "docker compose --profile monitoring up -d",
+        "docker compose --profile venue up -d",
+        "docker compose --profile webhook up -d",
         "docker compose run --rm dry-run download-data -c user_data/config.json "
         "--timerange 20250101- -t 1h",
         "docker compose run --rm dry-run backtesting -c user_data/config.json "
@@ -143,6 +146,11 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit keys rotate -c config.json",
     ),
     "a password that is typed; tests/ops/test_resume.py": ('perpkit resume --why "feed is back"',),
+    "a server that runs until it is ended; tests/ops/metrics": (
+        "perpkit metrics -c user_data/config.json",
+        "perpkit metrics -c long.json -c short.json,private.json",
+        "perpkit metrics --db-url sqlite:///tradesv3.sqlite",
+    ),
     "a server that runs until it is ended; tests/integration/test_webhook.py": (
         "export PERPKIT_WEBHOOK_SECRET=...",
         "perpkit webhook -c user_data/config.json --allow 52.89.214.238 --allow 34.212.75.30",
@@ -158,6 +166,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit fleet watch fleet.toml",
         "perpkit fleet status fleet.toml",
         "perpkit fleet report fleet.toml",
+        "perpkit fleet metrics fleet.toml",
         'perpkit fleet stop fleet.toml --why "feed is wrong"',
     ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),

@@ -88,6 +88,19 @@ def test_orders_that_the_exchange_refuses_are_counted_by_its_code(tmp_path):
         assert shown(tmp_path).requests.order_errors == refused
 
 
+def test_what_the_exchange_said_minutes_ago_is_not_shown(tmp_path):
+    with live_bench(GUARDED, STILL, START, userdir=tmp_path) as (bot, venue):
+        hold(bot, venue)
+        bot.run(15, STEP)
+        assert shown(tmp_path).positions[0].mark_price == 50_000.0
+        add_fault(venue, FaultKind.SERVER_ERROR, "GET /fapi/v3/positionRisk")
+        bot.run(30, STEP)
+        [held] = shown(tmp_path).positions
+        assert (held.mark_price, held.adl_rank) == (None, None)
+        assert held.price == pytest.approx(50_000.0, rel=1e-3)
+        assert held.liquidation_distance == pytest.approx(1 - held.liquidation_price / held.price)
+
+
 def test_only_the_owner_may_read_it(tmp_path):
     with live_bench(GUARDED, STILL, START, userdir=tmp_path) as (bot, _):
         bot.run(2, STEP)

@@ -118,7 +118,7 @@ class RunningParts(NoParts):
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
         if known:
-            traffic = Traffic(bot)
+            traffic = Traffic(bot, live=not config["dry_run"])
             self.report("requests", traffic.report)
         self._latch = latch = StopLatch(config, refusals)
         check_additions(bot, allowed, refusals)

@@ -27,14 +27,17 @@ class Traffic:
     """Follows the answers to a bot at Binance.
 
     Made before other parts replace `create_order`, so that it sees the exchange's own errors.
+
+    :param live: whether it sends orders
     """
 
-    def __init__(self, bot: Any) -> None:
+    def __init__(self, bot: Any, *, live: bool) -> None:
         self._api = bot.exchange._api
         self._clients = (bot.exchange._api, bot.exchange._api_async)
         self._errors: Counter[str] = Counter()
         self._highest = {name: _Highest() for name in (USED_WEIGHT, ORDERS_10S, ORDERS_1M)}
-        self._send = replace(bot, "api.create_order", self.create_order)
+        if live:
+            self._send = replace(bot, "api.create_order", self.create_order)
 
     def create_order(self, *args: Any, **kwargs: Any) -> Any:
         """Replaces ccxt's method, and raises its errors."""

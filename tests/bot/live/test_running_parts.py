@@ -34,13 +34,14 @@ def running(kind, client, dry_run: bool):
     names = (*OF_THE_BOT, "execute_entry", "execute_trade_exit")
     bot = mock.MagicMock(exchange=exchange, _exit_lock=Lock(), **dict.fromkeys(names))
     bot.execute_entry = bot.execute_trade_exit = lambda *_: True
-    bot.config = {"db_url": "sqlite://", "user_data_dir": "/nowhere"}
+    shared = {"dry_run": dry_run, "stake_currency": "USDT", "timeframe": "1h"}
+    bot.config = {**shared, "db_url": "sqlite://", "user_data_dir": "/nowhere"}
     before = {name: getattr(bot, name) for name in OF_THE_BOT}
     dp = SimpleNamespace(
         _DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)),
         current_whitelist=list,
     )
-    config = {"runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE, "dry_run": dry_run}
+    config = {**shared, "runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE}
     settings = Settings(use=Switches(refresh=False))
     parts = RunningParts(config, dp, settings, TradeStates(True), lambda *_: 0.0, Refusals())
     replaced = {name for name in OF_THE_BOT if getattr(bot, name) is not before[name]}

@@ -46,7 +46,7 @@ def api():
 @pytest.fixture
 def traffic(api):
     exchange = SimpleNamespace(_api=api, _api_async=Api())
-    return Traffic(SimpleNamespace(exchange=exchange))
+    return Traffic(SimpleNamespace(exchange=exchange), live=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""`perpkit metrics`: the state files of bots as metrics for Prometheus."""
