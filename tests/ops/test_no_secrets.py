@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
+import prometheus_client
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -57,7 +59,7 @@ CALLS: Mapping[str, list[list[str]]] = {
     "data status": [CONFIG],
     "doctor": [BOT, [*BOT, "--offline", "--json"]],
     "equity": [["trades.sqlite", *CONFIG], ["trades.sqlite", "--starting-balance", "1000"]],
-    "fleet metrics": [["fleet.toml", "--host", "nowhere"]],
+    "fleet metrics": [["fleet.toml"]],
     "fleet pairs": [["fleet.toml"]],
     "fleet report": [["fleet.toml"]],
     "fleet status": [["fleet.toml"], ["fleet.toml", "--json"]],
@@ -71,7 +73,7 @@ CALLS: Mapping[str, list[list[str]]] = {
     "keys check": [BOT, [*BOT, "--stored", "--in", "file"]],
     "keys exec": [["--userdir", "user_data", "--in", "file", "--", "true"]],
     "keys rotate": [[*BOT, "--stdin", "--in", "file"]],
-    "metrics": [["-c", "own.json", "--host", "nowhere"], ["--db-url", DATABASE, "--port", "1"]],
+    "metrics": [["-c", "own.json"], ["--db-url", DATABASE]],
     "keys store": [["--userdir", "user_data", "--stdin", "--in", "file"]],
     "new": [["strategy", "MyOwn", "--userdir", "user_data"]],
     "parameters": [[]],
@@ -160,6 +162,7 @@ def test_every_command_is_on_the_list():
 @pytest.mark.parametrize("name", sorted(set(CALLS) & set(LEAVES)))
 def test_no_command_shows_a_secret(home, name, monkeypatch, caplog):
     monkeypatch.setattr(uvicorn, "run", ask)
+    monkeypatch.setattr(prometheus_client, "start_http_server", scrape)
     if name in PATIENT:
         monkeypatch.setattr("time.sleep", lambda _: None)
     for arguments in CALLS[name]:
@@ -180,6 +183,12 @@ def test_a_damaged_configuration_is_not_quoted(home, name, monkeypatch):
             assert code != 0, said
             assert leaks_in(said.encode(), name) == []
     (home / "own.json").unlink()  # it would be found by the scan: it is no JSON
+
+
+def scrape(port: int, host: str, registry: Any) -> tuple[Any, Any]:
+    """In place of the server of `perpkit metrics`: what it would answer."""
+    print(prometheus_client.generate_latest(registry).decode())
+    return None, SimpleNamespace(join=lambda: None)
 
 
 def ask(served: Any, **_: Any) -> None:
