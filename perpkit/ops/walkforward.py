@@ -13,7 +13,7 @@ import typer
 
 from perpkit.ops.bot_config import files_of
 from perpkit.ops.bot_files import Config, Userdir, errors
-from perpkit.ops.stored import BadInputError, parse_timerange, say_if_marked
+from perpkit.ops.stored import BadInputError, config_words, parse_timerange, say_if_marked
 from perpkit.ops.verdict import check_can_judge, tried, usual_log
 
 # Freqtrade and pandas load inside the functions, so that `perpkit --help` stays quick.
@@ -129,7 +129,10 @@ def walkforward(
             min_trades=min_trades,
             seed=seed,
         )
-        setup = _setup(asked)
+        try:
+            setup = _setup(asked)
+        except FreqtradeException as error:
+            raise BadInputError(config_words(error)) from None
         if propose is not None and not epochs:
             raise BadInputError("propose needs parameters that were optimised, with --epochs")
         if propose is not None:

@@ -165,6 +165,14 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit walkforward -c config.json --timerange 20210101-20240101 --engine ray --jobs 8 "
         "--address auto",
     ),
+    "several bots at once; tests/integration/test_fleet.py": (
+        "perpkit fleet pairs fleet.toml",
+        "perpkit fleet watch fleet.toml",
+        "perpkit fleet status fleet.toml",
+        "perpkit fleet report fleet.toml",
+        "perpkit fleet metrics fleet.toml",
+        'perpkit fleet stop fleet.toml --why "feed is wrong"',
+    ),
     "several accounts in a file; tests/ops/stop": ("perpkit stop --accounts accounts.toml",),
     "minutes, a run of its own; tests/ops/test_demo.py has its parts": (
         "make demo",

@@ -29,6 +29,7 @@ JWT_SECRET = _planted("key of the REST API's tokens")
 PASSWORD = _planted("password of perpkit resume")
 PASSPHRASE = _planted("passphrase of stored keys")
 DB_PASSWORD = _planted("password of a database")
+WEBHOOK_SECRET = _planted("secret of alerts")
 
 NAMES = {
     KEY: "KEY",
@@ -41,6 +42,7 @@ NAMES = {
     PASSWORD: "PASSWORD",
     PASSPHRASE: "PASSPHRASE",
     DB_PASSWORD: "DB_PASSWORD",
+    WEBHOOK_SECRET: "WEBHOOK_SECRET",
 }
 ACCOUNTS = {KEY: SECRET}
 # In the configuration of every bot of the integration tests; some switch a part of it on.

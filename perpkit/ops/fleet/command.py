@@ -1,4 +1,4 @@
-"""`perpkit fleet`: status, stop, pairs, watch and report of several bots at once."""
+"""`perpkit fleet`: status, stop, pairs, watch, metrics and report of several bots at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perpkit.ops.bot_files import errors
+from perpkit.ops.metrics import command as exporting
 from perpkit.ops.stop import command as stopping
 from perpkit.ops.stop.several import exit_code
 from perpkit.ops.stored import BadInputError
@@ -158,6 +159,19 @@ def watch(
             if once:
                 raise typer.Exit(0 if seen.well else 1)
             time.sleep(interval)
+
+
+@fleet.command()
+def metrics(
+    file: File = _FILE, host: exporting.Host = exporting.HOST, port: exporting.Port = exporting.PORT
+) -> None:
+    """Export what all bots report to Prometheus, as `perpkit metrics` does."""
+    _, members = _read(file)
+    with errors():
+        exporting.check_can_export()
+        from perpkit.ops.metrics.collector import Bot
+
+        exporting.export([Bot(each.bot.name, each.state) for each in members], host, port)
 
 
 @fleet.command()

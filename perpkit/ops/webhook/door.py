@@ -81,7 +81,9 @@ class Door:
         try:
             alert = Alert.model_validate(content)
         except ValidationError as error:
-            raise DeniedError(422, problems_of(error)) from None
+            # The name of a field that does not belong there may be anything, too.
+            problems = problems_of(error).replace(self.secret, "***")
+            raise DeniedError(422, problems) from None
         # Before it is remembered, so that it can be sent again.
         if alert.wish.is_entry and not self._limiter.test(self.entries):
             raise DeniedError(429, f"more than {self.entries} entries: exits go on")

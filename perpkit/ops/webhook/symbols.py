@@ -15,7 +15,8 @@ def pair_of(symbol: str) -> str:
 
     :param symbol: `BTCUSDT.P`, `BINANCE:BTCUSDT.P`, `BTCUSDT`, `BTCUSDTPERP`, `BTC/USDT:USDT` or
         `BTC/USDT`, in any case
-    :raises ValueError: for anything else, symbols of another exchange included
+    :raises ValueError: for anything else, symbols of another exchange included; it does not repeat
+        what was given, which may be a secret in the wrong field
 
     >>> pair_of("BINANCE:1000PEPEUSDT.P")
     '1000PEPE/USDT:USDT'
@@ -25,7 +26,7 @@ def pair_of(symbol: str) -> str:
     if found is None:
         raise ValueError(
             "must be a perpetual of Binance as BTCUSDT.P, BINANCE:BTCUSDT.P, BTCUSDT or "
-            f"BTC/USDT:USDT, in {', '.join(QUOTES)}; got {symbol!r}"
+            f"BTC/USDT:USDT, in {', '.join(QUOTES)}"
         )
     base, quote = found["base"], found["quote"]
     return f"{base}/{quote}:{quote}"

@@ -270,3 +270,14 @@ def test_bots_of_simulated_money_have_wallets_of_their_own(fleet):
     rows = json.loads(fleet("status", "--json")[1])
     assert [row["account"] for row in rows["bots"]] == ["a", "b"]
     assert rows["sums"][0]["equity"] == 2_000
+
+
+def test_metrics_are_those_of_all_bots_under_their_names(fleet, monkeypatch):
+    served = []
+    monkeypatch.setattr("perpkit.ops.metrics.command.export", lambda *given: served.append(given))
+    assert fleet("metrics", "--port", "9999")[0] == 0
+    [(bots, host, port)] = served
+    assert (host, port) == ("127.0.0.1", 9999)
+    assert [(bot.name, bot.state) for bot in bots] == [
+        (name, fleet.folder / name / "trades.state.json") for name in "ab"
+    ]

@@ -56,7 +56,7 @@ def desk(tmp_path):
 
 
 def test_while_all_is_well_nothing_is_set(desk):
-    assert "is not there" in desk.refused()  # nobody has looked yet
+    assert "is not there" in desk.refused()  # as long as no look was taken
     seen = desk.look()
     assert (seen.well, seen.set, desk.latches) == (True, [], [CLEAR, CLEAR])
     assert desk.refused() == ""
