@@ -22,8 +22,8 @@ from perpkit.record.golive import Bound
 # Of the configuration. Not among them: what an account is called and where files are, how a bot is
 # operated (api_server, telegram, internals, bot_name), its keys, and `dry_run` itself.
 OPTIONS = (
-    "trading_mode", "margin_mode", "liquidation_buffer", "stake_currency", "stake_amount",
-    "tradable_balance_ratio", "available_capital", "amend_last_stake_amount",
+    "trading_mode", "margin_mode", "liquidation_buffer", "stake_currency", "proxy_coin",
+    "stake_amount", "tradable_balance_ratio", "available_capital", "amend_last_stake_amount",
     "last_stake_amount_min_ratio", "amount_reserve_percent", "max_open_trades", "timeframe",
     "startup_candle_count", "process_only_new_candles", "disable_dataframe_checks",
     "stoploss", "use_custom_stoploss", "minimal_roi", "trailing_stop", "trailing_stop_positive",
@@ -33,7 +33,7 @@ OPTIONS = (
     "max_entry_position_adjustment", "order_types", "order_time_in_force", "unfilledtimeout",
     "entry_pricing", "exit_pricing", "custom_price_max_distance_ratio", "pairlists",
     "force_entry_enable", "recursive_strategy_search", "freqaimodel", "freqai",
-    "external_message_consumer",
+    "external_message_consumer", "orderflow", "reduce_df_footprint",
 )  # fmt: skip
 OF_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist", "unknown_fee_rate")
 # Of the object "perpkit"; all other names in it count.

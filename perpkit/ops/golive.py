@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from perpkit.ops.bot_files import Config, Userdir, errors
 from perpkit.ops.golive_evidence import Sources, gather, with_strategy
 from perpkit.ops.results_input import Balance, Datadir, DataFormat, Input
 from perpkit.ops.results_input import as_json as json_of
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.trade_database import DatabaseError
 
 # pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
@@ -89,23 +90,26 @@ def golive(
 
 
 def _loaded(bot: BotConfig, name: str | None) -> Any:
-    from freqtrade.exceptions import FreqtradeException
-
-    try:
-        return load_strategy(with_strategy(bot.config, name))
-    except FreqtradeException as error:
-        raise BadInputError(" ".join(str(error).split())) from None
+    config = with_strategy(bot.config, name)
+    with _one_line(f"strategy {config['strategy']} cannot be loaded"):
+        return load_strategy(config)
 
 
 def _bound(strategy: Any) -> Bound:
-    from freqtrade.exceptions import FreqtradeException
-
     from perpkit.bot.binding import binding
 
-    try:
+    with _one_line("config cannot be used"):
         return binding(strategy)
-    except FreqtradeException as error:
-        raise BadInputError(" ".join(str(error).split())) from None
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Turns any error, also one of a strategy's own code, into one line."""
+    try:
+        yield
+    except Exception as error:
+        words = " ".join(config_words(error).split())
+        raise BadInputError(f"{what}: {words[:300]}") from None
 
 
 def _database(bot: BotConfig) -> Path:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from freqtrade.exceptions import ConfigurationError
-
 from perpkit.bot.binding import binding
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.settings import given_switch
@@ -45,8 +43,9 @@ class GoLiveGate:
                 self.off = True
                 return
             against = objection(golive_file(config, name), binding(strategy), datetime.now(UTC))
-        except (ConfigurationError, ValueError, OSError) as error:
-            self.reason = f"{NAME}: {message_of(error)}"
+        # No matter which: it must neither let a bot trade, nor end one that holds something.
+        except Exception as error:
+            self.reason = f"{NAME}: {name} cannot be judged: {' '.join(message_of(error).split())}"
             return
         if against is not None:
             self.reason = (
