@@ -14,7 +14,7 @@ from freqtrade.strategy import IStrategy
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.strategy import HybridStrategy
-from tests.bot.hybrid.trained import freqai
+from tests.bot.hybrid.trained import freqai, need_freqai
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.contract
@@ -31,8 +31,7 @@ class {name}(BaseClassifierModel):
 
 @pytest.fixture
 def resolver():
-    for needed in ("datasieve", "lightgbm", "xgboost"):
-        pytest.importorskip(needed)
+    need_freqai()
     from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
     return FreqaiModelResolver

@@ -13,10 +13,9 @@ import pytest
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
-from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, run, write
+from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, need_freqai, run, write
 
-for needed in ("datasieve", "lightgbm", "xgboost"):
-    pytest.importorskip(needed)
+need_freqai()
 
 ENTRIES = ["enter_long", "enter_short"]
 

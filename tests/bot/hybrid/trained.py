@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests import factories
 from tests.bench.backtests import Backtested, backtest
@@ -18,6 +19,13 @@ BTC = "BTC/USDT:USDT"
 ROWS = 800 + 24 * 41
 BEGIN = START + timedelta(days=64)
 END = BEGIN + timedelta(days=10)
+
+
+def need_freqai() -> None:
+    """Skips where the extra `ai` is not installed, or where FreqAI cannot be imported: before
+    2026.9 it imports a part of joblib that its newer releases have no more."""
+    for needed in ("datasieve", "lightgbm", "xgboost", "freqtrade.freqai.freqai_interface"):
+        pytest.importorskip(needed, exc_type=ImportError)
 
 
 def freqai(**changed: Any) -> dict[str, Any]:
