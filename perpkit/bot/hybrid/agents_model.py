@@ -66,12 +66,8 @@ class AgentsModel(ReinforcementLearner):
         self, data_dictionary: dict, pair: str, dk: FreqaiDataKitchen
     ) -> tuple[DataFrame, DataFrame]:
         """Returns prices and settled funding of the rows of the training and of the test."""
-        frame = self._frame
-        prices = frame[["open", "high", "low", "close"]].astype(np.float64)
-        paid = frame[PAID] if PAID in frame else pd.Series(0.0, frame.index)
-        prices["funding"] = paid.astype(np.float64).diff().fillna(0.0)
         train, test = (data_dictionary[f"{part}_features"].index for part in ("train", "test"))
-        self._prices = prices.loc[train], prices.loc[test]
+        self._prices = _prices(self._frame.loc[train]), _prices(self._frame.loc[test])
         return self._prices
 
     def fit(self, data_dictionary: dict[str, Any], dk: FreqaiDataKitchen, **kw: Any) -> Agents:
@@ -111,6 +107,13 @@ class AgentsModel(ReinforcementLearner):
                 UNCERTAINTY: decided.disagreement,
             }
         )
+
+
+def _prices(frame: DataFrame) -> DataFrame:
+    """Returns prices and the funding that was settled since the row before."""
+    prices = frame[["open", "high", "low", "close"]].astype(np.float64)
+    paid = frame[PAID] if PAID in frame else pd.Series(0.0, frame.index)
+    return prices.assign(funding=paid.astype(np.float64).diff().fillna(0.0))
 
 
 def _check(freqai: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.freqai.freqai_interface import IFreqaiModel
 
 from perpkit.bot.hybrid.evidence import write_evidence
 from perpkit.bot.running_bot import message_of
@@ -45,6 +44,7 @@ def unavailable(extra: str, error: ModuleNotFoundError) -> type:
 
     Freqtrade lists it among the models. To make a model of it says what to install.
     """
+    from freqtrade.freqai.freqai_interface import IFreqaiModel
 
     class Unavailable(IFreqaiModel):
         def __new__(cls, *_: Any, **__: Any) -> Any:

@@ -10,10 +10,9 @@ import pytest
 
 from perpkit.learning.columns import ACTION, CONFIDENCE, LOSES, OUTCOME, PAID, PAYS, UNCERTAINTY
 from tests import factories
-from tests.bot.hybrid.trained import BTC, freqai
+from tests.bot.hybrid.trained import BTC, freqai, need_freqai
 
-for needed in ("datasieve", "lightgbm", "xgboost"):
-    pytest.importorskip(needed)
+need_freqai()
 
 ROWS, LENGTH = 900, 6
 TREES = {"n_estimators": 10, "min_child_samples": 20}

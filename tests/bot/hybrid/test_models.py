@@ -12,10 +12,9 @@ import pytest
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
-from tests.bot.hybrid.trained import decided, freqai, market, run, write
+from tests.bot.hybrid.trained import decided, freqai, market, need_freqai, run, write
 
-for needed in ("datasieve", "lightgbm", "xgboost"):
-    pytest.importorskip(needed)
+need_freqai()
 
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None, reason="PyTorch is in the extra lstm: make test-ai"
@@ -241,12 +240,10 @@ def test_agents_trade_on_the_prices_and_the_funding_of_the_candles(config, monke
     monkeypatch.setattr(agents_model.AgentsModel, "build_ohlc_price_dataframes", watched)
     opinions(config, "PpoAgents", **SETTINGS["PpoAgents"])
     assert len(seen) == 2
-    for frame, (train, test) in seen:
-        prices = pd.concat([train, test])
-        for name in ("open", "high", "low"):
-            pd.testing.assert_series_equal(prices[name], frame.loc[prices.index, name])
-        paid = frame["funding_paid"]
-        assert prices["funding"].iloc[1:].sum() == pytest.approx(
-            paid[prices.index[-1]] - paid[prices.index[0]]
-        )
-        assert prices["funding"].any()
+    for frame, parts in seen:
+        for prices in parts:
+            for name in ("open", "high", "low"):
+                pd.testing.assert_series_equal(prices[name], frame.loc[prices.index, name])
+            paid = frame.loc[prices.index, "funding_paid"]
+            assert prices["funding"].sum() == pytest.approx(paid.iloc[-1] - paid.iloc[0])
+            assert prices["funding"].any()
