@@ -98,7 +98,7 @@ def test_the_example_of_a_configuration_is_one(resolver, default_futures_config)
         "timeframe": "1h",
         "user_data_dir": default_futures_config["user_data_dir"],
     }
-    validate_config_schema(config)
+    validate_config_schema(config, preliminary=True)
     model = resolver.load_freqaimodel(config)
     assert type(model).__name__ == config["freqaimodel"] == NAME
     kept = {**default_futures_config, **{key: config[key] for key in ("strategy", "perpkit")}}
