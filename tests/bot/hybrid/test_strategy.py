@@ -101,6 +101,19 @@ class Unknown(HybridAi):
 """
 
 
+SOMETIMES = """
+import numpy as np
+from strategies.HybridAi import HybridAi
+
+class Sometimes(HybridAi):
+    def feature_engineering_standard(self, dataframe, metadata, **kwargs):
+        dataframe = super().feature_engineering_standard(dataframe, metadata, **kwargs)
+        unknown = (dataframe["date"] >= "2023-03-06") & (dataframe["date"].dt.hour == 5)
+        dataframe.loc[unknown, "%-side_rsi"] = np.nan
+        return dataframe
+"""
+
+
 def changed_by_the_future(config, strategy: str, **given) -> bool:
     """Whether a crash, or a jump, two days before the end changes an earlier prediction.
 
@@ -209,6 +222,15 @@ def test_an_outlier_is_no_opinion(config, rules, caplog):
     pd.testing.assert_frame_equal(found.loc[unusual, ENTRIES], rules[unusual])
     [said] = [line for line in caplog.messages if "the model has an opinion of" in line]
     assert f"{unusual.sum()} were unlike all it had seen" in said
+
+
+def test_a_feature_that_is_unknown_is_no_opinion(config, tmp_path):
+    """FreqAI itself would predict from a 0 in its place."""
+    (tmp_path / "Sometimes.py").write_text(SOMETIMES)
+    found = decided(run(config, "Sometimes", strategy_path=str(tmp_path)), PROBABILITY)
+    silent = found.index[found[PROBABILITY].isna()]
+    assert set(silent.hour) == {5}
+    assert len(silent) == 10
 
 
 @pytest.mark.parametrize(
