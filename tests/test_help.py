@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 import pytest
 from typer import rich_utils
@@ -14,12 +12,7 @@ from typer.testing import CliRunner
 
 from perpkit import __version__
 from perpkit.cli import app
-
-
-def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield path, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*path, name))
+from tests.bench.command_line import commands
 
 
 def words(text: str) -> str:

@@ -25,6 +25,7 @@ from perpkit.record.fleet import FleetFolder, Rules
 from perpkit.record.state_file import write
 from perpkit.venue.overlay import overlay
 from tests import factories
+from tests.bench.command_line import commands
 from tests.bench.leaks import leaks_in
 from tests.bench.planted import (
     ACCOUNTS,
@@ -42,7 +43,6 @@ from tests.bench.planted import (
 from tests.bench.states import everything
 from tests.bench.web import unused_port
 from tests.conftest import REPOSITORY
-from tests.test_help import commands
 
 EXAMPLE = str(REPOSITORY / "config.json.example")
 CONFIG = ["-c", EXAMPLE, "-c", "own.json"]
