@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perpkit.files.errors import FileError
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.results_input import Input
 from perpkit.ops.stored import BadInputError
@@ -112,8 +113,15 @@ def _live(sources: Sources) -> Results:
     given, wallet = sources.given, sources.bot.config.get("dry_run_wallet")
     if given.starting_balance is None and isinstance(wallet, int | float) and sources.bot.dry_run:
         given = replace(given, starting_balance=float(wallet))
-    found = given.results(sources.live, None)
-    if not found.is_bot:
+    if not sources.live.is_file():
+        raise BadInputError(
+            f"live must be the bot's trade database, got {sources.live}, which is not there"
+        )
+    try:
+        found = given.results(sources.live, None)
+    except FileError:
+        found = None
+    if found is None or not found.is_bot:
         raise BadInputError(f"live must be a bot's trade database, got {sources.live}")
     _check_strategy("live", found, sources)
     database = TradeDatabase.at(f"sqlite:///{sources.live}", read_only=True)
@@ -163,7 +171,6 @@ def _other(sources: Sources, backtest: Results) -> tuple[str, ...] | Missing:
 
 
 def _rehearsal(sources: Sources) -> Rehearsal | Missing:
-    from perpkit.files.errors import FileError
     from perpkit.golive.evidence import Missing
     from perpkit.record.rehearsed import read
 

@@ -95,6 +95,8 @@ class Desk:
         if rehearsal:
             given.append(f"--rehearsal={self.rehearsal}")
         done = CliRunner().invoke(app, [str(each) for each in given])
+        if done.exit_code == 2:
+            return 2, done.stderr
         assert done.exit_code in (0, 1), done.output
         return done.exit_code, json.loads(done.stdout.splitlines()[-1])
 
@@ -162,17 +164,36 @@ def test_a_good_dry_run_passes(desk):
     assert oct((desk.userdir.parent / "machine.key").stat().st_mode)[-3:] == "600"
 
 
-def test_a_trade_that_the_bot_missed_and_a_loss_do_not_pass(desk):
-    damaged = desk.userdir / "damaged.sqlite"
+def changed(desk, *statements):
+    """A copy of the bot's database, changed by SQL."""
+    path = desk.userdir / "changed.sqlite"
+    path.unlink(missing_ok=True)
     with (
         closing(sqlite3.connect(desk.userdir / "dry.sqlite")) as own,
-        closing(sqlite3.connect(damaged)) as database,
+        closing(sqlite3.connect(path)) as database,
         database,
     ):
         own.backup(database)
-        database.execute("DELETE FROM trades WHERE id = 5")
-        database.execute("UPDATE trades SET close_profit_abs = -300 WHERE id > 8")
-    code, document = desk.golive(f"--live={damaged}")
+        for statement in statements:
+            database.execute(statement)
+    return path
+
+
+def test_trades_of_a_rehearsal_prove_nothing_about_the_market(desk):
+    path = changed(desk, "CREATE TABLE perpkit_venue (mode TEXT)",
+                   "INSERT INTO perpkit_venue VALUES ('dry-run')")  # fmt: skip
+    code, words = desk.golive(f"--live={path}")
+    assert code == 2
+    assert "live must be of a bot that saw the exchange's market" in words
+
+
+def test_a_trade_that_the_bot_missed_and_a_loss_do_not_pass(desk):
+    path = changed(
+        desk,
+        "DELETE FROM trades WHERE id = 5",
+        "UPDATE trades SET close_profit_abs = -300 WHERE id > 8",
+    )
+    code, document = desk.golive(f"--live={path}")
     assert code == 1
     assert {"closed trades", "expectancy", "explained"} <= set(failed(document))
 

@@ -1,5 +1,6 @@
 """`perpkit venue`: what it prints, what it refuses, how it ends."""
 
+import hmac
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 
 from perpkit.durations import DAY_MS, HOUR_MS
+from perpkit.record import rehearsed
 from perpkit.venue.http.server import bind
 from perpkit.venue.market import datadir
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.synthetic import generate
 from perpkit.venue.market.universe import lifetime, universe
+from tests.bench.machine import machine  # noqa: F401
 from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.venue.command import get, running, venue
@@ -217,6 +220,38 @@ def test_an_overlay_for_live_mode_has_a_key_and_a_database_of_its_own(tmp_path):
         assert config["perpkit_venue"]["accounts"] == {"me": "a:b"}
         (account,) = get(f"{url}/control/accounts")
         assert (account["api_key"], account["walletBalance"]) == ("me", "50")
+
+
+def test_when_it_ends_it_signs_what_was_rehearsed(tmp_path, machine):  # noqa: F811
+    overlay, folder = tmp_path / "overlay.json", tmp_path / "overlay.rehearsal"
+    given = ("--days", 3, "--overlay", overlay, "--live")
+    with running(*given) as (process, url):
+        for side in ("BUY", "SELL"):
+            order(url, symbol="BTCUSDT", side=side, type="MARKET", quantity=0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        said = process.stdout.read()
+    [record] = folder.glob("rehearsal-*.json")
+    assert said == f"1 trades were rehearsed: {record}\n"
+    found = rehearsed.read(record)
+    assert (found.trades, found.breaches, found.strategies) == (1, {}, ())
+    assert machine.stat().st_mode & 0o777 == 0o600
+
+    # One in which nothing was traded leaves no record.
+    with running(*given) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert list(folder.glob("rehearsal-*.json")) == [record]
+
+
+def order(url, **sent):
+    """As the overlay's account."""
+    query = urllib.parse.urlencode({"timestamp": get(f"{url}/fapi/v1/time")["serverTime"], **sent})
+    signature = hmac.new(b"rehearsal", query.encode(), "sha256").hexdigest()
+    body = f"{query}&signature={signature}".encode()
+    request = urllib.request.Request(f"{url}/fapi/v1/order", body, {"X-MBX-APIKEY": "rehearsal"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
 
 
 @pytest.mark.parametrize(

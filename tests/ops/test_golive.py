@@ -1,0 +1,66 @@
+"""What an operator gives wrongly: one line each, and no verdict is written."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.record.machine_key import place
+from tests.bench.machine import machine  # noqa: F401
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.usefixtures("machine")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user_data" / "strategies").mkdir(parents=True)
+    return tmp_path
+
+
+def golive(home, *options, **settings):
+    own = home / "own.json"
+    own.write_text(json.dumps(settings))
+    given = ["golive", f"-c{REPOSITORY / 'config.json.example'}", f"-c{own}", "--offline", *options]
+    return CliRunner().invoke(app, given)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        ((), {"strategy": "NoSuch"}, "strategy NoSuch cannot be loaded: Impossible to load"),
+        ((), {}, "live must be the bot's trade database, got tradesv3.dryrun.sqlite, which"),
+        (("--live=own.json",), {}, "live must be a bot's trade database, got own.json"),
+        ((), {"perpkit": {"golive": {"days": -1}}}, "perpkit.golive.days must be greater than or"),
+        ((), {"perpkit": {"golive": {"dayz": 1}}}, "perpkit.golive has no criterion 'dayz'"),
+        ((), {"perpkit": {"golive": {"kind": "x"}}}, "perpkit.golive.kind must be one of intraday"),
+        ((), {"perpkit": {"golive": [1]}}, "perpkit.golive must be an object of criteria"),
+        ((), {"perpkit": {"sizing": {"no_such": 1}}}, 'has no parameter "no_such"'),
+    ],
+)
+def test_one_line_names_it(home, options, settings, words):
+    done = golive(home, *options, **settings)
+    assert done.exit_code == 2
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert words in line
+    assert not list(home.rglob("golive/*.json"))
+    assert not place().exists()
+
+
+def test_without_a_configuration_it_says_what_to_give(home):
+    done = CliRunner().invoke(app, ["golive"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--config must name the bot" in done.stderr
+
+
+def test_a_strategy_must_be_named(home, monkeypatch):
+    lines = (REPOSITORY / "config.json.example").read_text().splitlines(keepends=True)
+    named = [line for line in lines if '"strategy":' not in line]
+    assert len(named) == len(lines) - 1
+    (home / "config.json").write_text("".join(named))
+    done = CliRunner().invoke(app, ["golive", "-cconfig.json"])
+    assert done.exit_code == 2
+    assert 'strategy must be named, by --strategy or "strategy" in the config' in done.stderr
