@@ -74,17 +74,14 @@ def test_without_the_hook_it_is_not_found(config, resolver):
         f"config = {{'user_data_dir': Path({str(config['user_data_dir'])!r})}}\n"
         f"print({NAME!r} in [f['name'] for f in R.search_all_objects(config, False)])"
     )
-    found = {}
-    for plugins in ("0", "1"):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PERPKIT_PLUGINS": plugins},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        found[plugins] = done.stdout.strip()
-    assert found == {"0": "False", "1": "True"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PERPKIT_PLUGINS": "0"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "False", done.stderr[-2000:]
 
 
 def test_what_the_guard_replaces_is_there(resolver):
