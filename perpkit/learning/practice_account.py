@@ -162,7 +162,7 @@ def reward(before: PracticeAccount, after: PracticeAccount, terms: PracticeTerms
     """Returns what an agent is given for the way from one account to the next.
 
     It is the logarithm of the equity's growth, so that a run's rewards add up to its profit
-    whatever the order, less a multiple of every new depth of the drawdown and of a liquidation.
+    in any order, less a multiple of every new depth of the drawdown and of a liquidation.
 
     >>> account = PracticeAccount()
     >>> round(reward(account, replace(account, equity=1.01, peak=1.01), PracticeTerms()), 4)
