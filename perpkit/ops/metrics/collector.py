@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from perpkit.ops.metrics import of_account, of_bot
+from perpkit.ops.metrics import of_account, of_bot, of_exchange
 from perpkit.ops.metrics.metric import Metric
 from perpkit.record.state import State
 from perpkit.record.state_file import (
@@ -31,7 +31,11 @@ from perpkit.record.state_file import (
 
 logger = logging.getLogger(__name__)
 
-METRICS: tuple[Metric, ...] = (*of_bot.METRICS, *of_account.METRICS)
+METRICS: tuple[Metric, ...] = (
+    *of_bot.METRICS,
+    *of_exchange.METRICS,
+    *of_account.METRICS,
+)
 # Parts of a state file that can be null, `passive` of which says something by that.
 PARTS = tuple(
     name
