@@ -71,7 +71,7 @@ def stop(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what it would do; send and write nothing.")
     ] = False,
-    why: Annotated[str, typer.Option(help="Kept in the latches, for whoever finds them.")] = "",
+    why: Annotated[str, typer.Option(help="Kept in the latches, as the reason.")] = "",
     timeout: Annotated[
         int, typer.Option(min=10, max=86_400, help="Seconds, after which it gives up.")
     ] = stopping.SECONDS,
