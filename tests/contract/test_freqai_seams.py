@@ -9,7 +9,11 @@ import sys
 
 import pandas as pd
 import pytest
+from freqtrade.configuration.config_validation import validate_config_schema
+from freqtrade.configuration.load_config import load_from_files
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
+from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel
@@ -82,6 +86,24 @@ def test_without_the_hook_it_is_not_found(config, resolver):
         timeout=120,
     )
     assert done.stdout.strip() == "False", done.stderr[-2000:]
+
+
+def test_the_example_of_a_configuration_is_one(resolver, default_futures_config):
+    names = ("config.json.example", "config.freqai.json.example")
+    given = load_from_files([str(REPOSITORY / name) for name in names])
+    config = {
+        **given,
+        "runmode": RunMode.BACKTEST,
+        "timerange": "20230101-20240101",
+        "timeframe": "1h",
+        "user_data_dir": default_futures_config["user_data_dir"],
+    }
+    validate_config_schema(config, preliminary=True)
+    model = resolver.load_freqaimodel(config)
+    assert type(model).__name__ == config["freqaimodel"] == NAME
+    kept = {**default_futures_config, **{key: config[key] for key in ("strategy", "perpkit")}}
+    strategy = StrategyResolver.load_strategy(kept)
+    assert strategy.present_settings().hybrid.vote == config["perpkit"]["hybrid"]["vote"]
 
 
 def test_what_the_guard_replaces_is_there(resolver):

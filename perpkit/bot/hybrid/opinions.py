@@ -42,6 +42,10 @@ ERROR = "model_error"
 _WAYS = {1: 1, 3: -1}
 
 
+# What a model returns is above or below 0; FreqAI returns 0 where it asked none.
+_SEEN = {Task.OUTCOME: PAYS, Task.FORWARD_RETURN: FORWARD_RETURN, Task.ACTION: CONFIDENCE}
+
+
 class Reason(StrEnum):
     """Why the rules decide alone."""
 
@@ -95,12 +99,12 @@ class Opinions:
                     f"it returned {len(frame)} rows for {rows} candles, or no {USABLE}"
                 )
             use, error = _floats(frame, USABLE), _floats(frame, CALIBRATION_ERROR)
-            probability = _probability(frame, task, side)
+            probability, seen = _probability(frame, task, side), _floats(frame, _SEEN[task]) != 0
         except Exception as failure:
             words = f"{type(failure).__name__}: {message_of(failure)}".splitlines()[0]
             self._count(pair, Reason.FAILED, words)
             return nothing
-        self._note(pair, use, probability)
+        self._note(pair, use, seen)
         usable = (use == 1) & (side != 0)
         return {
             PROBABILITY: np.where(usable, probability, np.nan),
@@ -116,10 +120,10 @@ class Opinions:
             pairs={pair: str(reason) for pair, reason in self._now.items()},
         )
 
-    def _note(self, pair: str, usable: Floats, probability: Floats) -> None:
+    def _note(self, pair: str, usable: Floats, seen: NDArray[np.bool_]) -> None:
         if not self._trading:
             known = int((usable == 1).sum())
-            unusual = int(((usable == 0) & (probability > 0)).sum())
+            unusual = int(((usable == 0) & seen).sum())
             logger.info(
                 f"{pair}: the model has an opinion of {known} candles; "
                 f"{unusual} were unlike all it had seen."
@@ -133,8 +137,7 @@ class Opinions:
             case 2:
                 self._count(pair, Reason.EXPIRED, WORDS[Reason.EXPIRED])
             case _:
-                seen = len(probability) and probability[-1] > 0
-                reason = Reason.UNUSUAL if seen else Reason.UNTRAINED
+                reason = Reason.UNUSUAL if len(seen) and seen[-1] else Reason.UNTRAINED
                 self._count(pair, reason, WORDS[reason])
 
     def _count(self, pair: str, reason: Reason, words: str) -> None:

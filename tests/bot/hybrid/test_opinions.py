@@ -84,6 +84,12 @@ def test_a_reason_is_said_once_and_counted(given, reason, said, caplog):
     assert "the model is used again" in caplog.messages[-1]
 
 
+def test_a_regressor_that_was_not_asked_is_untrained():
+    opinions = running()
+    asked(opinions, frame(use=0, **{"&-forward_return": [0.2, 0.1, 0.0]}), Task.FORWARD_RETURN)
+    assert opinions.report().pairs == {PAIR: "untrained"}
+
+
 def test_pairs_have_reasons_of_their_own(caplog):
     opinions = running()
     asked(opinions, frame(use=2))
