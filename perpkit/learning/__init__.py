@@ -2,7 +2,7 @@
 
 Pure functions of candles and arrays, without Freqtrade: `perpkit.bot.hybrid` connects them with
 FreqAI. To change: the labels (`targets`), the features (`features`), how probabilities are made
-honest (`calibration`, `classifier`), how rule and model vote (`vote`), the LSTM (`lstm`; only it and
+honest (`calibration`, `classifier`), how rule and model vote (`vote`), the LSTM (`lstm`; it and
 `agents` import PyTorch), the mean of several models (`ensemble`), the account on which agents
 practise (`practice_account`), what the report reads of a backtest (`evidence`, which is on disk).
 
