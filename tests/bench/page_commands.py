@@ -131,6 +131,8 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a container engine; tests/test_containers.py reads the files": (
         "docker compose up -d",
         "docker compose --profile live up -d freqtrade",
+        "mkdir -m 700 secrets && openssl rand -base64 24 > secrets/grafana_password && chmod 644 "
+        "secrets/grafana_password",
         "docker compose --profile monitoring up -d",
         "docker compose --profile venue up -d",
         "docker compose --profile webhook up -d",
