@@ -43,8 +43,9 @@ def shown(userdir, file=f"perpkit/{DATABASE}") -> state.State:
 
 
 def absent(found: state.State) -> set[str]:
-    """Parts that it does not have; it is passive in none of these."""
-    return {name for name, value in found.model_dump().items() if value is None} - {"passive"}
+    """Parts that it does not have; in these it is not passive, and asks no model."""
+    missing = {name for name, value in found.model_dump().items() if value is None}
+    return missing - {"passive", "model"}
 
 
 @contextmanager
