@@ -38,7 +38,17 @@ OPTIONS = (
 OF_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist", "unknown_fee_rate")
 # Of the object "perpkit"; all other names in it count.
 NOT_TRADING = frozenset(
-    {"account", "latch_dir", "golive", "require_golive", "decisions", "acceleration", "alerts"}
+    {
+        "account",
+        "latch_dir",
+        "fleet_dir",
+        "fleet_bot",
+        "golive",
+        "require_golive",
+        "decisions",
+        "acceleration",
+        "alerts",
+    }
 )
 _LIBRARIES = ("freqtrade", "perpkit", "builtins", "abc", "typing")
 

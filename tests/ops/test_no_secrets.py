@@ -138,6 +138,7 @@ def home(tmp_path, monkeypatch):
         "FREQTRADE__API_SERVER__PASSWORD": API_PASSWORD,
         "PERPKIT_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "PERPKIT_KEYS_PASSPHRASE": PASSPHRASE,
+        "PERPKIT_MACHINE_KEY": str(tmp_path / "machine.key"),
         "PERPKIT_ALERTS": f"json://me:{DB_PASSWORD}@127.0.0.1:{unused_port()}",
     }.items():
         monkeypatch.setenv(name, value)
