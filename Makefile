@@ -64,8 +64,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything that touches Freqtrade in-process, on the older release; `test` has the newest, and all
-# cases of the properties.
+# Everything that touches Freqtrade in-process, on the older release; `test` has the newest, and more
+# cases of each property.
 contract: $(OLD)/.ready
 	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists \
 		--ignore tests/bot/layer/test_runs.py --ignore tests/bot/layer/test_parts_by_name.py
@@ -90,9 +90,9 @@ test-ai: $(AI)/.ready
 test:
 	$(MAKE) --jobs 2 $(VENV)/.ready $(OLD)/.ready
 	$(MAKE) lint contract
-	$(BIN)/python $(PYTEST)
+	CASES_FACTOR=0.5 $(BIN)/python $(PYTEST)
 
-# Minutes, not seconds: the longer tests, every property with twenty times the cases, and seeded
+# Hours, not minutes: the longer tests, every property with forty times the cases, and seeded
 # episodes of faults at the venue: how a guarded bot behaves in each, beside Freqtrade alone.
 soak: setup
 	$(BIN)/python $(PYTEST) -m slow

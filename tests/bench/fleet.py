@@ -142,6 +142,14 @@ class FleetPlace:
         path = self.folder / name / "trades.state.json"
         return read_state(path) if path.exists() else None
 
+    def why(self, name: str, coin: str) -> str:
+        """What `perpkit why` says of a bot's newest decision about a pair."""
+        own = self.folder / name
+        options = [f"--db-url=sqlite:///{own}/trades.sqlite", f"--userdir={own / 'user_data'}"]
+        result = CliRunner().invoke(app, ["why", coin, *options])
+        assert result.exit_code == 0, result.output
+        return result.output
+
     def latch(self, name: str) -> Latch:
         return read(self.latch_path(name))
 

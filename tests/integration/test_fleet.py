@@ -60,7 +60,9 @@ def check_pairs(at):
     held = {name: {each.pair for each in at.state(name).positions} for name in BOTS}
     assert sum(pair("ETH") in pairs for pairs in held.values()) == 1
     assert pair("LTC") not in held["b"]
-    assert refusals(at, "b")[pair("LTC")] == "LTC/USDT:USDT belongs to the bot c of the fleet"
+    taken = "LTC/USDT:USDT belongs to the bot c of the fleet"
+    assert refusals(at, "b")[pair("LTC")] == taken
+    assert taken in at.why("b", "LTC")
     first = "a" if pair("ETH") in held["a"] else "b"
     second = {"a": "b", "b": "a"}[first]
     assert refusals(at, second)[pair("ETH")] == (

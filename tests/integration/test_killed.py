@@ -308,6 +308,7 @@ def all_wrong_after_signals(name: str, folder, step: int) -> dict:
     return found
 
 
+@SLOW
 def test_a_signal_while_a_stop_is_replaced(tmp_path):
     assert all_wrong_after_signals("stop replacement", tmp_path, 90) == {}
 

@@ -199,6 +199,7 @@ def shares(venue) -> dict[str, float]:
     return {view.symbol: float(view.amount * view.mark_price) / equity for view in views}
 
 
+@SLOW
 def test_live_it_enters_drifts_and_is_brought_back():
     with live_basket() as (bot, venue):
         bot.run_until(lambda: len(shares(venue)) == 2, 3 * MINUTE, STEP)

@@ -232,8 +232,11 @@ PLANTED = {
 }
 
 
-# Asked about in tests of their own, here and in tests/bot/layer/test_why_backtests.py.
-ASKED_ELSEWHERE = {"latch", "unchecked", "overtaken", "smallest", "pairlist", "outdated", "unsent"}
+# Asked about in tests of their own, here, in tests/bot/layer/test_why_backtests.py and in
+# test_fleet.py.
+ASKED_ELSEWHERE = {
+    "latch", "unchecked", "overtaken", "smallest", "pairlist", "outdated", "unsent", "fleet",
+}  # fmt: skip
 
 
 def test_every_reason_that_there_is_has_a_question():
