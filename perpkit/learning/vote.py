@@ -122,7 +122,8 @@ def _one_side(
         return entered & (in_favour | ~known), np.where(sized, np.fmin(score, given), score)
     if vote.vote is Vote.MODEL_ONLY:
         # Once for each time that it comes to favour the side, not while it goes on to.
-        comes = in_favour & ours & ~_favoured_before(in_favour & ours, known | ~ours)
+        favours = in_favour & ours
+        comes = favours & ~_favoured_before(favours, known | ~ours)
         return np.where(known, comes, entered), np.where(sized, given, score)
     blended = np.where(known, (1 - weight) * score + weight * given, score)
     enough = ~known | (blended >= least_score)

@@ -18,9 +18,10 @@ from perpkit.bot.candles.candles import CandleFeed, CandleKey, StoredCandles
 class StoredAndRecent:
     """A feed of candles that begin with the files and end with the bot's own.
 
-    What the bot has held since stays, as many candles as the files have: a bot runs for longer than
-    it holds candles, and the files end at its start. FreqAI asks for it from its thread of training, the strategy from the bot's: either may replace
-    the other's join by the same one.
+    The files end at the start of the bot, and it runs for longer than it holds candles: each join
+    is made on the last one, and keeps as many older candles as the files have. FreqAI asks for it
+    from its thread of training, the strategy from the bot's: either may replace the other's join by
+    the same one.
     """
 
     def __init__(self, config: dict[str, Any], recent: CandleFeed) -> None:
