@@ -44,8 +44,8 @@ def test_probabilities_are_averaged_by_weight():
 )
 def test_its_error_is_that_of_the_score_that_is_used(weights, said, used):
     """The mean less the disagreement, which is what sizes an entry."""
-    members = [(str(each), weight, Says(each)) for weight, each in zip(weights, said, strict=True)]
-    made = ensemble(members, HELD, LABELS)
+    one, other = (Says(each) for each in said)
+    made = ensemble([("a", weights[0], one), ("b", weights[1], other)], HELD, LABELS)
     expected = expected_calibration_error(np.full(4, used), LABELS == PAYS)
     assert made.error == pytest.approx(expected) == pytest.approx(0.5 - used)
 
