@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -147,7 +147,7 @@ def _windows(results: Results) -> tuple[float, float | None]:
     # FreqAI counts from the time range, also where Freqtrade begins later for want of candles.
     asked = str(results.stats.get("timerange") or "")
     begin = parse_timerange(asked)[0] if asked else None
-    days = (results.config.get("freqai") or {}).get("backtest_period_days")
+    days: Any = (results.config.get("freqai") or {}).get("backtest_period_days")
     length = float(days * DAY_S) if is_number(days) and days > 0 else None
     return results.start if begin is None else begin.timestamp(), length
 

@@ -95,9 +95,7 @@ class MarketColumns:
         found = funding | correlation | positioning_columns(candles, readings, timeframe)
         return found | self._premium_columns(candles, pair, step) if self._premium else found
 
-    def funding_paid(
-        self, candles: pd.DataFrame, pair: str, timeframe: str
-    ) -> NDArray[np.float64]:
+    def funding_paid(self, candles: pd.DataFrame, pair: str, timeframe: str) -> NDArray[np.float64]:
         """Returns the funding that a long has paid up to each candle's close, summed, a fraction of
         the position; rates that are missing cost nothing."""
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))

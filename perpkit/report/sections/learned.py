@@ -31,8 +31,8 @@ def calibration(view: View) -> Section | Missing | None:
     if view.evidence is None:
         return Missing(
             "The model's probabilities beside what came: nothing is noted of FreqAI's "
-            f"{identifier!r} for this time range. A backtest notes it where it predicts, not where it "
-            "finds stored predictions; other places are given with --models."
+            f"{identifier!r} for this time range. A backtest notes it where it predicts, not where "
+            "it finds stored predictions; other places are given with --models."
         )
     rows = view.evidence.rows
     given, true = _arrays(rows)
