@@ -29,8 +29,8 @@ def cautious(probability: Floats, disagreement: Floats) -> Floats:
     :param probability: the mean of several models, 0 to 1
     :param disagreement: their standard deviation; NaN is none
 
-    >>> cautious(np.array([0.6, 0.1, 0.5]), np.array([0.2, 0.3, np.nan])).tolist()
-    [0.4, 0.0, 0.5]
+    >>> cautious(np.array([0.75, 0.1, 0.5]), np.array([0.25, 0.3, np.nan])).tolist()
+    [0.5, 0.0, 0.5]
     """
     return np.maximum(probability - np.nan_to_num(disagreement), 0.0)
 
