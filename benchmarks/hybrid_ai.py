@@ -21,7 +21,9 @@ from benchmarks.backtests import BASES, DATA, REPOSITORY, candles, equity, freqt
 from benchmarks.confluence import profit_factor
 from benchmarks.processes import run
 from perpkit.durations import HOUR
+from perpkit.learning.averaging import cautious
 from perpkit.learning.calibration import USABLE_BELOW, expected_calibration_error
+from perpkit.learning.columns import PAYS, UNCERTAINTY
 from perpkit.learning.targets import BarrierRule, barrier_returns, width
 from perpkit.learning.vote import Vote
 from perpkit.market.ranges import ranges
@@ -66,6 +68,8 @@ def predicted(folder: Path, horizon: int) -> pd.DataFrame:
         known = frame.loc[frame["net"].notna(), ["date", "net", "entered"]]
         for path in sorted(folder.rglob(f"cb_{base.lower()}_*_prediction.feather")):
             window = pd.read_feather(path).merge(known, on="date")
+            if UNCERTAINTY in window:
+                window[PAYS] = cautious(window[PAYS].to_numpy(), window[UNCERTAINTY].to_numpy())
             found.append(window[window["do_predict"] == 1].assign(window=path.stem))
     return pd.concat(found)
 
@@ -100,6 +104,7 @@ def worth(predictions: pd.DataFrame) -> dict[str, float]:
     windows = [each for _, each in predictions.groupby("window")]
     apart = [expected_calibration_error(w["pays"].to_numpy(), w["net"] > 0) for w in windows]
     measured = np.array([window["calibration_error"].iloc[0] for window in windows])
+    counts = predictions["calibration_error"] < USABLE_BELOW
     return {
         "candles": len(predictions),
         "area under the curve": roc_auc_score(pays, score),
@@ -110,6 +115,10 @@ def worth(predictions: pd.DataFrame) -> dict[str, float]:
         "the same as measured in training": float(measured.mean()),
         "windows": len(windows),
         "windows whose score counts": int((measured < USABLE_BELOW).sum()),
+        "candles in them": int(counts.sum()),
+        "calibration error of these": expected_calibration_error(
+            score[counts].to_numpy(), pays[counts]
+        ),
     }
 
 

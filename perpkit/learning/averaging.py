@@ -22,6 +22,19 @@ class Average(NamedTuple):
     disagreement: Floats
 
 
+def cautious(probability: Floats, disagreement: Floats) -> Floats:
+    """Returns the probability that HybridAi acts on: members that disagree are no reason to be
+    sure.
+
+    :param probability: the mean of several models, 0 to 1
+    :param disagreement: their standard deviation; NaN is none
+
+    >>> cautious(np.array([0.75, 0.1, 0.5]), np.array([0.25, 0.3, np.nan])).tolist()
+    [0.5, 0.0, 0.5]
+    """
+    return np.maximum(probability - np.nan_to_num(disagreement), 0.0)
+
+
 def average(predictions: Sequence[Floats], weights: Sequence[float] | None = None) -> Average:
     """Returns the average of predictions of the same rows (and classes, or actions).
 

@@ -44,5 +44,6 @@ USABLE = "do_predict"
 SIDE = "rule_side"
 # Standard deviation of the return over the horizon, a fraction.
 WIDTH = "horizon_width"
-# The funding that a long has paid up to each candle, summed, a fraction of the position.
+# The funding that a long has paid up to each candle's close, summed by settlements, a fraction of
+# the position.
 PAID = "funding_paid"

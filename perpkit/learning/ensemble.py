@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perpkit.learning.averaging import Average, average
+from perpkit.learning.averaging import Average, average, cautious
 from perpkit.learning.calibration import expected_calibration_error
 from perpkit.learning.classifier import CalibratedClassifier, Untrained
 from perpkit.learning.columns import CLASSES, PAYS
@@ -23,7 +23,8 @@ class Ensemble:
 
     :param members: by name, those that could be trained
     :param weights: one for each of them
-    :param error: the expected calibration error of the mean, in the held-out window
+    :param error: the expected calibration error, in the held-out window, of what HybridAi makes of
+        mean and disagreement
     """
 
     members: dict[str, CalibratedClassifier]
@@ -67,7 +68,7 @@ def ensemble(
         return Untrained("; ".join(reasons))
     weights = tuple(weight for _, weight, _ in able)
     members = {name: one for name, _, one in able}
-    pays = _averaged(list(members.values()), held_features, weights).mean
+    pays = cautious(*_averaged(list(members.values()), held_features, weights))
     error = expected_calibration_error(pays, np.asarray(held_labels) == PAYS)
     return Ensemble(members, weights, error)
 

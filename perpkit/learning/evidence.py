@@ -3,13 +3,15 @@ report.
 
 A window of a backtest, that is, the candles between two trainings, has a feather file of its rows
 and, where the model can tell, a JSON file of how much each feature moved its predictions. They are
-beside the models, in `user_data/models/IDENTIFIER/perpkit_evidence/`.
+beside the models, in `user_data/models/IDENTIFIER/perpkit_evidence/`, those of all runs of the
+identifier together. FreqAI names a window by its coin and the time of its training: those of a run
+are its start and every `backtest_period_days` after it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def write_window(
     """Writes the evidence of a window, in place of what an earlier run wrote of it.
 
     :param models: folder of FreqAI's identifier
-    :param window: its name, unique by pair and training
+    :param window: its name, which ends with `_` and when the training ended, s since 1970 UTC
     :param rows: with `COLUMNS`
     :raises OSError: if that fails
     """
@@ -55,18 +57,29 @@ def write_window(
     put(folder / f"{window}.json", content.encode())
 
 
-def read(models: Path, start: float, end: float) -> Evidence | None:
+def read(
+    models: Path, pairs: Collection[str], start: float, window: float | None, end: float
+) -> Evidence | None:
     """Returns the evidence of the windows of a backtest; None if there is none.
 
     :param models: folder of FreqAI's identifier; other runs may have written there, too
-    :param start, end: of the backtest, s since 1970 UTC
+    :param pairs: of the backtest
+    :param start: of its first window, s since 1970 UTC
+    :param window: length of a window, s; None if it is not known: other runs that began later
+        cannot be told apart then
+    :param end: of the backtest, s since 1970 UTC
     :raises FileError: naming the file that is damaged
     """
     frames, known = [], []
     for path in sorted((models / FOLDER).glob("*.feather")):
+        trained = _trained(path)
+        if trained is None or trained < start or (window and (trained - start) % window):
+            continue
         rows = _rows(path)
         at = nanoseconds(rows["date"])
-        rows = rows[(at >= start * 1e9) & (at < end * 1e9)]
+        # A run with longer windows may have written a file of that name.
+        until = min(end, trained + window) if window else end
+        rows = rows[(at >= start * 1e9) & (at < until * 1e9) & rows["pair"].isin(pairs)]
         if rows.empty:
             continue
         frames.append(rows)
@@ -74,12 +87,18 @@ def read(models: Path, start: float, end: float) -> Evidence | None:
             known.append(weights)
     if not frames:
         return None
-    # Trainings of runs with other windows may have been asked about the same candle.
+    # Where the length of windows is not known, several may have the same candle.
     every = pd.concat(frames, ignore_index=True).drop_duplicates(["date", "pair"], keep="last")
     # A feature that was constant in a training had no part in it.
     together = pd.DataFrame(known).fillna(0.0).mean().sort_values(ascending=False)
     importance = {str(name): float(value) for name, value in together.items()}
     return Evidence(every.reset_index(drop=True), importance)
+
+
+def _trained(path: Path) -> int | None:
+    """Returns when the training of a window ended, s since 1970; None if the name does not say."""
+    stamp = path.stem.rpartition("_")[2]
+    return int(stamp) if stamp.isdecimal() else None
 
 
 def _rows(path: Path) -> pd.DataFrame:

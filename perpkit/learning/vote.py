@@ -122,9 +122,17 @@ def _one_side(
         return entered & (in_favour | ~known), np.where(sized, np.fmin(score, given), score)
     if vote.vote is Vote.MODEL_ONLY:
         # Once for each time that it comes to favour the side, not while it goes on to.
-        now = in_favour & ours
-        before = np.concatenate(([False], now[:-1])) if len(now) else now
-        return np.where(known, now & ~before, entered), np.where(sized, given, score)
+        favours = in_favour & ours
+        comes = favours & ~_favoured_before(favours, known | ~ours)
+        return np.where(known, comes, entered), np.where(sized, given, score)
     blended = np.where(known, (1 - weight) * score + weight * given, score)
     enough = ~known | (blended >= least_score)
     return entered & enough, np.where(sized, blended, score)
+
+
+def _favoured_before(favoured: Flags, heard: Flags) -> Flags:
+    """Returns whether the side was favoured where it was last heard of, before each candle: a model
+    that is silent for a candle has not changed its mind."""
+    last = np.maximum.accumulate(np.where(heard, np.arange(len(heard)), -1))
+    before = np.concatenate(([-1], last))[:-1]
+    return (before >= 0) & favoured[before]

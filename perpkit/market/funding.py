@@ -134,6 +134,21 @@ def predicted_cost(rate_8h: F, mean_8h: F, hours: float) -> F:
     return mean_8h * (hours / 8 - weight) + rate_8h * weight
 
 
+def funding_paid(funding: pd.DataFrame, times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Returns what a long has paid in funding up to each time, summed: a fraction of the position.
+
+    A rate counts from its settlement on, when it is paid. That is earlier than `funding_readings`
+    may use it: this is for what a position has cost, not for decisions.
+
+    :param funding: as for `funding_readings`
+    :param times: nanoseconds since 1970; a settlement at that very time counts
+    :raises ValueError: a column is missing, or the dates do not ascend
+    """
+    dates, rate = _settled(funding)
+    paid = np.concatenate(([0.0], np.cumsum(rate)))
+    return np.asarray(paid[np.searchsorted(nanoseconds(dates), times, side="right")])
+
+
 def with_funding(
     candles: pd.DataFrame,
     funding: pd.DataFrame,

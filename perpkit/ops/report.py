@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perpkit.checks import is_number
+from perpkit.durations import DAY_S
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
@@ -22,7 +24,7 @@ from perpkit.ops.results_input import (
 from perpkit.ops.results_input import (
     as_json as json_of,
 )
-from perpkit.ops.stored import BadInputError
+from perpkit.ops.stored import BadInputError, parse_timerange
 from perpkit.record.trade_database import DatabaseError
 
 if TYPE_CHECKING:
@@ -136,7 +138,18 @@ def _evidence(results: Results, models: Path | None) -> Evidence | None:
         raise BadInputError(f"models must be a folder, got {models}")
     from perpkit.learning.evidence import read
 
-    return read(models, results.start, results.end)
+    return read(models, results.pairs, *_windows(results), results.end)
+
+
+def _windows(results: Results) -> tuple[float, float | None]:
+    """Returns where the windows of a backtest with FreqAI begin, and how long each is, in seconds;
+    None where the export has no configuration."""
+    # FreqAI counts from the time range, also where Freqtrade begins later for want of candles.
+    asked = str(results.stats.get("timerange") or "")
+    begin = parse_timerange(asked)[0] if asked else None
+    days: Any = (results.config.get("freqai") or {}).get("backtest_period_days")
+    length = float(days * DAY_S) if is_number(days) and days > 0 else None
+    return results.start if begin is None else begin.timestamp(), length
 
 
 def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Verdict | None]:

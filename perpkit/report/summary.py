@@ -32,7 +32,9 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         if view.search is None
         else verdict(view.search, view.search.neighbourhoods()),
         "walkforward": None if view.walked is None else plain(asdict(view.walked)),
-        "model": None if view.evidence is None else learned_figures(view.evidence),
+        "model": None
+        if view.evidence is None
+        else learned_figures(view.evidence, view.run.results),
         "left_out": lacks,
     }
 

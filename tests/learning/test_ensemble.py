@@ -38,10 +38,16 @@ def test_probabilities_are_averaged_by_weight():
     np.testing.assert_allclose(made.averaged(rows).disagreement, [deviation, deviation / 2])
 
 
-def test_its_error_is_that_of_the_mean_on_the_held_out_rows():
-    made = ensemble([("a", 1, Says(0.2)), ("b", 1, Says(0.4))], HELD, LABELS)
-    expected = expected_calibration_error(np.full(4, 0.3), LABELS == PAYS)
-    assert made.error == pytest.approx(expected) == pytest.approx(0.2)
+@pytest.mark.parametrize(
+    ("weights", "said", "used"),
+    [((1, 1), (0.2, 0.4), 0.2), ((1, 1), (0.3, 0.3), 0.3), ((9, 1), (0.0, 1.0), 0.0)],
+)
+def test_its_error_is_that_of_the_score_that_is_used(weights, said, used):
+    """The mean less the disagreement, which is what sizes an entry."""
+    one, other = (Says(each) for each in said)
+    made = ensemble([("a", weights[0], one), ("b", weights[1], other)], HELD, LABELS)
+    expected = expected_calibration_error(np.full(4, used), LABELS == PAYS)
+    assert made.error == pytest.approx(expected) == pytest.approx(0.5 - used)
 
 
 def test_a_member_that_failed_is_left_out():

@@ -72,12 +72,28 @@ def test_a_probability_that_is_not_honest_changes_no_size(mode, error):
     assert decided(rule, mode, 0.65, error=0.049).long_confidence.tolist() != [0.7]
 
 
-def test_a_model_alone_enters_once_for_each_time_that_it_is_in_favour():
-    rows = np.array([0.4, 0.6, 0.6, 0.4, 0.7, NAN, 0.7])
-    opinions = Opinions(rows, np.full(7, 0.01))
-    rule = signals([False] * 7, [False] * 7)
-    found = decide(rule, np.ones(7, dtype=int), opinions, 0.6, VoteRule(Vote.MODEL_ONLY))
-    assert np.flatnonzero(found.enter_long).tolist() == [1, 4, 6]
+@pytest.mark.parametrize(
+    ("given", "side", "expected"),
+    [
+        ([0.4, 0.6, 0.6, 0.4, 0.7], 1, [1, 4]),
+        # Silent for a while: what it said before still stands.
+        ([0.6, 0.6, NAN, 0.6, 0.6], 1, [0]),
+        ([0.4, NAN, NAN, 0.6], 1, [3]),
+        ([0.6, NAN, 0.4, NAN, 0.6], 1, [0, 4]),
+        ([NAN, 0.6, 0.6], 1, [1]),
+        # The side that it favours is taken once more when the rule comes back to it.
+        ([0.6, 0.6, NAN, 0.6], [1, 1, 0, 1], [0, 3]),
+        ([0.6, 0.6, 0.6, 0.6], [1, 1, -1, 1], [0, 3]),
+        ([0.6, NAN, NAN, 0.6], [1, -1, 1, 1], [0, 3]),
+        ([], 1, []),
+    ],
+)
+def test_a_model_alone_enters_each_time_it_comes_to_favour(given, side, expected):
+    rows = len(given)
+    opinions = Opinions(np.array(given), np.full(rows, 0.01))
+    rule, sides = signals([False] * rows, [False] * rows), np.full(rows, side)
+    found = decide(rule, sides, opinions, 0.6, VoteRule(Vote.MODEL_ONLY))
+    assert np.flatnonzero(found.enter_long).tolist() == expected
 
 
 @pytest.mark.parametrize("mode", Vote)

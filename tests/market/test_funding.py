@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perpkit.market.asof import nanoseconds
 from perpkit.market.funding import (
     COLUMNS,
     FundingRule,
+    funding_paid,
     funding_readings,
     predicted_cost,
     with_funding,
@@ -310,3 +312,21 @@ def test_predicted_costs_are_better_than_persistence_and_than_the_mean(real_data
     decayed = error(predicted_cost(rate, mean, 48))
     assert decayed < 0.9 * error(6 * rate)
     assert decayed < 0.9 * error(6 * mean)
+
+
+@pytest.mark.parametrize(
+    ("hour", "paid"),
+    [(-1, 0.0), (0, 0.001), (0.5, 0.001), (7.99, 0.001), (8, 0.003), (11, 0.003), (12, -0.001)],
+)
+def test_funding_is_paid_at_its_settlement_and_not_before(hour, paid):
+    funding = funding_after([8, 4], [0.001, 0.002, -0.004])
+    times = nanoseconds(pd.DatetimeIndex([factories.START + timedelta(hours=hour)]))
+    assert funding_paid(funding, times).tolist() == [pytest.approx(paid)]
+    # Later settlements change nothing before them.
+    known = funding[funding["date"] <= factories.START + timedelta(hours=hour)]
+    assert funding_paid(known, times).tolist() == funding_paid(funding, times).tolist()
+
+
+def test_without_rates_nothing_is_paid():
+    times = nanoseconds(pd.DatetimeIndex([factories.START]))
+    assert funding_paid(funding_after([8]).iloc[:0], times).tolist() == [0.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -230,6 +231,11 @@ def test_where_no_candles_are_stored_the_page_says_so(three_trades, tmp_path, mo
     assert f"There are no candles of {BTC}" in page
 
 
+def window(day: int = 0) -> str:
+    """As FreqAI names the window of BTC that begins on a day of the run."""
+    return f"cb_btc_{int((START + timedelta(days=day)).timestamp())}"
+
+
 @pytest.fixture
 def learned(tmp_path):
     """Evidence of a model that said 0.4 for eight candles, of which half paid, and 0.8 for two."""
@@ -243,7 +249,7 @@ def learned(tmp_path):
         }
     )
     folder = tmp_path / "models"
-    write_window(folder, "cb_btc_1", rows, {"rsi 1h": 0.3, EVIL: 0.1})
+    write_window(folder, window(), rows, {"rsi 1h": 0.3, EVIL: 0.1})
     return folder
 
 
@@ -255,6 +261,7 @@ def test_a_model_s_probabilities_are_shown_beside_what_came(made, three_trades, 
     _, drawn = page.charts["calibration"]["data"]
     assert (drawn["x"], drawn["y"]) == ([0.4, 0.8], [0.5, 1.0])
     assert f"{BTC} 10 60.0% 48.0% 12.0%" in page.words
+    assert "The other 470 of the run's 480 candles have none of this" in page.words
     (bars,) = page.charts["importance"]["data"]
     assert bars["x"] == [0.1, 0.3]
     assert bars["y"][1] == "rsi 1h"
@@ -269,10 +276,38 @@ def test_a_model_s_figures_are_in_the_summary(tmp_path, datadir, three_trades, l
     code, out, err = run(export, "--datadir", datadir, "--models", learned, "--json")
     assert code == 0, err
     found = json.loads(out)["model"]
-    assert found["candles"] == 10
+    assert (found["candles"], found["candles_without"]) == (10, 470)
     assert found["calibration_error"] == pytest.approx(0.12)
     assert found["brier_skill"] == pytest.approx(1 - (8 * 0.26 + 2 * 0.04) / 10 / 0.24)
     assert found["importance"] == {"rsi 1h": 0.3, EVIL: 0.1}
+
+
+@pytest.mark.parametrize(
+    ("timerange", "days", "predicted"),
+    [
+        ("20230101-20230111", 2, 0.48),
+        ("20230101-20230111", 3, 0.49),
+        # Freqtrade began later than asked, for want of candles; FreqAI's windows did not.
+        ("20221231-20230111", 2, 0.5),
+        ("20221230-20230111", 2, 0.48),
+    ],
+)
+def test_windows_of_other_runs_of_the_model_do_not_count(
+    tmp_path, datadir, three_trades, learned, timerange, days, predicted
+):
+    """One window begins with the run, another one three days later."""
+    dates = pd.date_range(START + timedelta(days=3), periods=10, freq="1h")
+    later = pd.DataFrame({"date": dates, "pair": BTC, "probability": 0.5, "pays": True})
+    write_window(learned, window(day=3), later, {})
+    export = tmp_path / "export.zip"
+    content = document(*three_trades, freqai_identifier="x", timerange=timerange)
+    config = {"freqai": {"backtest_period_days": days}}
+    with zipfile.ZipFile(export, "w") as archive:
+        archive.writestr("export.json", json.dumps(content))
+        archive.writestr("export_config.json", json.dumps(config))
+    code, out, err = run(export, "--datadir", datadir, "--models", learned, "--json")
+    assert code == 0, err
+    assert json.loads(out)["model"]["predicted"] == pytest.approx(predicted)
 
 
 def test_a_model_that_nothing_is_noted_of_is_said(made, three_trades, tmp_path):
@@ -288,6 +323,6 @@ def test_a_damaged_window_of_a_model_is_one_line(tmp_path, datadir, three_trades
     file.write_bytes(b"nothing")
     code, _, err = run(export, "--datadir", datadir, "--models", learned)
     assert code == 2
-    assert err.startswith("Error: cb_btc_1.feather: cannot be read as feather")
+    assert err.startswith(f"Error: {window()}.feather: cannot be read as feather")
     code, _, err = run(export, "--datadir", datadir, "--models", tmp_path / "none")
     assert (code, err) == (2, f"Error: models must be a folder, got {tmp_path / 'none'}\n")

@@ -23,7 +23,7 @@ from perpkit.market.benchmark import COLUMN, HOUR, benchmark_correlation
 from perpkit.market.columns import with_columns
 from perpkit.market.correlation import WINDOW_HOURS
 from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
-from perpkit.market.funding import DEFAULT_RULE, funding_readings
+from perpkit.market.funding import DEFAULT_RULE, funding_paid, funding_readings
 from perpkit.market.positioning import positioning_columns
 from perpkit.market.premium import COLUMNS as PREMIUM_COLUMNS
 from perpkit.market.premium import premium_readings
@@ -94,6 +94,12 @@ class MarketColumns:
         readings = self._positioning(pair, candles, step)
         found = funding | correlation | positioning_columns(candles, readings, timeframe)
         return found | self._premium_columns(candles, pair, step) if self._premium else found
+
+    def funding_paid(self, candles: pd.DataFrame, pair: str, timeframe: str) -> NDArray[np.float64]:
+        """Returns the funding that a long has paid up to each candle's close, summed, a fraction of
+        the position; rates that are missing cost nothing."""
+        step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+        return funding_paid(self._rates(pair), closes_of(candles, step))
 
     def _premium_columns(
         self, candles: pd.DataFrame, pair: str, step: pd.Timedelta

@@ -14,7 +14,7 @@ from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.sequence_model import also_returned
 from perpkit.checks import is_number
-from perpkit.learning.classifier import TooLittleDataError, Untrained
+from perpkit.learning.classifier import TooLittleDataError, Untrained, purged
 from perpkit.learning.columns import UNCERTAINTY
 from perpkit.learning.ensemble import Ensemble, ensemble
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 DEFAULT = ("LightGbmTripleBarrier", "LstmTripleBarrier")
 MOST_MEMBERS = 16
 _KEYS = ("model", "weight", "model_training_parameters")
+_PARTS = ("features", "labels", "weights")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,21 @@ class Member:
     parameters: dict[str, Any]
 
 
-class EnsembleModel(GuardedModel):
+class _WithDisagreement:
+    """Adds to the predictions of FreqAI's classifier how far the members disagree: below the guard,
+    which writes down what was predicted."""
+
+    model: Any
+
+    def predict(
+        self, unfiltered_df: pd.DataFrame, dk: Any, **kwargs: Any
+    ) -> tuple[pd.DataFrame, np.ndarray]:
+        predictions, usable = super().predict(unfiltered_df, dk, **kwargs)  # type: ignore[misc]
+        averaged = self.model.averaged(dk.data_dictionary["prediction_features"])
+        return predictions.assign(**{UNCERTAINTY: averaged.disagreement}), usable
+
+
+class EnsembleModel(GuardedModel, _WithDisagreement):
     """Part of a FreqAI model, before FreqAI's classifier."""
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
@@ -53,9 +68,12 @@ class EnsembleModel(GuardedModel):
 
     def fit(self, data_dictionary: dict[str, Any], dk: Any, **kwargs: Any) -> Ensemble:
         trained: list[tuple[str, float, Any]] = []
+        others = _without_last(data_dictionary, self.horizon)
         for member, model in self._members:
+            # Models that measure themselves keep the gaps themselves.
+            given = data_dictionary if isinstance(model, GuardedModel) else others
             try:
-                fitted = model.fit(data_dictionary, dk)
+                fitted = model.fit(given, dk)
             except Exception as error:
                 fitted = Untrained(f"{type(error).__name__}: {error}")
                 logger.warning(f"{dk.pair}: {member.name} is left out: {fitted.reason}")
@@ -73,9 +91,7 @@ class EnsembleModel(GuardedModel):
         also_returned(dk, UNCERTAINTY)
         predictions, usable = super().predict(unfiltered_df, dk, **kwargs)
         if isinstance(self.model, Untrained):
-            return predictions.assign(**{UNCERTAINTY: 0.0}), usable
-        features = dk.data_dictionary["prediction_features"]
-        predictions[UNCERTAINTY] = self.model.averaged(features).disagreement
+            predictions[UNCERTAINTY] = 0.0
         return predictions, usable
 
 
@@ -106,6 +122,13 @@ def members(given: Any) -> list[Member]:
         name = f"{entry['model']} {before + 1}" if before else entry["model"]
         found.append(Member(name, entry["model"], float(weight), parameters))
     return found
+
+
+def _without_last(data: dict[str, Any], horizon: int) -> dict[str, Any]:
+    """Returns the rows of a training without the last ones to fit on, whose labels know outcomes of
+    the rows on which the ensemble is measured."""
+    rows = purged(len(data["train_labels"]), horizon)
+    return {**data, **{f"train_{part}": data[f"train_{part}"][rows] for part in _PARTS}}
 
 
 def _loaded(member: Member, config: dict[str, Any]) -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from perpkit.learning.columns import OUTCOME, PAYS
+from perpkit.learning.averaging import cautious
+from perpkit.learning.columns import OUTCOME, PAYS, UNCERTAINTY
 from perpkit.learning.evidence import write_window
 from perpkit.learning.importance import contributions, plain_name
 
@@ -27,18 +28,21 @@ def write_evidence(
 
     :param model: that was trained
     :param frame: of the window, with its targets
-    :param predictions: of the same rows
+    :param predictions: of the same rows, those of an ensemble with `UNCERTAINTY`
     :param usable: `do_predict` of the same rows
     """
     if OUTCOME not in frame or PAYS not in predictions:
         return
     outcome = frame[OUTCOME].to_numpy()
     known = pd.notna(outcome) & (usable == 1)
+    probability = predictions[PAYS].to_numpy(dtype=np.float64)
+    if UNCERTAINTY in predictions:
+        probability = cautious(probability, predictions[UNCERTAINTY].to_numpy(dtype=np.float64))
     rows = pd.DataFrame(
         {
             "date": frame["date"].to_numpy()[known],
             "pair": dk.pair,
-            "probability": predictions[PAYS].to_numpy(dtype=np.float64)[known],
+            "probability": probability[known],
             "pays": outcome[known] == PAYS,
         }
     )

@@ -18,8 +18,10 @@ from perpkit.bot.candles.candles import CandleFeed, CandleKey, StoredCandles
 class StoredAndRecent:
     """A feed of candles that begin with the files and end with the bot's own.
 
-    FreqAI asks for it from its thread of training, the strategy from the bot's: either may replace
-    the other's join by the same one.
+    The files end at the start of the bot, and it runs for longer than it holds candles: each join
+    is made on the last one, and keeps as many older candles as the files have. FreqAI asks for it
+    from its thread of training, the strategy from the bot's: either may replace the other's join by
+    the same one.
     """
 
     def __init__(self, config: dict[str, Any], recent: CandleFeed) -> None:
@@ -34,12 +36,20 @@ class StoredAndRecent:
         key = (pair, timeframe, candle_type)
         known = self._joined.get(key)
         if known is None or known[0] is not recent:
-            known = self._joined[key] = recent, self._join(key, recent, warm_up)
+            before = None if known is None else known[1]
+            known = self._joined[key] = recent, self._join(key, recent, warm_up, before)
         return known[1]
 
-    def _join(self, key: CandleKey, recent: pd.DataFrame, warm_up: timedelta) -> pd.DataFrame:
+    def _join(
+        self,
+        key: CandleKey,
+        recent: pd.DataFrame,
+        warm_up: timedelta,
+        before: pd.DataFrame | None,
+    ) -> pd.DataFrame:
         stored = self._stored.history(*key, warm_up)
-        if stored.empty or recent.empty:
-            return recent if stored.empty else stored
-        older = stored[stored["date"] < recent["date"].iloc[0]]
-        return pd.concat([older, recent], ignore_index=True)
+        base = stored if before is None else before
+        if base.empty or recent.empty:
+            return recent if base.empty else base
+        older = base[base["date"] < recent["date"].iloc[0]]
+        return pd.concat([older.tail(len(stored)), recent], ignore_index=True)

@@ -20,6 +20,7 @@ from scipy.special import ndtr
 
 from perpkit.bot.hybrid.settings import Task
 from perpkit.bot.running_bot import message_of
+from perpkit.learning.averaging import cautious
 from perpkit.learning.columns import (
     ACTION,
     CALIBRATION_ERROR,
@@ -152,8 +153,7 @@ class Opinions:
 def _probability(frame: pd.DataFrame, task: Task, side: NDArray[np.int64]) -> Floats:
     """Returns how probable it is that an entry of `side` pays, whatever the model predicts."""
     if task is Task.OUTCOME:
-        # Members of an ensemble that disagree are no reason to be sure.
-        return _floats(frame, PAYS) - np.nan_to_num(_floats(frame, UNCERTAINTY))
+        return cautious(_floats(frame, PAYS), _floats(frame, UNCERTAINTY))
     if task is Task.FORWARD_RETURN:
         # The return is in standard deviations.
         return np.asarray(ndtr(side * _floats(frame, FORWARD_RETURN)))

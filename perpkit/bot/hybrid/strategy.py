@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 from freqtrade.exceptions import ConfigurationError, OperationalException
+from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.strategy import CategoricalParameter, DecimalParameter
 
 from perpkit.bot.candles.candles import is_trading
@@ -111,7 +113,10 @@ class HybridStrategy(RsiSmaStrategy):
     def feature_engineering_expand_basic(
         self, dataframe: pd.DataFrame, metadata: dict, **kwargs: Any
     ) -> pd.DataFrame:
-        return _with_features(dataframe, features.volatility_features(dataframe, self.candle))
+        # FreqAI asks for each of `include_timeframes`, and says which.
+        timeframe = metadata.get("tf", self.timeframe)
+        step = timedelta(seconds=timeframe_to_seconds(timeframe))
+        return _with_features(dataframe, features.volatility_features(dataframe, step))
 
     def feature_engineering_standard(
         self, dataframe: pd.DataFrame, metadata: dict, **kwargs: Any
@@ -124,13 +129,12 @@ class HybridStrategy(RsiSmaStrategy):
         signals, side = self.source.signals(frame, rule), self.source.side(frame, rule)
         entered = signals.enter_long | signals.enter_short
         vol = ranges(candles, pd.Timedelta(self.candle))["vol_1h"]
-        hours = self.candle / HOUR
-        paid = np.nancumsum(market["funding_rate_8h"]) * hours / 8
+        paid = self._learned.funding_paid(candles, metadata["pair"], self.timeframe)
         dataframe = _with_features(
             dataframe,
             features.market_features(market, side) | features.rule_features(candles, side, entered),
         )
-        horizon = hours * self._horizon()
+        horizon = self.candle / HOUR * self._horizon()
         return with_columns(dataframe, {SIDE: side, WIDTH: targets.width(vol, horizon), PAID: paid})
 
     def set_freqai_targets(

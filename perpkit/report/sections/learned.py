@@ -19,6 +19,7 @@ from perpkit.report.charts import ACCENT, MUTED, Chart, legend_above, rounded
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
 from perpkit.report.words import Cell, number, percent
+from perpkit.research.results import Results
 
 MOST_FEATURES = 20
 
@@ -30,8 +31,8 @@ def calibration(view: View) -> Section | Missing | None:
     if view.evidence is None:
         return Missing(
             "The model's probabilities beside what came: nothing is noted of FreqAI's "
-            f"{identifier!r} for these days. A backtest notes it where it predicts, not where it "
-            "finds stored predictions; other places are given with --models."
+            f"{identifier!r} for this time range. A backtest notes it where it predicts, not where "
+            "it finds stored predictions; other places are given with --models."
         )
     rows = view.evidence.rows
     given, true = _arrays(rows)
@@ -74,11 +75,15 @@ def calibration(view: View) -> Section | Missing | None:
         },
         height=340,
     )
+    every = candles(view.run.results)
     lead = (
         f"Over {words.counted(len(rows), 'candle')} that the model had not seen, the mean distance "
         f"of probability and frequency is {percent(error)} (expected calibration error); "
         f"{'below' if error < USABLE_BELOW else 'not below'} the {percent(USABLE_BELOW, 0)} from "
-        "which a score is not used for size. Outcomes of neighbouring candles overlap."
+        "which a score is not used for size. Outcomes of neighbouring candles overlap. "
+        f"The other {every - len(rows):,} of the run's {every:,} candles have none of this: no "
+        "side of the rule, no opinion, an outcome that was open when the window ended, or a window "
+        "of which nothing is noted."
     )
     return Section(
         "calibration", "Are the model's probabilities true?", lead, [chart, _table(rows)]
@@ -118,17 +123,24 @@ def importance(view: View) -> Section | Missing | None:
     return Section("importance", "What the model looks at", lead, [chart], lacks)
 
 
-def figures(evidence: Evidence) -> dict[str, Any]:
+def figures(evidence: Evidence, results: Results) -> dict[str, Any]:
     """Returns what both sections say, as JSON can hold it."""
     given, true = _arrays(evidence.rows)
     return {
         "candles": len(true),
+        "candles_without": candles(results) - len(true),
         "paid": float(true.mean()),
         "predicted": float(given.mean()),
         "calibration_error": expected_calibration_error(given, true),
         "brier_skill": _skill(given, true),
         "importance": dict(evidence.importance),
     }
+
+
+def candles(results: Results) -> int:
+    """Returns how many candles the pairs of a run have, if each has all of them."""
+    step = pd.Timedelta(results.timeframe).total_seconds()
+    return len(results.pairs) * round((results.end - results.start) / step)
 
 
 def _arrays(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

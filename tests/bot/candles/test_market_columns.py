@@ -156,3 +156,13 @@ def test_a_pair_without_the_premium_index_is_named_once(feed, tmp_path, monkeypa
 
 def test_without_the_switch_there_is_no_premium(columns):
     assert "premium" not in columns.join(CANDLES, BTC, "1h")
+
+
+def test_funding_is_paid_in_the_candle_that_ends_with_its_settlement(feed, columns):
+    feed.settle(6)
+    paid = columns.funding_paid(CANDLES, BTC, "1h")
+    rates = feed.rates.set_index("date")["funding_rate"].drop(CANDLES["date"].iloc[0])
+    closes = pd.DatetimeIndex(CANDLES["date"]) + timedelta(hours=1)
+    expected = rates.reindex(closes[1:]).fillna(0.0)
+    np.testing.assert_allclose(np.diff(paid), expected, atol=1e-15)
+    assert paid[-1] == pytest.approx(feed.rates["funding_rate"].sum())

@@ -57,3 +57,18 @@ def test_it_is_the_same_frame_until_there_are_new_candles(default_futures_config
     assert ask() is first
     recent.frame = WHOLE[50:100]
     assert len(ask()) == 100
+
+
+def test_no_candle_goes_missing_as_the_bot_runs_on(default_futures_config):
+    """The bot holds forty candles; the files end with its start."""
+    whole = dated(factories.candles(300))
+    recent = Recent(whole[50:90])
+    ask = joined(default_futures_config, whole[:60], recent)
+    ask()
+    for begin in range(60, 260, 10):
+        recent.frame = whole[begin : begin + 40]
+        found = ask()
+        assert (found["date"].diff().dropna() == timedelta(hours=1)).all()
+        assert found["date"].iloc[-1] == recent.frame["date"].iloc[-1]
+        # As many as a training had at the start, and not ever more.
+        assert len(found) == 60 + 40

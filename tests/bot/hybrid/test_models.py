@@ -3,6 +3,7 @@ and what is said where they cannot be had."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.util import find_spec
 
@@ -12,7 +13,19 @@ import pytest
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
-from tests.bot.hybrid.trained import decided, freqai, market, need_freqai, run, write
+from perpkit.durations import DAY_S
+from perpkit.learning.evidence import read
+from tests.bot.hybrid.trained import (
+    BEGIN,
+    BTC,
+    END,
+    decided,
+    freqai,
+    market,
+    need_freqai,
+    run,
+    write,
+)
 
 need_freqai()
 
@@ -109,6 +122,40 @@ def test_an_ensemble_is_the_mean_less_the_disagreement(config):
     np.testing.assert_allclose(together[PROBABILITY], expected, atol=1e-9)
     assert np.nanmax(np.std(alone, axis=0)) > 0.01
     assert together[ERROR].between(0, 1).all()
+    # What the report shows is what was used.
+    models = config["user_data_dir"] / "models" / "test"
+    noted = read(models, [BTC], BEGIN.timestamp(), 5 * DAY_S, END.timestamp()).rows
+    assert noted["date"].dt.floor("D").nunique() >= 8  # of both windows
+    used = together[PROBABILITY].loc[noted["date"]]
+    np.testing.assert_allclose(noted["probability"], used, atol=1e-9)
+
+
+STOCK = """
+import logging
+from freqtrade.freqai.prediction_models.LightGBMClassifier import LightGBMClassifier
+
+class Stock(LightGBMClassifier):
+    def fit(self, data_dictionary, dk, **kwargs):
+        rows = {len(data_dictionary[f"train_{part}"]) for part in ("features", "labels", "weights")}
+        logging.getLogger(__name__).warning(f"fitted on {rows}")
+        return super().fit(data_dictionary, dk, **kwargs)
+"""
+
+
+def test_a_member_of_freqtrade_s_own_does_not_see_into_the_held_out_rows(config, caplog, tmp_path):
+    """The last labels of the training know prices of a horizon after it."""
+    caplog.set_level("INFO")
+    (tmp_path / "Stock.py").write_text(STOCK)
+    listed = ["LightGbmTripleBarrier", "Stock"]
+    found = opinions(
+        config, "Ensemble", freqai=freqai(ensemble=listed), freqaimodel_path=str(tmp_path)
+    )
+    assert found[PROBABILITY].notna().mean() > 0.9
+    words = "Training model on (\\d+) data points"
+    every = [int(m[1]) for line in caplog.messages if (m := re.search(words, line))]
+    assert len(every) == 2  # of each training
+    seen = [line for line in caplog.messages if line.startswith("fitted on")]
+    assert seen == [f"fitted on {{{rows - 12}}}" for rows in every]
 
 
 def test_weights_of_an_ensemble_count(config):
@@ -247,3 +294,7 @@ def test_agents_trade_on_the_prices_and_the_funding_of_the_candles(config, monke
             paid = frame.loc[prices.index, "funding_paid"]
             assert prices["funding"].sum() == pytest.approx(paid.iloc[-1] - paid.iloc[0])
             assert prices["funding"].any()
+            # In the candle that ends with a settlement, and in no other.
+            ends = frame.loc[prices.index, "date"].dt.hour % 8 == 7
+            assert (prices["funding"][ends].iloc[1:] != 0).all()
+            assert (prices["funding"][~ends] == 0).all()

@@ -13,6 +13,7 @@ import pytest
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
+from tests import factories
 from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, need_freqai, run, write
 
 need_freqai()
@@ -50,6 +51,16 @@ def test_it_trains_and_votes(config, rules, caplog):
         assert (agreed[side] == (entered & ~refused)).all()
     assert sum("Done training" in line for line in caplog.messages) == 2
     assert any("the model has an opinion of" in line for line in caplog.messages)
+
+
+def test_it_sees_candles_of_several_timeframes(config, caplog):
+    frame = market().set_index("date")
+    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    longer = frame.resample("4h").agg(how).reset_index()
+    factories.write_candles(config["datadir"], BTC, longer, timeframe="4h")
+    features = {"include_timeframes": ["1h", "4h"]}
+    found = decided(run(config, freqai=freqai(feature_parameters=features)), PROBABILITY)
+    assert found[PROBABILITY].notna().mean() > 0.9, caplog.messages
 
 
 def test_a_vote_of_the_rules_is_theirs(config, rules):
