@@ -45,6 +45,10 @@ class Member:
     unled: str = ""
 
     @property
+    def mode(self) -> str:
+        return "live" if self.live else "dry-run"
+
+    @property
     def account(self) -> tuple[bool, str]:
         """Bots with the same one trade on one account; in dry-run each has a wallet of its own."""
         return self.live, self.bot.key if self.live else self.bot.name
