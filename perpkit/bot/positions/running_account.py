@@ -79,7 +79,7 @@ class RunningAccount(Account):
         wallets = self._wallets
         if self._config["dry_run"] or wallets is None or not _settled():
             return None
-        at = wallets._last_wallet_refresh  # first: a thread may read the balance meanwhile
+        at = getattr(wallets, "_last_wallet_refresh", None)  # first: a thread may read it meanwhile
         return None if at is None else Balance(wallets.get_total(wallets._stake_currency), at)
 
     def _settled_balance(self, wallets: Wallets, now: datetime) -> float:
