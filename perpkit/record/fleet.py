@@ -107,7 +107,7 @@ class FleetFolder:
         return claims
 
     def _claims(self) -> tuple[list[Claim], dict[str, FleetError]]:
-        """Returns the claims, and for each pair whose claim cannot be read what is wrong with it."""
+        """Returns the claims, and by pair what is wrong with those that cannot be read."""
         claims: list[Claim] = []
         damaged: dict[str, FleetError] = {}
         for path in sorted((self.path / "claims").glob("*.json")):
@@ -130,7 +130,7 @@ class FleetFolder:
             return str(error)
         if watched.at - now > _CLOCKS:
             return (
-                f"the sums of the fleet were looked at {watched.at:%Y-%m-%d %H:%M:%S} UTC, which is "
+                f"the sums of the fleet were looked at last at {watched.at:%Y-%m-%d %H:%M:%S} UTC, "
                 'in the future: the clocks of this bot and of "perpkit fleet watch" differ'
             )
         if now > watched.until:

@@ -167,5 +167,5 @@ class RunningAccount(Account):
 
 
 def _settled() -> bool:
-    """Whether Freqtrade subtracts the open profit from the balance: 2026.9 does, 2026.6 does not."""
+    """Whether Freqtrade subtracts the open profit from the balance, as it does since 2026.9."""
     return "unrealized_pnl" in PositionWallet._fields

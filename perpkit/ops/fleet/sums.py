@@ -93,7 +93,7 @@ def _capitals(name: str, readings: list[Reading]) -> list[str]:
     """Returns what an account is to `peaks`: a part that comes or goes is no profit and no loss."""
     if not all(each.member.own_capital for each in readings):
         return [name]
-    return [f"{name}/{each.member.bot.name}" for each in readings]
+    return sorted(f"{name}/{each.member.bot.name}" for each in readings)
 
 
 def _account(reading: Reading) -> tuple[Account | None, str]:
@@ -140,12 +140,12 @@ def _shared(known: list[Account], now: datetime) -> tuple[float | None, str]:
     ]
     if len(balances) < len(known):
         return None, (
-            "not all of its bots know its balance: they need Freqtrade 2026.9 or newer, or each its "
-            "own available_capital"
+            "not all of its bots know its balance: they need Freqtrade 2026.9 or newer, or "
+            "available_capital of their own"
         )
     if any(account.funding is None for account in known):
         return None, "not all of its bots know their funding now"
-    at, balance = max(balances)
+    at, balance = max(balances, key=lambda each: (each[0], -each[1]))
     if now - at > _BALANCE:
         return None, f"its balance was read last at {at:%Y-%m-%d %H:%M:%S} UTC"
     return balance + sum((a.unrealised or 0.0) - (a.funding or 0.0) for a in known), ""
