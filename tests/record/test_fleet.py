@@ -140,7 +140,9 @@ def test_a_clock_that_was_set_back_keeps_no_claim(folder):
 def test_a_claim_that_cannot_be_written_is_none(folder):
     (folder.path / "claims").write_text("in the way")
     assert "cannot be read (Not a directory)" in folder.against("a", ETH, NOW)
-    with mock.patch.object(whole_file.os, "link", side_effect=OSError(28, "No space left on device")):
+    with mock.patch.object(
+        whole_file.os, "link", side_effect=OSError(28, "No space left on device")
+    ):
         (folder.path / "claims").unlink()
         assert "cannot be claimed" in folder.against("a", ETH, NOW)
     assert not [*(folder.path / "claims").iterdir()]

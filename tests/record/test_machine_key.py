@@ -74,5 +74,5 @@ def test_a_place_that_cannot_be_written_is_named(monkeypatch, tmp_path):
 def test_a_home_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("PERPKIT_MACHINE_KEY", "~nosuch/machine.key")
     for asked in (machine_key, machine_key_made):
-        with pytest.raises(FileError, match="cannot be at ~nosuch/machine.key"):
+        with pytest.raises(FileError, match=r"cannot be at ~nosuch/machine\.key"):
             asked()

@@ -14,8 +14,8 @@ from perpkit.bot.refusals import RefusalKind
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Trading
 from perpkit.record.fleet import FleetFolder, Rules
-from tests.factories import START
 from tests.bot.stack import BTC
+from tests.factories import START
 
 
 @pytest.fixture
