@@ -20,16 +20,16 @@ def test_file_and_name_are_on_disk_before_it_returns(tmp_path, monkeypatch, writ
         folder = os.path.isdir(f"/proc/self/fd/{handle}")
         done.append("folder" if folder else "content")
 
-    def named(name):
-        def call(old, new, _real=getattr(os, name)):
+    def noted(real):
+        def call(old, new):
             done.append("name")
-            _real(old, new)
+            real(old, new)
 
         return call
 
     monkeypatch.setattr(os, "fsync", fsync)
     for name in ("replace", "link"):
-        monkeypatch.setattr(os, name, named(name))
+        monkeypatch.setattr(os, name, noted(getattr(os, name)))
     write(tmp_path / "x", b"1")
     assert done == ["content", "name", "folder"]
 

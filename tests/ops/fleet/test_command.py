@@ -187,16 +187,17 @@ def test_a_new_peak_waits_for_the_sum_to_be_known(fleet, monkeypatch):
     def start():
         write(states[1], least(account=less))
 
-    looks(monkeypatch, start, nothing)
+    def lose():  # from then on, a loss is one
+        for state in states:
+            write(state, least(account=less.model_copy(update={"balance": 300.0})))
+
+    looks(monkeypatch, start, nothing, lose)
     _, text = fleet("watch", "--new-peak")
-    assert "not known: b: There is no state file" in text
-    assert "all is well again" in text
-    assert "HALTED" not in text
-    # From then on, a loss is one.
-    for state in states:
-        write(state, least(account=less.model_copy(update={"balance": 300.0})))
-    code, text = fleet("watch", "--once")
-    assert (code, "HALTED" in text) == (1, True)
+    unknown, known, *halted = text.splitlines()
+    assert "not known: b: There is no state file" in unknown
+    assert known.endswith("all is well again")
+    assert "HALTED since" in halted[0]
+    assert "below its highest of 505.60" in halted[-1]
 
 
 def test_a_failed_write_is_said_once_and_the_watch_goes_on(fleet, monkeypatch):
