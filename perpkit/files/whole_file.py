@@ -1,6 +1,6 @@
 """Writes files atomically, so that a kill or a power cut cannot leave half of one.
 
-Whatever replaces a file does it here.
+Whatever replaces a file does it here; so does what makes one that must not be there yet.
 """
 
 from __future__ import annotations
@@ -27,15 +27,11 @@ def put(
     :raises OSError: if that fails; the old file stays
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Each process and thread writes its own temporary file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
+    temporary = _temporary(path)
     try:
         if private:
             temporary.touch(mode=0o600)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut leaves an empty file under the name
+        _write(temporary, content)
         if verify is not None:
             verify(temporary.read_bytes())
         os.replace(temporary, path)
@@ -44,6 +40,22 @@ def put(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def put_new(path: Path, content: bytes) -> None:
+    """Writes a file that is not there yet, as `put` does; its folder must be there.
+
+    :raises FileExistsError: if it is there; of several at once, one succeeds
+    :raises OSError: if that fails
+    """
+    temporary = _temporary(path)
+    try:
+        _write(temporary, content)
+        os.link(temporary, path)  # unlike a replacement, it fails where there is one
+        _sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -59,6 +71,18 @@ def append_line(path: Path, line: bytes) -> None:
         file.write(line + b"\n")  # mode "a" writes at the end even after a seek
         file.flush()
         os.fsync(file.fileno())
+
+
+def _temporary(path: Path) -> Path:
+    """Each process and thread has its own."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut leaves an empty file under the name
 
 
 def _sync_folder(folder: Path) -> None:

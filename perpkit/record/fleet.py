@@ -9,28 +9,30 @@ A bot that belongs to a fleet makes no entry while one of them is missing, damag
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import get_ident
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from perpkit.files.contents import content_of
 from perpkit.files.errors import FileError
-from perpkit.files.whole_file import put
+from perpkit.files.whole_file import put, put_new
+from perpkit.record.folders import folder_option
 
 # Options in the configuration's "perpkit" of a bot that belongs to a fleet.
 OPTIONS = frozenset({"fleet_dir", "fleet_bot"})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # An entry that was allowed is in the trade database by then.
 IN_FLIGHT = timedelta(minutes=2)
+# By how much the clocks of a bot and of the watch may differ.
+_CLOCKS = timedelta(minutes=1)
+# Another bot may remove its claim between two looks at it, but not again and again.
+_TRIES = 3
 _MOST_BYTES = 2**20
 
 
@@ -99,8 +101,21 @@ class FleetFolder:
 
     def claims(self) -> list[Claim]:
         """:raises FleetError: naming a claim that cannot be read"""
-        paths = sorted((self.path / "claims").glob("*.json"))
-        return [claim for path in paths if (claim := _claim_in(path)) is not None]
+        claims, damaged = self._claims()
+        for error in damaged.values():
+            raise error
+        return claims
+
+    def _claims(self) -> tuple[list[Claim], dict[str, FleetError]]:
+        """Returns the claims, and by pair what is wrong with those that cannot be read."""
+        claims: list[Claim] = []
+        damaged: dict[str, FleetError] = {}
+        for path in sorted((self.path / "claims").glob("*.json")):
+            try:
+                claims += filter(None, [_claim_in(path)])
+            except FleetError as error:
+                damaged[unquote(path.stem)] = error
+        return claims, damaged
 
     def against_all(self, bot: str, now: datetime) -> str:
         """Returns why a bot may enter no pair at all; empty if it may."""
@@ -113,6 +128,11 @@ class FleetFolder:
             watched = self.watched()
         except FleetError as error:
             return str(error)
+        if watched.at - now > _CLOCKS:
+            return (
+                f"the sums of the fleet were looked at last at {watched.at:%Y-%m-%d %H:%M:%S} UTC, "
+                'in the future: the clocks of this bot and of "perpkit fleet watch" differ'
+            )
         if now > watched.until:
             return (
                 f"the sums of the fleet were looked at last at {watched.at:%Y-%m-%d %H:%M:%S} UTC: "
@@ -140,35 +160,37 @@ class FleetFolder:
         """
         path = self._claim_path(pair)
         content = Claim(pair=pair, bot=bot, at=now).model_dump_json().encode()
-        own = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
-        try:
-            if (found := _claim_in(path)) is not None:
-                if found.bot == bot:
-                    put(path, content)
-                return found.bot
-            path.parent.mkdir(exist_ok=True)
-            own.write_bytes(content)
-            os.link(own, path)  # fails if another bot is faster, and shows no half of it
-        except FileExistsError:
-            return self.claim(bot, pair, now)
-        except OSError as error:
-            why = error.strerror or error
-            raise FleetError(f"{pair} cannot be claimed: {path}: {why}") from None
-        finally:
-            with suppress(OSError):
-                own.unlink(missing_ok=True)
-        return bot
+        why: object = "it is there, and is no file"
+        for _ in range(_TRIES):
+            try:
+                if (found := _claim_in(path)) is not None:
+                    if found.bot == bot:
+                        put(path, content)
+                    return found.bot
+                path.parent.mkdir(exist_ok=True)
+                put_new(path, content)
+            except FileExistsError:
+                continue  # another bot was faster
+            except OSError as error:
+                why = error.strerror or error
+                break
+            return bot
+        raise FleetError(f"{pair} cannot be claimed: {path}: {why}")
 
     def keep(self, bot: str, held: Collection[str], now: datetime) -> None:
         """Claims what a bot holds, and ends its claims to all else.
 
-        :raises FleetError: if a claim can be neither read nor changed
+        A claim that cannot be read stays: `against` refuses its pair, and no other one.
+
+        :raises FleetError: if a claim can be neither made nor ended
         """
-        claims = self.claims()
-        for pair in set(held) - {claim.pair for claim in claims}:
+        claims, damaged = self._claims()
+        for pair in set(held) - {claim.pair for claim in claims} - set(damaged):
             self.claim(bot, pair, now)
         for claim in claims:
-            if claim.bot == bot and claim.pair not in held and now - claim.at > IN_FLIGHT:
+            # One from the future was made before the clock was set back.
+            in_flight = abs(now - claim.at) <= IN_FLIGHT
+            if claim.bot == bot and claim.pair not in held and not in_flight:
                 path = self._claim_path(claim.pair)
                 try:
                     path.unlink(missing_ok=True)
@@ -229,11 +251,10 @@ def membership(config: Mapping[str, Any]) -> Membership | None:
     folder, bot = own.get("fleet_dir"), own.get("fleet_bot")
     if folder is None and bot is None:
         return None
-    if not isinstance(folder, str) or not folder.strip() or "\0" in folder:
-        raise ValueError(f"perpkit.fleet_dir must be the path of a folder, got {folder!r}")
+    path = folder_option("perpkit.fleet_dir", folder)
     if not isinstance(bot, str) or not NAME.fullmatch(bot):
         raise ValueError(
             "perpkit.fleet_bot must be a name of letters, digits, - and _, at most 64 of them, got "
             f"{bot!r}"
         )
-    return Membership(FleetFolder(Path(folder).expanduser().absolute()), bot)
+    return Membership(FleetFolder(path.absolute()), bot)

@@ -23,6 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from perpkit.files.whole_file import append_line, put
+from perpkit.record.folders import folder_option
 
 logger = logging.getLogger(__name__)
 
@@ -104,16 +105,18 @@ class LatchFile:
         """Sets the latch, unless it is as strict already: it is never loosened by this.
 
         :return: the latch as it is now
-        :raises OSError: as `write`, and if another is writing it for long
+        :raises OSError: as `write`; and short of a halt, if another is writing it for long, or it
+            cannot be locked
         """
         if lost := self.lost:
             raise FileNotFoundError(errno.ENOENT, lost)
-        with _alone(self.path) as alone:
+        with _alone(self.path) as hindrance:
             before = self.read()
             if _STRICTNESS.index(before.state) >= _STRICTNESS.index(state):
                 return before
-            if not alone:
-                raise OSError(errno.EBUSY, "another is writing it")
+            # An emergency goes on, as in `write`: there is nothing stricter to be loosened.
+            if hindrance is not None and state is not LatchState.HALTED:
+                raise hindrance
             return write(self.path, state, by, why)
 
     @property
@@ -137,11 +140,11 @@ def latch_file(config: Mapping[str, Any]) -> LatchFile:
     """
     own, account = _own(config), account_of(config)
     folder = own.get("latch_dir")
-    if folder is not None and (not isinstance(folder, str) or not folder.strip() or "\0" in folder):
-        raise ValueError(f"perpkit.latch_dir must be the path of a folder, got {folder!r}")
-    user_data = Path(config.get("user_data_dir") or "user_data")
+    if folder is None:
+        where = Path(config.get("user_data_dir") or "user_data") / "perpkit" / "latch"
+    else:
+        where = folder_option("perpkit.latch_dir", folder)
     mode = "dry-run" if config.get("dry_run", True) else "live"
-    where = Path(folder).expanduser() if folder else user_data / "perpkit" / "latch"
     return LatchFile(where.absolute() / f"{account}.{mode}.json", folder is not None)
 
 
@@ -215,19 +218,28 @@ def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Keeps others from writing a latch; gives whether it does, which is tried for a moment."""
-    lock = FileLock(path.with_suffix(".lock"))
+def _alone(path: Path) -> Iterator[OSError | None]:
+    """Keeps others from writing a latch, which is tried for a moment; gives why it does not."""
+    hindrance = _taken(lock := FileLock(path.with_suffix(".lock")))
+    try:
+        yield hindrance
+    finally:
+        lock.release()
+
+
+def _taken(lock: FileLock) -> OSError | None:
+    """Takes a lock; returns why it could not."""
+    path = Path(lock.lock_file)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_ALONE_SECONDS)
-    except (Timeout, OSError, NotImplementedError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    except Timeout:
+        return OSError(errno.EBUSY, "another is writing it")
+    except OSError as error:
+        return OSError(error.errno, f"its lock {path} cannot be taken: {_words(error)}")
+    except NotImplementedError as error:  # of a file system without locks
+        return OSError(errno.ENOTSUP, f"its lock {path} cannot be taken: {error}")
+    return None
 
 
 def _content(path: Path) -> bytes:

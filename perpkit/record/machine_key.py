@@ -48,12 +48,18 @@ class MachineKey:
 
 
 def place() -> Path:
-    """Returns the path of the key."""
-    if given := os.environ.get(VARIABLE):
+    """Returns the path of the key.
+
+    :raises FileError: if it is in a home that is not there
+    """
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    given = os.environ.get(VARIABLE) or f"{base}/perpkit/machine.key"
+    try:
         return Path(given).expanduser()
-    base = os.environ.get("XDG_CONFIG_HOME")
-    folder = Path(base) if base else Path("~/.config").expanduser()
-    return folder / "perpkit" / "machine.key"
+    except RuntimeError:  # the user has none, as in some containers
+        raise FileError(
+            f"the key of this machine cannot be at {given}, there is no such home: set {VARIABLE}"
+        ) from None
 
 
 def machine_key() -> MachineKey:

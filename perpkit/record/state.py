@@ -259,6 +259,10 @@ class Account(_Part):
     :param unexplained: by how much the balance has changed, since the process started, beyond what
         the trade database has: deposits and withdrawals, funding that is not booked, orders of
         others; it settles within 35 minutes; null in dry-run and with `available_capital`
+    :param balance: of the whole account at the exchange, without the profit of open positions, as
+        it was read last: after each fill, and every half hour; null in dry-run and with a Freqtrade
+        before 2026.9
+    :param balance_at: when that was; null without it
     """
 
     currency: str
@@ -271,6 +275,8 @@ class Account(_Part):
     open_risk: float | None
     funding: float | None
     unexplained: float | None
+    balance: float | None = None
+    balance_at: AwareDatetime | None = None
 
 
 class Requests(_Part):

@@ -77,6 +77,7 @@ def everything() -> State:
         account=state.Account(
             currency="USDT", equity=1_002.7, peak=1_100.0, drawdown=0.0885, unrealised=2.7,
             gross=303.0, net=303.0, open_risk=18.0, funding=-0.1, unexplained=0.5,
+            balance=1_000.0, balance_at=NOW - SECOND,
         ),
         requests=state.Requests(
             used_weight=120, weight_limit=2_400, orders_10s=1, orders_10s_limit=300, orders_1m=2,

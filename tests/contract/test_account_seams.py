@@ -135,6 +135,11 @@ def test_the_starting_balance(
     assert wallets.get_starting_balance() == pytest.approx(expected)
 
 
+def test_wallets_know_when_they_were_read():
+    source = inspect.getsource(Wallets.update)
+    assert source.index("_update_live()") < source.index("self._last_wallet_refresh = dt_now()")
+
+
 def test_a_strategy_has_wallets():
     assert "wallets" in IStrategy.__annotations__
     source = inspect.getsource(FreqtradeBot.__init__)

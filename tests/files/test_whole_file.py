@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from perpkit.files.whole_file import append_line, put
+from perpkit.files.whole_file import append_line, put, put_new
 from tests.conftest import REPOSITORY
 
 
-def test_file_and_name_are_on_disk_before_it_returns(tmp_path, monkeypatch):
+@pytest.mark.parametrize("write", [put, put_new])
+def test_file_and_name_are_on_disk_before_it_returns(tmp_path, monkeypatch, write):
     """The content before it gets its name, then the folder, which holds the name."""
     done: list[str] = []
 
@@ -19,13 +20,17 @@ def test_file_and_name_are_on_disk_before_it_returns(tmp_path, monkeypatch):
         folder = os.path.isdir(f"/proc/self/fd/{handle}")
         done.append("folder" if folder else "content")
 
-    def replace(old, new, _replace=os.replace):
-        done.append("name")
-        _replace(old, new)
+    def noted(real):
+        def call(old, new):
+            done.append("name")
+            real(old, new)
+
+        return call
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "replace", replace)
-    put(tmp_path / "x", b"1")
+    for name in ("replace", "link"):
+        monkeypatch.setattr(os, name, noted(getattr(os, name)))
+    write(tmp_path / "x", b"1")
     assert done == ["content", "name", "folder"]
 
 
@@ -41,6 +46,16 @@ def test_a_refused_content_leaves_the_old_file_alone(tmp_path):
         put(path, b"new", verify=refuse)
     assert path.read_bytes() == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["x"]
+
+
+def test_a_file_that_is_there_is_not_made_again(tmp_path):
+    put_new(tmp_path / "x", b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name in ("x", "link"):
+        with pytest.raises(FileExistsError):
+            put_new(tmp_path / name, b"new")
+    assert (tmp_path / "x").read_bytes() == b"old"
+    assert {p.name for p in tmp_path.iterdir()} == {"x", "link"}
 
 
 def test_a_private_file_is_the_owners(tmp_path):

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from perpkit.record import fleet
+from perpkit.files import whole_file
 from perpkit.record.fleet import (
     IN_FLIGHT,
     FleetError,
@@ -107,21 +107,42 @@ def test_a_damaged_file_lets_no_bot_enter(folder, name, content):
 
 
 @pytest.mark.parametrize("content", DAMAGES)
-def test_a_damaged_claim_lets_no_bot_enter_its_pair(folder, content):
+def test_a_damaged_claim_lets_no_bot_enter_its_pair_and_no_other(folder, content):
     folder.against("a", ETH, NOW)
     [path] = (folder.path / "claims").iterdir()
     path.write_bytes(content)
     for bot in ("a", "b"):
         assert f"{path} is damaged" in folder.against(bot, ETH, NOW)
     assert folder.against("a", BTC, NOW) == ""
+    for held in (set(), {ETH}, {BTC, ETH}):
+        folder.keep("a", held, NOW)
+    assert path.read_bytes() == content
     with pytest.raises(FleetError, match="is damaged"):
-        folder.keep("a", set(), NOW)
+        folder.claims()  # the operator is shown it
+    assert folder.against("b", BTC, NOW)
+
+
+def test_a_link_to_nothing_is_not_claimed(folder):
+    (folder.path / "claims").mkdir()
+    (folder.path / "claims" / "ETH%2FUSDT%3AUSDT.json").symlink_to(folder.path / "nothing")
+    assert "cannot be claimed" in folder.against("a", ETH, NOW)
+    assert folder.against("a", BTC, NOW) == ""
+    with pytest.raises(FleetError, match="cannot be claimed"):
+        folder.keep("a", {ETH}, NOW)
+
+
+def test_a_clock_that_was_set_back_keeps_no_claim(folder):
+    folder.against("a", ETH, LATER)
+    folder.keep("a", set(), NOW)
+    assert folder.against("b", ETH, NOW) == ""
 
 
 def test_a_claim_that_cannot_be_written_is_none(folder):
     (folder.path / "claims").write_text("in the way")
     assert "cannot be read (Not a directory)" in folder.against("a", ETH, NOW)
-    with mock.patch.object(fleet.os, "link", side_effect=OSError(28, "No space left on device")):
+    with mock.patch.object(
+        whole_file.os, "link", side_effect=OSError(28, "No space left on device")
+    ):
         (folder.path / "claims").unlink()
         assert "cannot be claimed" in folder.against("a", ETH, NOW)
     assert not [*(folder.path / "claims").iterdir()]
@@ -145,6 +166,16 @@ def test_a_watched_fleet_needs_a_recent_look(folder, seconds, hold, reason):
 
 
 @pytest.mark.parametrize(
+    ("behind", "refused"),
+    [(timedelta(seconds=60), False), (timedelta(seconds=61), True), (timedelta(days=300), True)],
+)
+def test_a_look_from_the_future_does_not_count(folder, behind, refused):
+    watch(folder, seconds=10)
+    found = folder.against_all("a", NOW - behind)
+    assert ("in the future" in found) is bool(found) is refused
+
+
+@pytest.mark.parametrize(
     "given",
     [{}, {"perpkit": {}}, {"perpkit": None}, {"perpkit": {"account": "main"}}],
 )
@@ -164,6 +195,10 @@ def test_a_bot_names_its_fleet(tmp_path):
         ({"fleet_dir": "x"}, "perpkit.fleet_bot must be a name .* got None"),
         ({"fleet_dir": "", "fleet_bot": "a"}, "fleet_dir .* got ''"),
         ({"fleet_dir": 1, "fleet_bot": "a"}, "fleet_dir .* got 1"),
+        (
+            {"fleet_dir": "~nosuch/x", "fleet_bot": "a"},
+            "perpkit.fleet_dir must be the path of a folder, got '~nosuch/x': there is no such",
+        ),
         ({"fleet_dir": "x", "fleet_bot": "a b"}, "fleet_bot .* got 'a b'"),
         ("no object", "perpkit must be an object"),
     ],

@@ -294,6 +294,7 @@ def test_an_account_and_a_mode_have_a_latch(config, expected):
         ({"latch_dir": "a\0b"}, "perpkit.latch_dir"),
         ({"latch_dir": 5}, "perpkit.latch_dir"),
         ({"latch_dir": ["a"]}, "perpkit.latch_dir"),
+        ({"latch_dir": "~nosuch/x"}, "perpkit.latch_dir"),
         ([], None),
         ("main", "perpkit must"),
     ],
@@ -394,8 +395,26 @@ def test_one_who_tightens_waits_for_one_who_writes(path, monkeypatch):
             LatchFile(path).tighten(REDUCING, "me", "x")
         assert read(path).state is LatchState.CLEAR
         # An emergency goes on.
+        assert LatchFile(path).tighten(HALTED, "me", "x").state is HALTED
         assert LatchFile(path).write(HALTED, "me", "x").state is HALTED
     assert LatchFile(path).tighten(REDUCING, "me", "x").state is HALTED
+
+
+@pytest.mark.parametrize("wrong", ["a folder", "no locks"])
+def test_without_a_lock_it_is_halted_and_the_reason_is_passed_on(path, monkeypatch, wrong):
+    write(path, LatchState.CLEAR, "me", "x")
+    if wrong == "a folder":
+        path.with_suffix(".lock").mkdir()
+        words = "its lock .*lock cannot be taken: Is a directory"
+    else:
+        there_are_none = mock.Mock(side_effect=NotImplementedError("no flock here"))
+        monkeypatch.setattr(latch_module.FileLock, "acquire", there_are_none)
+        words = "its lock .*lock cannot be taken: no flock here"
+    with pytest.raises(OSError, match=words):
+        LatchFile(path).tighten(REDUCING, "me", "x")
+    assert read(path).state is LatchState.CLEAR
+    assert LatchFile(path).tighten(HALTED, "me", "x").state is HALTED
+    assert read(path).state is HALTED
 
 
 def test_a_share_that_is_not_mounted_is_not_tightened(tmp_path):

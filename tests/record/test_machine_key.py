@@ -69,3 +69,10 @@ def test_a_place_that_cannot_be_written_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PERPKIT_MACHINE_KEY", os.fspath(tmp_path / "file" / "machine.key"))
     with pytest.raises(FileError, match=r"machine\.key"):
         machine_key_made()
+
+
+def test_a_home_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("PERPKIT_MACHINE_KEY", "~nosuch/machine.key")
+    for asked in (machine_key, machine_key_made):
+        with pytest.raises(FileError, match=r"cannot be at ~nosuch/machine\.key"):
+            asked()

@@ -13,6 +13,7 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from perpkit.bot.refusals import RefusalKind, Why
+from perpkit.bot.running_bot import message_of
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.record.fleet import FleetError, Membership, membership
@@ -47,14 +48,24 @@ class FleetMember:
             return Why(RefusalKind.FLEET, self.wrong)
         if self._of is None:
             return None
-        reason = self._of.folder.against(self._of.bot, pair, now)
+        try:
+            reason = self._of.folder.against(self._of.bot, pair, now)
+        except Exception as error:
+            reason = _unforeseen(error)
         return Why(RefusalKind.FLEET, reason) if reason else None
 
     def step(self, now: datetime) -> None:
-        """Keeps the claims to what is held, and says once that nothing may be entered."""
+        """Keeps the claims to what is held, and says once that nothing may be entered.
+
+        What is wrong with the fleet is a reason to enter nothing, and never an error: the parts
+        beside this one guard positions.
+        """
         if self._of is None or self._watch is None:
             return
-        reason = self._of.folder.against_all(self._of.bot, now) or _keep_claims(self._of, now)
+        try:
+            reason = self._of.folder.against_all(self._of.bot, now) or _keep_claims(self._of, now)
+        except Exception as error:
+            reason = _unforeseen(error)
         if reason == self._known:
             return
         self._known = reason
@@ -62,6 +73,10 @@ class FleetMember:
             self._watch.restrict(NAME, Decision(Trading.REDUCING, 0.0, reason=reason))
         else:
             self._watch.lift(NAME, "the fleet may enter again")
+
+
+def _unforeseen(error: Exception) -> str:
+    return f"the fleet's part has failed: {type(error).__name__}: {message_of(error)}"
 
 
 def _keep_claims(member: Membership, now: datetime) -> str:

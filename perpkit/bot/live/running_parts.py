@@ -233,8 +233,7 @@ class RunningParts(NoParts):
         return self._latch.refusal() if self._latch is not None else None
 
     def step(self, now: datetime) -> None:
-        """Runs the parts that work once per loop."""
-        self._fleet.step(now)
+        """Runs the parts that work once per loop; those that guard positions first."""
         if self._delistings is not None:
             self._delistings.step(now)
         if self._booking is not None:
@@ -243,6 +242,7 @@ class RunningParts(NoParts):
             self._alerts.step(now)
         if self._performance is not None:
             self._performance.step(now)
+        self._fleet.step(now)
 
     def refusal(
         self, pair: str, side: str, amount: float, now: datetime, columns: CandleColumns | None

@@ -33,7 +33,7 @@ class AccountNow:
         """:param positions: as they are reported; None where they are not known"""
         capital, standing = self._account.capital(now), self._account.at(now)
         equity = _known(capital + standing.profit)
-        peak = self._peak(capital, equity)
+        peak, balance = self._peak(capital, equity), self._account.balance()
         return state.Account(
             currency=self._currency,
             equity=equity,
@@ -45,6 +45,8 @@ class AccountNow:
             open_risk=_sum(positions, lambda each: each.at_risk),
             funding=_sum(positions, lambda each: each.funding),
             unexplained=self._unexplained(capital),
+            balance=balance and balance.total,
+            balance_at=balance and balance.at,
         )
 
     def _peak(self, capital: float, equity: float | None) -> float | None:

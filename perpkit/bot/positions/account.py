@@ -44,6 +44,16 @@ class AccountStanding(NamedTuple):
     unpriced: tuple[str, ...] = ()
 
 
+class Balance(NamedTuple):
+    """What the exchange's account has, without the profit of open positions, in stake currency.
+
+    :param at: when it was read
+    """
+
+    total: float
+    at: datetime
+
+
 class Account(ABC):
     """The account in any run mode; `accounts.account_for` makes the one for a mode."""
 
@@ -60,6 +70,10 @@ class Account(ABC):
         It is `available_capital` if configured, else the whole balance, including the part that
         `tradable_balance_ratio` excludes from trading.
         """
+
+    def balance(self) -> Balance | None:
+        """Returns the balance as it was read last; None where there is none, or it is not known."""
+        return None
 
     @abstractmethod
     def newly_closed(self, now: datetime) -> list[ClosedTrade]:

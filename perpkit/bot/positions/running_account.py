@@ -14,7 +14,7 @@ from freqtrade.wallets import PositionWallet, Wallets
 from sqlalchemy import func, select
 
 from perpkit.bot.candles.candles import CandleFeed
-from perpkit.bot.positions.account import Account, AccountStanding
+from perpkit.bot.positions.account import Account, AccountStanding, Balance
 from perpkit.bot.positions.trade_figures import (
     closed_trade,
     configured_capital,
@@ -71,6 +71,17 @@ class RunningAccount(Account):
             capital = self._settled_balance(self._wallets, now) - self._in_balance()
         return capital if isnan(capital) else self._balance.read(now.timestamp(), capital)
 
+    def balance(self) -> Balance | None:
+        """Returns the balance of all who trade on the account, as Freqtrade read it last.
+
+        It is not known in dry-run, and where it has the open profit of others in it.
+        """
+        wallets = self._wallets
+        if self._config["dry_run"] or wallets is None or not _settled():
+            return None
+        at = getattr(wallets, "_last_wallet_refresh", None)  # first: a thread may read it meanwhile
+        return None if at is None else Balance(wallets.get_total(wallets._stake_currency), at)
+
     def _settled_balance(self, wallets: Wallets, now: datetime) -> float:
         """Returns the wallet's balance without the profit of open positions.
 
@@ -78,8 +89,8 @@ class RunningAccount(Account):
         includes the open profit with cross margin.
         """
         total: float = wallets.get_total(wallets._stake_currency)
-        if "unrealized_pnl" in PositionWallet._fields:
-            return total  # Freqtrade has already subtracted it
+        if _settled():
+            return total
         return total - sum(gross_profit(t, self.rate(t.pair, now)) for t in self._open_trades())
 
     def _in_balance(self) -> float:
@@ -153,3 +164,8 @@ class RunningAccount(Account):
     def _closed_profit(self) -> float:
         # Add here what Freqtrade does not book: funding of trades that were closed by their stop.
         return Trade.get_total_closed_profit()
+
+
+def _settled() -> bool:
+    """Whether Freqtrade subtracts the open profit from the balance, as it does since 2026.9."""
+    return "unrealized_pnl" in PositionWallet._fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,7 +136,10 @@ def watch(
     ] = False,
     new_peak: Annotated[
         bool,
-        typer.Option("--new-peak", help="The present equity is the highest: after a withdrawal."),
+        typer.Option(
+            "--new-peak",
+            help="The highest equity is the first that is known now: after a withdrawal.",
+        ),
     ] = False,
 ) -> None:
     """Hold the limits over the sum of all bots, and say what changes.
@@ -153,9 +157,12 @@ def watch(
             raise BadInputError(f"{file}: limits must have max_gross or max_drawdown, has none")
         found.folder.write_rules(rules_of(found))
         said: set[str] = set()
+        # Modes whose peak is still to be set: their sum may not be known yet.
+        to_reset = {member.mode for member in members if new_peak}
         while True:
-            seen = look(found, members, datetime.now(UTC), step, new_peak=new_peak)
-            new_peak, said = False, _say_new(seen, said)
+            seen = look(found, members, datetime.now(UTC), step, new_peak=to_reset)
+            to_reset -= {mode for mode, peak in seen.peaks.items() if peak is not None}
+            said = _say_new(seen, said)
             if once:
                 raise typer.Exit(0 if seen.well else 1)
             time.sleep(interval)
@@ -206,13 +213,13 @@ def _say_new(seen: Look, before: set[str]) -> set[str]:
     """
     from perpkit.record.decisions import words_of
 
-    at = f"{seen.at:%Y-%m-%d %H:%M:%S} UTC"
     lines = [f"{each.state.upper()}: {each.why}" for each in seen.broken] + seen.problems
     lines += [f"no entries: {seen.hold}"] * bool(seen.hold)
-    for line in [*seen.set, *(line for line in lines if words_of(line) not in before)]:
-        typer.echo(f"{at} {line}")
-    if before and not lines:
-        typer.echo(f"{at} all is well again")
+    said = [*seen.set, *(line for line in lines if words_of(line) not in before)]
+    said += ["all is well again"] * bool(before and not lines)
+    with suppress(OSError):  # a log on a full disk does not end the watch
+        for line in said:
+            typer.echo(f"{seen.at:%Y-%m-%d %H:%M:%S} UTC {line}")
     return {words_of(line) for line in lines}
 
 

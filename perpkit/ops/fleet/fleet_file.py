@@ -147,19 +147,22 @@ def read_fleet(path: Path) -> Fleet:
 def entries_to_stop(path: Path) -> list[tuple[str, AccountEntry]]:
     """Returns each bot's key and what `perpkit stop` needs of it; one that is wrong has a problem.
 
-    The others are stopped all the same.
+    The others are stopped all the same. The key is empty where it cannot be read.
 
     :raises BadInputError: if the file as a whole cannot be used
     """
     text, content = _content(path)
     found = []
     for number, given in enumerate(content["bot"]):
-        name = given.get("name") if isinstance(given, dict) else None
-        shown = name if isinstance(name, str) and name else f"bot {number + 1}"
+        name, key = (
+            value if isinstance(given, dict) and isinstance(value := given.get(each), str) else ""
+            for each in ("name", "key")
+        )
+        shown = name or f"bot {number + 1}"
         try:
             bot, entry = _bot(path, text, number, given)
         except BadInputError as error:
-            found.append(("", AccountEntry(shown, path.parent, problem=str(error))))
+            found.append((key, AccountEntry(shown, path.parent, problem=str(error))))
         else:
             found.append((bot.key, entry))
     return found

@@ -19,6 +19,7 @@ from perpkit.ops.fleet.fleet_file import Bot, Fleet
 from perpkit.ops.stop.accounts import AccountEntry
 from perpkit.ops.stored import BadInputError
 from perpkit.record.fleet import membership
+from perpkit.record.folders import folder_option
 from perpkit.record.latch import LatchFile, latch_file
 from perpkit.record.places import places
 from perpkit.record.state import State
@@ -42,6 +43,10 @@ class Member:
     live: bool
     own_capital: bool
     unled: str = ""
+
+    @property
+    def mode(self) -> str:
+        return "live" if self.live else "dry-run"
 
     @property
     def account(self) -> tuple[bool, str]:
@@ -118,8 +123,8 @@ def _with_whole_paths(config: Mapping[str, Any], folder: Path) -> dict[str, Any]
     """Relative paths of its options begin where the bot is started."""
     own = dict(config.get("perpkit") or {})
     for name in ("latch_dir", "fleet_dir"):
-        if isinstance(given := own.get(name), str) and given:
-            own[name] = str(folder / Path(given).expanduser())
+        if isinstance(given := own.get(name), str) and given.strip():
+            own[name] = str(folder / folder_option(f"perpkit.{name}", given))
     return {**config, "perpkit": own}
 
 

@@ -29,7 +29,7 @@ def _row(reading: Reading, now: datetime) -> dict[str, Any]:
     found |= {
         "bot": member.bot.name,
         "account": member.account[1],
-        "mode": "live" if member.live else "dry-run",
+        "mode": member.mode,
         "state": "unknown",
     }
     if state is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 
 from perpkit.ops.stop.accounts import AccountEntry
-from perpkit.ops.stop.report import Report
+from perpkit.ops.stop.report import DONE, Report
 from perpkit.ops.stop.several import stop_all
 from perpkit.ops.stored import BadInputError
 
@@ -35,7 +35,8 @@ def stop_fleet(
 ) -> list[Report]:
     """Stops the bots at the same time, each of which closes what is its own.
 
-    With `--everything` an account is then flattened once, when no bot of it is left that trades.
+    With `--everything` an account is then flattened once, when no bot of it is left that trades. A
+    bot in dry-run has none.
 
     :param found: key and bot, as `fleet_file.entries_to_stop` returns them
     :param options: of the command line, for each of them
@@ -45,13 +46,51 @@ def stop_fleet(
         return stop_all(entries, options, seconds, say)
     own = [option for option in options if option != EVERYTHING]
     reports = stop_all(entries, own, seconds, say)
-    last = [entry for entry in _one_of_each_account(found) if entry.options]
-    if not last:
-        return reports
-    once_more = stop_all(last, options, seconds, say)
-    return reports + once_more
+    last, not_done = [], []
+    for key, bots in _by_key(found, reports).items():
+        if able := [bot for bot in bots if bot.able]:
+            last.append(min(able, key=lambda bot: bot.report.exit_code != DONE).entry)
+        elif not all(bot.simulated for bot in bots):
+            not_done.append(_not_done(key, bots))
+    if last:
+        reports += stop_all(last, options, seconds, say)
+    return reports + not_done
 
 
-def _one_of_each_account(found: Sequence[tuple[str, AccountEntry]]) -> list[AccountEntry]:
-    by_key = sorted(found, key=lambda each: each[0])
-    return [next(entry for _, entry in of) for _, of in groupby(by_key, lambda each: each[0])]
+@dataclass(frozen=True)
+class _Stopped:
+    """A bot, and what came of stopping it."""
+
+    entry: AccountEntry
+    report: Report
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is certain that it has no account; with another environment it might."""
+        return self.report.mode == "dry-run" and not self.entry.problem
+
+    @property
+    def able(self) -> bool:
+        """Whether the account can be flattened by what the file says of this bot."""
+        usable = self.entry.options and not (self.entry.problem or self.report.mistake)
+        return bool(usable) and not self.simulated
+
+
+def _by_key(
+    found: Sequence[tuple[str, AccountEntry]], reports: Sequence[Report]
+) -> dict[str, list[_Stopped]]:
+    """Returns the bots of each key; one without a readable key has only its own report."""
+    bots: dict[str, list[_Stopped]] = {}
+    for (key, entry), report in zip(found, reports, strict=True):
+        if key:
+            bots.setdefault(key, []).append(_Stopped(entry, report))
+    return bots
+
+
+def _not_done(key: str, bots: Sequence[_Stopped]) -> Report:
+    names = ", ".join(bot.entry.name for bot in bots)
+    return Report(
+        f"account {key}",
+        latched=all(bot.report.latched for bot in bots),
+        problems=[f"{EVERYTHING} was not done: no entry of its bots ({names}) can be used for it"],
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from perpkit.ops.fleet.fleet_file import Limits
@@ -15,12 +16,16 @@ from perpkit.ops.fleet.readings import Reading
 from perpkit.record.latch import LatchState
 from perpkit.record.state import Account
 
+# Freqtrade reads the balance after each fill, and every half hour.
+_BALANCE = timedelta(minutes=35)
+
 
 @dataclass(frozen=True)
 class Sum:
     """The bots of one mode.
 
-    :param accounts: names of the accounts that are in it
+    :param accounts: names of the accounts that are in it, and of the parts of those that have one
+        for each bot
     :param equity: of all accounts, in stake currency; None if it is not known
     :param gross: notional of longs plus shorts of all bots; None if it is not known
     :param unknown: what is not known, and why
@@ -65,9 +70,10 @@ def _sum(live: bool, readings: list[Reading]) -> Sum:
         else:
             currencies.add(account.currency)
             gross += account.gross or 0.0
-    for (_, name), members in groupby(_by_account(readings), lambda each: each.member.account):
-        accounts.append(name)
-        equity, why = _equity(list(members))
+    for (_, name), group in groupby(_by_account(readings), lambda each: each.member.account):
+        members = list(group)
+        accounts += _capitals(name, members)
+        equity, why = _equity(members)
         equities.append(equity or 0.0)
         if why:
             unknown.append(f"account {name}: {why}")
@@ -81,6 +87,13 @@ def _sum(live: bool, readings: list[Reading]) -> Sum:
 
 def _by_account(readings: Iterable[Reading]) -> list[Reading]:
     return sorted(readings, key=lambda each: each.member.account)
+
+
+def _capitals(name: str, readings: list[Reading]) -> list[str]:
+    """Returns what an account is to `peaks`: a part that comes or goes is no profit and no loss."""
+    if not all(each.member.own_capital for each in readings):
+        return [name]
+    return sorted(f"{name}/{each.member.bot.name}" for each in readings)
 
 
 def _account(reading: Reading) -> tuple[Account | None, str]:
@@ -103,15 +116,39 @@ def _equity(readings: list[Reading]) -> tuple[float | None, str]:
     if len(known) < len(readings):
         return None, ""  # said of the bot
     own = {each.member.own_capital for each in readings}
-    if own == {True}:
+    if own == {True} or len(known) == 1:
         return sum(account.equity or 0.0 for account in known), ""
     if len(own) > 1:
         return None, "either all of its bots must have available_capital, or none"
-    # Each bot knows the wallet, and the profit of its own positions; they have read the wallet at
-    # different times, and the smallest is the cautious one.
-    open_profit = sum(account.unrealised or 0.0 for account in known)
-    wallet = min((account.equity or 0.0) - (account.unrealised or 0.0) for account in known)
-    return wallet + open_profit, ""
+    return _shared(known, max(each.state.written_at for each in readings if each.state))
+
+
+def _shared(known: list[Account], now: datetime) -> tuple[float | None, str]:
+    """Returns the equity of an account that several bots trade on.
+
+    Their own equities do not do: each takes what the others have lost for money that was taken out,
+    and counts it half an hour late. Only the newest balance has all that was realised. It has the
+    fees of open entries and their funding as well: the fees count twice, which is cautious, and the
+    funding once.
+
+    :param now: when the newest of their states was written
+    """
+    balances = [
+        (account.balance_at, account.balance)
+        for account in known
+        if account.balance_at is not None and account.balance is not None
+    ]
+    if len(balances) < len(known):
+        return None, (
+            "not all of its bots know its balance: they need Freqtrade 2026.9 or newer, or "
+            "available_capital of their own"
+        )
+    if any(account.funding is None for account in known):
+        return None, "not all of its bots know their funding now"
+    at, balance = max(balances, key=lambda each: (each[0], -each[1]))
+    if now - at > _BALANCE:
+        return None, f"its balance was read last at {at:%Y-%m-%d %H:%M:%S} UTC"
+    return balance + sum((a.unrealised or 0.0) - (a.funding or 0.0) for a in known), ""
 
 
 def breaches(found: Sum, peak: float | None, limits: Limits) -> list[Breach]:

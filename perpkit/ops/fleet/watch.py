@@ -6,7 +6,7 @@ not known is no zero: it holds back entries of all bots until it is known again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -60,13 +60,13 @@ def look(
     now: datetime,
     interval: timedelta,
     *,
-    new_peak: bool = False,
+    new_peak: Collection[str] = (),
 ) -> Look:
-    """Looks once, and acts on it.
+    """Looks once, and acts on it; what cannot be done is among the problems, and no error.
 
     :param interval: until the next look
-    :param new_peak: the present equity is the highest, because money was paid in or taken out
-    :raises OSError: if the fleet's folder cannot be written
+    :param new_peak: modes whose present equity is the highest, because money was paid in or taken
+        out; it is so only where `peaks` then has it
     """
     readings = [read(member, now) for member in members]
     found = Look(now, sums(readings))
@@ -75,7 +75,7 @@ def look(
         of_mode = [reading for reading in readings if reading.member.live == each.live]
         unknown += each.unknown
         try:
-            peak = Peaks(fleet.folder.path).update(each, afresh=new_peak)
+            peak = Peaks(fleet.folder.path).update(each, afresh=each.mode in new_peak)
         except PeaksError as error:
             peak = None
             unknown.append(str(error))
@@ -90,7 +90,11 @@ def look(
         _tighten(unled, LatchState.REDUCING, hold, found)
     held = "; ".join(filter(None, [hold, *found.problems]))
     until = now + _INTERVALS * interval + _MORE
-    fleet.folder.write_watched(Watched(at=now, until=until, hold=held))
+    try:
+        fleet.folder.write_watched(Watched(at=now, until=until, hold=held))
+    except OSError as error:
+        # The look before counts for a moment; from then on, no bot enters.
+        found.problems.append(f"the look cannot be written: {error}")
     return replace(found, hold=held)
 
 

@@ -9,7 +9,7 @@ from math import nan
 import pytest
 
 from perpkit.bot.live.state_account import AccountNow
-from perpkit.bot.positions.account import AccountStanding
+from perpkit.bot.positions.account import AccountStanding, Balance
 from perpkit.record import state
 from tests.bench.states import BTC
 from tests.factories import START as NOW
@@ -29,6 +29,9 @@ class Books:
     def at(self, _now) -> AccountStanding:
         return self.standing
 
+    def balance(self) -> Balance:
+        return Balance(990.0, NOW)
+
 
 def position(side="long", **more) -> state.Position:
     known = {"notional": 300.0, "at_risk": 6.0, "funding": -0.1}
@@ -44,6 +47,7 @@ def test_sums_are_over_all_positions():
     assert (found.currency, found.equity, found.unrealised) == ("USDT", 1_010.0, 5.0)
     assert (found.gross, found.net, found.open_risk) == (400.0, 200.0, 12.0)
     assert found.funding == pytest.approx(-0.2)
+    assert (found.balance, found.balance_at) == (990.0, NOW)
 
 
 def test_without_positions_nothing_is_held_and_nothing_at_risk():

@@ -268,6 +268,31 @@ class TestRunningBot:
         self.total = settled if stripped else settled + gross
         assert account.capital(START) == pytest.approx(1_000.0)
 
+    def test_the_balance_is_what_was_read_last_and_not_steadied(self, running, monkeypatch):
+        fields = SimpleNamespace(_fields=("symbol", "unrealized_pnl"))
+        monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", fields)
+        account = running(dry_run=False, runmode=RunMode.LIVE)
+        self.total = 800.0
+        assert account.balance() is None  # it has not been read
+        for total, at in ((800.0, START), (700.0, START + HOUR)):
+            self.total, self.wallets._last_wallet_refresh = total, at
+            account.capital(at)
+            assert account.balance() == (total, at)
+
+    @pytest.mark.parametrize(
+        ("settings", "stripped"),
+        [({}, True), ({"dry_run": False, "runmode": RunMode.LIVE}, False)],
+    )
+    def test_a_balance_that_is_simulated_or_marked_is_none(
+        self, running, monkeypatch, settings, stripped
+    ):
+        fields = ("symbol", "unrealized_pnl") if stripped else ("symbol",)
+        kind = SimpleNamespace(_fields=fields)
+        monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", kind)
+        account = running(**settings)
+        self.total, self.wallets._last_wallet_refresh = 800.0, START
+        assert account.balance() is None
+
     def test_a_price_that_is_not_known_is_no_capital(self, running, monkeypatch):
         wallet = SimpleNamespace(_fields=("symbol",))
         monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", wallet)

@@ -9,7 +9,7 @@ from perpkit.ops.fleet.fleet_file import Bot
 from perpkit.ops.fleet.readings import Member, Reading
 from perpkit.record import state
 from perpkit.record.latch import LatchFile
-from tests.bench.states import least
+from tests.bench.states import NOW, least
 
 
 def member(name: str, key: str = "one", **given: Any) -> Member:
@@ -27,11 +27,15 @@ def member(name: str, key: str = "one", **given: Any) -> Member:
 
 
 def account(equity: float | None, gross: float | None = 0.0, unrealised: float | None = 0.0,
-            currency: str = "USDT") -> state.Account:  # fmt: skip
-    rest = dict.fromkeys(("peak", "drawdown", "net", "open_risk", "funding", "unexplained"))
+            currency: str = "USDT", **given: Any) -> state.Account:  # fmt: skip
+    """With a balance without the open profit, read now, if not given otherwise."""
+    balance = None if equity is None or unrealised is None else equity - unrealised
+    rest = dict.fromkeys(("peak", "drawdown", "net", "open_risk", "unexplained"))
+    known = {"funding": 0.0, "balance": balance, "balance_at": NOW}
     return state.Account(
-        currency=currency, equity=equity, gross=gross, unrealised=unrealised, **rest
-    )
+        currency=currency, equity=equity, gross=gross, unrealised=unrealised, **rest,
+        **{**known, **given},
+    )  # fmt: skip
 
 
 def requests(used: int | None) -> state.Requests:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 import time_machine
+import typer
 from freqtrade.persistence import Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.ops.fleet import stopping
 from perpkit.ops.stop.accounts import AccountEntry
-from perpkit.ops.stop.report import Report
+from perpkit.ops.stop.report import NOT_DONE, Report
+from perpkit.ops.stop.several import exit_code
 from perpkit.ops.stored import BadInputError
 from perpkit.record.fleet import FleetFolder
 from perpkit.record.latch import LatchState, read
@@ -85,7 +89,7 @@ STATUS = """\
 bot  account  mode  state    trading  positions  covered  exposure  equity    age  
 a    one      live  running  halted   1          1        303.00    1,002.70  3 s  
 b    one      live  running  halted   1          1        303.00    1,002.70  3 s  
-all live: equity 1,005.40 USDT, exposure 606.00, 0.60 times
+all live: equity 1,005.60 USDT, exposure 606.00, 0.60 times
 request weight of this machine (a, b): 120 of 2400 a minute
 orders of account one: 2 of 1200 a minute
 """  # noqa: W291
@@ -153,6 +157,73 @@ def test_watch_says_what_it_did_and_exits_with_it(fleet):
     for name in "ab":
         path = fleet.folder / name / "user_data/perpkit/latch/main.live.json"
         assert read(path).state is LatchState.REDUCING
+
+
+def looks(monkeypatch, *between):
+    """Makes the watch call these between its looks, and end after the last one."""
+    left = iter(between)
+
+    def sleep(_seconds):
+        act = next(left, None)
+        if act is None:
+            raise typer.Exit
+        act()
+
+    monkeypatch.setattr("perpkit.ops.fleet.command.time.sleep", sleep)
+
+
+def nothing():
+    pass
+
+
+def test_a_new_peak_waits_for_the_sum_to_be_known(fleet, monkeypatch):
+    fleet.write("max_drawdown = 0.2")
+    assert fleet("watch", "--once") == (0, "")
+    states = [fleet.folder / name / "trades.state.json" for name in "ab"]
+    less = everything().account.model_copy(update={"balance": 500.0})
+    write(states[0], least(account=less))
+    states[1].unlink()
+
+    def start():
+        write(states[1], least(account=less))
+
+    def lose():  # from then on, a loss is one
+        for state in states:
+            write(state, least(account=less.model_copy(update={"balance": 300.0})))
+
+    looks(monkeypatch, start, nothing, lose)
+    _, text = fleet("watch", "--new-peak")
+    unknown, known, *halted = text.splitlines()
+    assert "not known: b: There is no state file" in unknown
+    assert known.endswith("all is well again")
+    assert "HALTED since" in halted[0]
+    assert "below its highest of 505.60" in halted[-1]
+
+
+def test_a_failed_write_is_said_once_and_the_watch_goes_on(fleet, monkeypatch):
+    write_watched = FleetFolder.write_watched
+
+    def fail(*_given):
+        raise OSError(28, "No space left on device")
+
+    def mend():
+        monkeypatch.setattr(FleetFolder, "write_watched", write_watched)
+
+    monkeypatch.setattr(FleetFolder, "write_watched", fail)
+    assert fleet("watch", "--once")[0] == 1
+    looks(monkeypatch, nothing, nothing, mend, nothing)
+    _, text = fleet("watch")
+    first, second = text.splitlines()
+    assert first.startswith("2026-03-02 10:00:03 UTC the look cannot be written: [Errno 28] No spa")
+    assert second == "2026-03-02 10:00:03 UTC all is well again"
+
+
+def test_a_log_on_a_full_disk_does_not_end_the_watch(fleet, monkeypatch):
+    fleet.write("max_gross = 0.5")
+    fail = mock.Mock(side_effect=OSError(28, "No space left on device"))
+    monkeypatch.setattr("perpkit.ops.fleet.command.typer.echo", fail)
+    assert fleet("watch", "--once")[0] == 1
+    assert fail.called
 
 
 def test_there_must_be_something_to_watch(fleet):
@@ -245,6 +316,58 @@ def test_an_account_is_flattened_once(monkeypatch, options, calls):
     monkeypatch.setattr(stopping, "stop_all", stop_all)
     stopping.stop_fleet(FOUND, options, 9, print)
     assert asked == calls
+
+
+def stop_everything(monkeypatch, found, modes):
+    """Returns the bots that are stopped last, and all reports.
+
+    :param modes: of the bots, as their first reports have them; one without has a mistake
+    """
+    last = []
+
+    def stop_all(entries, given, seconds, say):
+        if "--everything" in given:
+            last.extend(entry.name for entry in entries)
+        return [
+            Report(entry.name, mode=modes[entry.name], latched=True, flat=True)
+            if entry.name in modes
+            else Report(entry.name, mistake="its configuration is wrong")
+            for entry in entries
+        ]
+
+    monkeypatch.setattr(stopping, "stop_all", stop_all)
+    return last, stopping.stop_fleet(found, ["--everything"], 9, print)
+
+
+A, B = (AccountEntry(name, REPOSITORY, (f"--config={name}",)) for name in "ab")
+A_WITHOUT_KEYS, B_WITHOUT_KEYS = (replace(each, problem="no env_file") for each in (A, B))
+A_WRONG = AccountEntry("a", REPOSITORY, problem="folder must be a folder")
+LIVE, DRY = {"a": "live", "b": "live"}, {"a": "dry-run", "b": "dry-run"}
+
+
+@pytest.mark.parametrize(
+    ("bots", "modes", "last", "done"),
+    [
+        ([A, B], LIVE, "a", True),
+        ([A, B], {"a": "dry-run", "b": "live"}, "b", True),
+        ([A, B], DRY, "", True),
+        ([A_WITHOUT_KEYS, B], LIVE, "b", True),
+        ([A_WRONG, B], {"b": "live"}, "b", True),
+        ([A, B], {"b": "live"}, "b", True),
+        ([A, B], {"a": "", "b": "dry-run"}, "a", True),  # it may be live
+        ([A_WITHOUT_KEYS, B_WITHOUT_KEYS], LIVE, "", False),
+        ([A_WITHOUT_KEYS, B], DRY, "", False),  # what cannot be read may say that it is live
+        ([A_WRONG, B], {"b": "dry-run"}, "", False),
+    ],
+)
+def test_an_account_is_flattened_by_a_live_bot_that_can(monkeypatch, bots, modes, last, done):
+    asked, reports = stop_everything(monkeypatch, [("one", each) for each in bots], modes)
+    assert "".join(asked) == last
+    left = [report for report in reports if report.name == "account one"]
+    assert bool(left) is not done
+    for report in left:
+        assert "(a, b)" in report.problems[0]
+        assert report.exit_code == exit_code(reports) == NOT_DONE
 
 
 def test_stop_latches_each_bot_and_names_one_that_is_wrong(fleet):

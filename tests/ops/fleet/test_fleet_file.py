@@ -126,8 +126,8 @@ def test_a_password_in_the_file_is_not_repeated(path):
 
 def test_one_bad_bot_leaves_the_others_to_be_stopped(path):
     path.write_text(GOOD.replace('["a.json"]', '["absent.json"]'))
-    (_, bad), (key, good) = entries_to_stop(path)
-    assert (bad.name, bad.options) == ("a", ())
+    (other, bad), (key, good) = entries_to_stop(path)
+    assert (other, bad.name, bad.options) == ("one", "a", ())
     assert "line 9: config must name files" in bad.problem
     assert (key, good.name, good.problem) == ("two", "b", "")
     assert good.options

@@ -8,6 +8,7 @@ from perpkit.ops.fleet.fleet_file import Limits
 from perpkit.ops.fleet.readings import Reading
 from perpkit.ops.fleet.sums import Sum, breaches, sums, weights
 from perpkit.record.latch import LatchState
+from tests.bench.states import NOW, SECOND
 from tests.ops.fleet.factories import account, member, reading, requests
 
 A, B, C = member("a"), member("b"), member("c", "two")
@@ -27,10 +28,32 @@ REDUCING, HALTED = LatchState.REDUCING, LatchState.HALTED
             990,
             800,
         ),
-        # The wallet was read at different times: the smaller one counts.
+        # Both have lost 100, and the own equity of neither has what the other lost: the newest
+        # balance has.
         (
-            [reading(A, account=account(1_010, 0, 10)), reading(B, account=account(900, 0, 0))],
-            910,
+            [
+                reading(A, account=account(900, 0, 0, balance=900, balance_at=NOW - SECOND)),
+                reading(B, account=account(900, 0, 0, balance=800)),
+            ],
+            800,
+            0,
+        ),
+        # So it has what both have won; what is open counts in full.
+        (
+            [
+                reading(A, account=account(1_100, 0, 0, balance=1_200)),
+                reading(B, account=account(1_130, 0, 30, balance=1_100, balance_at=NOW - SECOND)),
+            ],
+            1_230,
+            0,
+        ),
+        # Funding of what is open is in the balance already.
+        (
+            [
+                reading(A, account=account(1_015, 0, 15, balance=1_005, funding=5)),
+                reading(B, account=account(1_000, 0, -7, balance=1_005, funding=-2)),
+            ],
+            1_010,
             0,
         ),
         (
@@ -65,6 +88,36 @@ REDUCING, HALTED = LatchState.REDUCING, LatchState.HALTED
 def test_an_account_counts_once(readings, equity, gross):
     [total] = sums(readings)
     assert (total.equity, total.gross, total.unknown) == (equity, gross, ())
+
+
+OLD = NOW - 35 * 60 * SECOND - SECOND
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"balance": None}, {}, "not all of its bots know its balance"),
+        ({"balance_at": None}, {}, "not all of its bots know its balance"),
+        ({"funding": None}, {}, "not all of its bots know their funding"),
+        ({"balance_at": OLD}, {"balance_at": OLD}, "read last at 2026-03-02 09:24:59 UTC"),
+        ({"balance_at": OLD}, {"balance_at": OLD + SECOND}, ""),
+    ],
+)
+def test_a_shared_balance_that_is_not_known_or_old_is_no_sum(first, second, words):
+    one = reading(A, account=account(1_000, **first))
+    [total] = sums([one, reading(B, account=account(1_000, **second))])
+    assert (total.equity is None) is bool(words)
+    assert words in "; ".join(total.unknown)
+    [alone] = sums([one])  # it knows its own
+    assert alone.equity == 1_000
+
+
+def test_parts_of_an_account_have_names_of_their_own():
+    # In one order, whichever the file has.
+    own = [reading(member(name, own_capital=True), account=account(400)) for name in "ba"]
+    assert sums(own)[0].accounts == ("one/a", "one/b")
+    shared = [reading(member(name), account=account(400)) for name in "ab"]
+    assert sums(shared)[0].accounts == ("one",)
 
 
 def test_live_and_simulated_money_are_not_added_up():

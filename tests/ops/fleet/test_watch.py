@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 
@@ -23,10 +24,9 @@ LIMITS = Limits(max_gross=2.0, max_drawdown=0.2)
 class Desk:
     """A fleet of two bots on two accounts, whose states a test writes."""
 
-    def __init__(self, folder, **given):
+    def __init__(self, folder, keys=("one", "two"), **given):
         self.members = [
-            member("a", "one", folder=folder, **given),
-            member("b", "two", folder=folder, **given),
+            member(name, key, folder=folder, **given) for name, key in zip("ab", keys, strict=True)
         ]
         entries = [(each.bot, AccountEntry(each.bot.name, folder)) for each in self.members]
         self.fleet = Fleet(folder / "x.toml", FleetFolder(folder / "fleet"), LIMITS, tuple(entries))
@@ -158,8 +158,32 @@ def test_after_a_withdrawal_the_operator_says_so(desk):
     desk.look()
     for name in "ab":
         desk.state(name, 500.0)
-    assert desk.look(new_peak=True).well
+    assert desk.look(new_peak={"live"}).well
     assert desk.latches == [CLEAR, CLEAR]
+
+
+def test_a_part_of_an_account_that_comes_or_goes_is_no_loss_and_no_profit(tmp_path):
+    desk = Desk(tmp_path, keys=("one", "one"), own_capital=True)
+    for name in "ab":
+        desk.state(name, 950.0)
+    desk.look()
+    both, desk.members = desk.members, desk.members[:1]
+    seen = desk.look()
+    assert (seen.well, seen.peaks) == (True, {"live": 950})
+    desk.members = both
+    assert desk.look().peaks == {"live": 1_900}
+    assert desk.latches == [CLEAR, CLEAR]
+
+
+def test_a_look_that_cannot_be_written_is_a_problem_and_tightens_all_the_same(desk, monkeypatch):
+    full = mock.Mock(side_effect=OSError(28, "No space left on device"))
+    desk.look()
+    desk.state("a", gross=9_000.0)
+    with monkeypatch.context() as failing:
+        failing.setattr(FleetFolder, "write_watched", full)
+        seen = desk.look()
+    assert "the look cannot be written" in seen.problems[0]
+    assert (len(seen.set), desk.latches) == (2, [REDUCING, REDUCING])
 
 
 def test_bots_are_held_to_looks_only_where_there_are_limits(desk):
