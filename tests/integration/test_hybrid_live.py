@@ -77,4 +77,5 @@ def test_it_is_trained_again_and_again_without_missing_a_loop(tmp_path, quick):
     assert (state.loop.failed, state.model.pairs) == (0, {})
     assert state.model.used >= 1
     assert state.model.without["untrained"] >= 1
+    assert state.model.without["starting"] == 1
     assert state.loop.max_seconds < 60  # of a candle

@@ -70,7 +70,7 @@ class Plain(IStrategy):
 
 
 class Clockwork(Event):
-    """Whoever waits for it moves the clock, and ends the run."""
+    """To wait for it moves the clock, and ends the run."""
 
     def __init__(self, clock, hours, at_candle):
         super().__init__()
