@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.hybrid.freqai_settings import MADE_WITH
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
@@ -223,6 +225,39 @@ def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, k
     caplog.clear()
     pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
     assert not any("damaged" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("keep", [0, 0.3, 0.9])
+@pytest.mark.parametrize("name", ["historic_predictions.pkl", "pair_dictionary.json"])
+def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(config, caplog, monkeypatch, name, keep):
+    """With what FreqAI itself wrote, and damaged is the only copy, or the newer one of two."""
+    from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
+
+    monkeypatch.setattr("freqtrade.freqai.utils.download_all_data_for_training", lambda *_: None)
+    of_it = {
+        **config,
+        "runmode": RunMode.DRY_RUN,
+        "strategy": "HybridAi",
+        "freqaimodel": "LightGbmTripleBarrier",
+        "freqai": freqai(),
+    }
+    drawer = FreqaiModelResolver.load_freqaimodel(of_it).dd
+    drawer.historic_predictions[BTC] = pd.DataFrame({"date_pred": market(500)["date"], "pays": 0.5})
+    drawer.pair_dict[BTC] = {**drawer.empty_pair_dict, "trained_timestamp": 1_677_628_800}
+    drawer.save_historic_predictions_to_disk()
+    drawer.save_drawer_to_disk()
+    damage(drawer.full_path / name, keep)
+    caplog.clear()
+    strategy = StrategyResolver.load_strategy(of_it)
+    strategy.dp = None
+    strategy.load_freqAI_model()
+    assert strategy._no_model == ""
+    started = strategy.freqai.dd
+    assert len(started.historic_predictions[BTC]) == 500  # of FreqAI's own copy
+    assert (BTC in started.pair_dict) == (name != "pair_dictionary.json")
+    copied = name.startswith("historic") and keep == 0  # FreqAI itself looks at its copy then
+    said = [line for line in caplog.messages if "is damaged and now called" in line]
+    assert len(said) == (0 if copied else 1)
 
 
 def damage(path: Path, keep: float | None) -> None:
