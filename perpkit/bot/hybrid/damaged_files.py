@@ -27,7 +27,7 @@ _PARTS = ("metadata.json", "feature_pipeline.pkl", "label_pipeline.pkl")
 
 def _pickled(path: Path) -> Any:
     with path.open("rb") as file:
-        return pickle.load(file)
+        return pickle.load(file)  # noqa: S301 - FreqAI itself loads it
 
 
 _READ: dict[str, Callable[[Path], Any]] = {

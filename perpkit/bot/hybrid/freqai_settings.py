@@ -1,9 +1,9 @@
-"""Checks of the section "freqai" of a configuration: what would leak is refused, and models that were
-made with other settings are not used.
+"""Checks of the section "freqai" of a configuration: what would leak is refused, and models that
+were made with other settings are not used.
 
-Of the models and predictions that FreqAI finds under its `identifier`, it compares names of features
-and numbers of rows only: those of another model, or of other labels, it would use without a word.
-So a file beside them says what they were made with.
+Of the models and predictions that FreqAI finds under its `identifier`, it compares names of
+features and numbers of rows only: those of another model, or of other labels, it would use without
+a word. So a file beside them says what they were made with.
 """
 
 from __future__ import annotations

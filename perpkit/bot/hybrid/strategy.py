@@ -92,9 +92,9 @@ class HybridStrategy(RsiSmaStrategy):
         refuse_models_of_others(folder, present)
         try:
             super().load_freqAI_model()
-        except (OperationalException, ModuleNotFoundError):
+        except ModuleNotFoundError:
             raise
-        except Exception:
+        except Exception:  # for some damage Freqtrade says that there is no such model
             if not set_aside_damaged(folder):
                 raise
             super().load_freqAI_model()

@@ -55,7 +55,10 @@ def test_settings_that_change_no_prediction(folder, changed):
         ({"model_training_parameters": {}}, "n_estimators was 30 and is not set"),
         ({"feature_parameters": {"DI_threshold": 1}}, "DI_threshold was not set and is 1"),
         ({"data_split_parameters": {"test_size": 0.1}}, "test_size was 0.2 and is 0.1"),
-        ({"feature_parameters": {f"x{n}": n for n in range(5)}}, "x2 was not set and is 2, 2 more."),
+        (
+            {"feature_parameters": {f"x{n}": n for n in range(5)}},
+            "x2 was not set and is 2, 2 more.",
+        ),
     ],
 )
 def test_what_differs_is_named_in_one_line(folder, changed, named):

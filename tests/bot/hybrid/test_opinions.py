@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +30,7 @@ def asked(opinions: Opinions, given, task=Task.OUTCOME, pair=PAIR, side=LONG):
     return opinions.columns(ask, pair, side, task)
 
 
-def running(with_model=(PAIR, OTHER), begun=(PAIR, OTHER)) -> Opinions:
+def running(with_model: Collection[str] = (PAIR, OTHER), begun=(PAIR, OTHER)) -> Opinions:
     """
     :param with_model: pairs that FreqAI has had a model for
     :param begun: those of them that it has answered before
@@ -78,6 +80,7 @@ def test_all_tasks_end_in_a_probability_of_the_rules_side(task, columns, expecte
 def test_a_reason_is_said_once_and_counted(given, reason, said, caplog):
     caplog.set_level("INFO")
     opinions = running()
+    caplog.clear()
     for _ in range(3):
         found = asked(opinions, given)
     assert np.isnan(found[PROBABILITY][-1])

@@ -3,7 +3,6 @@ whatever becomes of the model."""
 
 from __future__ import annotations
 
-import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -196,11 +195,8 @@ class TestTheRulesCarryOn:
     ("file", "keep", "trained"),
     [
         ("pair_dictionary.json", 0.5, 0),
-        ("global_metadata.json", 0.5, 0),
-        ("historic_predictions.pkl", 0.5, 0),
         ("*_model.joblib", 0.5, 2),
-        ("*_metadata.json", None, 2),
-        ("*_feature_pipeline.pkl", 0.9, 2),
+        ("cb_*_metadata.json", None, 2),
         ("*_prediction.feather", 0.5, 0),
     ],
 )
@@ -208,8 +204,6 @@ def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, k
     """Part of it, or no file at all."""
     first = decided(run(config), PROBABILITY)
     folder = config["user_data_dir"] / "models" / "test"
-    for name in ("global_metadata.json", "historic_predictions.pkl"):  # of a running bot
-        (folder / name).write_bytes(b"{}" if name.endswith("json") else pickle.dumps({}))
     damaged = sorted(folder.rglob(file))
     for path in damaged:
         damage(path, keep)
@@ -228,14 +222,24 @@ def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, k
 
 
 @pytest.mark.parametrize("keep", [0, 0.3, 0.9])
-@pytest.mark.parametrize("name", ["historic_predictions.pkl", "pair_dictionary.json"])
-def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(config, caplog, monkeypatch, name, keep):
-    """With what FreqAI itself wrote, and damaged is the only copy, or the newer one of two."""
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("historic_predictions.pkl", True),
+        ("historic_predictions.pkl", False),
+        ("pair_dictionary.json", True),
+        ("global_metadata.json", True),
+    ],
+)
+def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
+    default_futures_config, caplog, monkeypatch, name, copy, keep
+):
+    """With what FreqAI itself wrote; it keeps a copy of its predictions, once they were written."""
     from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
     monkeypatch.setattr("freqtrade.freqai.utils.download_all_data_for_training", lambda *_: None)
     of_it = {
-        **config,
+        **default_futures_config,
         "runmode": RunMode.DRY_RUN,
         "strategy": "HybridAi",
         "freqaimodel": "LightGbmTripleBarrier",
@@ -246,18 +250,22 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(config, caplog, m
     drawer.pair_dict[BTC] = {**drawer.empty_pair_dict, "trained_timestamp": 1_677_628_800}
     drawer.save_historic_predictions_to_disk()
     drawer.save_drawer_to_disk()
+    drawer.save_global_metadata_to_disk({"start_dry_live_date": 1_677_628_800})
     damage(drawer.full_path / name, keep)
+    if not copy:
+        drawer.historic_predictions_bkp_path.unlink()
+    history = name.startswith("historic")
     caplog.clear()
     strategy = StrategyResolver.load_strategy(of_it)
     strategy.dp = None
     strategy.load_freqAI_model()
     assert strategy._no_model == ""
     started = strategy.freqai.dd
-    assert len(started.historic_predictions[BTC]) == 500  # of FreqAI's own copy
+    assert (BTC in started.historic_predictions) == (copy or not history)
     assert (BTC in started.pair_dict) == (name != "pair_dictionary.json")
-    copied = name.startswith("historic") and keep == 0  # FreqAI itself looks at its copy then
+    # Of an empty one FreqAI itself reads the copy.
     said = [line for line in caplog.messages if "is damaged and now called" in line]
-    assert len(said) == (0 if copied else 1)
+    assert len(said) == (0 if history and copy and keep == 0 else 1)
 
 
 def damage(path: Path, keep: float | None) -> None:
@@ -316,7 +324,9 @@ def test_a_setting_that_would_leak_is_refused(config, given, message, model):
 )
 def test_models_that_were_made_otherwise_are_not_used(config, changed, named):
     run(config)
-    with pytest.raises(ConfigurationError, match="freqai.identifier.* must be another one") as found:
+    with pytest.raises(
+        ConfigurationError, match=r"freqai.identifier.* must be another one"
+    ) as found:
         run(config, **changed)
     assert named in str(found.value)
     assert str(config["user_data_dir"] / "models" / "test") in str(found.value)

@@ -55,7 +55,7 @@ class Model(GuardedModel, Trainer): ...
 class Plain(IStrategy):
     timeframe = "1h"
     stoploss = -0.1
-    minimal_roi = {}  # noqa: RUF012
+    minimal_roi = {}
 
     def populate_indicators(self, dataframe, metadata):
         return dataframe
@@ -79,7 +79,7 @@ class Clockwork(Event):
     def wait(self, timeout=None):
         self.clock.shift(timeout or 0)
         passed = (datetime.now(UTC) - START) // HOUR
-        while self.candle < min(passed, self.hours):
+        while self.candle < min(passed, self.hours - 1):
             self.candle += 1
             self.at_candle(self.candle)
         if passed >= self.hours:
@@ -101,12 +101,12 @@ def bot(default_futures_config, monkeypatch):
     }
     strategy = Plain(config)
     strategy.dp = SimpleNamespace(current_whitelist=lambda: PAIRS)
-    frame = factories.candles(100)
+    frame = factories.candles(24 * 60)
     with time_machine.travel(START, tick=False) as clock:
         model = Model(config=config)
         model.dd.historic_data = {pair: {"1h": frame} for pair in PAIRS}
 
-        def run(hours, between=lambda candle: None):
+        def run(hours, between=lambda _: None):
             """FreqAI's thread for some hours; the strategy asks of each pair at each candle."""
 
             def at_candle(candle):
@@ -115,7 +115,7 @@ def bot(default_futures_config, monkeypatch):
                     model.start(None, {"pair": pair}, strategy)
 
             model._stop_event = Clockwork(clock, hours, at_candle)
-            monkeypatch.setattr("time.sleep", lambda seconds: model._stop_event.wait(60))
+            monkeypatch.setattr("time.sleep", lambda _: model._stop_event.wait(60))
             model._start_scanning(strategy)
             hours_of = {pair: [] for pair in PAIRS}
             for pair, hour in model.attempts:
@@ -150,7 +150,7 @@ def test_pairs_that_fail_together_are_all_tried(bot, caplog):
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_one_before_it(bot):
-    """With its age, by which it expires and is trained again, and without half a model beside it."""
+    """With its age, by which it expires and is trained again, and no half of a model beside it."""
     model = bot.model
     bot.run(1)
     before, folders = known(model, A), set(model.full_path.glob("sub-train-*"))
