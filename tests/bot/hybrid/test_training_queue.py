@@ -130,7 +130,7 @@ def known(model, pair):
     return dict(model.dd.pair_dict[pair])
 
 
-def test_a_failed_pair_is_tried_at_each_candle_and_keeps_no_other_from_its_turn(bot, caplog):
+def test_a_failed_pair_is_tried_at_each_candle_and_blocks_no_other(bot, caplog):
     bot.model.failing[A] = ValueError("no rows\nsee the documentation")
 
     def mended(candle):
