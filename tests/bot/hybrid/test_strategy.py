@@ -318,7 +318,6 @@ def test_a_setting_that_would_leak_is_refused(config, given, message, model):
             {"freqaimodel": "LightGBMClassifier"},
             'freqaimodel was "LightGbmTripleBarrier" and is "LightGBMClassifier"',
         ),
-        ({"freqai": freqai(train_period_days=29)}, "freqai.train_period_days was 30 and is 29"),
         ({"hybrid": {"task": "forward_return"}, "freqaimodel": "LightGBMRegressor"}, "task"),
     ],
 )
@@ -330,7 +329,7 @@ def test_models_that_were_made_otherwise_are_not_used(config, changed, named):
         run(config, **changed)
     assert named in str(found.value)
     assert str(config["user_data_dir"] / "models" / "test") in str(found.value)
-    other = {**changed.get("freqai", freqai()), "identifier": "another"}
+    other = freqai(identifier="another")
     assert decided(run(config, **{**changed, "freqai": other}), PROBABILITY).notna().any(axis=None)
 
 
