@@ -429,7 +429,8 @@ class Model(_Part):
 
     :param used: candles of which it had an opinion
     :param without: candles of which the rules decided alone, by reason: `missing`, `failed`,
-        `untrained`, `expired`, or `unusual`, unlike what it has learned
+        `untrained`, `starting` (loaded, used from the next candle), `expired`, or `unusual`, unlike
+        what it has learned
     :param pairs: the reason at present, of pairs that are traded by the rules alone
     """
 

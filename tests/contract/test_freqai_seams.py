@@ -113,12 +113,18 @@ def test_what_the_guard_replaces_is_there(resolver):
         theirs = list(inspect.signature(getattr(BaseClassifierModel, name)).parameters)
         ours = list(inspect.signature(getattr(GuardedModel, name)).parameters)
         assert ours[:3] == theirs[:3], name
+    for name in ("start", "extract_data_and_train_model"):
+        theirs = list(inspect.signature(getattr(BaseClassifierModel, name)).parameters)
+        assert list(inspect.signature(getattr(GuardedModel, name)).parameters) == theirs
     source = inspect.getsource(BaseClassifierModel.__mro__[1])
     for relied_on in (
         "extra_returns_per_train",
         "self._stop_event",
         "set_freqai_targets",
         "self.live = ",
+        "pair = self.train_queue[0]",
+        "not in self.dd.model_return_values",
+        'self.dd.pair_dict[pair]["trained_timestamp"] = trained_timestamp',
     ):
         assert relied_on in source
 

@@ -69,12 +69,12 @@ def test_it_is_trained_again_and_again_without_missing_a_loop(tmp_path, quick):
         process.wait_for(f"Done training {PAIR}", 180)
         process.wait_for("Bot heartbeat", 60)
         [path] = Path(tmp_path).rglob("*.state.json")
-        state = read(path)
+        state, log = read(path), "".join(process.log)  # before an interrupt, which may hit anything
         assert process.end() in (0, 130)
-    log = "".join(process.log)
     assert "Traceback" not in log, log[-4000:]
     assert "returning null values" in log
     assert (state.loop.failed, state.model.pairs) == (0, {})
     assert state.model.used >= 1
     assert state.model.without["untrained"] >= 1
+    assert state.model.without["starting"] == 1
     assert state.loop.max_seconds < 60  # of a candle

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from math import inf
+import shutil
+from collections import deque
 from threading import Event
-from time import monotonic
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from freqtrade.exceptions import ConfigurationError
-from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.hybrid.evidence import write_evidence
+from perpkit.bot.hybrid.freqai_settings import refuse_what_leaks
 from perpkit.bot.running_bot import message_of
 from perpkit.learning.classifier import Untrained
 from perpkit.learning.columns import CALIBRATION_ERROR
@@ -61,18 +60,20 @@ class GuardedModel:
     """
 
     # Of FreqAI's base class.
-    config: dict[str, Any]
+    dd: Any
     freqai_info: dict[str, Any]
     ft_params: dict[str, Any]
     live: bool
     model: Any
+    train_queue: deque[str]
     _stop_event: Event
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)  # type: ignore[call-arg]
-        self._failed_at: dict[str, float] = {}
-        self._said: dict[str, str] = {}
-        _refuse_what_leaks(self.freqai_info)
+        # Pairs whose last training failed, with the reason; and those of them that have to wait.
+        self._failed: dict[str, str] = {}
+        self._waiting: set[str] = set()
+        refuse_what_leaks(self.freqai_info)
 
     @property
     def horizon(self) -> int:
@@ -99,29 +100,57 @@ class GuardedModel:
             dk.data_dictionary.setdefault("train_dates", pd.DataFrame())
             return Untrained(reason)
 
+    def start(self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any) -> Any:
+        """Answers the strategy, at each candle of a pair; a pair that failed is tried again."""
+        pair = metadata["pair"]
+        if pair in self._failed:
+            self._waiting.discard(pair)
+            # FreqAI trains the first of its queue once that is due, and looks at no other: behind
+            # one that was trained, this pair would wait until that one is due again. The queue is
+            # replaced, as FreqAI's thread must never find it empty.
+            others = [each for each in list(self.train_queue) if each != pair]
+            self.train_queue = deque([pair, *others])
+        return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+
     def extract_data_and_train_model(
-        self, new_trained_timerange: Any, pair: str, *args: Any, **kwargs: Any
+        self,
+        new_trained_timerange: Any,
+        pair: str,
+        strategy: Any,
+        dk: Any,
+        data_load_timerange: Any,
     ) -> None:
         """Trains the model of a pair in a running bot, in FreqAI's thread."""
-        candle = timeframe_to_seconds(self.config["timeframe"])
-        left = self._failed_at.get(pair, -inf) + candle - monotonic()
-        if left > 0:
-            self._stop_event.wait(
-                min(left, _PAUSE_SECONDS)
-            )  # FreqAI would ask, and log, each second
+        if pair in self._waiting:
+            self._stop_event.wait(_PAUSE_SECONDS)  # FreqAI would ask, and log, each second
             return
+        known = self.dd.pair_dict[pair]
+        before = dict(known)
         try:
             super().extract_data_and_train_model(  # type: ignore[misc]
-                new_trained_timerange, pair, *args, **kwargs
+                new_trained_timerange, pair, strategy, dk, data_load_timerange
             )
         except Exception as error:
-            self._failed_at[pair] = monotonic()
-            if self._said.get(pair) != (reason := _words(error)):
-                self._said[pair] = reason
+            reason = _words(error)
+            if known["model_filename"] != before["model_filename"]:
+                # It is saved and in use; what FreqAI does after that has failed.
+                self._trained(pair)
+                logger.warning(f"{pair}: after the training: {reason}")
+                return
+            # FreqAI writes down the time before it saves: the model before it would count as new.
+            known.update(before)
+            if str(dk.data_path) != before["data_path"]:
+                shutil.rmtree(dk.data_path, ignore_errors=True)
+            self._waiting.add(pair)
+            if self._failed.get(pair) != reason:
+                self._failed[pair] = reason
                 logger.warning(f"{pair}: the training failed: {reason}")
         else:
-            self._failed_at.pop(pair, None)
-            self._said.pop(pair, None)
+            self._trained(pair)
+
+    def _trained(self, pair: str) -> None:
+        self._failed.pop(pair, None)
+        self._waiting.discard(pair)
 
     def predict(
         self, unfiltered_df: pd.DataFrame, dk: Any, **kwargs: Any
@@ -152,26 +181,3 @@ def _words(error: Exception) -> str:
     """The kind and the first line of an error, without FreqAI's hints."""
     lines = message_of(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
-
-
-def _refuse_what_leaks(freqai: dict[str, Any]) -> None:
-    """Refuses settings of FreqAI that put later rows before earlier ones.
-
-    :raises ConfigurationError: naming the setting
-    """
-    features, split = freqai["feature_parameters"], freqai.get("data_split_parameters", {})
-    for where, given, name in (
-        ("feature_parameters", features, "shuffle_after_split"),
-        ("feature_parameters", features, "reverse_train_test_order"),
-        ("data_split_parameters", split, "shuffle"),
-    ):
-        if given.get(name):
-            raise ConfigurationError(
-                f'"freqai.{where}.{name}" must be false, got {given[name]!r}: a calibration would '
-                "be measured on rows that the model knows"
-            )
-    if not split.get("test_size", 0.1):
-        raise ConfigurationError(
-            f'"freqai.data_split_parameters.test_size" must be above 0, got '
-            f"{split['test_size']!r}: the calibration is measured on that share of the window"
-        )

@@ -53,12 +53,14 @@ class Reason(StrEnum):
     MISSING = "missing"
     FAILED = "failed"
     UNTRAINED = "untrained"
+    STARTING = "starting"
     EXPIRED = "expired"
     UNUSUAL = "unusual"
 
 
 WORDS = {
     Reason.UNTRAINED: "it has not been trained",
+    Reason.STARTING: "FreqAI uses it from the next candle",
     Reason.EXPIRED: "it is older than expiration_hours",
     Reason.UNUSUAL: "it has seen no candle like the newest",
 }
@@ -69,11 +71,14 @@ class Opinions:
 
     :param missing: why there is no model in this run; empty if there is one
     :param trading: whether only the newest candle counts, as in a running bot
+    :param has_model: whether FreqAI has had a model for a pair in this process
     """
 
-    def __init__(self, missing: str, *, trading: bool) -> None:
+    def __init__(self, missing: str, *, trading: bool, has_model: Callable[[str], bool]) -> None:
         self._missing = missing
         self._trading = trading
+        self._has_model = has_model
+        self._begun: set[str] = set()
         self._used = 0
         self._without: Counter[Reason] = Counter()
         self._now: dict[str, Reason] = {}
@@ -130,6 +135,10 @@ class Opinions:
                 f"{unusual} were unlike all it had seen."
             )
             return
+        # With its first model for a pair FreqAI predicts all candles, and lets none be used.
+        first = pair not in self._begun and self._has_model(pair)
+        if first:
+            self._begun.add(pair)
         match usable[-1] if len(usable) else 0:
             case 1:
                 self._used += 1
@@ -138,14 +147,18 @@ class Opinions:
             case 2:
                 self._count(pair, Reason.EXPIRED, WORDS[Reason.EXPIRED])
             case _:
-                reason = Reason.UNUSUAL if len(seen) and seen[-1] else Reason.UNTRAINED
+                if first:
+                    reason = Reason.STARTING
+                else:
+                    reason = Reason.UNUSUAL if len(seen) and seen[-1] else Reason.UNTRAINED
                 self._count(pair, reason, WORDS[reason])
 
     def _count(self, pair: str, reason: Reason, words: str) -> None:
         self._without[reason] += 1
         if self._now.get(pair) is not reason and words:
-            # What is unusual comes and goes, and is the model's own judgement.
-            level = logging.INFO if reason is Reason.UNUSUAL else logging.WARNING
+            # What is unusual comes and goes, and is the model's own judgement; a start is none.
+            usual = reason in (Reason.UNUSUAL, Reason.STARTING)
+            level = logging.INFO if usual else logging.WARNING
             logger.log(level, f"{pair}: the model is not used, {words}. The rules decide alone.")
         self._now[pair] = reason
 

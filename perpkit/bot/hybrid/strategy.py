@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
@@ -16,6 +16,14 @@ from freqtrade.strategy import CategoricalParameter, DecimalParameter
 from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.candles.plot_config import plot_config
+from perpkit.bot.hybrid.damaged_files import set_aside_damaged
+from perpkit.bot.hybrid.freqai_settings import (
+    made_with,
+    models_folder,
+    refuse_models_of_others,
+    refuse_what_leaks,
+    write_made_with,
+)
 from perpkit.bot.hybrid.history import StoredAndRecent
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY, Opinions
 from perpkit.bot.hybrid.settings import HybridSettings, Task
@@ -56,10 +64,14 @@ class HybridStrategy(RsiSmaStrategy):
 
     def load_freqAI_model(self) -> None:  # noqa: N802
         """Loads the model that the configuration names; without FreqAI's packages, or where its own
-        files are damaged, the rules carry on."""
+        files cannot be used, the rules carry on."""
         self._no_model = ""
         try:
-            super().load_freqAI_model()
+            if self.config.get("freqai", {}).get("enabled", False):
+                self._load_model()
+            else:
+                super().load_freqAI_model()
+                self._no_model = '"freqai" is not enabled in the configuration'
         except OperationalException:
             raise  # the configuration is wrong, and says so
         except ModuleNotFoundError as error:
@@ -67,20 +79,37 @@ class HybridStrategy(RsiSmaStrategy):
             self._no_model = f"{message_of(error)}{hint}"
         except Exception as error:
             self._no_model = f"FreqAI does not start, {type(error).__name__}: {message_of(error)}"
-        else:
-            if not self.config.get("freqai", {}).get("enabled", False):
-                self._no_model = '"freqai" is not enabled in the configuration'
-                return
-            if not self.freqai_info["feature_parameters"].get("label_period_candles"):
-                raise ConfigurationError(
-                    '"freqai.feature_parameters.label_period_candles" must be at least 1: the '
-                    "candles after which a label ends"
-                )
+
+    def _load_model(self) -> None:
+        freqai, folder = self.config["freqai"], models_folder(self.config)
+        # Freqtrade's own models know nothing of these checks.
+        refuse_what_leaks(freqai)
+        if not freqai["feature_parameters"].get("label_period_candles"):
+            raise ConfigurationError(
+                '"freqai.feature_parameters.label_period_candles" must be at least 1: the '
+                "candles after which a label ends"
+            )
+        label = asdict(self._present("label").label)
+        present = made_with(self.config, {"hybrid": {"task": self._task()}, "label": label})
+        refuse_models_of_others(folder, present)
+        try:
+            super().load_freqAI_model()
+        except ModuleNotFoundError:
+            raise
+        except Exception:  # for some damage Freqtrade says that there is no such model
+            if not set_aside_damaged(folder):
+                raise
+            super().load_freqAI_model()
+        write_made_with(folder, present)
 
     def bot_start(self, **kwargs: Any) -> None:
         super().bot_start(**kwargs)
         trading = is_trading(self.config)
-        self._opinions = Opinions(self._no_model, trading=trading)
+        self._opinions = Opinions(
+            self._no_model,
+            trading=trading,
+            has_model=lambda pair: pair in self.freqai.dd.model_return_values,
+        )
         self._running.report("model", lambda _now: self._opinions.report())
         self._learned = self._market
         if trading:
@@ -92,12 +121,21 @@ class HybridStrategy(RsiSmaStrategy):
         # A training of a running bot knows these columns only; so do all others.
         candles = dataframe[CANDLES]
         found = self._opinions.columns(
-            lambda: self.freqai.start(candles, metadata, self),
+            lambda: self._predicted(candles, metadata),
             metadata["pair"],
             self.source.side(dataframe, self.source.rule),
             self._task(),
         )
         return with_columns(dataframe, found)
+
+    def _predicted(self, candles: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        try:
+            return self.freqai.start(candles, metadata, self)
+        except Exception:
+            # A running bot trains its models again; a backtest would stumble over them for ever.
+            if is_trading(self.config) or not set_aside_damaged(models_folder(self.config)):
+                raise
+            return self.freqai.start(candles, metadata, self)
 
     def _task(self) -> Task:
         return self._present("hybrid.task").hybrid.task

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,8 +30,17 @@ def asked(opinions: Opinions, given, task=Task.OUTCOME, pair=PAIR, side=LONG):
     return opinions.columns(ask, pair, side, task)
 
 
-def running() -> Opinions:
-    return Opinions("", trading=True)
+def running(with_model: Collection[str] = (PAIR, OTHER), begun=(PAIR, OTHER)) -> Opinions:
+    """
+    :param with_model: pairs that FreqAI has had a model for
+    :param begun: those of them that it has answered before
+    """
+    opinions = Opinions("", trading=True, has_model=lambda pair: pair in with_model)
+    for pair in begun:
+        asked(opinions, frame(use=0), pair=pair)
+    opinions._without.clear()
+    opinions._now.clear()
+    return opinions
 
 
 def test_what_may_be_used_is_handed_on():
@@ -69,6 +80,7 @@ def test_all_tasks_end_in_a_probability_of_the_rules_side(task, columns, expecte
 def test_a_reason_is_said_once_and_counted(given, reason, said, caplog):
     caplog.set_level("INFO")
     opinions = running()
+    caplog.clear()
     for _ in range(3):
         found = asked(opinions, given)
     assert np.isnan(found[PROBABILITY][-1])
@@ -82,6 +94,30 @@ def test_a_reason_is_said_once_and_counted(given, reason, said, caplog):
     report = opinions.report()
     assert (report.used, report.without, report.pairs) == (1, {reason: 3}, {})
     assert "the model is used again" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("pays", [0.6, 0.0])  # of a first model, and after a restart
+def test_the_first_answer_of_a_model_is_a_start(pays, caplog):
+    """FreqAI lets none of it be used, which is no judgement of the candle, and no lack."""
+    caplog.set_level("INFO")
+    models: set[str] = set()
+    opinions = running(models, begun=())
+    asked(opinions, frame(use=0, pays=0.0))
+    models.add(PAIR)
+    for use, given in ((0, pays), (1, 0.6), (0, 0.6)):
+        asked(opinions, frame(use=use, pays=given))
+    assert opinions.report().without == {"untrained": 1, "starting": 1, "unusual": 1}
+    lines = [(record.levelname, record.message) for record in caplog.records]
+    assert [level for level, _ in lines] == ["WARNING", "INFO", "INFO", "INFO"]
+    start = f"{PAIR}: the model is not used, FreqAI uses it from the next candle"
+    assert lines[1][1].startswith(start)
+
+
+def test_an_answer_that_can_be_used_at_once_is_used():
+    opinions = running(begun=())
+    asked(opinions, frame())
+    asked(opinions, frame(use=0))
+    assert (opinions.report().used, opinions.report().without) == (1, {"unusual": 1})
 
 
 def test_a_regressor_that_was_not_asked_is_untrained():
@@ -98,7 +134,8 @@ def test_pairs_have_reasons_of_their_own(caplog):
 
 
 def test_a_run_without_a_model_says_so_once(caplog):
-    opinions = Opinions('"freqai" is not enabled in the configuration', trading=True)
+    missing = '"freqai" is not enabled in the configuration'
+    opinions = Opinions(missing, trading=True, has_model=lambda _: False)
     for pair in (PAIR, OTHER):
         assert np.isnan(asked(opinions, AssertionError("not asked"), pair=pair)[PROBABILITY]).all()
     assert len(caplog.messages) == 1

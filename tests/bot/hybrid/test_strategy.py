@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.resolvers import StrategyResolver
 
+from perpkit.bot.hybrid.freqai_settings import MADE_WITH
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
 from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, need_freqai, run, write
@@ -172,13 +175,6 @@ class TestTheRulesCarryOn:
         caplog.clear()
         rules_carry_on(run(config), rules, caplog, "pip install 'perpkit[ai]'")
 
-    def test_with_a_registry_of_models_that_is_damaged(self, config, rules, caplog):
-        folder = config["user_data_dir"] / "models" / "test"
-        folder.mkdir(parents=True)
-        (folder / "pair_dictionary.json").write_text('{"BTC/USDT')
-        caplog.clear()
-        rules_carry_on(run(config), rules, caplog, "FreqAI does not start, JSONDecodeError")
-
     def test_with_features_that_are_unknown(self, config, rules, caplog, tmp_path):
         (tmp_path / "Unknown.py").write_text(UNKNOWN)
         caplog.clear()
@@ -197,25 +193,90 @@ class TestTheRulesCarryOn:
         assert len(said) == 2
         assert all("100 are needed" in line for line in said)
 
-    @pytest.mark.parametrize(
-        ("file", "keep"),
-        [
-            ("*_model.joblib", 0.5),
-            ("*_metadata.json", None),
-            ("*_feature_pipeline.pkl", 0.9),
-            ("*_prediction.feather", 0.5),
-        ],
-    )
-    def test_with_a_file_that_a_killed_training_has_left(self, config, rules, caplog, file, keep):
-        """Part of it, or no file at all."""
+    def test_with_a_setting_of_the_models_that_is_damaged(self, config, rules, caplog):
+        """Without it, what the models were made with is unknown."""
         run(config)
-        for path in sorted(config["user_data_dir"].rglob(file)):
-            damage(path, keep)
-        if not file.startswith("*_prediction"):
-            for path in config["user_data_dir"].rglob("*_prediction.feather"):
-                path.unlink()
+        [path] = config["user_data_dir"].rglob(MADE_WITH)
+        damage(path, 0.5)
         caplog.clear()
-        rules_carry_on(run(config), rules, caplog, f"{BTC}: the model is not used, ")
+        rules_carry_on(run(config), rules, caplog, f"ValueError: {path} is damaged")
+
+
+@pytest.mark.parametrize(
+    ("file", "keep", "trained"),
+    [
+        ("pair_dictionary.json", 0.5, 0),
+        ("*_model.joblib", 0.5, 2),
+        ("cb_*_metadata.json", None, 2),
+        ("*_prediction.feather", 0.5, 0),
+    ],
+)
+def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, keep, trained):
+    """Part of it, or no file at all."""
+    first = decided(run(config), PROBABILITY)
+    folder = config["user_data_dir"] / "models" / "test"
+    damaged = sorted(folder.rglob(file))
+    for path in damaged:
+        damage(path, keep)
+    if trained:
+        for path in folder.rglob("*_prediction.feather"):
+            path.unlink()
+    caplog.clear()
+    pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
+    assert sum("Done training" in line for line in caplog.messages) == trained
+    said = [line for line in caplog.messages if " is damaged and now called " in line]
+    assert len(said) == len(damaged)
+    assert all("\n" not in line for line in said)
+    caplog.clear()
+    pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
+    assert not any("damaged" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("keep", [0, 0.3, 0.9])
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("historic_predictions.pkl", True),
+        ("historic_predictions.pkl", False),
+        ("pair_dictionary.json", True),
+        ("global_metadata.json", True),
+    ],
+)
+def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
+    default_futures_config, caplog, monkeypatch, name, copy, keep
+):
+    """With what FreqAI itself wrote; it keeps a copy of its predictions, once they were written."""
+    from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
+
+    monkeypatch.setattr("freqtrade.freqai.utils.download_all_data_for_training", lambda *_: None)
+    of_it = {
+        **default_futures_config,
+        "runmode": RunMode.DRY_RUN,
+        "strategy": "HybridAi",
+        "freqaimodel": "LightGbmTripleBarrier",
+        "freqai": freqai(),
+    }
+    drawer = FreqaiModelResolver.load_freqaimodel(of_it).dd
+    drawer.historic_predictions[BTC] = pd.DataFrame({"date_pred": market(500)["date"], "pays": 0.5})
+    drawer.pair_dict[BTC] = {**drawer.empty_pair_dict, "trained_timestamp": 1_677_628_800}
+    drawer.save_historic_predictions_to_disk()
+    drawer.save_drawer_to_disk()
+    drawer.save_global_metadata_to_disk({"start_dry_live_date": 1_677_628_800})
+    damage(drawer.full_path / name, keep)
+    if not copy:
+        drawer.historic_predictions_bkp_path.unlink()
+    history = name.startswith("historic")
+    caplog.clear()
+    strategy = StrategyResolver.load_strategy(of_it)
+    strategy.dp = None
+    strategy.load_freqAI_model()
+    assert strategy._no_model == ""
+    started = strategy.freqai.dd
+    assert (BTC in started.historic_predictions) == (copy or not history)
+    assert (BTC in started.pair_dict) == (name != "pair_dictionary.json")
+    # Of an empty one FreqAI itself reads the copy.
+    said = [line for line in caplog.messages if "is damaged and now called" in line]
+    assert len(said) == (0 if history and copy and keep == 0 else 1)
 
 
 def damage(path: Path, keep: float | None) -> None:
@@ -254,9 +315,33 @@ def test_a_feature_that_is_unknown_is_no_opinion(config, tmp_path):
         ({"feature_parameters": {"label_period_candles": 0}}, "label_period_candles"),
     ],
 )
-def test_a_setting_that_would_leak_is_refused(config, given, message):
+@pytest.mark.parametrize("model", ["LightGbmTripleBarrier", "LightGBMClassifier"])
+def test_a_setting_that_would_leak_is_refused(config, given, message, model):
+    """Of a model of Freqtrade's own as well."""
     with pytest.raises(ConfigurationError, match=message):
-        run(config, freqai=freqai(**given))
+        run(config, freqai=freqai(**given), freqaimodel=model)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (
+            {"freqaimodel": "LightGBMClassifier"},
+            'freqaimodel was "LightGbmTripleBarrier" and is "LightGBMClassifier"',
+        ),
+        ({"hybrid": {"task": "forward_return"}, "freqaimodel": "LightGBMRegressor"}, "task"),
+    ],
+)
+def test_models_that_were_made_otherwise_are_not_used(config, changed, named):
+    run(config)
+    with pytest.raises(
+        ConfigurationError, match=r"freqai.identifier.* must be another one"
+    ) as found:
+        run(config, **changed)
+    assert named in str(found.value)
+    assert str(config["user_data_dir"] / "models" / "test") in str(found.value)
+    other = freqai(identifier="another")
+    assert decided(run(config, **{**changed, "freqai": other}), PROBABILITY).notna().any(axis=None)
 
 
 def test_a_bad_vote_is_refused(config):

@@ -1,0 +1,132 @@
+"""Checks of the section "freqai" of a configuration: what would leak is refused, and models that
+were made with other settings are not used.
+
+Of the models and predictions that FreqAI finds under its `identifier`, it compares names of
+features and numbers of rows only: those of another model, or of other labels, it would use without
+a word. So a file beside them says what they were made with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.files.whole_file import put
+
+MADE_WITH = "perpkit_made_with.json"
+# What FreqAI keeps of a training, or of predictions.
+_KEPT = ("sub-train-*", "backtesting_predictions/*.feather", "historic_predictions.pkl")
+_SHOWN = 3
+# They say when a model is trained, for how long it is used and what is kept of it, not what it
+# predicts; those of the last line are refused unless they are false.
+_WITHOUT_EFFECT = {
+    *("enabled", "identifier", "live_retrain_hours", "expiration_hours", "backtest_period_days"),
+    *("purge_old_models", "save_backtest_models", "activate_tensorboard", "write_metrics_to_disk"),
+    *("wait_for_training_iteration_on_reload", "data_kitchen_thread_count"),
+    *("override_exchange_check", "feature_parameters.plot_feature_importances"),
+    *("rl_config.progress_bar", "rl_config.cpu_count"),
+    *("feature_parameters.shuffle_after_split", "feature_parameters.reverse_train_test_order"),
+    "data_split_parameters.shuffle",
+}
+
+
+def models_folder(config: Mapping[str, Any]) -> Path:
+    """Where FreqAI keeps the models of a configuration."""
+    identifier = config["freqai"].get("identifier", "no_id_provided")
+    return Path(config["user_data_dir"]) / "models" / str(identifier)
+
+
+def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that decide what a model predicts, by their dotted names.
+
+    :param config: of Freqtrade
+    :param perpkit: settings of Perpkit that do
+    """
+    freqai = _flat(config["freqai"])
+    found = {
+        "freqaimodel": config.get("freqaimodel"),
+        "timeframe": config.get("timeframe"),
+        **{f"freqai.{key}": freqai[key] for key in sorted(set(freqai) - _WITHOUT_EFFECT)},
+        **{f"perpkit.{key}": value for key, value in _flat(perpkit).items()},
+    }
+    # As they come back from the file.
+    read: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    return read
+
+
+def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
+    """Refuses models and predictions of a folder that were made with other settings.
+
+    Those of a folder without the file, of Perpkit's first releases, are taken as they are.
+
+    :raises ConfigurationError: saying what differs
+    :raises ValueError: if the file is damaged
+    """
+    path = folder / MADE_WITH
+    if not path.is_file() or not any(any(folder.glob(kept)) for kept in _KEPT):
+        return
+    try:
+        before = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    differing = [
+        f"{name} was {_shown(before, name)} and is {_shown(present, name)}"
+        for name in sorted({*before, *present})
+        if name not in before or name not in present or before[name] != present[name]
+    ]
+    if differing:
+        more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
+        raise ConfigurationError(
+            f'"freqai.identifier" must be another one, got {folder.name!r}: its models were made '
+            f"with other settings, {', '.join([*differing[:_SHOWN], *more])}. Choose a name that "
+            f"is not used yet, or delete {folder}"
+        )
+
+
+def write_made_with(folder: Path, present: Mapping[str, Any]) -> None:
+    """Writes down what the models of a folder are made with.
+
+    :raises OSError: if it cannot
+    """
+    put(folder / MADE_WITH, json.dumps(present, indent=1).encode())
+
+
+def refuse_what_leaks(freqai: dict[str, Any]) -> None:
+    """Refuses settings of FreqAI that put later rows before earlier ones.
+
+    :raises ConfigurationError: naming the setting
+    """
+    features, split = freqai["feature_parameters"], freqai.get("data_split_parameters", {})
+    for where, given, name in (
+        ("feature_parameters", features, "shuffle_after_split"),
+        ("feature_parameters", features, "reverse_train_test_order"),
+        ("data_split_parameters", split, "shuffle"),
+    ):
+        if given.get(name):
+            raise ConfigurationError(
+                f'"freqai.{where}.{name}" must be false, got {given[name]!r}: a calibration would '
+                "be measured on rows that the model knows"
+            )
+    if not split.get("test_size", 0.1):
+        raise ConfigurationError(
+            f'"freqai.data_split_parameters.test_size" must be above 0, got '
+            f"{split['test_size']!r}: the calibration is measured on that share of the window"
+        )
+
+
+def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
+
+
+def _shown(settings: Mapping[str, Any], name: str) -> str:
+    return json.dumps(settings[name]) if name in settings else "not set"

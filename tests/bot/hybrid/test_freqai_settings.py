@@ -1,0 +1,81 @@
+"""Which settings say what a model predicts, and models that were made with others."""
+
+from __future__ import annotations
+
+import pytest
+from freqtrade.exceptions import ConfigurationError
+
+from perpkit.bot.hybrid.freqai_settings import (
+    MADE_WITH,
+    made_with,
+    models_folder,
+    refuse_models_of_others,
+    write_made_with,
+)
+from tests.bot.hybrid.trained import freqai
+
+
+def present(freqaimodel="Model", timeframe="1h", label=1.0, **changed):
+    config = {"freqaimodel": freqaimodel, "timeframe": timeframe, "freqai": freqai(**changed)}
+    return made_with(config, {"label": {"stop": label}})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """With a model that was made with `present()`."""
+    (tmp_path / "sub-train-BTC_1677628800").mkdir()
+    write_made_with(tmp_path, present())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"identifier": "same"},
+        {"live_retrain_hours": 7},
+        {"expiration_hours": 7},
+        {"backtest_period_days": 7},
+        {"purge_old_models": 7},
+        {"save_backtest_models": False},
+        {"data_split_parameters": {"test_size": 0.2, "shuffle": False}},  # FreqAI adds it
+    ],
+)
+def test_settings_that_change_no_prediction(folder, changed):
+    refuse_models_of_others(folder, present(**changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"freqaimodel": "Other"}, 'freqaimodel was "Model" and is "Other"'),
+        ({"timeframe": "4h"}, 'timeframe was "1h" and is "4h"'),
+        ({"label": 2.0}, "perpkit.label.stop was 1.0 and is 2.0"),
+        ({"train_period_days": 90}, "freqai.train_period_days was 30 and is 90"),
+        ({"ensemble": ["One", "Two"]}, 'freqai.ensemble was not set and is ["One", "Two"]'),
+        ({"model_training_parameters": {}}, "n_estimators was 30 and is not set"),
+        ({"feature_parameters": {"DI_threshold": 1}}, "DI_threshold was not set and is 1"),
+        ({"data_split_parameters": {"test_size": 0.1}}, "test_size was 0.2 and is 0.1"),
+        (
+            {"feature_parameters": {f"x{n}": n for n in range(5)}},
+            "x2 was not set and is 2, 2 more.",
+        ),
+    ],
+)
+def test_what_differs_is_named_in_one_line(folder, changed, named):
+    with pytest.raises(ConfigurationError) as found:
+        refuse_models_of_others(folder, present(**changed))
+    assert named in str(found.value)
+    assert str(found.value).endswith(f"or delete {folder}")
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("missing", [MADE_WITH, "sub-train-BTC_1677628800"])
+def test_without_models_or_without_their_settings_nothing_is_refused(folder, missing):
+    path = folder / missing
+    path.rmdir() if path.is_dir() else path.unlink()
+    refuse_models_of_others(folder, present(freqaimodel="Other"))
+
+
+def test_it_is_freqais_own_folder(tmp_path):
+    config = {"user_data_dir": tmp_path, "freqai": freqai(identifier="mine")}
+    assert models_folder(config) == tmp_path / "models" / "mine"
