@@ -37,6 +37,8 @@ def test_equity_positions_and_risk_are_those_of_the_venue(tmp_path):
         fee = held.notional * bot.trades()[0].fee_close  # of the exit to come
         assert account.equity == pytest.approx(wallet + float(view.unrealized) - fee, rel=1e-5)
         assert account.unexplained == pytest.approx(0.0, abs=0.1)
+        assert account.balance == pytest.approx(wallet)  # of which it has the funding as well
+        assert timedelta() < bot.now - account.balance_at < timedelta(minutes=2)
         assert held.price == pytest.approx(50_500.0, rel=1e-3)
         assert held.mark_price == pytest.approx(float(view.mark_price), rel=1e-6)
         assert held.notional == account.gross == account.net

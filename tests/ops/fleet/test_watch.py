@@ -175,7 +175,7 @@ def test_a_part_of_an_account_that_comes_or_goes_is_no_loss_and_no_profit(tmp_pa
     assert desk.latches == [CLEAR, CLEAR]
 
 
-def test_a_look_that_cannot_be_written_is_a_problem_and_tightens_all_the_same(desk, monkeypatch):
+def test_a_look_that_cannot_be_written_tightens_all_the_same(desk, monkeypatch):
     full = mock.Mock(side_effect=OSError(28, "No space left on device"))
     desk.look()
     desk.state("a", gross=9_000.0)
