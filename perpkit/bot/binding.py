@@ -1,4 +1,4 @@
-"""What decides what a strategy trades: its source, its parameters and options of the configuration.
+"""What decides what a strategy trades: source, parameters, options of the configuration, market.
 
 A verdict of `perpkit golive` is bound to it. The command and the bot ask here, with the strategy as
 Freqtrade's resolver has loaded it, so that both see the same.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any
 from freqtrade.configuration.config_validation import validate_config_consistency
 
 from perpkit import __version__
-from perpkit.record.golive import Bound
+from perpkit.bot.loading.plugins import own_folder
+from perpkit.record.golive import VERSION, Bound
+from perpkit.rehearsal.redirection import leads_to_venue
 
 # Of the configuration. Not among them: what an account is called and where files are, how a bot is
 # operated (api_server, telegram, internals, bot_name), its keys, and `dry_run` itself.
@@ -60,36 +62,82 @@ def binding(strategy: Any) -> Bound:
     :raises OSError: if a file of its source cannot be read
     :raises FreqtradeException: if Freqtrade does not accept the configuration
     """
-    # A bot that starts has been through it: it fills in the defaults of Freqtrade's schema.
-    config = deepcopy(strategy.config)
-    validate_config_consistency(config)
-    parts = {"Perpkit's version": __version__}
-    for name, content in _sources(type(strategy)):
-        parts[f"the file {name}"] = parts.get(f"the file {name}", "") + sha256(content).hexdigest()
+    parts = {
+        VERSION: __version__,
+        # An overlay decides nothing else that counts: the trades of a rehearsal prove nothing.
+        "the market": "a venue" if leads_to_venue(strategy.config) else "the exchange",
+    }
+    for name, path in [*_sources(strategy), *_plugins(strategy)]:
+        content = sha256(path.read_bytes()).hexdigest()
+        parts[f"the file {name}"] = parts.get(f"the file {name}", "") + content
     for space, values in strategy._ft_params_from_file.items():
         parts[f"the parameters of {space}"] = _text(values)
-    for name, value in _options(config):
+    for name, value in options(strategy).items():
         parts[f'"{name}"'] = _text(value)
     return Bound(parts)
 
 
-def _sources(kind: type) -> Iterator[tuple[str, bytes]]:
-    """Yields the files of a strategy's class and of its bases, but for those of libraries.
+def options(strategy: Any) -> dict[str, Any]:
+    """Returns the options that count, by name, with Freqtrade's and the strategy's defaults.
 
-    Perpkit's own have a version.
+    :raises FreqtradeException: if Freqtrade does not accept the configuration
+    """
+    # A bot that starts has been through it: it fills in the defaults of Freqtrade's schema.
+    config = deepcopy(strategy.config)
+    validate_config_consistency(config)
+    return dict(_options(config))
+
+
+def _sources(strategy: Any) -> Iterator[tuple[str, Path]]:
+    """Yields the files of the classes that decide, and of their bases, but for those of libraries.
+
+    Perpkit's own have a version. `perpkit_decided_by` of a strategy has more classes than its own.
     """
     found: dict[Path, None] = {}
-    for each in kind.__mro__:
-        if each.__module__.split(".")[0] in _LIBRARIES:
-            continue
-        # The resolver notes the file of the class that it has loaded.
-        file = vars(each).get("__file__") or getattr(
-            sys.modules.get(each.__module__), "__file__", None
-        )
-        if file:
-            found.setdefault(Path(file))
+    for kind in (type(strategy), *getattr(strategy, "perpkit_decided_by", ())):
+        for each in kind.__mro__:
+            # The resolver notes the file of the class that it has loaded, under any name.
+            file = vars(each).get("__file__")
+            if file is None and each.__module__.split(".")[0] not in _LIBRARIES:
+                file = getattr(sys.modules.get(each.__module__), "__file__", None)
+            if file:
+                found.setdefault(Path(file))
     for path in found:
-        yield path.name, path.read_bytes()
+        yield path.name, path
+
+
+def _plugins(strategy: Any) -> Iterator[tuple[str, Path]]:
+    """Yields the user's files that define the plugins in use, found as Freqtrade finds them."""
+    config = strategy.config
+    used = {
+        "protections": ("protection_path", _methods(getattr(strategy, "protections", None))),
+        "pairlists": ("pairlist_path", _methods(config.get("pairlists"))),
+        "freqaimodels": ("freqaimodel_path", _models(config)),
+    }
+    for kind, (option, names) in used.items():
+        folders = (config.get(option), Path(config.get("user_data_dir") or "user_data") / kind)
+        for folder in {Path(each).resolve(): None for each in folders if each}:
+            if folder == own_folder(kind) or not folder.is_dir():
+                continue
+            for path in sorted(folder.glob("*.py")):
+                text = path.read_text(encoding="utf-8")
+                if any(f"class {name}(" in text for name in names):
+                    yield f"{kind}/{path.name}", path
+
+
+def _methods(listed: object) -> set[Any]:
+    """Returns the names of protections or pairlists; Freqtrade reports what is no such list."""
+    entries = listed if isinstance(listed, Iterable) else ()
+    return {entry.get("method") for entry in entries if isinstance(entry, Mapping)}
+
+
+def _models(config: Mapping[str, Any]) -> set[Any]:
+    """Returns the names of the model of FreqAI, and of those that it consists of."""
+    freqai = config.get("freqai")
+    members = freqai.get("ensemble") if isinstance(freqai, Mapping) else None
+    listed = members if isinstance(members, list) else []
+    named = (each.get("model") if isinstance(each, Mapping) else each for each in listed)
+    return {config.get("freqaimodel"), *(name for name in named if isinstance(name, str))}
 
 
 def _options(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

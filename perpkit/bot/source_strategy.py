@@ -42,6 +42,11 @@ class SourceStrategy(PerpStrategy):
                 cls.settings = overridden(cls.settings, cls._not_searched(source), "risk")
             cls.rules, cls.scored_tags = (type(source.rule),), frozenset({source.name})
 
+    @property
+    def perpkit_decided_by(self) -> tuple[type, ...]:
+        """The class of the source, for `perpkit.bot.binding`."""
+        return (type(self.source),)
+
     @classmethod
     def _distances(cls, source: Source) -> dict[str, DecimalParameter]:
         """The base class's parameters at the values that the source gives to their settings."""

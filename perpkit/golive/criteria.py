@@ -16,6 +16,9 @@ from perpkit.checks import shown
 from perpkit.durations import DAY_S
 
 WHERE = "perpkit.golive"
+# Of fewer trades the interval of a bootstrap is too narrow; of fewer than the least there is none,
+# as arch finds no length of blocks.
+MANY, LEAST = 100, 8
 _SWING_FROM_S, _SLOW_FROM_S = 1 * DAY_S, 14 * DAY_S
 
 
@@ -40,11 +43,12 @@ class Criteria(BaseModel):
     """Shares are fractions.
 
     :param trades: closed ones; or what the backtest makes in 90 days, if that is fewer
-    :param fewest_trades: of which the bootstrap still says something; no fewer are enough
+    :param fewest_trades: of which the bootstrap still says something; no fewer are enough, however
+        few `trades` asks for
     :param days: between the first and the last thing known of the bot
     :param confidence: of the interval of the expectancy, whose lower end must be above 0
-    :param confidence_of_few: the same, where fewer than `trades` are asked: the interval of a
-        bootstrap is too narrow for few
+    :param confidence_of_few: the same, where fewer than 100 are asked: the interval of a bootstrap
+        is too narrow for few
     :param win_rate, profit_factor: one of them is enough
     :param drawdown: the most, marked to market
     :param slippage_bps: that is assumed; the mean against the prices of the backtest
@@ -60,8 +64,8 @@ class Criteria(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    trades: int = Field(default=100, ge=1, le=100_000)
-    fewest_trades: int = Field(default=10, ge=2, le=100_000)
+    trades: int = Field(default=MANY, ge=LEAST, le=100_000)
+    fewest_trades: int = Field(default=10, ge=LEAST, le=100_000)
     days: float = Field(default=30, ge=0, le=3_650)
     confidence: _Confidence = 0.95
     confidence_of_few: _Confidence = 0.99

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from perpkit.durations import DAY_S
 from perpkit.execution.book import BPS
@@ -63,6 +64,17 @@ class Differing:
     unexplained: tuple[Explained, ...]
 
 
+class Keys(NamedTuple):
+    """What `perpkit keys check` finds.
+
+    :param wrong: what fails, and what could not be checked
+    :param warned: of what it warns
+    """
+
+    wrong: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Of a bot and what belongs to it; each part is there or says what is missing.
@@ -71,8 +83,9 @@ class Evidence:
     :param days: from the first to the last thing known of it
     :param predicted: closed trades that the backtest makes in `COUNTED_DAYS`
     :param drawdown: the worst one, marked to market, as a fraction
-    :param other: in what the backtest's strategy is not the one that would trade; empty if it is
-    :param keys: what `perpkit keys check` complains about; empty if nothing
+    :param other: in what the backtest's strategy and configuration are not those that would trade;
+        empty if they are
+    :param ran: in what the bot was not what would trade, at any time since its first trade
     """
 
     profits: tuple[float, ...]
@@ -82,10 +95,11 @@ class Evidence:
     drawdown: float | Missing
     slipped: Slipped | Missing
     other: tuple[str, ...] | Missing
+    ran: tuple[str, ...] | Missing
     made: Made | Missing
     differing: Differing | Missing
     rehearsal: Rehearsal | Missing
-    keys: tuple[str, ...] | Missing
+    keys: Keys | Missing
 
 
 def days_known(live: Results) -> float:

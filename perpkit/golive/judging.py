@@ -13,7 +13,7 @@ from math import floor
 import numpy as np
 
 from perpkit.durations import DAY_S
-from perpkit.golive.criteria import Criteria
+from perpkit.golive.criteria import LEAST, MANY, Criteria
 from perpkit.golive.evidence import COUNTED_DAYS, Evidence, Missing
 from perpkit.research.overfitting.bootstrap import interval
 
@@ -46,10 +46,10 @@ def judge(criteria: Criteria, found: Evidence, now: datetime) -> tuple[Row, ...]
 
 def least_trades(criteria: Criteria, found: Evidence) -> int:
     """Returns how many closed trades are asked for."""
-    if isinstance(found.predicted, Missing):
-        return criteria.trades
-    few = max(floor(found.predicted), criteria.fewest_trades)
-    return min(criteria.trades, few)
+    few = criteria.trades
+    if not isinstance(found.predicted, Missing):
+        few = min(few, floor(found.predicted))
+    return max(few, criteria.fewest_trades)
 
 
 def _trades(criteria: Criteria, found: Evidence) -> Row:
@@ -68,11 +68,11 @@ def _days(criteria: Criteria, found: Evidence) -> Row:
 
 
 def _expectancy(criteria: Criteria, found: Evidence) -> Row:
-    few = least_trades(criteria, found) < criteria.trades
+    few = least_trades(criteria, found) < MANY
     confidence = criteria.confidence_of_few if few else criteria.confidence
     name, required = "expectancy", f"{confidence:.0%} interval above 0"
-    if len(found.profits) < 2:
-        return Row(name, "-", required, False, "there are not two closed trades")
+    if len(found.profits) < LEAST:
+        return Row(name, "-", required, False, f"there are fewer than {LEAST} closed trades")
     low, high = interval(found.profits, np.mean, confidence, seed=criteria.seed)
     measured = f"{np.mean(found.profits):.4g} a trade, {low:.4g} to {high:.4g}"
     return _row(name, measured, required, low > 0, "so far it may as well be luck")
@@ -110,12 +110,25 @@ def _slippage(criteria: Criteria, found: Evidence) -> Row:
 
 
 def _same(_: Criteria, found: Evidence) -> Row:
-    name, required = "backtest's strategy", "the source and parameters that would trade"
+    name = "backtest's strategy"
+    required = "the source, parameters and options that would trade"
     if isinstance(found.other, Missing):
         return _missing(name, required, found.other)
-    reason = "make the backtest with the strategy as it is now"
-    measured = f"another {' and '.join(found.other)}" if found.other else "the same"
+    reason = (
+        f"not as in the backtest: {', '.join(found.other)}; make it with the strategy and the "
+        "configuration as they are now"
+    )
+    measured = f"{len(found.other)} differ" if found.other else "the same"
     return _row(name, measured, required, not found.other, reason)
+
+
+def _ran(_: Criteria, found: Evidence) -> Row:
+    name, required = "bot's strategy", "what would trade, since its first trade"
+    if isinstance(found.ran, Missing):
+        return _missing(name, required, found.ran)
+    reason = f"it traded with another one of: {', '.join(found.ran)}; begin another dry-run"
+    measured = f"{len(found.ran)} differ" if found.ran else "the same"
+    return _row(name, measured, required, not found.ran, reason)
 
 
 def _band(criteria: Criteria, found: Evidence) -> Row:
@@ -150,6 +163,7 @@ _OF_EVIDENCE: tuple[Callable[[Criteria, Evidence], Row], ...] = (
     _drawdown,
     _slippage,
     _same,
+    _ran,
     _band,
     _explained,
 )
@@ -182,12 +196,14 @@ def _rehearsal(criteria: Criteria, found: Evidence, now: datetime) -> Row:
 
 
 def _keys(found: Evidence) -> Row:
-    name, required = "API key", "`perpkit keys check` without a complaint"
+    name, required = "API key", "every check of `perpkit keys check` is made, and none fails"
     if isinstance(found.keys, Missing):
         return _missing(name, required, found.keys)
-    if found.keys:
-        return Row(name, f"{len(found.keys)} complaints", required, False, "; ".join(found.keys))
-    return Row(name, "in order", required, True)
+    wrong, warned = found.keys
+    measured = [f"{len(wrong)} complaints"] if wrong else []
+    if warned:
+        measured.append(f"warnings: {'; '.join(warned)}")
+    return _row(name, ", ".join(measured) or "in order", required, not wrong, "; ".join(wrong))
 
 
 def _missing(name: str, required: str, missing: Missing) -> Row:

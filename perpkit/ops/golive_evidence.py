@@ -1,14 +1,19 @@
-"""Gathers what `perpkit golive` judges: from a bot, its backtest, a rehearsal and the exchange."""
+"""Gathers what `perpkit golive` judges: from a bot, its backtest, a rehearsal and the exchange.
+
+What is given is read first, and may be refused; only then is anything judged.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpkit.files.errors import FileError
 from perpkit.ops.bot_config import BotConfig
+from perpkit.ops.golive_tested import other
 from perpkit.ops.results_input import Input
 from perpkit.ops.stored import BadInputError
 
@@ -16,7 +21,9 @@ from perpkit.ops.stored import BadInputError
 if TYPE_CHECKING:
     from perpkit.golive.band import Band
     from perpkit.golive.criteria import Criteria, Kind
-    from perpkit.golive.evidence import Evidence, Missing
+    from perpkit.golive.evidence import Evidence, Keys, Missing
+    from perpkit.ops.stored_market import StoredMarket
+    from perpkit.record.golive import Bound
     from perpkit.record.rehearsed import Rehearsal
     from perpkit.research.results import Results
 
@@ -55,25 +62,50 @@ class Sources:
         return type(self.strategy).__name__
 
 
-def gather(sources: Sources) -> Judged:
-    """Returns the evidence, and the criteria for it.
+@dataclass(frozen=True)
+class Given:
+    """What the sources have, read and looked at."""
+
+    sources: Sources
+    kind: Kind
+    criteria: Criteria
+    live: Results
+    backtest: Results | None
+    market: StoredMarket
+
+
+def read(sources: Sources) -> Given:
+    """Returns what was given.
 
     :raises ValueError, DatabaseError: naming what cannot be used
     """
-    from perpkit.golive import evidence as of
     from perpkit.golive.criteria import Kind, criteria_of, kind_of
-    from perpkit.golive.measuring import drawdown, made
-    from perpkit.ops.twins import explained_results
-    from perpkit.research.accounts import marked_account
-    from perpkit.research.trade_statistics import trade_statistics
+    from perpkit.golive.evidence import mean_seconds
 
     own = (sources.bot.config.get("perpkit") or {}).get("golive")
     named = kind_of(own)
     criteria_of(named or Kind.SWING, own)  # refuse early
     live, backtest = _live(sources), _backtest(sources)
-    kind = named or (Kind.SWING if backtest is None else Kind.of(of.mean_seconds(backtest)))
-    criteria = criteria_of(kind, own)
+    kind = named or (Kind.SWING if backtest is None else Kind.of(mean_seconds(backtest)))
     market = sources.given.market(backtest or live)
+    return Given(sources, kind, criteria_of(kind, own), live, backtest, market)
+
+
+def gather(given: Given, bound: Bound) -> Judged:
+    """Returns the evidence, and the criteria for it.
+
+    :param bound: what would trade
+    :raises ValueError, DatabaseError, OSError: naming what cannot be used
+    """
+    from perpkit.golive import evidence as of
+    from perpkit.golive.measuring import drawdown, made
+    from perpkit.ops.twins import explained_results
+    from perpkit.research.accounts import marked_account
+    from perpkit.research.trade_statistics import trade_statistics
+
+    sources, criteria, market = given.sources, given.criteria, given.market
+    live, backtest = given.live, given.backtest
+    config = with_strategy(sources.bot.config, sources.name)
     account = marked_account(live, market)
     lacking = of.Missing(f"give --backtest, of {sources.name} from long before the bot until now")
     parts: dict[str, Any] = dict.fromkeys(
@@ -91,7 +123,7 @@ def gather(sources: Sources) -> Judged:
             parts["slipped"] = of.slipped(found) or of.Missing("no trade of the bot has a twin")
         parts |= {
             "predicted": of.predicted_trades(backtest),
-            "other": _other(sources, backtest),
+            "other": other(config, sources.strategy, backtest),
             "made": predicted,
         }
     evidence = of.Evidence(
@@ -99,11 +131,12 @@ def gather(sources: Sources) -> Judged:
         statistics=trade_statistics(live.trades),
         days=of.days_known(live),
         drawdown=drawdown(account),
+        ran=_ran(sources, bound, live),
         rehearsal=_rehearsal(sources),
         keys=_keys(sources),
         **parts,
     )
-    return Judged(kind, criteria, evidence, tuple(bands))
+    return Judged(given.kind, criteria, evidence, tuple(bands))
 
 
 def _live(sources: Sources) -> Results:
@@ -151,23 +184,24 @@ def _check_strategy(option: str, found: Results, sources: Sources) -> None:
         )
 
 
-def _other(sources: Sources, backtest: Results) -> tuple[str, ...] | Missing:
-    """Returns in what the backtest's strategy differs from the one that would trade."""
+def _ran(sources: Sources, bound: Bound, live: Results) -> tuple[str, ...] | Missing:
+    """Returns in what the bot was not what would trade."""
     from perpkit.golive.evidence import Missing
-    from perpkit.golive.measuring import traded
+    from perpkit.record.places import places
+    from perpkit.record.ran import changed_since
+    from perpkit.record.ran import read as read_ran
 
-    found = traded(backtest)
+    path = places(f"sqlite:///{sources.live}", sources.bot.user_data_dir).ran
+    try:
+        found = changed_since(read_ran(path), bound, datetime.fromtimestamp(live.start, UTC))
+    except FileError as error:
+        return Missing(str(error))
     if found is None:
         return Missing(
-            f"{backtest.source} does not keep the strategy's source: give the .zip of a Freqtrade "
-            "that does"
+            f"{path} does not have what the bot traded with since its first trade: begin another "
+            "dry-run, with the risk layer, and keep that file beside its database"
         )
-    other = []
-    if found.source != Path(sources.strategy.__file__).read_bytes():
-        other.append("source")
-    if found.parameters != sources.strategy._ft_params_from_file:
-        other.append("parameters")
-    return tuple(other)
+    return tuple(found)
 
 
 def _rehearsal(sources: Sources) -> Rehearsal | Missing:
@@ -189,8 +223,8 @@ def _rehearsal(sources: Sources) -> Rehearsal | Missing:
     return found
 
 
-def _keys(sources: Sources) -> tuple[str, ...] | Missing:
-    from perpkit.golive.evidence import Missing
+def _keys(sources: Sources) -> Keys | Missing:
+    from perpkit.golive.evidence import Keys, Missing
     from perpkit.ops.keys.findings import key_findings
     from perpkit.ops.level import Level
 
@@ -203,7 +237,15 @@ def _keys(sources: Sources) -> tuple[str, ...] | Missing:
     except BadInputError as error:
         return Missing(f"{error}; `perpkit keys exec -- perpkit golive ...` gives a stored one")
     found = key_findings(sources.bot, client)
-    return tuple(f"{each.check}: {each.words}" for each in found if each.level is Level.FAIL)
+    return Keys(
+        # What was not checked may fail.
+        wrong=tuple(
+            f"{each.check}: {'not checked' if each.level is Level.SKIPPED else each.words}"
+            for each in found
+            if each.level in (Level.FAIL, Level.SKIPPED)
+        ),
+        warned=tuple(f"{each.check}: {each.words}" for each in found if each.level is Level.WARN),
+    )
 
 
 def with_strategy(config: Mapping[str, Any], name: str | None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ from perpkit.record.signed_file import MissingError, read_signed, write_signed
 KIND = "golive"
 REQUIRED = "require_golive"
 _RUN = 'run "perpkit golive"'
+# A part of what a verdict is bound to.
+VERSION = "Perpkit's version"
 # So many of what has changed are named.
 _NAMED = 5
+# By so much the clocks of processes, such as in containers, may differ.
+_CLOCKS = timedelta(minutes=1)
 
 
 class Horizon(BaseModel):
@@ -68,6 +73,10 @@ class Bound:
     def digests(self, key: MachineKey) -> dict[str, str]:
         return {name: key.digest(KIND, name, text)[:32] for name, text in self.parts.items()}
 
+    def fingerprints(self) -> dict[str, str]:
+        """Returns digests that another machine has, too."""
+        return {name: sha256(text.encode()).hexdigest()[:32] for name, text in self.parts.items()}
+
 
 def golive_file(config: Mapping[str, Any], strategy: str) -> Path:
     """Returns the path of the verdict on a strategy.
@@ -109,6 +118,11 @@ def objection(path: Path, bound: Bound, now: datetime) -> str | None:
     if not verdict.passed:
         failed = ", ".join(verdict.failed)
         return f"it did not pass at {verdict.at:%Y-%m-%d %H:%M} UTC ({failed}): {_RUN}"
+    if verdict.at > now + _CLOCKS:
+        return (
+            f"its verdict is of {verdict.at:%Y-%m-%d %H:%M} UTC, which is to come: set this "
+            f"machine's clock, or {_RUN}"
+        )
     if now >= verdict.until:
         return f"its verdict expired at {verdict.until:%Y-%m-%d %H:%M} UTC: {_RUN}"
     if changed := changes(verdict.bound, bound.digests(key)):

@@ -42,6 +42,11 @@ class Places:
         return self._beside(".runs.json")
 
     @property
+    def ran(self) -> Path:
+        """The file that records what the bot traded with, for `perpkit golive`."""
+        return self._beside(".ran.json")
+
+    @property
     def decisions(self) -> Path:
         """The newest file of the bot's decision log."""
         return self._beside(_DECISIONS)

@@ -33,6 +33,8 @@ def test_the_kind_can_be_named(given, kind):
         (5, "perpkit.golive must be an object of criteria, got 5"),
         ({"days": -1}, "perpkit.golive.days must be greater than or equal to 0, got -1"),
         ({"days": "30"}, "perpkit.golive.days must be a valid number, got '30'"),
+        ({"trades": 7}, "perpkit.golive.trades must be greater than or equal to 8, got 7"),
+        ({"fewest_trades": 7}, "perpkit.golive.fewest_trades must be greater than or equal to 8"),
         ({"trades": True}, "perpkit.golive.trades must be a valid integer, got True"),
         ({"win_rate": 55}, "perpkit.golive.win_rate must be less than or equal to 1, got 55"),
         ({"drawdown": float("nan")}, "perpkit.golive.drawdown must be a finite number, got nan"),

@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.golive.band import Band
 from perpkit.golive.criteria import Criteria
-from perpkit.golive.evidence import Differing, Evidence, Made, Missing, Slipped
+from perpkit.golive.evidence import Differing, Evidence, Keys, Made, Missing, Slipped
 from perpkit.golive.judging import judge, least_trades
 from perpkit.record.rehearsed import Rehearsal
 from perpkit.research.causes import Cause, Effect, Explained
@@ -58,10 +58,11 @@ GOOD = Evidence(
     drawdown=0.15,
     slipped=Slipped(4.0, 200),
     other=(),
+    ran=(),
     made=Made(0.04, Band(31, -0.02, 0.09)),
     differing=Differing(120, ()),
     rehearsal=record(),
-    keys=(),
+    keys=Keys(),
 )
 
 
@@ -79,7 +80,7 @@ def unexplained(count: int, cause: Cause = Cause.SIGNAL) -> tuple[Explained, ...
 
 def test_good_evidence_passes():
     assert failed(GOOD) == {}
-    assert len(judge(CRITERIA, GOOD, NOW)) == 11
+    assert len(judge(CRITERIA, GOOD, NOW)) == 12
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,12 @@ def test_good_evidence_passes():
         (of_profits(winners(400, 0.52, 1.2, -1.01)), "winning", "neither"),
         (replace(GOOD, drawdown=0.2001), "drawdown", "more than is allowed"),
         (replace(GOOD, slipped=Slipped(10.1, 200)), "slippage", "worse than is assumed"),
-        (replace(GOOD, other=("source",)), "backtest's strategy", "as it is now"),
+        (
+            replace(GOOD, other=("source", '"stake_amount"')),
+            "backtest's strategy",
+            'not as in the backtest: source, "stake_amount"; make it',
+        ),
+        (replace(GOOD, ran=("the file Mine.py",)), "bot's strategy", "of: the file Mine.py; begin"),
         (replace(GOOD, made=Made(-0.021, Band(31, -0.02, 0.09))), "backtest's band", "made less"),
         (replace(GOOD, made=Made(0.091, Band(31, -0.02, 0.09))), "backtest's band", "made more"),
         (replace(GOOD, differing=Differing(120, unexplained(7))), "explained", "BTC/USDT:USDT"),
@@ -99,7 +105,7 @@ def test_good_evidence_passes():
         (replace(GOOD, rehearsal=record(breakers={})), "rehearsal", "too few breakers"),
         (replace(GOOD, rehearsal=record(breaches={"protected": 1})), "rehearsal", "protected 1"),
         (replace(GOOD, rehearsal=record(until=NOW - timedelta(days=91))), "rehearsal", "too old"),
-        (replace(GOOD, keys=("withdrawals: allowed",)), "API key", "withdrawals: allowed"),
+        (replace(GOOD, keys=Keys(("age: not checked",))), "API key", "age: not checked"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -116,6 +122,7 @@ def test_each_criterion_fails_by_itself(evidence, criterion, reason):
         ("drawdown", "drawdown"),
         ("slipped", "slippage"),
         ("other", "backtest's strategy"),
+        ("ran", "bot's strategy"),
         ("made", "backtest's band"),
         ("differing", "explained"),
         ("rehearsal", "rehearsal"),
@@ -138,11 +145,35 @@ def test_fewer_trades_are_enough_where_the_backtest_makes_fewer(predicted, least
     assert least_trades(CRITERIA, replace(GOOD, predicted=predicted)) == least
 
 
+@pytest.mark.parametrize("predicted", [300.0, 3.0, Missing("no backtest")])
+def test_never_are_fewer_enough_than_the_fewest(predicted):
+    criteria = Criteria(trades=8, fewest_trades=12)
+    assert least_trades(criteria, replace(GOOD, predicted=predicted)) == 12
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_too_few_trades_to_draw_from_are_not_passed(count):
+    # Different profits, or there would be no length of blocks to look for.
+    reasons = failed(of_profits(tuple(1.0 + n for n in range(count))))
+    assert reasons["expectancy"] == "there are fewer than 8 closed trades"
+    assert "expectancy" not in failed(of_profits(tuple(1.0 + n for n in range(8))))
+
+
+def test_warnings_of_the_key_are_named_and_pass():
+    [row] = [each for each in judge(CRITERIA, GOOD, NOW) if each.name == "API key"]
+    assert row.measured == "in order"
+    warned = replace(GOOD, keys=Keys(warned=("age: 100 days",)))
+    [row] = [each for each in judge(CRITERIA, warned, NOW) if each.name == "API key"]
+    assert (row.passed, row.measured) == (True, "warnings: age: 100 days")
+
+
 def test_few_trades_need_the_wider_interval():
     # Enough for 95%, not for 99%.
     few = of_profits(winners(20, 0.6, 2.1, -1.0))
     assert set(failed(few)) == {"closed trades"}
     assert set(failed(replace(few, predicted=15.0))) == {"expectancy"}
+    # So do few that the configuration asks for.
+    assert set(failed(few, Criteria(trades=15))) == {"expectancy"}
 
 
 @pytest.mark.parametrize(

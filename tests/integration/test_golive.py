@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import zipfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -77,10 +80,9 @@ class Desk:
         ) as bot:
             yield bot
 
-    def golive(self, *options, rehearsal=True, **perpkit):
-        """The command's exit code and document."""
-        given = {**PERPKIT, **perpkit}
-        settings = self.settings(perpkit=given, strategy_path=str(STRATEGIES))
+    def golive(self, *options, rehearsal=True, **changed):
+        """The command's exit code and document, of a configuration that was changed."""
+        settings = self.settings(strategy_path=str(STRATEGIES), **changed)
         files = arguments_of(self.userdir, "Tidal", MARKET, settings)["config"]
         given = [
             "golive",
@@ -116,7 +118,7 @@ def desk(tmp_path_factory):
             config = bot.bot.config
             settings = {
                 **ONE,
-                "original_config": {},  # it has the keys
+                "original_config": without_keys(config["original_config"]),
                 "dry_run_wallet": 10_000,
                 "perpkit": PERPKIT,
                 "datadir": userdir / "data",
@@ -128,6 +130,12 @@ def desk(tmp_path_factory):
             desk.venue.account.restrictions = Restrictions(addresses=frozenset({"127.0.0.1"}))
             with _wired(desk.venue.exchange):
                 yield desk
+
+
+def without_keys(config):
+    secret = ("key", "secret")
+    own = {name: each for name, each in config["exchange"].items() if name not in secret}
+    return {**config, "exchange": own}
 
 
 def record(desk, now):
@@ -157,6 +165,8 @@ def test_a_good_dry_run_passes(desk):
     code, document = desk.golive()
     assert failed(document) == {}
     assert (code, document["passed"], document["kind"]) == (0, True, "intraday")
+    [key] = [row for row in document["criteria"] if row["name"] == "API key"]
+    assert key["measured"].startswith("warnings: storage: in plain text: exchange.")
     verdict = read(Path(document["verdict"]))
     assert verdict.passed
     assert [horizon.days for horizon in verdict.band] == [1, 2, 3, 5, 7, 10]
@@ -207,6 +217,48 @@ def test_what_is_not_there_is_named_with_what_to_run(desk):
     assert set(reasons) == {"rehearsal", "API key"}
     # Now an earlier verdict does not count.
     assert not read(Path(document["verdict"])).passed
+
+
+def test_a_key_that_could_not_be_checked_does_not_pass(desk):
+    code, document = desk.golive(exchange={"key": "another", "secret": "one"})
+    assert code == 1
+    [reason] = failed(document).values()
+    assert "; withdrawals: not checked; " in reason
+
+
+def test_options_that_neither_backtest_nor_bot_had_are_named(desk):
+    code, document = desk.golive(stake_amount="unlimited", max_open_trades=20, stoploss=-0.4)
+    reasons = failed(document)
+    assert code == 1
+    assert set(reasons) == {"backtest's strategy", "bot's strategy"}
+    for reason in reasons.values():
+        assert '"max_open_trades", "stake_amount", "stoploss"' in reason
+
+
+def test_evidence_that_cannot_be_judged_withdraws_the_verdict(desk, tmp_path):
+    _, document = desk.golive()
+    path = Path(document["verdict"])
+    earlier = read(path)
+    assert earlier.passed
+    assert earlier.band
+    # An export with a file of parameters that is none.
+    export = Path(shutil.copy(desk.export, tmp_path))
+    with zipfile.ZipFile(export, "a") as archive:
+        archive.writestr(f"{export.stem}_Tidal.json", "[]")
+    code, words = desk.golive(f"--backtest={export}")
+    assert code == 2
+    assert words.strip().endswith("It cannot be judged, and an earlier verdict no longer counts")
+    assert read(path).failed == ("not judged",)
+    assert read(path).band == earlier.band  # for the performance monitor
+
+
+def test_a_verdict_that_cannot_be_written_leaves_no_earlier_one(desk):
+    _, document = desk.golive()
+    path = Path(document["verdict"])
+    with mock.patch("perpkit.record.golive.write_signed", side_effect=OSError(28, "No space")):
+        code, words = desk.golive()
+    assert (code, path.exists()) == (2, False)
+    assert f"the verdict cannot be written to {path}: No space" in words
 
 
 def test_a_live_bot_obeys_the_verdict(desk):

@@ -152,6 +152,16 @@ def test_a_verdict_that_does_not_allow_it(desk, changed, words):
     assert words in refused(desk)
 
 
+def test_a_live_bot_says_that_its_performance_is_not_watched(desk):
+    desk.judge()
+    with desk.start() as bot:
+        bot.run(3, STEP)
+        [message] = [m["msg"] for m in bot.messages if "Performance monitor" in m.get("msg", "")]
+        assert message == (
+            "Performance monitor is idle: the verdict of 'perpkit golive' has no band."
+        )
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [("no", '"perpkit.require_golive" must be true or false'), (True, "it has no verdict")],

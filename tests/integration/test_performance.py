@@ -123,12 +123,21 @@ def test_three_looks_outside_block_entries_until_an_operator_clears_it(tmp_path)
         assert restricted(bot) == []  # results count from then on
 
 
+def test_the_band_of_a_verdict_that_did_not_pass_counts_as_well(tmp_path):
+    judge(tmp_path, passed=False, failed=("API key",))
+    with running(tmp_path) as bot:
+        bot.run(1, STEP)
+        lose(bot)
+        [first] = said(bot)
+        assert "2 more looks like it block new entries" in first
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
         (None, "there is no file"),
         ({"band": ()}, "has no band"),
-        ({"passed": False, "failed": ("days",)}, "did not pass"),
+        ({"band": (), "passed": False, "failed": ("days",)}, "has no band"),
     ],
 )
 def test_without_a_band_it_is_idle_and_says_so_once(tmp_path, caplog, changed, why):
@@ -138,6 +147,7 @@ def test_without_a_band_it_is_idle_and_says_so_once(tmp_path, caplog, changed, w
         later(bot, 4)
         [line] = [r.message for r in caplog.records if "monitor is idle" in r.message]
         assert why in line
+        assert said(bot) == []  # in dry-run it need not be there
         assert restricted(bot) == []
         assert KeyValueStore.get_string_value(KEY) is None
 

@@ -1,12 +1,14 @@
 """What an operator gives wrongly: one line each, and no verdict is written."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.record.machine_key import place
+from perpkit.record.golive import Verdict, golive_file, write
+from perpkit.record.machine_key import machine_key_made, place
 from tests.bench.machine import machine  # noqa: F401
 from tests.conftest import REPOSITORY
 
@@ -48,6 +50,57 @@ def test_one_line_names_it(home, options, settings, words):
     assert words in line
     assert not list(home.rglob("golive/*.json"))
     assert not place().exists()
+
+
+def verdict(home, **changed):
+    """An earlier one, on the strategy of the example's configuration."""
+    key = machine_key_made()
+    given = {
+        "strategy": "RsiSmaSwing",
+        "passed": True,
+        "failed": (),
+        "at": datetime(2026, 3, 2, 10, tzinfo=UTC),
+        "until": datetime(2036, 3, 2, 10, tzinfo=UTC),
+        "by": "me@here",
+        "bound": {},
+        **changed,
+    }
+    path = golive_file({"user_data_dir": home / "user_data"}, "RsiSmaSwing")
+    write(path, Verdict(**given), key)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ((), {}),
+        (("--live=own.json",), {}),
+        ((), {"perpkit": {"golive": {"days": -1}}}),
+        ((), {"perpkit": {"golive": {"kind": "x"}}}),
+        ((), {"db_url": "postgresql://localhost/trades"}),
+        ((), {"max_open_trades": -1, "stake_amount": "unlimited"}),
+    ],
+)
+def test_where_nothing_was_judged_it_says_that_the_verdict_stays(home, options, settings):
+    path = verdict(home)
+    before = path.read_bytes()
+    done = golive(home, *options, **settings)
+    assert done.exit_code == 2
+    [line] = done.stderr.strip().splitlines()
+    assert line.endswith(
+        ". Nothing was judged, and the verdict of 2026-03-02 10:00 UTC counts as before"
+    )
+    assert path.read_bytes() == before
+    verdict(home, passed=False, failed=("days",))
+    assert "Nothing was judged" not in golive(home, *options, **settings).stderr
+
+
+def test_an_error_of_another_kind_removes_the_verdict(home, monkeypatch):
+    path = verdict(home)
+    monkeypatch.setattr("perpkit.ops.golive.read", lambda _: {}["nothing"])
+    done = golive(home)
+    assert isinstance(done.exception, KeyError)
+    assert not path.exists()
 
 
 def test_without_a_configuration_it_says_what_to_give(home):

@@ -62,6 +62,14 @@ def test_a_signed_one_counts_until_it_expires(path):
     assert late == 'its verdict expired at 2026-05-31 10:00 UTC: run "perpkit golive"'
 
 
+def test_one_that_is_to_come_does_not_count(path):
+    """Else a clock that is set back would give a verdict more days."""
+    sign(path)
+    assert against(path, now=NOW - timedelta(seconds=60)) is None
+    found = against(path, now=NOW - timedelta(seconds=61))
+    assert found.startswith("its verdict is of 2026-03-02 10:00 UTC, which is to come: set this")
+
+
 def test_without_one(path):
     assert against(path) == f'it has no verdict ({path}): run "perpkit golive"'
 

@@ -101,6 +101,11 @@ class ConfluenceStrategy(PerpStrategy):
         return cast(ConfluenceSettings, self.present_settings()).confluence
 
     @property
+    def perpkit_decided_by(self) -> tuple[type, ...]:
+        """The classes of the sources, for `perpkit.bot.binding`."""
+        return tuple(type(each.source) for each in self.sources.values())
+
+    @property
     def _candle(self) -> timedelta:
         # The resolver sets the attribute only later.
         return timedelta(

@@ -7,16 +7,21 @@ in dry-run.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from perpkit.bot.binding import binding
+from perpkit.bot.live.order_journal import files_of
 from perpkit.bot.running_bot import message_of
 from perpkit.bot.settings import given_switch
+from perpkit.record import ran
 from perpkit.record.golive import REQUIRED, golive_file, objection
 from perpkit.rehearsal.redirection import leads_to_venue, problems
+
+logger = logging.getLogger(__name__)
 
 NAME = "Go-live gate"
 OFF = (
@@ -35,7 +40,8 @@ class GoLiveGate:
         # Why the bot must not trade, None if it may; and whether the gate was switched off.
         self.reason: str | None = None
         self.off = False
-        if config["dry_run"] or at_venue(config):
+        self.asked = not config["dry_run"] and not at_venue(config)
+        if not self.asked:
             return
         name = type(strategy).__name__
         try:
@@ -52,6 +58,18 @@ class GoLiveGate:
                 f"{NAME}: {name} may not trade real money: {against}. "
                 f'"perpkit.{REQUIRED}": false does without it'
             )
+
+
+def note_what_trades(config: dict[str, Any], strategy: Any) -> None:
+    """Notes beside the trade database what this bot trades with. It never raises."""
+    places = files_of(config)
+    if places.journal is None:  # a database in memory proves nothing later
+        return
+    try:
+        ran.note(places.ran, binding(strategy), datetime.now(UTC))
+    # No matter which: what is not noted is only missing evidence.
+    except Exception as error:
+        logger.warning(f"What this bot trades with cannot be noted: {message_of(error)}")
 
 
 def at_venue(config: Mapping[str, Any]) -> bool:

@@ -1,8 +1,9 @@
 """The performance monitor of a running bot: blocks entries when results leave the predicted band.
 
-The band is that of the verdict of `perpkit golive`. Without one it is idle, and says so once: what
-is not known is no reason to stop. A lock with the reason stands until `/unlock`; then, and with
-another verdict, results are measured from that moment on. The state is in the trade database.
+The band is that of the verdict of `perpkit golive`, which keeps it even where it did not pass.
+Without one it is idle, and says so once: what is not known is no reason to stop. A lock with the
+reason stands until `/unlock`; then, and with another verdict, results are measured from that moment
+on. The state is in the trade database.
 
 Backtests have no monitor: the band is made of them, and they would be compared with themselves.
 """
@@ -41,13 +42,22 @@ class PerformanceWatch:
 
     :param bot: Freqtrade's
     :param watch: that is restricted
+    :param loud: whether the operator gets a message while it is idle, as of a bot that needs a
+        verdict; else it is in the log
     """
 
     def __init__(
-        self, bot: Any, watch: Watch, account: Account, limits: PerformanceLimits, now: datetime
+        self,
+        bot: Any,
+        watch: Watch,
+        account: Account,
+        limits: PerformanceLimits,
+        now: datetime,
+        *,
+        loud: bool = False,
     ) -> None:
         self._bot, self._watch, self._account = bot, watch, account
-        self._limits = limits
+        self._limits, self._loud = limits, loud
         self._lock = StandingLock(NAME)
         self._held = False
         self._idle = ""
@@ -118,8 +128,8 @@ class PerformanceWatch:
         except (FileError, ValueError) as error:
             self._be_idle(str(error))
             return None
-        if not verdict.passed or not verdict.band:
-            self._be_idle("the verdict of `perpkit golive` did not pass, or has no band")
+        if not verdict.band:
+            self._be_idle("the verdict of `perpkit golive` has no band")
             return None
         band = [Horizon(each.days, each.low, each.high) for each in verdict.band]
         return verdict.at.isoformat(), sorted(band)
@@ -128,6 +138,8 @@ class PerformanceWatch:
         if self._idle != why:
             self._idle = why
             logger.log(level, f"The {NAME.lower()} is idle: {why}.")
+            if self._loud:
+                self._send(f"{NAME} is idle: {why}.")
 
     def _send(self, message: str) -> None:
         self._bot.dataprovider.send_msg(message.translate(NO_MARKDOWN), always_send=True)

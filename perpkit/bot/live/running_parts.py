@@ -27,7 +27,7 @@ from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
 from perpkit.bot.live.golive_gate import NAME as GOLIVE
-from perpkit.bot.live.golive_gate import OFF, GoLiveGate
+from perpkit.bot.live.golive_gate import OFF, GoLiveGate, note_what_trades
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
@@ -91,6 +91,7 @@ class RunningParts(NoParts):
         self._fleet = FleetMember(config)
         self._crash_loop: CrashLoop | None = None
         self._performance: PerformanceWatch | None = None
+        self._needs_verdict = False
         self._settings = settings
         self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
@@ -170,7 +171,9 @@ class RunningParts(NoParts):
         if gate.reason is not None:
             self.obstacles.reasons[GOLIVE] = gate.reason
         self.parts_off = (OFF,) if gate.off else ()
+        self._needs_verdict = gate.asked and not gate.off
         if self.obstacles.passive is None:
+            note_what_trades(config, bot.strategy)
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
         SameRates(bot)  # it protects nothing, and comes after what does
@@ -226,7 +229,8 @@ class RunningParts(NoParts):
         bot = self._bot
         config, dp = bot.config, bot.dataprovider
         account = account_for(config, feed_for(config, dp), dp, bot.wallets)
-        return PerformanceWatch(bot, watch, account, self._settings.performance, now)
+        limits, loud = self._settings.performance, self._needs_verdict
+        return PerformanceWatch(bot, watch, account, limits, now, loud=loud)
 
     def latched(self) -> Why | None:
         """Returns why the operator has stopped all entries; None if the stop latch is clear."""
