@@ -56,7 +56,7 @@ class GuardedModel:
     """Part of a FreqAI model, before FreqAI's own base class.
 
     A training that fails in a backtest leaves a window without opinions; in a running bot the model
-    before it goes on until it expires, and the next attempt is a candle later.
+    before it goes on until it expires, and the next attempt is at the next candle.
     """
 
     # Of FreqAI's base class.
