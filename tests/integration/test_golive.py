@@ -208,6 +208,32 @@ def test_a_trade_that_the_bot_missed_and_a_loss_do_not_pass(desk):
     assert {"closed trades", "expectancy", "explained"} <= set(failed(document))
 
 
+# By the criterion that then is not met: the configuration's criteria, and what is changed in the
+# bot's database.
+UNMET = {
+    "closed trades": ({"trades": 1_000}, ()),
+    "days": ({"days": 400}, ()),
+    "expectancy": ({}, ("UPDATE trades SET close_profit_abs = -close_profit_abs WHERE id % 2",)),
+    "winning": ({}, ("UPDATE trades SET close_profit_abs = -close_profit_abs WHERE id % 3",)),
+    "drawdown": ({"drawdown": 0.0}, ()),
+    "slippage": ({}, ("UPDATE orders SET average = average * 0.99 WHERE side = 'sell'",)),
+    "backtest's band": ({}, ("UPDATE trades SET close_profit_abs = close_profit_abs * 40",)),
+    "explained": ({}, ("DELETE FROM trades WHERE id = 5",)),
+    "rehearsal": ({"rehearsal_trades": 100}, ()),
+}
+
+
+@pytest.mark.parametrize("name", UNMET)
+def test_each_criterion_can_fail(desk, name):
+    criteria, statements = UNMET[name]
+    perpkit = {**PERPKIT, "golive": {**CRITERIA, **criteria}}
+    code, document = desk.golive(f"--live={changed(desk, *statements)}", perpkit=perpkit)
+    assert code == 1
+    assert failed(document)[name]
+    [row] = [row for row in document["criteria"] if row["name"] == name]
+    assert row["measured"] != row["required"]
+
+
 def test_what_is_not_there_is_named_with_what_to_run(desk):
     code, document = desk.golive("--offline", rehearsal=False)
     assert code == 1
