@@ -78,6 +78,9 @@ class Priced:
     def at(self, _now) -> AccountStanding:
         return AccountStanding(10.0, 5.0)
 
+    def balance(self) -> None:
+        return None
+
 
 def writer_of(bot) -> StateWriter:
     return StateWriter(bot, TradeStates(True), Priced(30_000.0))
