@@ -15,12 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perpkit.files.errors import FileError
 from perpkit.record.latch import account_of
 from perpkit.record.machine_key import MachineKey, machine_key
-from perpkit.record.signed_file import MissingError, read_signed, write_signed
+from perpkit.record.signed_file import MissingError, read_model, write_signed
 
 KIND = "golive"
 REQUIRED = "require_golive"
@@ -95,13 +95,7 @@ def write(path: Path, verdict: Verdict, key: MachineKey) -> None:
 
 def read(path: Path) -> Verdict:
     """:raises FileError: if there is none that this machine has signed, saying why"""
-    content = read_signed(path, KIND)
-    try:
-        return Verdict.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "verdict"
-        raise FileError(f"{path}: {field}: {first['msg']}: of another Perpkit?") from None
+    return read_model(path, KIND, Verdict)
 
 
 def objection(path: Path, bound: Bound, now: datetime) -> str | None:

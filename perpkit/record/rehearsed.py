@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from perpkit.files.errors import FileError
 from perpkit.record.machine_key import MachineKey
-from perpkit.record.signed_file import read_signed, write_signed
+from perpkit.record.signed_file import read_model, write_signed
 from perpkit.record.trade_database import TradeDatabase, ms
 
 KIND = "rehearsal"
@@ -66,10 +65,4 @@ def write(path: Path, rehearsal: Rehearsal, key: MachineKey) -> None:
 
 def read(path: Path) -> Rehearsal:
     """:raises FileError: if there is none that this machine has signed, saying why"""
-    content = read_signed(path, KIND)
-    try:
-        return Rehearsal.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "rehearsal"
-        raise FileError(f"{path}: {field}: {first['msg']}: of another Perpkit?") from None
+    return read_model(path, KIND, Rehearsal)

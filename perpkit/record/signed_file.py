@@ -9,7 +9,9 @@ from __future__ import annotations
 import hmac
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from perpkit.files.contents import content_of, json_of
 from perpkit.files.errors import FileError
@@ -17,6 +19,7 @@ from perpkit.files.whole_file import put
 from perpkit.record.machine_key import MachineKey, NoKeyError, machine_key
 
 _MOST_BYTES = 1_000_000
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class MissingError(FileError):
@@ -70,6 +73,20 @@ def read_signed(path: Path, kind: str) -> Any:
     if not hmac.compare_digest(document["signature"].encode(), signature.encode()):
         raise FileError(f"{path} was changed after it had been signed")
     return content
+
+
+def read_model(path: Path, kind: str, model: type[_Model]) -> _Model:
+    """Returns what `read_signed` does as a model, whose name an error of the whole has.
+
+    :raises FileError: as `read_signed`, or naming the field that does not fit
+    """
+    content = read_signed(path, kind)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or model.__name__.lower()
+        raise FileError(f"{path}: {field}: {first['msg']}: of another Perpkit?") from None
 
 
 def _canonical(content: Any) -> str:

@@ -164,7 +164,7 @@ class Opinions:
 
 
 def _probability(frame: pd.DataFrame, task: Task, side: NDArray[np.int64]) -> Floats:
-    """Returns how probable it is that an entry of `side` pays, whatever the model predicts."""
+    """Returns how probable it is that an entry of `side` pays, for each kind of model."""
     if task is Task.OUTCOME:
         return cautious(_floats(frame, PAYS), _floats(frame, UNCERTAINTY))
     if task is Task.FORWARD_RETURN:
