@@ -109,11 +109,9 @@ def test_a_signal_within_its_commit_leaves_a_session_to_use(database, when, ente
         lock.__enter__()
     trade.stop_loss = 5.0
     event.listen(Trade.session(), when, signal)
+    commits = lock.__enter__ if entering else lambda: lock.__exit__(None, None, None)
     with pytest.raises(KeyboardInterrupt):
-        if entering:
-            lock.__enter__()
-        else:
-            lock.__exit__(None, None, None)
+        commits()
     assert not lock.locked()
     Trade.commit()
     # What had been stored stays, what had not is as it was.
