@@ -142,9 +142,10 @@ def play_all(way: Way, faults: Callable[[Call], Iterable[Failing]]) -> list[str]
         left.setdefault(point.phase, []).extend((point, fault) for fault in faults(point.call))
     found = []
     for turn in zip_longest(*left.values()):
-        together = [each for each in turn if each is not None]
-        problems = _play_in_turn(way, together)
-        again = [each for each in together if problems or not each[1].met]
+        of_turn = [each for each in turn if each is not None]
+        # Without money there is no trade in which the others could be met.
+        problems = _play_in_turn(way, [each for each in of_turn if not _has_no_money(each[1])])
+        again = [each for each in of_turn if problems or not each[1].met]
         alone = [
             p for point, fault in again for p in play(point, replace(fault, where="", met=False))
         ]
