@@ -18,15 +18,15 @@ from tests.risk.markets import BUNDLE, bundled_tiers
 def test_the_tiers_are_those_freqtrade_has_loaded(futures_exchange):
     contracts = Contracts(futures_exchange)
     for pair in (BTC, "ADA/USDT:USDT"):
-        assert contracts.tiers(pair) == bundled_tiers(pair)
-    assert contracts.tiers(BTC) is contracts.tiers(BTC)
-    assert contracts.tiers("NEW/USDT:USDT") is None
+        assert contracts.tiers(pair, 100.0) == bundled_tiers(pair)
+    assert contracts.tiers(BTC, 100.0) is contracts.tiers(BTC, 100.0)
+    assert contracts.tiers("NEW/USDT:USDT", 100.0) is None
 
 
 def test_every_contract_freqtrade_ships_tiers_of_can_be_read():
     contracts = stack.contracts(dict.fromkeys(BUNDLE, 1.0))
     for pair, rows in BUNDLE.items():
-        assert len(contracts.tiers(pair).rows) == len(rows)
+        assert len(contracts.tiers(pair, 100.0).rows) == len(rows)
 
 
 def test_tiers_without_amounts_and_without_end():
@@ -39,7 +39,7 @@ def test_tiers_without_amounts_and_without_end():
     }
     exchange = stack.exchange({BTC: 0.001})
     exchange._leverage_tiers[BTC] = [row]
-    tiers = Contracts(exchange).tiers(BTC)
+    tiers = Contracts(exchange).tiers(BTC, 100.0)
     assert (tiers.rows[0].floor, tiers.rows[0].amount, tiers.cap) == (0, 0, inf)
 
 
