@@ -53,7 +53,7 @@ More = Annotated[list[str] | None, typer.Argument(metavar="[PAIRS]", help="More 
 def download(
     pairs: Pairs = "",
     more: More = None,
-    days: Annotated[float, typer.Option(help="Back from now; the exchange keeps 30.")] = 30,
+    days: Annotated[float, typer.Option(help="Back from now; Binance and OKX keep 30.")] = 30,
     period: Annotated[str, typer.Option(help="5m 15m 30m 1h 2h 4h 6h 12h or 1d.")] = "1h",
     datadir: Datadir = None,
     config: Config = None,
@@ -62,8 +62,9 @@ def download(
 
     It exits with 1 when the exchange refused some of the pairs: the others are complete.
     """
-    from perpkit.bot.positioning.client import DownloadError, PositioningClient
     from perpkit.bot.positioning.download import download as fetch
+    from perpkit.bot.positioning.paced import DownloadError
+    from perpkit.bot.positioning.sources import positioning_source
     from perpkit.market.store import BusyError
     from perpkit.rehearsal.datadir_mark import before_filling
     from perpkit.rehearsal.redirection import venue_url
@@ -72,7 +73,7 @@ def download(
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
-        client = PositioningClient(settings.get("exchange", {}))
+        client = positioning_source(settings.get("exchange", {}))
         with _no_empty_folder(target), progress() as show:
             before_filling(target, venue_url(settings))
             done = fetch(

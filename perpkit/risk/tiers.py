@@ -53,10 +53,8 @@ def of_whole(rows: Sequence[MaintenanceTier]) -> tuple[MaintenanceTier, ...]:
     return _joined(rows, rates)
 
 
-def _joined(
-    rows: Sequence[MaintenanceTier], rates: Sequence[float]
-) -> tuple[MaintenanceTier, ...]:
-    """Returns the rows with other rates, and the amounts with which the lines meet at the floors."""
+def _joined(rows: Sequence[MaintenanceTier], rates: Sequence[float]) -> tuple[MaintenanceTier, ...]:
+    """Returns the rows with other rates, and the amounts that join the lines at the floors."""
     amount, before, joined = 0.0, rates[0] if rates else 0.0, []
     for row, rate in zip(rows, rates, strict=True):
         amount += row.floor * (rate - before)

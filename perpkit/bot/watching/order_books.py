@@ -18,7 +18,7 @@ LEVELS = 5
 
 
 def contract_size(dp: DataProvider, pair: str) -> float:
-    """Returns the base asset in one contract: books, unlike Freqtrade's amounts, are in contracts."""
+    """Returns the base asset in one contract, in which books count their amounts."""
     exchange: Any = dp._exchange
     size: float | None = exchange.get_contract_size(pair)
     return size or 1.0

@@ -41,7 +41,7 @@ def test_the_lot_is_the_markets(limits, contract_size, lot):
 @pytest.mark.parametrize(
     ("name", "info", "contract_size", "lot"),
     [
-        ("bybit", {"lotSizeFilter": {"maxMktOrderQty": "119.000", "maxOrderQty": "1190"}}, 1.0, 119),
+        ("bybit", {"lotSizeFilter": {"maxMktOrderQty": "119.0", "maxOrderQty": "1190"}}, 1.0, 119),
         ("bybit_demo", {"lotSizeFilter": {"maxMktOrderQty": "119.000"}}, 1.0, 119),
         ("bybit", {"lotSizeFilter": {"maxMktOrderQty": ""}}, 1.0, inf),
         ("bybit", {}, 1.0, inf),
