@@ -7,7 +7,7 @@ Binance USD-M, Bybit v5 and OKX v5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import isfinite
@@ -66,6 +66,15 @@ class ExchangeFacts:
 
 
 DEFAULT_EXCHANGE = "binance"
+# The live parts that need `keeps_orders`, by name; without them Freqtrade sends and tracks orders.
+BINANCE_ONLY = (
+    "stop guard",
+    "journal of orders",
+    "reconciliation",
+    "booking of funding and commissions",
+    "check of the account's settings",
+    "count of requests",
+)
 _BINANCE = ExchangeFacts("Binance", keeps_orders=True, ends="deliveryDate")
 # By Freqtrade's and ccxt's names of an exchange.
 EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
@@ -105,6 +114,15 @@ def facts_of(name: object) -> ExchangeFacts:
     """
     # Freqtrade marks a demo account in the name.
     return EXCHANGES.get(str(name).lower().removesuffix("_demo"), _OTHER)
+
+
+def named(names: Sequence[str]) -> str:
+    """Returns names as a sentence has them.
+
+    >>> named(("one", "two", "three"))
+    'one, two and three'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]])
 
 
 def _number(market: Mapping[str, Any], path: tuple[str, ...]) -> float | None:

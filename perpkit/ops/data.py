@@ -14,6 +14,7 @@ import typer
 from perpkit.checks import shown
 from perpkit.files.contents import content_of
 from perpkit.files.errors import FileError, one_line
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.data_coverage import coverage, print_coverage
 from perpkit.ops.progress import progress
 
@@ -251,7 +252,7 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
 def _datadir(given: Path | None, config: dict[str, Any]) -> Path:
     """Returns the data directory, by Freqtrade's rules if none is given."""
     user_data = Path(config.get("user_data_dir", "user_data"))
-    default = user_data / "data" / config.get("exchange", {}).get("name", "binance")
+    default = user_data / "data" / config.get("exchange", {}).get("name", DEFAULT_EXCHANGE)
     return given or Path(config.get("datadir", default))
 
 

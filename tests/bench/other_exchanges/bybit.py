@@ -58,7 +58,11 @@ def _instruments(desk: Desk, asked: Asked) -> Any:
                 "deliveryTime": "0",
                 "deliveryFeeRate": "",
                 "priceScale": "2",
-                "leverageFilter": {"minLeverage": "1", "maxLeverage": "100", "leverageStep": "0.01"},
+                "leverageFilter": {
+                    "minLeverage": "1",
+                    "maxLeverage": "100",
+                    "leverageStep": "0.01",
+                },
                 "priceFilter": {
                     "minPrice": f"{contract.tick:.8f}",
                     "maxPrice": "1999999.80",

@@ -15,8 +15,17 @@ CONTRACTS = {
 _STATES = {"open": "live", "filled": "filled", "cancelled": "canceled"}
 _STOP_STATES = {"open": "live", "triggered": "effective", "cancelled": "canceled"}
 _BARS = {"5m": 300, "15m": 900, "1H": 3600, "4H": 14_400, "1Dutc": 86_400}
-# OKX's tiers of BTC-USDT in form, with round figures: contracts, maintenance rate, leverage.
-TIERS = ((0, 1_000, 0.004, 100), (1_000, 5_000, 0.01, 50), (5_000, 20_000, 0.02, 25))
+# OKX's tiers of TIA-USDT-SWAP, from freqtrade/freqtrade#11923, and a last one: contracts, maintenance
+# rate, leverage.
+TIERS = (
+    (0, 6_500, 0.0065, 50),
+    (6_501, 12_000, 0.01, 40),
+    (12_001, 25_000, 0.015, 20),
+    (25_001, 50_000, 0.02, 18.18),
+    (50_001, 75_000, 0.025, 16.66),
+    (75_001, 100_000, 0.03, 15.38),
+    (100_001, 2_275_000, 0.3, 2),
+)
 
 Asked = Mapping[str, Any]
 
@@ -401,7 +410,9 @@ def _fills(desk: Desk, asked: Asked) -> Any:
             "ts": str(order.at),
         }
         for order in desk.orders.values()
-        if order.filled and order.trigger is None and asked.get("ordId", order.number) == order.number
+        if order.filled
+        and order.trigger is None
+        and asked.get("ordId", order.number) == order.number
     ]
 
 
