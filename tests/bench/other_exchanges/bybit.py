@@ -1,4 +1,4 @@
-"""The raw answers of Bybit v5, as its documentation and the comments in ccxt's bybit.py have them."""
+"""The raw answers of Bybit v5, as its documentation and the comments in ccxt have them."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ CONTRACTS = {
 _STATES = {"open": "live", "filled": "filled", "cancelled": "canceled"}
 _STOP_STATES = {"open": "live", "triggered": "effective", "cancelled": "canceled"}
 _BARS = {"5m": 300, "15m": 900, "1H": 3600, "4H": 14_400, "1Dutc": 86_400}
-# OKX's tiers of TIA-USDT-SWAP, from freqtrade/freqtrade#11923, and a last one: contracts, maintenance
-# rate, leverage.
+# OKX's tiers of TIA-USDT-SWAP, from freqtrade/freqtrade#11923, and a last one: contracts,
+# maintenance rate, leverage.
 TIERS = (
     (0, 6_500, 0.0065, 50),
     (6_501, 12_000, 0.01, 40),

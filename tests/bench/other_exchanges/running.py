@@ -1,4 +1,4 @@
-"""Stock Freqtrade in this process, at Bybit or OKX as their documented answers, on a moved clock."""
+"""Stock Freqtrade in this process, on a moved clock, at Bybit or OKX as their answers have them."""
 
 from __future__ import annotations
 
