@@ -47,10 +47,14 @@ def of_whole(rows: Sequence[MaintenanceTier]) -> tuple[MaintenanceTier, ...]:
         for lower, upper in pairwise(rows)
     ]
     rates, steepest = [], 0.0
-    for slope in [*slopes, *(row.rate for row in rows[-1:])]:
-        steepest = min(max(steepest, slope), _MOST)
+    for row, slope in zip(rows, [*slopes, 0.0], strict=False):
+        steepest = min(max(steepest, slope, row.rate), _MOST)
         rates.append(steepest)
-    return _joined(rows, rates)
+    # A line that may not be steep enough for the way to the next jump begins at the jump itself.
+    return tuple(
+        replace(line, amount=min(line.amount, row.floor * (line.rate - row.rate)))
+        for line, row in zip(_joined(rows, rates), rows, strict=True)
+    )
 
 
 def _joined(rows: Sequence[MaintenanceTier], rates: Sequence[float]) -> tuple[MaintenanceTier, ...]:

@@ -49,8 +49,7 @@ def test_of_whole_never_asks_for_less_than_the_exchange(tiers, share):
     rows = stated_rates(tiers)
     ours = MaintenanceTiers(of_whole(rows), tiers.cap)
     notional = share * tiers.cap
-    least = min(step(rows, notional), 0.9 * notional) if notional else 0.0
-    assert ours.maintenance(notional) >= least * (1 - 1e-9)
+    assert ours.maintenance(notional) >= step(rows, notional) * (1 - 1e-9) - 1e-6
 
 
 @given(tiers=random_tiers(), share=st.floats(0, 1))
@@ -62,7 +61,7 @@ def test_of_whole_asks_for_no_more_than_the_steepest_way_up(tiers, share):
     for lower, upper in pairwise(rows):
         notional = lower.floor + share * (upper.floor - lower.floor)
         assert ours.maintenance(notional) <= ours.maintenance(upper.floor) * (1 + 1e-9)
-    if all(a.rate < b.rate for a, b in pairwise(made)):  # no slope had to be held
+    if all(a.rate < b.rate < 0.99 for a, b in pairwise(made)):  # no slope had to be held
         for row in rows[1:]:
             assert ours.maintenance(row.floor) == pytest.approx(row.floor * row.rate)
 
