@@ -58,10 +58,8 @@ def check_sizes(desk: Desk, trades: list[Trade]) -> None:
         step = contract.step * contract.size * trade.open_rate
         assert 0.0093 * WALLET - step < lost < 0.0102 * WALLET
         assert trade.leverage == 3.0
-        stop, liquidation = (
-            trade.open_rate - p for p in (trade.stop_loss, trade.liquidation_price)
-        )
-        assert liquidation > 2 * stop
+        stop = trade.open_rate - trade.stop_loss
+        assert trade.open_rate - trade.liquidation_price > 2 * stop
 
 
 def no_trouble(caplog) -> None:
