@@ -26,7 +26,7 @@ def test_only_binance_has_what_guard_and_journal_need(name, keeps):
     assert facts_of(name).keeps_orders is keeps
 
 
-def test_of_an_exchange_that_is_not_listed_the_strictest_margin_is_assumed():
+def test_the_strictest_margin_is_assumed_of_unlisted_exchanges():
     assert facts_of("gate").tier_margin is TierMargin.OF_WHOLE
     assert facts_of("gate").end_ms({"info": {"deliveryDate": "1"}}) is None
 

@@ -75,6 +75,19 @@ def test_only_whole_steps_can_be_ordered(amount, whole):
     assert whole_steps(amount, SimpleNamespace(amount_precision=0.001, contract_size=1.0)) == whole
 
 
+@pytest.mark.parametrize(
+    ("amount", "precision", "size", "whole"),
+    [
+        (0.03297, 0.01, 0.01, 0.0329),
+        (19_765.0, 0.01, 1000.0, 19_760.0),
+        (0.03297, None, 0.01, 0.03297),
+    ],
+)
+def test_a_step_of_contracts_is_one_of_base_currency(amount, precision, size, whole):
+    trade = SimpleNamespace(amount_precision=precision, contract_size=size)
+    assert whole_steps(amount, trade) == pytest.approx(whole, abs=1e-9)
+
+
 def test_the_limit_ends_with_the_strategy_that_needs_it():
     exchange = exchange_with({"market": {"max": 120.0}}, 1e6)
     keep_stakes_within_lot(exchange)
