@@ -143,7 +143,9 @@ class Desk:
                 hit = price <= order.trigger if order.side == "sell" else price >= order.trigger
                 if hit:
                     order.state = "triggered"
-                    child = self.place(order.base, order.side, order.amount, reduce_only=True)
+                    child = self.place(
+                        order.base, order.side, order.amount, price=order.price, reduce_only=True
+                    )
                     order.became = child.number
                     order.filled, order.average = child.filled, child.average
                 continue

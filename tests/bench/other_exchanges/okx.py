@@ -273,11 +273,13 @@ def _create(desk: Desk, asked: Any) -> Any:
 
 def _create_algo(desk: Desk, asked: Any) -> Any:
     assert asked["ordType"] == "conditional", asked
-    assert asked["slOrdPx"] == "-1", asked
+    # At the market; Freqtrade 2026.6 has stops with a limit only.
+    limit = None if asked["slOrdPx"] == "-1" else float(asked["slOrdPx"])
     placed = desk.place(
         _base(asked),
         asked["side"],
         float(asked["sz"]),
+        price=limit,
         reduce_only=bool(asked.get("reduceOnly")),
         trigger=float(asked["slTriggerPx"]),
         client_id=asked.get("algoClOrdId", ""),
@@ -361,7 +363,7 @@ def _algo_row(desk: Desk, order: Placed) -> dict[str, Any]:
         "posSide": "net",
         "reduceOnly": "true",
         "side": order.side,
-        "slOrdPx": "-1",
+        "slOrdPx": "-1" if order.price is None else str(order.price),
         "slTriggerPx": str(order.trigger),
         "slTriggerPxType": "last",
         "state": _STOP_STATES[order.state],
