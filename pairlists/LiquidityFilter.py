@@ -64,7 +64,8 @@ class LiquidityFilter(FuturesPairList):
         return least
 
     async def _ask(self, pair: str) -> Book:
-        book = read_book(await self._exchange._api_async.fetch_order_book(pair, self.rule.levels))
+        raw = await self._exchange._api_async.fetch_order_book(pair, self.rule.levels)
+        book = read_book(raw, contract_size=self._exchange.get_contract_size(pair) or 1.0)
         if isinstance(book, NoBook):
             raise ValueError(book.reason)
         return book

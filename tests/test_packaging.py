@@ -117,6 +117,7 @@ def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
     assert not names & {*PRIVATE}
     needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
     needed |= {"user_data/hyperopts/PerpHyperOptLoss.py", "config.freqai.json.example"}
+    needed |= {"config.bybit.json.example", "config.okx.json.example"}
     needed |= {"user_data/freqaimodels/LightGbmTripleBarrier.py"}
     needed |= {"strategies/RsiSmaSwing.py", "Makefile", "docker/Dockerfile", "docs/report.png"}
     assert needed | committed("perpkit", "tests", "docs", "benchmarks", "docker") <= names
@@ -168,7 +169,8 @@ def test_no_variable_of_the_example_is_empty():
 
 def test_no_secret_is_in_what_is_committed():
     rehearsed = {"config.venue.json": "rehearsal"}  # of the simulated venue's own account
-    for name in (".env.example", "config.json.example", "config.venue.json"):
+    configs = sorted(path.name for path in REPOSITORY.glob("config.*json*"))
+    for name in (".env.example", *configs):
         for line in (REPOSITORY / name).read_text().splitlines():
             key, _, value = (
                 line.replace('"', "").strip(" ,#").partition("=" if "env" in name else ":")

@@ -99,7 +99,11 @@ class NoBook:
 
 
 def read_book(
-    raw: Mapping[str, object], now_ms: int | None = None, max_age_seconds: float = 5.0
+    raw: Mapping[str, object],
+    now_ms: int | None = None,
+    max_age_seconds: float = 5.0,
+    *,
+    contract_size: float = 1.0,
 ) -> Book | NoBook:
     """Returns the order book from Freqtrade's `dp.orderbook`, or `NoBook` if it is not usable.
 
@@ -109,11 +113,13 @@ def read_book(
     :param raw: `bids` and `asks` as lists of [price, amount], `timestamp` in ms
     :param now_ms: the present time; without it the age is not checked
     :param max_age_seconds: maximum age, past or future, because the two clocks may differ
+    :param contract_size: base asset in one of the contracts that the amounts are counted in
 
     >>> read_book({"bids": [[99, 2]], "asks": [[98, 3]]})
     NoBook(reason='no usable book: crossed, best bid 99 and best ask 98')
     """
-    bids, asks = _levels(raw.get("bids"), "bid", -1), _levels(raw.get("asks"), "ask", 1)
+    bids = _levels(raw.get("bids"), "bid", -1, contract_size)
+    asks = _levels(raw.get("asks"), "ask", 1, contract_size)
     for side in (bids, asks):
         if isinstance(side, NoBook):
             return side
@@ -133,7 +139,9 @@ def _unusable(why: str) -> NoBook:
     return NoBook(f"no usable book: {why}")
 
 
-def _levels(raw: object, name: str, direction: int) -> tuple[Level, ...] | NoBook:
+def _levels(
+    raw: object, name: str, direction: int, contract_size: float
+) -> tuple[Level, ...] | NoBook:
     """:param direction: 1 where prices must rise from level to level, -1 where they must fall"""
     if not isinstance(raw, Sequence) or isinstance(raw, str):
         return _unusable(f"{name}s are {raw!r}")
@@ -141,7 +149,7 @@ def _levels(raw: object, name: str, direction: int) -> tuple[Level, ...] | NoBoo
     previous = -direction * inf
     for number, level in enumerate(raw, start=1):
         try:
-            price, amount = float(level[0]), float(level[1])
+            price, amount = float(level[0]), float(level[1]) * contract_size
         except (TypeError, ValueError, LookupError):
             return _unusable(f"{name} {number} is {level!r}")
         if not (0 < price < inf and 0 < amount < inf):

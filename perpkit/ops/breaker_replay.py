@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpkit.breakers.stretches import Stretch, stretches
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.stored import BadInputError, load_candles, parse_timerange, stored_pairs
 
 # pandas and Freqtrade load inside the functions, so that `perpkit --help` stays quick.
@@ -61,7 +62,7 @@ class Stored:
             "dry_run_wallet": 1000.0,
             "timeframe": timeframe,
             "timerange": timerange,
-            "exchange": {"name": "binance", "pair_whitelist": list(pairs)},
+            "exchange": {"name": DEFAULT_EXCHANGE, "pair_whitelist": list(pairs)},
         }
 
 

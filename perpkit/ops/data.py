@@ -14,6 +14,7 @@ import typer
 from perpkit.checks import shown
 from perpkit.files.contents import content_of
 from perpkit.files.errors import FileError, one_line
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.data_coverage import coverage, print_coverage
 from perpkit.ops.progress import progress
 
@@ -53,7 +54,7 @@ More = Annotated[list[str] | None, typer.Argument(metavar="[PAIRS]", help="More 
 def download(
     pairs: Pairs = "",
     more: More = None,
-    days: Annotated[float, typer.Option(help="Back from now; the exchange keeps 30.")] = 30,
+    days: Annotated[float, typer.Option(help="Back from now; Binance and OKX keep 30.")] = 30,
     period: Annotated[str, typer.Option(help="5m 15m 30m 1h 2h 4h 6h 12h or 1d.")] = "1h",
     datadir: Datadir = None,
     config: Config = None,
@@ -62,8 +63,9 @@ def download(
 
     It exits with 1 when the exchange refused some of the pairs: the others are complete.
     """
-    from perpkit.bot.positioning.client import DownloadError, PositioningClient
     from perpkit.bot.positioning.download import download as fetch
+    from perpkit.bot.positioning.paced import DownloadError
+    from perpkit.bot.positioning.sources import positioning_source
     from perpkit.market.store import BusyError
     from perpkit.rehearsal.datadir_mark import before_filling
     from perpkit.rehearsal.redirection import venue_url
@@ -72,7 +74,7 @@ def download(
         settings = _load(config)
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
-        client = PositioningClient(settings.get("exchange", {}))
+        client = positioning_source(settings.get("exchange", {}))
         with _no_empty_folder(target), progress() as show:
             before_filling(target, venue_url(settings))
             done = fetch(
@@ -250,7 +252,7 @@ def _load(files: list[Path] | None) -> dict[str, Any]:
 def _datadir(given: Path | None, config: dict[str, Any]) -> Path:
     """Returns the data directory, by Freqtrade's rules if none is given."""
     user_data = Path(config.get("user_data_dir", "user_data"))
-    default = user_data / "data" / config.get("exchange", {}).get("name", "binance")
+    default = user_data / "data" / config.get("exchange", {}).get("name", DEFAULT_EXCHANGE)
     return given or Path(config.get("datadir", default))
 
 

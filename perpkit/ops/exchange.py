@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.stored import BadInputError
 
 
@@ -39,8 +40,8 @@ def public_client(config: Mapping[str, Any]) -> Any:
 
 
 def _check_name(own: Mapping[str, Any]) -> None:
-    if (name := own.get("name")) != "binance":
-        raise BadInputError(f'exchange.name must be "binance" for this, got {name!r}')
+    if (name := own.get("name")) != DEFAULT_EXCHANGE:
+        raise BadInputError(f'exchange.name must be "{DEFAULT_EXCHANGE}" for this, got {name!r}')
 
 
 def _client(own: Mapping[str, Any], credentials: Mapping[str, str]) -> Any:

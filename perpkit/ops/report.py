@@ -10,6 +10,7 @@ import typer
 
 from perpkit.checks import is_number
 from perpkit.durations import DAY_S
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from perpkit.walkforward.verdict import Verdict
 
 HOLD = "buy-and-hold"
-# Whose leverage tiers Freqtrade brings along.
-TIERS_OF = "binance"
 
 
 def report(
@@ -118,7 +117,7 @@ def _view(
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations
 
-    if found.exchange == TIERS_OF:
+    if found.exchange == DEFAULT_EXCHANGE:  # whose leverage tiers Freqtrade brings along
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.stored import say_if_marked
 from perpkit.ops.stored_market import StoredMarket
 
@@ -85,7 +86,7 @@ class Input:
             if isinstance(config.get("datadir"), str):
                 return Path(config["datadir"])
         exchange = config.get("exchange") or results.config.get("exchange") or {}
-        name = Path("data") / str(exchange.get("name") or "binance")
+        name = Path("data") / str(exchange.get("name") or DEFAULT_EXCHANGE)
         # An export is in user_data/backtest_results.
         beside = results.source.absolute().parent.parent / name
         if not self.config and beside.is_dir():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.bot_files import Userdir, errors
 from perpkit.ops.results_input import Datadir, DataFormat
 from perpkit.ops.results_input import as_json as json_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
-_DEFAULT_DATA = Path("data") / "binance"
+_DEFAULT_DATA = Path("data") / DEFAULT_EXCHANGE
 
 
 def verdict(

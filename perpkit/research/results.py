@@ -14,6 +14,7 @@ import pandas as pd
 
 from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
+from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase
@@ -64,7 +65,7 @@ class Results:
     @property
     def exchange(self) -> str:
         """Its name, where the export has the configuration; else Binance."""
-        return str((self.config.get("exchange") or {}).get("name") or "binance")
+        return str((self.config.get("exchange") or {}).get("name") or DEFAULT_EXCHANGE)
 
     @property
     def closed(self) -> list[Trade]:

@@ -60,6 +60,7 @@ class DataProvider:
     def __init__(self) -> None:
         self.book: dict | Exception = book()
         self.asked: list[int] = []
+        self._exchange = SimpleNamespace(get_contract_size=lambda _pair: 1.0)
 
     def orderbook(self, pair, levels):
         self.asked.append(levels)

@@ -13,6 +13,7 @@ COPIES = (
     "cp config.json.example config.json",
     "cp .env.example .env",
     "cp config.json.example user_data/config.json",
+    "cp config.bybit.json.example config.json",
 )
 
 # In the folder of a reader who has candles and a configuration, in this order, with a part of what

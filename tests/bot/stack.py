@@ -80,7 +80,9 @@ def exchange(steps: Mapping[str, float], cost: float = 5.0) -> Any:
         for pair, step in steps.items()
     }
     return SimpleNamespace(
+        id="binance",
         _leverage_tiers=tiers,
+        _contracts_to_amount=lambda _pair, contracts: contracts,
         markets=limits,
         get_precision_amount=steps.__getitem__,
         get_max_pair_stake_amount=lambda *_: inf,

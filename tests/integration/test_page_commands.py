@@ -156,7 +156,7 @@ class Place:
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
     """With what a reader's folder has beside the pages."""
-    for name in ("config.json.example", ".env.example"):
+    for name in ("config.json.example", "config.bybit.json.example", ".env.example"):
         shutil.copy(REPOSITORY / name, folder / name)
     for name in ("user_data", "docs"):
         (folder / name).mkdir()

@@ -15,8 +15,9 @@ import typer.testing
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from perpkit.bot.positioning.client import DownloadError, PositioningClient
+from perpkit.bot.positioning.client import PositioningClient
 from perpkit.bot.positioning.download import Downloaded
+from perpkit.bot.positioning.paced import DownloadError
 from perpkit.cli import app
 from perpkit.market import store
 from perpkit.rehearsal.datadir_mark import mark, marked

@@ -71,7 +71,8 @@ class Feed:
     def __init__(self, candles: dict[str, pd.DataFrame], book=None, prices=()) -> None:
         self.data, self.book = candles, book
         self.asked, self.books = [], []
-        self._exchange = SimpleNamespace(_api=Prices(None if prices is None else dict(prices)))
+        api = Prices(None if prices is None else dict(prices))
+        self._exchange = SimpleNamespace(_api=api, get_contract_size=lambda _pair: 1.0)
 
     def history(self, *request):
         self.asked.append(request)

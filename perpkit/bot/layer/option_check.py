@@ -14,6 +14,7 @@ from perpkit.bot.layer.overridden import OVERRIDABLE, Before, overrides_of
 from perpkit.bot.layer.overrides import judged
 from perpkit.bot.layer.verdicts import Outcome, Run, Verdict
 from perpkit.bot.layer.warm_up import Supply, supply
+from perpkit.market.exchanges import facts_of
 
 
 def look_at_options(
@@ -79,6 +80,6 @@ def _supply(strategy: Any) -> Supply | None:
         history = bool(exchange._ft_has["ohlcv_has_history"])
         return supply(strategy.startup_candle_count, at_once, has_history=history)
     # `perpkit doctor` makes no exchange of Freqtrade.
-    if strategy.config["exchange"].get("name") != "binance":
+    if not facts_of(strategy.config["exchange"].get("name")).keeps_orders:
         return None
     return supply(strategy.startup_candle_count, Binance._ft_has_futures["ohlcv_candle_limit"])

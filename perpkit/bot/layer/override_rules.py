@@ -12,6 +12,7 @@ from math import inf
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.verdicts import Attached, OfPackage, Outcome, Run, Verdict, refuse
 from perpkit.bot.layer.warm_up import later, never
+from perpkit.market.exchanges import BINANCE_ONLY, named
 from perpkit.risk.leverage import WIDEST_STOP
 from perpkit.risk.stops import NO_STOP, distance_of
 
@@ -238,19 +239,19 @@ def max_entry_position_adjustment(run: Run) -> Iterator[Verdict]:
 
 
 def guard(run: Run) -> Iterator[Verdict]:
+    at = (
+        "at the exchange"
+        if run.values["order_types"]["stoploss_on_exchange"]
+        else "in the bot only"
+    )
     if run.unknown_exchange is not None:
         yield _off(
             GUARD,
-            f"{run.unknown_exchange}: in live the stop guard, the memory of orders and the booking "
-            "of funding support Binance only, and are off here; Freqtrade sends and tracks orders "
-            "without them",
+            f"{run.unknown_exchange}: {named(BINANCE_ONLY)} are for Binance only, and off here in "
+            f"live; Freqtrade sends and tracks orders, and manages stops {at}. See "
+            "docs/exchanges.md",
         )
-    if run.live and not run.guarded:
-        at = (
-            "at the exchange"
-            if run.values["order_types"]["stoploss_on_exchange"]
-            else "in the bot only"
-        )
+    elif run.live and not run.guarded:
         yield _off(GUARD, f"the stop guard is off: stops are {at}, and only Freqtrade manages them")
 
 

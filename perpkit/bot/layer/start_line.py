@@ -10,6 +10,7 @@ from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.watching.unwatched import breakers_will_run
+from perpkit.market.exchanges import BINANCE_ONLY, named
 
 _NAMES = {Part.GUARD: "stop guard", Part.BOOK: "order book"}
 
@@ -105,8 +106,8 @@ def _why_unguarded(strategy: Any, layer: RiskLayer) -> str | None:
         return None
     if (unknown := layer.running.unknown_exchange) is not None:
         return (
-            f"and with it the memory of orders and the booking of funding, as they support Binance "
-            f"only and the exchange is {unknown}; Freqtrade sends and tracks orders without them"
+            f"and with it {named(BINANCE_ONLY[1:])}, as they are for Binance only and the exchange "
+            f"is {unknown}; Freqtrade sends and tracks orders without them"
         )
     if not strategy.order_types.get("stoploss_on_exchange"):
         return (

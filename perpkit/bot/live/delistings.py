@@ -1,9 +1,9 @@
 """Contracts that are about to be delisted: announced, refused for entries, closed in time.
 
-Until a delisting is announced, about a week ahead, the exchange states a delivery date in the year
-2100 for a perpetual. It settles positions that are still open at the end at an average of the
-index, and expires their orders. Works in dry-run and live on Binance; Freqtrade reloads the
-contracts once an hour.
+Until a delisting is announced, about a week ahead, Binance states a delivery date in the year 2100
+for a perpetual; Bybit and OKX state none. The exchange settles positions that are still open at the
+end at an average of the index, and expires their orders. Works in dry-run and live on exchanges
+whose contracts have a field for their end; Freqtrade reloads the contracts once an hour.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, TradeStates, key_of
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.execution.guarding import GuardRule
+from perpkit.market.exchanges import ExchangeFacts, facts_of
 from perpkit.market.listing import is_an_end
 
 logger = logging.getLogger(__name__)
 
 
-def end_of(market: dict[str, Any] | None) -> datetime | None:
-    """Returns when a contract of Binance ends, or None if no end is announced.
+def end_of(facts: ExchangeFacts, market: dict[str, Any] | None) -> datetime | None:
+    """Returns when a contract ends, or None if no end is announced.
 
     :param market: in ccxt's format; None if the exchange no longer lists it
     """
-    delivery = (market or {}).get("info", {}).get("deliveryDate")
-    if not delivery:
+    delivery = facts.end_ms(market or {})
+    if delivery is None:
         return None
-    end = datetime.fromtimestamp(int(delivery) / 1000, UTC)
+    end = datetime.fromtimestamp(delivery / 1000, UTC)
     return end if is_an_end(end, datetime.now(UTC)) else None
 
 
@@ -44,6 +45,7 @@ class Delistings:
     def __init__(self, bot: Any, states: TradeStates, rule: GuardRule) -> None:
         self._bot = bot
         self._states = states
+        self._facts = facts_of(bot.exchange.id)
         self._before = timedelta(hours=rule.leave_before_delisting_hours)
         self._announced: dict[TradeKey, datetime] = {}
         self._kept: set[TradeKey] = set()
@@ -53,7 +55,7 @@ class Delistings:
     def refusal(self, pair: str) -> str | None:
         """Returns why entries into this pair are refused, or None."""
         market = self._bot.exchange.markets.get(pair)
-        end = end_of(market)
+        end = end_of(self._facts, market)
         if end is None:
             return None
         # The end of a dated contract is known from its listing on.
@@ -83,7 +85,7 @@ class Delistings:
         with self._bot._exit_lock:
             trades = Trade.get_open_trades()
             for trade in trades:
-                end = end_of(self._bot.exchange.markets.get(trade.pair))
+                end = end_of(self._facts, self._bot.exchange.markets.get(trade.pair))
                 self._announce(trade, end)
                 near = end is not None and now >= end - self._before
                 self._states.of(trade).ends = near

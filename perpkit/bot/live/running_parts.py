@@ -12,7 +12,6 @@ from math import nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.exchange import Binance
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
@@ -53,6 +52,7 @@ from perpkit.bot.running_bot import deliver, running_bot
 from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
+from perpkit.market.exchanges import facts_of
 
 
 class RunningParts(NoParts):
@@ -119,7 +119,8 @@ class RunningParts(NoParts):
         refusals: Refusals,
     ) -> None:
         self._bot = bot = running_bot(dp)
-        if not isinstance(bot.exchange, Binance):
+        facts = facts_of(bot.exchange.id)
+        if not facts.keeps_orders:
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
@@ -149,7 +150,7 @@ class RunningParts(NoParts):
             self._refresh.start()
         if settings.use.alerts:
             self._alerts = MarketAlerts(config, dp, settings.alerts)
-        if known:
+        if facts.ends:
             self._delistings = Delistings(bot, states, settings.guard)
 
         def take_charge(opened: Opened | None) -> None:

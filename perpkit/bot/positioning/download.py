@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from perpkit.bot.positioning.client import (
-    KEPT,
-    PAGE,
-    STATISTICS,
-    PositioningClient,
-    RefusedError,
-)
+from perpkit.bot.positioning.paced import RefusedError
+from perpkit.bot.positioning.sources import PositioningSource
 from perpkit.checks import is_number, one_of, refuse
 from perpkit.market import store
 from perpkit.market.coverage import ReadingSpan, missing, reading_time
-from perpkit.market.store import PERIODS, SERIES
+from perpkit.market.store import PERIODS
 from perpkit.market.times import dates_of
 
 # The start of the exchange's 30 days moves forward while pages are fetched.
@@ -56,7 +51,7 @@ class Downloaded:
 
 
 def download(
-    client: PositioningClient,
+    client: PositioningSource,
     datadir: Path,
     pairs: Sequence[str],
     period: str,
@@ -69,27 +64,28 @@ def download(
     the next page. Readings that the exchange lacks are requested again in every run. If the
     exchange refuses a pair, or does not list it, the other pairs are still fetched.
 
-    :param days: at most the 30 that the exchange keeps
+    :param days: at most those that the exchange keeps
     :param told: receives the progress before each page and at the end
     :raises ValueError: for an argument, naming it and what is allowed
     :raises StoreError: for a stored file, or an answer, that cannot be positioning data
     :raises DownloadError: when the exchange does not answer
     :raises BusyError: when another process is downloading into this store
     """
-    period = one_of("period", period, PERIODS)
-    if not (is_number(days) and 0 < days <= KEPT.days):
-        refuse("days", f"above 0 and at most {KEPT.days}", days)
+    period = one_of("period", period, client.periods)
+    kept, series = client.kept, list(client.series)
+    if not (is_number(days) and 0 < days <= kept.days):
+        refuse("days", f"above 0 and at most {kept.days}", days)
     with store.sole_downloader(datadir):
         symbols = client.symbols(pairs)
         refused = {pair: _NOT_LISTED for pair in pairs if pair not in symbols}
         now, step = client.now(), PERIODS[period]
-        since = max(now - timedelta(days=days), now - KEPT + _MARGIN)
+        since = max(now - timedelta(days=days), now - kept + _MARGIN)
         wanted = ReadingSpan(reading_time(since, step, up=True), reading_time(now, step))
         plan = [
             (pair, window)
             for pair in symbols
             for window in missing(
-                store.read(datadir, pair, period), list(SERIES), wanted, step, PAGE
+                store.read(datadir, pair, period), series, wanted, step, client.page_size
             )
         ]
         added, lacking = 0, dict.fromkeys(symbols, 0)
@@ -103,17 +99,16 @@ def download(
                 refused[pair] = str(error)
             else:
                 added += store.merge(datadir, pair, period, readings).added
-                whole = readings.reindex(columns=list(SERIES)).notna().all(axis=1)
+                whole = readings.reindex(columns=series).notna().all(axis=1)
                 lacking[pair] += max(0, window.readings(step) - int(whole.sum()))
         told(DownloadProgress(pairs[-1] if pairs else "", len(plan), len(plan), added))
     return Downloaded(added, refused, {pair: lacks for pair, lacks in lacking.items() if lacks})
 
 
 def _readings(
-    client: PositioningClient, symbol: str, period: str, window: ReadingSpan
+    client: PositioningSource, symbol: str, period: str, window: ReadingSpan
 ) -> pd.DataFrame:
-    pages = [client.page(statistic, symbol, period, window) for statistic in STATISTICS]
-    frame = pd.concat(pages, axis=1).sort_index()
+    frame = client.readings(symbol, period, window).sort_index()
     frame = frame.dropna(how="all")
     dates = dates_of(frame.index).rename("date")
     return frame.set_axis(dates).reset_index()

@@ -10,8 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from perpkit.bot.positioning.client import KEPT, Budget, PositioningClient
+from perpkit.bot.positioning.client import KEPT
 from perpkit.bot.positioning.download import download
+from perpkit.bot.positioning.paced import Budget
+from perpkit.bot.positioning.sources import PositioningSource, positioning_source
 from perpkit.checks import one_of, refuse
 from perpkit.durations import DAY_S, MINUTE
 from perpkit.market.store import PERIODS, BusyError
@@ -55,7 +57,7 @@ class PositioningRefresh:
         share: float = 0.2,
         retry: timedelta = MINUTE,
         clock: Callable[[], float] = time.time,
-        client: Callable[..., PositioningClient] = PositioningClient,
+        client: Callable[..., PositioningSource] = positioning_source,
     ) -> None:
         period = one_of("period", period, PERIODS)
         if not (isinstance(delay, timedelta) and timedelta(0) <= delay < PERIODS[period]):
@@ -69,7 +71,7 @@ class PositioningRefresh:
         self._budget = Budget(share=share)
         self._clock = clock
         self._make = client
-        self._client: PositioningClient | None = None
+        self._client: PositioningSource | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="positioning", daemon=True)
         # By pair, the time of the newest reading that was fetched; and of the one refused, and why.

@@ -134,7 +134,7 @@ class Entries:
             # A whole number, as the exchange requires.
             most = float(floor(volatility_leverage(settings.leverage, range_24h, allowed)))
             return min(asked, most)
-        tiers = self._contracts.tiers(entry.pair)
+        tiers = self._contracts.tiers(entry.pair, entry.rate)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
         margin = self._carrying(entry.now) if self._cross else None
@@ -364,9 +364,10 @@ class Entries:
         """The loss that the shared wallet can carry before liquidation, given the open trades."""
         others = []
         for trade in open_trades():
-            columns, tiers = self._columns(trade.pair), self._contracts.tiers(trade.pair)
+            columns = self._columns(trade.pair)
             rate = columns.at("close", now) if columns else nan
-            if tiers is None or not isfinite(rate):
+            tiers = self._contracts.tiers(trade.pair, rate) if isfinite(rate) else None
+            if tiers is None:
                 return nan
             position = Position(trade.open_rate, trade.amount, trade.is_short)
             others.append(OtherPosition(position, rate, tiers))

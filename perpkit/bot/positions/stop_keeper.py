@@ -234,8 +234,10 @@ def initial_amount(trade: LocalTrade) -> float:
 
 
 def step_of(trade: LocalTrade) -> float:
-    """Returns the exchange's step of amounts, above 0."""
-    return trade.amount_precision or 1e-8
+    """Returns the exchange's step of amounts in base currency, above 0."""
+    if not trade.amount_precision:
+        return 1e-8
+    return trade.amount_precision * (trade.contract_size or 1.0)  # the precision is in contracts
 
 
 def _tighter(stop: float, other: float | None, is_short: bool) -> float:

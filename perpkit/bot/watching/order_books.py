@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from math import nan
+from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
 
@@ -14,6 +15,13 @@ logger = logging.getLogger(__name__)
 
 # The smallest number of levels that Binance offers, and the cheapest.
 LEVELS = 5
+
+
+def contract_size(dp: DataProvider, pair: str) -> float:
+    """Returns the base asset in one contract, in which books count their amounts."""
+    exchange: Any = dp._exchange
+    size: float | None = exchange.get_contract_size(pair)
+    return size or 1.0
 
 
 class OrderBooks:
@@ -39,7 +47,9 @@ class OrderBooks:
 
     def _ask(self, pair: str) -> Book | NoBook:
         try:
-            return read_book(self._dp.orderbook(pair, LEVELS))
+            return read_book(
+                self._dp.orderbook(pair, LEVELS), contract_size=contract_size(self._dp, pair)
+            )
         except Exception as error:  # after any error the book is unknown
             logger.warning(f"No order book of {pair}: {error}")
             return NoBook("no order book to be had")
@@ -58,7 +68,12 @@ class FreshBooks:
     def ask(self, pair: str, levels: int, now: datetime) -> Book | NoBook:
         """Requests the book once; raises what Freqtrade raises."""
         raw = self._dp.orderbook(pair, levels)
-        return read_book(raw, int(now.timestamp() * 1000), self._max_age)
+        return read_book(
+            raw,
+            int(now.timestamp() * 1000),
+            self._max_age,
+            contract_size=contract_size(self._dp, pair),
+        )
 
     def price(self, pair: str, now: datetime) -> float:
         """Returns the mid price of the book; NaN if it cannot be fetched. Never raises."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from perpkit.durations import MINUTE_MS
+from perpkit.market.exchanges import BINANCE_ONLY, facts_of, named
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 
@@ -34,11 +35,10 @@ def check_config(context: Context) -> Iterator[Finding]:
 
 def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
     name = config["exchange"].get("name")
-    if name != "binance":
+    if not facts_of(name).keeps_orders:
         yield warn(
-            f'"exchange.name" is "{name}": stop guard, journal and checks of the account know '
-            "Binance only",
-            '"exchange": {"name": "binance"}; or go by what docs/journal.md says of others',
+            f'"exchange.name" is "{name}": {named(BINANCE_ONLY)} are for Binance only',
+            '"exchange": {"name": "binance"}; or go by what docs/exchanges.md says of others',
         )
     if (mode := config.get("trading_mode", "spot")) != "futures":
         yield fail(
@@ -106,6 +106,9 @@ def check_rate_limit(context: Context) -> Iterator[Finding]:
     import ccxt
 
     exchange = context.config["exchange"]
+    if not facts_of(name := exchange.get("name")).keeps_orders:
+        yield ok(f"Requests are spaced as ccxt does on {name}; what it allows is not checked")
+        return
     default = float(ccxt.binance().rateLimit)
     for section in _SECTIONS:
         given = {**(exchange.get("ccxt_config") or {}), **(exchange.get(section) or {})}

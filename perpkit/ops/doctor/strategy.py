@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 from perpkit.ops.doctor.stored_data import is_pattern
@@ -68,7 +69,7 @@ def check_options(context: Context) -> Iterator[Finding]:
     if not isinstance(strategy, PerpRisk):
         return
     own, hooks = context.config["exchange"].get("name"), strategy._perpkit_hooks()
-    known = own == "binance"
+    known = facts_of(own).keeps_orders
     guarded = known and live and hooks.settings().use.guard
     verdicts = look_at_options(
         strategy,

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from perpkit.files.contents import content_of, json_of
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, ok, warn
 
@@ -21,7 +22,7 @@ _CACHED = timedelta(weeks=4)
 
 def check(context: Context) -> Iterator[Finding]:
     config = context.config
-    if config["exchange"].get("name") != "binance":
+    if not facts_of(config["exchange"].get("name")).keeps_orders:
         yield _cached(context)
         return
     if not context.bot.dry_run:

@@ -117,7 +117,7 @@ def test_liquidation_stays_beyond_the_stop(stoploss, theirs, margin, is_short):
     leverage, stake = case.enter(leverage=theirs, stake=100.0, is_short=is_short)
     assert 1 <= leverage <= theirs
     if stake:
-        tiers = case.rules._contracts.tiers(BTC)
+        tiers = case.rules._contracts.tiers(BTC, 100.0)
         # The first tier's rate; the equity as collateral is in a worse one.
         liquidated = 1 / leverage - tiers.rows[0].rate * (1 + 1 / leverage)
         needed = margin * stoploss / leverage / 0.95

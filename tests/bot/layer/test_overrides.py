@@ -199,8 +199,10 @@ def test_a_guard_that_is_off_is_said_in_live(at, where):
 @pytest.mark.parametrize("mode", [UNGUARDED, DRY])
 def test_an_exchange_that_the_guard_does_not_know_is_said(mode):
     """Also in dry-run, which otherwise would not show it."""
-    said = verdicts({}, mode, unknown_exchange="bybit")
-    assert said[0].line.startswith("bybit: in live the stop guard")
+    (said,) = verdicts({}, mode, unknown_exchange="bybit")
+    assert said.line.startswith("bybit: stop guard, journal of orders, reconciliation, booking of ")
+    assert "off here in live" in said.line
+    assert "manages stops at the exchange" in said.line
 
 
 GUARD = Attached(guard=True)

@@ -81,9 +81,10 @@ def subject(
         (subject(RunMode.LIVE, BREAKERS_AND_GUARD, guard_off=True),
          [BREAKERS, 'Off: stop guard, as "perpkit.use.guard" is false', REST], logging.WARNING),
         (subject(RunMode.LIVE, BREAKERS_AND_GUARD, exchange="bybit"),
-         [BREAKERS, "Off: stop guard, and with it the memory of orders and the booking of "
-          "funding, as they support Binance only and the exchange is bybit; Freqtrade sends and "
-          "tracks orders without them", REST], logging.WARNING),
+         [BREAKERS, "Off: stop guard, and with it journal of orders, reconciliation, booking of "
+          "funding and commissions, check of the account's settings and count of requests, as "
+          "they are for Binance only and the exchange is bybit; Freqtrade sends and tracks orders "
+          "without them", REST], logging.WARNING),
         # no breaker, or those of the strategy with another part
         (subject(RunMode.LIVE, BREAKERS_AND_GUARD, (COOLDOWN,)),
          ["stop guard", 'Off: breakers, as none is listed in "perpkit.protections" or by the '

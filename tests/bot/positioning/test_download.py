@@ -9,14 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perpkit.bot.positioning.client import (
-    Budget,
-    DownloadError,
-    Pacer,
-    PositioningClient,
-    RefusedError,
-)
+from perpkit.bot.positioning.client import PositioningClient
 from perpkit.bot.positioning.download import DownloadProgress, download
+from perpkit.bot.positioning.paced import Budget, DownloadError, Pacer, RefusedError
+from perpkit.bot.positioning.sources import positioning_source
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.market import store
 from perpkit.market.store import SERIES, BusyError
@@ -340,8 +336,8 @@ def test_keys_do_not_reach_the_client():
 
 
 def test_another_exchange_is_refused():
-    with pytest.raises(ValueError, match=r"exchange.name must be binance .*, got 'okx'"):
-        PositioningClient({"name": "okx"})
+    with pytest.raises(ValueError, match=r"exchange.name must be one of binance, .*, got 'kraken'"):
+        positioning_source({"name": "kraken"})
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.1])

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from perpkit.bot.positioning.client import STATISTICS
+from perpkit.bot.positioning.client import STATISTICS, PositioningClient
 from perpkit.bot.positioning.download import download
 
 NOW = datetime(2024, 1, 10, tzinfo=UTC)
 BTC = "BTC/USDT:USDT"
 
 
-class Client:
+class Client(PositioningClient):
     """Of an exchange that lacks some hours, all statistics or one."""
 
     def __init__(self, without: int, partly: int) -> None:

@@ -13,9 +13,10 @@ from perpkit.bot.positions.market_lot import keep_stakes_within_lot, market_lot,
 BTC = "BTC/USDT:USDT"
 
 
-def exchange_with(limits, most: float = 1e6, contract_size: float = 1.0):
+def exchange_with(limits, most: float = 1e6, contract_size: float = 1.0, name="binance", **info):
     return SimpleNamespace(
-        markets={BTC: {"limits": limits}},
+        id=name,
+        markets={BTC: {"limits": limits, "info": info}},
         get_max_pair_stake_amount=lambda _, __, leverage: most / leverage,
         _contracts_to_amount=lambda _, contracts: contracts * contract_size,
     )
@@ -36,6 +37,25 @@ def test_the_lot_is_the_markets(limits, contract_size, lot):
     assert market_lot(exchange_with(limits, contract_size=contract_size), BTC) == lot
 
 
+# As ccxt keeps the exchange's own fields: it has no market lots of these.
+@pytest.mark.parametrize(
+    ("name", "info", "contract_size", "lot"),
+    [
+        ("bybit", {"lotSizeFilter": {"maxMktOrderQty": "119.0", "maxOrderQty": "1190"}}, 1.0, 119),
+        ("bybit_demo", {"lotSizeFilter": {"maxMktOrderQty": "119.000"}}, 1.0, 119),
+        ("bybit", {"lotSizeFilter": {"maxMktOrderQty": ""}}, 1.0, inf),
+        ("bybit", {}, 1.0, inf),
+        ("okx", {"maxMktSz": "12000", "maxStopSz": "10000"}, 0.01, 100),
+        ("okx", {"maxMktSz": "3000", "maxStopSz": "10000"}, 0.01, 30),
+        ("okx", {"maxMktSz": "3000", "maxStopSz": ""}, 10.0, 30_000),
+        ("kraken", {"maxMktSz": "3000"}, 1.0, inf),
+    ],
+)
+def test_the_lot_of_other_exchanges_is_their_own_field(name, info, contract_size, lot):
+    exchange = exchange_with({"market": {}}, contract_size=contract_size, name=name, **info)
+    assert market_lot(exchange, BTC) == pytest.approx(lot)
+
+
 @pytest.mark.parametrize(
     ("most", "leverage", "stake"), [(1e6, 1.0, 6000.0), (1e6, 3.0, 2000.0), (3000.0, 3.0, 1000.0)]
 )
@@ -52,7 +72,20 @@ def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
     [(0.017 - 0.005 - 0.005 - 0.005, 0.002), (0.0005, 0.0), (0.0175, 0.017), (0.0, 0.0)],
 )
 def test_only_whole_steps_can_be_ordered(amount, whole):
-    assert whole_steps(amount, SimpleNamespace(amount_precision=0.001)) == whole
+    assert whole_steps(amount, SimpleNamespace(amount_precision=0.001, contract_size=1.0)) == whole
+
+
+@pytest.mark.parametrize(
+    ("amount", "precision", "size", "whole"),
+    [
+        (0.03297, 0.01, 0.01, 0.0329),
+        (19_765.0, 0.01, 1000.0, 19_760.0),
+        (0.03297, None, 0.01, 0.03297),
+    ],
+)
+def test_a_step_of_contracts_is_one_of_base_currency(amount, precision, size, whole):
+    trade = SimpleNamespace(amount_precision=precision, contract_size=size)
+    assert whole_steps(amount, trade) == pytest.approx(whole, abs=1e-9)
 
 
 def test_the_limit_ends_with_the_strategy_that_needs_it():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
 
-from perpkit.bot.watching.order_books import OrderBooks
+from perpkit.bot.watching.order_books import FreshBooks, OrderBooks
 from perpkit.execution.book import Book, NoBook
 from tests.factories import START
 
@@ -18,8 +19,9 @@ MINUTE = timedelta(minutes=1)
 class Exchange:
     """A data provider that answers with what it is given, and counts."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, contract_size=1.0):
         self.answer, self.asked = answer, []
+        self._exchange = SimpleNamespace(get_contract_size=lambda _pair: contract_size)
 
     def orderbook(self, pair, maximum):
         self.asked.append(pair)
@@ -39,6 +41,14 @@ def test_a_pair_is_asked_for_once_a_minute():
     assert books.again_at("BTC/USDT:USDT") == START + 3 * MINUTE
     books.look("ETH/USDT:USDT", START + timedelta(seconds=150))
     assert exchange.asked[3:] == ["ETH/USDT:USDT"]
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 1000.0])
+def test_amounts_are_in_base_currency_whatever_a_contract_is(size):
+    dp = Exchange({**BOOK, "timestamp": START.timestamp() * 1000}, size)
+    expected = Book(((99.0, size),), ((101.0, 2 * size),))
+    assert OrderBooks(dp, MINUTE).look("BTC/USDT:USDT", START) == expected
+    assert FreshBooks(dp, 5.0).ask("BTC/USDT:USDT", 5, START) == expected
 
 
 @pytest.mark.parametrize(

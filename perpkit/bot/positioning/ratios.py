@@ -1,0 +1,129 @@
+"""Fetches the long/short ratio of accounts from Bybit and OKX, through ccxt's own method.
+
+Sources: Bybit v5 "Get Long Short Ratio" (/v5/market/account-ratio: 500 a page, since 2020-07-20);
+OKX v5 "Get contract long/short ratio" (/api/v5/rubik/stat/contracts/long-short-account-ratio-
+contract: 100 a page). Neither says whether a reading's time is the beginning or the end of its
+period, so a reading is dated at the end of the period that would begin there: the store never has
+one earlier than it was known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import nan
+from typing import Any
+
+import ccxt
+import pandas as pd
+
+from perpkit.bot.positioning.client import checked_pairs
+from perpkit.bot.positioning.paced import Budget, PacedClient, milliseconds
+from perpkit.market.coverage import ReadingSpan
+from perpkit.market.store import PERIODS
+from perpkit.market.times import dates_at
+
+RATIO = "long_short_ratio"
+
+
+@dataclass(frozen=True)
+class RatioSource:
+    """
+    :param markets: ccxt's option for the contracts that are loaded
+    :param periods: the exchange's names of the periods of the store
+    :param window: ccxt's further parameters for a window, from its bounds in ms
+    """
+
+    client: Callable[[dict[str, Any]], Any]
+    markets: str
+    periods: Mapping[str, str]
+    page_size: int
+    kept: timedelta
+    window: Callable[[int, int], dict[str, Any]]
+
+
+SOURCES = {
+    "bybit": RatioSource(
+        ccxt.bybit,
+        "linear",
+        {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "1d": "1d"},
+        page_size=500,
+        kept=timedelta(days=3650),
+        # ccxt does not pass `since` on.
+        window=lambda first, last: {"startTime": first, "endTime": last},
+    ),
+    "okx": RatioSource(
+        ccxt.okx,
+        "swap",
+        # Longer periods begin by the clock of Hong Kong, and are not on the grid of the store.
+        {period: period for period in ("5m", "15m", "30m", "1h", "2h", "4h")},
+        page_size=100,
+        kept=timedelta(days=30),
+        window=lambda _first, last: {"until": last},
+    ),
+}
+
+
+class RatioClient(PacedClient):
+    """Client of Bybit or OKX for public endpoints only, as `PositioningClient` is of Binance.
+
+    :param name: a key of `SOURCES`
+    """
+
+    series = (RATIO,)
+
+    def __init__(
+        self,
+        name: str,
+        exchange: Mapping[str, Any],
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._source = source = SOURCES[name]
+        super().__init__(source.client, exchange, budget, clock, sleep)
+        self._ccxt.options["fetchMarkets"] = {"types": [source.markets]}
+        self.kept, self.page_size = source.kept, source.page_size
+        self.periods = tuple(source.periods)
+
+    def now(self) -> datetime:
+        """Returns the exchange's time (UTC). :raises DownloadError: if it cannot be fetched"""
+        answer = self._call("fetch_time", kind=int)
+        return datetime.fromtimestamp(answer / 1000, UTC)
+
+    def symbols(self, pairs: Sequence[str]) -> dict[str, str]:
+        """Returns ccxt's symbols by pair, for the pairs that the exchange lists as perpetuals.
+
+        :raises ValueError: for a name that is not of the form BTC/USDT:USDT
+        :raises DownloadError: if the list cannot be fetched
+        """
+        checked_pairs(pairs)
+        markets = self._ccxt.markets or {}
+        if not all(pair in markets for pair in pairs):
+            markets = self._call("load_markets", True)
+        return {pair: pair for pair in pairs if pair in markets and markets[pair]["swap"]}
+
+    def readings(self, symbol: str, period: str, window: ReadingSpan) -> pd.DataFrame:
+        """Returns the readings within a window of at most a page, indexed by date (UTC).
+
+        :raises RefusedError: when the exchange refuses the request for this symbol
+        :raises DownloadError: when the readings cannot be fetched
+        """
+        length = PERIODS[period]
+        first, last = milliseconds(window.first - length), milliseconds(window.last - length)
+        rows = self._call(
+            "fetch_long_short_ratio_history",
+            symbol,
+            self._source.periods[period],
+            first,
+            window.readings(length),
+            self._source.window(first, last),
+            kind=list,
+        )
+        ended = milliseconds(window.last) - last
+        found = {int(row["timestamp"]) + ended: row["longShortRatio"] or nan for row in rows}
+        dates = dates_at(sorted(found))
+        frame = pd.DataFrame({RATIO: [found[at] for at in sorted(found)]}, dates, dtype=float)
+        return frame.loc[window.first : window.last]

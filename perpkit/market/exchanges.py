@@ -1,0 +1,137 @@
+"""What the exchanges do differently: the one place where they are kept apart.
+
+Every other module asks `facts_of` and reads a field; none compares names. docs/exchanges.md says
+which part works where, and how that was tested. Sources: ccxt's parsers, and the documentation of
+Binance USD-M, Bybit v5 and OKX v5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+
+
+class TierMargin(Enum):
+    """How the maintenance margin of a position follows from the tier that its value lies in."""
+
+    STATED = auto()  # value x rate, less an amount that the exchange states with each tier
+    IN_PARTS = auto()  # each part of the value at the rate of its own tier
+    OF_WHOLE = auto()  # the whole value at the rate of the tier
+
+
+@dataclass(frozen=True)
+class ExchangeFacts:
+    """
+    :param title: its name for people
+    :param keeps_orders: the live parts know how its orders, stops and positions are looked up: stop
+        guard, journal, reconciliation, booking, and the commands that use an API key
+    :param tier_margin: how its leverage tiers are meant
+    :param tiers_in_contracts: the bounds of its tiers are contracts, not quote currency
+    :param market_lots: where its market structure in ccxt's format has the largest market order, in
+        contracts; the smallest of several counts
+    :param ends: the field of its own market structure with the end of a perpetual, in ms since
+        1970 UTC; "" if there is none
+    """
+
+    title: str
+    keeps_orders: bool = False
+    tier_margin: TierMargin = TierMargin.STATED
+    tiers_in_contracts: bool = False
+    market_lots: tuple[tuple[str, ...], ...] = (("limits", "market", "max"),)
+    ends: str = ""
+
+    def market_lot(self, market: Mapping[str, Any]) -> float | None:
+        """Returns the largest market order, in contracts; None if there is no limit.
+
+        :param market: in ccxt's format
+
+        >>> facts = facts_of("bybit")
+        >>> facts.market_lot({"info": {"lotSizeFilter": {"maxMktOrderQty": "100.000"}}})
+        100.0
+        """
+        found = (_number(market, path) for path in self.market_lots)
+        return min((lot for lot in found if lot is not None), default=None)
+
+    def end_ms(self, market: Mapping[str, Any]) -> int | None:
+        """Returns when a contract ends, in ms since 1970 UTC; None if nothing is stated.
+
+        >>> facts_of("bybit").end_ms({"info": {"deliveryTime": "0"}})
+        """
+        end = _number(market, ("info", self.ends)) if self.ends else None
+        return int(end) if end is not None else None
+
+
+DEFAULT_EXCHANGE = "binance"
+# The live parts that need `keeps_orders`, by name; without them Freqtrade sends and tracks orders.
+BINANCE_ONLY = (
+    "stop guard",
+    "journal of orders",
+    "reconciliation",
+    "booking of funding and commissions",
+    "check of the account's settings",
+    "count of requests",
+)
+_BINANCE = ExchangeFacts("Binance", keeps_orders=True, ends="deliveryDate")
+# By Freqtrade's and ccxt's names of an exchange.
+EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
+    {
+        DEFAULT_EXCHANGE: _BINANCE,
+        "binanceusdm": _BINANCE,
+        "binanceus": _BINANCE,
+        "bybit": ExchangeFacts(
+            "Bybit",
+            # `mmDeduction` of /v5/market/risk-limit; Freqtrade keeps only Binance's `cum`.
+            tier_margin=TierMargin.IN_PARTS,
+            market_lots=(("info", "lotSizeFilter", "maxMktOrderQty"),),
+            ends="deliveryTime",
+        ),
+        "okx": ExchangeFacts(
+            "OKX",
+            # `minSz` and `maxSz` of /api/v5/public/position-tiers, which ccxt names notional.
+            tier_margin=TierMargin.OF_WHOLE,
+            tiers_in_contracts=True,
+            # A stop is a market order of a kind that has its own limit.
+            market_lots=(("info", "maxMktSz"), ("info", "maxStopSz")),
+            ends="expTime",
+        ),
+    }
+)
+# Of a tier without an amount nothing is taken off, as on an exchange that has no such amounts.
+_OTHER = ExchangeFacts("", tier_margin=TierMargin.OF_WHOLE)
+
+
+def facts_of(name: object) -> ExchangeFacts:
+    """Returns what is known of an exchange; of one that is not listed, what is safe to assume.
+
+    :param name: as in `exchange.name` of a configuration, or Freqtrade's `Exchange.id`
+
+    >>> facts_of("bybit").title, facts_of("kraken").keeps_orders
+    ('Bybit', False)
+    """
+    # Freqtrade marks a demo account in the name.
+    return EXCHANGES.get(str(name).lower().removesuffix("_demo"), _OTHER)
+
+
+def named(names: Sequence[str]) -> str:
+    """Returns names as a sentence has them.
+
+    >>> named(("one", "two", "three"))
+    'one, two and three'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]])
+
+
+def _number(market: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
+    """Returns a number above 0 inside a market structure; None where there is none."""
+    found: Any = market
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    try:
+        value = float(found)
+    except (TypeError, ValueError):
+        return None
+    return value if isfinite(value) and value > 0 else None
