@@ -56,9 +56,7 @@ def closing_order(
     return order
 
 
-def expire_all(
-    account: Account, holding: SymbolHolding, now: int, reason: ExpiryReason
-) -> None:
+def expire_all(account: Account, holding: SymbolHolding, now: int, reason: ExpiryReason) -> None:
     """Expires all open orders and conditional orders of a symbol on behalf of the exchange."""
     for order in list(holding.orders.values()):
         ledger.end_order(account, order, OrderStatus.EXPIRED, now, reason)

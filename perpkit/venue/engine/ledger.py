@@ -252,9 +252,7 @@ def end_algo(account: Account, algo: Algo, status: AlgoStatus, now: int) -> None
     set_algo(account, algo, status, now)
 
 
-def _expire_closing(
-    account: Account, holding: SymbolHolding, position: Position, now: int
-) -> None:
+def _expire_closing(account: Account, holding: SymbolHolding, position: Position, now: int) -> None:
     """Expires the closing orders of a closed position; they must not wait for the next one."""
     for order in list(holding.orders.values()):
         if order.closing and order.position_side is position.side:
