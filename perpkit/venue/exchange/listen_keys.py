@@ -35,7 +35,7 @@ class ListenKeys:
     def open(self, account: Account, now: int) -> str:
         """Returns the account's listen key, which is valid for another hour; a new one if none is
         valid."""
-        key = self._of(account, now)
+        key = self.valid(account, now)
         if key is None:
             self._made += 1
             stamp = f"listenKey/{now}/{self._made}".encode()
@@ -49,7 +49,7 @@ class ListenKeys:
 
         :raises VenueError: -1125 if none is valid
         """
-        key = self._of(account, now)
+        key = self.valid(account, now)
         if key is None:
             raise VenueError(-1125, "This listenKey does not exist.")
         key.expires = now + VALID_MS
@@ -69,11 +69,7 @@ class ListenKeys:
             del self._keys[key.text]
         return out
 
-    def of(self, account: Account) -> ListenKey | None:
-        """Returns the account's listen key; it may have expired."""
-        return next((key for key in self._keys.values() if key.account is account), None)
-
-    def _of(self, account: Account, now: int) -> ListenKey | None:
+    def valid(self, account: Account, now: int) -> ListenKey | None:
         for key in self._keys.values():
             if key.account is account and now < key.expires:
                 return key

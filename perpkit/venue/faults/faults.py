@@ -1,8 +1,8 @@
 """Faults, and the plan that decides what goes wrong, where and when, but does not carry it out.
 
 `http.injection` carries out faults of requests, `http.streams` those of streams, `market.Market`
-those of the market. Those of orders and accounts are carried out by `exchange`, which asks `FaultPlan.active` and
-`FaultPlan.strike`.
+those of the market. Those of orders and accounts are carried out by `exchange`, which asks
+`FaultPlan.active` and `FaultPlan.strike`.
 """
 
 from __future__ import annotations

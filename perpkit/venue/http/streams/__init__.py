@@ -1,1 +1,1 @@
-"""Websocket streams: market data and the user data stream. To change: streams and their messages."""
+"""Websocket streams, of market data and of user data. To change: streams and their messages."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 from perpkit.venue.http.injection import Line
-from perpkit.venue.http.streams.names import Route, Stream
+from perpkit.venue.http.streams.names import Route, Stream, StreamKind
 
 # A client that reads too slowly is cut off with this many messages waiting.
 MAX_WAITING = 20_000
@@ -54,9 +54,11 @@ class Connection:
 
     def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
         """Queues a message of a subscribed stream, as the faults of streams allow."""
-        if message.stream not in self.streams:
+        stream = self.streams.get(message.stream)
+        if stream is None:
             return
-        if self.events is not None and message.event not in self.events and message.symbol is None:
+        user_data = stream.kind is StreamKind.USER_DATA
+        if user_data and self.events is not None and message.event not in self.events:
             return
         faults = plan.striking_message(message.event, message.symbol, now)
         kinds = [fault.kind for fault in faults]

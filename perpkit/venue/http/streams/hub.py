@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from functools import partial
 
 from perpkit.durations import DAY_MS
-from perpkit.venue.engine import Account
 from perpkit.venue.engine.events import Event
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.listen_keys import ListenKey
@@ -78,14 +77,15 @@ class Hub:
         streams = [self.stream(name, connection.route) for name in names]
         if len({*connection.streams, *names}) > MAX_STREAMS:
             raise ValueError(f"a connection has at most {MAX_STREAMS} streams")
-        # What happened before is not for this connection.
-        self._catch_up()
+        if self._exchange is not None and any(s.kind is StreamKind.USER_DATA for s in streams):
+            # What happened before is not for this connection.
+            self._exchange.catch_up()
+            self._send_heard()
         for stream in streams:
             connection.streams[stream.name] = stream
-            if stream.kind is StreamKind.USER_DATA:
-                self._listen(stream.name)
-            elif stream.name not in self._sources:
+            if stream.kind is not StreamKind.USER_DATA and stream.name not in self._sources:
                 self._sources[stream.name] = stream, source_of(self._market, stream)
+        self._set_listeners()
 
     def unsubscribe(self, connection: Connection, names: list[str]) -> None:
         """Ends subscriptions; names that are not subscribed to are left alone."""
@@ -93,17 +93,15 @@ class Hub:
             connection.streams.pop(name, None)
         wanted = {name for each in self._connections for name in each.streams}
         self._sources = {n: source for n, source in self._sources.items() if n in wanted}
-        if self._exchange is not None:
-            for account in self._exchange.engine.accounts:
-                key = self._exchange.listen_keys.of(account)
-                if account.listener is not None and (key is None or key.text not in wanted):
-                    account.listener = None
+        self._set_listeners()
 
     def turn(self) -> None:
         """Sends everything that is due now."""
         now = self._market.now()
         self._cut(now)
-        self._catch_up()
+        if self._exchange is not None and self._listens():
+            self._exchange.catch_up()
+        self._send_heard()
         self._expire(now)
         for name, (stream, source) in list(self._sources.items()):
             if stream.symbol is None or self._market.is_traded(stream.symbol):
@@ -130,36 +128,40 @@ class Hub:
                     if plan.strikes_now(name):
                         connection.cut()
 
-    def _catch_up(self) -> None:
+    def _listens(self) -> bool:
+        accounts = [] if self._exchange is None else self._exchange.engine.accounts
+        return any(account.listener is not None for account in accounts)
+
+    def _set_listeners(self) -> None:
+        """Makes accounts report whose user data stream is subscribed to, and no others."""
         if self._exchange is None:
             return
-        if any(account.listener is not None for account in self._exchange.engine.accounts):
-            self._exchange.catch_up()
+        wanted = {name for each in self._connections for name in each.streams}
+        for account in self._exchange.engine.accounts:
+            key = self._exchange.listen_keys.valid(account, self._market.now())
+            heard = key is not None and key.text in wanted
+            account.listener = partial(self._hear, self._exchange, key) if heard else None
+
+    def _hear(self, exchange: Exchange, key: ListenKey, event: Event) -> None:
+        if exchange.listen_keys.get(key.text) is None:  # closed
+            return
+        for payload in payloads_of(exchange, key.account, event, self._market.now()):
+            if payload["E"] < key.expires:
+                self._heard.append(_user_message(key.text, payload))
+
+    def _send_heard(self) -> None:
         now = self._market.now()
         while self._heard:
             self._send(self._heard.popleft(), now)
 
-    def _listen(self, listen_key: str) -> None:
-        """Makes the account of a listen key report to this hub; one that is not valid is silent."""
-        assert self._exchange is not None
-        key = self._exchange.listen_keys.get(listen_key)
-        if key is not None and self._market.now() < key.expires:
-            key.account.listener = partial(self._hear, self._exchange, key)
-
-    def _hear(self, exchange: Exchange, key: ListenKey, event: Event) -> None:
-        now = self._market.now()
-        for payload in payloads_of(exchange, key.account, event, now):
-            if payload["T"] < key.expires:
-                self._heard.append(_user_message(key.text, payload))
-
     def _expire(self, now: int) -> None:
-        if self._exchange is None:
-            return
-        for key in self._exchange.listen_keys.expired(now):
-            key.account.listener = None
+        expired = [] if self._exchange is None else self._exchange.listen_keys.expired(now)
+        for key in expired:
             self._send(_user_message(key.text, listen_key_expired(key.text, key.expires)), now)
             for connection in self._connections:
                 connection.streams.pop(key.text, None)
+        if expired:
+            self._set_listeners()
 
     def _send(self, message: Message, now: int) -> None:
         for connection in list(self._connections):

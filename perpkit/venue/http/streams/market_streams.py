@@ -70,7 +70,7 @@ class _Books:
         self._make, self._made = make, made
         self._id = made() // _BOOK_MS - 1
 
-    def poll(self, now: int) -> list[Message]:
+    def poll(self, now: int) -> list[Message]:  # noqa: ARG002
         shown = self._made() // _BOOK_MS
         if shown <= self._id:
             return []
