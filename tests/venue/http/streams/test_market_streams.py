@@ -95,9 +95,7 @@ def test_a_candle_being_formed_comes_every_250_ms_at_most(exchange, clock):
     listening(exchange, clock, test)
 
 
-@pytest.mark.parametrize(
-    ("name", "every"), [("btcusdt@markPrice", 3), ("btcusdt@markPrice@1s", 1)]
-)
+@pytest.mark.parametrize(("name", "every"), [("btcusdt@markPrice", 3), ("btcusdt@markPrice@1s", 1)])
 def test_mark_prices(exchange, clock, client, name, every):
     def test(ear):
         connection = ear.connect(name)
