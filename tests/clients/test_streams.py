@@ -1,4 +1,4 @@
-"""Stream clients of others: each event once, in order, through cuts; every field of the SDK's models.
+"""Stream clients of others: each event once, in order, through cuts, with all its fields.
 
 What happens while a client is cut off is missed, as at the exchange, which replays nothing. The
 REST endpoints have it.
