@@ -37,6 +37,7 @@ class StreamKind(StrEnum):
 
 
 USER_DATA = "userData"
+_SHOWN = 100  # characters of a name in an error
 _PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
 
 
@@ -80,7 +81,7 @@ def parse_stream(name: str, market: Market, route: Route | None) -> Stream:
     """
     stream = _parsed(name, market)
     if route not in (None, stream.route):
-        raise ValueError(f"stream {name!r} is on /{stream.route}, not on /{route}")
+        raise ValueError(f"stream {name[:_SHOWN]!r} is on /{stream.route}, not on /{route}")
     return stream
 
 
@@ -92,7 +93,7 @@ def _parsed(name: str, market: Market) -> Stream:
     lower, _, what = name.partition("@")
     symbol = lower.upper()
     if lower != lower.lower() or symbol not in market.symbols:
-        raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
+        raise ValueError(f"stream {name[:_SHOWN]!r} must begin with a listed symbol in lower case")
     if what == "bookTicker":
         return Stream(name, StreamKind.BOOK_TICKER, symbol)
     if (every := _mark_price_ms(what, "markPrice")) is not None:
@@ -102,7 +103,7 @@ def _parsed(name: str, market: Market) -> Stream:
     kind, _, interval = what.partition("_")
     if kind == "kline" and _has_candles(market, symbol, interval):
         return Stream(name, StreamKind.KLINE, symbol, interval)
-    raise ValueError(f"stream {name!r} is not one that this venue serves")
+    raise ValueError(f"stream {name[:_SHOWN]!r} is not one that this venue serves")
 
 
 def _has_candles(market: Market, symbol: str, interval: str) -> bool:
