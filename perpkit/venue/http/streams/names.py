@@ -18,7 +18,7 @@ from perpkit.venue.market.market import Market
 MARK_PRICE_MS = 3_000
 _FAST_MARK_PRICE_MS = 1_000
 _DEPTH = re.compile(r"depth(5|10|20)(@(100|250|500)ms)?")
-_LISTEN_KEY = re.compile(r"[0-9A-Za-z]{1,128}")
+_LISTEN_KEY = re.compile(r"[0-9A-Za-z]+")
 
 
 class Route(StrEnum):
@@ -37,7 +37,7 @@ class StreamKind(StrEnum):
 
 
 USER_DATA = "userData"
-_SHOWN = 100  # characters of a name in an error
+_LONGEST = 128  # characters of a name
 _PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
 
 
@@ -79,9 +79,11 @@ def parse_stream(name: str, market: Market, route: Route | None) -> Stream:
     :param route: of the connection; None for one without
     :raises ValueError: naming the stream and what is wrong with it
     """
+    if len(name) > _LONGEST:
+        raise ValueError(f"stream {name[:_LONGEST]!r}... is too long")
     stream = _parsed(name, market)
     if route not in (None, stream.route):
-        raise ValueError(f"stream {name[:_SHOWN]!r} is on /{stream.route}, not on /{route}")
+        raise ValueError(f"stream {name!r} is on /{stream.route}, not on /{route}")
     return stream
 
 
@@ -93,7 +95,7 @@ def _parsed(name: str, market: Market) -> Stream:
     lower, _, what = name.partition("@")
     symbol = lower.upper()
     if lower != lower.lower() or symbol not in market.symbols:
-        raise ValueError(f"stream {name[:_SHOWN]!r} must begin with a listed symbol in lower case")
+        raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
     if what == "bookTicker":
         return Stream(name, StreamKind.BOOK_TICKER, symbol)
     if (every := _mark_price_ms(what, "markPrice")) is not None:
@@ -103,7 +105,7 @@ def _parsed(name: str, market: Market) -> Stream:
     kind, _, interval = what.partition("_")
     if kind == "kline" and _has_candles(market, symbol, interval):
         return Stream(name, StreamKind.KLINE, symbol, interval)
-    raise ValueError(f"stream {name[:_SHOWN]!r} is not one that this venue serves")
+    raise ValueError(f"stream {name!r} is not one that this venue serves")
 
 
 def _has_candles(market: Market, symbol: str, interval: str) -> bool:
