@@ -165,6 +165,7 @@ class Order:
     :param quote: value traded so far, quote asset
     :param ahead: quantity that is before a resting order in the queue at its price
     :param good_till: expiry, ms; 0 for never
+    :param forced: whether the exchange sent it, to close a position
     """
 
     id: int
@@ -187,6 +188,7 @@ class Order:
     ahead: Decimal = ZERO
     price_match: PriceMatch = PriceMatch.NONE
     good_till: int = 0
+    forced: bool = False
 
     @property
     def remaining(self) -> Decimal:

@@ -101,10 +101,10 @@ def expire_due(state: EngineState, symbol: str, now: int) -> None:
             continue
         for order in list(holding.orders.values()):
             if order.good_till and order.good_till <= now:
-                ledger.end_order(holding, order, OrderStatus.EXPIRED, order.good_till)
+                ledger.end_order(account, order, OrderStatus.EXPIRED, order.good_till)
         for algo in list(holding.algos.values()):
             if algo.good_till and algo.good_till <= now:
-                ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, algo.good_till)
+                ledger.end_algo(account, algo, AlgoStatus.EXPIRED, algo.good_till)
 
 
 def next_expiry(state: EngineState, symbol: str, after: int) -> int | None:
