@@ -26,7 +26,7 @@ def record(
     trade_id: int = 0,
 ) -> None:
     """Adds `amount` (eight decimals) to the wallet of the symbol's asset and records the reason."""
-    asset = state.contracts[symbol].asset
+    asset = account.settled_in(state.contracts[symbol].asset)
     if kind is IncomeKind.INSURANCE_CLEAR:
         state.fund.receive(asset, -amount)
     _move(state, account, kind, asset, amount, symbol, now, trade_id)

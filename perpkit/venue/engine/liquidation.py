@@ -59,7 +59,7 @@ def force(state: EngineState, account: Account, holding: SymbolHolding, now: int
 def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> None:
     """Pays what an account without cross positions still owes: in multi-assets mode from its other
     assets, and then from the insurance fund."""
-    asset = state.contracts[symbol].asset
+    asset = account.settled_in(state.contracts[symbol].asset)
     if cross_positions(account, asset):
         return
     if account.multi_assets:

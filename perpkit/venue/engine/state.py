@@ -73,6 +73,6 @@ class EngineState:
             contract = self.contract(symbol)
             leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
             holding = account.holdings[symbol] = SymbolHolding(
-                symbol, leverage, asset=contract.asset
+                symbol, leverage, asset=account.settled_in(contract.asset)
             )
         return holding
