@@ -35,8 +35,9 @@ def record(
 def exchange(
     state: EngineState, account: Account, source: str, target: str, amount: Decimal, now: int
 ) -> None:
-    """Pays a debt in `target` with `source`, one for one."""
-    for asset, change in ((source, -amount), (target, amount)):
+    """Pays a debt of `amount` in `target` with `source`, at their worth as collateral."""
+    paid = money(amount * state.worth(target) / state.worth(source))
+    for asset, change in ((source, -paid), (target, amount)):
         _move(state, account, IncomeKind.AUTO_EXCHANGE, asset, change, "", now, 0)
 
 

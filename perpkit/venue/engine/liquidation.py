@@ -76,7 +76,8 @@ def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> N
         if (held := account.cross_wallet(other)) < 0:
             ledger.exchange(state, account, asset, other, -held, now)
     for other in others:
-        amount = min(account.cross_wallet(other), -account.cross_wallet(asset))
+        worth = account.cross_wallet(other) * state.worth(other)
+        amount = min(money(worth), -account.cross_wallet(asset))
         if amount > 0:
             ledger.exchange(state, account, other, asset, amount, now)
 
