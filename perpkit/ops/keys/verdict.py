@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from perpkit.market.credits import CROSS, ignored, margin_mode, proxy_coin
 from perpkit.ops.keys.facts import KeyFacts
 from perpkit.ops.keys.finding import KeyFinding
 from perpkit.ops.level import Level
@@ -210,7 +211,7 @@ def _modes(facts: KeyFacts, config: Mapping[str, Any]) -> Iterator[KeyFinding]:
 
 def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
     """Multi-assets mode requires cross margin; Freqtrade uses `proxy_coin` only with both."""
-    cross = _mode(config) == "cross"
+    cross = margin_mode(config) == CROSS
     coin = config.get("proxy_coin")
     single = "binance.com > Futures > Preference > Asset Mode: Single-Asset Mode"
     credits_mode = (
@@ -224,7 +225,10 @@ def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
         if not cross:
             words += ", and Freqtrade does not start with isolated margin"
         return KeyFinding("asset mode", Level.FAIL, words, f"{single}; {credits_mode}")
-    if coin and cross and coin != config.get("stake_currency"):
+    if (wrong := ignored(config)) is not None:
+        words, _, fix = wrong.partition(": set ")
+        return KeyFinding("asset mode", Level.FAIL, f"single-asset; {words}", f"set {fix}")
+    if proxy_coin(config) is not None:
         words = f'single-asset, while "proxy_coin": "{coin}" makes Freqtrade count that coin'
         fix = "switch the account to multi-assets mode, or take proxy_coin out of the configuration"
         return KeyFinding("asset mode", Level.FAIL, words, fix)
@@ -235,7 +239,7 @@ def _margin_mode(
     margin_types: Mapping[str, str] | Refusal, config: Mapping[str, Any]
 ) -> KeyFinding:
     """Freqtrade sets the mode before an entry; an open position keeps the mode that it has."""
-    mode = _mode(config)
+    mode = margin_mode(config)
     wanted = {"isolated": "ISOLATED", "cross": "CROSSED"}.get(mode)
     if wanted is None:
         fix = 'set "margin_mode" to "isolated" or "cross"'
@@ -249,12 +253,6 @@ def _margin_mode(
         return KeyFinding("margin mode", Level.FAIL, words, fix)
     held = f", as in {len(margin_types)} open positions" if margin_types else ""
     return KeyFinding("margin mode", Level.OK, f"{mode}{held}")
-
-
-def _mode(config: Mapping[str, Any]) -> str:
-    """Returns Freqtrade's margin mode as text, from text or from its enumeration."""
-    mode = config.get("margin_mode") or ""
-    return str(getattr(mode, "value", mode))
 
 
 def _skipped(check: str) -> KeyFinding:

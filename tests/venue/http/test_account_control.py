@@ -128,7 +128,9 @@ def test_the_largest_wallet_is_still_counted_exactly(client, market, clock):
     assert paid < 0
 
 
-@pytest.mark.parametrize("wallet", ["0BNFCR+500USDC+0.1BTC", {"BTC": "0.1", "BNFCR": 0, "USDC": 500}])
+@pytest.mark.parametrize(
+    "wallet", ["0BNFCR+500USDC+0.1BTC", {"BTC": "0.1", "BNFCR": 0, "USDC": 500}]
+)
 def test_an_account_in_credits_mode_is_opened(client, wallet):
     new = {"api_key": "eea", "secret": "s", "wallet": wallet}
     _, account = control(client, "POST", "/accounts", **new)
