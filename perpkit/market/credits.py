@@ -9,15 +9,23 @@ ignores with isolated margin.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 CREDITS = "BNFCR"
 CROSS = "cross"
 
-NOT_MEANT = (
-    "the account is in multi-assets mode, in which all its assets back each position; if that is "
-    'intended, use cross margin and set "proxy_coin" in the configuration'
-)
+_CREDITS_MODE = f'"margin_mode": "cross" and "proxy_coin": "{CREDITS}"'
+_SINGLE = "binance.com > Futures > Preference > Asset Mode: Single-Asset Mode"
+
+
+class Contradiction(NamedTuple):
+    """What in a configuration contradicts itself or the account, and what to do about it."""
+
+    words: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.words}: {self.fix}"
 
 
 def proxy_coin(config: Mapping[str, Any]) -> str | None:
@@ -39,52 +47,65 @@ def margin_mode(config: Mapping[str, Any]) -> str:
     return str(getattr(mode, "value", mode))
 
 
-def ignored(config: Mapping[str, Any]) -> str | None:
-    """Returns why a configuration contradicts itself, in one line; None if it does not."""
+def ignored(config: Mapping[str, Any]) -> Contradiction | None:
+    """Returns why `proxy_coin` would count for nothing; None if it counts, or is not set."""
     coin = _other_coin(config)
     if coin is None or margin_mode(config) == CROSS:
         return None
-    return (
+    return Contradiction(
         f'"proxy_coin" is "{coin}", which Freqtrade ignores with "margin_mode": '
-        f'"{margin_mode(config)}": set "margin_mode": "cross", or take proxy_coin out'
+        f'"{margin_mode(config)}"',
+        'set "margin_mode": "cross", or take proxy_coin out of the configuration',
     )
 
 
 def contradiction(
     config: Mapping[str, Any], multi_assets: bool, held: Mapping[str, float] | None = None
-) -> str | None:
+) -> Contradiction | None:
     """Returns why an account is not the one that a configuration means; None if it is.
 
     :param multi_assets: whether the account is in multi-assets mode
     :param held: amounts by coin as the exchange shows them; None if they are not known
     """
-    if (wrong := ignored(config)) is not None:
-        return wrong
-    coin = _other_coin(config)
     if not multi_assets:
-        if coin is None:
+        return ignored(config) or _nothing_behind(config)
+    cross = margin_mode(config) == CROSS
+    if not (cross and "proxy_coin" in config):
+        more = "" if cross else ", and Freqtrade does not start with isolated margin"
+        return Contradiction(
+            f"the account is in multi-assets mode: all its assets back each position{more}",
+            f"{_SINGLE}; where it is meant (credits mode), set {_CREDITS_MODE}",
+        )
+    return None if held is None else _other_wallet(wallet_coin(config), held)
+
+
+def _other_wallet(coin: str, held: Mapping[str, float]) -> Contradiction | None:
+    """:param coin: which Freqtrade counts as the wallet"""
+    if coin == CREDITS:
+        if CREDITS in held:
             return None
-        return (
-            f'the account is in single-asset mode, while "proxy_coin": "{coin}" makes Freqtrade '
-            "count that coin as the wallet: switch the account to multi-assets mode, or take "
-            "proxy_coin out of the configuration"
+        return Contradiction(
+            f"the account shows no {CREDITS}, so it is not in credits mode, or has never had any",
+            f"take proxy_coin out of the configuration, or convert something to {CREDITS}",
         )
-    if margin_mode(config) != CROSS or "proxy_coin" not in config:
-        return NOT_MEANT
-    if held is None:
+    # Other accounts may be shown none of them.
+    if not held.get(CREDITS):
         return None
-    if coin == CREDITS and CREDITS not in held:
-        return (
-            f"the account shows no {CREDITS}, so it is not in credits mode, or has never had any: "
-            f'take "proxy_coin" out of the configuration, or convert something to {CREDITS}'
-        )
-    if coin != CREDITS and held.get(CREDITS):
-        counted = wallet_coin(config)
-        return (
-            f"the account is in credits mode, and Freqtrade counts {counted} as the wallet: set "
-            f'"proxy_coin": "{CREDITS}"'
-        )
-    return None
+    return Contradiction(
+        f"the account is in credits mode, and Freqtrade counts {coin} as the wallet",
+        f'set "proxy_coin": "{CREDITS}"',
+    )
+
+
+def _nothing_behind(config: Mapping[str, Any]) -> Contradiction | None:
+    coin = proxy_coin(config)
+    if coin is None:
+        return None
+    return Contradiction(
+        f'the account is in single-asset mode, while "proxy_coin": "{coin}" makes Freqtrade count '
+        "that coin as the wallet",
+        "switch the account to multi-assets mode, or take proxy_coin out of the configuration",
+    )
 
 
 def _other_coin(config: Mapping[str, Any]) -> str | None:

@@ -98,7 +98,7 @@ class AccountSettings:
         multi_assets = _is_true(modes["multiAssetsMargin"])
         wrong = contradiction(self._bot.config, multi_assets, held(self._bot))
         if wrong is not None:
-            found[_Subject(ACCOUNT, "asset mode")] = wrong
+            found[_Subject(ACCOUNT, "asset mode")] = str(wrong)
         return found
 
     def _symbols(self, leverages: Mapping[str, float]) -> dict[_Subject, str]:

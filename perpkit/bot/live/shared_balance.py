@@ -14,7 +14,14 @@ from typing import Any
 from freqtrade.exceptions import FreqtradeException
 
 from perpkit.bot.live.replaced import replace
-from perpkit.market.credits import CROSS, contradiction, ignored, margin_mode, proxy_coin
+from perpkit.market.credits import (
+    CROSS,
+    Contradiction,
+    contradiction,
+    ignored,
+    margin_mode,
+    proxy_coin,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ class SharedBalance:
         return balances
 
 
-def wrong_account(bot: Any) -> str | None:
+def wrong_account(bot: Any) -> Contradiction | None:
     """Returns why a bot must not trade with its configuration, or at its account; None if it may.
 
     The account is asked in live mode with cross margin (weight 5): with isolated margin Freqtrade

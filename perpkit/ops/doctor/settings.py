@@ -51,8 +51,7 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
         return
     margin = config.get("margin_mode") or "none"
     if (wrong := ignored(config)) is not None:
-        words, _, fix = wrong.partition(": set ")
-        yield fail(words, f"set {fix}")
+        yield fail(wrong.words, wrong.fix)
     if margin == "cross" and proxy_coin(config) is None:
         yield warn(
             '"margin_mode" is "cross": a position that goes wrong may take the whole futures '
