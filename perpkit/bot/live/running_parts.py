@@ -169,7 +169,7 @@ class RunningParts(NoParts):
 
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
         if wrong is not None:
-            self.obstacles.reasons[CREDITS_MODE] = f"{CREDITS_MODE}: {wrong}"
+            self.obstacles.reasons[CREDITS_MODE] = str(wrong)
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
         if self._fleet.wrong:
