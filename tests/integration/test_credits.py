@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
-import rapidjson
-from freqtrade.configuration.load_config import CONFIG_PARSE_MODE
 from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
 from perpkit.record import state_file
-from perpkit.venue.exchange.exchange import Exchange
-from perpkit.venue.http.app import create_app
 from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, strategy_messages, warnings
 from tests.bench.in_process import bench
-from tests.bench.live import LIVE, SameVenue, differences
-from tests.bench.planted import KEY, SECRET
+from tests.bench.live import LIVE, CreditsVenue, differences, shipped_credits
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
-from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
@@ -30,28 +23,8 @@ LATER = START + timedelta(minutes=10)
 STILL = scripted_market(START, [(0, 50_000.0)])
 BTC = "BTC/USDT:USDT"
 GUARDED = "GuardedSteered"
-SHIPPED = rapidjson.loads(
-    (REPOSITORY / "config.credits.json.example").read_text(), parse_mode=CONFIG_PARSE_MODE
-)
+SHIPPED = shipped_credits()
 SETTINGS = {**LIVE, **SHIPPED, "exchange": {**LIVE["exchange"], **SHIPPED["exchange"]}}
-
-
-class CreditsVenue(SameVenue):
-    """With an account of these wallets, for several bots one after the other."""
-
-    def __init__(self, **wallets: object) -> None:
-        self.wallets = {asset: Decimal(str(amount)) for asset, amount in wallets.items()}
-
-    def serve(self, market):
-        if not hasattr(self, "exchange"):
-            self.exchange = Exchange(market)
-            self.exchange.engine.add_account(KEY, SECRET, self.wallets, market.now())
-        return create_app(self.exchange.market, exchange=self.exchange)
-
-    @property
-    def shared(self):
-        self.exchange.catch_up()
-        return self.exchange.engine.balance(self.account, "BNFCR").shared
 
 
 def shown(userdir):

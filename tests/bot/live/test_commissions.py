@@ -97,9 +97,7 @@ def test_a_commission_in_another_currency_has_no_rate():
 def test_a_credit_is_charged_for_a_unit_of_the_quote_currency():
     fills = ("1", 0.01, 0.15), ("2", 0.03, 0.18)
     for wallet, known in (("BNFCR", True), ("USDT", False)):
-        found = commission(
-            Exchange(*fills, currency="BNFCR", wallet=wallet), BTC, [TAKEN, RESTED]
-        )
+        found = commission(Exchange(*fills, currency="BNFCR", wallet=wallet), BTC, [TAKEN, RESTED])
         assert found is None if not known else found.cost == pytest.approx(0.33)
 
 
