@@ -45,7 +45,8 @@ def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_
         assert account.currency == "BNFCR"
         assert account.equity == pytest.approx(float(there.margin_balance), rel=1e-3)
         assert account.unexplained == pytest.approx(0.0, abs=0.1)
-        assert account.balance == pytest.approx(float(there.wallet), rel=1e-4)
+        # Not known with Freqtrade 2026.6, whose balance has the open profit in it.
+        assert account.balance in (None, pytest.approx(float(there.wallet), rel=1e-4))
         assert bot.bot.strategy._running._guard.refusal(BTC) is None
         bot.run_until(lambda: bot.now > START + timedelta(minutes=11), 12 * MINUTE, STEP)
         bot.bot.strategy.leave = True
@@ -64,13 +65,13 @@ def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_
 @pytest.mark.parametrize(("open_loss", "halts"), [(0.001, True), (0.003, False)])
 def test_a_breaker_measures_a_loss_against_the_whole_account(open_loss, halts):
     """A position of 900 falls by 2%: a loss of 0.18% of 10,000, none of which is in credits."""
-    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (8, 49_000.0)])
+    market = scripted_market(START, [(0, 50_000.0), (2, 50_000.0), (3, 49_000.0)])
     venue = CreditsVenue(BNFCR=0, USDC=10_000)
     drawdown = {"method": "DrawdownBreaker", "open_loss": open_loss, "confirm": 1}
     settings = {**SETTINGS, "breakers": [drawdown]}
     with bench("Braked", market, START, serve=venue.serve, **settings) as bot:
         hold(bot, venue)
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=10), 12 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=5), 6 * MINUTE, STEP)
         trading = bot.bot.strategy.watch.decision(BTC).trading
         assert (trading is Trading.HALTED, venue.amount == 0) == (halts, halts)
 
@@ -136,7 +137,7 @@ def test_with_an_open_trade_it_is_reducing(case, tmp_path):
     amount = desk.venue.amount
     with desk.start(LATER, wrong) as bot:
         bot.bot.strategy.side = "long"
-        bot.run(30, STEP)
+        bot.run(16, STEP)
         decision = bot.bot.strategy.watch.decision("ETH/USDT:USDT")
         assert decision.trading is Trading.REDUCING
         assert words in decision.reason
