@@ -36,7 +36,7 @@ class SharedBalance:
 
     def __init__(self, bot: Any) -> None:
         self._coin = proxy_coin(bot.config)
-        if self._coin is None:
+        if self._coin is None or bot.config["dry_run"]:
             return
         self._fetch = replace(bot, "api.fetch_balance", self.fetch_balance)
         try:

@@ -72,6 +72,7 @@ def test_the_coin_that_is_the_wallet_has_the_total_of_all():
         {"margin_mode": "cross"},
         {"margin_mode": "isolated", "proxy_coin": "BNFCR"},
         {"margin_mode": "cross", "proxy_coin": "USDT"},
+        {**CREDITS, "dry_run": True},
     ],
 )
 def test_other_accounts_are_left_alone(config):
