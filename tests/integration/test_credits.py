@@ -36,7 +36,7 @@ def shown(userdir):
 )
 def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_path):
     venue = CreditsVenue(**wallets)
-    market = scripted_market(START, [(0, 50_000.0), (8, 50_000.0), (10, 50_500.0)])
+    market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (6, 50_500.0)])
     with bench(GUARDED, market, START, serve=venue.serve, userdir=tmp_path, **SETTINGS) as bot:
         hold(bot, venue)
         assert len(live_stops(venue)) == 1
@@ -48,7 +48,7 @@ def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_
         # Not known with Freqtrade 2026.6, whose balance has the open profit in it.
         assert account.balance in (None, pytest.approx(float(there.wallet), rel=1e-4))
         assert bot.bot.strategy._running._guard.refusal(BTC) is None
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=11), 12 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=7), 8 * MINUTE, STEP)
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, 2 * MINUTE, STEP)
         assert (venue.amount, live_stops(venue)) == (0, [])
