@@ -214,7 +214,7 @@ class TestCreditsMode:
         api.load_markets = dict
         api.fapiPrivateV2GetAccount = api.fapiPrivateV3GetAccount = lambda *_: answer
         bot = SimpleNamespace(
-            config={**binance._config, "margin_mode": "cross"},
+            config={**binance._config, "margin_mode": "cross", "dry_run": False},
             exchange=binance,
             wallets=SimpleNamespace(update=binance.get_balances),
         )
