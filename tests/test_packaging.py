@@ -118,7 +118,7 @@ def test_the_sdist_has_what_is_listed_and_nothing_private(planted, tmp_path):
     needed = {"pyproject.toml", "README.md", "LICENSE", ".env.example", "config.json.example"}
     needed |= {"user_data/hyperopts/PerpHyperOptLoss.py", "config.freqai.json.example"}
     needed |= {"config.bybit.json.example", "config.okx.json.example"}
-    needed |= {"user_data/freqaimodels/LightGbmTripleBarrier.py"}
+    needed |= {"user_data/freqaimodels/LightGbmTripleBarrier.py", "config.credits.json.example"}
     needed |= {"strategies/RsiSmaSwing.py", "Makefile", "docker/Dockerfile", "docs/report.png"}
     assert needed | committed("perpkit", "tests", "docs", "benchmarks", "docker") <= names
 

@@ -246,7 +246,7 @@ class Account(_Part):
 
     A figure is null while a price, a stop or the balance that it needs is unknown.
 
-    :param currency: the stake currency
+    :param currency: the coin of the wallet: the stake currency, or `proxy_coin` with cross margin
     :param equity: the capital, with realised and unrealised profit, fees and funding
     :param peak: the highest equity since trading began or the drawdown breaker was last unlocked;
         null without that breaker

@@ -95,7 +95,8 @@ class VenueOptions:
         list[str] | None,
         typer.Option(
             metavar="KEY:SECRET:WALLET",
-            help="To trade with; may be repeated. WALLET: 10000 (USDT), or 900USDT+50USDC.",
+            help="To trade with; may be repeated. WALLET: 10000 (USDT), or 900USDT+50USDC. With "
+            "BNFCR, as in 10000BNFCR+0.1BTC, the account is in credits mode.",
         ),
     ] = None
     live: Annotated[

@@ -117,12 +117,15 @@ def trade(
     folder: Path,
     act: Callable[[Trader], None] = twice,
     points: Sequence[tuple[float, float]] = RISE,
+    venue: SameVenue | None = None,
+    **settings: Any,
 ) -> Traded:
     """A live bot that does so, and ends.
 
     :param points: of the price of BTC, see `scripted_market`
+    :param settings: of Freqtrade's configuration
     """
-    venue, prices = SameVenue(), {"price_side": "other"}
+    venue, prices = venue or SameVenue(), {"price_side": "other"}
     with live_bot(
         STRATEGY,
         _market(points),
@@ -132,6 +135,7 @@ def trade(
         stake_amount="unlimited",
         entry_pricing=prices,
         exit_pricing=prices,
+        **settings,
     ) as bot:
         act(Trader(bot, venue))
         bot.run(3, STEP)

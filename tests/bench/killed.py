@@ -219,7 +219,8 @@ def live_bot(
     books = folder / "books"
     books.mkdir(parents=True, exist_ok=True)
     given = {**LIVE, "db_url": f"sqlite:///{books}/trades.sqlite", **settings}
-    given["exchange"] = {**LIVE["exchange"], "pair_whitelist": ["BTC/USDT:USDT"]}
+    own = {**LIVE["exchange"], **settings.get("exchange", {})}
+    given["exchange"] = {**own, "pair_whitelist": ["BTC/USDT:USDT"]}
     with bench(strategy, history, at, serve=venue.serve, userdir=folder, **given) as bot:
         yield bot
 

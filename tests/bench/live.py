@@ -8,16 +8,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import rapidjson
+from freqtrade.configuration.load_config import CONFIG_PARSE_MODE
 from freqtrade.persistence import Order, Trade
 from starlette.types import ASGIApp
 
-from perpkit.venue.engine import Account, Fill
+from perpkit.venue.engine import CREDITS, Account, Balance, Fill
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.app import create_app
 from perpkit.venue.market.history import History
 from perpkit.venue.market.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.planted import KEY, SECRET
+from tests.conftest import REPOSITORY
 
 WALLET = Decimal(10_000)
 LIVE: dict[str, Any] = {
@@ -58,6 +61,31 @@ class SameVenue(Venue):
         if not hasattr(self, "exchange"):
             return super().serve(market)
         return create_app(self.exchange.market, exchange=self.exchange)
+
+
+class CreditsVenue(SameVenue):
+    """With an account of these wallets; with BNFCR it is in credits mode."""
+
+    def __init__(self, **wallets: object) -> None:
+        self.wallets = {asset: Decimal(str(amount)) for asset, amount in wallets.items()}
+
+    def serve(self, market: Market) -> ASGIApp:
+        if not hasattr(self, "exchange"):
+            self.exchange = Exchange(market)
+            self.exchange.engine.add_account(KEY, SECRET, self.wallets, market.now())
+        return super().serve(market)
+
+    @property
+    def shared(self) -> Balance:
+        """The balance of the whole account."""
+        self.exchange.catch_up()
+        return self.exchange.engine.balance(self.account, CREDITS).shared
+
+
+def shipped_credits() -> dict[str, Any]:
+    """The settings of config.credits.json.example."""
+    text = (REPOSITORY / "config.credits.json.example").read_text()
+    return dict(rapidjson.loads(text, parse_mode=CONFIG_PARSE_MODE))
 
 
 @contextmanager

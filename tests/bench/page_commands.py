@@ -186,6 +186,10 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "freqtrade backtesting -c config.json -c config.freqai.json --timerange 20230101-20240101",
         "freqtrade trade -c config.json -c config.freqai.json",
     ),
+    "an account in credits mode; tests/integration/test_credits.py": (
+        "cp config.credits.json.example config.credits.json",
+        "freqtrade trade -c config.json -c config.credits.json",
+    ),
     "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
         "perpkit verdict user_data/walkforward/MyStrategy",
         "perpkit verdict RETURNS.csv",

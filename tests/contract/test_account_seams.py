@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from datetime import timedelta
+from types import SimpleNamespace
 
+import ccxt
 import pytest
-from freqtrade.exchange import Exchange
+from freqtrade.enums import MarginMode
+from freqtrade.exchange import Binance, Exchange
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import (
@@ -21,6 +24,8 @@ from freqtrade.rpc.rpc import RPC
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from perpkit.bot.live.shared_balance import SharedBalance
+from perpkit.market.credits import wallet_coin
 from tests import factories
 from tests.bot.accounts import exited, opened
 from tests.factories import START
@@ -160,3 +165,68 @@ def test_an_unlocked_lock_ends_when_it_was_unlocked():
     source = inspect.getsource(RPC._rpc_delete_lock)
     assert "lock.active = False" in source
     assert "lock.lock_end_time = datetime.now(UTC)" in source
+
+
+class TestCreditsMode:
+    """`proxy_coin`, and the balance in multi-assets mode: see `perpkit.market.credits`."""
+
+    @pytest.fixture
+    def binance(self, default_futures_config):
+        exchange = Binance.__new__(Binance)
+        exchange._config = {**default_futures_config, "proxy_coin": "BNFCR"}
+        exchange._api = ccxt.binance({"options": {"defaultType": "swap"}})
+        exchange.log_responses = False
+        return exchange
+
+    @pytest.mark.parametrize(
+        ("margin_mode", "coin"), [(MarginMode.CROSS, "BNFCR"), (MarginMode.ISOLATED, "USDT")]
+    )
+    def test_it_is_the_wallet_with_cross_margin_only(self, binance, margin_mode, coin):
+        binance.margin_mode = margin_mode
+        assert binance.get_proxy_coin() == coin
+        assert wallet_coin({**binance._config, "margin_mode": margin_mode}) == coin
+        binance._config.pop("proxy_coin")
+        assert binance.get_proxy_coin() == "USDT"
+
+    def test_it_is_asked_for_once_and_read_by_its_name(self):
+        source = inspect.getsource(Wallets.__init__)
+        assert "self._stake_currency = self._exchange.get_proxy_coin()" in source
+        assert "self._exchange.get_balances()" in inspect.getsource(Wallets._update_live)
+
+    def test_a_total_that_is_replaced_is_what_freqtrade_reads(self, binance):
+        """ccxt keeps the answer as `info`; a balance whose `updateTime` is 0 is left out."""
+        rows = [("BNFCR", 7, "-20"), ("USDC", 7, "970"), ("USDT", 0, "0")]
+        answer = {
+            "totalMarginBalance": "950.5",
+            "assets": [
+                {
+                    "asset": asset,
+                    "updateTime": at,
+                    "walletBalance": total,
+                    "marginBalance": total,
+                    "initialMargin": "0",
+                    "availableBalance": "900",
+                }
+                for asset, at, total in rows
+            ],
+        }
+        api = binance._api
+        api.load_markets = dict
+        api.fapiPrivateV2GetAccount = api.fapiPrivateV3GetAccount = lambda *_: answer
+        bot = SimpleNamespace(
+            config={**binance._config, "margin_mode": "cross", "dry_run": False},
+            exchange=binance,
+            wallets=SimpleNamespace(update=binance.get_balances),
+        )
+        before = binance.get_balances()
+        assert (before["BNFCR"]["total"], before["BNFCR"]["free"]) == (-20, 900)
+        SharedBalance(bot)
+        found = binance.get_balances()
+        assert found["BNFCR"]["total"] == 950.5
+        assert found["BNFCR"]["free"] == 900
+        assert found["USDC"]["total"] == 970
+
+    def test_the_start_asks_for_the_asset_mode_with_isolated_margin(self):
+        source = inspect.getsource(Binance.additional_exchange_init)
+        assert "self.margin_mode != MarginMode.CROSS" in source
+        assert "Multi-Asset Mode is not supported by freqtrade" in source

@@ -20,7 +20,9 @@ from freqtrade.enums import MarginMode
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.shared_balance import held
 from perpkit.bot.running_bot import warn
+from perpkit.market.credits import contradiction
 
 ACCOUNT = "account"  # stands for all pairs
 _MARGIN_TYPES = {MarginMode.ISOLATED: "ISOLATED", MarginMode.CROSS: "CROSSED"}
@@ -93,18 +95,11 @@ class AccountSettings:
                 "the account is in hedge mode, in which the exchange refuses Freqtrade's entries "
                 "(-4061), and Freqtrade cannot start again; exits and stops still work"
             )
-        if _is_true(modes["multiAssetsMargin"]) and not self._multi_assets_meant:
-            found[_Subject(ACCOUNT, "asset mode")] = (
-                "the account is in multi-assets mode, in which all its assets back each "
-                'position; if that is intended, use cross margin and set "proxy_coin" in the '
-                "configuration"
-            )
+        multi_assets = _is_true(modes["multiAssetsMargin"])
+        wrong = contradiction(self._bot.config, multi_assets, held(self._bot))
+        if wrong is not None:
+            found[_Subject(ACCOUNT, "asset mode")] = str(wrong)
         return found
-
-    @property
-    def _multi_assets_meant(self) -> bool:
-        config = self._bot.config
-        return config.get("margin_mode") == MarginMode.CROSS and "proxy_coin" in config
 
     def _symbols(self, leverages: Mapping[str, float]) -> dict[_Subject, str]:
         api, [first, *others] = self._exchange._api, leverages

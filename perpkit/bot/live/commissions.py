@@ -6,7 +6,7 @@ the first order of each. If one order is a maker and another a taker, their rate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from math import isclose
 from typing import Any
@@ -80,7 +80,8 @@ def commission(exchange: Any, pair: str, orders: Sequence[FilledOrder]) -> Commi
             own = _of(fills, number)
         if not _are_all(own, order):
             raise UnknownCommissionError(f"not all fills of order {order.id} are listed")
-        paid = _paid(pair, own)
+        # A credit is charged for a unit of the quote currency.
+        paid = _paid({pair.split(":")[-1], exchange.get_proxy_coin()}, own)
         if paid is None:
             return None
         cost += paid * order.amount / sum(fill["amount"] for fill in own)
@@ -120,8 +121,8 @@ def _are_all(fills: Sequence[dict[str, Any]], order: FilledOrder) -> bool:
     return amount > order.amount or isclose(amount, order.amount)
 
 
-def _paid(pair: str, fills: Sequence[dict[str, Any]]) -> float | None:
+def _paid(coins: Set[str], fills: Sequence[dict[str, Any]]) -> float | None:
     fees = [fill.get("fee") or {} for fill in fills]
-    if any(fee.get("currency") != pair.split(":")[-1] or fee.get("cost") is None for fee in fees):
+    if any(fee.get("currency") not in coins or fee.get("cost") is None for fee in fees):
         return None
     return float(sum(fee["cost"] for fee in fees))

@@ -54,6 +54,7 @@ REPLACED: dict[str, Lock] = {
     "exchange._process_ohlcv_df": Lock.NONE,
     "api.create_order": Lock.NONE,
     "api.fetch_order": Lock.NONE,
+    "api.fetch_balance": Lock.NONE,
     "api.fetch": Lock.NONE,
     "api.request": Lock.NONE,
     "wallets.update": Lock.NONE,

@@ -36,6 +36,8 @@ from perpkit.bot.live.performance_watch import PerformanceWatch
 from perpkit.bot.live.replaced import around
 from perpkit.bot.live.rests import REST, Rests
 from perpkit.bot.live.same_rates import SameRates
+from perpkit.bot.live.shared_balance import NAME as CREDITS_MODE
+from perpkit.bot.live.shared_balance import SharedBalance, wrong_account
 from perpkit.bot.live.shared_trades import share_trades
 from perpkit.bot.live.slippage import EntrySlippage
 from perpkit.bot.live.slow_cycles import name_slow_cycles
@@ -124,7 +126,10 @@ class RunningParts(NoParts):
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
+        wrong = None
         if known:
+            SharedBalance(bot)
+            wrong = wrong_account(bot)
             traffic = Traffic(bot, live=not config["dry_run"])
             self.report("requests", traffic.report)
         self._latch = latch = StopLatch(config, refusals)
@@ -164,6 +169,8 @@ class RunningParts(NoParts):
             leave_at_market(bot)
 
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        if wrong is not None:
+            self.obstacles.reasons[CREDITS_MODE] = str(wrong)
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
         if self._fleet.wrong:

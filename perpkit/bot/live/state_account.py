@@ -11,6 +11,7 @@ from freqtrade.exchange import timeframe_to_seconds
 
 from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trades import utc
+from perpkit.market.credits import wallet_coin
 from perpkit.record import state
 
 
@@ -21,7 +22,7 @@ class AccountNow:
     """
 
     def __init__(self, config: dict[str, Any], account: Account) -> None:
-        self._currency = str(config["stake_currency"])
+        self._currency = wallet_coin(config)
         # Otherwise the capital is a figure of the configuration.
         self._of_balance = not config["dry_run"] and "available_capital" not in config
         self._account = account

@@ -25,11 +25,14 @@ from perpkit.bot.positions.trade_lock import lock_of
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
+from perpkit.market.credits import proxy_coin
 from perpkit.record.trade_database import HIGH_WATER_KEY
 from perpkit.risk.equity import SteadyReading, TradeLedger
 
 # Freqtrade reads the balance at minutes 1 and 31 of every hour.
 BALANCE_STEADY = timedelta(minutes=35)
+# Collateral in coins changes its worth all the time: the capital follows it by steps up to this.
+COLLATERAL_MOVES = 0.02
 # Trades that closed longer ago are not queried again.
 MEMORY = timedelta(days=30)
 # Freqtrade treats candles as outdated two candles and this long after the newest one opened.
@@ -54,7 +57,8 @@ class RunningAccount(Account):
         super().__init__(config, candles)
         self._dp = dp
         self._wallets = wallets
-        self._balance = SteadyReading(BALANCE_STEADY.total_seconds())
+        tolerance = SteadyReading.tolerance if proxy_coin(config) is None else COLLATERAL_MOVES
+        self._balance = SteadyReading(BALANCE_STEADY.total_seconds(), tolerance)
         self._lock = lock_of(dp)
         # The trades that have been counted; how many had closed by then, and their profit.
         self._counted: set[TradeKey] = set()

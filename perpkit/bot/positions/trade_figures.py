@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perpkit.bot.positions.trades import utc
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.asof import nanoseconds
+from perpkit.market.credits import wallet_coin
 from perpkit.risk.equity import Fill, TradeLedger, open_profit
 
 
@@ -20,7 +21,7 @@ def configured_capital(config: dict[str, Any]) -> float:
     if "available_capital" in config:
         return float(config["available_capital"])
     wallet = config["dry_run_wallet"]
-    return float(wallet.get(config["stake_currency"], 0) if isinstance(wallet, dict) else wallet)
+    return float(wallet.get(wallet_coin(config), 0) if isinstance(wallet, dict) else wallet)
 
 
 def open_funding(trade: LocalTrade) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from perpkit.market.credits import CREDITS
 from perpkit.ops.doctor.asking import of_account
 from perpkit.ops.doctor.finding import Finding, ok, skipped, warn
 from perpkit.ops.doctor.incomes import KEPT_MS, Income, IncomesError, incomes
@@ -113,9 +114,9 @@ def _words(sums: Sums, stake: str) -> str:
 
 
 def _rates(client: Any, rows: Sequence[Income], stake: str) -> dict[str, float]:
-    """Returns the present price of each coin in stake currency."""
-    rates = {stake: 1.0}
-    for asset in sorted({income.asset for income in rows if income.figure} - {stake}):
+    """Returns the present price of each coin in stake currency; a credit counts one for one."""
+    rates = {stake: 1.0, CREDITS: 1.0}
+    for asset in sorted({income.asset for income in rows if income.figure} - rates.keys()):
         answer = client.fapiPublicGetPremiumIndex({"symbol": f"{asset}{stake}"})
         rates[asset] = float(answer["markPrice"])
     return rates

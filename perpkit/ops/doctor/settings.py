@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from perpkit.durations import MINUTE_MS
+from perpkit.market.credits import ignored, proxy_coin
 from perpkit.market.exchanges import BINANCE_ONLY, facts_of, named
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
@@ -30,7 +31,9 @@ def check_config(context: Context) -> Iterator[Finding]:
     yield from found
     if not found:
         margin, stake = config["margin_mode"], config.get("stake_currency")
-        yield ok(f"futures in {stake}, {margin} margin, prices from the order book")
+        coin = proxy_coin(config)
+        wallet = "" if coin is None else f", the wallet in {coin}"
+        yield ok(f"futures in {stake}, {margin} margin{wallet}, prices from the order book")
 
 
 def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
@@ -47,13 +50,15 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
         )
         return
     margin = config.get("margin_mode") or "none"
-    if margin == "cross":
+    if (wrong := ignored(config)) is not None:
+        yield fail(wrong.words, wrong.fix)
+    if margin == "cross" and proxy_coin(config) is None:
         yield warn(
             '"margin_mode" is "cross": a position that goes wrong may take the whole futures '
             "wallet with it, and sizes are made for a loss of its own margin",
             '"margin_mode": "isolated"',
         )
-    elif margin != "isolated":
+    elif margin not in ("isolated", "cross"):
         yield fail(
             f'"margin_mode" is "{margin}", and futures need one', '"margin_mode": "isolated"'
         )

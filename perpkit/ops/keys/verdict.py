@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from perpkit.market.credits import contradiction, margin_mode
 from perpkit.ops.keys.facts import KeyFacts
 from perpkit.ops.keys.finding import KeyFinding
 from perpkit.ops.level import Level
@@ -209,33 +210,20 @@ def _modes(facts: KeyFacts, config: Mapping[str, Any]) -> Iterator[KeyFinding]:
 
 
 def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
-    """Multi-assets mode requires cross margin; Freqtrade uses `proxy_coin` only with both."""
-    cross = _mode(config) == "cross"
-    coin = config.get("proxy_coin")
-    single = "binance.com > Futures > Preference > Asset Mode: Single-Asset Mode"
-    credits_mode = (
-        'where it is meant (credits mode), set "margin_mode": "cross" and "proxy_coin": "BNFCR"'
-    )
-    if multi_assets and coin and cross:
-        words = f'multi-assets, as "proxy_coin": "{coin}" in the configuration says'
-        return KeyFinding("asset mode", Level.OK, words)
+    wrong = contradiction(config, multi_assets)
+    if wrong is not None:
+        return KeyFinding("asset mode", Level.FAIL, wrong.words, wrong.fix)
+    words = "single-asset"
     if multi_assets:
-        words = "multi-assets: everything in the account stands behind each position"
-        if not cross:
-            words += ", and Freqtrade does not start with isolated margin"
-        return KeyFinding("asset mode", Level.FAIL, words, f"{single}; {credits_mode}")
-    if coin and cross and coin != config.get("stake_currency"):
-        words = f'single-asset, while "proxy_coin": "{coin}" makes Freqtrade count that coin'
-        fix = "switch the account to multi-assets mode, or take proxy_coin out of the configuration"
-        return KeyFinding("asset mode", Level.FAIL, words, fix)
-    return KeyFinding("asset mode", Level.OK, "single-asset")
+        words = f'multi-assets, as "proxy_coin": "{config["proxy_coin"]}" in the configuration says'
+    return KeyFinding("asset mode", Level.OK, words)
 
 
 def _margin_mode(
     margin_types: Mapping[str, str] | Refusal, config: Mapping[str, Any]
 ) -> KeyFinding:
     """Freqtrade sets the mode before an entry; an open position keeps the mode that it has."""
-    mode = _mode(config)
+    mode = margin_mode(config)
     wanted = {"isolated": "ISOLATED", "cross": "CROSSED"}.get(mode)
     if wanted is None:
         fix = 'set "margin_mode" to "isolated" or "cross"'
@@ -249,12 +237,6 @@ def _margin_mode(
         return KeyFinding("margin mode", Level.FAIL, words, fix)
     held = f", as in {len(margin_types)} open positions" if margin_types else ""
     return KeyFinding("margin mode", Level.OK, f"{mode}{held}")
-
-
-def _mode(config: Mapping[str, Any]) -> str:
-    """Returns Freqtrade's margin mode as text, from text or from its enumeration."""
-    mode = config.get("margin_mode") or ""
-    return str(getattr(mode, "value", mode))
 
 
 def _skipped(check: str) -> KeyFinding:

@@ -27,10 +27,12 @@ Where the exchange's rules leave room or are not public, the engine follows thes
   it triggers if it is conditional. A GTD order, conditional or not, expires exactly at its second
   (see `next_time` and `on_time`); prices shown later no longer reach it.
 - Money is in the asset of the contract (USDT, USDC), and each asset has its own wallet. In
-  multi-assets mode all wallets back all cross positions, each asset counted one for one, without a
-  haircut. A wallet may then be negative; it is repaid from the others (AUTO_EXCHANGE, one for one)
-  when no cross position is left. Isolated margin stays within its asset and requires single-asset
-  mode.
+  multi-assets mode all wallets back all cross positions: dollars one for one, coins at the worth
+  that the caller sets. A wallet may then be negative; it is repaid from the others (AUTO_EXCHANGE,
+  at their worth) when no cross position is left. Isolated margin stays within its asset and
+  requires single-asset mode.
+- An account that has a wallet of credits (BNFCR) is in credits mode: profit, commission and funding
+  of all its contracts are in credits, and multi-assets mode cannot be left.
 - Isolated margin: initial margin is set aside as an order fills. Commission and funding are paid
   from the free wallet first and only then from that margin. Closing releases a proportional share.
 - Liquidation in steps, the insurance fund and ADL: see `liquidation`, `insurance`, `deleveraging`.
@@ -44,6 +46,7 @@ Where the exchange's rules leave room or are not public, the engine follows thes
 """
 
 from perpkit.venue.engine.account import (
+    CREDITS,
     USDT,
     Account,
     Income,
@@ -79,6 +82,7 @@ from perpkit.venue.engine.views import PositionView
 from perpkit.venue.engine.waiting import Due, Levels
 
 __all__ = [
+    "CREDITS",
     "USDT",
     "Account",
     "Algo",

@@ -176,7 +176,7 @@ def _check_margin(
         holding.leverage
     ):
         raise Refusal.MAX_POSITION.error()
-    balance = balance_of(state, account, contract.asset)
+    balance = balance_of(state, account, holding.asset)
     if balance.shared.wallet <= 0:
         raise Refusal.NO_BALANCE.error()
     opening = quantity - min(quantity, max(ZERO, -side.sign * amount))

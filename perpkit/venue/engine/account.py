@@ -43,6 +43,7 @@ class Restrictions:
 
 UNRESTRICTED = Restrictions()
 USDT = "USDT"
+CREDITS = "BNFCR"  # of users in the European Economic Area: see `Account.credits`
 
 
 class IncomeKind(StrEnum):
@@ -151,7 +152,8 @@ class SymbolHolding:
 class Account:
     """A user with one API key.
 
-    :param wallets: balances by asset, isolated wallets included; only an `Income` changes them
+    :param wallets: balances by asset, isolated wallets included; only an `Income` changes them. One
+        of credits makes it an account in credits mode
     :param maker, taker: commission rates, fractions of the traded value
     :param listener: is called with every event; None while there is no user data stream
     """
@@ -177,6 +179,19 @@ class Account:
 
     def __post_init__(self) -> None:
         self.updated = self.opened
+        self.multi_assets = self.multi_assets or self.credits
+
+    @property
+    def credits(self) -> bool:
+        """Whether profit, commission and funding of all contracts are in credits.
+
+        Such an account is always in multi-assets mode, and its margin is cross.
+        """
+        return CREDITS in self.wallets
+
+    def settled_in(self, asset: str) -> str:
+        """Returns the asset in which this account pays and receives what is due in `asset`."""
+        return CREDITS if self.credits else asset
 
     def report(self, event: Event) -> None:
         if self.listener is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from perpkit.venue.engine.account import Account, SymbolHolding
-from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.contract import ONE, ZERO
 from perpkit.venue.engine.orders import Order, PositionSide, Side
 from perpkit.venue.engine.state import EngineState
 
@@ -28,7 +28,9 @@ class Balance:
 
     Fields named `cross_*` leave out isolated positions.
 
-    :param pool: the sum of all assets, one for one, in multi-assets mode; otherwise None
+    :param pool: the sum of all assets at their worth as collateral, in multi-assets mode; otherwise
+        None
+    :param worth: what one unit of the asset counts as collateral, USD; 0 while it is unknown
     """
 
     wallet: Decimal
@@ -42,6 +44,7 @@ class Balance:
     cross_maintenance: Decimal
     update_time: int
     pool: Balance | None = None
+    worth: Decimal = ONE
 
     @property
     def shared(self) -> Balance:
@@ -63,7 +66,8 @@ class Balance:
     @property
     def available(self) -> Decimal:
         """The amount available for new orders; never negative."""
-        return max(ZERO, -self.shared.shortfall)
+        free = max(ZERO, -self.shared.shortfall)
+        return free / self.worth if self.worth else ZERO
 
     @property
     def shortfall(self) -> Decimal:
@@ -74,7 +78,8 @@ class Balance:
     @property
     def max_withdraw(self) -> Decimal:
         """The amount that can be withdrawn: without unrealised profit, less unrealised loss."""
-        free = min(self.available, self.available - self.shared.cross_unrealized)
+        profit = self.shared.cross_unrealized / self.worth if self.worth else ZERO
+        free = min(self.available, self.available - profit)
         return max(ZERO, min(free, self.cross_wallet) if self.pool else free)
 
 
@@ -131,14 +136,16 @@ def order_margin(
 
 
 def balance_of(state: EngineState, account: Account, asset: str) -> Balance:
-    own = _balance(state, account, {asset})
+    own = _balance(state, account, {asset: ONE})
     if not account.multi_assets:
         return own
     assets = {asset, *account.wallets, *(h.asset for h in account.holdings.values())}
-    return replace(own, pool=_balance(state, account, assets))
+    pool = _balance(state, account, {each: state.worth(each) for each in assets})
+    return replace(own, pool=pool, worth=state.worth(asset))
 
 
-def _balance(state: EngineState, account: Account, assets: set[str]) -> Balance:
+def _balance(state: EngineState, account: Account, assets: Mapping[str, Decimal]) -> Balance:
+    """:param assets: with what one unit of each counts"""
     unrealized = cross_unrealized = position = cross_position = ZERO
     order = maintenance = cross_maintenance = isolated = ZERO
     for holding in account.holdings.values():
@@ -155,7 +162,7 @@ def _balance(state: EngineState, account: Account, assets: set[str]) -> Balance:
             cross_unrealized += margin.unrealized
             cross_position += margin.position
             cross_maintenance += margin.maintenance
-    wallet = sum((account.wallet_of(asset) for asset in assets), ZERO)
+    wallet = sum((account.wallet_of(asset) * worth for asset, worth in assets.items()), ZERO)
     return Balance(
         wallet,
         wallet - isolated,

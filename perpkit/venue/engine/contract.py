@@ -10,6 +10,7 @@ from perpkit.venue.market import instruments
 from perpkit.venue.market.instruments import Instrument
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 _CENT = Decimal("1E-8")
 
 

@@ -35,7 +35,7 @@ def record(
     trade_id: int = 0,
 ) -> None:
     """Adds `amount` (eight decimals) to the wallet of the symbol's asset and records the reason."""
-    asset = state.contracts[symbol].asset
+    asset = account.settled_in(state.contracts[symbol].asset)
     if kind is IncomeKind.INSURANCE_CLEAR:
         state.fund.receive(asset, -amount)
     _move(state, account, kind, asset, amount, symbol, now, trade_id)
@@ -44,7 +44,8 @@ def record(
 def clear(state: EngineState, account: Account, amount: Decimal, symbol: str, now: int) -> None:
     """Books what the insurance fund pays, or receives where negative, apart from a trade."""
     record(state, account, IncomeKind.INSURANCE_CLEAR, amount, symbol, now)
-    _report_clearing(account, state.contracts[symbol].asset, amount, now)
+    asset = account.settled_in(state.contracts[symbol].asset)
+    _report_clearing(account, asset, amount, now)
 
 
 def _report_clearing(account: Account, asset: str, amount: Decimal, now: int) -> None:
@@ -54,8 +55,9 @@ def _report_clearing(account: Account, asset: str, amount: Decimal, now: int) ->
 def exchange(
     state: EngineState, account: Account, source: str, target: str, amount: Decimal, now: int
 ) -> None:
-    """Pays a debt in `target` with `source`, one for one."""
-    changes = (source, -amount), (target, amount)
+    """Pays a debt of `amount` in `target` with `source`, at their worth as collateral."""
+    paid = money(amount * state.worth(target) / state.worth(source))
+    changes = (source, -paid), (target, amount)
     for asset, change in changes:
         _move(state, account, IncomeKind.AUTO_EXCHANGE, asset, change, "", now, 0)
     account.report(AccountEvent(AccountReason.AUTO_EXCHANGE, now, changes))

@@ -60,7 +60,7 @@ def force(state: EngineState, account: Account, holding: SymbolHolding, now: int
 def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> None:
     """Pays what an account without cross positions still owes: in multi-assets mode from its other
     assets, and then from the insurance fund."""
-    asset = state.contracts[symbol].asset
+    asset = account.settled_in(state.contracts[symbol].asset)
     if cross_positions(account, asset):
         return
     if account.multi_assets:
@@ -77,7 +77,8 @@ def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> N
         if (held := account.cross_wallet(other)) < 0:
             ledger.exchange(state, account, asset, other, -held, now)
     for other in others:
-        amount = min(account.cross_wallet(other), -account.cross_wallet(asset))
+        worth = account.cross_wallet(other) * state.worth(other)
+        amount = min(money(worth), -account.cross_wallet(asset))
         if amount > 0:
             ledger.exchange(state, account, other, asset, amount, now)
 

@@ -55,6 +55,10 @@ class MarketSide:
         self._state.contract(symbol)
         self._state.status[symbol] = status
 
+    def on_collateral(self, asset: str, worth: Decimal) -> None:
+        """Sets what one unit of an asset counts as margin in multi-assets mode, USD; 0 or more."""
+        self._state.collateral[asset] = worth
+
     def on_price(
         self,
         symbol: str,

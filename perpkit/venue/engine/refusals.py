@@ -107,6 +107,11 @@ class Refusal(Enum):
         "Futures Trading Quantitative Rules violated, only reduceOnly order is allowed, "
         "please try again later.",
     )
+    REGION = (
+        -4402,
+        "Dear user, as per our Terms of Use and compliance with local regulations, "
+        "this feature is currently not available in your region.",
+    )
     FOK = (
         -5021,
         "Due to the order could not be filled immediately, the FOK order has been rejected. "

@@ -99,6 +99,8 @@ def set_position_mode(account: Account, *, hedge: bool) -> None:
 def set_multi_assets(state: EngineState, account: Account, *, multi_assets: bool) -> None:
     if account.multi_assets is multi_assets:
         raise Refusal.SAME_MULTI_ASSETS.error()
+    if account.credits:
+        raise Refusal.REGION.error()
     if multi_assets and any(h.isolated for h in account.holdings.values()):
         raise Refusal.MULTI_WITH_ISOLATED.error()
     if any(wallet < 0 for wallet in account.wallets.values()):

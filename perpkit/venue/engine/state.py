@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 
 from perpkit.venue.engine.account import Account, SymbolHolding
-from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.contract import ONE, Contract
 from perpkit.venue.engine.insurance import InsuranceFund
 from perpkit.venue.engine.quote import Quote
 from perpkit.venue.engine.refusals import Refusal
@@ -27,6 +28,7 @@ class SymbolStatus(StrEnum):
 class EngineState:
     """The state of one engine.
 
+    :param collateral: what one unit of an asset counts as margin, USD, if it is not a dollar
     :param first_id: first order id; ids of conditional orders are far above it, because users of
         the exchange treat both kinds as one and store their ids in one column
     """
@@ -37,6 +39,7 @@ class EngineState:
     quotes: dict[str, Quote] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     status: dict[str, SymbolStatus] = field(default_factory=dict)
+    collateral: dict[str, Decimal] = field(default_factory=dict)
     order_ids: count[int] = field(init=False)
     algo_ids: count[int] = field(init=False)
     trade_ids: count[int] = field(default_factory=lambda: count(1))
@@ -56,6 +59,10 @@ class EngineState:
             raise invalid_symbol()
         return contract
 
+    def worth(self, asset: str) -> Decimal:
+        """Returns what one unit of an asset counts as margin in multi-assets mode, USD."""
+        return self.collateral.get(asset, ONE)
+
     def quote(self, symbol: str) -> Quote:
         """Returns the present prices and book of a symbol.
 
@@ -73,6 +80,6 @@ class EngineState:
             contract = self.contract(symbol)
             leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
             holding = account.holdings[symbol] = SymbolHolding(
-                symbol, leverage, asset=contract.asset
+                symbol, leverage, asset=account.settled_in(contract.asset)
             )
         return holding

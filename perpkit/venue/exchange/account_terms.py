@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from perpkit.venue.engine import USDT
+from perpkit.venue.engine import CREDITS, USDT
 
 MAX_ACCOUNTS = 100
 MAX_WALLET = Decimal(10**12)  # per asset, so that sums and products stay exact
 MARGIN_ASSETS = (USDT, "USDC")  # of the venue's contracts
+# What an account in credits mode may have beside its credits: coins count as collateral.
+COINS = ("BTC", "ETH", "BNB")
 
 _KEY = re.compile(r"[!-~]{1,128}")
 _LEAST = Decimal("1E-8")
@@ -36,6 +38,8 @@ def checked_key(name: str, text: str) -> str:
 def checked_wallets(value: Any) -> dict[str, Decimal]:
     """Returns wallets by asset, from a USDT amount, text such as "10000USDT+500USDC" or a mapping.
 
+    An amount of BNFCR, even 0, opens an account in credits mode.
+
     :raises ValueError: naming the field, the value and what is allowed
     """
     if isinstance(value, Mapping):
@@ -44,10 +48,13 @@ def checked_wallets(value: Any) -> dict[str, Decimal]:
         found = [_PART.fullmatch(part) for part in str(value).split("+")]
         parts = [(m["asset"] or USDT, m["amount"]) if m else (USDT, value) for m in found]
     wallets: dict[str, Decimal] = {}
+    credited = any(asset == CREDITS for asset, _ in parts)
+    allowed = (CREDITS, *MARGIN_ASSETS, *(COINS if credited else ()))
     for asset, amount in parts:
-        if asset not in MARGIN_ASSETS or asset in wallets:
+        if asset not in allowed or asset in wallets:
+            more = "" if credited else f" (and {', '.join(COINS)} beside {CREDITS})"
             raise ValueError(
-                f"wallet must name each of {', '.join(MARGIN_ASSETS)} once at most, such as "
+                f"wallet must name each of {', '.join(allowed)}{more} once at most, such as "
                 f"10000USDT+500USDC, got {asset[:50]!r}"
             )
         wallets[asset] = _checked_amount(amount)

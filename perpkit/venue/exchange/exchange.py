@@ -6,13 +6,20 @@ market did since the last catch-up: see `replay`.
 
 from __future__ import annotations
 
-from perpkit.venue.engine import Contract, Engine, bundled_brackets
+from decimal import Decimal
+
+from perpkit.venue.engine import USDT, Contract, Engine, bundled_brackets
+from perpkit.venue.engine.contract import money
+from perpkit.venue.exchange.account_terms import COINS
 from perpkit.venue.exchange.invariants import Checker, InvariantLimits
 from perpkit.venue.exchange.listen_keys import ListenKeys
 from perpkit.venue.exchange.order_faults import OrderFaults
 from perpkit.venue.exchange.replay import Replay
 from perpkit.venue.exchange.visibility import Visibility
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.market import Market
+
+HAIRCUT = Decimal("0.05")  # of coins that are collateral; the exchange's own is one of each coin
 
 
 class Exchange:
@@ -45,11 +52,22 @@ class Exchange:
         now = self.market.now()
         self._replay.run(self._busy(), self._reached, now)
         self._reached = now
+        self._value_collateral()
         if symbol is not None and symbol in self.market.symbols:
             self._replay.show(symbol, now)
         self._faults.change_settings(now)
         self.checker.observe(self.engine, now)
         return now
+
+    def _value_collateral(self) -> None:
+        """Values the coins of accounts at their present price, with a haircut."""
+        for asset in COINS:
+            symbol = f"{asset}{USDT}"
+            if not any(asset in account.wallets for account in self.engine.accounts):
+                continue
+            known = symbol in self.market.symbols and self.market.has_price(symbol)
+            price = Decimal(self.market.price(symbol, PriceKind.MARK)) if known else Decimal(0)
+            self.engine.on_collateral(asset, money(price * (1 - HAIRCUT)))
 
     def _busy(self) -> list[str]:
         """Returns those symbols in the market's order: the same past gives the same present."""

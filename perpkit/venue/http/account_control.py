@@ -96,6 +96,7 @@ def add_account_control(app: FastAPI, exchange: Exchange) -> None:
             engine.add_account(body.api_key, body.secret, body.wallet, exchange.market.now())
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
+        exchange.catch_up()
         return shown(body.api_key)
 
     @app.post("/fills")

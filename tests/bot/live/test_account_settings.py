@@ -42,7 +42,10 @@ class Bot(SimpleNamespace):
     def __init__(self, **config) -> None:
         exchange = SimpleNamespace(_api=Api(), _lev_prep=print, liquidation_buffer=0.05)
         config = {"margin_mode": "isolated", **config}
-        super().__init__(exchange=exchange, config=config, _exit_lock=TradeLock(), told=[])
+        wallets = SimpleNamespace(get_all_balances=lambda: {"BFUSD": SimpleNamespace(total=1.0)})
+        super().__init__(
+            exchange=exchange, config=config, wallets=wallets, _exit_lock=TradeLock(), told=[]
+        )
 
     @property
     def api(self) -> Api:
@@ -67,6 +70,9 @@ def bot(trade_database) -> Bot:
         ({"proxy_coin": "BFUSD"}, {"multiAssetsMargin": True}, "multi-assets"),
         ({"margin_mode": "cross"}, {"multiAssetsMargin": True}, "multi-assets"),
         ({"margin_mode": "cross", "proxy_coin": "BFUSD"}, {"multiAssetsMargin": True}, None),
+        ({"margin_mode": "cross", "proxy_coin": "BFUSD"}, {}, "single-asset mode"),
+        ({"margin_mode": "cross", "proxy_coin": "BNFCR"}, {"multiAssetsMargin": True}, "no BNFCR"),
+        ({"proxy_coin": "BNFCR"}, {}, "Freqtrade ignores"),
     ],
 )
 def test_modes_are_of_all_pairs(bot, config, modes, expected):

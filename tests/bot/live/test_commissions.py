@@ -24,8 +24,11 @@ STOPPED = FilledOrder("70", False, True, 0.02, 580.0, 120_000)
 class Exchange:
     """An exchange with contracts of 0.01; stop 70 has triggered order 3."""
 
-    def __init__(self, *fills: tuple[str, float, float], currency: str = "USDT") -> None:
+    def __init__(
+        self, *fills: tuple[str, float, float], currency: str = "USDT", wallet: str = "USDT"
+    ) -> None:
         self._api = self
+        self.get_proxy_coin = lambda: wallet
         self.asked: list[tuple] = []
         self.fills = [
             {
@@ -89,6 +92,13 @@ def test_fills_that_are_not_shown_yet_are_waited_for(fills):
 def test_a_commission_in_another_currency_has_no_rate():
     fills = ("1", 0.01, 0.0002), ("2", 0.03, 0.0003)
     assert commission(Exchange(*fills, currency="BNB"), BTC, [TAKEN, RESTED]) is None
+
+
+def test_a_credit_is_charged_for_a_unit_of_the_quote_currency():
+    fills = ("1", 0.01, 0.15), ("2", 0.03, 0.18)
+    for wallet, known in (("BNFCR", True), ("USDT", False)):
+        found = commission(Exchange(*fills, currency="BNFCR", wallet=wallet), BTC, [TAKEN, RESTED])
+        assert found is None if not known else found.cost == pytest.approx(0.33)
 
 
 def test_one_order_needs_no_request():

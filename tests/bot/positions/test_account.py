@@ -159,6 +159,14 @@ class TestBacktest:
             ({}, 1000.0),
             ({"tradable_balance_ratio": 0.1}, 1000.0),  # what is kept out is still the account's
             ({"dry_run_wallet": {"USDT": 500, "BTC": 1}}, 500.0),
+            (
+                {
+                    "margin_mode": "cross",
+                    "proxy_coin": "BNFCR",
+                    "dry_run_wallet": {"BNFCR": 700, "USDT": 500},
+                },
+                700.0,
+            ),
             ({"available_capital": 300}, 300.0),
         ],
     )

@@ -169,6 +169,10 @@ FAULTS = {
         configured(margin_mode=""), "configuration", '"margin_mode" is "none"', "isolated",
         mended(margin_mode="isolated"),
     ),
+    "proxy coin that is ignored": Fault(
+        configured(proxy_coin="BNFCR"), "configuration", "Freqtrade ignores", "take proxy_coin out",
+        mended(margin_mode="cross"),
+    ),
     "cross margin": Fault(
         configured(margin_mode="cross"), "configuration", '"margin_mode" is "cross"', "isolated",
         mended(margin_mode="isolated"),

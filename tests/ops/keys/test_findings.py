@@ -73,6 +73,13 @@ SETS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], dict[str, 
         {"margin_mode": "cross"},
         {"asset mode": Level.FAIL},
     ),
+    (
+        "credits configured, isolated",
+        {},
+        {},
+        {"margin_mode": "isolated", "proxy_coin": "BNFCR"},
+        {"asset mode": Level.FAIL},
+    ),
     ("credits configured, not set", {}, {}, CREDITS, {"asset mode": Level.FAIL}),
     ("cross", {}, {}, {"margin_mode": "cross"}, {}),
     (

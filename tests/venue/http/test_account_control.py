@@ -128,6 +128,17 @@ def test_the_largest_wallet_is_still_counted_exactly(client, market, clock):
     assert paid < 0
 
 
+@pytest.mark.parametrize(
+    "wallet", ["0BNFCR+500USDC+0.1BTC", {"BTC": "0.1", "BNFCR": 0, "USDC": 500}]
+)
+def test_an_account_in_credits_mode_is_opened(client, wallet):
+    new = {"api_key": "eea", "secret": "s", "wallet": wallet}
+    _, account = control(client, "POST", "/accounts", **new)
+    held = {row["asset"]: Decimal(row["walletBalance"]) for row in account["assets"]}
+    assert held == {"USDT": 0, "BNFCR": 0, "USDC": 500, "BTC": Decimal("0.1")}
+    assert account["availableBalance"] > "500"
+
+
 @pytest.mark.parametrize("wallet", ["900USDT+50.5USDC", {"USDT": 900, "USDC": "50.5"}])
 def test_a_wallet_of_each_margin_asset(client, wallet):
     new = {"api_key": "both", "secret": "s", "wallet": wallet}

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from perpkit.venue.engine import Restrictions
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.app import create_app
+from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.market import Market
 from tests.venue.conftest import HandClock
 from tests.venue.signed import BTC, MINUTE, Client
@@ -214,3 +215,56 @@ def test_the_same_past_however_often_one_looks(market, clock, history):
             )
         )
     assert ends[0] == ends[1]
+
+
+class TestCredits:
+    """The answers that a bot of an account in credits mode reads."""
+
+    @pytest.fixture
+    def european(self, app, exchange, market, clock) -> Client:
+        wallets = {"BNFCR": Decimal(600), "USDC": Decimal(300), "BTC": Decimal("0.01")}
+        exchange.engine.add_account("eea", "e", wallets, market.now())
+        return Client(app, clock, "eea", "e")
+
+    def test_each_asset_is_shown_and_the_totals_are_of_all(self, european, market):
+        account = european("GET", "/fapi/v3/account")
+        rows = {row["asset"]: row for row in account["assets"]}
+        assert {a: Decimal(r["walletBalance"]) for a, r in rows.items()} == {
+            "USDT": 0,
+            "BNFCR": 600,
+            "USDC": 300,
+            "BTC": Decimal("0.01"),
+        }
+        worth = Decimal(market.price(BTC, PriceKind.MARK)) * Decimal("0.95")
+        expected = pytest.approx(900 + worth / 100)
+        for total in ("totalWalletBalance", "totalMarginBalance", "availableBalance"):
+            assert Decimal(account[total]) == expected
+        assert Decimal(rows["BNFCR"]["availableBalance"]) == expected
+        assert Decimal(rows["BTC"]["availableBalance"]) == pytest.approx(expected.expected / worth)
+        for path in ("/fapi/v2/balance", "/fapi/v3/balance"):
+            shown = {row["asset"]: row for row in european("GET", path)}
+            assert Decimal(shown["BNFCR"]["balance"]) == 600
+            assert Decimal(shown["BNFCR"]["availableBalance"]) == expected
+        assert european("GET", "/fapi/v2/account")["multiAssetsMargin"] is True
+        assert european("GET", "/fapi/v1/accountConfig")["multiAssetsMargin"] is True
+
+    def test_what_is_traded_is_shown_in_credits(self, european):
+        order = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+        european("POST", "/fapi/v1/order", **order)
+        assert {r["asset"] for r in european("GET", "/fapi/v1/income")} == {"BNFCR"}
+        [trade] = european("GET", "/fapi/v1/userTrades", symbol=BTC)
+        assert (trade["commissionAsset"], trade["marginAsset"]) == ("BNFCR", "BNFCR")
+        [position] = european("GET", "/fapi/v3/positionRisk")
+        assert position["marginAsset"] == "BNFCR"
+        rows = {r["asset"]: r for r in european("GET", "/fapi/v3/account")["assets"]}
+        assert Decimal(rows["BNFCR"]["initialMargin"]) == Decimal(position["initialMargin"]) > 0
+
+    def test_single_asset_mode_and_isolated_margin_are_refused(self, european):
+        single = {"multiAssetsMargin": "false"}
+        assert european.refusal("POST", "/fapi/v1/multiAssetsMargin", **single) == (400, -4402)
+        isolated = {"symbol": BTC, "marginType": "ISOLATED"}
+        assert european.refusal("POST", "/fapi/v1/marginType", **isolated) == (400, -4168)
+        crossed = {"symbol": BTC, "marginType": "CROSSED"}
+        assert european.refusal("POST", "/fapi/v1/marginType", **crossed) == (400, -4046)
+        brackets = {"symbol": BTC}
+        assert european("GET", "/fapi/v1/leverageBracket", **brackets)[0]["brackets"]

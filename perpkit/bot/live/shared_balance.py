@@ -1,0 +1,78 @@
+"""The balance of an account whose assets all back its positions: see `perpkit.market.credits`.
+
+The exchange shows what is available, of all assets together, as that of each asset, but balances of
+each asset alone. Freqtrade sizes entries by the former. For the latter it would take the proxy
+coin's: nothing at all, or a debt, where the collateral is in other assets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from freqtrade.exceptions import FreqtradeException
+
+from perpkit.bot.live.replaced import replace
+from perpkit.market.credits import (
+    CROSS,
+    Contradiction,
+    contradiction,
+    ignored,
+    margin_mode,
+    proxy_coin,
+)
+
+logger = logging.getLogger(__name__)
+
+NAME = "Credits mode"
+
+
+class SharedBalance:
+    """Makes the total of the proxy coin that of the whole account, as the exchange values it.
+
+    :param bot: a running bot, at Binance
+    """
+
+    def __init__(self, bot: Any) -> None:
+        self._coin = proxy_coin(bot.config)
+        if self._coin is None or bot.config["dry_run"]:
+            return
+        self._fetch = replace(bot, "api.fetch_balance", self.fetch_balance)
+        try:
+            bot.wallets.update()  # Freqtrade has read the balance before
+        except FreqtradeException as error:
+            logger.warning(f"The balance of the whole account is not read yet: {error}")
+
+    def fetch_balance(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Replaces ccxt's method, whose `total` has the profit of open positions in it."""
+        balances: dict[str, Any] = self._fetch(params or {})
+        total = (balances.get("info") or {}).get("totalMarginBalance")
+        row = balances.get(self._coin or "")
+        if row is not None and total is not None:
+            row["total"] = float(total)
+        return balances
+
+
+def wrong_account(bot: Any) -> Contradiction | None:
+    """Returns why a bot must not trade with its configuration, or at its account; None if it may.
+
+    The account is asked in live mode with cross margin (weight 5): with isolated margin Freqtrade
+    itself refuses multi-assets mode. If it does not answer, entries wait for the guard's comparison
+    of its settings.
+    """
+    config = bot.config
+    if (wrong := ignored(config)) is not None or config["dry_run"] or margin_mode(config) != CROSS:
+        return wrong
+    try:
+        modes = bot.exchange._api.fapiPrivateGetAccountConfig()
+    # No matter which: it must not end a bot that holds something.
+    except Exception as error:
+        logger.warning(f"The asset mode of the account cannot be read yet: {error}")
+        return None
+    return contradiction(config, str(modes["multiAssetsMargin"]).lower() == "true", held(bot))
+
+
+def held(bot: Any) -> dict[str, float]:
+    """Returns amounts by coin, as Freqtrade read them last."""
+    return {coin: wallet.total for coin, wallet in bot.wallets.get_all_balances().items()}
