@@ -122,9 +122,7 @@ class TargetOrders:
             if sent is None or sent.purpose is not Purpose.TARGET or order.client_id in known:
                 continue
             if order.whose.may_be_cancelled:
-                logger.warning(
-                    f"{order.pair}: the unknown target {order.id} is cancelled."
-                )
+                logger.warning(f"{order.pair}: the unknown target {order.id} is cancelled.")
                 self._exchange._api.cancel_order(order.id, order.pair)
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
