@@ -98,6 +98,7 @@ def run(seed: int) -> Outcome:
     """Quietly, as one of many."""
     for name in LOGGED:
         logging.getLogger(name).propagate = False
+        logging.getLogger(name).addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with TemporaryDirectory(prefix="targets-") as folder:
@@ -140,11 +141,8 @@ class Rehearsal:
         books = self._folder / "books"
         books.mkdir(exist_ok=True)
         given = {**SETTINGS, "db_url": f"sqlite:///{books}/trades.sqlite"}
-        history = self._drawn.history
-        made = bench(
-            "WholeTrade", history, at, serve=self._venue.serve, userdir=self._folder, **given
-        )
-        with made as bot:
+        given |= {"serve": self._venue.serve, "userdir": self._folder}
+        with bench("WholeTrade", self._drawn.history, at, **given) as bot:
             yield bot
 
     def first_life(self) -> Left | None:
@@ -152,9 +150,8 @@ class Rehearsal:
         found: list[Left] = []
 
         def at() -> None:
-            found.append(
-                Left(files_in(self._folder / "books"), _copy(self._venue.exchange), bot.now)
-            )
+            files = files_in(self._folder / "books")
+            found.append(Left(files, _copy(self._venue.exchange), bot.now))
 
         with interrupting(self._drawn.point, at) as interrupt, self.bot(START) as bot:
             self._by_hand(bot)
@@ -187,14 +184,16 @@ class Rehearsal:
             before = len(venue.account.fills)
             if not self._asleep and bot.now >= self._at(drawn.since):
                 self._asleep = True
-                bot.sleep(drawn.seconds)
+                bot.sleep(drawn.seconds / 2)
+                self._traders(bot)
+                bot.sleep(drawn.seconds / 2)
                 up_since = bot.now
             self._traders(bot)
             self._leave(bot)
             bot.run(1, STEP)
             self._outcome.cycles += 1
             self._look(bot, before, up_since)
-            calm = calm + 1 if bot.bot.strategy.leave and not venue.held else 0
+            calm = calm + 1 if not venue.held else 0
 
     def _leave(self, bot: InProcessBot) -> None:
         drawn, told = self._drawn, bot.now >= self._at(TOLD)
@@ -243,7 +242,7 @@ class Rehearsal:
         """At the venue after a cycle: what is at risk, what has filled, and what was due."""
         venue, drawn, outcome = self._venue, self._drawn, self._outcome
         held = venue.held
-        stops = [algo for algo in venue.exchange.engine.open_algos(venue.account)]
+        stops = venue.exchange.engine.open_algos(venue.account)
         resting = [order for order in venue.targets() if order.is_open]
         outcome.risked |= bool(held and stops and resting)
         filled = {fill.order_id for fill in venue.account.fills[before:]}
