@@ -19,11 +19,11 @@ PRICE, R = 50_000.0, 0.05  # the first stop is so far away, a share of the price
 # part is sold at 1 R, all of the rest beyond 2 R; the first stop is at -1 R.
 MOVES = {
     "to the stop": [(3, -1.2)],
-    "to the part, and back": [(3, 1.1), (4.5, -0.5), (6, -1.2)],
-    "to the whole": [(3, 1.1), (4.5, 2.3)],
-    "to the whole at once": [(2, 0.8), (2.6, 2.4)],
-    "up and down within a minute": [(2, 0.8), (2.4, 1.2), (2.8, -1.3)],
-    "down after a touch": [(2.2, 0.97), (3, 0.97), (3.6, -1.3)],
+    "to the part, and back": [(3, 1.1), (4, -0.5), (5, -1.2)],
+    "to the whole": [(3, 1.1), (4, 2.3)],
+    "to the whole at once": [(2, 0.8), (3, 2.4)],
+    "up and down at once": [(2, 0.8), (3, 1.2), (4, -1.4)],
+    "down after a touch": [(2, 0.97), (3, 0.97), (4, -1.3)],
     "nowhere": [(3, 0.4), (5, -0.4)],
 }
 TROUBLES = (
@@ -71,7 +71,7 @@ class Episode:
 
     @property
     def history(self) -> History:
-        points = [(1.5, 0.0), *MOVES[self.move]]
+        points = [(1, 0.0), *MOVES[self.move]]  # whole minutes, as candles are
         path = [(minute, PRICE * (1 + self.way * R * r)) for minute, r in points]
         return scripted_market(MINUTE, [(0, PRICE), *path], turnover=1e10)
 
@@ -89,6 +89,7 @@ def episode(seed: int) -> Episode:
     """Moves and troubles take turns, so that each meets each; all else is drawn."""
     dice = random.Random(f"targets/{seed}")
     moves, around = list(MOVES), seed // len(TROUBLES)
+    gone = TROUBLES[seed % len(TROUBLES)] in ("killed", "asleep")
     bites = [(dice.uniform(1.4, 3.5), dice.uniform(0.05, 1)) for _ in range(dice.choice((0, 1, 2)))]
     return Episode(
         seed,
@@ -99,6 +100,6 @@ def episode(seed: int) -> Episode:
         dice.uniform(1.5, 4) if dice.random() < 0.4 else 6.0,
         dice.random() < 0.5,
         dice.uniform(1.2, 3),
-        dice.choice((10, 30, 90)),
+        dice.choice((60, 120, 180) if gone else (10, 30, 90)),
         dice.randrange(500),
     )

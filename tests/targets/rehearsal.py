@@ -27,7 +27,7 @@ from tests.soak.rehearsal import LOGGED, FaultyVenue, _impatient, _wait
 from tests.targets.episodes import MINUTE, PRICE, START, Episode, R, episode
 
 STEP = timedelta(seconds=5)
-TOLD, LONGEST = 6.0, 11.0  # minutes: when the bot is to leave, and has to have done so
+TOLD, LONGEST = 5.5, 10.0  # minutes: when the bot is to leave, and has to have done so
 _CALM_CYCLES = 16  # what several orders have cost together is booked a minute later
 # Of what is due: a cycle that fails is followed by half a minute, and the next one is made whole.
 _GRACE = timedelta(seconds=50)
