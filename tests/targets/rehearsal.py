@@ -23,6 +23,7 @@ from tests.bench.in_process import InProcessBot, bench
 from tests.bench.killed import Left, _copy, files_in, interrupting, put_back
 from tests.bench.live import LIVE, differences
 from tests.bench.restarts import BTC, BY_HAND
+from tests.bench.whole_trade import is_target
 from tests.soak.rehearsal import LOGGED, FaultyVenue, _impatient, _wait
 from tests.targets.episodes import MINUTE, PRICE, START, Episode, R, episode
 
@@ -79,7 +80,7 @@ class TargetVenue(FaultyVenue):
         return [o for o in self.account.orders.values() if not o.client_id.startswith(BY_HAND)]
 
     def targets(self) -> list[Order]:
-        return [order for order in self.own() if _is_target(order)]
+        return [order for order in self.own() if is_target(order)]
 
     @property
     def held(self) -> Decimal:
@@ -88,10 +89,6 @@ class TargetVenue(FaultyVenue):
         own = {order.id for order in self.own()}
         fills = [fill for fill in self.account.fills if fill.order_id in own]
         return sum((fill.side.sign * fill.quantity for fill in fills), Decimal(0))
-
-
-def _is_target(order: Order) -> bool:
-    return "-T" in order.client_id
 
 
 def run(seed: int) -> Outcome:
