@@ -26,7 +26,7 @@ def position(held=1.0, is_short=False, risk=5.0) -> OpenPosition:
         (LADDER, 0.5, True, 5, (90.0, 0.25)),
         (LADDER, 0.25, False, 5, None),  # the rest trails
         (ALL_OUT, 0.5, False, 5, (110.0, 0.5)),
-        (LADDER, 1.0, False, 53, None),  # each part would be too small
+        (LADDER, 1.0, False, 60, None),  # each part would be too small
         (ALL_OUT, 1.0, False, 53, (110.0, 1.0)),  # the first is too small, and sold with the second
     ],
 )

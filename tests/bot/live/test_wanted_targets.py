@@ -54,4 +54,4 @@ def test_a_part_and_what_it_leaves(trade_database):
 
 
 def test_none_where_they_are_off(trade_database):
-    assert WantedTargets(strategy()).of(trade(), trade().open_date_utc) == ()
+    assert of(trade(), strategy(), part=None) == ()
