@@ -105,8 +105,10 @@ class TargetOrders:
         if number is not None:
             try:
                 self._exchange._api.cancel_order(number, intent.pair)
-            except ccxt.BaseError as error:  # it may have been carried out, or have filled before
-                logger.info(f"{intent.pair}: target {number}: {message_of(error)}")
+            except ccxt.OrderNotFound:
+                pass  # it has filled before
+            except ccxt.BaseError as error:  # it may have been carried out
+                logger.warning(f"{intent.pair}: cancelling target {number}: {message_of(error)}")
         found = self._look_up(intent)
         if found is not None and state_of(found) is Found.RESTING:
             raise TemporaryError(f"target {number} of {intent.pair} has not been cancelled")

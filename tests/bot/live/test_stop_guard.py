@@ -111,6 +111,8 @@ class Bot:
     def exit_positions(self, trades) -> int:
         return 0
 
+    def fetch_stoploss_order(self, order_id, pair): ...
+
     def manage_open_orders(self) -> None:
         assert self._exit_lock.locked()
         self._do("manage")
