@@ -12,6 +12,7 @@ from unittest import mock
 
 import ccxt
 import pytest
+from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 
@@ -21,6 +22,7 @@ from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
     STEP,
+    STEP_SIZE,
     add_fault,
     asked,
     breaches,
@@ -151,20 +153,34 @@ def test_what_has_filled_in_part_is_booked_and_the_rest_is_placed_again():
 @pytest.mark.parametrize("share", ["0", "0.4", "1"])
 def test_an_exit_cancels_them_first_and_sells_the_rest(share):
     with held(STILL) as (bot, venue):
-        first, second = targets(venue)
-        bot.bot.strategy.leave = True
-        bot.run(1, STEP)  # the signal is of the next candle
-        sold = Decimal(share) * first.quantity // Decimal("0.001") * Decimal("0.001")
-        until(bot, 1.9)
-        if venue.amount and first.is_open and sold:
+        whole, (first, second) = venue.amount, targets(venue)
+        if sold := Decimal(share) * first.quantity // STEP_SIZE * STEP_SIZE:
             fill(venue, first, sold)
         with asked(bot) as seen:
-            bot.run_until(lambda: not venue.amount, MINUTE, STEP)
-        if f"POST {ORDER}" in seen:
-            assert seen.index(f"DELETE {ORDER}") < seen.index(f"POST {ORDER}")
-        bot.run(15, STEP)
+            sell_by_force(bot)
+        assert seen.index(f"DELETE {ORDER}") < seen.index(f"POST {ORDER}")
         assert {first.is_open, second.is_open} == {False}
+        last = max(venue.account.orders.values(), key=lambda order: order.id)
+        assert last.quantity == last.executed == whole - sold
+        bot.run(15, STEP)
+        (trade,) = bot.trades()
+        assert not trade.is_open
         assert (unequal(bot, venue), breaches(venue)) == ([], [])
+
+
+def test_a_part_that_the_target_has_sold_is_not_sold_again():
+    """The bot has decided on it before it could know."""
+    with held(STILL) as (bot, venue):
+        whole, (first, _) = venue.amount, targets(venue)
+        fill(venue, first, first.quantity)
+        (trade,) = bot.trades()
+        check = ExitCheckTuple(exit_type=ExitType.PARTIAL_EXIT, exit_reason="scale_out")
+        part = {"exit_tag": "scale_out", "sub_trade_amt": float(first.quantity)}
+        with bot.bot._exit_lock:
+            assert not bot.bot.execute_trade_exit(trade, 50_000.0, check, **part)
+        bot.run(2, STEP)
+        assert venue.amount == whole - first.quantity
+        assert unequal(bot, venue) == []
 
 
 def sell_by_force(bot):
@@ -223,7 +239,7 @@ def test_both_fill_while_the_bot_is_away():
 
 
 def test_both_fill_between_the_look_at_targets_and_the_look_at_stops():
-    """The stop shows what is left of the position; Freqtrade would close the whole with it."""
+    """Booked first, the stop would not have closed the trade, which Freqtrade says it has."""
     with held(UP_AND_DOWN) as (bot, venue):
         until(bot, 2.5)
         guard = bot.bot.strategy._running._guard
@@ -237,7 +253,7 @@ def test_both_fill_between_the_look_at_targets_and_the_look_at_stops():
             bot.run(1, STEP)
         bot.run(16, STEP)
         (trade,) = bot.trades()
-        assert not trade.is_open
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
         assert (targets(venue), unequal(bot, venue)) == ([], [])
 
 

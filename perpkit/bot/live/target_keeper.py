@@ -99,7 +99,8 @@ class TargetKeeper:
         """Replaces Freqtrade's method; before it returns a stop that has filled, the targets of the
         pair are booked, which may have filled before.
 
-        Freqtrade closes the whole trade with a stop that has filled less than all of it.
+        Else the stop would not close the trade, although Freqtrade reports that it has, and the
+        trade would end later with the reason of the target.
 
         :raises TemporaryError: a target cannot be looked up, so that the stop is booked later
         """
