@@ -149,8 +149,8 @@ class StopGuard:
 
     @property
     def unanswered(self) -> int:
-        """Number of orders that are open in the journal."""
-        return len(self._intents.open())
+        """Number of orders that are open in the journal, without targets that rest."""
+        return sum(not entry.rests for entry in self._intents.open())
 
     def seen(self, now: datetime) -> Sequence[CcxtPosition]:
         """Returns the account's positions at the exchange; none without a recent comparison."""
