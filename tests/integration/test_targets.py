@@ -134,7 +134,7 @@ def test_they_rest_beside_the_stop_and_take_the_profit(side, way):
         assert breaches(venue) == []
 
 
-def test_what_has_filled_in_part_is_booked_and_the_rest_is_placed_again():
+def test_a_part_fill_is_booked_and_the_rest_is_placed_again():
     with held(STILL) as (bot, venue):
         whole, (first, _) = venue.amount, targets(venue)
         fill(venue, first, Decimal("0.005"))
@@ -202,7 +202,7 @@ def test_an_exit_does_not_wait_for_a_target_that_cannot_be_cancelled():
         assert (targets(venue), unequal(bot, venue)) == ([], [])
 
 
-def test_beside_what_the_trader_holds_the_exit_leaves_the_target_its_part():
+def test_beside_the_traders_own_an_exit_leaves_the_target_its_part():
     with held(STILL) as (bot, venue):
         ours, (first, second) = venue.amount, targets(venue)
         new = NewOrder(BTC, "BUY", "MARKET", Decimal("0.100"), client_id=f"{BY_HAND}more")
@@ -295,7 +295,7 @@ def test_lost_answers_make_no_second_target(endpoint):
         assert (unequal(bot, venue), breaches(venue)) == ([], [])
 
 
-def test_a_restart_goes_on_with_the_same_ones_and_cancels_them_if_they_are_off(tmp_path):
+def test_a_restart_keeps_them_and_cancels_them_if_they_are_off(tmp_path):
     venue = SameVenue()
     given = {**SETTINGS, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
 
@@ -340,7 +340,7 @@ def test_a_target_is_not_sent_if_it_cannot_be_written_down():
         assert len(targets(venue)) == 2
 
 
-def test_one_that_the_exchange_denied_once_is_cancelled_before_there_are_two():
+def test_one_that_the_exchange_has_denied_once_is_cancelled():
     with held(STILL) as (bot, venue):
         first = targets(venue)
         bot.run(4, STEP)  # they are no longer new

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from freqtrade.exceptions import DependencyException
 from freqtrade.rpc import RPC, RPCException
 from starlette.types import ASGIApp
 
@@ -197,9 +198,8 @@ class Rehearsal:
         if drawn.by_force and not self._left and bot.now >= self._at(drawn.leaves):
             try:
                 RPC(bot.bot)._rpc_force_exit("all", "market")
-            except Exception as error:  # the venue may be out of reach; then nothing is left
-                if not isinstance(error, RPCException) and not drawn.faults:
-                    raise
+            except (RPCException, DependencyException):
+                pass  # the venue is out of reach, or a stop has closed it while the bot slept
             self._left = True
         if told or (not drawn.by_force and bot.now >= self._at(drawn.leaves)):
             self._left = bot.bot.strategy.leave = True
