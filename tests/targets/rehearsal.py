@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -196,10 +196,9 @@ class Rehearsal:
     def _leave(self, bot: InProcessBot) -> None:
         drawn, told = self._drawn, bot.now >= self._at(TOLD)
         if drawn.by_force and not self._left and bot.now >= self._at(drawn.leaves):
-            try:
+            # The venue may be out of reach, or a stop may have closed it while the bot slept.
+            with suppress(RPCException, DependencyException):
                 RPC(bot.bot)._rpc_force_exit("all", "market")
-            except (RPCException, DependencyException):
-                pass  # the venue is out of reach, or a stop has closed it while the bot slept
             self._left = True
         if told or (not drawn.by_force and bot.now >= self._at(drawn.leaves)):
             self._left = bot.bot.strategy.leave = True
