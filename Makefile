@@ -101,6 +101,7 @@ soak: setup $(OLD)/.ready
 		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
 	$(BIN)/python -m tests.emergency --runs $(STOPS) --jobs $(JOBS) --out soak/emergency.jsonl
+	$(BIN)/python -m tests.targets --jobs $(JOBS) --out soak/targets.jsonl
 
 # Half an hour: how many of so many small mistakes in risk, breakers and execution the tests notice.
 mutants: setup

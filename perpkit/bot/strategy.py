@@ -59,6 +59,7 @@ from perpkit.market.columns import with_columns
 from perpkit.market.ranges import ranges
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import EntryStop
+from perpkit.risk.targets import Target
 from perpkit.risk.trailing import Trail
 
 # The columns of the newest closed candle that callbacks read.
@@ -184,7 +185,13 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
             own_errors=True,
             asks=self._assumed,
             needs=self.candles_needed,
+            next_part=self._next_part,
         )
+
+    def _next_part(self, trade: LocalTrade) -> Target | None:
+        if type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position:
+            return None  # a subclass decides what is sold, and where
+        return self._managing(trade.enter_tag).adjustments.next_part(trade)
 
     @property
     def protections(self) -> list[dict[str, Any]]:

@@ -90,6 +90,11 @@ class JournalEntry:
     def is_open(self) -> bool:
         return self.outcome in (Outcome.SENT, Outcome.ANSWERED)
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is open because it waits in the book, beside the stop of its trade."""
+        return self.outcome is Outcome.ANSWERED and self.intent.purpose is Purpose.TARGET
+
 
 _INTENT = [field.name for field in fields(Intent)]
 _COLUMNS = ", ".join(_INTENT)

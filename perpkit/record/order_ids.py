@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     PART = "P"  # of a position
     CROSSING = "C"  # a limit in place of a market exit that was refused
     STOP = "S"
+    TARGET = "T"  # a limit beside the stop, which takes the profit
 
 
 ENTERS = (Purpose.ENTRY, Purpose.ADDITION)

@@ -170,10 +170,12 @@ class Interrupt:
     or after a request, before or after a commit.
 
     :param number: from 0, while it is `on`
+    :param at: called there, before it ends anything
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, at: Callable[[], None] = lambda: None) -> None:
         self._left = number
+        self._at = at
         self.on = False
 
     def point(self) -> None:
@@ -182,12 +184,13 @@ class Interrupt:
         self._left -= 1
         if self._left < 0:
             self.on = False
+            self._at()
             raise KeyboardInterrupt
 
 
 @contextmanager
-def interrupting(number: int) -> Iterator[Interrupt]:
-    interrupt = Interrupt(number)
+def interrupting(number: int, at: Callable[[], None] = lambda: None) -> Iterator[Interrupt]:
+    interrupt = Interrupt(number, at)
 
     def around(function: Callable[..., Any]) -> Callable[..., Any]:
         def interrupted(*args: Any, **kwargs: Any) -> Any:

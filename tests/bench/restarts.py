@@ -20,6 +20,7 @@ from tests.bench.in_process import InProcessBot
 from tests.bench.killed import Left, Point, files_in, interrupting, live_bot, put_back, recording
 from tests.bench.live import SameVenue, differences
 from tests.bench.planted import KEY
+from tests.bench.whole_trade import is_target
 
 STEP = timedelta(seconds=5)
 # After the first cycle began, by when every position has its stop.
@@ -277,6 +278,7 @@ class _Restart:
             self._wrong.append("two stops 15 s after the first cycle")
         exchange.checker = Checker()
         bot.run(_CYCLES, STEP)
+        self._targets()
         exchange.catch_up()
         broken = [b for b in before.breaches if b.invariant is Invariant.CONSERVED]
         self._wrong += [f"{b.invariant}: {b.detail}" for b in (*broken, *exchange.checker.breaches)]
@@ -291,6 +293,12 @@ class _Restart:
             self._wrong.append("the operator was not informed")
         return [*self._wrong, f"said: {said}"] if self._wrong else []
 
+    def _targets(self) -> None:
+        orders = self._venue.account.orders.values()
+        resting = sum(order.remaining for order in orders if order.is_open and is_target(order))
+        if resting > held(self._exchange, BTC):
+            self._wrong.append(f"targets of {resting} for {held(self._exchange, BTC)}")
+
     def _bare(self) -> bool:
         held_now = position(self._exchange, BTC)
         return bool(held_now.amount) and bool(uncovered(held_now, live_stops(self._venue)))
@@ -298,7 +306,12 @@ class _Restart:
     def _lost(self) -> list[str]:
         """What the exchange has and the database does not know of."""
         differ = differences(self._bot.trades(), self._venue)
-        return [each for each in differ if each not in self._recorded.traders]
+        expected = self._recorded.traders | {
+            f"order {order.id} is not in the database"
+            for order in self._venue.account.orders.values()
+            if is_target(order) and not order.executed
+        }
+        return [each for each in differ if each not in expected]
 
     def _guard_acts_first(self, asked: list[str]) -> None:
         acts = next((n for n, what in enumerate(asked) if what.startswith("POST")), len(asked))

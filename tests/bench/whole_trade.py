@@ -14,6 +14,7 @@ from typing import Any
 
 from freqtrade.enums import State
 
+from perpkit.record.order_ids import Purpose, parse
 from perpkit.venue.engine import Algo, Fill, Order
 from tests.bench.acts import OF_THE_START
 from tests.bench.faulty_client import FaultyClients
@@ -40,6 +41,7 @@ class Way(StrEnum):
     SIGNAL = "signal"  # its orders fill at once, a signal closes it
     RESTING = "resting"  # its orders rest in the book for a while
     STOP = "stop"  # as the first, but its stop triggers
+    TARGET = "target"  # as the first, but targets at the exchange take the profit
 
 
 class Phase(StrEnum):
@@ -50,10 +52,11 @@ class Phase(StrEnum):
     AFTER = "after"
 
 
+_END = {Way.STOP: 49_000.0, Way.TARGET: 56_500.0}
 _MARKETS = {
     way: scripted_market(
         _MINUTE,
-        [*_RISE, (_ENDED, 49_000.0 if way is Way.STOP else 53_100.0)],
+        [*_RISE, (_ENDED, _END.get(way, 53_100.0))],
         turnover=1e10,
     )
     for way in Way
@@ -70,7 +73,13 @@ def _settings(way: Way) -> dict[str, Any]:
         "entry_pricing": prices,
         "exit_pricing": prices,
         "exchange": exchange,
+        "perpkit": {"use": {"refresh": False, "targets": way is Way.TARGET}},
     }
+
+
+def is_target(order: Order) -> bool:
+    sent = parse(order.client_id)
+    return sent is not None and sent.purpose is Purpose.TARGET
 
 
 @dataclass
@@ -126,7 +135,7 @@ class Run:
         self._until("the part sold", lambda: self._sold)
         self._run(2)
         self.begin(Phase.EXIT)
-        if self.way is Way.STOP:
+        if self.way in _END:
             self._wait(_ENDED)
         else:
             self.strategy.leave = True
@@ -152,7 +161,8 @@ class Run:
     @property
     def _open_orders(self) -> list[Order]:
         self.venue.exchange.catch_up()
-        return [order for order in self.venue.account.orders.values() if order.is_open]
+        orders = self.venue.account.orders.values()
+        return [order for order in orders if order.is_open and not is_target(order)]
 
     def _run(self, cycles: int) -> None:
         """What rests in the book for a cycle fills by half, and then whole."""

@@ -95,6 +95,7 @@ def sell_a_part(bot, venue) -> None:
     bot.run(2, STEP)
 
 
+TARGETS = {"perpkit": {"use": {"refresh": False, "scale_out": True, "targets": True}}}
 SCENARIOS = {
     "entry": Scenario(STILL, enter, 100, flags={"side": "long"}),
     "exit": Scenario(STILL, leave, 60, prepare=hold, flags={"leave": True}),
@@ -111,6 +112,17 @@ SCENARIOS = {
         60,
         prepare=until_price(52_450),
         settings={"perpkit": {"use": {"refresh": False, "scale_out": True}}},
+    ),
+    "target placed": Scenario(STILL, enter, 100, flags={"side": "long"}, settings=TARGETS),
+    "target filled": Scenario(
+        market((0, 50_000.0), (3, 50_000.0), (13, 53_000.0)),
+        sell_a_part,
+        40,
+        prepare=until_price(52_450),
+        settings=TARGETS,
+    ),
+    "exit beside a target": Scenario(
+        STILL, leave, 60, prepare=hold, flags={"leave": True}, settings=TARGETS
     ),
 }
 
@@ -157,6 +169,26 @@ MAIN = ["entry", "exit", "stop replacement", "partial exit"]
 )
 def test_started_again_soon(name, tried, tmp_path):
     assert all_wrong(name, tmp_path, SOON, tried) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("target filled", at_the_exchange),
+        *(
+            pytest.param(name, every, marks=SLOW)
+            for name in ("target placed", "target filled", "exit beside a target")
+        ),
+    ],
+)
+def test_started_again_with_targets(name, tried, tmp_path):
+    assert all_wrong(name, tmp_path, SOON, tried) == {}
+
+
+@SLOW
+def test_both_orders_filled_before_it_is_started_again(tmp_path):
+    """The price has been at the target, and a day later at the stop."""
+    assert all_wrong("target filled", tmp_path, LATE, some) == {}
 
 
 @pytest.mark.parametrize("name", ["entry", *(pytest.param(n, marks=SLOW) for n in MAIN[1:])])

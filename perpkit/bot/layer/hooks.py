@@ -17,6 +17,7 @@ from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.size_limits import StopDistance
 from perpkit.breakers.breaker import Decision
 from perpkit.risk.sizing import Size
+from perpkit.risk.targets import Target
 
 if TYPE_CHECKING:
     from perpkit.bot.layer.entry_rules import EntryRules
@@ -44,6 +45,7 @@ class Hooks:
     :param analysed: a pair's candles have been analysed
     :param asks: what its options must be
     :param needs: candles that it needs
+    :param next_part: the part of a trade that its own adjustment takes off next, with the price
     """
 
     settings: Callable[[], Settings]
@@ -62,3 +64,4 @@ class Hooks:
     rules: EntryRules | None = None
     analysed: Callable[[str], None] = lambda _pair: None
     needs: Callable[[], list[Need]] = list
+    next_part: Callable[[LocalTrade], Target | None] = lambda _trade: None

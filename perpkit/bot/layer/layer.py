@@ -172,6 +172,7 @@ class RiskLayer:
             self.states,
             self.entries.allowed_addition,
             self.refusals,
+            self.hooks.next_part,
             only_unprotected=not self.hooks.own_stops,
         )
 

@@ -28,6 +28,7 @@ class Resting:
     filled: float
     whose: Whose
     placed: int | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,4 +92,5 @@ def _resting(
         filled=exchange._contracts_to_amount(pair, float(row.get("executedQty") or 0.0)),
         whose=whose(row.get(client_id), placed),
         placed=placed,
+        client_id=row.get(client_id),
     )

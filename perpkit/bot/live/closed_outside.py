@@ -106,15 +106,38 @@ class ClosedOutside:
         taken = explain(missing, [self._closing(trade, order) for order in orders.values()])
         if not taken:
             return missing
+        self._set_funding_fees(trade)
+        for number, part in taken.items():
+            self._book(trade, orders[number], part)
+        self._finish(trade, amount, [orders[number] for number in taken])
+        return missing - sum(taken.values())
+
+    def book_exit(self, trade: Trade, order: CcxtOrder, reason: str | None) -> None:
+        """Books an order that has ended, as an exit of the trade that the bot has sent itself.
+
+        Makes no request if the database has it. Raises Freqtrade's errors.
+
+        :param order: amounts in base currency
+        :param reason: of the exit
+        """
+        part = explain(trade.amount, [self._closing(trade, order)]).get(str(order["id"]))
+        if part is None:
+            return
+        self._set_funding_fees(trade)
+        trade.exit_reason, trade.close_rate_requested = reason, order.get("price")
+        self._book(trade, order, part)
+        stored = trade.select_order_by_order_id(str(order["id"]))
+        if not trade.is_open:
+            trade.close_date = trade.date_last_filled_utc
+            Trade.commit()
+        self._bot._notify_exit(trade, "limit", fill=True, sub_trade=trade.is_open, order=stored)
+
+    def _set_funding_fees(self, trade: Trade) -> None:
         trade.set_funding_fees(
             self._exchange.get_funding_fees(
                 trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
             )
         )
-        for number, part in taken.items():
-            self._book(trade, orders[number], part)
-        self._finish(trade, amount, [orders[number] for number in taken])
-        return missing - sum(taken.values())
 
     def _stops(self, trade: Trade, missing: float, children: dict[str, _Parent]) -> float:
         """Books triggered stops of this bot, which belong to the trade even if it does not know

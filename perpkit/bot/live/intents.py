@@ -51,14 +51,14 @@ class Intents:
     def write(self, intent: Intent) -> None:
         """Records an intent before its order is sent.
 
-        :raises JournalError: it cannot be written, and the order is not reduce-only
+        :raises JournalError: it cannot be written, and no position waits for the order
         """
         entry = JournalEntry(intent, Outcome.SENT, None, "", intent.at)
         try:
             self.journal.write(intent)
         except JournalError as error:
             self._failed(error)
-            if not intent.reduce_only:
+            if not intent.reduce_only or intent.purpose is Purpose.TARGET:
                 raise
             self._unwritten[intent.client_id] = entry
         self._open[intent.client_id] = entry

@@ -16,6 +16,7 @@ _KINDS = (
     {Purpose.ENTRY, Purpose.ADDITION},
     {Purpose.EXIT, Purpose.PART, Purpose.CROSSING},
     {Purpose.STOP},
+    {Purpose.TARGET},
 )
 # After this time an identical order is a new decision.
 SAME_WITHIN_MS = MINUTE_MS

@@ -17,7 +17,7 @@ from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.record.order_ids import ENTERS, Purpose
 
-_LEAVES = (Purpose.EXIT, Purpose.PART, Purpose.CROSSING)
+_LEAVES = (Purpose.EXIT, Purpose.PART, Purpose.CROSSING, Purpose.TARGET)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
+from perpkit.bot.live.target_orders import TargetOrders
 from perpkit.bot.live.trying import FailingStep, Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.running_bot import message_of, warn
@@ -62,6 +63,7 @@ class Reconciliation:
         absent: Absent,
         handed_over: HandedOverPositions,
         closed: ClosedOutside,
+        targets: TargetOrders,
     ) -> None:
         self._bot = bot
         self._exchange = bot.exchange
@@ -70,6 +72,7 @@ class Reconciliation:
         self._absent = absent
         self._handed_over = handed_over
         self._closed = closed
+        self._targets = targets
         self._stops = StopsCompared(bot, closed)
         self._unbooked = UnbookedFills(bot, closed)
         self._others = OtherInstance(bot, is_stored)
@@ -114,6 +117,10 @@ class Reconciliation:
         pairs = sorted({*self._differ, *self._handed_over.pairs, *resting})
         return {pair: self.refusal(pair) or "" for pair in pairs}
 
+    def is_foreign(self, pair: str) -> bool:
+        """Whether the latest snapshot shows more in a pair than its trade."""
+        return bool(self._differ and pair in self._differ and self._differ[pair].foreign)
+
     def seen(self, now: datetime) -> tuple[CcxtPosition, ...]:
         """Returns the latest positions; none if they are older than `OUT_OF_SIGHT`."""
         old = self._compared_at is None or now - self._compared_at > OUT_OF_SIGHT
@@ -132,6 +139,8 @@ class Reconciliation:
             self.positions_seen = seen.positions
             self._others.update(seen)
             self._check_resting(seen)
+            with self._trying("Cancelling targets that are not known"):
+                self._targets.end_unknown(seen)
             self._unbooked.book()
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.update(seen)
@@ -205,12 +214,18 @@ class Reconciliation:
         """Finds open orders of this bot that neither its database nor its journal expects; their
         fills would be positions without a trade."""
         before = self._resting
-        unsettled = {entry.intent.pair for entry in self._sent.intents.open()}
+        targets = {entry.intent.client_id: entry for entry in self._targets.open()}
+        unsettled = {
+            entry.intent.pair
+            for entry in self._sent.intents.open()
+            if entry.intent.client_id not in targets
+        }
         self._resting = {
             order.id: order
             for order in seen.orders
             if order.whose.may_be_cancelled
             and order.pair not in unsettled
+            and order.client_id not in targets
             and not is_stored(order.pair, order.id)
         }
         for number, order in self._resting.items():

@@ -49,6 +49,7 @@ REPLACED: dict[str, Lock] = {
     "exchange.create_order": Lock.HELD,
     "exchange.create_stoploss": Lock.HELD,
     "exchange.fetch_order": Lock.NONE,
+    "exchange.fetch_stoploss_order": Lock.OWN,
     "exchange.get_trades_for_order": Lock.NONE,
     "exchange._lev_prep": Lock.NONE,
     "exchange._process_ohlcv_df": Lock.NONE,

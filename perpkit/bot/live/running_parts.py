@@ -12,7 +12,7 @@ from math import nan
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.persistence import Order, Trade
+from freqtrade.persistence import LocalTrade, Order, Trade
 
 from perpkit.bot.candles.candle_columns import CandleColumns
 from perpkit.bot.candles.candles import feed_for, is_trading
@@ -45,6 +45,7 @@ from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.live.traffic import Traffic
+from perpkit.bot.live.wanted_targets import WantedTargets
 from perpkit.bot.positioning.refresh import PositioningRefresh
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.parameters import Settings
@@ -55,6 +56,7 @@ from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
 from perpkit.market.exchanges import facts_of
+from perpkit.risk.targets import Target
 
 
 class RunningParts(NoParts):
@@ -63,6 +65,7 @@ class RunningParts(NoParts):
     :param states: of the trades
     :param allowed: returns what may be added to an open trade
     :param refusals: records refused entries
+    :param next_part: returns the part of a trade that is sold next, with its price
     :param only_unprotected: open entries end only because they are blocked, or their fills have
         been without a stop for too long; when else is the strategy's own business
     """
@@ -75,11 +78,13 @@ class RunningParts(NoParts):
         states: TradeStates,
         allowed: Allowed,
         refusals: Refusals,
+        next_part: Callable[[LocalTrade], Target | None] = lambda _trade: None,
         *,
         only_unprotected: bool = False,
     ) -> None:
         super().__init__()
         self._only_unprotected = only_unprotected
+        self._next_part = next_part
         self._decided = refusals.decided
         self._check: EntryGate | None = None
         self._entries: OpenEntries | None = None
@@ -163,7 +168,9 @@ class RunningParts(NoParts):
             if opened is not None:
                 limit = partial.max_unprotected_seconds
                 journal = opened.journal
-                self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal)
+                part = self._next_part if settings.use.targets else None
+                wanted = WantedTargets(bot.strategy, part)
+                self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
                 self._booking = Booking(dp)
             # Last, so that it cancels open orders before an exit is measured and split.
             leave_at_market(bot)

@@ -75,9 +75,12 @@ class Settlement:
         self._pair(pair)
 
     def _pair(self, pair: str) -> bool:
-        """Settles the intents of a pair; returns whether the exchange could be reached."""
+        """Settles the intents of a pair; returns whether the exchange could be reached.
+
+        Targets are not among them: they rest for as long as their trade, see `target_orders`.
+        """
         reached = True
-        entries = self._intents.open(pair)
+        entries = [e for e in self._intents.open(pair) if e.intent.purpose is not Purpose.TARGET]
         for entry in sorted(entries, key=lambda e: _RANK.get(e.intent.purpose, 2)):
             with self._trying(f"Settling order {entry.intent.client_id}"):
                 try:

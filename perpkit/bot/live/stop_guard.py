@@ -39,7 +39,10 @@ from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stop_policy import StopPolicy
 from perpkit.bot.live.stored_orders import is_stored
+from perpkit.bot.live.target_keeper import TargetKeeper
+from perpkit.bot.live.target_orders import TargetOrders
 from perpkit.bot.live.trying import FailingStep, Trying
+from perpkit.bot.live.wanted_targets import WantedTargets
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.execution.guarding import GuardRule
@@ -60,6 +63,7 @@ class StopGuard:
     :param states: of the trades
     :param max_unprotected_seconds: limit for a position without a stop, then it is closed
     :param journal: as it was found; the start of this process is recorded in it
+    :param wanted: targets at the exchange
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class StopGuard:
         max_unprotected_seconds: float,
         rule: GuardRule,
         journal: Journal,
+        wanted: WantedTargets,
     ) -> None:
         self._bot: Any = running_bot(dp)
         self._exchange: Any = self._bot.exchange
@@ -84,8 +89,18 @@ class StopGuard:
         self._exits = MarketExits(self._bot, self._intents)
         self._absent = Absent(self._bot)
         self._stop_orders = StopOrders(self._bot, self._intents, self._absent)
-        self._reconciliation = self._make_reconciliation(keep_stop=rule.stop_after_delete)
+        closed = ClosedOutside(self._bot, self._sent.whose, self._reason_of)
+        targets = TargetOrders(self._bot, self._sent, closed)
+        self._reconciliation = self._make_reconciliation(closed, targets, rule.stop_after_delete)
         self._trying = Trying()  # the cycle must continue
+        self._targets = TargetKeeper(
+            self._bot,
+            targets,
+            wanted,
+            self._stop_orders,
+            self._reconciliation.is_foreign,
+            self._trying,
+        )
         self._stops = StopPolicy(
             self._bot,
             states,
@@ -109,6 +124,7 @@ class StopGuard:
             return f"the order journal cannot be written: {failure}"
         return (
             self._settlement.refusal(pair)
+            or self._targets.refusal(pair)
             or self._reconciliation.refusal(pair)
             or self._settings.refusal(pair)
             or self._stops.refusal(pair)
@@ -133,8 +149,8 @@ class StopGuard:
 
     @property
     def unanswered(self) -> int:
-        """Number of orders that are open in the journal."""
-        return len(self._intents.open())
+        """Number of orders that are open in the journal, without targets that rest."""
+        return sum(not entry.rests for entry in self._intents.open())
 
     def seen(self, now: datetime) -> Sequence[CcxtPosition]:
         """Returns the account's positions at the exchange; none without a recent comparison."""
@@ -144,13 +160,14 @@ class StopGuard:
         """Returns the steps that currently fail."""
         return self._trying.failing(now) + self._reconciliation.failing(now)
 
-    def _make_reconciliation(self, *, keep_stop: bool) -> Reconciliation:
+    def _make_reconciliation(
+        self, closed: ClosedOutside, targets: TargetOrders, keep_stop: bool
+    ) -> Reconciliation:
         bot, sent = self._bot, self._sent
         Forgotten(bot)
         handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
-        closed = ClosedOutside(bot, sent.whose, self._reason_of)
         settlement = self._settlement
-        return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed)
+        return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed, targets)
 
     def _reason_of(self, client_id: str) -> str | None:
         """Returns why an order was sent, or None if the journal does not have it."""
@@ -226,6 +243,7 @@ class StopGuard:
                     self._entries.end_unseen(trade)
             with self._fills.balance_later():
                 self._settlement.run()
+                self._targets.book()
         # A position with a stop at the exchange needs no other, and a closed one needs none.
         if self._is_out_of_sight(now) or self._absent.is_waiting:
             self._compare()
@@ -237,6 +255,8 @@ class StopGuard:
     def _end(self) -> None:
         """Runs the steps that can wait until after the exits."""
         self._protect_all()
+        with self._bot._exit_lock:
+            self._targets.keep()
         self._outlived.cancel()
         self._compare()
 

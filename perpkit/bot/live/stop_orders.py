@@ -56,7 +56,7 @@ class StopOrders:
         self._bot = bot
         self._exchange = bot.exchange
         self._intents = intents
-        self._there = absent.there
+        self.there = absent.there
         self.waits = absent.waits
         # Lots smaller than the market's own, learned from refusals.
         self._lots: dict[str, float] = intents.kept(_LOT)
@@ -112,11 +112,11 @@ class StopOrders:
 
     def is_covered(self, trade: Trade) -> bool:
         """Whether stops cover the part of the position that exists at the exchange."""
-        return covered(trade) >= self._there(trade) - DUST
+        return covered(trade) >= self.there(trade) - DUST
 
     def create_stoploss_order(self, trade: Trade, stop_price: float) -> bool:
         """Replaces Freqtrade's method; covers the whole position that exists, in several orders."""
-        known, there = len(trade.orders), self._there(trade)
+        known, there = len(trade.orders), self.there(trade)
         if there < trade.amount - DUST:
             return bool(there) and self.place(trade, stop_price, there)
         if not self._create(trade, stop_price):
@@ -160,7 +160,7 @@ class StopOrders:
         return prices == {self._on_tick(wanted, trade)}
 
     def place_part(self, trade: Trade) -> bool:
-        missing = self._there(trade) - covered(trade)
+        missing = self.there(trade) - covered(trade)
         return self.place(trade, trade.stoploss_or_liquidation, missing)
 
     def fit(self, trade: Trade) -> None:
@@ -168,7 +168,7 @@ class StopOrders:
 
         The new stop is placed before the old one is cancelled. The bot's lock must be held.
         """
-        there = self._there(trade)
+        there = self.there(trade)
         if not there or covered(trade) <= there + DUST:
             return
         self.drop_surplus(trade)
@@ -184,7 +184,7 @@ class StopOrders:
         for order in trade.open_sl_orders:
             others = [other for other in trade.open_sl_orders if other is not order]
             left = sum(other.safe_amount for other in others)
-            if left >= self._there(trade) - DUST and all(map(self._is_live, others)):
+            if left >= self.there(trade) - DUST and all(map(self._is_live, others)):
                 self.cancel(order)
 
     def _is_live(self, order: Order) -> bool:
@@ -241,7 +241,7 @@ class StopOrders:
         Does nothing for a trade whose position does not exist.
         """
         triggered = False
-        if trade.has_open_position and not self._there(trade):
+        if trade.has_open_position and not self.there(trade):
             return triggered
         for _ in range(max(1, len(trade.open_sl_orders))):
             before = len(trade.open_sl_orders)

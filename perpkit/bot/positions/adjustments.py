@@ -18,6 +18,7 @@ from perpkit.bot.positions.trade_risk import Columns, TradeRisks
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.risk.scale_out import next_exit, reducing_stake
 from perpkit.risk.slicing import Plan, next_slice, plan
+from perpkit.risk.targets import PART, Target, next_part
 
 # From the stake request to the opening of the trade, whose order may take several attempts.
 SAME_ENTRY = timedelta(minutes=5)
@@ -69,7 +70,7 @@ class Adjustments:
     ) -> Answer:
         """Returns stake to add, or below 0 to take off, and a tag, for `adjust_trade_position`."""
         if self._settings.use.scale_out and (sold := self._scaled_out(trade, rate)):
-            return sold, "scale_out"
+            return sold, PART
         if self._settings.use.slicing and not trade.realized_profit:
             return self._sliced(trade, now, rate, entries_blocked)
         return None
@@ -79,6 +80,14 @@ class Adjustments:
         use = self._settings.use
         sliced = use.slicing and not trade.realized_profit
         return sliced or (use.scale_out and self._scaled_out(trade, rate) != 0)
+
+    def next_part(self, trade: LocalTrade) -> Target | None:
+        """Returns the part that `adjust` takes off next, and the price at which it does."""
+        if not self._settings.use.scale_out:
+            return None
+        position = position_of(trade, self._risks.of(trade))
+        least = self._contracts.least_notional(trade.pair, trade.open_rate)
+        return next_part(self._settings.scale_out, position, least, step_of(trade))
 
     def _scaled_out(self, trade: LocalTrade, rate: float) -> float:
         ladder, memory = self._settings.scale_out, self._risks.of(trade)

@@ -58,6 +58,11 @@ class Switches(Parameters):
     guard: Annotated[
         bool, "No position is without a stop at the exchange, whatever fails; live only"
     ] = True
+    targets: Annotated[
+        bool,
+        "The next part and the whole are sold by limit orders that rest at the exchange beside the "
+        "stop; live only, needs `guard`",
+    ] = False
     premium: Annotated[
         bool,
         "The premium index is joined to the candles, for signals of yours: `premium` and "

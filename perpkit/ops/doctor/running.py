@@ -137,7 +137,7 @@ def _open_intents(context: Context, path: Path) -> Iterator[Finding]:
 
     journal = Journal.open(path, read_only=True)
     try:
-        waiting = journal.open_entries()
+        waiting = [entry for entry in journal.open_entries() if not entry.rests]
     finally:
         journal.close()
     if waiting and not is_held(context.bot.places.lock, unknown=True):

@@ -17,6 +17,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.stop_guard import StopGuard
+from perpkit.bot.live.wanted_targets import WantedTargets
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.watching.order_books import FreshBooks
@@ -109,6 +110,8 @@ class Bot:
 
     def exit_positions(self, trades) -> int:
         return 0
+
+    def fetch_stoploss_order(self, order_id, pair): ...
 
     def manage_open_orders(self) -> None:
         assert self._exit_lock.locked()
@@ -205,7 +208,9 @@ def guard(bot) -> StopGuard:
     states = TradeStates(True)
     books = FreshBooks(dp, EntryLimits().max_book_age_seconds)
     entries = OpenEntries({"dry_run": False}, bot, books, PartialLimits(), states)
-    return StopGuard(dp, entries, states, 15, GuardRule(), Journal.create(None, "3fa2c1"))
+    return StopGuard(
+        dp, entries, states, 15, GuardRule(), Journal.create(None, "3fa2c1"), WantedTargets(None)
+    )
 
 
 def add_stop(trade: Trade, amount: float) -> None:

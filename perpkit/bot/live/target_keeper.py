@@ -1,0 +1,204 @@
+"""Keeps the targets of open trades at the exchange, beside their stops.
+
+The stop never waits for a target: it covers the whole position until the database has less. A
+target is booked before anything is decided about its trade: before stops are checked, before a stop
+that has triggered is booked, and before an exit is sent, which cancels it first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import ccxt
+from freqtrade.exceptions import DependencyException, TemporaryError
+from freqtrade.exchange.exchange_types import CcxtOrder
+from freqtrade.persistence import Trade
+
+from perpkit.bot.live.held import DUST
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.stop_orders import StopOrders
+from perpkit.bot.live.stored_orders import open_trade
+from perpkit.bot.live.target_orders import TargetOrders
+from perpkit.bot.live.trying import Trying
+from perpkit.bot.live.wanted_targets import WantedTargets
+from perpkit.bot.positions.stop_keeper import step_of
+from perpkit.bot.running_bot import message_of
+from perpkit.durations import MINUTE
+from perpkit.record.journal import JournalEntry, Outcome
+from perpkit.risk.targets import Target
+
+logger = logging.getLogger(__name__)
+
+# A target is moved if its price differs by more: funding changes it by less, all the time.
+_SAME_PRICE = 5e-4
+# The pause after a target was refused.
+_AGAIN = MINUTE
+
+
+class TargetKeeper:
+    """Keeps targets; made once for a running live bot.
+
+    :param wanted: which targets a trade should have
+    :param is_foreign: whether the exchange holds more in a pair than its trade
+    """
+
+    def __init__(
+        self,
+        bot: Any,
+        orders: TargetOrders,
+        wanted: WantedTargets,
+        stop_orders: StopOrders,
+        is_foreign: Callable[[str], bool],
+        trying: Trying,
+    ) -> None:
+        self._bot = bot
+        self._orders = orders
+        self._wanted = wanted
+        self._stop_orders = stop_orders
+        self._is_foreign = is_foreign
+        self._trying = trying
+        self._refused: dict[str, datetime] = {}
+        self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
+        self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
+
+    def refusal(self, pair: str) -> str | None:
+        """Returns why entries into this pair are refused, or None."""
+        for entry in self._orders.open(pair):
+            if self._orders.trade_of(entry.intent) is None:
+                return "a target of an earlier trade may still be at the exchange"
+        return None
+
+    def book(self) -> None:
+        """Looks at all targets, and books those that have filled. Never raises."""
+        reached = True
+        for entry in self._orders.open():
+            with self._trying(f"Looking at the target {entry.intent.client_id}"):
+                try:
+                    self._follow(entry)
+                except TemporaryError as error:
+                    if isinstance(error.__cause__, ccxt.NetworkError):
+                        reached = False
+                    raise
+            if not reached:
+                return  # no attempt for the others
+
+    def keep(self) -> None:
+        """Cancels targets that are not wanted, and places those that are. Never raises."""
+        for entry in self._orders.open():
+            if self._orders.trade_of(entry.intent) is None:
+                with self._trying(f"Ending the target {entry.intent.client_id}"):
+                    self._orders.end(entry)
+        for trade in Trade.get_open_trades():
+            with self._trying(f"Keeping the targets of {trade.pair}"):
+                self._keep(trade, datetime.now(UTC))
+
+    def fetch_stoploss_order(self, order_id: str, pair: str, *args: Any, **how: Any) -> CcxtOrder:
+        """Replaces Freqtrade's method; before it returns a stop that has filled, the targets of the
+        pair are booked, which may have filled before.
+
+        Else the stop would not close the trade, although Freqtrade reports that it has, and the
+        trade would end later with the reason of the target.
+
+        :raises TemporaryError: a target cannot be looked up, so that the stop is booked later
+        """
+        found: CcxtOrder = self._fetch_stop(order_id, pair, *args, **how)
+        if found.get("filled") and found["status"] != "open" and self._orders.open(pair):
+            with self._bot._exit_lock:
+                for entry in self._orders.open(pair):
+                    self._follow(entry)
+        return found
+
+    def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
+        """Replaces Freqtrade's method; cancels the targets first, so that both together never sell
+        more than the position.
+
+        An exit is not held back by a target that cannot be cancelled: both are reduce-only. It is
+        smaller where the exchange holds more than the trade, and reduce-only does not bound it.
+        """
+        amount, part = trade.amount, how.get("sub_trade_amt")
+        resting = self._withdraw(trade)
+        if not trade.is_open:
+            return True
+        if part and (sold := amount - trade.amount) > DUST:
+            part = how["sub_trade_amt"] = part - sold  # decided before that was known
+        if resting and self._is_foreign(trade.pair):
+            part = how["sub_trade_amt"] = min(part or trade.amount, trade.amount - resting)
+        if part is not None and part <= DUST:
+            return False
+        placed: bool = self._exit(trade, limit, exit_check, **how)
+        return placed
+
+    def _withdraw(self, trade: Trade) -> float:
+        """Cancels the targets of a trade; returns the amount of those that may still be there."""
+        resting = 0.0
+        for entry in self._orders.open(trade.pair):
+            try:
+                self._end(entry)
+            except Exception as error:  # whatever it is, the exit must go on
+                logger.warning(f"A target may be there beside an exit: {message_of(error)}")
+                resting += self._orders.amount(entry.intent)
+        return resting
+
+    def _keep(self, trade: Trade, now: datetime) -> None:
+        leaving = any(order.ft_order_side == trade.exit_side for order in trade.open_orders)
+        if not trade.has_open_position or self._stop_orders.waits(trade):
+            return
+        if trade.has_open_orders and not leaving:
+            return  # its amount is about to change
+        whole = abs(self._stop_orders.there(trade) - trade.amount) <= DUST
+        wanted = [] if leaving or not whole else list(self._wanted.of(trade, now))
+        for entry in self._orders.open(trade.pair):
+            fitting = next((target for target in wanted if self._fits(entry, target, trade)), None)
+            if fitting is not None:
+                wanted.remove(fitting)
+            elif not self._end(entry):
+                return  # its fill has changed the trade
+        if any(entry.outcome is Outcome.SENT for entry in self._orders.open(trade.pair)):
+            return  # a second one might be one too many
+        if now - self._refused.get(trade.pair, now - _AGAIN) >= _AGAIN:
+            self._place(trade, wanted, now)
+
+    def _place(self, trade: Trade, wanted: list[Target], now: datetime) -> None:
+        for target in wanted:
+            try:
+                self._orders.place(trade, target)
+            except DependencyException:
+                self._refused[trade.pair] = now
+                raise
+
+    def _fits(self, entry: JournalEntry, target: Target, trade: Trade) -> bool:
+        intent = entry.intent
+        price, amount = intent.price or 0.0, self._orders.amount(intent)
+        return (
+            intent.side == trade.exit_side
+            and abs(price - target.price) <= _SAME_PRICE * target.price
+            and abs(amount - target.amount) < step_of(trade) / 2
+        )
+
+    def _follow(self, entry: JournalEntry) -> None:
+        self._and_fit(entry, self._orders.follow)
+
+    def _end(self, entry: JournalEntry) -> bool:
+        """Cancels a target; returns whether it had no fill."""
+        return self._and_fit(entry, self._orders.end)
+
+    def _and_fit(self, entry: JournalEntry, act: Callable[[JournalEntry], None]) -> bool:
+        """Acts on a target; if that books a fill, makes the stop smaller and returns False."""
+        pair = entry.intent.pair
+        before = _amount_of(pair)
+        act(entry)
+        if _amount_of(pair) == before:
+            return True
+        trade = open_trade(pair)
+        if trade is not None:
+            with self._trying(f"Fitting the stop of {pair} to its position"):
+                self._stop_orders.fit(trade)
+        return False
+
+
+def _amount_of(pair: str) -> float:
+    trade = open_trade(pair)
+    return trade.amount if trade is not None else 0.0

@@ -1,0 +1,384 @@
+"""Targets at the exchange: beside the stop, one cancels the other, and the books follow.
+
+Many more ways in which stop and targets meet: `python -m tests.targets`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from unittest import mock
+
+import ccxt
+import pytest
+from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.persistence import Trade
+from freqtrade.rpc import RPC
+
+from perpkit.bot.live import target_orders
+from perpkit.record.journal import JournalError
+from perpkit.venue.engine import NewOrder, OrderStatus
+from perpkit.venue.faults.faults import FaultKind
+from tests.bench.acts import (
+    STEP,
+    STEP_SIZE,
+    add_fault,
+    asked,
+    breaches,
+    fill,
+    hold,
+    live_stops,
+    remove_fault,
+    warnings,
+)
+from tests.bench.every_fault import Failing, play, points
+from tests.bench.in_process import bench
+from tests.bench.live import LIVE, SameVenue, differences, live_bench
+from tests.bench.restarts import BTC, BY_HAND
+from tests.bench.scripted_market import scripted_market
+from tests.bench.whole_trade import Way, is_target
+from tests.cases import SLOW
+from tests.targets.rehearsal import SETTINGS, run
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 3, 2, 10, 0, 40, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ORDER = "/fapi/v1/order"
+
+
+def market(*points):
+    """Minutes after the start of the minute, and prices; R is 2,500."""
+    first = (1, 50_000.0)
+    return scripted_market(START.replace(second=0), [first, *points], turnover=1e10)
+
+
+STILL = market((2, 50_000.0))
+UP = market((2, 50_000.0), (3, 53_000.0))
+UP_AND_DOWN = market((2, 50_000.0), (3, 53_000.0), (4, 46_000.0))
+
+
+@contextmanager
+def held(history, side="long", **given):
+    """A position with its stop and its targets."""
+    with live_bench("WholeTrade", history, START, **{**SETTINGS, **given}) as (bot, venue):
+        bot.run(2, STEP)
+        hold(bot, venue, side)
+        bot.run(1, STEP)
+        yield bot, venue
+
+
+def targets(venue, *, resting=True):
+    venue.exchange.catch_up()
+    found = [order for order in venue.account.orders.values() if is_target(order)]
+    nearest = sorted(found, key=lambda order: abs(order.price - 50_000))
+    return [order for order in nearest if order.is_open or not resting]
+
+
+def unequal(bot, venue):
+    """What differs, but for orders that have ended without a fill."""
+    orders = venue.account.orders.values()
+    empty = {f"order {o.id} is not in the database" for o in orders if not o.executed}
+    return [each for each in differences(bot.trades(), venue) if each not in empty]
+
+
+def until(bot, minute):
+    while bot.now < START.replace(second=0) + minute * MINUTE:
+        bot.run(1, STEP)
+
+
+def far_order(venue, client_id, amount="0.002"):
+    new = NewOrder(
+        BTC, "SELL", "LIMIT", Decimal(amount), Decimal(60_000), "GTC", client_id=client_id
+    )
+    venue.exchange.catch_up(BTC)
+    engine, now = venue.exchange.engine, venue.exchange.market.now()
+    return engine.place_order(venue.account, new, now)
+
+
+@pytest.mark.parametrize(("side", "way"), [("long", 1), ("short", -1)])
+def test_they_rest_beside_the_stop_and_take_the_profit(side, way):
+    rising = market((2, 50_000.0), (3, 50_000.0 + way * 3_000), (4, 50_000.0 + way * 7_000))
+    with held(rising, side) as (bot, venue):
+        whole = abs(venue.amount)
+        first, second = targets(venue)
+        assert [round(float(o.price)) for o in (first, second)] == pytest.approx(
+            [50_000 + way * 2_500, 50_000 + way * 5_000], abs=100
+        )
+        assert first.quantity + second.quantity == whole
+        assert all(order.reduce_only for order in (first, second))
+        (stop,) = live_stops(venue)
+        assert stop.quantity == whole
+        until(bot, 3.1)
+        (trade,) = bot.trades()
+        assert first.status is OrderStatus.FILLED
+        assert trade.is_open
+        assert trade.amount == float(abs(venue.amount)) < float(whole)
+        (stop,) = live_stops(venue)
+        assert stop.quantity == sum(order.quantity for order in targets(venue)) == abs(venue.amount)
+        until(bot, 5.5)
+        (trade,) = bot.trades()
+        assert not trade.is_open
+        assert trade.exit_reason == "roi"
+        assert {o.ft_order_tag for o in trade.orders if o.ft_order_side == trade.exit_side} == {
+            "scale_out",
+            "roi",
+        }
+        assert [m["sub_trade"] for m in bot.messages if str(m["type"]) == "exit_fill"] == [
+            True,
+            True,
+            False,
+        ]
+        assert (targets(venue), live_stops(venue), unequal(bot, venue)) == ([], [], [])
+        assert breaches(venue) == []
+
+
+def test_a_part_fill_is_booked_and_the_rest_is_placed_again():
+    with held(STILL) as (bot, venue):
+        whole, (first, _) = venue.amount, targets(venue)
+        fill(venue, first, Decimal("0.005"))
+        bot.run(2, STEP)
+        (trade,) = bot.trades()
+        assert (trade.amount, trade.is_open) == (float(whole) - 0.005, True)
+        again, rest = targets(venue)
+        assert first.status is OrderStatus.CANCELED
+        assert again.quantity == first.quantity - Decimal("0.005")
+        assert again.price == first.price
+        (stop,) = live_stops(venue)
+        assert stop.quantity == venue.amount == again.quantity + rest.quantity
+        assert unequal(bot, venue) == []
+
+
+@pytest.mark.parametrize("share", ["0", "0.4", "1"])
+def test_an_exit_cancels_them_first_and_sells_the_rest(share):
+    with held(STILL) as (bot, venue):
+        whole, (first, second) = venue.amount, targets(venue)
+        if sold := Decimal(share) * first.quantity // STEP_SIZE * STEP_SIZE:
+            fill(venue, first, sold)
+        with asked(bot) as seen:
+            sell_by_force(bot)
+        assert seen.index(f"DELETE {ORDER}") < seen.index(f"POST {ORDER}")
+        assert {first.is_open, second.is_open} == {False}
+        last = max(venue.account.orders.values(), key=lambda order: order.id)
+        assert last.quantity == last.executed == whole - sold
+        bot.run(15, STEP)
+        (trade,) = bot.trades()
+        assert not trade.is_open
+        assert (unequal(bot, venue), breaches(venue)) == ([], [])
+
+
+def test_a_part_that_the_target_has_sold_is_not_sold_again():
+    """The bot has decided on it before it could know."""
+    with held(STILL) as (bot, venue):
+        whole, (first, _) = venue.amount, targets(venue)
+        fill(venue, first, first.quantity)
+        (trade,) = bot.trades()
+        check = ExitCheckTuple(exit_type=ExitType.PARTIAL_EXIT, exit_reason="scale_out")
+        part = {"exit_tag": "scale_out", "sub_trade_amt": float(first.quantity)}
+        with bot.bot._exit_lock:
+            assert not bot.bot.execute_trade_exit(trade, 50_000.0, check, **part)
+        bot.run(2, STEP)
+        assert venue.amount == whole - first.quantity
+        assert unequal(bot, venue) == []
+
+
+def sell_by_force(bot):
+    (trade,) = bot.trades()
+    RPC(bot.bot)._rpc_force_exit(str(trade.id), "market")
+
+
+def cannot_cancel(venue):
+    return add_fault(venue, FaultKind.RESET, f"DELETE {ORDER}")
+
+
+def test_an_exit_does_not_wait_for_a_target_that_cannot_be_cancelled():
+    with held(STILL) as (bot, venue):
+        fault = cannot_cancel(venue)
+        sell_by_force(bot)
+        assert not venue.amount
+        remove_fault(venue, fault)
+        bot.run(4, STEP)
+        assert (targets(venue), unequal(bot, venue)) == ([], [])
+
+
+def test_beside_the_traders_own_an_exit_leaves_the_target_its_part():
+    with held(STILL) as (bot, venue):
+        ours, (first, second) = venue.amount, targets(venue)
+        new = NewOrder(BTC, "BUY", "MARKET", Decimal("0.100"), client_id=f"{BY_HAND}more")
+        venue.exchange.engine.place_order(venue.account, new, venue.exchange.market.now())
+        bot.run(26, STEP)
+        fault = cannot_cancel(venue)
+        until(bot, 4)
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: any(o.exit_side for o in bot.trades()), MINUTE, STEP)
+        bot.run(20, STEP)
+        # Nothing but the targets could sell what they may sell.
+        assert venue.amount == Decimal("0.100") + ours
+        fill(venue, first, first.quantity)
+        remove_fault(venue, fault)
+        bot.run(20, STEP)
+        assert venue.amount == Decimal("0.100")
+        assert not second.is_open
+        assert targets(venue) == []
+
+
+def test_both_fill_while_the_bot_is_away():
+    with held(UP_AND_DOWN) as (bot, venue):
+        until(bot, 2.5)
+        whole, (first, _) = venue.amount, targets(venue)
+        bot.sleep(120)
+        bot.run(16, STEP)
+        (trade,) = bot.trades()
+        assert first.status is OrderStatus.FILLED
+        assert first.executed < whole
+        assert not venue.amount
+        assert not trade.is_open
+        assert trade.exit_reason == "stoploss_on_exchange"
+        assert (targets(venue), unequal(bot, venue), breaches(venue)) == ([], [], [])
+
+
+def test_both_fill_between_the_look_at_targets_and_the_look_at_stops():
+    """Booked first, the stop would not have closed the trade, which Freqtrade says it has."""
+    with held(UP_AND_DOWN) as (bot, venue):
+        until(bot, 2.5)
+        guard = bot.bot.strategy._running._guard
+        book = guard._targets.book
+
+        def book_and_fall_asleep():
+            book()
+            bot.sleep(120)
+
+        with mock.patch.object(guard._targets, "book", book_and_fall_asleep):
+            bot.run(1, STEP)
+        bot.run(16, STEP)
+        (trade,) = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        assert (targets(venue), unequal(bot, venue)) == ([], [])
+
+
+def test_orders_of_others_are_left_alone():
+    with held(UP) as (bot, venue):
+        tag = targets(venue)[0].client_id.split("-")[1][-6:]
+        trader, other = (
+            far_order(venue, name) for name in (f"{BY_HAND}tp", f"x-cvBPrNm9{tag}-zzzzzz-T1")
+        )
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not venue.amount, 3 * MINUTE, STEP)
+        bot.run(15, STEP)
+        # As the exchange ends them with the position that they were to close.
+        assert {trader.status, other.status} <= {OrderStatus.NEW, OrderStatus.EXPIRED}
+        assert targets(venue) == [other]
+        assert any("another bot" in text for text in warnings(bot))
+
+
+def test_a_deleted_trade_keeps_its_stop_and_no_target():
+    with held(STILL) as (bot, venue):
+        (trade,) = bot.trades()
+        (stop,) = live_stops(venue)
+        bot.bot.rpc._rpc._rpc_delete(trade.id)
+        bot.run(15, STEP)
+        assert (targets(venue), live_stops(venue)) == ([], [stop])
+        assert venue.amount
+
+
+@pytest.mark.parametrize("endpoint", [f"POST {ORDER}", f"DELETE {ORDER}", f"* {ORDER}"])
+def test_lost_answers_make_no_second_target(endpoint):
+    with live_bench("WholeTrade", UP, START, **SETTINGS) as (bot, venue):
+        bot.run(2, STEP)
+        hold(bot, venue)
+        name = add_fault(venue, FaultKind.RESPONSE_LOST, endpoint, times=3)
+        until(bot, 3.2)
+        remove_fault(venue, name)
+        bot.run(6, STEP)
+        assert sum(order.quantity for order in targets(venue)) == venue.amount
+        assert (unequal(bot, venue), breaches(venue)) == ([], [])
+
+
+def test_a_restart_keeps_them_and_cancels_them_if_they_are_off(tmp_path):
+    venue = SameVenue()
+    given = {**SETTINGS, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+
+    def started(at, **more):
+        return bench("WholeTrade", STILL, at, serve=venue.serve, **{**LIVE, **given, **more})
+
+    with started(START) as bot:
+        bot.run(2, STEP)
+        hold(bot, venue)
+        bot.run(1, STEP)
+        first, at = targets(venue), bot.now
+        assert len(first) == 2
+    with started(at + MINUTE) as bot:
+        bot.run(3, STEP)
+        assert targets(venue) == first
+        at = bot.now
+    off = {"use": {"targets": False, "refresh": False}}
+    with started(at + MINUTE, perpkit=off) as bot:
+        bot.run(3, STEP)
+        assert targets(venue) == []
+        assert [stop.quantity for stop in live_stops(venue)] == [venue.amount]
+        assert unequal(bot, venue) == []
+
+
+def test_a_target_is_not_sent_if_it_cannot_be_written_down():
+    """A stop is: a position waits for it."""
+    with live_bench("WholeTrade", STILL, START, **SETTINGS) as (bot, venue):
+        bot.run(2, STEP)
+        guard = bot.bot.strategy._running._guard
+        write = guard._intents.journal.write
+
+        def fails(intent):
+            if intent.reduce_only:
+                raise JournalError("no space left")
+            write(intent)
+
+        with mock.patch.object(guard._intents.journal, "write", fails):
+            hold(bot, venue)
+            bot.run(1, STEP)
+            assert (targets(venue, resting=False), len(live_stops(venue))) == ([], 1)
+        bot.run(15, STEP)
+        assert len(targets(venue)) == 2
+
+
+def test_one_that_the_exchange_has_denied_once_is_cancelled():
+    with held(STILL) as (bot, venue):
+        first = targets(venue)
+        bot.run(4, STEP)  # they are no longer new
+        look_up = target_orders.SentOrders.look_up
+        with mock.patch.object(
+            target_orders.SentOrders,
+            "look_up",
+            lambda self, intent: None if intent.purpose == "T" else look_up(self, intent),
+        ):
+            bot.run(1, STEP)
+        bot.run(14, STEP)
+        assert sum(order.quantity for order in targets(venue)) == venue.amount
+        assert {order.status for order in first} == {OrderStatus.CANCELED}
+
+
+def test_off_by_default_and_in_dry_run():
+    given = {**SETTINGS, "perpkit": {"use": {"refresh": False}}}
+    with held(STILL, **given) as (bot, venue):
+        assert targets(venue, resting=False) == []
+    with bench("WholeTrade", STILL, START, **{**SETTINGS, "dry_run": True}) as bot:
+        bot.bot.strategy.side = "long"
+        bot.run_until(lambda: any(t.has_open_position for t in Trade.get_open_trades()), 3 * MINUTE)
+        bot.run(2)
+        sides = [order.ft_order_side for trade in bot.trades() for order in trade.orders]
+        assert "sell" not in sides
+
+
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, marks=SLOW, id="before"), pytest.param(True, id="after")]
+)
+def test_each_order_of_a_trade_with_targets_fails_once(after):
+    orders = [p for p in points(Way.TARGET) if p.call.changes and "set_" not in p.call.method]
+    found = [play(point, Failing(point.call, ccxt.RequestTimeout, after=after)) for point in orders]
+    assert [problem for each in found for problem in each] == []
+
+
+@pytest.mark.parametrize("seed", [37, *(pytest.param(n, marks=SLOW) for n in (13, 30, 39, 45))])
+def test_an_episode(seed):
+    outcome = run(seed)
+    assert outcome.risked
+    assert outcome.wrong == []
