@@ -17,6 +17,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 
 from perpkit.bot.live import target_orders
+from perpkit.bot.live.target_orders import TargetOrders
 from perpkit.record.journal import JournalError
 from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
@@ -198,6 +199,15 @@ def test_an_exit_does_not_wait_for_a_target_that_cannot_be_cancelled():
         sell_by_force(bot)
         assert not venue.amount
         remove_fault(venue, fault)
+        bot.run(4, STEP)
+        assert (targets(venue), unequal(bot, venue)) == ([], [])
+
+
+def test_an_exit_does_not_wait_for_an_error_of_our_own():
+    with held(STILL) as (bot, venue):
+        with mock.patch.object(TargetOrders, "end", side_effect=KeyError("clientOrderId")):
+            sell_by_force(bot)
+        assert not venue.amount
         bot.run(4, STEP)
         assert (targets(venue), unequal(bot, venue)) == ([], [])
 
