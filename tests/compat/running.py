@@ -86,4 +86,3 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
         outcome.missing = str(error)
     outcome.seconds = round(perf_counter() - began)
     return outcome
-

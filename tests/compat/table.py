@@ -30,9 +30,7 @@ def _row(outcome: Outcome) -> str:
     rehearsed = any(words.startswith("rehearsal") for words in outcome.wrong)
     words = "fails" if rehearsed or not outcome.steps else "in order"
     end = "passed" if outcome.passed else "failed"
-    return (
-        f"| {cell.freqtrade} | {outcome.python} | {outcome.ccxt} | {held} | {words} | {end} |"
-    )
+    return f"| {cell.freqtrade} | {outcome.python} | {outcome.ccxt} | {held} | {words} | {end} |"
 
 
 def _beside(outcomes: Iterable[Outcome]) -> Iterator[str]:

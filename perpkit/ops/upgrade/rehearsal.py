@@ -76,7 +76,9 @@ def rehearsal(folder: Path) -> Iterator[str]:
         bot.order(bot.rest.forceexit, "all")
         bot.wait("exits to fill", lambda: bot.rest.status() == [])
         if _held(exchange, account) or exchange.engine.open_algos(account):
-            raise RehearsalFailedError("positions or stops are left at the exchange after the exits")
+            raise RehearsalFailedError(
+                "positions or stops are left at the exchange after the exits"
+            )
         yield "exits fill, and nothing is left at the exchange"
         _same_profit(bot.rest.trades()["trades"], account)
         yield "profits in the database are those of the exchange"
