@@ -75,7 +75,7 @@ def _start(
         bool,
         typer.Option(
             "--version",
-            help="Print the versions of Perpkit, and of Freqtrade and ccxt: installed, last passed.",
+            help="Print versions: Perpkit, and Freqtrade and ccxt as installed and last passed.",
             is_eager=True,
             callback=lambda asked: _print_versions() if asked else None,
         ),

@@ -43,8 +43,9 @@ def test_the_version_is_printed():
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
     passed = last_passed()
+    last = "(tests last passed with {}, on {})"
     assert result.stdout.splitlines() == [
         f"perpkit {__version__}",
-        f"freqtrade {version('freqtrade')} (tests last passed with {passed.freqtrade}, on {passed.at})",
-        f"ccxt {version('ccxt')} (tests last passed with {passed.ccxt}, on {passed.at})",
+        f"freqtrade {version('freqtrade')} {last.format(passed.freqtrade, passed.at)}",
+        f"ccxt {version('ccxt')} {last.format(passed.ccxt, passed.at)}",
     ]

@@ -30,5 +30,10 @@ class Passed:
 
 def last_passed() -> Passed:
     content = json.loads(FILE.read_text())
-    lists = {name: tuple(content.pop(name)) for name in ("releases", "pythons")}
-    return Passed(**content, **lists)
+    return Passed(
+        at=content["at"],
+        freqtrade=content["freqtrade"],
+        ccxt=content["ccxt"],
+        releases=tuple(content["releases"]),
+        pythons=tuple(content["pythons"]),
+    )

@@ -25,7 +25,7 @@ class CannotInstallError(Exception):
 
 
 def bare_environment() -> dict[str, str]:
-    """Returns the environment without settings of Freqtrade and Perpkit, and without keys in them."""
+    """Returns the environment without settings of Freqtrade and Perpkit, keys among them."""
     prefixes = ("FREQTRADE__", "PERPKIT_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 

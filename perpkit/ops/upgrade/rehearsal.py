@@ -50,7 +50,7 @@ _ERROR = re.compile(r" - (ERROR|CRITICAL) - (.*)|^(Traceback .*)", re.M)
 
 
 class RehearsalFailedError(Exception):
-    """A step of the rehearsal did not come; the message names it, and what was seen in its place."""
+    """A step of the rehearsal did not come; the message names it, and what was seen instead."""
 
 
 def rehearsal(folder: Path) -> Iterator[str]:

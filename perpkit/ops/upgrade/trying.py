@@ -1,4 +1,4 @@
-"""Tries another Freqtrade with the installed Perpkit, in an environment that is deleted afterwards."""
+"""Tries another Freqtrade with the installed Perpkit, in an environment that is deleted then."""
 
 from __future__ import annotations
 

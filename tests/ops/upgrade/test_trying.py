@@ -15,9 +15,11 @@ from perpkit.ops.upgrade import environment, trying
 from perpkit.ops.upgrade.own_copy import IncompleteError, packed
 from tests.conftest import REPOSITORY
 
-PIP = """ERROR: Could not find a version that satisfies the requirement freqtrade==2026.99 (from versions: {})
-ERROR: No matching distribution found for freqtrade==2026.99
-"""
+PIP = (
+    "ERROR: Could not find a version that satisfies the requirement freqtrade==2026.99 "
+    "(from versions: {})\n"
+    "ERROR: No matching distribution found for freqtrade==2026.99\n"
+)
 
 
 def upgrade(*arguments):
@@ -47,8 +49,8 @@ def test_what_perpkit_does_not_allow_is_not_installed(asked, monkeypatch):
 def test_releases_within_and_what_is_not_released_yet_are_tried(asked, monkeypatch):
     """Up to pip, which would ask the package registry."""
     wanted = []
-    monkeypatch.setattr(trying, "make", lambda folder: sys.executable)
-    monkeypatch.setattr(trying, "own_copy", lambda folder: folder)
+    monkeypatch.setattr(trying, "make", lambda _: sys.executable)
+    monkeypatch.setattr(trying, "own_copy", lambda _: _)
 
     def install(python, freqtrade, perpkit):
         wanted.append(freqtrade)
@@ -74,7 +76,7 @@ def test_what_pip_does_not_find_is_one_line(versions, words, tmp_path, monkeypat
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit({PIP.format(versions)!r})\n")
     python.chmod(0o755)
-    monkeypatch.setattr(trying, "make", lambda folder: python)
+    monkeypatch.setattr(trying, "make", lambda _: python)
     result = upgrade("2026.99")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
