@@ -38,7 +38,7 @@ def build() -> tuple[Path, Path]:
     """The sdist, and the wheel that is built from it."""
     shutil.rmtree(OUT, ignore_errors=True)
     command = [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(OUT)]
-    subprocess.run([*command, str(REPOSITORY)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, str(REPOSITORY)], check=True, capture_output=True)
     (sdist,), (wheel,) = OUT.glob("*.tar.gz"), OUT.glob("*.whl")
     return sdist, wheel
 

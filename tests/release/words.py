@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.parser import Parser
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import perpkit
@@ -39,24 +40,26 @@ def wrong_versions(declared: dict, changes: str, passed: Passed) -> Iterator[str
             yield f"what last passed, {requirement.name} {found}, is not within {requirement}"
 
 
+def _named(requirements: Iterable[str]) -> set[str]:
+    """The same for a name in any spelling: `TA-Lib` is `ta-lib`."""
+    parsed = map(Requirement, requirements)
+    return {f"{canonicalize_name(each.name)}{each.specifier}" for each in parsed}
+
+
 def wrong_metadata(wheel: Path, declared: dict) -> Iterator[str]:
     """What the wheel declares and pyproject does not, or the reverse."""
     project = declared["project"]
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
         found = Parser().parsestr(archive.read(name).decode())
-    required = {str(Requirement(each)) for each in project["dependencies"]}
-    plain = {
-        str(Requirement(each))
-        for each in found.get_all("Requires-Dist", [])
-        if Requirement(each).marker is None
-    }
+    listed = found.get_all("Requires-Dist", [])
+    plain = _named(each for each in listed if Requirement(each).marker is None)
     for what, wanted, has in (
         ("Name", project["name"], found["Name"]),
         ("Version", project["version"], found["Version"]),
         ("Requires-Python", project["requires-python"], found["Requires-Python"]),
         ("License-Expression", project["license"], found["License-Expression"]),
-        ("requirements", required, plain),
+        ("requirements", _named(project["dependencies"]), plain),
         (
             "extras",
             {*project["optional-dependencies"]},
