@@ -45,6 +45,12 @@ def install(python: Path, *requirements: str) -> None:
         raise InstallError(" ".join(done.stderr.split()))
 
 
+def remove(python: Path, package: str) -> None:
+    done = _uv("pip", "uninstall", "--python", python, package)
+    if done.returncode:
+        raise InstallError(" ".join(done.stderr.split()))
+
+
 def wheel(folder: Path) -> Path:
     """Perpkit's, of this checkout."""
     done = _uv("build", "--wheel", "--out-dir", folder, REPOSITORY)

@@ -17,6 +17,7 @@ from tests.compat.environments import (
     install,
     make,
     of_python,
+    remove,
     version,
     wheel,
 )
@@ -79,6 +80,8 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
             outcome.beside = version(python, PACKAGE)
             if words := beside(python, folder):
                 outcome.wrong.append(f"beside {PACKAGE}: {words}")
+            # It imports Freqtrade in every Python, of which contracts say that ours does not.
+            remove(python, PACKAGE)
         install(python, freqtrade, f"ccxt=={outcome.ccxt}", "--editable", f"{REPOSITORY}[contract]")
         held = contracts(python, folder)
         outcome.hold, outcome.moved = held.hold, [*held.moved]
