@@ -28,8 +28,15 @@ from tests.release.contents import (
 from tests.release.words import wrong_metadata, wrong_versions
 
 OUT = REPOSITORY / "dist"
-# Those of the core and of what a package brings; the others are tests of the checkout, too.
-TESTS = ("market", "risk", "execution", "breakers", "signals", "parameters", "contract")
+# Those of the core and of what a package brings; others copy files of the checkout.
+TESTS = (
+    "market",
+    "risk",
+    "execution",
+    "parameters",
+    "contract/test_plugin_discovery.py",
+    "contract/test_live_seams.py",
+)
 # What the wheel has: without these, nothing of the sdist stands in for it.
 _PACKAGE = ("perpkit", "strategies", "protections", "pairlists", "user_data")
 
