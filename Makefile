@@ -5,6 +5,7 @@ OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
 FUZZ   ?= .venv-fuzz
 AI     ?= .venv-ai
+RELEASE ?= .venv-release
 # The build for processors; PyPI's brings 2 GB for graphics cards.
 TORCH  ?= torch --index-url https://download.pytorch.org/whl/cpu
 OLDER_FREQTRADE ?= 2026.6
@@ -17,13 +18,16 @@ MUTANTS ?= 300
 SEED ?= 1
 # Benchmarks by name, and options; all of them by default.
 BENCH ?=
+# Options of the matrix.
+COMPAT ?=
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract clients fuzz prometheus test-ai soak mutants bench demo demo-ai clean
+.PHONY: setup test lint contract compat release-check clients fuzz prometheus test-ai soak mutants \
+	bench demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -58,6 +62,12 @@ $(AI)/.ready: pyproject.toml
 	$(AI)/bin/python $(PIP) --editable '.[test,rl]'
 	touch $@
 
+# uv, build and twine, which nothing of Perpkit needs.
+$(RELEASE)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python $(PIP) --editable '.[contract,release]'
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,6 +79,15 @@ lint: setup
 contract: $(OLD)/.ready
 	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/protections \
 		$(addprefix tests/bot/,acceleration live loading positions)
+
+# Every Freqtrade from the newest to our floor, and the newest on each Python: contracts and a short
+# rehearsal in each. COMPAT=--continue goes on where an earlier run has ended.
+compat: $(RELEASE)/.ready
+	$(RELEASE)/bin/python -m tests.compat $(COMPAT)
+
+# Wheel and sdist: contents, metadata, and tests with the installed wheel outside of this checkout.
+release-check: $(RELEASE)/.ready
+	$(RELEASE)/bin/python -m tests.release
 
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
@@ -121,4 +140,4 @@ demo-ai: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo_ai || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) $(AI) .demo soak bench build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) $(AI) $(RELEASE) .demo compat soak bench build dist

@@ -22,6 +22,7 @@ from perpkit.ops.keys.command import keys
 from perpkit.ops.metrics.command import metrics
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
+from perpkit.ops.passed import last_passed
 from perpkit.ops.plateau import plateau
 from perpkit.ops.replay import breakers
 from perpkit.ops.report import report
@@ -74,7 +75,7 @@ def _start(
         bool,
         typer.Option(
             "--version",
-            help="Print the versions of Perpkit, Freqtrade and ccxt, and exit.",
+            help="Print versions: Perpkit, and Freqtrade and ccxt as installed and last passed.",
             is_eager=True,
             callback=lambda asked: _print_versions() if asked else None,
         ),
@@ -84,12 +85,14 @@ def _start(
 
 
 def _print_versions() -> None:
+    passed = last_passed()
     typer.echo(f"perpkit {__version__}")
-    for name in ("freqtrade", "ccxt"):
+    for name, tested in (("freqtrade", passed.freqtrade), ("ccxt", passed.ccxt)):
         try:
-            typer.echo(f"{name} {version(name)}")
+            found = version(name)
         except PackageNotFoundError:
-            typer.echo(f"{name} is not installed")
+            found = "is not installed"
+        typer.echo(f"{name} {found} (tests last passed with {tested}, on {passed.at})")
     raise typer.Exit
 
 

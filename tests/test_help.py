@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from perpkit import __version__
 from perpkit.cli import app
+from perpkit.ops.passed import last_passed
 from tests.bench.command_line import commands
 
 
@@ -41,7 +42,10 @@ def test_help_is_shown_as_written(path, command, monkeypatch):
 def test_the_version_is_printed():
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
-    lines = dict(line.split(" ", 1) for line in result.stdout.splitlines())
-    assert lines["perpkit"] == __version__
-    assert lines["freqtrade"] == version("freqtrade")
-    assert lines["ccxt"] == version("ccxt")
+    passed = last_passed()
+    last = "(tests last passed with {}, on {})"
+    assert result.stdout.splitlines() == [
+        f"perpkit {__version__}",
+        f"freqtrade {version('freqtrade')} {last.format(passed.freqtrade, passed.at)}",
+        f"ccxt {version('ccxt')} {last.format(passed.ccxt, passed.at)}",
+    ]

@@ -50,17 +50,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def test_an_installation_brings_its_plugins_and_the_hook_that_finds_them(installed, tmp_path):
-    # Without site-packages' own editable Perpkit: -S, and the dependencies by path.
+def started(site: Path, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Python with `site` as its site-packages, without the ones of this environment's Perpkit."""
+    # -S and the dependencies by path: an editable Perpkit is in site-packages.
     packages = str(Path(yaml.__file__).parents[1])
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", LOAD.format(target=str(installed))],
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code.format(target=str(site))],
         env={"PYTHONPATH": packages, "PATH": "/usr/bin:/bin"},
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def test_an_installation_brings_its_plugins_and_the_hook_that_finds_them(installed, tmp_path):
+    result = started(installed, LOAD, tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
     places = dict(line.split(" ", 1) for line in result.stdout.splitlines())
     for name, kind in {
@@ -74,9 +79,43 @@ def test_an_installation_brings_its_plugins_and_the_hook_that_finds_them(install
         assert places[name] == str(installed / "perpkit" / "plugins" / kind / f"{name}.py")
 
 
+# What freqtrade-delta-exchange 0.3 does, which is on PyPI: its own exchange, set into Freqtrade as
+# Python starts. `make compat` has the package itself.
+BESIDE = """
+import freqtrade.exchange
+freqtrade.exchange.Beside = type("Beside", (freqtrade.exchange.Exchange,), {})
+"""
+BOTH = """
+import site
+site.addsitedir({target!r})
+import freqtrade.exchange
+from freqtrade.resolvers import ProtectionResolver
+config = {{"user_data_dir": __import__("pathlib").Path({target!r}), "timeframe": "1h"}}
+print(freqtrade.exchange.Beside.__name__)
+print(*(found["name"] for found in ProtectionResolver.search_all_objects(config, False)))
+"""
+
+
+def test_beside_a_plugin_that_imports_freqtrade_at_once(installed, tmp_path):
+    site = tmp_path / "site"
+    shutil.copytree(installed, site)
+    (site / "beside.py").write_text(BESIDE)
+    (site / "freqtrade_beside.pth").write_text("import beside\n")
+    result = started(site, BOTH, tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert {"Beside", "CryptoVixBreaker"} <= {*result.stdout.split()}
+
+
+def test_freqtrade_that_was_imported_before_the_hook_is_said(installed, tmp_path):
+    result = started(installed, "import freqtrade, site; site.addsitedir({target!r})", tmp_path)
+    assert result.stderr == (
+        "perpkit: no plugin discovery: freqtrade was imported before 00_perpkit.pth was read\n"
+    )
+
+
 def test_pip_knows_the_hook_as_its_own_and_so_removes_it(installed):
     (record,) = installed.glob("perpkit-*.dist-info/RECORD")
-    assert any(line.startswith("perpkit.pth,") for line in record.read_text().splitlines())
+    assert any(line.startswith("00_perpkit.pth,") for line in record.read_text().splitlines())
 
 
 # What a user's folder may hold, beside what is committed.
@@ -131,7 +170,7 @@ def test_the_wheel_has_the_package_and_nothing_private(planted, tmp_path):
     plugins = {"strategies/RsiSmaSwing.py", "hyperopts/PerpHyperOptLoss.py"}
     plugins |= {"freqaimodels/LightGbmTripleBarrier.py"}
     plugins = {f"perpkit/plugins/{name}" for name in plugins}
-    assert needed | {"perpkit.pth", *plugins} <= {*contents}
+    assert needed | {"00_perpkit.pth", *plugins} <= {*contents}
 
 
 def kept_out(name: str, rules: list[str]) -> bool:

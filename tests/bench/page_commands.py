@@ -125,6 +125,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         ". .venv/bin/activate",
         "make setup",
     ),
+    "the package registry; tests/ops/upgrade, tests/integration/test_upgrade_rehearsal.py": (
+        "perpkit doctor --upgrade 2026.9",
+    ),
     "the internet": (
         "git clone <this repository> && cd perpkit",
         "freqtrade install-ui",
@@ -232,6 +235,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "make test",
         "make soak",
         "make fuzz",
+        "make compat",
+        "make compat COMPAT=--continue",
+        "make release-check",
         "make bench",
         "make bench BENCH=acceleration",
         "make bench BENCH=webhook",

@@ -23,6 +23,7 @@ COMMANDS = [
     "data status",
     "data status --datadir nowhere",
     "keys check",
+    "doctor --upgrade 2027.1",
     "equity nothing.zip",
     "equity nothing.sqlite --json",
     "report nothing.zip --out page.html",

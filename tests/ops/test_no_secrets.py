@@ -57,7 +57,7 @@ CALLS: Mapping[str, list[list[str]]] = {
     "data download": [[*CONFIG, "--days", "1"]],
     "data import": [[*CONFIG, "none.csv"]],
     "data status": [CONFIG],
-    "doctor": [BOT, [*BOT, "--offline", "--json"]],
+    "doctor": [BOT, [*BOT, "--offline", "--json"], ["--upgrade", "2027.1"]],
     "equity": [["trades.sqlite", *CONFIG], ["trades.sqlite", "--starting-balance", "1000"]],
     "fleet metrics": [["fleet.toml"]],
     "fleet pairs": [["fleet.toml"]],

@@ -3,7 +3,7 @@
 Stock Freqtrade loads custom strategies but looks for protections and pairlists only inside its own
 package, and validates pairlist names before any user code is imported. It also distinguishes
 neither a rehearsal from trading at the exchange, nor a user's strategy from one that a package
-brought. So a hook must be in place when Python starts: `perpkit.pth` waits, without importing
+brought. So a hook must be in place when Python starts: `00_perpkit.pth` waits, without importing
 anything, for the first import of `freqtrade`, and then imports this module. `PERPKIT_PLUGINS=0`
 disables it.
 """

@@ -46,6 +46,13 @@ def doctor(
             help="Instead: remove trades that closed so long ago, after a backup of the database.",
         ),
     ] = None,
+    upgrade: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Instead: try that Freqtrade with this Perpkit, in an environment of its own.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Check everything that a run needs, in order, with a fix for each finding.
@@ -53,6 +60,9 @@ def doctor(
     It reads the configuration as Freqtrade does, and changes nothing but by --prune. It exits with
     0 when nothing is found, with 1 when something is, and with 2 for an option that cannot be used.
     """
+    if upgrade is not None:
+        _upgrade(upgrade, as_json)
+        return
     if prune is not None:
         _prune(config, userdir, db_url, prune, as_json)
         return
@@ -64,16 +74,24 @@ def doctor(
         found = []
         for each in run(CHECKS, context, offline=offline):
             found.append(each)
-            if not as_json and sys.stderr.isatty():
-                typer.echo(f"\r{each.check}\033[K", err=True, nl=False)
-        if not as_json and sys.stderr.isatty():
-            typer.echo("\r\033[K", err=True, nl=False)
+            _show_step(each.check, as_json=as_json)
+        _show_step("", as_json=as_json)
     if as_json:
-        typer.echo(json.dumps(_document(context, found), indent=2))
+        typer.echo(json.dumps(_document(context.now, found), indent=2))
     else:
         _print(found)
+    _exit(found)
+
+
+def _exit(found: Iterable[Finding]) -> None:
     if any(each.level.is_finding for each in found):
         raise typer.Exit(1)
+
+
+def _show_step(words: str, *, as_json: bool) -> None:
+    """Shows on a terminal what goes on, in one line that is overwritten."""
+    if not as_json and sys.stderr.isatty():
+        typer.echo(f"\r{words}\033[K", err=True, nl=False)
 
 
 def _context(
@@ -115,6 +133,21 @@ def _prune(
         typer.echo(f"{text}.")
 
 
+def _upgrade(version: str, as_json: bool) -> None:
+    from perpkit.ops.upgrade.trying import try_out
+
+    try:
+        with errors():
+            found = try_out(version, lambda words: _show_step(words, as_json=as_json))
+    finally:
+        _show_step("", as_json=as_json)
+    if as_json:
+        typer.echo(json.dumps(_document(datetime.now(UTC), found), indent=2))
+    else:
+        _print(found)
+    _exit(found)
+
+
 @contextmanager
 def _only_looking() -> Iterator[None]:
     """Silences all logs, and keeps Python from writing compiled files of the modules it loads."""
@@ -128,7 +161,7 @@ def _only_looking() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _document(context: Context, found: Iterable[Finding]) -> dict[str, Any]:
+def _document(now: datetime, found: Iterable[Finding]) -> dict[str, Any]:
     findings = [
         {
             "check": f.check,
@@ -142,7 +175,7 @@ def _document(context: Context, found: Iterable[Finding]) -> dict[str, Any]:
         for f in found
     ]
     counts = {level.value: sum(f["level"] == level for f in findings) for level in Level}
-    return {"at": context.now.isoformat(timespec="seconds"), "counts": counts, "findings": findings}
+    return {"at": now.isoformat(timespec="seconds"), "counts": counts, "findings": findings}
 
 
 def _table(shown: Rows) -> Any:

@@ -32,7 +32,7 @@ def check(context: Context) -> Iterator[Finding]:
     import_module("freqtrade")  # the hook waits for it
     if _HOOK not in sys.modules:
         yield fail(
-            "The start-up hook did not run as Python started: perpkit.pth is not in "
+            "The start-up hook did not run as Python started: 00_perpkit.pth is not in "
             f"{_site_packages()}, or fails",
             _REINSTALL,
         )

@@ -23,38 +23,45 @@ _EXTRA = "tested"
 
 def check(_context: Context) -> Iterator[Finding]:
     yield _python()
-    needed, tested = _ranges(extra=None), _ranges(extra=_EXTRA)
+    tested = _ranges(extra=_EXTRA)
     for package in _PACKAGES:
         version = metadata.version(package)
-        yield _package(package, version, needed.get(package), tested.get(package))
+        yield _package(package, version, needed(package), tested.get(package))
+
+
+def needed(package: str) -> SpecifierSet:
+    """Returns the versions of a package that Perpkit requires; any, if it names none."""
+    return _ranges(extra=None).get(package, SpecifierSet())
 
 
 def _python() -> Finding:
     version = platform.python_version()
-    needed = SpecifierSet(metadata.metadata("perpkit")["Requires-Python"])
-    if needed.contains(version, prereleases=True):
+    required = SpecifierSet(metadata.metadata("perpkit")["Requires-Python"])
+    if required.contains(version, prereleases=True):
         return ok(f"Python {version}")
     return fail(
-        f"Python {version} is not within {needed}",
-        f"make an environment with a Python {needed}, and install Perpkit there",
+        f"Python {version} is not within {required}",
+        f"make an environment with a Python {required}, and install Perpkit there",
     )
 
 
 def _package(
-    name: str, version: str, needed: SpecifierSet | None, tested: SpecifierSet | None
+    name: str, version: str, required: SpecifierSet, tested: SpecifierSet | None
 ) -> Finding:
     shown = f"{name} {version}"
     install = f"pip install --upgrade 'perpkit[{_EXTRA}]' in this environment"
-    if needed is not None and not needed.contains(version, prereleases=True):
-        return fail(f"{shown} is not within {needed}, which Perpkit needs", install)
+    if not required.contains(version, prereleases=True):
+        return fail(f"{shown} is not within {required}, which Perpkit needs", install)
     if tested is not None and not tested.contains(version, prereleases=True):
-        newer = all(Version(version) >= Version(s.version) for s in tested)
+        # A pre-release is of the release that it leads to: 2026.10.dev0 is newer than <2026.10.
+        release = Version(Version(version).base_version)
+        newer = all(release >= Version(s.version) for s in tested)
         return warn(
             f"{shown} is {'newer' if newer else 'other'} than what was tested ({tested}); the "
             "contracts below say what has changed",
             f"{install}; or a newer Perpkit",
         )
-    return ok(f"{shown}, within {tested or needed}")
+    return ok(f"{shown}, within {tested or required}")
 
 
 def _ranges(extra: str | None) -> dict[str, SpecifierSet]:

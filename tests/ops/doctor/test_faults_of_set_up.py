@@ -60,9 +60,12 @@ def requires(bot: Any, patch: Any) -> None:
     patch.setattr(metadata, "requires", lambda _: [*ranges, "freqtrade[hyperopt]; extra == 'dev'"])
 
 
-def untested(bot: Any, patch: Any) -> None:
-    requires(bot, patch)
-    installed("freqtrade", "2026.11")(bot, patch)
+def untested(version: str) -> Callable[[Any, Any], Any]:
+    def plant(bot: Any, patch: Any) -> None:
+        requires(bot, patch)
+        installed("freqtrade", version)(bot, patch)
+
+    return plant
 
 
 def strategy(body: str, source: str = OWN) -> Callable[[Any, Any], Any]:
@@ -131,7 +134,15 @@ FAULTS = {
         installed("ccxt", "4.4.1"), "software", "ccxt 4.4.1 is not within >=4.5.60", "pip install",
     ),
     "Freqtrade that was not tested": Fault(
-        untested, "software", "freqtrade 2026.11 is newer than what was tested", "pip install",
+        untested("2026.11"), "software", "freqtrade 2026.11 is newer than what was tested",
+        "pip install",
+    ),
+    "pre-release of Freqtrade": Fault(
+        untested("2026.10.dev0"), "software",
+        "freqtrade 2026.10.dev0 is newer than what was tested", "pip install",
+    ),
+    "pre-release of an older Freqtrade": Fault(
+        untested("2026.6.dev0"), "software", "freqtrade 2026.6.dev0 is not within", "pip install",
     ),
     "discovery off": Fault(
         lambda bot, patch: patch.setenv("PERPKIT_PLUGINS", "0"),

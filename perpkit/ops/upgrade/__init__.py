@@ -1,0 +1,1 @@
+"""`perpkit doctor --upgrade`: another Freqtrade, tried out before it is installed."""

@@ -1,0 +1,75 @@
+"""An environment of its own with another Freqtrade, made by venv and pip."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import venv
+from pathlib import Path
+
+_OPTIONS = ("--disable-pip-version-check", "--no-input", "--progress-bar=off", "--quiet")
+_VERSIONS = re.compile(r"\(from versions: (.*)\)")
+_SHOWN = 5
+# What to do about a Freqtrade that does not pass.
+STAY = "stay with the Freqtrade that is installed, and report this; try again with a newer Perpkit"
+
+
+class NoSuchVersionError(Exception):
+    """The package registry has no such Freqtrade; the message names what it has."""
+
+
+class CannotInstallError(Exception):
+    """The environment cannot be made; the message says why."""
+
+
+def bare_environment() -> dict[str, str]:
+    """Returns the environment without settings of Freqtrade and Perpkit, keys among them."""
+    prefixes = ("FREQTRADE__", "PERPKIT_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def make(folder: Path) -> Path:
+    """Makes an empty environment with pip.
+
+    :return: its Python
+    :raises CannotInstallError: where Python lacks ensurepip, as Debian's without python3-venv
+    """
+    try:
+        venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise CannotInstallError(f"no environment can be made in {folder}: {error}") from None
+    return folder / "bin" / "python"
+
+
+def install(python: Path, freqtrade: str, perpkit: Path) -> None:
+    """Installs a Freqtrade and a Perpkit together, with what they require.
+
+    :param freqtrade: a version
+    :param perpkit: a checkout or a wheel
+    :raises NoSuchVersionError: if the registry has no such Freqtrade for this Python
+    :raises CannotInstallError: if pip fails, or finds that the two exclude each other
+    """
+    wanted = f"freqtrade=={freqtrade}"
+    command = [str(python), "-I", "-m", "pip", "install", *_OPTIONS, wanted, str(perpkit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode == 0:
+        return
+    if f"No matching distribution found for {wanted}" in done.stderr:
+        raise NoSuchVersionError(_absent(freqtrade, done.stderr))
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+    words = (errors or done.stderr.splitlines() or ["no words"])[0].removeprefix("ERROR: ")
+    raise CannotInstallError(f"pip cannot install Freqtrade {freqtrade} and Perpkit: {words}")
+
+
+def _absent(freqtrade: str, log: str) -> str:
+    """:param log: of pip"""
+    found = _VERSIONS.search(log)
+    versions = found[1].split(", ") if found and found[1] != "none" else []
+    if not versions:
+        return "pip finds no Freqtrade at all: the package registry cannot be reached"
+    return (
+        f"there is no Freqtrade {freqtrade} for Python {platform.python_version()} in the package "
+        f"registry; the newest there are {', '.join(versions[: -_SHOWN - 1 : -1])}"
+    )

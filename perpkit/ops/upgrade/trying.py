@@ -1,0 +1,90 @@
+"""Tries another Freqtrade with the installed Perpkit, in an environment that is deleted then."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from packaging.version import InvalidVersion, Version
+
+import perpkit
+from perpkit.ops.doctor.finding import Finding
+from perpkit.ops.doctor.software import needed
+from perpkit.ops.level import Level
+from perpkit.ops.stored import BadInputError
+from perpkit.ops.upgrade.environment import (
+    STAY,
+    CannotInstallError,
+    NoSuchVersionError,
+    bare_environment,
+    install,
+    make,
+)
+from perpkit.ops.upgrade.own_copy import IncompleteError, own_copy
+
+
+def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
+    """Returns what was found with another Freqtrade; nothing of it stays on the disk.
+
+    :param asked: its version
+    :param say: is given each step before it begins
+    :raises BadInputError: if that is no version, or none that the package registry has
+    """
+    version = _version(asked)
+    wanted = needed("freqtrade")
+    if not wanted.contains(version, prereleases=True):
+        words = f"Freqtrade {version} is not within {wanted}, which Perpkit {perpkit.__version__}"
+        return [_failed(f"{words} needs: pip would refuse it")]
+    with TemporaryDirectory(prefix="perpkit-upgrade-") as folder:
+        try:
+            say("making an environment")
+            python = make(Path(folder) / "venv")
+            say(f"installing Freqtrade {version} and Perpkit, two minutes or so")
+            install(python, str(version), own_copy(Path(folder)))
+        except NoSuchVersionError as error:
+            raise BadInputError(f"--upgrade: {error}") from None
+        except (CannotInstallError, IncompleteError) as error:
+            return [_failed(str(error))]
+        say("looking at seams, and rehearsing")
+        return trial(python, Path(folder))
+
+
+def _version(asked: str) -> Version:
+    try:
+        return Version(asked)
+    except InvalidVersion:
+        raise BadInputError(
+            f"--upgrade must be a version of Freqtrade, such as 2026.9, got {asked!r}"
+        ) from None
+
+
+def _failed(words: str) -> Finding:
+    return Finding(Level.FAIL, words, STAY, "installed")
+
+
+def trial(python: Path, folder: Path) -> list[Finding]:
+    """Returns what `perpkit.ops.upgrade.trial` finds with another Python.
+
+    :param python: of an environment with Perpkit
+    :param folder: for its files
+    """
+    out = folder / "found.json"
+    done = subprocess.run(  # noqa: S603
+        # Isolated: neither the folder nor PYTHONPATH brings another Perpkit.
+        [str(python), "-I", "-m", "perpkit.ops.upgrade.trial", str(out)],
+        cwd=folder,
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        return [_failed(f"Perpkit does not start with it: {last}")]
+    return [
+        Finding(Level(each["level"]), each["words"], each["fix"], each["check"])
+        for each in json.loads(out.read_text())
+    ]

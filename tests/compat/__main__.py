@@ -1,0 +1,91 @@
+"""Runs the matrix, or some of its cells, and writes down which versions passed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from packaging.version import Version
+
+from perpkit.files.whole_file import put
+from perpkit.ops.doctor.software import needed
+from perpkit.ops.passed import FILE
+from tests.compat.cells import Cell, cells, published
+from tests.compat.running import Outcome, run
+from tests.compat.table import table
+
+
+def earlier(path: Path) -> dict[Cell, Outcome]:
+    """What the runs before have written."""
+    if not path.is_file():
+        return {}
+    outcomes = map(Outcome.of_json, json.loads(path.read_text()))
+    return {outcome.cell: outcome for outcome in outcomes}
+
+
+def passed(matrix: Sequence[Cell], outcomes: dict[Cell, Outcome], day: str) -> dict[str, object]:
+    """The content of `passed.json`; empty where a cell that counts has not passed.
+
+    A Python that is missing was not seen to fail, and is not named.
+    """
+    counted = [outcomes.get(cell) for cell in matrix if not cell.may_fail]
+    if not counted or not all(each and (each.passed or each.missing) for each in counted):
+        return {}
+    good = [each for each in counted if each and each.passed]
+    releases = {each.cell.freqtrade for each in good}
+    if not good or releases != {cell.freqtrade for cell in matrix if not cell.may_fail}:
+        return {}
+    newest = good[0].cell.freqtrade
+    pythons = [each.python for each in good if each.cell.freqtrade == newest]
+    return {
+        "at": day,
+        "freqtrade": newest,
+        "ccxt": good[0].ccxt,
+        "releases": sorted(releases, key=Version),
+        "pythons": pythons,
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when all that could be tried has passed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.compat")
+    parser.add_argument("--out", type=Path, default=Path("compat"), help="folder of the tables")
+    parser.add_argument(
+        "--only", nargs="*", metavar="2026.9:3.12", help="these cells; the others as last written"
+    )
+    parser.add_argument(
+        "--continue", dest="goes_on", action="store_true", help="only cells that are not written"
+    )
+    given = parser.parse_args(arguments)
+    matrix = cells(published(), needed("freqtrade"))
+    if given.only is not None and (unknown := {*given.only} - {*map(str, matrix)}):
+        parser.error(f"--only must be of {', '.join(map(str, matrix))}, got {sorted(unknown)}")
+    written = given.out / "compat.json"
+    outcomes = earlier(written) if given.goes_on or given.only is not None else {}
+    for cell in matrix:
+        if (given.goes_on and cell in outcomes) or (
+            given.only is not None and str(cell) not in given.only
+        ):
+            continue
+        print(f"Freqtrade {cell.freqtrade}, Python {cell.python}", file=sys.stderr, flush=True)
+        with TemporaryDirectory(prefix="compat-cell-") as folder:
+            outcomes[cell] = run(cell, Path(folder), plugin=cell == matrix[0])
+        ordered = [outcomes[each] for each in matrix if each in outcomes]
+        content = json.dumps([each.as_json() for each in ordered], indent=2) + "\n"
+        put(written, content.encode())
+        put(given.out / "compat.md", table(ordered).encode())
+    print(table([outcomes[each] for each in matrix if each in outcomes]), end="")
+    found = passed(matrix, outcomes, datetime.now(UTC).date().isoformat())
+    if not found:
+        return 1
+    put(FILE, (json.dumps(found, indent=2) + "\n").encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""One cell: an installation as a user has it and its rehearsal, then the contract tests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from perpkit.ops.upgrade.trying import trial
+from tests.compat.beside import PACKAGE, beside
+from tests.compat.cells import Cell
+from tests.compat.contracts import contracts
+from tests.compat.environments import (
+    InstallError,
+    MissingPythonError,
+    install,
+    make,
+    of_python,
+    remove,
+    version,
+    wheel,
+)
+from tests.conftest import REPOSITORY
+
+
+@dataclass
+class Outcome:
+    """
+    :param python: with its last part, empty where it is missing
+    :param missing: why the cell could not be tried
+    :param steps: of `perpkit doctor --upgrade` that are in order
+    :param wrong: what it found
+    :param beside: of the other plugin, its version; empty where it was not tried
+    """
+
+    cell: Cell
+    python: str = ""
+    ccxt: str = ""
+    missing: str = ""
+    steps: int = 0
+    wrong: list[str] = field(default_factory=list)
+    hold: int = 0
+    moved: list[str] = field(default_factory=list)
+    beside: str = ""
+    seconds: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.hold and self.steps) and not (self.missing or self.wrong or self.moved)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": self.passed}
+
+    @classmethod
+    def of_json(cls, content: dict[str, Any]) -> Outcome:
+        content = {name: value for name, value in content.items() if name != "passed"}
+        return cls(**{**content, "cell": Cell(**content["cell"])})
+
+
+def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
+    """
+    :param folder: an empty one, which may be large
+    :param plugin: whether another plugin is tried beside
+    """
+    outcome, began = Outcome(cell), perf_counter()
+    try:
+        python = make(folder / "venv", cell.python)
+        freqtrade = f"freqtrade=={cell.freqtrade}"
+        # As a user has it: the wheel, and none of what the tests bring.
+        install(python, freqtrade, str(wheel(folder / "wheel")))
+        outcome.ccxt = version(python, "ccxt")
+        outcome.python = of_python(python)
+        findings = trial(python, folder)
+        outcome.steps = sum(not each.level.is_finding for each in findings)
+        outcome.wrong = [f"{f.check}: {f.words}" for f in findings if f.level.is_finding]
+        if plugin:
+            # Without what it requires: it holds ccxt below what newer Freqtrades need.
+            install(python, "--no-deps", PACKAGE)
+            outcome.beside = version(python, PACKAGE)
+            if words := beside(python, folder):
+                outcome.wrong.append(f"beside {PACKAGE}: {words}")
+            # It imports Freqtrade in every Python, of which contracts say that ours does not.
+            remove(python, PACKAGE)
+        install(python, freqtrade, f"ccxt=={outcome.ccxt}", "--editable", f"{REPOSITORY}[contract]")
+        held = contracts(python, folder)
+        outcome.hold, outcome.moved = held.hold, [*held.moved]
+    except (MissingPythonError, InstallError) as error:
+        outcome.missing = str(error)
+    outcome.seconds = round(perf_counter() - began)
+    return outcome

@@ -1,0 +1,98 @@
+"""`make release-check`: what it calls wrong with versions, metadata and contents."""
+
+from __future__ import annotations
+
+import copy
+import zipfile
+
+import pytest
+
+from perpkit.ops.passed import last_passed
+from tests.conftest import REPOSITORY
+from tests.release.contents import committed, differences, of_sdist, of_wheel, project
+from tests.release.words import wrong_metadata, wrong_versions
+
+CHANGES = (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_the_checkout_has_one_version():
+    assert [*wrong_versions(project(), CHANGES, last_passed())] == []
+
+
+def other(**settings):
+    declared = copy.deepcopy(project())
+    declared["project"].update(settings)
+    return declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "changes", "words"),
+    [
+        (other(version="0.2.0"), CHANGES, "perpkit.__version__ is 0.1.0"),
+        (other(version="0.2.0"), CHANGES, "its newest release is 0.1.0"),
+        (other(version="0.1.0-rc1"), "## 0.1.0-rc1\n", "must be written as 0.1.0rc1"),
+        (project(), "# Changelog\n", "its newest release is none"),
+        (
+            other(**{"optional-dependencies": {"tested": ["freqtrade>=2030.1"]}}),
+            CHANGES,
+            "what last passed, freqtrade",
+        ),
+    ],
+)
+def test_versions_that_differ(declared, changes, words):
+    assert words in str([*wrong_versions(declared, changes, last_passed())])
+
+
+def test_what_is_missing_and_what_is_too_much():
+    names = committed()
+    wheel = of_wheel(names, project())
+    assert {
+        "00_perpkit.pth",
+        "perpkit/plugins/strategies/RsiSmaSwing.py",
+        "perpkit/plugins/freqaimodels/Ensemble.py",
+        "perpkit/ops/passed.json",
+        "perpkit-0.1.0.dist-info/METADATA",
+    } <= wheel
+    assert not [name for name in wheel if name.startswith(("tests", "docs", "strategies"))]
+    found = wheel - {"perpkit/cli.py"} | {"perpkit/keys.age"}
+    assert [*differences("wheel", wheel, found)] == [
+        "the wheel lacks perpkit/cli.py",
+        "the wheel has perpkit/keys.age, which is not committed for it",
+    ]
+    assert {"PKG-INFO", "tests/test_release.py", "Makefile"} <= of_sdist(
+        names | {"tests/test_release.py"}
+    )
+
+
+METADATA = """Metadata-Version: 2.4
+Name: perpkit
+Version: {version}
+Requires-Python: >=3.11
+License-Expression: GPL-3.0-only
+{more}
+
+{description}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ""),
+        ({"version": "0.0.9"}, "Version of the wheel must be 0.1.0, got 0.0.9"),
+        ({"more": "Provides-Extra: none"}, "extras of the wheel"),
+        ({"description": ""}, "the wheel has no description"),
+    ],
+)
+def test_metadata_that_differ(given, words, tmp_path):
+    declared = project()
+    extras = declared["project"]["optional-dependencies"]
+    more = [f"Requires-Dist: {each}" for each in declared["project"]["dependencies"]]
+    more += [f"Provides-Extra: {name}" for name in extras]
+    content = {"version": "0.1.0", "more": "\n".join(more), "description": "words", **given}
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("perpkit-0.1.0.dist-info/METADATA", METADATA.format(**content))
+    found = [*wrong_metadata(path, declared)]
+    assert words in str(found)
+    assert bool(found) is bool(words)
