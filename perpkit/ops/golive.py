@@ -127,7 +127,9 @@ def _database(bot: BotConfig) -> Path:
 
     url = make_url(bot.db_url)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise BadInputError("live must be given: the bot's database is not a file")
+        raise BadInputError(
+            f"live must be given: the bot's database is not a file; copy it into one: {TO_FILE}"
+        )
     return Path(url.database)
 
 

@@ -82,8 +82,9 @@ def load_results(
     :param starting_balance: of a bot, where the database does not have it
     :raises FileError: if the file is neither
     :raises DatabaseError: if the database cannot be read
-    :raises ValueError: if the strategy is not in it, or the balance is missing
+    :raises ValueError: if the strategy is not in it, the balance is missing, or it is a URL
     """
+    refuse_url("results", path)
     try:
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE

@@ -34,7 +34,7 @@ from perpkit.venue.market.history import History
 from perpkit.venue.market.instruments import Instrument
 from tests.bench.in_process import MINUTE, STRATEGIES, InProcessBot
 from tests.bench.killed import Left, _copy, files_in, live_bot, put_back
-from tests.bench.live import SameVenue
+from tests.bench.live import SameVenue, differences
 from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.bench.wire import SyncAdapter, Wire
@@ -117,10 +117,12 @@ def trade(
     folder: Path,
     act: Callable[[Trader], None] = twice,
     points: Sequence[tuple[float, float]] = RISE,
+    **settings: Any,
 ) -> Traded:
     """A live bot that does so, and ends.
 
     :param points: of the price of BTC, see `scripted_market`
+    :param settings: of Freqtrade's configuration
     """
     venue, prices = SameVenue(), {"price_side": "other"}
     with live_bot(
@@ -132,12 +134,14 @@ def trade(
         stake_amount="unlimited",
         entry_pricing=prices,
         exit_pricing=prices,
+        **settings,
     ) as bot:
         act(Trader(bot, venue))
         bot.run(3, STEP)
         at = bot.now
         venue.exchange.catch_up()
         assert venue.exchange.checker.breaches == []
+        assert differences(bot.trades(), venue) == []
     return Traded(folder, Left(files_in(folder), _copy(venue.exchange), at))
 
 
@@ -190,9 +194,13 @@ class Desk:
 
     def doctor(self, *options: str) -> Any:
         """The command, with all checks."""
+        return self.command("doctor", *options)
+
+    def command(self, *given: str) -> Any:
+        """A command of `perpkit` that is asked about the bot."""
         files = [f"--config={path}" for path in self.files]
-        given = ["doctor", *files, f"--userdir={self.folder}", *options]
-        return CliRunner().invoke(app, given, catch_exceptions=False)
+        whole = [*given, *files, f"--userdir={self.folder}"]
+        return CliRunner().invoke(app, whole, catch_exceptions=False)
 
 
 def _without_key(path: Path) -> None:

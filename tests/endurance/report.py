@@ -93,9 +93,12 @@ def _slopes(run: Run) -> list[str]:
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    found = asdict(run)
-    found["asked"]["sampled"] = run.asked.sampled.total_seconds() / 3600
-    found["slopes"] = {n: each and {**asdict(each), "flat": each.flat}
-                       for n, each in slopes(run).items()}  # fmt: skip
-    found["troubles"] = [*run.troubles, *growing(run)]
-    return found
+    asked = {**asdict(run.asked), "sampled": run.asked.sampled.total_seconds() / 3600}
+    judged = {name: each and {**asdict(each), "flat": each.flat} for name, each in slopes(run).items()}
+    return {
+        **vars(run),
+        "asked": asked,
+        "samples": [asdict(each) for each in run.samples],
+        "slopes": judged,
+        "troubles": [*run.troubles, *growing(run)],
+    }

@@ -14,6 +14,7 @@ from freqtrade.persistence import Trade
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
+from perpkit.record.decisions import KEPT, older
 from perpkit.record.places import places
 from tests.bench.in_process import InProcessBot
 from tests.bench.live import Venue
@@ -62,13 +63,8 @@ def own_objects() -> Counter[str]:
     return found
 
 
-def size_of(*paths: Path | None) -> int:
-    """Of those that are there, with what SQLite has beside them."""
-    total = 0
-    for path in paths:
-        if path is not None:
-            total += sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
-    return total
+def size_of(path: Path | None) -> int:
+    return path.stat().st_size if path is not None and path.is_file() else 0
 
 
 class Meter:
@@ -98,7 +94,7 @@ class Meter:
             trades=Trade.session.scalar(select(func.count(Trade.id))) or 0,
             database=self._database(),
             journal=size_of(self._places.journal),
-            decisions=size_of(self._places.decisions),
+            decisions=sum(size_of(older(self._places.decisions, n)) for n in range(KEPT + 1)),
             state=size_of(self._places.state),
             log=self._log.size,
             cpu_ms=round(1000 * (cpu - self._cpu) / new, 1),

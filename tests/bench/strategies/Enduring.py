@@ -16,7 +16,7 @@ class Enduring(RandomSwing):
     """
 
     timeframe = "5m"
-    entering, leaving = 0.02, 0.01
+    entering, leaving = 0.08, 0.01
     settings = replace(Settings(), use=replace(Switches(), slicing=True, alerts=True))
 
     closing = False
