@@ -18,6 +18,7 @@ from perpkit.ops.results_input import Balance, Datadir, DataFormat, Input
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.trade_database import DatabaseError
+from perpkit.record.urls import TO_FILE
 
 # pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:

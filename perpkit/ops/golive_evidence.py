@@ -16,6 +16,7 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.golive_tested import other
 from perpkit.ops.results_input import Input
 from perpkit.ops.stored import BadInputError
+from perpkit.record.urls import refuse_url
 
 # pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:

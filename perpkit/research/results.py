@@ -17,6 +17,7 @@ from perpkit.files.zipped import unpacked
 from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase
+from perpkit.record.urls import refuse_url
 from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import load_export, load_exported_config

@@ -10,12 +10,17 @@ import os
 from unittest import mock
 
 import pytest
+from typer.testing import CliRunner
 
+from perpkit.cli import app
 from perpkit.ops.level import Level
 from perpkit.record.trade_database import TradeDatabase
+from perpkit.record.urls import TO_FILE
 from tests.bench.desk import desk, trade
 from tests.bench.postgres import missing, postgres
+from tests.freqtrade_cli import run_freqtrade
 
+_ADVICE = f"of SQLite, give the path; copy another database into a file: {TO_FILE}"
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
@@ -77,22 +82,22 @@ def test_commands(bot, command, code, words):
     assert words in done.output
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["compare", "{}", "other.zip"], ["equity", "{}"], ["report", "{}"], ["stress", "{}"]],
-    ids=lambda given: given[0],
-)
-def test_what_reads_files_says_so(bot, url, command):
-    from typer.testing import CliRunner
-
-    from perpkit.cli import app
-
-    given = [word.format(url) for word in command]
-    done = CliRunner().invoke(app, given)
-    print(done.output)
+@pytest.mark.parametrize("command", ["equity", "report", "stress"])
+def test_what_reads_files_says_how_to_have_one(url, command):
+    done = CliRunner().invoke(app, [command, url])
     assert done.exit_code == 2, done.output
-    assert "not a file" in done.output
+    assert f"results must be a file, got a URL: {_ADVICE}" in done.output
 
 
-def test_json(bot):
-    assert json.loads(bot.command("state", "--json").stdout)
+def test_freqtrade_makes_that_file_of_it(bot, url, tmp_path):
+    """With its own command, as the advice says."""
+    copy = tmp_path / "copy.sqlite"
+    given = f"convert-db --db-url sqlite:///{copy} --db-url-from {url}".split()
+    with mock.patch.dict(os.environ):
+        del os.environ["FREQTRADE__DB_URL"]  # it goes before the option
+        done = run_freqtrade([*given, f"--userdir={bot.folder}"], 120)
+    assert done.returncode == 0, done.stderr
+    given = ["equity", str(copy), "--starting-balance", "10000", "--json"]
+    shown = CliRunner().invoke(app, given, catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)
