@@ -13,7 +13,7 @@ from pathlib import Path
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
 
-from perpkit.venue.exchange.invariants import Breach, Invariant
+from perpkit.venue.exchange.invariants import Breach, Invariant, InvariantLimits
 from perpkit.venue.faults.faults import FaultPlan
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, differences, position_differences
@@ -23,6 +23,7 @@ from tests.endurance.samples import Meter, Sample, own_objects
 from tests.soak.rehearsal import FaultyVenue
 
 STRATEGY = "Enduring"
+_USUAL_S = 5.0  # Freqtrade's own throttle
 # A comparison of the guard with the exchange, every minute, and what it puts off by half of one.
 _CALM = timedelta(minutes=4)
 # Between two comparisons of open trades with positions.
@@ -108,6 +109,7 @@ def run(asked: Asked, folder: Path, say: Callable[[str], None] = lambda _: None)
     }
     faults = FaultPlan(seed=asked.seed)
     venue = FaultyVenue(faults)
+    venue.watch.limits = _limits(asked.throttle)
     plan = Plan(asked.seed, int(asked.days) + 2)
     with warnings.catch_warnings(), listening() as log:
         warnings.simplefilter("ignore")
@@ -117,6 +119,13 @@ def run(asked: Asked, folder: Path, say: Callable[[str], None] = lambda _: None)
         with bench(*given, serve=venue.serve, userdir=userdir, **settings) as bot:
             playing = _Playing(asked, plan, faults, bot, venue, log, say)
             return playing.play()
+
+
+def _limits(throttle: float) -> InvariantLimits:
+    """An order that fills just after a cycle has its stop with the next one."""
+    usual = InvariantLimits()
+    longest = int(throttle * 1000) + usual.unprotected_ms
+    return usual if throttle <= _USUAL_S else InvariantLimits(longest, longest)
 
 
 class _Playing:
