@@ -72,7 +72,7 @@ def cases(seed: int, start: int, symbols: list[str]) -> Iterator[Case]:
 
 
 def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | None:
-    """None where the check has refused it."""
+    """None where the check has refused it, or the exchange has filled nothing."""
     symbol, side, market = case.symbol, case.side, at.market
     at.clock.advance(case.at - market.now())
     step = market.instrument(symbol).step_size
@@ -84,7 +84,7 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
         market.faults.add(
             Fault(FaultKind.WIDE_SPREAD, "*", symbol, case.at, until, parameters=given)
         )
-    signal, orders = usual.mid, 1
+    signal = usual.mid
     if checked:
         vol_1h, _ = at.last_hour(symbol)
         book = at.book(symbol)
@@ -100,9 +100,13 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
         part = max(1, round(wanted / signal / step)) * step
         at.clock.advance(LATENCY_MS)
         met = at.book(symbol)
-        fills.append((part, at.take(symbol, side, part), met.mid))
-        filled += part * signal
+        taken, value = at.fill(symbol, side, part)
+        if taken:
+            fills.append((taken, value / taken, met.mid))
+        filled += taken * signal
         wanted = 0.0
+        if not sliced:
+            break
         while filled < 0.999 * stake:
             at.clock.advance(CANDLE_MS)
             candles += 1
@@ -113,7 +117,8 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
             wanted = following.stake
             if following.done or wanted:
                 break
-    orders = len(fills)
+    if not fills:
+        return None
     amounts = np.array([part for part, _, _ in fills])
     costs = [shortfall_bps(side, mid, price) for _, price, mid in fills]
     totals = [shortfall_bps(side, signal, price) for _, price, _ in fills]
@@ -121,7 +126,7 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
         float(np.average(costs, weights=amounts)),
         float(np.average(totals, weights=amounts)),
         min(1.0, float(amounts.sum()) / amount),
-        orders,
+        len(fills),
     )
 
 
