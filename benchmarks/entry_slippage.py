@@ -88,9 +88,7 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
     if checked:
         vol_1h, _ = at.last_hour(symbol)
         book = at.book(symbol)
-        if not check_entry(
-            LIMITS, book, side, amount, signal_price=signal, vol_1h=vol_1h
-        ).allowed:
+        if not check_entry(LIMITS, book, side, amount, signal_price=signal, vol_1h=vol_1h).allowed:
             return None
     stake, depth = amount * signal, at.book(symbol).depth(side, LIMITS.max_slippage_bps / 10_000)
     whole = plan(RULE, stake, LEAST, 1.0, depth * signal if sliced else None)
@@ -111,9 +109,7 @@ def enter(at: Trader, case: Case, *, checked: bool, sliced: bool) -> Entered | N
             at.clock.advance(CANDLE_MS)
             candles += 1
             drift = at.book(symbol).mid / signal - 1
-            following = next_slice(
-                RULE, whole, min(filled, stake), candles, 1, drift, False, LEAST
-            )
+            following = next_slice(RULE, whole, min(filled, stake), candles, 1, drift, False, LEAST)
             wanted = following.stake
             if following.done or wanted:
                 break
@@ -162,7 +158,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     seed = parser.parse_args().seed
     print(
-        "| entries | made | refused | orders | filled | cost, mean | 95% | with the move, mean | 95% |"
+        "| entries | made | refused | orders | filled | cost, mean | 95% "
+        "| with the move, mean | 95% |"
     )
     print("|---|" + "---:|" * 8)
     for name, checked, sliced in (

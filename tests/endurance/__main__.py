@@ -14,7 +14,7 @@ from tests.endurance.report import as_json, growing, table
 from tests.endurance.run import Asked, run
 
 # The bot writes its files in every cycle; no disk has to wait for each.
-_MEMORY = Path("/dev/shm")  # noqa: S108
+_MEMORY = Path("/dev/shm")
 
 
 def _say(text: str) -> None:
@@ -45,7 +45,9 @@ def main() -> int:
         given.db_url,
     )
     given.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="endurance-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    with TemporaryDirectory(
+        prefix="endurance-", dir=_MEMORY if _MEMORY.is_dir() else None
+    ) as folder:
         found = run(asked, Path(folder), _say)
     name = f"{given.throttle:g}s-{given.seed}"
     (given.out / f"{name}.json").write_text(json.dumps(as_json(found), indent=1) + "\n")

@@ -69,7 +69,8 @@ def _words(run: Run) -> list[str]:
         f"Without a stop: at most {run.bare_s:.0f} s, of it without an excuse "
         f"{run.inexcusable_s:.0f} s; breaches: {dict(run.breaches)}.",
         f"Positions compared in {run.compared} quiet minutes: {len(run.apart)} differences; at the "
-        f"end {len(run.differences)}. Unhandled exceptions: {run.unhandled.total()}. Log: {levels}.",
+        f"end {len(run.differences)}.",
+        f"Unhandled exceptions: {run.unhandled.total()}. Log: {levels}.",
     ]
 
 
@@ -94,7 +95,9 @@ def _slopes(run: Run) -> list[str]:
 
 def as_json(run: Run) -> dict[str, Any]:
     asked = {**asdict(run.asked), "sampled": run.asked.sampled.total_seconds() / 3600}
-    judged = {name: each and {**asdict(each), "flat": each.flat} for name, each in slopes(run).items()}
+    judged = {
+        name: each and {**asdict(each), "flat": each.flat} for name, each in slopes(run).items()
+    }
     return {
         **vars(run),
         "asked": asked,

@@ -52,7 +52,11 @@ DATABASE = f"postgresql://me:{DB_PASSWORD}@127.0.0.1:1/trades"
 CALLS: Mapping[str, list[list[str]]] = {
     "adopt": [BOT],
     "breakers replay": [["--datadir", "user_data/data", "--breaker", "all"]],
-    "compare": [["--live", "trades.sqlite", "--backtest", "none.zip"], ["none.zip", "no.zip"], [DATABASE]],
+    "compare": [
+        ["--live", "trades.sqlite", "--backtest", "none.zip"],
+        ["none.zip", "no.zip"],
+        [DATABASE],
+    ],
     "data archive": [["--since", "2999-01-01", "--url", "http://127.0.0.1:1", *CONFIG]],
     "data download": [[*CONFIG, "--days", "1"]],
     "data import": [[*CONFIG, "none.csv"]],

@@ -60,7 +60,7 @@ def test_what_is_no_url_is_named_without_its_password(url):
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://me:{}@h/db", "sqlite:///a.db"])
 def test_a_url_is_refused_where_a_file_is_meant_and_not_shown(url):
-    with pytest.raises(ValueError, match="^results must be a file, got a URL: ") as refused:
+    with pytest.raises(ValueError, match=r"^results must be a file, got a URL: ") as refused:
         refuse_url("results", Path(url.format(DB_PASSWORD)))
     assert DB_PASSWORD not in str(refused.value)
 
