@@ -14,6 +14,7 @@ JOBS   ?= 2
 WORKERS ?= 3
 EPISODES ?= 500
 STOPS ?= 100
+ENDURED ?= 60
 MUTANTS ?= 300
 SEED ?= 1
 # Benchmarks by name, and options; all of them by default.
@@ -26,8 +27,8 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract compat release-check clients fuzz prometheus test-ai soak mutants \
-	bench demo demo-ai clean
+.PHONY: setup test lint contract compat release-check clients fuzz prometheus postgres endurance \
+	test-ai soak mutants bench demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -97,6 +98,11 @@ clients: $(CLIENTS)/.ready
 prometheus: setup
 	$(BIN)/python -m pytest -n 0 tests/prometheus
 
+# A live bot on a real PostgreSQL (Debian's package), and the commands that read it.
+postgres: setup
+	$(BIN)/python $(PIP) --editable '.[postgres]'
+	$(BIN)/python -m pytest -n 0 tests/postgres
+
 # schemathesis and floods against `perpkit webhook` on the loopback, half a minute.
 fuzz: $(FUZZ)/.ready
 	$(FUZZ)/bin/python -m pytest -n 0 tests/fuzz
@@ -121,6 +127,13 @@ soak: setup $(OLD)/.ready
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
 	$(BIN)/python -m tests.emergency --runs $(STOPS) --jobs $(JOBS) --out soak/emergency.jsonl
 	$(BIN)/python -m tests.targets --jobs $(JOBS) --out soak/targets.jsonl
+	$(MAKE) endurance
+
+# Virtual days of a live bot with faults of every kind: whether memory, files or log grow. Each run
+# ends after ENDURED minutes, and says how many days those were; without a bound: docs/soak.md.
+endurance: setup
+	$(BIN)/python -m tests.endurance --days 10 --throttle 5 --seed $(SEED) --minutes $(ENDURED)
+	$(BIN)/python -m tests.endurance --days 30 --throttle 60 --seed $(SEED) --minutes $(ENDURED)
 
 # Half an hour: how many of so many small mistakes in risk, breakers and execution the tests notice.
 mutants: setup

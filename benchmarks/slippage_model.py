@@ -123,20 +123,29 @@ class Trader:
         return float(np.sqrt((np.diff(np.log(closes)) ** 2).sum())), turnover
 
     def take(self, symbol: str, side: Side, amount: float) -> float:
-        """Fills `amount` at the market, in several orders where it exceeds the market lot.
+        """Fills all of `amount` at the market. Returns the average price."""
+        filled, value = self.fill(symbol, side, amount)
+        step = self.market.instrument(symbol).step_size
+        assert round(filled / step) == round(amount / step), (symbol, side, amount, filled)
+        return value / filled
 
-        Each order must fill completely. Returns the average price.
+    def fill(self, symbol: str, side: Side, amount: float) -> tuple[float, float]:
+        """Orders `amount` at the market, in several orders where it exceeds the market lot.
+
+        Returns what was filled, and its value; an order ends where its price would be too far.
         """
         instrument = self.market.instrument(symbol)
         step = instrument.step_size
         left, lot = round(amount / step), round(instrument.max_market_quantity / step)
-        value = 0.0
+        filled = value = 0.0
         while left:
             part = min(left, lot)
+            order = self._market_order(symbol, side, part * step)
             # `cumQuote`, because `avgPrice` in an answer is rounded.
-            value += float(self._market_order(symbol, side, part * step)["cumQuote"])
+            value += float(order["cumQuote"])
+            filled += float(order["executedQty"])
             left -= part
-        return value / (round(amount / step) * step)
+        return filled, value
 
     def _market_order(self, symbol: str, side: Side, amount: float) -> dict[str, Any]:
         decimals = self.market.instrument(symbol).quantity_decimals
@@ -152,7 +161,6 @@ class Trader:
         )
         signature = hmac.new(SECRET.encode(), query.encode(), sha256).hexdigest()
         order: dict[str, Any] = self._ask("POST", f"/fapi/v1/order?{query}&signature={signature}")
-        assert order["status"] == "FILLED", order
         return order
 
     def _ask(self, method: str, target: str) -> Any:

@@ -18,6 +18,7 @@ from perpkit.ops.results_input import Balance, Datadir, DataFormat, Input
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.trade_database import DatabaseError
+from perpkit.record.urls import TO_FILE
 
 # pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def _database(bot: BotConfig) -> Path:
 
     url = make_url(bot.db_url)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise BadInputError("live must be given: the bot's database is not a file")
+        raise BadInputError(
+            f"live must be given: the bot's database is not a file; copy it into one: {TO_FILE}"
+        )
     return Path(url.database)
 
 

@@ -16,6 +16,7 @@ from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.golive_tested import other
 from perpkit.ops.results_input import Input
 from perpkit.ops.stored import BadInputError
+from perpkit.record.urls import refuse_url
 
 # pandas and scipy load inside the functions, so that `perpkit --help` stays quick.
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _live(sources: Sources) -> Results:
     given, wallet = sources.given, sources.bot.config.get("dry_run_wallet")
     if given.starting_balance is None and isinstance(wallet, int | float) and sources.bot.dry_run:
         given = replace(given, starting_balance=float(wallet))
+    refuse_url("live", sources.live)
     if not sources.live.is_file():
         raise BadInputError(
             f"live must be the bot's trade database, got {sources.live}, which is not there"

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+# A path of Windows begins with one letter; a `Path` has lost one of the two slashes.
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+TO_FILE = "freqtrade convert-db --db-url sqlite:///copy.sqlite --db-url-from URL"
 
 # User and password as SQLAlchemy parses them: a password may contain anything but @, also / and #.
 _CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@|(?<=://)[^/@]*@")
@@ -18,3 +23,16 @@ def shown_url(url: str) -> str:
     if hidden == url and "@" in url:  # the text before it may include a password
         return f"***@{url.rpartition('@')[2]}"
     return hidden
+
+
+def refuse_url(name: str, path: Path) -> None:
+    """Checks that what must be a file is no URL, which might contain a password.
+
+    :param name: of what must be a file
+    :raises ValueError: if it is one; the message omits it
+    """
+    if _SCHEME.match(str(path)):
+        raise ValueError(
+            f"{name} must be a file, got a URL: of SQLite, give the path; copy another database "
+            f"into a file: {TO_FILE}"
+        )

@@ -18,6 +18,7 @@ from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase
+from perpkit.record.urls import refuse_url
 from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import load_export, load_exported_config
@@ -83,8 +84,9 @@ def load_results(
     :param starting_balance: of a bot, where the database does not have it
     :raises FileError: if the file is neither
     :raises DatabaseError: if the database cannot be read
-    :raises ValueError: if the strategy is not in it, or the balance is missing
+    :raises ValueError: if the strategy is not in it, the balance is missing, or it is a URL
     """
+    refuse_url("results", path)
     try:
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE

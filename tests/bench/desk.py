@@ -34,7 +34,7 @@ from perpkit.venue.market.history import History
 from perpkit.venue.market.instruments import Instrument
 from tests.bench.in_process import MINUTE, STRATEGIES, InProcessBot
 from tests.bench.killed import Left, _copy, files_in, live_bot, put_back
-from tests.bench.live import SameVenue
+from tests.bench.live import SameVenue, differences
 from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.bench.wire import SyncAdapter, Wire
@@ -142,6 +142,7 @@ def trade(
         at = bot.now
         venue.exchange.catch_up()
         assert venue.exchange.checker.breaches == []
+        assert differences(bot.trades(), venue) == []
     return Traded(folder, Left(files_in(folder), _copy(venue.exchange), at))
 
 
@@ -194,9 +195,13 @@ class Desk:
 
     def doctor(self, *options: str) -> Any:
         """The command, with all checks."""
+        return self.command("doctor", *options)
+
+    def command(self, *given: str) -> Any:
+        """A command of `perpkit` that is asked about the bot."""
         files = [f"--config={path}" for path in self.files]
-        given = ["doctor", *files, f"--userdir={self.folder}", *options]
-        return CliRunner().invoke(app, given, catch_exceptions=False)
+        whole = [*given, *files, f"--userdir={self.folder}"]
+        return CliRunner().invoke(app, whole, catch_exceptions=False)
 
 
 def _without_key(path: Path) -> None:

@@ -102,7 +102,7 @@ def differences(trades: list[Trade], venue: Venue) -> list[str]:
     """What Freqtrade's database and the venue do not agree on; empty when they do."""
     venue.exchange.catch_up()
     account = venue.account
-    found = _orders(trades, account) + _positions(trades, venue)
+    found = _orders(trades, account) + position_differences(trades, venue)
     for trade in trades:
         if not trade.is_open:
             found += _profit(trade, account)
@@ -141,7 +141,8 @@ def _orders(trades: list[Trade], account: Account) -> list[str]:
     return found
 
 
-def _positions(trades: list[Trade], venue: Venue) -> list[str]:
+def position_differences(trades: list[Trade], venue: Venue) -> list[str]:
+    """Of open trades and positions alone."""
     held = {v.symbol: v for v in venue.exchange.engine.positions(venue.account) if v.amount}
     found = []
     for trade in trades:

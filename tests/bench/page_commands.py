@@ -245,6 +245,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "make bench BENCH=--quick",
         "python -m tests.soak --bot guarded --episodes 100",
         "python -m tests.soak --first 287 --episodes 1",
+        "make endurance",
+        "python -m tests.endurance --days 10 --throttle 5",
+        "python -m tests.endurance --days 30 --throttle 60",
         "python -m tests.venue.fields_page",
         "python -m pytest tests/market",
         "python -m pytest tests/breakers/test_wide_hours.py "

@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.record.places import places
 from perpkit.record.trade_database import DatabaseError, TradeDatabase
-from perpkit.record.urls import shown_url, without_credentials
+from perpkit.record.urls import refuse_url, shown_url, without_credentials
 from tests.bench.planted import DB_PASSWORD
 
 PASSWORDS = ("", "a/", "a#", "a?", "a%2F", "a:", "\u2100")  # before the planted one
@@ -56,3 +56,15 @@ def test_what_is_no_url_is_named_without_its_password(url):
     with pytest.raises(ValueError, match="db_url must be the URL of a database") as raised:
         places(url.format(DB_PASSWORD), Path("/home"))
     assert DB_PASSWORD not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://me:{}@h/db", "sqlite:///a.db"])
+def test_a_url_is_refused_where_a_file_is_meant_and_not_shown(url):
+    with pytest.raises(ValueError, match=r"^results must be a file, got a URL: ") as refused:
+        refuse_url("results", Path(url.format(DB_PASSWORD)))
+    assert DB_PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["a.sqlite", "/a/b:c.sqlite", "a:b/c", "c:/a.sqlite", "./x:/y"])
+def test_files_are_no_urls(path):
+    refuse_url("results", Path(path))

@@ -1,0 +1,1 @@
+"""A live bot at the venue for virtual days, with faults. `python -m tests.endurance --help`."""

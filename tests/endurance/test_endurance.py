@@ -1,0 +1,152 @@
+"""A few virtual hours of endurance, and what it must be able to tell. See docs/soak.md."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import ccxt
+import pytest
+
+from perpkit.venue.faults.faults import Fault, FaultKind
+from tests.bench.in_process import InProcessBot
+from tests.endurance.flatness import slope
+from tests.endurance.log_watch import listening
+from tests.endurance.plan import START, Plan, disturbs
+from tests.endurance.report import as_json, growing, table
+from tests.endurance.run import Asked, Run, run
+from tests.endurance.samples import Sample
+
+SAMPLE = Sample(0.0, 0, 400.0, 20, 2, 1700, 0, 0, 90_000, 45_000, 0, 5_000, 10_000, 20.0, 2.0)
+
+
+def sampled(**a_day: float) -> Run:
+    """Ten days of samples, some of whose figures gain so much a day."""
+    dice, found = random.Random(1), Run(Asked())
+    for half in range(21):
+        gains = {name: getattr(SAMPLE, name) + gain * half / 2 for name, gain in a_day.items()}
+        noise = dice.gauss(0, 0.3)
+        sample = replace(SAMPLE, day=half / 2, rss_mb=SAMPLE.rss_mb + noise)
+        found.samples.append(replace(sample, **gains))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([5.0] * 12, 0.0),
+        ([9.0, 7.0, 6.0, *[5.0] * 12], 0.0),  # what settles does not count
+        ([float(n) for n in range(12)], 1.0),
+        ([*[float(n) for n in range(11)], 900.0], 1.0),  # nor does one that is out of line
+    ],
+)
+def test_the_slope_of_what_has_settled(values, expected):
+    found = slope(range(len(values)), values, 0.5)
+    assert found.a_day == pytest.approx(expected)
+    assert found.flat is (expected <= 0.5)
+
+
+def test_few_samples_say_nothing():
+    assert slope(range(6), [1.0] * 6, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("gains", "what"),
+    [
+        ({}, []),
+        ({"rss_mb": 5.0}, ["memory, MB"]),
+        ({"files": 1.0, "threads": 1.0}, ["open files", "threads"]),
+        ({"objects": 20.0}, ["objects of Perpkit"]),
+        # A database grows with its trades.
+        ({"database": 500_000.0, "log": 2e6}, []),
+    ],
+)
+def test_what_grows_is_named(gains, what):
+    found = growing(sampled(**gains))
+    assert [line.partition(" grows by ")[0] for line in found] == what
+
+
+def test_what_grows_faster_and_faster_is_named():
+    found = sampled()
+    found.samples = [replace(each, journal=int(1000 * each.day**3)) for each in found.samples]
+    assert [line.partition(" grows")[0] for line in growing(found)] == ["journal, kB a day"]
+
+
+def test_only_what_nothing_expects_is_unhandled():
+    logger = logging.getLogger("freqtrade.somewhere")
+    with listening() as log:
+        for error in (ccxt.NetworkError("down"), KeyError("missing")):
+            try:
+                raise error
+            except Exception:
+                logger.exception("The answer 12 failed")
+        logger.info("The answer 13 failed")
+    assert log.unhandled == Counter({"freqtrade.somewhere: KeyError: The answer # failed": 1})
+    assert log.words["freqtrade.somewhere: The answer # failed"] == 3
+
+
+def test_faults_of_every_kind_come_and_settings_are_set_back():
+    plan = Plan(seed=1, days=10)
+    faults = [fault for window in range(20) for fault in plan.faults(window)]
+    assert {fault.kind for fault in faults} == set(FaultKind)
+    assert plan.faults(3) == Plan(seed=1, days=30).faults(3)
+    changed = [f for f in faults if f.kind is FaultKind.SETTINGS_CHANGED]
+    wide = [f for f in changed if {"hedge", "multi_assets"} & {*f.parameters}]
+    assert len(wide) % 2 == 0
+    assert {value for f in wide for value in f.parameters.values()} == {"yes", "no"}
+    assert not any(disturbs(fault) for fault in changed)
+
+
+def struck_by(monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
+    """A run has these in its first half day, and no others."""
+
+    def given(_: Plan, window: int) -> list[Fault]:
+        return [] if window else [*faults]
+
+    monkeypatch.setattr(Plan, "faults", given)
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+def test_most_of_a_virtual_hour(tmp_path, monkeypatch):
+    """A minute between two cycles, through lost answers and a maintenance."""
+    begin = int(START.timestamp() * 1000)
+    struck_by(
+        monkeypatch,
+        Fault(FaultKind.RESPONSE_LOST, "POST *", since=begin, until=begin + 500_000),
+        Fault(FaultKind.MAINTENANCE, since=begin + 600_000, until=begin + 1_500_000),
+    )
+    found = run(Asked(days=0.03, throttle=60, sampled=timedelta(minutes=20)), tmp_path)
+    assert as_json(found)["troubles"] == []
+    assert found.strikes["maintenance"]
+    assert found.compared
+    assert found.samples[-1].trades
+    assert found.days >= 0.03
+    assert f"{found.cycles} cycles" in table(found)
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
+    """A file stays open in every cycle, and the bot's loop ends with an error."""
+    struck_by(monkeypatch)
+    cycle, kept = InProcessBot.run, []
+
+    def run_one(bot: InProcessBot, *given: Any) -> None:
+        kept.append((tmp_path / "open").open("w"))
+        if len(kept) == 30:
+            raise KeyError("of the loop")
+        cycle(bot, *given)
+
+    monkeypatch.setattr(InProcessBot, "run", run_one)
+    found = run(Asked(days=0.05, throttle=60, sampled=timedelta(minutes=3)), tmp_path)
+    for each in kept:
+        each.close()
+    [unhandled] = found.unhandled
+    assert "KeyError" in unhandled
+    assert f"unhandled 1x: {unhandled}" in found.troubles
+    assert any(line.startswith("open files grows") for line in growing(found))
