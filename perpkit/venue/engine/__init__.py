@@ -48,6 +48,7 @@ from perpkit.venue.engine.account import (
     Account,
     Income,
     IncomeKind,
+    MarginChange,
     Position,
     Restrictions,
     SymbolHolding,
@@ -56,14 +57,16 @@ from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
 from perpkit.venue.engine.contract import Contract
 from perpkit.venue.engine.engine import Engine
-from perpkit.venue.engine.history import Lookup
+from perpkit.venue.engine.history import Forced, Lookup
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
+    Amendment,
     Fill,
     NewAlgo,
     NewOrder,
     Order,
+    OrderChange,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -83,6 +86,7 @@ __all__ = [
     "Account",
     "Algo",
     "AlgoStatus",
+    "Amendment",
     "Balance",
     "Bracket",
     "Brackets",
@@ -91,13 +95,16 @@ __all__ = [
     "Due",
     "Engine",
     "Fill",
+    "Forced",
     "Income",
     "IncomeKind",
     "Levels",
     "Lookup",
+    "MarginChange",
     "NewAlgo",
     "NewOrder",
     "Order",
+    "OrderChange",
     "OrderStatus",
     "OrderType",
     "Position",

@@ -88,6 +88,17 @@ class Income:
     asset: str = USDT
 
 
+@dataclass(frozen=True, slots=True)
+class MarginChange:
+    """Margin that the user has moved to an isolated position, or from it: negative."""
+
+    symbol: str
+    amount: Decimal
+    asset: str
+    time: int
+    position_side: PositionSide
+
+
 @dataclass(slots=True, eq=False)
 class Position:
     """A position in one symbol: the only one in one-way mode, one of two in hedge mode.
@@ -150,6 +161,7 @@ class Account:
 
     :param wallets: balances by asset, isolated wallets included; only an `Income` changes them
     :param maker, taker: commission rates, fractions of the traded value
+    :param countdowns: by symbol, when all its orders will be cancelled, ms
     """
 
     api_key: str = field(repr=False)
@@ -169,6 +181,8 @@ class Account:
     algos_by_client_id: dict[str, Algo] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     incomes: list[Income] = field(default_factory=list)
+    margin_changes: list[MarginChange] = field(default_factory=list)
+    countdowns: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.updated = self.opened

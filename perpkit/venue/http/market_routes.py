@@ -115,7 +115,7 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         kind = market.instrument(pair).contract_type
         # Of dated contracts the venue has no series that goes on from one to the next.
         if contractType != kind or not kind.perpetual:
-            raise VenueError(-1130, "Data sent for parameter 'contractType' is not valid.")
+            raise VenueError(-4104, "Invalid contract type")
         return klines(PriceKind.LAST, pair, interval, startTime, endTime, limit)
 
     @router.get("/fapi/v1/markPriceKlines")

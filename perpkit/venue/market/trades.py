@@ -1,8 +1,8 @@
 """The trades of a contract: one a second, on the path of its candles.
 
-A trade's id is the number of its second, counted from 1 at the contract's first candle. Its price is
-that of the path at that second, and the quantities of a candle's trades add up to its volume. Where
-a candle's share of a second is less than a step of quantity, there is a trade only every few
+A trade's id is the number of its second, counted from 1 at the contract's first candle. Its price
+is that of the path at that second, and the quantities of a candle's trades add up to its volume.
+Where a candle's share of a second is less than a step of quantity, there is a trade only every few
 seconds, and ids are left out.
 """
 
@@ -43,7 +43,9 @@ class Trades:
         return len(self.id)
 
     def __getitem__(self, rows: slice) -> Trades:
-        return Trades(*(column[rows] for column in self.columns()))
+        return Trades(
+            self.id[rows], self.time[rows], self.price[rows], self.quantity[rows], self.sold[rows]
+        )
 
     def columns(
         self,
@@ -126,4 +128,10 @@ def _steps(pair: PairHistory, times: Times) -> Floats:
 
 
 def _joined(parts: list[Trades]) -> Trades:
-    return Trades(*map(np.concatenate, zip(*(part.columns() for part in parts), strict=True)))
+    return Trades(
+        np.concatenate([part.id for part in parts]),
+        np.concatenate([part.time for part in parts]),
+        np.concatenate([part.price for part in parts]),
+        np.concatenate([part.quantity for part in parts]),
+        np.concatenate([part.sold for part in parts]),
+    )
