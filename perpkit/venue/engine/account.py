@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.events import Event
 from perpkit.venue.engine.orders import Algo, Fill, Order, PositionSide
 from perpkit.venue.engine.refusals import Refusal
 
@@ -107,6 +108,7 @@ class Position:
     :param isolated_wallet: margin set aside for it, quote asset; 0 with cross margin
     :param cost: net cost since it was last flat, quote asset: bought minus sold at the prices paid,
         plus commissions
+    :param realized: profit of all that was ever closed of it, before commissions, quote asset
     """
 
     side: PositionSide
@@ -115,6 +117,7 @@ class Position:
     isolated_wallet: Decimal = ZERO
     updated: int = 0
     cost: Decimal = ZERO
+    realized: Decimal = ZERO
 
     @property
     def break_even(self) -> Decimal:
@@ -162,6 +165,7 @@ class Account:
     :param wallets: balances by asset, isolated wallets included; only an `Income` changes them
     :param maker, taker: commission rates, fractions of the traded value
     :param countdowns: by symbol, when all its orders will be cancelled, ms
+    :param listener: is called with every event; None while there is no user data stream
     """
 
     api_key: str = field(repr=False)
@@ -183,9 +187,14 @@ class Account:
     incomes: list[Income] = field(default_factory=list)
     margin_changes: list[MarginChange] = field(default_factory=list)
     countdowns: dict[str, int] = field(default_factory=dict)
+    listener: Callable[[Event], None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.updated = self.opened
+
+    def report(self, event: Event) -> None:
+        if self.listener is not None:
+            self.listener(event)
 
     @property
     def wallet(self) -> Decimal:

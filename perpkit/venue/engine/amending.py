@@ -14,6 +14,7 @@ from perpkit.venue.engine import filters, ledger, matching
 from perpkit.venue.engine.acceptance import check_margin, reducible
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.events import Execution, OrderEvent
 from perpkit.venue.engine.orders import (
     Amendment,
     Order,
@@ -43,14 +44,14 @@ def amend(
     holding = account.holdings[order.symbol]
     quantity, price, match = _checked(state, contract, quote, order, change)
     if quantity <= order.executed:
-        ledger.end_order(holding, order, OrderStatus.CANCELED, now)
+        ledger.end_order(account, order, OrderStatus.CANCELED, now)
         return
     quantity = order.executed + _allowed(
         state, account, contract, quote, holding, order, quantity - order.executed, price
     )
     trades = quote.sweep(order.side, quantity - order.executed, price)
     if order.time_in_force is TimeInForce.GTX and trades:
-        ledger.end_order(holding, order, OrderStatus.CANCELED, now)
+        ledger.end_order(account, order, OrderStatus.CANCELED, now)
         return
     order.amendments.append(
         Amendment(
@@ -63,6 +64,7 @@ def amend(
         )
     )
     order.price, order.quantity, order.price_match, order.updated = price, quantity, match, now
+    account.report(OrderEvent(order, Execution.AMENDMENT, now))
     matching.execute(state, account, quote, order, trades, now)
     if order.is_open:
         matching.join_queue(state, quote, order)

@@ -18,6 +18,7 @@ from perpkit.venue.engine import ledger
 from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.orders import Order, PositionSide
 from perpkit.venue.engine.state import EngineState
@@ -93,7 +94,7 @@ def _close(
     price: Decimal,
     now: int,
 ) -> Order:
-    expire_all(holding, now)
+    expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
     order = closing_order(
         state, account, holding, position, quantity, now, client_id="adl_autoclose"
     )

@@ -125,14 +125,14 @@ class Engine(Past):
         order = self._order(account, symbol, order_id, client_id)
         if order is None:
             raise Refusal.UNKNOWN_ORDER.error()
-        matching.cancel(account.holdings[symbol], order, now)
+        matching.cancel(account, order, now)
         return order
 
     def cancel_all(self, account: Account, symbol: str, now: int) -> None:
         """Cancels all ordinary orders of a symbol; for conditional ones see `cancel_all_algos`."""
         holding = self._state.holding(account, symbol)
         for order in list(holding.orders.values()):
-            matching.cancel(holding, order, now)
+            matching.cancel(account, order, now)
 
     def set_countdown(self, account: Account, symbol: str, after: int, now: int) -> None:
         """Cancels all ordinary orders of a symbol in `after` ms; 0 stops the countdown."""
@@ -181,7 +181,7 @@ class Engine(Past):
         order = account.orders.get(order_id)
         if order is None or not order.is_open:
             raise Refusal.UNKNOWN_ORDER.error()
-        ledger.end_order(account.holdings[order.symbol], order, OrderStatus.EXPIRED, now)
+        ledger.end_order(account, order, OrderStatus.EXPIRED, now)
         return order
 
     def fill_order(self, account: Account, order_id: int, quantity: Decimal, now: int) -> Order:
@@ -210,13 +210,13 @@ class Engine(Past):
         algo = self._algo(account, algo_id, client_id)
         if algo is None:
             raise Refusal.UNKNOWN_ORDER.error()
-        triggers.cancel_algo(account.holdings[algo.symbol], algo, now)
+        triggers.cancel_algo(account, algo, now)
         return algo
 
     def cancel_all_algos(self, account: Account, symbol: str, now: int) -> None:
         holding = self._state.holding(account, symbol)
         for algo in list(holding.algos.values()):
-            triggers.cancel_algo(holding, algo, now)
+            triggers.cancel_algo(account, algo, now)
 
     def query_algo(
         self, account: Account, *, algo_id: int = 0, client_id: str = "", now: int | None = None
@@ -240,7 +240,7 @@ class Engine(Past):
         algo = account.algos.get(algo_id)
         if algo is None or not algo.is_open:
             raise Refusal.UNKNOWN_ORDER.error()
-        ledger.end_algo(account.holdings[algo.symbol], algo, AlgoStatus.EXPIRED, now)
+        ledger.end_algo(account, algo, AlgoStatus.EXPIRED, now)
         return algo
 
     # Settings

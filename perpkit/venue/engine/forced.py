@@ -7,6 +7,7 @@ from decimal import Decimal
 from perpkit.venue.engine import ledger, matching
 from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.orders import (
     AlgoStatus,
     Order,
@@ -49,14 +50,15 @@ def closing_order(
         closing=True,
         created=now,
         updated=now,
+        forced=True,
     )
     matching.enter(account, holding, order)
     return order
 
 
-def expire_all(holding: SymbolHolding, now: int) -> None:
+def expire_all(account: Account, holding: SymbolHolding, now: int, reason: ExpiryReason) -> None:
     """Expires all open orders and conditional orders of a symbol on behalf of the exchange."""
     for order in list(holding.orders.values()):
-        ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
+        ledger.end_order(account, order, OrderStatus.EXPIRED, now, reason)
     for algo in list(holding.algos.values()):
-        ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, now)
+        ledger.end_algo(account, algo, AlgoStatus.EXPIRED, now)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from perpkit.venue.engine import ledger
 from perpkit.venue.engine.account import IncomeKind
 from perpkit.venue.engine.contract import money
+from perpkit.venue.engine.events import AccountEvent, AccountReason
 from perpkit.venue.engine.state import EngineState
 
 
@@ -24,3 +25,8 @@ def settle(state: EngineState, symbol: str, rate: Decimal, mark: Decimal, now: i
             if amount:
                 kind = IncomeKind.FUNDING_FEE
                 ledger.charge(state, account, holding, position, kind, amount, now)
+                # As on the exchange, a cross position is not among what is reported.
+                held = ((symbol, position.side),) if holding.isolated else ()
+                balances = ((holding.asset, amount),)
+                reason = AccountReason.FUNDING_FEE
+                account.report(AccountEvent(reason, now, balances, held, symbol))

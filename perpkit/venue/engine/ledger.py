@@ -6,6 +6,15 @@ from decimal import Decimal
 
 from perpkit.venue.engine.account import Account, Income, IncomeKind, Position, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.events import (
+    AccountEvent,
+    AccountReason,
+    AlgoEvent,
+    Execution,
+    ExpiryReason,
+    OrderEvent,
+    of_position,
+)
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
@@ -32,12 +41,24 @@ def record(
     _move(state, account, kind, asset, amount, symbol, now, trade_id)
 
 
+def clear(state: EngineState, account: Account, amount: Decimal, symbol: str, now: int) -> None:
+    """Books what the insurance fund pays, or receives where negative, apart from a trade."""
+    record(state, account, IncomeKind.INSURANCE_CLEAR, amount, symbol, now)
+    _report_clearing(account, state.contracts[symbol].asset, amount, now)
+
+
+def _report_clearing(account: Account, asset: str, amount: Decimal, now: int) -> None:
+    account.report(AccountEvent(AccountReason.INSURANCE_CLEAR, now, ((asset, amount),)))
+
+
 def exchange(
     state: EngineState, account: Account, source: str, target: str, amount: Decimal, now: int
 ) -> None:
     """Pays a debt in `target` with `source`, one for one."""
-    for asset, change in ((source, -amount), (target, amount)):
+    changes = (source, -amount), (target, amount)
+    for asset, change in changes:
         _move(state, account, IncomeKind.AUTO_EXCHANGE, asset, change, "", now, 0)
+    account.report(AccountEvent(AccountReason.AUTO_EXCHANGE, now, changes))
 
 
 def _move(
@@ -99,8 +120,9 @@ def fill(
     if position.amount * amount < 0:
         closed = min(quantity, abs(position.amount)) * order.side.sign
     pnl = money((position.entry - price) * closed)
+    insured = ZERO
     if closed:
-        _close(state, account, holding, position, closed, pnl, now, trade_id, kind)
+        insured = _close(state, account, holding, position, closed, pnl, now, trade_id, kind)
     if amount != closed:
         _open(holding, position, amount - closed, price)
     position.updated = now
@@ -112,31 +134,37 @@ def fill(
         charge(state, account, holding, position, IncomeKind.COMMISSION, -commission, now, trade_id)
     add_cost(position, amount, price, commission)
 
-    account.fills.append(
-        Fill(
-            trade_id,
-            order.id,
-            order.symbol,
-            order.side,
-            order.position_side,
-            price,
-            quantity,
-            pnl,
-            commission,
-            maker,
-            now,
-            holding.asset,
-        )
+    trade = Fill(
+        trade_id,
+        order.id,
+        order.symbol,
+        order.side,
+        order.position_side,
+        price,
+        quantity,
+        pnl,
+        commission,
+        maker,
+        now,
+        holding.asset,
     )
+    account.fills.append(trade)
+    account.report(
+        of_position(AccountReason.ORDER, now, holding.asset, holding.symbol, position.side)
+    )
+    if insured:
+        _report_clearing(account, holding.asset, insured, now)
     order.executed += quantity
     order.quote += price * quantity
     order.updated = now
+    execution = Execution.CALCULATED if order.forced else Execution.TRADE
     if order.remaining:
         order.status = OrderStatus.PARTIALLY_FILLED
+        account.report(OrderEvent(order, execution, now, trade))
     else:
-        end_order(holding, order, OrderStatus.FILLED, now)
+        _end(account, order, OrderStatus.FILLED, OrderEvent(order, execution, now, trade))
     if closed and position.amount * closed >= 0:  # flat, or flipped
-        _expire_closing(holding, position, now)
+        _expire_closing(account, holding, position, now)
 
 
 def _open(holding: SymbolHolding, position: Position, amount: Decimal, price: Decimal) -> None:
@@ -157,10 +185,15 @@ def _close(
     now: int,
     trade_id: int,
     kind: IncomeKind,
-) -> None:
+) -> Decimal:
     """Releases the closed share of the margin. A loss beyond that share reduces the remaining
-    margin, and the insurance fund bears a loss beyond all of it."""
+    margin, and the insurance fund bears a loss beyond all of it.
+
+    :returns: what the insurance fund has borne
+    """
     record(state, account, kind, pnl, holding.symbol, now, trade_id)
+    position.realized += pnl
+    cover = ZERO
     if holding.isolated:
         released = money(position.isolated_wallet * -closed / position.amount)
         position.isolated_wallet += min(released + pnl, ZERO) - released
@@ -172,6 +205,7 @@ def _close(
     position.amount += closed
     if not position.amount:
         position.entry = ZERO
+    return cover
 
 
 def add_cost(position: Position, amount: Decimal, price: Decimal, commission: Decimal) -> None:
@@ -185,27 +219,44 @@ def add_cost(position: Position, amount: Decimal, price: Decimal, commission: De
         position.cost += amount * price + commission
 
 
-def end_order(holding: SymbolHolding, order: Order, status: OrderStatus, now: int) -> None:
-    """Ends an order, and with it the conditional order that it came from."""
+def end_order(
+    account: Account,
+    order: Order,
+    status: OrderStatus,
+    now: int,
+    reason: ExpiryReason = ExpiryReason.NONE,
+) -> None:
+    """Cancels or expires an order, and ends the conditional order that it came from."""
+    execution = Execution.CANCELED if status is OrderStatus.CANCELED else Execution.EXPIRED
+    _end(account, order, status, OrderEvent(order, execution, now, expiry=reason))
+
+
+def _end(account: Account, order: Order, status: OrderStatus, event: OrderEvent) -> None:
     order.status = status
-    order.updated = now
-    holding.orders.pop(order.id, None)
+    order.updated = event.time
+    account.holdings[order.symbol].orders.pop(order.id, None)
+    account.report(event)
     if order.algo is not None:
-        order.algo.status = AlgoStatus.FINISHED
-        order.algo.updated = now
+        set_algo(account, order.algo, AlgoStatus.FINISHED, event.time)
 
 
-def end_algo(holding: SymbolHolding, algo: Algo, status: AlgoStatus, now: int) -> None:
+def set_algo(account: Account, algo: Algo, status: AlgoStatus, now: int) -> None:
     algo.status = status
     algo.updated = now
-    holding.algos.pop(algo.id, None)
+    account.report(AlgoEvent(algo, now))
 
 
-def _expire_closing(holding: SymbolHolding, position: Position, now: int) -> None:
+def end_algo(account: Account, algo: Algo, status: AlgoStatus, now: int) -> None:
+    """Ends a conditional order, or its waiting: it triggers."""
+    account.holdings[algo.symbol].algos.pop(algo.id, None)
+    set_algo(account, algo, status, now)
+
+
+def _expire_closing(account: Account, holding: SymbolHolding, position: Position, now: int) -> None:
     """Expires the closing orders of a closed position; they must not wait for the next one."""
     for order in list(holding.orders.values()):
         if order.closing and order.position_side is position.side:
-            end_order(holding, order, OrderStatus.EXPIRED, now)
+            end_order(account, order, OrderStatus.EXPIRED, now, ExpiryReason.NOTHING_TO_CLOSE)
     for algo in list(holding.algos.values()):
         if algo.close_position and algo.position_side is position.side:
-            end_algo(holding, algo, AlgoStatus.EXPIRED, now)
+            end_algo(account, algo, AlgoStatus.EXPIRED, now)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from perpkit.venue.engine import deleveraging, ledger, matching
-from perpkit.venue.engine.account import Account, IncomeKind, Position, SymbolHolding
+from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.margin import bankruptcy_price
 from perpkit.venue.engine.orders import Order, OrderStatus
@@ -51,7 +52,7 @@ def gone(state: EngineState, account: Account, holding: SymbolHolding, position:
 def force(state: EngineState, account: Account, holding: SymbolHolding, now: int) -> None:
     """Liquidates every position of a holding regardless of its margin."""
     for position in list(holding.held()):
-        expire_all(holding, now)
+        expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
         _close_out(state, account, holding, position, abs(position.amount), now)
     cover_debt(state, account, holding.symbol, now)
 
@@ -66,7 +67,7 @@ def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> N
         _pool_debts(state, account, asset, now)
     owed = -account.cross_wallet(asset)
     if owed > 0:
-        ledger.record(state, account, IncomeKind.INSURANCE_CLEAR, owed, symbol, now)
+        ledger.clear(state, account, owed, symbol, now)
 
 
 def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> None:
@@ -97,7 +98,7 @@ def _liquidate_isolated(
     for position in list(holding.held()):
         filled = True
         while position.amount and gone(state, account, holding, position):
-            expire_all(holding, now)
+            expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
             quantity = _step(state, holding, position) if filled else abs(position.amount)
             filled = _close_out(state, account, holding, position, quantity, now)
 
@@ -110,7 +111,7 @@ def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int)
             return
         for holding in account.holdings.values():
             if not holding.isolated and (account.multi_assets or holding.asset == asset):
-                expire_all(holding, now)
+                expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
 
         def maintenance(pair: tuple[SymbolHolding, Position]) -> Decimal:
             held_in, position = pair
@@ -178,10 +179,9 @@ def _close_out(
         left = min(shared.cross_wallet, shared.cross_margin_balance)
     fee = money(min(order.quote * contract.liquidation_fee, max(left, ZERO)))
     if fee:
-        kind = IncomeKind.INSURANCE_CLEAR
-        ledger.record(state, account, kind, -fee, holding.symbol, now)
+        ledger.clear(state, account, -fee, holding.symbol, now)
     if order.is_open:
-        ledger.end_order(holding, order, OrderStatus.EXPIRED, now)
+        ledger.end_order(account, order, OrderStatus.EXPIRED, now, ExpiryReason.IOC_UNFILLED)
     return order.status is OrderStatus.FILLED
 
 

@@ -16,8 +16,10 @@ from perpkit.venue.engine import ledger
 from perpkit.venue.engine.acceptance import Accepted, accept
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO
+from perpkit.venue.engine.events import Execution, ExpiryReason, OrderEvent
 from perpkit.venue.engine.orders import (
     Algo,
+    AlgoStatus,
     NewOrder,
     Order,
     OrderStatus,
@@ -41,12 +43,17 @@ def place(
     accepted, trades = _checked(state, account, new, now, algo)
     order = _made(accepted, new, next(state.order_ids), now, algo)
     enter(account, accepted.holding, order)
+    if algo is not None:
+        algo.order = order
+        ledger.set_algo(account, algo, AlgoStatus.TRIGGERED, now)
     execute(state, account, accepted.quote, order, trades, now)
     if order.is_open:
         if order.type is OrderType.LIMIT and order.time_in_force.rests:
             join_queue(state, accepted.quote, order)
         else:
-            ledger.end_order(accepted.holding, order, OrderStatus.EXPIRED, now)
+            market = order.type is OrderType.MARKET
+            reason = ExpiryReason.MARKET_UNFILLED if market else ExpiryReason.IOC_UNFILLED
+            ledger.end_order(account, order, OrderStatus.EXPIRED, now, reason)
     return order
 
 
@@ -111,6 +118,7 @@ def enter(account: Account, holding: SymbolHolding, order: Order) -> None:
     account.orders[order.id] = order
     account.orders_by_client_id[order.client_id] = order
     holding.orders[order.id] = order
+    account.report(OrderEvent(order, Execution.NEW, order.created))
 
 
 def execute(
@@ -137,14 +145,14 @@ def execute(
         )
 
 
-def cancel(holding: SymbolHolding, order: Order, now: int) -> None:
+def cancel(account: Account, order: Order, now: int) -> None:
     """Cancels an order.
 
     :raises VenueError: -2011 if it is not open
     """
     if not order.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
-    ledger.end_order(holding, order, OrderStatus.CANCELED, now)
+    ledger.end_order(account, order, OrderStatus.CANCELED, now)
 
 
 def match_resting(

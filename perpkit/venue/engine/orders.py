@@ -200,6 +200,7 @@ class Order:
     :param ahead: quantity that is before a resting order in the queue at its price
     :param place: orders of the venue's users at one price fill in this order, lowest first
     :param good_till: expiry, ms; 0 for never
+    :param forced: whether the exchange sent it, to close a position
     """
 
     id: int
@@ -224,6 +225,7 @@ class Order:
     price_match: PriceMatch = PriceMatch.NONE
     good_till: int = 0
     amendments: list[Amendment] = field(default_factory=list)
+    forced: bool = False
 
     @property
     def remaining(self) -> Decimal:

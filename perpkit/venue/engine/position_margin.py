@@ -13,6 +13,7 @@ from perpkit.venue.engine.acceptance import side_of_position
 from perpkit.venue.engine.account import Account, MarginChange
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import money
+from perpkit.venue.engine.events import AccountReason, of_position
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import EngineState
 
@@ -56,4 +57,13 @@ def change_margin(
     account.updated = now
     change = MarginChange(symbol, amount, holding.asset, now, position.side)
     account.margin_changes.append(change)
+    account.report(
+        of_position(
+            AccountReason.MARGIN_TRANSFER,
+            now,
+            holding.asset,
+            symbol,
+            position.side,
+        )
+    )
     return change

@@ -7,6 +7,14 @@ from decimal import Decimal
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.balance import balance_of, order_notionals
 from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.events import (
+    AccountEvent,
+    AccountReason,
+    AssetModeEvent,
+    LeverageEvent,
+    of_position,
+)
+from perpkit.venue.engine.orders import PositionSide
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import EngineState
 
@@ -29,8 +37,9 @@ def set_leverage(state: EngineState, account: Account, symbol: str, leverage: in
     if leverage < previous and balance_of(state, account, holding.asset).shared.shortfall > 0:
         holding.leverage = previous
         raise Refusal.LOW_LEVERAGE.error()
+    account.report(LeverageEvent(symbol, leverage))
     if leverage > previous and holding.isolated:
-        _release(holding, previous)
+        _release(account, holding, previous)
     return cap
 
 
@@ -44,12 +53,16 @@ def _exposures(state: EngineState, holding: SymbolHolding) -> tuple[Decimal, Dec
     return longs, shorts
 
 
-def _release(holding: SymbolHolding, previous: int) -> None:
+def _release(account: Account, holding: SymbolHolding, previous: int) -> None:
     """Frees the margin that isolated positions no longer need at a higher leverage."""
     for position in holding.held():
         value = abs(position.amount) * position.entry
         freed = money(value / previous - value / holding.leverage)
-        position.isolated_wallet -= min(freed, position.isolated_wallet)
+        freed = min(freed, position.isolated_wallet)
+        position.isolated_wallet -= freed
+        if freed:
+            reason = AccountReason.MARGIN_TRANSFER
+            account.report(of_position(reason, None, holding.asset, holding.symbol, position.side))
 
 
 def set_margin_type(state: EngineState, account: Account, symbol: str, *, isolated: bool) -> None:
@@ -64,6 +77,13 @@ def set_margin_type(state: EngineState, account: Account, symbol: str, *, isolat
     if any(holding.held()):
         raise Refusal.MARGIN_TYPE_POSITION.error()
     holding.isolated = isolated
+    _report_margin_type(account, symbol)
+
+
+def _report_margin_type(account: Account, symbol: str) -> None:
+    sides = (PositionSide.LONG, PositionSide.SHORT) if account.hedge else (PositionSide.BOTH,)
+    positions = tuple((symbol, side) for side in sides)
+    account.report(AccountEvent(AccountReason.MARGIN_TYPE_CHANGE, None, positions=positions))
 
 
 def set_position_mode(account: Account, *, hedge: bool) -> None:
@@ -89,3 +109,4 @@ def set_multi_assets(state: EngineState, account: Account, *, multi_assets: bool
     ):
         raise Refusal.MULTI_WITHOUT_MARGIN.error()
     account.multi_assets = multi_assets
+    account.report(AssetModeEvent(multi_assets))

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from perpkit.venue.engine import ledger, liquidation
 from perpkit.venue.engine.account import IncomeKind
+from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.state import EngineState, SymbolStatus
 
@@ -27,7 +28,7 @@ def settle(state: EngineState, symbol: str, price: Decimal, now: int) -> None:
         holding = account.holdings.get(symbol)
         if holding is None:
             continue
-        expire_all(holding, now)
+        expire_all(account, holding, now, ExpiryReason.DELISTED)
         for position in list(holding.held()):
             order = closing_order(
                 state,

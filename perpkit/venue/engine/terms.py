@@ -103,13 +103,13 @@ def expire_due(state: EngineState, symbol: str, now: int) -> None:
         if ended is not None and ended <= now:
             del account.countdowns[symbol]
             for order in list(holding.orders.values()):
-                ledger.end_order(holding, order, OrderStatus.CANCELED, ended)
+                ledger.end_order(account, order, OrderStatus.CANCELED, ended)
         for order in list(holding.orders.values()):
             if order.good_till and order.good_till <= now:
-                ledger.end_order(holding, order, OrderStatus.EXPIRED, order.good_till)
+                ledger.end_order(account, order, OrderStatus.EXPIRED, order.good_till)
         for algo in list(holding.algos.values()):
             if algo.good_till and algo.good_till <= now:
-                ledger.end_algo(holding, algo, AlgoStatus.EXPIRED, algo.good_till)
+                ledger.end_algo(account, algo, AlgoStatus.EXPIRED, algo.good_till)
 
 
 def next_expiry(state: EngineState, symbol: str, after: int) -> int | None:

@@ -12,6 +12,7 @@ from perpkit.venue.engine import filters, ledger, matching
 from perpkit.venue.engine.acceptance import closes, side_of_position
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, Contract
+from perpkit.venue.engine.events import AlgoEvent
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
@@ -101,17 +102,18 @@ def place_algo(state: EngineState, account: Account, new: NewAlgo, now: int) -> 
         algo.extreme = _watched(quote, working)
     account.algos[number] = account.algos_by_client_id[algo.client_id] = algo
     holding.algos[number] = algo
+    account.report(AlgoEvent(algo, now))
     return algo
 
 
-def cancel_algo(holding: SymbolHolding, algo: Algo, now: int) -> None:
+def cancel_algo(account: Account, algo: Algo, now: int) -> None:
     """Cancels a conditional order.
 
     :raises VenueError: -2011 if it has triggered or ended
     """
     if not algo.is_open:
         raise Refusal.UNKNOWN_ORDER.error()
-    ledger.end_algo(holding, algo, AlgoStatus.CANCELED, now)
+    ledger.end_algo(account, algo, AlgoStatus.CANCELED, now)
 
 
 def trigger_reached(state: EngineState, symbol: str, now: int) -> None:
@@ -218,12 +220,12 @@ def _forward(
     state: EngineState, account: Account, holding: SymbolHolding, algo: Algo, now: int
 ) -> None:
     algo.triggered = now
-    ledger.end_algo(holding, algo, AlgoStatus.TRIGGERING, now)
+    ledger.end_algo(account, algo, AlgoStatus.TRIGGERING, now)
     quantity = algo.quantity
     if algo.close_position:
         quantity = abs(holding.position(algo.position_side).amount)
         if not quantity:
-            algo.status = AlgoStatus.EXPIRED
+            ledger.set_algo(account, algo, AlgoStatus.EXPIRED, now)
             return
     one_way = algo.position_side is PositionSide.BOTH
     new = NewOrder(
@@ -240,11 +242,7 @@ def _forward(
         good_till=algo.good_till if algo.type.limits else None,
     )
     try:
-        order = matching.place(state, account, new, now, algo)
+        matching.place(state, account, new, now, algo)
     except VenueError as refusal:
-        algo.status = AlgoStatus.REJECTED
         algo.refusal = refusal
-        return
-    algo.order = order
-    if order.is_open:
-        algo.status = AlgoStatus.TRIGGERED
+        ledger.set_algo(account, algo, AlgoStatus.REJECTED, now)

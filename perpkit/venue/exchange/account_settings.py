@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perpkit.venue.engine import Account, Engine
+from perpkit.venue.engine.events import Event
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults.faults import Fault
 
@@ -51,6 +52,8 @@ def change(engine: Engine, account: Account, symbol: str | None, settings: Setti
     :raises VenueError: the exchange's refusal
     """
     before = account.hedge, account.multi_assets
+    listener, reported = account.listener, list[Event]()
+    account.listener = reported.append
     holding = account.holdings.get(symbol or "")
     isolated = holding is not None and holding.isolated
     wanted = settings.margin_type == "ISOLATED"
@@ -68,4 +71,9 @@ def change(engine: Engine, account: Account, symbol: str | None, settings: Setti
         account.hedge, account.multi_assets = before
         if symbol in account.holdings:
             account.holdings[symbol].isolated = isolated
+        reported.clear()
         raise
+    finally:
+        account.listener = listener
+        for event in reported:
+            account.report(event)

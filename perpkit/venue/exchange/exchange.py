@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from perpkit.venue.engine import Contract, Engine, bundled_brackets
 from perpkit.venue.exchange.invariants import Checker, InvariantLimits
+from perpkit.venue.exchange.listen_keys import ListenKeys
 from perpkit.venue.exchange.order_faults import OrderFaults
 from perpkit.venue.exchange.replay import Replay
 from perpkit.venue.exchange.visibility import Visibility
@@ -30,6 +31,7 @@ class Exchange:
             first_id=market.now(),
         )
         self.visibility = Visibility(market.faults)
+        self.listen_keys = ListenKeys()
         self._faults = OrderFaults(market.faults, self.engine)
         self._replay = Replay(market, self.engine, self._faults)
         self._reached = market.now()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from perpkit.durations import DAY_MS
 from perpkit.venue.engine import Algo, Depth, Due, Engine, Levels, WorkingType
 from perpkit.venue.exchange.order_faults import OrderFaults, order_status, resting_limit
-from perpkit.venue.faults.faults import REQUEST_KINDS, FaultKind
+from perpkit.venue.faults.faults import REQUEST_KINDS, STREAM_KINDS, FaultKind
 from perpkit.venue.market.candles import Floats, PriceKind, Times
 from perpkit.venue.market.listing import CLOSING_MS
 from perpkit.venue.market.market import Market
@@ -28,7 +28,7 @@ BOOK_LEVELS = 100
 _STRETCH_MS = DAY_MS
 
 # Whether orders are accepted, filled or ended depends on these.
-_SEEN_BY_ENGINE = frozenset(FaultKind) - REQUEST_KINDS | {FaultKind.MAINTENANCE}
+_SEEN_BY_ENGINE = frozenset(FaultKind) - REQUEST_KINDS - STREAM_KINDS | {FaultKind.MAINTENANCE}
 
 _Rows = NDArray[np.bool_]
 

@@ -1,8 +1,8 @@
 """Faults, and the plan that decides what goes wrong, where and when, but does not carry it out.
 
-`http.injection` carries out faults of requests, `market.Market` those of the market. Those of
-orders and accounts are carried out by `exchange`, which asks `FaultPlan.active` and
-`FaultPlan.strike`.
+`http.injection` carries out faults of requests, `http.streams` those of streams, `market.Market`
+those of the market. Those of orders and accounts are carried out by `exchange`, which asks
+`FaultPlan.active` and `FaultPlan.strike`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from perpkit.venue.faults.kinds import (
     PARAMETERS,
     PRICE_KINDS,
     REQUEST_KINDS,
+    STREAM_KINDS,
     FaultKind,
     FaultParameter,
     Value,
@@ -27,6 +28,7 @@ __all__ = [
     "PARAMETERS",
     "PRICE_KINDS",
     "REQUEST_KINDS",
+    "STREAM_KINDS",
     "Fault",
     "FaultKind",
     "FaultParameter",
@@ -50,7 +52,8 @@ MAX_TIMES = 1_000_000
 class Fault:
     """One thing that goes wrong at the venue for a while.
 
-    :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"
+    :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"; of
+        streams a pattern of a stream's name, or of a user data event's: "ORDER_TRADE_UPDATE"
     :param symbol: "BTCUSDT"; None for every symbol
     :param since: ms on the venue's clock, inclusive
     :param until: ms, exclusive; None if it does not end
@@ -107,7 +110,7 @@ class Fault:
                 raise ValueError(f"until means nothing to {self.kind}, got {self.until}")
             if all(known[name].default == value for name, value in self.parameters.items()):
                 raise ValueError(f"parameters of {self.kind} must change one of {', '.join(known)}")
-        if self.kind not in REQUEST_KINDS:
+        if self.kind not in REQUEST_KINDS | STREAM_KINDS:
             if self.endpoint != "*":
                 raise ValueError(f"endpoint means nothing to {self.kind}, got {self.endpoint!r}")
             if self.kind not in ORDER_KINDS and (self.probability < 1 or self.times):
@@ -216,6 +219,19 @@ class FaultPlan:
             if fault.reaches(kind, symbol, now) and self._draw(name, fault):
                 return fault
         return None
+
+    def striking_message(self, stream: str, symbol: str | None, now: int) -> list[Fault]:
+        """Returns what strikes one message of a stream on one connection, a cut apart."""
+        return [
+            fault
+            for name, fault in self._faults.items()
+            if fault.kind in STREAM_KINDS
+            and fault.kind is not FaultKind.STREAM_CUT
+            and fault.at(now)
+            and fault.concerns(symbol)
+            and fault.meets("", stream)
+            and self._draw(name, fault)
+        ]
 
     def strikes_now(self, name: str) -> bool:
         """Draws whether this fault strikes something that it concerns."""

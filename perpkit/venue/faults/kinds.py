@@ -48,11 +48,18 @@ class FaultKind(StrEnum):
     TRADING_LOCKED = (
         "trading_locked"  # by the quantitative rules: only reduce-only orders are accepted
     )
+    # of streams
+    STREAM_CUT = "stream_cut"  # the connection is reset
+    STREAM_SILENCE = "stream_silence"  # messages are lost while the connection stays open
+    STREAM_DELAY = "stream_delay"
+    STREAM_DUPLICATE = "stream_duplicate"  # a message comes twice
 
 
 _K = FaultKind
 REQUEST_KINDS = frozenset(list(_K)[: list(_K).index(_K.CLOCK_SKEW)])
-ORDER_KINDS = frozenset(list(_K)[list(_K).index(_K.STUCK_ORDERS) :])
+_FIRST_OF_STREAMS = list(_K).index(_K.STREAM_CUT)
+ORDER_KINDS = frozenset(list(_K)[list(_K).index(_K.STUCK_ORDERS) : _FIRST_OF_STREAMS])
+STREAM_KINDS = frozenset(list(_K)[_FIRST_OF_STREAMS:])
 PRICE_KINDS = frozenset({_K.PRICE_GAP, _K.FLASH_CRASH})
 
 
@@ -154,5 +161,7 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, FaultParameter]] = MappingProxyType(
         _K.TRADING_LOCKED: {
             "indicator": FaultParameter("UFR", choices=("UFR", "IFER", "GCR", "DR"))
         },
+        # Real ms, as for a latency. What follows on the connection waits, too: order is kept.
+        _K.STREAM_DELAY: {"ms": FaultParameter(1000, high=120_000)},
     }
 )

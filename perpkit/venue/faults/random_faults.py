@@ -10,6 +10,7 @@ from perpkit.venue.faults.faults import (
     MAX_TIME,
     ORDER_KINDS,
     REQUEST_KINDS,
+    STREAM_KINDS,
     Fault,
     FaultKind,
     Value,
@@ -58,6 +59,7 @@ _PARAMETERS: dict[FaultKind, Callable[[random.Random], dict[str, Value]]] = {
     _K.LATE_ORDERS: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
     _K.LATE_FILLS: lambda r: {"ms": round(10 ** r.uniform(2.5, 4.3))},
     _K.SETTINGS_CHANGED: lambda r: r.choice(_SETTINGS),
+    _K.STREAM_DELAY: lambda r: {"ms": round(10 ** r.uniform(2, 3.7))},
 }
 
 
@@ -109,9 +111,10 @@ def _episode(
 ) -> Fault:
     minutes = _MINUTES.get(kind, _OTHERWISE_MINUTES) * 4.0 ** dice.uniform(-1, 1)
     parameters = _PARAMETERS[kind](dice) if kind in _PARAMETERS else {}
-    drawn = kind in REQUEST_KINDS | ORDER_KINDS and kind is not _K.MAINTENANCE
+    drawn = kind in REQUEST_KINDS | ORDER_KINDS | STREAM_KINDS and kind is not _K.MAINTENANCE
     probability = round(dice.uniform(0.2, 1.0), 3) if drawn else 1.0
-    of_symbol = kind not in REQUEST_KINDS | {_K.CLOCK_SKEW, _K.PERMISSION_REMOVED}
+    of_all = REQUEST_KINDS | STREAM_KINDS | {_K.CLOCK_SKEW, _K.PERMISSION_REMOVED}
+    of_symbol = kind not in of_all
     symbol = dice.choice(symbols) if symbols and of_symbol else None
     # A price gap that closes again after minutes would be a flash crash.
     lasting = kind in (_K.PRICE_GAP, _K.SETTINGS_CHANGED)

@@ -18,7 +18,7 @@ from perpkit.venue.http.handlers import Handler, Signed, choice_of, known_symbol
 from perpkit.venue.http.history_routes import add_history
 from perpkit.venue.http.numbers import plain
 from perpkit.venue.http.order_routes import add_algos, add_orders
-from perpkit.venue.http.signing import RequestParameters, authenticate
+from perpkit.venue.http.signing import RequestParameters, authenticate, identify
 from perpkit.venue.market.instruments import Instrument
 
 SUCCESS = {"code": 200, "msg": "success"}
@@ -56,6 +56,7 @@ def account_router(exchange: Exchange) -> APIRouter:
 
         return register
 
+    _add_listen_keys(router, exchange)
     _add_settings(exchange, signed)
     _add_account(exchange, signed)
     add_orders(exchange, signed)
@@ -63,6 +64,33 @@ def account_router(exchange: Exchange) -> APIRouter:
     add_algos(exchange, signed)
     add_history(exchange, signed)
     return router
+
+
+def _add_listen_keys(router: APIRouter, exchange: Exchange) -> None:
+    market, keys = exchange.market, exchange.listen_keys
+
+    def account_of(request: Request) -> Account:
+        account = identify(
+            exchange.engine,
+            api_key=request.headers.get("x-mbx-apikey"),
+            address=request.client.host if request.client else "",
+            now=market.now(),
+        )
+        check_permission(market.faults, trading=False, now=market.now())
+        return account
+
+    @router.post("/fapi/v1/listenKey")
+    async def open_key(request: Request) -> Any:
+        return {"listenKey": keys.open(account_of(request), market.now())}
+
+    @router.put("/fapi/v1/listenKey")
+    async def extend_key(request: Request) -> Any:
+        return {"listenKey": keys.extend(account_of(request), market.now())}
+
+    @router.delete("/fapi/v1/listenKey")
+    async def close_key(request: Request) -> Any:
+        keys.close(account_of(request))
+        return {}
 
 
 def _add_settings(exchange: Exchange, signed: Signed) -> None:

@@ -22,6 +22,8 @@ from perpkit.venue.http.market_routes import market_router
 from perpkit.venue.http.rate_limits import Limiter
 from perpkit.venue.http.request_log import RequestLog
 from perpkit.venue.http.settings_control import add_settings_control
+from perpkit.venue.http.streams.hub import Hub
+from perpkit.venue.http.streams.routes import add_streams
 from perpkit.venue.http.traffic import Traffic, answer
 from perpkit.venue.market.market import Market
 
@@ -51,6 +53,7 @@ def create_app(
         add_account_control(control, exchange)
         add_settings_control(control, exchange)
         add_key_control(control, exchange)
+    add_streams(app, Hub(market, exchange), market)
     app.mount(CONTROL, control)
     app.add_middleware(Traffic, market=market, limiter=limiter, log=log, wait=wait)
     app.add_middleware(Bounds)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from perpkit.venue.http.bounds import refused
 
@@ -69,8 +70,10 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             reason = objection(Headers(scope=scope))
-            if reason is not None:
+            if reason is not None and scope["type"] == "http":
                 app = refused(scope["path"], 403, -1002, reason)
+            elif reason is not None:
+                app = WebSocketClose(reason=reason)  # before it is accepted: 403
         await app(scope, receive, send)

@@ -52,7 +52,7 @@ def _order(order: Order, instrument: Instrument) -> dict[str, Any]:
         "status": order.status.value,
         "clientOrderId": order.client_id,
         "price": price_text(instrument, order.price),
-        "avgPrice": _average(order.average, instrument),
+        "avgPrice": average_text(order.average, instrument),
         "origQty": quantity_text(instrument, order.quantity),
         "executedQty": quantity_text(instrument, order.executed),
         "cumQuote": quote_text(instrument, order.quote),
@@ -72,7 +72,7 @@ def _order(order: Order, instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def _average(price: Decimal, instrument: Instrument) -> str:
+def average_text(price: Decimal, instrument: Instrument) -> str:
     grids = instrument.price_decimals + instrument.quantity_decimals
     return fixed(price, max(_AVERAGE_DECIMALS, grids))
 
@@ -116,7 +116,7 @@ def queried_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
     return {
         **placed_algo(algo, instrument),
         "actualOrderId": "" if became is None else str(became.id),
-        "actualPrice": _average(Decimal(0) if became is None else became.average, instrument),
+        "actualPrice": average_text(Decimal(0) if became is None else became.average, instrument),
         "actualType": "" if became is None else became.type.value,
         "actualQty": quantity_text(instrument, Decimal(0) if became is None else became.executed),
         "tpOrderType": "",

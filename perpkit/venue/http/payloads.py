@@ -20,6 +20,11 @@ from perpkit.venue.market.trades import Trades
 _TRADE_SIZE = 1500.0  # USDT, by which a turnover becomes a number of trades
 
 
+def trade_count(turnover: float) -> int:
+    """The number of trades of a candle, which the venue does not simulate one by one."""
+    return int(turnover / _TRADE_SIZE) + 1
+
+
 def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -> bytes:
     """The JSON text itself, since formatting dominates the cost of this most frequent answer."""
     traded = kind is PriceKind.LAST
@@ -30,7 +35,7 @@ def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -
     if traded:
         text = ",".join(
             f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{t + ms - 1},'
-            f'"{w:.{n}f}",{int(w / _TRADE_SIZE) + 1},"{v / 2:.{q}f}","{w / 2:.{n}f}","0"]'
+            f'"{w:.{n}f}",{trade_count(w)},"{v / 2:.{q}f}","{w / 2:.{n}f}","0"]'
             for t, o, h, lo, c, v, w in rows
         )
     else:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from perpkit.venue.http.app import create_app
+from perpkit.venue.http.bounds import MAX_BODY
 from perpkit.venue.http.guard import Guard
 from perpkit.venue.http.injection import LINE
 from perpkit.venue.http.tls import certificate_file
@@ -144,8 +145,12 @@ def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
         config = uvicorn.Config(
             Guard(app),
             http=_Connection,
-            # No web sockets: browsers let any page open one across origins.
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_BODY,
+            # As the exchange does: a ping every 3 minutes, and 10 for the answer.
+            ws_ping_interval=180,
+            ws_ping_timeout=600,
+            ws_per_message_deflate=False,
             ssl_certfile=certificate,
             log_level="warning",
             access_log=False,

@@ -87,6 +87,18 @@ def authenticate(
     return account, parameters
 
 
+def identify(engine: Engine, *, api_key: str | None, address: str, now: int) -> Account:
+    """Returns the account of a request that needs a key but no signature.
+
+    :raises VenueError: -2014 no key, -2015 unknown key or not allowed
+    """
+    if not api_key or not is_key(api_key):
+        raise VenueError(-2014, "API-key format invalid.", 401)
+    account = engine.account(api_key)
+    account.authorize(trading=False, address=address, now=now)
+    return account
+
+
 def _unsigned(sent: bytes) -> bytes:
     return b"&".join(part for part in sent.split(b"&") if not part.startswith(b"signature="))
 

@@ -1,0 +1,1 @@
+"""Websocket streams, of market data and of user data. To change: streams and their messages."""

@@ -1,0 +1,115 @@
+"""One websocket connection: its subscriptions, and the messages that wait to be sent, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
+from perpkit.venue.http.injection import Line
+from perpkit.venue.http.streams.names import Route, Stream, StreamKind
+
+# A client that reads too slowly is cut off with this many messages waiting.
+MAX_WAITING = 20_000
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a stream, as it goes to every connection that has subscribed.
+
+    :param event: name of a user data event; of market data the stream's name
+    :param data: JSON
+    """
+
+    stream: str
+    event: str
+    symbol: str | None
+    data: str
+
+
+@dataclass(eq=False)
+class Connection:
+    """Subscriptions of a client, and its outbox.
+
+    :param combined: whether a message names its stream
+    :param events: the user data events asked for; None for all
+    :param opened: ms on the venue's clock
+    :param line: the TCP connection, where there is one
+    """
+
+    route: Route | None
+    combined: bool
+    events: frozenset[str] | None
+    opened: int
+    line: Line | None = None
+    streams: dict[str, Stream] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: deque[tuple[float, str]] = field(default_factory=deque)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
+        """Queues a message of a subscribed stream, as the faults of streams allow."""
+        stream = self.streams.get(message.stream)
+        if stream is None:
+            return
+        user_data = stream.kind is StreamKind.USER_DATA
+        if user_data and self.events is not None and message.event not in self.events:
+            return
+        faults = plan.striking_message(message.event, message.symbol, now)
+        kinds = [fault.kind for fault in faults]
+        if FaultKind.STREAM_SILENCE in kinds:
+            return
+        text = message.data
+        if self.combined:
+            text = f'{{"stream":{json.dumps(message.stream)},"data":{text}}}'
+        delay = sum(f.number("ms") for f in faults if f.kind is FaultKind.STREAM_DELAY) / 1000
+        for _ in range(1 + kinds.count(FaultKind.STREAM_DUPLICATE)):
+            self._put(text, delay)
+
+    def answer(self, response: dict[str, Any]) -> None:
+        """Queues the answer to a request of the client's."""
+        self._put(json.dumps(response), 0.0)
+
+    def concerns(self, fault: Fault) -> bool:
+        """Whether a cut concerns one of the streams."""
+        if fault.endpoint == "*" and fault.symbol is None:
+            return True
+        return any(
+            fault.concerns(stream.symbol) and fault.meets("", stream.name)
+            for stream in self.streams.values()
+        )
+
+    def cut(self) -> None:
+        """Resets the TCP connection: what waits is never sent."""
+        self._waiting.clear()
+        if self.line is not None:
+            self.line.reset()
+        self.ended.set()
+
+    async def next_text(self) -> str:
+        """Returns the next message once it is due."""
+        while True:
+            while not self._waiting:
+                self._more.clear()
+                await self._more.wait()
+            due, text = self._waiting[0]
+            if (seconds := due - monotonic()) > 0:
+                await asyncio.sleep(seconds)
+                continue
+            self._waiting.popleft()
+            return text
+
+    def _put(self, text: str, delay: float) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            self.cut()
+            return
+        due = monotonic() + delay
+        if self._waiting:
+            due = max(due, self._waiting[-1][0])  # never before the one in front of it
+        self._waiting.append((due, text))
+        self._more.set()

@@ -1,0 +1,173 @@
+"""Sends what is new to the connections that have subscribed to it.
+
+While there is a connection, the hub looks every few ms: it brings the engine to the present, and
+asks every market stream for what is due. Without one nothing runs, as before there were streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from perpkit.durations import DAY_MS
+from perpkit.venue.engine.events import Event
+from perpkit.venue.exchange.exchange import Exchange
+from perpkit.venue.exchange.listen_keys import ListenKey
+from perpkit.venue.faults.faults import FaultKind
+from perpkit.venue.http.streams.connection import Connection, Message
+from perpkit.venue.http.streams.market_streams import Source, source_of
+from perpkit.venue.http.streams.names import Route, Stream, StreamKind, parse_stream
+from perpkit.venue.http.streams.requests import MAX_STREAMS
+from perpkit.venue.http.streams.user_payloads import Payload, listen_key_expired, payloads_of
+from perpkit.venue.market.market import Market
+
+_logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.02
+# The exchange ends a connection after a day; here it is one of the venue's clock.
+LONGEST_MS = DAY_MS
+
+
+class Hub:
+    """The connections of a venue.
+
+    :param exchange: None where only market data is served
+    """
+
+    def __init__(self, market: Market, exchange: Exchange | None) -> None:
+        self._market = market
+        self._exchange = exchange
+        self._connections: list[Connection] = []
+        self._sources: dict[str, tuple[Stream, Source]] = {}
+        self._heard: deque[Message] = deque()
+        self._turning: asyncio.Task[None] | None = None
+
+    def stream(self, name: str, route: Route | None) -> Stream:
+        """Returns the stream of that name.
+
+        :raises ValueError: naming it, if there is none
+        """
+        stream = parse_stream(name, self._market, route)
+        if stream.kind is StreamKind.USER_DATA and self._exchange is None:
+            raise ValueError(f"stream {name!r}: this venue has no accounts")
+        return stream
+
+    @contextmanager
+    def connected(self, connection: Connection) -> Iterator[None]:
+        """Serves a connection for as long as the block lasts."""
+        self._connections.append(connection)
+        if self._turning is None or self._turning.done():
+            self._turning = asyncio.get_running_loop().create_task(self._turn_always())
+        try:
+            yield
+        finally:
+            self._connections.remove(connection)
+            self.unsubscribe(connection, list(connection.streams))
+
+    def subscribe(self, connection: Connection, names: list[str]) -> None:
+        """Subscribes to all of the streams or to none.
+
+        :raises ValueError: naming the stream and what is wrong with it
+        """
+        streams = [self.stream(name, connection.route) for name in names]
+        if len({*connection.streams, *names}) > MAX_STREAMS:
+            raise ValueError(f"a connection has at most {MAX_STREAMS} streams")
+        if self._exchange is not None and any(s.kind is StreamKind.USER_DATA for s in streams):
+            # What happened before is not for this connection.
+            self._exchange.catch_up()
+            self._send_heard()
+        for stream in streams:
+            connection.streams[stream.name] = stream
+            if stream.kind is not StreamKind.USER_DATA and stream.name not in self._sources:
+                self._sources[stream.name] = stream, source_of(self._market, stream)
+        self._set_listeners()
+
+    def unsubscribe(self, connection: Connection, names: list[str]) -> None:
+        """Ends subscriptions; names that are not subscribed to are left alone."""
+        for name in names:
+            connection.streams.pop(name, None)
+        wanted = {name for each in self._connections for name in each.streams}
+        self._sources = {n: source for n, source in self._sources.items() if n in wanted}
+        self._set_listeners()
+
+    def turn(self) -> None:
+        """Sends everything that is due now."""
+        now = self._market.now()
+        self._cut(now)
+        if self._exchange is not None and self._listens():
+            self._exchange.catch_up()
+        self._send_heard()
+        self._expire(now)
+        for name, (stream, source) in list(self._sources.items()):
+            if stream.symbol is None or self._market.is_traded(stream.symbol):
+                for data in source.poll(now):
+                    self._send(Message(name, name, stream.symbol, json.dumps(data)), now)
+
+    async def _turn_always(self) -> None:
+        while self._connections:
+            try:
+                self.turn()
+            except Exception:
+                _logger.exception("a look at what streams have to send failed")
+            await asyncio.sleep(TURN_SECONDS)
+
+    def _cut(self, now: int) -> None:
+        plan = self._market.faults
+        for connection in list(self._connections):
+            if now >= connection.opened + LONGEST_MS:
+                connection.ended.set()
+            for name, fault in plan:
+                due = fault.kind is FaultKind.STREAM_CUT and fault.at(now)
+                if due and name not in connection.drawn and connection.concerns(fault):
+                    connection.drawn.add(name)
+                    if plan.strikes_now(name):
+                        connection.cut()
+
+    def _listens(self) -> bool:
+        accounts = [] if self._exchange is None else self._exchange.engine.accounts
+        return any(account.listener is not None for account in accounts)
+
+    def _set_listeners(self) -> None:
+        """Makes accounts report whose user data stream is subscribed to, and no others."""
+        if self._exchange is None:
+            return
+        wanted = {name for each in self._connections for name in each.streams}
+        for account in self._exchange.engine.accounts:
+            key = self._exchange.listen_keys.valid(account, self._market.now())
+            heard = key is not None and key.text in wanted
+            account.listener = partial(self._hear, self._exchange, key) if heard else None
+
+    def _hear(self, exchange: Exchange, key: ListenKey, event: Event) -> None:
+        if exchange.listen_keys.get(key.text) is None:  # closed
+            return
+        for payload in payloads_of(exchange, key.account, event, self._market.now()):
+            if payload["E"] < key.expires:
+                self._heard.append(_user_message(key.text, payload))
+
+    def _send_heard(self) -> None:
+        now = self._market.now()
+        while self._heard:
+            self._send(self._heard.popleft(), now)
+
+    def _expire(self, now: int) -> None:
+        expired = [] if self._exchange is None else self._exchange.listen_keys.expired(now)
+        for key in expired:
+            self._send(_user_message(key.text, listen_key_expired(key.text, key.expires)), now)
+            for connection in self._connections:
+                connection.streams.pop(key.text, None)
+        if expired:
+            self._set_listeners()
+
+    def _send(self, message: Message, now: int) -> None:
+        for connection in list(self._connections):
+            connection.offer(message, self._market.faults, now)
+
+
+def _user_message(listen_key: str, payload: Payload) -> Message:
+    about = payload.get("o") or payload.get("ac") or payload
+    return Message(listen_key, payload["e"], about.get("s"), json.dumps(payload))

@@ -1,0 +1,102 @@
+"""Names of streams, such as `btcusdt@kline_1m`: what they ask for, and on which route.
+
+Binance USD-M, "Websocket Market Streams" and "User Data Streams Connect": since April 2026 a stream
+is served on one of the routes `/public`, `/market` and `/private`. Without a route, as in the older
+URLs, this venue serves all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perpkit.venue.market.candles import INTERVALS_MS
+from perpkit.venue.market.market import Market
+
+MARK_PRICE_MS = 3_000
+_FAST_MARK_PRICE_MS = 1_000
+_DEPTH = re.compile(r"depth(5|10|20)(@(100|250|500)ms)?")
+_LISTEN_KEY = re.compile(r"[0-9A-Za-z]{1,128}")
+
+
+class Route(StrEnum):
+    PUBLIC = "public"
+    MARKET = "market"
+    PRIVATE = "private"
+
+
+class StreamKind(StrEnum):
+    KLINE = "kline"
+    BOOK_TICKER = "bookTicker"
+    DEPTH = "depth"
+    MARK_PRICE = "markPrice"
+    ALL_MARK_PRICES = "!markPrice@arr"
+    USER_DATA = "user data"
+
+
+_PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream by its name.
+
+    :param symbol: "BTCUSDT"; None for all symbols, and for user data, whose name is the listen key
+    :param interval: of candles
+    :param every_ms: how often a mark price comes
+    :param levels: of each side of the book
+    """
+
+    name: str
+    kind: StreamKind
+    symbol: str | None = None
+    interval: str = ""
+    every_ms: int = 0
+    levels: int = 0
+
+    @property
+    def route(self) -> Route:
+        if self.kind is StreamKind.USER_DATA:
+            return Route.PRIVATE
+        return Route.PUBLIC if self.kind in _PUBLIC else Route.MARKET
+
+
+def parse_stream(name: str, market: Market, route: Route | None) -> Stream:
+    """Returns the stream of that name.
+
+    The exchange accepts any name and sends nothing for one that it does not know. A client that
+    waits for nothing is hard to debug, so that this venue refuses it.
+
+    :param route: of the connection; None for one without
+    :raises ValueError: naming the stream and what is wrong with it
+    """
+    stream = _parsed(name, market)
+    if route not in (None, stream.route):
+        raise ValueError(f"stream {name!r} is on /{stream.route}, not on /{route}")
+    return stream
+
+
+def _parsed(name: str, market: Market) -> Stream:
+    if _LISTEN_KEY.fullmatch(name):
+        return Stream(name, StreamKind.USER_DATA)
+    if (every := _mark_price_ms(name, "!markPrice@arr")) is not None:
+        return Stream(name, StreamKind.ALL_MARK_PRICES, every_ms=every)
+    lower, _, what = name.partition("@")
+    symbol = lower.upper()
+    if lower != lower.lower() or symbol not in market.symbols:
+        raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
+    if what == "bookTicker":
+        return Stream(name, StreamKind.BOOK_TICKER, symbol)
+    if (every := _mark_price_ms(what, "markPrice")) is not None:
+        return Stream(name, StreamKind.MARK_PRICE, symbol, every_ms=every)
+    if match := _DEPTH.fullmatch(what):
+        return Stream(name, StreamKind.DEPTH, symbol, levels=int(match[1]))
+    kind, _, interval = what.partition("_")
+    if kind == "kline" and interval in INTERVALS_MS:
+        return Stream(name, StreamKind.KLINE, symbol, interval)
+    raise ValueError(f"stream {name!r} is not one that this venue serves")
+
+
+def _mark_price_ms(text: str, slow: str) -> int | None:
+    return {slow: MARK_PRICE_MS, f"{slow}@1s": _FAST_MARK_PRICE_MS}.get(text)

@@ -1,0 +1,99 @@
+"""The paths of websocket streams, and the serving of one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, WebSocket
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocketDisconnect
+
+from perpkit.venue.http.bounds import MAX_BODY
+from perpkit.venue.http.injection import LINE
+from perpkit.venue.http.streams.connection import Connection
+from perpkit.venue.http.streams.hub import Hub
+from perpkit.venue.http.streams.names import Route
+from perpkit.venue.http.streams.requests import answer
+from perpkit.venue.market.market import Market
+
+
+def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
+    """Adds `/ws`, `/ws/NAMES` and `/stream?streams=NAMES`, without a route and with each."""
+
+    def add(prefix: str, route: Route | None) -> None:
+        @app.websocket(f"{prefix}/ws")
+        @app.websocket(f"{prefix}/ws/{{names:path}}")
+        async def raw(websocket: WebSocket, names: str = "") -> None:
+            await _serve(websocket, names.split("/") if names else [], combined=False)
+
+        @app.websocket(f"{prefix}/stream")
+        async def combined(websocket: WebSocket) -> None:
+            await _serve(websocket, [], combined=True)
+
+        async def _serve(websocket: WebSocket, names: list[str], *, combined: bool) -> None:
+            query = parse_qs(websocket.url.query)
+            for name in ("streams", "listenKey"):
+                names += [each for text in query.get(name, []) for each in text.split("/")]
+            events = frozenset(e for text in query.get("events", []) for e in text.split("/"))
+            line = websocket.scope.get("state", {}).get(LINE)
+            now = market.now()
+            connection = Connection(route, combined, events or None, now, line)
+            try:
+                for each in names:
+                    hub.stream(each, route)
+            except ValueError as error:
+                refusal = {"code": 2, "msg": f"Invalid request: {error}"}
+                await websocket.send_denial_response(JSONResponse(refusal, 400))
+                return
+            await websocket.accept()
+            with hub.connected(connection):
+                if names:
+                    hub.subscribe(connection, list(dict.fromkeys(names)))
+                await _until_any_ends(
+                    _receive(websocket, connection, hub),
+                    _send(websocket, connection),
+                    connection.ended.wait(),
+                )
+            await _close(websocket)
+
+    add("", None)
+    for route in Route:
+        add(f"/{route}", route)
+
+
+async def _receive(websocket: WebSocket, connection: Connection, hub: Hub) -> None:
+    try:
+        while True:
+            text = await websocket.receive_text()
+            if len(text) > MAX_BODY:
+                return
+            connection.answer(answer(text, connection, hub.subscribe, hub.unsubscribe))
+    except (WebSocketDisconnect, KeyError):  # gone, or a message that is not text
+        return
+
+
+async def _send(websocket: WebSocket, connection: Connection) -> None:
+    try:
+        while True:
+            await websocket.send_text(await connection.next_text())
+    except (WebSocketDisconnect, RuntimeError):
+        return
+
+
+async def _until_any_ends(*parts: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _close(websocket: WebSocket) -> None:
+    try:
+        await websocket.close()
+    except (RuntimeError, WebSocketDisconnect):
+        return  # it is closed already
