@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from perpkit.durations import DAY_MS
-from perpkit.venue.faults.faults import REQUEST_KINDS, Fault, FaultKind
+from perpkit.venue.faults.faults import REQUEST_KINDS, STREAM_KINDS, Fault, FaultKind
 from perpkit.venue.faults.random_faults import random_plan
 from perpkit.venue.market.history import History
 from tests.bench.scripted_market import BTC, scripted_market
 
 NOTHING, MIX = "nothing", "mix"
-GROUPS = (NOTHING, *(str(kind) for kind in FaultKind), MIX)
+_KINDS = [kind for kind in FaultKind if kind not in STREAM_KINDS]  # Freqtrade uses no streams
+GROUPS = (NOTHING, *map(str, _KINDS), MIX)
 
 _PRICE = 50_000.0
 _MINUTE_VOLATILITY = 0.0007  # half of BTC's price in a year
@@ -122,7 +123,7 @@ def _faults(
     if group == NOTHING:
         return []
     if group == MIX:
-        kinds = dice.sample(list(FaultKind), _MIX_OF)
+        kinds = dice.sample(_KINDS, _MIX_OF)
         return random_plan(seed, window[0], end, kinds, _MIX_INTENSITY, symbols)
     kind = FaultKind(group)
     # Its parameters as they come in a plan, its time as this episode needs it.

@@ -163,10 +163,23 @@ def test_no_page_is_given_leave(served, path):
     assert "access-control" not in ask(port, "GET /fapi/v1/ping", f"Host: {HERE}", origin)[1]
 
 
-def test_there_is_no_web_socket_to_open(served):
+UPGRADE = (
+    "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((f"Host: {HERE}",), 101),
+        ((f"Host: {HERE}", "Origin: http://localhost:3000"), 101),
+        ((f"Host: {HERE}", "Origin: https://evil.example"), 403),
+        ((f"Host: {HERE}", "Origin: null"), 403),
+        ((f"Host: {HERE}", "Sec-Fetch-Site: cross-site"), 403),
+        (REBOUND, 403),
+    ],
+)
+def test_a_page_from_elsewhere_opens_no_web_socket(served, headers, status):
     _, port = served
-    upgrade = (
-        "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )  # fmt: skip
-    assert ask(port, "GET /fapi/v1/ping", *REBOUND, *upgrade)[0] == 403
+    assert ask(port, "GET /ws/btcusdt@bookTicker", *headers, *UPGRADE)[0] == status

@@ -39,6 +39,8 @@ class Connection:
     :param events: the user data events asked for; None for all
     :param opened: ms on the venue's clock
     :param line: the TCP connection, where there is one
+    :param drawn: cuts that were drawn for it already, by the fault's id
+    :param waiting: when each message may be sent (seconds of `monotonic`), and its text
     """
 
     route: Route | None
@@ -49,7 +51,7 @@ class Connection:
     streams: dict[str, Stream] = field(default_factory=dict)
     drawn: set[str] = field(default_factory=set)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiting: deque[tuple[float, str]] = field(default_factory=deque)
+    waiting: deque[tuple[float, str]] = field(default_factory=deque)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
@@ -86,7 +88,7 @@ class Connection:
 
     def cut(self) -> None:
         """Resets the TCP connection: what waits is never sent."""
-        self._waiting.clear()
+        self.waiting.clear()
         if self.line is not None:
             self.line.reset()
         self.ended.set()
@@ -94,22 +96,22 @@ class Connection:
     async def next_text(self) -> str:
         """Returns the next message once it is due."""
         while True:
-            while not self._waiting:
+            while not self.waiting:
                 self._more.clear()
                 await self._more.wait()
-            due, text = self._waiting[0]
+            due, text = self.waiting[0]
             if (seconds := due - monotonic()) > 0:
                 await asyncio.sleep(seconds)
                 continue
-            self._waiting.popleft()
+            self.waiting.popleft()
             return text
 
     def _put(self, text: str, delay: float) -> None:
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self.waiting) >= MAX_WAITING:
             self.cut()
             return
         due = monotonic() + delay
-        if self._waiting:
-            due = max(due, self._waiting[-1][0])  # never before the one in front of it
-        self._waiting.append((due, text))
+        if self.waiting:
+            due = max(due, self.waiting[-1][0])  # never before the one in front of it
+        self.waiting.append((due, text))
         self._more.set()

@@ -139,8 +139,9 @@ class Hub:
         wanted = {name for each in self._connections for name in each.streams}
         for account in self._exchange.engine.accounts:
             key = self._exchange.listen_keys.valid(account, self._market.now())
-            heard = key is not None and key.text in wanted
-            account.listener = partial(self._hear, self._exchange, key) if heard else None
+            account.listener = None
+            if key is not None and key.text in wanted:
+                account.listener = partial(self._hear, self._exchange, key)
 
     def _hear(self, exchange: Exchange, key: ListenKey, event: Event) -> None:
         if exchange.listen_keys.get(key.text) is None:  # closed

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from perpkit.venue.errors import VenueError
 from perpkit.venue.market.candles import INTERVALS_MS
 from perpkit.venue.market.market import Market
 
@@ -93,9 +94,19 @@ def _parsed(name: str, market: Market) -> Stream:
     if match := _DEPTH.fullmatch(what):
         return Stream(name, StreamKind.DEPTH, symbol, levels=int(match[1]))
     kind, _, interval = what.partition("_")
-    if kind == "kline" and interval in INTERVALS_MS:
+    if kind == "kline" and _has_candles(market, symbol, interval):
         return Stream(name, StreamKind.KLINE, symbol, interval)
     raise ValueError(f"stream {name!r} is not one that this venue serves")
+
+
+def _has_candles(market: Market, symbol: str, interval: str) -> bool:
+    if interval not in INTERVALS_MS:
+        return False
+    try:
+        market.candles(symbol, interval, limit=1)
+    except VenueError:  # shorter than any on record
+        return False
+    return True
 
 
 def _mark_price_ms(text: str, slow: str) -> int | None:

@@ -1,0 +1,187 @@
+"""Market streams: what comes, when, and that it is what the REST endpoints answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.http.streams.names import Route, parse_stream
+from tests.venue.http.streams.listening import listening, sent
+
+SECOND_MS = 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "route", "symbol"),
+    [
+        ("btcusdt@kline_5m", "market", "BTCUSDT"),
+        ("btcusdt@kline_1w", "market", "BTCUSDT"),
+        ("btcusdt@markPrice", "market", "BTCUSDT"),
+        ("btcusdt@markPrice@1s", "market", "BTCUSDT"),
+        ("!markPrice@arr", "market", None),
+        ("!markPrice@arr@1s", "market", None),
+        ("solusdt@bookTicker", "public", "SOLUSDT"),
+        ("solusdt@depth5", "public", "SOLUSDT"),
+        ("solusdt@depth20@100ms", "public", "SOLUSDT"),
+        ("0123abc", "private", None),
+    ],
+)
+def test_names(market, name, route, symbol):
+    stream = parse_stream(name, market, None)
+    assert (stream.route, stream.symbol) == (route, symbol)
+    assert parse_stream(name, market, Route(route)) == stream
+    other = Route.MARKET if route != "market" else Route.PUBLIC
+    with pytest.raises(ValueError, match=f"is on /{route}, not on /{other}"):
+        parse_stream(name, market, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("BTCUSDT@kline_1m", "lower case"),
+        ("nopeusdt@kline_1m", "listed symbol"),
+        ("btcusdt@kline_1m", "not one that this venue serves"),  # of a history of 5m
+        ("btcusdt@kline_2m", "not one that this venue serves"),
+        ("btcusdt@kline", "not one that this venue serves"),
+        ("btcusdt@depth7", "not one that this venue serves"),
+        ("btcusdt@markPrice@2s", "not one that this venue serves"),
+        ("btcusdt@ticker", "not one that this venue serves"),
+        ("!ticker@arr", "listed symbol"),
+        ("", "listed symbol"),
+    ],
+)
+def test_names_that_are_no_streams(market, name, why):
+    with pytest.raises(ValueError, match=why) as caught:
+        parse_stream(name, market, None)
+    assert repr(name) in str(caught.value)
+
+
+def test_each_candle_closes_once_as_rest_has_it(exchange, clock, client):
+    def test(ear):
+        begin = clock.now() // (5 * MINUTE_MS) * 5 * MINUTE_MS
+        connection = ear.connect("btcusdt@kline_5m")
+        messages = []
+        for ms in (0, 50, 250, 40_000, 5 * MINUTE_MS, 1, 17 * MINUTE_MS, HOUR_MS, 300):
+            ear.turn(ms)
+            messages += sent(connection)
+        candles = [message["k"] for message in messages]
+        closed = [candle for candle in candles if candle["x"]]
+        rows = client("GET", "/fapi/v1/klines", symbol="BTCUSDT", interval="5m", startTime=begin)
+        assert [
+            [k["t"], k["o"], k["h"], k["l"], k["c"], k["v"], k["T"], k["q"], k["n"], k["V"],
+             k["Q"], k["B"]]
+            for k in closed
+        ] == rows[:-1]  # fmt: skip
+        # Each of them before anything of the next, and the ids of its trades, too.
+        assert [k["t"] for k in candles] == sorted(k["t"] for k in candles)
+        assert all(k["L"] - k["f"] + 1 == k["n"] for k in closed)
+        assert all(a["L"] < b["f"] for a, b in zip(closed, closed[1:], strict=False))
+
+    listening(exchange, clock, test)
+
+
+def test_a_candle_being_formed_comes_every_250_ms_at_most(exchange, clock):
+    def test(ear):
+        connection = ear.connect("btcusdt@kline_1h")
+        times = []
+        for _ in range(100):
+            ear.turn(50)
+            times += [message["E"] for message in sent(connection)]
+        gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        assert len(times) > 10
+        assert min(gaps) >= 250
+
+    listening(exchange, clock, test)
+
+
+@pytest.mark.parametrize(
+    ("name", "every"), [("btcusdt@markPrice", 3), ("btcusdt@markPrice@1s", 1)]
+)
+def test_mark_prices(exchange, clock, client, name, every):
+    def test(ear):
+        connection = ear.connect(name)
+        ear.turn()
+        rest = client("GET", "/fapi/v1/premiumIndex", symbol="BTCUSDT")
+        (first,) = sent(connection)
+        assert (first["p"], first["i"], first["r"], first["T"]) == (
+            rest["markPrice"],
+            rest["indexPrice"],
+            rest["lastFundingRate"],
+            rest["nextFundingTime"],
+        )
+        count = 0
+        for _ in range(300):
+            ear.turn(100)
+            count += len(sent(connection))
+        assert abs(count - 30 // every) <= 1
+
+    listening(exchange, clock, test)
+
+
+def test_all_mark_prices(exchange, clock):
+    def test(ear):
+        connection = ear.connect("!markPrice@arr@1s", combined=True)
+        ear.turn()
+        (message,) = sent(connection)
+        assert message["stream"] == "!markPrice@arr@1s"
+        assert [row["s"] for row in message["data"]] == ear.market.traded
+
+    listening(exchange, clock, test)
+
+
+def test_books_come_once_a_second_as_rest_has_them(exchange, clock, client):
+    def test(ear):
+        connection = ear.connect("btcusdt@bookTicker", "btcusdt@depth5@100ms")
+        ids = []
+        for _ in range(25):
+            ear.turn(200)
+            got = {message["e"]: message for message in sent(connection)}
+            if not got:
+                continue
+            top, depth = got["bookTicker"], got["depthUpdate"]
+            rest = client("GET", "/fapi/v1/ticker/bookTicker", symbol="BTCUSDT")
+            assert (top["b"], top["B"], top["a"], top["A"], top["u"]) == (
+                rest["bidPrice"],
+                rest["bidQty"],
+                rest["askPrice"],
+                rest["askQty"],
+                rest["lastUpdateId"],
+            )
+            book = client("GET", "/fapi/v1/depth", symbol="BTCUSDT", limit=5)
+            assert (depth["b"], depth["a"]) == (book["bids"], book["asks"])
+            ids.append((depth["pu"], depth["u"]))
+        assert len(ids) == 5 + 1
+        assert all(a[1] == b[0] for a, b in zip(ids, ids[1:], strict=False))
+
+    listening(exchange, clock, test)
+
+
+def test_a_stale_book_is_not_sent_again(exchange, clock):
+    def test(ear):
+        connection = ear.connect("btcusdt@bookTicker")
+        ear.turn()
+        sent(connection)
+        ear.market.faults.add(Fault(FaultKind.STALE_BOOK, since=clock.now() + 1))
+        for _ in range(5):
+            ear.turn(SECOND_MS)
+        assert sent(connection) == []
+
+    listening(exchange, clock, test)
+
+
+def test_a_delisted_contract_sends_nothing(exchange, clock):
+    def test(ear):
+        now = clock.now()
+        ear.market.faults.add(
+            Fault(FaultKind.DELISTING, symbol="SOLUSDT", since=now, until=now + DAY_MS)
+        )
+        connection = ear.connect("solusdt@bookTicker", "solusdt@kline_5m", "solusdt@markPrice")
+        ear.turn()
+        assert len(sent(connection)) == 3
+        ear.turn(DAY_MS)
+        sent(connection)
+        ear.turn(HOUR_MS)
+        assert sent(connection) == []
+
+    listening(exchange, clock, test)

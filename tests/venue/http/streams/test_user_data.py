@@ -1,0 +1,298 @@
+"""The user data stream: each event once and in order, of its own account, while its key is valid."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
+from tests.venue.http.streams.listening import Ear, listening, sent
+from tests.venue.signed import BTC, buy, rest, stop
+
+K = FaultKind
+
+
+def words(messages: list) -> list[str]:
+    """An event and what became of the order, the position or the setting."""
+    out = []
+    for message in messages:
+        about = message.get("o", message.get("a", {}))
+        what = about.get("X", about.get("m", ""))
+        out.append(f"{message['e']} {what}".strip())
+    return out
+
+
+BOUGHT = [
+    "ORDER_TRADE_UPDATE NEW",
+    "ACCOUNT_UPDATE ORDER",
+    "TRADE_LITE",
+    "ORDER_TRADE_UPDATE FILLED",
+]
+
+
+def test_events_come_once_in_order_to_every_connection_of_the_account(exchange, clock, client):
+    def test(ear: Ear):
+        key = ear.user()
+        raw, combined = ear.connect(key), ear.connect(key, combined=True)
+        buy(client)
+        ear.turn()
+        ear.turn(5)
+        first = sent(raw)
+        assert words(first) == BOUGHT
+        assert sent(combined) == [{"stream": key, "data": message} for message in first]
+        assert sent(raw) == []
+
+    listening(exchange, clock, test)
+
+
+def test_what_happened_before_a_subscription_is_missed(exchange, clock, client):
+    """As at the exchange, which replays nothing."""
+
+    def test(ear: Ear):
+        key = ear.user()
+        stop(client, ear.market)
+        buy(client)
+        ear.market.faults.add(
+            Fault(K.PRICE_GAP, symbol=BTC, since=clock.now() + 1, parameters={"change": -0.3})
+        )
+        clock.time += MINUTE_MS  # the stop has triggered, and nothing has looked since
+        connection = ear.connect(key)
+        ear.turn(MINUTE_MS)
+        assert sent(connection) == []
+        assert client("GET", "/fapi/v3/positionRisk", symbol=BTC) == []
+        buy(client)
+        ear.turn()
+        assert words(sent(connection)) == BOUGHT
+
+    listening(exchange, clock, test)
+
+
+def test_what_time_brings_is_sent_without_a_request(exchange, clock, client):
+    def test(ear: Ear):
+        buy(client)
+        stop(client, ear.market)
+        connection = ear.connect(ear.user())
+        settlement = ear.market.premium(BTC).next_funding
+        ear.turn(settlement - clock.now() - 1)
+        assert sent(connection) == []
+        ear.turn(1)
+        (fee,) = sent(connection)
+        assert (fee["e"], fee["T"], fee["a"]["m"], fee["a"]["S"]) == (
+            "ACCOUNT_UPDATE",
+            settlement,
+            "FUNDING_FEE",
+            BTC,
+        )
+        assert fee["a"]["P"] == []  # cross
+        assert Decimal(fee["a"]["B"][0]["bc"]) == exchange.engine.account("key").incomes[-1].amount
+        ear.market.faults.add(
+            Fault(K.PRICE_GAP, symbol=BTC, since=clock.now() + 1, parameters={"change": -0.3})
+        )
+        ear.turn(10 * MINUTE_MS)
+        assert words(sent(connection)) == [
+            "ALGO_UPDATE TRIGGERING",
+            "ORDER_TRADE_UPDATE NEW",
+            "ALGO_UPDATE TRIGGERED",
+            *BOUGHT[1:],
+            "ALGO_UPDATE FINISHED",
+        ]
+
+    listening(exchange, clock, test)
+
+
+def test_an_account_hears_only_of_itself(exchange, clock, client):
+    def test(ear: Ear):
+        exchange.engine.add_account("other", "secret", Decimal(5), clock.now())
+        other = ear.connect(ear.user("other"))
+        buy(client)
+        ear.turn()
+        assert sent(other) == []
+
+    listening(exchange, clock, test)
+
+
+def test_settings_are_reported(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        client("POST", "/fapi/v1/leverage", symbol=BTC, leverage=9)
+        client("POST", "/fapi/v1/multiAssetsMargin", multiAssetsMargin="true")
+        ear.turn()
+        leverage, assets = sent(connection)
+        assert leverage["ac"] == {"s": BTC, "l": 9}
+        assert assets["ai"] == {"j": True}
+
+    listening(exchange, clock, test)
+
+
+def test_settings_that_are_refused_as_a_whole_are_not_reported(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        refused = {"multi_assets": True, "symbol": BTC, "leverage": 126}
+        answer = client.http.post("/control/settings", json={"api_key": "key", **refused})
+        assert answer.status_code == 400
+        ear.turn()
+        assert sent(connection) == []
+
+    listening(exchange, clock, test)
+
+
+def test_a_listen_key_expires_and_says_so_once(exchange, clock, client):
+    def test(ear: Ear):
+        key = ear.user()
+        connection = ear.connect(key)
+        ear.turn(HOUR_MS - 1)
+        rest(client, ear.market)
+        ear.turn()
+        assert words(sent(connection)) == ["ORDER_TRADE_UPDATE NEW"]
+        expires = clock.now() + 1
+        ear.turn(MINUTE_MS)
+        assert sent(connection) == [{"e": "listenKeyExpired", "E": expires, "listenKey": key}]
+        rest(client, ear.market)
+        ear.turn()
+        assert sent(connection) == []
+        again = ear.connect(ear.user())
+        rest(client, ear.market)
+        ear.turn()
+        assert words(sent(again)) == ["ORDER_TRADE_UPDATE NEW"]
+
+    listening(exchange, clock, test)
+
+
+def test_what_happens_after_the_key_expired_is_not_sent(exchange, clock, client):
+    """Where the clock jumps over both."""
+
+    def test(ear: Ear):
+        buy(client)
+        connection = ear.connect(ear.user())
+        ear.turn(DAY_MS)  # with three settlements, the first of them within the hour
+        events = words(sent(connection))
+        assert events == ["ACCOUNT_UPDATE FUNDING_FEE", "listenKeyExpired"]
+
+    listening(exchange, clock, test)
+
+
+def test_a_closed_key_is_silent(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        client.http.delete("/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "key"})
+        buy(client)
+        ear.turn()
+        assert sent(connection) == []
+
+    listening(exchange, clock, test)
+
+
+def test_the_events_asked_for(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user(), events=frozenset({"ORDER_TRADE_UPDATE"}))
+        buy(client)
+        ear.turn()
+        assert {message["e"] for message in sent(connection)} == {"ORDER_TRADE_UPDATE"}
+
+    listening(exchange, clock, test)
+
+
+def test_without_a_listener_an_account_reports_nothing(exchange, clock):
+    def test(ear: Ear):
+        account = exchange.engine.account("key")
+        connection = ear.connect(ear.user())
+        assert account.listener is not None
+        ear.hub.unsubscribe(connection, list(connection.streams))
+        assert account.listener is None
+
+    listening(exchange, clock, test)
+
+
+# Faults
+
+
+def test_a_cut_ends_the_connections_that_it_concerns(exchange, clock, client):
+    def test(ear: Ear):
+        key = ear.user()
+        user, market = ear.connect(key), ear.connect("btcusdt@bookTicker")
+        ear.market.faults.add(
+            Fault(K.STREAM_CUT, endpoint="*@bookTicker", since=clock.now() + 1, times=1)
+        )
+        ear.turn()
+        assert not market.ended.is_set()
+        buy(client)
+        ear.turn(1)
+        assert market.ended.is_set()
+        assert sent(market) == []
+        assert not user.ended.is_set()
+        assert words(sent(user)) == BOUGHT
+        later = ear.connect("btcusdt@bookTicker")
+        ear.turn(1000)
+        assert not later.ended.is_set()
+        assert len(sent(later)) == 1
+
+    listening(exchange, clock, test)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (K.STREAM_SILENCE, ["ACCOUNT_UPDATE ORDER"]),
+        (K.STREAM_DUPLICATE, [BOUGHT[0], BOUGHT[0], BOUGHT[1], BOUGHT[2], BOUGHT[2],
+                              BOUGHT[3], BOUGHT[3]]),
+    ],
+)  # fmt: skip
+def test_messages_are_lost_or_come_twice(exchange, clock, client, kind, expected):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        ear.market.faults.add(Fault(kind, symbol=BTC, since=clock.now()))
+        buy(client)
+        ear.turn()
+        got = words(sent(connection))
+        assert got == expected
+        assert not connection.ended.is_set()
+
+    listening(exchange, clock, test)
+
+
+def test_a_delay_keeps_the_order(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        ear.market.faults.add(
+            Fault(K.STREAM_DELAY, endpoint="ACCOUNT_*", since=clock.now(), parameters={"ms": 5000})
+        )
+        buy(client)
+        ear.turn()
+        dues = [due for due, _ in connection.waiting]
+        assert dues == sorted(dues)
+        assert dues[1] - dues[0] > 4.9
+        assert words(sent(connection)) == BOUGHT
+
+    listening(exchange, clock, test)
+
+
+def test_the_same_seed_loses_the_same_messages(exchange, clock, client):
+    def test(ear: Ear):
+        lost = Fault(K.STREAM_SILENCE, since=clock.now(), probability=0.5)
+        counts = []
+        for _ in range(2):
+            ear.market.faults = FaultPlan([lost], seed=3)
+            connection = ear.connect("btcusdt@markPrice@1s")
+            got = []
+            for _ in range(30):
+                ear.turn(1000)
+                got.append(bool(sent(connection)))
+            counts.append(got)
+            ear.hub.unsubscribe(connection, list(connection.streams))
+        assert counts[0] == counts[1]
+        assert 5 < sum(counts[0]) < 25
+
+    listening(exchange, clock, test)
+
+
+def test_a_connection_ends_after_a_day(exchange, clock):
+    def test(ear: Ear):
+        connection = ear.connect("!markPrice@arr")
+        ear.turn(DAY_MS - 1)
+        assert not connection.ended.is_set()
+        ear.turn(1)
+        assert connection.ended.is_set()
+
+    listening(exchange, clock, test)
