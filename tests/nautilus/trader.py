@@ -2,8 +2,8 @@
 
 Usage: python trader.py HTTP_URL WEBSOCKET_URL STREAM_URL KEY SECRET
 
-It connects its Binance USD-M clients to these addresses, says what happens in JSON lines on stderr
-(stdout is nautilus_trader's log, of errors only), and does what lines on stdin ask for: `enter`, `stop PRICE`, `rest PRICE`, `move PRICE`, `cancel`,
+It connects its Binance USD-M clients to these addresses, says what happens in JSON lines on stdout
+(stderr is nautilus_trader's log, of errors only), and does what lines on stdin ask for: `enter`, `stop PRICE`, `rest PRICE`, `move PRICE`, `cancel`,
 `exit`, `state`, `quit`.
 """
 
@@ -40,7 +40,7 @@ SIZE = Decimal("0.010")
 
 
 def say(what: str, **details: Any) -> None:
-    print(json.dumps({"what": what, **details}), file=sys.stderr, flush=True)
+    print(json.dumps({"what": what, **details}), flush=True)
 
 
 class Desk(Strategy):
@@ -113,7 +113,8 @@ class Desk(Strategy):
         say(
             "state",
             wallet=str(account.balance_total(USDT).as_decimal()),
-            positions=[str(p.signed_decimal_qty()) for p in self.cache.positions_open()],
+            # What it finds when it is connected again it books as positions of its own kind, too.
+            position=str(sum(p.signed_decimal_qty() for p in self.cache.positions_open())),
             orders=[
                 [str(o.venue_order_id), o.type_string(), str(getattr(o, "price", ""))]
                 for o in self.cache.orders_open()
