@@ -45,7 +45,8 @@ def overlay(
             "name": "binance",
             "key": key,
             "secret": secret,
-            # The venue has no websocket, and 1m to 30m candles would come from a public archive.
+            # Websockets have URLs of their own in ccxt, and 1m to 30m candles would come from a
+            # public archive.
             "enable_ws": False,
             "only_from_ccxt": True,
             "ccxt_config": {

@@ -53,6 +53,17 @@ GAPS = {
     "GET /fapi/v2/account": _gap(documented="feeBurn"),
     "GET /fapi/v2/account.positions[]": _gap("breakEvenPrice isolatedWallet notional"),
     "GET /fapi/v2/positionRisk[]": _gap("adlQuantile isolated"),
+    # Streams. Of user data the SDK has taken off `e` before it looks for the model.
+    "ORDER_TRADE_UPDATE": _gap("e"),
+    # Of a modification; of trailing stops.
+    "ORDER_TRADE_UPDATE.o": _gap(documented="M AP cr"),
+    "TRADE_LITE": _gap("e"),
+    "ACCOUNT_UPDATE": _gap("e"),
+    "ACCOUNT_UPDATE.a": _gap(documented="S"),  # of funding
+    "ALGO_UPDATE": _gap("e"),
+    "ALGO_UPDATE.o": _gap(documented="ap aq act"),  # once it has triggered
+    "ACCOUNT_CONFIG_UPDATE": _gap("e", "ac ai"),  # either
+    "listenKeyExpired": _gap("e"),
 }
 
 

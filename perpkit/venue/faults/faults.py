@@ -53,7 +53,8 @@ class Fault:
     """One thing that goes wrong at the venue for a while.
 
     :param endpoint: shell pattern of a path, or of method and path: "POST /fapi/v1/order*"; of
-        streams a pattern of a stream's name, or of a user data event's: "ORDER_TRADE_UPDATE"
+        streams a pattern of a stream's name; user data is "userData", and each event of it by its
+        name, too: "ORDER_TRADE_UPDATE"
     :param symbol: "BTCUSDT"; None for every symbol
     :param since: ms on the venue's clock, inclusive
     :param until: ms, exclusive; None if it does not end
@@ -220,8 +221,11 @@ class FaultPlan:
                 return fault
         return None
 
-    def striking_message(self, stream: str, symbol: str | None, now: int) -> list[Fault]:
-        """Returns what strikes one message of a stream on one connection, a cut apart."""
+    def striking_message(self, names: Sequence[str], symbol: str | None, now: int) -> list[Fault]:
+        """Returns what strikes one message of a stream on one connection, a cut apart.
+
+        :param names: those of stream and event
+        """
         return [
             fault
             for name, fault in self._faults.items()
@@ -229,7 +233,7 @@ class FaultPlan:
             and fault.kind is not FaultKind.STREAM_CUT
             and fault.at(now)
             and fault.concerns(symbol)
-            and fault.meets("", stream)
+            and any(fault.meets("", each) for each in names)
             and self._draw(name, fault)
         ]
 

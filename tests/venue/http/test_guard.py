@@ -164,8 +164,8 @@ def test_no_page_is_given_leave(served, path):
 
 
 UPGRADE = (
-    "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "GET /ws/btcusdt@bookTicker HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )  # fmt: skip
 
 
@@ -182,4 +182,6 @@ UPGRADE = (
 )
 def test_a_page_from_elsewhere_opens_no_web_socket(served, headers, status):
     _, port = served
-    assert ask(port, "GET /ws/btcusdt@bookTicker", *headers, *UPGRADE)[0] == status
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*UPGRADE, *headers, "", ""]).encode())
+        assert int(connection.recv(65_536).split()[1]) == status

@@ -11,7 +11,7 @@ from typing import Any
 
 from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 from perpkit.venue.http.injection import Line
-from perpkit.venue.http.streams.names import Route, Stream, StreamKind
+from perpkit.venue.http.streams.names import USER_DATA, Route, Stream, StreamKind
 
 # A client that reads too slowly is cut off with this many messages waiting.
 MAX_WAITING = 20_000
@@ -62,7 +62,8 @@ class Connection:
         user_data = stream.kind is StreamKind.USER_DATA
         if user_data and self.events is not None and message.event not in self.events:
             return
-        faults = plan.striking_message(message.event, message.symbol, now)
+        names = (USER_DATA, message.event) if user_data else (message.stream,)
+        faults = plan.striking_message(names, message.symbol, now)
         kinds = [fault.kind for fault in faults]
         if FaultKind.STREAM_SILENCE in kinds:
             return
@@ -82,7 +83,7 @@ class Connection:
         if fault.endpoint == "*" and fault.symbol is None:
             return True
         return any(
-            fault.concerns(stream.symbol) and fault.meets("", stream.name)
+            fault.concerns(stream.symbol) and fault.meets("", stream.public_name)
             for stream in self.streams.values()
         )
 

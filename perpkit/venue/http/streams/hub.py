@@ -1,7 +1,8 @@
 """Sends what is new to the connections that have subscribed to it.
 
-While there is a connection, the hub looks every few ms: it brings the engine to the present, and
-asks every market stream for what is due. Without one nothing runs, as before there were streams.
+While there is a connection, the hub takes turns, in real time: what a request has set off is sent
+at every turn. At every fifth it brings the engine to the present, which is dear, and asks every
+market stream for what is due. Without a connection nothing runs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 
 from perpkit.durations import DAY_MS
 from perpkit.venue.engine.events import Event
@@ -29,6 +31,7 @@ from perpkit.venue.market.market import Market
 _logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.02
+_TURNS_A_LOOK = 5
 # The exchange ends a connection after a day; here it is one of the venue's clock.
 LONGEST_MS = DAY_MS
 
@@ -109,9 +112,14 @@ class Hub:
                     self._send(Message(name, name, stream.symbol, json.dumps(data)), now)
 
     async def _turn_always(self) -> None:
-        while self._connections:
+        for number in count():
+            if not self._connections:
+                return
             try:
-                self.turn()
+                if number % _TURNS_A_LOOK:
+                    self._send_heard()
+                else:
+                    self.turn()
             except Exception:
                 _logger.exception("a look at what streams have to send failed")
             await asyncio.sleep(TURN_SECONDS)

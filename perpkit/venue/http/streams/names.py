@@ -33,9 +33,10 @@ class StreamKind(StrEnum):
     DEPTH = "depth"
     MARK_PRICE = "markPrice"
     ALL_MARK_PRICES = "!markPrice@arr"
-    USER_DATA = "user data"
+    USER_DATA = "userData"
 
 
+USER_DATA = "userData"
 _PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
 
 
@@ -55,6 +56,11 @@ class Stream:
     interval: str = ""
     every_ms: int = 0
     levels: int = 0
+
+    @property
+    def public_name(self) -> str:
+        """The name without the secret of a listen key."""
+        return USER_DATA if self.kind is StreamKind.USER_DATA else self.name
 
     @property
     def route(self) -> Route:

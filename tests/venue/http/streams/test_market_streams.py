@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
@@ -76,7 +78,7 @@ def test_each_candle_closes_once_as_rest_has_it(exchange, clock, client):
         # Each of them before anything of the next, and the ids of its trades, too.
         assert [k["t"] for k in candles] == sorted(k["t"] for k in candles)
         assert all(k["L"] - k["f"] + 1 == k["n"] for k in closed)
-        assert all(a["L"] < b["f"] for a, b in zip(closed, closed[1:], strict=False))
+        assert all(a["L"] < b["f"] for a, b in itertools.pairwise(closed))
 
     listening(exchange, clock, test)
 
@@ -88,16 +90,14 @@ def test_a_candle_being_formed_comes_every_250_ms_at_most(exchange, clock):
         for _ in range(100):
             ear.turn(50)
             times += [message["E"] for message in sent(connection)]
-        gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(times)]
         assert len(times) > 10
         assert min(gaps) >= 250
 
     listening(exchange, clock, test)
 
 
-@pytest.mark.parametrize(
-    ("name", "every"), [("btcusdt@markPrice", 3), ("btcusdt@markPrice@1s", 1)]
-)
+@pytest.mark.parametrize(("name", "every"), [("btcusdt@markPrice", 3), ("btcusdt@markPrice@1s", 1)])
 def test_mark_prices(exchange, clock, client, name, every):
     def test(ear):
         connection = ear.connect(name)
@@ -152,7 +152,7 @@ def test_books_come_once_a_second_as_rest_has_them(exchange, clock, client):
             assert (depth["b"], depth["a"]) == (book["bids"], book["asks"])
             ids.append((depth["pu"], depth["u"]))
         assert len(ids) == 5 + 1
-        assert all(a[1] == b[0] for a, b in zip(ids, ids[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(ids))
 
     listening(exchange, clock, test)
 

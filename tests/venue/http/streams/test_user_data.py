@@ -1,4 +1,4 @@
-"""The user data stream: each event once and in order, of its own account, while its key is valid."""
+"""The user data stream: each event once, in order, of its own account, while its key is valid."""
 
 from __future__ import annotations
 
