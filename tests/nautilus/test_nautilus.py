@@ -248,5 +248,6 @@ def test_another_one_takes_over(venue, start):
     second = start()
     assert Decimal(second.settles(agreed(venue))["position"]) == SIZE
     second.ask("exit")
-    second.wait_for("PositionClosed")
+    second.wait_for("OrderFilled")
     assert venue.held == 0
+    second.settles(agreed(venue))

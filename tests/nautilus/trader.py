@@ -77,7 +77,10 @@ class Desk(Strategy):
         if command == "enter":
             self.submit_order(self.order_factory.market(INSTRUMENT, OrderSide.BUY, size))
         elif command == "exit":
-            self.close_all_positions(INSTRUMENT)
+            order = self.order_factory.market(
+                INSTRUMENT, OrderSide.SELL, instrument.make_qty(self._held()), reduce_only=True
+            )
+            self.submit_order(order)
         elif command == "stop":
             order = self.order_factory.stop_market(
                 INSTRUMENT,
@@ -105,6 +108,10 @@ class Desk(Strategy):
         elif command == "state":
             self._say_state()
 
+    def _held(self) -> Decimal:
+        # What it finds when it is connected again it books as positions of another kind, too.
+        return sum((p.signed_decimal_qty() for p in self.cache.positions_open()), Decimal(0))
+
     def _resting(self) -> list[Any]:
         return [o for o in self.cache.orders_open(instrument_id=INSTRUMENT) if not o.is_reduce_only]
 
@@ -113,8 +120,7 @@ class Desk(Strategy):
         say(
             "state",
             wallet=str(account.balance_total(USDT).as_decimal()),
-            # What it finds when it is connected again it books as positions of its own kind, too.
-            position=str(sum(p.signed_decimal_qty() for p in self.cache.positions_open())),
+            position=str(self._held()),
             orders=[
                 [str(o.venue_order_id), o.type_string(), str(getattr(o, "price", ""))]
                 for o in self.cache.orders_open()
