@@ -3,8 +3,8 @@
 Usage: python trader.py HTTP_URL WEBSOCKET_URL STREAM_URL KEY SECRET
 
 It connects its Binance USD-M clients to these addresses, says what happens in JSON lines on stdout
-(stderr is nautilus_trader's log, of errors only), and does what lines on stdin ask for: `enter`, `stop PRICE`, `rest PRICE`, `move PRICE`, `cancel`,
-`exit`, `state`, `quit`.
+(stderr is nautilus_trader's log, of errors only), and does what lines on stdin ask for: `enter`,
+`stop PRICE`, `rest PRICE`, `move PRICE`, `cancel`, `exit`, `state`, `quit`.
 """
 
 from __future__ import annotations
