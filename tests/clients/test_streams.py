@@ -24,7 +24,6 @@ from websockets.asyncio.client import connect
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.clients.desk import Desk
 from tests.clients.fields import unexplained
-from tests.clients.test_python_binance import connect as rest_client
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 CUTS = 3
@@ -43,7 +42,8 @@ class Trader:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.key, self.secret = desk.account()
-        self.rest: Client = rest_client(desk.url, self.key, self.secret)
+        self.rest = Client(self.key, self.secret, ping=False)
+        self.rest.FUTURES_URL = f"{desk.url}/fapi"
         self.heard: list[dict[str, Any]] = []
 
     async def buy(self) -> int:

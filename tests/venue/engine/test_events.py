@@ -23,7 +23,7 @@ from perpkit.venue.engine.events import (
 from perpkit.venue.errors import VenueError
 from tests.cases import scaled
 from tests.venue.engine.desk import Desk, dec, depth
-from tests.venue.engine.test_random_runs import Run
+from tests.venue.engine.random_trader import Run
 
 LAST = ("FILLED", "CANCELED", "EXPIRED")
 TRADES = (Execution.TRADE, Execution.CALCULATED)
