@@ -23,8 +23,8 @@ Where the exchange's rules leave room or are not public, the engine follows thes
 - If the order of a triggered conditional order is refused, the conditional order ends as REJECTED
   and keeps the refusal. With price protection, a conditional order does not trigger while mark and
   last price are further apart than the contract allows.
-- Changing an order: see `amending`. It is done as if the order were cancelled and placed again, with
-  its id kept. Margin that users move: see `position_margin`. A countdown cancels ordinary orders only.
+- An order is changed as if it were cancelled and placed again, with its id kept: see `amending`.
+  Margin that users move: see `position_margin`. A countdown cancels ordinary orders only.
 - The limit of an order with `price_match` is read from the book when the order is placed, or when
   it triggers if it is conditional. A GTD order, conditional or not, expires exactly at its second
   (see `next_time` and `on_time`); prices shown later no longer reach it.

@@ -10,12 +10,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine.acceptance import side_of_position
+from perpkit.venue.engine import filters
 from perpkit.venue.engine.account import Account, MarginChange
 from perpkit.venue.engine.balance import balance_of
-from perpkit.venue.engine.contract import money
 from perpkit.venue.engine.events import AccountReason, of_position
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import EngineState
+
+MONEY_PLACES = 8
 
 
 def change_margin(
@@ -36,8 +38,7 @@ def change_margin(
     contract, holding = state.contract(symbol), state.holding(account, symbol)
     if not amount:
         raise Refusal.AMOUNT_NOT_POSITIVE.error()
-    if amount != money(amount):
-        raise Refusal.BAD_PRECISION.error()
+    filters.check_precision(amount, MONEY_PLACES)
     position = holding.position(side_of_position(account, position_side, reduce_only=False))
     if not holding.isolated:
         raise Refusal.NOT_ISOLATED.error()
