@@ -73,11 +73,11 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything that touches Freqtrade in-process, on the older release; `test` has the newest, and more
-# cases of each property.
+# Every seam of Freqtrade on the older release, and what replaces or wraps parts of Freqtrade there;
+# `test` has the newest, and more cases of each property, `make soak` the rest on the older.
 contract: $(OLD)/.ready
-	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/bot tests/protections tests/pairlists \
-		--ignore tests/bot/layer/test_runs.py --ignore tests/bot/layer/test_parts_by_name.py
+	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/contract tests/protections \
+		$(addprefix tests/bot/,acceleration live loading positions)
 
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
@@ -107,8 +107,9 @@ test:
 
 # Hours, not minutes: the longer tests, every property with forty times the cases, and seeded
 # episodes of faults at the venue: how a guarded bot behaves in each, beside Freqtrade alone.
-soak: setup
+soak: setup $(OLD)/.ready
 	$(BIN)/python $(PYTEST) -m slow
+	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/bot tests/pairlists
 	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
 		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)

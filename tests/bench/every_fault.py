@@ -148,7 +148,9 @@ def play_all(way: Way, faults: Callable[[Call], Iterable[Failing]]) -> list[str]
         alone = [
             p for point, fault in again for p in play(point, replace(fault, where="", met=False))
         ]
-        found += alone or [f"{way}, together: {problem}" for problem in problems]
+        # A step that fails again before it has worked is the same trouble, and is said once.
+        of_all = [problem for problem in problems if problem != UNSAID]
+        found += alone or [f"{way}, together: {problem}" for problem in of_all]
     return found
 
 
@@ -217,8 +219,11 @@ def _has_no_money(failing: Failing) -> bool:
     return failing.call.method == "fetch_balance" and failing.answer is not None
 
 
+UNSAID = "nothing says what failed"
+
+
 def _unsaid(run: Run, words: str = MARK) -> list[str]:
-    return [] if run.messages(words) or run.logged(words) else ["nothing says what failed"]
+    return [] if run.messages(words) or run.logged(words) else [UNSAID]
 
 
 def untold(run: Run, words: str = MARK) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cases import SLOW
+
 
 def gap(reason: str) -> pytest.MarkDecorator:
     """The test, with `strategy`, fails for Freqtrade alone; it passes with the base strategy, and
@@ -12,4 +14,6 @@ def gap(reason: str) -> pytest.MarkDecorator:
     :param reason: why it fails
     """
     alone = pytest.param("Steered", marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("strategy", [alone, "GuardedSteered", "AttachedSteered"])
+    # The base class takes the same live parts, and most other tests of a live bot are made with it.
+    based = pytest.param("GuardedSteered", marks=SLOW)
+    return pytest.mark.parametrize("strategy", [alone, based, "AttachedSteered"])

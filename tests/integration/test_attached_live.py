@@ -81,7 +81,7 @@ def test_a_halt_flattens_the_most_stubborn_and_unlock_ends_it(mode):
         assert states(bot) == ["HALTED", "ACTIVE"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["dry_run", pytest.param("live", marks=SLOW)])
 def test_a_breaker_locks_though_no_trade_closes(mode):
     with attached(mode, CRASH) as (bot, _):
         hold(bot)

@@ -228,6 +228,7 @@ def test_locks_of_a_bot_are_those_of_a_backtest(bot, history):
         assert timedelta(0) <= began - should <= LOOP
 
 
+@SLOW
 def test_a_loss_within_a_candle_locks_to_the_same_candle_as_in_a_backtest(bot, tmp_path):
     """12% of the account in a minute, while the position stays open: the bot blocks entries within
     a loop, the backtest at the end of the candle, and both until the same one."""

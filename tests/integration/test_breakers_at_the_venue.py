@@ -65,6 +65,7 @@ def leave(bot, venue) -> datetime:
     return bot.now
 
 
+@SLOW
 def test_a_flash_crash_stops_entries_and_nothing_else():
     """Down 10% in two minutes: the stop at the exchange closes the position, nothing opens while it
     falls, the market calms, and the bot trades again."""
@@ -191,6 +192,7 @@ def live_bot(venue, tmp_path, stored) -> Iterator[Bot]:
         yield Bot(userdir, [REPOSITORY / "config.json.example", redirect], stored)
 
 
+@SLOW
 def test_killed_while_halted_it_is_still_halted_when_it_comes_back(live_bot, venue, monkeypatch):
     """The real process, `kill -9`, the real process again."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))

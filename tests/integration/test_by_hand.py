@@ -190,6 +190,7 @@ def test_resting_orders_of_the_trader_are_neither_adopted_nor_cancelled():
         assert warnings(bot) == []
 
 
+@SLOW
 def test_a_filled_limit_of_the_trader_closes_the_trade_by_its_own_part():
     """It rests already when the bot enters, and is twice as large as its position."""
     market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 50_600.0)])

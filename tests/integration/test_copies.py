@@ -261,6 +261,7 @@ def test_a_copy_of_an_empty_folder_looks_on_while_the_account_has_any(bots):
     assert bots.orders == before
 
 
+@SLOW
 def test_the_original_goes_on_where_its_folder_was_moved(bots):
     now = bots.original()
     bots.folder("original").rename(bots.folder("elsewhere"))
@@ -373,6 +374,7 @@ def test_orders_of_another_bot_with_this_identity_are_left_alone(bots):
         assert {trade.pair for trade in bot.trades()} == {BTC, ETH}
 
 
+@SLOW
 def test_what_another_bot_had_placed_before_the_adoption_is_taken_over(bots):
     """The original goes on after its folder was copied, and ends; the copy has older files."""
     with bots.start("original", START) as bot:

@@ -309,6 +309,7 @@ def run_once(bot, how) -> list[str]:
     return process.log
 
 
+@SLOW
 @pytest.mark.parametrize(
     "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=SLOW)], ids=lambda how: how.name
 )

@@ -121,6 +121,7 @@ def wait_for_readings(process: subprocess.Popen[str], datadir: Path, least: int)
         time.sleep(0.02)
 
 
+@SLOW
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=SLOW)])
 def test_a_download_stopped_halfway_and_started_again_ends_the_same(bench, whole, tmp_path, number):
     broken = tmp_path

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.integration
     "strategy",
     [
         "RsiSmaSwing",
-        "TargetBasket",
-        *(pytest.param(name, marks=SLOW) for name in ("RsiSmaScalp", "FundingTide")),
+        *(
+            pytest.param(name, marks=SLOW)
+            for name in ("TargetBasket", "RsiSmaScalp", "FundingTide")
+        ),
     ],
 )
 def test_it_starts_analyses_and_stops_on_sigint(bot, strategy):

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 @pytest.mark.parametrize(
     "given",
     [
-        Case(1, "alive"),
+        pytest.param(Case(1, "alive"), marks=SLOW),
         pytest.param(Case(2, "hung", everything=True, lots=True), marks=SLOW),
         Case(3, "dead", "mix", shared=True, lots=True),
         pytest.param(Case(4, "alive", "banned"), marks=SLOW),

@@ -34,10 +34,12 @@ def test_episodes_end_without_trouble():
     assert any(outcome.strikes for outcome in outcomes)
 
 
+@SLOW
 def test_the_same_seed_is_the_same_episode():
     assert run(5) == run(5)
 
 
+@SLOW
 @pytest.mark.parametrize(
     ("seed", "group", "what"),
     [

@@ -14,6 +14,7 @@ from perpkit.cli import app
 from perpkit.walkforward.holdout import identity, place, read_seals
 from perpkit.walkforward.run_directory import read_run
 from perpkit.walkforward.stitching import stitched_equity
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
@@ -27,6 +28,7 @@ def perpkit(*arguments: str | Path) -> str:
     return found.stdout
 
 
+@SLOW
 def test_sealed_days_are_looked_at_once(bot):
     def walk(*arguments: str | Path):
         given = bot.arguments(

@@ -57,9 +57,9 @@ def test_the_generator_at_the_venue_and_all_filters_after_it(bot):
     "parameters",
     [
         {"method": "FundingRateFilter", "max_carry_cost": -0.2, "carry_side": "long"},
-        {"method": "PositioningFilter", "min_long_short_ratio": 900},
-        {"method": "LiquidityFilter", "min_depth": 1e12},
-        {"method": "NewListingFilter", "min_days_listed": 3650},
+        pytest.param({"method": "PositioningFilter", "min_long_short_ratio": 900}, marks=SLOW),
+        pytest.param({"method": "LiquidityFilter", "min_depth": 1e12}, marks=SLOW),
+        pytest.param({"method": "NewListingFilter", "min_days_listed": 3650}, marks=SLOW),
     ],
 )
 def test_a_filter_that_nothing_passes_at_the_venue(bot, parameters):

@@ -28,7 +28,7 @@ def trades(bot) -> list[dict]:
 @pytest.mark.parametrize(
     ("how", "code"),
     [
-        (signal.SIGINT, GRACEFUL),
+        pytest.param(signal.SIGINT, GRACEFUL, marks=SLOW),
         pytest.param(signal.SIGTERM, GRACEFUL, marks=SLOW),
         (signal.SIGKILL, -signal.SIGKILL),
     ],

@@ -121,8 +121,8 @@ def test_the_exchange_does_not_meet_a_venues_data(rehearsal, command):
     ("command", "variable"),
     [
         ("trade", "FREQTRADE__EXCHANGE__KEY"),
-        ("list-pairs", "FREQTRADE__exchange__secret"),
-        ("download-data", "FREQTRADE__EXCHANGE__CCXT_CONFIG__apiKey"),
+        pytest.param("list-pairs", "FREQTRADE__exchange__secret", marks=SLOW),
+        pytest.param("download-data", "FREQTRADE__EXCHANGE__CCXT_CONFIG__apiKey", marks=SLOW),
     ],
 )
 def test_keys_of_the_environment_are_refused_before_the_first_request(

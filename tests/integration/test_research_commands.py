@@ -32,7 +32,13 @@ STARTUP = {
 NAMED = {"CrossPairRank": {"ranking": {"pairs": list(MODELS), "min_pairs": len(MODELS)}}}
 
 
-@pytest.fixture(params=sorted(RANGES))
+# Minutes for all: `make soak` has the others.
+IN_EACH_RUN = {"RsiSmaSwing", "FundingTide", "TrendFollowing", "Confluence"}
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=() if n in IN_EACH_RUN else SLOW) for n in sorted(RANGES)]
+)
 def strategy(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -64,7 +64,7 @@ def order_in(venue, symbol):
     ("how", "withdrawn"),
     [
         (signal.SIGTERM, True),
-        (stop_signal(), False),
+        pytest.param(stop_signal(), False, marks=SLOW),
         pytest.param(signal.SIGTERM, False, marks=SLOW),
         pytest.param(stop_signal(), True, marks=SLOW),
     ],

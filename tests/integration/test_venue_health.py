@@ -265,6 +265,7 @@ def control(url, method, path, body=None):
         return json.load(answer)
 
 
+@SLOW
 def test_a_dry_run_process_blocks_and_recovers(bot, venue_url):
     settings = {"venue_health": {"interval_s": 3, "timeout_s": 3, "good_reads": 2}}
     with trading(bot, "HealthSteered", strategy_path=str(STRATEGIES), **settings) as process:

@@ -14,6 +14,7 @@ from perpkit.venue.market import synthetic
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.universe import first_pairs
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -70,6 +71,7 @@ def test_all_that_are_open_are_ranked_by_turnover(bot, market):
     assert min(turnover[pair] for pair in best) > 20 * max(turnover[pair] for pair in worst)
 
 
+@SLOW
 def test_filters_of_perpkit_on_a_wide_whitelist(bot, market):
     """Each leaves out what it is for, and the rest passes."""
     known = tradable(market)

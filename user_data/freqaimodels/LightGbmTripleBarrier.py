@@ -7,7 +7,7 @@ from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel, require
 from perpkit.learning.boosting import boosted_trees
-from perpkit.learning.classifier import CalibratedClassifier, train
+from perpkit.learning.classifier import CalibratedClassifier
 
 
 class LightGbmTripleBarrier(GuardedModel, BaseClassifierModel):
@@ -22,14 +22,6 @@ class LightGbmTripleBarrier(GuardedModel, BaseClassifierModel):
     def fit(
         self, data_dictionary: dict[str, Any], dk: FreqaiDataKitchen, **kwargs: Any
     ) -> CalibratedClassifier:
-        model = train(
-            data_dictionary["train_features"].to_numpy(),
-            data_dictionary["train_labels"].to_numpy()[:, 0],
-            data_dictionary["train_weights"],
-            data_dictionary["test_features"].to_numpy(),
-            data_dictionary["test_labels"].to_numpy()[:, 0],
-            self.horizon,
-            boosted_trees(self.model_training_parameters),
+        return self.fit_calibrated(
+            data_dictionary, dk, boosted_trees(self.model_training_parameters)
         )
-        self.note_calibration(dk, model.error)
-        return model

@@ -8,7 +8,7 @@ from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel, require
 from perpkit.bot.hybrid.sequence_model import least_length, read_settings
-from perpkit.learning.classifier import CalibratedClassifier, train
+from perpkit.learning.classifier import CalibratedClassifier
 
 
 class LstmTripleBarrier(GuardedModel, BaseClassifierModel):
@@ -31,14 +31,7 @@ class LstmTripleBarrier(GuardedModel, BaseClassifierModel):
     ) -> CalibratedClassifier:
         from perpkit.learning import lstm
 
-        model = train(
-            data_dictionary["train_features"].to_numpy(),
-            data_dictionary["train_labels"].to_numpy()[:, 0],
-            data_dictionary["train_weights"],
-            data_dictionary["test_features"].to_numpy(),
-            data_dictionary["test_labels"].to_numpy()[:, 0],
-            self.horizon,
-            partial(lstm.fit, length=self.CONV_WIDTH, horizon=self.horizon, settings=self.settings),
+        fit = partial(
+            lstm.fit, length=self.CONV_WIDTH, horizon=self.horizon, settings=self.settings
         )
-        self.note_calibration(dk, model.error)
-        return model
+        return self.fit_calibrated(data_dictionary, dk, fit)

@@ -20,7 +20,7 @@ import pandas as pd
 from perpkit.bot.hybrid.evidence import write_evidence
 from perpkit.bot.hybrid.freqai_settings import refuse_what_leaks
 from perpkit.bot.running_bot import message_of
-from perpkit.learning.classifier import Untrained
+from perpkit.learning.classifier import CalibratedClassifier, Fit, Untrained, train
 from perpkit.learning.columns import CALIBRATION_ERROR
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,20 @@ class GuardedModel:
         """Hands the calibration error of a training to the strategy, as a column."""
         before = dk.data.get("extra_returns_per_train", {})
         dk.data["extra_returns_per_train"] = {**before, CALIBRATION_ERROR: error}
+
+    def fit_calibrated(self, data: dict[str, Any], dk: Any, fit: Fit) -> CalibratedClassifier:
+        """Fits and calibrates on a window as FreqAI cuts it, and notes the calibration error."""
+        model = train(
+            data["train_features"].to_numpy(),
+            data["train_labels"].to_numpy()[:, 0],
+            data["train_weights"],
+            data["test_features"].to_numpy(),
+            data["test_labels"].to_numpy()[:, 0],
+            self.horizon,
+            fit,
+        )
+        self.note_calibration(dk, model.error)
+        return model
 
     def train(self, unfiltered_df: pd.DataFrame, pair: str, dk: Any, **kwargs: Any) -> Any:
         try:

@@ -38,13 +38,13 @@ class TradeLock:
     def __enter__(self) -> TradeLock:
         self._lock.acquire()
         self._depth += 1
-        # A session outside of a transaction has read nothing since it was last expired.
-        if self._depth == 1 and Trade.session().in_transaction():
-            try:
-                Trade.commit()  # a commit expires the session
-            except Exception as error:
-                logger.warning(f"Changes made without the lock cannot be stored: {error}")
-                Trade.rollback()
+        try:
+            # A session outside of a transaction has read nothing since it was last expired.
+            if self._depth == 1 and Trade.session().in_transaction():
+                self._expire()
+        except BaseException:  # a signal: the other threads end, too, and must not wait
+            self._release()
+            raise
         return self
 
     def __exit__(
@@ -55,11 +55,21 @@ class TradeLock:
     ) -> None:
         try:
             if self._depth == 1 and kind is None:
-                Trade.commit()
+                _commit()
                 self._run_on_release()
         finally:
-            self._depth -= 1
-            self._lock.release()
+            self._release()
+
+    def _release(self) -> None:
+        self._depth -= 1
+        self._lock.release()
+
+    def _expire(self) -> None:
+        try:
+            _commit()  # a commit expires the session
+        except Exception as error:
+            logger.warning(f"Changes made without the lock cannot be stored: {error}")
+            Trade.rollback()
 
     def _run_on_release(self) -> None:
         try:
@@ -69,6 +79,17 @@ class TradeLock:
 
     def locked(self) -> bool:
         return self._depth > 0
+
+
+def _commit() -> None:
+    """Commits. After a signal in the middle of it, the session would refuse all that follows, and
+    Freqtrade's own last commit is an error in the log: such a session begins again.
+    """
+    try:
+        Trade.commit()
+    except (KeyboardInterrupt, SystemExit):
+        Trade.session.close()
+        raise
 
 
 def lock_of(dp: DataProvider) -> AbstractContextManager[Any]:

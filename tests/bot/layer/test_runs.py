@@ -121,7 +121,10 @@ MIXED = [
 ]
 
 
-@pytest.mark.parametrize(("names", "perpkit"), MIXED, ids=["attached", "without attach"])
+@pytest.mark.parametrize(
+    ("names", "perpkit"),
+    [pytest.param(*MIXED[0], id="attached"), pytest.param(*MIXED[1], id="alone", marks=SLOW)],
+)
 def test_strategies_of_a_list_do_as_they_do_alone(config, folder, names, perpkit):
     for name in names:
         if not (folder / f"{name}.py").exists():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.persistence import Trade, init_db
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from perpkit.bot.live.shared_trades import UNLOCKED, share_trades
 from perpkit.bot.positions.trade_lock import TradeLock, lock_of
@@ -93,6 +93,30 @@ def test_an_error_under_it_releases_it(database):
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("entering", [True, False])
+def test_a_signal_within_its_commit_leaves_a_session_to_use(database, when, entering):
+    """Freqtrade's own last commit follows, and other threads wait for the lock."""
+    trade, lock, signals = factories.trade(), TradeLock(), [KeyboardInterrupt]
+
+    def signal(_session) -> None:
+        if signals:
+            raise signals.pop()
+
+    if not entering:
+        lock.__enter__()
+    trade.stop_loss = 5.0
+    event.listen(Trade.session(), when, signal)
+    commits = lock.__enter__ if entering else lambda: lock.__exit__(None, None, None)
+    with pytest.raises(KeyboardInterrupt):
+        commits()
+    assert not lock.locked()
+    Trade.commit()
+    # What had been stored stays, what had not is as it was.
+    [left] = Trade.get_trades().all()
+    assert (left.stop_loss == 5.0) is (when == "after_commit")
 
 
 def test_what_freqtrade_calls_without_the_lock_takes_it(database):

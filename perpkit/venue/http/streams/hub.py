@@ -57,7 +57,7 @@ class Hub:
         """
         stream = parse_stream(name, self._market, route)
         if stream.kind is StreamKind.USER_DATA and self._exchange is None:
-            raise ValueError(f"stream {name!r}: this venue has no accounts")
+            raise ValueError("this venue has no accounts, so that there is no user data")
         return stream
 
     @contextmanager

@@ -18,7 +18,7 @@ from perpkit.venue.market.market import Market
 MARK_PRICE_MS = 3_000
 _FAST_MARK_PRICE_MS = 1_000
 _DEPTH = re.compile(r"depth(5|10|20)(@(100|250|500)ms)?")
-_LISTEN_KEY = re.compile(r"[0-9A-Za-z]{1,128}")
+_LISTEN_KEY = re.compile(r"[0-9A-Za-z]+")
 
 
 class Route(StrEnum):
@@ -38,6 +38,7 @@ class StreamKind(StrEnum):
 
 
 USER_DATA = "userData"
+_LONGEST = 128  # characters of a name
 _PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
 
 
@@ -79,6 +80,8 @@ def parse_stream(name: str, market: Market, route: Route | None) -> Stream:
     :param route: of the connection; None for one without
     :raises ValueError: naming the stream and what is wrong with it
     """
+    if len(name) > _LONGEST:
+        raise ValueError(f"stream {name[:_LONGEST]!r}... is too long")
     stream = _parsed(name, market)
     if route not in (None, stream.route):
         raise ValueError(f"stream {name!r} is on /{stream.route}, not on /{route}")

@@ -93,7 +93,7 @@ def _property(method: str, params: list[Any], connection: Connection) -> bool | 
 def _request(text: str) -> dict[str, Any]:
     try:
         request = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # or nested too deeply
         line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
         msg = f"Invalid JSON: expected value at line {line} column {column}"
         raise RequestError(3, msg) from None

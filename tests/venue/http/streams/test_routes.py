@@ -72,6 +72,7 @@ def test_subscribing_listing_and_leaving(url):
     [
         ("nonsense", 3, "Invalid JSON: expected value at line 1 column 1"),
         ("[]", 2, "a request is an object"),
+        ("[" * 50_000, 3, "Invalid JSON"),
         ('{"id": 1}', 2, "missing field `method`"),
         ('{"method": "BUY", "id": 1}', 2, "unknown variant `BUY`, expected one of `SUBSCRIBE`"),
         ('{"method": "LIST_SUBSCRIPTIONS"}', 2, "request ID must be an unsigned integer"),

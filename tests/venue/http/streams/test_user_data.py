@@ -129,9 +129,10 @@ def test_settings_are_reported(exchange, clock, client):
 def test_settings_that_are_refused_as_a_whole_are_not_reported(exchange, clock, client):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
-        refused = {"multi_assets": True, "symbol": BTC, "leverage": 126}
+        # The first would be taken, the second is refused because of it.
+        refused = {"multi_assets": True, "symbol": BTC, "margin_type": "ISOLATED"}
         answer = client.http.post("/control/settings", json={"api_key": "key", **refused})
-        assert answer.status_code == 400
+        assert (answer.status_code, exchange.engine.account("key").multi_assets) == (400, False)
         ear.turn()
         assert sent(connection) == []
 
