@@ -767,6 +767,12 @@ cum number 0.0
 """,
         "brackets",
     ),
+    _record(
+        "POST /fapi/v1/listenKey, PUT /fapi/v1/listenKey",
+        "sdk",
+        "listenKey text 3HBntNTepshgEdjIwSUIBgB9keLyOCg5qv3n6bYAtktG8ejcaW5HXz9Vx1JgIieg",
+    ),
+    _record("DELETE /fapi/v1/listenKey", "sdk", ""),
     _record("GET /fapi/v1/positionSide/dual", "sdk", "dualSidePosition bool true"),
     _record("GET /fapi/v1/multiAssetsMargin", "sdk", "multiAssetsMargin bool true"),
     _record(

@@ -75,6 +75,8 @@ def answers(history: History, clock: HandClock) -> Session:
     ask("POST /fapi/v1/multiAssetsMargin", multiAssetsMargin="false")
     ask("POST /fapi/v1/marginType", symbol=BTC, marginType="ISOLATED")
     ask("POST /fapi/v1/leverage", symbol=BTC, leverage=3)
+    for method in ("POST", "PUT", "DELETE"):
+        ask(f"{method} /fapi/v1/listenKey")
     _trade(session)
     for endpoint, sent in {**_PUBLIC, **_SIGNED}.items():
         ask(endpoint, **sent)

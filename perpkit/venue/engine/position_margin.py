@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpkit.venue.engine.acceptance import side_of_position
 from perpkit.venue.engine import filters
+from perpkit.venue.engine.acceptance import side_of_position
 from perpkit.venue.engine.account import Account, MarginChange
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.events import AccountReason, of_position
